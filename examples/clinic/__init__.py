@@ -1,0 +1,1 @@
+"""Cedar Clinic EMR (sample): a small stand-in EMR that shows how to work with the portal's contracts."""

@@ -1,0 +1,95 @@
+"""The shape of a sample plan of care: everything a therapist would have written, and nobody real in it."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A fictional patient; `external_id` is the EMR's own number."""
+
+    external_id: str
+    first_name: str
+    last_name: str
+    date_of_birth: date
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+
+@dataclass(frozen=True)
+class Author:
+    """The therapist who wrote the plan."""
+
+    name: str
+    credential: str
+    phone: str
+    license: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One ICD-10-CM diagnosis; `use` is `Medical` or `Treatment`."""
+
+    code: str
+    text: str
+    use: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of measurements; every row is as long as `columns`."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    widths: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One measurable goal, due `weeks` after the certification starts."""
+
+    text: str
+    weeks: int
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """A treatment with its CPT code."""
+
+    code: str
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One sample plan of care, apart from the people and dates that the send form may change."""
+
+    key: str
+    kind: str
+    title: str
+    label: str
+    summary: str
+    discipline: str
+    subtitle: str
+    patient: Patient
+    author: Author
+    diagnoses: tuple[Diagnosis, ...]
+    referral: str
+    history: str
+    prior_level: str
+    precautions: str
+    limitations: tuple[tuple[str, str], ...]
+    tables: tuple[Table, ...]
+    assessment: str
+    short_term: tuple[Goal, ...]
+    long_term: tuple[Goal, ...]
+    interventions: tuple[Intervention, ...]
+    frequency: str
+    duration: str
+    potential: str
+    discharge: str
+    days_since_initial_visit: int = 0

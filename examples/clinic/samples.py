@@ -1,0 +1,160 @@
+"""Sample plans of care as PDFs, so that there is something to send: fictional people only."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import MappingProxyType
+
+from reportlab.platypus import Flowable
+
+from examples.clinic import sample_layout as layout
+from examples.clinic.sample_content import Author, Patient, Plan
+from examples.clinic.sample_plans import PLANS
+
+SAMPLES: Mapping[str, Plan] = MappingProxyType({plan.key: plan for plan in PLANS})
+
+CERTIFICATION_DAYS = 90
+"""The longest period a certification may cover (42 CFR 424.24(c)(4))."""
+
+
+@dataclass(frozen=True)
+class Referrer:
+    """The provider whose signature is asked for."""
+
+    name: str
+    credential: str
+    npi: str
+    fax: str
+
+
+@dataclass(frozen=True)
+class Certification:
+    """The dates of the certification; all are calendar days in the clinic's time zone."""
+
+    initial_visit_on: date
+    starts_on: date
+    ends_on: date
+    order_signed_on: date
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the send form may change in a sample before the PDF is made."""
+
+    number: str
+    patient: Patient
+    referrer: Referrer
+    certification: Certification
+
+
+@dataclass(frozen=True)
+class SamplePdf:
+    """The PDF, and where the provider is to sign.
+
+    `signature_field` has the shape of the event's `signature_field`: page counted from 1; x, y, width and
+    height in PDF points from the bottom left of that page.
+    """
+
+    content: bytes
+    signature_field: Mapping[str, int]
+
+
+def certification_from(plan: Plan, today: date) -> Certification:
+    """Dates that suit `plan` when it is sent `today`."""
+    initial_visit_on = today - timedelta(days=plan.days_since_initial_visit)
+    return Certification(
+        initial_visit_on=initial_visit_on,
+        starts_on=today,
+        ends_on=today + timedelta(days=CERTIFICATION_DAYS - 1),
+        order_signed_on=initial_visit_on - timedelta(days=10),
+    )
+
+
+def build_pdf(plan: Plan, facts: Facts) -> SamplePdf:
+    """The plan as a PDF of two to four Letter pages; the same input gives the same bytes."""
+    signature = layout.ProviderSignature(facts.referrer.name, facts.referrer.credential, facts.referrer.npi)
+    output = io.BytesIO()
+    layout.render(
+        output,
+        story=_story(plan, facts, signature),
+        title=f"{plan.discipline} {plan.title} {facts.number}",
+        running=layout.Running(
+            patient=f"{facts.patient.last_name}, {facts.patient.first_name}",
+            born=layout.us_date(facts.patient.date_of_birth),
+            record=facts.patient.external_id,
+            document=facts.number,
+        ),
+    )
+    return SamplePdf(output.getvalue(), signature.field())
+
+
+def _story(plan: Plan, facts: Facts, signature: layout.ProviderSignature) -> list[Flowable]:
+    return [
+        *layout.heading(f"{plan.discipline} Plan of Care", plan.subtitle),
+        layout.fact_grid(_facts_shown(plan, facts)),
+        *layout.section("Diagnoses", layout.diagnosis_table(plan.diagnoses)),
+        *layout.section("Referral", layout.paragraph(plan.referral)),
+        *layout.section("History and current status", layout.paragraph(_history(plan, facts))),
+        *layout.section("Prior level of function", layout.paragraph(plan.prior_level)),
+        *layout.section("Precautions", layout.paragraph(plan.precautions)),
+        *layout.section("Functional limitations", layout.pairs(plan.limitations)),
+        *(part for table in plan.tables for part in layout.section(table.title, layout.data_table(table))),
+        *layout.section("Assessment and need for skilled services", layout.paragraph(plan.assessment)),
+        *layout.section("Short-term goals", layout.goals(plan.short_term, facts.certification.starts_on)),
+        *layout.section("Long-term goals", layout.goals(plan.long_term, facts.certification.starts_on)),
+        *layout.section("Interventions", layout.intervention_table(plan.interventions)),
+        *layout.section("Frequency, duration and outlook", layout.pairs(_outlook(plan))),
+        *layout.certification_block(
+            statement=_statement(plan, facts),
+            therapist=layout.TherapistSignature(plan.author, facts.certification.starts_on),
+            provider=signature,
+        ),
+    ]
+
+
+def _facts_shown(plan: Plan, facts: Facts) -> tuple[tuple[str, str], ...]:
+    dates = facts.certification
+    return (
+        ("Patient", facts.patient.name),
+        ("Date of birth", layout.us_date(facts.patient.date_of_birth)),
+        ("Record number", facts.patient.external_id),
+        ("Document", facts.number),
+        ("Referring provider", f"{facts.referrer.name}, {facts.referrer.credential}"),
+        ("NPI", facts.referrer.npi or "not on file"),
+        ("Order signed", layout.us_date(dates.order_signed_on)),
+        ("Payer", "Medicare Part B"),
+        ("Therapist", _author(plan.author)),
+        ("Initial visit", layout.us_date(dates.initial_visit_on)),
+        ("Certification", f"{layout.us_date(dates.starts_on)} to {layout.us_date(dates.ends_on)}"),
+        ("Return fax", layout.CLINIC_FAX),
+    )
+
+
+def _author(author: Author) -> str:
+    return f"{author.name}, {author.credential}"
+
+
+def _history(plan: Plan, facts: Facts) -> str:
+    born, today = facts.patient.date_of_birth, facts.certification.starts_on
+    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return plan.history.format(age=age)
+
+
+def _outlook(plan: Plan) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Frequency", plan.frequency),
+        ("Duration", plan.duration),
+        ("Rehabilitation potential", plan.potential),
+        ("Discharge plan", plan.discharge),
+    )
+
+
+def _statement(plan: Plan, facts: Facts) -> str:
+    dates = facts.certification
+    verb = "recertify" if plan.kind == "recertification" else "certify"
+    return (
+        f"I {verb} the need for these {plan.discipline.lower()} services, furnished under this plan of care "
+        f"and while under my care, from {layout.us_date(dates.starts_on)} to {layout.us_date(dates.ends_on)}. "
+        "I have reviewed this plan and approve it, with any changes I have written below."
+    )

@@ -1,0 +1,117 @@
+"""How both stand-ins start, log and stop."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from flask import Flask, Response, g, request
+from waitress.server import create_server
+
+LOG = logging.getLogger("examples")
+WAIT_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class PortalFile:
+    """What `make run` writes to `.local/portal.json` once everything is up."""
+
+    portal_url: str
+    aws_endpoint_url: str
+    clinic_url: str
+    mailbox_url: str
+    practice_id: str
+    api_key: str
+    webhook_secret: str
+
+
+def read_portal_file(path: Path) -> PortalFile:
+    """Read portal.json. Raises `KeyError`, `TypeError` or `ValueError` when something in it is missing."""
+    found: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+    practice: Mapping[str, Any] = found["practice"]
+    return PortalFile(
+        portal_url=str(found["portal_url"]).rstrip("/"),
+        aws_endpoint_url=str(found["aws_endpoint_url"]).rstrip("/"),
+        clinic_url=str(found["clinic_url"]).rstrip("/"),
+        mailbox_url=str(found["mailbox_url"]).rstrip("/"),
+        practice_id=str(practice["id"]),
+        api_key=str(practice["api_key"]),
+        webhook_secret=str(practice["webhook_secret"]),
+    )
+
+
+def wait_for_portal_file(
+    path: Path,
+    *,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> PortalFile:
+    """Wait until portal.json is there and whole. Raises `TimeoutError` with a sentence for the reader."""
+    end = clock() + seconds
+    while True:
+        try:
+            return read_portal_file(path)
+        except (FileNotFoundError, KeyError, TypeError, ValueError) as problem:
+            if clock() >= end:
+                reason = "is not there" if isinstance(problem, FileNotFoundError) else "is not complete"
+                raise TimeoutError(
+                    f"{path} {reason} after {seconds:.0f} seconds. `make run` writes it once the portal is up: "
+                    "start that first, and look there for what went wrong."
+                ) from problem
+        sleep(0.25)
+
+
+def arguments(description: str, *, port: int, data: str) -> argparse.ArgumentParser:
+    """The options that both stand-ins know."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--portal-json", type=Path, default=Path(".local/portal.json"))
+    parser.add_argument("--port", type=int, default=port)
+    parser.add_argument("--data", type=Path, default=Path(data))
+    parser.add_argument("--wait", type=float, default=WAIT_SECONDS, help="seconds to wait for portal.json")
+    return parser
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def set_up_process() -> None:
+    """Log to standard error, and leave at once on SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    # The client library writes whole URLs, and a URL may name a patient.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+
+
+def serve(app: Flask, *, port: int) -> None:
+    """Answer on 127.0.0.1 until told to stop. Raises `SystemExit` with a sentence if the port is taken."""
+    try:
+        server = create_server(app, host="127.0.0.1", port=port, threads=8, ident=None)
+    except OSError as problem:
+        raise SystemExit(f"Port {port} on 127.0.0.1 is not free ({problem.strerror}): choose another by --port.")
+    LOG.info("ready on http://127.0.0.1:%d", port)
+    server.run()
+
+
+def log_requests(app: Flask) -> None:
+    """One line per request, by the route's pattern: the address itself may name a patient or a person."""
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.monotonic()
+
+    @app.after_request
+    def log(response: Response) -> Response:
+        rule = request.url_rule.rule if request.url_rule else "(no such page)"
+        took = 1000 * (time.monotonic() - g.began)
+        LOG.info("%s %s %d %.0f ms", request.method, rule, response.status_code, took)
+        return response
