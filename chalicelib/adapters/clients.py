@@ -1,0 +1,51 @@
+"""AWS clients, made at first use and kept for the life of the function."""
+
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+
+class Clients:
+    """One session; every client gives up well before API Gateway's 29 s."""
+
+    def __init__(self, region: str) -> None:
+        self._session = boto3.session.Session(region_name=region)
+        self._config = Config(
+            connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
+        )
+
+    @cached_property
+    def s3(self) -> Any:
+        """Presigned URLs need Signature Version 4: SSE-KMS refuses anything older."""
+        return self._client("s3", self._config.merge(Config(signature_version="s3v4")))
+
+    @cached_property
+    def sqs(self) -> Any:
+        return self._client("sqs", self._config)
+
+    @cached_property
+    def sns(self) -> Any:
+        return self._client("sns", self._config)
+
+    @cached_property
+    def ses(self) -> Any:
+        return self._client("ses", self._config)
+
+    @cached_property
+    def ssm(self) -> Any:
+        return self._client("ssm", self._config)
+
+    @cached_property
+    def secrets(self) -> Any:
+        return self._client("secretsmanager", self._config)
+
+    @cached_property
+    def functions(self) -> Any:
+        """Invoking `inspect`: one try, since it is bounded in time and the caller answers for it."""
+        once = Config(read_timeout=20, retries={"total_max_attempts": 1})
+        return self._client("lambda", self._config.merge(once))
+
+    def _client(self, service: str, config: Config) -> Any:
+        return self._session.client(service, config=config)

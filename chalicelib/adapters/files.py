@@ -1,0 +1,73 @@
+"""The private bucket: the `Files` of `services/ports.py`."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters.clients import Clients
+
+_MISSING = {"404", "NoSuchKey", "NotFound"}
+
+
+class S3Files:
+    def __init__(self, clients: Clients, bucket: str) -> None:
+        self._clients = clients
+        self._bucket = bucket
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, ContentType=content_type)
+
+    def get(self, key: str) -> bytes:
+        body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        return body
+
+    def exists(self, key: str) -> bool:
+        try:
+            self._s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return False
+            raise
+        return True
+
+    def copy(self, source: str, target: str) -> None:
+        self._s3.copy_object(
+            Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source}
+        )
+
+    def delete(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
+        params: dict[str, Any] = {"Bucket": self._bucket, "Key": key}
+        if file_name is not None:
+            kind = "inline" if inline else "attachment"
+            params["ResponseContentDisposition"] = f"{kind}; filename*=UTF-8''{quote(file_name)}"
+        url: str = self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
+        return url
+
+    def upload_form(
+        self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None,
+        content_type_prefix: str = "",
+    ) -> tuple[str, Mapping[str, str]]:  # fmt: skip
+        fields: dict[str, str] = {}
+        conditions: list[Any] = [["content-length-range", 1, max_bytes]]
+        if redirect is not None:
+            fields["success_action_redirect"] = redirect
+            conditions.append({"success_action_redirect": redirect})
+        if content_type_prefix:
+            conditions.append(["starts-with", "$Content-Type", content_type_prefix])
+        form = self._s3.generate_presigned_post(
+            self._bucket, key, Fields=fields, Conditions=conditions, ExpiresIn=seconds
+        )
+        return form["url"], form["fields"]
+
+    def origin(self) -> str:
+        parts = urlsplit(self.url("origin", seconds=1))
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def _s3(self) -> Any:
+        return self._clients.s3

@@ -1,0 +1,86 @@
+"""Queues, mail and notices: SQS, SES and SNS."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chalicelib.adapters import codec
+from chalicelib.adapters.clients import Clients
+from chalicelib.domain.errors import Unavailable
+from chalicelib.services.changes import Job
+
+_BATCH = 10
+
+
+class SqsQueues:
+    """`urls` maps a job's queue (`documents`, `deliveries`) to its URL."""
+
+    def __init__(self, clients: Clients, urls: Mapping[str, str]) -> None:
+        self._clients = clients
+        self._urls = urls
+
+    def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
+        for queue, url in self._urls.items():
+            mine = [job for job in jobs if job.queue == queue]
+            for start in range(0, len(mine), _BATCH):
+                self._send(url, mine[start : start + _BATCH], delay_seconds)
+
+    def _send(self, url: str, jobs: Sequence[Job], delay_seconds: int) -> None:
+        entries = [
+            {"Id": str(number), "MessageBody": codec.dump(job), "DelaySeconds": delay_seconds}
+            for number, job in enumerate(jobs)
+        ]
+        answer = self._clients.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        if answer.get("Failed"):
+            codes = sorted({each["Code"] for each in answer["Failed"]})
+            raise Unavailable(f"The queue refused {len(answer['Failed'])} jobs: {', '.join(codes)}.")
+
+
+def read_job(text: str) -> Job:
+    """The job of a queue message."""
+    return codec.load(Job, text)
+
+
+class SesMailer:
+    def __init__(self, clients: Clients, sender: str) -> None:
+        self._clients = clients
+        self._sender = sender
+
+    def send(self, *, to: str, message: bytes) -> str:
+        answer = self._clients.ses.send_raw_email(
+            Source=self._sender, Destinations=[to], RawMessage={"Data": message}
+        )
+        message_id: str = answer["MessageId"]
+        return message_id
+
+
+class SnsNotifier:
+    def __init__(self, clients: Clients, topic: str) -> None:
+        self._clients = clients
+        self._topic = topic
+
+    def publish(self, *, practice_id: str, kind: str, subject: str, text: str) -> None:
+        attributes = {"practice": _text(practice_id), "kind": _text(kind)}
+        self._clients.sns.publish(
+            TopicArn=self._topic, Subject=subject, Message=text, MessageAttributes=attributes
+        )
+
+
+class LambdaInspector:
+    def __init__(self, clients: Clients, function: str) -> None:
+        self._clients = clients
+        self._function = function
+
+    def inspect(self, key: str, kind: str) -> Mapping[str, Any]:
+        """A crash or a timeout there is an answer too: the file harmed its reader, so it is refused."""
+        payload = json.dumps({"key": key, "kind": kind}).encode()
+        answer = self._clients.functions.invoke(FunctionName=self._function, Payload=payload)
+        body = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer or not isinstance(body, dict):
+            detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."
+            return {"refused": {"code": "damaged", "detail": detail}}
+        return body
+
+
+def _text(value: str) -> Mapping[str, str]:
+    return {"DataType": "String", "StringValue": value}

@@ -1,0 +1,281 @@
+"""State in DynamoDB: the `Store` of `services/ports.py`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.indexes import GlobalSecondaryIndex
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.adapters import codec, rows
+from chalicelib.adapters.tables import (
+    ClaimRow,
+    DeliveryRow,
+    DocumentRow,
+    EventRow,
+    OutboxTableRow,
+    PracticeRow,
+    ProviderRow,
+    RequestRow,
+    SecretRow,
+)
+from chalicelib.domain.audit import Event
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Stale, Unavailable
+from chalicelib.domain.moments import to_text
+from chalicelib.domain.people import Provider
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.secrets import Secret
+from chalicelib.services.changes import Change, OutboxRow, RequestRecord
+from chalicelib.services.ports import Listing, Page, Visit
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Model)
+
+_LISTINGS: Mapping[Listing, tuple[GlobalSecondaryIndex[DocumentRow], str, str, bool]] = {
+    Listing.PRACTICE_ALL: (DocumentRow.by_practice, "practice_all", "sent_key", False),
+    Listing.PRACTICE_UNSIGNED: (DocumentRow.unsigned, "practice_unsigned", "sent_key", False),
+    Listing.PROVIDER_PENDING: (DocumentRow.pending, "provider_pending", "due_key", True),
+    Listing.PROVIDER_PAST: (DocumentRow.past, "provider_past", "decided_key", False),
+}
+"""Index, its hash and range attribute, and whether the order is ascending."""
+
+_LOST = {"ConditionalCheckFailed", "TransactionConflict"}
+
+
+class DynamoStore:
+    """All single reads are strongly consistent; lists re-read their rows, since an index lags behind."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # Writing
+
+    def commit(self, change: Change) -> None:
+        parts = list(_parts(change))
+        writing = TransactWrite(connection=self._connection)
+        for _, row, condition, delete in parts:
+            if delete:
+                writing.delete(row, condition=condition)
+            else:
+                writing.save(row, condition=condition)
+        try:
+            writing._commit()
+        except TransactWriteError as error:
+            raise _explain(error, parts) from error
+        except PynamoDBException as error:
+            raise Unavailable("The database did not answer. Try again in a moment.") from error
+
+    def drop_outbox(self, row_id: str) -> None:
+        OutboxTableRow(id=row_id).delete()
+
+    # Single things
+
+    def document(self, document_id: str) -> Document | None:
+        return _load(Document, _get(DocumentRow, document_id))
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        return _load(Delivery, _get(DeliveryRow, delivery_id))
+
+    def provider(self, provider_id: str) -> Provider | None:
+        return _load(Provider, _get(ProviderRow, provider_id))
+
+    def practice(self, practice_id: str) -> Practice | None:
+        return _load(Practice, _get(PracticeRow, practice_id))
+
+    def secret(self, key: str) -> Secret | None:
+        return _load(Secret, _get(SecretRow, key))
+
+    def request(self, practice_id: str, webhook_id: str) -> RequestRecord | None:
+        return _load(RequestRecord, _get(RequestRow, rows.request_id(practice_id, webhook_id)))
+
+    def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
+        found = ClaimRow.batch_get(list(dict.fromkeys(keys)), consistent_read=True) if keys else ()
+        return {row.id: row.owner for row in found}
+
+    def delivery_by_carrier(self, carrier_id: str) -> Delivery | None:
+        ids = [row.id for row in DeliveryRow.by_carrier.query(carrier_id, limit=1)]
+        return self.delivery(ids[0]) if ids else None
+
+    def visit(self, session_key: str, provider_id: str, document_id: str | None) -> Visit:
+        wanted: dict[type[Model], str] = {SecretRow: session_key, ProviderRow: provider_id}
+        if document_id is not None:
+            wanted[DocumentRow] = document_id
+        found = self._get_one_of_each(wanted)
+        return Visit(
+            session=_load(Secret, found.get(SecretRow)),
+            provider=_load(Provider, found.get(ProviderRow)),
+            document=_load(Document, found.get(DocumentRow)),
+        )
+
+    def _get_one_of_each(self, wanted: Mapping[type[Model], str]) -> Mapping[type[Model], Any]:
+        """One BatchGetItem over several tables, which PynamoDB's models cannot ask for."""
+        request = {
+            model.Meta.table_name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True}
+            for model, key in wanted.items()
+        }
+        answer = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
+        if answer.get("UnprocessedKeys"):
+            raise Unavailable("The database is busy. Try again in a moment.")
+        items = answer["Responses"]
+        return {
+            model: model.from_raw_data(each)
+            for model in wanted
+            for each in items.get(model.Meta.table_name, ())
+        }
+
+    # Lists
+
+    def documents(self, listing: Listing, owner: str, *, limit: int, after: str | None) -> Page[Document]:
+        index, hash_name, range_name, ascending = _LISTINGS[listing]
+        start = _start_key(hash_name, owner, range_name, after)
+        keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending)
+        shown = keys[:limit]
+        more = f"{getattr(shown[-1], range_name)}|{shown[-1].id}" if len(keys) > limit else None
+        return Page(self._reread(shown, hash_name, owner), more)
+
+    def _reread(
+        self, keys: Sequence[DocumentRow], hash_name: str, owner: str
+    ) -> tuple[Document, ...]:  # fmt: skip
+        ids = [row.id for row in keys]
+        fresh = {row.id: row for row in _batch(DocumentRow, ids) if getattr(row, hash_name) == owner}
+        return tuple(codec.load(Document, fresh[each].record) for each in ids if each in fresh)
+
+    def count(self, listing: Listing, owner: str, *, most: int) -> int:
+        index, _, _, ascending = _LISTINGS[listing]
+        return len(_query(index, owner, limit=most, start=None, ascending=ascending))
+
+    def events(self, document_id: str) -> tuple[Event, ...]:
+        found = EventRow.query(document_id, consistent_read=True)
+        return tuple(codec.load(Event, row.record) for row in found)
+
+    def deliveries(
+        self, practice_id: str, *, failed_only: bool, limit: int, after: str | None
+    ) -> Page[Delivery]:
+        index = DeliveryRow.failed if failed_only else DeliveryRow.by_practice
+        hash_name = "practice_failed" if failed_only else "practice_id"
+        start = _start_key(hash_name, practice_id, "created_key", after)
+        keys = _query(index, practice_id, limit=limit + 1, start=start, ascending=False)
+        shown = keys[:limit]
+        more = f"{shown[-1].created_key}|{shown[-1].id}" if len(keys) > limit else None
+        fresh = {row.id: row for row in _batch(DeliveryRow, [row.id for row in shown])}
+        current = (fresh[row.id] for row in shown if row.id in fresh)
+        kept = (row for row in current if getattr(row, hash_name) == practice_id)
+        return Page(tuple(codec.load(Delivery, row.record) for row in kept), more)
+
+    def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
+        keys = _query(DeliveryRow.held, practice_id, limit=limit, start=None, ascending=True)
+        found = _batch(DeliveryRow, [row.id for row in keys])
+        return tuple(codec.load(Delivery, row.record) for row in found if row.practice_held)
+
+    def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
+        ids: list[str] = []
+        for shard in rows.SHARDS:
+            found = DeliveryRow.due.query(shard, DeliveryRow.due_at <= to_text(before), limit=limit)
+            ids.extend(row.id for row in found)
+        return tuple(codec.load(Delivery, row.record) for row in _batch(DeliveryRow, ids[:limit]))
+
+    def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        ids: list[str] = []
+        for shard in rows.SHARDS:
+            condition = DocumentRow.decided_key < to_text(decided_before)
+            ids.extend(row.id for row in DocumentRow.unsealed_index.query(shard, condition, limit=limit))
+        found = _batch(DocumentRow, ids[:limit])
+        return tuple(codec.load(Document, row.record) for row in found if row.unsealed)
+
+    def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
+        """Older than `before`. A scan: the table only holds what is still to be relayed."""
+        found = OutboxTableRow.scan(
+            OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True
+        )
+        return tuple(codec.load(OutboxRow, row.record) for row in found)
+
+
+_Part = tuple[str, Model, Condition | None, bool]
+
+
+def _parts(change: Change) -> Iterable[_Part]:
+    """Name, row, condition and whether it is a delete; deletes first, the order PynamoDB sends them in."""
+    for secret in change.dropped:
+        yield "secret", rows.secret_row(secret), None, True
+    for secret in change.spent:
+        live = SecretRow.expires_at > to_text(change.at)
+        yield "secret", rows.secret_row(secret), (SecretRow.version == secret.version) & live, True
+    for document in change.documents:
+        yield _versioned("document", rows.document_row(document), document.version)
+    for provider in change.providers:
+        yield _versioned("provider", rows.provider_row(provider), provider.version)
+    for practice in change.practices:
+        yield _versioned("practice", rows.practice_row(practice), practice.version)
+    for delivery in change.deliveries:
+        yield _versioned("delivery", rows.delivery_row(delivery), delivery.version)
+    for secret in change.secrets:
+        yield _versioned("secret", rows.secret_row(secret), secret.version)
+    for event in change.events:
+        yield "document", rows.event_row(event), EventRow.document_id.does_not_exist(), False
+    for row in change.outbox:
+        yield "outbox", rows.outbox_row(row), None, False
+    for claim in change.claims:
+        owned = ClaimRow.id.does_not_exist() | (ClaimRow.owner == claim.owner)
+        if claim.replaces is not None:
+            owned = owned | (ClaimRow.owner == claim.replaces)
+        yield "claim", rows.claim_row(claim), owned, False
+    for request in change.requests:
+        yield "request", rows.request_row(request), RequestRow.id.does_not_exist(), False
+
+
+def _versioned(name: str, row: Any, version: int) -> _Part:
+    model = type(row)
+    condition = model.id.does_not_exist() if version == 1 else model.version == version - 1
+    return name, row, condition, False
+
+
+def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
+    reasons = error.cancellation_reasons
+    lost = [part[0] for part, why in zip(parts, reasons, strict=False) if why and why.code in _LOST]
+    if lost:
+        return Stale(tuple(dict.fromkeys(lost)))
+    if error.cause_response_code == "TransactionConflictException":
+        return Stale(("document",))
+    return Unavailable("The database did not answer. Try again in a moment.")
+
+
+def _get(model: type[R], key: str) -> R | None:
+    try:
+        return model.get(key, consistent_read=True)
+    except model.DoesNotExist:
+        return None
+
+
+def _load(kind: type[T], row: Any) -> T | None:
+    return None if row is None else codec.load(kind, row.record)
+
+
+def _batch(model: type[R], ids: Sequence[str]) -> tuple[R, ...]:
+    if not ids:
+        return ()
+    found = {row.id: row for row in model.batch_get(list(ids), consistent_read=True)}  # type: ignore[attr-defined]  # - every model batch-read here is keyed by id
+    return tuple(found[each] for each in ids if each in found)
+
+
+def _query(
+    index: Any, owner: str, *, limit: int, start: Mapping[str, Any] | None, ascending: bool
+) -> list[Any]:
+    found = index.query(owner, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
+    return list(found)
+
+
+def _start_key(
+    hash_name: str, owner: str, range_name: str, after: str | None
+) -> Mapping[str, Any] | None:  # fmt: skip
+    """The key to go on from. The owner is always the caller's, so a foreign cursor opens nothing."""
+    if after is None:
+        return None
+    range_value, _, row_id = after.rpartition("|")
+    values = {hash_name: owner, range_name: range_value, "id": row_id}
+    return {name: {"S": value} for name, value in values.items()}

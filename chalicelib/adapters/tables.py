@@ -1,0 +1,251 @@
+"""The DynamoDB tables. Each row holds its key, what indexes and conditions need, and `record`: the JSON of
+the domain's value, from which every other attribute is derived on writing.
+"""
+
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.connection import Connection
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+from chalicelib.settings import Settings
+
+# Together well under API Gateway's 29 s; PynamoDB's own defaults are not.
+_TIMEOUTS: dict[str, Any] = {"connect_timeout_seconds": 2, "read_timeout_seconds": 5, "max_retry_attempts": 2}
+
+
+class PracticeAllIndex(GlobalSecondaryIndex["DocumentRow"]):
+    class Meta:
+        index_name = "practice_all"
+        projection = KeysOnlyProjection()
+
+    practice_all = UnicodeAttribute(hash_key=True)
+    sent_key = UnicodeAttribute(range_key=True)
+
+
+class PracticeUnsignedIndex(GlobalSecondaryIndex["DocumentRow"]):
+    class Meta:
+        index_name = "practice_unsigned"
+        projection = KeysOnlyProjection()
+
+    practice_unsigned = UnicodeAttribute(hash_key=True)
+    sent_key = UnicodeAttribute(range_key=True)
+
+
+class ProviderPendingIndex(GlobalSecondaryIndex["DocumentRow"]):
+    class Meta:
+        index_name = "provider_pending"
+        projection = KeysOnlyProjection()
+
+    provider_pending = UnicodeAttribute(hash_key=True)
+    due_key = UnicodeAttribute(range_key=True)
+
+
+class ProviderPastIndex(GlobalSecondaryIndex["DocumentRow"]):
+    class Meta:
+        index_name = "provider_past"
+        projection = KeysOnlyProjection()
+
+    provider_past = UnicodeAttribute(hash_key=True)
+    decided_key = UnicodeAttribute(range_key=True)
+
+
+class UnsealedIndex(GlobalSecondaryIndex["DocumentRow"]):
+    """Sparse: decided and not yet sealed. `unsealed` is a shard of the document's id."""
+
+    class Meta:
+        index_name = "unsealed"
+        projection = KeysOnlyProjection()
+
+    unsealed = UnicodeAttribute(hash_key=True)
+    decided_key = UnicodeAttribute(range_key=True)
+
+
+class DocumentRow(Model):
+    class Meta:
+        table_name = "documents"
+
+    id = UnicodeAttribute(hash_key=True)
+    version = NumberAttribute()
+    record = UnicodeAttribute()
+    status = UnicodeAttribute()
+    practice_all = UnicodeAttribute()
+    practice_unsigned = UnicodeAttribute(null=True)
+    provider_pending = UnicodeAttribute(null=True)
+    provider_past = UnicodeAttribute(null=True)
+    unsealed = UnicodeAttribute(null=True)
+    sent_key = UnicodeAttribute()
+    due_key = UnicodeAttribute()
+    decided_key = UnicodeAttribute(null=True)
+
+    by_practice = PracticeAllIndex()
+    unsigned = PracticeUnsignedIndex()
+    pending = ProviderPendingIndex()
+    past = ProviderPastIndex()
+    unsealed_index = UnsealedIndex()
+
+
+class EventRow(Model):
+    """`body` is the very text that `hash` covers, never rebuilt."""
+
+    class Meta:
+        table_name = "events"
+
+    document_id = UnicodeAttribute(hash_key=True)
+    sequence = NumberAttribute(range_key=True)
+    record = UnicodeAttribute()
+
+
+class OutboxTableRow(Model):
+    class Meta:
+        table_name = "outbox"
+
+    id = UnicodeAttribute(hash_key=True)
+    created_at = UnicodeAttribute()
+    record = UnicodeAttribute()
+
+
+class DueIndex(GlobalSecondaryIndex["DeliveryRow"]):
+    """Sparse: an attempt is still to be made. `due_shard` spreads the writes."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = UnicodeAttribute(range_key=True)
+
+
+class PracticeDeliveriesIndex(GlobalSecondaryIndex["DeliveryRow"]):
+    class Meta:
+        index_name = "practice_deliveries"
+        projection = KeysOnlyProjection()
+
+    practice_id = UnicodeAttribute(hash_key=True)
+    created_key = UnicodeAttribute(range_key=True)
+
+
+class PracticeFailedIndex(GlobalSecondaryIndex["DeliveryRow"]):
+    class Meta:
+        index_name = "practice_failed"
+        projection = KeysOnlyProjection()
+
+    practice_failed = UnicodeAttribute(hash_key=True)
+    created_key = UnicodeAttribute(range_key=True)
+
+
+class PracticeHeldIndex(GlobalSecondaryIndex["DeliveryRow"]):
+    class Meta:
+        index_name = "practice_held"
+        projection = KeysOnlyProjection()
+
+    practice_held = UnicodeAttribute(hash_key=True)
+    created_key = UnicodeAttribute(range_key=True)
+
+
+class CarrierIndex(GlobalSecondaryIndex["DeliveryRow"]):
+    class Meta:
+        index_name = "carrier"
+        projection = KeysOnlyProjection()
+
+    carrier_id = UnicodeAttribute(hash_key=True)
+
+
+class DeliveryRow(Model):
+    class Meta:
+        table_name = "deliveries"
+
+    id = UnicodeAttribute(hash_key=True)
+    version = NumberAttribute()
+    record = UnicodeAttribute()
+    status = UnicodeAttribute()
+    practice_id = UnicodeAttribute()
+    practice_failed = UnicodeAttribute(null=True)
+    practice_held = UnicodeAttribute(null=True)
+    created_key = UnicodeAttribute()
+    due_shard = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    carrier_id = UnicodeAttribute(null=True)
+
+    due = DueIndex()
+    by_practice = PracticeDeliveriesIndex()
+    failed = PracticeFailedIndex()
+    held = PracticeHeldIndex()
+    by_carrier = CarrierIndex()
+
+
+class ProviderRow(Model):
+    class Meta:
+        table_name = "providers"
+
+    id = UnicodeAttribute(hash_key=True)
+    version = NumberAttribute()
+    record = UnicodeAttribute()
+
+
+class PracticeRow(Model):
+    class Meta:
+        table_name = "practices"
+
+    id = UnicodeAttribute(hash_key=True)
+    version = NumberAttribute()
+    record = UnicodeAttribute()
+
+
+class SecretRow(Model):
+    """`ttl` (epoch seconds) lets DynamoDB delete the row, late; `expires_at` is what is checked."""
+
+    class Meta:
+        table_name = "secrets"
+
+    id = UnicodeAttribute(hash_key=True)
+    version = NumberAttribute()
+    record = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    expires_at = UnicodeAttribute()
+    ttl = NumberAttribute()
+
+
+class ClaimRow(Model):
+    class Meta:
+        table_name = "claims"
+
+    id = UnicodeAttribute(hash_key=True)
+    owner = UnicodeAttribute()
+
+
+class RequestRow(Model):
+    class Meta:
+        table_name = "requests"
+
+    id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute()
+    ttl = NumberAttribute()
+
+
+def bind(settings: Settings) -> Connection:
+    """Points the models at this deployment's tables, over one shared connection.
+
+    PynamoDB keeps a client per model; nine clients would cost nine TLS handshakes and as many cold starts.
+    """
+    names: dict[type[Model], str] = {
+        DocumentRow: settings.table_documents,
+        EventRow: settings.table_events,
+        OutboxTableRow: settings.table_outbox,
+        DeliveryRow: settings.table_deliveries,
+        ProviderRow: settings.table_providers,
+        PracticeRow: settings.table_practices,
+        SecretRow: settings.table_secrets,
+        ClaimRow: settings.table_claims,
+        RequestRow: settings.table_requests,
+    }
+    shared = Connection(region=settings.region, **_TIMEOUTS)
+    for model, name in names.items():
+        model.Meta.table_name = name
+        model.Meta.region = settings.region
+        model._connection = None
+        table = model._get_connection()
+        shared.add_meta_table(table.get_meta_table())
+        table.connection = shared
+    return shared

@@ -1,0 +1,83 @@
+"""The wiring, in one place. Each part is made at first use, so a function pays only for what it reaches."""
+
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from chalicelib.adapters.clients import Clients
+from chalicelib.adapters.clock import RandomIds, SystemClock
+from chalicelib.adapters.store import DynamoStore
+from chalicelib.adapters.tables import bind
+from chalicelib.services.ports import Clock, Files, Ids, Inspector, Keys, Mailer, Notifier, Queues, Store
+from chalicelib.services.ports import Switches, WebhookSender
+from chalicelib.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from chalicelib.services.sealing import Sealing
+
+
+class Services:
+    """Everything a route or handler may call. Tests pass their own clock, ids or parts."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.ids: Ids = ids or RandomIds()
+
+    # Adapters
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients(self.settings.region)
+
+    @cached_property
+    def store(self) -> Store:
+        return DynamoStore(bind(self.settings))
+
+    @cached_property
+    def files(self) -> Files:
+        from chalicelib.adapters.files import S3Files
+
+        return S3Files(self.clients, self.settings.bucket)
+
+    @cached_property
+    def queues(self) -> Queues:
+        from chalicelib.adapters.messaging import SqsQueues
+
+        urls = {"documents": self.settings.document_jobs_url, "deliveries": self.settings.delivery_jobs_url}
+        return SqsQueues(self.clients, urls)
+
+    @cached_property
+    def switches(self) -> Switches:
+        from chalicelib.adapters.switches import SsmSwitches
+
+        return SsmSwitches(self.clients, self.settings.switch_prefix, self.clock)
+
+    @cached_property
+    def inspector(self) -> Inspector:
+        from chalicelib.adapters.messaging import LambdaInspector
+
+        return LambdaInspector(self.clients, self.settings.inspect_function)
+
+    @cached_property
+    def keys(self) -> Keys:
+        from chalicelib.adapters.keys import SecretsManagerKeys
+
+        return SecretsManagerKeys(self.clients, self.settings.session_secret)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        from chalicelib.adapters.messaging import SesMailer
+
+        return SesMailer(self.clients, self.settings.mail_from)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        from chalicelib.adapters.messaging import SnsNotifier
+
+        return SnsNotifier(self.clients, self.settings.notices_topic)
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """The services of the running function."""
+    return Services(settings())

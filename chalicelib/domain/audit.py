@@ -1,0 +1,96 @@
+"""The audit trail: per document, events chained by hash over the very bytes that are stored.
+
+What may have to be erased later (address, device, a note's text) stays outside the hashed bytes in
+`private`; the hashed bytes hold a salted commitment to it, so erasing it leaves the chain whole while
+altering it shows.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.moments import to_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One entry: `body` is the frozen JSON text that `hash` covers together with `previous`."""
+
+    id: str
+    document_id: str
+    sequence: int
+    type: str
+    at: datetime
+    actor: str
+    body: str
+    previous: str
+    hash: str
+    private: Mapping[str, Any] = field(default_factory=dict)
+    salt: str = ""
+
+
+def chain_hash(previous: str, body: str) -> str:
+    """SHA-256 (hex) of the previous hash and this body."""
+    return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()
+
+
+def make_event(
+    *,
+    event_id: str,
+    document_id: str,
+    previous_sequence: int,
+    previous_hash: str,
+    type: str,
+    at: datetime,
+    actor: str,
+    data: Mapping[str, Any],
+    private: Mapping[str, Any],
+    salt: str,
+) -> Event:
+    """The next event of a chain whose last one had `previous_sequence` and `previous_hash`."""
+    body = _canonical(
+        {
+            "id": event_id,
+            "document_id": document_id,
+            "sequence": previous_sequence + 1,
+            "type": type,
+            "at": to_text(at),
+            "actor": actor,
+            "data": dict(data),
+            "private": commitment(private, salt) if private else None,
+        }
+    )
+    return Event(
+        id=event_id, document_id=document_id, sequence=previous_sequence + 1, type=type, at=at, actor=actor,
+        body=body, previous=previous_hash, hash=chain_hash(previous_hash, body), private=dict(private),
+        salt=salt if private else "",
+    )  # fmt: skip
+
+
+def commitment(private: Mapping[str, Any], salt: str) -> str:
+    """The salted hash that binds `private` to the chain without being part of it."""
+    return hashlib.sha256(f"{salt}\n{_canonical(private)}".encode()).hexdigest()
+
+
+def broken_at(events: Iterable[Event]) -> int | None:
+    """The sequence number of the first event that does not fit the chain; None when it is whole."""
+    previous, expected = "", 1
+    for event in events:
+        whole = event.sequence == expected and event.previous == previous
+        if not whole or chain_hash(previous, event.body) != event.hash or not _private_fits(event):
+            return event.sequence
+        previous, expected = event.hash, expected + 1
+    return None
+
+
+def _private_fits(event: Event) -> bool:
+    if not event.private:
+        return True
+    return json.loads(event.body)["private"] == commitment(event.private, event.salt)
+
+
+def _canonical(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,90 @@
+"""Deliveries: messages out, each with its attempts and receipts (DESIGN section 2 and 4)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    FAX = "fax"
+    WEBHOOK = "webhook"
+    NOTICE = "notice"
+
+
+class DeliveryStatus(StrEnum):
+    """`sent` means that the carrier took it; `delivered` that its receipt came. `held`: the endpoint is off."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    HELD = "held"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    at: datetime
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One message to one recipient by one channel because of one event.
+
+    `type` is the message: `ready`, `setup`, `code`… for email and fax, the event's type for a webhook.
+    `body` and `message_id` (the `webhook-id`) are frozen at creation for webhooks. `lease_until` guards an
+    attempt under way; `next_attempt_at` is set while one is still to be made.
+    """
+
+    id: str
+    version: int
+    practice_id: str
+    document_id: str | None
+    event_id: str
+    channel: Channel
+    type: str
+    recipient: str
+    created_at: datetime
+    status: DeliveryStatus = DeliveryStatus.QUEUED
+    body: str | None = None
+    message_id: str | None = None
+    provider_id: str | None = None
+    access: int = 1
+    attempts: tuple[Attempt, ...] = ()
+    next_attempt_at: datetime | None = None
+    lease_until: datetime | None = None
+    carrier_id: str | None = None
+
+
+RETRY_AFTER: tuple[timedelta, ...] = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+    timedelta(hours=24),
+    timedelta(hours=24),
+)
+"""The waits between attempts of a webhook (DESIGN section 4, contract), before jitter."""
+
+
+def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: str) -> str:
+    """The same event, channel, message and recipient always give the same row: a job may run twice."""
+    text = "\n".join((event_id, channel, message_type, recipient))
+    return "dlv_" + hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def next_wait(failures: int, *, jitter: float) -> timedelta | None:
+    """The wait after this many failures, or None when it is over. `jitter` in 0..1 adds up to a tenth."""
+    if failures > len(RETRY_AFTER):
+        return None
+    return RETRY_AFTER[failures - 1] * (1 + jitter / 10)

@@ -1,0 +1,56 @@
+"""Who a document is addressed to: one person, whatever address was used (DESIGN section 4, contract)."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain.documents import Addressee
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """A person who signs. It exists from the first document on; it has an account once `password_hash` is set.
+
+    `email` is the username and is set with the account. `link` names the newest setup or reset link: older
+    ones are dead. `session_epoch` rises when every session must end.
+    """
+
+    id: str
+    version: int
+    first_name: str
+    last_name: str
+    credential: str | None = None
+    npi: str | None = None
+    email: str | None = None
+    password_hash: str | None = None
+    account_since: datetime | None = None
+    link: str | None = None
+    session_epoch: int = 1
+    consent_version: str | None = None
+    consented_at: datetime | None = None
+    saved_signature: str | None = None
+    setup_mailed_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def has_account(self) -> bool:
+        return self.password_hash is not None
+
+
+def same_person(provider: Provider, addressee: Addressee) -> bool:
+    """By NPI when both have one, else by name."""
+    if provider.npi and addressee.npi:
+        return provider.npi == addressee.npi
+    return name_key(provider.first_name, provider.last_name) == name_key(
+        addressee.first_name, addressee.last_name
+    )
+
+
+def name_key(first_name: str, last_name: str) -> str:
+    """A name as it is compared: without accents, case, punctuation or doubled spaces."""
+    folded = unicodedata.normalize("NFKD", f"{first_name} {last_name}").casefold()
+    kept = "".join(c if c.isalnum() else " " for c in folded if not unicodedata.combining(c))
+    return " ".join(kept.split())

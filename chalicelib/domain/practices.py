@@ -1,0 +1,62 @@
+"""A practice: the tenant. Its Electronic Signature switch is not here: it is an SSM parameter."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.domain.documents import PracticeCard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where the practice's EMR receives webhooks. `disabled_at` is set by a 410 or by long failure."""
+
+    url: str
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey:
+    """An API key as kept: its SHA-256 (hex), the first characters to recognise it by, and when it dies."""
+
+    sha256: str
+    hint: str
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookSecret:
+    """A `whsec_…` secret; during a rotation two are live."""
+
+    value: str
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Practice:
+    id: str
+    version: int
+    name: str
+    created_at: datetime
+    phone: str | None = None
+    fax: str | None = None
+    reply_to: str | None = None
+    time_zone: str = "America/New_York"
+    endpoint: Endpoint | None = None
+    api_keys: tuple[ApiKey, ...] = ()
+    webhook_secrets: tuple[WebhookSecret, ...] = ()
+
+    def card(self) -> PracticeCard:
+        return PracticeCard(name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone)
+
+    def live_secrets(self, now: datetime) -> tuple[str, ...]:
+        """The secrets that sign and verify now, newest first."""
+        live = [s for s in self.webhook_secrets if s.expires_at is None or s.expires_at > now]
+        return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
+
+    def accepts_key(self, sha256: str, now: datetime) -> bool:
+        return any(
+            k.sha256 == sha256 and (k.expires_at is None or k.expires_at > now) for k in self.api_keys
+        )

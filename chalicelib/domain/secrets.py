@@ -1,0 +1,55 @@
+"""One-time links, codes and sessions: random, stored only as a hash, with an expiry that is checked."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class SecretKind(StrEnum):
+    SETUP = "setup"
+    RESET = "reset"
+    CODE = "code"
+    FAX_CODE = "fax_code"
+    BY_HAND = "by_hand"
+    SESSION = "session"
+
+
+LINK_LIFETIME = timedelta(minutes=90)
+CODE_LIFETIME = timedelta(minutes=10)
+BY_HAND_LIFETIME = timedelta(minutes=60)
+SESSION_IDLE = timedelta(minutes=15)
+SESSION_LIFETIME = timedelta(hours=12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secret:
+    """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token; the token itself is not kept.
+
+    `link` ties a setup or reset token to the delivery that mailed it; `access` is the document's at the
+    time; `tries` counts wrong guesses of a code; `epoch` is the provider's `session_epoch` (sessions).
+    """
+
+    key: str
+    version: int
+    kind: SecretKind
+    created_at: datetime
+    expires_at: datetime
+    provider_id: str | None = None
+    document_id: str | None = None
+    email: str | None = None
+    link: str | None = None
+    access: int = 1
+    tries: int = 0
+    epoch: int = 1
+    last_seen_at: datetime | None = None
+    authenticated_at: datetime | None = None
+
+    def live(self, now: datetime) -> bool:
+        """Whether it still counts: TTL deletes late, so every reader asks."""
+        return now < self.expires_at
+
+
+def secret_key(kind: SecretKind, token: str) -> str:
+    """Where a token's row lies: the hash covers the kind, so a token of another kind finds nothing."""
+    return hashlib.sha256(f"{kind}:{token}".encode()).hexdigest()

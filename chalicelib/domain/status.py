@@ -1,0 +1,124 @@
+"""The status of a document and the only moves between statuses (DESIGN section 2, contract).
+
+`TRANSITIONS` is the one place that compares statuses; everything else asks `move`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.domain.errors import Conflict
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    RECALLED = "recalled"
+    RETURNED = "returned"
+
+
+class Action(StrEnum):
+    APPROVE = "approve"
+    SIGN_BY_HAND = "sign_by_hand"
+    DECLINE = "decline"
+    RECALL = "recall"
+    RETURN = "return"
+
+
+class Outcome(StrEnum):
+    """How it ended; survives `returned`."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    BY_HAND = "by_hand"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an action does from a status: go `to` a status, change nothing, or conflict.
+
+    `same_only` means that repeating the same decision changes nothing and any other is a conflict.
+    """
+
+    to: Status | None = None
+    outcome: Outcome | None = None
+    same_only: bool = False
+    noop: bool = False
+
+
+@dataclass(frozen=True)
+class Move:
+    """The status and outcome to write."""
+
+    status: Status
+    outcome: Outcome | None
+
+
+_CONFLICT = Rule()
+_NOOP = Rule(noop=True)
+_SAME = Rule(same_only=True)
+
+TRANSITIONS: Mapping[tuple[Status, Action], Rule] = {
+    (Status.PENDING, Action.APPROVE): Rule(Status.APPROVED, Outcome.APPROVED),
+    (Status.PENDING, Action.SIGN_BY_HAND): Rule(Status.APPROVED, Outcome.BY_HAND),
+    (Status.PENDING, Action.DECLINE): Rule(Status.DECLINED, Outcome.DECLINED),
+    (Status.PENDING, Action.RECALL): Rule(Status.RECALLED),
+    (Status.PENDING, Action.RETURN): Rule(Status.RETURNED, Outcome.BY_HAND),
+    (Status.APPROVED, Action.APPROVE): _SAME,
+    (Status.APPROVED, Action.SIGN_BY_HAND): _CONFLICT,
+    (Status.APPROVED, Action.DECLINE): _CONFLICT,
+    (Status.APPROVED, Action.RECALL): _CONFLICT,
+    (Status.APPROVED, Action.RETURN): Rule(Status.RETURNED),
+    (Status.DECLINED, Action.APPROVE): _CONFLICT,
+    (Status.DECLINED, Action.SIGN_BY_HAND): _CONFLICT,
+    (Status.DECLINED, Action.DECLINE): _SAME,
+    (Status.DECLINED, Action.RECALL): Rule(Status.RECALLED),
+    (Status.DECLINED, Action.RETURN): Rule(Status.RETURNED),
+    (Status.RECALLED, Action.APPROVE): _CONFLICT,
+    (Status.RECALLED, Action.SIGN_BY_HAND): _CONFLICT,
+    (Status.RECALLED, Action.DECLINE): _CONFLICT,
+    (Status.RECALLED, Action.RECALL): _NOOP,
+    (Status.RECALLED, Action.RETURN): _CONFLICT,
+    (Status.RETURNED, Action.APPROVE): _CONFLICT,
+    (Status.RETURNED, Action.SIGN_BY_HAND): _CONFLICT,
+    (Status.RETURNED, Action.DECLINE): _CONFLICT,
+    (Status.RETURNED, Action.RECALL): _CONFLICT,
+    (Status.RETURNED, Action.RETURN): _NOOP,
+}
+
+_DONE = {
+    Status.PENDING: "is still pending",
+    Status.APPROVED: "has already been signed",
+    Status.DECLINED: "has already been declined",
+    Status.RECALLED: "has been recalled by the clinic",
+    Status.RETURNED: "has been marked as returned",
+}
+
+
+def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool = False) -> Move | None:
+    """The status to write, or None when nothing is to be done; `Conflict` when the table says so.
+
+    `same` tells that this very decision is the one already recorded (same person, same answer).
+    """
+    rule = TRANSITIONS[status, action]
+    if rule.to is not None:
+        return Move(rule.to, rule.outcome or outcome)
+    if rule.noop or (rule.same_only and same):
+        return None
+    raise Conflict(f"This document {_DONE[status]}.", code=f"document-{status}")
+
+
+def is_open(status: Status) -> bool:
+    """Whether it stands in the practice's Unsigned report: not yet marked as returned nor recalled."""
+    return TRANSITIONS[status, Action.RETURN].to is not None
+
+
+def is_decidable(status: Status) -> bool:
+    """Whether a provider can still approve or decline it."""
+    return TRANSITIONS[status, Action.APPROVE].to is not None
+
+
+def is_past(status: Status) -> bool:
+    """Whether it stands in the provider's past list: decided or returned; a recalled one is gone."""
+    return not is_decidable(status) and TRANSITIONS[status, Action.RECALL] is not _NOOP

@@ -1,0 +1,72 @@
+"""The document resource: what the EMR gets in webhooks and reads (DESIGN section 4, contract)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.documents import DeliveryLine, Document, StoredPdf
+from chalicelib.domain.moments import to_text
+
+
+def document_resource(document: Document, portal_url: str) -> Mapping[str, Any]:
+    """The whole resource; enough to stand alone, whatever order events arrive in."""
+    decision = document.decision
+    return {
+        "id": document.id,
+        "practice_id": document.practice_id,
+        "external_id": document.external_id,
+        "patient_external_id": document.patient.external_id,
+        "kind": document.kind,
+        "title": document.title,
+        "status": document.status,
+        "outcome": document.outcome,
+        "note": decision.note if decision else None,
+        "decline_reason": decision.decline_reason if decision else None,
+        "sent_at": to_text(document.sent_at),
+        "viewed_at": _moment(document.viewed_at),
+        "transmitted_at": _moment(document.transmitted_at),
+        "decided_at": _moment(document.decided_at),
+        "due_on": document.due_on.isoformat(),
+        "signer": _signer(document),
+        "sealing": document.sealing,
+        "signed_pdf": _signed_pdf(document.id, document.signed, portal_url),
+        "supersedes": document.supersedes,
+        "superseded_by": document.superseded_by,
+        "returned_at": _moment(document.returned_at),
+        "returned_method": document.returned_method,
+        "recalled_reason": document.recalled_reason,
+        "deliveries": [_line(line) for line in document.deliveries],
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return to_text(at) if at else None
+
+
+def _signer(document: Document) -> Mapping[str, Any] | None:
+    if document.decision is None:
+        return None
+    signer = document.decision.signer
+    return {
+        "name": signer.name,
+        "credential": signer.credential,
+        "npi": signer.npi,
+        "method": signer.method,
+    }
+
+
+def _signed_pdf(document_id: str, signed: StoredPdf | None, portal_url: str) -> Mapping[str, Any] | None:
+    if signed is None:
+        return None
+    return {"url": f"{portal_url}/v1/documents/{document_id}/signed.pdf", "sha256": signed.sha256}
+
+
+def _line(line: DeliveryLine) -> Mapping[str, Any]:
+    return {
+        "id": line.id,
+        "channel": line.channel,
+        "type": line.type,
+        "recipient": line.recipient,
+        "status": line.status,
+        "at": to_text(line.at),
+    }
