@@ -1,0 +1,62 @@
+PORT ?= 4566
+STAGE ?= prod
+PARAMETERS ?=
+TESTS ?= tests
+PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
+
+.PHONY: help run test check environment tools lint types unit format bench package deploy requirements clean-local
+
+help:
+	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
+	@echo 'make test                   everything that must hold before a change is accepted'
+	@echo 'make check                  the quick part of it: lint, types, unit tests'
+	@echo 'make format                 put the code into the shape that lint wants'
+	@echo 'make bench                  import times and calls per page'
+	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
+	@echo 'make deploy STAGE=prod PARAMETERS="PortalDomain=portal.example.com ..."   package and deploy to AWS'
+	@echo 'make requirements           pin and hash the requirements again, from the .in files'
+	@echo 'make clean-local            remove the data of the local stack'
+
+run:
+	@exec infrastructure/run.sh $(PORT)
+
+test: tools lint types
+	.venv/bin/python -m pytest $(TESTS)
+
+check: environment lint types unit
+
+environment:
+	@infrastructure/environment.sh dev
+
+tools: environment
+	@infrastructure/test_tools.sh
+
+lint: environment
+	.venv/bin/ruff check $(PYTHON_FILES)
+	.venv/bin/ruff format --check $(PYTHON_FILES)
+	.venv/bin/djlint --quiet --lint templates examples
+
+types: environment
+	.venv/bin/mypy $(PYTHON_FILES)
+
+unit: environment
+	.venv/bin/python -m pytest tests/unit
+
+format: environment
+	.venv/bin/ruff check --fix $(PYTHON_FILES)
+	.venv/bin/ruff format $(PYTHON_FILES)
+
+bench: environment
+	.venv/bin/python -m bench
+
+package: environment
+	.venv/bin/python -m infrastructure.package --stage $(STAGE) --out build/$(STAGE)
+
+deploy: package
+	.venv/bin/python -m infrastructure.deploy --stage $(STAGE) --package build/$(STAGE) $(PARAMETERS)
+
+requirements: environment
+	infrastructure/requirements.sh
+
+clean-local:
+	rm -rf .local

@@ -1,0 +1,23 @@
+"""Plain progress lines with the seconds since the command began."""
+
+from collections.abc import Callable
+import sys
+import time
+from typing import TextIO
+
+
+class Progress:
+    """Prints lines such as ` 12 s  Deploying the stack`."""
+
+    def __init__(
+        self, started: float, *, clock: Callable[[], float] = time.time, stream: TextIO | None = None
+    ) -> None:
+        """`started` and `clock` are seconds since the epoch."""
+        self._started = started
+        self._clock = clock
+        self._stream = stream or sys.stdout
+
+    def say(self, text: str) -> None:
+        """Print one line of progress."""
+        elapsed = self._clock() - self._started
+        print(f"{elapsed:4.0f} s  {text}", file=self._stream, flush=True)

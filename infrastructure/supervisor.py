@@ -1,0 +1,135 @@
+"""Owns the processes of a local stack, in a session of its own, so that they outlive a killed `make run`.
+
+Commands come as JSON lines on standard input and events leave as JSON lines on standard output. The end of
+standard input means that `make run` is gone, however it went: everything is stopped then, the last started
+first, the local AWS last, with time to save its state.
+
+Command: `{"name", "argv", "environment", "folder", "log", "grace", "clean_stop"}`: `grace` is how many seconds
+the process may take to end, `clean_stop` a file that is removed now and written back once the process has
+ended well when told to (or null). Events: `{"event": "exited", "name", "status"}`, `{"event": "stopped"}`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, TextIO
+
+BYTES_PER_READ = 65536
+
+
+@dataclass(frozen=True)
+class Child:
+    """A running process and how to stop it."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    grace: float
+    clean_stop: Path | None
+
+    def stop(self) -> None:
+        """Ask the process to end, insist after `grace` seconds, and note a clean stop."""
+        self.process.terminate()
+        try:
+            self.process.wait(self.grace)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        else:
+            self._note_clean_stop()
+
+    def _note_clean_stop(self) -> None:
+        if self.clean_stop and self.process.returncode == 0:
+            self.clean_stop.write_text("The local AWS has saved its state.\n")
+
+
+def start_child(command: Mapping[str, Any]) -> Child:
+    """Start the process that `command` describes."""
+    clean_stop = Path(command["clean_stop"]) if command["clean_stop"] else None
+    if clean_stop:
+        clean_stop.unlink(missing_ok=True)
+    with Path(command["log"]).open("ab") as log:
+        process = subprocess.Popen(
+            command["argv"],
+            env=command["environment"],
+            cwd=command["folder"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    return Child(command["name"], process, command["grace"], clean_stop)
+
+
+class Supervisor:
+    """Starts what it is told to, reports what ends, and stops everything when its commander is gone."""
+
+    def __init__(self, commands: int, events: TextIO, record: Path) -> None:
+        """`commands` is a file descriptor; `record` tells the next start what goes on here."""
+        self._commands = commands
+        self._events = events
+        self._record = record
+        self._children: list[Child] = []
+        self._pending = b""
+
+    def run(self) -> None:
+        """Serve commands until standard input ends, then stop all children, the last one first."""
+        self._write_record("running")
+        while self._serve_once():
+            self._report_ended()
+        self._write_record("stopping")
+        while self._children:
+            self._children.pop().stop()
+        self._record.unlink(missing_ok=True)
+        self._emit({"event": "stopped"})
+
+    def _serve_once(self) -> bool:
+        ready, _, _ = select.select([self._commands], [], [], 0.5)
+        if not ready:
+            return True
+        chunk = os.read(self._commands, BYTES_PER_READ)
+        *lines, self._pending = (self._pending + chunk).split(b"\n")
+        for line in lines:
+            self._children.append(start_child(json.loads(line)))
+        return bool(chunk)
+
+    def _report_ended(self) -> None:
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            self._emit({"event": "exited", "name": child.name, "status": child.process.returncode})
+
+    def _emit(self, event: Mapping[str, Any]) -> None:
+        try:
+            print(json.dumps(event), file=self._events, flush=True)
+        except BrokenPipeError:
+            # Nobody listens any more: the commander was killed. What must be done is done all the same.
+            self._events = Path(os.devnull).open("w")
+
+    def _write_record(self, state: str) -> None:
+        draft = self._record.with_suffix(".draft")
+        draft.write_text(json.dumps({"pid": os.getpid(), "state": state, "since": time.time()}))
+        draft.replace(self._record)
+
+
+def interrupt(signum: int, _frame: object) -> None:
+    """Treat a request to end like the end of the commands."""
+    os.close(0)
+    os.open(os.devnull, os.O_RDONLY)
+
+
+def main() -> None:
+    """Run in the session that `make run` gave this process, then end whatever is left of its group."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, interrupt)
+    Supervisor(0, sys.stdout, Path(sys.argv[1])).run()
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

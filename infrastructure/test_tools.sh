@@ -1,0 +1,37 @@
+#!/bin/sh
+# Installs what the tests need besides Python packages: a Chromium, and the tools that look into PDFs.
+set -eu
+cd "$(dirname "$0")/.."
+
+has() {
+    command -v "$1" > /dev/null 2>&1
+}
+
+has_browser() {
+    has chromium || has chromium-browser || has google-chrome
+}
+
+has_pdf_tools() {
+    has pdftoppm && has pdfsig && has qpdf
+}
+
+can_use_apt() {
+    has apt-get && [ "$(id -u)" = 0 ]
+}
+
+install_debian_packages() {
+    echo 'Installing Debian packages: chromium poppler-utils qpdf'
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+        chromium poppler-utils qpdf > /dev/null
+}
+
+if ! { has_browser && has_pdf_tools; } && can_use_apt; then
+    install_debian_packages
+fi
+has_pdf_tools || {
+    echo 'The tests need pdftoppm, pdfsig and qpdf. Install them (Debian: apt-get install poppler-utils qpdf;' \
+        'macOS: brew install poppler qpdf) and try again.' >&2
+    exit 1
+}
+has_browser || .venv/bin/python -m playwright install chromium
