@@ -1,6 +1,6 @@
 """The wiring, in one place. Each part is made at first use, so a function pays only for what it reaches."""
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.clients import Clients
@@ -77,7 +77,16 @@ class Services:
         return SnsNotifier(self.clients, self.settings.notices_topic)
 
 
-@lru_cache(maxsize=1)
+_installed: list[Services] = []
+
+
 def services() -> Services:
-    """The services of the running function."""
-    return Services(settings())
+    """The services of the running function, made at the first call."""
+    if not _installed:
+        _installed.append(Services(settings()))
+    return _installed[0]
+
+
+def install(replacement: Services | None) -> None:
+    """Replaces what `services()` answers: for tests that bring their own clock; None goes back."""
+    _installed[:] = [replacement] if replacement else []

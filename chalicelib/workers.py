@@ -1,0 +1,92 @@
+"""What the event handlers of `app.py` do: unwrap the event, call one service, answer the queue.
+
+Heavy imports (PDF libraries) happen inside the one function that needs them: every function ships the same
+code, and the web function must start fast.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from chalicelib.bootstrap import services
+from chalicelib.services.changes import Job
+
+logger = Logger(service="portal")
+
+
+def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads one upload and says what it is; see `services/inspection.py`."""
+    from chalicelib.services import inspection
+
+    return inspection.inspect(services().files.get(event["key"]), event["kind"])
+
+
+def admin(event: Mapping[str, Any]) -> dict[str, Any]:
+    from chalicelib.services import practices
+
+    return dict(practices.run(services(), event))
+
+
+def relay(event: Mapping[str, Any]) -> None:
+    """Raises on any failure: the whole batch comes again, and relaying twice is harmless."""
+    from chalicelib.adapters.stream import outbox_rows
+    from chalicelib.services.relay import relay_rows
+
+    relay_rows(outbox_rows(event), store=services().store, queues=services().queues)
+
+
+def documents(event: Mapping[str, Any]) -> dict[str, Any]:
+    from chalicelib.services import preparation, sealing
+
+    tasks: Mapping[str, Callable[[Job], None]] = {
+        "prepare": lambda job: preparation.prepare(job, services()),
+        "seal": lambda job: sealing.seal(job, services()),
+    }
+    return _each(event, lambda job: tasks[job.name](job))
+
+
+def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
+    from chalicelib.services import delivery
+
+    return _each(event, lambda job: delivery.deliver(job, services()))
+
+
+def mail_feedback(message: str) -> None:
+    from chalicelib.services import mail_feedback as feedback
+
+    feedback.record(json.loads(message), services())
+
+
+def follow_up() -> None:
+    from chalicelib.services import follow_up as sweeps
+
+    logger.info("swept", extra={"found": dict(sweeps.run(services()))})
+
+
+def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:
+    """Works through the batch; what failed goes back to the queue alone (ReportBatchItemFailures).
+
+    The log names the job and the kind of error only: an error's text could quote a patient's data.
+    """
+    from chalicelib.adapters.messaging import read_job
+
+    failures = []
+    for record in event["Records"]:
+        job = read_job(record["body"])
+        try:
+            work(job)
+        except Exception as error:  # noqa: BLE001 - reported to the queue, which retries and then alarms
+            failures.append({"itemIdentifier": record["messageId"]})
+            facts = {"job": job.name, "document": job.document_id, "delivery": job.delivery_id}
+            logger.error("job failed", extra={**facts, "kind": type(error).__name__, "at": _where(error)})
+    return {"batchItemFailures": failures}
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the deepest frame, which is what an engineer needs first."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown"
