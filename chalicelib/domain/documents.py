@@ -202,6 +202,7 @@ class Document:
     supersedes: str | None = None
     superseded_by: str | None = None
     pages_ready: int | None = None
+    broken_pages: tuple[int, ...] = ()
     viewed_at: datetime | None = None
     transmitted_at: datetime | None = None
     decision: Decision | None = None

@@ -1,0 +1,22 @@
+"""The contract's codes in plain words, as people read them on pages, in mails and on certificates."""
+
+from collections.abc import Mapping
+
+from chalicelib.domain.documents import DeclineReason, Kind
+
+KINDS: Mapping[Kind, str] = {
+    Kind.PLAN_OF_CARE: "Plan of care",
+    Kind.RECERTIFICATION: "Recertification",
+    Kind.PROGRESS_NOTE: "Progress note",
+    Kind.DISCHARGE_SUMMARY: "Discharge summary",
+    Kind.ORDER: "Order",
+    Kind.OTHER: "Document",
+}
+
+DECLINE_REASONS: Mapping[DeclineReason, str] = {
+    DeclineReason.NOT_MY_PATIENT: "Not my patient",
+    DeclineReason.SOMEONE_ELSE_SIGNS: "Someone else signs this",
+    DeclineReason.CHANGE_THE_PLAN: "Please change the plan",
+    DeclineReason.NEEDS_A_VISIT: "The patient needs a visit first",
+    DeclineReason.OTHER: "Another reason",
+}
