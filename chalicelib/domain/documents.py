@@ -122,7 +122,10 @@ class Signer:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The decision as recorded the moment it was sent. Strokes are polylines in 0..1 of the box."""
+    """The decision as recorded the moment it was sent. Strokes are polylines in 0..1 of the box.
+
+    `read_statement` tells that the signer stated to have read every page, where not all were seen shown.
+    """
 
     action: Action
     signer: Signer
@@ -133,6 +136,7 @@ class Decision:
     strokes: tuple[tuple[tuple[float, float], ...], ...] = ()
     consent_version: str | None = None
     pages_shown: tuple[int, ...] = ()
+    read_statement: bool = False
     scan_key: str | None = None
     scan_sha256: str | None = None
 
@@ -148,11 +152,15 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredPdf:
-    """An object in the bucket: `key`, the SHA-256 (hex) of its bytes, and its pages."""
+    """An object in the bucket: `key`, the SHA-256 (hex) of its bytes, and its pages.
+
+    `page_sizes` are (width, height) in points as displayed, so that a page can hold a place for each.
+    """
 
     key: str
     sha256: str
     pages: int
+    page_sizes: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
