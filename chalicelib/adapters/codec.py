@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def dump(value: object) -> str:
-    """The JSON text of a dataclass; fields that are None are left out."""
+    """The JSON text of a dataclass; fields that are None by default are left out when they are None."""
     return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
 
 
@@ -26,8 +26,8 @@ def load(kind: type[T], text: str) -> T:
 def plain(value: Any) -> Any:
     """JSON-able data: times as RFC 3339 text, enums as their values, tuples as lists."""
     if is_dataclass(value):
-        pairs = ((f.name, getattr(value, f.name)) for f in fields(value))
-        return {name: plain(each) for name, each in pairs if each is not None}
+        pairs = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: plain(each) for f, each in pairs if not (each is None and f.default is None)}
     if isinstance(value, datetime):
         return to_text(value)
     if isinstance(value, date):

@@ -1,0 +1,61 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.audit import Event, broken_at, make_event
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def chain(length: int, private: dict[str, Any] | None = None) -> list[Event]:
+    events: list[Event] = []
+    for number in range(length):
+        last = events[-1] if events else None
+        events.append(
+            make_event(
+                event_id=f"evt_{number}", document_id="doc_1", previous_sequence=number,
+                previous_hash=last.hash if last else "", type="document.viewed", at=NOON, actor="portal",
+                data={"page": number}, private=private or {}, salt=f"salt{number}",
+            )  # fmt: skip
+        )
+    return events
+
+
+def test_an_untouched_chain_is_whole() -> None:
+    assert broken_at(chain(5)) is None
+
+
+def test_a_rewritten_body_shows() -> None:
+    events = chain(5)
+    events[2] = replace(events[2], body=events[2].body.replace("viewed", "signed"))
+    assert broken_at(events) == 3
+
+
+def test_a_removed_event_shows() -> None:
+    events = chain(5)
+    del events[1]
+    assert broken_at(events) == 3
+
+
+def test_a_rehashed_event_shows_at_the_next_one() -> None:
+    events = chain(3)
+    from chalicelib.domain.audit import chain_hash
+
+    body = events[0].body.replace("viewed", "signed")
+    events[0] = replace(events[0], body=body, hash=chain_hash("", body))
+    assert broken_at(events) == 2
+
+
+def test_private_facts_can_be_erased_without_breaking_the_chain() -> None:
+    events = chain(3, {"address": "203.0.113.7"})
+    assert broken_at([replace(event, private={}, salt="") for event in events]) is None
+
+
+def test_altered_private_facts_show() -> None:
+    events = chain(3, {"address": "203.0.113.7"})
+    events[1] = replace(events[1], private={"address": "203.0.113.8"})
+    assert broken_at(events) == 2
+
+
+def test_private_facts_are_not_in_the_hashed_bytes() -> None:
+    assert "203.0.113.7" not in chain(1, {"address": "203.0.113.7"})[0].body

@@ -1,0 +1,29 @@
+import pytest
+
+from chalicelib.domain.documents import Addressee
+from chalicelib.domain.people import Provider, name_key, same_person
+
+
+def provider(npi: str | None) -> Provider:
+    return Provider(id="prv_1", version=1, first_name="José", last_name="O'Neill-Ruiz", npi=npi)
+
+
+@pytest.mark.parametrize(
+    ("npi", "first", "last", "theirs", "same"),
+    [
+        ("1234567893", "Ann", "Other", "1234567893", True),
+        ("1234567893", "José", "O'Neill-Ruiz", "1245319599", False),
+        (None, "Jose", "ONeill Ruiz", "1234567893", False),
+        (None, "JOSE", "o'neill ruiz", None, True),
+        ("1234567893", "Jose", "O’Neill Ruiz", None, True),
+        ("1234567893", "Ann", "Other", None, False),
+    ],
+)
+def test_one_person_by_npi_else_by_name(
+    npi: str | None, first: str, last: str, theirs: str | None, same: bool
+) -> None:
+    assert same_person(provider(npi), Addressee(first_name=first, last_name=last, npi=theirs)) is same
+
+
+def test_names_are_compared_without_accents_case_and_punctuation() -> None:
+    assert name_key(" Müller ", "von-Berg") == name_key("muller", "VON BERG")
