@@ -3,9 +3,9 @@
 import enum
 import json
 import os
-from pathlib import Path
 import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx

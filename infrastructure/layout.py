@@ -1,7 +1,7 @@
 """Where everything lives: the checkout's sources, and the folder that one local stack keeps its data in."""
 
-from dataclasses import dataclass
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from infrastructure.trouble import Trouble

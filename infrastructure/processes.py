@@ -1,16 +1,16 @@
 """The commander's side of the supervisor: one run at a time, processes started, their ends noticed."""
 
-from collections.abc import Sequence
 import contextlib
-from dataclasses import dataclass
 import fcntl
 import json
 import os
-from pathlib import Path
 import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from infrastructure.layout import ROOT, Layout
 from infrastructure.progress import Progress

@@ -1,8 +1,8 @@
 """Plain progress lines with the seconds since the command began."""
 
-from collections.abc import Callable
 import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 

@@ -4,21 +4,22 @@ Commands come as JSON lines on standard input and events leave as JSON lines on 
 standard input means that `make run` is gone, however it went: everything is stopped then, the last started
 first, the local AWS last, with time to save its state.
 
-Command: `{"name", "argv", "environment", "folder", "log", "grace", "clean_stop"}`: `grace` is how many seconds
-the process may take to end, `clean_stop` a file that is removed now and written back once the process has
-ended well when told to (or null). Events: `{"event": "exited", "name", "status"}`, `{"event": "stopped"}`.
+Command: `{"name", "argv", "environment", "folder", "log", "grace", "clean_stop"}`: `grace` is how many
+seconds the process may take to end, `clean_stop` a file that is removed now and written back once the process
+has ended well when told to (or null). Events: `{"event": "exited", "name", "status"}`, `{"event": "stopped"}`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import io
 import json
 import os
-from pathlib import Path
 import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 BYTES_PER_READ = 65536
@@ -108,7 +109,7 @@ class Supervisor:
             print(json.dumps(event), file=self._events, flush=True)
         except BrokenPipeError:
             # Nobody listens any more: the commander was killed. What must be done is done all the same.
-            self._events = Path(os.devnull).open("w")
+            self._events = io.StringIO()
 
     def _write_record(self, state: str) -> None:
         draft = self._record.with_suffix(".draft")
@@ -116,7 +117,7 @@ class Supervisor:
         draft.replace(self._record)
 
 
-def interrupt(signum: int, _frame: object) -> None:
+def interrupt(_signal: int, _frame: object) -> None:
     """Treat a request to end like the end of the commands."""
     os.close(0)
     os.open(os.devnull, os.O_RDONLY)

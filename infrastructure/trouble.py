@@ -1,7 +1,7 @@
 """The one error that ends a command: its message tells the reader what happened and what to do."""
 
-from collections.abc import Callable
 import sys
+from collections.abc import Callable
 
 
 class Trouble(Exception):

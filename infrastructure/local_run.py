@@ -1,0 +1,204 @@
+"""`make run`: the whole portal on this machine, in the foreground, until Ctrl-C.
+
+The processes belong to the supervisor; this one only says what is to be done and shows how it goes, so that
+it may be killed at any moment.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from infrastructure import emulator, package, repair, sample
+from infrastructure.emulator import Condition
+from infrastructure.layout import ROOT, Layout
+from infrastructure.processes import Command, Processes, take_lock
+from infrastructure.progress import Progress
+from infrastructure.stack import CHALICE_STAGE, LocalStack
+from infrastructure.trouble import Trouble, exit_status
+
+SECONDS_FOR_STAND_INS = 30.0
+SECONDS_TO_STOP_STAND_IN = 5.0
+LOWEST_PORT = 1024
+HIGHEST_PORT = 65535
+
+
+class Stop(Exception):
+    """The person at the keyboard, the shell or `make` wants this to end."""
+
+
+def run(layout: Layout, addresses: sample.Addresses, progress: Progress) -> None:
+    """Bring everything up, say where it is, and keep it up until told to stop."""
+    layout.prepare()
+    lock = take_lock(layout, progress)
+    refuse_taken_ports(addresses)
+    found = emulator.condition(layout)
+    explain(found, layout, progress)
+    emulator.make_ready(layout, found)
+    layout.portal.unlink(missing_ok=True)
+    with supervised(layout, lock, progress) as processes:
+        bring_up(layout, addresses, processes, progress, found)
+        progress.say(f"Ready: {layout.portal.relative_to(ROOT)} has the addresses and keys")
+        print(welcome(addresses), flush=True)
+        wait_for_the_end(processes)
+
+
+@contextlib.contextmanager
+def supervised(layout: Layout, lock: int, progress: Progress) -> Iterator[Processes]:
+    """Processes that are stopped, and their data saved, however the block is left."""
+    processes = Processes(layout, lock)
+    try:
+        yield processes
+    except (Stop, KeyboardInterrupt):
+        print(flush=True)
+    finally:
+        progress.say("Stopping, and saving the data")
+        well = processes.stop()
+        progress.say("Stopped" if well else "The supervisor goes on saving by itself")
+
+
+def bring_up(
+    layout: Layout, addresses: sample.Addresses, processes: Processes, progress: Progress, found: Condition
+) -> None:
+    """From nothing running to the portal and both stand-ins answering."""
+    stack = LocalStack(addresses.port)
+    progress.say("Starting the local AWS")
+    processes.start(emulator.command(layout, addresses.port, persistent=True))
+    package.package(
+        CHALICE_STAGE,
+        layout.package,
+        progress,
+        architecture=package.host_architecture(),
+        for_this_host=True,
+    )
+    emulator.wait_until_up(processes, addresses.port)
+    stack.deploy(layout.package, progress)
+    if found is Condition.KILLED:
+        for line in repair.repair(stack):
+            progress.say(line)
+    progress.say("Warming up the functions")
+    stack.warm_up()
+    practice = sample.sample_practice(layout, stack, progress)
+    content = sample.portal_file(stack, addresses, practice)
+    sample.write_private(layout.stand_ins, content)
+    start_stand_ins(layout, addresses, processes, progress)
+    sample.write_private(layout.portal, content)
+
+
+def start_stand_ins(
+    layout: Layout, addresses: sample.Addresses, processes: Processes, progress: Progress
+) -> None:
+    """Start the clinic and the mailbox and wait until they answer."""
+    progress.say("Starting the clinic and the mailbox")
+    ports = {"clinic": addresses.clinic_port, "mailbox": addresses.mailbox_port}
+    for name, port in ports.items():
+        processes.start(stand_in(layout, name, port))
+    for port in ports.values():
+        emulator.wait_for(f"http://127.0.0.1:{port}/healthz", processes, SECONDS_FOR_STAND_INS)
+
+
+def stand_in(layout: Layout, name: str, port: int) -> Command:
+    """The command of a stand-in, which gets no more of the environment than it needs."""
+    arguments = ["--portal-json", str(layout.stand_ins), "--port", str(port)]
+    return Command(
+        name=name,
+        module=f"examples.{name}",
+        arguments=[*arguments, "--data", str(layout.data_of(name))],
+        environment=emulator.inherited(),
+        grace=SECONDS_TO_STOP_STAND_IN,
+    )
+
+
+def explain(found: Condition, layout: Layout, progress: Progress) -> None:
+    """Say what a killed emulator means for the data."""
+    if found is Condition.KILLED:
+        progress.say(
+            "The local AWS was killed before it could save: the portal goes back to what it saved at "
+            f"{emulator.saved_at(layout)}, and anything later is lost"
+        )
+
+
+def refuse_taken_ports(addresses: sample.Addresses) -> None:
+    """Raise Trouble when another program listens on one of our ports."""
+    for port in (addresses.port, addresses.clinic_port, addresses.mailbox_port):
+        if not _is_free(port):
+            raise Trouble(
+                f"Port {port} is in use by another program. End that program, or take other ports: "
+                f"make run PORT={_other(addresses.port)}"
+            )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port that is only waiting out its last connections is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _other(port: int) -> int:
+    return port + 100 if port + 200 < HIGHEST_PORT else port - 100
+
+
+def welcome(addresses: sample.Addresses) -> str:
+    """What to open, and what to do there."""
+    stack = LocalStack(addresses.port)
+    return f"""
+  Clinic   {addresses.clinic_url}   press "Approve and send" on a plan of care
+  Mailbox  {addresses.mailbox_url}   read what the provider gets, set up the password, review and sign
+  Portal   {stack.portal_url}   where the provider signs; the clinic then shows the plan as returned
+
+  Ctrl-C stops it. Everything is kept in .local/ for the next `make run`.
+"""
+
+
+def wait_for_the_end(processes: Processes) -> None:
+    """Keep everything up until told to stop. Raises Trouble when a process ends by itself."""
+    parent = os.getppid()
+    while True:
+        processes.check()
+        # A `make` that is killed outright cannot pass the signal on.
+        if "MAKELEVEL" in os.environ and os.getppid() != parent:
+            raise Stop
+        time.sleep(0.3)
+
+
+def stop_on_signals() -> None:
+    """Make the signals that mean "end" end this the orderly way."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise Stop
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.MAILBOX_PORT_OFFSET:
+        raise argparse.ArgumentTypeError(f"{text} is not a port from {LOWEST_PORT} on with room for two more")
+    return port
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Run the portal on this machine.")
+    parser.add_argument("--port", type=_port, default=4566)
+    arguments = parser.parse_args()
+    stop_on_signals()
+    progress = Progress(float(os.environ.get("PORTAL_RUN_STARTED", time.time())))
+    with contextlib.suppress(Stop):
+        run(Layout(ROOT / ".local"), sample.Addresses(arguments.port), progress)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))

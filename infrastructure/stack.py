@@ -1,0 +1,154 @@
+"""One local stack: its addresses, its parameters, and the way from a package to a warm portal.
+
+Used by `make run` and, with a folder and port of its own, by the tests.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+
+from infrastructure import deploy, emulator, package
+from infrastructure.progress import Progress
+from infrastructure.trouble import Trouble
+
+# The one stage of `.chalice/config.json`: what is deployed to AWS is deployed here.
+CHALICE_STAGE = "portal"
+NAME = "portal-local"
+DOMAIN = "portal.localhost"
+FIXED_PARAMETERS = {
+    "Local": "true",
+    "PortalDomain": DOMAIN,
+    "MailFrom": "no-reply@portal.example",
+    "FaxDomain": "fax.example",
+    "SupportContact": "support@portal.example",
+}
+# The smallest PDF that has a page.
+ONE_PAGE = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+)
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A stack on the local AWS at `port`, or one about to be there."""
+
+    port: int
+
+    @property
+    def portal_url(self) -> str:
+        """Where providers go. Browsers know `*.localhost`; see `http` for Python."""
+        return f"http://{DOMAIN}:{self.port}"
+
+    @property
+    def aws_endpoint_url(self) -> str:
+        """Where AWS clients go."""
+        return emulator.endpoint(self.port)
+
+    def client(self, service: str) -> Any:
+        """A client with the emulator's root credentials."""
+        return boto3.client(
+            service,
+            endpoint_url=self.aws_endpoint_url,
+            region_name=emulator.REGION,
+            config=Config(retries={"total_max_attempts": 2}, signature_version=_signature(service)),
+            **emulator.ROOT_CREDENTIALS,
+        )
+
+    def http(self) -> httpx.Client:
+        """A client of the portal. The host is in a header: Python's resolver may not know `*.localhost`."""
+        return httpx.Client(
+            base_url=self.aws_endpoint_url,
+            headers={"host": f"{DOMAIN}:{self.port}"},
+            timeout=30.0,
+            trust_env=False,
+        )
+
+    @property
+    def target(self) -> deploy.Target:
+        """Where the deployment goes."""
+        return deploy.Target(self.client, NAME, seconds_between_looks=0.2)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The stack's parameters."""
+        return FIXED_PARAMETERS | {"PortalUrl": self.portal_url}
+
+    def outputs(self) -> Mapping[str, str]:
+        """The stack's outputs. Raises Trouble when there is no stack."""
+        found = deploy.describe(self.target)
+        if found is None:
+            raise Trouble(f"There is no stack at {self.aws_endpoint_url}.")
+        return found.outputs
+
+    def deploy(self, folder: Path, progress: Progress) -> deploy.Stack:
+        """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
+        stack = deploy.deploy(self.target, folder, self.parameters, progress)
+        self._switch_on_ttl(package.read_template(folder))
+        return stack
+
+    def _switch_on_ttl(self, template: Mapping[str, Any]) -> None:
+        """The emulator ignores a table's TTL in CloudFormation, but not in its API."""
+        names = self._physical_names()
+        dynamodb = self.client("dynamodb")
+        for logical, resource in template["Resources"].items():
+            ttl = resource.get("Properties", {}).get("TimeToLiveSpecification")
+            if not ttl:
+                continue
+            found = dynamodb.describe_time_to_live(TableName=names[logical])
+            if found["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
+                dynamodb.update_time_to_live(TableName=names[logical], TimeToLiveSpecification=ttl)
+
+    def _physical_names(self, resource_type: str | None = None) -> dict[str, str]:
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=NAME)
+        return {
+            row["LogicalResourceId"]: row["PhysicalResourceId"]
+            for page in pages
+            for row in page["StackResourceSummaries"]
+            if resource_type in {None, row["ResourceType"]}
+        }
+
+    def functions(self) -> dict[str, str]:
+        """The deployed functions, physical name by logical name."""
+        return self._physical_names("AWS::Lambda::Function")
+
+    def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
+        """Invoke a function and answer what it returned. Raises Trouble when it failed."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        content = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer:
+            raise Trouble(f"The function {function} failed: {content}")
+        return content
+
+    def invoke_admin(self, payload: Mapping[str, Any]) -> Any:
+        """Invoke the admin function."""
+        return self.invoke(self.outputs()["AdminFunction"], payload)
+
+    def warm_up(self) -> None:
+        """Call each function once, so that nobody's first click waits for a cold start."""
+        with self.http() as http:
+            http.get("/login").raise_for_status()
+        self._warm_up_inspect()
+        for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]:
+            self.invoke(mapping["FunctionArn"], {"Records": []})
+
+    def _warm_up_inspect(self) -> None:
+        outputs = self.outputs()
+        s3 = self.client("s3")
+        place = {"Bucket": outputs["Bucket"], "Key": "uploads/warm-up"}
+        s3.put_object(**place, Body=ONE_PAGE)
+        try:
+            self.invoke(outputs["InspectFunction"], {"key": place["Key"], "kind": "pdf"})
+        finally:
+            s3.delete_object(**place)
+
+
+def _signature(service: str) -> str | None:
+    return "s3v4" if service == "s3" else None
