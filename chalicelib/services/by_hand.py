@@ -1,0 +1,385 @@
+"""Signing by hand without an account: the code, reading, and the signed scan that comes back (DESIGN 5.5).
+
+A code row belongs to a document. Three rows of the secrets table guard it: the newest mailed code with its
+wrong tries, the codes asked for within the hour, and the wrong tries in a row, whatever the code.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.documents import Decision, Document, Signer
+from chalicelib.domain.errors import FieldError, Gone, Invalid
+from chalicelib.domain.people import name_key
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.secrets import BY_HAND_LIFETIME, CODE_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.status import Action, is_decidable, is_past
+from chalicelib.services.changes import Change
+from chalicelib.services.ports import Files, Ids, Inspector, Store
+from chalicelib.services.recording import Actor, until_it_holds
+from chalicelib.services.review import MAX_NAME, tidy
+from chalicelib.services.writing import Writer, needs_view, together
+
+FAX_CODE_LIFETIME = timedelta(days=30)
+FAX_CODE_LENGTH = 8
+FAX_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
+"""What a poor fax still tells apart: no B and 8, I, L and 1, O and 0, S and 5, Z and 2."""
+
+TRIES_PER_CODE = 5
+TRIES_IN_A_ROW = 20
+TRIES_FORGOTTEN_AFTER = timedelta(hours=24)
+CODES_PER_HOUR = 5
+BETWEEN_CODES = timedelta(minutes=1)
+
+MAX_SCAN_BYTES = 25 * 1024 * 1024
+UPLOAD_LIFETIME = BY_HAND_LIFETIME
+
+_BY_MAIL = "code mailed to the address on file"
+_BY_FAX = "code on the fax's cover page"
+_NAME_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_WRITTEN_BY_RACES = frozenset({"document", "secret"})
+_WRONG_CODE = FieldError("code", "That code did not open the document. Check it, or ask for a new one.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Somebody without an account, and when: known only by the code they entered."""
+
+    actor: Actor
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Door:
+    """What decides whether a code opens a document; a row that does not exist is None."""
+
+    document: Document | None
+    code: Secret | None
+    wrong: Secret | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """A signed scan that was uploaded: its key below `uploads/scans/`, and the name under the signature."""
+
+    key: str
+    signer_name: str
+
+
+class ByHand:
+    def __init__(self, writer: Writer, files: Files, inspector: Inspector) -> None:
+        self._writer = writer
+        self._files = files
+        self._inspector = inspector
+
+    # The code
+
+    def ask_for_code(self, document_id: str, by: Visitor) -> None:
+        """Has a code mailed to the address on file. Tells nobody whether there was one to mail to."""
+
+        def step() -> None:
+            document, asked = together(
+                lambda: self._store.document(document_id), lambda: self._store.secret(_asked_key(document_id))
+            )
+            email = document.addressee.email if document else None
+            if document is None or email is None or not can_be_read(document):
+                return
+            request = _next_request(document, asked, by.now)
+            if request is not None:
+                self._mail_code(document, email, request, by)
+
+        until_it_holds(step, retry_on=_WRITTEN_BY_RACES)
+
+    def enter(self, document_id: str, typed: str, by: Visitor) -> str:
+        """The token of a visit, for the right code; `Invalid`, always the same, for anything else."""
+        token = until_it_holds(lambda: self._enter(document_id, typed, by), retry_on=_WRITTEN_BY_RACES)
+        if token is None:
+            raise Invalid("The code is not right, or no longer good.", errors=[_WRONG_CODE])
+        return token
+
+    # The visit
+
+    def open(self, document: Document, visit: Secret, by: Visitor) -> Document:
+        """The document, its first view recorded once the pages can be seen."""
+        _check_visit(document, visit, by.now)
+        if not document.pages_ready or not needs_view(document):
+            return document
+        return self._viewed(document, by)
+
+    def downloaded(self, document: Document, visit: Secret, by: Visitor) -> Document:
+        """The visitor fetches the PDF: a view too."""
+        _check_visit(document, visit, by.now)
+        return self._viewed(document, by) if needs_view(document) else document
+
+    def upload_form(self, document: Document) -> tuple[str, Mapping[str, str]]:
+        """Where the browser posts the scan: the URL, and the fields before the file."""
+        return self._files.upload_form(
+            f"{scan_prefix(document.id)}{self._writer.ids.new('scn')}",
+            max_bytes=MAX_SCAN_BYTES,
+            seconds=int(UPLOAD_LIFETIME.total_seconds()),
+            redirect=f"{self._writer.portal_url}/by-hand/{document.id}/uploaded",
+        )
+
+    def take_scan(self, document: Document, scan: Scan, visit: Secret, by: Visitor) -> Document:
+        """Records the document as signed by hand, with this scan.
+
+        The same file again changes nothing. Raises `Invalid` with the field to mend, `Conflict` when the
+        document was decided otherwise, `Gone` when the visit no longer opens it.
+        """
+        _check_visit(document, visit, by.now)
+        name = _signer_name(scan.signer_name)
+        _check_key(document.id, scan.key)
+        answer, practice = together(
+            lambda: self._inspector.inspect(scan.key, "scan"), lambda: self._writer.practice_of(document)
+        )
+        if "refused" in answer:
+            raise Invalid("We cannot use this file.", errors=[_refused(answer)])
+        stored = f"scans/{document.id}/{answer['sha256']}"
+        self._files.copy(scan.key, stored)
+        decision = _decision(document, name, visit, by, key=stored, sha256=answer["sha256"])
+        return self._writer.on_latest(
+            document, lambda current: self._decide(current, decision, practice, visit, by)
+        )
+
+    def _decide(
+        self, current: Document, decision: Decision, practice: Practice, visit: Secret, by: Visitor
+    ) -> Document:
+        _check_visit(current, visit, by.now)
+        if current.decision is not None and current.decision.scan_sha256 == decision.scan_sha256:
+            return current
+        decided = current.decide(decision)
+        if decided is None:
+            return current
+        facts = {"signer": {"name": decision.signer.name}, "scan_sha256": decision.scan_sha256}
+        recorder = self._writer.recorder(decided, practice, by.actor, by.now)
+        change = recorder.event("decision.by_hand", facts).job("seal").change()
+        self._store.commit(change)
+        return change.documents[0]
+
+    def _viewed(self, document: Document, by: Visitor) -> Document:
+        practice = self._writer.practice_of(document)
+        return self._writer.first_view(document, practice, by.actor, by.now)
+
+    def _mail_code(self, document: Document, email: str, request: Secret, by: Visitor) -> None:
+        practice = self._writer.practice_of(document)
+        recorder = self._writer.recorder(document, practice, by.actor, by.now)
+        change = recorder.event("code.requested").message(Channel.EMAIL, "code", email).change()
+        self._store.commit(replace(change, secrets=(request,)))
+
+    def _enter(self, document_id: str, typed: str, by: Visitor) -> str | None:
+        code = plain_code(typed)
+        door = self._door(document_id, code)
+        if door.document is None or not can_be_read(door.document) or _locked(door, by.now):
+            return None
+        if not _opens(door, code, by.now):
+            self._count_wrong(door, by.now)
+            return None
+        return self._let_in(door.document, door, by)
+
+    def _door(self, document_id: str, code: str) -> _Door:
+        document, (entered, wrong) = together(
+            lambda: self._store.document(document_id),
+            lambda: together(
+                lambda: self._store.secret(_code_key(document_id, code)),
+                lambda: self._store.secret(_wrong_key(document_id)),
+            ),
+        )
+        return _Door(document=document, code=entered, wrong=wrong)
+
+    def _count_wrong(self, door: _Door, now: datetime) -> None:
+        secrets = [_next_wrong(door, now)]
+        if door.code is not None and door.code.live(now):
+            secrets.append(replace(door.code, version=door.code.version + 1, tries=door.code.tries + 1))
+        self._store.commit(Change(at=now, secrets=tuple(secrets)))
+
+    def _let_in(self, document: Document, door: _Door, by: Visitor) -> str:
+        """A mailed code is spent with it; a faxed one stays good: its paper is all that person has."""
+        token = self._writer.ids.token()
+        mailed = door.code is not None and door.code.kind is SecretKind.CODE
+        visit = _visit(document, token, by.now, email=door.code.email if door.code else None)
+        forgotten = [replace(door.wrong, version=door.wrong.version + 1, tries=0)] if door.wrong else []
+        recorder = self._writer.recorder(document, self._writer.practice_of(document), by.actor, by.now)
+        change = recorder.event("code.accepted", {"channel": "email" if mailed else "fax"}).change()
+        spent = (door.code,) if door.code is not None and mailed else ()
+        self._store.commit(replace(change, secrets=(visit, *forgotten), spent=spent))
+        return token
+
+    @property
+    def _store(self) -> Store:
+        return self._writer.store
+
+
+# For the deliveries, at the moment of sending
+
+
+def create_code(store: Store, document: Document, delivery: Delivery, now: datetime, ids: Ids) -> str:
+    """Six digits for the mail being sent, good for `CODE_LIFETIME`; any code mailed before is dead."""
+    code = ids.code()
+    key = _code_key(document.id, code)
+
+    def step() -> None:
+        before = store.secret(key)
+        row = Secret(
+            key=key, version=before.version + 1 if before else 1, kind=SecretKind.CODE, created_at=now,
+            expires_at=now + CODE_LIFETIME, document_id=document.id, email=delivery.recipient,
+            link=_digest(document.id, code), access=delivery.access,
+        )  # fmt: skip
+        store.commit(Change(at=now, secrets=(row,)))
+
+    until_it_holds(step, retry_on=frozenset({"secret"}))
+    return code
+
+
+def create_fax_code(store: Store, document: Document, delivery: Delivery, now: datetime, ids: Ids) -> str:
+    """A code for the cover page being faxed, as `ABCD-EFGH`, good for `FAX_CODE_LIFETIME`.
+
+    Codes of earlier covers stay good until the document's address is corrected: a fax that was taken to
+    have failed may lie on the desk.
+    """
+    number = int.from_bytes(hashlib.sha256(ids.token().encode()).digest(), "big")
+    code = ""
+    for _ in range(FAX_CODE_LENGTH):
+        number, place = divmod(number, len(FAX_ALPHABET))
+        code += FAX_ALPHABET[place]
+    row = Secret(
+        key=_code_key(document.id, code), version=1, kind=SecretKind.FAX_CODE, created_at=now,
+        expires_at=now + FAX_CODE_LIFETIME, document_id=document.id, link=_digest(document.id, code),
+        access=delivery.access,
+    )  # fmt: skip
+    store.commit(Change(at=now, secrets=(row,)))
+    return f"{code[:4]}-{code[4:]}"
+
+
+# Rules
+
+
+def can_be_read(document: Document) -> bool:
+    """Whether a code opens it: a recalled document opens to nobody."""
+    return is_decidable(document.status) or is_past(document.status)
+
+
+def scan_prefix(document_id: str) -> str:
+    """Where the scans of a document are uploaded to, before they are looked at."""
+    return f"uploads/scans/{document_id}/"
+
+
+def plain_code(typed: str) -> str:
+    """A code as it is compared: capitals and digits only, so that blanks and dashes may be typed."""
+    return "".join(c for c in typed.upper() if c.isascii() and c.isalnum())[:20]
+
+
+def _code_key(document_id: str, code: str) -> str:
+    """A mailed code has one row per document, so that the newest wins; a faxed one its own."""
+    if len(code) == FAX_CODE_LENGTH:
+        return secret_key(SecretKind.FAX_CODE, f"{document_id}:{code}")
+    return secret_key(SecretKind.CODE, f"newest:{document_id}")
+
+
+def _asked_key(document_id: str) -> str:
+    return secret_key(SecretKind.CODE, f"asked:{document_id}")
+
+
+def _wrong_key(document_id: str) -> str:
+    return secret_key(SecretKind.CODE, f"wrong:{document_id}")
+
+
+def _digest(document_id: str, code: str) -> str:
+    return secret_key(SecretKind.CODE, f"{document_id}:{code}")
+
+
+def _opens(door: _Door, code: str, now: datetime) -> bool:
+    secret, document = door.code, door.document
+    if secret is None or document is None or secret.link is None:
+        return False
+    good = secret.live(now) and secret.tries < TRIES_PER_CODE and secret.access == document.access
+    return good and hmac.compare_digest(secret.link, _digest(document.id, code))
+
+
+def _locked(door: _Door, now: datetime) -> bool:
+    return door.wrong is not None and door.wrong.live(now) and door.wrong.tries >= TRIES_IN_A_ROW
+
+
+def _next_wrong(door: _Door, now: datetime) -> Secret:
+    """The count of wrong tries in a row, begun anew when the last are forgotten."""
+    document_id = door.document.id if door.document else None
+    if door.wrong is not None and door.wrong.live(now):
+        return replace(door.wrong, version=door.wrong.version + 1, tries=door.wrong.tries + 1)
+    return Secret(
+        key=_wrong_key(document_id or ""), version=door.wrong.version + 1 if door.wrong else 1,
+        kind=SecretKind.CODE, created_at=now, expires_at=now + TRIES_FORGOTTEN_AFTER,
+        document_id=document_id, tries=1,
+    )  # fmt: skip
+
+
+def _next_request(document: Document, asked: Secret | None, now: datetime) -> Secret | None:
+    """The count of codes asked for within the hour, or None when it is too soon for another."""
+    if asked is None or not asked.live(now):
+        return Secret(
+            key=_asked_key(document.id), version=asked.version + 1 if asked else 1, kind=SecretKind.CODE,
+            created_at=now, expires_at=now + timedelta(hours=1), document_id=document.id, tries=1,
+            last_seen_at=now,
+        )  # fmt: skip
+    recent = asked.last_seen_at is not None and now < asked.last_seen_at + BETWEEN_CODES
+    if recent or asked.tries >= CODES_PER_HOUR:
+        return None
+    return replace(asked, version=asked.version + 1, tries=asked.tries + 1, last_seen_at=now)
+
+
+def _visit(document: Document, token: str, now: datetime, *, email: str | None) -> Secret:
+    return Secret(
+        key=secret_key(SecretKind.BY_HAND, token), version=1, kind=SecretKind.BY_HAND, created_at=now,
+        expires_at=now + BY_HAND_LIFETIME, document_id=document.id, email=email, access=document.access,
+    )  # fmt: skip
+
+
+def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
+    same = visit.kind is SecretKind.BY_HAND and visit.document_id == document.id
+    if not same or not visit.live(now) or visit.access != document.access or not can_be_read(document):
+        raise Gone("This page has timed out. Ask for a new code to open the document again.")
+
+
+def _check_key(document_id: str, key: str) -> None:
+    prefix = scan_prefix(document_id)
+    if not key.startswith(prefix) or not _NAME_PART.fullmatch(key.removeprefix(prefix)):
+        raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
+
+
+def _signer_name(text: str) -> str:
+    name = tidy(text)
+    if not 0 < len(name) <= MAX_NAME:
+        raise Invalid(
+            "Who signed it?", errors=[FieldError("signer_name", "Enter the name of the person who signed.")]
+        )
+    return name
+
+
+def _refused(answer: Mapping[str, Any]) -> FieldError:
+    return FieldError("scan", str(answer["refused"]["detail"]))
+
+
+def _decision(
+    document: Document, name: str, visit: Secret, by: Visitor, *, key: str, sha256: str
+) -> Decision:  # fmt: skip
+    return Decision(
+        action=Action.SIGN_BY_HAND, signer=_signer(document, name, visit), decided_at=by.now,
+        scan_key=key, scan_sha256=sha256,
+    )  # fmt: skip
+
+
+def _signer(document: Document, name: str, visit: Secret) -> Signer:
+    """The person on the paper; credential and NPI only where it is the one the clinic named."""
+    who = document.addressee
+    same = name_key(name, "") == name_key(who.first_name, who.last_name)
+    return Signer(
+        name=name,
+        credential=who.credential if same else None,
+        npi=who.npi if same else None,
+        method="by_hand",
+        authentication=_BY_MAIL if visit.email else _BY_FAX,
+        provider_id=document.provider_id if same else None,
+    )

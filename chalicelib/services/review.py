@@ -1,0 +1,298 @@
+"""The provider's side of a document: pending and past, opening it, approve and decline (DESIGN 5.3, 5.4)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer
+from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound
+from chalicelib.domain.people import Provider, name_key
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.status import Action, is_decidable
+from chalicelib.services.ports import Listing, Page, Store, Switches
+from chalicelib.services.recording import Actor, Recorder
+from chalicelib.services.writing import Writer, needs_view, together
+
+PAGE_LENGTH = 25
+COUNTED_TO = 100
+"""Pending documents are counted no further: the title then says `99+`."""
+
+CONSENT_VERSION = "2026-11"
+"""Names the text in `templates/pages/_consent.html`; a changed text gets another version."""
+
+MAX_NOTE = 2000
+MAX_NAME = 100
+NOTE_REQUIRED: Mapping[DeclineReason, str] = {
+    DeclineReason.CHANGE_THE_PLAN: "Tell the clinic what should change.",
+    DeclineReason.OTHER: "Tell the clinic why, in a few words.",
+}
+"""The reasons that say nothing without a note, and how it is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """A page of what waits; `count` is of all pages, at most `COUNTED_TO`."""
+
+    documents: tuple[Document, ...]
+    next_after: str | None
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A document as the provider meets it; `can_sign`: Electronic Signature is on for its practice."""
+
+    document: Document
+    can_sign: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class By:
+    """The provider who acts, when, and how they were authenticated (a plain phrase)."""
+
+    provider: Provider
+    actor: Actor
+    now: datetime
+    authentication: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """What the provider filled in to sign. `pages_shown` are page numbers from 1, as the browser saw them."""
+
+    typed_name: str
+    note: str = ""
+    pages_shown: frozenset[int] = frozenset()
+    read_statement: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """What the provider filled in to decline. `reason` is still to be checked."""
+
+    reason: str
+    note: str = ""
+
+
+class Review:
+    def __init__(self, writer: Writer, switches: Switches) -> None:
+        self._writer = writer
+        self._switches = switches
+
+    # Lists
+
+    def pending(self, provider_id: str, after: str | None) -> Pending:
+        """The oldest due first."""
+        page, count = together(
+            lambda: self._page(Listing.PROVIDER_PENDING, provider_id, after),
+            lambda: self._store.count(Listing.PROVIDER_PENDING, provider_id, most=COUNTED_TO),
+        )
+        whole = after is None and page.next_after is None
+        return Pending(
+            documents=page.items, next_after=page.next_after, count=len(page.items) if whole else count
+        )
+
+    def past(self, provider_id: str, after: str | None) -> Page[Document]:
+        """The newest decision first."""
+        return self._page(Listing.PROVIDER_PAST, provider_id, after)
+
+    def next_pending(self, provider_id: str, *, besides: str) -> Document | None:
+        """The one due first, other than the document just decided."""
+        found = self._store.documents(Listing.PROVIDER_PENDING, provider_id, limit=2, after=None)
+        return next((each for each in found.items if each.id != besides), None)
+
+    # One document
+
+    def open(self, document: Document, by: By) -> Opened:
+        """Records the first view once the pages can be seen; tells whether it can be signed here."""
+        _check_addressee(document, by.provider)
+        if not document.pages_ready or not needs_view(document):
+            return Opened(document=document, can_sign=self._can_sign(document))
+        practice, can_sign = self._practice_and_switch(document)
+        viewed = self._writer.first_view(document, practice, by.actor, by.now)
+        return Opened(document=viewed, can_sign=can_sign)
+
+    def downloaded(self, document: Document, by: By) -> Document:
+        """The provider fetches the original: a view too."""
+        _check_addressee(document, by.provider)
+        if not needs_view(document):
+            return document
+        practice = self._writer.practice_of(document)
+        return self._writer.first_view(document, practice, by.actor, by.now)
+
+    def approve(self, document: Document, given: Approval, by: By) -> Document:
+        """Signs electronically; the same again changes nothing.
+
+        Raises `Invalid` with the fields to mend, `Conflict` when it cannot be signed (any more) or, with
+        the code `electronic-signature-off`, not here.
+        """
+        _check_addressee(document, by.provider)
+        practice, can_sign = self._practice_and_switch(document)
+
+        def check(current: Document) -> None:
+            if not can_sign:
+                raise Conflict(
+                    f"{current.practice.name} does not take electronic signatures. Sign it by hand instead.",
+                    code="electronic-signature-off",
+                )
+            _check_approval(given, current, by.provider)
+
+        decision = _approval(given, document.original.pages, by)
+        return self._decide(document, practice, decision, by, check, _record_approval)
+
+    def decline(self, document: Document, given: Refusal, by: By) -> Document:
+        """Refuses with a reason; the same again changes nothing. Raises `Invalid` and `Conflict`."""
+        _check_addressee(document, by.provider)
+        practice = self._writer.practice_of(document)
+        reason = _reason(given.reason)
+
+        def check(_: Document) -> None:
+            _check_refusal(given, reason)
+
+        return self._decide(document, practice, _refusal(given, reason, by), by, check, _record_refusal)
+
+    def _decide(
+        self, document: Document, practice: Practice, decision: Decision, by: By,
+        check: Callable[[Document], None], record: Callable[[Recorder, Decision], Recorder],
+    ) -> Document:  # fmt: skip
+        def step(current: Document) -> Document:
+            if is_decidable(current.status):
+                check(current)
+            decided = current.decide(decision)
+            if decided is None:
+                return current
+            recorder = self._writer.recorder(decided, practice, by.actor, by.now)
+            change = record(recorder, decision).change()
+            self._store.commit(change)
+            return change.documents[0]
+
+        return self._writer.on_latest(document, step)
+
+    def _practice_and_switch(self, document: Document) -> tuple[Practice, bool]:
+        return together(
+            lambda: self._writer.practice_of(document), lambda: self._can_sign(document)
+        )  # fmt: skip
+
+    def _can_sign(self, document: Document) -> bool:
+        return self._switches.electronic_signature(document.practice_id)
+
+    def _page(self, listing: Listing, provider_id: str, after: str | None) -> Page[Document]:
+        return self._store.documents(listing, provider_id, limit=PAGE_LENGTH, after=after)
+
+    @property
+    def _store(self) -> Store:
+        return self._writer.store
+
+
+def signature_fits(provider: Provider, typed: str) -> bool:
+    """Whether a typed signature is this person's name: the last name, and the first or its initial.
+
+    A middle name or a credential may stand there too; another person's name may not.
+    """
+    words = name_key(typed, "").split()
+    first, last = name_key(provider.first_name, "").split(), name_key("", provider.last_name).split()
+    if not words or not set(last) <= set(words):
+        return False
+    return not first or words[0] in (first[0], first[0][0])
+
+
+def tidy(text: str) -> str:
+    """What a person typed, as it is kept: plain line ends, no control characters, nothing around it."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in lines if c == "\n" or c.isprintable()).strip()
+
+
+def _check_addressee(document: Document, provider: Provider) -> None:
+    """Access has been checked before; this is the rule itself: nobody acts on what is another's."""
+    if document.provider_id != provider.id:
+        raise NotFound("There is no such document.")
+
+
+def _approval(given: Approval, pages: int, by: By) -> Decision:
+    return Decision(
+        action=Action.APPROVE,
+        signer=_signer(by),
+        decided_at=by.now,
+        note=tidy(given.note) or None,
+        typed_name=tidy(given.typed_name),
+        consent_version=CONSENT_VERSION,
+        pages_shown=tuple(page for page in range(1, pages + 1) if page in given.pages_shown),
+        read_statement=given.read_statement,
+    )
+
+
+def _refusal(given: Refusal, reason: DeclineReason | None, by: By) -> Decision:
+    return Decision(
+        action=Action.DECLINE,
+        signer=_signer(by),
+        decided_at=by.now,
+        note=tidy(given.note) or None,
+        decline_reason=reason,
+    )
+
+
+def _signer(by: By) -> Signer:
+    provider = by.provider
+    return Signer(
+        name=provider.name, credential=provider.credential, npi=provider.npi, method="electronic",
+        authentication=by.authentication, provider_id=provider.id,
+    )  # fmt: skip
+
+
+def _record_approval(recorder: Recorder, decision: Decision) -> Recorder:
+    data = {
+        **_signer_facts(decision.signer),
+        "consent_version": decision.consent_version,
+        "pages_shown": list(decision.pages_shown),
+        "read_statement": decision.read_statement,
+    }
+    private = {"note": decision.note} if decision.note else {}
+    return recorder.event("decision.approved", data, private=private).job("seal")
+
+
+def _record_refusal(recorder: Recorder, decision: Decision) -> Recorder:
+    data = {**_signer_facts(decision.signer), "reason": decision.decline_reason}
+    private = {"note": decision.note} if decision.note else {}
+    return recorder.event("document.declined", data, private=private, webhook=True).job("seal")
+
+
+def _signer_facts(signer: Signer) -> Mapping[str, Any]:
+    return {
+        "signer": {"name": signer.name, "credential": signer.credential, "npi": signer.npi},
+        "authentication": signer.authentication,
+    }
+
+
+def _check_approval(given: Approval, document: Document, provider: Provider) -> None:
+    errors: list[FieldError] = []
+    if len(given.typed_name) > MAX_NAME or not signature_fits(provider, given.typed_name):
+        errors.append(FieldError("typed_name", f"Type your own name to sign: {provider.name}."))
+    unread = set(range(1, document.original.pages + 1)) - given.pages_shown
+    if unread and not given.read_statement:
+        errors.append(FieldError("read_statement", "Please read every page first, then tick this box."))
+    _refuse_if(errors + _note_errors(given.note))
+
+
+def _check_refusal(given: Refusal, reason: DeclineReason | None) -> None:
+    errors = _note_errors(given.note)
+    if reason is None:
+        errors.append(FieldError("reason", "Choose a reason, so that the clinic knows what to do."))
+    elif reason in NOTE_REQUIRED and not tidy(given.note):
+        errors.append(FieldError("note", NOTE_REQUIRED[reason]))
+    _refuse_if(errors)
+
+
+def _note_errors(note: str) -> list[FieldError]:
+    if len(tidy(note)) <= MAX_NOTE:
+        return []
+    return [FieldError("note", f"Please shorten the note to {MAX_NOTE:,} characters.")]
+
+
+def _refuse_if(errors: list[FieldError]) -> None:
+    if errors:
+        raise Invalid("Something is still missing. Nothing has been sent yet.", errors=errors)
+
+
+def _reason(text: str) -> DeclineReason | None:
+    return DeclineReason(text) if text in list(DeclineReason) else None
