@@ -97,7 +97,8 @@ def serve(app: Flask, *, port: int) -> None:
     try:
         server = create_server(app, host="127.0.0.1", port=port, threads=8, ident=None)
     except OSError as problem:
-        raise SystemExit(f"Port {port} on 127.0.0.1 is not free ({problem.strerror}): choose another by --port.")
+        reason = f"Port {port} on 127.0.0.1 is not free ({problem.strerror}): choose another by --port."
+        raise SystemExit(reason) from problem
     LOG.info("ready on http://127.0.0.1:%d", port)
     server.run()
 

@@ -197,10 +197,10 @@ class ProviderSignature(Flowable):
     LINE = 74.0
     SIGN_WIDTH = 288.0
 
-    def __init__(self, name: str, credential: str, npi: str) -> None:
+    def __init__(self, name: str, npi: str) -> None:
         super().__init__()
         self.width, self.height = WIDTH, 118.0
-        self._name, self._credential, self._npi = name, credential, npi
+        self._name, self._npi = name, npi
         self._drawn: Mapping[str, int] = {}
 
     def draw(self) -> None:
@@ -214,7 +214,7 @@ class ProviderSignature(Flowable):
         canvas.drawString(376, self.LINE, "Date:")
         _rule(canvas, 404, self.LINE - 2, WIDTH - 10)
         canvas.setFont("Helvetica", 9.2)
-        canvas.drawString(10, 50, f"Print name: {self._name}, {self._credential}")
+        canvas.drawString(10, 50, f"Print name: {self._name}")
         canvas.drawString(376, 50, f"NPI: {self._npi or '_' * 16}")
         canvas.drawString(10, 30, "Changes to the plan, if any:")
         _rule(canvas, 134, 28, WIDTH - 10)
@@ -265,6 +265,8 @@ def _box(canvas: Canvas, width: float, height: float) -> None:
 
 def _phone(e164: str) -> str:
     digits = e164.removeprefix("+1")
+    if len(digits) != 10:  # noqa: PLR2004 (a number from elsewhere, or free text)
+        return e164
     return f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"
 
 

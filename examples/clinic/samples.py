@@ -4,8 +4,10 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from threading import Lock
 from types import MappingProxyType
 
+import pypdfium2
 from reportlab.platypus import Flowable
 
 from examples.clinic import sample_layout as layout
@@ -18,6 +20,12 @@ CERTIFICATION_DAYS = 90
 """The longest period a certification may cover (42 CFR 424.24(c)(4))."""
 
 
+THUMBNAIL_SCALE = 0.7
+
+# PDFium may be used by one thread at a time.
+_PDFIUM = Lock()
+
+
 @dataclass(frozen=True)
 class Referrer:
     """The provider whose signature is asked for."""
@@ -25,7 +33,10 @@ class Referrer:
     name: str
     credential: str
     npi: str
-    fax: str
+
+    @property
+    def signs_as(self) -> str:
+        return ", ".join(part for part in (self.name, self.credential) if part)
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,7 @@ class Facts:
 
     number: str
     patient: Patient
+    author: Author
     referrer: Referrer
     certification: Certification
 
@@ -73,7 +85,7 @@ def certification_from(plan: Plan, today: date) -> Certification:
 
 def build_pdf(plan: Plan, facts: Facts) -> SamplePdf:
     """The plan as a PDF of two to four Letter pages; the same input gives the same bytes."""
-    signature = layout.ProviderSignature(facts.referrer.name, facts.referrer.credential, facts.referrer.npi)
+    signature = layout.ProviderSignature(facts.referrer.signs_as, facts.referrer.npi)
     output = io.BytesIO()
     layout.render(
         output,
@@ -87,6 +99,16 @@ def build_pdf(plan: Plan, facts: Facts) -> SamplePdf:
         ),
     )
     return SamplePdf(output.getvalue(), signature.field())
+
+
+def first_page(pdf: bytes) -> bytes:
+    """The first page as a PNG of about 50 dots per inch."""
+    output = io.BytesIO()
+    with _PDFIUM:
+        document = pypdfium2.PdfDocument(pdf)
+        document[0].render(scale=THUMBNAIL_SCALE).to_pil().save(output, "PNG")
+        document.close()
+    return output.getvalue()
 
 
 def _story(plan: Plan, facts: Facts, signature: layout.ProviderSignature) -> list[Flowable]:
@@ -107,7 +129,7 @@ def _story(plan: Plan, facts: Facts, signature: layout.ProviderSignature) -> lis
         *layout.section("Frequency, duration and outlook", layout.pairs(_outlook(plan))),
         *layout.certification_block(
             statement=_statement(plan, facts),
-            therapist=layout.TherapistSignature(plan.author, facts.certification.starts_on),
+            therapist=layout.TherapistSignature(facts.author, facts.certification.starts_on),
             provider=signature,
         ),
     ]
@@ -120,11 +142,11 @@ def _facts_shown(plan: Plan, facts: Facts) -> tuple[tuple[str, str], ...]:
         ("Date of birth", layout.us_date(facts.patient.date_of_birth)),
         ("Record number", facts.patient.external_id),
         ("Document", facts.number),
-        ("Referring provider", f"{facts.referrer.name}, {facts.referrer.credential}"),
+        ("Referring provider", facts.referrer.signs_as),
         ("NPI", facts.referrer.npi or "not on file"),
         ("Order signed", layout.us_date(dates.order_signed_on)),
         ("Payer", "Medicare Part B"),
-        ("Therapist", _author(plan.author)),
+        ("Therapist", _author(facts.author)),
         ("Initial visit", layout.us_date(dates.initial_visit_on)),
         ("Certification", f"{layout.us_date(dates.starts_on)} to {layout.us_date(dates.ends_on)}"),
         ("Return fax", layout.CLINIC_FAX),

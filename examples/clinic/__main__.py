@@ -1,0 +1,62 @@
+"""Start the sample EMR: `python -m examples.clinic --portal-json .local/portal.json`."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from examples import launch
+from examples.clinic.app import create_app
+from examples.clinic.office import Addresses, Office
+from examples.clinic.portal import Portal, Refused, Unreachable
+from examples.clinic.store import Store
+
+LOG = logging.getLogger("examples.clinic")
+REGISTER_TRIES = 30
+REGISTER_PAUSE = 2.0
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Wait for the portal's file, then serve until told to stop."""
+    parser = launch.arguments("A small stand-in EMR", port=4576, data=".local/clinic")
+    options = parser.parse_args(argv)
+    launch.set_up_process()
+    try:
+        found = launch.wait_for_portal_file(options.portal_json, seconds=options.wait)
+    except TimeoutError as problem:
+        raise SystemExit(str(problem)) from problem
+    office = _office(found, Store(options.data / "clinic.sqlite3"))
+    office.seed()
+    threading.Thread(target=register, args=(office,), daemon=True).start()
+    launch.serve(create_app(office), port=options.port)
+
+
+def _office(found: launch.PortalFile, store: Store) -> Office:
+    portal = Portal(
+        url=found.portal_url,
+        practice_id=found.practice_id,
+        api_key=found.api_key,
+        webhook_secret=found.webhook_secret,
+    )
+    addresses = Addresses(clinic=found.clinic_url, mailbox=found.mailbox_url, portal=found.portal_url)
+    return Office(portal=portal, store=store, addresses=addresses, webhook_secret=found.webhook_secret)
+
+
+def register(office: Office, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Register the webhook address, again while the portal is still waking up."""
+    for _ in range(REGISTER_TRIES):
+        try:
+            office.register()
+        except Unreachable:
+            sleep(REGISTER_PAUSE)
+        except Refused as problem:
+            LOG.warning("the portal refused the webhook address: %d %s", problem.status, problem.title)
+            return
+        else:
+            LOG.info("webhook address registered")
+            return
+    LOG.warning("the portal did not answer: register the webhook address on the Customize page")
+
+
+if __name__ == "__main__":
+    main()

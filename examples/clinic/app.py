@@ -1,0 +1,25 @@
+"""The sample EMR as a Flask app."""
+
+from flask import Flask
+
+from examples.clinic import pages_admin, pages_documents, pages_send, webhooks
+from examples.clinic.office import Office
+from examples.clinic.pages_common import set_up_pages
+from examples.launch import log_requests
+
+UPLOAD_LIMIT = 26 * 1024 * 1024
+"""The portal takes PDFs up to 25 MB; a little over, so that it is the portal that says so."""
+
+
+def create_app(office: Office) -> Flask:
+    """The app that works for this office."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = UPLOAD_LIMIT + 1024 * 1024
+    app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
+    app.extensions["office"] = office
+    for pages in (pages_admin.HOME, pages_admin.PAGES, pages_send.PAGES, pages_documents.PAGES):
+        app.register_blueprint(pages)
+    app.register_blueprint(webhooks.ENDPOINT)
+    log_requests(app)
+    set_up_pages(app)
+    return app

@@ -1,0 +1,212 @@
+"""The send form: its fields are named after the paths in the event's `data`, so that errors find them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from examples.clinic.portal import FieldError, Refused
+from examples.clinic.sample_content import Author, Patient, Plan
+from examples.clinic.samples import Certification, Facts, Referrer, certification_from
+
+Json = Mapping[str, Any]
+Values = Mapping[str, str]
+
+UPLOAD = "upload"
+
+PATIENT_FIELDS = ("external_id", "first_name", "last_name", "date_of_birth")
+
+DATES = (
+    "patient.date_of_birth",
+    "certification.initial_visit_on",
+    "certification.from",
+    "certification.to",
+    "certification.order.signed_on",
+)
+
+FIELDS = (
+    "external_id",
+    "kind",
+    "title",
+    "patient.external_id",
+    "patient.first_name",
+    "patient.last_name",
+    "patient.date_of_birth",
+    "provider.first_name",
+    "provider.last_name",
+    "provider.credential",
+    "provider.npi",
+    "provider.email",
+    "provider.fax",
+    "author.name",
+    "author.credential",
+    "author.phone",
+    "delivery",
+    "certification.initial_visit_on",
+    "certification.from",
+    "certification.to",
+    "certification.order.signed_on",
+    "supersedes",
+    "message",
+)
+
+FIRST_PROVIDER: Values = {
+    "provider.first_name": "Luis",
+    "provider.last_name": "Rivera",
+    "provider.credential": "MD",
+    "provider.npi": "1234567893",
+    "provider.email": "dr.rivera@example.com",
+    "provider.fax": "+15125550100",
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What stops a form: a sentence, what is wrong in which field, and what belongs to no field shown."""
+
+    summary: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+
+def proposed(plan: Plan, *, number: int, today: date) -> Values:
+    """The values to start from when this sample is chosen."""
+    dates = certification_from(plan, today)
+    return {
+        "external_id": f"POC-{number}",
+        "kind": plan.kind,
+        "title": plan.title,
+        **FIRST_PROVIDER,
+        **patient_values(plan.patient),
+        "author.name": plan.author.name,
+        "author.credential": plan.author.credential,
+        "author.phone": plan.author.phone,
+        "delivery": "email",
+        "certification.initial_visit_on": dates.initial_visit_on.isoformat(),
+        "certification.from": dates.starts_on.isoformat(),
+        "certification.to": dates.ends_on.isoformat(),
+        "certification.order.signed_on": dates.order_signed_on.isoformat(),
+        "supersedes": "",
+        "message": "",
+    }
+
+
+def patient_values(patient: Patient) -> Values:
+    """The form's values for a patient on file."""
+    return {
+        "patient.external_id": patient.external_id,
+        "patient.first_name": patient.first_name,
+        "patient.last_name": patient.last_name,
+        "patient.date_of_birth": patient.date_of_birth.isoformat(),
+    }
+
+
+def read(form: Mapping[str, str]) -> Values:
+    """The form's values, trimmed; an absent one is empty."""
+    return {name: form.get(name, "").strip() for name in FIELDS}
+
+
+def event_data(values: Values) -> dict[str, Any]:
+    """`data` of the event without its content: empty values are left out, never sent as empty strings."""
+    data: dict[str, Any] = {}
+    for name in FIELDS:
+        if values[name]:
+            *parents, leaf = name.split(".")
+            place = data
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[leaf] = values[name]
+    return data
+
+
+def patient(values: Values) -> Patient:
+    """The patient of the form. Raises `ValueError` for a date that is none."""
+    return patient_of({name: values[f"patient.{name}"] for name in PATIENT_FIELDS})
+
+
+def patient_of(sent: Json) -> Patient:
+    """The patient of an event's `data.patient`. Raises `ValueError` for a date that is none."""
+    return Patient(
+        external_id=str(sent["external_id"]),
+        first_name=str(sent["first_name"]),
+        last_name=str(sent["last_name"]),
+        date_of_birth=date.fromisoformat(sent["date_of_birth"]),
+    )
+
+
+def again(sent: Json) -> Values:
+    """The form's values for a new version of what was sent, but for its number and what it replaces."""
+    found: dict[str, str] = {}
+    for name in FIELDS:
+        value: Any = sent
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(value, str) and name not in ("external_id", "supersedes", "message"):
+            found[name] = value
+    return found
+
+
+def is_date(text: str) -> bool:
+    """Whether `text` is a day such as `2026-11-22`."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def facts(plan: Plan, values: Values) -> Facts:
+    """What to print into the sample. Raises `ValueError` for a date that is none."""
+    usual = certification_from(plan, date.fromisoformat(values["certification.from"]))
+    initial, order = values["certification.initial_visit_on"], values["certification.order.signed_on"]
+    last = values["certification.to"]
+    return Facts(
+        number=values["external_id"],
+        patient=patient(values),
+        author=_author(plan, values),
+        referrer=Referrer(
+            f"{values['provider.first_name']} {values['provider.last_name']}",
+            values["provider.credential"],
+            values["provider.npi"],
+        ),
+        certification=Certification(
+            initial_visit_on=date.fromisoformat(initial) if initial else usual.initial_visit_on,
+            starts_on=usual.starts_on,
+            ends_on=date.fromisoformat(last) if last else usual.ends_on,
+            order_signed_on=date.fromisoformat(order) if order else usual.order_signed_on,
+        ),
+    )
+
+
+def _author(plan: Plan, values: Values) -> Author:
+    name = values["author.name"] or plan.author.name
+    if name == plan.author.name:
+        return plan.author
+    return Author(name, values["author.credential"], values["author.phone"], plan.author.license)
+
+
+def from_refusal(refused: Refused) -> Trouble:
+    """The portal's problem, sorted to the fields of the form."""
+    fields: dict[str, str] = {}
+    others: list[str] = []
+    for error in refused.errors:
+        name = _form_name(error)
+        if name:
+            fields[name] = error.message
+        else:
+            others.append(f"{error.field}: {error.message}" if error.field else error.message)
+    return Trouble(". ".join(part.rstrip(".") for part in (refused.title, refused.detail) if part) + ".",
+                   fields, tuple(others))  # fmt: skip
+
+
+def _form_name(error: FieldError) -> str | None:
+    name = error.field.removeprefix("data.")
+    if name == "content" or name.startswith("content."):
+        return "content"
+    return name if name in FIELDS else None
+
+
+def number_in(external_id: str) -> int | None:
+    """1001 for `POC-1001`, None for a number of another kind."""
+    digits = external_id.removeprefix("POC-")
+    return int(digits) if digits.isascii() and digits.isdigit() and digits != external_id else None

@@ -1,0 +1,128 @@
+"""Home, Admin > Practice > EMR > Customize, and Deliveries."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+from flask import Blueprint, make_response, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from examples.clinic import forms
+from examples.clinic.forms import Trouble
+from examples.clinic.pages_common import back_to, office
+from examples.clinic.portal import Page, Refused, Unreachable
+from examples.clinic.worklist import standing
+
+HOME = Blueprint("home", __name__)
+PAGES = Blueprint("admin", __name__)
+
+SETTINGS = ("name", "phone", "fax", "reply_to", "time_zone")
+RECENT = 8
+
+
+@HOME.get("/")
+def home() -> str:
+    """What waits for staff today."""
+    page, trouble = _unsigned_or_trouble()
+    counts: dict[str, int] = {}
+    for resource in page.rows:
+        step = standing(resource).step
+        counts[step] = counts.get(step, 0) + 1
+    return render_template(
+        "home.html", counts=counts, more=bool(page.next_cursor), trouble=trouble,
+        waiting=office().store.waiting(), webhooks=office().store.webhooks(RECENT),
+        endpoint_trouble=office().store.fact("endpoint"),
+        recent=office().store.documents()[:RECENT],
+    )  # fmt: skip
+
+
+def _unsigned_or_trouble() -> tuple[Page, str]:
+    try:
+        return office().unsigned(None), ""
+    except Refused as problem:
+        return Page((), None), f"{problem.title} {problem.detail}".strip()
+    except Unreachable:
+        return Page((), None), "The portal does not answer, so these numbers are missing."
+
+
+@HOME.get("/healthz")
+def health() -> dict[str, str]:
+    """Whether this process serves."""
+    return {"status": "ok"}
+
+
+@PAGES.get("/admin/practice/emr/customize")
+def customize() -> str:
+    """The practice's settings at the portal."""
+    return _customize(None)
+
+
+def _customize(trouble: Trouble | None) -> str:
+    return render_template(
+        "customize.html", practice=office().practice(), trouble=trouble, zones=_zones(),
+        webhooks=office().store.webhooks(RECENT), endpoint_trouble=office().store.fact("endpoint"),
+    )  # fmt: skip
+
+
+def _zones() -> Sequence[str]:
+    return (
+        "America/New_York",
+        "America/Chicago",
+        "America/Denver",
+        "America/Phoenix",
+        "America/Los_Angeles",
+        "America/Anchorage",
+        "Pacific/Honolulu",
+        "UTC",
+    )
+
+
+@PAGES.post("/admin/practice/emr/customize")
+def save() -> BaseResponse:
+    """Save the settings and the Electronic Signature switch."""
+    settings: dict[str, str | bool | None] = {
+        name: request.form.get(name, "").strip() or None for name in SETTINGS
+    }
+    settings["electronic_signature"] = request.form.get("electronic_signature") == "on"
+    return _try(lambda: office().portal.save_practice(settings), done="saved")
+
+
+@PAGES.post("/admin/endpoint")
+def register() -> BaseResponse:
+    """Register this EMR's webhook address."""
+    return _try(office().register, done="registered")
+
+
+@PAGES.post("/admin/endpoint/test")
+def test() -> BaseResponse:
+    """Ask for a test webhook."""
+    return _try(office().portal.test_endpoint, done="tested")
+
+
+def _try(step: Callable[[], None], *, done: str) -> BaseResponse:
+    try:
+        step()
+    except Refused as refused:
+        page = _customize(_settings_trouble(refused))
+        return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return back_to("admin.customize", done)
+
+
+def _settings_trouble(refused: Refused) -> Trouble:
+    fields = {error.field: error.message for error in refused.errors if error.field in SETTINGS}
+    others = tuple(f"{e.field}: {e.message}" for e in refused.errors if e.field not in SETTINGS)
+    return Trouble(forms.from_refusal(refused).summary, fields, others)
+
+
+@PAGES.get("/deliveries")
+def deliveries() -> str:
+    """Messages out, those that failed unless asked otherwise."""
+    status = request.args.get("status", "failed")
+    page = office().portal.deliveries(status=status, cursor=request.args.get("cursor"))
+    return render_template("deliveries.html", page=page, status=status)
+
+
+@PAGES.post("/deliveries/<delivery_id>/retry")
+def retry(delivery_id: str) -> BaseResponse:
+    """Try one message again."""
+    office().portal.retry_delivery(delivery_id)
+    return back_to("admin.deliveries", "retried")

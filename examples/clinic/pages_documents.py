@@ -1,0 +1,134 @@
+"""Patients and their accounts; Documents > Reports > Unsigned; one document and what to do with it."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from examples.clinic import forms
+from examples.clinic.forms import Trouble
+from examples.clinic.pages_common import back_to, office
+from examples.clinic.portal import Refused
+
+PAGES = Blueprint("documents", __name__)
+
+RESEND_FIELDS = ("provider.email", "provider.fax", "delivery")
+PDFS = frozenset({"signed", "original"})
+
+
+@PAGES.get("/patients")
+def patients() -> str:
+    """Everyone on file, with how many documents each has."""
+    documents = office().store.documents()
+    counts: dict[str, int] = {}
+    for document in documents:
+        counts[document.patient_id] = counts.get(document.patient_id, 0) + 1
+    return render_template("patients.html", patients=office().store.patients(), counts=counts)
+
+
+@PAGES.get("/patients/<external_id>")
+def account(external_id: str) -> str:
+    """The patient's account, from this EMR's own records: it changes when a webhook arrives."""
+    patient = office().store.patient(external_id) or abort(HTTPStatus.NOT_FOUND)
+    return render_template(
+        "account.html", patient=patient, documents=office().store.documents(external_id)
+    )
+
+
+@PAGES.get("/documents/reports/unsigned")
+def unsigned() -> str:
+    """The Unsigned report, read from the portal page by page."""
+    page = office().unsigned(request.args.get("cursor"))
+    return render_template("unsigned.html", page=page)
+
+
+@PAGES.get("/documents/<document_id>")
+def document(document_id: str) -> str:
+    """One document as the portal has it now, and what staff can do with it."""
+    return _document_page(document_id)
+
+
+def _document_page(document_id: str, trouble: Trouble | None = None, values: forms.Values | None = None) -> str:
+    found = office().refresh(document_id)
+    return render_template(
+        "document.html", document=found, resource=found.resource, trouble=trouble,
+        values=values or _resend_values(found.sent),
+    )  # fmt: skip
+
+
+def _resend_values(sent: forms.Json) -> forms.Values:
+    provider: forms.Json = sent.get("provider") or {}
+    return {
+        "provider.email": str(provider.get("email", "")),
+        "provider.fax": str(provider.get("fax", "")),
+        "delivery": str(sent.get("delivery", "")),
+    }
+
+
+@PAGES.get("/documents/<document_id>/events")
+def events(document_id: str) -> str:
+    """The document's audit trail."""
+    return render_template(
+        "events.html", document_id=document_id, resource=office().refresh(document_id).resource,
+        events=office().portal.events(document_id),
+    )  # fmt: skip
+
+
+@PAGES.get("/documents/<document_id>/<which>.pdf")
+def pdf(document_id: str, which: str) -> BaseResponse:
+    """The signed or the original PDF: straight from the portal's short-lived URL to the staff's browser."""
+    if which not in PDFS:
+        abort(HTTPStatus.NOT_FOUND)
+    return redirect(office().portal.pdf_url(document_id, which), HTTPStatus.SEE_OTHER)
+
+
+@PAGES.post("/documents/<document_id>/resend")
+def resend(document_id: str) -> BaseResponse:
+    """Correct and resend: only what differs from what was sent goes out."""
+    values = {name: request.form.get(name, "").strip() for name in RESEND_FIELDS}
+    try:
+        office().send("document.resend", {"document_id": document_id, **_corrections(document_id, values)})
+    except Refused as refused:
+        return _refused(document_id, refused, values)
+    office().store.correct_sent(document_id, values)
+    return back_to("documents.document", "resent", document_id=document_id)
+
+
+def _corrections(document_id: str, values: forms.Values) -> forms.Json:
+    known = office().store.document(document_id)
+    before = _resend_values(known.sent if known else {})
+    changed = {name: value for name, value in values.items() if value and value != before[name]}
+    provider = {name.removeprefix("provider."): changed[name] for name in changed if name != "delivery"}
+    delivery = {"delivery": changed["delivery"]} if "delivery" in changed else {}
+    return {**delivery, **({"provider": provider} if provider else {})}
+
+
+@PAGES.post("/documents/<document_id>/recall")
+def recall(document_id: str) -> BaseResponse:
+    """Take the document back."""
+    reason = request.form.get("reason", "").strip()
+    data = {"document_id": document_id, **({"reason": reason} if reason else {})}
+    return _send(document_id, "document.recalled", data, done="recalled")
+
+
+@PAGES.post("/documents/<document_id>/returned")
+def returned(document_id: str) -> BaseResponse:
+    """Mark as returned: it came by the portal, by fax or on paper."""
+    data = {"document_id": document_id, "method": request.form.get("method", "portal")}
+    return _send(document_id, "document.returned", data, done="returned")
+
+
+def _send(document_id: str, event_type: str, data: Mapping[str, str], *, done: str) -> BaseResponse:
+    try:
+        office().send(event_type, data)
+    except Refused as refused:
+        return _refused(document_id, refused)
+    if request.form.get("next") == "unsigned":
+        return back_to("documents.unsigned", done)
+    return back_to("documents.document", done, document_id=document_id)
+
+
+def _refused(document_id: str, refused: Refused, values: forms.Values | None = None) -> Response:
+    page = _document_page(document_id, forms.from_refusal(refused), values)
+    return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)

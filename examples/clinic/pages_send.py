@@ -1,0 +1,135 @@
+"""Approve and send: a sample or an uploaded PDF, to one provider."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, abort, make_response, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from examples.clinic import forms
+from examples.clinic.forms import UPLOAD, Trouble, Values
+from examples.clinic.pages_common import back_to, office
+from examples.clinic.portal import Refused
+from examples.clinic.sample_content import Plan
+from examples.clinic.sample_plans import KNEE
+from examples.clinic.samples import SAMPLES, build_pdf, first_page
+
+Json = Mapping[str, Any]
+
+PAGES = Blueprint("send", __name__)
+
+
+@dataclass(frozen=True)
+class _Outgoing:
+    """What the form asks to send."""
+
+    data: Json
+    pdf: bytes
+
+
+@PAGES.get("/send")
+def form() -> str:
+    """The form, filled in for the sample chosen, or for a new version of a document sent before."""
+    before = office().store.document(request.args.get("after", ""))
+    chosen = request.args.get("sample") or (_sample_like(before.sent) if before else KNEE.key)
+    plan = SAMPLES.get(chosen, KNEE)
+    values = dict(forms.proposed(plan, number=office().store.next_number(), today=office().today()))
+    patient = office().store.patient(request.args.get("patient", ""))
+    if patient is not None:
+        values.update(forms.patient_values(patient))
+    if before is not None:
+        values.update(forms.again(before.sent), supersedes=before.external_id)
+    return _render(chosen if chosen in SAMPLES else UPLOAD, values)
+
+
+def _sample_like(sent: Json) -> str:
+    same = [plan.key for plan in SAMPLES.values() if plan.title == sent.get("title")
+            and plan.author.name == sent.get("author", {}).get("name")]  # fmt: skip
+    return same[0] if same else UPLOAD
+
+
+@PAGES.post("/send")
+def send() -> BaseResponse:
+    """Build the PDF, send it, and go to the patient's account; or show what is wrong, field by field."""
+    chosen = request.form.get("sample", "")
+    values = forms.read(request.form)
+    outgoing = _outgoing(chosen, values)
+    if isinstance(outgoing, Trouble):
+        return _again(chosen, values, outgoing, HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        office().approve_and_send(outgoing.data, outgoing.pdf)
+    except Refused as refused:
+        return _again(chosen, values, forms.from_refusal(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
+    return back_to("documents.account", "sent", external_id=values["patient.external_id"])
+
+
+def _outgoing(chosen: str, values: Values) -> _Outgoing | Trouble:
+    plan = SAMPLES.get(chosen)
+    data = forms.event_data(values)
+    try:
+        forms.patient(values)
+        if plan:
+            sample = build_pdf(plan, forms.facts(plan, values))
+            data["signature_field"] = dict(sample.signature_field)
+            return _Outgoing(data, sample.content)
+    except ValueError:
+        return _dates_trouble(values)
+    pdf = request.files["pdf"].read() if "pdf" in request.files else b""
+    if not pdf:
+        return Trouble("Choose the PDF to send.", {"content": "Choose a file."})
+    return _Outgoing(data, pdf)
+
+
+def _dates_trouble(values: Values) -> Trouble:
+    needed = ("patient.date_of_birth", "certification.from")
+    asked = [name for name in forms.DATES if values[name] or name in needed]
+    bad = {name: "Give a date as YYYY-MM-DD." for name in asked if not forms.is_date(values[name])}
+    return Trouble("A date is missing or is none.", bad)
+
+
+def _again(chosen: str, values: Values, trouble: Trouble, status: int) -> Response:
+    return make_response(_render(chosen or UPLOAD, values, trouble), status)
+
+
+def _render(chosen: str, values: Values, trouble: Trouble | None = None) -> str:
+    return render_template(
+        "send.html", samples=SAMPLES.values(), chosen=chosen, values=values, trouble=trouble
+    )
+
+
+@PAGES.get("/samples/<key>.pdf")
+def sample(key: str) -> Response:
+    """A sample as it would be sent."""
+    pdf = _sample_pdf(SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND))
+    return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": "inline"})
+
+
+@PAGES.get("/samples/<key>.png")
+def thumbnail(key: str) -> Response:
+    """The first page of a sample, small."""
+    pdf = _sample_pdf(SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND))
+    return Response(first_page(pdf), mimetype="image/png")
+
+
+def _sample_pdf(plan: Plan) -> bytes:
+    values = forms.proposed(plan, number=office().store.next_number(), today=office().today())
+    return build_pdf(plan, forms.facts(plan, values)).content
+
+
+@PAGES.post("/outbox/<webhook_id>/send")
+def send_waiting(webhook_id: str) -> BaseResponse:
+    """Send an event again that the portal has not answered."""
+    for waiting in office().store.waiting():
+        if waiting.event.webhook_id == webhook_id:
+            office().send_waiting(waiting, json.loads(waiting.event.body)["data"])
+    return back_to("home.home", "sent")
+
+
+@PAGES.post("/outbox/<webhook_id>/discard")
+def discard_waiting(webhook_id: str) -> BaseResponse:
+    """Give up an event that the portal has not answered."""
+    office().store.forget_waiting(webhook_id)
+    return back_to("home.home", "discarded")

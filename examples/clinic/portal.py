@@ -1,0 +1,255 @@
+"""The portal's API as an EMR uses it: signed events out, webhooks in, reading with an API key.
+
+This is the module to copy into an EMR. It needs `httpx` and `standardwebhooks` and nothing else of this folder.
+"""
+
+import json
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from standardwebhooks import Webhook, WebhookVerificationError
+
+INLINE_BYTES = 4 * 1024 * 1024
+"""A PDF up to this size goes inside the event; a larger one is uploaded first."""
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+RETRY_AFTER_SECONDS = (0.5, 1.0, 2.0)
+TRANSIENT = frozenset({429, 500, 502, 503, 504})
+
+Json = Mapping[str, Any]
+
+
+class Unreachable(Exception):
+    """The portal did not answer. The event was perhaps taken: send it again with the same webhook-id."""
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing wrong in what was sent; `field` is a path such as `data.provider.npi`."""
+
+    field: str
+    message: str
+
+
+class Refused(Exception):
+    """The portal answered `application/problem+json` (RFC 9457): sending the same again will not help."""
+
+    def __init__(self, status: int, problem: Json) -> None:
+        self.status = status
+        self.type = str(problem.get("type", "about:blank"))
+        self.title = str(problem.get("title", f"The portal answered {status}"))
+        self.detail = str(problem.get("detail", ""))
+        errors: Sequence[Json] = problem.get("errors") or ()
+        self.errors = tuple(FieldError(str(each.get("field", "")), str(each.get("message", ""))) for each in errors)
+        super().__init__(f"{status} {self.title}")
+
+
+class NotFromPortal(Exception):
+    """A webhook whose signature, timestamp or body is not what the portal would have sent."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event to the portal: keep it until it is accepted, so that every retry is the same."""
+
+    webhook_id: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a list, and the cursor of the next page or None."""
+
+    rows: Sequence[Json]
+    next_cursor: str | None
+
+
+def new_event(event_type: str, data: Json, *, now: datetime) -> Event:
+    """An event of one of the types `document.sent`, `.resend`, `.recalled` or `.returned`, with a fresh id."""
+    timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = json.dumps({"type": event_type, "timestamp": timestamp, "data": data})
+    return Event(f"msg_{uuid.uuid4().hex}", body)
+
+
+def receive(body: bytes, headers: Mapping[str, str], secret: str) -> Json:
+    """Verify a webhook of the portal and return its event. Raises `NotFromPortal`."""
+    try:
+        event = Webhook(secret).verify(body, dict(headers))
+    # The library lets malformed headers and bodies out as ValueError.
+    except (WebhookVerificationError, ValueError) as problem:
+        raise NotFromPortal(str(problem)) from problem
+    if not isinstance(event, dict):
+        raise NotFromPortal("the body is not a JSON object")
+    return event
+
+
+class LocalhostTransport(httpx.HTTPTransport):
+    """Connects to 127.0.0.1 for any host below `.localhost`, leaving the Host header as it is.
+
+    Browsers do so by themselves (RFC 6761); Python asks the system's resolver, which may not know the name.
+    An EMR that talks to a real portal does not need this class.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        if request.url.host.endswith(".localhost"):
+            request.url = request.url.copy_with(host="127.0.0.1")
+        return super().handle_request(request)
+
+
+class Portal:
+    """One practice's connection to the portal.
+
+    Every method raises `Refused` when the portal says no, and `Unreachable` when it says nothing.
+    """
+
+    def __init__(  # noqa: PLR0913 (the practice's four facts, and what tests replace)
+        self,
+        *,
+        url: str,
+        practice_id: str,
+        api_key: str,
+        webhook_secret: str,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._practice_id = practice_id
+        self._api_key = api_key
+        self._webhook = Webhook(webhook_secret)
+        self._http = httpx.Client(
+            base_url=url, transport=transport or LocalhostTransport(retries=1), timeout=TIMEOUT
+        )
+        self._clock = clock
+        self._sleep = sleep
+
+    def send(self, event: Event) -> Json:
+        """Send an event, again after a pause while the portal is away. Returns its `202` answer.
+
+        Every try carries the same webhook-id and body, so that the portal does the work once.
+        """
+        for pause in (*RETRY_AFTER_SECONDS, None):
+            try:
+                return _answer(self._post_event(event))
+            except Unreachable:
+                if pause is None:
+                    raise
+                self._sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    def _post_event(self, event: Event) -> httpx.Response:
+        now = self._clock()
+        headers = {
+            "content-type": "application/json",
+            "portal-practice": self._practice_id,
+            "webhook-id": event.webhook_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._webhook.sign(event.webhook_id, now, event.body),
+        }
+        return self._try("POST", "/v1/events", content=event.body, headers=headers)
+
+    def upload(self, pdf: bytes) -> str:
+        """Upload a PDF too large for an event, and return the `upload_id` to name in its `content`."""
+        place = self._api("POST", "/v1/uploads", json={})
+        file = {"file": ("document.pdf", pdf, "application/pdf")}
+        answer = self._try("POST", place["url"], data=place["fields"], files=file)
+        if not answer.is_success:
+            raise Refused(answer.status_code, {"title": "The file could not be uploaded."})
+        return str(place["upload_id"])
+
+    def content(self, pdf: bytes) -> Json:
+        """The event's `content` for a PDF of any size."""
+        if len(pdf) > INLINE_BYTES:
+            return {"upload_id": self.upload(pdf)}
+        return {"base64": b64encode(pdf).decode("ascii")}
+
+    def documents(self, *, report: str, cursor: str | None = None) -> Page:
+        """One page of the report `unsigned` or `all`."""
+        return self._page("documents", "/v1/documents", {"report": report, "cursor": cursor})
+
+    def document(self, document_id: str) -> Json:
+        """One document resource."""
+        return self._api("GET", f"/v1/documents/{_safe(document_id)}")
+
+    def events(self, document_id: str) -> Sequence[Json]:
+        """The document's audit trail, oldest first."""
+        found: Sequence[Json] = self._api("GET", f"/v1/documents/{_safe(document_id)}/events")["events"]
+        return found
+
+    def pdf_url(self, document_id: str, which: str) -> str:
+        """A short-lived URL of the `signed` or `original` PDF: for a browser, never for keeping."""
+        answer = self._read("GET", f"/v1/documents/{_safe(document_id)}/{which}.pdf")
+        if answer.status_code != httpx.codes.SEE_OTHER:
+            raise Refused(answer.status_code, {"title": "The portal did not say where the PDF is."})
+        return answer.headers["location"]
+
+    def deliveries(self, *, status: str, cursor: str | None = None) -> Page:
+        """One page of the messages out with this status, such as `failed`."""
+        return self._page("deliveries", "/v1/deliveries", {"status": status, "cursor": cursor})
+
+    def retry_delivery(self, delivery_id: str) -> None:
+        """Send one message again."""
+        self._read("POST", f"/v1/deliveries/{_safe(delivery_id)}/retry")
+
+    def practice(self) -> Json:
+        """The practice's settings."""
+        return self._api("GET", "/v1/practice")
+
+    def save_practice(self, settings: Json) -> None:
+        """Change the practice's settings, the Electronic Signature switch among them."""
+        self._read("PUT", "/v1/practice", json=settings)
+
+    def set_endpoint(self, url: str) -> None:
+        """Tell the portal where to send this practice's webhooks."""
+        self._read("PUT", "/v1/endpoint", json={"url": url})
+
+    def test_endpoint(self) -> None:
+        """Ask the portal for an `endpoint.test` webhook."""
+        self._read("POST", "/v1/endpoint/test")
+
+    def _page(self, name: str, path: str, query: Mapping[str, str | None]) -> Page:
+        params = {key: value for key, value in query.items() if value}
+        answer = self._api("GET", path, params=params)
+        return Page(answer[name], answer.get("next_cursor"))
+
+    def _api(self, method: str, path: str, **rest: Any) -> Json:
+        return _answer(self._read(method, path, **rest))
+
+    def _read(self, method: str, path: str, **rest: Any) -> httpx.Response:
+        bearer = {"authorization": f"Bearer {self._api_key}"}
+        return _unless_refused(self._try(method, path, headers=bearer, **rest))
+
+    def _try(self, method: str, path: str, **rest: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **rest)
+        except httpx.TransportError as problem:
+            raise Unreachable(f"{type(problem).__name__} from the portal") from problem
+        if answer.status_code in TRANSIENT:
+            raise Unreachable(f"the portal answered {answer.status_code}")
+        return answer
+
+
+def _safe(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _unless_refused(answer: httpx.Response) -> httpx.Response:
+    if answer.is_error:
+        try:
+            problem = answer.json()
+        except ValueError:
+            problem = {}
+        raise Refused(answer.status_code, problem if isinstance(problem, dict) else {})
+    return answer
+
+
+def _answer(answer: httpx.Response) -> Json:
+    found: Json = _unless_refused(answer).json()
+    return found

@@ -1,0 +1,299 @@
+"""The sample EMR's own records, in one SQLite file, so that nothing is lost over a restart."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from examples.clinic.portal import Event
+from examples.clinic.sample_content import Patient
+
+Json = Mapping[str, Any]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS patients (
+  external_id TEXT PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, date_of_birth TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS documents (
+  document_id TEXT PRIMARY KEY, external_id TEXT NOT NULL, patient_id TEXT NOT NULL, sent TEXT NOT NULL,
+  resource TEXT NOT NULL, resource_at TEXT NOT NULL, first_seen_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS documents_of_patient ON documents (patient_id);
+CREATE TABLE IF NOT EXISTS outbox (
+  webhook_id TEXT PRIMARY KEY, event_type TEXT NOT NULL, external_id TEXT NOT NULL, body TEXT NOT NULL,
+  created_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS webhooks (
+  webhook_id TEXT PRIMARY KEY, event_type TEXT NOT NULL, document_id TEXT NOT NULL, received_at TEXT NOT NULL,
+  body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+FIRST_NUMBER = 1001
+
+STATUS_ORDER: Mapping[str, int] = {"pending": 0, "approved": 1, "declined": 1, "recalled": 2, "returned": 2}
+
+LONG_AGO = "1970-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An event that the portal has not accepted yet."""
+
+    event: Event
+    event_type: str
+    external_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Received:
+    """A webhook that came in."""
+
+    event_type: str
+    document_id: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document as this EMR knows it: what it sent, and the last resource the portal told it."""
+
+    document_id: str
+    external_id: str
+    patient_id: str
+    sent: Json
+    resource: Json
+
+
+class Store:
+    """Reads and writes the file. Every method is one transaction of its own."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        with closing(sqlite3.connect(path)) as rows:
+            rows.execute("PRAGMA journal_mode=WAL")
+            rows.executescript(SCHEMA)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as rows:
+            rows.row_factory = sqlite3.Row
+            # Taken at once: two webhooks that read the same row must not both write it.
+            rows.execute("BEGIN IMMEDIATE")
+            try:
+                yield rows
+            except BaseException:
+                rows.execute("ROLLBACK")
+                raise
+            rows.execute("COMMIT")
+
+    # Patients
+
+    def save_patient(self, patient: Patient) -> None:
+        """Add the patient, or correct what is known of them."""
+        with self._transaction() as rows:
+            rows.execute(
+                "INSERT OR REPLACE INTO patients VALUES (?, ?, ?, ?)",
+                (
+                    patient.external_id,
+                    patient.first_name,
+                    patient.last_name,
+                    patient.date_of_birth.isoformat(),
+                ),
+            )
+
+    def patients(self) -> Sequence[Patient]:
+        """All patients by name."""
+        with self._transaction() as rows:
+            found = rows.execute("SELECT * FROM patients ORDER BY last_name, first_name").fetchall()
+        return [_patient(row) for row in found]
+
+    def patient(self, external_id: str) -> Patient | None:
+        """One patient, or None."""
+        with self._transaction() as rows:
+            row = rows.execute("SELECT * FROM patients WHERE external_id = ?", (external_id,)).fetchone()
+        return _patient(row) if row else None
+
+    # Documents
+
+    def save_sent(self, document_id: str, sent: Json, resource: Json, *, now: datetime) -> None:
+        """Remember what was sent. A resource that a webhook brought in the meantime stays."""
+        with self._transaction() as rows:
+            _insert(rows, document_id, sent, resource, at=LONG_AGO, now=now)
+            rows.execute(
+                "UPDATE documents SET sent = ?, patient_id = ? WHERE document_id = ?",
+                (json.dumps(sent), sent["patient"]["external_id"], document_id),
+            )
+
+    def correct_sent(self, document_id: str, values: Mapping[str, str]) -> None:
+        """Remember the corrected `provider.email`, `provider.fax` and `delivery` of a document."""
+        with self._transaction() as rows:
+            row = rows.execute("SELECT * FROM documents WHERE document_id = ?", (document_id,)).fetchone()
+            sent = json.loads(row["sent"]) if row else {}
+            email, fax = values["provider.email"], values["provider.fax"]
+            sent["provider"] = {**sent.get("provider", {}), "email": email, "fax": fax}
+            sent["delivery"] = values["delivery"] or sent.get("delivery", "")
+            rows.execute(
+                "UPDATE documents SET sent = ? WHERE document_id = ?", (json.dumps(sent), document_id)
+            )
+
+    def save_resource(self, resource: Json, *, at: str, now: datetime) -> None:
+        """Keep the portal's resource as of `at` (RFC 3339), unless a later one is known already."""
+        with self._transaction() as rows:
+            _update(rows, resource, at=at, now=now)
+
+    def documents(self, patient_id: str | None = None) -> Sequence[Document]:
+        """A patient's documents, or all, newest first."""
+        with self._transaction() as rows:
+            found = rows.execute(
+                "SELECT * FROM documents WHERE patient_id = :patient OR :patient IS NULL "
+                "ORDER BY first_seen_at DESC, external_id DESC",
+                {"patient": patient_id},
+            ).fetchall()
+        return [_document(row) for row in found]
+
+    def document(self, document_id: str) -> Document | None:
+        """One document, or None if this EMR never heard of it."""
+        with self._transaction() as rows:
+            row = rows.execute("SELECT * FROM documents WHERE document_id = ?", (document_id,)).fetchone()
+        return _document(row) if row else None
+
+    # Webhooks
+
+    def save_webhook(self, webhook_id: str, event: Json, *, now: datetime) -> bool:
+        """Record a webhook and what it says, together. False when this id was here before."""
+        resource: Json = event.get("data") or {}
+        with self._transaction() as rows:
+            added = rows.execute(
+                "INSERT OR IGNORE INTO webhooks VALUES (?, ?, ?, ?, ?)",
+                (webhook_id, event["type"], resource.get("id", ""), now.isoformat(), json.dumps(event)),
+            ).rowcount
+            if added and "id" in resource and "status" in resource:
+                _update(rows, resource, at=event["timestamp"], now=now)
+        return bool(added)
+
+    def webhooks(self, limit: int) -> Sequence[Received]:
+        """The last webhooks, newest first."""
+        with self._transaction() as rows:
+            found = rows.execute(
+                "SELECT * FROM webhooks ORDER BY received_at DESC, rowid DESC LIMIT ?", (limit,)
+            ).fetchall()
+        return [
+            Received(row["event_type"], row["document_id"], datetime.fromisoformat(row["received_at"]))
+            for row in found
+        ]
+
+    # Outbox
+
+    def save_waiting(self, waiting: Waiting) -> None:
+        """Keep an event until the portal has answered it."""
+        with self._transaction() as rows:
+            rows.execute(
+                "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
+                (
+                    waiting.event.webhook_id,
+                    waiting.event_type,
+                    waiting.external_id,
+                    waiting.event.body,
+                    waiting.created_at.isoformat(),
+                ),
+            )
+
+    def waiting(self) -> Sequence[Waiting]:
+        """Events not answered yet, oldest first."""
+        with self._transaction() as rows:
+            found = rows.execute("SELECT * FROM outbox ORDER BY created_at").fetchall()
+        return [_waiting(row) for row in found]
+
+    def forget_waiting(self, webhook_id: str) -> None:
+        """Take an answered event out."""
+        with self._transaction() as rows:
+            rows.execute("DELETE FROM outbox WHERE webhook_id = ?", (webhook_id,))
+
+    # Numbers and other facts
+
+    def next_number(self) -> int:
+        """The number for the next document; the same until it is used."""
+        return int(self.fact("next_number") or FIRST_NUMBER)
+
+    def use_number(self, number: int) -> None:
+        """Make sure that `number` is not proposed again."""
+        if number >= self.next_number():
+            self.save_fact("next_number", str(number + 1))
+
+    def fact(self, name: str) -> str | None:
+        """A named value, or None."""
+        with self._transaction() as rows:
+            row = rows.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(row["value"]) if row else None
+
+    def save_fact(self, name: str, value: str) -> None:
+        """Set a named value."""
+        with self._transaction() as rows:
+            rows.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+
+def _insert(
+    rows: sqlite3.Connection, document_id: str, sent: Json, resource: Json, *, at: str, now: datetime
+) -> None:
+    rows.execute(
+        "INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            document_id,
+            str(resource.get("external_id", "")),
+            str(resource.get("patient_external_id", "")),
+            json.dumps(sent),
+            json.dumps(resource),
+            at,
+            now.isoformat(),
+        ),
+    )
+
+
+def _update(rows: sqlite3.Connection, resource: Json, *, at: str, now: datetime) -> None:
+    _insert(rows, str(resource["id"]), {}, resource, at=at, now=now)
+    row = rows.execute("SELECT * FROM documents WHERE document_id = ?", (resource["id"],)).fetchone()
+    if _progress(resource, at) >= _progress(json.loads(row["resource"]), row["resource_at"]):
+        rows.execute(
+            "UPDATE documents SET resource = ?, resource_at = ? WHERE document_id = ?",
+            (json.dumps(resource), at, resource["id"]),
+        )
+
+
+def _progress(resource: Json, at: str) -> tuple[int, bool, bool, datetime]:
+    """How far the document has come. Webhooks may overtake each other and clocks differ, but a document's
+    status only ever moves forward: an older one must not undo a newer.
+    """
+    return (
+        STATUS_ORDER.get(str(resource.get("status")), 0),
+        bool(resource.get("signed_pdf")),
+        bool(resource.get("viewed_at")),
+        datetime.fromisoformat(at).astimezone(UTC),
+    )
+
+
+def _patient(row: sqlite3.Row) -> Patient:
+    born = date.fromisoformat(row["date_of_birth"])
+    return Patient(row["external_id"], row["first_name"], row["last_name"], born)
+
+
+def _document(row: sqlite3.Row) -> Document:
+    return Document(
+        document_id=row["document_id"],
+        external_id=row["external_id"],
+        patient_id=row["patient_id"],
+        sent=json.loads(row["sent"]),
+        resource=json.loads(row["resource"]),
+    )
+
+
+def _waiting(row: sqlite3.Row) -> Waiting:
+    return Waiting(
+        event=Event(row["webhook_id"], row["body"]),
+        event_type=row["event_type"],
+        external_id=row["external_id"],
+        created_at=datetime.fromisoformat(row["created_at"]).astimezone(UTC),
+    )

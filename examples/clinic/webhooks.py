@@ -1,0 +1,34 @@
+"""Where the portal's webhooks arrive: verify, record once, answer quickly."""
+
+from datetime import datetime
+from http import HTTPStatus
+
+from flask import Blueprint, Response, jsonify, make_response, request
+
+from examples.clinic.pages_common import office
+from examples.clinic.portal import Json, NotFromPortal, receive
+
+ENDPOINT = Blueprint("webhooks", __name__)
+
+
+@ENDPOINT.post("/webhooks/portal")
+def arrive() -> Response:
+    """204 once the event is on file, the second time too; 400 for what the portal did not send."""
+    try:
+        event = receive(request.get_data(), dict(request.headers), office().webhook_secret)
+        _check(event)
+    except NotFromPortal:
+        problem = {"type": "about:blank", "title": "This webhook was not accepted", "status": HTTPStatus.BAD_REQUEST}
+        answer = make_response(jsonify(problem), HTTPStatus.BAD_REQUEST)
+        answer.content_type = "application/problem+json"
+        return answer
+    office().store.save_webhook(request.headers["webhook-id"], event, now=office().now())
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _check(event: Json) -> None:
+    try:
+        datetime.fromisoformat(event["timestamp"])
+        str(event["type"])
+    except (KeyError, TypeError, ValueError) as problem:
+        raise NotFromPortal("the event has no type or no time") from problem

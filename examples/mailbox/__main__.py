@@ -1,0 +1,46 @@
+"""Start the mailbox: `python -m examples.mailbox --portal-json .local/portal.json`."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from examples import launch
+from examples.mailbox import smtp
+from examples.mailbox.app import Reader, create_app
+from examples.mailbox.box import Box
+from examples.mailbox.emulator import Emulator
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Take mail at once; once the portal's file is there, show it until told to stop."""
+    parser = launch.arguments("What the provider receives", port=4577, data=".local/mailbox")
+    parser.add_argument("--smtp-port", type=int, default=4578, help="the local AWS's SMTP_HOST names it")
+    parser.add_argument("--fax-domain", default="fax.example.net", help="of the email-to-fax gateway")
+    options = parser.parse_args(argv)
+    launch.set_up_process()
+    box = Box(options.data)
+    _listen(box, options.smtp_port)
+    found = _portal_file(options.portal_json, options.wait)
+    emulator = Emulator(found.aws_endpoint_url, box)
+    threading.Thread(target=emulator.keep_polling, daemon=True).start()
+    made = Reader(box, emulator, options.fax_domain, found.clinic_url)
+    launch.serve(create_app(made), port=options.port)
+
+
+def _listen(box: Box, port: int) -> None:
+    try:
+        smtp.listen(box, port=port)
+    except OSError as problem:
+        reason = f"Port {port} on 127.0.0.1 is not free ({problem.strerror}): choose another by --smtp-port."
+        raise SystemExit(reason) from problem
+
+
+def _portal_file(path: Path, seconds: float) -> launch.PortalFile:
+    try:
+        return launch.wait_for_portal_file(path, seconds=seconds)
+    except TimeoutError as problem:
+        raise SystemExit(str(problem)) from problem
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The mailbox as a Flask app: pages for people, JSON for tests."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, cast
+
+from flask import Blueprint, Flask, Response, abort, current_app, jsonify, render_template, request
+from markupsafe import Markup, escape
+
+from examples.launch import log_requests
+from examples.mailbox import fax
+from examples.mailbox.box import Box, Text
+from examples.mailbox.emulator import Emulator
+from examples.mailbox.messages import WEB_ADDRESS, Message
+
+PAGES = Blueprint("mailbox", __name__)
+
+PAGE_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+# A mail's own HTML: no scripts, nothing fetched from elsewhere; its links open a new tab.
+MAIL_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
+NEW_TAB = '<base target="_blank">'
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What the pages read from."""
+
+    box: Box
+    emulator: Emulator
+    fax_domain: str
+    clinic_url: str
+
+    def fax_number(self, message: Message) -> str | None:
+        """The fax number that this mail went to, or None if it is plain mail."""
+        numbers = [fax.number_of(address, self.fax_domain) for address in message.to]
+        return next((number for number in numbers if number), None)
+
+
+def reader() -> Reader:
+    """The reader of this app, after a fresh look at the local AWS."""
+    return cast("Reader", current_app.extensions["reader"])
+
+
+def create_app(made: Reader) -> Flask:
+    """The app that reads from this box."""
+    app = Flask(__name__)
+    app.extensions["reader"] = made
+    app.register_blueprint(PAGES)
+    app.jinja_env.filters.update(moment=moment, linked=linked, phone=phone)
+    app.context_processor(_side)
+    log_requests(app)
+    app.before_request(_look)
+    app.after_request(_add_headers)
+    return app
+
+
+def _look() -> None:
+    if request.endpoint != "static" and request.path != "/healthz":
+        reader().emulator.poll()
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in PAGE_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def moment(at: datetime) -> str:
+    """A time as `Nov 22, 2026, 2:05 PM CST`, in this machine's zone."""
+    here = at.astimezone()
+    return f"{here:%b} {here.day}, {here.year}, {here.hour % 12 or 12}:{here:%M %p %Z}"
+
+
+def linked(text: str) -> Markup:
+    """Plain text as HTML, with its web addresses as links."""
+    parts: list[Markup] = []
+    end = 0
+    for found in WEB_ADDRESS.finditer(text):
+        address = found.group().rstrip(".,;:!?)]}")
+        parts += [
+            escape(text[end : found.start()]),
+            Markup('<a href="{0}" target="_blank" rel="noopener">{0}</a>').format(address),
+        ]
+        end = found.start() + len(address)
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def phone(e164: str) -> str:
+    """An American number as `+1 512 555 0100`; any other as it is."""
+    american = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", e164)
+    return "+1 " + " ".join(american.groups()) if american else e164
+
+
+def _side() -> dict[str, Any]:
+    """What stands beside every page: who received something, and how much."""
+    faxes, inboxes = _counted(reader())
+    numbers: dict[str, int] = {}
+    for text in reader().box.texts():
+        numbers[text.to] = numbers.get(text.to, 0) + 1
+    return {
+        "faxes": faxes, "inboxes": inboxes, "phones": numbers,
+        "answers": reader().emulator.answers, "clinic_url": reader().clinic_url,
+    }  # fmt: skip
+
+
+def _counted(source: Reader) -> tuple[dict[str, int], dict[str, int]]:
+    faxes: dict[str, int] = {}
+    inboxes: dict[str, int] = {}
+    for message in source.box.mails():
+        number = source.fax_number(message)
+        if number:
+            faxes[number] = faxes.get(number, 0) + 1
+        else:
+            for address in message.to:
+                inboxes[address] = inboxes.get(address, 0) + 1
+    return faxes, inboxes
+
+
+@PAGES.get("/")
+def home() -> str:
+    """The latest mail, whoever it went to."""
+    return _list("Latest mail", None, _plain(reader().box.mails()))
+
+
+@PAGES.get("/inbox")
+def inbox() -> str:
+    """The mail to one address."""
+    address = request.args.get("to", "")
+    return _list(address, address, _plain(reader().box.mails(address)))
+
+
+def _plain(messages: Iterable[Message]) -> list[Message]:
+    return [message for message in messages if reader().fax_number(message) is None]
+
+
+def _list(title: str, at: str | None, messages: list[Message]) -> str:
+    return render_template("inbox.html", title=title, at=at, messages=messages[::-1], refresh=True)
+
+
+@PAGES.get("/messages/<name>")
+def message(name: str) -> str:
+    """One mail."""
+    found = _message(name)
+    return render_template("message.html", message=found, at=found.to[0] if found.to else None)
+
+
+def _message(name: str) -> Message:
+    return reader().box.mail(name) or abort(HTTPStatus.NOT_FOUND)
+
+
+@PAGES.get("/messages/<name>/html")
+def html(name: str) -> Response:
+    """A mail's HTML for the frame."""
+    content = _message(name).html
+    head = HEAD.search(content)
+    at = head.end() if head else 0
+    page = content[:at] + NEW_TAB + content[at:]
+    return Response(page, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
+
+
+@PAGES.get("/fax")
+def fax_machine() -> str:
+    """What came out of one fax machine, newest first."""
+    number = request.args.get("to", "")
+    arrived = [m for m in reader().box.mails() if reader().fax_number(m) == number]
+    sheets = [(m, _pages(m)) for m in arrived[::-1]]
+    return render_template("fax.html", number=number, sheets=sheets, at=number)
+
+
+def _pages(found: Message) -> int:
+    pdf = fax.pdf_of(found)
+    try:
+        return fax.page_count(pdf.content) if pdf else 0
+    except fax.NoPages:
+        return 0
+
+
+@PAGES.get("/messages/<name>/pages/<int:number>.png")
+def fax_page(name: str, number: int) -> Response:
+    """One page of a fax."""
+    pdf = fax.pdf_of(_message(name)) or abort(HTTPStatus.NOT_FOUND)
+    try:
+        return Response(fax.page(pdf.content, number), mimetype="image/png")
+    except fax.NoPages:
+        abort(HTTPStatus.NOT_FOUND)
+
+
+@PAGES.get("/phone")
+def phone_texts() -> str:
+    """The texts to one number."""
+    number = request.args.get("to", "")
+    return render_template("phone.html", number=number, texts=reader().box.texts(number), at=number, refresh=True)
+
+
+@PAGES.get("/healthz")
+def health() -> dict[str, str]:
+    """Whether this process serves."""
+    return {"status": "ok"}
+
+
+@PAGES.get("/api/messages")
+def api_messages() -> Response:
+    """The mail, all of it or that to `?to=`, newest last."""
+    return jsonify([_row(each) for each in reader().box.mails(request.args.get("to") or None)])
+
+
+@PAGES.get("/api/messages/<name>/attachments/<int:number>")
+@PAGES.get("/messages/<name>/attachments/<int:number>", endpoint="attachment")
+def api_attachment(name: str, number: int) -> Response:
+    """An attached file, counted from 0 as in the list."""
+    attachments = _message(name).attachments
+    if number >= len(attachments):
+        abort(HTTPStatus.NOT_FOUND)
+    return Response(attachments[number].content, mimetype=attachments[number].content_type)
+
+
+@PAGES.get("/api/texts")
+def api_texts() -> Response:
+    """The text messages, all of them or those to `?to=`, newest last."""
+    return jsonify([_text_row(each) for each in reader().box.texts(request.args.get("to") or None)])
+
+
+def _row(each: Message) -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "to": ", ".join(each.to),
+        "from": each.sender,
+        "subject": each.subject,
+        "received_at": each.received_at.astimezone(UTC).isoformat(),
+        "text": each.text,
+        "html": each.html,
+        "links": each.links,
+        "attachments": [
+            {"name": file.name, "content_type": file.content_type, "size": len(file.content)}
+            for file in each.attachments
+        ],
+    }
+
+
+def _text_row(each: Text) -> dict[str, str]:
+    at = each.received_at.astimezone(UTC).isoformat()
+    return {"id": each.id, "to": each.to, "text": each.text, "received_at": at}

@@ -1,0 +1,116 @@
+"""What the local AWS (MiniStack) tells of the mail and the texts it was asked to send.
+
+Its list of sent mail has no attachments. Started with `SMTP_HOST=127.0.0.1:<port>`, it also hands every mail
+over by SMTP, whole: `smtp.py` takes those in. The list then only fills gaps.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import httpx
+
+from examples.mailbox.box import Box
+from examples.mailbox.messages import message_id
+
+LOG = logging.getLogger("examples.mailbox")
+
+MAILS = "/_ministack/ses/messages"
+TEXTS = "/_ministack/sns/sms-messages"
+
+GRACE = timedelta(seconds=1)
+"""How long a listed mail waits for its whole copy, so that nobody meets a fax without its pages."""
+
+POLL_SECONDS = 1.0
+
+Json = Mapping[str, Any]
+
+
+class LocalhostTransport(httpx.HTTPTransport):
+    """Connects to 127.0.0.1 for any host below `.localhost`, leaving the Host header as it is.
+
+    Browsers do so by themselves (RFC 6761); Python asks the system's resolver, which may not know the name.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host.endswith(".localhost"):
+            request.url = request.url.copy_with(host="127.0.0.1")
+        return super().handle_request(request)
+
+
+class Emulator:
+    """Copies what the local AWS sent into the box."""
+
+    def __init__(
+        self,
+        url: str,
+        box: Box,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._http = httpx.Client(base_url=url, transport=transport or LocalhostTransport(), timeout=5.0)
+        self._box = box
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.answers = True
+
+    def poll(self) -> None:
+        """Look once. `answers` then says whether the local AWS is there."""
+        with self._lock:
+            try:
+                self._poll_mails()
+                self._poll_texts()
+            except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:
+                if self.answers:
+                    LOG.warning("the local AWS does not tell of its mail: %s", type(problem).__name__)
+                self.answers = False
+            else:
+                self.answers = True
+
+    def keep_polling(self) -> None:
+        """Look again and again; for a thread of its own."""
+        while True:
+            self.poll()
+            time.sleep(POLL_SECONDS)
+
+    def _get(self, path: str) -> Json:
+        found: Json = self._http.get(path).raise_for_status().json()
+        return found
+
+    def _poll_mails(self) -> None:
+        now = self._clock()
+        for account in self._get(MAILS)["messages"].values():
+            for record in account:
+                sent_at = datetime.fromtimestamp(record["Timestamp"], UTC)
+                if not self._box.has_mail(message_id(record["MessageId"])) and now - sent_at >= GRACE:
+                    self._add(record, sent_at)
+
+    def _add(self, record: Json, sent_at: datetime) -> None:
+        to = [*record["To"], *record["CC"], *record["BCC"]]
+        name = message_id(record["MessageId"])
+        self._box.add_mail(name, _rebuilt(record), to=to, received_at=sent_at, source="list")
+
+    def _poll_texts(self) -> None:
+        for number, records in self._get(TEXTS)["sms_messages"].items():
+            for record in records:
+                text = str(record["Message"])
+                self._box.add_text(record["MessageId"], to=number, text=text, seen_at=self._clock())
+
+
+def _rebuilt(record: Json) -> bytes:
+    mail = EmailMessage()
+    mail["From"] = _one_line(record["Source"])
+    mail["Subject"] = _one_line(record["Subject"])
+    mail.set_content(record["BodyText"] or "")
+    if record["BodyHtml"]:
+        mail.add_alternative(record["BodyHtml"], subtype="html")
+    return mail.as_bytes()
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text or "").split())

@@ -1,0 +1,114 @@
+"""Mail as received: parsed from the bytes kept on disk."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.utils import getaddresses
+from html.parser import HTMLParser
+
+TO = "X-Mailbox-To"
+RECEIVED = "X-Mailbox-Received"
+SOURCE = "X-Mailbox-Source"
+
+SAFE_ID = re.compile(r"[A-Za-z0-9_-]{8,80}")
+WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One attached file."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Message:
+    """One mail. `complete` is False when only its text is known, its attachments not."""
+
+    id: str
+    to: tuple[str, ...]
+    sender: str
+    subject: str
+    received_at: datetime
+    text: str
+    html: str
+    links: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+    complete: bool
+
+
+def message_id(header: str) -> str:
+    """A name for a file and an address, from a Message-ID such as `<0101@email.amazonses.com>`."""
+    local = header.strip().strip("<>").partition("@")[0]
+    if SAFE_ID.fullmatch(local):
+        return local
+    return hashlib.sha256(header.encode()).hexdigest()[:32]
+
+
+def stamp(raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) -> bytes:
+    """The mail's bytes with three lines on top that say how it came here."""
+    # An address with a line break in it would forge the lines below.
+    recipients = ", ".join(" ".join(address.split()) for address in to)
+    lines = (
+        f"{TO}: {recipients}",
+        f"{RECEIVED}: {received_at.astimezone(UTC).isoformat()}",
+        f"{SOURCE}: {source}",
+    )
+    return "".join(f"{line}\r\n" for line in lines).encode() + raw
+
+
+def parse(name: str, stamped: bytes) -> Message:
+    """The mail of this id. Raises `ValueError` when the bytes were not stamped by `stamp`."""
+    mail = message_from_bytes(stamped, policy=policy.default)
+    text, html = _body(mail, "plain"), _body(mail, "html")
+    return Message(
+        id=name,
+        to=tuple(address.lower() for _, address in getaddresses([str(mail[TO] or "")])),
+        sender=str(mail["From"] or ""),
+        subject=str(mail["Subject"] or ""),
+        received_at=datetime.fromisoformat(str(mail[RECEIVED])),
+        text=text,
+        html=html,
+        links=links(html, text),
+        attachments=tuple(_attachment(part) for part in mail.iter_attachments()),
+        complete=mail[SOURCE] == "smtp",
+    )
+
+
+def _body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body(preferencelist=(kind,))
+    return str(part.get_content()) if part is not None else ""
+
+
+def _attachment(part: EmailMessage) -> Attachment:
+    content = part.get_payload(decode=True)
+    return Attachment(
+        name=part.get_filename() or "attachment",
+        content_type=part.get_content_type(),
+        content=content if isinstance(content, bytes) else b"",
+    )
+
+
+class _Anchors(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a":
+            self.found += [value for name, value in attrs if name == "href" and value]
+
+
+def links(html: str, text: str) -> tuple[str, ...]:
+    """Every web address in the mail, once, in the order of the HTML and then of the plain text."""
+    anchors = _Anchors()
+    anchors.feed(html)
+    plain = [found.rstrip(".,;:!?)]}") for found in WEB_ADDRESS.findall(text)]
+    web = [link for link in (*anchors.found, *plain) if WEB_ADDRESS.match(link)]
+    return tuple(dict.fromkeys(web))

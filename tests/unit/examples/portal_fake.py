@@ -1,0 +1,184 @@
+"""A portal that answers as the EMR's contract says, in memory, for the stand-in clinic's tests."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from standardwebhooks import Webhook
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of the sample practice!").decode()
+API_KEY = "key-of-the-sample-practice"
+STORAGE = "https://storage.example/bucket"
+
+
+class FakePortal:
+    """The EMR's side of the portal. `refuse` and `down_for` make the next event fail."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        self.webhook_ids: list[str] = []
+        self.requests: list[tuple[str, str]] = []
+        self.uploads: list[bytes] = []
+        self.refuse: dict[str, Any] | None = None
+        self.down_for = 0
+        self.page_size = 50
+        self.practice: dict[str, Any] = {
+            "id": "practice-1",
+            "name": "Cedar Clinic",
+            "phone": "+15125550170",
+            "fax": "+15125550171",
+            "reply_to": "front@cedar.example",
+            "time_zone": "America/Chicago",
+            "electronic_signature": True,
+            "endpoint": None,
+        }
+        self.deliveries: list[dict[str, Any]] = []
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append((request.method, request.url.path))
+        if str(request.url).startswith(STORAGE):
+            self.uploads.append(request.read())
+            return httpx.Response(204)
+        if request.url.path == "/v1/events":
+            return self._event(request)
+        if request.headers.get("authorization") != f"Bearer {API_KEY}":
+            return problem(401, "unauthenticated", "Who is asking could not be established.")
+        return self._read(request)
+
+    def _event(self, request: httpx.Request) -> httpx.Response:
+        Webhook(SECRET).verify(request.content, dict(request.headers))
+        assert request.headers["portal-practice"] == "practice-1"
+        self.webhook_ids.append(request.headers["webhook-id"])
+        if self.down_for:
+            self.down_for -= 1
+            return httpx.Response(503)
+        if self.refuse:
+            return httpx.Response(self.refuse["status"], json=self.refuse)
+        event = json.loads(request.content)
+        self.events.append(event)
+        document = self._change(event["type"], event["data"])
+        return httpx.Response(202, json={"document_id": document["id"], "status": document["status"]})
+
+    def _change(self, event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        if event_type == "document.sent":
+            return self.add(data["external_id"], data["patient"]["external_id"])
+        document = self.documents[data["document_id"]]
+        if event_type == "document.returned":
+            document.update(status="returned", outcome=document["outcome"] or "by_hand")
+        if event_type == "document.recalled":
+            document["status"] = "recalled"
+        return document
+
+    def add(self, external_id: str, patient_id: str) -> dict[str, Any]:
+        document = {
+            "id": f"doc-{len(self.documents) + 1}",
+            "practice_id": "practice-1",
+            "external_id": external_id,
+            "patient_external_id": patient_id,
+            "kind": "plan_of_care",
+            "status": "pending",
+            "outcome": None,
+            "note": None,
+            "decline_reason": None,
+            "sent_at": "2026-11-22T19:00:00.000Z",
+            "viewed_at": None,
+            "transmitted_at": None,
+            "decided_at": None,
+            "due_on": "2026-12-22",
+            "signer": None,
+            "signed_pdf": None,
+            "deliveries": [],
+        }
+        self.documents[document["id"]] = document
+        return document
+
+    def approve(self, document_id: str) -> dict[str, Any]:
+        self.documents[document_id].update(
+            status="approved",
+            outcome="approved",
+            decided_at="2026-11-22T20:05:00.000Z",
+            signer={"name": "Luis Rivera", "credential": "MD", "npi": "1234567893", "method": "electronic"},
+            signed_pdf={"url": f"https://portal.example/v1/documents/{document_id}/signed.pdf", "sha256": "0" * 64},
+        )
+        return self.documents[document_id]
+
+    def decline(self, document_id: str, note: str) -> dict[str, Any]:
+        self.documents[document_id].update(
+            status="declined",
+            outcome="declined",
+            decline_reason="change_the_plan",
+            note=note,
+            decided_at="2026-11-22T20:05:00.000Z",
+        )
+        return self.documents[document_id]
+
+    def _read(self, request: httpx.Request) -> httpx.Response:
+        parts = request.url.path.removeprefix("/v1/").split("/")
+        match (request.method, *parts):
+            case ("GET", "documents"):
+                return self._list(request.url.params)
+            case ("GET", "documents", document_id) if document_id in self.documents:
+                return httpx.Response(200, json=self.documents[document_id])
+            case ("GET", "documents", document_id, "events"):
+                return httpx.Response(200, json={"events": self._trail(document_id)})
+            case ("GET", "documents", document_id, ("signed.pdf" | "original.pdf") as name):
+                return httpx.Response(303, headers={"location": f"{STORAGE}/{document_id}/{name}?X-Amz-Expires=60"})
+            case ("POST", "uploads"):
+                place = {"upload_id": "up-1", "url": STORAGE, "fields": {"key": "uploads/up-1"}}
+                return httpx.Response(201, json=place)
+            case ("GET", "practice"):
+                return httpx.Response(200, json=self.practice)
+            case ("PUT", "practice"):
+                if self.refuse:
+                    return httpx.Response(self.refuse["status"], json=self.refuse)
+                self.practice.update(json.loads(request.content))
+                return httpx.Response(200, json=self.practice)
+            case ("PUT", "endpoint"):
+                self.practice["endpoint"] = {"url": json.loads(request.content)["url"], "status": "enabled"}
+                return httpx.Response(200, json=self.practice["endpoint"])
+            case ("POST", "endpoint", "test") | ("POST", "deliveries", _, "retry"):
+                return httpx.Response(202, json={})
+            case ("GET", "deliveries"):
+                return httpx.Response(200, json={"deliveries": self.deliveries, "next_cursor": None})
+        return problem(404, "not-found", "No such thing.")
+
+    def _list(self, params: httpx.QueryParams) -> httpx.Response:
+        rows = list(self.documents.values())
+        if params["report"] == "unsigned":
+            rows = [row for row in rows if row["status"] in ("pending", "approved", "declined")]
+        start = int(params.get("cursor", "0"))
+        end = start + self.page_size
+        following = str(end) if end < len(rows) else None
+        return httpx.Response(200, json={"documents": rows[start:end], "next_cursor": following})
+
+    def _trail(self, document_id: str) -> list[dict[str, Any]]:
+        at = self.documents[document_id]["sent_at"]
+        actor = {"kind": "practice", "id": "practice-1"}
+        return [{"sequence": 1, "type": "document.sent", "at": at, "actor": actor, "data": {"delivery": "email"}}]
+
+    def webhook(
+        self, event_type: str, document_id: str, *, webhook_id: str, at: str = "2026-11-22T20:05:01.000Z"
+    ) -> tuple[str, dict[str, str]]:
+        """Body and signed headers of a webhook about a document as it is now."""
+        event = {"type": event_type, "timestamp": at, "data": self.documents[document_id]}
+        body = json.dumps(event)
+        now = datetime.now(UTC)
+        headers = {
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(SECRET).sign(webhook_id, now, body),
+            "content-type": "application/json",
+        }
+        return body, headers
+
+
+def problem(status: int, code: str, title: str) -> httpx.Response:
+    return httpx.Response(
+        status,
+        json={"type": f"https://portal.example/problems/{code}", "title": title, "status": status, "errors": []},
+        headers={"content-type": "application/problem+json"},
+    )
