@@ -1,0 +1,5 @@
+"""PDF bytes in, PDF or image bytes out: no AWS, no clock, no environment.
+
+The pipeline of a decision is: original -> assemble -> seal -> verify -> release. Import `facts` freely; every
+other module here loads PDF libraries, so import it inside the function that uses it.
+"""

@@ -1,0 +1,37 @@
+"""QR codes as vector squares."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import groupby
+
+import segno
+from reportlab.pdfgen.canvas import Canvas
+
+MILLIMETRE = 72 / 25.4
+
+
+@lru_cache(maxsize=64)
+def _rows(payload: str) -> tuple[bytes, ...]:
+    return tuple(bytes(row) for row in segno.make(payload, error="m", micro=False).matrix)
+
+
+def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> None:
+    """Draws the code with its lower left corner at (x, y), `size` points wide without its quiet zone."""
+    rows = _rows(payload)
+    module = size / len(rows)
+    path = canvas.beginPath()
+    for index, row in enumerate(rows):
+        left = 0
+        for dark, group in groupby(row):
+            length = len(list(group))
+            if dark:
+                path.rect(x + left * module, y + size - (index + 1) * module, length * module, module)
+            left += length
+    canvas.setFillGray(0)
+    canvas.drawPath(path, stroke=0, fill=1)
+
+
+def quiet_zone(size: float, payload: str) -> float:
+    """The white border that a reader needs around a code of that size: four modules, in points."""
+    return 4 * size / len(_rows(payload))

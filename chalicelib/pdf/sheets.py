@@ -1,0 +1,36 @@
+"""New drawing, by reportlab, brought into a file that pypdf writes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import IndirectObject
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf.layers import add_page, page_form
+from chalicelib.pdf.reading import display_of
+
+_IDENTITY = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+def drawn(draw: Callable[[Canvas], object]) -> PdfReader:
+    """The pages that `draw` makes, deterministically."""
+    target = io.BytesIO()
+    canvas = Canvas(target, invariant=1, pageCompression=1)
+    draw(canvas)
+    canvas.save()
+    return PdfReader(target)
+
+
+def sheet_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectObject:
+    """One of those pages as a form XObject."""
+    page = sheets.pages[index]
+    return page_form(writer, page, display_of(page))
+
+
+def append_sheets(writer: PdfWriter, sheets: PdfReader, start: int = 0, stop: int | None = None) -> None:
+    """Appends those pages, in the size they were drawn, from `start` up to and without `stop`."""
+    for index in range(start, len(sheets.pages) if stop is None else stop):
+        add_page(writer, display_of(sheets.pages[index]), [(sheet_form(writer, sheets, index), _IDENTITY)])
