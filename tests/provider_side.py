@@ -1,5 +1,6 @@
 """A practice, a provider and a document for the tests of what a provider meets."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -65,3 +66,12 @@ def a_store(*documents: Document) -> FakeStore:
         Change(at=START, practices=(PRACTICE,), providers=(PROVIDER, OTHER_PROVIDER), documents=documents)
     )
     return store
+
+
+def only_doing(what: Callable[[], object]) -> Callable[[], None]:
+    """`what` without its answer: for `FakeStore.before_commit`."""
+
+    def do() -> None:
+        what()
+
+    return do

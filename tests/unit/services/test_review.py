@@ -17,7 +17,7 @@ from chalicelib.services.recording import Actor
 from chalicelib.services.review import Approval, By, Refusal, Review, signature_fits, tidy
 from chalicelib.services.writing import Writer
 from tests.fakes import START, FakeIds, FakeStore, FakeSwitches
-from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
+from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store, only_doing
 
 BY = By(
     provider=PROVIDER, actor=Actor("provider:prv_1", "203.0.113.7", "A phone"), now=START,
@@ -136,7 +136,7 @@ def test_opening_what_is_decided_records_nothing() -> None:
 def test_two_first_views_at_once_are_one_event() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
-    store.before_commit = lambda: review.open(document, BY) and None
+    store.before_commit = only_doing(lambda: review.open(document, BY))
     review.open(document, replace(BY, now=START + timedelta(seconds=1)))
     assert len(store.events(document.id)) == 1
     assert stored(store, document).viewed_at == START
@@ -240,7 +240,7 @@ def test_the_same_approval_again_changes_nothing() -> None:
 def test_a_double_click_signs_once() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
-    store.before_commit = lambda: review.approve(document, ALL_SHOWN, BY) and None
+    store.before_commit = only_doing(lambda: review.approve(document, ALL_SHOWN, BY))
     review.approve(document, ALL_SHOWN, BY)
     assert len(store.events(document.id)) == 1
     assert len(store.jobs()) == 1
@@ -249,7 +249,7 @@ def test_a_double_click_signs_once() -> None:
 def test_approval_survives_another_writer_of_the_chain() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
-    store.before_commit = lambda: review.open(document, BY) and None
+    store.before_commit = only_doing(lambda: review.open(document, BY))
     signed = review.approve(document, ALL_SHOWN, BY)
     assert signed.viewed_at == START
     assert [event.type for event in store.events(document.id)] == ["document.viewed", "decision.approved"]
