@@ -1,6 +1,7 @@
 """Deliveries: messages out, each with its attempts and receipts (DESIGN section 2 and 4)."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -77,14 +78,27 @@ RETRY_AFTER: tuple[timedelta, ...] = (
 """The waits between attempts of a webhook (DESIGN section 4, contract), before jitter."""
 
 
+MAIL_RETRY_AFTER: tuple[timedelta, ...] = (
+    timedelta(seconds=10),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=6),
+)
+"""The waits between attempts of an email, a fax or a notice: someone waits for it, so it ends sooner."""
+
+
 def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: str) -> str:
     """The same event, channel, message and recipient always give the same row: a job may run twice."""
     text = "\n".join((event_id, channel, message_type, recipient))
     return "dlv_" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def next_wait(failures: int, *, jitter: float) -> timedelta | None:
+def next_wait(
+    failures: int, *, jitter: float, schedule: Sequence[timedelta] = RETRY_AFTER
+) -> timedelta | None:  # fmt: skip
     """The wait after this many failures, or None when it is over. `jitter` in 0..1 adds up to a tenth."""
-    if failures > len(RETRY_AFTER):
+    if failures > len(schedule):
         return None
-    return RETRY_AFTER[failures - 1] * (1 + jitter / 10)
+    return schedule[failures - 1] * (1 + jitter / 10)

@@ -8,11 +8,15 @@ from chalicelib.domain.documents import PracticeCard
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where the practice's EMR receives webhooks. `disabled_at` is set by a 410 or by long failure."""
+    """Where the practice's EMR receives webhooks. `disabled_at` is set by a 410 or by long failure.
+
+    `failing_since` is the first failure after the last success; None while it works.
+    """
 
     url: str
     disabled_at: datetime | None = None
     disabled_reason: str | None = None
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,18 +14,23 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.people import Provider
 from chalicelib.domain.practices import Practice
+from chalicelib.domain.receipts import Receipt
 from chalicelib.domain.secrets import Secret
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Work for a queue (`documents` or `deliveries`). It names rows; it carries no patient data."""
+    """Work for a queue (`documents` or `deliveries`). It names rows; it carries no patient data.
+
+    `receipt` is for a carrier's receipt that came before the row knew its carrier's id.
+    """
 
     queue: str
     name: str
     event_id: str
     document_id: str | None = None
     delivery_id: str | None = None
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,6 +89,12 @@ class Recorder:
         self._document = self._document.with_delivery(delivery_line(delivery, self._now))
         return self
 
+    def notice(self, kind: str) -> Self:
+        """Tells staff of the last event (`declined`, …: `services/notices.py` has the words)."""
+        self._add(notice(kind, event_id=self._event_id, practice=self._practice, at=self._now,
+                         document_id=self._document.id))  # fmt: skip
+        return self
+
     def job(self, name: str) -> Self:
         """Asks the documents function for work on this document because of the last event."""
         self._jobs.append(
@@ -141,6 +147,17 @@ class Recorder:
             body=json.dumps(body, separators=(",", ":"), ensure_ascii=False), message_id=event_id,
             next_attempt_at=None if held else self._now,
         )  # fmt: skip
+
+
+def notice(
+    kind: str, *, event_id: str, practice: Practice, at: datetime, document_id: str | None = None
+) -> Delivery:  # fmt: skip
+    """A message to the practice's staff by the SNS topic: once for each event and kind."""
+    return Delivery(
+        id=delivery_id(event_id, Channel.NOTICE, kind, practice.id), version=1, practice_id=practice.id,
+        document_id=document_id, event_id=event_id, channel=Channel.NOTICE, type=kind, recipient=practice.id,
+        created_at=at, next_attempt_at=at,
+    )  # fmt: skip
 
 
 def delivery_job(delivery: Delivery) -> Job:

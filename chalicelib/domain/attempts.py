@@ -1,0 +1,176 @@
+"""What an attempt makes of its delivery: the rules, with the time passed in.
+
+A row that waits has `next_attempt_at`; the sweep of each minute looks for those. Claiming a row for an
+attempt sets a lease and, as if it had already failed, the time of the next attempt: so a worker that dies
+between the effect and the record is a failure like any other, and the message goes out again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.domain.deliveries import (
+    MAIL_RETRY_AFTER,
+    RETRY_AFTER,
+    Attempt,
+    Channel,
+    Delivery,
+    DeliveryStatus,
+    next_wait,
+)
+
+LEASE = timedelta(seconds=60)
+"""Longer than any attempt takes: the function that makes it is ended sooner."""
+
+CALLED_FOR = timedelta(minutes=15)
+"""How long a row that a sweep has put on the queue is left to the queue."""
+
+LONGEST_RETRY_AFTER = timedelta(hours=24)
+
+
+class Mark(StrEnum):
+    """The status of an attempt. `interrupted`: the worker ended before it recorded what came of it.
+
+    `asked_again` is no attempt: from there on the schedule starts afresh.
+    """
+
+    SENDING = "sending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    ASKED_AGAIN = "asked_again"
+
+
+class Verdict(StrEnum):
+    """What came of an attempt. `retry` may end as failed; `refused` is final at once."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    REFUSED = "refused"
+    HELD = "held"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """`detail` is for people, without patient data or secrets; `retry_after` is what the receiver asked for."""
+
+    verdict: Verdict
+    detail: str
+    carrier_id: str | None = None
+    retry_after: timedelta | None = None
+
+
+_FAILURES = {Mark.SENDING, Mark.FAILED, Mark.INTERRUPTED}
+_WAITS_NO_MORE = {
+    Verdict.SENT: DeliveryStatus.SENT,
+    Verdict.DELIVERED: DeliveryStatus.DELIVERED,
+    Verdict.REFUSED: DeliveryStatus.FAILED,
+    Verdict.HELD: DeliveryStatus.HELD,
+    Verdict.CANCELLED: DeliveryStatus.CANCELLED,
+}
+_NO_ATTEMPT = {Verdict.HELD, Verdict.CANCELLED}
+
+
+def is_due(delivery: Delivery, now: datetime) -> bool:
+    """Whether an attempt may start: it waits and its time has come (or a sweep called for it), or its
+    worker is known to be gone.
+    """
+    if delivery.status is DeliveryStatus.QUEUED:
+        return delivery.lease_until is not None or _reached(delivery.next_attempt_at, now)
+    if delivery.status is DeliveryStatus.SENDING:
+        return _reached(delivery.lease_until, now) and _reached(delivery.next_attempt_at, now)
+    return False
+
+
+def is_waiting(delivery: Delivery) -> bool:
+    """Whether an attempt is still to be made, now or later, or under way."""
+    return delivery.status in (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
+
+
+def is_used_up(delivery: Delivery) -> bool:
+    """Whether every attempt of the schedule was made, those that were interrupted included."""
+    return failures(delivery) > len(schedule_of(delivery))
+
+
+def start(delivery: Delivery, now: datetime) -> Delivery:
+    """The row claimed for one attempt."""
+    attempts = (*_interrupted(delivery.attempts), Attempt(at=now, status=Mark.SENDING, detail=""))
+    claimed = replace(
+        delivery, version=delivery.version + 1, status=DeliveryStatus.SENDING, attempts=attempts,
+        lease_until=now + LEASE,
+    )  # fmt: skip
+    wait = next_wait(failures(claimed), jitter=0, schedule=schedule_of(claimed)) or LEASE
+    return replace(claimed, next_attempt_at=now + max(wait, LEASE))
+
+
+def finish(delivery: Delivery, outcome: Outcome, now: datetime, *, jitter: float) -> Delivery:
+    """The row with what came of the attempt that was under way, or of a receipt (`delivery.status` sent)."""
+    marked = replace(
+        delivery, version=delivery.version + 1, lease_until=None, next_attempt_at=None,
+        attempts=_finished(delivery.attempts, outcome, now),
+        carrier_id=outcome.carrier_id or delivery.carrier_id,
+    )  # fmt: skip
+    if outcome.verdict is not Verdict.RETRY:
+        return replace(marked, status=_WAITS_NO_MORE[outcome.verdict])
+    wait = next_wait(failures(marked), jitter=jitter, schedule=schedule_of(marked))
+    if wait is None:
+        return replace(marked, status=DeliveryStatus.FAILED)
+    asked = min(outcome.retry_after or timedelta(), LONGEST_RETRY_AFTER)
+    return replace(marked, status=DeliveryStatus.QUEUED, next_attempt_at=now + max(wait, asked))
+
+
+def call_for(delivery: Delivery, now: datetime) -> Delivery:
+    """The row as a sweep leaves it when it has put its job on the queue: the next sweeps pass it by."""
+    until = now + CALLED_FOR
+    return replace(
+        delivery, version=delivery.version + 1, status=DeliveryStatus.QUEUED, lease_until=until,
+        next_attempt_at=until, attempts=_interrupted(delivery.attempts),
+    )  # fmt: skip
+
+
+def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
+    """A failed or held row, due at once, with a fresh schedule. Its bytes and `message_id` stay."""
+    return replace(
+        delivery, version=delivery.version + 1, status=DeliveryStatus.QUEUED, lease_until=None,
+        next_attempt_at=now,
+        attempts=(*delivery.attempts, Attempt(at=now, status=Mark.ASKED_AGAIN, detail=why)),
+    )  # fmt: skip
+
+
+def failures(delivery: Delivery) -> int:
+    """Failed attempts since the schedule began; one under way counts until it is known to have succeeded."""
+    count = 0
+    for attempt in reversed(delivery.attempts):
+        if attempt.status == Mark.ASKED_AGAIN:
+            break
+        count += attempt.status in _FAILURES
+    return count
+
+
+def schedule_of(delivery: Delivery) -> Sequence[timedelta]:
+    return RETRY_AFTER if delivery.channel is Channel.WEBHOOK else MAIL_RETRY_AFTER
+
+
+def _reached(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
+
+
+def _interrupted(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    if not attempts or attempts[-1].status != Mark.SENDING:
+        return tuple(attempts)
+    gone = "The worker ended before it recorded what came of it."
+    return (*attempts[:-1], replace(attempts[-1], status=Mark.INTERRUPTED, detail=gone))
+
+
+def _finished(attempts: Sequence[Attempt], outcome: Outcome, now: datetime) -> tuple[Attempt, ...]:
+    """Replaces the entry of the attempt under way; a verdict without an attempt leaves none."""
+    under_way = bool(attempts) and attempts[-1].status == Mark.SENDING
+    before = tuple(attempts[:-1]) if under_way else tuple(attempts)
+    if outcome.verdict in _NO_ATTEMPT:
+        return before
+    good = outcome.verdict in (Verdict.SENT, Verdict.DELIVERED)
+    at = attempts[-1].at if under_way else now
+    return (*before, Attempt(at=at, status=Mark.SUCCEEDED if good else Mark.FAILED, detail=outcome.detail))

@@ -1,0 +1,61 @@
+"""Receipts of the mail carrier, and what each makes of a delivery in each status, odd edges included."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.domain.deliveries import DeliveryStatus
+
+
+class ReceiptKind(StrEnum):
+    """`returned`: a transient bounce, so trying again may help. `complained`: marked as junk mail."""
+
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    RETURNED = "returned"
+    COMPLAINED = "complained"
+
+
+class Effect(StrEnum):
+    """What a receipt does to the row: nothing, delivered, failed for good, try again, or tell staff."""
+
+    NOTHING = "nothing"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RETRY = "retry"
+    TELL = "tell"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """One receipt for the message that the carrier knows as `carrier_id`; `detail` names no address.
+
+    `looks` counts how often its delivery was looked for in vain.
+    """
+
+    carrier_id: str
+    kind: ReceiptKind
+    at: datetime
+    detail: str
+    looks: int = 0
+
+
+_D, _B, _R, _C = ReceiptKind.DELIVERED, ReceiptKind.BOUNCED, ReceiptKind.RETURNED, ReceiptKind.COMPLAINED
+_OVER = {_D: Effect.NOTHING, _B: Effect.NOTHING, _R: Effect.NOTHING, _C: Effect.NOTHING}
+_OF_AN_EARLIER_ATTEMPT = {_D: Effect.DELIVERED, _B: Effect.FAILED, _R: Effect.NOTHING, _C: Effect.TELL}
+
+EFFECTS: Mapping[DeliveryStatus, Mapping[ReceiptKind, Effect]] = {
+    DeliveryStatus.SENT: {_D: Effect.DELIVERED, _B: Effect.FAILED, _R: Effect.RETRY, _C: Effect.TELL},
+    # A bounce after delivery happens: a server behind the first one refused it. It never arrived. What
+    # bounces only for a while after delivery is an absence note.
+    DeliveryStatus.DELIVERED: {_D: Effect.NOTHING, _B: Effect.FAILED, _R: Effect.NOTHING, _C: Effect.TELL},
+    # Receipts come in any order: the bounce stands, whatever is said of the delivery later.
+    DeliveryStatus.FAILED: _OVER,
+    # It waits for another attempt, or one is under way, and the receipt is of the attempt before.
+    DeliveryStatus.QUEUED: _OF_AN_EARLIER_ATTEMPT,
+    DeliveryStatus.SENDING: _OF_AN_EARLIER_ATTEMPT,
+    # Corrected or recalled meanwhile: nobody waits for it.
+    DeliveryStatus.CANCELLED: _OVER,
+    DeliveryStatus.HELD: _OVER,
+}
