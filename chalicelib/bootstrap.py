@@ -9,6 +9,7 @@ from chalicelib.adapters.store import DynamoStore
 from chalicelib.adapters.tables import bind
 from chalicelib.services.ports import Clock, Files, Ids, Inspector, Keys, Mailer, Notifier, Queues, Store
 from chalicelib.services.ports import Switches, WebhookSender
+from chalicelib.services.sessions import Sessions
 from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ class Services:
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.ids: Ids = ids or RandomIds()
+
+    # Use cases
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self.store, self.keys, self.ids, issuer=self.settings.portal_url)
 
     # Adapters
 

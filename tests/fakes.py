@@ -196,9 +196,14 @@ class FakeStore:
         found = self._where("deliveries", "carrier_id", carrier_id)
         return codec.load(Delivery, found[0].record) if found else None
 
-    def visit(self, session_key: str, provider_id: str, document_id: str | None) -> Visit:
+    def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
+        found = {key: self.secret(key) for key in keys}
+        return {key: secret for key, secret in found.items() if secret is not None}
+
+    def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
+        provider = self.provider(provider_id) if provider_id is not None else None
         document = self.document(document_id) if document_id is not None else None
-        return Visit(self.secret(session_key), self.provider(provider_id), document)
+        return Visit(self.secret(session_key), provider, document)
 
     def documents(self, listing: Listing, owner: str, *, limit: int, after: str | None) -> Page[Document]:
         range_name, ascending = _RANGES[listing]

@@ -102,8 +102,14 @@ class DynamoStore:
         ids = [row.id for row in DeliveryRow.by_carrier.query(carrier_id, limit=1)]
         return self.delivery(ids[0]) if ids else None
 
-    def visit(self, session_key: str, provider_id: str, document_id: str | None) -> Visit:
-        wanted: dict[type[Model], str] = {SecretRow: session_key, ProviderRow: provider_id}
+    def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
+        found = _batch(SecretRow, list(dict.fromkeys(keys)))
+        return {row.id: codec.load(Secret, row.record) for row in found}
+
+    def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
+        wanted: dict[type[Model], str] = {SecretRow: session_key}
+        if provider_id is not None:
+            wanted[ProviderRow] = provider_id
         if document_id is not None:
             wanted[DocumentRow] = document_id
         found = self._get_one_of_each(wanted)

@@ -101,7 +101,11 @@ class Store(Protocol):
 
     def secret(self, key: str) -> Secret | None: ...
 
-    def visit(self, session_key: str, provider_id: str, document_id: str | None) -> Visit: ...
+    def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
+        """Those of the keys that have a row, in one call; expired ones too, since TTL deletes late."""
+
+    def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
+        """Any secret with the provider and document it is about, in one call."""
 
     def request(self, practice_id: str, webhook_id: str) -> RequestRecord | None: ...
 

@@ -1,0 +1,134 @@
+"""Sessions: a signed cookie that names a row; the row and the account decide whether it lives."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.errors import Stale
+from chalicelib.domain.moments import epoch
+from chalicelib.domain.people import Provider
+from chalicelib.domain.secrets import SESSION_IDLE, SESSION_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.services.changes import Change
+from chalicelib.services.ports import Ids, Keys, Store, Visit
+
+ALGORITHM = "HS256"
+AUDIENCE = "provider-portal"
+TOUCHED_AT_MOST_EVERY = timedelta(minutes=1)
+
+_MAX_COOKIE = 2048
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a session cookie names: a row by its key, and whose it is."""
+
+    key: str
+    provider_id: str
+
+
+class Sessions:
+    """Opens, reads, keeps alive and ends sessions. `issuer` is the portal's URL."""
+
+    def __init__(self, store: Store, keys: Keys, ids: Ids, *, issuer: str) -> None:
+        self._store = store
+        self._keys = keys
+        self._ids = ids
+        self._issuer = issuer
+
+    def start(self, provider: Provider, now: datetime) -> tuple[Secret, str]:
+        """A new session's row, to be committed, and the cookie's value."""
+        token = self._ids.token()
+        row = Secret(
+            key=secret_key(SecretKind.SESSION, token), version=1, kind=SecretKind.SESSION, created_at=now,
+            expires_at=now + SESSION_LIFETIME, provider_id=provider.id, epoch=provider.session_epoch,
+            last_seen_at=now, authenticated_at=now,
+        )  # fmt: skip
+        return row, self._sign(token, provider.id, row)
+
+    def read(self, cookie: str, now: datetime) -> Ticket | None:
+        """What the cookie names; None unless we signed it and it has not run out. No AWS call."""
+        import jwt
+
+        if not cookie or len(cookie) > _MAX_COOKIE:
+            return None
+        key = self._keys.session_key()
+        try:
+            if jwt.get_unverified_header(cookie).get("kid") != key_id(key):
+                return None
+            claims = jwt.decode(cookie, key, [ALGORITHM], **self._checks())
+        except jwt.InvalidTokenError:
+            return None
+        return _ticket(claims, now)
+
+    def visit(self, cookie: str, now: datetime, document_id: str | None = None) -> Visit | None:
+        """Session, provider and document in one read; None unless the session lives."""
+        ticket = self.read(cookie, now)
+        if ticket is None:
+            return None
+        found = self._store.visit(ticket.key, ticket.provider_id, document_id)
+        return found if is_live(found, now) else None
+
+    def touch(self, session: Secret, now: datetime) -> None:
+        """Notes that the session was used: at most once a minute, and not when another request just did."""
+        seen = session.last_seen_at or session.created_at
+        if now - seen < TOUCHED_AT_MOST_EVERY:
+            return
+        touched = replace(session, version=session.version + 1, last_seen_at=now)
+        try:
+            self._store.commit(Change(at=now, secrets=(touched,)))
+        except Stale:
+            return
+
+    def end(self, session: Secret, now: datetime) -> None:
+        """Ends it for good: the cookie finds nothing any more."""
+        self._store.commit(Change(at=now, dropped=(session,)))
+
+    def _sign(self, token: str, provider_id: str, row: Secret) -> str:
+        import jwt
+
+        claims = {
+            "iss": self._issuer,
+            "aud": AUDIENCE,
+            "sub": provider_id,
+            "sid": token,
+            "iat": epoch(row.created_at),
+            "exp": epoch(row.expires_at),
+        }
+        key = self._keys.session_key()
+        return jwt.encode(claims, key, ALGORITHM, headers={"kid": key_id(key)})
+
+    def _checks(self) -> dict[str, Any]:
+        """The expiry is compared with our own clock in `_ticket`."""
+        required = ["iss", "aud", "sub", "sid", "iat", "exp"]
+        options = {"require": required, "verify_exp": False, "verify_iat": False}
+        return {"audience": AUDIENCE, "issuer": self._issuer, "options": options}
+
+
+def key_id(key: bytes) -> str:
+    """The `kid` of a signing key: tells keys apart and nothing more."""
+    return hashlib.sha256(b"kid:" + key).hexdigest()[:8]
+
+
+def is_live(visit: Visit, now: datetime) -> bool:
+    """Whether this row still opens this account: neither over, idle, logged out nor outdated."""
+    session, provider = visit.session, visit.provider
+    if session is None or provider is None or session.kind is not SecretKind.SESSION:
+        return False
+    seen = session.last_seen_at or session.created_at
+    return (
+        session.live(now)
+        and now - seen < SESSION_IDLE
+        and session.provider_id == provider.id
+        and session.epoch == provider.session_epoch
+        and provider.has_account
+    )
+
+
+def _ticket(claims: dict[str, Any], now: datetime) -> Ticket | None:
+    token, owner, ends = claims["sid"], claims["sub"], claims["exp"]
+    if not (isinstance(token, str) and isinstance(owner, str) and isinstance(ends, int)):
+        return None
+    if not owner or epoch(now) >= ends:
+        return None
+    return Ticket(secret_key(SecretKind.SESSION, token), owner)

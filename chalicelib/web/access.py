@@ -1,0 +1,280 @@
+"""Who may use each route: declared at the route, decided here and nowhere else.
+
+A route is registered by `route(...)`, which authenticates, checks where a form came from, hands the
+handler a `Caller`, turns errors into answers, adds the security headers and writes one log line.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import wraps
+from http import HTTPStatus
+from threading import Thread
+from urllib.parse import quote, urlencode
+
+from aws_lambda_powertools.logging import Logger
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib import bootstrap
+from chalicelib.domain.errors import NotFound, PortalError
+from chalicelib.domain.secrets import Secret, SecretKind, secret_key
+from chalicelib.services.practices import authenticate_key, authenticate_signature
+from chalicelib.web import requests
+from chalicelib.web.answers import HTML, cookie, error_page, problem, redirect
+from chalicelib.web.caller import Caller
+from chalicelib.web.errors import UNEXPECTED
+from chalicelib.web.headers import security_headers
+
+__all__ = ["BY_HAND_COOKIE", "ROUTES", "SESSION_COOKIE", "Access", "Caller", "Route", "route"]
+
+SESSION_COOKIE = "__Host-session"
+BY_HAND_COOKIE = "__Host-by-hand"
+
+_NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, or it is not addressed to you."
+
+logger = Logger(service="portal")
+
+
+class Access(Enum):
+    """Who may come in. What each establishes on the `Caller` stands beside it."""
+
+    ANYONE = "anyone"
+    PROVIDER = "provider"  # session, provider
+    DOCUMENT = "document"  # session, provider, document (addressed to them)
+    BY_HAND = "by_hand"  # by_hand, document
+    PRACTICE_KEY = "practice_key"  # practice
+    PRACTICE_SIGNATURE = "practice_signature"  # practice
+
+
+_FOR_SOFTWARE = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE})
+_SHOWS_FILES = frozenset({Access.PROVIDER, Access.DOCUMENT, Access.BY_HAND})
+
+Handler = Callable[..., Response]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of the table of routes. `form` says that a post carries a form of ours."""
+
+    path: str
+    methods: tuple[str, ...]
+    access: Access
+    form: bool
+    handler: Handler
+
+    @property
+    def for_software(self) -> bool:
+        """Whether an EMR reads the answer: then errors are problem+json."""
+        return self.access in _FOR_SOFTWARE or self.path.startswith("/v1/")
+
+
+ROUTES: list[Route] = []
+
+
+def route(
+    blueprint: Blueprint, path: str, *, methods: Sequence[str], access: Access, form: bool = True
+) -> Callable[[Handler], Handler]:
+    """Registers a handler `(caller, **path parameters) -> Response` and its access rule.
+
+    No content type is refused before us: Chalice's own refusal would not be a problem or a page.
+    """
+
+    def register(handler: Handler) -> Handler:
+        declared = Route(path, tuple(methods), access, form, handler)
+        ROUTES.append(declared)
+
+        @wraps(handler)
+        def view(**values: str) -> Response:
+            return _serve(declared, blueprint.current_request, values)
+
+        blueprint.route(path, methods=list(methods), content_types=[])(view)
+        return handler
+
+    return register
+
+
+# Serving
+
+
+def _serve(declared: Route, request: Request, values: dict[str, str]) -> Response:
+    started = time.perf_counter()
+    services = bootstrap.services()
+    caller = _stranger(declared, request, services)
+    try:
+        response = _answer(declared, caller, values)
+    except PortalError as error:
+        response = _refusal(declared, caller, error)
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: logged, and answered as our mistake
+        _log_mistake(declared, error)
+        response = _refusal(declared, caller, UNEXPECTED)
+    _add_headers(declared, caller, response)
+    logger.info(
+        "request", method=request.method, route=declared.path, status=response.status_code,
+        ms=round((time.perf_counter() - started) * 1000), request_id=request.context.get("requestId"),
+    )  # fmt: skip
+    return response
+
+
+def _stranger(declared: Route, request: Request, services: bootstrap.Services) -> Caller:
+    """The caller before anything is established."""
+    sent = requests.cookies(request)
+    return Caller(
+        services=services,
+        request=request,
+        now=services.clock.now(),
+        address=requests.address(request),
+        device=requests.device(request),
+        csrf="" if declared.for_software else sent.get(requests.CSRF_COOKIE) or services.ids.token(),
+        query=requests.query(request),
+        cookies=sent,
+    )
+
+
+def _answer(declared: Route, caller: Caller, values: dict[str, str]) -> Response:
+    requests.check_path(values)
+    if caller.request.method == "POST" and not declared.for_software:
+        caller = _with_form(declared, caller)
+    admitted = _RULES[declared.access](caller, values)
+    if isinstance(admitted, Response):
+        return admitted
+    with _kept_alive(admitted):
+        return declared.handler(admitted, **values)
+
+
+def _with_form(declared: Route, caller: Caller) -> Caller:
+    sent = requests.form(caller.request) if declared.form else {}
+    requests.check_same_site(caller.request, sent, caller.services.settings.portal_url)
+    return replace(caller, form=sent)
+
+
+@contextmanager
+def _kept_alive(caller: Caller) -> Iterator[None]:
+    """Notes the session's use while the handler works, so that no page waits for it."""
+    if caller.session is None:
+        yield
+        return
+    note = Thread(target=_touch, args=(caller, caller.session))
+    note.start()
+    try:
+        yield
+    finally:
+        note.join()
+
+
+def _touch(caller: Caller, session: Secret) -> None:
+    try:
+        caller.services.sessions.touch(session, caller.now)
+    except PortalError as error:
+        logger.warning("session not touched", error=error.code)
+
+
+def _refusal(declared: Route, caller: Caller, error: PortalError) -> Response:
+    return problem(error) if declared.for_software else error_page(caller, error)
+
+
+def _log_mistake(declared: Route, error: Exception) -> None:
+    """Where it happened, without its message: that may quote what was sent."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    logger.error("unexpected", route=declared.path, kind=type(error).__name__, places=places[-8:])
+
+
+def _add_headers(declared: Route, caller: Caller, response: Response) -> None:
+    is_page = response.headers.get("Content-Type") == HTML
+    shows_files = is_page and response.status_code == HTTPStatus.OK and declared.access in _SHOWS_FILES
+    origin = caller.services.files.origin() if shows_files else None
+    response.headers = {**security_headers(origin), **response.headers}
+    if is_page and caller.csrf != caller.cookies.get(requests.CSRF_COOKIE):
+        others = response.headers.get("Set-Cookie", [])
+        response.headers["Set-Cookie"] = [*others, cookie(requests.CSRF_COOKIE, caller.csrf)]
+
+
+# The rules
+
+
+def _anyone(caller: Caller, _values: dict[str, str]) -> Caller:
+    return caller
+
+
+def _provider(caller: Caller, _values: dict[str, str]) -> Caller | Response:
+    found = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
+    if found is None:
+        return _to_login(caller)
+    return replace(caller, session=found.session, provider=found.provider)
+
+
+def _document(caller: Caller, values: dict[str, str]) -> Caller | Response:
+    document_id = values["document_id"]
+    sessions = caller.services.sessions
+    found = sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now, document_id)
+    if found is None:
+        return _to_door(caller, document_id)
+    known = replace(caller, session=found.session, provider=found.provider, document=found.document)
+    if known.document is None or known.document.provider_id != known.known.id:
+        raise NotFound(_NOTHING_HERE)
+    return known
+
+
+def _by_hand(caller: Caller, values: dict[str, str]) -> Caller | Response:
+    document_id = values["document_id"]
+    token = caller.cookies.get(BY_HAND_COOKIE, "")
+    found = caller.services.store.visit(secret_key(SecretKind.BY_HAND, token), None, document_id)
+    secret, document = found.session, found.document
+    if secret is None or document is None or not secret.live(caller.now):
+        return redirect(f"/by-hand/{document_id}")
+    if (secret.kind, secret.document_id, secret.access) != (SecretKind.BY_HAND, document.id, document.access):
+        return redirect(f"/by-hand/{document_id}")
+    return replace(caller, by_hand=secret, document=document)
+
+
+def _practice_key(caller: Caller, _values: dict[str, str]) -> Caller:
+    bearer = caller.request.headers.get("authorization")
+    return replace(caller, practice=authenticate_key(caller.services.store, bearer, caller.now))
+
+
+def _practice_signature(caller: Caller, _values: dict[str, str]) -> Caller:
+    request = caller.request
+    body = requests.body(request)
+    practice = authenticate_signature(caller.services.store, request.headers, body, caller.now)
+    return replace(caller, practice=practice)
+
+
+_RULES: dict[Access, Callable[[Caller, dict[str, str]], Caller | Response]] = {
+    Access.ANYONE: _anyone,
+    Access.PROVIDER: _provider,
+    Access.DOCUMENT: _document,
+    Access.BY_HAND: _by_hand,
+    Access.PRACTICE_KEY: _practice_key,
+    Access.PRACTICE_SIGNATURE: _practice_signature,
+}
+
+
+def _to_login(caller: Caller) -> Response:
+    """To the login page, and from there back to where one was going, if that was a page."""
+    wanted = {"next": _here(caller)} if caller.request.method == "GET" else {}
+    ended = {"reason": "ended"} if SESSION_COOKIE in caller.cookies else {}
+    text = urlencode({**wanted, **ended}, quote_via=quote, safe="/")
+    return redirect(f"/login?{text}" if text else "/login", cookies=_forget_session(caller))
+
+
+def _to_door(caller: Caller, document_id: str) -> Response:
+    """The document's door at the document's own address; from anywhere below it, a redirect there."""
+    from chalicelib.web.door import door
+
+    if caller.request.method == "GET" and caller.request.path == f"/documents/{document_id}":
+        return door(caller, document_id)
+    return redirect(f"/documents/{document_id}")
+
+
+def _here(caller: Caller) -> str:
+    text = urlencode(dict(caller.query))
+    return f"{caller.request.path}?{text}" if text else str(caller.request.path)
+
+
+def _forget_session(caller: Caller) -> list[str]:
+    return [cookie(SESSION_COOKIE, "", 0)] if SESSION_COOKIE in caller.cookies else []

@@ -1,0 +1,112 @@
+"""What goes back: pages, redirects, JSON and problems."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from chalice.app import Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from chalicelib.domain.errors import PortalError
+from chalicelib.services.words import DECLINE_REASONS, KINDS
+from chalicelib.web.assets import asset_url
+from chalicelib.web.caller import Caller
+from chalicelib.web.errors import error_headers, problem_body, shown_as
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+
+def page(
+    caller: Caller, template: str, *, status: int = 200, headers: Mapping[str, Any] | None = None,
+    cookies: Sequence[str] = (), **context: Any,
+) -> Response:  # fmt: skip
+    """A page of `templates/pages`. Templates also get `csrf`, `provider` and `support_contact`."""
+    shown = {
+        "csrf": caller.csrf,
+        "provider": caller.provider,
+        "support_contact": caller.services.settings.support_contact,
+        **context,
+    }
+    body = environment().get_template(template).render(shown)
+    return _response(body, status, {"Content-Type": HTML, **(headers or {})}, cookies)
+
+
+def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:
+    """303: the browser goes there by GET, whatever it did here."""
+    return _response("", 303, {"Location": to, "Content-Type": HTML}, cookies)
+
+
+def answer(body: Mapping[str, Any], status: int = 200) -> Response:
+    """JSON for an EMR."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return _response(text, status, {"Content-Type": JSON})
+
+
+def problem(error: PortalError) -> Response:
+    """An error as problem+json."""
+    headers = {"Content-Type": PROBLEM, **error_headers(error)}
+    text = json.dumps(problem_body(error), ensure_ascii=False, separators=(",", ":"))
+    return _response(text, shown_as(error).status, headers)
+
+
+def error_page(caller: Caller, error: PortalError) -> Response:
+    """An error as a page that says what to do next."""
+    shown = shown_as(error)
+    return page(
+        caller, "error.html", status=shown.status, headers=error_headers(error), heading=shown.heading,
+        detail=error.detail, code=error.code,
+    )  # fmt: skip
+
+
+def cookie(name: str, value: str, max_age: int | None = None) -> str:
+    """The text of a host-only cookie; without `max_age` (seconds) it ends with the browser, 0 removes it."""
+    age = "" if max_age is None else f"; Max-Age={max_age}"
+    return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Jinja over the `templates` package: from the source tree, a flat zip or a layer alike."""
+    made = Environment(
+        loader=PackageLoader("templates", "pages"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+    )  # fmt: skip
+    made.globals["asset"] = asset_url
+    made.filters["contact_href"] = contact_href
+    made.filters["day"] = day
+    made.filters["moment"] = moment
+    made.filters["kind"] = lambda kind: KINDS[kind]
+    made.filters["decline_reason"] = lambda reason: DECLINE_REASONS[reason]
+    return made
+
+
+def contact_href(text: str) -> str | None:
+    """`mailto:` or `tel:` of a contact; None for anything else."""
+    if re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        return f"mailto:{text}"
+    digits = re.sub(r"[\s().-]", "", text)
+    return f"tel:{digits}" if re.fullmatch(r"\+?[0-9]{7,15}", digits) else None
+
+
+def day(value: date) -> str:
+    """`Nov 22, 2026`."""
+    return f"{value:%b} {value.day}, {value.year}"
+
+
+def moment(value: datetime, time_zone: str = "UTC") -> str:
+    """`Nov 22, 2026, 2:00 PM EST`: always with its zone."""
+    local = value.astimezone(ZoneInfo(time_zone))
+    return f"{day(local)}, {local.hour % 12 or 12}:{local:%M %p %Z}"
+
+
+def _response(
+    body: str, status: int, headers: Mapping[str, Any], cookies: Sequence[str] = ()
+) -> Response:  # fmt: skip
+    sent = {**headers, "Set-Cookie": list(cookies)} if cookies else dict(headers)
+    return Response(body=body, status_code=status, headers=sent)

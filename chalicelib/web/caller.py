@@ -1,0 +1,77 @@
+"""Who is asking, and for what: everything a page or an answer may depend on, as one value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from chalice.app import Request
+
+from chalicelib.bootstrap import Services
+from chalicelib.domain.documents import Document
+from chalicelib.domain.people import Provider
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.secrets import Secret
+from chalicelib.services.recording import Actor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """One request after its route's access rule held; what the rule does not establish is None.
+
+    `address` is what API Gateway says (never X-Forwarded-For), `device` the User-Agent cut to 200
+    characters, `csrf` the token to put into forms, `cookies` what the browser sent.
+    """
+
+    services: Services
+    request: Request
+    now: datetime
+    address: str | None
+    device: str | None
+    csrf: str
+    form: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    session: Secret | None = None
+    provider: Provider | None = None
+    document: Document | None = None
+    practice: Practice | None = None
+    by_hand: Secret | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as the audit trail names them."""
+        return Actor(self._name, self.address, self.device)
+
+    @property
+    def known(self) -> Provider:
+        """The provider of a route that asks for one."""
+        return _there(self.provider)
+
+    @property
+    def opened(self) -> Document:
+        """The document of a route that asks for one."""
+        return _there(self.document)
+
+    @property
+    def tenant(self) -> Practice:
+        """The practice of a route that asks for one."""
+        return _there(self.practice)
+
+    @property
+    def _name(self) -> str:
+        if self.provider is not None:
+            return f"provider:{self.provider.id}"
+        if self.practice is not None:
+            return f"practice:{self.practice.id}"
+        if self.by_hand is not None and self.document is not None:
+            return f"by_hand:{self.document.provider_id}"
+        return "visitor"
+
+
+def _there(value: T | None) -> T:
+    if value is None:
+        raise LookupError("this route's access rule does not establish that")
+    return value

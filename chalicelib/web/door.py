@@ -1,0 +1,25 @@
+"""A document's door: what its link shows to someone who is not logged in. It reveals nothing of a patient."""
+
+from chalice.app import Response
+
+from chalicelib.domain.documents import Document
+from chalicelib.web.answers import page
+from chalicelib.web.caller import Caller
+
+
+def door(caller: Caller, document_id: str) -> Response:
+    """The ways in: log in, ask for a link to set up a password, or sign by hand.
+
+    The same page for a document that does not exist, which then names no practice.
+    """
+    document = caller.services.store.document(document_id)
+    return page(
+        caller, "door.html", document_id=document_id, sent="sent" in caller.query,
+        practice=document.practice if document else None,
+        signs_here=_signs_here(caller, document), next=f"/documents/{document_id}",
+    )  # fmt: skip
+
+
+def _signs_here(caller: Caller, document: Document | None) -> bool:
+    """Whether it can be signed in the portal: Electronic Signature is on."""
+    return document is None or caller.services.switches.electronic_signature(document.practice_id)

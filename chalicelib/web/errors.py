@@ -1,0 +1,85 @@
+"""From domain errors to HTTP: one table, rendered as problem+json (RFC 9457) or as a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.domain.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    PortalError,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    Unprocessable,
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A status and its titles: for an EMR's developer, and for a person at a page."""
+
+    status: int
+    title: str
+    heading: str
+
+
+class Unexpected(PortalError):
+    """Our own mistake. What went wrong is in the log, not in the answer."""
+
+    code = "internal-error"
+
+
+TABLE: Mapping[type[PortalError], Shown] = {
+    Invalid: Shown(400, "Invalid request", "We could not read that"),
+    Unauthenticated: Shown(401, "Not authenticated", "Please log in"),
+    Forbidden: Shown(403, "Forbidden", "That did not go through"),
+    NotFound: Shown(404, "Not found", "Page not found"),
+    Conflict: Shown(409, "Conflict", "That is no longer possible"),
+    Gone: Shown(410, "Gone", "This link no longer works"),
+    TooLarge: Shown(413, "Too large", "That is too large"),
+    Unprocessable: Shown(422, "Cannot be processed", "That cannot be used"),
+    TooMany: Shown(429, "Too many requests", "Please wait a moment"),
+    Unexpected: Shown(500, "Internal error", "Something went wrong on our side"),
+    Unavailable: Shown(503, "Temporarily unavailable", "Please try again in a moment"),
+}
+
+UNEXPECTED = Unexpected("You did nothing wrong. Please try again; if it happens again, contact support.")
+
+
+def shown_as(error: PortalError) -> Shown:
+    """The row of the nearest class in the table."""
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind]
+    raise LookupError(f"{type(error).__name__} is not in the table of errors")
+
+
+def error_headers(error: PortalError) -> dict[str, str]:
+    """What HTTP asks to be said with some statuses."""
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, Unavailable):
+        return {"Retry-After": "5"}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": "Bearer"}
+    return {}
+
+
+def problem_body(error: PortalError) -> dict[str, Any]:
+    """The problem as RFC 9457 wants it, plus `code` and the `errors` of single fields."""
+    shown = shown_as(error)
+    body: dict[str, Any] = {
+        "type": f"urn:provider-portal:problem:{error.code}",
+        "title": shown.title,
+        "status": shown.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if error.errors:
+        body["errors"] = [{"field": each.field, "message": each.message} for each in error.errors]
+    return body

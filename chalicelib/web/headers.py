@@ -1,0 +1,48 @@
+"""The security headers of every answer."""
+
+from collections.abc import Mapping
+
+_PERMISSIONS = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
+)
+
+_ALWAYS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": _PERMISSIONS,
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+IMMUTABLE: Mapping[str, str] = {"Cache-Control": "public, max-age=31536000, immutable"}
+"""For what carries its content's hash in its name."""
+
+
+def security_headers(files_origin: str | None) -> dict[str, str]:
+    """All of them; `files_origin` is named in the policy of pages that show files of the bucket."""
+    return {**_ALWAYS, "Content-Security-Policy": content_policy(files_origin)}
+
+
+def content_policy(files_origin: str | None) -> str:
+    """Scripts and styles from us alone, nothing inline, no framing; files from the bucket if named."""
+    ours = "'self'"
+    files = f"{ours} {files_origin}" if files_origin else ours
+    framed = files_origin or "'none'"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {ours}",
+            f"style-src {ours}",
+            f"img-src {files}",
+            f"connect-src {files}",
+            f"form-action {files}",
+            f"frame-src {framed}",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )

@@ -1,0 +1,90 @@
+"""What a browser or an EMR sent, read with limits: cookies, forms, addresses."""
+
+import hmac
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from chalice.app import Request
+
+from chalicelib.domain.errors import Forbidden, Invalid, NotFound, TooLarge
+
+CSRF_COOKIE = "__Host-csrf"
+FORM_TYPE = "application/x-www-form-urlencoded"
+MAX_FORM_BYTES = 1024 * 1024
+MAX_FIELDS = 200
+DEVICE_LENGTH = 200
+
+_SAFE_VALUE = re.compile(r"[A-Za-z0-9_.~-]{1,200}")
+_STALE_FORM = (
+    "This page was open for a long time, or your browser does not keep cookies for it. "
+    "Go back, load the page again, and try once more."
+)
+
+
+def cookies(request: Request) -> Mapping[str, str]:
+    """The cookies by name; the first of two with the same name counts."""
+    found: dict[str, str] = {}
+    for part in (request.headers.get("cookie") or "").split(";"):
+        name, _, value = part.strip().partition("=")
+        found.setdefault(name, value.strip())
+    return found
+
+
+def address(request: Request) -> str | None:
+    """The client's address as API Gateway saw it; X-Forwarded-For can be made up."""
+    text = (request.context.get("identity") or {}).get("sourceIp")
+    return str(text) if text else None
+
+
+def device(request: Request) -> str | None:
+    """The User-Agent without control characters, cut short."""
+    text = request.headers.get("user-agent") or ""
+    return "".join(c for c in text if c.isprintable())[:DEVICE_LENGTH] or None
+
+
+def query(request: Request) -> Mapping[str, str]:
+    """The query's fields; the last of two with the same name counts."""
+    return {str(name): str(value) for name, value in (request.query_params or {}).items()}
+
+
+def body(request: Request) -> bytes:
+    """The body, byte for byte as it came."""
+    sent = request.raw_body
+    return sent if isinstance(sent, bytes) else sent.encode()
+
+
+def form(request: Request) -> Mapping[str, str]:
+    """The fields of a posted form. Raises `Invalid` when it is not one, `TooLarge` past 1 MB."""
+    kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    if kind != FORM_TYPE:
+        raise Invalid(f"Send the form as {FORM_TYPE}.")
+    sent = body(request)
+    if len(sent) > MAX_FORM_BYTES:
+        raise TooLarge("That is more than this form can take.")
+    try:
+        pairs = parse_qsl(sent.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise Invalid("The form could not be read.") from error
+    return dict(pairs)
+
+
+def check_path(values: Mapping[str, str]) -> None:
+    """Refuses as not found what no id, token or file name of the portal can look like."""
+    if not all(_SAFE_VALUE.fullmatch(value) for value in values.values()):
+        raise NotFound("There is nothing at this address.")
+
+
+def check_same_site(request: Request, sent: Mapping[str, str], portal_url: str) -> None:
+    """Refuses a post that did not come from one of our own pages.
+
+    Pages are served with `Referrer-Policy: no-referrer`, for which browsers send `Origin: null` with a
+    form: that says nothing. Any other origin, or a fetch site that is not ours, is a stranger's.
+    """
+    cookie = cookies(request).get(CSRF_COOKIE, "")
+    if not cookie or not hmac.compare_digest(cookie.encode(), sent.get("csrf", "").encode()):
+        raise Forbidden(_STALE_FORM, code="form-expired")
+    origin = request.headers.get("origin") or "null"
+    site = request.headers.get("sec-fetch-site") or "none"
+    if origin not in ("null", portal_url) or site not in ("same-origin", "none"):
+        raise Forbidden("This form was sent from another website.", code="foreign-form")
