@@ -7,9 +7,12 @@ from chalicelib.adapters.clients import Clients
 from chalicelib.adapters.clock import RandomIds, SystemClock
 from chalicelib.adapters.store import DynamoStore
 from chalicelib.adapters.tables import bind
+from chalicelib.services.by_hand import ByHand
 from chalicelib.services.ports import Clock, Files, Ids, Inspector, Keys, Mailer, Notifier, Queues, Store
 from chalicelib.services.ports import Switches, WebhookSender
+from chalicelib.services.review import Review
 from chalicelib.services.sessions import Sessions
+from chalicelib.services.writing import Writer
 from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -29,6 +32,18 @@ class Services:
     @cached_property
     def sessions(self) -> Sessions:
         return Sessions(self.store, self.keys, self.ids, issuer=self.settings.portal_url)
+
+    @cached_property
+    def review(self) -> Review:
+        return Review(self._writer, self.switches)
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        return ByHand(self._writer, self.files, self.inspector)
+
+    @property
+    def _writer(self) -> Writer:
+        return Writer(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
 
     # Adapters
 
