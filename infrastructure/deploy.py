@@ -1,7 +1,7 @@
 """Deploys a package with CloudFormation: to AWS, and in just the same way to the local AWS.
 
-`python -m infrastructure.deploy --stage STAGE --package FOLDER Name=value …` uses the AWS credentials and region
-of the shell. Zips go to the account's artifact bucket under the hash of their bytes.
+`python -m infrastructure.deploy --stage STAGE --package FOLDER Name=value …` uses the AWS credentials and
+region of the shell. Zips go to the account's artifact bucket under the hash of their bytes.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from infrastructure import package
+from infrastructure import mail, package
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble, exit_status
 
@@ -25,6 +25,7 @@ APPLICATION = "provider-portal"
 ZIPS = {"CodeUri": package.CODE, "ContentUri": package.LAYER}
 SECONDS_TO_DEPLOY = 3600.0
 EVENTS_SHOWN = 5
+WHOLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 
 Clients = Callable[[str], Any]
 
@@ -103,20 +104,36 @@ def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress
     Raises Trouble with the first reason that CloudFormation gave when it fails.
     """
     bucket = artifact_bucket(target.client)
-    locations = {
-        name: {"Bucket": bucket, "Key": upload(target.client, bucket, name, (folder / name).read_bytes())}
-        for name in ZIPS.values()
-    }
-    body = json.dumps(with_artifacts(package.read_template(folder), locations), sort_keys=True)
+    template = _revised(package.read_template(folder), _upload_zips(target.client, bucket, folder))
     found = describe(target)
-    if found and _is_current(target, found, body, parameters):
+    if found and _is_current(found, template, parameters):
         progress.say("The stack is up to date")
         return found
     progress.say("Updating the stack" if found else "Creating the stack")
     began = time.time()
-    key = upload(target.client, bucket, "template.json", body.encode())
+    key = upload(target.client, bucket, "template.json", _serialised(template))
     _submit(target, _template_url(target, bucket, key), parameters, update=bool(found))
-    return _wait(target, began)
+    stack = _wait(target, began)
+    mail.connect_receipts(target.client, stack.outputs)
+    return stack
+
+
+def _upload_zips(client: Clients, bucket: str, folder: Path) -> dict[str, dict[str, str]]:
+    return {
+        name: {"Bucket": bucket, "Key": upload(client, bucket, name, (folder / name).read_bytes())}
+        for name in ZIPS.values()
+    }
+
+
+def _revised(template: dict[str, Any], locations: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The template as it is sent, with the output `Revision`: a hash that says what is deployed."""
+    located = with_artifacts(template, locations)
+    revision = {"Value": hashlib.sha256(_serialised(located)).hexdigest()}
+    return located | {"Outputs": located["Outputs"] | {"Revision": revision}}
+
+
+def _serialised(template: Mapping[str, Any]) -> bytes:
+    return json.dumps(template, sort_keys=True).encode()
 
 
 def _template_url(target: Target, bucket: str, key: str) -> str:
@@ -124,13 +141,12 @@ def _template_url(target: Target, bucket: str, key: str) -> str:
     return f"{endpoint}/{bucket}/{key}"
 
 
-def _is_current(target: Target, found: Stack, body: str, parameters: Mapping[str, str]) -> bool:
-    if not found.status.endswith("_COMPLETE") or "ROLLBACK" in found.status:
-        return False
-    if any(found.parameters.get(name) != value for name, value in parameters.items()):
-        return False
-    deployed = target.client("cloudformation").get_template(StackName=target.stack)["TemplateBody"]
-    return bool((json.loads(deployed) if isinstance(deployed, str) else deployed) == json.loads(body))
+def _is_current(found: Stack, template: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
+    return (
+        found.status in WHOLE
+        and found.outputs.get("Revision") == template["Outputs"]["Revision"]["Value"]
+        and all(found.parameters.get(name) == value for name, value in parameters.items())
+    )
 
 
 def describe(target: Target) -> Stack | None:
@@ -174,7 +190,7 @@ def _wait(target: Target, began: float) -> Stack:
         time.sleep(target.seconds_between_looks)
     else:
         raise Trouble(f"The stack {target.stack} is still being deployed after an hour; look at the console.")
-    if found.status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+    if found.status not in WHOLE:
         reasons = "\n".join(_failures(target, began)[:EVENTS_SHOWN]) or "no reason was given"
         raise Trouble(f"The stack {target.stack} could not be deployed ({found.status}):\n{reasons}")
     return found

@@ -5,6 +5,7 @@ Used by `make run` and, with a folder and port of its own, by the tests.
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ FIXED_PARAMETERS = {
     "Local": "true",
     "PortalDomain": DOMAIN,
     "MailFrom": "no-reply@portal.example",
-    "FaxDomain": "fax.example",
+    "FaxDomain": "fax.example.net",
     "SupportContact": "support@portal.example",
 }
+FUNCTIONS_WARMED_AT_ONCE = 3
 # The smallest PDF that has a page.
 ONE_PAGE = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
@@ -133,11 +135,16 @@ class LocalStack:
 
     def warm_up(self) -> None:
         """Call each function once, so that nobody's first click waits for a cold start."""
+        with ThreadPoolExecutor(max_workers=FUNCTIONS_WARMED_AT_ONCE) as pool:
+            calls = [pool.submit(self._warm_up_api), pool.submit(self._warm_up_inspect)]
+            for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]:
+                calls.append(pool.submit(self.invoke, mapping["FunctionArn"], {"Records": []}))
+        for call in calls:
+            call.result()
+
+    def _warm_up_api(self) -> None:
         with self.http() as http:
             http.get("/login").raise_for_status()
-        self._warm_up_inspect()
-        for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]:
-            self.invoke(mapping["FunctionArn"], {"Records": []})
 
     def _warm_up_inspect(self) -> None:
         outputs = self.outputs()

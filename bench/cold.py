@@ -1,0 +1,68 @@
+"""What the web function imports before its first answer, against Chalice, boto3 and PynamoDB alone.
+
+First a process answers `GET /login` and names every module it had to load; then two kinds of fresh
+processes take turns at importing, one those modules, one the three libraries, and the medians are compared.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+
+RUNS = 11
+PEERS = ("chalice", "boto3", "pynamodb.models")
+HEAVY = ("pyhanko", "pypdf", "pypdfium2", "reportlab", "PIL")
+
+_ANSWER = """
+import json, sys
+before = set(sys.modules)
+from bench.events import get
+import app
+answer = app.app(get("/login"), None)
+assert answer["statusCode"] == 200, answer
+print(json.dumps([name for name in sys.modules if name not in before and not name.startswith("bench")]))
+"""
+_TIMED = """
+import importlib, json, sys, time
+names = json.loads(sys.stdin.read())
+started = time.perf_counter()
+for name in names:
+    importlib.import_module(name)
+print(time.perf_counter() - started)
+"""
+
+
+def run(environment: dict[str, str]) -> None:
+    """Prints both medians in ms and their ratio."""
+    loaded = json.loads(_python(_ANSWER, "", environment).splitlines()[-1])
+    importable = [name for name in loaded if _is_module(name)]
+    ours, peers = [], []
+    for _ in range(RUNS):
+        ours.append(_import_time(["app", *importable], environment))
+        peers.append(_import_time(PEERS, environment))
+    mine, theirs = statistics.median(ours), statistics.median(peers)
+    print("Cold import of the web function (everything loaded before its first answer, GET /login)")
+    print(f"  ours                      {mine * 1000:6.0f} ms   {len(importable)} modules")
+    print(f"  chalice, boto3, pynamodb  {theirs * 1000:6.0f} ms")
+    print(f"  ratio                     {mine / theirs:6.2f}      (at most 1.3)")
+    found = [name for name in HEAVY if any(each.split(".")[0] == name for each in loaded)]
+    print(f"  PDF libraries among them  {', '.join(found) or 'none'}\n")
+
+
+def _is_module(name: str) -> bool:
+    """Leaves out what only exists once its parent has run, such as six's moved modules."""
+    return not name.startswith(("botocore.vendored.six.moves", "six.moves", "__mp_main__"))
+
+
+def _import_time(names: Sequence[str], environment: dict[str, str]) -> float:
+    return float(_python(_TIMED, json.dumps(list(names)), environment).splitlines()[-1])
+
+
+def _python(code: str, text: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=text, capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return done.stdout

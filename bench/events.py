@@ -1,0 +1,48 @@
+"""API Gateway events, as the web function receives them."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from bench.routing import match
+
+
+def get(path: str, *, cookies: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The event of a GET."""
+    return _event("GET", path, cookies or {}, None, "")
+
+
+def post(path: str, form: Mapping[str, str], *, cookies: Mapping[str, str]) -> dict[str, Any]:
+    """The event of a form sent by a page."""
+    return _event("POST", path, cookies, urlencode(form), "application/x-www-form-urlencoded")
+
+
+def _event(
+    method: str, path: str, cookies: Mapping[str, str], body: str | None, content_type: str
+) -> dict[str, Any]:
+    resource, values = match(path)
+    headers = {"host": "portal.localhost", "accept": "text/html", "user-agent": "bench"}
+    if cookies:
+        headers["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    if content_type:
+        headers["content-type"] = content_type
+    return {
+        "resource": resource,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": values or None,
+        "stageVariables": None,
+        "requestContext": {
+            "httpMethod": method,
+            "resourcePath": resource,
+            "path": path,
+            "requestId": "bench",
+            "identity": {"sourceIp": "127.0.0.1"},
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,26 @@
+"""Which route a path belongs to: what API Gateway decides before it calls the function."""
+
+
+def match(path: str) -> tuple[str, dict[str, str]]:
+    """The route's pattern and its path parameters; literal segments win over parameters."""
+    import app
+
+    candidates = sorted(app.app.routes, key=lambda pattern: pattern.count("{"))
+    for pattern in candidates:
+        values = _fit(pattern, path)
+        if values is not None:
+            return pattern, values
+    raise LookupError(f"no route for {path}")
+
+
+def _fit(pattern: str, path: str) -> dict[str, str] | None:
+    wanted, given = pattern.strip("/").split("/"), path.strip("/").split("/")
+    if len(wanted) != len(given):
+        return None
+    values = {}
+    for name, value in zip(wanted, given, strict=True):
+        if name.startswith("{"):
+            values[name[1:-1]] = value
+        elif name != value:
+            return None
+    return values
