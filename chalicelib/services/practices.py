@@ -1,21 +1,28 @@
-"""Practices: who is calling (API key or signature), keys and secrets, and the admin function's actions."""
+"""Practices: who is calling (API key or signature), their keys and secrets, settings and endpoint."""
 
 import base64
 import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from chalicelib.domain.errors import Invalid, TooLarge, Unauthenticated
-from chalicelib.domain.practices import Practice
-from chalicelib.services.ports import Store
+from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unauthenticated
+from chalicelib.domain.moments import to_text
+from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret
+from chalicelib.services.changes import Change, Claim
+from chalicelib.services.ports import Ids, Store, Switches
+from chalicelib.services.recording import until_it_holds
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 SIGNATURE_TOLERANCE = timedelta(minutes=5)
 KEY_PREFIX = "pp_live_"
-SECRET_PREFIX = "whsec_"
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what every such secret begins with
+LIVE_KEYS = 2
+OLD_SECRET_LIVES = timedelta(hours=24)
 
 _ID = re.compile(r"[a-z0-9_]{1,64}")
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,256}")
@@ -56,16 +63,21 @@ def authenticate_signature(
         raise TooLarge("The body is larger than 6 MB. Upload a large PDF by POST /v1/uploads first.")
     practice_id, message_id, seconds, signatures = _signature_headers(headers)
     at = _signed_at(seconds, now)
-    practice = store.practice(practice_id) if _ID.fullmatch(practice_id) else None
+    practice = store.practice(practice_id) if is_practice_id(practice_id) else None
     secrets = practice.live_secrets(now) if practice else ()
     if practice is None or not any(_fits(each, message_id, at, body, signatures) for each in secrets):
         raise Unauthenticated(_WRONG_SIGNATURE)
     return practice
 
 
+def is_practice_id(text: str) -> bool:
+    """Whether it could be one; no row is asked for otherwise."""
+    return _ID.fullmatch(text) is not None
+
+
 def key_digest(key: str) -> str:
     """What is kept of an API key: its SHA-256, hex. The key itself has 256 random bits, so no salt."""
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
 def _key_claim(digest: str) -> str:
@@ -119,3 +131,141 @@ def _signature_bytes(text: str) -> bytes:
         return base64.b64decode(value, validate=True) if version == "v1" else b""
     except (binascii.Error, ValueError):
         return b""
+
+
+# Making a practice, its keys and secrets
+
+
+def create(
+    store: Store, ids: Ids, now: datetime, *, name: str, settings: Mapping[str, Any]
+) -> tuple[Practice, str, str]:
+    """A new practice, with its API key and webhook secret in clear: this once.
+
+    `settings` are `phone`, `fax`, `reply_to` and `time_zone`, checked and made uniform already.
+    """
+    key, made = _new_key(ids, now)
+    secret = _new_secret(ids, now)
+    practice = Practice(
+        id=ids.new("prc"), version=1, name=name, created_at=now, api_keys=(made,),
+        webhook_secrets=(secret,), **settings,
+    )  # fmt: skip
+    claim = Claim(key=_key_claim(made.sha256), owner=practice.id)
+    store.commit(Change(at=now, practices=(practice,), claims=(claim,)))
+    return practice, key, secret.value
+
+
+def rotate_key(store: Store, ids: Ids, now: datetime, practice_id: str, *, end_others: bool = False) -> str:
+    """A new API key in clear. The one before stays live until the next rotation; `end_others` ends it now."""
+    key, made = _new_key(ids, now)
+    claim = Claim(key=_key_claim(made.sha256), owner=practice_id)
+
+    def rotated(practice: Practice) -> Practice:
+        kept = () if end_others else _newest(practice.api_keys, now)
+        return replace(practice, api_keys=(*kept, made))
+
+    change_practice(store, practice_id, now, rotated, claims=(claim,))
+    return key
+
+
+def rotate_secret(store: Store, ids: Ids, now: datetime, practice_id: str) -> str:
+    """A new webhook secret in clear. The one before lives on for 24 hours; both sign and verify."""
+    made = _new_secret(ids, now)
+
+    def rotated(practice: Practice) -> Practice:
+        live = [each for each in practice.webhook_secrets if each.expires_at is None]
+        old = [replace(each, expires_at=now + OLD_SECRET_LIVES) for each in live]
+        return replace(practice, webhook_secrets=(*old, made))
+
+    change_practice(store, practice_id, now, rotated)
+    return made.value
+
+
+def change_practice(
+    store: Store, practice_id: str, now: datetime, step: Callable[[Practice], Practice], *,
+    claims: tuple[Claim, ...] = (),
+) -> Practice:  # fmt: skip
+    """The practice as `step` makes it, of the latest there is; `NotFound` if there is none."""
+
+    def attempt() -> Practice:
+        practice = store.practice(practice_id)
+        if practice is None:
+            raise NotFound("There is no such practice.")
+        changed = replace(step(practice), version=practice.version + 1)
+        store.commit(Change(at=now, practices=(changed,), claims=claims))
+        return changed
+
+    return until_it_holds(attempt, retry_on=frozenset({"practice"}))
+
+
+def _new_key(ids: Ids, now: datetime) -> tuple[str, ApiKey]:
+    key = KEY_PREFIX + ids.token()
+    return key, ApiKey(sha256=key_digest(key), hint=key[: len(KEY_PREFIX) + 4], created_at=now)
+
+
+def _new_secret(ids: Ids, now: datetime) -> WebhookSecret:
+    """Standard Webhooks wants plain base64, which `token` is not."""
+    key = hashlib.sha256(ids.token().encode()).digest()
+    return WebhookSecret(value=SECRET_PREFIX + base64.b64encode(key).decode(), created_at=now)
+
+
+def _newest(keys: tuple[ApiKey, ...], now: datetime) -> tuple[ApiKey, ...]:
+    """The live keys that may stay beside a new one."""
+    live = [each for each in keys if each.expires_at is None or each.expires_at > now]
+    return tuple(sorted(live, key=lambda each: each.created_at))[-(LIVE_KEYS - 1) :]
+
+
+# Settings
+
+
+def resource(practice: Practice, *, electronic_signature: bool) -> Mapping[str, Any]:
+    """What `GET /v1/practice` answers."""
+    return {
+        "id": practice.id,
+        "name": practice.name,
+        "phone": practice.phone,
+        "fax": practice.fax,
+        "reply_to": practice.reply_to,
+        "time_zone": practice.time_zone,
+        "electronic_signature": electronic_signature,
+        "endpoint": endpoint_resource(practice.endpoint),
+    }
+
+
+def endpoint_resource(endpoint: Endpoint | None) -> Mapping[str, Any] | None:
+    if endpoint is None:
+        return None
+    return {
+        "url": endpoint.url,
+        "disabled_at": to_text(endpoint.disabled_at) if endpoint.disabled_at else None,
+        "disabled_reason": endpoint.disabled_reason,
+    }
+
+
+def update(
+    store: Store, switches: Switches, practice: Practice, now: datetime, settings: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Writes the settings that are named, checked and made uniform already; answers the resource.
+
+    `electronic_signature` goes to the parameter that administrators see in the AWS console.
+    """
+    columns = {name: value for name, value in settings.items() if name != "electronic_signature"}
+    if "electronic_signature" in settings:
+        switches.set_electronic_signature(practice.id, settings["electronic_signature"])
+    if columns:
+        practice = change_practice(store, practice.id, now, lambda latest: replace(latest, **columns))
+    on = settings.get("electronic_signature")
+    if on is None:
+        on = switches.electronic_signature(practice.id)
+    return resource(practice, electronic_signature=on)
+
+
+def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> Mapping[str, Any]:
+    """Sends webhooks there from now on, also those that were held while the endpoint was off."""
+    from chalicelib.services.delivery import release_held
+
+    changed = change_practice(
+        store, practice.id, now, lambda latest: replace(latest, endpoint=Endpoint(url=url))
+    )
+    if store.held_deliveries(practice.id, limit=1):
+        release_held(store, practice.id, now)
+    return endpoint_resource(changed.endpoint) or {}

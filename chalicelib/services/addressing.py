@@ -1,0 +1,109 @@
+"""Who a document is for: one person, whatever address was used (docs/architecture.md, State)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.domain.documents import Addressee
+from chalicelib.domain.errors import Conflict, FieldError
+from chalicelib.domain.people import Provider, name_key, same_person
+from chalicelib.services.changes import Claim
+from chalicelib.services.ports import Ids, Store
+
+_CONFLICT = (
+    "This email address is another provider's username, and an account belongs to one person. Send to the "
+    "provider's own address, or by fax."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """The provider with what is to be written about them: `stored` is None for a new one."""
+
+    provider: Provider
+    stored: Provider | None
+    claims: tuple[Claim, ...]
+
+    def change(self) -> tuple[Provider, ...]:
+        """The provider's row, if it is new or differs from the one that is stored."""
+        if self.provider == self.stored:
+            return ()
+        version = self.stored.version + 1 if self.stored else 1
+        return (replace(self.provider, version=version),)
+
+    def mailed(self, now: datetime) -> "Resolved":
+        """With the note that a setup link was mailed; older ones are dead."""
+        return replace(self, provider=replace(self.provider, setup_mailed_at=now, link=None))
+
+
+def account_claim(addressee: Addressee) -> str | None:
+    """The claim of whoever has the addressee's email address as username."""
+    return f"email#{addressee.email}" if addressee.email else None
+
+
+def identity_claims(addressee: Addressee) -> tuple[str, ...]:
+    """The claims by which a person is known before they have an account, the surest first."""
+    name = name_key(addressee.first_name, addressee.last_name)
+    return tuple(
+        key
+        for key, given in (
+            (f"person#{addressee.email}|{name}", addressee.email),
+            (f"npi#{addressee.npi}", addressee.npi),
+            (f"fax#{addressee.fax}|{name}", addressee.fax),
+        )
+        if given
+    )
+
+
+def claim_keys(addressee: Addressee) -> tuple[str, ...]:
+    """Every claim that `resolve` asks for, so that the caller can read them with its own in one call."""
+    account = account_claim(addressee)
+    return (*((account,) if account else ()), *identity_claims(addressee))
+
+
+def resolve(
+    store: Store, ids: Ids, addressee: Addressee, owners: Mapping[str, str], *, other_than: str | None = None
+) -> Resolved:
+    """The provider this addressee is; raises `Conflict` `provider-conflict`.
+
+    `owners` are those of `claim_keys`. `other_than` is a provider it cannot be.
+    """
+    stored = _by_account(store, addressee, owners) or _by_identity(store, addressee, owners, other_than)
+    provider = stored or Provider(
+        id=ids.new("prv"), version=1, first_name=addressee.first_name, last_name=addressee.last_name
+    )
+    free = [key for key in identity_claims(addressee) if key not in owners]
+    if provider.has_account:
+        # An account's NPI is what its owner confirmed; no clinic can give it another.
+        free = [key for key in free if not key.startswith("npi#")]
+    else:
+        provider = _completed(provider, addressee, owners)
+    claims = tuple(Claim(key=key, owner=provider.id) for key in free)
+    return Resolved(provider=provider, stored=stored, claims=claims)
+
+
+def _by_account(store: Store, addressee: Addressee, owners: Mapping[str, str]) -> Provider | None:
+    owner = owners.get(account_claim(addressee) or "")
+    found = store.provider(owner) if owner else None
+    if found is not None and not same_person(found, addressee):
+        wrong = FieldError("data.provider.email", "belongs to another provider; use their own, or a fax")
+        raise Conflict(_CONFLICT, code="provider-conflict", errors=(wrong,))
+    return found
+
+
+def _by_identity(
+    store: Store, addressee: Addressee, owners: Mapping[str, str], other_than: str | None
+) -> Provider | None:
+    candidates = dict.fromkeys(owners[key] for key in identity_claims(addressee) if key in owners)
+    for owner in candidates:
+        found = store.provider(owner) if owner != other_than else None
+        if found is not None and same_person(found, addressee):
+            return found
+    return None
+
+
+def _completed(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> Provider:
+    """With what the clinic knows and we did not; an NPI only if it is not someone else's already."""
+    free = owners.get(f"npi#{addressee.npi}") in (None, provider.id)
+    npi = provider.npi or (addressee.npi if free else None)
+    return replace(provider, npi=npi, credential=provider.credential or addressee.credential)

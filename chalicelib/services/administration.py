@@ -1,0 +1,99 @@
+"""The admin function: what only administrators of the installation do, from the AWS console or `make`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from chalicelib.domain.errors import FieldError, Invalid, PortalError
+from chalicelib.services import formats, practices
+from chalicelib.services.ports import Clock, Ids, Store, Switches
+
+_MAX_NAME = 120
+_CHECKS: Mapping[str, Callable[[str], str]] = {
+    "phone": formats.phone,
+    "fax": formats.phone,
+    "reply_to": formats.email,
+    "time_zone": formats.time_zone,
+}
+
+
+class Parts(Protocol):
+    """What the admin function has of `bootstrap.Services`."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def switches(self) -> Switches: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+def run(services: Parts, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer to one action; what is refused is answered as `{"error": {"code", "detail", "errors"}}`.
+
+    `{"action": "create_practice", "name", "phone", "fax", "reply_to", "time_zone", "electronic_signature"}`
+    answers `{"id", "api_key", "webhook_secret"}`; only `name` is needed.
+    `{"action": "rotate_api_key", "practice_id", "end_others"}` answers `{"id", "api_key"}`.
+    `{"action": "rotate_webhook_secret", "practice_id"}` answers `{"id", "webhook_secret"}`.
+    `{"action": "set_switch", "practice_id", "electronic_signature"}` answers both.
+    `{"action": "ping"}` answers `{"ok": true}` and keeps the function warm.
+    """
+    asked = payload.get("action")
+    try:
+        if not isinstance(asked, str) or asked not in _ACTIONS:
+            raise _wrong("action", f"must be one of {', '.join(_ACTIONS)}")
+        return _ACTIONS[asked](_Request(services, payload))
+    except PortalError as error:
+        errors = [{"field": each.field, "message": each.message} for each in error.errors]
+        return {"error": {"code": error.code, "detail": error.detail, "errors": errors}}
+
+
+class _Request:
+    """One action with what it was given."""
+
+    def __init__(self, services: Parts, payload: Mapping[str, Any]) -> None:
+        self._services = services
+        self._payload = payload
+        self._now = services.clock.now()
+
+    def create_practice(self) -> Mapping[str, Any]:
+        services, payload = self._services, self._payload
+        name = _checked(payload, "name", _name)
+        if name is None:
+            raise _wrong("name", "is missing")
+        found = {each: _checked(payload, each, check) for each, check in _CHECKS.items()}
+        settings = {each: value for each, value in found.items() if value is not None}
+        on = self._switch() if payload.get("electronic_signature") is not None else None
+        made, key, secret = practices.create(
+            services.store, services.ids, self._now, name=name, settings=settings
+        )
+        if on is not None:
+            services.switches.set_electronic_signature(made.id, on)
+        return {"id": made.id, "api_key": key, "webhook_secret": secret}
+
+    def rotate_api_key(self) -> Mapping[str, Any]:
+        services, practice_id = self._services, self._practice_id()
+        end_others = self._payload.get("end_others") is True
+        key = practices.rotate_key(
+            services.store, services.ids, self._now, practice_id, end_others=end_others
+        )
+        return {"id": practice_id, "api_key": key}
+
+    def rotate_webhook_secret(self) -> Mapping[str, Any]:
+        services, practice_id = self._services, self._practice_id()
+        secret = practices.rotate_secret(services.store, services.ids, self._now, practice_id)
+        return {"id": practice_id, "webhook_secret": secret}
+
+    def set_switch(self) -> Mapping[str, Any]:
+        practice_id, on = self._practice_id(), self._switch()
+        if self._services.store.practice(practice_id) is None:
+            raise _wrong("practice_id", "names no practice")
+        self._services.switches.set_electronic_signature(practice_id, on)
+        return {"id": practice_id, "electronic_signature": on}
+
+    def ping(self) -> Mapping[str, Any]:
+        return {"ok": True}
+
+    def _wrong(name: str, message: str) -> Invalid:
+    return Invalid(f"{name} {message}.", errors=(FieldError(name, message),))

@@ -1,0 +1,266 @@
+"""`document.sent`: check, inspect, store, answer (DESIGN section 4, contract)."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import cache, partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from chalicelib.domain.deliveries import Channel
+from chalicelib.domain.documents import (
+    Addressee,
+    Author,
+    Certification,
+    DeliveryChoice,
+    Document,
+    FieldBox,
+    Kind,
+    Patient,
+    StoredPdf,
+)
+from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
+from chalicelib.domain.follow_up import due_on
+from chalicelib.services.addressing import Resolved, claim_keys, resolve
+from chalicelib.services.changes import Change
+from chalicelib.services.inbound import Answer, Desk, Inbound, claim_of, external_claim, joined
+from chalicelib.services.originals import Content, Original, Originals, sha256
+from chalicelib.services.ports import Files, Ids, Inspector, Store, Switches
+from chalicelib.services.recording import Recorder
+
+_BY_EMAIL = (DeliveryChoice.EMAIL, DeliveryChoice.BOTH)
+_BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
+_CERTIFICATION_NAMES = {
+    "initial_visit_on": "initial_visit_on",
+    "starts_on": "from",
+    "ends_on": "to",
+    "order_signed_on": "order.signed_on",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """The event's data, checked. `supersedes` is an `external_id` of the same practice."""
+
+    external_id: str
+    kind: Kind
+    title: str
+    patient: Patient
+    addressee: Addressee
+    delivery: DeliveryChoice
+    content: Content
+    author: Author | None = None
+    certification: Certification | None = None
+    signature_field: FieldBox | None = None
+    supersedes: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Replaced:
+    """The older version as it will stand, and the event that says so: it may be recalled already."""
+
+    document: Document
+    event: str
+
+
+class Intake(Desk):
+    """Takes documents in. Nothing is left behind by one that is refused."""
+
+    def __init__(
+        self, *, store: Store, files: Files, inspector: Inspector, switches: Switches, ids: Ids,
+        portal_url: str,
+    ) -> None:  # fmt: skip
+        super().__init__(store=store, ids=ids, portal_url=portal_url)
+        self._originals = Originals(files=files, inspector=inspector, ids=ids)
+        self._switches = switches
+
+    def receive(self, inbound: Inbound, sent: Sent) -> Answer:
+        """Answers `{"document_id", "status"}`; raises `Conflict` or `Unprocessable`, naming the field."""
+        practice_id = inbound.practice.id
+        # Once each, however often the decision has to be taken again.
+        read = cache(partial(self._originals.read, practice_id, sent.content))
+        fits = partial(check_box, sent.signature_field)
+        keep = cache(lambda: self._originals.keep(practice_id, sent.content, read(), fits))
+        return self.once(inbound, lambda: self._decide(inbound, sent, read, keep))
+
+    def _decide(
+        self, inbound: Inbound, sent: Sent, read: Callable[[], bytes], keep: Callable[[], Original]
+    ) -> tuple[Document, Change]:
+        owners = self.store.claims(self._keys(inbound, sent))
+        earlier = self._owned(inbound, owners, sent.external_id)
+        if earlier is not None and earlier.recalled_at is None:
+            check_same(earlier, sent, sha256(read()))
+            return earlier, Change(at=inbound.now)
+        resolved = resolve(self.store, self.ids, sent.addressee, owners)
+        replaced = self._replaced(inbound, owners, sent)
+        return self._taken_in(inbound, sent, resolved, keep(), earlier=earlier, replaced=replaced)
+
+    def _keys(self, inbound: Inbound, sent: Sent) -> list[str]:
+        names = [each for each in (sent.external_id, sent.supersedes) if each]
+        return [*(external_claim(inbound.practice.id, each) for each in names), *claim_keys(sent.addressee)]
+
+    def _owned(self, inbound: Inbound, owners: Mapping[str, str], external_id: str) -> Document | None:
+        owner = owners.get(external_claim(inbound.practice.id, external_id))
+        return self.store.document(owner) if owner else None
+
+    def _taken_in(
+        self, inbound: Inbound, sent: Sent, resolved: Resolved, original: Original, *,
+        earlier: Document | None, replaced: _Replaced | None,
+    ) -> tuple[Document, Change]:  # fmt: skip
+        document = self._document(inbound, sent, resolved, original.pdf)
+        recorder = self.recorder(document, inbound).event("document.sent", _noted(sent, original))
+        wants_setup = self._wants_setup(document, resolved)
+        resolved = add_messages(recorder, document, resolved, setup=wants_setup, now=inbound.now)
+        change = replace(
+            recorder.job("prepare").change(), providers=resolved.change(),
+            claims=(claim_of(document, earlier), *resolved.claims),
+        )  # fmt: skip
+        if replaced is not None:
+            change = joined(change, self._recall(inbound, replaced, document.id))
+        return document, change
+
+    def _document(self, inbound: Inbound, sent: Sent, resolved: Resolved, pdf: StoredPdf) -> Document:
+        """Version 0: recording the first event makes it 1."""
+        sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
+        return Document(
+            id=self.ids.new("doc"), version=0, practice_id=inbound.practice.id,
+            practice=inbound.practice.card(), external_id=sent.external_id, content_sha256=pdf.sha256,
+            facts_sha256=facts_sha256(sent), kind=sent.kind, title=sent.title, patient=sent.patient,
+            addressee=sent.addressee, provider_id=resolved.provider.id, delivery=sent.delivery,
+            original=pdf, sent_at=inbound.now, due_on=due_on(sent.kind, sent.certification, sent_on),
+            author=sent.author, certification=sent.certification, signature_field=sent.signature_field,
+            message=sent.message, supersedes=sent.supersedes,
+        )  # fmt: skip
+
+    def _wants_setup(self, document: Document, resolved: Resolved) -> bool:
+        provider = resolved.provider
+        new_here = not provider.has_account and provider.setup_mailed_at is None
+        return new_here and self._switches.electronic_signature(document.practice_id)
+
+    def _replaced(self, inbound: Inbound, owners: Mapping[str, str], sent: Sent) -> _Replaced | None:
+        if sent.supersedes is None:
+            return None
+        found = self._owned(inbound, owners, sent.supersedes)
+        if found is None:
+            wrong = "names no document of this practice; send the external_id of the one to replace"
+            raise Unprocessable(
+                f"supersedes {wrong}.", code="supersedes-not-found",
+                errors=(FieldError("data.supersedes", wrong),),
+            )  # fmt: skip
+        try:
+            recalled = found.recall(None, inbound.now)
+        except Conflict as refusal:
+            wrong = "only a pending or declined document can be replaced"
+            errors = (FieldError("data.supersedes", wrong),)
+            raise Conflict(refusal.detail, code=refusal.code, errors=errors) from refusal
+        newer = replace(recalled or found, superseded_by=sent.external_id)
+        return _Replaced(document=newer, event="document.recalled" if recalled else "document.superseded")
+
+    def _recall(self, inbound: Inbound, replaced: _Replaced, by: str) -> Change:
+        recorder = self.recorder(replaced.document, inbound)
+        webhook = replaced.event == "document.recalled"
+        return recorder.event(replaced.event, {"superseded_by": by}, webhook=webhook).change()
+
+
+def add_messages(
+    recorder: Recorder, document: Document, resolved: Resolved, *, setup: bool, now: datetime
+) -> Resolved:  # fmt: skip
+    """Queues what tells the provider of the document, because of the recorder's last event.
+
+    `setup` adds the mail to choose a password where there is an address; the answer notes it.
+    """
+    addressee, mailed = document.addressee, resolved
+    if document.delivery in _BY_EMAIL and addressee.email:
+        recorder.message(Channel.EMAIL, "ready", addressee.email)
+        if setup:
+            recorder.message(Channel.EMAIL, "setup", addressee.email)
+            mailed = resolved.mailed(now)
+    if document.delivery in _BY_FAX and addressee.fax:
+        recorder.message(Channel.FAX, "fax", addressee.fax)
+    return mailed
+
+
+def check_box(box: FieldBox | None, pdf: StoredPdf) -> None:
+    """The place to sign must be on one of the pages: what is off the page would be lost."""
+    if box is None:
+        return
+    if box.page > pdf.pages:
+        raise _off_page("page", f"the PDF has {pdf.pages} pages")
+    if box.page <= len(pdf.page_sizes):
+        width, height = pdf.page_sizes[box.page - 1]
+        if box.x + box.width > width + 1 or box.y + box.height > height + 1:
+            raise _off_page("x", f"the box must lie within the page's {width:g} x {height:g} points")
+
+
+def _off_page(name: str, message: str) -> Unprocessable:
+    field = FieldError(f"data.signature_field.{name}", message)
+    return Unprocessable(
+        f"The signature_field is not on the page: {message}.", code="signature-field-off-page",
+        errors=(field,),
+    )  # fmt: skip
+
+
+def _noted(sent: Sent, original: Original) -> Mapping[str, Any]:
+    """What the audit trail keeps for ever: nothing about the patient."""
+    return {
+        "sha256": original.pdf.sha256,
+        "pages": original.pdf.pages,
+        "delivery": sent.delivery.value,
+        "active_content": list(original.active_content),
+    }
+
+
+# The same again
+
+
+def check_same(earlier: Document, sent: Sent, content_sha256: str) -> None:
+    """`Conflict` naming each field in which a second event of one `external_id` differs from the first."""
+    differing = [] if earlier.facts_sha256 == facts_sha256(sent) else _differences(earlier, sent)
+    if earlier.content_sha256 != content_sha256:
+        differing.append("data.content")
+    if differing:
+        remedy = "differs from what was sent under this external_id"
+        raise Conflict(
+            f"This external_id was already sent with other data ({', '.join(differing)}). Send a new version "
+            "under a new external_id that `supersedes` this one, or recall this one first.",
+            code="external-id-used",
+            errors=tuple(FieldError(name, remedy) for name in differing),
+        )
+
+
+def facts_sha256(sent: Sent) -> str:
+    """The hash over everything the EMR said, except the PDF, which has its own."""
+    return hashlib.sha256(json.dumps(facts(sent), sort_keys=True).encode()).hexdigest()
+
+
+def _differences(earlier: Document, sent: Sent) -> list[str]:
+    """None when only what a correction has changed since differs."""
+    before, now = facts(earlier), facts(sent)
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
+def facts(thing: Sent | Document) -> dict[str, str]:
+    """What was said about a document, by the contract's dotted names; what was left out is not in it."""
+    flat: dict[str, Any] = {
+        "data.kind": thing.kind,
+        "data.title": thing.title,
+        "data.delivery": thing.delivery,
+        "data.message": thing.message,
+        "data.supersedes": thing.supersedes,
+        **_flat("patient", thing.patient),
+        **_flat("provider", thing.addressee),
+        **_flat("author", thing.author),
+        **_flat("certification", thing.certification, _CERTIFICATION_NAMES),
+        **_flat("signature_field", thing.signature_field),
+    }
+    return {name: str(value) for name, value in flat.items() if value is not None}
+
+
+def _flat(prefix: str, value: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    if value is None:
+        return {}
+    pairs = asdict(value).items()
+    return {f"data.{prefix}.{(names or {}).get(name, name)}": each for name, each in pairs}

@@ -1,0 +1,43 @@
+"""Cursors: where a list goes on. A cursor is a place in the order, so inserts repeat and skip nothing."""
+
+import base64
+import binascii
+import re
+
+from chalicelib.domain.errors import FieldError, Invalid
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+_PLACE = re.compile(r"[0-9T:.Z-]{10,30}#[a-z0-9_]{1,64}\|[a-z0-9_]{1,64}")
+
+
+def cursor_of(place: str | None) -> str | None:
+    """The opaque form of a store's `next_after`."""
+    return None if place is None else base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str | None) -> str | None:
+    """The store's `after`; `Invalid` for what no list of ours has given out."""
+    if not cursor:
+        return None
+    try:
+        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        place = ""
+    if not _PLACE.fullmatch(place):
+        raise _wrong("cursor", "must be the next_cursor of an earlier answer")
+    return place
+
+
+def limit_of(text: str | None) -> int:
+    """1 to 100 rows; 50 if nothing is said."""
+    if not text:
+        return DEFAULT_LIMIT
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise _wrong("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
+    return int(text)
+
+
+def _wrong(name: str, message: str) -> Invalid:
+    return Invalid(f"The query parameter {name} {message}.", errors=(FieldError(name, message),))
