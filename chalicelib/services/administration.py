@@ -95,5 +95,45 @@ class _Request:
     def ping(self) -> Mapping[str, Any]:
         return {"ok": True}
 
-    def _wrong(name: str, message: str) -> Invalid:
+    def _practice_id(self) -> str:
+        value = self._payload.get("practice_id")
+        if not isinstance(value, str) or not practices.is_practice_id(value):
+            raise _wrong("practice_id", "must be the id of a practice, such as prc_...")
+        return value
+
+    def _switch(self) -> bool:
+        value = self._payload.get("electronic_signature")
+        if not isinstance(value, bool):
+            raise _wrong("electronic_signature", "must be true or false")
+        return value
+
+
+_ACTIONS: Mapping[str, Callable[[_Request], Mapping[str, Any]]] = {
+    "create_practice": _Request.create_practice,
+    "rotate_api_key": _Request.rotate_api_key,
+    "rotate_webhook_secret": _Request.rotate_webhook_secret,
+    "set_switch": _Request.set_switch,
+    "ping": _Request.ping,
+}
+
+
+def _checked(payload: Mapping[str, Any], name: str, check: Callable[[str], str]) -> str | None:
+    value = payload.get(name)
+    if value in (None, ""):
+        return None
+    if not isinstance(value, str):
+        raise _wrong(name, "must be text")
+    try:
+        return check(value)
+    except ValueError as error:
+        raise _wrong(name, str(error)) from error
+
+
+def _name(text: str) -> str:
+    if len(text) > _MAX_NAME:
+        raise ValueError(f"must have at most {_MAX_NAME} characters")
+    return formats.one_line(text)
+
+
+def _wrong(name: str, message: str) -> Invalid:
     return Invalid(f"{name} {message}.", errors=(FieldError(name, message),))
