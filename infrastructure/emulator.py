@@ -36,19 +36,22 @@ def endpoint(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def command(layout: Layout, port: int, *, persistent: bool) -> Command:
-    """MiniStack with IAM enforced, knowing nothing of the user's own AWS settings."""
+def command(layout: Layout, port: int, *, smtp_port: int, persistent: bool) -> Command:
+    """MiniStack with IAM enforced, knowing nothing of the user's own AWS settings.
+
+    Whole mails go to `smtp_port`: the list of sent mail that it keeps has no attachments.
+    """
     return Command(
         name=NAME,
         module="ministack",
         arguments=(),
-        environment=_environment(layout, port, persistent=persistent),
+        environment=_environment(layout, port, smtp_port, persistent=persistent),
         grace=SECONDS_TO_SAVE,
         clean_stop=layout.clean_stop if persistent else None,
     )
 
 
-def _environment(layout: Layout, port: int, *, persistent: bool) -> dict[str, str]:
+def _environment(layout: Layout, port: int, smtp_port: int, *, persistent: bool) -> dict[str, str]:
     keep = "1" if persistent else "0"
     return inherited() | {
         "AUTH": "true",
@@ -61,6 +64,7 @@ def _environment(layout: Layout, port: int, *, persistent: bool) -> dict[str, st
         "S3_DATA_DIR": str(layout.objects),
         "S3_PERSIST": keep,
         "SFTP_ENABLED": "0",
+        "SMTP_HOST": f"127.0.0.1:{smtp_port}",
         "STATE_DIR": str(layout.state),
         "TMPDIR": str(layout.temporary),
     }

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from infrastructure import emulator, package, repair, sample
@@ -19,7 +19,7 @@ from infrastructure.emulator import Condition
 from infrastructure.layout import ROOT, Layout
 from infrastructure.processes import Command, Processes, take_lock
 from infrastructure.progress import Progress
-from infrastructure.stack import CHALICE_STAGE, LocalStack
+from infrastructure.stack import CHALICE_STAGE, FIXED_PARAMETERS, LocalStack
 from infrastructure.trouble import Trouble, exit_status
 
 SECONDS_FOR_STAND_INS = 30.0
@@ -32,7 +32,7 @@ class Stop(Exception):
     """The person at the keyboard, the shell or `make` wants this to end."""
 
 
-def run(layout: Layout, addresses: sample.Addresses, progress: Progress) -> None:
+def run(layout: Layout, addresses: sample.Addresses, progress: Progress, parent: int) -> None:
     """Bring everything up, say where it is, and keep it up until told to stop."""
     layout.prepare()
     lock = take_lock(layout, progress)
@@ -40,12 +40,13 @@ def run(layout: Layout, addresses: sample.Addresses, progress: Progress) -> None
     found = emulator.condition(layout)
     explain(found, layout, progress)
     emulator.make_ready(layout, found)
-    layout.portal.unlink(missing_ok=True)
+    for announcement in (layout.portal, layout.stand_ins):
+        announcement.unlink(missing_ok=True)
     with supervised(layout, lock, progress) as processes:
         bring_up(layout, addresses, processes, progress, found)
         progress.say(f"Ready: {layout.portal.relative_to(ROOT)} has the addresses and keys")
         print(welcome(addresses), flush=True)
-        wait_for_the_end(processes)
+        wait_for_the_end(processes, parent)
 
 
 @contextlib.contextmanager
@@ -59,7 +60,7 @@ def supervised(layout: Layout, lock: int, progress: Progress) -> Iterator[Proces
     finally:
         progress.say("Stopping, and saving the data")
         well = processes.stop()
-        progress.say("Stopped" if well else "The supervisor goes on saving by itself")
+        progress.say("Stopped" if well else "Not all has ended yet; what is left saves its data by itself")
 
 
 def bring_up(
@@ -68,7 +69,9 @@ def bring_up(
     """From nothing running to the portal and both stand-ins answering."""
     stack = LocalStack(addresses.port)
     progress.say("Starting the local AWS")
-    processes.start(emulator.command(layout, addresses.port, persistent=True))
+    # The mailbox first: it must not miss a mail.
+    processes.start(mailbox(layout, addresses))
+    processes.start(emulator.command(layout, addresses.port, smtp_port=addresses.smtp_port, persistent=True))
     package.package(
         CHALICE_STAGE,
         layout.package,
@@ -86,29 +89,30 @@ def bring_up(
     practice = sample.sample_practice(layout, stack, progress)
     content = sample.portal_file(stack, addresses, practice)
     sample.write_private(layout.stand_ins, content)
-    start_stand_ins(layout, addresses, processes, progress)
+    progress.say("Starting the clinic and the mailbox")
+    processes.start(clinic(layout, addresses))
+    for port in (addresses.clinic_port, addresses.mailbox_port):
+        emulator.wait_for(f"http://127.0.0.1:{port}/healthz", processes, SECONDS_FOR_STAND_INS)
     sample.write_private(layout.portal, content)
 
 
-def start_stand_ins(
-    layout: Layout, addresses: sample.Addresses, processes: Processes, progress: Progress
-) -> None:
-    """Start the clinic and the mailbox and wait until they answer."""
-    progress.say("Starting the clinic and the mailbox")
-    ports = {"clinic": addresses.clinic_port, "mailbox": addresses.mailbox_port}
-    for name, port in ports.items():
-        processes.start(stand_in(layout, name, port))
-    for port in ports.values():
-        emulator.wait_for(f"http://127.0.0.1:{port}/healthz", processes, SECONDS_FOR_STAND_INS)
+def mailbox(layout: Layout, addresses: sample.Addresses) -> Command:
+    """The provider's mailbox, which shows itself once it knows the portal."""
+    options = ["--smtp-port", str(addresses.smtp_port), "--fax-domain", FIXED_PARAMETERS["FaxDomain"]]
+    return _stand_in(layout, "mailbox", addresses.mailbox_port, options)
 
 
-def stand_in(layout: Layout, name: str, port: int) -> Command:
-    """The command of a stand-in, which gets no more of the environment than it needs."""
+def clinic(layout: Layout, addresses: sample.Addresses) -> Command:
+    """The stand-in EMR."""
+    return _stand_in(layout, "clinic", addresses.clinic_port, [])
+
+
+def _stand_in(layout: Layout, name: str, port: int, options: Sequence[str]) -> Command:
     arguments = ["--portal-json", str(layout.stand_ins), "--port", str(port)]
     return Command(
         name=name,
         module=f"examples.{name}",
-        arguments=[*arguments, "--data", str(layout.data_of(name))],
+        arguments=[*arguments, "--data", str(layout.data_of(name)), *options],
         environment=emulator.inherited(),
         grace=SECONDS_TO_STOP_STAND_IN,
     )
@@ -125,7 +129,7 @@ def explain(found: Condition, layout: Layout, progress: Progress) -> None:
 
 def refuse_taken_ports(addresses: sample.Addresses) -> None:
     """Raise Trouble when another program listens on one of our ports."""
-    for port in (addresses.port, addresses.clinic_port, addresses.mailbox_port):
+    for port in addresses.all_ports:
         if not _is_free(port):
             raise Trouble(
                 f"Port {port} is in use by another program. End that program, or take other ports: "
@@ -160,9 +164,11 @@ def welcome(addresses: sample.Addresses) -> str:
 """
 
 
-def wait_for_the_end(processes: Processes) -> None:
-    """Keep everything up until told to stop. Raises Trouble when a process ends by itself."""
-    parent = os.getppid()
+def wait_for_the_end(processes: Processes, parent: int) -> None:
+    """Keep everything up until told to stop, or until `make`, the `parent`, is gone.
+
+    Raises Trouble when a process ends by itself.
+    """
     while True:
         processes.check()
         # A `make` that is killed outright cannot pass the signal on.
@@ -183,8 +189,10 @@ def stop_on_signals() -> None:
 
 def _port(text: str) -> int:
     port = int(text)
-    if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.MAILBOX_PORT_OFFSET:
-        raise argparse.ArgumentTypeError(f"{text} is not a port from {LOWEST_PORT} on with room for two more")
+    if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.SMTP_PORT_OFFSET:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a port from {LOWEST_PORT} on with room for three more"
+        )
     return port
 
 
@@ -195,8 +203,8 @@ def main() -> int:
     arguments = parser.parse_args()
     stop_on_signals()
     progress = Progress(float(os.environ.get("PORTAL_RUN_STARTED", time.time())))
-    with contextlib.suppress(Stop):
-        run(Layout(ROOT / ".local"), sample.Addresses(arguments.port), progress)
+    with contextlib.suppress(Stop, KeyboardInterrupt):
+        run(Layout(ROOT / ".local"), sample.Addresses(arguments.port), progress, os.getppid())
     return 0
 
 

@@ -76,11 +76,23 @@ def _try_lock(descriptor: int) -> bool:
 
 def _stays_running(layout: Layout) -> bool:
     deadline = time.monotonic() + SECONDS_TO_NOTICE
-    while _record(layout).get("state") == "running":
+    while (record := _record(layout)).get("state") == "running" and _is_alive(record.get("pid")):
         if time.monotonic() > deadline:
             return True
         time.sleep(0.1)
     return False
+
+
+def _is_alive(pid: object) -> bool:
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _record(layout: Layout) -> dict[str, object]:
@@ -107,7 +119,7 @@ class Processes:
     """The running processes of one stack, as seen from `make run` or from the tests."""
 
     def __init__(self, layout: Layout, lock: int) -> None:
-        """Start a supervisor that holds `lock` for as long as it lives."""
+        """Start a supervisor; it, and all that it starts, hold `lock` for as long as they live."""
         self._layout = layout
         self._pending = b""
         self._stopped = False
@@ -166,7 +178,7 @@ class Processes:
 def _start_supervisor(layout: Layout, lock: int) -> subprocess.Popen[bytes]:
     with layout.log_of("supervisor").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "infrastructure.supervisor", str(layout.supervisor_record)],
+            [sys.executable, "-m", "infrastructure.supervisor", str(layout.supervisor_record), str(lock)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

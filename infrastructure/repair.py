@@ -1,8 +1,8 @@
 """Makes the objects and the tables of a local stack agree again after the local AWS was killed.
 
 Objects are on disk as soon as they are written, tables only from the last clean stop. So there may be objects
-of documents that no longer exist, which are removed, and documents whose object is missing, which are named for
-a person to look at.
+of documents that no longer exist, which are removed, and documents whose object is missing, which are named
+for a person to look at.
 """
 
 import json

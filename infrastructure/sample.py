@@ -16,6 +16,7 @@ from infrastructure.trouble import Trouble
 
 CLINIC_PORT_OFFSET = 10
 MAILBOX_PORT_OFFSET = 11
+SMTP_PORT_OFFSET = 12
 PRACTICE_FIELDS = ("id", "api_key", "webhook_secret")
 PROFILE = {
     "name": "Riverbend Physical Therapy",
@@ -28,7 +29,7 @@ PROFILE = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """The three ports that one local run listens on."""
+    """The four ports that one local run listens on."""
 
     port: int
 
@@ -41,6 +42,16 @@ class Addresses:
     def mailbox_port(self) -> int:
         """The mailbox's port."""
         return self.port + MAILBOX_PORT_OFFSET
+
+    @property
+    def smtp_port(self) -> int:
+        """Where the mailbox takes in what the local AWS mails."""
+        return self.port + SMTP_PORT_OFFSET
+
+    @property
+    def all_ports(self) -> tuple[int, ...]:
+        """All of them."""
+        return (self.port, self.clinic_port, self.mailbox_port, self.smtp_port)
 
     @property
     def clinic_url(self) -> str:

@@ -21,11 +21,12 @@ BOTOCORE_SERVICES = frozenset(
 UNUSED = (
     r"[^/]+/(.+/)?tests?/.*",
     r"PIL/_(avif|imagingtk)\..*",
-    r"aws_lambda_powertools/event_handler/openapi/swagger_ui/.*",
+    r"aws_lambda_powertools/(event_handler|utilities/(?!jmespath_utils)[a-z_]+)/.*",
     r"bin/.*",
     r"boto3/(data|examples)/.*",
     r"botocore/data/[^/]+/.*/examples-1\.json(\.gz)?",
     r"phonenumbers/(carrierdata|geodata|tzdata)/.*",
+    r"phonenumbers/shortdata/region_.*",
     r"pillow\.libs/libavif-.*",
     r"pypdfium2_cli/.*",
     r".*\.dist-info/RECORD",

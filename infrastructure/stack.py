@@ -14,7 +14,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from infrastructure import deploy, emulator, package
+from infrastructure import deploy, emulator, mail, package
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble
 
@@ -94,6 +94,7 @@ class LocalStack:
         """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
         stack = deploy.deploy(self.target, folder, self.parameters, progress)
         self._switch_on_ttl(package.read_template(folder))
+        mail.connect_receipts(self.client, stack.outputs)
         return stack
 
     def _switch_on_ttl(self, template: Mapping[str, Any]) -> None:
@@ -137,10 +138,13 @@ class LocalStack:
         """Call each function once, so that nobody's first click waits for a cold start."""
         with ThreadPoolExecutor(max_workers=FUNCTIONS_WARMED_AT_ONCE) as pool:
             calls = [pool.submit(self._warm_up_api), pool.submit(self._warm_up_inspect)]
-            for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]:
-                calls.append(pool.submit(self.invoke, mapping["FunctionArn"], {"Records": []}))
+            calls += [pool.submit(self.invoke, worker, {"Records": []}) for worker in self._queue_workers()]
         for call in calls:
             call.result()
+
+    def _queue_workers(self) -> set[str]:
+        mappings = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        return {mapping["FunctionArn"] for mapping in mappings}
 
     def _warm_up_api(self) -> None:
         with self.http() as http:

@@ -6,7 +6,8 @@ first, the local AWS last, with time to save its state.
 
 Command: `{"name", "argv", "environment", "folder", "log", "grace", "clean_stop"}`: `grace` is how many
 seconds the process may take to end, `clean_stop` a file that is removed now and written back once the process
-has ended well when told to (or null). Events: `{"event": "exited", "name", "status"}`, `{"event": "stopped"}`.
+has ended well when told to (or null).
+Events: `{"event": "exited", "name", "status"}`, `{"event": "stopped"}`.
 """
 
 import io
@@ -50,8 +51,8 @@ class Child:
             self.clean_stop.write_text("The local AWS has saved its state.\n")
 
 
-def start_child(command: Mapping[str, Any]) -> Child:
-    """Start the process that `command` describes."""
+def start_child(command: Mapping[str, Any], lock: int) -> Child:
+    """Start the process that `command` describes. It shares `lock`: no new run starts before it ends."""
     clean_stop = Path(command["clean_stop"]) if command["clean_stop"] else None
     if clean_stop:
         clean_stop.unlink(missing_ok=True)
@@ -63,6 +64,7 @@ def start_child(command: Mapping[str, Any]) -> Child:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            pass_fds=[lock],
         )
     return Child(command["name"], process, command["grace"], clean_stop)
 
@@ -70,11 +72,12 @@ def start_child(command: Mapping[str, Any]) -> Child:
 class Supervisor:
     """Starts what it is told to, reports what ends, and stops everything when its commander is gone."""
 
-    def __init__(self, commands: int, events: TextIO, record: Path) -> None:
-        """`commands` is a file descriptor; `record` tells the next start what goes on here."""
+    def __init__(self, commands: int, events: TextIO, record: Path, lock: int) -> None:
+        """`commands` and `lock` are file descriptors; `record` tells the next start what goes on here."""
         self._commands = commands
         self._events = events
         self._record = record
+        self._lock = lock
         self._children: list[Child] = []
         self._pending = b""
 
@@ -96,7 +99,7 @@ class Supervisor:
         chunk = os.read(self._commands, BYTES_PER_READ)
         *lines, self._pending = (self._pending + chunk).split(b"\n")
         for line in lines:
-            self._children.append(start_child(json.loads(line)))
+            self._children.append(start_child(json.loads(line), self._lock))
         return bool(chunk)
 
     def _report_ended(self) -> None:
@@ -128,7 +131,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, interrupt)
-    Supervisor(0, sys.stdout, Path(sys.argv[1])).run()
+    Supervisor(0, sys.stdout, Path(sys.argv[1]), int(sys.argv[2])).run()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
