@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from flask import Flask, Response, g, request
-from waitress.server import create_server
+from waitress.server import create_server  # type: ignore[import-untyped]
 
 LOG = logging.getLogger("examples")
 WAIT_SECONDS = 600.0
@@ -63,8 +63,8 @@ def wait_for_portal_file(
             if clock() >= end:
                 reason = "is not there" if isinstance(problem, FileNotFoundError) else "is not complete"
                 raise TimeoutError(
-                    f"{path} {reason} after {seconds:.0f} seconds. `make run` writes it once the portal is up: "
-                    "start that first, and look there for what went wrong."
+                    f"{path} {reason} after {seconds:.0f} seconds. `make run` writes it once the portal is "
+                    "up: start that first, and look there for what went wrong."
                 ) from problem
         sleep(0.25)
 

@@ -81,7 +81,7 @@ class Office:
         return self.send_waiting(waiting, data)
 
     def send_waiting(self, waiting: Waiting, data: Json) -> Json:
-        """Send an event that is on file. What the portal refuses is forgotten; what it never answered stays."""
+        """Send an event that is on file. What is refused is forgotten; what is never answered stays."""
         try:
             answer = self.portal.send(waiting.event)
         except Refused:

@@ -31,9 +31,7 @@ def patients() -> str:
 def account(external_id: str) -> str:
     """The patient's account, from this EMR's own records: it changes when a webhook arrives."""
     patient = office().store.patient(external_id) or abort(HTTPStatus.NOT_FOUND)
-    return render_template(
-        "account.html", patient=patient, documents=office().store.documents(external_id)
-    )
+    return render_template("account.html", patient=patient, documents=office().store.documents(external_id))
 
 
 @PAGES.get("/documents/reports/unsigned")
@@ -49,7 +47,9 @@ def document(document_id: str) -> str:
     return _document_page(document_id)
 
 
-def _document_page(document_id: str, trouble: Trouble | None = None, values: forms.Values | None = None) -> str:
+def _document_page(
+    document_id: str, trouble: Trouble | None = None, values: forms.Values | None = None
+) -> str:
     found = office().refresh(document_id)
     return render_template(
         "document.html", document=found, resource=found.resource, trouble=trouble,

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +18,7 @@ from examples.clinic.portal import Refused
 from examples.clinic.sample_content import Plan
 from examples.clinic.sample_plans import KNEE
 from examples.clinic.samples import SAMPLES, build_pdf, first_page
+from examples.clinic.store import FIRST_NUMBER
 
 Json = Mapping[str, Any]
 
@@ -77,10 +80,19 @@ def _outgoing(chosen: str, values: Values) -> _Outgoing | Trouble:
             return _Outgoing(data, sample.content)
     except ValueError:
         return _dates_trouble(values)
-    pdf = request.files["pdf"].read() if "pdf" in request.files else b""
+    pdf = _uploaded()
     if not pdf:
         return Trouble("Choose the PDF to send.", {"content": "Choose a file."})
     return _Outgoing(data, pdf)
+
+
+def _uploaded() -> bytes:
+    file = request.files.get("pdf")
+    if file is None:
+        return b""
+    content: bytes = file.read()
+    file.close()
+    return content
 
 
 def _dates_trouble(values: Values) -> Trouble:
@@ -103,19 +115,25 @@ def _render(chosen: str, values: Values, trouble: Trouble | None = None) -> str:
 @PAGES.get("/samples/<key>.pdf")
 def sample(key: str) -> Response:
     """A sample as it would be sent."""
-    pdf = _sample_pdf(SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND))
+    plan = SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND)
+    pdf = _sample_pdf(plan, office().store.next_number(), office().today())
     return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": "inline"})
 
 
 @PAGES.get("/samples/<key>.png")
 def thumbnail(key: str) -> Response:
     """The first page of a sample, small."""
-    pdf = _sample_pdf(SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND))
-    return Response(first_page(pdf), mimetype="image/png")
+    plan = SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND)
+    return Response(_thumbnail(plan.key, office().today()), mimetype="image/png")
 
 
-def _sample_pdf(plan: Plan) -> bytes:
-    values = forms.proposed(plan, number=office().store.next_number(), today=office().today())
+@lru_cache(maxsize=len(SAMPLES))
+def _thumbnail(key: str, today: date) -> bytes:
+    return first_page(_sample_pdf(SAMPLES[key], FIRST_NUMBER, today))
+
+
+def _sample_pdf(plan: Plan, number: int, today: date) -> bytes:
+    values = forms.proposed(plan, number=number, today=today)
     return build_pdf(plan, forms.facts(plan, values)).content
 
 

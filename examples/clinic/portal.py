@@ -1,6 +1,6 @@
 """The portal's API as an EMR uses it: signed events out, webhooks in, reading with an API key.
 
-This is the module to copy into an EMR. It needs `httpx` and `standardwebhooks` and nothing else of this folder.
+This is the module to copy into an EMR. It needs `httpx` and `standardwebhooks`, nothing else from here.
 """
 
 import json
@@ -47,7 +47,9 @@ class Refused(Exception):
         self.title = str(problem.get("title", f"The portal answered {status}"))
         self.detail = str(problem.get("detail", ""))
         errors: Sequence[Json] = problem.get("errors") or ()
-        self.errors = tuple(FieldError(str(each.get("field", "")), str(each.get("message", ""))) for each in errors)
+        self.errors = tuple(
+            FieldError(str(each.get("field", "")), str(each.get("message", ""))) for each in errors
+        )
         super().__init__(f"{status} {self.title}")
 
 
@@ -72,7 +74,7 @@ class Page:
 
 
 def new_event(event_type: str, data: Json, *, now: datetime) -> Event:
-    """An event of one of the types `document.sent`, `.resend`, `.recalled` or `.returned`, with a fresh id."""
+    """A `document.sent`, `.resend`, `.recalled` or `.returned` event, with a fresh id."""
     timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = json.dumps({"type": event_type, "timestamp": timestamp, "data": data})
     return Event(f"msg_{uuid.uuid4().hex}", body)
@@ -110,7 +112,7 @@ class Portal:
     Every method raises `Refused` when the portal says no, and `Unreachable` when it says nothing.
     """
 
-    def __init__(  # noqa: PLR0913 (the practice's four facts, and what tests replace)
+    def __init__(
         self,
         *,
         url: str,

@@ -1,4 +1,4 @@
-"""How a sample plan of care looks: letterhead, tables, signature lines. Black on white, so that it faxes well."""
+"""How a sample plan of care looks: letterhead, tables, signature lines; black on white for the fax."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,9 +45,13 @@ CELL = ParagraphStyle("cell", parent=BODY, fontSize=8.8, leading=11.4)
 STRONG = ParagraphStyle("strong", parent=CELL, fontName="Helvetica-Bold")
 HEAD = ParagraphStyle("head", parent=CELL, fontName="Helvetica-Bold", fontSize=8.2, textColor=GREEN)
 LABEL = ParagraphStyle("label", parent=BODY, fontSize=7.2, leading=9, textColor=HexColor("#3f5249"))
-TITLE = ParagraphStyle("title", parent=BODY, fontName="Helvetica-Bold", fontSize=17, leading=20, textColor=GREEN)
+TITLE = ParagraphStyle(
+    "title", parent=BODY, fontName="Helvetica-Bold", fontSize=17, leading=20, textColor=GREEN
+)
 SUBTITLE = ParagraphStyle("subtitle", parent=BODY, fontSize=10.5, leading=14)
-SECTION = ParagraphStyle("section", parent=BODY, fontName="Helvetica-Bold", fontSize=9.6, leading=12, textColor=GREEN)
+SECTION = ParagraphStyle(
+    "section", parent=BODY, fontName="Helvetica-Bold", fontSize=9.6, leading=12, textColor=GREEN
+)
 
 
 def us_date(day: date) -> str:
@@ -165,7 +169,7 @@ def pairs(each: Sequence[tuple[str, str]]) -> Flowable:
     return table
 
 
-class TherapistSignature(Flowable):
+class TherapistSignature(Flowable):  # type: ignore[misc] # reportlab is untyped
     """The therapist's own electronic signature, above a rule."""
 
     def __init__(self, author: Author, signed_on: date) -> None:
@@ -187,11 +191,13 @@ class TherapistSignature(Flowable):
         canvas.drawString(306, 27, us_date(self._signed_on))
         canvas.setFont("Helvetica", 7.6)
         canvas.drawString(0, 12, f"Therapist: {name}, Texas license {self._author.license}")
-        canvas.drawString(0, 2, f"Electronically signed in the clinic's record. Phone {_phone(self._author.phone)}")
+        canvas.drawString(
+            0, 2, f"Electronically signed in the clinic's record. Phone {_phone(self._author.phone)}"
+        )
         canvas.drawString(300, 12, "Date")
 
 
-class ProviderSignature(Flowable):
+class ProviderSignature(Flowable):  # type: ignore[misc]
     """The line that the provider signs. It remembers where it was drawn."""
 
     LINE = 74.0
@@ -219,7 +225,9 @@ class ProviderSignature(Flowable):
         canvas.drawString(10, 30, "Changes to the plan, if any:")
         _rule(canvas, 134, 28, WIDTH - 10)
         canvas.setFont("Helvetica", 8)
-        canvas.drawString(10, 10, f"Please sign, date and return within 30 days. Fax {CLINIC_FAX}, phone {CLINIC_PHONE}.")
+        canvas.drawString(
+            10, 10, f"Please sign, date and return within 30 days. Fax {CLINIC_FAX}, phone {CLINIC_PHONE}."
+        )
         self._remember(canvas)
 
     def _remember(self, canvas: Canvas) -> None:
@@ -280,7 +288,7 @@ class Running:
     document: str
 
 
-class _CountingCanvas(Canvas):
+class _CountingCanvas(Canvas):  # type: ignore[misc]
     """Holds the pages back until their number is known, for "page 2 of 3"."""
 
     def __init__(self, *args: Any, running: Running, **kwargs: Any) -> None:
@@ -291,7 +299,7 @@ class _CountingCanvas(Canvas):
     def showPage(self) -> None:  # noqa: N802 (reportlab's name)
         """Keep the page for later."""
         self._held.append(dict(self.__dict__))
-        self._startPage()  # type: ignore[attr-defined]
+        self._startPage()
 
     def save(self) -> None:
         """Write every page with its running foot."""

@@ -24,13 +24,15 @@ KNEE = Plan(
         Diagnosis("M25.661", "Stiffness of right knee, not elsewhere classified", "Treatment"),
         Diagnosis("R26.89", "Other abnormalities of gait and mobility", "Treatment"),
     ),
-    referral="Evaluate and treat following elective right total knee arthroplasty; weight bearing as tolerated.",
+    referral=(
+        "Evaluate and treat following elective right total knee arthroplasty; weight bearing as tolerated."
+    ),
     history=(
-        "{age}-year-old retired teacher seen two weeks after an uncomplicated right total knee arthroplasty for "
-        "end-stage osteoarthritis. Discharged home on the second day with a front-wheeled walker and a home "
-        "exercise sheet. Reports pain of 4/10 at rest and 7/10 with stairs, and sleeps in a recliner. Incision "
-        "is closed, dry, without redness or drainage. Past history: hypertension, controlled; type 2 diabetes, "
-        "HbA1c 6.8 %. No calf tenderness; Homans sign negative."
+        "{age}-year-old retired teacher seen two weeks after an uncomplicated right total knee "
+        "arthroplasty for end-stage osteoarthritis. Discharged home on the second day with a front-wheeled "
+        "walker and a home exercise sheet. Reports pain of 4/10 at rest and 7/10 with stairs, and sleeps "
+        "in a recliner. Incision is closed, dry, without redness or drainage. Past history: hypertension, "
+        "controlled; type 2 diabetes, HbA1c 6.8 %. No calf tenderness; Homans sign negative."
     ),
     prior_level=(
         "Independent in all mobility without a device; walked one mile daily; drove; kept a vegetable garden."
@@ -69,10 +71,11 @@ KNEE = Plan(
         ),
     ),
     assessment=(
-        "Findings are those expected two weeks after surgery, with flexion and quadriceps activation behind the "
-        "usual course. Loss of motion, weakness and swelling limit walking, stairs and self-care, and put the "
-        "patient at risk of falling in a two-story home. Skilled therapy is needed to progress loading safely, "
-        "to mobilize the joint within surgical limits, and to retrain gait. Motivated, well supported at home."
+        "Findings are those expected two weeks after surgery, with flexion and quadriceps activation "
+        "behind the usual course. Loss of motion, weakness and swelling limit walking, stairs and self- "
+        "care, and put the patient at risk of falling in a two-story home. Skilled therapy is needed to "
+        "progress loading safely, to mobilize the joint within surgical limits, and to retrain gait. "
+        "Motivated, well supported at home."
     ),
     short_term=(
         Goal("Active right knee motion 5° to 100° to sit and rise from a standard chair without arms.", 4),
@@ -87,7 +90,9 @@ KNEE = Plan(
     ),
     interventions=(
         Intervention("97110", "Therapeutic exercise", "strength and range of motion, progressive loading"),
-        Intervention("97112", "Neuromuscular re-education", "quadriceps activation, balance and proprioception"),
+        Intervention(
+            "97112", "Neuromuscular re-education", "quadriceps activation, balance and proprioception"
+        ),
         Intervention("97116", "Gait training", "walker to cane to no device; stairs"),
         Intervention("97140", "Manual therapy", "patellar and tibiofemoral mobilization, scar and edema"),
         Intervention("97530", "Therapeutic activities", "transfers, tub, floor and car"),
@@ -119,13 +124,15 @@ HAND = Plan(
         Diagnosis("M25.641", "Stiffness of right hand, not elsewhere classified", "Treatment"),
         Diagnosis("R60.0", "Localized edema", "Treatment"),
     ),
-    referral="Evaluate and treat right wrist and hand after cast removal; begin active motion, orthosis as needed.",
+    referral=(
+        "Evaluate and treat right wrist and hand after cast removal; begin active motion, orthosis as needed."
+    ),
     history=(
-        "Right-handed {age}-year-old who fell on an outstretched hand seven weeks ago; closed distal radius fracture "
-        "reduced and held in a short arm cast for six weeks. Radiographs at cast removal showed healing in "
-        "acceptable alignment. Main complaints are a stiff, swollen hand, pain of 5/10 with use and weak grip. "
-        "No numbness at rest; occasional tingling in the thumb at night. Past history: atrial fibrillation on "
-        "apixaban; osteopenia."
+        "Right-handed {age}-year-old who fell on an outstretched hand seven weeks ago; closed distal "
+        "radius fracture reduced and held in a short arm cast for six weeks. Radiographs at cast removal "
+        "showed healing in acceptable alignment. Main complaints are a stiff, swollen hand, pain of 5/10 "
+        "with use and weak grip. No numbness at rest; occasional tingling in the thumb at night. Past "
+        "history: atrial fibrillation on apixaban; osteopenia."
     ),
     prior_level="Independent in all self-care; cooked daily; woodworking three times a week; drove.",
     precautions="No resisted wrist work or lifting over 2 lb until cleared at week 9. Anticoagulated.",
@@ -162,10 +169,11 @@ HAND = Plan(
         ),
     ),
     assessment=(
-        "Stiffness of wrist, forearm and fingers with edema after immobilization; finger motion is the first "
-        "concern, since it predicts the outcome of the hand. Early signs of a complex regional pain syndrome are "
-        "absent and will be watched for. A skilled hand therapist is needed to grade motion and load with bone "
-        "healing, to make and adjust an orthosis, and to restore the use of the dominant hand."
+        "Stiffness of wrist, forearm and fingers with edema after immobilization; finger motion is the "
+        "first concern, since it predicts the outcome of the hand. Early signs of a complex regional pain "
+        "syndrome are absent and will be watched for. A skilled hand therapist is needed to grade motion "
+        "and load with bone healing, to make and adjust an orthosis, and to restore the use of the "
+        "dominant hand."
     ),
     short_term=(
         Goal("Full composite fist to the distal palmar crease, to hold a toothbrush and a fork.", 3),
@@ -180,7 +188,9 @@ HAND = Plan(
     interventions=(
         Intervention("97110", "Therapeutic exercise", "active and passive motion, later strengthening"),
         Intervention("97140", "Manual therapy", "joint mobilization, retrograde massage, scar"),
-        Intervention("97530", "Therapeutic activities", "graded grasp, dexterity, kitchen and workshop tasks"),
+        Intervention(
+            "97530", "Therapeutic activities", "graded grasp, dexterity, kitchen and workshop tasks"
+        ),
         Intervention("97535", "Self-care training", "one-handed and adapted techniques, joint protection"),
         Intervention("97760", "Orthotic management and training", "wrist-hand orthosis, static progressive"),
         Intervention("97018", "Paraffin bath", "before stretching, when the skin allows"),
@@ -207,13 +217,16 @@ SPEECH = Plan(
         Diagnosis("R13.12", "Dysphagia, oropharyngeal phase", "Treatment"),
         Diagnosis("R47.1", "Dysarthria and anarthria", "Treatment"),
     ),
-    referral="Evaluate and treat speech, language and swallowing after left middle cerebral artery infarction.",
+    referral=(
+        "Evaluate and treat speech, language and swallowing after left middle cerebral artery infarction."
+    ),
     history=(
-        "{age}-year-old bilingual (Spanish, English) retired bookkeeper, five weeks after a left middle cerebral "
-        "artery infarction; three weeks of inpatient rehabilitation. Videofluoroscopy before discharge: delayed "
-        "pharyngeal swallow, penetration of thin liquids without aspiration, mild vallecular residue. Eats a "
-        "soft and bite-sized diet (IDDSI 6) with mildly thick liquids (IDDSI 2); has lost 9 lb since the stroke. "
-        "Lungs clear, afebrile. Past history: hypertension, hyperlipidemia."
+        "{age}-year-old bilingual (Spanish, English) retired bookkeeper, five weeks after a left middle "
+        "cerebral artery infarction; three weeks of inpatient rehabilitation. Videofluoroscopy before "
+        "discharge: delayed pharyngeal swallow, penetration of thin liquids without aspiration, mild "
+        "vallecular residue. Eats a soft and bite-sized diet (IDDSI 6) with mildly thick liquids (IDDSI "
+        "2); has lost 9 lb since the stroke. Lungs clear, afebrile. Past history: hypertension, "
+        "hyperlipidemia."
     ),
     prior_level="Independent; lived with her husband; ran the household accounts; choir twice a week.",
     precautions="Aspiration risk: upright 90°, small single sips, no straws. Right-sided inattention, mild.",
@@ -250,10 +263,11 @@ SPEECH = Plan(
         ),
     ),
     assessment=(
-        "Moderate non-fluent aphasia with relatively spared understanding, mild dysarthria and oropharyngeal "
-        "dysphagia. She is stimulable: a first-sound cue brings the word in 7 of 10 failures, and a chin tuck "
-        "clears the cough with thin liquid by teaspoon. Skilled therapy is needed to retrain language and the "
-        "swallow, to advance the diet safely, and to teach the family how to support conversation."
+        "Moderate non-fluent aphasia with relatively spared understanding, mild dysarthria and "
+        "oropharyngeal dysphagia. She is stimulable: a first-sound cue brings the word in 7 of 10 "
+        "failures, and a chin tuck clears the cough with thin liquid by teaspoon. Skilled therapy is "
+        "needed to retrain language and the swallow, to advance the diet safely, and to teach the family "
+        "how to support conversation."
     ),
     short_term=(
         Goal("Names everyday objects with 80 % accuracy with no more than one cue.", 3),
@@ -261,12 +275,17 @@ SPEECH = Plan(
         Goal("Husband uses supported conversation in 4 of 5 exchanges.", 2),
     ),
     long_term=(
-        Goal("States needs and plans in sentences of six words, intelligible to strangers, 85 % of the time.", 6),
+        Goal(
+            "States needs and plans in sentences of six words, intelligible to strangers, 85 % of the time.",
+            6,
+        ),
         Goal("Returns to a regular diet and thin liquids without signs of aspiration.", 6),
         Goal("Reads and understands a one-paragraph message and answers by a written phrase.", 6),
     ),
     interventions=(
-        Intervention("92507", "Treatment of speech, language, voice", "naming, sentence building, intelligibility"),
+        Intervention(
+            "92507", "Treatment of speech, language, voice", "naming, sentence building, intelligibility"
+        ),
         Intervention("92526", "Treatment of swallowing dysfunction", "exercise, strategy, diet advancement"),
         Intervention("96125", "Standardized cognitive testing", "if attention limits progress"),
         Intervention("97129", "Cognitive function intervention", "attention and right-sided scanning"),
@@ -288,17 +307,21 @@ BALANCE = Plan(
     patient=Patient("PT-58", "Harold", "Lindqvist", date(1945, 2, 17)),
     author=SAM_LEE,
     diagnoses=(
-        Diagnosis("G20.A1", "Parkinson's disease without dyskinesia, without mention of fluctuations", "Medical"),
+        Diagnosis(
+            "G20.A1", "Parkinson's disease without dyskinesia, without mention of fluctuations", "Medical"
+        ),
         Diagnosis("R26.81", "Unsteadiness on feet", "Treatment"),
         Diagnosis("M62.81", "Muscle weakness (generalized)", "Treatment"),
         Diagnosis("Z91.81", "History of falling", "Treatment"),
     ),
-    referral="Continue balance and gait training; patient has had no injurious fall since the last certification.",
+    referral=(
+        "Continue balance and gait training; patient has had no injurious fall since the last certification."
+    ),
     history=(
-        "{age}-year-old with Parkinson's disease (Hoehn and Yahr stage 3), seen for 22 visits of the 24 planned. "
-        "Two cancellations for illness. Falls have gone from five in the three months before therapy to one, "
-        "without injury. Walks daily with a rollator and does the home program five days a week by his diary. "
-        "Carbidopa-levodopa was raised by neurology six weeks ago; less freezing since."
+        "{age}-year-old with Parkinson's disease (Hoehn and Yahr stage 3), seen for 22 visits of the 24 "
+        "planned. Two cancellations for illness. Falls have gone from five in the three months before "
+        "therapy to one, without injury. Walks daily with a rollator and does the home program five days a "
+        "week by his diary. Carbidopa-levodopa was raised by neurology six weeks ago; less freezing since."
     ),
     prior_level="Before the falls: independent with a cane in the community; bowled weekly; cared for a dog.",
     precautions="Fall risk. Orthostatic drop of 14 mmHg: check blood pressure before standing work.",
@@ -336,10 +359,11 @@ BALANCE = Plan(
         ),
     ),
     assessment=(
-        "Clear, measured progress in balance, speed and confidence, with gains still being made in the last four "
-        "weeks. The risk of falling stays above the usual cut-off of 46 on the Berg scale, chiefly at turns and "
-        "with a second task. Further skilled therapy is reasonable and necessary: cueing and perturbation training "
-        "must be graded to fluctuating symptoms, which the patient and his wife cannot do on their own yet."
+        "Clear, measured progress in balance, speed and confidence, with gains still being made in the "
+        "last four weeks. The risk of falling stays above the usual cut-off of 46 on the Berg scale, "
+        "chiefly at turns and with a second task. Further skilled therapy is reasonable and necessary: "
+        "cueing and perturbation training must be graded to fluctuating symptoms, which the patient and "
+        "his wife cannot do on their own yet."
     ),
     short_term=(
         Goal("Turns 360° in both directions in 8 steps or fewer without freezing, 9 of 10 trials.", 4),
@@ -351,7 +375,9 @@ BALANCE = Plan(
         Goal("Moves to a community exercise class for people with Parkinson's disease.", 12),
     ),
     interventions=(
-        Intervention("97112", "Neuromuscular re-education", "perturbation, turning, dual task, external cueing"),
+        Intervention(
+            "97112", "Neuromuscular re-education", "perturbation, turning, dual task, external cueing"
+        ),
         Intervention("97116", "Gait training", "amplitude and cadence, cane, outdoor surfaces"),
         Intervention("97110", "Therapeutic exercise", "power and trunk mobility"),
         Intervention("97530", "Therapeutic activities", "floor transfers, bed mobility, doorways"),

@@ -114,7 +114,7 @@ def first_page(pdf: bytes) -> bytes:
 def _story(plan: Plan, facts: Facts, signature: layout.ProviderSignature) -> list[Flowable]:
     return [
         *layout.heading(f"{plan.discipline} Plan of Care", plan.subtitle),
-        layout.fact_grid(_facts_shown(plan, facts)),
+        layout.fact_grid(_facts_shown(facts)),
         *layout.section("Diagnoses", layout.diagnosis_table(plan.diagnoses)),
         *layout.section("Referral", layout.paragraph(plan.referral)),
         *layout.section("History and current status", layout.paragraph(_history(plan, facts))),
@@ -135,7 +135,7 @@ def _story(plan: Plan, facts: Facts, signature: layout.ProviderSignature) -> lis
     ]
 
 
-def _facts_shown(plan: Plan, facts: Facts) -> tuple[tuple[str, str], ...]:
+def _facts_shown(facts: Facts) -> tuple[tuple[str, str], ...]:
     dates = facts.certification
     return (
         ("Patient", facts.patient.name),
@@ -173,10 +173,10 @@ def _outlook(plan: Plan) -> tuple[tuple[str, str], ...]:
 
 
 def _statement(plan: Plan, facts: Facts) -> str:
-    dates = facts.certification
+    starts, ends = layout.us_date(facts.certification.starts_on), layout.us_date(facts.certification.ends_on)
     verb = "recertify" if plan.kind == "recertification" else "certify"
     return (
         f"I {verb} the need for these {plan.discipline.lower()} services, furnished under this plan of care "
-        f"and while under my care, from {layout.us_date(dates.starts_on)} to {layout.us_date(dates.ends_on)}. "
+        f"and while under my care, from {starts} to {ends}. "
         "I have reviewed this plan and approve it, with any changes I have written below."
     )

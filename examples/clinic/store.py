@@ -16,7 +16,8 @@ Json = Mapping[str, Any]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS patients (
-  external_id TEXT PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, date_of_birth TEXT NOT NULL);
+  external_id TEXT PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL,
+  date_of_birth TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS documents (
   document_id TEXT PRIMARY KEY, external_id TEXT NOT NULL, patient_id TEXT NOT NULL, sent TEXT NOT NULL,
   resource TEXT NOT NULL, resource_at TEXT NOT NULL, first_seen_at TEXT NOT NULL);

@@ -1,4 +1,4 @@
-"""What a document's state means to clinic staff, and what they do next. It looks at nothing but the resource."""
+"""What a document's state means to clinic staff, and what they do next, from the resource alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

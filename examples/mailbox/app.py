@@ -203,7 +203,9 @@ def fax_page(name: str, number: int) -> Response:
 def phone_texts() -> str:
     """The texts to one number."""
     number = request.args.get("to", "")
-    return render_template("phone.html", number=number, texts=reader().box.texts(number), at=number, refresh=True)
+    return render_template(
+        "phone.html", number=number, texts=reader().box.texts(number), at=number, refresh=True
+    )
 
 
 @PAGES.get("/healthz")

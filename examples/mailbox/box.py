@@ -12,7 +12,7 @@ from examples.mailbox.messages import SAFE_ID, Message, parse, stamp
 
 @dataclass(frozen=True)
 class Text:
-    """A text message. `received_at` is when it was first seen: the local AWS does not say when it was sent."""
+    """A text message. `received_at` is when it was first seen: the local AWS does not say when it went."""
 
     id: str
     to: str
@@ -35,8 +35,10 @@ class Box:
             path.stem: _text(path.stem, path.read_text("utf-8")) for path in self._texts_at.glob("*.json")
         }
 
-    def add_mail(self, name: str, raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) -> None:
-        """Keep a mail. The whole one (`source` is `smtp`) takes the place of one whose text alone was known."""
+    def add_mail(
+        self, name: str, raw: bytes, *, to: Sequence[str], received_at: datetime, source: str
+    ) -> None:
+        """Keep a mail. The whole one (`source` is `smtp`) replaces one whose text alone was known."""
         with self._lock:
             known = self._mails.get(name)
             if known is not None and (known.complete or source != "smtp"):

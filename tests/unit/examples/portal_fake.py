@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ STORAGE = "https://storage.example/bucket"
 
 
 class FakePortal:
-    """The EMR's side of the portal. `refuse` and `down_for` make the next event fail."""
+    """The EMR's side of the portal. `refuse`, `down_for` and `away` make it fail."""
 
     def __init__(self) -> None:
         self.documents: dict[str, dict[str, Any]] = {}
@@ -25,6 +26,7 @@ class FakePortal:
         self.uploads: list[bytes] = []
         self.refuse: dict[str, Any] | None = None
         self.down_for = 0
+        self.away = False
         self.page_size = 50
         self.practice: dict[str, Any] = {
             "id": "practice-1",
@@ -39,6 +41,8 @@ class FakePortal:
         self.deliveries: list[dict[str, Any]] = []
 
     def handle(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
+            raise httpx.ConnectError("nobody there", request=request)
         self.requests.append((request.method, request.url.path))
         if str(request.url).startswith(STORAGE):
             self.uploads.append(request.read())
@@ -74,7 +78,7 @@ class FakePortal:
         return document
 
     def add(self, external_id: str, patient_id: str) -> dict[str, Any]:
-        document = {
+        document: dict[str, Any] = {
             "id": f"doc-{len(self.documents) + 1}",
             "practice_id": "practice-1",
             "external_id": external_id,
@@ -102,7 +106,10 @@ class FakePortal:
             outcome="approved",
             decided_at="2026-11-22T20:05:00.000Z",
             signer={"name": "Luis Rivera", "credential": "MD", "npi": "1234567893", "method": "electronic"},
-            signed_pdf={"url": f"https://portal.example/v1/documents/{document_id}/signed.pdf", "sha256": "0" * 64},
+            signed_pdf={
+                "url": f"https://portal.example/v1/documents/{document_id}/signed.pdf",
+                "sha256": "0" * 64,
+            },
         )
         return self.documents[document_id]
 
@@ -117,36 +124,66 @@ class FakePortal:
         return self.documents[document_id]
 
     def _read(self, request: httpx.Request) -> httpx.Response:
-        parts = request.url.path.removeprefix("/v1/").split("/")
-        match (request.method, *parts):
-            case ("GET", "documents"):
-                return self._list(request.url.params)
-            case ("GET", "documents", document_id) if document_id in self.documents:
-                return httpx.Response(200, json=self.documents[document_id])
-            case ("GET", "documents", document_id, "events"):
-                return httpx.Response(200, json={"events": self._trail(document_id)})
-            case ("GET", "documents", document_id, ("signed.pdf" | "original.pdf") as name):
-                return httpx.Response(303, headers={"location": f"{STORAGE}/{document_id}/{name}?X-Amz-Expires=60"})
-            case ("POST", "uploads"):
-                place = {"upload_id": "up-1", "url": STORAGE, "fields": {"key": "uploads/up-1"}}
-                return httpx.Response(201, json=place)
-            case ("GET", "practice"):
-                return httpx.Response(200, json=self.practice)
-            case ("PUT", "practice"):
-                if self.refuse:
-                    return httpx.Response(self.refuse["status"], json=self.refuse)
-                self.practice.update(json.loads(request.content))
-                return httpx.Response(200, json=self.practice)
-            case ("PUT", "endpoint"):
-                self.practice["endpoint"] = {"url": json.loads(request.content)["url"], "status": "enabled"}
-                return httpx.Response(200, json=self.practice["endpoint"])
-            case ("POST", "endpoint", "test") | ("POST", "deliveries", _, "retry"):
-                return httpx.Response(202, json={})
-            case ("GET", "deliveries"):
-                return httpx.Response(200, json={"deliveries": self.deliveries, "next_cursor": None})
+        routes: Mapping[str, Callable[..., httpx.Response]] = {
+            "GET /v1/documents": self._list,
+            "GET /v1/documents/([^/]+)": self._document,
+            "GET /v1/documents/([^/]+)/events": self._trail,
+            "GET /v1/documents/([^/]+)/(signed|original).pdf": self._pdf,
+            "POST /v1/uploads": self._upload,
+            "GET /v1/practice": lambda _: httpx.Response(200, json=self.practice),
+            "PUT /v1/practice": self._save_practice,
+            "PUT /v1/endpoint": self._save_endpoint,
+            "POST /v1/endpoint/test": lambda _: httpx.Response(202, json={}),
+            "GET /v1/deliveries": self._deliveries,
+            "POST /v1/deliveries/([^/]+)/retry": lambda _, __: httpx.Response(202, json={}),
+        }
+        for pattern, answer in routes.items():
+            found = re.fullmatch(pattern, f"{request.method} {request.url.path}")
+            if found:
+                return answer(request, *found.groups())
         return problem(404, "not-found", "No such thing.")
 
-    def _list(self, params: httpx.QueryParams) -> httpx.Response:
+    def _document(self, _request: httpx.Request, document_id: str) -> httpx.Response:
+        if document_id not in self.documents:
+            return problem(404, "not-found", "No such thing.")
+        return httpx.Response(200, json=self.documents[document_id])
+
+    def _trail(self, _request: httpx.Request, document_id: str) -> httpx.Response:
+        event = {
+            "sequence": 1,
+            "type": "document.sent",
+            "at": self.documents[document_id]["sent_at"],
+            "actor": {"kind": "practice", "id": "practice-1"},
+            "data": {"delivery": "email"},
+        }
+        return httpx.Response(200, json={"events": [event]})
+
+    def _pdf(self, _request: httpx.Request, document_id: str, which: str) -> httpx.Response:
+        return httpx.Response(
+            303, headers={"location": f"{STORAGE}/{document_id}/{which}.pdf?X-Amz-Expires=60"}
+        )
+
+    def _upload(self, _request: httpx.Request) -> httpx.Response:
+        place = {"upload_id": "up-1", "url": STORAGE, "fields": {"key": "uploads/up-1"}}
+        return httpx.Response(201, json=place)
+
+    def _save_practice(self, request: httpx.Request) -> httpx.Response:
+        if self.refuse:
+            return httpx.Response(self.refuse["status"], json=self.refuse)
+        self.practice.update(json.loads(request.content))
+        return httpx.Response(200, json=self.practice)
+
+    def _save_endpoint(self, request: httpx.Request) -> httpx.Response:
+        self.practice["endpoint"] = {"url": json.loads(request.content)["url"], "status": "enabled"}
+        return httpx.Response(200, json=self.practice["endpoint"])
+
+    def _deliveries(self, request: httpx.Request) -> httpx.Response:
+        wanted = request.url.params["status"]
+        found = [each for each in self.deliveries if wanted in ("all", each["status"])]
+        return httpx.Response(200, json={"deliveries": found, "next_cursor": None})
+
+    def _list(self, request: httpx.Request) -> httpx.Response:
+        params = request.url.params
         rows = list(self.documents.values())
         if params["report"] == "unsigned":
             rows = [row for row in rows if row["status"] in ("pending", "approved", "declined")]
@@ -154,11 +191,6 @@ class FakePortal:
         end = start + self.page_size
         following = str(end) if end < len(rows) else None
         return httpx.Response(200, json={"documents": rows[start:end], "next_cursor": following})
-
-    def _trail(self, document_id: str) -> list[dict[str, Any]]:
-        at = self.documents[document_id]["sent_at"]
-        actor = {"kind": "practice", "id": "practice-1"}
-        return [{"sequence": 1, "type": "document.sent", "at": at, "actor": actor, "data": {"delivery": "email"}}]
 
     def webhook(
         self, event_type: str, document_id: str, *, webhook_id: str, at: str = "2026-11-22T20:05:01.000Z"
@@ -179,6 +211,11 @@ class FakePortal:
 def problem(status: int, code: str, title: str) -> httpx.Response:
     return httpx.Response(
         status,
-        json={"type": f"https://portal.example/problems/{code}", "title": title, "status": status, "errors": []},
+        json={
+            "type": f"https://portal.example/problems/{code}",
+            "title": title,
+            "status": status,
+            "errors": [],
+        },
         headers={"content-type": "application/problem+json"},
     )

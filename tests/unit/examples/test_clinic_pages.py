@@ -1,0 +1,272 @@
+import io
+import logging
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from examples.clinic import forms
+from examples.clinic.office import Office
+from examples.clinic.portal import INLINE_BYTES
+from examples.clinic.samples import SAMPLES
+from tests.unit.examples.portal_fake import STORAGE, FakePortal
+
+
+@pytest.fixture
+def form(office: Office) -> dict[str, Any]:
+    """What a browser submits when nothing is changed."""
+    proposed = forms.proposed(SAMPLES["pt-knee"], number=office.store.next_number(), today=office.today())
+    return {**proposed, "sample": "pt-knee"}
+
+
+def refusal(field: str, message: str, status: int = 422) -> dict[str, Any]:
+    errors = [{"field": field, "message": message}]
+    return {"type": "t", "title": "The event was refused", "status": status, "detail": "", "errors": errors}
+
+
+def test_unchanged_form_sends_the_contracts_event(
+    browser: FlaskClient, fake_portal: FakePortal, form: dict[str, Any]
+) -> None:
+    answer = browser.post("/send", data=form)
+    assert (answer.status_code, answer.location) == (303, "/patients/PT-77?done=sent")
+    data = fake_portal.events[0]["data"]
+    assert data.keys() == {
+        "external_id", "kind", "title", "patient", "provider", "author", "delivery", "certification",
+        "signature_field", "content",
+    }  # fmt: skip
+    assert data["external_id"] == "POC-1001"
+    assert data["certification"].keys() == {"initial_visit_on", "from", "to", "order"}
+    assert data["provider"]["email"] == "dr.rivera@example.com"
+    assert data["content"]["base64"].startswith("JVBERi0")
+
+
+def test_the_form_proposes_the_next_number_after_sending(browser: FlaskClient, form: dict[str, Any]) -> None:
+    browser.post("/send", data=form)
+    assert 'value="POC-1002"' in browser.get("/send").text
+
+
+def test_refused_field_is_marked_and_nothing_typed_is_lost(
+    browser: FlaskClient, fake_portal: FakePortal, form: dict[str, Any], office: Office
+) -> None:
+    fake_portal.refuse = refusal("data.provider.npi", "The check digit is <wrong>.")
+    answer = browser.post("/send", data={**form, "provider.npi": "1234567890", "message": "Hello"})
+    assert answer.status_code == 422
+    assert 'id="provider.npi-wrong">The check digit is &lt;wrong&gt;.' in answer.text
+    assert 'value="1234567890"' in answer.text
+    assert ">Hello</textarea>" in answer.text
+    assert office.store.waiting() == []
+
+
+def test_error_in_a_field_that_the_form_lacks_is_shown_all_the_same(
+    browser: FlaskClient, fake_portal: FakePortal, form: dict[str, Any]
+) -> None:
+    fake_portal.refuse = refusal("data.signature_field.page", "There is no such page.")
+    assert "data.signature_field.page: There is no such page." in browser.post("/send", data=form).text
+
+
+def test_missing_birth_date_is_caught_before_sending(
+    browser: FlaskClient, fake_portal: FakePortal, form: dict[str, Any]
+) -> None:
+    answer = browser.post("/send", data={**form, "patient.date_of_birth": ""})
+    assert answer.status_code == 422
+    assert 'id="patient.date_of_birth-wrong"' in answer.text
+    assert fake_portal.events == []
+
+
+def test_large_upload_goes_by_the_presigned_post(
+    browser: FlaskClient, fake_portal: FakePortal, form: dict[str, Any]
+) -> None:
+    pdf = b"%PDF" + b"x" * INLINE_BYTES
+    answer = browser.post("/send", data={**form, "sample": "upload", "pdf": (io.BytesIO(pdf), "plan.pdf")})
+    answer.request.environ["wsgi.input"].close()
+    assert answer.status_code == 303
+    assert fake_portal.events[0]["data"]["content"] == {"upload_id": "up-1"}
+    assert "signature_field" not in fake_portal.events[0]["data"]
+    assert len(fake_portal.uploads) == 1
+
+
+def test_upload_without_a_file_says_so(browser: FlaskClient, form: dict[str, Any]) -> None:
+    assert "Choose a file." in browser.post("/send", data={**form, "sample": "upload"}).text
+
+
+def test_event_that_got_no_answer_waits_and_goes_again_unchanged(
+    browser: FlaskClient, fake_portal: FakePortal, form: dict[str, Any], office: Office
+) -> None:
+    fake_portal.down_for = 4
+    assert browser.post("/send", data=form).status_code == 502
+    waiting = office.store.waiting()[0]
+    assert "Waiting to be sent" in browser.get("/").text
+    assert browser.post(f"/outbox/{waiting.event.webhook_id}/send").status_code == 303
+    assert set(fake_portal.webhook_ids) == {waiting.event.webhook_id}
+    assert office.store.waiting() == []
+    assert "POC-1001" in browser.get("/patients/PT-77").text
+
+
+@pytest.fixture
+def sent(browser: FlaskClient, form: dict[str, Any]) -> str:
+    browser.post("/send", data=form)
+    return "doc-1"
+
+
+@pytest.mark.parametrize(
+    ("state", "offers"),
+    [
+        ("pending", {"Resend", "Recall", "It came by fax or on paper"}),
+        ("failed", {"Correct and resend", "Recall"}),
+        ("approved", {"Open signed PDF", "Mark as returned"}),
+        ("declined", {"Send a new version", "Recall", "Mark as returned", "Change the plan", "twice a week"}),
+    ],
+)
+def test_unsigned_report_offers_what_to_do_next(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str, state: str, offers: set[str]
+) -> None:
+    document = fake_portal.documents[sent]
+    if state == "failed":
+        document["deliveries"] = [{"channel": "email", "status": "failed", "type": "ready", "recipient": "x"}]
+    if state == "approved":
+        fake_portal.approve(sent)
+    if state == "declined":
+        fake_portal.decline(sent, "Make it twice a week.")
+    page = browser.get("/documents/reports/unsigned").text
+    assert {offer for offer in offers if offer in page} == offers
+    assert "Ada Byron" in page
+
+
+def test_unsigned_report_goes_on_by_cursor(browser: FlaskClient, fake_portal: FakePortal) -> None:
+    fake_portal.page_size = 1
+    for number in ("POC-1", "POC-2"):
+        fake_portal.add(number, "PT-77")
+    first = browser.get("/documents/reports/unsigned").text
+    assert "/documents/reports/unsigned?cursor=1" in first
+    second = browser.get("/documents/reports/unsigned?cursor=1").text
+    assert "POC-2" in second
+    assert "cursor=" not in second
+
+
+def test_mark_as_returned_takes_the_document_off_the_report(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str
+) -> None:
+    fake_portal.approve(sent)
+    answer = browser.post(f"/documents/{sent}/returned", data={"method": "portal", "next": "unsigned"})
+    assert answer.location == "/documents/reports/unsigned?done=returned"
+    assert fake_portal.events[-1]["type"] == "document.returned"
+    assert fake_portal.events[-1]["data"] == {"document_id": sent, "method": "portal"}
+    assert "POC-1001" not in browser.get("/documents/reports/unsigned").text
+    assert "Returned, filed" in browser.get("/patients/PT-77").text
+
+
+def test_resend_names_only_what_was_corrected(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str
+) -> None:
+    values = {"provider.email": "rivera@right.example", "provider.fax": "+15125550100", "delivery": "email"}
+    browser.post(f"/documents/{sent}/resend", data=values)
+    corrected = {"document_id": sent, "provider": {"email": "rivera@right.example"}}
+    assert fake_portal.events[-1]["data"] == corrected
+    assert 'value="rivera@right.example"' in browser.get(f"/documents/{sent}").text
+    browser.post(f"/documents/{sent}/resend", data=values)
+    assert fake_portal.events[-1]["data"] == {"document_id": sent}
+
+
+def test_recall_gives_the_reason(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
+    browser.post(f"/documents/{sent}/recall", data={"reason": "Wrong provider"})
+    assert fake_portal.events[-1]["type"] == "document.recalled"
+    assert fake_portal.events[-1]["data"] == {"document_id": sent, "reason": "Wrong provider"}
+
+
+def test_refused_action_is_explained_on_the_documents_page(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str
+) -> None:
+    fake_portal.refuse = refusal("data.document_id", "It has been approved meanwhile.", 409)
+    answer = browser.post(f"/documents/{sent}/recall", data={"reason": ""})
+    assert answer.status_code == 422
+    assert "It has been approved meanwhile." in answer.text
+
+
+def test_new_version_replaces_the_declined_one(
+    browser: FlaskClient, fake_portal: FakePortal, sent: str
+) -> None:
+    fake_portal.decline(sent, "Twice a week.")
+    page = browser.get(f"/send?after={sent}").text
+    assert 'name="supersedes" type="text" value="POC-1001"' in page
+    assert 'name="external_id" type="text" value="POC-1002"' in page
+    assert 'name="sample" value="pt-knee"' in page
+
+
+@pytest.mark.parametrize("which", ["signed", "original"])
+def test_pdf_opens_from_the_short_lived_address(browser: FlaskClient, sent: str, which: str) -> None:
+    answer = browser.get(f"/documents/{sent}/{which}.pdf")
+    assert (answer.status_code, answer.location) == (303, f"{STORAGE}/{sent}/{which}.pdf?X-Amz-Expires=60")
+
+
+def test_audit_trail_is_shown(browser: FlaskClient, sent: str) -> None:
+    page = browser.get(f"/documents/{sent}/events").text
+    assert "document.sent" in page
+    assert "Nov 22, 2026, 1:00 PM CST" in page
+
+
+def test_switch_is_saved_with_the_practice(browser: FlaskClient, fake_portal: FakePortal) -> None:
+    page = browser.get("/admin/practice/emr/customize").text
+    assert 'name="electronic_signature"' in page
+    settings = {"name": "Cedar", "phone": "", "fax": "+15125550171", "reply_to": "", "time_zone": "UTC"}
+    browser.post("/admin/practice/emr/customize", data=settings)
+    assert fake_portal.practice.get("electronic_signature") is False
+    browser.post("/admin/practice/emr/customize", data={**settings, "electronic_signature": "on"})
+    assert fake_portal.practice.get("electronic_signature") is True
+    assert fake_portal.practice["name"] == "Cedar"
+
+
+def test_refused_setting_is_marked(browser: FlaskClient, fake_portal: FakePortal) -> None:
+    fake_portal.refuse = refusal("fax", "This is not a fax number.")
+    answer = browser.post("/admin/practice/emr/customize", data={"name": "Cedar", "fax": "x"})
+    assert answer.status_code == 422
+    assert 'id="fax-wrong">This is not a fax number.' in answer.text
+
+
+def test_webhook_address_is_registered_and_tested(browser: FlaskClient, fake_portal: FakePortal) -> None:
+    browser.post("/admin/endpoint")
+    assert fake_portal.practice["endpoint"]["url"] == "http://127.0.0.1:4576/webhooks/portal"
+    browser.post("/admin/endpoint/test")
+    assert fake_portal.requests[-1] == ("POST", "/v1/endpoint/test")
+
+
+def test_failed_delivery_can_be_tried_again(browser: FlaskClient, fake_portal: FakePortal) -> None:
+    attempt = {"at": "2026-11-22T19:00:00Z", "status": "failed", "detail": "mailbox full"}
+    fake_portal.deliveries = [
+        {
+            "id": "dlv_1", "document_id": "doc-1", "channel": "email", "recipient": "a@b.example",
+            "status": "failed", "type": "ready", "attempts": [attempt], "next_attempt_at": None,
+        }
+    ]  # fmt: skip
+    assert "mailbox full" in browser.get("/deliveries").text
+    browser.post("/deliveries/dlv_1/retry")
+    assert fake_portal.requests[-1] == ("POST", "/v1/deliveries/dlv_1/retry")
+
+
+def test_home_says_so_when_the_portal_is_away(browser: FlaskClient, fake_portal: FakePortal) -> None:
+    assert "does not answer" not in browser.get("/").text
+    fake_portal.away = True
+    answer = browser.get("/")
+    assert answer.status_code == 200
+    assert "The portal does not answer" in answer.text
+
+
+def test_unknown_document_is_a_page_and_not_a_crash(browser: FlaskClient) -> None:
+    answer = browser.get("/documents/doc-99")
+    assert answer.status_code == 404
+    assert "<h1>No such thing.</h1>" in answer.text
+
+
+def test_every_page_keeps_to_its_own_host_and_is_not_stored(browser: FlaskClient) -> None:
+    headers = browser.get("/patients").headers
+    assert headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_log_names_neither_patient_nor_document(
+    browser: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        browser.get("/patients/PT-77?done=sent")
+    lines = [record.getMessage() for record in caplog.records if record.name == "examples"]
+    assert len(lines) == 1
+    assert lines[0].startswith("GET /patients/<external_id> 200 ")
