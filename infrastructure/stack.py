@@ -14,7 +14,8 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from infrastructure import deploy, emulator, mail, package
+from infrastructure import deploy, emulator, package
+from infrastructure.local_http import LocalhostTransport
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble
 
@@ -46,7 +47,7 @@ class LocalStack:
 
     @property
     def portal_url(self) -> str:
-        """Where providers go. Browsers know `*.localhost`; see `http` for Python."""
+        """Where providers go. Browsers know `*.localhost`, and so does `http`."""
         return f"http://{DOMAIN}:{self.port}"
 
     @property
@@ -65,13 +66,8 @@ class LocalStack:
         )
 
     def http(self) -> httpx.Client:
-        """A client of the portal. The host is in a header: Python's resolver may not know `*.localhost`."""
-        return httpx.Client(
-            base_url=self.aws_endpoint_url,
-            headers={"host": f"{DOMAIN}:{self.port}"},
-            timeout=30.0,
-            trust_env=False,
-        )
+        """A client of the portal."""
+        return httpx.Client(base_url=self.portal_url, transport=LocalhostTransport(), timeout=30.0)
 
     @property
     def target(self) -> deploy.Target:
@@ -94,7 +90,6 @@ class LocalStack:
         """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
         stack = deploy.deploy(self.target, folder, self.parameters, progress)
         self._switch_on_ttl(package.read_template(folder))
-        mail.connect_receipts(self.client, stack.outputs)
         return stack
 
     def _switch_on_ttl(self, template: Mapping[str, Any]) -> None:

@@ -1,0 +1,21 @@
+"""Fixtures for all tests: the package, and the one stack that a run shares."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infrastructure.progress import Progress
+from tests.stack import Stack, packaged, running_stack
+
+
+@pytest.fixture(scope="session")
+def package_folder() -> Path:
+    return packaged(Progress(time.time()))
+
+
+@pytest.fixture(scope="session")
+def stack(package_folder: Path) -> Iterator[Stack]:
+    with running_stack(package_folder) as running:
+        yield running
