@@ -32,6 +32,10 @@ MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
 HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
+# Pages that look again by themselves: somebody is waiting for mail there.
+LISTS = frozenset({"mailbox.home", "mailbox.inbox", "mailbox.phone_texts"})
+REFRESH_SECONDS = "4"
+
 NEW_TAB = '<base target="_blank">'
 
 
@@ -74,6 +78,8 @@ def _look() -> None:
 
 
 def _add_headers(response: Response) -> Response:
+    if request.endpoint in LISTS:
+        response.headers["Refresh"] = REFRESH_SECONDS
     for name, value in PAGE_HEADERS.items():
         response.headers.setdefault(name, value)
     return response
@@ -148,7 +154,7 @@ def _plain(messages: Iterable[Message]) -> list[Message]:
 
 
 def _list(title: str, at: str | None, messages: list[Message]) -> str:
-    return render_template("inbox.html", title=title, at=at, messages=messages[::-1], refresh=True)
+    return render_template("inbox.html", title=title, at=at, messages=messages[::-1])
 
 
 @PAGES.get("/messages/<name>")
@@ -203,9 +209,7 @@ def fax_page(name: str, number: int) -> Response:
 def phone_texts() -> str:
     """The texts to one number."""
     number = request.args.get("to", "")
-    return render_template(
-        "phone.html", number=number, texts=reader().box.texts(number), at=number, refresh=True
-    )
+    return render_template("phone.html", number=number, texts=reader().box.texts(number), at=number)
 
 
 @PAGES.get("/healthz")

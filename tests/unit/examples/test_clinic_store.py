@@ -45,6 +45,14 @@ def test_the_signed_pdf_arrives_even_when_this_clock_runs_ahead(store: Store) ->
     assert document.resource == SEALED
 
 
+def test_of_two_resources_of_one_moment_the_later_read_counts(store: Store) -> None:
+    store.save_resource(PENDING, at=NOW.isoformat(), now=NOW)
+    store.save_resource({**PENDING, "due_on": "2026-12-22"}, at=NOW.isoformat(), now=NOW)
+    document = store.document("doc-1")
+    assert document is not None
+    assert document.resource["due_on"] == "2026-12-22"
+
+
 def test_same_webhook_twice_counts_once(store: Store) -> None:
     event = {"type": "document.approved", "timestamp": "2026-11-22T19:00:00Z", "data": APPROVED}
     assert store.save_webhook("m1", event, now=NOW)

@@ -1,0 +1,286 @@
+import smtplib
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from flask.testing import FlaskClient
+
+from examples.clinic import forms
+from examples.clinic.samples import SAMPLES, build_pdf
+from examples.mailbox import smtp
+from examples.mailbox.app import Reader, create_app
+from examples.mailbox.box import Box
+from examples.mailbox.emulator import GRACE, MAILS, Emulator
+from examples.mailbox.fax import number_of
+from examples.mailbox.messages import links, message_id, parse, stamp
+
+NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
+PROVIDER = "dr.rivera@example.com"
+HTML = (
+    '<html><head></head><body><a href="http://portal.localhost:4566/documents/d1">Review</a>'
+    "<script>alert(1)</script></body></html>"
+)
+
+
+class LocalAws:
+    """The two lists of sent things that the local AWS offers."""
+
+    def __init__(self) -> None:
+        self.mails: list[dict[str, Any]] = []
+        self.texts: dict[str, list[dict[str, Any]]] = {}
+        self.away = False
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
+            raise httpx.ConnectError("nobody there", request=request)
+        if request.url.path == MAILS:
+            return httpx.Response(200, json={"messages": {"000000000000": self.mails}})
+        return httpx.Response(200, json={"sms_messages": self.texts, "region": "us-east-1"})
+
+    def send(self, name: str, *, to: str = PROVIDER, ago: timedelta = 2 * GRACE, **rest: object) -> None:
+        self.mails.append(
+            {
+                "MessageId": f"{name}@email.amazonses.com",
+                "Source": "Portal <portal@portal.example>",
+                "To": [to],
+                "CC": [],
+                "BCC": [],
+                "Subject": "A document is ready",
+                "BodyText": "Open http://portal.localhost:4566/documents/d1.",
+                "BodyHtml": HTML,
+                "Timestamp": (NOW - ago).timestamp(),
+                "Type": "SendRawEmail",
+                **rest,
+            }
+        )
+
+
+@pytest.fixture
+def aws() -> LocalAws:
+    return LocalAws()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+@pytest.fixture
+def mailbox(aws: LocalAws, box: Box) -> FlaskClient:
+    transport = httpx.MockTransport(aws.handle)
+    emulator = Emulator("http://127.0.0.1:4566", box, transport=transport, clock=lambda: NOW)
+    return create_app(Reader(box, emulator, "fax.example.net", "http://127.0.0.1:4576")).test_client()
+
+
+@pytest.fixture
+def smtp_port(box: Box) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    controller = smtp.listen(box, port=port)
+    yield port
+    controller.stop()
+
+
+def mail(to: str, pdf: bytes | None = None) -> EmailMessage:
+    made = EmailMessage()
+    made["Message-ID"] = "<whole-mail-1@email.amazonses.com>"
+    made["From"] = "Portal <portal@portal.example>"
+    made["To"] = to
+    made["Subject"] = "A document is ready"
+    made.set_content("Open http://portal.localhost:4566/documents/d1.")
+    if pdf is not None:
+        made.add_attachment(pdf, maintype="application", subtype="pdf", filename="fax.pdf")
+    return made
+
+
+def plan() -> bytes:
+    sample = SAMPLES["pt-knee"]
+    values = forms.proposed(sample, number=1001, today=NOW.date())
+    return build_pdf(sample, forms.facts(sample, values)).content
+
+
+def deliver(port: int, message: EmailMessage, to: str) -> None:
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        client.send_message(message, "portal@portal.example", [to])
+
+
+def messages(mailbox: FlaskClient, to: str = PROVIDER) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = mailbox.get("/api/messages", query_string={"to": to}).get_json()
+    return found
+
+
+def test_sent_mail_is_listed_with_its_links(mailbox: FlaskClient, aws: LocalAws) -> None:
+    aws.send("mail-0001")
+    assert messages(mailbox) == [
+        {
+            "id": "mail-0001",
+            "to": PROVIDER,
+            "from": "Portal <portal@portal.example>",
+            "subject": "A document is ready",
+            "received_at": "2026-11-22T18:59:58+00:00",
+            "text": "Open http://portal.localhost:4566/documents/d1.\n",
+            "html": HTML + "\n",
+            "links": ["http://portal.localhost:4566/documents/d1"],
+            "attachments": [],
+        }
+    ]
+
+
+def test_only_the_address_asked_for_and_newest_last(mailbox: FlaskClient, aws: LocalAws) -> None:
+    aws.send("mail-0002", ago=timedelta(seconds=5))
+    aws.send("mail-0001", ago=timedelta(seconds=9))
+    aws.send("mail-0003", to="other@example.com")
+    assert [each["id"] for each in messages(mailbox)] == ["mail-0001", "mail-0002"]
+    assert [each["id"] for each in messages(mailbox, "DR.Rivera@Example.com")] == ["mail-0001", "mail-0002"]
+    assert len(mailbox.get("/api/messages").get_json()) == 3
+
+
+def test_copy_outlives_the_local_aws_and_this_process(
+    mailbox: FlaskClient, aws: LocalAws, tmp_path: Path
+) -> None:
+    aws.send("mail-0001")
+    messages(mailbox)
+    aws.mails.clear()
+    assert len(messages(mailbox)) == 1
+    assert [each.id for each in Box(tmp_path).mails(PROVIDER)] == ["mail-0001"]
+
+
+def test_listed_mail_waits_a_moment_for_its_whole_copy(mailbox: FlaskClient, aws: LocalAws) -> None:
+    aws.send("mail-0001", ago=GRACE - timedelta(milliseconds=1))
+    assert messages(mailbox) == []
+    aws.send("mail-0002", ago=GRACE)
+    assert [each["id"] for each in messages(mailbox)] == ["mail-0002"]
+
+
+def test_fax_comes_by_smtp_with_its_pages(mailbox: FlaskClient, smtp_port: int) -> None:
+    to = "15125550100@fax.example.net"
+    pdf = plan()
+    deliver(smtp_port, mail(to, pdf), to)
+    found = messages(mailbox, to)[0]
+    assert found["attachments"] == [{"name": "fax.pdf", "content_type": "application/pdf", "size": len(pdf)}]
+    assert mailbox.get(f"/api/messages/{found['id']}/attachments/0").data == pdf
+    page = mailbox.get("/fax?to=%2B15125550100").text
+    assert "3 pages" in page
+    assert mailbox.get(f"/messages/{found['id']}/pages/3.png").data.startswith(b"\x89PNG")
+    assert mailbox.get(f"/messages/{found['id']}/pages/4.png").status_code == 404
+    assert mailbox.get(f"/api/messages/{found['id']}/attachments/1").status_code == 404
+
+
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_whole_mail_and_listed_mail_are_one(
+    mailbox: FlaskClient, aws: LocalAws, smtp_port: int, *, whole_first: bool
+) -> None:
+    if whole_first:
+        deliver(smtp_port, mail(PROVIDER, b"%PDF"), PROVIDER)
+    aws.send("whole-mail-1")
+    messages(mailbox)
+    if not whole_first:
+        deliver(smtp_port, mail(PROVIDER, b"%PDF"), PROVIDER)
+    assert [len(each["attachments"]) for each in messages(mailbox)] == [1]
+
+
+def test_fax_whose_pages_are_missing_says_so(mailbox: FlaskClient, aws: LocalAws) -> None:
+    aws.send("mail-0001", to="15125550100@fax.example.net")
+    assert "The pages are not here" in mailbox.get("/fax?to=%2B15125550100").text
+
+
+def test_fax_that_is_no_pdf_says_so(mailbox: FlaskClient, smtp_port: int) -> None:
+    to = "15125550100@fax.example.net"
+    deliver(smtp_port, mail(to, b"not a PDF"), to)
+    assert "No page came out" in mailbox.get("/fax?to=%2B15125550100").text
+
+
+def test_formatted_mail_is_framed_without_scripts_and_its_links_open_a_tab(
+    mailbox: FlaskClient, aws: LocalAws
+) -> None:
+    aws.send("mail-0001")
+    page = mailbox.get("/messages/mail-0001").text
+    assert 'sandbox="allow-popups allow-popups-to-escape-sandbox' in page
+    assert "allow-scripts" not in page
+    frame = mailbox.get("/messages/mail-0001/html")
+    policy = frame.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox allow-popups")
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+    assert '<head><base target="_blank"></head>' in frame.text
+
+
+def test_subject_and_text_are_escaped(mailbox: FlaskClient, aws: LocalAws) -> None:
+    aws.send("mail-0001", Subject="<b>x</b>", BodyText='<i> http://a.example/"><script>', BodyHtml=None)
+    page = mailbox.get("/messages/mail-0001").text
+    assert "<b>x</b>" not in page
+    assert "<i>" not in page
+    assert "<script>" not in page
+    assert '<a href="http://a.example/" target="_blank"' in page
+
+
+def test_inbox_leaves_faxes_out(mailbox: FlaskClient, aws: LocalAws) -> None:
+    aws.send("mail-0001", Subject="Plain mail")
+    aws.send("mail-0002", to="15125550100@fax.example.net", Subject="To the gateway")
+    page = mailbox.get("/").text
+    assert "Plain mail" in page
+    assert "To the gateway" not in page
+    assert "/fax?to=%2B15125550100" in page
+
+
+def test_text_messages_show_on_the_phone_once(mailbox: FlaskClient, aws: LocalAws) -> None:
+    aws.texts = {"+15125550100": [{"MessageId": "text-0001", "Message": "A document waits."}]}
+    for _ in range(2):
+        texts = mailbox.get("/api/texts?to=%2B15125550100").get_json()
+    assert [(each["to"], each["text"]) for each in texts] == [("+15125550100", "A document waits.")]
+    assert "A document waits." in mailbox.get("/phone?to=%2B15125550100").text
+
+
+def test_page_says_when_the_local_aws_is_away(mailbox: FlaskClient, aws: LocalAws) -> None:
+    aws.away = True
+    assert "does not answer" in mailbox.get("/").text
+    aws.away = False
+    assert "does not answer" not in mailbox.get("/").text
+
+
+def test_lists_look_again_by_themselves_and_a_mail_being_read_does_not(
+    mailbox: FlaskClient, aws: LocalAws
+) -> None:
+    aws.send("mail-0001")
+    assert mailbox.get(f"/inbox?to={PROVIDER}").headers["Refresh"] == "4"
+    assert "Refresh" not in mailbox.get("/messages/mail-0001").headers
+
+
+def test_unknown_mail_is_not_found(mailbox: FlaskClient) -> None:
+    assert mailbox.get("/messages/none-such").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("address", "number"),
+    [
+        ("15125550100@fax.example.net", "+15125550100"),
+        ("dr.rivera@fax.example.net", None),
+        ("15125550100@fax.example.net.evil.example", None),
+    ],
+)
+def test_fax_number_is_read_from_the_gateways_address(address: str, number: str | None) -> None:
+    assert number_of(address, "fax.example.net") == number
+
+
+def test_links_are_found_once_in_html_and_text() -> None:
+    html = '<a href="https://a.example/1">x</a><a href="mailto:b@c.example">y</a>'
+    assert links(html, "See https://a.example/1 (or https://a.example/2).") == (
+        "https://a.example/1",
+        "https://a.example/2",
+    )
+
+
+def test_message_id_cannot_name_a_file_elsewhere() -> None:
+    assert message_id("<0101-abc_D@email.amazonses.com>") == "0101-abc_D"
+    assert "/" not in message_id("<../../etc/passwd@x>")
+
+
+def test_recipient_with_a_line_break_cannot_forge_how_mail_came() -> None:
+    forged = "a@b.example\r\nX-Mailbox-Source: smtp"
+    assert not parse("m", stamp(b"Subject: x\r\n\r\n", to=[forged], received_at=NOW, source="list")).complete
