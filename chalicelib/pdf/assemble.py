@@ -126,7 +126,7 @@ def _pixels(sheet: tuple[float, float]) -> tuple[int, int]:
 
 def _picture_on_letter(scan: bytes) -> PdfReader:
     """A photograph or scan as one Letter page, at no more than 200 dpi."""
-    with Image.open(io.BytesIO(scan), formats=("JPEG", "MPO", "PNG")) as opened:
+    with Image.open(io.BytesIO(scan), formats=("JPEG", "PNG")) as opened:
         opened.draft("RGB", _pixels((_LETTER[0], _LETTER[0])))
         turned = ImageOps.exif_transpose(opened)
         sheet = letter(landscape=turned.width > turned.height).size

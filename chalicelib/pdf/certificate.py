@@ -40,7 +40,7 @@ def _statement(facts: CertificateFacts) -> str:
 def _header(flow: Flow, facts: CertificateFacts) -> None:
     """Title, statement and, at the right, the code that leads to the check of the document."""
     limit = flow.across - _QR - 24
-    flow.lines([facts.practice_name], x=flow.left, face=PLAIN, size=11, leading=15)
+    flow.lines(wrap(facts.practice_name, PLAIN, 11, limit), x=flow.left, size=11, leading=15)
     flow.space(4)
     flow.lines(wrap(_TITLES[facts.outcome], BOLD, 21, limit), x=flow.left, face=BOLD, size=21, leading=26)
     flow.space(6)

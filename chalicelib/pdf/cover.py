@@ -23,7 +23,7 @@ _CONFIDENTIAL = (
 
 
 def _fitted(canvas: Canvas, x: float, y: float, text: str, *, face: str, size: float, limit: float) -> None:
-    draw(canvas, x, y, text, face=face, size=fitting_size(text, face, limit, largest=size, smallest=7))
+    draw(canvas, x, y, text, face=face, size=fitting_size(text, face, limit, largest=size, smallest=1))
 
 
 def _paragraph(canvas: Canvas, x: float, y: float, text: str, *, size: float, limit: float) -> float:

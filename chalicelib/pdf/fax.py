@@ -81,7 +81,7 @@ def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
         (PLAIN, 11.0, f"Code {cover.short_code}, page {page} of {pages}"),
     )
     for (face, size, line), y in zip(lines, (50.0, 31.0, 14.0), strict=True):
-        fitted = fitting_size(line, face, right - left - _QR - 16, largest=size, smallest=6)
+        fitted = fitting_size(line, face, right - left - _QR - 16, largest=size, smallest=1)
         draw(canvas, left, _EDGE + y, line, face=face, size=fitted)
     canvas.showPage()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pypdfium2
 from PIL import ExifTags, Image, UnidentifiedImageError
 from pypdf import PageObject, PdfReader
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, PdfObject
 
 from chalicelib.pdf.facts import (
     MAX_BYTES,
@@ -81,6 +81,19 @@ def _check_envelope(data: bytes) -> None:
         raise PdfRefused("damaged", "The PDF is cut off: its end is missing, perhaps lost in a transfer.")
 
 
+def _opened(data: bytes) -> PdfReader:
+    try:
+        reader = open_pdf(data)
+    except PdfRefused:
+        # Some encryption cannot even be tried without a further library.
+        if b"/Encrypt" in data:
+            raise _refuse("encrypted") from None
+        raise
+    if reader.is_encrypted:
+        raise _refuse("encrypted")
+    return reader
+
+
 def _catalog(reader: PdfReader) -> DictionaryObject:
     root = resolve(reader.trailer.get("/Root"))
     if not isinstance(root, DictionaryObject):
@@ -99,9 +112,13 @@ def _pages(reader: PdfReader, catalog: DictionaryObject) -> list[PageObject]:
     return pages
 
 
+def _is_lost(value: PdfObject | None) -> bool:
+    return isinstance(value, IndirectObject) and isinstance(value.get_object(), (NullObject, type(None)))
+
+
 def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
     """Two readers must see the same pages: one shows them, the other makes the signed document of them."""
-    if any("/Contents" in page and resolve(page.get("/Contents")) is None for page in pages):
+    if any(_is_lost(page.get("/Contents")) for page in pages):
         raise PdfRefused("damaged", "The PDF is damaged: the content of a page is missing.")
     try:
         with pypdfium2.PdfDocument(data) as document:
@@ -174,10 +191,8 @@ def inspect_pdf(data: bytes) -> Inspection:
     """What the PDF holds; `PdfRefused` where it cannot be signed."""
     _check_size(data)
     _check_envelope(data)
-    reader = open_pdf(data)
+    reader = _opened(data)
     with damaged_if_it_fails():
-        if reader.is_encrypted:
-            raise _refuse("encrypted")
         catalog = _catalog(reader)
         if resolve(dictionary(catalog.get("/AcroForm")).get("/XFA")) is not None:
             raise _refuse("xfa")
@@ -195,7 +210,7 @@ def inspect_pdf(data: bytes) -> Inspection:
 
 
 def reopen(data: bytes) -> int:
-    """The number of pages of a PDF that was made here, seen alike by both readers; `PdfRefused` (damaged) if not.
+    """The pages of a PDF that was made here, seen alike by both readers; `PdfRefused` (damaged) if not.
 
     The limits on strangers' files do not hold: a certificate may follow 200 pages.
     """
@@ -209,7 +224,7 @@ def reopen(data: bytes) -> int:
 
 def _inspect_picture(data: bytes) -> ScanKind:
     try:
-        picture = Image.open(io.BytesIO(data), formats=("JPEG", "MPO", "PNG"))
+        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
     except UnidentifiedImageError as error:
         raise _refuse("not_a_scan") from error
     with picture:
@@ -217,8 +232,8 @@ def _inspect_picture(data: bytes) -> ScanKind:
             raise _refuse("too_many_pixels")
         is_png = picture.format == "PNG"
         turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in _QUARTER_TURNS
-        picture.draft("L", (picture.width // 8, picture.height // 8))
         size = (picture.height, picture.width) if turned else picture.size
+        picture.draft("L", (picture.width // 8, picture.height // 8))
         picture.load()
     return ScanKind(media_type="image/png" if is_png else "image/jpeg", pages=1, pixels=size)
 
