@@ -4,9 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chalicelib.adapters import codec
 from chalicelib.adapters.clients import Clients
-from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.services.changes import Job
 
 _BATCH = 10
@@ -47,9 +49,13 @@ class SesMailer:
         self._sender = sender
 
     def send(self, *, to: str, message: bytes) -> str:
-        answer = self._clients.ses.send_raw_email(
-            Source=self._sender, Destinations=[to], RawMessage={"Data": message}
-        )
+        """Raises `Unprocessable` for an address that SES will never take, else `Unavailable`."""
+        try:
+            answer = self._clients.ses.send_raw_email(
+                Source=self._sender, Destinations=[to], RawMessage={"Data": message}
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, "The mail service") from None
         message_id: str = answer["MessageId"]
         return message_id
 
@@ -61,9 +67,12 @@ class SnsNotifier:
 
     def publish(self, *, practice_id: str, kind: str, subject: str, text: str) -> None:
         attributes = {"practice": _text(practice_id), "kind": _text(kind)}
-        self._clients.sns.publish(
-            TopicArn=self._topic, Subject=subject, Message=text, MessageAttributes=attributes
-        )
+        try:
+            self._clients.sns.publish(
+                TopicArn=self._topic, Subject=subject, Message=text, MessageAttributes=attributes
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, "The notice topic") from None
 
 
 class LambdaInspector:
@@ -80,6 +89,13 @@ class LambdaInspector:
             detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."
             return {"refused": {"code": "damaged", "detail": detail}}
         return body
+
+
+def _refusal(error: ClientError | BotoCoreError, who: str) -> Exception:
+    """By AWS's error code alone: its text may quote an address."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    kind = Unprocessable if code == "InvalidParameterValue" else Unavailable
+    return kind(f"{who} refused it: {code}.")
 
 
 def _text(value: str) -> Mapping[str, str]:

@@ -55,7 +55,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`detail` is for people, without patient data or secrets; `retry_after` is what the receiver asked for."""
+    """`detail` is for people, without patient data or secrets; `retry_after` is what the receiver asks."""
 
     verdict: Verdict
     detail: str

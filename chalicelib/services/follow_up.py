@@ -1,0 +1,108 @@
+"""Each minute: what the stream missed, attempts that are due, and documents that wait for their seal."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from chalicelib.domain import attempts
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.documents import Document, Sealing
+from chalicelib.domain.errors import Stale
+from chalicelib.services import relay
+from chalicelib.services.changes import Change, Job
+from chalicelib.services.outcomes import practice_of
+from chalicelib.services.ports import Clock, Ids, Queues, Store
+from chalicelib.services.recording import PORTAL, Recorder, delivery_job
+from chalicelib.settings import Settings
+
+OVERDUE_AFTER = timedelta(minutes=1)
+"""A due attempt is first left to the queue, which usually holds its job already."""
+
+SEAL_WITHIN = timedelta(minutes=15)
+SEAL_AGAIN_EVERY = 15
+"""Minutes between further tries at the seal of a document."""
+
+AT_ONCE = 200
+
+
+class Parts(Protocol):
+    @property
+    def store(self) -> Store: ...
+    @property
+    def queues(self) -> Queues: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def settings(self) -> Settings: ...
+
+
+def run(parts: Parts) -> Mapping[str, int]:
+    """Sweeps once; answers how many of each were found.
+
+    The outbox comes last: it raises when a row cannot be relayed, and that must hold up nothing else.
+    """
+    now = parts.clock.now()
+    due = _call_for_due(parts, now)
+    late, again = _seal_again(parts, now)
+    relayed = relay.sweep(now, store=parts.store, queues=parts.queues)
+    return {"due": due, "seals_late": late, "seals_again": again, "relayed": relayed}
+
+
+def _call_for_due(parts: Parts, now: datetime) -> int:
+    """Puts what is overdue on the queue. The claim keeps the next sweeps from doing it again."""
+    found = parts.store.due_deliveries(now - OVERDUE_AFTER, limit=AT_ONCE)
+    overdue = [each for each in found if _is_overdue(each, now)]
+    claimed = [each for each in overdue if _claimed(each, parts.store, now)]
+    parts.queues.send([delivery_job(each) for each in claimed])
+    return len(claimed)
+
+
+def _is_overdue(delivery: Delivery, now: datetime) -> bool:
+    """The index lags behind its rows, so the row itself is asked."""
+    due = delivery.next_attempt_at
+    return attempts.is_waiting(delivery) and due is not None and due <= now - OVERDUE_AFTER
+
+
+def _claimed(delivery: Delivery, store: Store, now: datetime) -> bool:
+    """Losing means that an attempt or another sweep has it."""
+    try:
+        store.commit(Change(at=now, deliveries=(attempts.call_for(delivery, now),)))
+    except Stale:
+        return False
+    return True
+
+
+def _seal_again(parts: Parts, now: datetime) -> tuple[int, int]:
+    """Documents found late for the first time, and those tried again."""
+    found = parts.store.unsealed_documents(now - SEAL_WITHIN, limit=AT_ONCE)
+    late = [each for each in found if each.sealing is Sealing.IN_PROGRESS]
+    again = [each for each in found if each.sealing is Sealing.DELAYED and _is_turn_of(each, now)]
+    parts.queues.send([_seal_job(each) for each in again])
+    return sum(_marked_late(each, parts, now) for each in late), len(again)
+
+
+def _is_turn_of(document: Document, now: datetime) -> bool:
+    if document.decided_at is None:
+        return False
+    return (now - document.decided_at) // timedelta(minutes=1) % SEAL_AGAIN_EVERY == 0
+
+
+def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
+    """Says so once, to the record and to staff, and has it tried again. Losing: it was sealed just now."""
+    recorder = Recorder(
+        replace(document, sealing=Sealing.DELAYED), practice=practice_of(document.practice_id, parts.store),
+        now=now, ids=parts.ids, portal_url=parts.settings.portal_url, actor=PORTAL,
+    )  # fmt: skip
+    recorder.event("document.sealing_delayed").notice("sealing_delayed").job("seal")
+    try:
+        parts.store.commit(recorder.change())
+    except Stale:
+        return False
+    return True
+
+
+def _seal_job(document: Document) -> Job:
+    return Job(queue="documents", name="seal", event_id=document.head, document_id=document.id)

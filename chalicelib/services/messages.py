@@ -1,0 +1,238 @@
+"""Emails to providers: composed at the moment of sending, so that a link or code in one is fresh.
+
+None says anything of the patient, not by subject, sender, link or wording (FACTS, privacy law).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from chalicelib.domain.attempts import Outcome, Verdict
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.documents import Document
+from chalicelib.domain.people import Provider
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.status import is_decidable
+from chalicelib.services.mime import Mail, mime
+from chalicelib.services.outcomes import READY, practice_of
+from chalicelib.services.ports import Clock, Ids, Mailer, Store, Switches
+from chalicelib.settings import Settings
+
+T = TypeVar("T")
+PORTAL = "Provider Portal"
+_US_LENGTH = 12
+
+
+class Parts(Protocol):
+    @property
+    def store(self) -> Store: ...
+    @property
+    def mailer(self) -> Mailer: ...
+    @property
+    def switches(self) -> Switches: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def ids(self) -> Ids: ...
+    @property
+    def settings(self) -> Settings: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a mail is about, as it is now; an account's own mails have neither document nor practice."""
+
+    delivery: Delivery
+    now: datetime
+    document: Document | None
+    practice: Practice | None
+    provider: Provider | None
+
+    @property
+    def of(self) -> str:
+        """Whom the mail is from, in its subject."""
+        return self.practice.name if self.practice else PORTAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed:
+    """Which template, under which subject, with what besides the usual."""
+
+    template: str
+    subject: str
+    preview: str
+    values: Mapping[str, Any]
+
+
+def send(delivery: Delivery, parts: Parts) -> Outcome:
+    """Composes the mail and hands it to SES; cancels what has been overtaken by events."""
+    about = look_up(delivery, parts)
+    overtaken = why_not(about)
+    if overtaken:
+        return Outcome(verdict=Verdict.CANCELLED, detail=overtaken)
+    composed = _KINDS[delivery.type](about, parts)
+    message = mime(
+        rendered(about, composed, parts.settings), sender=parts.settings.mail_from,
+        message_id=f"{delivery.id}.{len(delivery.attempts)}", now=about.now,
+    )  # fmt: skip
+    carrier_id = parts.mailer.send(to=delivery.recipient, message=message)
+    return Outcome(verdict=Verdict.SENT, detail="The mail service took it.", carrier_id=carrier_id)
+
+
+def look_up(delivery: Delivery, parts: Parts) -> About:
+    """Reads what the message is about. A clinic has no part in mails about an account."""
+    document = parts.store.document(delivery.document_id) if delivery.document_id else None
+    by_practice = document is not None and delivery.type not in _ABOUT_ACCOUNT
+    return About(
+        delivery=delivery,
+        now=parts.clock.now(),
+        document=document,
+        practice=practice_of(delivery.practice_id, parts.store) if by_practice else None,
+        provider=parts.store.provider(delivery.provider_id) if delivery.provider_id else None,
+    )
+
+
+def why_not(about: About) -> str | None:
+    """Why the message is not to go out any more; None when it is."""
+    document, delivery = about.document, about.delivery
+    if document is not None and document.access != delivery.access:
+        return "The document was recalled or corrected meanwhile."
+    if document is not None and delivery.type in _ABOUT_DECISION and not is_decidable(document.status):
+        return "The document was decided meanwhile."
+    if delivery.type == "setup" and about.provider is not None and about.provider.has_account:
+        return "There is an account already."
+    return None
+
+
+def rendered(about: About, composed: Composed, settings: Settings) -> Mail:
+    """The mail, as HTML and as text."""
+    practice = about.practice
+    values = {
+        "subject": composed.subject,
+        "preview": composed.preview,
+        "practice": practice,
+        "phone": readable(practice.phone) if practice and practice.phone else None,
+        "from_name": sender_name(practice),
+        "support_contact": settings.support_contact,
+        "forgot_link": f"{settings.portal_url}/forgot-password",
+        **composed.values,
+    }
+    return Mail(
+        to=about.delivery.recipient,
+        name=sender_name(practice),
+        subject=composed.subject,
+        text=_environment().get_template(f"{composed.template}.txt").render(values),
+        html=_environment().get_template(f"{composed.template}.html").render(values),
+        reply_to=practice.reply_to if practice else None,
+    )
+
+
+def sender_name(practice: Practice | None) -> str:
+    """As the mailbox shows it: the clinic, which the provider knows."""
+    return f"{practice.name} via {PORTAL}" if practice else PORTAL
+
+
+def readable(number: str) -> str:
+    """`(512) 555-0100` for a number of North America, any other as it is."""
+    if len(number) == _US_LENGTH and number.startswith("+1") and number[1:].isdigit():
+        return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
+    return number
+
+
+# The mails
+
+
+def _ready(about: About, parts: Parts) -> Composed:
+    document = _needed(about.document)
+    practice = _needed(about.practice)
+    on = parts.switches.electronic_signature(practice.id)
+    how = "Review and sign it online, or on paper." if on else "Print it, sign it and send it back."
+    fax = readable(practice.fax) if practice.fax else None
+    values = {"by_hand_link": f"{parts.settings.portal_url}/by-hand/{document.id}", "fax": fax}
+    if on:
+        values["document_link"] = f"{parts.settings.portal_url}/documents/{document.id}"
+        has_account = about.provider is not None and about.provider.has_account
+        return _composed("ready", _waits(about), how, {**values, "has_account": has_account})
+    return _composed("ready_by_hand", _waits(about), how, values)
+
+
+def _waits(about: About) -> str:
+    return f"{about.of}: a document is waiting for your signature"
+
+
+def _setup(about: About, parts: Parts) -> Composed:
+    document = about.document
+    link = f"{parts.settings.portal_url}/documents/{document.id}" if document else None
+    values = {"setup_link": _secret_link(about, parts), "document_link": link}
+    return _composed("setup", "Set up your password for Provider Portal", "Good for 90 minutes.", values)
+
+
+def _reset(about: About, parts: Parts) -> Composed:
+    values = {"setup_link": _secret_link(about, parts)}
+    return _composed("reset", "Choose a new password for Provider Portal", "Good for 90 minutes.", values)
+
+
+def _code(about: About, parts: Parts) -> Composed:
+    from chalicelib.services.by_hand import create_code
+
+    document = _needed(about.document)
+    values = {
+        "code": create_code(parts.store, document, about.delivery, about.now, parts.ids),
+        "by_hand_link": f"{parts.settings.portal_url}/by-hand/{document.id}",
+    }
+    return _composed("code", f"{about.of}: your code to open a document", "Good for 10 minutes.", values)
+
+
+def _password_changed(about: About, parts: Parts) -> Composed:
+    """After the first password too: then it welcomes."""
+    at = about.delivery.created_at
+    provider = about.provider
+    if provider is not None and provider.account_since == at:
+        values = {"home_link": f"{parts.settings.portal_url}/", "email": about.delivery.recipient}
+        subject = "Your account on Provider Portal is ready"
+        return _composed("account_ready", subject, "Your documents wait in one place.", values)
+    utc = at.astimezone(UTC)
+    values = {"changed_at": f"{utc:%B} {utc.day}, {utc.year}, at {utc:%H:%M} UTC"}
+    subject = "Your password for Provider Portal was changed"
+    return _composed("password_changed", subject, "If it was not you, act now.", values)
+
+
+def _composed(template: str, subject: str, preview: str, values: Mapping[str, Any]) -> Composed:
+    return Composed(template=template, subject=subject, preview=preview, values=values)
+
+
+def _secret_link(about: About, parts: Parts) -> str:
+    from chalicelib.services.accounts import create_link_secret
+
+    token = create_link_secret(parts.store, about.delivery, about.now, parts.ids)
+    return f"{parts.settings.portal_url}/setup/{token}"
+
+
+def _needed(value: T | None) -> T:
+    if value is None:
+        raise LookupError("a mail about a document that does not exist")
+    return value
+
+
+_KINDS: Mapping[str, Callable[[About, Parts], Composed]] = {
+    READY: _ready,
+    "setup": _setup,
+    "reset": _reset,
+    "code": _code,
+    "password_changed": _password_changed,
+}
+_ABOUT_DECISION = {READY, "fax"}
+_ABOUT_ACCOUNT = {"reset", "password_changed"}
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("templates", "email"), autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        auto_reload=False,
+    )  # fmt: skip
