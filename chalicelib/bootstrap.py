@@ -7,9 +7,12 @@ from chalicelib.adapters.clients import Clients
 from chalicelib.adapters.clock import RandomIds, SystemClock
 from chalicelib.adapters.store import DynamoStore
 from chalicelib.adapters.tables import bind
+from chalicelib.services.accounts import Accounts
 from chalicelib.services.by_hand import ByHand
+from chalicelib.services.login import Login
 from chalicelib.services.ports import Clock, Files, Ids, Inspector, Keys, Mailer, Notifier, Queues, Store
 from chalicelib.services.ports import Switches, WebhookSender
+from chalicelib.services.recovery import Recovery
 from chalicelib.services.review import Review
 from chalicelib.services.sessions import Sessions
 from chalicelib.services.writing import Writer
@@ -32,6 +35,18 @@ class Services:
     @cached_property
     def sessions(self) -> Sessions:
         return Sessions(self.store, self.keys, self.ids, issuer=self.settings.portal_url)
+
+    @cached_property
+    def login(self) -> Login:
+        return Login(self.store, self.sessions)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(self.store, self.ids)
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        return Recovery(self.store, self.ids, self.switches)
 
     @cached_property
     def review(self) -> Review:
@@ -97,6 +112,12 @@ class Services:
         from chalicelib.adapters.messaging import SnsNotifier
 
         return SnsNotifier(self.clients, self.settings.notices_topic)
+
+    @cached_property
+    def webhook_sender(self) -> WebhookSender:
+        from chalicelib.adapters.webhooks import HttpsWebhookSender
+
+        return HttpsWebhookSender(allow_loopback=self.settings.allow_loopback)
 
 
 _installed: list[Services] = []

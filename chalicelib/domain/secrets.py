@@ -13,6 +13,8 @@ class SecretKind(StrEnum):
     FAX_CODE = "fax_code"
     BY_HAND = "by_hand"
     SESSION = "session"
+    FORGOTTEN = "forgotten"
+    THROTTLE = "throttle"
 
 
 LINK_LIFETIME = timedelta(minutes=90)

@@ -26,11 +26,9 @@ from chalicelib.web.answers import HTML, cookie, error_page, problem, redirect
 from chalicelib.web.caller import Caller
 from chalicelib.web.errors import UNEXPECTED
 from chalicelib.web.headers import security_headers
+from chalicelib.web.requests import BY_HAND_COOKIE, SESSION_COOKIE
 
 __all__ = ["BY_HAND_COOKIE", "ROUTES", "SESSION_COOKIE", "Access", "Caller", "Route", "route"]
-
-SESSION_COOKIE = "__Host-session"
-BY_HAND_COOKIE = "__Host-by-hand"
 
 _NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, or it is not addressed to you."
 
@@ -101,7 +99,7 @@ def route(
 def _serve(declared: Route, request: Request, values: dict[str, str]) -> Response:
     started = time.perf_counter()
     services = bootstrap.services()
-    caller = _stranger(declared, request, services)
+    caller = _stranger(declared, request, services, declared.path.format(**values))
     try:
         response = _answer(declared, caller, values)
     except PortalError as error:
@@ -117,12 +115,13 @@ def _serve(declared: Route, request: Request, values: dict[str, str]) -> Respons
     return response
 
 
-def _stranger(declared: Route, request: Request, services: bootstrap.Services) -> Caller:
+def _stranger(declared: Route, request: Request, services: bootstrap.Services, path: str) -> Caller:
     """The caller before anything is established."""
     sent = requests.cookies(request)
     return Caller(
         services=services,
         request=request,
+        path=path,
         now=services.clock.now(),
         address=requests.address(request),
         device=requests.device(request),
@@ -266,14 +265,14 @@ def _to_door(caller: Caller, document_id: str) -> Response:
     """The document's door at the document's own address; from anywhere below it, a redirect there."""
     from chalicelib.web.door import door
 
-    if caller.request.method == "GET" and caller.request.path == f"/documents/{document_id}":
+    if caller.request.method == "GET" and caller.path == f"/documents/{document_id}":
         return door(caller, document_id)
     return redirect(f"/documents/{document_id}")
 
 
 def _here(caller: Caller) -> str:
     text = urlencode(dict(caller.query))
-    return f"{caller.request.path}?{text}" if text else str(caller.request.path)
+    return f"{caller.path}?{text}" if text else caller.path
 
 
 def _forget_session(caller: Caller) -> list[str]:

@@ -21,12 +21,13 @@ T = TypeVar("T")
 class Caller:
     """One request after its route's access rule held; what the rule does not establish is None.
 
-    `address` is what API Gateway says (never X-Forwarded-For), `device` the User-Agent cut to 200
+    `path` is the request's own (Chalice's `request.path` is the route's pattern). `address` is what API Gateway says (never X-Forwarded-For), `device` the User-Agent cut to 200
     characters, `csrf` the token to put into forms, `cookies` what the browser sent.
     """
 
     services: Services
     request: Request
+    path: str
     now: datetime
     address: str | None
     device: str | None

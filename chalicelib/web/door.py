@@ -5,6 +5,7 @@ from chalice.app import Response
 from chalicelib.domain.documents import Document
 from chalicelib.web.answers import page
 from chalicelib.web.caller import Caller
+from chalicelib.web.requests import SESSION_COOKIE
 
 
 def door(caller: Caller, document_id: str) -> Response:
@@ -15,7 +16,7 @@ def door(caller: Caller, document_id: str) -> Response:
     document = caller.services.store.document(document_id)
     return page(
         caller, "door.html", document_id=document_id, sent="sent" in caller.query,
-        practice=document.practice if document else None,
+        ended=SESSION_COOKIE in caller.cookies, practice=document.practice if document else None,
         signs_here=_signs_here(caller, document), next=f"/documents/{document_id}",
     )  # fmt: skip
 

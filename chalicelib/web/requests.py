@@ -9,6 +9,8 @@ from chalice.app import Request
 
 from chalicelib.domain.errors import Forbidden, Invalid, NotFound, TooLarge
 
+SESSION_COOKIE = "__Host-session"
+BY_HAND_COOKIE = "__Host-by-hand"
 CSRF_COOKIE = "__Host-csrf"
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES = 1024 * 1024

@@ -1,0 +1,235 @@
+"""Links to choose a password, for the first time or again, and what choosing one does (DESIGN 5.2)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.domain import npi as npis
+from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import FieldError, Gone, Invalid, Stale, Unprocessable
+from chalicelib.domain.people import Provider
+from chalicelib.domain.secrets import LINK_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.services.changes import Change, Claim, OutboxRow
+from chalicelib.services.formats import one_line
+from chalicelib.services.login import PER_ACCOUNT, email_claim
+from chalicelib.services.passwords import hash_password, password_problem
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.recording import delivery_job, until_it_holds
+
+PORTAL_PRACTICE = "portal"
+"""Stands in a delivery that no practice caused, such as the notice that a password was changed."""
+
+MAX_CREDENTIAL = 40
+
+_LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET)
+_DEAD = "It is good for 90 minutes and for one use, and only the newest one works."
+_TAKEN_ADDRESS = (
+    "This email address already belongs to another person's account. An account is for one person: "
+    "ask the clinic to send the document to your own address."
+)
+_TAKEN_NPI = "This NPI already belongs to someone else here. Check it, or leave it empty and contact support."
+_OUTDATED = "The link is no longer wanted: the address was corrected, or the account is another's."
+
+
+class DeadLink(Gone):
+    """A link that is spent, expired or replaced; `document_id` if it is still known what it was for."""
+
+    code = "link-dead"
+
+    def __init__(self, document_id: str | None = None) -> None:
+        super().__init__(_DEAD)
+        self.document_id = document_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenLink:
+    """A link that works, whose it is, and the document it came with."""
+
+    secret: Secret
+    provider: Provider
+    document: Document | None
+
+    @property
+    def is_setup(self) -> bool:
+        """Whether it is for a first password, and not for a forgotten one."""
+        return self.secret.kind is SecretKind.SETUP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What was typed at setup; for a forgotten password only the password counts."""
+
+    password: str
+    credential: str = ""
+    npi: str = ""
+    confirmed: bool = False
+
+
+# For the deliveries, at the moment of sending
+
+
+def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids) -> str:
+    """A token for the link in the mail being sent, good for `LINK_LIFETIME` from now.
+
+    Links of other mails die with it; another attempt of the same delivery makes another token, and both
+    work. Raises `Unprocessable` when the link must not go out any more: the address was corrected, the
+    account belongs to another address, or a setup is no longer needed.
+    """
+    token = ids.token()
+
+    def step() -> None:
+        provider = store.provider(delivery.provider_id or "")
+        document = store.document(delivery.document_id) if delivery.document_id else None
+        if provider is None or not _may_go_out(delivery, provider, document):
+            raise Unprocessable(_OUTDATED, code="link-outdated")
+        kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
+        secret = Secret(
+            key=secret_key(kind, token), version=1, kind=kind, created_at=now,
+            expires_at=now + LINK_LIFETIME, provider_id=provider.id, document_id=delivery.document_id,
+            email=delivery.recipient, link=delivery.id, access=delivery.access,
+        )  # fmt: skip
+        newest = replace(provider, version=provider.version + 1, link=delivery.id)
+        providers = () if provider.link == delivery.id else (newest,)
+        store.commit(Change(at=now, secrets=(secret,), providers=providers))
+
+    until_it_holds(step, retry_on=frozenset({"provider"}))
+    return token
+
+
+def _may_go_out(delivery: Delivery, provider: Provider, document: Document | None) -> bool:
+    if provider.has_account:
+        return delivery.type == "reset" and delivery.recipient == provider.email
+    return document is not None and document.access == delivery.access
+
+
+# The person at the page
+
+
+class Accounts:
+    def __init__(self, store: Store, ids: Ids) -> None:
+        self._store = store
+        self._ids = ids
+
+    def opened(self, token: str, now: datetime) -> OpenLink:
+        """What the link of this token leads to; looking spends nothing. Raises `DeadLink`."""
+        keys = [secret_key(kind, token) for kind in _LINK_KINDS]
+        secret = next(iter(self._store.secrets(keys).values()), None) if token else None
+        if secret is None:
+            raise DeadLink
+        found = self._store.visit(secret.key, secret.provider_id, secret.document_id)
+        if found.provider is None or not _works(secret, found.provider, found.document, now):
+            raise DeadLink(secret.document_id)
+        return OpenLink(secret=secret, provider=found.provider, document=found.document)
+
+    def choose_password(self, token: str, chosen: Chosen, now: datetime) -> OpenLink:
+        """Spends the link together with the new password, and ends every session of the account.
+
+        Raises `DeadLink`, or `Invalid` with the fields to mend; then the link still works.
+        """
+        link = self.opened(token, now)
+        _check(link, chosen)
+        hashed = hash_password(chosen.password)
+        as_read = [link]
+
+        def step() -> OpenLink:
+            current = as_read.pop() if as_read else self.opened(token, now)
+            self._store.commit(self._change(current, chosen, hashed, now))
+            return current
+
+        try:
+            return until_it_holds(step, retry_on=frozenset({"secret", "provider"}))
+        except Stale as lost:
+            raise self._taken(link) from lost
+
+    def _change(self, link: OpenLink, chosen: Chosen, hashed: str, now: datetime) -> Change:
+        provider = with_password(link, chosen, hashed, now)
+        told = self._notice(provider, now)
+        failures = PER_ACCOUNT.counted(None, told.recipient, now)
+        return Change(
+            at=now, spent=(link.secret,), dropped=(failures,), providers=(provider,),
+            claims=_claims(link, chosen, provider), deliveries=(told,),
+            outbox=(OutboxRow(id=told.event_id, created_at=now, jobs=(delivery_job(told),)),),
+        )  # fmt: skip
+
+    def _notice(self, provider: Provider, now: datetime) -> Delivery:
+        """Tells the owner that their password was set or changed, in case it was not them."""
+        event_id, recipient = self._ids.new("evt"), provider.email or ""
+        return Delivery(
+            id=delivery_id(event_id, Channel.EMAIL, "password_changed", recipient), version=1,
+            practice_id=PORTAL_PRACTICE, document_id=None, event_id=event_id, channel=Channel.EMAIL,
+            type="password_changed", recipient=recipient, created_at=now, provider_id=provider.id,
+            next_attempt_at=now,
+        )  # fmt: skip
+
+    def _taken(self, link: OpenLink) -> Invalid:
+        """Which claim another person got first."""
+        key = email_claim(link.secret.email or "")
+        owner = self._store.claims([key]).get(key, link.provider.id)
+        if link.is_setup and owner != link.provider.id:
+            return Invalid(_TAKEN_ADDRESS, code="address-taken", errors=[FieldError("form", _TAKEN_ADDRESS)])
+        return Invalid(_TAKEN_NPI, code="npi-taken", errors=[FieldError("npi", _TAKEN_NPI)])
+
+
+# Rules
+
+
+def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) -> Provider:
+    """The provider with this password: an account, if it was none, and no session of before."""
+    provider = link.provider
+    changed = replace(
+        provider, version=provider.version + 1, password_hash=hashed, link=None,
+        session_epoch=provider.session_epoch + 1,
+    )  # fmt: skip
+    if not link.is_setup:
+        return changed
+    return replace(
+        changed, email=link.secret.email, account_since=now, npi=provider.npi or chosen.npi or None,
+        credential=one_line(chosen.credential),
+    )  # fmt: skip
+
+
+def _works(secret: Secret, provider: Provider, document: Document | None, now: datetime) -> bool:
+    newest = secret.live(now) and provider.link == secret.link
+    if secret.kind is SecretKind.RESET:
+        return newest and provider.has_account and provider.email == secret.email
+    reachable = document is not None and document.access == secret.access
+    return newest and reachable and not provider.has_account
+
+
+def _claims(link: OpenLink, chosen: Chosen, provider: Provider) -> tuple[Claim, ...]:
+    if not link.is_setup or provider.email is None:
+        return ()
+    keys = [email_claim(provider.email)]
+    if chosen.npi and link.provider.npi is None:
+        keys.append(f"npi#{chosen.npi}")
+    return tuple(Claim(key=key, owner=provider.id) for key in keys)
+
+
+def _check(link: OpenLink, chosen: Chosen) -> None:
+    wrong = [*(_check_person(link, chosen) if link.is_setup else ())]
+    personal = (link.provider.name, link.secret.email or "")
+    problem = password_problem(chosen.password, personal)
+    if problem:
+        wrong.append(FieldError("password", problem))
+    if wrong:
+        raise Invalid("Please look at the marked fields.", errors=wrong)
+
+
+def _check_person(link: OpenLink, chosen: Chosen) -> list[FieldError]:
+    wrong = []
+    if not _is_credential(chosen.credential):
+        wrong.append(FieldError("credential", "Enter your credential, such as MD, DO, NP or PA-C."))
+    if link.provider.npi is None and chosen.npi and not npis.is_valid(chosen.npi):
+        wrong.append(
+            FieldError("npi", "This is not a valid NPI: it has ten digits. Check it, or leave it empty.")
+        )
+    if not chosen.confirmed:
+        wrong.append(FieldError("confirmed", f"Confirm that you are {link.provider.name}."))
+    return wrong
+
+
+def _is_credential(text: str) -> bool:
+    try:
+        return len(one_line(text)) <= MAX_CREDENTIAL
+    except ValueError:
+        return False

@@ -1,0 +1,56 @@
+"""Growing delays between attempts, counted in rows that expire. Nobody is ever locked out for good."""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chalicelib.domain.errors import TooMany
+from chalicelib.domain.secrets import Secret, SecretKind, secret_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How many attempts are `free`; then one second, two, four… up to `longest`, until `forgotten` is over."""
+
+    name: str
+    free: int
+    longest: timedelta
+    forgotten: timedelta
+
+    def key(self, whose: str) -> str:
+        """The row that counts for this account, address or document."""
+        return secret_key(SecretKind.THROTTLE, f"{self.name}:{whose}")
+
+    def wait(self, count: Secret | None, now: datetime) -> timedelta:
+        """How long until the next attempt is let through; zero or less is now."""
+        if count is None or not count.live(now) or count.tries < self.free:
+            return timedelta()
+        seconds = min(2.0 ** min(count.tries - self.free, 30), self.longest.total_seconds())
+        return (count.last_seen_at or count.created_at) + timedelta(seconds=seconds) - now
+
+    def counted(self, count: Secret | None, whose: str, now: datetime) -> Secret:
+        """The row after one more attempt."""
+        until = now + self.forgotten
+        if count is None or not count.live(now):
+            return Secret(
+                key=self.key(whose), version=count.version + 1 if count else 1, kind=SecretKind.THROTTLE,
+                created_at=now, expires_at=until, tries=1, last_seen_at=now,
+            )  # fmt: skip
+        return replace(
+            count, version=count.version + 1, tries=count.tries + 1, last_seen_at=now, expires_at=until
+        )
+
+
+def check(*waits: timedelta) -> None:
+    """Raises `TooMany` when one of the waits is not over."""
+    longest = math.ceil(max(each.total_seconds() for each in waits))
+    if longest > 0:
+        raise TooMany(f"Too many attempts. Please wait {_spoken(longest)}.", retry_after=longest)
+
+
+def _spoken(seconds: int) -> str:
+    if seconds == 1:
+        return "a second"
+    if seconds < 120:
+        return f"{seconds} seconds"
+    return f"{math.ceil(seconds / 60)} minutes"

@@ -1,0 +1,179 @@
+"""The pages around an account: log in and out, choose a password, ask for a link."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
+
+from chalice.app import Blueprint, Response
+
+from chalicelib.domain.errors import Invalid, PortalError, TooMany, Unauthenticated
+from chalicelib.services.accounts import Chosen, DeadLink, OpenLink
+from chalicelib.services.formats import email as email_address
+from chalicelib.services.login import Attempt
+from chalicelib.services.passwords import LEAST_LENGTH
+from chalicelib.web.access import SESSION_COOKIE, Access, Caller, route
+from chalicelib.web.answers import cookie, page, redirect
+from chalicelib.web.errors import error_headers, shown_as
+
+blueprint = Blueprint(__name__)
+
+HOME = "/documents"
+SETUP_COOKIE = "__Host-setup"
+USERNAME_COOKIE = "__Host-username"
+SETUP_SECONDS = 30 * 60
+USERNAME_SECONDS = 10 * 60
+
+_LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/-]*(\?[A-Za-z0-9_.~=&%+-]*)?")
+_NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
+
+
+# Logging in and out
+
+
+@route(blueprint, "/login", methods=["GET"], access=Access.ANYONE)
+def login(caller: Caller) -> Response:
+    wanted = local_path(caller.query.get("next"))
+    if _is_logged_in(caller):
+        return redirect(wanted)
+    return _login_page(caller, wanted, unquote(caller.cookies.get(USERNAME_COOKIE, "")))
+
+
+@route(blueprint, "/login", methods=["POST"], access=Access.ANYONE)
+def log_in(caller: Caller) -> Response:
+    wanted, typed = local_path(caller.form.get("next")), caller.form.get("email", "")
+    attempt = Attempt(
+        email=typed.strip().lower()[:254], password=caller.form.get("password", ""),
+        source=caller.address or "unknown", now=caller.now,
+    )  # fmt: skip
+    try:
+        _, session = caller.services.login.log_in(attempt)
+    except (Unauthenticated, TooMany) as refused:
+        return _login_page(caller, wanted, typed, refused)
+    return redirect(wanted, cookies=[cookie(SESSION_COOKIE, session), cookie(USERNAME_COOKIE, "", 0)])
+
+
+@route(blueprint, "/logout", methods=["POST"], access=Access.PROVIDER)
+def log_out(caller: Caller) -> Response:
+    if caller.session is not None:
+        caller.services.sessions.end(caller.session, caller.now)
+    return redirect("/login?reason=logged-out", cookies=[cookie(SESSION_COOKIE, "", 0)])
+
+
+# A forgotten password, or a first one
+
+
+@route(blueprint, "/forgot-password", methods=["GET"], access=Access.ANYONE)
+def forgot_password(caller: Caller) -> Response:
+    return page(caller, "forgot_password.html", sent="sent" in caller.query, email="", error=None)
+
+
+@route(blueprint, "/forgot-password", methods=["POST"], access=Access.ANYONE)
+def ask_for_link(caller: Caller) -> Response:
+    typed = caller.form.get("email", "")
+    try:
+        email = email_address(typed)
+    except ValueError:
+        return page(
+            caller, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS
+        )  # fmt: skip
+    caller.services.recovery.ask(email, caller.address or "unknown", caller.now)
+    return redirect("/forgot-password?sent=1")
+
+
+@route(blueprint, "/documents/{document_id}/setup-link", methods=["POST"], access=Access.ANYONE)
+def ask_for_document_link(caller: Caller, document_id: str) -> Response:
+    caller.services.recovery.ask_for_document(document_id, caller.now)
+    return redirect(f"/documents/{document_id}?sent=1")
+
+
+@route(blueprint, "/setup/{token}", methods=["GET"], access=Access.ANYONE)
+def take_link(_caller: Caller, token: str) -> Response:
+    """Mail scanners open links: nothing is looked at and nothing spent, and the token leaves the URL."""
+    return redirect("/setup", cookies=[cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
+
+
+@route(blueprint, "/setup", methods=["GET"], access=Access.ANYONE)
+def setup(caller: Caller) -> Response:
+    try:
+        link = caller.services.accounts.opened(caller.cookies.get(SETUP_COOKIE, ""), caller.now)
+    except DeadLink as dead:
+        return _dead_link(caller, dead)
+    return _setup_page(caller, link, {"credential": link.provider.credential or ""}, {})
+
+
+@route(blueprint, "/setup", methods=["POST"], access=Access.ANYONE)
+def set_up(caller: Caller) -> Response:
+    token, accounts = caller.cookies.get(SETUP_COOKIE, ""), caller.services.accounts
+    try:
+        link = accounts.choose_password(token, _chosen(caller.form), caller.now)
+    except DeadLink as dead:
+        return _dead_link(caller, dead)
+    except Invalid as wrong:
+        errors = {each.field: each.message for each in wrong.errors}
+        return _setup_page(caller, accounts.opened(token, caller.now), caller.form, errors)
+    return _to_first_login(link)
+
+
+# Parts
+
+
+def local_path(text: str | None) -> str:
+    """Where to go after login: a path of this site, or else the list of documents.
+
+    Everything that a browser might read as another site (`//`, backslashes, control characters, schemes)
+    is no such path.
+    """
+    wanted = text or ""
+    return wanted if len(wanted) <= 300 and _LOCAL_PATH.fullmatch(wanted) and wanted != "/" else HOME
+
+
+def _is_logged_in(caller: Caller) -> bool:
+    session = caller.cookies.get(SESSION_COOKIE)
+    return bool(session) and caller.services.sessions.visit(session or "", caller.now) is not None
+
+
+def _login_page(
+    caller: Caller, wanted: str, email: str, refused: PortalError | None = None
+) -> Response:  # fmt: skip
+    return page(
+        caller, "login.html", status=shown_as(refused).status if refused else 200,
+        headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted, email=email,
+        refused=refused.detail if refused else None, reason=caller.query.get("reason"),
+    )  # fmt: skip
+
+
+def _chosen(form: Mapping[str, str]) -> Chosen:
+    return Chosen(
+        password=form.get("password", ""), credential=form.get("credential", ""),
+        npi=form.get("npi", "").strip(), confirmed=form.get("confirmed") == "yes",
+    )  # fmt: skip
+
+
+def _setup_page(
+    caller: Caller, link: OpenLink, typed: Mapping[str, str], errors: Mapping[str, str]
+) -> Response:  # fmt: skip
+    return page(
+        caller, "setup.html", status=400 if errors else 200, link=link, person=link.provider, typed=typed,
+        errors=errors, least=LEAST_LENGTH,
+    )  # fmt: skip
+
+
+def _dead_link(caller: Caller, dead: DeadLink) -> Response:
+    return page(
+        caller, "link_dead.html", status=shown_as(dead).status, document_id=dead.document_id,
+        cookies=[cookie(SETUP_COOKIE, "", 0)],
+    )  # fmt: skip
+
+
+def _to_first_login(link: OpenLink) -> Response:
+    """To the login page, with the username filled in and the document next. Nobody is logged in by a link."""
+    wanted = f"/documents/{link.document.id}" if link.document else HOME
+    reason = "password-set" if link.is_setup else "password-changed"
+    return redirect(
+        f"/login?reason={reason}&next={wanted}",
+        cookies=[
+            cookie(SETUP_COOKIE, "", 0),
+            cookie(SESSION_COOKIE, "", 0),
+            cookie(USERNAME_COOKIE, quote(link.secret.email or ""), USERNAME_SECONDS),
+        ],
+    )

@@ -1,0 +1,36 @@
+// The upload of a signed scan: tells of a wrong file before it is sent, and that it is under way.
+"use strict";
+
+const form = document.querySelector("[data-upload]");
+const input = form.querySelector("input[type=file]");
+const trouble = document.getElementById("scan-error");
+const KINDS = ["application/pdf", "image/jpeg", "image/png"];
+
+function problemWith(file) {
+  if (!file) return "Choose the file first.";
+  if (file.size > Number(form.dataset.most)) return "This file is larger than 25 MB. Try a photo, or scan at a lower quality.";
+  if (file.size === 0) return "This file is empty.";
+  if (file.type && !KINDS.includes(file.type)) return "Please choose a PDF, JPEG or PNG file.";
+  return "";
+}
+
+function show(text) {
+  trouble.textContent = text;
+  trouble.hidden = !text;
+  if (text) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+}
+
+input.addEventListener("change", () => show(input.files.length ? problemWith(input.files[0]) : ""));
+
+form.addEventListener("submit", (event) => {
+  const problem = problemWith(input.files[0]);
+  show(problem);
+  if (problem) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    input.focus();
+    return;
+  }
+  form.querySelector("[data-progress]").textContent = "Uploading. Please keep this page open…";
+}, { capture: true });
