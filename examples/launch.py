@@ -86,8 +86,9 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 def set_up_process() -> None:
     """Log to standard error, and leave at once on SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-    # The client library writes whole URLs, and a URL may name a patient.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # These write whole URLs and mail addresses, and either may name a person.
+    for library in ("httpx", "mail.log"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
 
