@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters.clients import Clients
 
-_MISSING = {"404", "NoSuchKey", "NotFound"}
+_MISSING = {"403", "404", "NoSuchKey", "NotFound"}
+"""403 too: S3 answers so to a role that may read an object, but not list the bucket, when it is not there."""
 
 
 class S3Files:

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.domain.documents import Addressee
-from chalicelib.domain.errors import Conflict, FieldError
+from chalicelib.domain.documents import Addressee, DeliveryChoice
+from chalicelib.domain.errors import Conflict, FieldError, Invalid
 from chalicelib.domain.people import Provider, name_key, same_person
 from chalicelib.services.changes import Claim
 from chalicelib.services.ports import Ids, Store
+
+BY_EMAIL = (DeliveryChoice.EMAIL, DeliveryChoice.BOTH)
+BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
 
 _CONFLICT = (
     "This email address is another provider's username, and an account belongs to one person. Send to the "
@@ -34,6 +37,18 @@ class Resolved:
     def mailed(self, now: datetime) -> "Resolved":
         """With the note that a setup link was mailed; older ones are dead."""
         return replace(self, provider=replace(self.provider, setup_mailed_at=now, link=None))
+
+
+def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
+    """`Invalid` naming what is missing: an email needs an address, a fax a number."""
+    errors = []
+    if delivery in BY_EMAIL and addressee.email is None:
+        errors.append(FieldError("data.provider.email", f"is needed for delivery by {delivery}"))
+    if delivery in BY_FAX and addressee.fax is None:
+        errors.append(FieldError("data.provider.fax", f"is needed for delivery by {delivery}"))
+    if errors:
+        detail = "; ".join(f"{each.field} {each.message}" for each in errors)
+        raise Invalid(f"{detail}.", errors=errors)
 
 
 def account_claim(addressee: Addressee) -> str | None:

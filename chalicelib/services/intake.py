@@ -23,15 +23,13 @@ from chalicelib.domain.documents import (
 )
 from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
 from chalicelib.domain.follow_up import due_on
-from chalicelib.services.addressing import Resolved, claim_keys, resolve
+from chalicelib.services.addressing import BY_EMAIL, BY_FAX, Resolved, claim_keys, resolve
 from chalicelib.services.changes import Change
 from chalicelib.services.inbound import Answer, Desk, Inbound, claim_of, external_claim, joined
 from chalicelib.services.originals import Content, Original, Originals, sha256
 from chalicelib.services.ports import Files, Ids, Inspector, Store, Switches
 from chalicelib.services.recording import Recorder
 
-_BY_EMAIL = (DeliveryChoice.EMAIL, DeliveryChoice.BOTH)
-_BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
 _CERTIFICATION_NAMES = {
     "initial_visit_on": "initial_visit_on",
     "starts_on": "from",
@@ -173,12 +171,12 @@ def add_messages(
     `setup` adds the mail to choose a password where there is an address; the answer notes it.
     """
     addressee, mailed = document.addressee, resolved
-    if document.delivery in _BY_EMAIL and addressee.email:
+    if document.delivery in BY_EMAIL and addressee.email:
         recorder.message(Channel.EMAIL, "ready", addressee.email)
         if setup:
             recorder.message(Channel.EMAIL, "setup", addressee.email)
             mailed = resolved.mailed(now)
-    if document.delivery in _BY_FAX and addressee.fax:
+    if document.delivery in BY_FAX and addressee.fax:
         recorder.message(Channel.FAX, "fax", addressee.fax)
     return mailed
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
-from chalicelib.domain.errors import Conflict, FieldError, Invalid
+from chalicelib.domain.documents import DeliveryChoice, Document
+from chalicelib.domain.errors import Conflict
 from chalicelib.domain.people import Provider
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.addressing import Resolved, claim_keys, resolve
+from chalicelib.services.addressing import Resolved, check_reachable, claim_keys, resolve
 from chalicelib.services.changes import Change
 from chalicelib.services.inbound import Answer, Desk, Inbound
 from chalicelib.services.intake import add_messages
@@ -133,17 +133,6 @@ def corrected(document: Document, event: Resend) -> Document:
     if (addressee, delivery) == (document.addressee, document.delivery):
         return document
     return replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)
-
-
-def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
-    """`Invalid` naming what is missing: an email needs an address, a fax a number."""
-    errors = []
-    if delivery in (DeliveryChoice.EMAIL, DeliveryChoice.BOTH) and addressee.email is None:
-        errors.append(FieldError("data.provider.email", f"is needed for delivery by {delivery}"))
-    if delivery in (DeliveryChoice.FAX, DeliveryChoice.BOTH) and addressee.fax is None:
-        errors.append(FieldError("data.provider.fax", f"is needed for delivery by {delivery}"))
-    if errors:
-        raise Invalid("The document could not reach the provider that way.", errors=errors)
 
 
 def _lives_at_old_address(provider: Provider | None, before: Document, after: Document) -> bool:

@@ -20,6 +20,8 @@ WORDS: Mapping[str, str] = {
     "document.sealed": "Certificate of decline made",
     "document.sealing_delayed": "Signed document delayed",
     "document.recalled": "Recalled by the clinic",
+    "document.superseded": "Replaced by a newer version",
+    "delivery.retried": "Message sent again by the clinic",
     "document.returned": "Marked as returned by the clinic",
 }
 

@@ -1,0 +1,214 @@
+"""The EMR's API: events in, documents and deliveries out, settings (DESIGN section 4, contract)."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from chalice.app import Blueprint, Response
+
+from chalicelib.domain.documents import Document, StoredPdf
+from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
+from chalicelib.domain.moments import to_text
+from chalicelib.services import practices
+from chalicelib.services.outgoing import Outgoing, delivery_resource
+from chalicelib.services.paging import cursor_of, limit_of, place_of
+from chalicelib.services.practices import MAX_BODY_BYTES
+from chalicelib.services.resources import document_resource
+from chalicelib.web import requests
+from chalicelib.web.access import Access, Caller, route
+from chalicelib.web.answers import answer, redirect
+
+UPLOAD_LIVES = timedelta(minutes=15)
+URL_LIVES_SECONDS = 60
+CSV = "text/csv; charset=utf-8"
+
+blueprint = Blueprint(__name__)
+
+
+@route(blueprint, "/v1/events", methods=["POST"], access=Access.PRACTICE_SIGNATURE)
+def receive_event(caller: Caller) -> Response:
+    from chalicelib.web.events import receive
+
+    return answer(receive(caller), 202)
+
+
+@route(blueprint, "/v1/uploads", methods=["POST"], access=Access.PRACTICE_KEY)
+def offer_upload(caller: Caller) -> Response:
+    from chalicelib.services.originals import MAX_UPLOAD_BYTES, upload_key
+
+    _body(caller)
+    upload_id = caller.services.ids.new("upl")
+    url, fields = caller.services.files.upload_form(
+        upload_key(caller.tenant.id, upload_id), max_bytes=MAX_UPLOAD_BYTES,
+        seconds=int(UPLOAD_LIVES.total_seconds()),
+    )  # fmt: skip
+    expires_at = to_text(caller.now + UPLOAD_LIVES)
+    offer = {"upload_id": upload_id, "url": url, "fields": dict(fields), "expires_at": expires_at}
+    return answer({**offer, "max_bytes": MAX_UPLOAD_BYTES}, 201)
+
+
+# Reading
+
+
+@route(blueprint, "/v1/documents", methods=["GET"], access=Access.PRACTICE_KEY)
+def list_documents(caller: Caller) -> Response:
+    from chalicelib.services.reports import REPORTS, as_csv
+
+    report = _choice(caller, "report", tuple(REPORTS), default="unsigned")
+    form = _choice(caller, "format", ("json", "csv"), default=_accepted(caller))
+    found = caller.services.store.documents(
+        REPORTS[report], caller.tenant.id, limit=limit_of(caller.query.get("limit")),
+        after=place_of(caller.query.get("cursor")),
+    )  # fmt: skip
+    cursor = cursor_of(found.next_after)
+    if form == "csv":
+        text = as_csv(found.items, caller.services.settings.portal_url)
+        return Response(body=text, status_code=200, headers={"Content-Type": CSV, **_link(caller, cursor)})
+    return answer({"documents": [_resource(caller, each) for each in found.items], "next_cursor": cursor})
+
+
+@route(blueprint, "/v1/documents/{document_id}", methods=["GET"], access=Access.PRACTICE_KEY)
+def read_document(caller: Caller, document_id: str) -> Response:
+    return answer(_resource(caller, _document(caller, document_id)))
+
+
+@route(blueprint, "/v1/documents/{document_id}/original.pdf", methods=["GET"], access=Access.PRACTICE_KEY)
+def read_original(caller: Caller, document_id: str) -> Response:
+    document = _document(caller, document_id)
+    return _to_file(caller, document.original, f"{document.id}-original.pdf")
+
+
+@route(blueprint, "/v1/documents/{document_id}/signed.pdf", methods=["GET"], access=Access.PRACTICE_KEY)
+def read_signed(caller: Caller, document_id: str) -> Response:
+    document = _document(caller, document_id)
+    if document.signed is None:
+        raise Conflict(
+            f"There is no signed PDF to fetch: the document is {document.status}, its sealing stands at "
+            f"`{document.sealing}`. Wait for the webhook document.approved.",
+            code="not-ready",
+        )
+    return _to_file(caller, document.signed, f"{document.id}-signed.pdf")
+
+
+@route(blueprint, "/v1/documents/{document_id}/events", methods=["GET"], access=Access.PRACTICE_KEY)
+def read_trail(caller: Caller, document_id: str) -> Response:
+    from chalicelib.services.reports import audit_trail
+
+    document = _document(caller, document_id)
+    return answer(audit_trail(document, caller.services.store.events(document.id)))
+
+
+# Deliveries
+
+
+@route(blueprint, "/v1/deliveries", methods=["GET"], access=Access.PRACTICE_KEY)
+def list_deliveries(caller: Caller) -> Response:
+    status = _choice(caller, "status", ("all", "failed"), default="all")
+    found = _outgoing(caller).page(
+        caller.tenant, failed_only=status == "failed", limit=limit_of(caller.query.get("limit")),
+        after=place_of(caller.query.get("cursor")),
+    )  # fmt: skip
+    shown = [delivery_resource(each) for each in found.items]
+    return answer({"deliveries": shown, "next_cursor": cursor_of(found.next_after)})
+
+
+@route(blueprint, "/v1/deliveries/{delivery_id}/retry", methods=["POST"], access=Access.PRACTICE_KEY)
+def retry_delivery(caller: Caller, delivery_id: str) -> Response:
+    _body(caller)
+    queued = _outgoing(caller).retry(caller.tenant, delivery_id, caller.actor, caller.now)
+    return answer(delivery_resource(queued), 202)
+
+
+# Settings
+
+
+@route(blueprint, "/v1/practice", methods=["GET"], access=Access.PRACTICE_KEY)
+def read_practice(caller: Caller) -> Response:
+    on = caller.services.switches.electronic_signature(caller.tenant.id)
+    return answer(practices.resource(caller.tenant, electronic_signature=on))
+
+
+@route(blueprint, "/v1/practice", methods=["PUT"], access=Access.PRACTICE_KEY)
+def write_practice(caller: Caller) -> Response:
+    from chalicelib.web.schemas import read_settings
+
+    services, settings = caller.services, read_settings(_body(caller))
+    return answer(
+        practices.update(services.store, services.switches, caller.tenant, caller.now, settings)
+    )  # fmt: skip
+
+
+@route(blueprint, "/v1/endpoint", methods=["PUT"], access=Access.PRACTICE_KEY)
+def write_endpoint(caller: Caller) -> Response:
+    from chalicelib.web.schemas import read_endpoint
+
+    services = caller.services
+    url = read_endpoint(_body(caller), allow_loopback=services.settings.allow_loopback)
+    return answer(practices.set_endpoint(services.store, caller.tenant, caller.now, url))
+
+
+@route(blueprint, "/v1/endpoint/test", methods=["POST"], access=Access.PRACTICE_KEY)
+def test_endpoint(caller: Caller) -> Response:
+    _body(caller)
+    return answer(delivery_resource(_outgoing(caller).test_endpoint(caller.tenant, caller.now)), 202)
+
+
+@route(blueprint, "/v1/openapi.json", methods=["GET"], access=Access.ANYONE)
+def read_openapi(caller: Caller) -> Response:
+    from chalicelib.web.openapi import openapi
+
+    return answer(openapi(caller.services.settings.portal_url))
+
+
+# Common
+
+
+def _body(caller: Caller) -> bytes:
+    body = requests.body(caller.request)
+    if len(body) > MAX_BODY_BYTES:
+        raise TooLarge("The body is larger than 6 MB.")
+    return body
+
+
+def _document(caller: Caller, document_id: str) -> Document:
+    """The practice's document; the same answer for another's as for none."""
+    document = caller.services.store.document(document_id)
+    if document is None or document.practice_id != caller.tenant.id:
+        raise NotFound("There is no such document.")
+    return document
+
+
+def _resource(caller: Caller, document: Document) -> Mapping[str, Any]:
+    return document_resource(document, caller.services.settings.portal_url)
+
+
+def _to_file(caller: Caller, pdf: StoredPdf, name: str) -> Response:
+    url = caller.services.files.url(pdf.key, seconds=URL_LIVES_SECONDS, file_name=name, inline=False)
+    return redirect(url)
+
+
+def _outgoing(caller: Caller) -> Outgoing:
+    services = caller.services
+    return Outgoing(store=services.store, ids=services.ids, portal_url=services.settings.portal_url)
+
+
+def _choice(caller: Caller, name: str, choices: tuple[str, ...], *, default: str) -> str:
+    value = caller.query.get(name) or default
+    if value not in choices:
+        message = f"must be one of {', '.join(choices)}"
+        wrong = FieldError(name, message)
+        raise Invalid(f"The query parameter {name} {message}.", errors=(wrong,))
+    return value
+
+
+def _accepted(caller: Caller) -> str:
+    return "csv" if "text/csv" in caller.request.headers.get("accept", "") else "json"
+
+
+def _link(caller: Caller, cursor: str | None) -> Mapping[str, str]:
+    """Where CSV goes on (RFC 8288), since it has no place for a cursor."""
+    if cursor is None:
+        return {}
+    query = urlencode({**caller.query, "cursor": cursor})
+    return {"Link": f'<{caller.services.settings.portal_url}/v1/documents?{query}>; rel="next"'}
