@@ -220,9 +220,7 @@ def _check_person(link: OpenLink, chosen: Chosen) -> list[FieldError]:
     if not _is_credential(chosen.credential):
         wrong.append(FieldError("credential", "Enter your credential, such as MD, DO, NP or PA-C."))
     if link.provider.npi is None and chosen.npi and not npis.is_valid(chosen.npi):
-        wrong.append(
-            FieldError("npi", "This is not a valid NPI: it has ten digits. Check it, or leave it empty.")
-        )
+        wrong.append(FieldError("npi", "This is not a valid NPI of ten digits. Check it, or leave it empty."))
     if not chosen.confirmed:
         wrong.append(FieldError("confirmed", f"Confirm that you are {link.provider.name}."))
     return wrong

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,18 +22,17 @@ NOBODYS_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$sEwV1gX5jdNHuEUxPeGOBw$sbu5ptSdnXZZ/wmuZ+te0WTLnwO3nUYUeshmky9snYg"
 )
 
-_COMMON = frozenset(
-    """
+_COMMON_WORDS = """
     password passwort passw0rd letmein welcome iloveyou qwerty qwertz azerty asdfgh zxcvbn admin administrator
     login monkey dragon football baseball basketball superman batman princess sunshine shadow master trustno
     whatever starwars secret changeme default doctor physician medicine medical medicare hospital clinic
     health healthcare provider portal providerportal nurse patient therapy signature account please
     summer autumn winter spring january february march april june july august september october november
-    december monday tuesday wednesday thursday friday saturday sunday mypassword thisismypassword
-    correcthorsebatterystaple correct horse battery staple this that test guest user hello freedom
-    """.split()
-)  # fmt: skip
-_FILLERS = frozenset("my is the a an i you me it and for to of in on at our new old".split())
+    december monday tuesday wednesday thursday friday saturday sunday
+    correct horse battery staple this that test guest user hello freedom
+    my is the a an i you me it and for to of in on at our new old
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
 _ROWS = (
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890",
@@ -42,6 +42,9 @@ _ROWS = (
     "1qaz2wsx3edc4rfv5tgb",
 )
 _LOOKALIKES = str.maketrans("013457@$!", "oleastasi")
+_SHORTEST_WORD = 3
+_SHORTEST_RUN = 4
+_FEW_CHARACTERS = 5
 
 _TOO_SHORT = f"Use at least {LEAST_LENGTH} characters. A few unrelated words are easy to remember."
 _TOO_LONG = f"Use at most {MOST_LENGTH} characters."
@@ -99,12 +102,11 @@ def _hasher() -> "PasswordHasher":
 
 def _is_personal(text: str, personal: Iterable[str]) -> bool:
     """Whether little is left once the owner's own words are taken out."""
+    parts = (part for each in personal for part in (_letters(each), *re.split(r"\W+", each.casefold())))
+    words = {part for part in parts if len(part) >= _SHORTEST_WORD}
     left = _letters(text)
-    words = {word for each in personal for word in re.split(r"[^a-z0-9]+", each.casefold()) if len(word) > 2}
-    whole = {_letters(each) for each in personal}
-    for word in sorted(words | whole, key=len, reverse=True):
-        if len(word) > 2:
-            left = left.replace(word, "")
+    for word in sorted(words, key=len, reverse=True):
+        left = left.replace(word, "")
     return len(left) <= LEAST_LENGTH // 2
 
 
@@ -113,14 +115,14 @@ def _is_common(text: str) -> bool:
     folded = text.casefold()
     forms = (folded, folded.rstrip("0123456789!.?$").translate(_LOOKALIKES))
     letters = ("".join(re.findall(r"[a-z]+", form)) for form in forms)
-    return any(len(each) > 2 and _only_common(each) for each in letters)
+    return any(len(each) >= _SHORTEST_WORD and _only_common(each) for each in letters)
 
 
 def _only_common(letters: str) -> bool:
     """Whether the letters can be cut into common words without a rest."""
     reached = {0}
     for end in range(1, len(letters) + 1):
-        if any(letters[start:end] in _COMMON or letters[start:end] in _FILLERS for start in reached):
+        if any(letters[start:end] in _COMMON for start in reached):
             reached.add(end)
     return len(letters) in reached
 
@@ -128,32 +130,27 @@ def _only_common(letters: str) -> bool:
 def _is_pattern(text: str) -> bool:
     """Whether it is a short piece repeated, or runs along the alphabet or the keyboard."""
     folded = text.casefold()
-    if len(set(folded)) < 5 or re.fullmatch(r"(.{1,6}?)\1+.{0,5}", folded):
+    if len(set(folded)) < _FEW_CHARACTERS or re.fullmatch(r"(.{1,6}?)\1+.{0,5}", folded):
         return True
     return _without_runs(folded) < LEAST_LENGTH // 3
 
 
 def _without_runs(text: str) -> int:
-    """How many characters are left when runs of four or more along a row are taken out."""
+    """How many characters are left when runs along a row are taken out."""
     rows = [row for each in _ROWS for row in (each, each[::-1])]
     left, at = 0, 0
     while at < len(text):
-        longest = max((_run(text[at:], row) for row in rows), default=0)
-        at, left = (at + longest, left) if longest >= 4 else (at + 1, left + 1)
+        run = max(_run(text[at:], row) for row in rows)
+        long_enough = run >= _SHORTEST_RUN
+        at += run if long_enough else 1
+        left += 0 if long_enough else 1
     return left
 
 
 def _run(text: str, row: str) -> int:
+    """How many characters from the start of `text` follow each other in `row`."""
     start = row.find(text[0])
-    length = 0
-    while (
-        start >= 0
-        and length < len(text)
-        and start + length < len(row)
-        and text[length] == row[start + length]
-    ):
-        length += 1
-    return length
+    return len(commonprefix([text, row[start:]])) if start >= 0 else 0
 
 
 def _letters(text: str) -> str:

@@ -10,7 +10,7 @@ from chalicelib.domain.secrets import Secret, SecretKind, secret_key
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How many attempts are `free`; then one second, two, four… up to `longest`, until `forgotten` is over."""
+    """How many attempts are `free`; then one second, two, four… up to `longest`, until `forgotten`."""
 
     name: str
     free: int
@@ -49,8 +49,5 @@ def check(*waits: timedelta) -> None:
 
 
 def _spoken(seconds: int) -> str:
-    if seconds == 1:
-        return "a second"
-    if seconds < 120:
-        return f"{seconds} seconds"
-    return f"{math.ceil(seconds / 60)} minutes"
+    minutes, unit = math.ceil(seconds / 60), "second" if seconds == 1 else "seconds"
+    return f"{minutes} minutes" if minutes > 1 else f"{seconds} {unit}"

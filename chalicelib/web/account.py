@@ -24,6 +24,7 @@ SETUP_SECONDS = 30 * 60
 USERNAME_SECONDS = 10 * 60
 
 _LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/-]*(\?[A-Za-z0-9_.~=&%+-]*)?")
+_LONGEST_PATH = 300
 _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
 
 
@@ -124,7 +125,8 @@ def local_path(text: str | None) -> str:
     is no such path.
     """
     wanted = text or ""
-    return wanted if len(wanted) <= 300 and _LOCAL_PATH.fullmatch(wanted) and wanted != "/" else HOME
+    good = len(wanted) <= _LONGEST_PATH and _LOCAL_PATH.fullmatch(wanted)
+    return wanted if good and wanted != "/" else HOME
 
 
 def _is_logged_in(caller: Caller) -> bool:

@@ -21,8 +21,9 @@ T = TypeVar("T")
 class Caller:
     """One request after its route's access rule held; what the rule does not establish is None.
 
-    `path` is the request's own (Chalice's `request.path` is the route's pattern). `address` is what API Gateway says (never X-Forwarded-For), `device` the User-Agent cut to 200
-    characters, `csrf` the token to put into forms, `cookies` what the browser sent.
+    `path` is the request's own (Chalice's `request.path` is the route's pattern), `address` what API
+    Gateway says (never X-Forwarded-For), `device` the User-Agent cut to 200 characters, `csrf` the token to
+    put into forms, `cookies` what the browser sent.
     """
 
     services: Services
