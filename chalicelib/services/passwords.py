@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def _without_runs(text: str) -> int:
 def _run(text: str, row: str) -> int:
     """How many characters from the start of `text` follow each other in `row`."""
     start = row.find(text[0])
-    return len(commonprefix([text, row[start:]])) if start >= 0 else 0
+    pairs = zip(text, row[start:], strict=False) if start >= 0 else ()
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _letters(text: str) -> str:
