@@ -24,9 +24,9 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def admin(event: Mapping[str, Any]) -> dict[str, Any]:
-    from chalicelib.services import practices
+    from chalicelib.services import administration
 
-    return dict(practices.run(services(), event))
+    return dict(administration.run(services(), event))
 
 
 def relay(event: Mapping[str, Any]) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.domain.documents import Addressee, DeliveryChoice
+from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
 from chalicelib.domain.people import Provider, name_key, same_person
 from chalicelib.services.changes import Claim
 from chalicelib.services.ports import Ids, Store
+from chalicelib.services.recovery import addressee_claim
 
 BY_EMAIL = (DeliveryChoice.EMAIL, DeliveryChoice.BOTH)
 BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
@@ -71,9 +72,18 @@ def identity_claims(addressee: Addressee) -> tuple[str, ...]:
 
 
 def claim_keys(addressee: Addressee) -> tuple[str, ...]:
-    """Every claim that `resolve` asks for, so that the caller can read them with its own in one call."""
-    account = account_claim(addressee)
-    return (*((account,) if account else ()), *identity_claims(addressee))
+    """Every claim that this module asks for, so that the caller can read them with its own in one call."""
+    by_address = (account_claim(addressee), addressee_claim(addressee.email)) if addressee.email else ()
+    return (*(key for key in by_address if key), *identity_claims(addressee))
+
+
+def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim, ...]:
+    """That this is the newest document mailed to its address, for who asks for a link before an account."""
+    email = document.addressee.email
+    if document.delivery not in BY_EMAIL or email is None:
+        return ()
+    key = addressee_claim(email)
+    return (Claim(key=key, owner=document.id, replaces=owners.get(key)),)
 
 
 def resolve(

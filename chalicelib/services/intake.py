@@ -23,7 +23,7 @@ from chalicelib.domain.documents import (
 )
 from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
 from chalicelib.domain.follow_up import due_on
-from chalicelib.services.addressing import BY_EMAIL, BY_FAX, Resolved, claim_keys, resolve
+from chalicelib.services.addressing import BY_EMAIL, BY_FAX, Resolved, claim_keys, mailbox_claim, resolve
 from chalicelib.services.changes import Change
 from chalicelib.services.inbound import Answer, Desk, Inbound, claim_of, external_claim, joined
 from chalicelib.services.originals import Content, Original, Originals, sha256
@@ -94,7 +94,11 @@ class Intake(Desk):
             return earlier, Change(at=inbound.now)
         resolved = resolve(self.store, self.ids, sent.addressee, owners)
         replaced = self._replaced(inbound, owners, sent)
-        return self._taken_in(inbound, sent, resolved, keep(), earlier=earlier, replaced=replaced)
+        document = self._document(inbound, sent, resolved, keep())
+        claims = (claim_of(document, earlier), *mailbox_claim(document, owners), *resolved.claims)
+        change = self._first(inbound, document, resolved, _noted(sent, keep()))
+        change = replace(change, claims=claims)
+        return document, joined(change, self._recall(inbound, replaced, document.id)) if replaced else change
 
     def _keys(self, inbound: Inbound, sent: Sent) -> list[str]:
         names = [each for each in (sent.external_id, sent.supersedes) if each]
@@ -104,24 +108,18 @@ class Intake(Desk):
         owner = owners.get(external_claim(inbound.practice.id, external_id))
         return self.store.document(owner) if owner else None
 
-    def _taken_in(
-        self, inbound: Inbound, sent: Sent, resolved: Resolved, original: Original, *,
-        earlier: Document | None, replaced: _Replaced | None,
-    ) -> tuple[Document, Change]:  # fmt: skip
-        document = self._document(inbound, sent, resolved, original.pdf)
-        recorder = self.recorder(document, inbound).event("document.sent", _noted(sent, original))
+    def _first(
+        self, inbound: Inbound, document: Document, resolved: Resolved, facts: Mapping[str, Any]
+    ) -> Change:
+        """The document with its first event, its messages and the job to make page images."""
+        recorder = self.recorder(document, inbound).event("document.sent", facts)
         wants_setup = self._wants_setup(document, resolved)
         resolved = add_messages(recorder, document, resolved, setup=wants_setup, now=inbound.now)
-        change = replace(
-            recorder.job("prepare").change(), providers=resolved.change(),
-            claims=(claim_of(document, earlier), *resolved.claims),
-        )  # fmt: skip
-        if replaced is not None:
-            change = joined(change, self._recall(inbound, replaced, document.id))
-        return document, change
+        return replace(recorder.job("prepare").change(), providers=resolved.change())
 
-    def _document(self, inbound: Inbound, sent: Sent, resolved: Resolved, pdf: StoredPdf) -> Document:
+    def _document(self, inbound: Inbound, sent: Sent, resolved: Resolved, original: Original) -> Document:
         """Version 0: recording the first event makes it 1."""
+        pdf = original.pdf
         sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
         return Document(
             id=self.ids.new("doc"), version=0, practice_id=inbound.practice.id,

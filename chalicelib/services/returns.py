@@ -1,12 +1,13 @@
 """What the EMR says of a document it has sent: send it again, corrected or not; take it back; close it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.people import Provider
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.addressing import Resolved, check_reachable, claim_keys, resolve
+from chalicelib.services.addressing import Resolved, check_reachable, claim_keys, mailbox_claim, resolve
 from chalicelib.services.changes import Change
 from chalicelib.services.inbound import Answer, Desk, Inbound
 from chalicelib.services.intake import add_messages
@@ -90,24 +91,25 @@ class Returns(Desk):
                 code=f"document-{before.status}",
             )
         after = corrected(before, event)
-        resolved = self._resolved(before, after)
+        owners = self.store.claims(claim_keys(after.addressee))
+        resolved = self._resolved(before, after, owners)
         document = replace(after, provider_id=resolved.provider.id)
         readdressed = after.addressee != before.addressee
         recorder = self.recorder(document, inbound).event("document.resent", _noted(before, after))
         setup = self._wants_setup(document, resolved.provider, readdressed=readdressed)
         resolved = add_messages(recorder, document, resolved, setup=setup, now=inbound.now)
         change = recorder.change()
-        return document, replace(change, providers=resolved.change(), claims=resolved.claims)
+        claims = (*mailbox_claim(document, owners), *resolved.claims)
+        return document, replace(change, providers=resolved.change(), claims=claims)
 
     def _named(self, inbound: Inbound, named: Named) -> Document:
         return self.named(inbound, external_id=named.external_id, document_id=named.document_id)
 
-    def _resolved(self, before: Document, after: Document) -> Resolved:
+    def _resolved(self, before: Document, after: Document, owners: Mapping[str, str]) -> Resolved:
         """Who it is for now. Nothing is asked again unless the address is another one."""
         known = self.store.provider(before.provider_id)
         if known is not None and after.addressee == before.addressee:
             return Resolved(provider=known, stored=known, claims=())
-        owners = self.store.claims(claim_keys(after.addressee))
         stranger = before.provider_id if _lives_at_old_address(known, before, after) else None
         found = resolve(self.store, self.ids, after.addressee, owners, other_than=stranger)
         # A setup link that went to the old address dies, whether or not another is mailed.

@@ -214,7 +214,7 @@ def _operation(name: str, summary: str, status: str, schema: str) -> Json:
 
 
 def _read(name: str, summary: str, schema: str, parameters: list[Json]) -> Json:
-    refusals = ("401", "404") if parameters else ("401")
+    refusals = ("401", "404") if parameters else ("401",)
     responses = _responses("200", schema, *refusals)
     return {
         "operationId": name,
