@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from infrastructure.layout import ROOT, Layout
 from infrastructure.progress import Progress
@@ -20,6 +21,7 @@ SECONDS_TO_STOP = 150.0
 # A supervisor whose commander was killed this instant has not yet noted that it is stopping.
 SECONDS_TO_NOTICE = 2.0
 LOG_LINES_SHOWN = 8
+BYTES_PER_READ = 65536
 
 
 @dataclass(frozen=True)
@@ -124,14 +126,15 @@ class Processes:
         self._pending = b""
         self._stopped = False
         self._supervisor = _start_supervisor(layout, lock)
+        # Both were opened as pipes.
+        self._commands = cast("IO[bytes]", self._supervisor.stdin)
+        self._answers = cast("IO[bytes]", self._supervisor.stdout)
         os.close(lock)
 
     def start(self, command: Command) -> None:
         """Have the supervisor start `command`."""
-        commands = self._supervisor.stdin
-        assert commands is not None  # it was opened as a pipe
-        commands.write(command.line(self._layout))
-        commands.flush()
+        self._commands.write(command.line(self._layout))
+        self._commands.flush()
 
     def check(self) -> None:
         """Raise Trouble when a process has ended by itself."""
@@ -143,25 +146,24 @@ class Processes:
 
     def stop(self) -> bool:
         """Stop everything and wait for it; answers whether all came to a good end in time."""
-        commands = self._supervisor.stdin
-        assert commands is not None  # it was opened as a pipe
+        if self._answers.closed:
+            return self._stopped
         with contextlib.suppress(BrokenPipeError):
-            commands.close()
+            self._commands.close()
         deadline = time.monotonic() + SECONDS_TO_STOP
         while not self._stopped and self._supervisor.poll() is None and time.monotonic() < deadline:
             self._events(0.5)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._supervisor.wait(5.0)
         self._events(0.0)
+        self._answers.close()
         return self._stopped
 
     def _events(self, seconds: float) -> list[dict[str, object]]:
-        stream = self._supervisor.stdout
-        assert stream is not None  # it was opened as a pipe
-        ready, _, _ = select.select([stream], [], [], seconds)
+        ready, _, _ = select.select([self._answers], [], [], seconds)
         if not ready:
             return []
-        *lines, self._pending = (self._pending + os.read(stream.fileno(), 65536)).split(b"\n")
+        *lines, self._pending = (self._pending + os.read(self._answers.fileno(), BYTES_PER_READ)).split(b"\n")
         events: list[dict[str, object]] = [json.loads(line) for line in lines]
         self._stopped = self._stopped or any(event["event"] == "stopped" for event in events)
         return events

@@ -14,9 +14,7 @@ import zipfile
 from pathlib import Path
 
 # The services whose clients the code makes; a test compares this with the code.
-BOTOCORE_SERVICES = frozenset(
-    {"dynamodb", "kms", "lambda", "s3", "secretsmanager", "ses", "sesv2", "sns", "sqs", "ssm", "sts"}
-)
+BOTOCORE_SERVICES = frozenset({"dynamodb", "lambda", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm"})
 # What no function imports, as patterns of paths below site-packages.
 UNUSED = (
     r"[^/]+/(.+/)?tests?/.*",

@@ -1,0 +1,52 @@
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from infrastructure import local_run
+from infrastructure.emulator import Condition
+from infrastructure.layout import Layout
+from infrastructure.progress import Progress
+from infrastructure.sample import Addresses
+from infrastructure.stack import FIXED_PARAMETERS
+from infrastructure.trouble import Trouble
+
+
+@pytest.mark.parametrize("offset", [0, 10, 11, 12])
+def test_a_taken_port_is_refused_with_another_to_try(offset: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Trouble, match=rf"Port {port} is in use .* make run PORT=\d+"):
+            local_run.refuse_taken_ports(Addresses(port - offset))
+
+
+def test_the_stand_ins_are_told_where_everything_is(tmp_path: Path) -> None:
+    layout, addresses = Layout(tmp_path), Addresses(5000)
+    clinic, mailbox = local_run.clinic(layout, addresses), local_run.mailbox(layout, addresses)
+    shared = ["--portal-json", str(tmp_path / "stand-ins.json")]
+    assert [clinic.module, *clinic.arguments] == [
+        "examples.clinic", *shared, "--port", "5010", "--data", str(tmp_path / "clinic"),
+    ]  # fmt: skip
+    assert [mailbox.module, *mailbox.arguments] == [
+        "examples.mailbox", *shared, "--port", "5011", "--data", str(tmp_path / "mailbox"),
+        "--smtp-port", "5012", "--fax-domain", FIXED_PARAMETERS["FaxDomain"],
+    ]  # fmt: skip
+
+
+def test_a_killed_emulator_is_said_with_what_the_data_goes_back_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = Layout(tmp_path)
+    layout.prepare()
+    (layout.state / "s3.json").write_text("{}")
+    local_run.explain(Condition.KILLED, layout, Progress(time.time()))
+    said = capsys.readouterr().out
+    assert "was killed before it could save: the portal goes back to what it saved at 20" in said
+
+
+def test_a_clean_stop_needs_no_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    local_run.explain(Condition.SAVED, Layout(tmp_path), Progress(time.time()))
+    assert capsys.readouterr().out == ""
