@@ -6,8 +6,7 @@ ARNs are placeholders: the merge template points each event source at its real r
 
 from typing import Any
 
-from chalice import Chalice, Rate
-from chalice.app import DynamoDBEvent, SNSEvent, SQSEvent
+from chalice.app import Chalice, DynamoDBEvent, Rate, SNSEvent, SQSEvent
 
 from chalicelib import workers
 from chalicelib.web import account, by_hand, emr, pages, static

@@ -1,7 +1,6 @@
 """The wiring, in one place. Each part is made at first use, so a function pays only for what it reaches."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from chalicelib.adapters.clients import Clients
 from chalicelib.adapters.clock import RandomIds, SystemClock
@@ -17,9 +16,6 @@ from chalicelib.services.review import Review
 from chalicelib.services.sessions import Sessions
 from chalicelib.services.writing import Writer
 from chalicelib.settings import Settings, settings
-
-if TYPE_CHECKING:
-    from chalicelib.services.sealing import Sealing
 
 
 class Services:

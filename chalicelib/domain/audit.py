@@ -89,7 +89,7 @@ def broken_at(events: Iterable[Event]) -> int | None:
 def _private_fits(event: Event) -> bool:
     if not event.private:
         return True
-    return json.loads(event.body)["private"] == commitment(event.private, event.salt)
+    return bool(json.loads(event.body)["private"] == commitment(event.private, event.salt))
 
 
 def _canonical(value: Mapping[str, Any]) -> str:
