@@ -27,9 +27,12 @@ function note(sheet) {
   tell();
 }
 
+// `page 2`, `pages 1 and 3`, `pages 1, 2, 3, 4 and 7 more`
 function listed(pages) {
-  const text = pages.slice(0, 4).join(", ");
-  return pages.length > 4 ? `${text} and ${pages.length - 4} more` : text;
+  if (pages.length === 1) return `page ${pages[0]}`;
+  const named = pages.length > 5 ? pages.slice(0, 4) : pages.slice(0, -1);
+  const last = pages.length > 5 ? `${pages.length - 4} more` : pages[pages.length - 1];
+  return `pages ${named.join(", ")} and ${last}`;
 }
 
 // What is still unread, and whether the button may work.
@@ -44,7 +47,7 @@ function tell() {
   line.classList.toggle("reading__line--done", unread.length === 0);
   line.textContent = unread.length === 0
     ? "✓ You have seen every page."
-    : `Still to read: page ${listed(unread)}`;
+    : `Still to read: ${listed(unread)}`;
   statement.hidden = unread.length === 0;
   button.toggleAttribute("data-unready", unread.length > 0 && !ticked);
 }

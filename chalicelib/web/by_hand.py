@@ -1,0 +1,138 @@
+"""Reading and signing by hand without an account: the code, the document, and the scan that comes back."""
+
+from collections.abc import Mapping
+
+from chalice.app import Blueprint, Response
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Conflict, Invalid
+from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret
+from chalicelib.domain.status import is_decidable
+from chalicelib.services.by_hand import MAX_SCAN_BYTES, Scan, Visitor, scan_prefix
+from chalicelib.web.access import BY_HAND_COOKIE, Access, Caller, route
+from chalicelib.web.answers import cookie, moment, page, redirect
+from chalicelib.web.showing import (
+    FILE_SECONDS,
+    due,
+    file_name,
+    local_day,
+    page_images,
+    pages_prepared,
+    still_preparing,
+)
+
+blueprint = Blueprint(__name__)
+
+
+@route(blueprint, "/by-hand/{document_id}", methods=["GET"], access=Access.ANYONE)
+def code_page(caller: Caller, document_id: str) -> Response:
+    """The same for every id: who does not have the code learns nothing, not even whether it exists."""
+    return _code_page(caller, document_id, asked=caller.query.get("asked") == "yes")
+
+
+@route(blueprint, "/by-hand/{document_id}/code", methods=["POST"], access=Access.ANYONE)
+def ask_for_code(caller: Caller, document_id: str) -> Response:
+    caller.services.by_hand.ask_for_code(document_id, _visitor(caller))
+    return redirect(f"/by-hand/{document_id}?asked=yes")
+
+
+@route(blueprint, "/by-hand/{document_id}", methods=["POST"], access=Access.ANYONE)
+def enter_code(caller: Caller, document_id: str) -> Response:
+    try:
+        token = caller.services.by_hand.enter(document_id, caller.form.get("code", ""), _visitor(caller))
+    except Invalid as trouble:
+        return _code_page(caller, document_id, asked=True, errors=_messages(trouble), status=422)
+    lifetime = int(BY_HAND_LIFETIME.total_seconds())
+    return redirect(f"/by-hand/{document_id}/document", cookies=[cookie(BY_HAND_COOKIE, token, lifetime)])
+
+
+@route(blueprint, "/by-hand/{document_id}/document", methods=["GET"], access=Access.BY_HAND)
+def read(caller: Caller, document_id: str) -> Response:
+    return _document_page(caller, caller.opened)
+
+
+@route(blueprint, "/by-hand/{document_id}/original.pdf", methods=["GET"], access=Access.BY_HAND)
+def original(caller: Caller, document_id: str) -> Response:
+    document = caller.services.by_hand.downloaded(caller.opened, _visit(caller), _visitor(caller))
+    url = caller.services.files.url(
+        document.original.key, seconds=FILE_SECONDS, file_name=file_name(document),
+        inline="download" not in caller.query,
+    )  # fmt: skip
+    return redirect(url)
+
+
+@route(blueprint, "/by-hand/{document_id}/uploaded", methods=["GET"], access=Access.BY_HAND)
+def uploaded(caller: Caller, document_id: str) -> Response:
+    """Where the bucket sends the browser after the upload."""
+    key = caller.query.get("key", "")
+    if not is_decidable(caller.opened.status) or not key.startswith(scan_prefix(document_id)):
+        return redirect(f"/by-hand/{document_id}/document")
+    return _confirm_page(caller, key, caller.opened.addressee.name)
+
+
+@route(blueprint, "/by-hand/{document_id}/signed", methods=["POST"], access=Access.BY_HAND)
+def take_scan(caller: Caller, document_id: str) -> Response:
+    scan = Scan(key=caller.form.get("key", ""), signer_name=caller.form.get("signer_name", ""))
+    try:
+        caller.services.by_hand.take_scan(caller.opened, scan, _visit(caller), _visitor(caller))
+    except Invalid as trouble:
+        errors = _messages(trouble)
+        if "signer_name" in errors:
+            return _confirm_page(caller, scan.key, scan.signer_name, errors=errors, status=422)
+        return _document_page(caller, caller.opened, errors=errors, status=422)
+    except Conflict as trouble:
+        latest = caller.services.store.document(document_id) or caller.opened
+        return _document_page(caller, latest, errors={"conflict": trouble.detail}, status=409)
+    return redirect(f"/by-hand/{document_id}/document")
+
+
+def _code_page(
+    caller: Caller, document_id: str, *, asked: bool, errors: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:  # fmt: skip
+    return page(
+        caller, "by_hand_code.html", status=status, document_id=document_id, asked=asked, errors=errors or {}
+    )
+
+
+def _document_page(
+    caller: Caller, found: Document, *, errors: Mapping[str, str] | None = None, status: int = 200
+) -> Response:
+    document = caller.services.by_hand.open(found, _visit(caller), _visitor(caller))
+    undecided = is_decidable(document.status)
+    upload_url, upload_fields = caller.services.by_hand.upload_form(document) if undecided else ("", {})
+    return page(
+        caller, "by_hand_document.html", status=status, document=document, undecided=undecided,
+        images=page_images(document, caller.services.files), prepared=pages_prepared(document),
+        waiting=still_preparing(document, caller.now) and undecided, due=due(document, caller.now),
+        sent_on=local_day(document.sent_at, document), at=_decided_at(document), upload_url=upload_url,
+        upload_fields=upload_fields, max_bytes=MAX_SCAN_BYTES, errors=errors or {},
+    )  # fmt: skip
+
+
+def _confirm_page(
+    caller: Caller, key: str, signer_name: str, *, errors: Mapping[str, str] | None = None, status: int = 200
+) -> Response:
+    return page(
+        caller, "by_hand_confirm.html", status=status, document=caller.opened, key=key,
+        signer_name=signer_name, errors=errors or {},
+    )  # fmt: skip
+
+
+def _decided_at(document: Document) -> str | None:
+    at = document.decided_at
+    return moment(at, document.practice.time_zone) if at else None
+
+
+def _messages(trouble: Invalid) -> dict[str, str]:
+    return {each.field: each.message for each in trouble.errors}
+
+
+def _visit(caller: Caller) -> Secret:
+    if caller.by_hand is None:
+        raise LookupError("this route's access rule does not establish a visit")
+    return caller.by_hand
+
+
+def _visitor(caller: Caller) -> Visitor:
+    return Visitor(actor=caller.actor, now=caller.now)

@@ -1,0 +1,193 @@
+"""The provider's pages: pending, past, review, approve, decline, and the files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalice.app import Blueprint, Response
+
+from chalicelib.domain.documents import DeclineReason, Document, Sealing
+from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError
+from chalicelib.domain.status import is_decidable
+from chalicelib.services.by_hand import can_be_read
+from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, Approval, By, Refusal
+from chalicelib.web.access import Access, Caller, route
+from chalicelib.web.answers import moment, page, redirect
+from chalicelib.web.showing import (
+    FILE_SECONDS,
+    due,
+    file_name,
+    local_day,
+    page_images,
+    pages_prepared,
+    row,
+    still_preparing,
+)
+
+blueprint = Blueprint(__name__)
+
+REASONS = tuple(DeclineReason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entered:
+    """What stands in the forms of the review page, and the troubles beside its fields."""
+
+    typed_name: str
+    note: str = ""
+    read_statement: bool = False
+    pages_shown: str = ""
+    reason: str = ""
+    decline_note: str = ""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
+    declining: bool = False
+
+
+@route(blueprint, "/documents", methods=["GET"], access=Access.PROVIDER)
+def pending(caller: Caller) -> Response:
+    found = caller.services.review.pending(caller.known.id, _cursor(caller))
+    count = f"{COUNTED_TO - 1}+" if found.count >= COUNTED_TO else str(found.count)
+    rows = [row(each, caller.now) for each in found.documents]
+    return page(
+        caller, "pending.html", section="pending", rows=rows, count=count, next_after=found.next_after,
+        first="after" not in caller.query,
+    )  # fmt: skip
+
+
+@route(blueprint, "/documents/past", methods=["GET"], access=Access.PROVIDER)
+def past(caller: Caller) -> Response:
+    found = caller.services.review.past(caller.known.id, _cursor(caller))
+    rows = [row(each, caller.now) for each in found.items]
+    return page(
+        caller, "past.html", section="past", rows=rows, next_after=found.next_after,
+        first="after" not in caller.query,
+    )  # fmt: skip
+
+
+@route(blueprint, "/documents/{document_id}", methods=["GET"], access=Access.DOCUMENT)
+def review(caller: Caller, document_id: str) -> Response:
+    if not is_decidable(caller.opened.status):
+        return _decided(caller, caller.opened)
+    return _review(caller, Entered(typed_name=caller.known.name))
+
+
+@route(blueprint, "/documents/{document_id}/approve", methods=["POST"], access=Access.DOCUMENT)
+def approve(caller: Caller, document_id: str) -> Response:
+    form = caller.form
+    given = Approval(
+        typed_name=form.get("typed_name", ""),
+        note=form.get("note", ""),
+        pages_shown=_pages_shown(form.get("pages_shown", "")),
+        read_statement=form.get("read_statement") == "yes",
+    )
+    try:
+        caller.services.review.approve(caller.opened, given, _by(caller))
+    except (Invalid, Conflict) as trouble:
+        return _again(caller, trouble, declining=False)
+    return redirect(f"/documents/{document_id}")
+
+
+@route(blueprint, "/documents/{document_id}/decline", methods=["POST"], access=Access.DOCUMENT)
+def decline(caller: Caller, document_id: str) -> Response:
+    given = Refusal(reason=caller.form.get("reason", ""), note=caller.form.get("decline_note", ""))
+    try:
+        caller.services.review.decline(caller.opened, given, _by(caller))
+    except (Invalid, Conflict) as trouble:
+        return _again(caller, trouble, declining=True)
+    return redirect(f"/documents/{document_id}")
+
+
+@route(blueprint, "/documents/{document_id}/original.pdf", methods=["GET"], access=Access.DOCUMENT)
+def original(caller: Caller, document_id: str) -> Response:
+    if not can_be_read(caller.opened):
+        raise Gone("The clinic has recalled this document, so it can no longer be opened.")
+    document = caller.services.review.downloaded(caller.opened, _by(caller))
+    return redirect(_file(caller, document.original.key, file_name(document)))
+
+
+@route(blueprint, "/documents/{document_id}/signed.pdf", methods=["GET"], access=Access.DOCUMENT)
+def signed(caller: Caller, document_id: str) -> Response:
+    document = caller.opened
+    if document.signed is not None:
+        return redirect(_file(caller, document.signed.key, f"signed-{file_name(document)}"))
+    if document.sealing is Sealing.NONE:
+        raise NotFound("There is no signed copy of this document.")
+    return page(caller, "signed_soon.html", status=202, document=document, section="past")
+
+
+def _review(caller: Caller, entered: Entered, *, status: int = 200) -> Response:
+    opened = caller.services.review.open(caller.opened, _by(caller))
+    document = opened.document
+    return page(
+        caller, "review.html", status=status, document=document, can_sign=opened.can_sign, entered=entered,
+        images=page_images(document, caller.services.files), prepared=pages_prepared(document),
+        waiting=still_preparing(document, caller.now), due=due(document, caller.now), reasons=REASONS,
+        sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
+        section="pending",
+    )  # fmt: skip
+
+
+def _decided(caller: Caller, document: Document, *, status: int = 200, **said: Any) -> Response:
+    """What became of it, and what waits next."""
+    upcoming = caller.services.review.next_pending(caller.known.id, besides=document.id)
+    at = document.decided_at or document.recalled_at
+    return page(
+        caller, "decided.html", status=status, document=document, section="past",
+        at=moment(at, document.practice.time_zone) if at else None,
+        upcoming=row(upcoming, caller.now) if upcoming else None,
+        readable=can_be_read(document), **{"conflict": "", "unsent_note": "", **said},
+    )  # fmt: skip
+
+
+def _again(caller: Caller, trouble: PortalError, *, declining: bool) -> Response:
+    """The page the form came from, with what was entered; or what became of the document meanwhile."""
+    fresh = caller.services.store.document(caller.opened.id) if isinstance(trouble, Conflict) else None
+    entered = _entered(caller, trouble, declining=declining)
+    if fresh is not None and not is_decidable(fresh.status):
+        note = entered.decline_note if declining else entered.note
+        return _decided(caller, fresh, status=409, conflict=trouble.detail, unsent_note=note)
+    return _review(caller, entered, status=409 if isinstance(trouble, Conflict) else 422)
+
+
+def _entered(caller: Caller, trouble: PortalError, *, declining: bool) -> Entered:
+    form = caller.form
+    rename = {"note": "decline_note"} if declining else {}
+    return Entered(
+        typed_name=form.get("typed_name", caller.known.name),
+        note=form.get("note", ""),
+        read_statement=form.get("read_statement") == "yes",
+        pages_shown=",".join(map(str, sorted(_pages_shown(form.get("pages_shown", ""))))),
+        reason=form.get("reason", ""),
+        decline_note=form.get("decline_note", ""),
+        errors={rename.get(each.field, each.field): each.message for each in trouble.errors},
+        trouble=trouble.detail,
+        declining=declining,
+    )
+
+
+def _by(caller: Caller) -> By:
+    return By(
+        provider=caller.known, actor=caller.actor, now=caller.now, authentication=_authentication(caller)
+    )  # fmt: skip
+
+
+def _authentication(caller: Caller) -> str:
+    """How and when this session was opened, in words for the certificate."""
+    at = caller.session.authenticated_at if caller.session else None
+    return f"account password, entered {moment(at)}" if at else "account password"
+
+
+def _file(caller: Caller, key: str, name: str) -> str:
+    inline = "download" not in caller.query
+    return caller.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline)
+
+
+def _cursor(caller: Caller) -> str | None:
+    return caller.query.get("after") or None
+
+
+def _pages_shown(text: str) -> frozenset[int]:
+    """`1,2,3` as the script wrote it; anything else in it is left out."""
+    parts = text[:1000].split(",")
+    return frozenset(int(each) for each in parts if each.isascii() and each.isdigit())

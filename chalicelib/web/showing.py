@@ -1,0 +1,106 @@
+"""What pages show of a document: its dates in the practice's zone, its page images, its file's name."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from chalicelib.domain.documents import Document
+from chalicelib.services.page_images import WIDTHS, page_key
+from chalicelib.services.ports import Files
+
+IMAGE_SECONDS = 600
+FILE_SECONDS = 300
+PREPARED_WITHIN = timedelta(minutes=10)
+"""How long page images may take before the page offers the file instead of waiting."""
+
+SOON = 7
+"""Days before the due date from which a document is marked."""
+
+LETTER = (612.0, 792.0)
+_POINTS_TO_PIXELS = 2
+
+
+@dataclass(frozen=True)
+class Due:
+    """`words` such as `Due in 5 days`; `tone` is a tone of the pill macro, `late` past its day."""
+
+    words: str
+    tone: str
+    late: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """A document in a list."""
+
+    document: Document
+    sent_on: date
+    due: Due
+
+
+@dataclass(frozen=True)
+class PageImage:
+    """A page: its images by width, and the size to keep free for them. No images: it cannot be shown."""
+
+    number: int
+    width: int
+    height: int
+    small: str
+    large: str
+    ready: bool
+    broken: bool
+
+
+def row(document: Document, now: datetime) -> Row:
+    return Row(document, local_day(document.sent_at, document), due(document, now))
+
+
+def local_day(moment: datetime, document: Document) -> date:
+    """The day it was at the practice."""
+    return moment.astimezone(ZoneInfo(document.practice.time_zone)).date()
+
+
+def due(document: Document, now: datetime) -> Due:
+    """When it is due, said the way a person would."""
+    days = (document.due_on - local_day(now, document)).days
+    if days < 0:
+        return Due(f"Overdue by {_days(-days)}", "late", late=True)
+    if days <= 1:
+        return Due("Due tomorrow" if days else "Due today", "soon", late=False)
+    return Due(f"Due in {days} days", "soon" if days <= SOON else "neutral", late=False)
+
+
+def page_images(document: Document, files: Files) -> list[PageImage]:
+    """Every page of the original, with URLs good for `IMAGE_SECONDS` for those that are rendered."""
+    return [_page_image(document, number, files) for number in range(1, document.original.pages + 1)]
+
+
+def pages_prepared(document: Document) -> bool:
+    return (document.pages_ready or 0) >= document.original.pages
+
+
+def still_preparing(document: Document, now: datetime) -> bool:
+    """Whether it is worth waiting for the page images."""
+    return not pages_prepared(document) and now < document.sent_at + PREPARED_WITHIN
+
+
+def file_name(document: Document) -> str:
+    """`plan-of-care-4k2m1q.pdf`: nothing in it tells of the patient."""
+    return f"{document.kind.value.replace('_', '-')}-{document.id[-6:]}.pdf"
+
+
+def _page_image(document: Document, number: int, files: Files) -> PageImage:
+    sizes = document.original.page_sizes
+    width, height = sizes[number - 1] if number <= len(sizes) else LETTER
+    broken = number in document.broken_pages
+    ready = number <= (document.pages_ready or 0) and not broken
+    urls = [files.url(page_key(document.id, number, each), seconds=IMAGE_SECONDS) for each in WIDTHS if ready]
+    small, large = urls if ready else ("", "")
+    return PageImage(
+        number=number, width=round(width * _POINTS_TO_PIXELS), height=round(height * _POINTS_TO_PIXELS),
+        small=small, large=large, ready=ready, broken=broken,
+    )  # fmt: skip
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
