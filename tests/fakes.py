@@ -329,6 +329,8 @@ class FakeFiles:
         content_type_prefix: str = "",
     ) -> tuple[str, Mapping[str, str]]:  # fmt: skip
         fields = {"key": key, "max_bytes": str(max_bytes), "seconds": str(seconds)}
+        if content_type_prefix:
+            fields["content_type_prefix"] = content_type_prefix
         if redirect is not None:
             fields["success_action_redirect"] = redirect
         return self.origin(), fields
@@ -363,7 +365,7 @@ class FakeSwitches:
     def electronic_signature(self, practice_id: str) -> bool:
         return practice_id in self.on
 
-    def set_electronic_signature(self, practice_id: str, on: bool) -> None:
+    def set_electronic_signature(self, practice_id: str, on: bool) -> None:  # noqa: FBT001 - the port's
         (self.on.add if on else self.on.discard)(practice_id)
 
 

@@ -98,7 +98,9 @@ class Intake(Desk):
         claims = (claim_of(document, earlier), *mailbox_claim(document, owners), *resolved.claims)
         change = self._first(inbound, document, resolved, _noted(sent, keep()))
         change = replace(change, claims=claims)
-        return document, joined(change, self._recall(inbound, replaced, document.id)) if replaced else change
+        if replaced is not None:
+            change = joined(change, self._recall(inbound, replaced, document.id))
+        return document, change
 
     def _keys(self, inbound: Inbound, sent: Sent) -> list[str]:
         names = [each for each in (sent.external_id, sent.supersedes) if each]
