@@ -27,6 +27,7 @@ from pypdf.generic import (
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.facts import CertificateFacts, FaxCover, FaxOnline, SignatureBlock, TrailEntry
+from chalicelib.pdf.reading import dictionary
 
 Size = tuple[float, float]
 LETTER: Size = (612.0, 792.0)
@@ -249,6 +250,15 @@ def without_pages() -> bytes:
     target = io.BytesIO()
     PdfWriter().write(target)
     return target.getvalue()
+
+
+def miscounted(pages: int, count: int) -> bytes:
+    """A PDF of so many pages that says that it has `count`."""
+
+    def change(writer: PdfWriter) -> None:
+        dictionary(writer._pages)[name("Count")] = NumberObject(count)
+
+    return edited(plan_of_care(pages), change)
 
 
 def with_lost_content() -> bytes:

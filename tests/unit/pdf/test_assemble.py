@@ -158,9 +158,12 @@ def test_content_in_several_streams_and_shared_by_pages_is_kept() -> None:
         both = ArrayObject([writer._add_object(first), writer._add_object(second)])
         for page in writer.pages:
             page[samples.name("Contents")] = both
-        single = writer._add_object(DecodedStreamObject())
+        crossing = DecodedStreamObject()
+        crossing.set_data(b"0 g 0 0 400 400 re f")
+        single = writer._add_object(crossing)
         writer.pages[2][samples.name("Contents")] = single
         writer.pages[3][samples.name("Contents")] = single
+        writer.pages[3][samples.name("CropBox")] = samples.floats(0, 0, 300, 300)
         writer.pages[3][samples.name("Rotate")] = NumberObject(90)
 
     original = samples.edited(samples.plan_of_care(4), change)

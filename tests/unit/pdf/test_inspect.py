@@ -42,6 +42,10 @@ def test_pages_and_their_displayed_sizes_are_told() -> None:
         ("encrypted", samples.encrypted(user_password="secret")),
         ("encrypted", samples.encrypted(user_password="")),
         ("damaged", samples.with_lost_content()),
+        ("damaged", samples.miscounted(3, 1)),
+        ("damaged", samples.miscounted(1, 3)),
+        ("too_many_pages", samples.miscounted(201, 0)),
+        ("too_many_pages", samples.miscounted(1, 201)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -73,6 +77,11 @@ def test_active_content_is_recorded_not_refused() -> None:
 def test_a_pdf_cut_off_in_transfer_is_damaged(share: float) -> None:
     data = samples.plan_of_care(3)
     assert refusal(data[: int(len(data) * share)]) == "damaged"
+
+
+def test_a_pdf_whose_last_changes_are_cut_off_is_damaged() -> None:
+    first_version = samples.plan_of_care(1)
+    assert refusal(first_version + b"\n8 0 obj <</Length 9000>> stream\n" + b"x" * 5000) == "damaged"
 
 
 def test_a_page_tree_that_contains_itself_is_damaged() -> None:

@@ -36,6 +36,8 @@ def test_each_way_to_ask_for_the_signature_is_found(label: str) -> None:
     [
         "Therapist Signature: ____________________",
         "Patient signature: ____________________",
+        "Physician signature is required within 30 days of the visit.",
+        "This plan is not valid without the physician signature.",
         "Please return this plan with the physician signature within 30 days.",
         "Physician: ____________________",
     ],
