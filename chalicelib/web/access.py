@@ -185,7 +185,7 @@ def _log_mistake(declared: Route, error: Exception) -> None:
 
 def _add_headers(declared: Route, caller: Caller, response: Response) -> None:
     is_page = response.headers.get("Content-Type") == HTML
-    shows_files = is_page and response.status_code == HTTPStatus.OK and declared.access in _SHOWS_FILES
+    shows_files = is_page and response.status_code != HTTPStatus.SEE_OTHER and declared.access in _SHOWS_FILES
     origin = caller.services.files.origin() if shows_files else None
     response.headers = {**security_headers(origin), **response.headers}
     if is_page and caller.csrf != caller.cookies.get(requests.CSRF_COOKIE):
