@@ -1,0 +1,107 @@
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from chalicelib.services.administration import run
+from chalicelib.services.practices import authenticate_key
+from tests.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
+
+WHOLE = {
+    "action": "create_practice",
+    "name": " Hill Country Therapy ",
+    "phone": "(512) 555-0177",
+    "fax": "512-555-0188",
+    "reply_to": "Front.Desk@Clinic.example",
+    "time_zone": "America/Chicago",
+    "electronic_signature": True,
+}
+
+
+@dataclass
+class Parts:
+    store: FakeStore = field(default_factory=FakeStore)
+    switches: FakeSwitches = field(default_factory=FakeSwitches)
+    ids: FakeIds = field(default_factory=FakeIds)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+
+def test_a_practice_is_made_with_uniform_settings_and_keys_that_work() -> None:
+    parts = Parts()
+    made = run(parts, WHOLE)
+    practice = authenticate_key(parts.store, made["api_key"], START)
+
+    assert made.keys() == {"id", "api_key", "webhook_secret"}
+    assert practice.id == made["id"]
+    assert (practice.name, practice.phone, practice.fax) == (
+        "Hill Country Therapy",
+        "+15125550177",
+        "+15125550188",
+    )
+    assert (practice.reply_to, practice.time_zone) == ("front.desk@clinic.example", "America/Chicago")
+    assert practice.live_secrets(START) == (made["webhook_secret"],)
+    assert parts.switches.on == {made["id"]}
+
+
+def test_a_name_is_enough_and_the_switch_stays_off() -> None:
+    parts = Parts()
+    made = run(parts, {"action": "create_practice", "name": "Small"})
+    practice = parts.store.practice(made["id"])
+    assert practice is not None
+    assert (practice.phone, practice.time_zone) == (None, "America/New_York")
+    assert parts.switches.on == set()
+
+
+@pytest.mark.parametrize(
+    ("payload", "wrong"),
+    [
+        ({}, "action"),
+        ({"action": "drop_everything"}, "action"),
+        ({"action": ["ping"]}, "action"),
+        ({"action": "create_practice"}, "name"),
+        (WHOLE | {"name": "a\nb"}, "name"),
+        (WHOLE | {"name": 5}, "name"),
+        (WHOLE | {"phone": "12"}, "phone"),
+        (WHOLE | {"reply_to": "a@b.example\r\nBcc: c@d.example"}, "reply_to"),
+        (WHOLE | {"time_zone": "Texas"}, "time_zone"),
+        (WHOLE | {"electronic_signature": "on"}, "electronic_signature"),
+        ({"action": "rotate_api_key"}, "practice_id"),
+        ({"action": "rotate_api_key", "practice_id": "No Practice"}, "practice_id"),
+        ({"action": "set_switch", "practice_id": "prc_9", "electronic_signature": True}, "practice_id"),
+    ],
+)
+def test_what_is_refused_names_the_field_and_makes_nothing(payload: Mapping[str, Any], wrong: str) -> None:
+    parts = Parts()
+    answer = run(parts, payload)
+    assert answer["error"]["code"] == "invalid-request"
+    assert [each["field"] for each in answer["error"]["errors"]] == [wrong]
+    assert not any(parts.store.tables.values())
+    assert parts.switches.on == set()
+
+
+def test_rotating_keys_of_a_practice_that_is_not_there_is_not_found() -> None:
+    for action in ("rotate_api_key", "rotate_webhook_secret"):
+        answer = run(Parts(), {"action": action, "practice_id": "prc_9"})
+        assert answer["error"]["code"] == "not-found"
+
+
+def test_keys_and_secrets_rotate() -> None:
+    parts = Parts()
+    made = run(parts, WHOLE)
+    key = run(parts, {"action": "rotate_api_key", "practice_id": made["id"]})["api_key"]
+    secret = run(parts, {"action": "rotate_webhook_secret", "practice_id": made["id"]})["webhook_secret"]
+    practice = authenticate_key(parts.store, key, START)
+    assert set(practice.live_secrets(START)) == {made["webhook_secret"], secret}
+
+
+def test_the_switch_is_set() -> None:
+    parts = Parts()
+    made = run(parts, WHOLE)
+    answer = run(parts, {"action": "set_switch", "practice_id": made["id"], "electronic_signature": False})
+    assert answer == {"id": made["id"], "electronic_signature": False}
+    assert parts.switches.on == set()
+
+
+def test_a_ping_is_answered() -> None:
+    assert run(Parts(), {"action": "ping"}) == {"ok": True}
