@@ -30,8 +30,3 @@ def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> No
             left += length
     canvas.setFillGray(0)
     canvas.drawPath(path, stroke=0, fill=1)
-
-
-def quiet_zone(size: float, payload: str) -> float:
-    """The white border that a reader needs around a code of that size: four modules, in points."""
-    return 4 * size / len(_rows(payload))
