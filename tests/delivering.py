@@ -1,7 +1,7 @@
 """A deliveries function in memory: every part a stand-in, and time that moves when told to."""
 
 import base64
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -36,16 +36,12 @@ THE_PRACTICE = replace(
     PRACTICE, endpoint=ENDPOINT, reply_to="desk@hillcountry.example",
     webhook_secrets=(WebhookSecret(value=SECRET, created_at=START),),
 )  # fmt: skip
-NAMES = (
-    "STAGE AWS_REGION BUCKET TABLE_DOCUMENTS TABLE_EVENTS TABLE_OUTBOX TABLE_DELIVERIES TABLE_PROVIDERS "
-    "TABLE_PRACTICES TABLE_SECRETS TABLE_CLAIMS TABLE_REQUESTS DOCUMENT_JOBS_URL DELIVERY_JOBS_URL "
-    "NOTICES_TOPIC INSPECT_FUNCTION SWITCH_PREFIX SESSION_SECRET"
-).split()
+NAMES = [field.name.upper() for field in fields(Settings)]
 
 
 def some_settings() -> Settings:
     return from_environment(
-        {name: "unused" for name in NAMES}
+        dict.fromkeys([*NAMES, "AWS_REGION"], "unused")
         | {
             "PORTAL_URL": "https://portal.test",
             "MAIL_FROM": "no-reply@portal.test",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -86,9 +87,14 @@ class HttpsWebhookSender:
         seconds: float = SECONDS_IN_ALL,
     ) -> None:  # fmt: skip
         self._allow_loopback = allow_loopback
-        self._tls = tls or ssl.create_default_context()
+        self._given_tls = tls
         self._resolver = resolver or addresses_of
         self._seconds = seconds
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Reading the system's authorities takes a tenth of a second."""
+        return self._given_tls or ssl.create_default_context()
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """One try. Never raises for what a receiver does: it is in the answer's `status` or `error`."""

@@ -1,6 +1,7 @@
 """Each minute: what the stream missed, attempts that are due, and documents that wait for their seal."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -52,12 +53,13 @@ def run(parts: Parts) -> Mapping[str, int]:
 
 
 def _call_for_due(parts: Parts, now: datetime) -> int:
-    """Puts what is overdue on the queue. The claim keeps the next sweeps from doing it again."""
+    """Puts what is overdue on the queue, and only then keeps the next sweeps from doing it again."""
     found = parts.store.due_deliveries(now - OVERDUE_AFTER, limit=AT_ONCE)
     overdue = [each for each in found if _is_overdue(each, now)]
-    claimed = [each for each in overdue if _claimed(each, parts.store, now)]
-    parts.queues.send([delivery_job(each) for each in claimed])
-    return len(claimed)
+    parts.queues.send([delivery_job(each) for each in overdue])
+    for each in overdue:
+        _claim(each, parts.store, now)
+    return len(overdue)
 
 
 def _is_overdue(delivery: Delivery, now: datetime) -> bool:
@@ -66,13 +68,10 @@ def _is_overdue(delivery: Delivery, now: datetime) -> bool:
     return attempts.is_waiting(delivery) and due is not None and due <= now - OVERDUE_AFTER
 
 
-def _claimed(delivery: Delivery, store: Store, now: datetime) -> bool:
-    """Losing means that an attempt or another sweep has it."""
-    try:
+def _claim(delivery: Delivery, store: Store, now: datetime) -> None:
+    """Losing means that an attempt has begun, or another sweep was here: as good."""
+    with suppress(Stale):
         store.commit(Change(at=now, deliveries=(attempts.call_for(delivery, now),)))
-    except Stale:
-        return False
-    return True
 
 
 def _seal_again(parts: Parts, now: datetime) -> tuple[int, int]:

@@ -4,21 +4,22 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from chalicelib.domain.attempts import Mark
-from chalicelib.domain.deliveries import RETRY_AFTER, Channel, Delivery, DeliveryStatus
+from chalicelib.domain.attempts import Mark, queue_again
+from chalicelib.domain.deliveries import RETRY_AFTER, Attempt, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, WebhookSecret
 from chalicelib.services import delivery, follow_up
-from chalicelib.services.changes import Job
+from chalicelib.services.changes import Change, Job
 from chalicelib.services.ports import HttpAnswer
 from chalicelib.services.recording import delivery_job
 from tests.delivering import ENDPOINT, OLD_SECRET, SECRET, World, after
-from tests.fakes import START
+from tests.fakes import START, FakeWebhookSender
 
 OK, ERROR, GONE = HttpAnswer(200), HttpAnswer(500), HttpAnswer(410)
 HALF_JITTER = 1.05
@@ -72,7 +73,9 @@ def test_the_official_library_verifies_what_is_sent_now() -> None:
 
 
 def test_both_secrets_of_a_rotation_sign(world: World) -> None:
-    old = WebhookSecret(value=OLD_SECRET, created_at=START - timedelta(days=1), expires_at=START + timedelta(1))
+    old = WebhookSecret(
+        value=OLD_SECRET, created_at=START - timedelta(days=1), expires_at=START + timedelta(1)
+    )
     world.change_practice(webhook_secrets=(old, WebhookSecret(value=SECRET, created_at=START)))
     world.deliver(world.webhook())
     posted = world.webhook_sender.posted[0]
@@ -94,7 +97,10 @@ def test_a_retry_goes_to_where_the_endpoint_is_by_then(world: World) -> None:
     world.deliver(row_id)
     world.change_practice(endpoint=Endpoint(url="https://new.example.com/hooks"))
     world.when_due(row_id)
-    assert [url for url, _, _ in world.webhook_sender.posted] == [ENDPOINT.url, "https://new.example.com/hooks"]
+    assert [url for url, _, _ in world.webhook_sender.posted] == [
+        ENDPOINT.url,
+        "https://new.example.com/hooks",
+    ]
 
 
 # Twice, late, out of order
@@ -129,7 +135,7 @@ def test_what_has_ended_is_left_alone(world: World, status: str) -> None:
     row_id = world.webhook()
     row = world.row(row_id)
     ended = replace(row, version=2, status=DeliveryStatus(status), next_attempt_at=None)
-    world.store.commit(delivery.Change(at=START, deliveries=(ended,)))
+    world.store.commit(Change(at=START, deliveries=(ended,)))
     world.deliver(row_id)
     assert world.webhook_sender.posted == []
 
@@ -141,7 +147,6 @@ def test_a_job_without_a_row_is_an_error(world: World) -> None:
 
 def test_dying_after_the_effect_sends_the_same_bytes_and_id_again(world: World) -> None:
     row_id = world.webhook()
-    world.store.before_commit = None
 
     def die_at_the_record() -> None:
         world.store.before_commit = die
@@ -208,7 +213,7 @@ def test_the_waits_are_those_of_the_contract_with_jitter(world: World) -> None:
     while row.status is DeliveryStatus.QUEUED:
         moments.append(row.next_attempt_at or START)
         row = world.when_due(row_id)
-    waits = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(moments)]
     assert waits == [wait * HALF_JITTER for wait in RETRY_AFTER]
     assert row.status is DeliveryStatus.FAILED
     assert len(world.webhook_sender.posted) == 12
@@ -282,9 +287,9 @@ def test_the_last_failure_is_told_to_staff(world: World) -> None:
 def test_a_replayed_delivery_has_the_whole_schedule_again(world: World) -> None:
     row_id = world.webhook()
     failed = replace(world.row(row_id), version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
-    many = tuple(delivery.attempts.Attempt(at=START, status="failed", detail="") for _ in range(12))
-    again = delivery.attempts.queue_again(replace(failed, attempts=many), START, why="Asked for again.")
-    world.store.commit(delivery.Change(at=START, deliveries=(replace(again, version=2),)))
+    many = tuple(Attempt(at=START, status="failed", detail="") for _ in range(12))
+    again = queue_again(replace(failed, attempts=many), START, why="Asked for again.")
+    world.store.commit(Change(at=START, deliveries=(replace(again, version=2),)))
     world.answers(ERROR, OK)
     assert world.deliver(row_id).status is DeliveryStatus.QUEUED
     assert world.when_due(row_id).status is DeliveryStatus.DELIVERED
@@ -331,10 +336,11 @@ def test_setting_the_endpoint_again_while_one_is_being_held_strands_nothing(worl
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
 
     def at_claim() -> None:
-        world.store.before_commit = lambda: (
-            world.change_practice(endpoint=ENDPOINT),
-            delivery.release_held(world.store, world.practice.id, world.clock.at),
-        ) and None
+        world.store.before_commit = set_again
+
+    def set_again() -> None:
+        world.change_practice(endpoint=ENDPOINT)
+        delivery.release_held(world.store, world.practice.id, world.clock.at)
 
     world.store.before_commit = at_claim
     world.deliver(row_id)
@@ -365,29 +371,24 @@ def test_five_days_of_nothing_but_failures_switch_the_endpoint_off(world: World)
 
 
 def test_an_old_answer_does_not_switch_off_a_new_endpoint(world: World) -> None:
-    world.answers(GONE)
     row_id = world.webhook()
     new = Endpoint(url="https://new.example.com/hooks")
-    world.webhook_sender = AnswersAfter(world, lambda: world.change_practice(endpoint=new))
+    world.webhook_sender = AnswersAfter(lambda: world.change_practice(endpoint=new))
     world.deliver(row_id)
     assert world.endpoint == new
 
 
-class AnswersAfter:
+class AnswersAfter(FakeWebhookSender):
     """Answers 410 after something else has happened, and 200 from then on."""
 
-    def __init__(self, world: World, happens: Callable[[], None]) -> None:
-        self.posted: list[Any] = []
-        self.answers = [GONE]
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__([GONE, OK])
         self._happens = [happens]
-        self._world = world
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        self.posted.append((url, headers, body))
         if self._happens:
             self._happens.pop()()
-            return GONE
-        return OK
+        return super().post(url, headers=headers, body=body)
 
 
 # Trouble on our side

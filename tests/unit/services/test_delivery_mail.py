@@ -91,7 +91,9 @@ def test_html_loads_nothing_from_anywhere(world: World, kind: str) -> None:
     assert not re.search(r"<img|<script|<link|url\(|src=", html)
 
 
-@pytest.mark.parametrize(("kind", "name"), [("ready", True), ("setup", True), ("code", True), ("reset", False)])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("ready", True), ("setup", True), ("code", True), ("reset", False)]
+)
 def test_the_sender_is_the_clinic_where_it_is_its_matter(world: World, kind: str, *, name: bool) -> None:
     mail = sent(world, kind)
     expected = "Hill Country Therapy via Provider Portal" if name else "Provider Portal"
@@ -247,7 +249,7 @@ def test_a_setup_mail_that_fails_is_no_news_to_the_emr(world: World) -> None:
 
 def test_an_address_that_ses_will_never_take_is_tried_once(world: World) -> None:
     class Refuses(FakeMailer):
-        def send(self, *, to: str, message: bytes) -> str:
+        def send(self, **_: object) -> str:
             raise Unprocessable("The mail service refused it: InvalidParameterValue.")
 
     world.mailer = Refuses()
