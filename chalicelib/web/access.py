@@ -85,7 +85,7 @@ def route(
 
         @wraps(handler)
         def view(**values: str) -> Response:
-            return _serve(declared, blueprint.current_request, values)
+            return _serve(declared, blueprint, values)
 
         blueprint.route(path, methods=list(methods), content_types=[])(view)
         return handler
@@ -96,9 +96,9 @@ def route(
 # Serving
 
 
-def _serve(declared: Route, request: Request, values: dict[str, str]) -> Response:
+def _serve(declared: Route, blueprint: Blueprint, values: dict[str, str]) -> Response:
     started = time.perf_counter()
-    services = bootstrap.services()
+    request, services = blueprint.current_request, bootstrap.services()
     caller = _stranger(declared, request, services, declared.path.format(**values))
     try:
         response = _answer(declared, caller, values)
@@ -110,7 +110,7 @@ def _serve(declared: Route, request: Request, values: dict[str, str]) -> Respons
     _add_headers(declared, caller, response)
     logger.info(
         "request", method=request.method, route=declared.path, status=response.status_code,
-        ms=round((time.perf_counter() - started) * 1000), request_id=request.context.get("requestId"),
+        ms=round((time.perf_counter() - started) * 1000), request_id=blueprint.lambda_context.aws_request_id,
     )  # fmt: skip
     return response
 

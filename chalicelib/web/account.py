@@ -31,6 +31,12 @@ _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
 # Logging in and out
 
 
+@route(blueprint, "/", methods=["GET"], access=Access.ANYONE)
+def home(caller: Caller) -> Response:
+    """The list of documents sends on to the login page whoever's session has ended."""
+    return redirect(HOME if SESSION_COOKIE in caller.cookies else "/login")
+
+
 @route(blueprint, "/login", methods=["GET"], access=Access.ANYONE)
 def login(caller: Caller) -> Response:
     wanted = local_path(caller.query.get("next"))

@@ -1,0 +1,136 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.errors import TooMany, Unauthenticated
+from chalicelib.domain.secrets import Secret, SecretKind
+from chalicelib.services import login as module
+from chalicelib.services.changes import Change, Claim
+from chalicelib.services.login import Attempt, Login
+from chalicelib.services.passwords import hash_password
+from chalicelib.services.sessions import Sessions
+from tests.fakes import START, FakeIds, FakeKeys, FakeStore
+from tests.provider_side import PROVIDER, only_doing
+
+PASSWORD = "violet tractor onion"
+EMAIL = "dr.rivera@example.com"
+RIGHT = Attempt(email=EMAIL, password=PASSWORD, source="198.51.100.7", now=START)
+WRONG = replace(RIGHT, password="violet tractor apple")
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.store = FakeStore()
+        self.sessions = Sessions(self.store, FakeKeys(), FakeIds(), issuer="https://portal.test")
+        self.login = Login(self.store, self.sessions)
+        owner = replace(PROVIDER, password_hash=hash_password(PASSWORD))
+        claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
+        self.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
+
+    def fails(self, attempt: Attempt) -> str:
+        with pytest.raises((Unauthenticated, TooMany)) as refused:
+            self.login.log_in(attempt)
+        return str(refused.value.code)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_the_right_password_opens_a_session(desk: Desk) -> None:
+    provider, cookie = desk.login.log_in(RIGHT)
+    assert provider.id == PROVIDER.id
+    assert desk.sessions.visit(cookie, START) is not None
+
+
+def test_a_wrong_password_and_an_unknown_address_get_the_same_refusal(desk: Desk) -> None:
+    said = set()
+    for attempt in (WRONG, replace(RIGHT, email="nobody@example.com"), replace(RIGHT, email="")):
+        with pytest.raises(Unauthenticated) as refused:
+            desk.login.log_in(attempt)
+        said.add((refused.value.detail, refused.value.code))
+    assert len(said) == 1
+
+
+def test_an_unknown_address_makes_the_same_calls_and_checks_a_password_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[bool] = []
+    real: Callable[[str, str | None], bool] = module.is_password
+
+    def counted(password: str, kept: str | None) -> bool:
+        checked.append(kept is not None)
+        return real(password, kept)
+
+    monkeypatch.setattr(module, "is_password", counted)
+    known, unknown = calls_of(desk, WRONG), calls_of(desk, replace(WRONG, email="nobody@example.com"))
+    assert known == unknown
+    assert checked == [True, False]
+
+
+def calls_of(desk: Desk, attempt: Attempt) -> list[str]:
+    """The names of the store's methods that an attempt reaches, sorted: some run side by side."""
+    seen: list[str] = []
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            seen.append(name)
+            return getattr(desk.store, name)
+
+    login = Login(Watched(), desk.sessions)  # type: ignore[arg-type]  # stands in for the store
+    with pytest.raises(Unauthenticated):
+        login.log_in(attempt)
+    return sorted(seen)
+
+
+def test_a_row_without_password_lets_nobody_in(desk: Desk) -> None:
+    bare = replace(PROVIDER, version=2, password_hash=None)
+    desk.store.commit(Change(at=START, providers=(bare,)))
+    assert desk.fails(RIGHT) == "unauthenticated"
+
+
+def test_the_sixth_attempt_has_to_wait_and_is_not_even_looked_at(desk: Desk) -> None:
+    assert [desk.fails(WRONG) for _ in range(5)] == ["unauthenticated"] * 5
+    assert desk.fails(RIGHT) == "too-many-requests"
+    later = START + timedelta(seconds=1)
+    assert desk.login.log_in(replace(RIGHT, now=later))
+
+
+def test_waiting_longer_and_longer_never_exceeds_a_minute(desk: Desk) -> None:
+    now = START
+    for _ in range(30):
+        now += timedelta(seconds=60)
+        assert desk.fails(replace(WRONG, now=now, source=str(now))) == "unauthenticated"
+    assert desk.login.log_in(replace(RIGHT, now=now + timedelta(seconds=60)))
+
+
+def test_a_thousand_guesses_in_a_minute_are_hardly_any(desk: Desk) -> None:
+    """Also from a hundred addresses: it is the account that counts."""
+    answers = [
+        desk.fails(replace(WRONG, now=START + timedelta(milliseconds=60 * n), source=f"10.0.0.{n % 100}"))
+        for n in range(1000)
+    ]
+    assert answers.count("unauthenticated") <= 12
+
+
+def test_success_clears_the_accounts_failures(desk: Desk) -> None:
+    for _ in range(4):
+        desk.fails(WRONG)
+    desk.login.log_in(RIGHT)
+    assert [desk.fails(WRONG) for _ in range(5)] == ["unauthenticated"] * 5
+
+
+def test_one_source_that_tries_many_accounts_is_slowed_down(desk: Desk) -> None:
+    answers = [desk.fails(replace(WRONG, email=f"dr.{n}@example.com")) for n in range(31)]
+    assert answers == ["unauthenticated"] * 30 + ["too-many-requests"]
+    assert desk.login.log_in(replace(RIGHT, source="203.0.113.9"))
+
+
+def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
+    desk.store.before_commit = only_doing(lambda: desk.fails(WRONG))
+    desk.fails(WRONG)
+    counts = [each.tries for each in desk.store.every(Secret, "secrets") if each.kind is SecretKind.THROTTLE]
+    assert counts == [2, 2]

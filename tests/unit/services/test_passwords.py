@@ -1,0 +1,97 @@
+import pytest
+from argon2 import extract_parameters
+
+from chalicelib.services.passwords import (
+    LANES,
+    MEMORY_KIB,
+    MOST_LENGTH,
+    NOBODYS_HASH,
+    PASSES,
+    hash_password,
+    is_password,
+    password_problem,
+)
+
+LUIS = ("Luis Rivera", "dr.rivera@example.com")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "violet tractor onion",
+        "my dog likes cold tea",
+        "15 plain words!",
+        "x7#Kq9!vLm2$Wd4",
+        "übergrößenträger",
+        "ü" * 3 + "kwlzpdmtrq49",
+    ],
+)
+def test_long_enough_passwords_without_any_composition_are_good(password: str) -> None:
+    assert password_problem(password, LUIS) is None
+
+
+@pytest.mark.parametrize("password", ["", "a", "violet tractor", "x" * 14])
+def test_fourteen_characters_are_too_few(password: str) -> None:
+    assert "at least 15" in (password_problem(password, LUIS) or "")
+
+
+def test_characters_are_counted_and_not_bytes() -> None:
+    assert "at least 15" in (password_problem("ü" * 14, LUIS) or "")
+
+
+def test_one_hundred_and_twenty_eight_characters_are_the_most() -> None:
+    long = "violet tractor onion " * 6
+    assert password_problem(long[:MOST_LENGTH].ljust(MOST_LENGTH, "q"), LUIS) is None
+    assert "at most 128" in (password_problem(long + "and three more", LUIS) or "")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "passwordpassword", "Password12345678!", "P@ssw0rdP@ssw0rd1", "correct horse battery staple",
+        "Summer2026Summer2026", "letmeinletmein1234", "welcome to the portal", "mypasswordispassword",
+    ],
+)  # fmt: skip
+def test_common_passwords_are_refused_however_they_are_dressed(password: str) -> None:
+    assert "first passwords that would be tried" in (password_problem(password, LUIS) or "")
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["123456789012345", "qwertyuiopasdfghjkl", "abcabcabcabcabcabc", "1111122222333334", "zyxwvutsrqponmlkj"],
+)
+def test_patterns_are_refused(password: str) -> None:
+    assert "repeats or counts up" in (password_problem(password, LUIS) or "")
+
+
+@pytest.mark.parametrize(
+    "password", ["dr.rivera@example.com", "LuisRivera1234567", "rivera-luis-rivera", "Dr.Rivera-example-2026"]
+)
+def test_ones_own_name_and_address_are_refused(password: str) -> None:
+    assert "your own name or email" in (password_problem(password, LUIS) or "")
+
+
+def test_a_kept_password_is_recognised_and_no_other() -> None:
+    kept = hash_password("violet tractor onion")
+    assert is_password("violet tractor onion", kept)
+    assert not is_password("violet tractor onioN", kept)
+    assert not is_password("", kept)
+
+
+def test_a_character_that_can_be_typed_in_two_ways_is_the_same() -> None:
+    assert is_password("caf\u0065\u0301 at the corner", hash_password("caf\u00e9 at the corner"))
+
+
+def test_nobodys_password_is_never_right_and_costs_as_much() -> None:
+    assert not is_password("violet tractor onion", None)
+    parameters = extract_parameters(NOBODYS_HASH)
+    assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (
+        MEMORY_KIB,
+        PASSES,
+        LANES,
+    )
+    assert extract_parameters(hash_password("violet tractor onion")) == parameters
+
+
+def test_a_password_too_long_to_be_one_is_not_hashed_in_full() -> None:
+    assert not is_password("x" * 1_000_000, hash_password("violet tractor onion"))

@@ -1,0 +1,51 @@
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.errors import TooMany
+from chalicelib.domain.secrets import Secret
+from chalicelib.services.throttling import Pace, check
+from tests.fakes import START
+
+PACE = Pace(name="door", free=3, longest=timedelta(seconds=10), forgotten=timedelta(hours=1))
+
+
+def after(attempts: int) -> Secret | None:
+    count = None
+    for _ in range(attempts):
+        count = PACE.counted(count, "luis", START)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds"), [(0, 0), (2, 0), (3, 1), (4, 2), (5, 4), (6, 8), (7, 10), (5000, 10)]
+)
+def test_the_delay_doubles_up_to_the_longest(attempts: int, seconds: int) -> None:
+    assert PACE.wait(after(attempts), START) == timedelta(seconds=seconds)
+
+
+def test_the_delay_runs_from_the_last_attempt() -> None:
+    assert PACE.wait(after(5), START + timedelta(seconds=4)) == timedelta()
+    assert PACE.wait(after(5), START + timedelta(seconds=3)) == timedelta(seconds=1)
+
+
+def test_the_count_is_forgotten_in_time_though_the_row_is_still_there() -> None:
+    old = after(7)
+    later = START + timedelta(hours=1)
+    assert PACE.wait(old, later) == timedelta()
+    fresh = PACE.counted(old, "luis", later)
+    assert (fresh.tries, fresh.version) == (1, 8)
+
+
+def test_another_name_or_another_person_is_counted_apart() -> None:
+    other = Pace(name="window", free=3, longest=PACE.longest, forgotten=PACE.forgotten)
+    assert len({PACE.key("luis"), PACE.key("jane"), other.key("luis")}) == 3
+
+
+def test_the_refusal_says_how_long_to_wait() -> None:
+    with pytest.raises(TooMany, match="Please wait 4 seconds") as refused:
+        check(timedelta(), timedelta(seconds=3.2))
+    assert refused.value.retry_after == 4
+    with pytest.raises(TooMany, match="3 minutes"):
+        check(timedelta(seconds=130))
+    check(timedelta(), timedelta(seconds=-5))

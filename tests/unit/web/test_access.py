@@ -1,0 +1,365 @@
+"""What every route gets from `web/access.py`, tried on the app's own routes and on one that fails."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from io import StringIO
+from logging import StreamHandler
+
+import pytest
+from chalice.app import Blueprint, Chalice, Response
+from chalice.test import Client, HTTPResponse
+
+from app import app
+from chalicelib import bootstrap
+from chalicelib.domain.errors import NotFound, PortalError, TooMany, Unavailable
+from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.services.changes import Change
+from chalicelib.web import access
+from chalicelib.web.access import Access, Caller, route
+from chalicelib.web.errors import TABLE
+from tests.fakes import START
+from tests.portal import Browser, Portal, header, set_cookies, text
+from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
+
+DOCUMENT = a_document()
+FOREIGN = a_document(id="doc_foreign", provider_id=OTHER_PROVIDER.id)
+
+EVERY_PAGE = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": (
+        "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-src 'none'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Iterator[Portal]:
+    made = Portal(a_store(DOCUMENT, FOREIGN))
+    bootstrap.install(made)
+    yield made
+    bootstrap.install(None)
+
+
+def logged_in(portal: Portal) -> Browser:
+    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
+    portal.store.commit(Change(at=START, secrets=(row,)))
+    return Browser({access.SESSION_COOKIE: cookie})
+
+
+# Headers
+
+
+def test_a_page_carries_every_security_header() -> None:
+    response = Browser().get("/login")
+    cookie = r"__Host-csrf=[^;]+; Path=/; Secure; HttpOnly; SameSite=Lax"
+    headers = dict(response.headers)
+    assert [bool(re.fullmatch(cookie, each)) for each in headers.pop("Set-Cookie")] == [True]
+    expected = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY, **EVERY_PAGE}
+    assert headers == expected
+
+
+def test_a_page_that_shows_files_names_their_origin_and_no_other(portal: Portal) -> None:
+    policy = header(logged_in(portal).get("/documents"), "content-security-policy")
+    assert "img-src 'self' https://files.test;" in policy
+    assert "frame-src https://files.test;" in policy
+    assert "script-src 'self';" in policy
+
+
+def test_no_page_has_anything_inline(portal: Portal) -> None:
+    browser = logged_in(portal)
+    for path in (
+        "/login",
+        "/forgot-password",
+        "/setup",
+        f"/by-hand/{DOCUMENT.id}",
+        "/documents",
+        f"/documents/{DOCUMENT.id}",
+    ):
+        body = browser.get(path).body.decode()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\son[a-z]+=|javascript:", body), path
+
+
+def test_refusals_carry_the_headers_too(portal: Portal) -> None:
+    page = logged_in(portal).get(f"/documents/{FOREIGN.id}")
+    problem = Client(app).http.get("/v1/documents")
+    for response in (page, problem):
+        assert {name: header(response, name) for name in EVERY_PAGE} == EVERY_PAGE
+
+
+def test_static_files_are_kept_for_a_year_by_their_content() -> None:
+    name = re.search(r"/static/portal-[0-9a-f]{12}\.css", Browser().get("/login").body.decode())
+    assert name is not None
+    found = Browser().get(name[0])
+    assert found.status_code == 200
+    assert header(found, "cache-control") == "public, max-age=31536000, immutable"
+    assert header(found, "content-type") == "text/css; charset=utf-8"
+    assert set_cookies(found) == []
+    older = Browser().get("/static/portal-000000000000.css")
+    assert (older.body, header(older, "cache-control")) == (found.body, "no-cache")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["portal.css", "nothing-000000000000.css", "__init__-000000000000.py", "..%2f..%2fapp-000000000000.css"],
+)
+def test_nothing_but_static_files_is_served_there(name: str) -> None:
+    assert Browser().get(f"/static/{name}").status_code == 404
+
+
+# Where a form comes from
+
+
+def test_a_form_of_ours_is_taken() -> None:
+    assert Browser().post("/forgot-password", email="dr.rivera@example.com").status_code == 303
+
+
+@pytest.mark.parametrize("csrf", [None, "", "another", "é"])
+def test_a_form_without_the_cookies_token_is_refused(csrf: str | None) -> None:
+    browser = Browser()
+    browser.get("/login")
+    fields = {"email": "x@example.com"} | ({} if csrf is None else {"csrf": csrf})
+    refused = browser.post_raw("/forgot-password", fields)
+    assert refused.status_code == 403
+    assert "load the page again" in text(refused)
+
+
+def test_an_empty_token_is_not_the_same_as_an_empty_cookie() -> None:
+    assert Browser({"__Host-csrf": ""}).post_raw("/forgot-password", {"csrf": ""}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "https://portal.test"}, 303),
+        ({"origin": "null"}, 303),
+        ({"origin": "null", "sec-fetch-site": "same-origin"}, 303),
+        ({"origin": "https://evil.test"}, 403),
+        ({"origin": "https://portal.test.evil.test"}, 403),
+        ({"origin": "http://portal.test"}, 403),
+        ({"origin": "null", "sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+    ],
+)
+def test_a_form_from_another_site_is_refused(headers: dict[str, str], status: int) -> None:
+    assert Browser().post("/forgot-password", headers=headers, email="x@example.com").status_code == status
+
+
+def test_a_body_that_is_not_a_form_is_refused() -> None:
+    browser = Browser()
+    browser.get("/login")
+    json_body = browser.post_raw("/login", {}, {"content-type": "application/json"})
+    assert json_body.status_code == 400
+    assert browser.post("/login", email="x" * (1024 * 1024)).status_code == 413
+    many = {f"field{number}": "" for number in range(300)}
+    assert browser.post("/login", **many).status_code == 400
+
+
+# Sessions
+
+
+def test_a_live_session_reaches_its_own_document(portal: Portal) -> None:
+    response = logged_in(portal).get(f"/documents/{DOCUMENT.id}")
+    assert response.status_code == 200
+    assert "Ada Byron" in text(response)
+
+
+def test_a_foreign_document_and_none_at_all_look_exactly_alike(portal: Portal) -> None:
+    browser = logged_in(portal)
+    browser.get("/documents")
+    foreign, none = browser.get(f"/documents/{FOREIGN.id}"), browser.get("/documents/doc_that_never_was")
+    assert foreign.status_code == 404
+    assert (foreign.body, foreign.headers) == (none.body, none.headers)
+    for path in ("original.pdf", "signed.pdf"):
+        assert browser.get(f"/documents/{FOREIGN.id}/{path}").status_code == 404
+    for path in ("approve", "decline"):
+        assert browser.post(f"/documents/{FOREIGN.id}/{path}").status_code == 404
+
+
+def test_an_ended_session_leads_to_login_and_back(portal: Portal) -> None:
+    browser = logged_in(portal)
+    portal.time.pass_time(minutes=15)
+    response = browser.get("/documents/past?after=x")
+    assert header(response, "location") == "/login?next=/documents/past%3Fafter%3Dx&reason=ended"
+    assert access.SESSION_COOKIE not in browser.cookies
+    assert "after 15 minutes" in text(browser.get(header(response, "location")))
+
+
+def test_a_page_in_use_keeps_the_session_alive(portal: Portal) -> None:
+    browser = logged_in(portal)
+    for _ in range(3):
+        portal.time.pass_time(minutes=14)
+        assert browser.get("/documents").status_code == 200
+
+
+def test_a_page_is_shown_though_its_use_could_not_be_noted(portal: Portal) -> None:
+    browser = logged_in(portal)
+    portal.time.pass_time(minutes=5)
+    portal.fake_store.failing = True
+    assert browser.get("/documents").status_code == 200
+
+
+def test_a_session_costs_one_read_with_its_document(portal: Portal) -> None:
+    browser, visits = logged_in(portal), []
+    store = portal.fake_store
+    real = store.visit
+    store.visit = lambda *args: (visits.append(args), real(*args))[1]  # type: ignore[method-assign]  # counts
+    browser.get(f"/documents/{FOREIGN.id}")
+    assert len(visits) == 1
+
+
+# By hand
+
+
+def visitor(portal: Portal, **changes: object) -> Browser:
+    visit = Secret(
+        key=secret_key(SecretKind.BY_HAND, "visit"), version=1, kind=SecretKind.BY_HAND, created_at=START,
+        expires_at=START + BY_HAND_LIFETIME, document_id=DOCUMENT.id,
+    )  # fmt: skip
+    row = replace(visit, **changes)  # type: ignore[arg-type]  # a test's shorthand
+    portal.store.commit(Change(at=START, secrets=(row,)))
+    return Browser({access.BY_HAND_COOKIE: "visit"})
+
+
+def test_a_visit_opens_its_document(portal: Portal) -> None:
+    assert visitor(portal).get(f"/by-hand/{DOCUMENT.id}/document").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"document_id": FOREIGN.id},
+        {"access": 2},
+        {"kind": SecretKind.CODE},
+        {"expires_at": START},
+    ],
+)
+def test_a_visit_of_another_kind_time_or_document_does_not(
+    portal: Portal, changes: dict[str, object]
+) -> None:
+    response = visitor(portal, **changes).get(f"/by-hand/{DOCUMENT.id}/document")
+    assert (response.status_code, header(response, "location")) == (303, f"/by-hand/{DOCUMENT.id}")
+
+
+# Errors and the log
+
+
+def failing_app(error: Exception) -> Client:
+    """An app with one page and one answer that fail so."""
+    blueprint = Blueprint("failing")
+    known = len(access.ROUTES)
+
+    def fail(_caller: Caller) -> Response:
+        raise error
+
+    route(blueprint, "/fails", methods=["GET"], access=Access.ANYONE)(fail)
+    route(blueprint, "/v1/fails", methods=["GET"], access=Access.ANYONE)(fail)
+    del access.ROUTES[known:]
+    made = Chalice(app_name="failing")
+    made.register_blueprint(blueprint)
+    return Client(made)
+
+
+def both(error: Exception) -> tuple[HTTPResponse, HTTPResponse]:
+    client = failing_app(error)
+    return client.http.get("/fails"), client.http.get("/v1/fails")
+
+
+@pytest.mark.parametrize("kind", TABLE)
+def test_every_error_is_a_page_for_people_and_a_problem_for_software(kind: type[PortalError]) -> None:
+    error = kind("What to do.", retry_after=9) if kind is TooMany else kind("What to do.")
+    page, problem = both(error)
+    shown = TABLE[kind]
+    assert (page.status_code, problem.status_code) == (shown.status, shown.status)
+    assert header(page, "content-type") == "text/html; charset=utf-8"
+    assert shown.heading in text(page)
+    assert "What to do." in text(page)
+    assert header(problem, "content-type") == "application/problem+json"
+    assert json.loads(problem.body) == {
+        "type": f"urn:provider-portal:problem:{error.code}", "title": shown.title, "status": shown.status,
+        "detail": "What to do.", "code": error.code,
+    }  # fmt: skip
+
+
+def test_the_table_knows_every_error_of_the_domain() -> None:
+    def below(kind: type[PortalError]) -> set[type[PortalError]]:
+        return {kind}.union(*(below(each) for each in kind.__subclasses__()))
+
+    unmapped = [kind for kind in below(PortalError) - {PortalError} if not set(kind.__mro__) & set(TABLE)]
+    assert unmapped == []
+
+
+def test_when_to_come_back_is_said() -> None:
+    assert [header(each, "retry-after") for each in both(TooMany("x", retry_after=9))] == ["9", "9"]
+    assert [header(each, "retry-after") for each in both(Unavailable("x"))] == ["5", "5"]
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What is written to the log."""
+    handler, caught = access.logger.registered_handler, StringIO()
+    assert isinstance(handler, StreamHandler)
+    before = handler.setStream(caught)
+    yield caught
+    handler.setStream(before)
+
+
+def test_our_own_mistake_is_logged_and_shown_without_its_words(log: StringIO) -> None:
+    page, problem = both(ValueError("Ada Byron, born 1950-12-10"))
+    assert (page.status_code, problem.status_code) == (500, 500)
+    assert json.loads(problem.body)["code"] == "internal-error"
+    logged = log.getvalue()
+    assert "ValueError" in logged
+    assert "test_access.py" in logged
+    assert "Ada" not in logged + text(page) + problem.body.decode()
+
+
+def test_one_line_is_logged_per_request_without_what_was_sent(portal: Portal, log: StringIO) -> None:
+    browser = logged_in(portal)
+    browser.get(f"/documents/{DOCUMENT.id}?next=secret", **{"user-agent": "a phone"})
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(each["message"], each["method"], each["route"], each["status"]) for each in lines] == [
+        ("request", "GET", "/documents/{document_id}", 200)
+    ]
+    assert set(lines[0]) >= {"ms", "request_id"}
+    sent = ("secret", DOCUMENT.id, "a phone", PROVIDER.id, "Rivera", "127.0.0.1")
+    assert not [each for each in sent if each in json.dumps(lines)]
+
+
+def test_a_path_that_no_id_looks_like_is_not_found(portal: Portal) -> None:
+    before = len(portal.fake_store.tables)
+    for odd in ("doc%00", "doc%2f..", "<b>", "é", "x" * 201):
+        assert Browser().get(f"/documents/{odd}").status_code == 404
+    assert len(portal.fake_store.tables) == before
+
+
+def test_a_caller_is_named_for_the_audit_trail(portal: Portal) -> None:
+    seen: list[Caller] = []
+    blueprint = Blueprint("seen")
+    known = len(access.ROUTES)
+
+    def look(caller: Caller) -> Response:
+        seen.append(caller)
+        raise NotFound("seen")
+
+    route(blueprint, "/seen", methods=["GET"], access=Access.PROVIDER)(look)
+    del access.ROUTES[known:]
+    made = Chalice(app_name="seen")
+    made.register_blueprint(blueprint)
+    cookie = logged_in(portal).cookies[access.SESSION_COOKIE]
+    sent = {"cookie": f"{access.SESSION_COOKIE}={cookie}", "user-agent": "Phone\t" + "x" * 500}
+    Client(made).http.get("/seen", headers={**sent, "x-forwarded-for": "6.6.6.6"})
+    actor = seen[0].actor
+    assert (actor.name, actor.address) == ("provider:prv_1", "127.0.0.1")
+    assert actor.device == "Phone" + "x" * 195

@@ -1,0 +1,123 @@
+"""Fails when a route of the app has no declared access rule, or another one than is decided here."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from chalice.test import Client, HTTPResponse
+
+from app import app
+from chalicelib import bootstrap
+from chalicelib.web.access import ROUTES, Access
+from tests.portal import Browser, Portal, header, text
+from tests.provider_side import a_document, a_store
+
+DECIDED = {
+    ("GET", "/"): Access.ANYONE,
+    ("GET", "/login"): Access.ANYONE,
+    ("POST", "/login"): Access.ANYONE,
+    ("POST", "/logout"): Access.PROVIDER,
+    ("GET", "/forgot-password"): Access.ANYONE,
+    ("POST", "/forgot-password"): Access.ANYONE,
+    ("POST", "/documents/{document_id}/setup-link"): Access.ANYONE,
+    ("GET", "/setup/{token}"): Access.ANYONE,
+    ("GET", "/setup"): Access.ANYONE,
+    ("POST", "/setup"): Access.ANYONE,
+    ("GET", "/by-hand/{document_id}"): Access.ANYONE,
+    ("POST", "/by-hand/{document_id}/code"): Access.ANYONE,
+    ("POST", "/by-hand/{document_id}"): Access.ANYONE,
+    ("GET", "/by-hand/{document_id}/document"): Access.BY_HAND,
+    ("GET", "/by-hand/{document_id}/original.pdf"): Access.BY_HAND,
+    ("GET", "/by-hand/{document_id}/uploaded"): Access.BY_HAND,
+    ("POST", "/by-hand/{document_id}/signed"): Access.BY_HAND,
+    ("POST", "/v1/events"): Access.PRACTICE_SIGNATURE,
+    ("POST", "/v1/uploads"): Access.PRACTICE_KEY,
+    ("GET", "/v1/documents"): Access.PRACTICE_KEY,
+    ("GET", "/v1/documents/{document_id}"): Access.PRACTICE_KEY,
+    ("GET", "/v1/documents/{document_id}/original.pdf"): Access.PRACTICE_KEY,
+    ("GET", "/v1/documents/{document_id}/signed.pdf"): Access.PRACTICE_KEY,
+    ("GET", "/v1/documents/{document_id}/events"): Access.PRACTICE_KEY,
+    ("GET", "/v1/deliveries"): Access.PRACTICE_KEY,
+    ("POST", "/v1/deliveries/{delivery_id}/retry"): Access.PRACTICE_KEY,
+    ("GET", "/v1/practice"): Access.PRACTICE_KEY,
+    ("PUT", "/v1/practice"): Access.PRACTICE_KEY,
+    ("PUT", "/v1/endpoint"): Access.PRACTICE_KEY,
+    ("POST", "/v1/endpoint/test"): Access.PRACTICE_KEY,
+    ("GET", "/v1/openapi.json"): Access.ANYONE,
+    ("GET", "/documents"): Access.PROVIDER,
+    ("GET", "/documents/past"): Access.PROVIDER,
+    ("GET", "/documents/{document_id}"): Access.DOCUMENT,
+    ("POST", "/documents/{document_id}/approve"): Access.DOCUMENT,
+    ("POST", "/documents/{document_id}/decline"): Access.DOCUMENT,
+    ("GET", "/documents/{document_id}/original.pdf"): Access.DOCUMENT,
+    ("GET", "/documents/{document_id}/signed.pdf"): Access.DOCUMENT,
+    ("GET", "/static/{name}"): Access.ANYONE,
+}
+
+DOCUMENT = a_document()
+CLOSED = [pair for pair, access in DECIDED.items() if access is not Access.ANYONE]
+POSTS = [pair for pair in DECIDED if pair[0] == "POST" and not pair[1].startswith("/v1/")]
+PATIENT = re.compile(r"Ada|Byron|1950|Plan of Care|Rivera", re.IGNORECASE)
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Iterator[Portal]:
+    made = Portal(a_store(DOCUMENT))
+    bootstrap.install(made)
+    yield made
+    bootstrap.install(None)
+
+
+def test_every_route_of_the_app_was_declared_with_an_access_rule() -> None:
+    served = {(method, path) for path, methods in app.routes.items() for method in methods}
+    declared = {(method, each.path) for each in ROUTES for method in each.methods}
+    assert served == declared
+
+
+def test_every_access_rule_is_the_one_decided_here() -> None:
+    declared = {(method, each.path): each.access for each in ROUTES for method in each.methods}
+    assert declared == DECIDED
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED)
+def test_a_stranger_is_let_into_nothing_that_is_closed(method: str, path: str) -> None:
+    response = as_stranger(method, path)
+    assert not PATIENT.search(text(response))
+    if path.startswith("/v1/"):
+        assert (response.status_code, header(response, "content-type")) == (401, "application/problem+json")
+        assert json.loads(response.body)["code"] == "unauthenticated"
+    elif path == "/documents/{document_id}" and method == "GET":
+        assert "A document waits for you" in text(response)
+    else:
+        assert response.status_code == 303
+        wanted = re.fullmatch(r"/login(\?.*)?|/documents/[^/]+|/by-hand/[^/]+", header(response, "location"))
+        assert wanted is not None
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED)
+def test_nothing_that_is_closed_writes_for_a_stranger(portal: Portal, method: str, path: str) -> None:
+    before = portal.fake_store.commits
+    as_stranger(method, path)
+    assert portal.fake_store.commits == before
+
+
+@pytest.mark.parametrize(("method", "path"), POSTS)
+def test_no_form_is_taken_without_the_token_of_our_own_page(portal: Portal, method: str, path: str) -> None:
+    before = portal.fake_store.commits
+    response = Browser().post_raw(filled(path), {"csrf": "guessed"})
+    assert method == "POST"
+    assert response.status_code == 403
+    assert portal.fake_store.commits == before
+
+
+def as_stranger(method: str, path: str) -> HTTPResponse:
+    if path.startswith("/v1/"):
+        sent = {"content-type": "application/json"}
+        return Client(app).http.request(method, filled(path), headers=sent, body=b"{}")
+    return Browser().get(filled(path)) if method == "GET" else Browser().post(filled(path))
+
+
+def filled(path: str) -> str:
+    values = {"document_id": DOCUMENT.id, "delivery_id": "dlv_1", "token": "token", "name": "portal.css"}
+    return path.format(**values)
