@@ -14,7 +14,7 @@ from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
 from chalicelib.pdf import assemble
 from chalicelib.pdf.facts import CertificateFacts, Outcome, SignatureBlock, SignatureField, TrailEntry
-from chalicelib.pdf.inspect import inspect_pdf
+from chalicelib.pdf.inspect import reopen
 from chalicelib.services import trail
 from chalicelib.services.changes import Claim, Job
 from chalicelib.services.ports import Clock, Files, Ids, Store
@@ -85,14 +85,14 @@ def _checked(data: bytes, sha256: str) -> bytes:
 
 def _stored(document: Document, data: bytes, files: Files) -> StoredPdf:
     """Verifies the very bytes that will be released, then stores them under their own hash."""
-    seen = inspect_pdf(data)
-    if document.decision is not None and document.decision.action is not Action.SIGN_BY_HAND:
-        if seen.pages <= document.original.pages:
-            raise Damaged("the assembled file lacks pages")
+    pages = reopen(data)
+    by_hand = document.decision is not None and document.decision.action is Action.SIGN_BY_HAND
+    if not by_hand and pages <= document.original.pages:
+        raise Damaged("the assembled file lacks pages")
     sha256 = hashlib.sha256(data).hexdigest()
     key = f"signed/{document.id}/{sha256}.pdf"
     files.put(key, data, "application/pdf")
-    return StoredPdf(key=key, sha256=sha256, pages=seen.pages)
+    return StoredPdf(key=key, sha256=sha256, pages=pages)
 
 
 def _release(document_id: str, signed: StoredPdf, parts: Parts) -> None:
