@@ -1,7 +1,9 @@
 """The whole web function in memory, and browsers that keep their cookies, for the tests of pages."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from chalice.test import Client, HTTPResponse
@@ -58,13 +60,16 @@ class Browser:
     def get(self, path: str, **headers: str) -> HTTPResponse:
         return self._keep(Client(app).http.get(path, headers=self._headers(headers)))
 
-    def post(self, path: str, *, headers: dict[str, str] | None = None, **fields: str) -> HTTPResponse:
+    def post(
+        self, path: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> HTTPResponse:  # fmt: skip
         if "__Host-csrf" not in self.cookies:
             self.get("/login")
-        return self.post_raw(path, {"csrf": self.cookies["__Host-csrf"], **fields}, headers)
+        return self.post_raw(path, {"csrf": self.cookies["__Host-csrf"], **(fields or {}), **more}, headers)
 
     def post_raw(
-        self, path: str, fields: dict[str, str], headers: dict[str, str] | None = None
+        self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> HTTPResponse:
         sent = {"content-type": "application/x-www-form-urlencoded", **(headers or {})}
         body = urlencode(fields).encode()
@@ -88,13 +93,15 @@ class Browser:
 
 
 def set_cookies(response: HTTPResponse) -> list[str]:
-    found = response.headers.get("Set-Cookie", [])
+    """Every Set-Cookie of a response."""
+    found: Any = response.headers.get("Set-Cookie", [])
     return list(found) if isinstance(found, list) else [found]
 
 
 def header(response: HTTPResponse, name: str) -> str:
     """One header, however the gateway's stand-in spells its names and values."""
-    for key, value in response.headers.items():
+    sent: dict[str, Any] = dict(response.headers)
+    for key, value in sent.items():
         if key.lower() == name.lower():
             return str(value[0] if isinstance(value, list) else value)
     return ""

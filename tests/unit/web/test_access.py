@@ -16,10 +16,11 @@ from chalicelib import bootstrap
 from chalicelib.domain.errors import NotFound, PortalError, TooMany, Unavailable
 from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.services.changes import Change
+from chalicelib.services.ports import Visit
 from chalicelib.web import access
 from chalicelib.web.access import Access, Caller, route
 from chalicelib.web.errors import TABLE
-from tests.fakes import START
+from tests.fakes import START, FakeStore
 from tests.portal import Browser, Portal, header, set_cookies, text
 from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
 
@@ -163,7 +164,7 @@ def test_a_body_that_is_not_a_form_is_refused() -> None:
     assert json_body.status_code == 400
     assert browser.post("/login", email="x" * (1024 * 1024)).status_code == 413
     many = {f"field{number}": "" for number in range(300)}
-    assert browser.post("/login", **many).status_code == 400
+    assert browser.post("/login", many).status_code == 400
 
 
 # Sessions
@@ -211,12 +212,23 @@ def test_a_page_is_shown_though_its_use_could_not_be_noted(portal: Portal) -> No
 
 
 def test_a_session_costs_one_read_with_its_document(portal: Portal) -> None:
-    browser, visits = logged_in(portal), []
-    store = portal.fake_store
-    real = store.visit
-    store.visit = lambda *args: (visits.append(args), real(*args))[1]  # type: ignore[method-assign]  # counts
+    browser = logged_in(portal)
+    visits = count_visits(portal.fake_store)
     browser.get(f"/documents/{FOREIGN.id}")
-    assert len(visits) == 1
+    assert visits == [FOREIGN.id]
+
+
+def count_visits(store: FakeStore) -> list[str | None]:
+    """The documents asked for from now on."""
+    asked: list[str | None] = []
+    real = store.visit
+
+    def visit(session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
+        asked.append(document_id)
+        return real(session_key, provider_id, document_id)
+
+    store.visit = visit  # type: ignore[method-assign]  # watches one method
+    return asked
 
 
 # By hand

@@ -47,7 +47,7 @@ def set_up(browser: Browser, token: str, **changes: str) -> str:
     """The path to which a browser is sent after the setup form."""
     browser.get(f"/setup/{token}")
     fields = {"credential": "MD", "confirmed": "yes", "password": PASSWORD, **changes}
-    return header(browser.post("/setup", **fields), "location")
+    return header(browser.post("/setup", fields), "location")
 
 
 # The whole way
