@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,6 +6,7 @@ import pytest
 from chalicelib.domain.errors import TooMany, Unauthenticated
 from chalicelib.domain.secrets import Secret, SecretKind
 from chalicelib.services import login as module
+from chalicelib.services import passwords
 from chalicelib.services.changes import Change, Claim
 from chalicelib.services.login import Attempt, Login
 from chalicelib.services.passwords import hash_password
@@ -59,7 +59,7 @@ def test_an_unknown_address_makes_the_same_calls_and_checks_a_password_too(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[bool] = []
-    real: Callable[[str, str | None], bool] = module.is_password
+    real = passwords.is_password
 
     def counted(password: str, kept: str | None) -> bool:
         checked.append(kept is not None)
