@@ -270,7 +270,7 @@ def _check_approval(given: Approval, document: Document, provider: Provider) -> 
         errors.append(FieldError("typed_name", f"Type your own name to sign: {provider.name}."))
     unread = set(range(1, document.original.pages + 1)) - given.pages_shown
     if unread and not given.read_statement:
-        errors.append(FieldError("read_statement", "Please read every page first, then tick this box."))
+        errors.append(FieldError("read_statement", "Please read every page, then tick that you have."))
     _refuse_if(errors + _note_errors(given.note))
 
 

@@ -18,6 +18,7 @@ from chalicelib.web.showing import (
     local_day,
     page_images,
     pages_prepared,
+    refreshing,
     still_preparing,
 )
 
@@ -101,10 +102,11 @@ def _document_page(
     document = caller.services.by_hand.open(found, _visit(caller), _visitor(caller))
     undecided = is_decidable(document.status)
     upload_url, upload_fields = caller.services.by_hand.upload_form(document) if undecided else ("", {})
+    waiting = undecided and still_preparing(document, caller.now)
     return page(
-        caller, "by_hand_document.html", status=status, document=document, undecided=undecided,
-        images=page_images(document, caller.services.files), prepared=pages_prepared(document),
-        waiting=still_preparing(document, caller.now) and undecided, due=due(document, caller.now),
+        caller, "by_hand_document.html", status=status, headers=refreshing(waiting=waiting),
+        document=document, undecided=undecided, images=page_images(document, caller.services.files),
+        prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now),
         sent_on=local_day(document.sent_at, document), at=_decided_at(document), upload_url=upload_url,
         upload_fields=upload_fields, max_bytes=MAX_SCAN_BYTES, errors=errors or {},
     )  # fmt: skip

@@ -20,6 +20,7 @@ from chalicelib.web.showing import (
     local_day,
     page_images,
     pages_prepared,
+    refreshing,
     row,
     still_preparing,
 )
@@ -113,16 +114,20 @@ def signed(caller: Caller, document_id: str) -> Response:
         return redirect(_file(caller, document.signed.key, f"signed-{file_name(document)}"))
     if document.sealing is Sealing.NONE:
         raise NotFound("There is no signed copy of this document.")
-    return page(caller, "signed_soon.html", status=202, document=document, section="past")
+    return page(
+        caller, "signed_soon.html", status=202, headers=refreshing(waiting=True), document=document,
+        section="past",
+    )  # fmt: skip
 
 
 def _review(caller: Caller, entered: Entered, *, status: int = 200) -> Response:
     opened = caller.services.review.open(caller.opened, _by(caller))
     document = opened.document
+    waiting = still_preparing(document, caller.now)
     return page(
-        caller, "review.html", status=status, document=document, can_sign=opened.can_sign, entered=entered,
-        images=page_images(document, caller.services.files), prepared=pages_prepared(document),
-        waiting=still_preparing(document, caller.now), due=due(document, caller.now), reasons=REASONS,
+        caller, "review.html", status=status, headers=refreshing(waiting=waiting), document=document,
+        can_sign=opened.can_sign, entered=entered, images=page_images(document, caller.services.files),
+        prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
         sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
         section="pending",
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """What pages show of a document: its dates in the practice's zone, its page images, its file's name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,6 +16,9 @@ PREPARED_WITHIN = timedelta(minutes=10)
 
 SOON = 7
 """Days before the due date from which a document is marked."""
+
+REFRESH_SECONDS = 3
+"""How often a page that waits for a job asks again. By a header, so that it needs no script."""
 
 LETTER = (612.0, 792.0)
 _POINTS_TO_PIXELS = 2
@@ -104,3 +108,8 @@ def _page_image(document: Document, number: int, files: Files) -> PageImage:
 
 def _days(count: int) -> str:
     return "1 day" if count == 1 else f"{count} days"
+
+
+def refreshing(*, waiting: bool) -> Mapping[str, str]:
+    """The header by which a page that waits shows by itself what it waits for."""
+    return {"Refresh": str(REFRESH_SECONDS)} if waiting else {}
