@@ -57,7 +57,7 @@ def approve(
     typed_name: str = "Luis Rivera",
     pages_shown: str = "1,2,3",
     note: str = "Looks right.",
-) -> HTTPResponse:
+) -> HTTPResponse:  # fmt: skip
     path = f"{REVIEW}/approve"
     return browser.post(path, typed_name=typed_name, pages_shown=pages_shown, note=note)
 
