@@ -1,0 +1,19 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure import package
+from tests.packaging.conditions import resolved
+
+
+@pytest.fixture(scope="session")
+def template(package_folder: Path) -> dict[str, Any]:
+    return package.read_template(package_folder)
+
+
+@pytest.fixture(scope="session")
+def production(template: dict[str, Any]) -> dict[str, Any]:
+    """The resources as AWS gets them."""
+    resources: dict[str, Any] = resolved(template["Resources"], local=False)
+    return resources

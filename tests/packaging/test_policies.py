@@ -1,0 +1,142 @@
+"""Least privilege, read from the packaged template: the emulator enforces only part of it."""
+
+from typing import Any
+
+import pytest
+
+from tests.packaging.conditions import resolved
+
+Statement = dict[str, Any]
+
+ROLES = {
+    "AdminRole",
+    "ApiHandlerRole",
+    "DeliveriesRole",
+    "DocumentsRole",
+    "FollowUpRole",
+    "InspectRole",
+    "MailFeedbackRole",
+    "RelayRole",
+}
+
+
+@pytest.fixture(scope="module")
+def policies(production: dict[str, Any]) -> dict[str, list[Statement]]:
+    """Statements by role, as AWS gets them."""
+    roles = {name: row for name, row in production.items() if row["Type"] == "AWS::IAM::Role"}
+    return {
+        name: [
+            statement
+            for policy in row["Properties"]["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+        for name, row in roles.items()
+    }
+
+
+def actions(statements: list[Statement]) -> set[str]:
+    return {action for statement in statements for action in statement["Action"]}
+
+
+def test_these_are_the_roles(policies: dict[str, list[Statement]]) -> None:
+    assert set(policies) == ROLES
+
+
+def test_only_lambda_may_take_a_role_and_no_managed_policy_is_attached(production: dict[str, Any]) -> None:
+    for name in ROLES:
+        role = production[name]["Properties"]
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert "ManagedPolicyArns" not in role
+
+
+def test_every_action_is_named_in_full(policies: dict[str, list[Statement]]) -> None:
+    for statements in policies.values():
+        assert not [action for action in actions(statements) if "*" in action]
+
+
+def test_everything_is_nobodys_resource(policies: dict[str, list[Statement]]) -> None:
+    found = {
+        (role, statement["Sid"])
+        for role, statements in policies.items()
+        for statement in statements
+        if "*" in statement["Resource"]
+    }
+    assert found == set()
+
+
+def test_policies_only_allow(policies: dict[str, list[Statement]]) -> None:
+    for statements in policies.values():
+        assert {statement["Effect"] for statement in statements} == {"Allow"}
+
+
+def test_every_function_writes_its_own_log_only(
+    policies: dict[str, list[Statement]], production: dict[str, Any]
+) -> None:
+    for row in production.values():
+        if row["Type"] != "AWS::Serverless::Function":
+            continue
+        group = row["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        statements = policies[row["Properties"]["Role"]["Fn::GetAtt"][0]]
+        (logs,) = (each for each in statements if any(name.startswith("logs:") for name in each["Action"]))
+        assert logs["Resource"] == [{"Fn::Sub": f"${{{group}.Arn}}"}]
+
+
+def test_inspect_may_read_uploads_and_nothing_else(policies: dict[str, list[Statement]]) -> None:
+    beyond_logs = {
+        action: statement["Resource"]
+        for statement in policies["InspectRole"]
+        for action in statement["Action"]
+        if not action.startswith("logs:")
+    }
+    assert beyond_logs == {
+        "kms:Decrypt": [{"Fn::GetAtt": ["DataKey", "Arn"]}],
+        "s3:GetObject": [{"Fn::Sub": "${Bucket.Arn}/uploads/*"}],
+    }
+
+
+def test_nobody_scans_but_the_sweep_of_the_outbox(policies: dict[str, list[Statement]]) -> None:
+    scanners = {
+        (role, *map(str, statement["Resource"]))
+        for role, statements in policies.items()
+        for statement in statements
+        if "dynamodb:Scan" in statement["Action"]
+    }
+    assert scanners == {("FollowUpRole", str({"Fn::GetAtt": ["OutboxTable", "Arn"]}))}
+
+
+def test_nobody_removes_or_rewrites_the_audit_trail(policies: dict[str, list[Statement]]) -> None:
+    for statements in policies.values():
+        for statement in statements:
+            if {"Fn::GetAtt": ["EventsTable", "Arn"]} in statement["Resource"]:
+                assert set(statement["Action"]) <= {"dynamodb:PutItem", "dynamodb:Query"}
+
+
+def test_only_the_deliveries_function_sends_mail(policies: dict[str, list[Statement]]) -> None:
+    senders = {role for role, statements in policies.items() if "ses:SendRawEmail" in actions(statements)}
+    assert senders == {"DeliveriesRole"}
+
+
+def test_only_the_web_function_reads_the_session_secret(policies: dict[str, list[Statement]]) -> None:
+    wanted = "secretsmanager:GetSecretValue"
+    assert {role for role, rows in policies.items() if wanted in actions(rows)} == {"ApiHandlerRole"}
+
+
+def test_originals_are_never_removed(policies: dict[str, list[Statement]]) -> None:
+    for statements in policies.values():
+        for statement in statements:
+            if "s3:DeleteObject" in statement["Action"]:
+                assert statement["Resource"] == [{"Fn::Sub": "${Bucket.Arn}/uploads/*"}]
+
+
+def test_the_local_aws_is_given_no_more_than_it_needs(template: dict[str, Any]) -> None:
+    local = resolved(template["Resources"], local=True)
+    wide = {
+        action
+        for row in local.values()
+        if row["Type"] == "AWS::IAM::Role"
+        for statement in row["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        if "*" in statement["Resource"]
+        for action in statement["Action"]
+    }
+    assert wide == {"ssm:GetParameters", "ssm:DeleteParameters"}

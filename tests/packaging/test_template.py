@@ -1,0 +1,273 @@
+"""What the local AWS accepts and ignores, or cannot check, is asserted on the packaged template."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure.package import TEMPLATE
+from tests.packaging.conditions import switched_places
+
+Resources = dict[str, Any]
+
+# All that differs between AWS and the local AWS, and why it must.
+SWITCHED = {
+    # A local EMR listens on this machine; on AWS the portal connects to public addresses only.
+    "Globals.Function.Environment.Variables.ALLOW_LOOPBACK_ENDPOINTS",
+    # The emulator speaks plain HTTP.
+    "Resources.BucketPolicy",
+    # The emulator takes SendMessageBatch for an action of its own.
+    "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Action",
+    "Resources.FollowUpRole.Properties.Policies.PolicyDocument.Statement.Action",
+    "Resources.MailFeedbackRole.Properties.Policies.PolicyDocument.Statement.Action",
+    "Resources.RelayRole.Properties.Policies.PolicyDocument.Statement.Action",
+    # The emulator matches calls that name several SSM parameters only with `*`.
+    "Resources.AdminRole.Properties.Policies.PolicyDocument.Statement.Resource",
+    "Resources.ApiHandlerRole.Properties.Policies.PolicyDocument.Statement.Resource",
+    "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Resource",
+}
+TABLES_WITH_TTL = {"RequestsTable", "SecretsTable"}
+QUEUES_WITH_WORKERS = {"DocumentJobs": "Documents", "DeliveryJobs": "Deliveries"}
+PROBLEM_JSON = "'application/problem+json'"
+
+
+def of_type(resources: Resources, type_: str) -> Resources:
+    found = {name: row for name, row in resources.items() if row["Type"] == type_}
+    assert found
+    return found
+
+
+def properties(resources: Resources, type_: str) -> Resources:
+    return {name: row["Properties"] for name, row in of_type(resources, type_).items()}
+
+
+def arn(name: str) -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [name, "Arn"]}
+
+
+def test_cfn_lint_finds_nothing(package_folder: Path) -> None:
+    linter = Path(sys.executable).parent / "cfn-lint"
+    answer = subprocess.run([linter, package_folder / TEMPLATE], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_only_what_the_emulator_cannot_take_is_switched(template: dict[str, Any]) -> None:
+    places = switched_places({name: template[name] for name in template if name != "Conditions"})
+    assert {".".join(place) for place in places} == SWITCHED
+
+
+def test_the_template_is_for_aws_unless_told_otherwise(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["Local"]["Default"] == "false"
+
+
+# Functions
+
+
+def test_every_function_has_a_role_of_its_own(production: Resources) -> None:
+    functions = properties(production, "AWS::Serverless::Function")
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in functions.values()]
+    assert len(set(roles)) == len(functions)
+    assert {production[role]["Type"] for role in roles} == {"AWS::IAM::Role"}
+
+
+def test_every_function_says_how_long_and_how_large(production: Resources) -> None:
+    for function in properties(production, "AWS::Serverless::Function").values():
+        assert 1 <= function["Timeout"] <= 900
+        assert function["MemorySize"] >= 512
+
+
+def test_the_api_answers_before_the_gateway_gives_up(production: Resources) -> None:
+    assert production["APIHandler"]["Properties"]["Timeout"] < 29
+    assert production["APIHandler"]["Properties"]["MemorySize"] >= 1024
+
+
+def test_every_function_logs_to_an_encrypted_group_that_is_kept(production: Resources) -> None:
+    for function in properties(production, "AWS::Serverless::Function").values():
+        group = production[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert group["Type"] == "AWS::Logs::LogGroup"
+        assert group["Properties"] == {"RetentionInDays": 365, "KmsKeyId": arn("DataKey")}
+
+
+def test_no_secret_is_in_a_functions_environment(template: dict[str, Any]) -> None:
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["SESSION_SECRET"] == {"Fn::GetAtt": ["SessionSecret", "Id"]}
+    assert not [name for name in variables if name.endswith(("KEY", "PASSWORD", "TOKEN"))]
+
+
+# Event sources
+
+
+def event(resources: Resources, function: str, name: str) -> Resources:
+    found: Resources = resources[function]["Properties"]["Events"][name]["Properties"]
+    return found
+
+
+def test_a_poisoned_outbox_record_holds_nobody_up_for_ever(production: Resources) -> None:
+    assert event(production, "Relay", "RelayDynamodbEventSource") == {
+        "Stream": {"Fn::GetAtt": ["OutboxTable", "StreamArn"]},
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": 25,
+        "MaximumBatchingWindowInSeconds": 0,
+        "MaximumRetryAttempts": 10,
+        "BisectBatchOnFunctionError": True,
+        "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": arn("RelayFailures")}},
+    }
+
+
+@pytest.mark.parametrize(("queue", "function"), QUEUES_WITH_WORKERS.items())
+def test_only_the_failed_jobs_of_a_batch_come_again(production: Resources, queue: str, function: str) -> None:
+    source = event(production, function, f"{function}SqsEventSource")
+    assert source["Queue"] == arn(queue)
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BatchSize"] == 1
+
+
+@pytest.mark.parametrize(("queue", "function"), QUEUES_WITH_WORKERS.items())
+def test_a_job_stays_hidden_while_it_may_be_worked_on(
+    production: Resources, queue: str, function: str
+) -> None:
+    hidden = production[queue]["Properties"]["VisibilityTimeout"]
+    assert hidden > production[function]["Properties"]["Timeout"]
+
+
+def test_the_sweeps_run_each_minute(production: Resources) -> None:
+    (source,) = production["FollowUp"]["Properties"]["Events"].values()
+    assert source == {"Type": "Schedule", "Properties": {"Schedule": "rate(1 minute)"}}
+
+
+# Queues and topics
+
+
+def test_jobs_that_keep_failing_end_in_dead_letters(production: Resources) -> None:
+    for queue in QUEUES_WITH_WORKERS:
+        assert production[queue]["Properties"]["RedrivePolicy"] == {
+            "deadLetterTargetArn": arn(f"{queue}DeadLetters"),
+            "maxReceiveCount": 5,
+        }
+
+
+def test_every_queue_of_failures_has_an_alarm(production: Resources) -> None:
+    queues = properties(production, "AWS::SQS::Queue")
+    endings = {name for name in queues if name not in QUEUES_WITH_WORKERS}
+    alarms = [
+        alarm
+        for alarm in properties(production, "AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    ]
+    watched = {alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0] for alarm in alarms}
+    assert watched == endings
+    assert all((alarm["Threshold"], alarm["Statistic"]) == (0, "Maximum") for alarm in alarms)
+
+
+def test_every_alarm_tells_somebody(production: Resources) -> None:
+    for alarm in properties(production, "AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_queues_and_topics_are_encrypted(production: Resources) -> None:
+    for type_ in ("AWS::SQS::Queue", "AWS::SNS::Topic"):
+        assert all(row["KmsMasterKeyId"] == arn("DataKey") for row in properties(production, type_).values())
+
+
+def test_jobs_are_kept_as_long_as_a_queue_can(production: Resources) -> None:
+    for queue in properties(production, "AWS::SQS::Queue").values():
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+# Tables
+
+
+def test_every_table_is_encrypted_recoverable_and_kept(production: Resources) -> None:
+    for table in of_type(production, "AWS::DynamoDB::Table").values():
+        assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert table["Properties"]["SSESpecification"] == {
+            "SSEEnabled": True,
+            "SSEType": "KMS",
+            "KMSMasterKeyId": arn("DataKey"),
+        }
+        assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_only_what_may_be_forgotten_expires(production: Resources) -> None:
+    tables = properties(production, "AWS::DynamoDB::Table")
+    expiring = {name: table["TimeToLiveSpecification"] for name, table in tables.items()
+                if "TimeToLiveSpecification" in table}  # fmt: skip
+    assert expiring == {name: {"AttributeName": "ttl", "Enabled": True} for name in TABLES_WITH_TTL}
+
+
+def test_the_outbox_tells_of_new_rows(production: Resources) -> None:
+    assert production["OutboxTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+
+
+# Bucket
+
+
+def test_the_bucket_is_private_encrypted_and_kept(production: Resources) -> None:
+    bucket = production["Bucket"]
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    found = bucket["Properties"]
+    assert set(found["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(found["PublicAccessBlockConfiguration"]) == 4
+    (rule,) = found["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": arn("DataKey"),
+    }
+    assert found["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert found["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_strangers_bytes_expire_after_a_day(production: Resources) -> None:
+    rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (uploads,) = (rule for rule in rules if rule.get("Prefix") == "uploads/")
+    assert (uploads["Status"], uploads["ExpirationInDays"]) == ("Enabled", 1)
+    assert not [rule for rule in rules if "ExpirationInDays" in rule and rule is not uploads]
+
+
+def test_the_bucket_refuses_plain_http(production: Resources) -> None:
+    (statement,) = production["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+# Keys, secrets, switches
+
+
+def test_the_data_key_is_rotated_and_kept(production: Resources) -> None:
+    key = production["DataKey"]
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_the_session_secret_is_made_by_aws(production: Resources) -> None:
+    secret = production["SessionSecret"]["Properties"]
+    assert secret["GenerateSecretString"]["PasswordLength"] >= 43
+    assert "SecretString" not in secret
+    assert secret["KmsKeyId"] == arn("DataKey")
+
+
+def test_electronic_signature_is_off_until_switched_on(production: Resources) -> None:
+    switch = production["ElectronicSignatureDefault"]["Properties"]
+    assert (switch["Value"], switch["AllowedPattern"]) == ("off", "^(on|off)$")
+
+
+# API Gateway
+
+
+def test_the_portal_is_regional_with_modern_tls(production: Resources) -> None:
+    assert production["RestAPI"]["Properties"]["EndpointConfiguration"] == "REGIONAL"
+    domain = production["PortalDomainName"]["Properties"]
+    assert domain["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert domain["SecurityPolicy"] == "TLS_1_2"
+
+
+def test_the_gateways_own_errors_are_problem_json(production: Resources) -> None:
+    responses = properties(production, "AWS::ApiGateway::GatewayResponse").values()
+    kinds = {response["ResponseType"] for response in responses}
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"} <= kinds
+    for response in responses:
+        assert response["ResponseParameters"]["gatewayresponse.header.Content-Type"] == PROBLEM_JSON
