@@ -13,6 +13,8 @@ WORDS: Mapping[str, str] = {
     "document.delivered": "Delivered",
     "document.delivery_failed": "Could not be delivered",
     "document.viewed": "Opened and shown",
+    "code.requested": "Code to open it without an account asked for",
+    "code.accepted": "Opened with a code",
     "decision.approved": "Signed electronically",
     "decision.by_hand": "Signed copy uploaded",
     "document.declined": "Declined",

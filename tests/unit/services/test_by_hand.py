@@ -259,6 +259,7 @@ def test_a_recalled_document_opens_to_no_code(world: World) -> None:
     code = world.code()
     world.change(lambda document: document.recall(None, START))
     assert world.refuses(code)
+    assert world.refuses(world.code()), "nor to one that was on its way meanwhile"
 
 
 def test_the_code_itself_is_stored_nowhere(world: World) -> None:
@@ -391,6 +392,7 @@ def test_a_visit_by_a_faxed_code_says_so(world: World) -> None:
     "key",
     [
         "",
+        "scn_1",
         "originals/prc_1/0123.pdf",
         "uploads/scans/doc_other/scn_1",
         f"uploads/scans/{DOCUMENT_ID}/",
