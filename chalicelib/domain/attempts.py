@@ -75,14 +75,12 @@ _NO_ATTEMPT = {Verdict.HELD, Verdict.CANCELLED}
 
 
 def is_due(delivery: Delivery, now: datetime) -> bool:
-    """Whether an attempt may start: it waits and its time has come (or a sweep called for it), or its
-    worker is known to be gone.
+    """Whether an attempt may start: its time has come, or a sweep has called for it.
+
+    The next attempt of a row under way never comes before its lease is over.
     """
-    if delivery.status is DeliveryStatus.QUEUED:
-        return delivery.lease_until is not None or _reached(delivery.next_attempt_at, now)
-    if delivery.status is DeliveryStatus.SENDING:
-        return _reached(delivery.lease_until, now) and _reached(delivery.next_attempt_at, now)
-    return False
+    called = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
+    return called or (is_waiting(delivery) and _reached(delivery.next_attempt_at, now))
 
 
 def is_waiting(delivery: Delivery) -> bool:

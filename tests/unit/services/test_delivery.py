@@ -340,7 +340,7 @@ def test_setting_the_endpoint_again_while_one_is_being_held_strands_nothing(worl
 
     def set_again() -> None:
         world.change_practice(endpoint=ENDPOINT)
-        delivery.release_held(world.store, world.practice.id, world.clock.at)
+        assert world.store.held_deliveries(world.practice.id, limit=1) == ()
 
     world.store.before_commit = at_claim
     world.deliver(row_id)

@@ -9,7 +9,9 @@ import pytest
 
 from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, DeliveryStatus
 from chalicelib.domain.errors import Unprocessable
+from chalicelib.domain.receipts import Receipt, ReceiptKind
 from chalicelib.domain.secrets import SecretKind, secret_key
+from chalicelib.services import mail_feedback
 from chalicelib.services.changes import Change
 from chalicelib.services.messages import readable
 from chalicelib.services.mime import Mail, mime
@@ -270,6 +272,31 @@ def test_a_reader_who_gets_in_between_is_no_trouble(world: World) -> None:
     assert [line.status for line in world.document.deliveries] == ["sent"]
 
 
+def test_a_try_that_will_be_repeated_leaves_the_document_alone(world: World) -> None:
+    world.mailer.failing = True
+    row_id = world.message(Channel.EMAIL, "ready")
+    before = world.document.version
+    world.deliver(row_id)
+    assert world.document.version == before
+
+
+def test_a_receipt_that_comes_during_the_next_attempt_stands(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "ready")
+    world.deliver(row_id)
+    back = Receipt(carrier_id="ses-0001", kind=ReceiptKind.RETURNED, at=START, detail="For now.")
+    mail_feedback.take(back, world)
+
+    class HearsFromTheFirst(FakeMailer):
+        def send(self, *, to: str, message: bytes) -> str:
+            mail_feedback.take(replace(back, kind=ReceiptKind.DELIVERED), world)
+            super().send(to=to, message=message)
+            return "ses-0002"
+
+    world.mailer = HearsFromTheFirst()
+    assert world.when_due(row_id).status is DeliveryStatus.DELIVERED
+    assert [line.status for line in world.document.deliveries] == ["delivered"]
+
+
 # The message itself
 
 
@@ -279,6 +306,12 @@ def test_no_name_can_add_a_header(world: World) -> None:
     assert mail["Bcc"] is None
     assert mail["From"].addresses[0].addr_spec == "no-reply@portal.test"
     assert len(mail["From"].addresses) == 1
+
+
+def test_what_turns_text_around_or_is_not_seen_is_left_out_of_headers(world: World) -> None:
+    world.change_practice(name="Good\x00 Hands\x1b[31m \u202eTherapy\u2028")
+    shown = sent(world, "ready")["From"].addresses[0].display_name
+    assert shown == "Good Hands [31m Therapy via Provider Portal"
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,17 @@ def test_a_queue_that_refuses_leaves_the_row_to_the_next_sweep(world: World) -> 
     assert jobs(world, "deliver") == [row_id]
 
 
+def test_an_index_that_lags_behind_calls_for_nothing(world: World) -> None:
+    done, waiting = world.webhook(), world.webhook("document.declined")
+    world.deliver(done)
+    world.relay()
+    world.clock.pass_time(seconds=30)
+    everything = (world.row(done), world.row(waiting))
+    world.store.due_deliveries = lambda *_, **__: everything  # type: ignore[method-assign]  # the index as it was
+    assert follow_up.run(world)["due"] == 0
+    assert jobs(world, "deliver") == []
+
+
 def test_a_called_row_is_attempted_though_its_next_look_is_later(world: World) -> None:
     world.webhook_sender.answers = [HttpAnswer(500), HttpAnswer(200)]
     row_id = world.webhook()
