@@ -130,10 +130,13 @@ def call_for(delivery: Delivery, now: datetime) -> Delivery:
 
 
 def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
-    """A failed or held row, due at once, with a fresh schedule. Its bytes and `message_id` stay."""
+    """A failed or held row, due at once, with a fresh schedule. Its bytes and `message_id` stay.
+
+    It forgets its carrier's id: a late receipt of what failed says nothing of what goes out now.
+    """
     return replace(
         delivery, version=delivery.version + 1, status=DeliveryStatus.QUEUED, lease_until=None,
-        next_attempt_at=now,
+        next_attempt_at=now, carrier_id=None,
         attempts=(*delivery.attempts, Attempt(at=now, status=Mark.ASKED_AGAIN, detail=why)),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.adapters import codec
 from chalicelib.adapters.messaging import read_job
+from chalicelib.domain.attempts import queue_again
 from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.receipts import EFFECTS, ReceiptKind
@@ -186,6 +187,15 @@ def test_a_receipt_of_the_attempt_before_ends_the_waiting(world: World) -> None:
     mail_feedback.record(DELIVERED, world)
     row = world.row(row_id)
     assert (row.status, row.next_attempt_at) == (Status.DELIVERED, None)
+
+
+def test_a_late_receipt_of_what_failed_says_nothing_of_what_was_asked_for_again(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(BOUNCED, world)
+    again = queue_again(world.row(row_id), START, why="Asked for by the practice.")
+    world.store.commit(Change(at=START, deliveries=(again,)))
+    mail_feedback.record(BOUNCED, world)
+    assert world.row(row_id).status is Status.QUEUED
 
 
 def test_junk_is_told_to_staff_and_is_no_failure(world: World) -> None:
