@@ -1,0 +1,500 @@
+"""One set of tests for the real store, on the local AWS, and for the one in memory, so they cannot drift."""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from chalicelib.adapters import tables
+from chalicelib.adapters.store import DynamoStore
+from chalicelib.domain.audit import Event, make_event
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.documents import Decision, Document, Sealing, Signer
+from chalicelib.domain.errors import Stale
+from chalicelib.domain.people import Provider
+from chalicelib.domain.practices import ApiKey, WebhookSecret
+from chalicelib.domain.secrets import Secret, SecretKind
+from chalicelib.domain.status import Action
+from chalicelib.services.changes import Change, Claim, Job, OutboxRow, RequestRecord
+from chalicelib.services.ports import Listing, Store
+from infrastructure import emulator
+from infrastructure.layout import Layout
+from infrastructure.processes import Processes, take_lock
+from infrastructure.progress import Progress
+from tests.delivering import some_settings
+from tests.fakes import START, FakeStore
+from tests.provider_side import PRACTICE, PROVIDER, a_document
+from tests.stack import free_port
+
+MODELS = (
+    tables.DocumentRow, tables.EventRow, tables.OutboxTableRow, tables.DeliveryRow, tables.ProviderRow,
+    tables.PracticeRow, tables.SecretRow, tables.ClaimRow, tables.RequestRow,
+)  # fmt: skip
+NAMES = (
+    "documents", "events", "outbox", "deliveries", "providers", "practices", "secrets", "claims", "requests",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def local_aws() -> Iterator[str]:
+    """The URL of a local AWS with nothing in it."""
+    home = Path(tempfile.mkdtemp(prefix="portal-store-"))
+    layout = Layout(home)
+    layout.prepare()
+    processes = Processes(layout, take_lock(layout, Progress(time.time())))
+    try:
+        port = free_port()
+        processes.start(emulator.command(layout, port, smtp_port=free_port(), persistent=False))
+        emulator.wait_until_up(processes, port)
+        yield emulator.endpoint(port)
+    finally:
+        processes.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def dynamo(local_aws: str) -> Iterator[DynamoStore]:
+    """The real store over tables made from its own models."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", local_aws)
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.delenv("AWS_SESSION_TOKEN", raising=False)
+        patch.delenv("AWS_PROFILE", raising=False)
+        named: dict[str, Any] = {f"table_{name}": f"store-{name}" for name in NAMES}
+        connection = tables.bind(replace(some_settings(), region=emulator.REGION, **named))
+        for model in MODELS:
+            model.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+        yield DynamoStore(connection)
+
+
+@pytest.fixture(params=["in memory", "on DynamoDB"])
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "in memory":
+        return FakeStore()
+    real: DynamoStore = request.getfixturevalue("dynamo")
+    return real
+
+
+@dataclass(frozen=True)
+class World:
+    """Ids that no other test uses: the tables are shared."""
+
+    tag: str
+
+    def id(self, prefix: str, number: int = 1) -> str:
+        return f"{prefix}_{self.tag}_{number}"
+
+    @property
+    def practice_id(self) -> str:
+        return self.id("prc")
+
+    @property
+    def provider_id(self) -> str:
+        return self.id("prv")
+
+    def document(self, number: int = 1, **changes: Any) -> Document:
+        facts: dict[str, Any] = {
+            "id": self.id("doc", number), "practice_id": self.practice_id, "provider_id": self.provider_id,
+            **changes,
+        }  # fmt: skip
+        return a_document(**facts)
+
+    def provider(self) -> Provider:
+        return replace(PROVIDER, id=self.provider_id)
+
+    def delivery(self, number: int = 1, **changes: Any) -> Delivery:
+        delivery = Delivery(
+            id=self.id("dlv", number), version=1, practice_id=self.practice_id, document_id=self.id("doc"),
+            event_id=self.id("evt"), channel=Channel.EMAIL, type="ready", recipient="a@b.example",
+            created_at=START + timedelta(seconds=number), next_attempt_at=None,
+        )  # fmt: skip
+        return replace(delivery, **changes)
+
+    def secret(self, number: int = 1, **changes: Any) -> Secret:
+        secret = Secret(
+            key=self.id("key", number), version=1, kind=SecretKind.SETUP, created_at=START,
+            expires_at=START + timedelta(minutes=90), provider_id=self.provider_id,
+        )  # fmt: skip
+        return replace(secret, **changes)
+
+    def event(self, document: Document, kind: str = "document.sent") -> Event:
+        return make_event(
+            event_id=self.id("evt"), document_id=document.id, previous_sequence=document.sequence,
+            previous_hash=document.head, type=kind, at=START, actor="portal", data={"é": [1]},
+            private={"address": "192.0.2.1"}, salt="salt",
+        )  # fmt: skip
+
+    def request(self, **changes: Any) -> RequestRecord:
+        record = RequestRecord(
+            practice_id=self.practice_id, webhook_id="msg_1", body_sha256="00", status_code=202,
+            answer={"document_id": self.id("doc"), "status": "pending"}, created_at=START,
+            expires_at=START + timedelta(days=30),
+        )  # fmt: skip
+        return replace(record, **changes)
+
+    def outbox(self, number: int = 1, **changes: Any) -> OutboxRow:
+        job = Job(queue="documents", name="prepare", event_id=self.id("evt"), document_id=self.id("doc"))
+        return replace(OutboxRow(id=self.id("out", number), created_at=START, jobs=(job,)), **changes)
+
+
+@pytest.fixture
+def world() -> World:
+    return World(uuid4().hex[:12])
+
+
+def lost_parts(store: Store, change: Change) -> tuple[str, ...]:
+    with pytest.raises(Stale) as lost:
+        store.commit(change)
+    return lost.value.parts
+
+
+def decided(document: Document, at: datetime) -> Document:
+    """The document approved, waiting for its seal."""
+    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method="electronic", authentication="x")
+    decision = Decision(action=Action.APPROVE, signer=signer, decided_at=at, strokes=(((0.0, 0.5), (1, 1)),))
+    changed = document.decide(decision)
+    assert changed is not None
+    return replace(changed, version=document.version + 1)
+
+
+# What is written is read back
+
+
+def test_every_kind_of_value_is_read_back_as_it_was(store: Store, world: World) -> None:
+    practice = replace(
+        PRACTICE, id=world.practice_id, api_keys=(ApiKey(sha256="00", hint="pp_", created_at=START),),
+        webhook_secrets=(WebhookSecret(value="whsec_eA==", created_at=START, expires_at=START),),
+    )  # fmt: skip
+    document, row = decided(world.document(version=0), START), world.outbox()
+    event, delivery = world.event(document), world.delivery(body="é", carrier_id=world.id("ses"))
+    store.commit(
+        Change(
+            at=START, documents=(document,), events=(event,), outbox=(row,), deliveries=(delivery,),
+            providers=(world.provider(),), practices=(practice,), secrets=(world.secret(),),
+            claims=(Claim(key=world.id("npi"), owner="prv_1"),), requests=(world.request(),),
+        )
+    )  # fmt: skip
+    assert store.document(document.id) == document
+    assert store.events(document.id) == (event,)
+    assert store.delivery(delivery.id) == delivery
+    assert store.provider(world.provider_id) == world.provider()
+    assert store.practice(practice.id) == practice
+    assert store.secret(world.secret().key) == world.secret()
+    assert store.request(world.practice_id, "msg_1") == world.request()
+    assert store.claims([world.id("npi"), world.id("none"), world.id("npi")]) == {world.id("npi"): "prv_1"}
+    assert [each for each in store.outbox(START + timedelta(1), limit=1000) if each.id == row.id] == [row]
+
+
+def test_what_is_not_there_is_none(store: Store, world: World) -> None:
+    assert store.document(world.id("doc")) is None
+    assert store.delivery(world.id("dlv")) is None
+    assert store.delivery_by_carrier(world.id("ses")) is None
+    assert store.provider(world.provider_id) is None
+    assert store.practice(world.practice_id) is None
+    assert store.secret(world.id("key")) is None
+    assert store.request(world.practice_id, "msg_1") is None
+    assert store.events(world.id("doc")) == ()
+    assert store.claims([]) == {}
+    assert store.secrets([world.id("key")]) == {}
+
+
+# Conditions
+
+
+@pytest.mark.parametrize("field", ["documents", "deliveries", "providers", "practices", "secrets"])
+def test_a_version_is_written_only_over_the_one_before(store: Store, world: World, field: str) -> None:
+    first: Any = {
+        "documents": world.document(), "deliveries": world.delivery(), "providers": world.provider(),
+        "practices": replace(PRACTICE, id=world.practice_id), "secrets": world.secret(),
+    }[field]  # fmt: skip
+    part = {"deliveries": "delivery"}.get(field, field[:-1])
+
+    def change(version: int) -> Change:
+        values: dict[str, Any] = {field: (replace(first, version=version),)}
+        return Change(at=START, **values)
+
+    assert lost_parts(store, change(2)) == (part,)
+    store.commit(change(1))
+    assert lost_parts(store, change(1)) == (part,)
+    assert lost_parts(store, change(3)) == (part,)
+    store.commit(change(2))
+    assert lost_parts(store, change(2)) == (part,)
+
+
+def test_when_one_part_fails_nothing_is_written(store: Store, world: World) -> None:
+    store.commit(Change(at=START, claims=(Claim(key=world.id("npi"), owner="prv_other"),)))
+    change = Change(
+        at=START, documents=(world.document(),), outbox=(world.outbox(),), requests=(world.request(),),
+        claims=(Claim(key=world.id("npi"), owner=world.provider_id),),
+    )  # fmt: skip
+    assert lost_parts(store, change) == ("claim",)
+    assert store.document(world.id("doc")) is None
+    assert store.request(world.practice_id, "msg_1") is None
+    assert world.id("out") not in [each.id for each in store.outbox(START + timedelta(1), limit=1000)]
+
+
+def test_every_part_that_failed_is_named_once(store: Store, world: World) -> None:
+    document = world.document()
+    store.commit(
+        Change(
+            at=START, documents=(document,), events=(world.event(document),), requests=(world.request(),)
+        )
+    )  # fmt: skip
+    change = Change(
+        at=START, documents=(document,), events=(world.event(document),), requests=(world.request(),),
+        spent=(world.secret(),),
+    )  # fmt: skip
+    assert sorted(lost_parts(store, change)) == ["document", "request", "secret"]
+
+
+def test_an_event_is_never_written_over(store: Store, world: World) -> None:
+    document = world.document()
+    store.commit(Change(at=START, events=(world.event(document),)))
+    assert lost_parts(store, Change(at=START, events=(world.event(document, "forged"),))) == ("document",)
+    assert [each.type for each in store.events(document.id)] == ["document.sent"]
+
+
+def test_events_come_in_their_order(store: Store, world: World) -> None:
+    document = world.document()
+    for number in range(12):
+        event = world.event(replace(document, sequence=number))
+        store.commit(Change(at=START, events=(event,)))
+    assert [each.sequence for each in store.events(document.id)] == list(range(1, 13))
+
+
+def test_a_claim_is_the_first_ones_until_it_is_ousted_by_name(store: Store, world: World) -> None:
+    def claim(owner: str, replaces: str | None = None) -> Change:
+        return Change(at=START, claims=(Claim(key=world.id("npi"), owner=owner, replaces=replaces),))
+
+    store.commit(claim("one"))
+    store.commit(claim("one"))
+    assert lost_parts(store, claim("two")) == ("claim",)
+    assert lost_parts(store, claim("two", replaces="three")) == ("claim",)
+    store.commit(claim("two", replaces="one"))
+    assert store.claims([world.id("npi")]) == {world.id("npi"): "two"}
+
+
+def test_an_answer_is_written_once(store: Store, world: World) -> None:
+    store.commit(Change(at=START, requests=(world.request(),)))
+    other = world.request(body_sha256="01")
+    assert lost_parts(store, Change(at=START, requests=(other,))) == ("request",)
+    assert store.request(world.practice_id, "msg_1") == world.request()
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(("minutes", "spent"), [(89.99, True), (90, False), (91, False)])
+def test_a_secret_is_spent_once_and_only_while_it_lives(
+    store: Store, world: World, minutes: float, *, spent: bool
+) -> None:
+    secret = world.secret()
+    store.commit(Change(at=START, secrets=(secret,)))
+    change = Change(at=START + timedelta(minutes=minutes), spent=(secret,))
+    if spent:
+        store.commit(change)
+        assert store.secret(secret.key) is None
+    assert lost_parts(store, change) == ("secret",)
+    assert (store.secret(secret.key) is None) is spent
+
+
+def test_a_secret_that_changed_meanwhile_is_not_spent(store: Store, world: World) -> None:
+    secret = world.secret()
+    store.commit(Change(at=START, secrets=(secret,)))
+    store.commit(Change(at=START, secrets=(replace(secret, version=2, tries=1),)))
+    assert lost_parts(store, Change(at=START, spent=(secret,))) == ("secret",)
+
+
+def test_a_dropped_secret_is_gone_whatever_its_state(store: Store, world: World) -> None:
+    secret = world.secret()
+    store.commit(Change(at=START, secrets=(secret,)))
+    late = Change(at=START + timedelta(days=1), dropped=(replace(secret, version=9), world.secret(2)))
+    store.commit(late)
+    assert store.secret(secret.key) is None
+
+
+def test_several_secrets_come_in_one_call(store: Store, world: World) -> None:
+    store.commit(Change(at=START, secrets=(world.secret(1), world.secret(2))))
+    keys = [world.id("key", number) for number in (1, 2, 3, 1)]
+    assert store.secrets(keys) == {keys[0]: world.secret(1), keys[1]: world.secret(2)}
+
+
+def test_a_visit_brings_what_there_is(store: Store, world: World) -> None:
+    document, provider, session = world.document(), world.provider(), world.secret()
+    store.commit(Change(at=START, documents=(document,), providers=(provider,), secrets=(session,)))
+    whole = store.visit(session.key, provider.id, document.id)
+    assert (whole.session, whole.provider, whole.document) == (session, provider, document)
+    part = store.visit(world.id("key", 9), None, None)
+    assert (part.session, part.provider, part.document) == (None, None, None)
+
+
+# Lists
+
+
+def listed(
+    store: Store, listing: Listing, owner: str, *, limit: int = 2
+) -> tuple[list[str], list[int]]:  # fmt: skip
+    """The ids of all pages in their order, and how many each page had."""
+    ids: list[str] = []
+    sizes: list[int] = []
+    after: str | None = None
+    while True:
+        page = store.documents(listing, owner, limit=limit, after=after)
+        ids.extend(each.id for each in page.items)
+        sizes.append(len(page.items))
+        after = page.next_after
+        if after is None:
+            return ids, sizes
+
+
+def test_a_practices_documents_come_newest_first_in_pages(store: Store, world: World) -> None:
+    documents = [world.document(n, sent_at=START + timedelta(minutes=n)) for n in range(1, 6)]
+    store.commit(Change(at=START, documents=tuple(documents)))
+    newest_first = [each.id for each in reversed(documents)]
+    assert listed(store, Listing.PRACTICE_ALL, world.practice_id) == (newest_first, [2, 2, 1])
+    assert listed(store, Listing.PRACTICE_UNSIGNED, world.practice_id, limit=5) == (newest_first, [5])
+    assert listed(store, Listing.PRACTICE_ALL, world.id("prc", 2)) == ([], [0])
+
+
+def test_a_closed_document_leaves_the_unsigned_report(store: Store, world: World) -> None:
+    closed = world.document(1).mark_returned("paper", START)
+    recalled = world.document(2).recall(None, START)
+    approved = replace(decided(world.document(3), START), version=1)
+    assert closed
+    assert recalled
+    store.commit(Change(at=START, documents=(closed, recalled, approved, world.document(4))))
+    unsigned, _ = listed(store, Listing.PRACTICE_UNSIGNED, world.practice_id)
+    assert set(unsigned) == {approved.id, world.id("doc", 4)}
+    everything, _ = listed(store, Listing.PRACTICE_ALL, world.practice_id)
+    assert len(everything) == 4
+
+
+def test_a_providers_pending_come_oldest_due_first(store: Store, world: World) -> None:
+    days = [datetime(2026, 12, day, tzinfo=UTC).date() for day in (20, 5, 12)]
+    documents = [world.document(number, due_on=day) for number, day in enumerate(days, start=1)]
+    store.commit(Change(at=START, documents=tuple(documents)))
+    ids, sizes = listed(store, Listing.PROVIDER_PENDING, world.provider_id)
+    assert ids == [world.id("doc", number) for number in (2, 3, 1)]
+    assert sizes == [2, 1]
+    assert store.count(Listing.PROVIDER_PENDING, world.provider_id, most=10) == 3
+    assert store.count(Listing.PROVIDER_PENDING, world.provider_id, most=2) == 2
+
+
+def test_a_decision_moves_a_document_to_the_past_newest_first(store: Store, world: World) -> None:
+    documents = [world.document(number) for number in (1, 2, 3)]
+    store.commit(Change(at=START, documents=tuple(documents)))
+    for number in (1, 3):
+        at = START + timedelta(hours=number)
+        store.commit(Change(at=at, documents=(decided(documents[number - 1], at),)))
+    recalled = documents[1].recall(None, START)
+    assert recalled
+    store.commit(Change(at=START, documents=(replace(recalled, version=2),)))
+    past, _ = listed(store, Listing.PROVIDER_PAST, world.provider_id)
+    assert past == [world.id("doc", 3), world.id("doc", 1)]
+    assert listed(store, Listing.PROVIDER_PENDING, world.provider_id) == ([], [0])
+
+
+def test_what_waits_for_its_seal_is_found_until_it_is_sealed(store: Store, world: World) -> None:
+    documents = [decided(world.document(n, version=0), START + timedelta(hours=n)) for n in (1, 2)]
+    sealed = replace(decided(world.document(3, version=0), START), sealing=Sealing.SEALED)
+    store.commit(Change(at=START, documents=(*documents, sealed)))
+
+    def found(before: datetime) -> set[str]:
+        mine = [each.id for each in store.unsealed_documents(before, limit=1000)]
+        return {each for each in mine if world.tag in each}
+
+    assert found(START + timedelta(hours=1)) == set()
+    assert found(START + timedelta(hours=1, seconds=1)) == {documents[0].id}
+    assert found(START + timedelta(days=1)) == {documents[0].id, documents[1].id}
+
+
+def test_deliveries_come_newest_first_and_the_failed_ones_apart(store: Store, world: World) -> None:
+    failed = world.delivery(2, status=DeliveryStatus.FAILED)
+    store.commit(Change(at=START, deliveries=(world.delivery(1), failed, world.delivery(3))))
+    page = store.deliveries(world.practice_id, failed_only=False, limit=2, after=None)
+    assert [each.id for each in page.items] == [world.id("dlv", 3), failed.id]
+    rest = store.deliveries(world.practice_id, failed_only=False, limit=2, after=page.next_after)
+    assert ([each.id for each in rest.items], rest.next_after) == ([world.id("dlv", 1)], None)
+    apart = store.deliveries(world.practice_id, failed_only=True, limit=2, after=None)
+    assert (apart.items, apart.next_after) == ((failed,), None)
+
+
+def test_a_delivery_is_due_from_its_time_on(store: Store, world: World) -> None:
+    due = [world.delivery(number, next_attempt_at=START + timedelta(hours=number)) for number in (1, 2)]
+    store.commit(Change(at=START, deliveries=(*due, world.delivery(3))))
+
+    def found(before: datetime) -> set[str]:
+        mine = store.due_deliveries(before, limit=1000)
+        return {each.id for each in mine if each.practice_id == world.practice_id}
+
+    assert found(START) == set()
+    assert found(START + timedelta(hours=1)) == {due[0].id}
+    store.commit(Change(at=START, deliveries=(replace(due[0], version=2, next_attempt_at=None),)))
+    assert found(START + timedelta(days=1)) == {due[1].id}
+
+
+def test_held_deliveries_come_oldest_first(store: Store, world: World) -> None:
+    held = [world.delivery(number, status=DeliveryStatus.HELD) for number in (1, 2, 3)]
+    store.commit(Change(at=START, deliveries=(*held, world.delivery(4))))
+    assert store.held_deliveries(world.practice_id, limit=2) == tuple(held[:2])
+    released = replace(held[0], version=2, status=DeliveryStatus.QUEUED)
+    store.commit(Change(at=START, deliveries=(released,)))
+    assert store.held_deliveries(world.practice_id, limit=9) == tuple(held[1:])
+
+
+def test_a_delivery_is_found_by_what_its_carrier_calls_it(store: Store, world: World) -> None:
+    delivery = world.delivery(carrier_id=world.id("ses"))
+    store.commit(Change(at=START, deliveries=(delivery,)))
+    assert store.delivery_by_carrier(world.id("ses")) == delivery
+
+
+def test_the_outbox_gives_what_is_old_until_it_is_dropped(store: Store, world: World) -> None:
+    rows = [world.outbox(number, created_at=START + timedelta(minutes=number)) for number in (1, 2)]
+    store.commit(Change(at=START, outbox=tuple(rows)))
+
+    def found() -> list[str]:
+        before = START + timedelta(minutes=2)
+        return [each.id for each in store.outbox(before, limit=1000) if world.tag in each.id]
+
+    assert found() == [rows[0].id]
+    store.drop_outbox(rows[0].id)
+    store.drop_outbox(rows[0].id)
+    assert found() == []
+
+
+# At once
+
+
+def test_of_many_writers_at_once_exactly_one_wins(dynamo: DynamoStore, world: World) -> None:
+    outcomes: list[str] = []
+
+    def write(number: int) -> None:
+        document = world.document(title=f"Plan {number}")
+        try:
+            dynamo.commit(Change(at=START, documents=(document,), requests=(world.request(),)))
+        except Stale as lost:
+            outcomes.append("lost " + ", ".join(sorted(lost.parts)))
+        else:
+            outcomes.append("won")
+
+    run_at_once([partial(write, number) for number in range(8)])
+    assert outcomes.count("won") == 1
+    assert set(outcomes) == {"won", "lost document, request"}
+
+
+def run_at_once(steps: list[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=step) for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
