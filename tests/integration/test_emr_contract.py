@@ -1,0 +1,230 @@
+"""The EMR's side of the contract against the packaged functions, their own roles and real parts."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+
+from tests.stack import SamplePractice, Stack
+from tests.unit.pdf import samples
+
+TABLES = ("documents", "events", "deliveries", "providers", "claims", "requests", "outbox")
+
+
+class Emr:
+    """An EMR that knows the contract and nothing else."""
+
+    def __init__(self, stack: Stack, practice: SamplePractice) -> None:
+        self.stack = stack
+        self.practice = practice
+        self.http = stack.http
+
+    def event(self, kind: str, data: Mapping[str, Any], *, webhook_id: str | None = None) -> httpx.Response:
+        body = {"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": data}
+        return self.post(json.dumps(body).encode(), webhook_id=webhook_id)
+
+    def post(self, body: bytes, *, webhook_id: str | None = None, **headers: str) -> httpx.Response:
+        message_id, now = webhook_id or f"msg_{uuid4().hex}", datetime.now(UTC)
+        text = body.decode(errors="replace")
+        signed = {
+            "content-type": "application/json",
+            "portal-practice": self.practice.id,
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(self.practice.webhook_secret).sign(message_id, now, text),
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return self.http.post("/v1/events", content=body, headers=signed)
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.http.get(path, headers={"authorization": f"Bearer {self.practice.api_key}", **headers})
+
+    def write(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        bearer = {"authorization": f"Bearer {self.practice.api_key}"}
+        return self.http.request(method, path, headers=bearer, json=body or {})
+
+
+@pytest.fixture
+def emr(stack: Stack) -> Emr:
+    return Emr(stack, stack.practice())
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    """A plan of care for a provider whom no other test knows."""
+    whose = uuid4().hex[:10]
+    event: dict[str, Any] = {
+        "external_id": f"POC-{whose}",
+        "kind": "plan_of_care",
+        "title": "Plan of Care, initial evaluation",
+        "patient": {
+            "external_id": "PT-77", "first_name": "Ada", "last_name": "Byron", "date_of_birth": "1950-12-10",
+        },
+        "provider": {
+            "first_name": "Luis", "last_name": f"Rivera {whose}", "credential": "MD",
+            "email": f"dr.{whose}@example.com", "fax": "+15125550100",
+        },
+        "delivery": "email",
+        "content": {"base64": as_text(samples.plan_of_care())},
+    }  # fmt: skip
+    return {**event, **changes}
+
+
+def as_text(pdf: bytes) -> str:
+    return base64.b64encode(pdf).decode()
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body["status"] == status
+    assert body["detail"]
+    return body
+
+
+# The way in
+
+
+def test_a_document_goes_in_and_its_original_comes_back_byte_for_byte(emr: Emr) -> None:
+    pdf = samples.plan_of_care()
+    answer = emr.event("document.sent", data(content={"base64": as_text(pdf)}))
+    assert answer.status_code == 202, answer.text
+    document_id = answer.json()["document_id"]
+
+    found = emr.get(f"/v1/documents/{document_id}/original.pdf")
+    assert found.status_code == 303
+    assert httpx.get(found.headers["location"]).content == pdf
+    listed = emr.get("/v1/documents?report=unsigned").json()
+    assert [each["id"] for each in listed["documents"]] == [document_id]
+    trail = emr.get(f"/v1/documents/{document_id}/events").json()
+    assert trail["intact"]
+    assert json.loads(trail["events"][0]["body"])["data"]["sha256"] == hashlib.sha256(pdf).hexdigest()
+
+
+def test_the_same_event_posted_many_times_at_once_does_its_work_once(emr: Emr) -> None:
+    sent = data()
+    body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": sent}).encode()
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = list(pool.map(lambda _: emr.post(body, webhook_id="msg_once"), range(24)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["document_id"] for answer in answers}) == 1
+    assert len(emr.get("/v1/documents?report=all").json()["documents"]) == 1
+    emr.stack.outbox_drained()
+    assert len(emr.stack.mail(sent["provider"]["email"])) == 2
+
+
+def test_a_large_pdf_is_uploaded_and_the_size_is_enforced_by_the_store(emr: Emr) -> None:
+    offer = emr.write("POST", "/v1/uploads").json()
+    too_large = {"file": ("document.pdf", bytes(offer["max_bytes"] + 1), "application/pdf")}
+    assert httpx.post(offer["url"], data=offer["fields"], files=too_large, timeout=60).status_code in (
+        400,
+        413,
+    )
+
+    pdf = samples.plan_of_care()
+    fits = {"file": ("document.pdf", pdf, "application/pdf")}
+    assert httpx.post(offer["url"], data=offer["fields"], files=fits).is_success
+    content = {"upload_id": offer["upload_id"], "sha256": hashlib.sha256(pdf).hexdigest()}
+    assert emr.event("document.sent", data(content=content)).status_code == 202
+
+
+# Bad input
+
+
+REFUSED_PDFS: Mapping[str, Callable[[], bytes]] = {
+    "not-a-pdf": lambda: b"Hello, this is a letter.",
+    "empty": lambda: b"",
+    "encrypted": lambda: samples.encrypted(user_password=""),
+    "no-pages": samples.without_pages,
+    "xfa": samples.xfa,
+    "certified-no-changes": lambda: samples.certified(1),
+    "damaged": lambda: samples.plan_of_care()[:2000],
+}
+
+
+@pytest.fixture
+def nothing_is_left(stack: Stack, emr: Emr) -> Iterator[None]:
+    """What the practice makes in this test must be gone, or never have been there."""
+    yield
+    dynamo, s3 = stack.client("dynamodb"), stack.client("s3")
+    for table in TABLES:
+        rows = dynamo.scan(TableName=stack.table_name(table))["Items"]
+        assert emr.practice.id not in json.dumps(
+            [row for row in rows if "apikey#" not in str(row)], default=str
+        )
+    for bucket in s3.list_buckets()["Buckets"]:
+        keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ())]
+        assert not [key for key in keys if emr.practice.id in key or key.startswith("uploads/intake/")]
+
+
+@pytest.mark.usefixtures("nothing_is_left")
+@pytest.mark.parametrize("code", REFUSED_PDFS)
+def test_a_pdf_that_cannot_be_signed_is_named_and_leaves_nothing(emr: Emr, code: str) -> None:
+    pdf = REFUSED_PDFS[code]()
+    body = problem(emr.event("document.sent", data(content={"base64": as_text(pdf)})), 422)
+    assert body["code"] == code
+    assert [each["field"] for each in body["errors"]] == ["data.content.base64"]
+
+
+@pytest.mark.usefixtures("nothing_is_left")
+def test_every_kind_of_bad_request_is_a_problem_that_says_what_is_wrong(emr: Emr) -> None:
+    body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": data()}).encode()
+    wrong_npi = data()
+    wrong_npi["provider"]["npi"] = "1234567890"
+    injected = data()
+    injected["provider"]["email"] = "dr@example.com\r\nBcc: everyone@example.com"
+    without_title = data()
+    del without_title["title"]
+
+    assert problem(emr.post(b"not json"), 400)["code"] == "invalid-json"
+    assert problem(emr.post(b""), 400)["code"] == "invalid-json"
+    problem(emr.post(body, webhook_signature="v1,AAAA"), 401)
+    problem(emr.post(body, webhook_timestamp="1700000000"), 401)
+    problem(emr.post(body, portal_practice="prc_unknown"), 401)
+    for sent, field in (
+        (wrong_npi, "data.provider.npi"),
+        (injected, "data.provider.email"),
+        (without_title, "data.title"),
+    ):
+        refusal = problem(emr.event("document.sent", sent), 400)
+        assert [each["field"] for each in refusal["errors"]] == [field]
+    problem(emr.post(b'{"x": "' + b"x" * (6 * 1024 * 1024) + b'"}'), 413)
+
+
+def test_what_is_not_there_and_what_is_not_ours_look_the_same(emr: Emr, stack: Stack) -> None:
+    document_id = emr.event("document.sent", data()).json()["document_id"]
+    other = Emr(stack, stack.practice())
+    assert problem(other.get(f"/v1/documents/{document_id}"), 404) == problem(
+        other.get("/v1/documents/doc_none"), 404
+    )
+    problem(emr.http.get("/v1/documents", headers={"authorization": "Bearer pp_live_x"}), 401)
+
+
+# Settings
+
+
+def test_the_switch_is_written_to_the_parameter_that_the_console_shows(emr: Emr) -> None:
+    assert emr.get("/v1/practice").json()["electronic_signature"] is True
+    answer = emr.write(
+        "PUT", "/v1/practice", {"electronic_signature": False, "reply_to": "desk@clinic.example"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["electronic_signature"] is False
+    sent = data()
+    assert emr.event("document.sent", sent).status_code == 202
+    emr.stack.outbox_drained()
+    assert len(emr.stack.mail(sent["provider"]["email"])) == 1
+
+
+def test_the_api_describes_itself(emr: Emr) -> None:
+    described = emr.http.get("/v1/openapi.json").json()
+    assert described["openapi"] == "3.1.0"
+    assert described["servers"] == [{"url": emr.stack.portal_url}]
