@@ -83,8 +83,11 @@ class LambdaInspector:
     def inspect(self, key: str, kind: str) -> Mapping[str, Any]:
         """A crash or a timeout there is an answer too: the file harmed its reader, so it is refused."""
         payload = json.dumps({"key": key, "kind": kind}).encode()
-        answer = self._clients.functions.invoke(FunctionName=self._function, Payload=payload)
-        body = json.loads(answer["Payload"].read())
+        try:
+            answer = self._clients.functions.invoke(FunctionName=self._function, Payload=payload)
+            body = json.loads(answer["Payload"].read())
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, "The inspection") from None
         if "FunctionError" in answer or not isinstance(body, dict):
             detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."
             return {"refused": {"code": "damaged", "detail": detail}}
