@@ -76,7 +76,7 @@ class Browser:
         return self._keep(Client(app).http.post(path, headers=self._headers(sent), body=body))
 
     def log_in(self, email: str, password: str, wanted: str = "/documents") -> HTTPResponse:
-        return self.post("/login", email=email, password=password, next=wanted)
+        return self.post("/login/password", email=email, password=password, next=wanted)
 
     def _headers(self, others: dict[str, str]) -> dict[str, str]:
         text = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

@@ -45,7 +45,13 @@ def login(caller: Caller) -> Response:
     return _login_page(caller, wanted, unquote(caller.cookies.get(USERNAME_COOKIE, "")))
 
 
-@route(blueprint, "/login", methods=["POST"], access=Access.ANYONE)
+@route(blueprint, "/login/password", methods=["GET"], access=Access.ANYONE)
+def login_again(caller: Caller) -> Response:
+    """Where a refused login was shown: whoever comes back to that address starts over."""
+    return redirect("/login")
+
+
+@route(blueprint, "/login/password", methods=["POST"], access=Access.ANYONE)
 def log_in(caller: Caller) -> Response:
     wanted, typed = local_path(caller.form.get("next")), caller.form.get("email", "")
     attempt = Attempt(

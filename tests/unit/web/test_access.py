@@ -160,11 +160,11 @@ def test_a_form_from_another_site_is_refused(headers: dict[str, str], status: in
 def test_a_body_that_is_not_a_form_is_refused() -> None:
     browser = Browser()
     browser.get("/login")
-    json_body = browser.post_raw("/login", {}, {"content-type": "application/json"})
+    json_body = browser.post_raw("/login/password", {}, {"content-type": "application/json"})
     assert json_body.status_code == 400
-    assert browser.post("/login", email="x" * (1024 * 1024)).status_code == 413
+    assert browser.post("/login/password", email="x" * (1024 * 1024)).status_code == 413
     many = {f"field{number}": "" for number in range(300)}
-    assert browser.post("/login", many).status_code == 400
+    assert browser.post("/login/password", many).status_code == 400
 
 
 # Sessions

@@ -16,7 +16,8 @@ from tests.provider_side import a_document, a_store
 DECIDED = {
     ("GET", "/"): Access.ANYONE,
     ("GET", "/login"): Access.ANYONE,
-    ("POST", "/login"): Access.ANYONE,
+    ("GET", "/login/password"): Access.ANYONE,
+    ("POST", "/login/password"): Access.ANYONE,
     ("POST", "/logout"): Access.PROVIDER,
     ("GET", "/forgot-password"): Access.ANYONE,
     ("POST", "/forgot-password"): Access.ANYONE,
