@@ -170,7 +170,9 @@ def _touch(caller: Caller, session: Secret) -> None:
 
 
 def _refusal(declared: Route, caller: Caller, error: PortalError) -> Response:
-    return problem(error) if declared.for_software else error_page(caller, error)
+    if declared.for_software:
+        return problem(error, caller.services.settings.portal_url)
+    return error_page(caller, error)
 
 
 def _log_mistake(declared: Route, error: Exception) -> None:

@@ -48,10 +48,10 @@ def answer(body: Mapping[str, Any], status: int = 200) -> Response:
     return _response(text, status, {"Content-Type": JSON})
 
 
-def problem(error: PortalError) -> Response:
+def problem(error: PortalError, portal_url: str) -> Response:
     """An error as problem+json."""
     headers = {"Content-Type": PROBLEM, **error_headers(error)}
-    text = json.dumps(problem_body(error), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(problem_body(error, portal_url), ensure_ascii=False, separators=(",", ":"))
     return _response(text, shown_as(error).status, headers)
 
 

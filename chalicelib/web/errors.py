@@ -70,11 +70,14 @@ def error_headers(error: PortalError) -> dict[str, str]:
     return {}
 
 
-def problem_body(error: PortalError) -> dict[str, Any]:
-    """The problem as RFC 9457 wants it, plus `code` and the `errors` of single fields."""
+def problem_body(error: PortalError, portal_url: str) -> dict[str, Any]:
+    """The problem as RFC 9457 wants it, plus `code` and the `errors` of single fields.
+
+    Its type is named like those of the gateway's own answers in `infrastructure/template.yaml`.
+    """
     shown = shown_as(error)
     body: dict[str, Any] = {
-        "type": f"urn:provider-portal:problem:{error.code}",
+        "type": f"{portal_url}/problems/{error.code}",
         "title": shown.title,
         "status": shown.status,
         "detail": error.detail,

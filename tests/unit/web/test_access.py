@@ -299,7 +299,7 @@ def test_every_error_is_a_page_for_people_and_a_problem_for_software(kind: type[
     assert "What to do." in text(page)
     assert header(problem, "content-type") == "application/problem+json"
     assert json.loads(problem.body) == {
-        "type": f"urn:provider-portal:problem:{error.code}", "title": shown.title, "status": shown.status,
+        "type": f"https://portal.test/problems/{error.code}", "title": shown.title, "status": shown.status,
         "detail": "What to do.", "code": error.code,
     }  # fmt: skip
 
