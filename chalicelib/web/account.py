@@ -46,7 +46,7 @@ def login(caller: Caller) -> Response:
 
 
 @route(blueprint, "/login/password", methods=["GET"], access=Access.ANYONE)
-def login_again(caller: Caller) -> Response:
+def login_again(_caller: Caller) -> Response:
     """Where a refused login was shown: whoever comes back to that address starts over."""
     return redirect("/login")
 

@@ -203,6 +203,10 @@ def test_a_wrong_password_shows_the_form_again_with_the_address(portal: Portal) 
     assert 'name="next" value="/documents/past"' in known.body.decode()
 
 
+def test_loading_the_page_of_a_failed_login_again_starts_over(portal: Portal) -> None:
+    assert header(portal.browser().get("/login/password"), "location") == "/login"
+
+
 def test_too_many_attempts_are_told_when_to_try_again(portal: Portal) -> None:
     browser = portal.browser()
     answers = [browser.log_in("owner@example.com", "wrong").status_code for _ in range(6)]
