@@ -36,8 +36,8 @@ class Resolved:
         return (replace(self.provider, version=version),)
 
     def mailed(self, now: datetime) -> "Resolved":
-        """With the note that a setup link was mailed; older ones are dead."""
-        return replace(self, provider=replace(self.provider, setup_mailed_at=now, link=None))
+        """With the note that a mail with a setup link is on its way."""
+        return replace(self, provider=replace(self.provider, setup_mailed_at=now))
 
 
 def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
