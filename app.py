@@ -15,6 +15,14 @@ app = Chalice(app_name="provider-portal")
 for module in (account, by_hand, emr, pages, static):
     app.register_blueprint(module.blueprint)
 
+
+class Notification(SNSEvent):
+    """The message alone: Chalice asks for attributes too, which the local AWS leaves out when empty."""
+
+    def _extract_attributes(self, event_dict: dict[str, Any]) -> None:
+        self.message = event_dict["Records"][0]["Sns"]["Message"]
+
+
 _PLACEHOLDER = "us-east-1:000000000000:placeholder"
 
 
@@ -46,6 +54,9 @@ def deliveries(event: SQSEvent) -> dict[str, Any]:
 @app.on_sns_message(f"arn:aws:sns:{_PLACEHOLDER}", name="mail_feedback")
 def mail_feedback(event: SNSEvent) -> None:
     workers.mail_feedback(event.message)
+
+
+mail_feedback.event_class = Notification
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="follow_up")
