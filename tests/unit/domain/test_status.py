@@ -31,7 +31,7 @@ def test_the_table_covers_every_status_and_action() -> None:
     assert set(TRANSITIONS) == set(product(Status, Action))
 
 
-@pytest.mark.parametrize(("status", "action"), product(Status, ACTIONS))
+@pytest.mark.parametrize(("status", "action"), list(product(Status, ACTIONS)))
 def test_each_move_is_the_one_of_the_contract(status: Status, action: Action) -> None:
     expected = EXPECTED[status][ACTIONS.index(action)]
     if expected in (CONFLICT, SAME):
