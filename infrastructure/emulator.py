@@ -26,7 +26,8 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL")
 class Condition(enum.Enum):
     """What the last run left behind."""
 
-    FRESH = "nothing was saved yet"
+    FRESH = "there is nothing yet"
+    LOST = "killed before it had saved anything"
     SAVED = "stopped cleanly"
     KILLED = "killed before it could save"
 
@@ -80,9 +81,9 @@ def condition(layout: Layout) -> Condition:
     saved = sorted(layout.state.glob("*.json"))
     for file in saved:
         _read_state(file)
-    if saved and layout.clean_stop.exists():
-        return Condition.SAVED
-    return Condition.KILLED if saved else Condition.FRESH
+    if saved:
+        return Condition.SAVED if layout.clean_stop.exists() else Condition.KILLED
+    return Condition.LOST if any(layout.objects.iterdir()) else Condition.FRESH
 
 
 def saved_at(layout: Layout) -> str:
@@ -105,7 +106,7 @@ def make_ready(layout: Layout, found: Condition) -> None:
     """Clear what must not survive a restart: old workers' files, stream positions, objects of no state."""
     shutil.rmtree(layout.temporary, ignore_errors=True)
     layout.temporary.mkdir(parents=True)
-    if found is Condition.FRESH:
+    if found is Condition.LOST:
         shutil.rmtree(layout.objects, ignore_errors=True)
         layout.objects.mkdir(parents=True)
     forget_stream_positions(layout)

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 
 from infrastructure import emulator, package, repair, sample
@@ -44,7 +45,7 @@ def run(layout: Layout, addresses: sample.Addresses, progress: Progress, parent:
         announcement.unlink(missing_ok=True)
     with supervised(layout, lock, progress) as processes:
         bring_up(layout, addresses, processes, progress, found)
-        progress.say(f"Ready: {layout.portal.relative_to(ROOT)} has the addresses and keys")
+        progress.say(f"Ready: {layout.portal} has the addresses and keys")
         print(welcome(addresses), flush=True)
         wait_for_the_end(processes, parent)
 
@@ -120,6 +121,8 @@ def _stand_in(layout: Layout, name: str, port: int, options: Sequence[str]) -> C
 
 def explain(found: Condition, layout: Layout, progress: Progress) -> None:
     """Say what a killed emulator means for the data."""
+    if found is Condition.LOST:
+        progress.say("The local AWS was killed before it had saved anything: the portal starts afresh")
     if found is Condition.KILLED:
         progress.say(
             "The local AWS was killed before it could save: the portal goes back to what it saved at "
@@ -160,7 +163,7 @@ def welcome(addresses: sample.Addresses) -> str:
   Mailbox  {addresses.mailbox_url}   read what the provider gets, set up the password, review and sign
   Portal   {stack.portal_url}   where the provider signs; the clinic then shows the plan as returned
 
-  Ctrl-C stops it. Everything is kept in .local/ for the next `make run`.
+  Ctrl-C stops it. Everything is kept for the next `make run`.
 """
 
 
@@ -200,11 +203,12 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Run the portal on this machine.")
     parser.add_argument("--port", type=_port, default=4566)
+    parser.add_argument("--home", type=Path, default=ROOT / ".local", help="where the data is kept")
     arguments = parser.parse_args()
     stop_on_signals()
     progress = Progress(float(os.environ.get("PORTAL_RUN_STARTED", time.time())))
     with contextlib.suppress(Stop, KeyboardInterrupt):
-        run(Layout(ROOT / ".local"), sample.Addresses(arguments.port), progress, os.getppid())
+        run(Layout(arguments.home.resolve()), sample.Addresses(arguments.port), progress, os.getppid())
     return 0
 
 

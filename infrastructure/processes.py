@@ -178,9 +178,10 @@ class Processes:
 
 
 def _start_supervisor(layout: Layout, lock: int) -> subprocess.Popen[bytes]:
+    arguments = [layout.supervisor_record, lock, layout.portal, layout.stand_ins]
     with layout.log_of("supervisor").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "infrastructure.supervisor", str(layout.supervisor_record), str(lock)],
+            [sys.executable, "-m", "infrastructure.supervisor", *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

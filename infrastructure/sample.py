@@ -19,10 +19,10 @@ MAILBOX_PORT_OFFSET = 11
 SMTP_PORT_OFFSET = 12
 PRACTICE_FIELDS = ("id", "api_key", "webhook_secret")
 PROFILE = {
-    "name": "Riverbend Physical Therapy",
-    "phone": "+15125550142",
-    "fax": "+15125550143",
-    "reply_to": "front-desk@riverbend.example",
+    "name": "Cedar Clinic",
+    "phone": "+15125550170",
+    "fax": "+15125550171",
+    "reply_to": "front-desk@cedar.example",
     "time_zone": "America/Chicago",
 }
 

@@ -23,6 +23,8 @@ UNUSED = (
     r"bin/.*",
     r"boto3/(data|examples)/.*",
     r"botocore/data/[^/]+/.*/examples-1\.json(\.gz)?",
+    r"lxml/(html|includes|isoschematron)/.*",
+    r"lxml/objectify\..*",
     r"phonenumbers/(carrierdata|geodata|tzdata)/.*",
     r"phonenumbers/shortdata/region_.*",
     r"pillow\.libs/libavif-.*",

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -72,12 +72,18 @@ def start_child(command: Mapping[str, Any], lock: int) -> Child:
 class Supervisor:
     """Starts what it is told to, reports what ends, and stops everything when its commander is gone."""
 
-    def __init__(self, commands: int, events: TextIO, record: Path, lock: int) -> None:
-        """`commands` and `lock` are file descriptors; `record` tells the next start what goes on here."""
+    def __init__(
+        self, commands: int, events: TextIO, *, record: Path, lock: int, announcements: Sequence[Path]
+    ) -> None:
+        """`commands` and `lock` are file descriptors; `record` tells the next start what goes on here.
+
+        `announcements` say to other programs that all is up: they are removed once it no longer is.
+        """
         self._commands = commands
         self._events = events
         self._record = record
         self._lock = lock
+        self._announcements = announcements
         self._children: list[Child] = []
         self._pending = b""
 
@@ -87,6 +93,8 @@ class Supervisor:
         while self._serve_once():
             self._report_ended()
         self._write_record("stopping")
+        for announcement in self._announcements:
+            announcement.unlink(missing_ok=True)
         while self._children:
             self._children.pop().stop()
         self._record.unlink(missing_ok=True)
@@ -131,7 +139,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, interrupt)
-    Supervisor(0, sys.stdout, Path(sys.argv[1]), int(sys.argv[2])).run()
+    record, lock, *announcements = sys.argv[1:]
+    Supervisor(
+        0,
+        sys.stdout,
+        record=Path(record),
+        lock=int(lock),
+        announcements=[Path(announcement) for announcement in announcements],
+    ).run()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

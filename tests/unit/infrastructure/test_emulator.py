@@ -55,7 +55,9 @@ def test_objects_of_a_stack_that_was_never_saved_are_removed(layout: Layout) -> 
     stray = layout.objects / "bucket" / "object"
     stray.parent.mkdir()
     stray.touch()
-    emulator.make_ready(layout, Condition.FRESH)
+    found = emulator.condition(layout)
+    assert found is Condition.LOST
+    emulator.make_ready(layout, found)
     assert list(layout.objects.iterdir()) == []
 
 

@@ -47,6 +47,13 @@ def test_a_killed_emulator_is_said_with_what_the_data_goes_back_to(
     assert "was killed before it could save: the portal goes back to what it saved at 20" in said
 
 
+def test_a_stack_that_was_never_saved_is_said_to_be_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local_run.explain(Condition.LOST, Layout(tmp_path), Progress(time.time()))
+    assert "starts afresh" in capsys.readouterr().out
+
+
 def test_a_clean_stop_needs_no_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     local_run.explain(Condition.SAVED, Layout(tmp_path), Progress(time.time()))
     assert capsys.readouterr().out == ""

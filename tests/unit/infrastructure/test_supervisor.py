@@ -74,6 +74,14 @@ def test_killing_the_commander_outright_still_saves_and_leaves_nobody_behind(lay
     assert not layout.supervisor_record.exists()
 
 
+def test_the_portal_is_no_longer_announced_once_its_commander_is_gone(layout: Layout) -> None:
+    commander = start_commander(layout)
+    layout.portal.touch()
+    commander.kill()
+    commander.wait()
+    assert eventually(lambda: not layout.portal.exists())
+
+
 def test_a_new_run_waits_for_one_that_is_still_saving(layout: Layout) -> None:
     commander = start_commander(layout, seconds_to_save=1.5)
     commander.kill()

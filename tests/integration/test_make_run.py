@@ -1,0 +1,205 @@
+"""`make run` keeps its data however it ends; `tests/unit/infrastructure/test_supervisor.py` has the rest."""
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+
+from infrastructure.layout import ROOT, Layout
+from infrastructure.local_http import LocalhostTransport
+from infrastructure.local_run import refuse_taken_ports
+from infrastructure.sample import Addresses
+from infrastructure.stack import ONE_PAGE, LocalStack
+from infrastructure.trouble import Trouble
+from tests.stack import free_port, wait_until
+
+SECONDS_TO_START = 120.0
+SECONDS_TO_START_AGAIN = 60.0
+SECONDS_TO_STOP = 60.0
+
+
+class Run:
+    """One `make run` on a folder and ports of its own."""
+
+    def __init__(self, layout: Layout, port: int) -> None:
+        self.layout = layout
+        self.stack = LocalStack(port)
+        self.output = layout.home.parent / "output"
+        arguments = ["--port", str(port), "--home", str(layout.home)]
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "infrastructure.local_run", *arguments],
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_until_ready(self) -> None:
+        wait_until(self._is_ready_or_over, SECONDS_TO_START, "make run to be ready")
+        assert self.process.poll() is None, self.output.read_text()
+
+    def _is_ready_or_over(self) -> bool:
+        return self.layout.portal.exists() or self.process.poll() is not None
+
+    @property
+    def practice(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.layout.portal.read_text())["practice"]
+        return found
+
+    def http(self) -> httpx.Client:
+        key = {"authorization": f"Bearer {self.practice['api_key']}"}
+        return httpx.Client(
+            base_url=self.stack.portal_url, transport=LocalhostTransport(), timeout=30.0, headers=key
+        )
+
+    def send(self, external_id: str) -> str:
+        """Send a document as the EMR would, and answer its id."""
+        body = json.dumps(event(external_id))
+        now = datetime.now(UTC)
+        message = f"msg_{external_id}"
+        headers = {
+            "portal-practice": self.practice["id"],
+            "webhook-id": message,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(self.practice["webhook_secret"]).sign(message, now, body),
+            "content-type": "application/json",
+        }
+        with self.http() as http:
+            answer = http.post("/v1/events", content=body, headers=headers)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        document_id: str = answer.json()["document_id"]
+        return document_id
+
+    def documents(self) -> set[str]:
+        with self.http() as http:
+            answer = http.get("/v1/documents", params={"report": "all"}).raise_for_status()
+        return {row["id"] for row in answer.json()["documents"]}
+
+    def originals(self) -> int:
+        s3, bucket = self.stack.client("s3"), self.stack.outputs()["Bucket"]
+        count: int = s3.list_objects_v2(Bucket=bucket, Prefix="originals/")["KeyCount"]
+        return count
+
+    def kill(self) -> None:
+        """As `kill -9` does, and wait until the supervisor has seen to the rest."""
+        self.process.kill()
+        self.process.wait()
+        self.wait_for_the_supervisor()
+
+    def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        self.process.wait(SECONDS_TO_STOP)
+        self.wait_for_the_supervisor()
+
+    def wait_for_the_supervisor(self) -> None:
+        record = self.layout.supervisor_record
+        wait_until(lambda: not record.exists(), SECONDS_TO_STOP, "the supervisor to end")
+
+    def kill_the_emulator(self) -> None:
+        os.kill(process_with(f"GATEWAY_PORT={self.stack.port}"), signal.SIGKILL)
+        self.process.wait(SECONDS_TO_STOP)
+        self.wait_for_the_supervisor()
+
+
+def event(external_id: str) -> dict[str, Any]:
+    return {
+        "type": "document.sent",
+        "timestamp": "2026-11-22T19:00:00Z",
+        "data": {
+            "external_id": external_id,
+            "kind": "plan_of_care",
+            "title": "Plan of Care",
+            "patient": {
+                "external_id": "PT-77",
+                "first_name": "Ada",
+                "last_name": "Byron",
+                "date_of_birth": "1950-12-10",
+            },
+            "provider": {"first_name": "Luis", "last_name": "Rivera", "email": "dr.rivera@example.com"},
+            "delivery": "email",
+            # Another file for each document: equal bytes would share one object.
+            "content": {"base64": base64.b64encode(ONE_PAGE + b"%" + external_id.encode()).decode()},
+        },
+    }
+
+
+def process_with(variable: str) -> int:
+    """The oldest process that has this variable: the emulator, before the workers that it starts."""
+    pids = sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return next(pid for pid in pids if variable in environment_of(pid))
+
+
+def environment_of(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
+def port_with_room() -> int:
+    """A port that is free together with those that the stand-ins take."""
+    while True:
+        port = free_port()
+        with contextlib.suppress(Trouble):
+            refuse_taken_ports(Addresses(port))
+            return port
+
+
+@pytest.fixture
+def start(tmp_path: Path, package_folder: Path) -> Iterator[Callable[[], Run]]:
+    """Starts `make run`, again and again, on one folder whose package is made already."""
+    layout, port = Layout(tmp_path / "local"), port_with_room()
+    shutil.copytree(package_folder, layout.package, ignore=shutil.ignore_patterns("project", "wheels"))
+    runs: list[Run] = []
+
+    def start_again() -> Run:
+        runs.append(Run(layout, port))
+        runs[-1].wait_until_ready()
+        return runs[-1]
+
+    yield start_again
+    for run in reversed(runs):
+        run.stop()
+    shutil.rmtree(layout.home)
+
+
+def test_nothing_is_lost_by_a_kill_and_a_killed_emulator_goes_back_to_its_last_save(
+    start: Callable[[], Run],
+) -> None:
+    run = start()
+    practice = run.practice
+    kept = run.send("POC-1")
+    run.kill()
+
+    began = time.monotonic()
+    run = start()
+    assert time.monotonic() - began < SECONDS_TO_START_AGAIN
+    assert run.practice == practice
+    assert run.documents() == {kept}
+    lost = run.send("POC-2")
+    assert run.documents() == {kept, lost}
+    assert run.originals() == 2
+    run.kill_the_emulator()
+    assert "The process `aws` ended by itself" in run.output.read_text()
+
+    run = start()
+    assert "was killed before it could save" in run.output.read_text()
+    assert "Removed 1 stored files" in run.output.read_text()
+    assert run.documents() == {kept}
+    assert run.originals() == 1
+    again = run.send("POC-2")
+    assert run.documents() == {kept, again}
