@@ -9,8 +9,19 @@ from chalicelib.adapters.tables import bind
 from chalicelib.services.accounts import Accounts
 from chalicelib.services.by_hand import ByHand
 from chalicelib.services.login import Login
-from chalicelib.services.ports import Clock, Files, Ids, Inspector, Keys, Mailer, Notifier, Queues, Store
-from chalicelib.services.ports import Switches, WebhookSender
+from chalicelib.services.ports import (
+    Clock,
+    Files,
+    Ids,
+    Inspector,
+    Keys,
+    Mailer,
+    Notifier,
+    Queues,
+    Store,
+    Switches,
+    WebhookSender,
+)
 from chalicelib.services.recovery import Recovery
 from chalicelib.services.review import Review
 from chalicelib.services.sessions import Sessions

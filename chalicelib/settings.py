@@ -73,5 +73,5 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of the running function, read at the first call: packaging imports `app.py` without them."""
+    """The settings of the running function, read at the first call: packaging imports us without them."""
     return from_environment(os.environ)

@@ -5,7 +5,7 @@ import types
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from chalicelib.domain.moments import from_text, to_text
@@ -28,20 +28,22 @@ def plain(value: Any) -> Any:
     if is_dataclass(value):
         pairs = ((f, getattr(value, f.name)) for f in fields(value))
         return {f.name: plain(each) for f, each in pairs if not (each is None and f.default is None)}
-    if isinstance(value, datetime):
-        return to_text(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Enum):
-        return value.value
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
-    return value
+    return _scalar(value)
 
 
-@lru_cache(maxsize=None)
+def _scalar(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_text(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return value.value if isinstance(value, Enum) else value
+
+
+@cache
 def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
@@ -60,7 +62,7 @@ def _build(hint: Any, data: Any) -> Any:
 
 
 def _build_tuple(args: tuple[Any, ...], data: list[Any]) -> tuple[Any, ...]:
-    if len(args) == 2 and args[1] is Ellipsis:
+    if args[-1] is Ellipsis:
         return tuple(_build(args[0], each) for each in data)
     return tuple(_build(arg, each) for arg, each in zip(args, data, strict=True))
 

@@ -65,7 +65,7 @@ class DynamoStore:
             else:
                 writing.save(row, condition=condition)
         try:
-            writing._commit()
+            writing._commit()  # noqa: SLF001 - its context manager hides which action failed
         except TransactWriteError as error:
             raise _explain(error, parts) from error
         except PynamoDBException as error:
@@ -207,11 +207,20 @@ _Part = tuple[str, Model, Condition | None, bool]
 
 def _parts(change: Change) -> Iterable[_Part]:
     """Name, row, condition and whether it is a delete; deletes first, the order PynamoDB sends them in."""
+    yield from _deletes(change)
+    yield from _versions(change)
+    yield from _additions(change)
+
+
+def _deletes(change: Change) -> Iterable[_Part]:
     for secret in change.dropped:
         yield "secret", rows.secret_row(secret), None, True
     for secret in change.spent:
         live = SecretRow.expires_at > to_text(change.at)
         yield "secret", rows.secret_row(secret), (SecretRow.version == secret.version) & live, True
+
+
+def _versions(change: Change) -> Iterable[_Part]:
     for document in change.documents:
         yield _versioned("document", rows.document_row(document), document.version)
     for provider in change.providers:
@@ -222,6 +231,9 @@ def _parts(change: Change) -> Iterable[_Part]:
         yield _versioned("delivery", rows.delivery_row(delivery), delivery.version)
     for secret in change.secrets:
         yield _versioned("secret", rows.secret_row(secret), secret.version)
+
+
+def _additions(change: Change) -> Iterable[_Part]:
     for event in change.events:
         yield "document", rows.event_row(event), EventRow.document_id.does_not_exist(), False
     for row in change.outbox:

@@ -31,7 +31,7 @@ class SsmSwitches:
             self._seen[practice_id] = seen
         return seen[1]
 
-    def set_electronic_signature(self, practice_id: str, on: bool) -> None:
+    def set_electronic_signature(self, practice_id: str, *, on: bool) -> None:
         """Writes the practice's parameter, or removes it where the default says the same."""
         name = self._name(practice_id)
         if self._values().get(self._default, _OFF) == (_ON if on else _OFF):

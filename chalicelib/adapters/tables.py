@@ -6,7 +6,7 @@ from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from chalicelib.settings import Settings
@@ -244,8 +244,8 @@ def bind(settings: Settings) -> Connection:
     for model, name in names.items():
         model.Meta.table_name = name
         model.Meta.region = settings.region
-        model._connection = None
-        table = model._get_connection()
+        model._connection = None  # noqa: SLF001 - PynamoDB has no public way to share or reset it
+        table = model._get_connection()  # noqa: SLF001 - likewise
         shared.add_meta_table(table.get_meta_table())
         table.connection = shared
     return shared

@@ -15,7 +15,7 @@ class Channel(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """`sent` means that the carrier took it; `delivered` that its receipt came. `held`: the endpoint is off."""
+    """`sent`: the carrier took it. `delivered`: its receipt came. `held`: the endpoint is off."""
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -91,7 +91,7 @@ MAIL_RETRY_AFTER: tuple[timedelta, ...] = (
 
 def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: str) -> str:
     """The same event, channel, message and recipient always give the same row: a job may run twice."""
-    text = "\n".join((event_id, channel, message_type, recipient))
+    text = f"{event_id}\n{channel}\n{message_type}\n{recipient}"
     return "dlv_" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

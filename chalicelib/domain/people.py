@@ -9,7 +9,7 @@ from chalicelib.domain.documents import Addressee
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """A person who signs. It exists from the first document on; it has an account once `password_hash` is set.
+    """A person who signs. It exists from the first document on, and has an account once it has a password.
 
     `email` is the username and is set with the account. `link` names the newest setup or reset link: older
     ones are dead. `session_epoch` rises when every session must end.

@@ -61,6 +61,4 @@ class Practice:
         return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
 
     def accepts_key(self, sha256: str, now: datetime) -> bool:
-        return any(
-            k.sha256 == sha256 and (k.expires_at is None or k.expires_at > now) for k in self.api_keys
-        )
+        return any(k.sha256 == sha256 and (k.expires_at is None or k.expires_at > now) for k in self.api_keys)

@@ -69,7 +69,7 @@ class _Request:
             services.store, services.ids, self._now, name=name, settings=settings
         )
         if on is not None:
-            services.switches.set_electronic_signature(made.id, on)
+            services.switches.set_electronic_signature(made.id, on=on)
         return {"id": made.id, "api_key": key, "webhook_secret": secret}
 
     def rotate_api_key(self) -> Mapping[str, Any]:
@@ -89,7 +89,7 @@ class _Request:
         practice_id, on = self._practice_id(), self._switch()
         if self._services.store.practice(practice_id) is None:
             raise _wrong("practice_id", "names no practice")
-        self._services.switches.set_electronic_signature(practice_id, on)
+        self._services.switches.set_electronic_signature(practice_id, on=on)
         return {"id": practice_id, "electronic_signature": on}
 
     def ping(self) -> Mapping[str, Any]:

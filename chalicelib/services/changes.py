@@ -44,7 +44,7 @@ class OutboxRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A unique thing and its owner, e.g. `npi#1234567893` and a provider. `replaces` is the owner it may oust."""
+    """A unique thing, e.g. `npi#1234567893`, and its owner. `replaces` is the owner it may oust."""
 
     key: str
     owner: str

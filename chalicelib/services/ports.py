@@ -149,7 +149,7 @@ class Switches(Protocol):
     def electronic_signature(self, practice_id: str) -> bool:
         """The Electronic Signature switch of a practice; seen within 60 s of a change."""
 
-    def set_electronic_signature(self, practice_id: str, on: bool) -> None: ...
+    def set_electronic_signature(self, practice_id: str, *, on: bool) -> None: ...
 
 
 class Inspector(Protocol):

@@ -250,7 +250,7 @@ def update(
     """
     columns = {name: value for name, value in settings.items() if name != "electronic_signature"}
     if "electronic_signature" in settings:
-        switches.set_electronic_signature(practice.id, settings["electronic_signature"])
+        switches.set_electronic_signature(practice.id, on=settings["electronic_signature"])
     if columns:
         practice = change_practice(store, practice.id, now, lambda latest: replace(latest, **columns))
     on = settings.get("electronic_signature")

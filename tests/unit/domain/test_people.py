@@ -15,12 +15,12 @@ def provider(npi: str | None) -> Provider:
         ("1234567893", "José", "O'Neill-Ruiz", "1245319599", False),
         (None, "Jose", "ONeill Ruiz", "1234567893", False),
         (None, "JOSE", "o'neill ruiz", None, True),
-        ("1234567893", "Jose", "O’Neill Ruiz", None, True),
+        ("1234567893", "Jose", "O\u2019Neill Ruiz", None, True),
         ("1234567893", "Ann", "Other", None, False),
     ],
 )
 def test_one_person_by_npi_else_by_name(
-    npi: str | None, first: str, last: str, theirs: str | None, same: bool
+    npi: str | None, first: str, last: str, theirs: str | None, *, same: bool
 ) -> None:
     assert same_person(provider(npi), Addressee(first_name=first, last_name=last, npi=theirs)) is same
 
