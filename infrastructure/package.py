@@ -143,7 +143,7 @@ def _finish(out: Path, progress: Progress) -> None:
     template = yaml.safe_load((out / "sam.yaml").read_text())
     (out / TEMPLATE).write_text(json.dumps(template, indent=1, sort_keys=True))
     for archive in (CODE, LAYER):
-        slim.slim(out / archive)
+        slim.slim_once(out / archive, out / "slimmed")
     sizes = ", ".join(f"{archive} {(out / archive).stat().st_size / 1e6:.1f} MB" for archive in (CODE, LAYER))
     progress.say(f"Packaged: {sizes}")
 

@@ -5,6 +5,7 @@ function's disk cannot be written, so that nothing compiled there would be kept.
 """
 
 import compileall
+import hashlib
 import py_compile
 import re
 import shutil
@@ -45,6 +46,20 @@ def slim(archive: Path) -> None:
         _remove_unused(tree)
         _compile(tree)
         _write(tree, archive)
+
+
+def slim_once(archive: Path, cache: Path) -> None:
+    """Slim `archive`, or take what the same bytes were slimmed to the last time, kept in the folder `cache`."""
+    fingerprint = hashlib.sha256(Path(__file__).read_bytes() + archive.read_bytes()).hexdigest()[:16]
+    slimmed = cache / f"{fingerprint}-{archive.name}"
+    if slimmed.exists():
+        shutil.copyfile(slimmed, archive)
+        return
+    slim(archive)
+    cache.mkdir(exist_ok=True)
+    for older in cache.glob(f"*-{archive.name}"):
+        older.unlink()
+    shutil.copyfile(archive, slimmed)
 
 
 def is_unused(path: str) -> bool:

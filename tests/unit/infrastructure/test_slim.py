@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.layout import ROOT
-from infrastructure.slim import BOTOCORE_SERVICES, is_unused, slim
+from infrastructure.slim import BOTOCORE_SERVICES, is_unused, slim, slim_once
 
 PACKAGES = "python/lib/python3.11/site-packages"
 
@@ -57,6 +57,18 @@ def test_the_same_files_make_the_same_zip(tmp_path: Path) -> None:
     slim(first)
     slim(second)
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_what_was_slimmed_before_is_not_slimmed_again(tmp_path: Path) -> None:
+    files = {f"{PACKAGES}/a/__init__.py": "x = 1\n"}
+    first, second = archive(tmp_path / "layer.zip", files), tmp_path / "again" / "layer.zip"
+    second.parent.mkdir()
+    second.write_bytes(first.read_bytes())
+    slim_once(first, tmp_path / "cache")
+    (kept,) = (tmp_path / "cache").iterdir()
+    kept.write_bytes(b"kept")
+    slim_once(second, tmp_path / "cache")
+    assert second.read_bytes() == b"kept"
 
 
 def test_modules_are_compiled_in_without_looking_at_dates(tmp_path: Path) -> None:
