@@ -32,13 +32,14 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 class Mark(StrEnum):
     """The status of an attempt. `interrupted`: the worker ended before it recorded what came of it.
 
-    `asked_again` is no attempt: from there on the schedule starts afresh.
+    `cancelled` and `asked_again` are no attempts; from the latter on the schedule starts afresh.
     """
 
     SENDING = "sending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
     ASKED_AGAIN = "asked_again"
 
 
@@ -55,12 +56,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`detail` is for people, without patient data or secrets; `retry_after` is what the receiver asks."""
+    """`detail` is for people, without patient data or secrets; `retry_after` is what the receiver asks.
+
+    `tried` is false when nothing was sent at all.
+    """
 
     verdict: Verdict
     detail: str
     carrier_id: str | None = None
     retry_after: timedelta | None = None
+    tried: bool = True
 
 
 _FAILURES = {Mark.SENDING, Mark.FAILED, Mark.INTERRUPTED}
@@ -71,7 +76,11 @@ _WAITS_NO_MORE = {
     Verdict.HELD: DeliveryStatus.HELD,
     Verdict.CANCELLED: DeliveryStatus.CANCELLED,
 }
-_NO_ATTEMPT = {Verdict.HELD, Verdict.CANCELLED}
+_MARKS = {
+    Verdict.SENT: Mark.SUCCEEDED,
+    Verdict.DELIVERED: Mark.SUCCEEDED,
+    Verdict.CANCELLED: Mark.CANCELLED,
+}
 
 
 def is_due(delivery: Delivery, now: datetime) -> bool:
@@ -167,11 +176,11 @@ def _interrupted(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
 
 
 def _finished(attempts: Sequence[Attempt], outcome: Outcome, now: datetime) -> tuple[Attempt, ...]:
-    """Replaces the entry of the attempt under way; a verdict without an attempt leaves none."""
+    """Replaces the entry of the attempt under way; none is left where nothing was tried."""
     under_way = bool(attempts) and attempts[-1].status == Mark.SENDING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
-    if outcome.verdict in _NO_ATTEMPT:
+    if not outcome.tried:
         return before
-    good = outcome.verdict in (Verdict.SENT, Verdict.DELIVERED)
     at = attempts[-1].at if under_way else now
-    return (*before, Attempt(at=at, status=Mark.SUCCEEDED if good else Mark.FAILED, detail=outcome.detail))
+    mark = _MARKS.get(outcome.verdict, Mark.FAILED)
+    return (*before, Attempt(at=at, status=mark, detail=outcome.detail))

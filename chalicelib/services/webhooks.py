@@ -36,7 +36,7 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
     practice = practice_of(delivery.practice_id, parts.store)
     endpoint = practice.endpoint
     if endpoint is None or endpoint.disabled_at is not None:
-        return Outcome(verdict=Verdict.HELD, detail="The endpoint is switched off.")
+        return Outcome(verdict=Verdict.HELD, detail="The endpoint is switched off.", tried=False)
     now = parts.clock.now()
     body = (delivery.body or "").encode()
     answer = parts.webhook_sender.post(

@@ -302,6 +302,7 @@ def test_410_switches_the_endpoint_off_and_keeps_the_webhook(world: World) -> No
     world.answers(GONE)
     row = world.deliver(world.webhook())
     assert row.status is DeliveryStatus.HELD
+    assert [(each.status, each.detail) for each in row.attempts] == [("failed", "The receiver answered 410.")]
     assert world.endpoint == replace(
         ENDPOINT, disabled_at=START, disabled_reason="The receiver answered 410."
     )

@@ -202,7 +202,11 @@ def test_a_document_recalled_meanwhile_is_not_announced(world: World) -> None:
     recalled = world.document.recall(None, START)
     assert recalled is not None
     world.change_document(status=recalled.status, access=recalled.access)
-    assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
+    row = world.deliver(row_id)
+    assert row.status is DeliveryStatus.CANCELLED
+    assert [(each.status, each.detail) for each in row.attempts] == [
+        ("cancelled", "The document was recalled or corrected meanwhile.")
+    ]
     assert world.mailer.sent == []
     assert [line.status for line in world.document.deliveries] == ["cancelled"]
 
