@@ -78,9 +78,14 @@ def _make_bucket(s3: Any, bucket: str, region: str) -> None:
     )
 
 
+def artifact_key(name: str, content: bytes) -> str:
+    """Where `content` is in the artifact bucket: its hash makes it a new object whenever it changes."""
+    return f"{hashlib.sha256(content).hexdigest()}/{name}"
+
+
 def upload(client: Clients, bucket: str, name: str, content: bytes) -> str:
     """Upload `content` under its hash, unless it is there already, and answer its key."""
-    key = f"{hashlib.sha256(content).hexdigest()}/{name}"
+    key = artifact_key(name, content)
     s3 = client("s3")
     found = s3.list_objects_v2(Bucket=bucket, Prefix=key)
     if not found["KeyCount"]:

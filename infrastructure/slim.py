@@ -49,7 +49,7 @@ def slim(archive: Path) -> None:
 
 
 def slim_once(archive: Path, cache: Path) -> None:
-    """Slim `archive`, or take what the same bytes were slimmed to the last time, kept in the folder `cache`."""
+    """Slim `archive`, or take from the folder `cache` what the same bytes were slimmed to before."""
     fingerprint = hashlib.sha256(Path(__file__).read_bytes() + archive.read_bytes()).hexdigest()[:16]
     slimmed = cache / f"{fingerprint}-{archive.name}"
     if slimmed.exists():

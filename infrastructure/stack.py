@@ -96,6 +96,7 @@ class LocalStack:
         """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
         stack = deploy.deploy(self.target, folder, self.parameters, progress)
         self._switch_on_ttl(package.read_template(folder))
+        self._remove_old_artifacts(folder)
         return stack
 
     def _switch_on_ttl(self, template: Mapping[str, Any]) -> None:
@@ -109,6 +110,14 @@ class LocalStack:
             found = dynamodb.describe_time_to_live(TableName=names[logical])
             if found["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
                 dynamodb.update_time_to_live(TableName=names[logical], TimeToLiveSpecification=ttl)
+
+    def _remove_old_artifacts(self, folder: Path) -> None:
+        """What was deployed earlier would only fill this machine's disk."""
+        s3, bucket = self.client("s3"), deploy.artifact_bucket(self.client)
+        current = {deploy.artifact_key(name, (folder / name).read_bytes()) for name in deploy.ZIPS.values()}
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for key in {row["Key"] for row in page.get("Contents", [])} - current:
+                s3.delete_object(Bucket=bucket, Key=key)
 
     def _physical_names(self, resource_type: str | None = None) -> dict[str, str]:
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=NAME)
