@@ -254,7 +254,8 @@ def _record_approval(recorder: Recorder, decision: Decision) -> Recorder:
 def _record_refusal(recorder: Recorder, decision: Decision) -> Recorder:
     data = {**_signer_facts(decision.signer), "reason": decision.decline_reason}
     private = {"note": decision.note} if decision.note else {}
-    return recorder.event("document.declined", data, private=private, webhook=True).job("seal")
+    recorder.event("document.declined", data, private=private, webhook=True)
+    return recorder.notice("declined").job("seal")
 
 
 def _signer_facts(signer: Signer) -> Mapping[str, Any]:

@@ -327,7 +327,7 @@ def test_decline_tells_the_emr_at_once_and_asks_for_the_certificate() -> None:
     assert (body["type"], body["data"]["decline_reason"], body["data"]["note"]) == (
         "document.declined", "needs_a_visit", "Not seen since May.",
     )  # fmt: skip
-    assert sorted(job.name for job in store.jobs()) == ["deliver", "seal"]
+    assert sorted(job.name for job in store.jobs()) == ["deliver", "deliver", "seal"]
 
 
 @pytest.mark.parametrize(
