@@ -11,7 +11,7 @@ from chalicelib.domain.documents import Addressee
 class Provider:
     """A person who signs. It exists from the first document on, and has an account once it has a password.
 
-    `email` is the username and is set with the account. `link` names the newest setup or reset link: older
+    `mailed_to` is the address that a clinic first gave; `email` is the username and is set with the account. `link` names the newest setup or reset link: older
     ones are dead. `session_epoch` rises when every session must end.
     """
 
@@ -30,6 +30,7 @@ class Provider:
     consented_at: datetime | None = None
     saved_signature: str | None = None
     setup_mailed_at: datetime | None = None
+    mailed_to: str | None = None
 
     @property
     def name(self) -> str:

@@ -143,13 +143,24 @@ class Accounts:
 
     def _change(self, link: OpenLink, chosen: Chosen, hashed: str, now: datetime) -> Change:
         provider = with_password(link, chosen, hashed, now)
+        rival = self._rival(link, provider)
         told = self._notice(provider, now)
         failures = PER_ACCOUNT.counted(None, told.recipient, now)
         return Change(
-            at=now, spent=(link.secret,), dropped=(failures,), providers=(provider,),
-            claims=_claims(link, chosen, provider), deliveries=(told,),
+            at=now, spent=(link.secret,), dropped=(failures,),
+            providers=(provider, *((_without_npi(rival),) if rival else ())),
+            claims=_claims(link, provider, rival), deliveries=(told,),
             outbox=(OutboxRow(id=told.event_id, created_at=now, jobs=(delivery_job(told),)),),
         )  # fmt: skip
+
+    def _rival(self, link: OpenLink, provider: Provider) -> Provider | None:
+        """Who holds this person's NPI only because a clinic said so: the first account takes it over."""
+        if not link.is_setup or provider.npi is None:
+            return None
+        key = f"npi#{provider.npi}"
+        owner = self._store.claims([key]).get(key, provider.id)
+        holder = self._store.provider(owner) if owner != provider.id else None
+        return holder if holder is not None and not holder.has_account else None
 
     def _notice(self, provider: Provider, now: datetime) -> Delivery:
         """Tells the owner that their password was set or changed, in case it was not them."""
@@ -196,13 +207,19 @@ def _works(secret: Secret, provider: Provider, document: Document | None, now: d
     return newest and reachable and not provider.has_account
 
 
-def _claims(link: OpenLink, chosen: Chosen, provider: Provider) -> tuple[Claim, ...]:
+def _claims(link: OpenLink, provider: Provider, rival: Provider | None) -> tuple[Claim, ...]:
     if not link.is_setup or provider.email is None:
         return ()
-    keys = [email_claim(provider.email)]
-    if chosen.npi and link.provider.npi is None:
-        keys.append(f"npi#{chosen.npi}")
-    return tuple(Claim(key=key, owner=provider.id) for key in keys)
+    mine = [Claim(key=email_claim(provider.email), owner=provider.id)]
+    if provider.npi:
+        replaces = rival.id if rival else None
+        mine.append(Claim(key=f"npi#{provider.npi}", owner=provider.id, replaces=replaces))
+    return tuple(mine)
+
+
+def _without_npi(rival: Provider) -> Provider:
+    """Written with the claim, so that a rival who sets up at the same moment makes one of the two fail."""
+    return replace(rival, version=rival.version + 1, npi=None)
 
 
 def _check(link: OpenLink, chosen: Chosen) -> None:

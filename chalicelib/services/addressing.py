@@ -102,7 +102,7 @@ def resolve(
         # An account's NPI is what its owner confirmed; no clinic can give it another.
         free = [key for key in free if not key.startswith("npi#")]
     else:
-        provider = _completed(provider, addressee, owners)
+        provider = _completed(provider, addressee, free=_is_free(store, provider, addressee, owners))
     claims = tuple(Claim(key=key, owner=provider.id) for key in free)
     return Resolved(provider=provider, stored=stored, claims=claims)
 
@@ -122,13 +122,37 @@ def _by_identity(
     candidates = dict.fromkeys(owners[key] for key in identity_claims(addressee) if key in owners)
     for owner in candidates:
         found = store.provider(owner) if owner != other_than else None
-        if found is not None and same_person(found, addressee):
+        if found is not None and same_person(found, addressee) and _is_known_at(found, addressee, owners):
             return found
     return None
 
 
-def _completed(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> Provider:
+def _is_known_at(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
+    """Whether what was sent to this provider may be seen by whoever reads the addressee's mail.
+
+    An NPI is public. Until someone has made the account, another address under the same NPI may be a
+    mistyped one, and its reader must not come by what other clinics sent (docs/decisions/003).
+    """
+    if provider.has_account or provider.mailed_to in {None, addressee.email} or addressee.email is None:
+        return True
+    person = identity_claims(replace(addressee, npi=None, fax=None))
+    return any(owners.get(key) == provider.id for key in person)
+
+
+def _is_free(store: Store, provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
+    """Whether nobody has made this NPI their own by an account; until then it is only what clinics say."""
+    owner = owners.get(f"npi#{addressee.npi}")
+    if owner in {None, provider.id}:
+        return True
+    holder = store.provider(owner or "")
+    return holder is None or not holder.has_account
+
+
+def _completed(provider: Provider, addressee: Addressee, *, free: bool) -> Provider:
     """With what the clinic knows and we did not; an NPI only if it is not someone else's already."""
-    free = owners.get(f"npi#{addressee.npi}") in (None, provider.id)
-    npi = provider.npi or (addressee.npi if free else None)
-    return replace(provider, npi=npi, credential=provider.credential or addressee.credential)
+    return replace(
+        provider,
+        npi=provider.npi or (addressee.npi if free else None),
+        credential=provider.credential or addressee.credential,
+        mailed_to=provider.mailed_to or addressee.email,
+    )

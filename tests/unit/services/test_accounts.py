@@ -231,6 +231,26 @@ def test_another_persons_npi_is_refused_and_the_link_still_works() -> None:
     assert desk.accounts.opened(token, START)
 
 
+def test_the_first_account_takes_over_an_npi_that_clinics_gave_to_another_address(desk: Desk) -> None:
+    rival = replace(NEW, id="prv_rival", version=1)
+    claim = Claim(key="npi#1234567893", owner=rival.id)
+    desk.store.commit(Change(at=START, providers=(rival,), claims=(claim,)))
+    desk.accounts.choose_password(desk.link(), CHOSEN, START)
+    assert desk.provider.npi == "1234567893"
+    assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": PROVIDER.id}
+    after = desk.store.provider(rival.id)
+    assert after is not None
+    assert after.npi is None
+
+
+def test_an_npi_that_is_an_accounts_own_is_not_taken_over(desk: Desk) -> None:
+    claim = Claim(key="npi#1234567893", owner=OTHER_PROVIDER.id)
+    desk.store.commit(Change(at=START, claims=(claim,)))
+    with pytest.raises(Invalid) as refused:
+        desk.accounts.choose_password(desk.link(), CHOSEN, START)
+    assert refused.value.code == "npi-taken"
+
+
 def test_setup_refuses_when_the_address_became_another_persons_meanwhile(desk: Desk) -> None:
     token = desk.link()
     taken = Claim(key=f"email#{EMAIL}", owner=OTHER_PROVIDER.id)

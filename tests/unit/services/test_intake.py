@@ -331,9 +331,24 @@ def other(**changes: Any) -> Any:
     return sent(external_id="POC-2", addressee=replace(RIVERA, **changes))
 
 
-def test_the_npi_finds_the_same_person_at_another_address() -> None:
+def test_the_npi_finds_the_owner_of_an_account_at_another_address() -> None:
     emr = Emr()
-    assert emr.send(other(email="luis@clinic.example")).provider_id == emr.send().provider_id
+    provider = with_account(emr, emr.send(), "dr.rivera@example.com")
+    assert emr.send(other(email="luis@clinic.example")).provider_id == provider.id
+
+
+def test_without_an_account_another_address_under_the_npi_opens_nothing_of_the_first() -> None:
+    emr = Emr()
+    first, second = emr.send(), emr.send(other(email="mistyped@clinic.example"))
+    assert second.provider_id != first.provider_id
+    again = emr.send(sent(external_id="POC-3"))
+    assert again.provider_id == first.provider_id
+
+
+def test_what_was_faxed_is_found_by_the_npi_when_the_first_address_comes() -> None:
+    emr = Emr()
+    faxed = emr.send(sent(addressee=replace(RIVERA, email=None), delivery=DeliveryChoice.FAX))
+    assert emr.send(other(fax=None)).provider_id == faxed.provider_id
 
 
 def test_the_same_name_at_the_same_address_is_the_same_person_without_an_npi() -> None:

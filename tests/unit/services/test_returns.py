@@ -185,10 +185,12 @@ def test_a_setup_link_mailed_to_the_old_address_is_dead_even_if_no_other_is_mail
     emr.store.commit(Change(at=emr.now, providers=(linked,)))
     emr.switches.set_electronic_signature(PRACTICE.id, on=False)
 
-    resend(emr, email="luis@clinic.example")
-    after = emr.store.provider(document.provider_id)
-    assert after is not None
-    assert after.link is None
+    after = resend(emr, email="luis@clinic.example")
+    assert after.access != document.access
+    corrected = emr.store.provider(after.provider_id)
+    assert corrected is not None
+    assert corrected.link is None
+    assert corrected.npi == RIVERA.npi
 
 
 def test_an_account_made_at_the_wrong_address_loses_the_document() -> None:
