@@ -15,7 +15,7 @@ from chalicelib.services.changes import Change, OutboxRow
 from chalicelib.services.ports import Ids, Page, Store
 from chalicelib.services.recording import Actor, Recorder, delivery_job, delivery_line, until_it_holds
 
-_AGAIN = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
+AGAIN = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
 _ON_DOCUMENT = (Channel.EMAIL, Channel.FAX)
 _TEST = "endpoint.test"
 
@@ -80,7 +80,7 @@ class Outgoing:
         delivery = self._store.delivery(found_id)
         if delivery is None or delivery.practice_id != practice.id:
             raise NotFound("There is no such delivery.")
-        if delivery.status not in _AGAIN:
+        if delivery.status not in AGAIN:
             raise Conflict(
                 f"Only a failed or held delivery can be sent again; this one is {delivery.status}.",
                 code=f"delivery-{delivery.status}",

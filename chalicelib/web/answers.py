@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from chalice.app import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from chalicelib.domain.errors import PortalError
 from chalicelib.services.words import DECLINE_REASONS, KINDS
@@ -78,6 +79,7 @@ def environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     made.globals["asset"] = asset_url
+    made.filters["code"] = code
     made.filters["contact_href"] = contact_href
     made.filters["day"] = day
     made.filters["moment"] = moment
@@ -92,6 +94,11 @@ def contact_href(text: str) -> str | None:
         return f"mailto:{text}"
     digits = re.sub(r"[\s().-]", "", text)
     return f"tel:{digits}" if re.fullmatch(r"\+?[0-9]{7,15}", digits) else None
+
+
+def code(text: str) -> Markup:
+    """What stands between backticks set as code; everything else as it is."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just here
 
 
 def day(value: date) -> str:

@@ -54,6 +54,7 @@ DECIDED = {
     ("GET", "/documents/{document_id}/original.pdf"): Access.DOCUMENT,
     ("GET", "/documents/{document_id}/signed.pdf"): Access.DOCUMENT,
     ("GET", "/static/{name}"): Access.ANYONE,
+    ("GET", "/problems/{code}"): Access.ANYONE,
 }
 
 DOCUMENT = a_document()
@@ -120,5 +121,5 @@ def as_stranger(method: str, path: str) -> HTTPResponse:
 
 
 def filled(path: str) -> str:
-    values = {"document_id": DOCUMENT.id, "delivery_id": "dlv_1", "token": "token", "name": "portal.css"}
-    return path.format(**values)
+    values = {"document_id": DOCUMENT.id, "delivery_id": "dlv_1", "token": "token"}
+    return path.format(**values, name="portal.css", code="xfa")

@@ -1,0 +1,19 @@
+"""`GET /problems/{code}`: what a problem's `type` leads to, for the developer who follows it."""
+
+from chalice.app import Blueprint, Response
+
+from chalicelib.domain.errors import NotFound
+from chalicelib.web.access import Access, Caller, route
+from chalicelib.web.answers import page
+
+blueprint = Blueprint(__name__)
+
+
+@route(blueprint, "/problems/{code}", methods=["GET"], access=Access.ANYONE)
+def explain(caller: Caller, code: str) -> Response:
+    from chalicelib.web.problem_types import TYPES
+
+    found = TYPES.get(code)
+    if found is None:
+        raise NotFound("There is no problem of that name.")
+    return page(caller, "problem.html", problem=found)
