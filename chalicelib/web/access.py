@@ -15,7 +15,9 @@ from threading import Thread
 from urllib.parse import quote, urlencode
 
 from aws_lambda_powertools.logging import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Blueprint, Request, Response
+from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import bootstrap
 from chalicelib.domain.errors import NotFound, PortalError
@@ -24,7 +26,7 @@ from chalicelib.services.practices import authenticate_key, authenticate_signatu
 from chalicelib.web import requests
 from chalicelib.web.answers import HTML, cookie, error_page, problem, redirect
 from chalicelib.web.caller import Caller
-from chalicelib.web.errors import UNEXPECTED
+from chalicelib.web.errors import NO_ANSWER, UNEXPECTED
 from chalicelib.web.headers import security_headers
 from chalicelib.web.requests import BY_HAND_COOKIE, SESSION_COOKIE
 
@@ -48,6 +50,8 @@ class Access(Enum):
 
 _FOR_SOFTWARE = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE})
 _SHOWS_FILES = frozenset({Access.PROVIDER, Access.DOCUMENT, Access.BY_HAND})
+
+_AWS_FAILED = (BotoCoreError, ClientError, PynamoDBException)
 
 Handler = Callable[..., Response]
 
@@ -104,6 +108,9 @@ def _serve(declared: Route, blueprint: Blueprint, values: dict[str, str]) -> Res
         response = _answer(declared, caller, values)
     except PortalError as error:
         response = _refusal(declared, caller, error)
+    except _AWS_FAILED as error:
+        _log_mistake(declared, error)
+        response = _refusal(declared, caller, NO_ANSWER)
     except Exception as error:  # noqa: BLE001 - the outermost boundary: logged, and answered as our mistake
         _log_mistake(declared, error)
         response = _refusal(declared, caller, UNEXPECTED)

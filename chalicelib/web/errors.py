@@ -48,6 +48,7 @@ TABLE: Mapping[type[PortalError], Shown] = {
     Unavailable: Shown(503, "Temporarily unavailable", "Please try again in a moment"),
 }
 
+NO_ANSWER = Unavailable("A service that we depend on did not answer. Nothing is lost: try again in a moment.")
 UNEXPECTED = Unexpected("You did nothing wrong. Please try again; if it happens again, contact support.")
 
 

@@ -8,8 +8,10 @@ from io import StringIO
 from logging import StreamHandler
 
 import pytest
+from botocore.exceptions import ClientError
 from chalice.app import Blueprint, Chalice, Response
 from chalice.test import Client, HTTPResponse
+from pynamodb.exceptions import GetError
 
 from app import app
 from chalicelib import bootstrap
@@ -335,6 +337,15 @@ def test_our_own_mistake_is_logged_and_shown_without_its_words(log: StringIO) ->
     assert "ValueError" in logged
     assert "test_access.py" in logged
     assert "Ada" not in logged + text(page) + problem.body.decode()
+
+
+def test_a_service_that_does_not_answer_asks_to_come_back_and_is_logged(log: StringIO) -> None:
+    refused = ClientError({"Error": {"Code": "Throttling", "Message": "Ada Byron"}}, "Query")
+    page, problem = both(GetError("x", cause=refused))
+    assert (page.status_code, problem.status_code) == (503, 503)
+    assert header(problem, "retry-after") == "5"
+    assert "GetError" in log.getvalue()
+    assert "Ada" not in log.getvalue() + text(page) + problem.body.decode()
 
 
 def test_one_line_is_logged_per_request_without_what_was_sent(portal: Portal, log: StringIO) -> None:
