@@ -51,6 +51,7 @@ GET  /documents/{document_id}/signed.pdf          door  on    404   door  door  
 GET  /forgot-password                             200   200   200   200   200   200   200   200   -
 GET  /login                                       200   on    on    200   200   200   200   200   -
 GET  /login/password                              login login login login login login login login -
+GET  /problems/{code}                             200   200   200   200   200   200   200   200   -
 GET  /setup                                       410   410   410   410   410   410   410   410   -
 GET  /setup/{token}                               on    on    on    on    on    on    on    on    -
 GET  /static/{name}                               200   200   200   200   200   200   200   200   -
@@ -130,7 +131,13 @@ class Asked:
 
     def answer(self) -> HTTPResponse:
         body = self.body
-        values = {"document_id": SIGNED.id, "delivery_id": FAILED.id, "token": "token", "name": ICON}
+        values = {
+            "document_id": SIGNED.id,
+            "delivery_id": FAILED.id,
+            "token": "token",
+            "name": ICON,
+            "code": "not-found",
+        }
         path = self.path.format(**values) + self._query
         return Client(app).http.request(self.method, path, headers=self.headers, body=body)
 
