@@ -8,6 +8,11 @@ from tests.packaging.conditions import resolved
 
 Statement = dict[str, Any]
 
+# Role and statement that may say `*`, and why.
+EVERYTHING = {
+    # A mail may go to anybody; the condition binds whom it comes from.
+    ("DeliveriesRole", "SendMail"),
+}
 ROLES = {
     "AdminRole",
     "ApiHandlerRole",
@@ -62,7 +67,7 @@ def test_everything_is_nobodys_resource(policies: dict[str, list[Statement]]) ->
         for statement in statements
         if "*" in statement["Resource"]
     }
-    assert found == set()
+    assert found == EVERYTHING
 
 
 def test_policies_only_allow(policies: dict[str, list[Statement]]) -> None:
@@ -115,6 +120,8 @@ def test_nobody_removes_or_rewrites_the_audit_trail(policies: dict[str, list[Sta
 def test_only_the_deliveries_function_sends_mail(policies: dict[str, list[Statement]]) -> None:
     senders = {role for role, statements in policies.items() if "ses:SendRawEmail" in actions(statements)}
     assert senders == {"DeliveriesRole"}
+    (statement,) = (row for row in policies["DeliveriesRole"] if row["Sid"] == "SendMail")
+    assert statement["Condition"] == {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
 
 
 def test_only_the_web_function_reads_the_session_secret(policies: dict[str, list[Statement]]) -> None:
@@ -139,4 +146,4 @@ def test_the_local_aws_is_given_no_more_than_it_needs(template: dict[str, Any]) 
         if "*" in statement["Resource"]
         for action in statement["Action"]
     }
-    assert wide == {"ssm:GetParameters", "ssm:DeleteParameters"}
+    assert wide == {"ses:SendRawEmail", "ssm:GetParameters", "ssm:DeleteParameters"}
