@@ -190,8 +190,9 @@ def stop_on_signals() -> None:
     signal.signal(signal.SIGHUP, stop)
 
 
-def _port(text: str) -> int:
-    port = int(text)
+def port_number(text: str) -> int:
+    """A port with room for the other three, from the command line."""
+    port = int(text) if text.isdecimal() else 0
     if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.SMTP_PORT_OFFSET:
         raise argparse.ArgumentTypeError(
             f"{text} is not a port from {LOWEST_PORT} on with room for three more"
@@ -202,7 +203,7 @@ def _port(text: str) -> int:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Run the portal on this machine.")
-    parser.add_argument("--port", type=_port, default=4566)
+    parser.add_argument("--port", type=port_number, default=4566)
     parser.add_argument("--home", type=Path, default=ROOT / ".local", help="where the data is kept")
     arguments = parser.parse_args()
     stop_on_signals()

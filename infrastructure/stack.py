@@ -3,6 +3,7 @@
 Used by `make run` and, with a folder and port of its own, by the tests.
 """
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from infrastructure import deploy, emulator, package
+from infrastructure import deploy, emulator, package, seal_certificate
 from infrastructure.local_http import LocalhostTransport
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble
@@ -67,7 +68,10 @@ class LocalStack:
             service,
             endpoint_url=self.aws_endpoint_url,
             region_name=emulator.REGION,
-            config=Config(retries={"total_max_attempts": 2}, signature_version=_signature(service)),
+            # No proxies: this machine needs none to talk to itself, whatever the shell says.
+            config=Config(
+                retries={"total_max_attempts": 2}, signature_version=_signature(service), proxies={}
+            ),
             **emulator.ROOT_CREDENTIALS,
         )
 
@@ -95,6 +99,7 @@ class LocalStack:
     def deploy(self, folder: Path, progress: Progress) -> deploy.Stack:
         """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
         stack = deploy.deploy(self.target, folder, self.parameters, progress)
+        seal_certificate.ensure(self.client, stack.outputs, dt.datetime.now(dt.UTC))
         self._switch_on_ttl(package.read_template(folder))
         self._remove_old_artifacts(folder)
         return stack

@@ -1,3 +1,4 @@
+import argparse
 import socket
 import time
 from pathlib import Path
@@ -21,6 +22,12 @@ def test_a_taken_port_is_refused_with_another_to_try(offset: int) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(Trouble, match=rf"Port {port} is in use .* make run PORT=\d+"):
             local_run.refuse_taken_ports(Addresses(port - offset))
+
+
+@pytest.mark.parametrize("text", ["80", "65530", "http", ""])
+def test_a_port_that_cannot_be_used_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a port from 1024 on"):
+        local_run.port_number(text)
 
 
 def test_the_stand_ins_are_told_where_everything_is(tmp_path: Path) -> None:
