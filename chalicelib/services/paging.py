@@ -32,7 +32,7 @@ def place_of(cursor: str | None) -> str | None:
 
 def limit_of(text: str | None) -> int:
     """1 to 100 rows; 50 if nothing is said."""
-    if not text:
+    if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
         raise _wrong("limit", f"must be a whole number from 1 to {MAX_LIMIT}")

@@ -194,7 +194,7 @@ def _outgoing(caller: Caller) -> Outgoing:
 
 
 def _choice(caller: Caller, name: str, choices: tuple[str, ...], *, default: str) -> str:
-    value = caller.query.get(name) or default
+    value = caller.query.get(name, default)
     if value not in choices:
         message = f"must be one of {', '.join(choices)}"
         wrong = FieldError(name, message)

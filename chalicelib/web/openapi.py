@@ -253,7 +253,8 @@ def _body(schema: Json) -> Json:
 
 
 def _path(name: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    schema = {"type": "string", "pattern": "^[a-z0-9_]{1,64}$"}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _query(name: str, schema: Json) -> Json:
