@@ -1,0 +1,19 @@
+"""`make bench`: figures and ratios, printed; nothing here passes or fails."""
+
+import os
+import time
+
+from bench import calls, cold
+from infrastructure.progress import Progress
+from tests.stack import packaged, running_stack
+
+
+def main() -> None:
+    with running_stack(packaged(Progress(time.time()))) as stack:
+        os.environ.update(calls.environment(stack))
+        cold.run(dict(os.environ))
+        calls.run(stack)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""AWS calls per page: how many, and how many of them wait for one another.
+
+The web function runs in this process with the environment and tables of a freshly deployed local stack, so
+every call is real; each page is asked for with nothing cached and again right after.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.client import BaseClient
+
+from tests.integration.test_emr_contract import Emr, as_text, data
+from tests.portal import Browser
+from tests.stack import Stack
+from tests.unit.pdf import samples
+
+ADDRESS, PASSWORD = "bench@example.com", "velvet harbour quartz lantern"
+MOST_IN_SEQUENCE = 3
+
+
+@dataclass(frozen=True)
+class Call:
+    """One AWS call; times in seconds."""
+
+    name: str
+    began: float
+    ended: float
+
+
+@contextmanager
+def recorded() -> Iterator[list[Call]]:
+    """Notes every call that botocore makes meanwhile, PynamoDB's too."""
+    calls: list[Call] = []
+    original = BaseClient._make_api_call  # noqa: SLF001 - the one place that all clients go through
+
+    def noting(self: BaseClient, operation: str, arguments: Mapping[str, Any]) -> Any:
+        began = time.perf_counter()
+        try:
+            return original(self, operation, arguments)
+        finally:
+            calls.append(Call(operation, began, time.perf_counter()))
+
+    BaseClient._make_api_call = noting  # noqa: SLF001 - as above
+    try:
+        yield calls
+    finally:
+        BaseClient._make_api_call = original  # noqa: SLF001 - as above
+
+
+def in_sequence(calls: list[Call]) -> int:
+    """The longest chain of calls of which each began after the one before had ended."""
+    length, free_at = 0, 0.0
+    for call in sorted(calls, key=lambda each: each.ended):
+        if call.began >= free_at:
+            length, free_at = length + 1, call.ended
+    return length
+
+
+def run(stack: Stack) -> None:
+    """Prints a line per page."""
+    document_id = sent(stack)
+    browser = with_account(stack)
+    print(f"AWS calls per page (in sequence: at most {MOST_IN_SEQUENCE})")
+    for name, path in pages(document_id).items():
+        first, again = counted(browser, path), counted(browser, path)
+        print(f"  {name:<22} first {line(first)}    again {line(again)}")
+    print()
+
+
+def environment(stack: Stack) -> dict[str, str]:
+    """The variables of the deployed web function, with the emulator's root credentials."""
+    found = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["ApiFunction"])
+    return {
+        **found["Environment"]["Variables"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": stack.aws_endpoint_url,
+        "POWERTOOLS_LOG_LEVEL": "ERROR",
+    }
+
+
+def sent(stack: Stack) -> str:
+    """A document for the provider, its pages rendered and its mails gone."""
+    emr = Emr(stack, stack.practice())
+    provider = {"first_name": "Ben", "last_name": "Chmark", "credential": "MD", "email": ADDRESS}
+    answer = emr.event(
+        "document.sent", data(provider=provider, content={"base64": as_text(samples.blank_pdf(pages=3))})
+    )
+    document_id: str = answer.raise_for_status().json()["document_id"]
+    stack.wait_for_mail(ADDRESS, count=2)
+    stack.outbox_drained()
+    return document_id
+
+
+def with_account(stack: Stack) -> Browser:
+    """Sets the account up by the mailed link and logs in, through the function in this process."""
+    texts = [json.dumps(mail.as_string()) for mail in stack.wait_for_mail(ADDRESS, count=2)]
+    token = next(text.split("/setup/")[1][:43] for text in texts if "/setup/" in text)
+    browser = Browser()
+    browser.get(f"/setup/{token}")
+    browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
+    browser.log_in(ADDRESS, PASSWORD)
+    return browser
+
+
+def pages(document_id: str) -> dict[str, str]:
+    return {
+        "login": "/login",
+        "pending": "/documents",
+        "past": "/documents/past",
+        "review": f"/documents/{document_id}",
+        "by hand, the door": f"/by-hand/{document_id}",
+    }
+
+
+def counted(browser: Browser, path: str) -> list[Call]:
+    with recorded() as calls:
+        answer = browser.get(path)
+    if answer.status_code != 200:  # noqa: PLR2004 - OK
+        raise SystemExit(f"{path} answered {answer.status_code}")
+    return calls
+
+
+def line(calls: list[Call]) -> str:
+    names = ", ".join(call.name for call in calls)
+    return f"{in_sequence(calls)} in sequence, {len(calls)} in all ({names or 'none'})"
