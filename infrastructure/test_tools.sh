@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests need besides Python packages: a Chromium, and the tools that look into PDFs.
+# Installs what the tests need besides Python packages: a Chromium, Node.js with npm, and tools that look into
+# PDFs.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,23 +16,34 @@ has_pdf_tools() {
     has pdftoppm && has pdfsig && has qpdf
 }
 
+has_node() {
+    has node && has npm
+}
+
 can_use_apt() {
     has apt-get && [ "$(id -u)" = 0 ]
 }
 
 install_debian_packages() {
-    echo 'Installing Debian packages: chromium poppler-utils qpdf'
+    packages='chromium poppler-utils qpdf'
+    has_node || packages="$packages nodejs npm"
+    echo "Installing Debian packages: $packages"
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
-        chromium poppler-utils qpdf > /dev/null
+        $packages > /dev/null
 }
 
-if ! { has_browser && has_pdf_tools; } && can_use_apt; then
+if ! { has_browser && has_pdf_tools && has_node; } && can_use_apt; then
     install_debian_packages
 fi
 has_pdf_tools || {
     echo 'The tests need pdftoppm, pdfsig and qpdf. Install them (Debian: apt-get install poppler-utils qpdf;' \
         'macOS: brew install poppler qpdf) and try again.' >&2
+    exit 1
+}
+has_node || {
+    echo 'The tests need Node.js and npm. Install them (Debian: apt-get install nodejs npm; macOS: brew install' \
+        'node) and try again.' >&2
     exit 1
 }
 has_browser || .venv/bin/python -m playwright install chromium
