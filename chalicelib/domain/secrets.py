@@ -22,6 +22,8 @@ CODE_LIFETIME = timedelta(minutes=10)
 BY_HAND_LIFETIME = timedelta(minutes=60)
 SESSION_IDLE = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(hours=12)
+SIGNS_FOR = timedelta(minutes=15)
+"""How long after its authentication a session may sign without another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,8 @@ class Secret:
     """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token; the token itself is not kept.
 
     `link` ties a setup or reset token to the delivery that mailed it; `access` is the document's at the
-    time; `tries` counts wrong guesses of a code; `epoch` is the provider's `session_epoch` (sessions).
+    time; `tries` counts wrong guesses of a code; `epoch` is the provider's `session_epoch`
+    (sessions), `method` how their owner was last authenticated, in words.
     """
 
     key: str
@@ -46,10 +49,15 @@ class Secret:
     epoch: int = 1
     last_seen_at: datetime | None = None
     authenticated_at: datetime | None = None
+    method: str | None = None
 
     def live(self, now: datetime) -> bool:
         """Whether it still counts: TTL deletes late, so every reader asks."""
         return now < self.expires_at
+
+    def may_sign(self, now: datetime) -> bool:
+        """Whether a session's owner was authenticated recently enough to sign."""
+        return self.authenticated_at is not None and now - self.authenticated_at < SIGNS_FOR
 
 
 def secret_key(kind: SecretKind, token: str) -> str:

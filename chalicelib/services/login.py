@@ -33,6 +33,8 @@ class Attempt:
     password: str
     source: str
     now: datetime
+    replaces: Secret | None = None
+    """The session that the browser had before: it ends with the new one."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,32 @@ class Login:
         Raises `Unauthenticated`, the same in the same time for an unknown address as for a wrong password;
         `TooMany` before anything is looked at.
         """
+        provider, counted = self._checked(attempt)
+        session, cookie = self._sessions.start(provider, attempt.now)
+        ended = (attempt.replaces,) if attempt.replaces else ()
+        self._store.commit(Change(at=attempt.now, secrets=(session,), dropped=(counted, *ended)))
+        return provider, cookie
+
+    def confirm(self, session: Secret, attempt: Attempt) -> tuple[Secret, str]:
+        """The session of who has just entered their password again, under another token, and its cookie.
+
+        Counts and raises as `log_in` does; a password of another account is a wrong one.
+        """
+        provider, counted = self._checked(attempt)
+        if provider.id != session.provider_id:
+            raise Unauthenticated(_WRONG)
+        renewed, cookie = self._sessions.renew(session, attempt.now)
+        self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(counted, session)))
+        return renewed, cookie
+
+    def _checked(self, attempt: Attempt) -> tuple[Provider, Secret]:
+        """Whose password it is, and the count that their success clears."""
         provider, counted = until_it_holds(lambda: self._counted(attempt), retry_on=frozenset({"secret"}))
         kept = provider.password_hash if provider else None
         if not is_password(attempt.password, kept) or provider is None:
             until_it_holds(lambda: self._count_source(attempt), retry_on=frozenset({"secret"}))
             raise Unauthenticated(_WRONG)
-        session, cookie = self._sessions.start(provider, attempt.now)
-        self._store.commit(Change(at=attempt.now, secrets=(session,), dropped=(counted,)))
-        return provider, cookie
+        return provider, counted
 
     def _counted(self, attempt: Attempt) -> tuple[Provider | None, Secret]:
         """Counts the attempt before the password is looked at, so that many at once get no further."""

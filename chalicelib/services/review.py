@@ -1,13 +1,13 @@
 """The provider's side of a document: pending and past, opening it, approve and decline (DESIGN 5.3, 5.4)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound
-from chalicelib.domain.people import Provider, name_key
+from chalicelib.domain.people import Provider, name_key, same_person
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import Action, is_decidable
 from chalicelib.services.ports import Listing, Page, Store, Switches
@@ -41,38 +41,55 @@ class Pending:
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A document as the provider meets it; `can_sign`: Electronic Signature is on for its practice."""
+    """A document as the provider meets it.
+
+    `can_sign`: Electronic Signature is on for its practice; `addressed`: it names this very person.
+    """
 
     document: Document
     can_sign: bool
+    addressed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class By:
-    """The provider who acts, when, and how they were authenticated (a plain phrase)."""
+    """The provider who acts, when, and how they were authenticated (a plain phrase).
+
+    `asked_again` tells that they had to authenticate once more in order to sign.
+    """
 
     provider: Provider
     actor: Actor
     now: datetime
     authentication: str
+    asked_again: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """What the provider filled in to sign. `pages_shown` are page numbers from 1, as the browser saw them."""
+    """What the provider filled in to sign. `pages_shown` are page numbers from 1, as the browser saw them.
+
+    `consents_to` is the version of the consent that stood above the button.
+    """
 
     typed_name: str
     note: str = ""
     pages_shown: frozenset[int] = frozenset()
     read_statement: bool = False
+    consents_to: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """What the provider filled in to decline. `reason` is still to be checked."""
+    """What the provider filled in to decline. `reason` is still to be checked.
+
+    `other_name` and `other_address` are of who signs instead, if they are known.
+    """
 
     reason: str
     note: str = ""
+    other_name: str = ""
+    other_address: str = ""
 
 
 class Review:
@@ -107,11 +124,12 @@ class Review:
     def open(self, document: Document, by: By) -> Opened:
         """Records the first view once the pages can be seen; tells whether it can be signed here."""
         _check_addressee(document, by.provider)
+        addressed = same_person(by.provider, document.addressee)
         if not document.pages_ready or not needs_view(document):
-            return Opened(document=document, can_sign=self._can_sign(document))
+            return Opened(document=document, can_sign=self._can_sign(document), addressed=addressed)
         practice, can_sign = self._practice_and_switch(document)
         viewed = self._writer.first_view(document, practice, by.actor, by.now)
-        return Opened(document=viewed, can_sign=can_sign)
+        return Opened(document=viewed, can_sign=can_sign, addressed=addressed)
 
     def downloaded(self, document: Document, by: By) -> Document:
         """The provider fetches the original: a view too."""
@@ -136,10 +154,15 @@ class Review:
                     f"{current.practice.name} does not take electronic signatures. Sign it by hand instead.",
                     code="electronic-signature-off",
                 )
+            _check_person(current, by.provider)
             _check_approval(given, current, by.provider)
 
         decision = _approval(given, document.original.pages, by)
-        return self._decide(document, practice, decision, by, check, _record_approval)
+
+        def record(recorder: Recorder, decision: Decision) -> Recorder:
+            return _record_approval(recorder, decision, by)
+
+        return self._decide(document, practice, decision, by, check, record)
 
     def decline(self, document: Document, given: Refusal, by: By) -> Document:
         """Refuses with a reason; the same again changes nothing. Raises `Invalid` and `Conflict`."""
@@ -164,10 +187,23 @@ class Review:
                 return current
             recorder = self._writer.recorder(decided, practice, by.actor, by.now)
             change = record(recorder, decision).change()
-            self._store.commit(change)
+            self._store.commit(replace(change, providers=self._consent(decision, by)))
             return change.documents[0]
 
         return self._writer.on_latest(document, step)
+
+    def _consent(self, decision: Decision, by: By) -> tuple[Provider, ...]:
+        """The provider with their consent to sign electronically, the first time they give it."""
+        if decision.consent_version in (None, by.provider.consent_version):
+            return ()
+        latest = self._store.provider(by.provider.id) or by.provider
+        if latest.consent_version == decision.consent_version:
+            return ()
+        given = replace(
+            latest, version=latest.version + 1, consent_version=decision.consent_version,
+            consented_at=by.now,
+        )  # fmt: skip
+        return (given,)
 
     def _practice_and_switch(self, document: Document) -> tuple[Practice, bool]:
         return together(
@@ -227,7 +263,7 @@ def _refusal(given: Refusal, reason: DeclineReason | None, by: By) -> Decision:
         action=Action.DECLINE,
         signer=_signer(by),
         decided_at=by.now,
-        note=tidy(given.note) or None,
+        note=_refusal_note(given, reason) or None,
         decline_reason=reason,
     )
 
@@ -240,9 +276,10 @@ def _signer(by: By) -> Signer:
     )  # fmt: skip
 
 
-def _record_approval(recorder: Recorder, decision: Decision) -> Recorder:
+def _record_approval(recorder: Recorder, decision: Decision, by: By) -> Recorder:
     data = {
         **_signer_facts(decision.signer),
+        "asked_again": by.asked_again,
         "consent_version": decision.consent_version,
         "pages_shown": list(decision.pages_shown),
         "read_statement": decision.read_statement,
@@ -272,16 +309,36 @@ def _check_approval(given: Approval, document: Document, provider: Provider) -> 
     unread = set(range(1, document.original.pages + 1)) - given.pages_shown
     if unread and not given.read_statement:
         errors.append(FieldError("read_statement", "Please read every page, then tick that you have."))
+    if CONSENT_VERSION not in (given.consents_to, provider.consent_version):
+        errors.append(FieldError("consent", "Please read what you agree to by signing, then sign."))
     _refuse_if(errors + _note_errors(given.note))
 
 
 def _check_refusal(given: Refusal, reason: DeclineReason | None) -> None:
-    errors = _note_errors(given.note)
+    errors = _note_errors(_refusal_note(given, reason))
     if reason is None:
         errors.append(FieldError("reason", "Choose a reason, so that the clinic knows what to do."))
     elif reason in NOTE_REQUIRED and not tidy(given.note):
         errors.append(FieldError("note", NOTE_REQUIRED[reason]))
     _refuse_if(errors)
+
+
+def _refusal_note(given: Refusal, reason: DeclineReason | None) -> str:
+    """The note to the clinic, with who signs instead: the contract has no field of its own for that."""
+    note = tidy(given.note)
+    if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:
+        return note
+    other = ", ".join(" ".join(tidy(part).split()) for part in (given.other_name, given.other_address))
+    other = other.strip(", ")
+    return f"{note}\n\nWho signs instead: {other}".strip() if other else note
+
+
+def _check_person(document: Document, provider: Provider) -> None:
+    """The clinic named one person, by NPI or else by name: only they sign."""
+    if not same_person(provider, document.addressee):
+        who = document.addressee
+        named = f"{who.name}, NPI {who.npi}" if who.npi else who.name
+        raise Conflict(f"This document is addressed to {named}. Only they can sign it.", code="not-addressee")
 
 
 def _note_errors(note: str) -> list[FieldError]:

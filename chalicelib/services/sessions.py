@@ -15,6 +15,7 @@ from chalicelib.services.ports import Ids, Keys, Store, Visit
 ALGORITHM = "HS256"
 AUDIENCE = "provider-portal"
 TOUCHED_AT_MOST_EVERY = timedelta(minutes=1)
+PASSWORD = "account password"  # noqa: S105 - words for the certificate
 
 _MAX_COOKIE = 2048
 
@@ -36,15 +37,27 @@ class Sessions:
         self._ids = ids
         self._issuer = issuer
 
-    def start(self, provider: Provider, now: datetime) -> tuple[Secret, str]:
+    def start(self, provider: Provider, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
         """A new session's row, to be committed, and the cookie's value."""
         token = self._ids.token()
         row = Secret(
             key=secret_key(SecretKind.SESSION, token), version=1, kind=SecretKind.SESSION, created_at=now,
             expires_at=now + SESSION_LIFETIME, provider_id=provider.id, epoch=provider.session_epoch,
-            last_seen_at=now, authenticated_at=now,
+            last_seen_at=now, authenticated_at=now, method=method,
         )  # fmt: skip
         return row, self._sign(token, provider.id, row)
+
+    def renew(self, session: Secret, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
+        """The session under another token, its owner authenticated again; it ends when it would have.
+
+        The row is to be committed, and the one before dropped with it.
+        """
+        token = self._ids.token()
+        row = replace(
+            session, key=secret_key(SecretKind.SESSION, token), version=1, last_seen_at=now,
+            authenticated_at=now, method=method,
+        )  # fmt: skip
+        return row, self._sign(token, session.provider_id or "", row)
 
     def read(self, cookie: str, now: datetime) -> Ticket | None:
         """What the cookie names; None unless we signed it and it has not run out. No AWS call."""

@@ -49,7 +49,7 @@ class Writer:
         def attempt() -> Document:
             return step(as_read.pop() if as_read else self.document(document.id))
 
-        return until_it_holds(attempt, retry_on=frozenset({"document"}))
+        return until_it_holds(attempt, retry_on=frozenset({"document", "provider"}))
 
     def first_view(self, document: Document, practice: Practice, by: Actor, now: datetime) -> Document:
         """Records that the document was opened: once, while it is still to be decided.

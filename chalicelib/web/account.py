@@ -54,9 +54,10 @@ def login_again(_caller: Caller) -> Response:
 @route(blueprint, "/login/password", methods=["POST"], access=Access.ANYONE)
 def log_in(caller: Caller) -> Response:
     wanted, typed = local_path(caller.form.get("next")), caller.form.get("email", "")
+    before = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
     attempt = Attempt(
         email=typed.strip().lower()[:254], password=caller.form.get("password", ""),
-        source=caller.address or "unknown", now=caller.now,
+        source=caller.address or "unknown", now=caller.now, replaces=before.session if before else None,
     )  # fmt: skip
     try:
         _, session = caller.services.login.log_in(attempt)
@@ -69,7 +70,9 @@ def log_in(caller: Caller) -> Response:
 def log_out(caller: Caller) -> Response:
     if caller.session is not None:
         caller.services.sessions.end(caller.session, caller.now)
-    return redirect("/login?reason=logged-out", cookies=[cookie(SESSION_COOKIE, "", 0)])
+    left = redirect("/login?reason=logged-out", cookies=[cookie(SESSION_COOKIE, "", 0)])
+    left.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return left
 
 
 # A forgotten password, or a first one

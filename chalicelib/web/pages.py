@@ -1,18 +1,30 @@
 """The provider's pages: pending, past, review, approve, decline, and the files."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalice.app import Blueprint, Response
 
 from chalicelib.domain.documents import DeclineReason, Document, Sealing
-from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError
+from chalicelib.domain.errors import (
+    Conflict,
+    FieldError,
+    Gone,
+    Invalid,
+    NotFound,
+    PortalError,
+    TooMany,
+    Unauthenticated,
+)
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import can_be_read
-from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, Approval, By, Refusal
+from chalicelib.services.login import Attempt
+from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NAME, MAX_NOTE, Approval, By, Refusal
+from chalicelib.services.sessions import PASSWORD
 from chalicelib.web.access import Access, Caller, route
-from chalicelib.web.answers import moment, page, redirect
+from chalicelib.web.answers import cookie, moment, page, redirect
+from chalicelib.web.requests import SESSION_COOKIE
 from chalicelib.web.showing import (
     FILE_SECONDS,
     due,
@@ -40,6 +52,8 @@ class Entered:
     pages_shown: str = ""
     reason: str = ""
     decline_note: str = ""
+    other_name: str = ""
+    other_address: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
     declining: bool = False
@@ -81,17 +95,24 @@ def approve(caller: Caller, document_id: str) -> Response:
         note=form.get("note", ""),
         pages_shown=_pages_shown(form.get("pages_shown", "")),
         read_statement=form.get("read_statement") == "yes",
+        consents_to=form.get("consent", ""),
     )
+    cookies: list[str] = []
     try:
+        caller, cookies = _confirmed(caller)
         caller.services.review.approve(caller.opened, given, _by(caller))
-    except (Invalid, Conflict) as trouble:
-        return _again(caller, trouble, declining=False)
-    return redirect(f"/documents/{document_id}")
+    except (Invalid, Conflict, TooMany) as trouble:
+        return _again(caller, trouble, declining=False, cookies=cookies)
+    return redirect(f"/documents/{document_id}", cookies=cookies)
 
 
 @route(blueprint, "/documents/{document_id}/decline", methods=["POST"], access=Access.DOCUMENT)
 def decline(caller: Caller, document_id: str) -> Response:
-    given = Refusal(reason=caller.form.get("reason", ""), note=caller.form.get("decline_note", ""))
+    form = caller.form
+    given = Refusal(
+        reason=form.get("reason", ""), note=form.get("decline_note", ""),
+        other_name=form.get("other_name", "")[:MAX_NAME], other_address=form.get("other_address", "")[:254],
+    )  # fmt: skip
     try:
         caller.services.review.decline(caller.opened, given, _by(caller))
     except (Invalid, Conflict) as trouble:
@@ -120,13 +141,16 @@ def signed(caller: Caller, document_id: str) -> Response:
     )  # fmt: skip
 
 
-def _review(caller: Caller, entered: Entered, *, status: int = 200) -> Response:
+def _review(
+    caller: Caller, entered: Entered, *, status: int = 200, cookies: Sequence[str] = ()
+) -> Response:  # fmt: skip
     opened = caller.services.review.open(caller.opened, _by(caller))
     document = opened.document
     waiting = still_preparing(document, caller.now)
     return page(
         caller, "review.html", status=status, headers=refreshing(waiting=waiting), document=document,
-        can_sign=opened.can_sign, entered=entered, images=page_images(document, caller.services.files),
+        can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not _may_sign(caller),
+        cookies=cookies, entered=entered, images=page_images(document, caller.services.files),
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
         sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
         section="pending",
@@ -145,14 +169,46 @@ def _decided(caller: Caller, document: Document, *, status: int = 200, **said: A
     )  # fmt: skip
 
 
-def _again(caller: Caller, trouble: PortalError, *, declining: bool) -> Response:
+def _again(
+    caller: Caller, trouble: PortalError, *, declining: bool, cookies: Sequence[str] = ()
+) -> Response:  # fmt: skip
     """The page the form came from, with what was entered; or what became of the document meanwhile."""
     fresh = caller.services.store.document(caller.opened.id) if isinstance(trouble, Conflict) else None
     entered = _entered(caller, trouble, declining=declining)
     if fresh is not None and not is_decidable(fresh.status):
         note = entered.decline_note if declining else entered.note
         return _decided(caller, fresh, status=409, conflict=trouble.detail, unsent_note=note)
-    return _review(caller, entered, status=409 if isinstance(trouble, Conflict) else 422)
+    status = {Conflict: 409, TooMany: 429}.get(type(trouble), 422)
+    return _review(caller, entered, status=status, cookies=cookies)
+
+
+def _may_sign(caller: Caller) -> bool:
+    return caller.session is not None and caller.session.may_sign(caller.now)
+
+
+def _confirmed(caller: Caller) -> tuple[Caller, list[str]]:
+    """The caller once they may sign: the password is asked again when it was last given too long ago.
+
+    What is decided already needs no password: there is nothing left to sign.
+    """
+    if caller.session is None or _may_sign(caller) or not is_decidable(caller.opened.status):
+        return caller, []
+    attempt = Attempt(
+        email=caller.known.email or "", password=caller.form.get("password", ""),
+        source=caller.address or "unknown", now=caller.now,
+    )  # fmt: skip
+    if not attempt.password:
+        raise _ask_again("Enter your password to sign.")
+    try:
+        session, token = caller.services.login.confirm(caller.session, attempt)
+    except Unauthenticated as wrong:
+        raise _ask_again("This is not your password.") from wrong
+    return replace(caller, session=session), [cookie(SESSION_COOKIE, token)]
+
+
+def _ask_again(message: str) -> Invalid:
+    detail = "Your password is needed once more. Nothing has been sent yet."
+    return Invalid(detail, errors=[FieldError("password", message)])
 
 
 def _entered(caller: Caller, trouble: PortalError, *, declining: bool) -> Entered:
@@ -165,6 +221,8 @@ def _entered(caller: Caller, trouble: PortalError, *, declining: bool) -> Entere
         pages_shown=",".join(map(str, sorted(_pages_shown(form.get("pages_shown", ""))))),
         reason=form.get("reason", ""),
         decline_note=form.get("decline_note", ""),
+        other_name=form.get("other_name", ""),
+        other_address=form.get("other_address", ""),
         errors={rename.get(each.field, each.field): each.message for each in trouble.errors},
         trouble=trouble.detail,
         declining=declining,
@@ -172,15 +230,21 @@ def _entered(caller: Caller, trouble: PortalError, *, declining: bool) -> Entere
 
 
 def _by(caller: Caller) -> By:
+    session = caller.session
+    again = session is not None and session.authenticated_at != session.created_at
     return By(
-        provider=caller.known, actor=caller.actor, now=caller.now, authentication=_authentication(caller)
+        provider=caller.known, actor=caller.actor, now=caller.now, asked_again=again,
+        authentication=_authentication(caller, again=again),
     )  # fmt: skip
 
 
-def _authentication(caller: Caller) -> str:
-    """How and when this session was opened, in words for the certificate."""
+def _authentication(caller: Caller, *, again: bool) -> str:
+    """How and when the provider was authenticated, in words for the certificate."""
+    method = (caller.session.method if caller.session else None) or PASSWORD
     at = caller.session.authenticated_at if caller.session else None
-    return f"account password, entered {moment(at)}" if at else "account password"
+    if at is None:
+        return method
+    return f"{method}, {'asked again to sign and ' if again else ''}entered {moment(at)}"
 
 
 def _file(caller: Caller, key: str, name: str) -> str:

@@ -14,7 +14,7 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.changes import Change
 from chalicelib.services.recording import Actor
-from chalicelib.services.review import Approval, By, Refusal, Review, signature_fits, tidy
+from chalicelib.services.review import CONSENT_VERSION, Approval, By, Refusal, Review, signature_fits, tidy
 from chalicelib.services.writing import Writer
 from tests.fakes import START, FakeIds, FakeStore, FakeSwitches
 from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store, only_doing
@@ -23,7 +23,10 @@ BY = By(
     provider=PROVIDER, actor=Actor("provider:prv_1", "203.0.113.7", "A phone"), now=START,
     authentication="account password",
 )  # fmt: skip
-ALL_SHOWN = Approval(typed_name="Luis Rivera", note="Looks right.", pages_shown=frozenset({1, 2, 3}))
+ALL_SHOWN = Approval(
+    typed_name="Luis Rivera", note="Looks right.", pages_shown=frozenset({1, 2, 3}),
+    consents_to=CONSENT_VERSION,
+)  # fmt: skip
 
 
 def a_review(store: FakeStore, *, on: bool = True) -> Review:

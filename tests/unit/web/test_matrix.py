@@ -27,6 +27,7 @@ from chalicelib.domain.status import Outcome, Status
 from chalicelib.services import practices
 from chalicelib.services.by_hand import scan_prefix
 from chalicelib.services.changes import Change
+from chalicelib.services.review import CONSENT_VERSION
 from chalicelib.web.access import BY_HAND_COOKIE, ROUTES, SESSION_COOKIE, Access
 from chalicelib.web.assets import asset_url
 from tests.fakes import START, FakeInspector
@@ -87,7 +88,9 @@ PATIENT = re.compile(r"Ada|Byron|1950|PT-77|Plan of Care|Rivera|originals/", re.
 FORMS: Mapping[str, Mapping[str, str]] = {
     "/login/password": {"email": "dr.rivera@example.com", "password": "wrong"},
     "/forgot-password": {"email": "nobody@example.com"},
-    "/documents/{document_id}/approve": {"typed_name": "Luis Rivera", "pages_shown": "1,2,3"},
+    "/documents/{document_id}/approve": {
+        "typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION,
+    },
     "/documents/{document_id}/decline": {"reason": "not_my_patient"},
     "/by-hand/{document_id}": {"code": "000000"},
     "/by-hand/{document_id}/signed": {

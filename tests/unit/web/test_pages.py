@@ -11,6 +11,7 @@ from chalicelib import bootstrap
 from chalicelib.domain.documents import Document, Patient, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.changes import Change
+from chalicelib.services.review import CONSENT_VERSION
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
 from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
@@ -59,7 +60,9 @@ def approve(
     note: str = "Looks right.",
 ) -> HTTPResponse:  # fmt: skip
     path = f"{REVIEW}/approve"
-    return browser.post(path, typed_name=typed_name, pages_shown=pages_shown, note=note)
+    return browser.post(
+        path, typed_name=typed_name, pages_shown=pages_shown, note=note, consent=CONSENT_VERSION
+    )
 
 
 # Lists
@@ -165,7 +168,7 @@ def test_pages_that_never_come_leave_the_pdf_and_the_statement(portal: Portal) -
     page = browser.get(REVIEW)
     assert header(page, "Refresh") == ""
     assert "Some pages cannot be shown here" in text(page)
-    browser.post(f"{REVIEW}/approve", typed_name="Luis Rivera", read_statement="yes")
+    browser.post(f"{REVIEW}/approve", typed_name="Luis Rivera", read_statement="yes", consent=CONSENT_VERSION)
     assert stored(portal).status is Status.APPROVED
 
 
