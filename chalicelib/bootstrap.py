@@ -1,6 +1,7 @@
 """The wiring, in one place. Each part is made at first use, so a function pays only for what it reaches."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from chalicelib.adapters.clients import Clients
 from chalicelib.adapters.clock import RandomIds, SystemClock
@@ -18,8 +19,10 @@ from chalicelib.services.ports import (
     Mailer,
     Notifier,
     Queues,
+    SealKey,
     Store,
     Switches,
+    TimestampAuthority,
     WebhookSender,
 )
 from chalicelib.services.recovery import Recovery
@@ -27,6 +30,9 @@ from chalicelib.services.review import Review
 from chalicelib.services.sessions import Sessions
 from chalicelib.services.writing import Writer
 from chalicelib.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from chalicelib.services.sealers import Sealers
 
 
 class Services:
@@ -62,6 +68,12 @@ class Services:
     @cached_property
     def by_hand(self) -> ByHand:
         return ByHand(self._writer, self.files, self.inspector)
+
+    @cached_property
+    def sealers(self) -> "Sealers":
+        from chalicelib.services.sealers import Sealers
+
+        return Sealers(self.files, self.seal_key, self.timestamp_authority)
 
     @property
     def _writer(self) -> Writer:
@@ -107,6 +119,19 @@ class Services:
         from chalicelib.adapters.keys import SecretsManagerKeys
 
         return SecretsManagerKeys(self.clients, self.settings.session_secret)
+
+    @cached_property
+    def seal_key(self) -> SealKey:
+        from chalicelib.adapters.kms import KmsSealKey
+
+        return KmsSealKey(self.clients, self.settings.sealing_key_arn)
+
+    @cached_property
+    def timestamp_authority(self) -> TimestampAuthority | None:
+        from chalicelib.adapters.timestamps import HttpTimestampAuthority
+
+        url = self.settings.timestamp_authority
+        return HttpTimestampAuthority(url) if url else None
 
     @cached_property
     def mailer(self) -> Mailer:

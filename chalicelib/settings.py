@@ -33,6 +33,8 @@ class Settings:
     fax_domain: str
     support_contact: str
     allow_loopback: bool
+    sealing_key_arn: str
+    timestamp_authority: str | None
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -68,6 +70,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         fax_domain=need("FAX_DOMAIN"),
         support_contact=need("SUPPORT_CONTACT"),
         allow_loopback=environment.get("ALLOW_LOOPBACK_ENDPOINTS") == "true",
+        sealing_key_arn=need("SEALING_KEY_ARN"),
+        timestamp_authority=environment.get("TIMESTAMP_AUTHORITY_URL") or None,
     )
 
 

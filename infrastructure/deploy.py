@@ -5,6 +5,7 @@ region of the shell. Zips go to the account's artifact bucket under the hash of 
 """
 
 import argparse
+import datetime as dt
 import hashlib
 import json
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from infrastructure import mail, package
+from infrastructure import mail, package, seal_certificate
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble, exit_status
 
@@ -229,6 +230,8 @@ def main() -> int:
     target = Target(boto3.client, f"{APPLICATION}-{arguments.stage}", seconds_between_looks=5.0)
     parameters = _keeping(describe(target), dict(arguments.parameters))
     stack = deploy(target, arguments.package, parameters, progress)
+    if seal_certificate.ensure(boto3.client, stack.outputs, dt.datetime.now(dt.UTC)):
+        progress.say("Made a certificate for the sealing key")
     for name, value in sorted(stack.outputs.items()):
         progress.say(f"{name}: {value}")
     return 0

@@ -8,6 +8,14 @@ class LocalhostTransport(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx."""
-        if request.url.host.endswith(".localhost"):
-            request.url = request.url.copy_with(scheme="http", host="127.0.0.1")
-        return super().handle_request(request)
+        if not request.url.host.endswith(".localhost"):
+            return super().handle_request(request)
+        # A copy: the client looks at its own request when it keeps the cookies of the answer.
+        sent = httpx.Request(
+            request.method,
+            request.url.copy_with(scheme="http", host="127.0.0.1"),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return super().handle_request(sent)

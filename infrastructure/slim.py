@@ -15,7 +15,9 @@ import zipfile
 from pathlib import Path
 
 # The services whose clients the code makes; a test compares this with the code.
-BOTOCORE_SERVICES = frozenset({"dynamodb", "lambda", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm"})
+BOTOCORE_SERVICES = frozenset(
+    {"dynamodb", "kms", "lambda", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm"}
+)
 # What no function imports, as patterns of paths below site-packages.
 UNUSED = (
     r"[^/]+/(.+/)?tests?/.*",
@@ -23,6 +25,7 @@ UNUSED = (
     r"aws_lambda_powertools/(event_handler|utilities/(?!jmespath_utils)[a-z_]+)/.*",
     r"bin/.*",
     r"boto3/(data|examples)/.*",
+    r"lxml/.*",
     r"botocore/data/[^/]+/.*/examples-1\.json(\.gz)?",
     r"lxml/(html|includes|isoschematron)/.*",
     r"lxml/objectify\..*",

@@ -235,8 +235,15 @@ class FakeStore:
         return _all(Delivery, found[:limit])
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        return self._owed(rows.SHARDS, decided_before, limit)
+
+    def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        return self._owed([rows.UNTIMED + shard for shard in rows.SHARDS], decided_before, limit)
+
+    def _owed(self, shards: Sequence[str], decided_before: datetime, limit: int) -> tuple[Document, ...]:
         limit_key = to_text(decided_before)
-        found = [row for row in self._rows("documents") if row.unsealed and row.decided_key < limit_key]
+        every = self._rows("documents")
+        found = [row for row in every if row.unsealed in shards and row.decided_key < limit_key]
         found.sort(key=lambda row: (row.unsealed, row.decided_key))
         return _all(Document, found[:limit])
 

@@ -42,6 +42,10 @@ class Clients:
         return self._client("secretsmanager", self._config)
 
     @cached_property
+    def kms(self) -> Any:
+        return self._client("kms", self._config)
+
+    @cached_property
     def functions(self) -> Any:
         """Invoking `inspect`: one try, since it is bounded in time and the caller answers for it."""
         once = Config(read_timeout=20, retries={"total_max_attempts": 1})

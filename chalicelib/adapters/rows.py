@@ -18,6 +18,10 @@ from chalicelib.services.changes import Claim, OutboxRow, RequestRecord
 SHARDS: Sequence[str] = tuple(str(number) for number in range(4))
 
 
+UNTIMED = "untimed-"
+"""Put before the shard of a document whose seal still lacks its timestamp."""
+
+
 def shard(row_id: str) -> str:
     """One of a few partitions for an index that would otherwise write to a single one."""
     return SHARDS[crc32(row_id.encode()) % len(SHARDS)]
@@ -34,11 +38,19 @@ def document_row(document: Document) -> tables.DocumentRow:
         practice_unsigned=document.practice_id if is_open(document.status) else None,
         provider_pending=document.provider_id if is_decidable(document.status) else None,
         provider_past=document.provider_id if past else None,
-        unsealed=shard(document.id) if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED) else None,
+        unsealed=_unsealed(document),
         sent_key=_sorted_by(document.sent_at, document.id),
         due_key=f"{document.due_on.isoformat()}#{_sorted_by(document.sent_at, document.id)}",
         decided_key=_sorted_by(document.decided_at, document.id) if document.decided_at else None,
     )
+
+
+def _unsealed(document: Document) -> str | None:
+    """The partition of the index for what the documents function still owes: a seal, or its timestamp."""
+    if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED):
+        return shard(document.id)
+    owed = document.signed is not None and document.signed.timestamp_due
+    return UNTIMED + shard(document.id) if owed else None
 
 
 def event_row(event: Event) -> tables.EventRow:

@@ -187,12 +187,18 @@ class DynamoStore:
         return tuple(codec.load(Delivery, row.record) for row in _batch(DeliveryRow, ids[:limit]))
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        return self._owed(rows.SHARDS, decided_before, limit)
+
+    def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        return self._owed([rows.UNTIMED + shard for shard in rows.SHARDS], decided_before, limit)
+
+    def _owed(self, shards: Sequence[str], decided_before: datetime, limit: int) -> tuple[Document, ...]:
         ids: list[str] = []
-        for shard in rows.SHARDS:
+        for shard in shards:
             condition = DocumentRow.decided_key < to_text(decided_before)
             ids.extend(row.id for row in DocumentRow.unsealed_index.query(shard, condition, limit=limit))
         found = _batch(DocumentRow, ids[:limit])
-        return tuple(codec.load(Document, row.record) for row in found if row.unsealed)
+        return tuple(codec.load(Document, row.record) for row in found if row.unsealed in shards)
 
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
         """Older than `before`. A scan: the table only holds what is still to be relayed."""

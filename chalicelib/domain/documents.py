@@ -155,12 +155,16 @@ class StoredPdf:
     """An object in the bucket: `key`, the SHA-256 (hex) of its bytes, and its pages.
 
     `page_sizes` are (width, height) in points as displayed, so that a page can hold a place for each.
+    `level` is the level of a seal (PAdES): `B-B`, or `B-T` with a timestamp; `timestamp_due` tells that the
+    authority failed to give one, so that it is asked again.
     """
 
     key: str
     sha256: str
     pages: int
     page_sizes: tuple[tuple[float, float], ...] = ()
+    level: str | None = None
+    timestamp_due: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,8 +67,14 @@ def box(value: PdfObject | None) -> Box | None:
     corners = [number(item, float("nan")) for item in array(value)]
     if len(corners) != len(_LETTER) or not all(map(math.isfinite, corners)):
         return None
+    found = sorted_box(corners)
+    return found if found[2] > found[0] and found[3] > found[1] else None
+
+
+def sorted_box(corners: list[float]) -> Box:
+    """Left, bottom, right and top of two opposite corners."""
     (x0, x1), (y0, y1) = sorted(corners[0::2]), sorted(corners[1::2])
-    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+    return (x0, y0, x1, y1)
 
 
 def multiply(first: Matrix, then: Matrix) -> Matrix:

@@ -75,6 +75,12 @@ def open_for_display(data: bytes) -> pypdfium2.PdfDocument:
     return document
 
 
+def count_pages(data: bytes) -> int:
+    """How many pages a viewer shows."""
+    with damaged_if_it_fails(), pypdfium2.PdfDocument(data) as document:
+        return len(document)
+
+
 def render_pages(data: bytes, widths: Sequence[int] = (750, 1500)) -> Iterator[PageImage]:
     """Every page at every width in pixels, page by page, as displayed: rotated, cropped, on white."""
     with open_for_display(data) as document:

@@ -15,13 +15,18 @@ from chalicelib.pdf.reading import display_of
 _IDENTITY = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
-def drawn(draw: Callable[[Canvas], object]) -> PdfReader:
-    """The pages that `draw` makes, deterministically."""
+def drawing(draw: Callable[[Canvas], object]) -> bytes:
+    """A PDF of the pages that `draw` makes, deterministically."""
     target = io.BytesIO()
     canvas = Canvas(target, invariant=1, pageCompression=1)
     draw(canvas)
     canvas.save()
-    return PdfReader(target)
+    return target.getvalue()
+
+
+def drawn(draw: Callable[[Canvas], object]) -> PdfReader:
+    """The same, opened."""
+    return PdfReader(io.BytesIO(drawing(draw)))
 
 
 def sheet_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectObject:

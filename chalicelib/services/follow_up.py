@@ -48,8 +48,9 @@ def run(parts: Parts) -> Mapping[str, int]:
     now = parts.clock.now()
     due = _call_for_due(parts, now)
     late, again = _seal_again(parts, now)
+    untimed = _timestamp_again(parts, now)
     relayed = relay.sweep(now, store=parts.store, queues=parts.queues)
-    return {"due": due, "seals_late": late, "seals_again": again, "relayed": relayed}
+    return {"due": due, "seals_late": late, "seals_again": again, "untimed": untimed, "relayed": relayed}
 
 
 def _call_for_due(parts: Parts, now: datetime) -> int:
@@ -79,7 +80,7 @@ def _seal_again(parts: Parts, now: datetime) -> tuple[int, int]:
     found = parts.store.unsealed_documents(now - SEAL_WITHIN, limit=AT_ONCE)
     late = [each for each in found if each.sealing is Sealing.IN_PROGRESS]
     again = [each for each in found if each.sealing is Sealing.DELAYED and _is_turn_of(each, now)]
-    parts.queues.send([_seal_job(each) for each in again])
+    parts.queues.send([_document_job("seal", each) for each in again])
     return sum(_marked_late(each, parts, now) for each in late), len(again)
 
 
@@ -103,5 +104,13 @@ def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
     return True
 
 
-def _seal_job(document: Document) -> Job:
-    return Job(queue="documents", name="seal", event_id=document.head, document_id=document.id)
+def _timestamp_again(parts: Parts, now: datetime) -> int:
+    """Seals whose timestamp the authority failed to give: asked for again now and then, for ever."""
+    found = parts.store.untimed_documents(now, limit=AT_ONCE)
+    turns = [each for each in found if _is_turn_of(each, now)]
+    parts.queues.send([_document_job("timestamp", each) for each in turns])
+    return len(turns)
+
+
+def _document_job(name: str, document: Document) -> Job:
+    return Job(queue="documents", name=name, event_id=document.head, document_id=document.id)

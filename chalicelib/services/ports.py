@@ -92,6 +92,9 @@ class Store(Protocol):
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]: ...
 
+    def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        """Sealed, but without the timestamp that the authority failed to give."""
+
     def provider(self, provider_id: str) -> Provider | None: ...
 
     def practice(self, practice_id: str) -> Practice | None: ...
@@ -163,6 +166,21 @@ class Inspector(Protocol):
 class Keys(Protocol):
     def session_key(self) -> bytes:
         """The key that signs session tokens; cached, so no call per request."""
+
+
+class SealKey(Protocol):
+    """The key that seals are made with. It never leaves its service."""
+
+    def sign(self, digest: bytes) -> bytes:
+        """RSASSA-PKCS1-v1_5 over a SHA-256 digest (32 bytes)."""
+
+    def public_key(self) -> bytes:
+        """Its public half: SubjectPublicKeyInfo, DER."""
+
+
+class TimestampAuthority(Protocol):
+    def request(self, query: bytes) -> bytes:
+        """The reply to a DER-encoded RFC 3161 query; `OSError` when there is none."""
 
 
 class Mailer(Protocol):

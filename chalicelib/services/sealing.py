@@ -1,20 +1,23 @@
 """The `seal` job: the signed PDF of a decided document, made from the original bytes and only then released.
 
 The decision is durable long before; this may fail and run again for ever (DESIGN section 3). In order:
-fetch and check the original, assemble (stamp, certificate), verify the very bytes, store, release.
-The cryptographic seal stands between assembling and verifying.
+fetch and check the original, assemble (stamp, certificate), seal, verify the very bytes, store, release.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
-from chalicelib.pdf import assemble
+from chalicelib.pdf import signed as signed_pdf
 from chalicelib.pdf.facts import CertificateFacts, Outcome, SignatureBlock, SignatureField, TrailEntry
-from chalicelib.pdf.inspect import reopen
+from chalicelib.pdf.released import faults, faults_of_timestamp
+from chalicelib.pdf.seal import Sealer, SealFacts
+from chalicelib.pdf.signed import Release
+from chalicelib.pdf.stamp import signer_line
 from chalicelib.services import trail
 from chalicelib.services.changes import Claim, Job
 from chalicelib.services.ports import Clock, Files, Ids, Store
@@ -29,7 +32,20 @@ _OUTCOMES: Mapping[Action, Outcome] = {
 }
 
 
+_REASONS: Mapping[Action, str] = {
+    Action.APPROVE: "Signed electronically by {who}",
+    Action.DECLINE: "Declined by {who}",
+    Action.SIGN_BY_HAND: "Signed by hand by {who}; received and sealed",
+}
+
+
+class Sealers(Protocol):
+    def sealer(self, now: datetime) -> Sealer: ...
+
+
 class Parts(Protocol):
+    @property
+    def sealers(self) -> Sealers: ...
     @property
     def store(self) -> Store: ...
     @property
@@ -51,22 +67,73 @@ def seal(job: Job, parts: Parts) -> None:
     document = parts.store.document(job.document_id or "")
     if document is None or document.decision is None or document.sealing is Sealing.SEALED:
         return
-    data = _assembled(document, document.decision, parts)
-    signed = _stored(document, data, parts.files)
+    release = _sealed(document, document.decision, parts)
+    signed = _stored(document, release, parts)
     _release(document.id, signed, parts)
 
 
-def _assembled(document: Document, decision: Decision, parts: Parts) -> bytes:
-    facts = _certificate(document, decision, parts)
-    make: Mapping[Action, Callable[[], bytes]] = {
-        Action.APPROVE: lambda: assemble.assemble_signed(
-            _original(document, parts.files), block=_block(document, decision),
-            field=_field(document), certificate=facts,
-        ),
-        Action.DECLINE: lambda: assemble.assemble_declined(_original(document, parts.files), facts),
-        Action.SIGN_BY_HAND: lambda: assemble.assemble_by_hand(_scan(decision, parts.files), facts),
-    }  # fmt: skip
-    return make[decision.action]()
+def add_timestamp(job: Job, parts: Parts) -> None:
+    """Asks the authority again for the timestamp that a sealed file lacks; raises while it still fails.
+
+    The file stays what it was under its seal, but its bytes and so its hash change: it is kept beside the
+    one before.
+    """
+    document = parts.store.document(job.document_id or "")
+    if document is None or document.signed is None or not document.signed.timestamp_due:
+        return
+    sealer = parts.sealers.sealer(parts.clock.now())
+    before = _checked(parts.files.get(document.signed.key), document.signed.sha256)
+    data = sealer.add_timestamp(before)
+    found = faults_of_timestamp(data, before)
+    if found:
+        raise Damaged("; ".join(found))
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = f"signed/{document.id}/{sha256}.pdf"
+    parts.files.put(key, data, "application/pdf")
+    timed = replace(document.signed, key=key, sha256=sha256, level="B-T", timestamp_due=False)
+    _record_timestamp(document.id, timed, parts)
+
+
+def _sealed(document: Document, decision: Decision, parts: Parts) -> Release:
+    """The sealed file, verified; made anew of its pages where adding to the original did not hold."""
+    sealer = parts.sealers.sealer(parts.clock.now())
+    source = _source(document, decision, parts.files)
+    found: list[str] = []
+    for anew in (False, True):
+        release = _made(document, decision, source, sealer, parts, anew=anew)
+        found = faults(release, source=source, certificate=sealer.chain.leaf)
+        if not found:
+            return release
+    raise Damaged("; ".join(found))
+
+
+def _made(
+    document: Document, decision: Decision, source: bytes, sealer: Sealer, parts: Parts, *, anew: bool
+) -> Release:
+    certificate = _certificate(document, decision, parts)
+    facts = _seal_facts(document, decision, parts.clock.now())
+    if decision.action is Action.APPROVE:
+        return signed_pdf.seal_signed(
+            source, block=_block(document, decision), field=_field(document), certificate=certificate,
+            sealer=sealer, facts=facts, anew=anew,
+        )  # fmt: skip
+    if decision.action is Action.DECLINE:
+        return signed_pdf.seal_declined(
+            source, certificate=certificate, sealer=sealer, facts=facts, anew=anew
+        )
+    return signed_pdf.seal_by_hand(source, certificate=certificate, sealer=sealer, facts=facts)
+
+
+def _seal_facts(document: Document, decision: Decision, now: datetime) -> SealFacts:
+    signer = decision.signer
+    who = signer_line(signer.name, signer.credential or "", signer.npi)
+    return SealFacts(_REASONS[decision.action].format(who=who), document.id, now)
+
+
+def _source(document: Document, decision: Decision, files: Files) -> bytes:
+    """What the file is made of: the scan that came back, else the original."""
+    by_hand = decision.action is Action.SIGN_BY_HAND
+    return _scan(decision, files) if by_hand else _original(document, files)
 
 
 def _original(document: Document, files: Files) -> bytes:
@@ -83,16 +150,17 @@ def _checked(data: bytes, sha256: str) -> bytes:
     return data
 
 
-def _stored(document: Document, data: bytes, files: Files) -> StoredPdf:
-    """Verifies the very bytes that will be released, then stores them under their own hash."""
-    pages = reopen(data)
-    by_hand = document.decision is not None and document.decision.action is Action.SIGN_BY_HAND
-    if not by_hand and pages <= document.original.pages:
-        raise Damaged("the assembled file lacks pages")
+def _stored(document: Document, release: Release, parts: Parts) -> StoredPdf:
+    """Stores the very bytes that were verified, under their own hash."""
+    data = release.sealed.data
     sha256 = hashlib.sha256(data).hexdigest()
     key = f"signed/{document.id}/{sha256}.pdf"
-    files.put(key, data, "application/pdf")
-    return StoredPdf(key=key, sha256=sha256, pages=pages)
+    parts.files.put(key, data, "application/pdf")
+    wanted = parts.settings.timestamp_authority is not None
+    level = release.sealed.level
+    return StoredPdf(
+        key=key, sha256=sha256, pages=release.pages, level=level, timestamp_due=wanted and level == "B-B"
+    )
 
 
 def _release(document_id: str, signed: StoredPdf, parts: Parts) -> None:
@@ -109,13 +177,31 @@ def _release(document_id: str, signed: StoredPdf, parts: Parts) -> None:
             replace(document, sealing=Sealing.SEALED, signed=signed), practice=practice,
             now=parts.clock.now(), ids=parts.ids, portal_url=parts.settings.portal_url, actor=PORTAL,
         )  # fmt: skip
-        facts = {"sha256": signed.sha256, "pages": signed.pages}
+        facts = {"sha256": signed.sha256, "pages": signed.pages, "level": signed.level}
         if document.decision.action is Action.DECLINE:
             recorder.event("document.sealed", facts)
         else:
             recorder.event("document.approved", facts, webhook=True)
         claim = Claim(key=f"sealed#{signed.sha256}", owner=document.id)
         parts.store.commit(replace(recorder.change(), claims=(claim,)))
+
+    until_it_holds(step, retry_on=frozenset({"document"}))
+
+
+def _record_timestamp(document_id: str, timed: StoredPdf, parts: Parts) -> None:
+    def step() -> None:
+        document = parts.store.document(document_id)
+        if document is None or document.signed is None or not document.signed.timestamp_due:
+            return
+        practice = parts.store.practice(document.practice_id)
+        if practice is None:
+            raise LookupError("a document of a practice that does not exist")
+        recorder = Recorder(
+            replace(document, signed=timed), practice=practice, now=parts.clock.now(), ids=parts.ids,
+            portal_url=parts.settings.portal_url, actor=PORTAL,
+        )  # fmt: skip
+        recorder.event("document.timestamped", {"sha256": timed.sha256, "level": timed.level})
+        parts.store.commit(recorder.change())
 
     until_it_holds(step, retry_on=frozenset({"document"}))
 

@@ -20,6 +20,7 @@ WORDS: Mapping[str, str] = {
     "document.declined": "Declined",
     "document.approved": "Signed document released",
     "document.sealed": "Certificate of decline made",
+    "document.timestamped": "Timestamp added to the seal",
     "document.sealing_delayed": "Signed document delayed",
     "document.recalled": "Recalled by the clinic",
     "document.superseded": "Replaced by a newer version",

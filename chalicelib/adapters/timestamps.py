@@ -1,0 +1,25 @@
+"""A timestamp authority over HTTP (RFC 3161, 3.4): the `TimestampAuthority` of `services/ports.py`."""
+
+from http.client import HTTPException
+from urllib.request import Request, urlopen
+
+_SECONDS = 8
+_MOST = 64 * 1024
+
+
+class HttpTimestampAuthority:
+    """`url` is the administrator's, from the stack's parameters; http or https."""
+
+    def __init__(self, url: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("the address of a timestamp authority begins with http:// or https://")
+        self._url = url
+
+    def request(self, query: bytes) -> bytes:
+        asked = Request(self._url, data=query, headers={"Content-Type": "application/timestamp-query"})  # noqa: S310 (checked above)
+        try:
+            with urlopen(asked, timeout=_SECONDS) as answer:  # noqa: S310 (checked above)
+                reply: bytes = answer.read(_MOST)
+        except HTTPException as error:
+            raise OSError("the timestamp authority does not speak HTTP") from error
+        return reply

@@ -1,0 +1,173 @@
+"""The certificates that seals are made with: reading a chain, checking it against a key, issuing one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from asn1crypto import algos, csr, keys, pem, x509
+
+SignDigest = Callable[[bytes], bytes]
+"""Signs a SHA-256 digest (32 bytes) with RSASSA-PKCS1-v1_5; answers the raw signature."""
+
+_ALGORITHM = "sha256_rsa"
+
+
+class ChainRefused(ValueError):
+    """A certificate that cannot seal: it is no certificate, does not fit the key, or is not for signing."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Certificates, the sealing one first, then its issuers."""
+
+    certificates: tuple[x509.Certificate, ...]
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        return self.certificates[0]
+
+    @property
+    def public_key(self) -> bytes:
+        """The leaf's SubjectPublicKeyInfo, DER."""
+        der: bytes = self.leaf.public_key.dump()
+        return der
+
+    @property
+    def key_bytes(self) -> int:
+        """Length of a signature made with the leaf's key."""
+        bits: int = self.leaf.public_key.bit_size
+        return bits // 8
+
+    @property
+    def expires_at(self) -> dt.datetime:
+        at: dt.datetime = self.leaf.not_valid_after
+        return at
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 (hex) of the certificate's DER."""
+    return hashlib.sha256(certificate.dump()).hexdigest()
+
+
+def read_pem(text: bytes) -> tuple[x509.Certificate, ...]:
+    """Every certificate of a PEM file in its order; `ChainRefused` where it holds anything else."""
+    if not text.strip():
+        return ()
+    try:
+        return tuple(_certificate(kind, der) for kind, _, der in pem.unarmor(text, multiple=True))
+    except (ValueError, TypeError) as error:
+        raise ChainRefused("The file does not hold PEM certificates.") from error
+
+
+def _certificate(kind: str, der: bytes) -> x509.Certificate:
+    if kind != "CERTIFICATE":
+        raise ValueError(kind)
+    certificate = x509.Certificate.load(der, strict=True)
+    # asn1crypto parses lazily: what is wrong inside should show here.
+    certificate.public_key.dump()
+    return certificate
+
+
+def write_pem(certificates: Sequence[x509.Certificate]) -> bytes:
+    return b"".join(pem.armor("CERTIFICATE", each.dump()) for each in certificates)
+
+
+def fitting_chain(certificates: Sequence[x509.Certificate], public_key: bytes, at: dt.datetime) -> Chain:
+    """The chain, if its first certificate is for that key (SubjectPublicKeyInfo, DER), valid, for signing."""
+    if not certificates:
+        raise ChainRefused("There is no certificate to seal with.")
+    chain = Chain(tuple(certificates))
+    leaf = chain.leaf
+    if leaf.public_key.algorithm != "rsa" or chain.public_key != public_key:
+        raise ChainRefused("The certificate is not for the sealing key.")
+    if not leaf.not_valid_before <= at <= leaf.not_valid_after:
+        raise ChainRefused("The certificate is not valid now.")
+    usage = leaf.key_usage_value
+    if usage is not None and not usage.native & {"digital_signature", "non_repudiation"}:
+        raise ChainRefused("The certificate is not for signatures.")
+    _check_links(chain.certificates)
+    return chain
+
+
+def _check_links(certificates: Sequence[x509.Certificate]) -> None:
+    for each, issuer in pairwise(certificates):
+        if each.issuer != issuer.subject:
+            raise ChainRefused(
+                "The chain is not in order: each certificate must be followed by its issuer's."
+            )
+
+
+def self_issued(
+    public_key: bytes, sign: SignDigest, *, name: str, serial: int, at: dt.datetime, years: int
+) -> x509.Certificate:
+    """A certificate for that key, signed by the key itself, valid for `years` from a day before `at`."""
+    subject = x509.Name.build({"common_name": name, "organization_name": "Provider Portal"})
+    begins = at.replace(microsecond=0) - dt.timedelta(days=1)
+    body = x509.TbsCertificate(
+        {
+            "version": "v3",
+            "serial_number": serial,
+            "signature": algos.SignedDigestAlgorithm({"algorithm": _ALGORITHM}),
+            "issuer": subject,
+            "subject": subject,
+            "validity": {
+                "not_before": _moment(begins),
+                "not_after": _moment(begins + dt.timedelta(days=round(365.25 * years))),
+            },
+            "subject_public_key_info": keys.PublicKeyInfo.load(public_key),
+            "extensions": _extensions(public_key),
+        }
+    )
+    return x509.Certificate(
+        {
+            "tbs_certificate": body,
+            "signature_algorithm": algos.SignedDigestAlgorithm({"algorithm": _ALGORITHM}),
+            "signature_value": sign(hashlib.sha256(body.dump()).digest()),
+        }
+    )
+
+
+def _moment(at: dt.datetime) -> x509.Time:
+    """RFC 5280, 4.1.2.5: UTCTime until 2049, GeneralizedTime from then on."""
+    if at.year < 2050:  # noqa: PLR2004
+        return x509.Time(name="utc_time", value=at)
+    return x509.Time(name="general_time", value=at)
+
+
+def _extensions(public_key: bytes) -> list[dict[str, object]]:
+    identifier = keys.PublicKeyInfo.load(public_key).sha1
+    return [
+        {"extn_id": "basic_constraints", "critical": True, "extn_value": {"ca": False}},
+        {"extn_id": "key_usage", "critical": True, "extn_value": {"digital_signature", "non_repudiation"}},
+        {"extn_id": "key_identifier", "critical": False, "extn_value": identifier},
+        {
+            "extn_id": "authority_key_identifier",
+            "critical": False,
+            "extn_value": {"key_identifier": identifier},
+        },
+    ]
+
+
+def signing_request(public_key: bytes, sign: SignDigest, *, name: str) -> bytes:
+    """A PKCS #10 request for a certificate of that key, PEM, to hand to a certificate authority."""
+    info = csr.CertificationRequestInfo(
+        {
+            "version": "v1",
+            "subject": x509.Name.build({"common_name": name}),
+            "subject_pk_info": keys.PublicKeyInfo.load(public_key),
+            "attributes": [],
+        }
+    )
+    request = csr.CertificationRequest(
+        {
+            "certification_request_info": info,
+            "signature_algorithm": {"algorithm": _ALGORITHM},
+            "signature": sign(hashlib.sha256(info.dump()).digest()),
+        }
+    )
+    text: bytes = pem.armor("CERTIFICATE REQUEST", request.dump())
+    return text
