@@ -11,7 +11,7 @@ help:
 	@echo 'make test                   everything that must hold before a change is accepted'
 	@echo 'make check                  the quick part of it: lint, types, unit tests'
 	@echo 'make format                 put the code into the shape that lint wants'
-	@echo 'make bench                  import times and calls per page'
+	@echo 'make bench                  import times, calls per page, and what a large practice costs'
 	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
 	@echo 'make deploy STAGE=prod PARAMETERS="PortalDomain=portal.example.com ..."   package and deploy to AWS'
 	@echo 'make requirements           pin and hash the requirements again, from the .in files'

@@ -3,7 +3,7 @@
 import os
 import time
 
-from bench import calls, cold
+from bench import calls, cold, scale
 from infrastructure.progress import Progress
 from tests.stack import packaged, running_stack
 
@@ -13,6 +13,7 @@ def main() -> None:
         os.environ.update(calls.environment(stack))
         cold.run(dict(os.environ))
         calls.run(stack)
+        scale.run(stack)
 
 
 if __name__ == "__main__":

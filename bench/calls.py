@@ -24,11 +24,12 @@ MOST_IN_SEQUENCE = 3
 
 @dataclass(frozen=True)
 class Call:
-    """One AWS call; times in seconds."""
+    """One AWS call; times in seconds. `scanned` is how many rows a query looked at."""
 
     name: str
     began: float
     ended: float
+    scanned: int = 0
 
 
 @contextmanager
@@ -38,11 +39,13 @@ def recorded() -> Iterator[list[Call]]:
     original = BaseClient._make_api_call  # noqa: SLF001 - the one place that all clients go through
 
     def noting(self: BaseClient, operation: str, arguments: Mapping[str, Any]) -> Any:
-        began = time.perf_counter()
+        began, answer = time.perf_counter(), {}
         try:
-            return original(self, operation, arguments)
+            answer = original(self, operation, arguments)
+            return answer
         finally:
-            calls.append(Call(operation, began, time.perf_counter()))
+            ended, scanned = time.perf_counter(), answer.get("ScannedCount", 0)
+            calls.append(Call(operation, began, ended, scanned))
 
     BaseClient._make_api_call = noting  # noqa: SLF001 - as above
     try:
