@@ -4,6 +4,7 @@ import enum
 import json
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -104,12 +105,20 @@ def _read_state(file: Path) -> Any:
 
 def make_ready(layout: Layout, found: Condition) -> None:
     """Clear what must not survive a restart: old workers' files, stream positions, objects of no state."""
-    shutil.rmtree(layout.temporary, ignore_errors=True)
-    layout.temporary.mkdir(parents=True)
+    _replace_with_an_empty_folder(layout.temporary)
     if found is Condition.LOST:
         shutil.rmtree(layout.objects, ignore_errors=True)
         layout.objects.mkdir(parents=True)
     forget_stream_positions(layout)
+
+
+def _replace_with_an_empty_folder(folder: Path) -> None:
+    # Tens of thousands of files: nobody should wait for their removal.
+    aside = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    folder.mkdir()
+    threading.Thread(target=shutil.rmtree, args=(aside, True), daemon=True).start()
 
 
 def forget_stream_positions(layout: Layout) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +26,6 @@ from infrastructure.trouble import Trouble
 from tests.stack import free_port, wait_until
 
 SECONDS_TO_START = 120.0
-SECONDS_TO_START_AGAIN = 60.0
 SECONDS_TO_STOP = 60.0
 
 
@@ -185,9 +183,7 @@ def test_nothing_is_lost_by_a_kill_and_a_killed_emulator_goes_back_to_its_last_s
     kept = run.send("POC-1")
     run.kill()
 
-    began = time.monotonic()
     run = start()
-    assert time.monotonic() - began < SECONDS_TO_START_AGAIN
     assert run.practice == practice
     assert run.documents() == {kept}
     lost = run.send("POC-2")

@@ -18,6 +18,8 @@ SWITCHED = {
     "Globals.Function.Environment.Variables.ALLOW_LOOPBACK_ENDPOINTS",
     # The emulator speaks plain HTTP.
     "Resources.BucketPolicy",
+    # The emulator makes no metrics from what is logged.
+    "Resources.SealCertificateDays",
     # The emulator takes SendMessageBatch for an action of its own.
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Action",
     "Resources.FollowUpRole.Properties.Policies.PolicyDocument.Statement.Action",
