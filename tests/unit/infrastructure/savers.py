@@ -19,9 +19,8 @@ def saved(layout: Layout, name: str = "saver") -> Path:
 
 
 def saver(
-    layout: Layout, *, name: str = "saver", seconds: float = 0.0, stubborn: bool = False, grace: float = 10.0
+    layout: Layout, *, name: str = "saver", seconds: float = 0.0, mood: str = "obedient", grace: float = 10.0
 ) -> Command:
-    mood = "stubborn" if stubborn else "obedient"
     return Command(
         name=name,
         module="tests.unit.infrastructure.slow_saver",

@@ -1,7 +1,7 @@
 """A process that, like the local AWS, needs a moment to save before it ends.
 
 Arguments: the file to write its process id to, the file to write when it has saved, the seconds saving takes,
-and `stubborn` if it is to ignore being told to end.
+and a mood: `obedient`, `stubborn` to ignore being told to end, `failing` to end without having saved.
 """
 
 import os
@@ -16,6 +16,8 @@ def main() -> None:
 
     def save(_signal: int, _frame: object) -> None:
         time.sleep(float(seconds))
+        if mood == "failing":
+            sys.exit(1)
         Path(saved).write_text("saved")
         sys.exit(0)
 

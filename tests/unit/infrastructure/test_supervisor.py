@@ -122,10 +122,17 @@ def test_a_kill_is_not_taken_for_a_clean_stop(layout: Layout, processes: Process
 
 
 def test_a_process_that_will_not_end_is_ended(layout: Layout, processes: Processes) -> None:
-    processes.start(saver(layout, stubborn=True, grace=0.3))
+    processes.start(saver(layout, mood="stubborn", grace=0.3))
     pid = saver_pid(layout)
     assert processes.stop()
     assert not is_running(pid)
+    assert not layout.clean_stop.exists()
+
+
+def test_a_failure_to_save_is_not_taken_for_a_clean_stop(layout: Layout, processes: Processes) -> None:
+    processes.start(saver(layout, mood="failing"))
+    saver_pid(layout)
+    assert processes.stop()
     assert not layout.clean_stop.exists()
 
 
