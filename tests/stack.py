@@ -3,9 +3,11 @@
 A test takes the fixture `stack` and makes practices of its own, so that no test sees another's data.
 """
 
+import asyncio
 import contextlib
 import json
 import shutil
+import smtplib
 import socket
 import tempfile
 import time
@@ -55,16 +57,19 @@ class Mail:
 
 
 class Mailbox:
-    """Takes in every mail that the local AWS sends."""
+    """Takes in every mail that the local AWS sends, and hands it on to the ports in `forward_to`."""
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
+        self.forward_to: list[int] = []
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
         """Called by aiosmtpd for each mail."""
         message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.mails.append(Mail(tuple(envelope.rcpt_tos), message))
+        for port in self.forward_to:
+            await asyncio.to_thread(hand_on, envelope, port)
         return "250 OK"
 
 
@@ -129,6 +134,13 @@ class Stack:
         wait_until(lambda: len(self.mail(to)) >= count, timeout, f"{count} mail(s) to {to}")
         return self.mail(to)
 
+    @contextlib.contextmanager
+    def forwarding_mail(self, port: int) -> Iterator[None]:
+        """Hand every mail on to the SMTP server at `port` on this machine, too."""
+        self._mailbox.forward_to.append(port)
+        yield
+        self._mailbox.forward_to.remove(port)
+
     def outbox_drained(self, timeout: float = 60.0) -> None:
         """Wait until the outbox is empty and no job is waiting or being worked on."""
         wait_until(self._is_drained, timeout, "the outbox and the job queues to be empty")
@@ -146,6 +158,12 @@ class Stack:
         # https to the client, so that it sends cookies marked Secure; plain http on the wire.
         port = self._local.port
         return httpx.Client(base_url=f"https://{DOMAIN}:{port}", transport=LocalhostTransport(), timeout=30.0)
+
+
+def hand_on(envelope: Envelope, port: int) -> None:
+    """Send a mail as it came to the SMTP server at `port`."""
+    with smtplib.SMTP("127.0.0.1", port) as server:
+        server.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
 
 
 def wait_until(condition: Any, timeout: float, what: str) -> None:

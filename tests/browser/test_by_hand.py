@@ -1,0 +1,196 @@
+"""Reading and signing by hand, without an account: by mail, by fax, and where nobody may sign online."""
+
+import io
+import re
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from playwright.sync_api import BrowserContext, Page, expect
+from pypdf import PdfReader
+
+from tests.browser.people import Person, someone
+from tests.browser.stand_ins import Clinic, Mailbox
+from tests.browser.visitor import Visitor
+from tests.stack import wait_until
+
+SECONDS_FOR_THE_SWITCH = 60.0
+THANKS = "Thank you. The signed copy has arrived."
+
+
+def scan(folder: Path, kind: str) -> Path:
+    """A page as it comes from a scanner: `kind` is `png` or `pdf`."""
+    page = Image.new("RGB", (850, 1100), "white")
+    drawing = ImageDraw.Draw(page)
+    drawing.text((80, 80), "Plan of care", fill="black")
+    drawing.line([(100, 900), (180, 860), (220, 930), (300, 880), (380, 910)], fill="navy", width=4)
+    file = folder / f"signed.{kind}"
+    page.save(file)
+    return file
+
+
+def enter_mailed_code(phone: Visitor, person: Person) -> None:
+    """From the by-code page to the document."""
+    phone.page.get_by_role("button", name="Email me a code").click()
+    expect(phone.page.get_by_text("Look for our email")).to_be_visible()
+    enter_code(phone, code_for(phone.mailbox, person))
+
+
+def enter_code(phone: Visitor, code: str) -> None:
+    phone.page.get_by_label("Code", exact=True).fill(code)
+    phone.page.get_by_role("button", name="Open the document").click()
+    phone.wait_for_pages()
+
+
+def code_for(mailbox: Mailbox, person: Person) -> str:
+    """The code in the newest mail that has one."""
+
+    def codes() -> list[str]:
+        texts = [mail["text"] for mail in mailbox.mails(person.email)]
+        return [found.group(1) for text in texts if (found := re.search(r"Your code: (\d{6})\b", text))]
+
+    wait_until(codes, 30, "a code by mail")
+    return codes()[-1]
+
+
+def send_back(phone: Visitor, file: Path, signer: str) -> None:
+    """Upload the scan through the bucket, and confirm it."""
+    phone.page.get_by_label("The signed document").set_input_files(file)
+    phone.page.get_by_role("button", name="Upload", exact=True).click()
+    expect(phone.page.get_by_role("heading", name="We received your file")).to_be_visible()
+    phone.page.get_by_label("Who signed it?").fill(signer)
+    phone.page.get_by_role("button", name="Yes, this is the signed document").click()
+    expect(phone.page.get_by_text(THANKS)).to_be_visible()
+
+
+def test_a_plan_is_read_and_sent_back_by_hand_without_scripts(
+    cedar: Clinic, plain_phone: Visitor, tmp_path: Path
+) -> None:
+    phone, person = plain_phone, someone()
+    document_id = cedar.send(person)
+    phone.open(phone.mailbox.link(person.email, f"/by-hand/{document_id}"))
+    enter_mailed_code(phone, person)
+
+    address = phone.page.get_by_role("link", name="Print", exact=True).get_attribute("href")
+    read = phone.fetch(address or "")
+    assert person.npi in PdfReader(io.BytesIO(read)).pages[0].extract_text()
+    with phone.page.expect_download() as started:
+        phone.page.get_by_role("link", name="Download").click()
+    assert started.value.path().read_bytes() == read
+
+    send_back(phone, scan(tmp_path, "png"), f"Dr. {person.name}")
+    told = cedar.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))
+    assert (told["status"], told["outcome"]) == ("approved", "by_hand")
+    assert (told["signer"]["name"], told["signer"]["method"]) == (f"Dr. {person.name}", "by_hand")
+
+
+def test_a_wrong_code_opens_nothing(cedar: Clinic, phone: Visitor) -> None:
+    person = someone()
+    document_id = cedar.send(person)
+    phone.open(f"/by-hand/{document_id}")
+    phone.page.get_by_role("button", name="Email me a code").click()
+    code = code_for(phone.mailbox, person)
+    phone.page.get_by_label("Code", exact=True).fill(f"{(int(code) + 1) % 1_000_000:06}")
+    phone.page.get_by_role("button", name="Open the document").click()
+    expect(phone.page.get_by_text("That code did not open the document.")).to_be_visible()
+    phone.open(f"/by-hand/{document_id}/document")
+    expect(phone.page.locator("[data-page]")).to_have_count(0)
+    phone.open(f"/by-hand/{document_id}")
+    enter_code(phone, code)
+    expect(phone.page.get_by_role("heading", name="Sign it on paper")).to_be_visible()
+
+
+def test_the_code_on_a_fax_opens_the_document(
+    cedar: Clinic, mailbox: Mailbox, phone: Visitor, tmp_path: Path
+) -> None:
+    person = someone()
+    document_id = cedar.send(person, delivery="fax")
+    pages = fax_pages(phone.page, mailbox, person)
+    assert mailbox.mails(person.email) == []
+
+    code = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b", pages[0])
+    assert code, pages[0]
+    assert len(pages) == 1 + len(PdfReader(original_of(cedar, document_id)).pages)
+    assert person.npi in pages[1]
+    phone.open(f"/by-hand/{document_id}")
+    enter_code(phone, code.group().lower())
+    send_back(phone, scan(tmp_path, "pdf"), person.name)
+    told = cedar.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))
+    assert told["outcome"] == "by_hand"
+
+
+def fax_pages(page: Page, mailbox: Mailbox, person: Person) -> list[str]:
+    """The text of each sheet that came out of the provider's fax machine."""
+    page.goto(f"{mailbox.url}/fax?to={person.fax.replace('+', '%2B')}")
+    sheets = page.get_by_role("img", name=re.compile("Page 1 of"))
+
+    def came() -> bool:
+        page.reload()
+        return sheets.count() == 1
+
+    wait_until(came, 30, "a fax")
+    address = page.get_by_role("link", name="as PDF").get_attribute("href")
+    fax = page.request.get(f"{mailbox.url}{address}").body()
+    texts = [" ".join(each.extract_text().split()) for each in PdfReader(io.BytesIO(fax)).pages]
+    expect(page.get_by_role("img", name=re.compile(rf"Page \d+ of {len(texts)}"))).to_have_count(len(texts))
+    return texts
+
+
+def original_of(clinic: Clinic, document_id: str) -> io.BytesIO:
+    return io.BytesIO(clinic.fetch(document_id, "original"))
+
+
+def switch_off(page: Page, clinic: Clinic) -> None:
+    """On the clinic's Customize page."""
+    page.goto(clinic.url)
+    page.get_by_role("link", name="Customize").click()
+    page.get_by_role("switch", name=re.compile("Electronic Signature")).uncheck(force=True)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved")
+    expect(page.get_by_role("switch")).not_to_be_checked()
+
+
+def test_switched_off_no_pending_plan_can_be_signed_online(
+    own_clinic: Clinic, desk: BrowserContext, phone: Visitor
+) -> None:
+    person = someone()
+    document_id = own_clinic.send(person)
+    phone.sign_up(person)
+    phone.read()
+
+    switch_off(desk.new_page(), own_clinic)
+    tab = phone.context.new_page()
+
+    def is_off() -> bool:
+        tab.goto(f"{phone.portal_url}/documents/{document_id}")
+        return tab.get_by_role("heading", name="Sign it on paper").is_visible()
+
+    wait_until(is_off, SECONDS_FOR_THE_SWITCH, "the switch to take effect")
+    expect(tab.get_by_role("button", name="Approve and sign")).to_have_count(0)
+    phone.approve(person.name)
+    expect(phone.page.get_by_text("does not take electronic signatures").first).to_be_visible()
+    assert own_clinic.resource(document_id)["status"] == "pending"
+
+
+def test_switched_off_a_plan_is_mailed_and_signed_by_hand(
+    own_clinic: Clinic, desk: BrowserContext, plain_phone: Visitor, tmp_path: Path
+) -> None:
+    phone = plain_phone
+    switch_off(desk.new_page(), own_clinic)
+    sent: list[tuple[Person, str]] = []
+
+    def is_off() -> bool:
+        person = someone()
+        sent.append((person, own_clinic.send(person)))
+        return own_clinic.messages(sent[-1][1]) == ["ready"]
+
+    wait_until(is_off, SECONDS_FOR_THE_SWITCH, "the switch to take effect")
+    person, document_id = sent[-1]
+    phone.open(phone.mailbox.link(person.email, f"/by-hand/{document_id}"))
+    (mail,) = phone.mailbox.mails(person.email)
+    assert "sent you a document to sign by hand" in mail["text"]
+    assert not [each for each in mail["links"] if f"/documents/{document_id}" in each]
+
+    enter_mailed_code(phone, person)
+    send_back(phone, scan(tmp_path, "pdf"), person.name)
+    told = own_clinic.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))
+    assert (told["status"], told["outcome"]) == ("approved", "by_hand")

@@ -1,0 +1,128 @@
+"""Links that choose a password: good for 90 minutes and for one use."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chalicelib.domain.secrets import LINK_LIFETIME
+from tests.browser.people import ANOTHER_PASSWORD, PASSWORD, Person, someone
+from tests.browser.stand_ins import Clinic
+from tests.browser.virtual_time import Rows
+from tests.browser.visitor import Visitor
+
+DEAD = "This link no longer works"
+
+
+class Invited:
+    """A provider with a setup link, and their row."""
+
+    def __init__(self, person: Person, link: str, provider_id: str) -> None:
+        self.person = person
+        self.link = link
+        self.provider_id = provider_id
+
+
+@pytest.fixture
+def invited(cedar: Clinic, phone: Visitor, rows: Rows) -> Invited:
+    person = someone()
+    document_id = cedar.send(person)
+    link = phone.mailbox.link(person.email, "/setup/")
+    return Invited(person, link, rows.document(document_id).provider_id)
+
+
+def expect_dead(page: Page) -> None:
+    expect(page.get_by_role("heading", name=DEAD)).to_be_visible()
+
+
+def expect_logged_in(page: Page) -> None:
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def ask_for_reset(phone: Visitor, person: Person) -> str:
+    """By *Forgot password* on the login page; answers the new link."""
+    known = [link for mail in phone.mailbox.mails(person.email) for link in mail["links"]]
+    phone.open("/login")
+    phone.page.get_by_role("link", name="Forgot password?").click()
+    phone.page.get_by_label("Email address").fill(person.email)
+    phone.page.get_by_role("button", name="Email me a link").click()
+    expect(phone.page.get_by_text("90 minutes")).to_be_visible()
+    return phone.mailbox.link(person.email, "/setup/", besides=known)
+
+
+def test_a_link_is_refused_at_ninety_minutes_while_its_row_still_exists(
+    invited: Invited, phone: Visitor, rows: Rows
+) -> None:
+    rows.end_links_of(invited.provider_id, age=LINK_LIFETIME - timedelta(minutes=1))
+    phone.open(invited.link)
+    expect(phone.page.locator("#password")).to_be_visible()
+
+    rows.end_links_of(invited.provider_id, age=timedelta(minutes=1))
+    phone.choose_password()
+    expect_dead(phone.page)
+    phone.open(invited.link)
+    expect_dead(phone.page)
+    assert len(rows.links_of(invited.provider_id)) == 1
+    expect(phone.page.get_by_role("button", name="Email me a new link")).to_be_visible()
+
+
+def test_a_link_is_spent_once(invited: Invited, phone: Visitor) -> None:
+    phone.set_up(invited.link)
+    phone.open(invited.link)
+    expect_dead(phone.page)
+
+
+def test_of_two_tabs_that_spend_one_link_one_wins(invited: Invited, phone: Visitor) -> None:
+    tabs = {PASSWORD: phone.page, ANOTHER_PASSWORD: phone.context.new_page()}
+    for password, tab in tabs.items():
+        tab.goto(invited.link)
+        tab.get_by_role("checkbox").check()
+        tab.locator("#password").fill(password)
+    for tab in tabs.values():
+        # By script, so that the second is sent before the first is answered.
+        tab.evaluate(
+            "setTimeout(() => document.querySelector('form[action=\"/setup\"]').requestSubmit(), 50)"
+        )
+
+    won, lost = "Your password is set", DEAD
+    for tab in tabs.values():
+        expect(tab.get_by_text(won).or_(tab.get_by_text(lost))).to_be_visible()
+    winners = [password for password, tab in tabs.items() if tab.get_by_text(won).is_visible()]
+    assert len(winners) == 1
+
+    phone.open("/login")
+    phone.log_in(invited.person, next(password for password in tabs if password not in winners))
+    expect(phone.page.get_by_role("alert")).to_be_visible()
+    phone.log_in(invited.person, winners[0])
+    expect_logged_in(phone.page)
+
+
+def test_a_forgotten_password_is_replaced_by_a_link_that_works_once(
+    invited: Invited, phone: Visitor, other_phone: Visitor
+) -> None:
+    phone.sign_up(invited.person)
+    link = ask_for_reset(other_phone, invited.person)
+    other_phone.open(link)
+    other_phone.choose_password(ANOTHER_PASSWORD)
+    expect(other_phone.page.get_by_text("Your password is changed")).to_be_visible()
+    other_phone.log_in(invited.person, PASSWORD)
+    expect(other_phone.page.get_by_role("alert")).to_be_visible()
+    other_phone.log_in(invited.person, ANOTHER_PASSWORD)
+    expect_logged_in(other_phone.page)
+    other_phone.open(link)
+    expect_dead(other_phone.page)
+
+    phone.open("/documents")
+    expect(phone.page.get_by_text("Your session has ended")).to_be_visible()
+
+
+def test_a_reset_link_is_refused_at_ninety_minutes_while_its_row_still_exists(
+    invited: Invited, phone: Visitor, other_phone: Visitor, rows: Rows
+) -> None:
+    phone.sign_up(invited.person)
+    other_phone.open(ask_for_reset(other_phone, invited.person))
+    expect(other_phone.page.locator("#password")).to_be_visible()
+    rows.end_links_of(invited.provider_id, age=LINK_LIFETIME)
+    other_phone.choose_password(ANOTHER_PASSWORD)
+    expect_dead(other_phone.page)
+    assert len(rows.links_of(invited.provider_id)) == 1

@@ -1,0 +1,149 @@
+"""The loop as a person walks it: clinic, mailbox, phone, clinic."""
+
+import hashlib
+import io
+import re
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+from pypdf import PdfReader
+
+from tests.browser.people import Person, someone
+from tests.browser.stand_ins import Clinic, Mailbox, provider_values
+from tests.browser.visitor import Visitor
+from tests.stack import Stack, wait_until
+
+NOTE = "Please start with the stairs."
+DECLINED = "Twice a week is enough."
+
+
+def approve_and_send(page: Page, clinic: Clinic, person: Person) -> str:
+    """From the clinic's home page to the patient's account; answers the document's number."""
+    page.goto(clinic.url)
+    page.get_by_role("navigation").get_by_role("link", name="Approve and send").click()
+    for name, value in provider_values(person).items():
+        page.locator(f"[name='{name}']").fill(value)
+    number = page.get_by_label("Document number").input_value()
+    page.get_by_role("button", name="Approve and send").click()
+    expect(page.get_by_role("status")).to_contain_text("Sent.")
+    return number
+
+
+def on_account(page: Page, number: str, shown: str) -> Locator:
+    """The document's row in the patient's account, reloaded until it shows this."""
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name=number, exact=True))
+
+    def is_shown() -> bool:
+        page.reload()
+        return row.get_by_text(shown).count() > 0
+
+    wait_until(is_shown, 30, f"{number} to be shown as {shown}")
+    return row
+
+
+def on_report(page: Page, clinic: Clinic, number: str) -> Locator:
+    """The document's entry in the Unsigned report."""
+    page.goto(clinic.url)
+    page.get_by_role("link", name="Unsigned", exact=True).click()
+    return page.get_by_role("article").filter(has_text=re.compile(rf"{number}\b"))
+
+
+def open_mailed_link(phone: Visitor, mailbox: Mailbox, person: Person, subject: str, link: str) -> None:
+    """Read the mail on the phone, and go on in the tab that its link opens."""
+    phone.page.goto(f"{mailbox.url}/inbox?to={person.email}")
+    phone.page.get_by_role("link", name=re.compile(subject)).first.click()
+    frame = phone.page.frame_locator("iframe")
+    with phone.context.expect_page() as opened:
+        frame.get_by_role("link", name=link).first.click()
+    phone.page = opened.value
+
+
+def text_of(pdf: bytes) -> list[str]:
+    """The text of each page, in one line."""
+    return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(pdf)).pages]
+
+
+def test_a_plan_goes_out_and_comes_back_signed(
+    stack: Stack, cedar: Clinic, mailbox: Mailbox, desk: BrowserContext, phone: Visitor
+) -> None:
+    person, office = someone(), desk.new_page()
+    number = approve_and_send(office, cedar, person)
+
+    # Two mails: the document, and the account
+    phone.page.goto(f"{mailbox.url}/inbox?to={person.email}")
+    expect(phone.page.locator(".mails li")).to_have_count(2, timeout=30_000)
+    open_mailed_link(phone, mailbox, person, "Set up your password", "Set up my password")
+    expect(phone.page).to_have_url(f"{stack.portal_url}/setup")
+    expect(phone.page.get_by_text(person.npi)).to_be_visible()
+    phone.choose_password()
+    expect(phone.page.locator("#email")).to_have_value(person.email)
+    phone.log_in(person)
+
+    # Login leads to the document
+    expect(phone.page).to_have_url(re.compile(f"^{stack.portal_url}/documents/[^/]+$"))
+    phone.read()
+    phone.approve(f"{person.name}, MD", NOTE)
+    expect(phone.page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
+    expect(phone.page.get_by_text(NOTE)).to_be_visible()
+
+    # The clinic
+    row = on_account(office, number, "Returned, signed")
+    expect(row).to_contain_text(NOTE)
+    entry = on_report(office, cedar, number)
+    expect(entry).to_contain_text("mark it as returned")
+    address = entry.get_by_role("link", name="Open signed PDF").get_attribute("href")
+    pdf = office.request.get(f"{cedar.url}{address}").body()
+    document_id = phone.page.url.rpartition("/")[2]
+    told = cedar.knows(document_id)
+    assert hashlib.sha256(pdf).hexdigest() == told["signed_pdf"]["sha256"]
+    assert told["note"] == NOTE
+    pages = text_of(pdf)
+    signature = f"Electronically signed by {person.name}, {person.credential}"
+    assert any(signature in text for text in pages[:-1])
+    assert "Certificate of electronic signature" in pages[-1]
+    assert document_id in pages[-1]
+
+    entry.get_by_role("button", name="Mark as returned").click()
+    expect(office.get_by_role("status")).to_contain_text("Marked as returned")
+    expect(on_report(office, cedar, number)).to_have_count(0)
+
+    # One mail for the second document
+    approve_and_send(office, cedar, person)
+    known = f"{stack.portal_url}/documents/{document_id}"
+    second = mailbox.link(person.email, "/documents/", besides=[known]).rpartition("/")[2]
+    assert cedar.messages(second) == ["ready"]
+    subjects = [mail["subject"] for mail in mailbox.mails(person.email)]
+    assert sum("Set up your password" in subject for subject in subjects) == 1
+
+
+def test_a_decline_reaches_the_clinic_and_logging_out_leaves_nothing_behind(
+    cedar: Clinic, desk: BrowserContext, phone: Visitor
+) -> None:
+    person = someone()
+    document_id = cedar.send(person)
+    patient = cedar.knows(document_id)["patient_external_id"]
+    number = str(cedar.knows(document_id)["external_id"])
+    phone.sign_up(person)
+    phone.wait_for_pages()
+    name = phone.page.get_by_role("heading", level=1).inner_text()
+
+    phone.page.get_by_text("Decline instead").click()
+    phone.page.get_by_label("Please change the plan").check()
+    phone.page.locator("#decline_note").fill(DECLINED)
+    phone.page.get_by_role("button", name="Decline this document").click()
+    expect(phone.page.get_by_role("heading", name="You declined this plan of care")).to_be_visible()
+
+    office = desk.new_page()
+    office.goto(f"{cedar.url}/patients/{patient}")
+    expect(on_account(office, number, "Returned, declined")).to_contain_text(DECLINED)
+    entry = on_report(office, cedar, number)
+    expect(entry).to_contain_text("Change the plan")
+    expect(entry).to_contain_text(DECLINED)
+
+    phone.page.get_by_role("button", name="Log out").click()
+    expect(phone.page.get_by_text("You are logged out.")).to_be_visible()
+    phone.page.go_back()
+    expect(phone.page.get_by_label("Password", exact=True)).to_be_visible()
+    expect(phone.page.get_by_text(name)).to_have_count(0)
+    phone.open(f"/documents/{document_id}")
+    expect(phone.page.get_by_role("heading", name="A document waits for you")).to_be_visible()
+    expect(phone.page.get_by_text(name)).to_have_count(0)

@@ -1,0 +1,29 @@
+"""The provider's way with JavaScript switched off."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.people import someone
+from tests.browser.stand_ins import Clinic
+from tests.browser.visitor import Visitor
+
+NOTE = "Seen on a very old phone."
+
+
+def test_signing_works_with_a_statement_to_have_read_all_pages(cedar: Clinic, plain_phone: Visitor) -> None:
+    phone, person = plain_phone, someone()
+    document_id = cedar.send(person)
+    phone.sign_up(person)
+    phone.wait_for_pages()
+    page = phone.page
+
+    phone.approve(person.name, NOTE)
+    expect(page.get_by_role("alert")).to_contain_text("read")
+    expect(page.locator("#note")).to_have_value(NOTE)
+    page.get_by_role("checkbox", name=re.compile("I have read all")).check()
+    page.get_by_role("button", name="Approve and sign").click()
+    expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
+
+    told = cedar.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))
+    assert (told["status"], told["outcome"], told["note"]) == ("approved", "approved", NOTE)
