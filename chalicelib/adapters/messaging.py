@@ -32,7 +32,10 @@ class SqsQueues:
             {"Id": str(number), "MessageBody": codec.dump(job), "DelaySeconds": delay_seconds}
             for number, job in enumerate(jobs)
         ]
-        answer = self._clients.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        try:
+            answer = self._clients.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable(f"The queue took none of {len(jobs)} jobs: {type(error).__name__}.") from None
         if answer.get("Failed"):
             codes = sorted({each["Code"] for each in answer["Failed"]})
             raise Unavailable(f"The queue refused {len(answer['Failed'])} jobs: {', '.join(codes)}.")

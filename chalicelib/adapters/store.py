@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
@@ -72,7 +73,10 @@ class DynamoStore:
             raise Unavailable("The database did not answer. Try again in a moment.") from error
 
     def drop_outbox(self, row_id: str) -> None:
-        OutboxTableRow(id=row_id).delete()
+        try:
+            OutboxTableRow(id=row_id).delete()
+        except PynamoDBException as error:
+            raise Unavailable("The outbox row could not be dropped.") from error
 
     # Single things
 
@@ -264,7 +268,9 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
     lost = [part[0] for part, why in zip(parts, reasons, strict=False) if why and why.code in _LOST]
     if lost:
         return Stale(tuple(dict.fromkeys(lost)))
-    if error.cause_response_code == "TransactionConflictException":
+    # Asked only of an answer: PynamoDB cannot say the code of one that never came.
+    answered = isinstance(error.cause, ClientError)
+    if answered and error.cause_response_code == "TransactionConflictException":
         return Stale(("document",))
     return Unavailable("The database did not answer. Try again in a moment.")
 
