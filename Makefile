@@ -4,7 +4,7 @@ PARAMETERS ?=
 TESTS ?= tests
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help run test check environment tools lint types unit format bench package deploy requirements clean-local
+.PHONY: help run test check environment tools lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
@@ -14,6 +14,7 @@ help:
 	@echo 'make bench                  import times, calls per page, and what a large practice costs'
 	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
 	@echo 'make deploy STAGE=prod PARAMETERS="PortalDomain=portal.example.com ..."   package and deploy to AWS'
+	@echo 'make guide                  write the parts of the integration guide that are made from the code'
 	@echo 'make requirements           pin and hash the requirements again, from the .in files'
 	@echo 'make clean-local            remove the data of the local stack'
 
@@ -48,6 +49,9 @@ format: environment
 
 bench: environment
 	.venv/bin/python -m bench
+
+guide: environment
+	.venv/bin/python -m infrastructure.guide
 
 package: environment
 	.venv/bin/python -m infrastructure.package --stage $(STAGE) --out build/$(STAGE)
