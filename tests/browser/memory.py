@@ -1,0 +1,109 @@
+"""The web function in memory behind a real address, so that every page can be shown in every state at once.
+
+What is stored is the test's own; nothing of AWS is there. Files have an origin of their own, as the bucket.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from chalice.test import Client
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+from app import app
+from chalicelib import bootstrap
+from chalicelib.services.changes import Change
+from tests.fakes import FakeFiles
+from tests.portal import Portal
+from tests.provider_side import PROVIDER, a_store
+from tests.stack import free_port
+
+
+@dataclass
+class ServedFiles(FakeFiles):
+    """Files with addresses that a browser can open."""
+
+    port: int = field(default_factory=free_port)
+
+    def origin(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
+        return super().url(quote(key), seconds=seconds, file_name=file_name, inline=inline)
+
+
+class Silent(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object, **__: object) -> None:
+        """Tests say what matters themselves."""
+
+
+class MemoryPortal:
+    """A portal at `url`; `reset` forgets everything. `down` makes it answer nothing at all."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.files = ServedFiles()
+        self._lock = threading.Lock()
+        self.portal = Portal(a_store())
+
+    def reset(self) -> Portal:
+        self.portal = Portal(a_store())
+        self.files.objects.clear()
+        self.portal.files = self.files
+        bootstrap.install(self.portal)
+        return self.portal
+
+    def session(self) -> str:
+        """The cookie of a session of the provider, opened just now."""
+        row, cookie = self.portal.sessions.start(PROVIDER, self.portal.time.now())
+        self.portal.store.commit(Change(at=self.portal.time.now(), secrets=(row,)))
+        return cookie
+
+    def answer(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """WSGI. One request at a time: Chalice keeps the request on the app."""
+        request = Request(environ)
+        body, headers = request.get_data(), dict(request.headers)
+        path = request.full_path.rstrip("?")
+        with self._lock:
+            sent = Client(app).http.request(request.method, path, headers=headers, body=body)
+        return Response(sent.body, sent.status_code, list(_pairs(sent.headers)))(environ, start)
+
+    def file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """WSGI: the bucket."""
+        found = self.files.objects.get(Request(environ).path.lstrip("/"))
+        if found is None:
+            return Response("gone", 403)(environ, start)
+        return Response(found[0], 200, content_type=found[1])(environ, start)
+
+
+def _pairs(headers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in headers.items():
+        yield from ((name, str(each)) for each in (value if isinstance(value, list) else [value]))
+
+
+@contextlib.contextmanager
+def running_memory_portal() -> Iterator[MemoryPortal]:
+    made = MemoryPortal()
+    with serving(made.answer, made.port), serving(made.file, made.files.port):
+        yield made
+
+
+@contextlib.contextmanager
+def serving(answer: Any, port: int) -> Iterator[None]:
+    server = make_server("127.0.0.1", port, answer, threaded=True, request_handler=Silent)
+    server.daemon_threads = True  # type: ignore[attr-defined]  # - of the threaded kind
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
