@@ -18,6 +18,12 @@ SWITCHED = {
     "Globals.Function.Environment.Variables.ALLOW_LOOPBACK_ENDPOINTS",
     # The emulator speaks plain HTTP.
     "Resources.BucketPolicy",
+    # The emulator does not read gateway responses in an API's definition.
+    "Resources.Refused4xx",
+    "Resources.Refused5xx",
+    "Resources.RefusedThrottled",
+    "Resources.RefusedTooLarge",
+    "Resources.RefusedUnknown",
     # The emulator makes no metrics from what is logged.
     "Resources.SealCertificateDays",
     # The emulator takes SendMessageBatch for an action of its own.
@@ -267,9 +273,12 @@ def test_the_portal_is_regional_with_modern_tls(production: Resources) -> None:
     assert domain["SecurityPolicy"] == "TLS_1_2"
 
 
-def test_the_gateways_own_errors_are_problem_json(production: Resources) -> None:
-    responses = properties(production, "AWS::ApiGateway::GatewayResponse").values()
-    kinds = {response["ResponseType"] for response in responses}
-    assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"} <= kinds
-    for response in responses:
-        assert response["ResponseParameters"]["gatewayresponse.header.Content-Type"] == PROBLEM_JSON
+def test_the_gateways_own_errors_are_problem_json(production: Resources, template: dict[str, Any]) -> None:
+    body = production["RestAPI"]["Properties"]["DefinitionBody"]
+    responses = body["x-amazon-apigateway-gateway-responses"]
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"} <= set(responses)
+    for response in responses.values():
+        assert response["responseParameters"]["gatewayresponse.header.Content-Type"] == PROBLEM_JSON
+    found = properties(template["Resources"], "AWS::ApiGateway::GatewayResponse").values()
+    local = {each["ResponseType"]: each["ResponseTemplates"] for each in found}
+    assert local == {kind: response["responseTemplates"] for kind, response in responses.items()}

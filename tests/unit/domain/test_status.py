@@ -1,4 +1,5 @@
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from chalicelib.domain.status import (
 
 P, A, D, C, R = Status.PENDING, Status.APPROVED, Status.DECLINED, Status.RECALLED, Status.RETURNED
 CONFLICT, NOOP, SAME = "conflict", "no-op", "same"
-EXPECTED = {
+EXPECTED: dict[Status, list[Any]] = {
     P: [A, A, D, C, R],
     A: [SAME, CONFLICT, CONFLICT, CONFLICT, R],
     D: [CONFLICT, CONFLICT, SAME, C, R],
