@@ -11,8 +11,9 @@ from chalicelib.domain.documents import Addressee
 class Provider:
     """A person who signs. It exists from the first document on, and has an account once it has a password.
 
-    `mailed_to` is the address that a clinic first gave; `email` is the username and is set with the account.
-    `link` names the newest setup or reset link: older ones are dead. `session_epoch` rises when every session must end.
+    `mailed_to` is the address that a clinic first gave; `email` is the username and is set with the
+    account. `link` names the newest setup or reset link: older ones are dead. `session_epoch` rises when
+    every session must end.
     """
 
     id: str
