@@ -32,6 +32,7 @@ from chalicelib.services.writing import Writer
 from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from chalicelib.services.checking import Checking
     from chalicelib.services.sealers import Sealers
 
 
@@ -68,6 +69,15 @@ class Services:
     @cached_property
     def by_hand(self) -> ByHand:
         return ByHand(self._writer, self.files, self.inspector)
+
+    @cached_property
+    def checking(self) -> "Checking":
+        from chalicelib.services.checking import Checking
+
+        return Checking(
+            store=self.store, files=self.files, inspector=self.inspector, ids=self.ids,
+            portal_url=self.settings.portal_url,
+        )  # fmt: skip
 
     @cached_property
     def sealers(self) -> "Sealers":

@@ -20,7 +20,8 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
     """Reads one upload and says what it is; see `services/inspection.py`."""
     from chalicelib.services import inspection
 
-    return inspection.inspect(services().files.get(event["key"]), event["kind"])
+    data = services().files.get(event["key"])
+    return inspection.inspect(data, event["kind"], certificates=event.get("certificates", ()))
 
 
 def admin(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -389,9 +389,11 @@ class FakeInspector:
         }
     )
     asked: list[tuple[str, str]] = field(default_factory=list)
+    certificates: tuple[str, ...] = ()
 
-    def inspect(self, key: str, kind: str) -> Mapping[str, Any]:
+    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
         self.asked.append((key, kind))
+        self.certificates = tuple(certificates)
         return self.answer
 
     def refuse(self, code: str, detail: str = "It cannot be used.") -> None:

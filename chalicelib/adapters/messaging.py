@@ -83,9 +83,9 @@ class LambdaInspector:
         self._clients = clients
         self._function = function
 
-    def inspect(self, key: str, kind: str) -> Mapping[str, Any]:
+    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
         """A crash or a timeout there is an answer too: the file harmed its reader, so it is refused."""
-        payload = json.dumps({"key": key, "kind": kind}).encode()
+        payload = json.dumps({"key": key, "kind": kind, "certificates": list(certificates)}).encode()
         try:
             answer = self._clients.functions.invoke(FunctionName=self._function, Payload=payload)
             body = json.loads(answer["Payload"].read())

@@ -3,6 +3,9 @@
 Both are PEM files that deployment writes (`infrastructure/seal_certificate.py`) and functions only read.
 """
 
+import base64
+import hashlib
+import re
 from datetime import datetime
 from typing import Protocol
 
@@ -13,6 +16,8 @@ CURRENT_KEY = "certificates/current.pem"
 
 PUBLISHED_KEY = "certificates/published.pem"
 """Every sealing certificate that was ever in use, the latest last: seals stay valid when keys change."""
+
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 class Parts(Protocol):
@@ -30,6 +35,12 @@ def days_left(parts: Parts, now: datetime) -> int | None:
     return (expires - now).days
 
 
-def published(parts: Parts) -> bytes:
-    """The PEM of all of them."""
-    return parts.files.get(PUBLISHED_KEY)
+def published(files: Files) -> bytes:
+    """The PEM of all of them; empty before the first."""
+    return files.get(PUBLISHED_KEY) if files.exists(PUBLISHED_KEY) else b""
+
+
+def fingerprints(pem: bytes) -> list[str]:
+    """SHA-256 (hex) of each certificate's DER, without a library for certificates: the web function asks."""
+    found = _CERTIFICATE.findall(pem.decode())
+    return [hashlib.sha256(base64.b64decode(text)).hexdigest() for text in found]

@@ -4,22 +4,48 @@ It runs apart, with the right to read that upload and nothing else: a hang or a 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from chalicelib.pdf.facts import PdfRefused
 from chalicelib.pdf.inspect import inspect_pdf, inspect_scan
+from chalicelib.services.bounds import OutOfTime, limited_memory, limited_time
+
+SECONDS = 2.0
+MEMORY = 640 * 1024 * 1024
+"""Bytes beyond what the function has already: it is given 1 GB."""
+
+_TOO_LONG = "The PDF took too long to read. Print it to a new PDF, and send that."
+_TOO_MUCH = "The PDF took too much memory to read. Print it to a new PDF, and send that."
 
 
-def inspect(data: bytes, kind: str) -> dict[str, Any]:
-    """`kind` is `pdf` (a document to sign) or `scan` (a signed page that came back).
+def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> dict[str, Any]:
+    """`kind` is `pdf` (a document to sign), `scan` (a signed page that came back) or `seal` (to be verified).
 
-    `{"sha256", "bytes", "pages", …}`, or `{"refused": {"code", "detail"}}`.
+    `{"sha256", "bytes", "pages", …}`, or `{"refused": {"code", "detail"}}`; of a seal what `pdf/verify.py`
+    finds, `certificates` being the fingerprints of ours.
     """
+    kinds: Mapping[str, Callable[[], dict[str, Any]]] = {
+        "pdf": lambda: _with_digest(data, _pdf(data)),
+        "scan": lambda: _with_digest(data, _scan(data)),
+        "seal": lambda: _seal(data, certificates),
+    }
     try:
-        facts = _scan(data) if kind == "scan" else _pdf(data)
+        with limited_time(SECONDS), limited_memory(MEMORY):
+            return kinds[kind]()
     except PdfRefused as refusal:
-        return {"refused": {"code": refusal.code, "detail": refusal.detail}}
+        return _refused(refusal.code, refusal.detail)
+    except OutOfTime:
+        return _refused("damaged", _TOO_LONG)
+    except MemoryError:
+        return _refused("damaged", _TOO_MUCH)
+
+
+def _refused(code: str, detail: str) -> dict[str, Any]:
+    return {"refused": {"code": code, "detail": detail}}
+
+
+def _with_digest(data: bytes, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **facts}
 
 
@@ -37,3 +63,9 @@ def _pdf(data: bytes) -> Mapping[str, Any]:
 def _scan(data: bytes) -> Mapping[str, Any]:
     seen = inspect_scan(data)
     return {"media_type": seen.media_type, "pages": seen.pages}
+
+
+def _seal(data: bytes, certificates: Collection[str]) -> dict[str, Any]:
+    from chalicelib.pdf import verify
+
+    return verify.as_json(verify.check(data, certificates))

@@ -156,8 +156,10 @@ class Switches(Protocol):
 
 
 class Inspector(Protocol):
-    def inspect(self, key: str, kind: str) -> Mapping[str, Any]:
-        """What the `inspect` function says of an upload (`kind` is `pdf` or `scan`).
+    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
+        """What the `inspect` function says of an upload (`kind` is `pdf`, `scan` or `seal`).
+
+        For a seal it is told the fingerprints of our certificates.
 
         `{"pages": 3, …}`, or `{"refused": {"code": "encrypted", "detail": "…"}}`.
         """

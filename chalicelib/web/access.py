@@ -58,13 +58,16 @@ Handler = Callable[..., Response]
 
 @dataclass(frozen=True)
 class Route:
-    """One row of the table of routes. `form` says that a post carries a form of ours."""
+    """One row of the table of routes. `form` says that a post carries a form of ours, `files` that the page
+    deals with the bucket although anyone may come.
+    """
 
     path: str
     methods: tuple[str, ...]
     access: Access
     form: bool
     handler: Handler
+    files: bool = False
 
     @property
     def for_software(self) -> bool:
@@ -76,7 +79,13 @@ ROUTES: list[Route] = []
 
 
 def route(
-    blueprint: Blueprint, path: str, *, methods: Sequence[str], access: Access, form: bool = True
+    blueprint: Blueprint,
+    path: str,
+    *,
+    methods: Sequence[str],
+    access: Access,
+    form: bool = True,
+    files: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Registers a handler `(caller, **path parameters) -> Response` and its access rule.
 
@@ -84,7 +93,7 @@ def route(
     """
 
     def register(handler: Handler) -> Handler:
-        declared = Route(path, tuple(methods), access, form, handler)
+        declared = Route(path, tuple(methods), access, form, handler, files)
         ROUTES.append(declared)
 
         @wraps(handler)
@@ -194,12 +203,16 @@ def _log_mistake(declared: Route, error: Exception) -> None:
 
 def _add_headers(declared: Route, caller: Caller, response: Response) -> None:
     is_page = response.headers.get("Content-Type") == HTML
-    shows_files = is_page and response.status_code != HTTPStatus.SEE_OTHER and declared.access in _SHOWS_FILES
+    shows_files = is_page and response.status_code != HTTPStatus.SEE_OTHER and _deals_with_files(declared)
     origin = caller.services.files.origin() if shows_files else None
     response.headers = {**security_headers(origin), **response.headers}
     if is_page and caller.csrf != caller.cookies.get(requests.CSRF_COOKIE):
         others = response.headers.get("Set-Cookie", [])
         response.headers["Set-Cookie"] = [*others, cookie(requests.CSRF_COOKIE, caller.csrf)]
+
+
+def _deals_with_files(declared: Route) -> bool:
+    return declared.files or declared.access in _SHOWS_FILES
 
 
 # The rules

@@ -55,6 +55,9 @@ DECIDED = {
     ("GET", "/documents/{document_id}/signed.pdf"): Access.DOCUMENT,
     ("GET", "/static/{name}"): Access.ANYONE,
     ("GET", "/problems/{code}"): Access.ANYONE,
+    ("GET", "/verify"): Access.ANYONE,
+    ("GET", "/verify/checked"): Access.ANYONE,
+    ("GET", "/verify/certificates"): Access.ANYONE,
 }
 
 DOCUMENT = a_document()

@@ -1,0 +1,52 @@
+"""Limits on the time and memory that reading a stranger's file may take."""
+
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+_PAGE_SIZE = resource.getpagesize()
+
+
+class OutOfTime(BaseException):
+    """The time is up. Not an `Exception`, since parsers catch those and go on."""
+
+
+@contextmanager
+def limited_time(seconds: float) -> Iterator[None]:
+    """Raises `OutOfTime` in the block when the time is up; needs the main thread, where functions run."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def limited_memory(extra: int) -> Iterator[None]:
+    """In the block, allocating more than `extra` bytes raises `MemoryError`; on Linux, which can do that."""
+    if sys.platform != "linux":
+        yield
+        return
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE_SIZE
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + extra
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

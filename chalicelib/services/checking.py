@@ -1,0 +1,93 @@
+"""`/verify`: anyone uploads a PDF and learns whether it was sealed here, and whether it is intact.
+
+The upload is opened by the `inspect` function alone, which is told the published certificates, and deleted
+as soon as it has answered. Nothing is looked up: all that is told stands in the file, under its seal.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.errors import Invalid, Stale
+from chalicelib.services import certificates
+from chalicelib.services.changes import Change
+from chalicelib.services.ports import Files, Ids, Inspector, Store
+from chalicelib.services.throttling import Pace, check
+
+MAX_BYTES = 25 * 1024 * 1024
+UPLOAD_LIFETIME = timedelta(minutes=15)
+
+_PREFIX = "uploads/verify/"
+_KEY = re.compile(r"uploads/verify/[A-Za-z0-9_-]{1,80}")
+_PACE = Pace(name="verify", free=30, longest=timedelta(minutes=1), forgotten=timedelta(hours=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What was found: `verdict` is one of `pdf/verify.py`; the rest says who, when and which document."""
+
+    verdict: str
+    reason: str = ""
+    document_id: str = ""
+    sealed_at: datetime | None = None
+    timestamped_at: datetime | None = None
+
+
+class Checking:
+    def __init__(
+        self, *, store: Store, files: Files, inspector: Inspector, ids: Ids, portal_url: str
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._inspector = inspector
+        self._ids = ids
+        self._portal_url = portal_url
+
+    def upload_form(self) -> tuple[str, Mapping[str, str]]:
+        """Where the browser posts the file: the URL, and the fields before the file."""
+        return self._files.upload_form(
+            _PREFIX + self._ids.new("chk"), max_bytes=MAX_BYTES,
+            seconds=int(UPLOAD_LIFETIME.total_seconds()), redirect=f"{self._portal_url}/verify/checked",
+        )  # fmt: skip
+
+    def check(self, key: str, *, address: str | None, now: datetime) -> Checked:
+        """What holds of the upload, which is gone afterwards.
+
+        `Invalid` where there is none (any more), `TooMany` for an address that keeps on asking.
+        """
+        self._count(address or "unknown", now)
+        if not _KEY.fullmatch(key) or not self._files.exists(key):
+            raise Invalid("There is no file to check, or it has been checked already. Choose it again.")
+        try:
+            ours = certificates.fingerprints(certificates.published(self._files))
+            answer = self._inspector.inspect(key, "seal", certificates=ours)
+        finally:
+            self._files.delete(key)
+        return _checked(answer)
+
+    def _count(self, address: str, now: datetime) -> None:
+        count = self._store.secret(_PACE.key(address))
+        check(_PACE.wait(count, now))
+        # Two at once count as one: this slows down, it does not guard.
+        with suppress(Stale):
+            self._store.commit(Change(at=now, secrets=(_PACE.counted(count, address, now),)))
+
+
+def _checked(answer: Mapping[str, Any]) -> Checked:
+    if "refused" in answer:
+        return Checked(verdict="unreadable")
+    seal = answer["seal"] or {}
+    return Checked(
+        verdict=answer["verdict"],
+        reason=seal.get("reason", ""),
+        document_id=seal.get("document_id", ""),
+        sealed_at=_moment(seal.get("claimed_at")),
+        timestamped_at=_moment(seal.get("timestamped_at")),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,195 @@
+"""From a provider's signature to a sealed file that anyone can check, through the deployed functions."""
+
+import base64
+import html
+import json
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+
+from chalicelib.pdf import chain, verify
+from tests.stack import SamplePractice, Stack, wait_until
+from tests.unit.pdf import samples
+
+PASSWORD = "a sentence that nobody else thought of"
+
+
+class Clinic:
+    """Sends documents and fetches what comes back."""
+
+    def __init__(self, stack: Stack, practice: SamplePractice) -> None:
+        self.stack = stack
+        self.practice = practice
+        self.address = f"dr.{uuid4().hex[:10]}@example.com"
+
+    def send(self, pdf: bytes) -> str:
+        body = json.dumps(
+            {"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": self._data(pdf)}
+        )
+        now, message_id = datetime.now(UTC), f"msg_{uuid4().hex}"
+        headers = {
+            "content-type": "application/json",
+            "portal-practice": self.practice.id,
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(self.practice.webhook_secret).sign(message_id, now, body),
+        }
+        answer = self.stack.http.post("/v1/events", content=body.encode(), headers=headers)
+        assert answer.status_code == 202, answer.text
+        document_id: str = answer.json()["document_id"]
+        return document_id
+
+    def _data(self, pdf: bytes) -> dict[str, Any]:
+        return {
+            "external_id": f"POC-{uuid4().hex[:10]}",
+            "kind": "plan_of_care",
+            "title": "Plan of Care",
+            "patient": {
+                "external_id": "PT-77", "first_name": "Ada", "last_name": "Byron",
+                "date_of_birth": "1950-12-10",
+            },
+            "provider": {
+                "first_name": "Luis", "last_name": self.address[3:13], "credential": "MD",
+                "email": self.address,
+            },
+            "delivery": "email",
+            "content": {"base64": base64.b64encode(pdf).decode()},
+        }  # fmt: skip
+
+    def get(self, path: str) -> httpx.Response:
+        return self.stack.http.get(path, headers={"authorization": f"Bearer {self.practice.api_key}"})
+
+    def document(self, document_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"/v1/documents/{document_id}").json()
+        return found
+
+    def sealed(self, document_id: str) -> bytes:
+        wait_until(lambda: self.document(document_id)["signed_pdf"], 60, "the sealed file")
+        place = self.get(f"/v1/documents/{document_id}/signed.pdf").headers["location"]
+        return httpx.get(place).content
+
+
+class Physician:
+    """Sets up an account by the mailed link, and signs."""
+
+    def __init__(self, stack: Stack, address: str) -> None:
+        self.http = stack.browser()
+        self.name = f"Luis {address[3:13]}"
+        self._set_up(stack, address)
+
+    def _set_up(self, stack: Stack, address: str) -> None:
+        mails = stack.wait_for_mail(address, 2)
+        texts = [str(mail.get_body(("plain",)).get_content()) for mail in mails]  # type: ignore[union-attr]
+        (path,) = {found for text in texts for found in re.findall(r"/setup/[\w~.-]+", text)}
+        self.http.get(path)
+        self.post("/setup", at="/setup", password=PASSWORD, credential="MD", npi="", confirmed="yes")
+        self.post("/login/password", at="/login", email=address, password=PASSWORD, next="/documents")
+
+    def post(self, path: str, *, at: str, **fields: str) -> httpx.Response:
+        page = self.http.get(at)
+        (token, *_) = re.findall(r'name="csrf" value="([^"]+)"', page.text)
+        answer = self.http.post(path, data={"csrf": token, **fields})
+        assert answer.status_code == 303, (answer.status_code, re.sub(r"<[^>]+>", " ", answer.text))
+        return answer
+
+    def sign(self, document_id: str) -> None:
+        where = f"/documents/{document_id}"
+        self.post(
+            f"{where}/approve", at=where, typed_name="Luis Rivera", read_statement="yes", pages_shown="1"
+        )
+
+    def decline(self, document_id: str) -> None:
+        where = f"/documents/{document_id}"
+        self.post(
+            f"{where}/decline", at=where, reason="change_the_plan", decline_note="Twice a week, please."
+        )
+
+
+@pytest.fixture
+def clinic(stack: Stack) -> Clinic:
+    return Clinic(stack, stack.practice())
+
+
+def published(stack: Stack) -> set[str]:
+    found = stack.client("s3").get_object(
+        Bucket=stack.outputs["Bucket"], Key="certificates/published.pem"
+    )  # fmt: skip
+    return {chain.fingerprint(each) for each in chain.read_pem(found["Body"].read())}
+
+
+def accepted(data: bytes, folder: Path) -> None:
+    """By readers that had no part in it."""
+    file = folder / "sealed.pdf"
+    file.write_bytes(data)
+    subprocess.run(["qpdf", "--check", file], check=True, capture_output=True)
+    seen = subprocess.run(["pdfsig", file], check=False, capture_output=True, text=True).stdout
+    assert "Signature is Valid" in seen, seen
+    assert "Total document signed" in seen
+
+
+def test_a_signed_document_comes_back_sealed_by_the_key(clinic: Clinic, stack: Stack, tmp_path: Path) -> None:
+    document_id = clinic.send(samples.plan_of_care())
+    Physician(stack, clinic.address).sign(document_id)
+    data = clinic.sealed(document_id)
+
+    accepted(data, tmp_path)
+    finding = verify.check(data, published(stack))
+    assert finding.verdict == "intact"
+    assert finding.seal is not None
+    assert finding.seal.document_id == document_id
+    assert finding.seal.reason.startswith("Signed electronically by Luis")
+    assert ", MD" in finding.seal.reason
+    assert clinic.document(document_id)["sealing"] == "sealed"
+
+
+def test_a_declined_document_is_sealed_too(clinic: Clinic, stack: Stack, tmp_path: Path) -> None:
+    document_id = clinic.send(samples.plan_of_care())
+    Physician(stack, clinic.address).decline(document_id)
+    data = clinic.sealed(document_id)
+
+    accepted(data, tmp_path)
+    finding = verify.check(data, published(stack))
+    assert (finding.verdict, finding.seal and finding.seal.reason.split()[0]) == ("intact", "Declined")
+
+
+def checked_at_verify(stack: Stack, pdf: bytes) -> str:
+    """What the page says, as a browser gets there: the form, the bucket, and where that redirects to."""
+    http = stack.browser()
+    page = http.get("/verify").text
+    (action,) = re.findall(r'action="(http[^"]+)"', page)
+    fields = {
+        name: html.unescape(value)
+        for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
+    }
+    answer = httpx.post(action, data=fields, files={"file": ("x.pdf", pdf, "application/pdf")}, timeout=60)
+    assert answer.status_code == 303, answer.text
+    place = answer.headers["location"]
+    shown = http.get(place[place.index("/verify/checked") :])
+    assert shown.status_code == 200, shown.text
+    again = http.get(place[place.index("/verify/checked") :])
+    assert again.status_code == 422
+    assert "has been checked already" in again.text
+    return " ".join(re.sub(r"<[^>]+>", " ", shown.text).split())
+
+
+def test_anyone_can_verify_a_sealed_file(clinic: Clinic, stack: Stack) -> None:
+    document_id = clinic.send(samples.plan_of_care())
+    Physician(stack, clinic.address).decline(document_id)
+    data = clinic.sealed(document_id)
+
+    said = checked_at_verify(stack, data)
+    assert "Genuine and unchanged" in said
+    assert document_id in said
+    assert "Ada" not in said
+    assert "Byron" not in said
+    assert "Not what was sealed" in checked_at_verify(stack, data.replace(b"/MediaBox", b"/MediaBux"))
+    assert "No seal in this file" in checked_at_verify(stack, samples.plan_of_care())
+    pem = stack.http.get("/verify/certificates").content
+    assert {chain.fingerprint(each) for each in chain.read_pem(pem)} == published(stack)
