@@ -1,0 +1,38 @@
+"""A second stack whose own workers sleep, for the tests that take their place; a receiver; an EMR."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.emr import Emr
+from tests.integration.receivers import Receiver, a_receiver
+from tests.integration.works import Works, switch_off_workers, works_of
+from tests.stack import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def sleeping_stack(package_folder: Path) -> Iterator[Stack]:
+    with running_stack(package_folder) as running:
+        switch_off_workers(running)
+        yield running
+
+
+@pytest.fixture
+def works(sleeping_stack: Stack) -> Iterator[Works]:
+    with works_of(sleeping_stack) as running:
+        yield running
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with a_receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def clinic(works: Works, receiver: Receiver) -> Emr:
+    """An EMR whose endpoint is the receiver."""
+    emr = Emr(works.stack, works.stack.practice())
+    emr.listens_at(receiver.url)
+    return emr

@@ -1,0 +1,221 @@
+"""Whatever an EMR's endpoint does, it ends with every event, each under one id with the same bytes.
+
+The receivers are real sockets, the rows and queues those of a local stack; only time is the test's.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chalicelib.domain.deliveries import RETRY_AFTER, DeliveryStatus
+from chalicelib.services.delivery import RELEASED_AT_ONCE
+from chalicelib.services.webhooks import LONG_FAILURE
+from tests.integration.emr import Emr
+from tests.integration.receivers import (
+    Behaviour,
+    Receiver,
+    answers,
+    answers_without_end,
+    asks_to_wait_until,
+    drips_headers,
+    hangs_up,
+    sends_headers_without_end,
+)
+from tests.integration.works import Works
+
+SAME_MOMENT = timedelta(seconds=90)
+"""The sweep comes each minute, a minute after an attempt was due."""
+
+
+def some_events(clinic: Emr) -> set[str]:
+    """Two that are about a document and one that is not; answers their ids."""
+    for _ in range(2):
+        clinic.recalls(clinic.sends())
+    clinic.tests_endpoint()
+    return set(clinic.webhooks())
+
+
+def expect_all_arrived(clinic: Emr, receiver: Receiver, events: set[str]) -> None:
+    """On either side: nothing is missing, nothing else came, and no event came in two forms."""
+    assert set(receiver.accepted) == events
+    for each in events:
+        assert len(receiver.bodies(each)) == 1
+    assert all(each.is_signed_with(clinic.practice.webhook_secret) for each in receiver.received)
+    told = clinic.webhooks()
+    assert set(told) == events
+    assert {each["status"] for each in told.values()} == {"delivered"}
+    assert clinic.webhooks("failed") == {}
+
+
+def waits(works: Works, webhook_id: str) -> list[timedelta]:
+    """Between the attempts that were made of a webhook."""
+    (row,) = (each for each in works.deliveries() if each.message_id == webhook_id)
+    moments = [each.at for each in row.attempts if each.status != "asked_again"]
+    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+
+
+def expect_schedule(found: list[timedelta], schedule: Sequence[timedelta]) -> None:
+    """Each wait is the contract's with half its jitter, and what the sweep adds."""
+    assert len(found) == len(schedule)
+    for wait, promised in zip(found, schedule, strict=True):
+        assert promised * 1.05 <= wait <= promised * 1.05 + SAME_MOMENT
+
+
+# Down
+
+
+def test_down_for_hours_delays_and_loses_nothing(works: Works, clinic: Emr, receiver: Receiver) -> None:
+    events = some_events(clinic)
+    receiver.down()
+    works.work_off()
+    for _ in range(4):
+        works.next_due()
+    assert {each["status"] for each in clinic.webhooks().values()} == {"queued"}
+    assert works.clock.now() - datetime.now(UTC) > timedelta(hours=2)
+
+    receiver.up()
+    works.until_over()
+    expect_all_arrived(clinic, receiver, events)
+
+
+def test_down_for_longer_than_the_schedule_is_failed_and_replayed(
+    works: Works, clinic: Emr, receiver: Receiver
+) -> None:
+    events = some_events(clinic)
+    receiver.down()
+    works.work_off()
+    began = works.clock.now()
+    works.until_over()
+    assert works.clock.now() - began > LONG_FAILURE
+
+    # The first to use up its schedule finds five days of failures: the endpoint goes off, the rest is held
+    (failed,) = clinic.webhooks("failed")
+    told = clinic.webhooks()
+    assert {told[each]["status"] for each in events - {failed}} == {"held"}
+    for each in events:
+        expect_schedule(waits(works, each), RETRY_AFTER if each == failed else RETRY_AFTER[:-1])
+        assert told[each]["attempts"][-1]["detail"] == "The connection was refused."
+    assert sorted(works.notices(clinic.practice)) == ["endpoint_off", "webhook_failed"]
+    clinic.recalls(clinic.sends())
+    (new,) = set(clinic.webhooks()) - events
+
+    receiver.up()
+    clinic.listens_at(receiver.url)
+    works.work_off()
+    assert set(receiver.accepted) == {*events, new} - {failed}
+    clinic.asks_again(failed)
+    works.work_off()
+    expect_all_arrived(clinic, receiver, {*events, new})
+
+
+# Answers that are none
+
+
+UNWANTED: dict[str, tuple[Behaviour, str]] = {
+    "500": (answers(500), "answered 500"),
+    "301": (answers(301, location="/elsewhere"), "answered 301. Redirects are not followed"),
+    "404": (answers(404), "answered 404"),
+    "slow headers": (drips_headers, "No answer came within"),
+    "endless headers": (sends_headers_without_end, "The answer was"),
+    "hang-up after the request": (hangs_up, "hung up without an answer"),
+}
+
+
+@pytest.mark.parametrize("kind", UNWANTED)
+def test_what_is_no_success_is_sent_again(works: Works, clinic: Emr, receiver: Receiver, kind: str) -> None:
+    behaviour, words = UNWANTED[kind]
+    clinic.tests_endpoint()
+    clinic.recalls(clinic.sends())
+    events = set(clinic.webhooks())
+    receiver.script = [behaviour] * 3
+    works.work_off()
+    told = clinic.webhooks()
+    assert {each["status"] for each in told.values()} == {"queued"}
+    assert all(words in each["attempts"][-1]["detail"] for each in told.values()), told
+
+    works.until_over()
+    expect_all_arrived(clinic, receiver, events)
+    assert {each.path for each in receiver.received} == {"/hooks"}
+    assert len(receiver.received) == 5
+
+
+def test_a_success_with_an_endless_body_is_a_success(works: Works, clinic: Emr, receiver: Receiver) -> None:
+    event = clinic.tests_endpoint()
+    receiver.script = [answers_without_end]
+    works.work_off()
+    assert clinic.webhooks()[event]["status"] == "delivered"
+    assert [each.id for each in receiver.received] == [event]
+
+
+# What a receiver asks for
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_the_wait_that_is_asked_for_is_kept(works: Works, clinic: Emr, receiver: Receiver, form: str) -> None:
+    asked = timedelta(hours=3)
+    event = clinic.tests_endpoint()
+    until = datetime.now(UTC) + asked
+    forms = {"seconds": answers(429, retry_after="10800"), "date": asks_to_wait_until(until)}
+    receiver.script = [forms[form]]
+    works.work_off()
+    works.until_over()
+    (wait,) = waits(works, event)
+    assert asked <= wait + timedelta(seconds=2)
+    assert wait <= asked + SAME_MOMENT
+    expect_all_arrived(clinic, receiver, {event})
+
+
+def test_gone_switches_off_and_all_is_held_until_the_endpoint_is_set_again(
+    works: Works, clinic: Emr, receiver: Receiver
+) -> None:
+    events = some_events(clinic)
+    receiver.script = [answers(410)]
+    works.work_off()
+    assert len(receiver.received) == 1
+    held = clinic.webhooks()
+    assert {each["status"] for each in held.values()} == {"held"}
+    assert held[receiver.received[0].id]["attempts"][-1]["detail"] == "The receiver answered 410."
+    assert works.notices(clinic.practice) == ["endpoint_off"]
+
+    # Days later it is still off, and what happened since is held with the rest
+    clinic.recalls(clinic.sends())
+    works.clock.pass_time(days=9)
+    works.minute()
+    events |= set(clinic.webhooks())
+    assert len(receiver.received) == 1
+    clinic.listens_at(receiver.url)
+    works.work_off()
+    assert len(events) == 4
+    expect_all_arrived(clinic, receiver, events)
+
+
+def test_more_than_fits_one_release_is_released_whole(works: Works, clinic: Emr, receiver: Receiver) -> None:
+    receiver.script = [answers(410)]
+    first = clinic.tests_endpoint()
+    works.work_off()
+    assert clinic.webhooks()[first]["status"] == "held"
+    (row,) = works.webhooks(clinic.practice)
+    assert row.status is DeliveryStatus.HELD
+    events = {first, *works.more_like(row, RELEASED_AT_ONCE + 10)}
+
+    clinic.listens_at(receiver.url)
+    works.work_off()
+    assert set(receiver.accepted) == events
+    assert {each.status for each in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
+
+
+def test_both_secrets_of_a_rotation_sign_while_a_retry_waits(
+    works: Works, clinic: Emr, receiver: Receiver
+) -> None:
+    event = clinic.tests_endpoint()
+    receiver.script = [answers(503)]
+    works.work_off()
+    answer = works.stack.invoke_admin({"action": "rotate_webhook_secret", "practice_id": clinic.practice.id})
+    works.until_over()
+    first, second = receiver.received
+    assert first.body == second.body
+    assert first.id == second.id == event
+    old, new = clinic.practice.webhook_secret, answer["webhook_secret"]
+    assert [first.is_signed_with(old), first.is_signed_with(new)] == [True, False]
+    assert [second.is_signed_with(old), second.is_signed_with(new)] == [True, True]
