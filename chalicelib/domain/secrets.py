@@ -30,7 +30,8 @@ SIGNS_FOR = timedelta(minutes=15)
 class Secret:
     """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token; the token itself is not kept.
 
-    `link` ties a setup or reset token to the delivery that mailed it; `access` is the document's at the
+    `link` ties a setup or reset token to the delivery that mailed it, and a question for a link to the
+    event that answers it; `access` is the document's at the
     time; `tries` counts wrong guesses of a code; `epoch` is the provider's `session_epoch`
     (sessions), `method` how their owner was last authenticated, in words.
     """

@@ -76,7 +76,7 @@ class Recovery:
             return
         job = Job(queue="deliveries", name=FORGOTTEN_JOB, event_id=key)
         row = OutboxRow(id=self._ids.new("evt"), created_at=now, jobs=(job,))
-        asked = replace(asked, email=email)
+        asked = replace(asked, email=email, link=self._ids.new("evt"))
         self._store.commit(Change(at=now, secrets=(counted, asked), outbox=(row,)))
 
     def _ask_for_document(self, document_id: str, now: datetime) -> None:
@@ -101,14 +101,13 @@ def answer_forgotten(key: str, parts: Parts) -> None:
     a document addressed there can still be read, to set one up. Doing it twice mails once.
     """
     asked = parts.store.secret(key)
-    if asked is None or asked.email is None:
+    if asked is None or asked.email is None or asked.link is None:
         return
     mail = _mail_to(asked.email, parts)
     if mail is None:
         return
-    event_id = f"frg_{key[:24]}_{asked.version}"
     try:
-        parts.store.commit(_change(mail, event_id, parts.clock.now()))
+        parts.store.commit(_change(mail, asked.link, parts.clock.now()))
     except Stale as lost:
         if lost.parts != ("delivery",):
             raise

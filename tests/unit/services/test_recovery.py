@@ -7,6 +7,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import TooMany
 from chalicelib.domain.people import Provider
+from chalicelib.domain.secrets import Secret
 from chalicelib.services.changes import Change, Claim
 from chalicelib.services.recovery import Recovery, addressee_claim, answer_forgotten
 from tests.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
@@ -94,6 +95,17 @@ def test_answering_twice_mails_once(desk: Desk) -> None:
     desk.work()
     desk.work()
     assert len(desk.mails()) == 1
+
+
+def test_asking_again_after_the_count_was_deleted_mails_again(desk: Desk) -> None:
+    desk.ask()
+    desk.work()
+    desk.clock.pass_time(days=60)
+    for secret in desk.store.every(Secret, "secrets"):
+        desk.store.commit(Change(at=desk.clock.now(), dropped=(secret,)))
+    desk.ask()
+    desk.work()
+    assert len(desk.mails()) == 2
 
 
 def test_an_address_that_was_corrected_since_gets_nothing() -> None:
