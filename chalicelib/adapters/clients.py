@@ -13,7 +13,7 @@ class Clients:
     def __init__(self, region: str) -> None:
         self._session = boto3.session.Session(region_name=region)
         self._config = Config(
-            connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
+            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
         )
 
     @cached_property
@@ -48,7 +48,7 @@ class Clients:
     @cached_property
     def functions(self) -> Any:
         """Invoking `inspect`: one try, since it is bounded in time and the caller answers for it."""
-        once = Config(read_timeout=20, retries={"total_max_attempts": 1})
+        once = Config(read_timeout=8, retries={"total_max_attempts": 1})
         return self._client("lambda", self._config.merge(once))
 
     def _client(self, service: str, config: Config) -> Any:

@@ -12,7 +12,7 @@ from pynamodb.models import Model
 from chalicelib.settings import Settings
 
 # Together well under API Gateway's 29 s; PynamoDB's own defaults are not.
-_TIMEOUTS: dict[str, Any] = {"connect_timeout_seconds": 2, "read_timeout_seconds": 5, "max_retry_attempts": 2}
+_TIMEOUTS: dict[str, Any] = {"connect_timeout_seconds": 1, "read_timeout_seconds": 3, "max_retry_attempts": 2}
 
 
 class PracticeAllIndex(GlobalSecondaryIndex["DocumentRow"]):
