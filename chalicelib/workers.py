@@ -87,16 +87,24 @@ def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, An
 
     failures = []
     for record in event["Records"]:
-        job = read_job(record["body"])
+        job = None
         try:
+            job = read_job(record["body"])
             work(job)
         except Exception as error:  # noqa: BLE001 - reported to the queue, which retries and then alarms
             failures.append({"itemIdentifier": record["messageId"]})
-            facts = {"job": job.name, "document": job.document_id, "delivery": job.delivery_id}
+            facts = _named(job)
             logger.error(  # noqa: TRY400 - a trace could quote a patient's data
                 "job failed", extra={**facts, "kind": type(error).__name__, "at": _where(error)}
             )
     return {"batchItemFailures": failures}
+
+
+def _named(job: Job | None) -> dict[str, str | None]:
+    """What the job is about; a message that is no job has only its place in the dead letters."""
+    if job is None:
+        return {"job": "unreadable"}
+    return {"job": job.name, "document": job.document_id, "delivery": job.delivery_id}
 
 
 def _where(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -184,10 +185,8 @@ class DynamoStore:
         return tuple(codec.load(Delivery, row.record) for row in found if row.practice_held)
 
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
-        ids: list[str] = []
-        for shard in rows.SHARDS:
-            found = DeliveryRow.due.query(shard, DeliveryRow.due_at <= to_text(before), limit=limit)
-            ids.extend(row.id for row in found)
+        due = DeliveryRow.due_at <= to_text(before)
+        ids = _in_turn([DeliveryRow.due.query(shard, due, limit=limit) for shard in rows.SHARDS])
         return tuple(codec.load(Delivery, row.record) for row in _batch(DeliveryRow, ids[:limit]))
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
@@ -197,10 +196,9 @@ class DynamoStore:
         return self._owed([rows.UNTIMED + shard for shard in rows.SHARDS], decided_before, limit)
 
     def _owed(self, shards: Sequence[str], decided_before: datetime, limit: int) -> tuple[Document, ...]:
-        ids: list[str] = []
-        for shard in shards:
-            condition = DocumentRow.decided_key < to_text(decided_before)
-            ids.extend(row.id for row in DocumentRow.unsealed_index.query(shard, condition, limit=limit))
+        early = DocumentRow.decided_key < to_text(decided_before)
+        index = DocumentRow.unsealed_index
+        ids = _in_turn([index.query(shard, early, limit=limit) for shard in shards])
         found = _batch(DocumentRow, ids[:limit])
         return tuple(codec.load(Document, row.record) for row in found if row.unsealed in shards)
 
@@ -273,6 +271,12 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
     if answered and error.cause_response_code == "TransactionConflictException":
         return Stale(("document",))
     return Unavailable("The database did not answer. Try again in a moment.")
+
+
+def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
+    """Ids from each shard in turn, so that one full of stuck rows does not hide the others."""
+    turns = zip_longest(*shards)
+    return [row.id for turn in turns for row in turn if row is not None]
 
 
 def _get(model: type[R], key: str) -> R | None:

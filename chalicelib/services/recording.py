@@ -138,14 +138,14 @@ class Recorder:
             "timestamp": to_text(self._now),
             "data": document_resource(document, self._portal_url),
         }
-        held = endpoint.disabled_at is not None
+        # Queued even while the endpoint is off: the attempt holds it then, and looks again after holding.
+        # Held here, it could miss the release of an endpoint that was put again a moment ago.
         return Delivery(
             id=delivery_id(event_id, Channel.WEBHOOK, type, document.practice_id), version=1,
             practice_id=document.practice_id, document_id=document.id, event_id=event_id,
             channel=Channel.WEBHOOK, type=type, recipient=endpoint.url, created_at=self._now,
-            status=DeliveryStatus.HELD if held else DeliveryStatus.QUEUED,
             body=json.dumps(body, separators=(",", ":"), ensure_ascii=False), message_id=event_id,
-            next_attempt_at=None if held else self._now,
+            next_attempt_at=self._now,
         )  # fmt: skip
 
 

@@ -313,23 +313,36 @@ def test_410_switches_the_endpoint_off_and_keeps_the_webhook(world: World) -> No
 def test_while_it_is_off_nothing_is_sent_and_nothing_dropped(world: World) -> None:
     queued = world.webhook()
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
-    born_held = world.webhook()
-    world.deliver(queued)
+    made_while_off = world.webhook()
+    assert world.row(made_while_off).status is DeliveryStatus.QUEUED
+    for each in (queued, made_while_off):
+        world.deliver(each)
     assert world.webhook_sender.posted == []
-    assert [world.row(each).status for each in (queued, born_held)] == [DeliveryStatus.HELD] * 2
+    assert [world.row(each).status for each in (queued, made_while_off)] == [DeliveryStatus.HELD] * 2
     assert world.row(queued).attempts == ()
 
 
 def test_setting_the_endpoint_again_sends_all_that_was_held(world: World) -> None:
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
     held = [world.webhook() for _ in range(delivery.RELEASED_AT_ONCE + 5)]
-    world.change_practice(endpoint=Endpoint(url="https://new.example.com/hooks"))
     world.work_off()
+    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}
+    world.change_practice(endpoint=Endpoint(url="https://new.example.com/hooks"))
     assert delivery.release_held(world.store, world.practice.id, world.clock.pass_time(hours=1)) == 50
     world.work_off()
     assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
     assert len(world.webhook_sender.posted) == len(held)
     assert {url for url, _, _ in world.webhook_sender.posted} == {"https://new.example.com/hooks"}
+
+
+def test_one_recorded_while_the_endpoint_was_just_put_again_is_not_stranded(world: World) -> None:
+    """The recorder had read the practice while its endpoint was off."""
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+    row_id = world.webhook()
+    world.change_practice(endpoint=ENDPOINT)
+    delivery.release_held(world.store, world.practice.id, world.clock.at)
+    world.work_off()
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
 
 
 def test_setting_the_endpoint_again_while_one_is_being_held_strands_nothing(world: World) -> None:

@@ -243,6 +243,9 @@ def test_setting_the_endpoint_releases_what_was_held() -> None:
     emr.store.commit(Change(at=emr.now, practices=(off,)))
     emr.send()
     emr.returns.recall(emr.inbound(practice=off), Recalled(named=Named(external_id="POC-1001")))
+    made = next(each for each in emr.deliveries() if each.channel == "webhook")
+    held = replace(made, version=made.version + 1, status=DeliveryStatus.HELD, next_attempt_at=None)
+    emr.store.commit(Change(at=emr.now, deliveries=(held,)))
     emr.store.tables["outbox"].clear()
 
     practices.set_endpoint(emr.store, off, emr.now, "https://new.example.com")
