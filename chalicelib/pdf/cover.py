@@ -15,6 +15,11 @@ _MARGIN = 54.0
 _ACROSS = WIDTH - 2 * _MARGIN
 _PADDING = 18.0
 _QR = 32 * MILLIMETRE
+_SECURE_PAGE = 200.0
+_WHAT_FOR = (
+    "There you can read and print the document, and send back a photo or scan of the signed page. To sign "
+    "without paper you need an account, which is set up through the email address that we have for you."
+)
 _CONFIDENTIAL = (
     "Confidential. This fax holds health information protected by federal and state law, and is meant only "
     "for the person named above. If it reached you by mistake, please call the sender at once, and destroy "
@@ -66,7 +71,7 @@ def _addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
 def _invitation(canvas: Canvas, y: float, pages: int, *, online: bool) -> float:
     draw(canvas, _MARGIN, y - 34, "A document is waiting for your signature", face=BOLD, size=20)
     where = "It is the page that follows." if pages == 1 else f"It is the {pages} pages that follow."
-    how = "Sign it in either of two ways." if online else "Please sign it by hand and fax it back."
+    how = "Sign it, and send it back in either of two ways." if online else "Please sign it and fax it back."
     draw(canvas, _MARGIN, y - 54, f"{where} {how}", size=12.5)
     return y - 72
 
@@ -104,7 +109,7 @@ def _by_hand(canvas: Canvas, y: float, cover: FaxCover, pages: int) -> float:
 def _online(canvas: Canvas, y: float, online: FaxOnline) -> None:
     limit = _ACROSS - 2 * _PADDING - _QR - 24
     x = _MARGIN + _PADDING
-    below = _frame(canvas, y, 164, "Or sign online")
+    below = _frame(canvas, y, _SECURE_PAGE, "Or use the secure page")
     shown = online.portal_url.removeprefix("https://").removeprefix("http://").rstrip("/")
     below = _paragraph(
         canvas, x, below, "Scan the square code with your phone, or go to", size=12.5, limit=limit
@@ -112,6 +117,7 @@ def _online(canvas: Canvas, y: float, online: FaxOnline) -> None:
     _fitted(canvas, x, below - 17, shown, face=BOLD, size=16, limit=limit)
     below = _paragraph(canvas, x, below - 26, "and enter this one-time code:", size=12.5, limit=limit)
     _fitted(canvas, x, below - 36, online.code, face=BOLD, size=36, limit=limit)
+    _paragraph(canvas, x, y - 152, _WHAT_FOR, size=11, limit=_ACROSS - 2 * _PADDING)
     draw_qr(canvas, WIDTH - _MARGIN - _PADDING - _QR, y - 82 - _QR / 2, _QR, online.link)
 
 
