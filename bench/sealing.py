@@ -1,0 +1,238 @@
+"""How long a seal takes, beside two libraries for Node that other products seal with, in one run.
+
+The same work for all: a stamp with embedded fonts, a certificate page, and a PAdES signature with RSA-3072,
+on 3, 40 and 200 pages; warm, medians. Ours also draws the QR code. The key is local, for all of them.
+"""
+
+import datetime as dt
+import io
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import pkcs12
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf import chain, released, typeset
+from chalicelib.pdf.facts import CertificateFacts, SignatureBlock, SignatureField, TrailEntry
+from chalicelib.pdf.seal import Sealer, SealFacts
+from chalicelib.pdf.signed import Release, seal_signed
+from infrastructure.layout import ROOT
+
+PAGES = (3, 40, 200)
+RUNS, WARM = 21, 5
+FACES = ("SourceSans3-Regular.ttf", "SourceSans3-SemiBold.ttf", "DancingScript-Medium.ttf")
+PASSWORD = "bench"  # noqa: S105 - of a key that lives as long as the run
+NOW = dt.datetime(2026, 11, 22, 19, 5, 33, tzinfo=dt.UTC)
+FIELD = SignatureField(page=2, x=72, y=96, width=220, height=48)
+BLOCK = SignatureBlock(
+    signer_name="Luis Rivera", credential="MD", npi="1234567893", signed_at=NOW,
+    time_zone="America/Chicago", document_id="doc_bench", typed_name="Luis Rivera",
+)  # fmt: skip
+CERTIFICATE = CertificateFacts(
+    outcome="signed", document_id="doc_bench", title="Plan of Care", kind="Plan of care",
+    original_sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    practice_name="Hill Country Physical Therapy", signer_name="Luis Rivera", credential="MD",
+    npi="1234567893", decided_at=NOW, time_zone="America/Chicago",
+    verify_url="https://portal.example.com/verify", authentication="account password",
+    trail=(
+        TrailEntry(NOW, "Sent by the clinic"), TrailEntry(NOW, "Signed electronically", ip="203.0.113.24"),
+    ),
+)  # fmt: skip
+FACTS = SealFacts("Signed electronically by Luis Rivera, MD, NPI 1234567893", "doc_bench", NOW)
+
+_COLD = """
+import sys, time
+started = time.perf_counter()
+from chalicelib.services import preparation, sealing, sealers
+print((time.perf_counter() - started) * 1000)
+"""
+_MEMORY = """
+import resource, sys
+from pathlib import Path
+from bench import sealing
+sealing.ours(sealing.local_key()[0])(Path(sys.argv[1]).read_bytes())
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def run(environment: dict[str, str]) -> None:
+    """Prints medians in ms and their ratios."""
+    folder = ROOT / "build" / "sealing-peers"
+    _install(folder)
+    sealer, key = local_key()
+    files = {pages: _plain(folder / f"{pages}.pdf", pages) for pages in PAGES}
+    theirs = _peers(folder, key, sealer.chain, list(files.values()))
+    print("Sealing: stamp, certificate page and PAdES (RSA-3072), warm, medians")
+    print("  pages      ours   @libpdf/core   pdf-lib + signpdf   ours / @libpdf   and verifying ours")
+    for pages, file in files.items():
+        _print_row(pages, file, ours(sealer), theirs[str(file)], sealer)
+    cold = _python(_COLD, environment)
+    print(f"  cold import of the documents function's sealing  {cold:6.0f} ms")
+    large = _large(folder / "large.pdf")
+    size = large.stat().st_size / 1e6
+    memory = _python(_MEMORY, environment, str(large))
+    print(f"  memory for a file of {size:.0f} MB and 200 pages  {memory:6.0f} MB      (at most 512)\n")
+
+
+def _print_row(
+    pages: int, file: Path, seal: Callable[[bytes], Release], peers: dict[str, float], sealer: Sealer
+) -> None:
+    data = file.read_bytes()
+    mine = _median(lambda: seal(data))
+    release = seal(data)
+    check = _median(lambda: released.faults(release, source=data, certificate=sealer.chain.leaf))
+    print(
+        f"  {pages:5} {mine:6.1f} ms {peers['libpdf']:11.1f} ms {peers['pdflib']:16.1f} ms"
+        f" {mine / peers['libpdf']:14.2f} {check:18.1f} ms"
+    )
+
+
+def ours(sealer: Sealer) -> Callable[[bytes], Release]:
+    """What the documents function does, without fetching and storing."""
+    return lambda data: seal_signed(
+        data, block=BLOCK, field=FIELD, certificate=CERTIFICATE, sealer=sealer, facts=FACTS
+    )
+
+
+def local_key() -> tuple[Sealer, rsa.RSAPrivateKey]:
+    """A sealer with a key of this process."""
+    key = rsa.generate_private_key(65537, 3072)
+
+    def sign(digest: bytes) -> bytes:
+        return key.sign(digest, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
+
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    made = chain.self_issued(public, sign, name="Bench", serial=1, at=NOW, years=30)
+    return Sealer(chain.fitting_chain([made], public, NOW), sign), key
+
+
+def _median(work: Callable[[], object]) -> float:
+    for _ in range(WARM):
+        work()
+    times = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - started) * 1000)
+    return statistics.median(times)
+
+
+def _install(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", "sealing_peers.mjs"):
+        shutil.copyfile(ROOT / "bench" / "peers" / name, folder / name)
+    if not (folder / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
+
+
+def _peers(
+    folder: Path, key: rsa.RSAPrivateKey, made: chain.Chain, files: list[Path]
+) -> dict[str, dict[str, float]]:
+    certificate = x509.load_der_x509_certificate(made.leaf.dump())
+    locked = pkcs12.serialize_key_and_certificates(
+        b"bench", key, certificate, None, serialization.BestAvailableEncryption(PASSWORD.encode())
+    )
+    (folder / "key.p12").write_bytes(locked)
+    (folder / "work.json").write_text(json.dumps(_work(folder, files)))
+    answer = subprocess.run(
+        ["node", "sealing_peers.mjs", "work.json"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    found: dict[str, dict[str, float]] = json.loads(answer.stdout)
+    return found
+
+
+def _work(folder: Path, files: list[Path]) -> dict[str, Any]:
+    fonts = Path(typeset.__file__).parent / "fonts"
+    return {
+        "files": [str(file) for file in files],
+        "fonts": [str(fonts / name) for name in FACES],
+        "p12": str(folder / "key.p12"),
+        "password": PASSWORD,
+        "reason": FACTS.reason,
+        "stamp": _stamp_lines(),
+        "certificate": _certificate_lines(),
+        "runs": RUNS,
+        "warm": WARM,
+    }
+
+
+def _stamp_lines() -> list[dict[str, Any]]:
+    texts = ["Electronically signed by Luis Rivera, MD, NPI 1234567893", "November 22, 2026, 1:05:33 PM CST"]
+    lines = [
+        {"text": text, "x": 76, "y": 110 - 9 * n, "size": 7, "face": 1 - n} for n, text in enumerate(texts)
+    ]
+    return [{"text": "Luis Rivera", "x": 76, "y": 122, "size": 22, "face": 2}, *lines]
+
+
+def _certificate_lines() -> list[dict[str, Any]]:
+    """As much text as our certificate page has, line by line."""
+    texts = typeset_lines()
+    lines = [
+        {"text": text, "x": 54, "y": 730 - 14 * n, "size": 10, "face": n % 2} for n, text in enumerate(texts)
+    ]
+    return [*lines, *({**line, "y": line["y"] - 560} for line in _stamp_lines())]
+
+
+def typeset_lines() -> list[str]:
+    """The lines of text of our own certificate."""
+    import pypdfium2
+
+    from chalicelib.pdf.certificate import draw_certificate
+    from chalicelib.pdf.sheets import drawing
+
+    data = drawing(lambda canvas: draw_certificate(canvas, CERTIFICATE, None))
+    with pypdfium2.PdfDocument(data) as document:
+        text: str = document[0].get_textpage().get_text_bounded()
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _plain(file: Path, pages: int) -> Path:
+    target = io.BytesIO()
+    canvas = Canvas(target, invariant=1)
+    for page in range(pages):
+        for line in range(45):
+            canvas.drawString(
+                60, 740 - line * 15, f"Page {page}, line {line}: the patient will walk 200 feet."
+            )
+        canvas.showPage()
+    canvas.save()
+    file.write_bytes(target.getvalue())
+    return file
+
+
+def _large(file: Path) -> Path:
+    """Close to 25 MB on 200 pages: each carries a picture of noise."""
+    import secrets
+
+    from PIL import Image
+    from reportlab.lib.utils import ImageReader
+
+    target = io.BytesIO()
+    canvas = Canvas(target, invariant=1)
+    for _ in range(200):
+        picture = Image.frombytes("L", (290, 290), secrets.token_bytes(290 * 290))
+        canvas.drawImage(ImageReader(picture), 72, 300, 400, 400)
+        canvas.showPage()
+    canvas.save()
+    file.write_bytes(target.getvalue())
+    return file
+
+
+def _python(program: str, environment: dict[str, str], *arguments: str) -> float:
+    answer = subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True,
+        check=True, cwd=ROOT,
+    )  # fmt: skip
+    return float(answer.stdout.splitlines()[-1])
