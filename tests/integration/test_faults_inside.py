@@ -1,4 +1,4 @@
-"""Whatever happens inside, between any two steps: every event still goes out, under one id, and is shown so."""
+"""Whatever happens inside, between any two steps: every event goes out, under one id, and is shown so."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor

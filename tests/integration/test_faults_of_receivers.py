@@ -5,6 +5,7 @@ The receivers are real sockets, the rows and queues those of a local stack; only
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -52,7 +53,7 @@ def waits(works: Works, webhook_id: str) -> list[timedelta]:
     """Between the attempts that were made of a webhook."""
     (row,) = (each for each in works.deliveries() if each.message_id == webhook_id)
     moments = [each.at for each in row.attempts if each.status != "asked_again"]
-    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def expect_schedule(found: list[timedelta], schedule: Sequence[timedelta]) -> None:

@@ -1,0 +1,292 @@
+"""The front desk's bad week, through the stand-in EMR's pages: what goes wrong, and what each row says then.
+
+The front desk is a browser without scripts (forms and links, as `httpx` sends them); providers use a phone.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.people import Person, someone
+from tests.browser.stand_ins import Clinic, Mailbox, provider_values
+from tests.browser.visitor import Visitor
+from tests.stack import Stack, wait_until
+
+BOUNCES = "bounce@simulator.amazonses.com"
+SECONDS_FOR_NEWS = 30.0
+SETUP_FORM = 'action="/setup"'
+PAGES = "data-page"
+CORRECT_AND_RESEND = "Correct the address or number and resend."
+WAITING = "Waiting for the provider. Call the office, resend, or recall it."
+DECLINED = "Read the reason. Then send a new version, recall it, or mark it as returned."
+OPEN_SIGNED = "Open the signed PDF, then mark it as returned."
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A browser at the front desk, which sends the forms that its pages hold."""
+
+    http: httpx.Client
+
+    def page(self, path: str) -> str:
+        return words(self.http.get(path).raise_for_status().text)
+
+    def row(self, number: str) -> str | None:
+        """What the Unsigned report says of a document, None when it is not there."""
+        text = self.http.get("/documents/reports/unsigned").raise_for_status().text
+        found = [words(each) for each in re.findall(r"<article.*?</article>", text, re.DOTALL)]
+        return next((each for each in found if re.search(rf"\b{number}\b", each)), None)
+
+    def wait_for_row(self, number: str, *shown: str) -> str:
+        def is_shown() -> bool:
+            row = self.row(number)
+            return row is not None and all(each in row for each in shown)
+
+        wait_until(is_shown, SECONDS_FOR_NEWS, f"the row of {number} to say {shown}")
+        return self.row(number) or ""
+
+    def send(self, path: str, changes: Mapping[str, str], *, form: str) -> httpx.Response:
+        """Fill in and send the form of this page that goes to `form`."""
+        text = self.http.get(path).raise_for_status().text
+        forms = re.findall(r"<form[^>]*>.*?</form>", text, re.DOTALL)
+        (found, *_) = (each for each in forms if f'action="{form}"' in each or f'action="{form}' in each)
+        return self.http.post(form, data={**fields(found), **changes}, follow_redirects=True)
+
+
+def fields(form: str) -> dict[str, str]:
+    """What a form would send as it stands."""
+    found: dict[str, str] = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        given = dict(re.findall(r'([\w.-]+)="([^"]*)"', tag))
+        picks = given.get("type") in {"radio", "checkbox"}
+        if "name" in given and (not picks or re.search(r"\schecked", tag)):
+            found[given["name"]] = html.unescape(given.get("value", ""))
+    for name, inner in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)"[^>]*\sselected', inner)
+        found[name] = html.unescape(chosen.group(1)) if chosen else ""
+    for name, inner in re.findall(r'<textarea[^>]*name="([^"]*)"[^>]*>(.*?)</textarea>', form, re.DOTALL):
+        found[name] = html.unescape(inner)
+    return found
+
+
+def words(text: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+@dataclass(frozen=True)
+class Week:
+    """The desk, its clinic, and the steps that several stories share."""
+
+    desk: Desk
+    clinic: Clinic
+    mailbox: Mailbox
+    stack: Stack
+
+    def approve_and_send(self, person: Person, path: str = "/send", **changes: str) -> tuple[str, str]:
+        """Answers the document's id and number."""
+        known = {each.document_id for each in self.clinic.office.store.documents()}
+        answer = self.desk.send(path, provider_values(person) | changes, form="/send")
+        assert answer.status_code == httpx.codes.OK, words(answer.text)
+        (new,) = (each for each in self.clinic.office.store.documents() if each.document_id not in known)
+        return new.document_id, new.external_id
+
+    def resend(self, document_id: str, **changes: str) -> httpx.Response:
+        page = f"/documents/{document_id}"
+        return self.desk.send(page, changes, form=f"{page}/resend")
+
+    def recall(self, document_id: str, reason: str) -> httpx.Response:
+        page = f"/documents/{document_id}"
+        return self.desk.send(page, {"reason": reason}, form=f"{page}/recall")
+
+    def mark_as_returned(self, document_id: str, method: str) -> httpx.Response:
+        page = f"/documents/{document_id}"
+        return self.desk.send(page, {"method": method}, form=f"{page}/returned")
+
+    def links(self, person: Person, document_id: str) -> list[str]:
+        """Every link that was mailed to this person."""
+        self.mailbox.link(person.email, "/setup/")
+        self.mailbox.link(person.email, f"/documents/{document_id}")
+        return [link for mail in self.mailbox.mails(person.email) for link in mail["links"]]
+
+    def opened(self, link: str) -> str:
+        """The page behind a link, in a browser that never was here."""
+        with self.stack.browser() as browser:
+            answer = browser.get(urlsplit(link).path)
+            while answer.is_redirect:
+                answer = browser.get(answer.headers["location"])
+            return answer.text
+
+    def expect_nothing_opens(self, links: list[str], number: str) -> None:
+        """No password is to be set there, and nothing is said of the document or its patient."""
+        patient = self.clinic.office.store.documents()[0].sent["patient"]
+        assert links
+        for link in links:
+            text = self.opened(link)
+            for secret in (SETUP_FORM, PAGES, number, patient["first_name"], patient["last_name"]):
+                assert secret not in text, link
+
+    def let_in(self, phone: Visitor, person: Person, document_id: str) -> str:
+        """By the code that is mailed to this person; answers where the document is open now."""
+        phone.open(self.mailbox.link(person.email, f"/by-hand/{document_id}"))
+        phone.page.get_by_role("button", name="Email me a code").click()
+        phone.page.get_by_label("Code", exact=True).fill(code_mailed(self.mailbox, person))
+        phone.page.get_by_role("button", name="Open the document").click()
+        phone.wait_for_pages()
+        return phone.page.url
+
+    def expect_closed(self, number: str) -> None:
+        assert self.desk.row(number) is None
+
+
+@pytest.fixture
+def week(stack: Stack, own_clinic: Clinic, mailbox: Mailbox) -> Iterator[Week]:
+    with httpx.Client(base_url=own_clinic.url, timeout=30) as http:
+        yield Week(Desk(http), own_clinic, mailbox, stack)
+
+
+def test_a_typo_bounces_is_corrected_and_comes_back_on_paper(week: Week) -> None:
+    person = replace(someone(), email=BOUNCES)
+    document_id, number = week.approve_and_send(person)
+    row = week.desk.wait_for_row(number, "Not delivered", CORRECT_AND_RESEND)
+    assert f"Email to {BOUNCES}: Document ready, failed" in row
+
+    right = replace(person, email=someone().email)
+    old = [link for mail in week.mailbox.mails(BOUNCES) for link in mail["links"]]
+    setup = [link for link in old if "/setup/" in link]
+    assert week.resend(document_id, **{"provider.email": right.email}).status_code == httpx.codes.OK
+    week.links(right, document_id)
+    week.desk.wait_for_row(number, WAITING)
+    week.expect_nothing_opens(setup[-1:], number)
+
+    # The doctor's office signs the printed page and sends it by post
+    assert "Marked as returned" in words(week.mark_as_returned(document_id, "paper").text)
+    week.expect_closed(number)
+    told = week.clinic.resource(document_id)
+    assert (told["status"], told["outcome"]) == ("returned", "by_hand")
+    week.expect_nothing_opens(
+        [link for link in week.links(right, document_id) if "/setup/" not in link], number
+    )
+
+
+def test_the_wrong_person_is_corrected_and_what_they_had_opens_nothing(
+    week: Week, phone: Visitor, other_phone: Visitor
+) -> None:
+    person, stranger = someone(), someone()
+    document_id, number = week.approve_and_send(replace(person, email=stranger.email))
+    links = week.links(stranger, document_id)
+    setup = [link for link in links if "/setup/" in link]
+    assert SETUP_FORM in week.opened(setup[0])
+    here = week.let_in(phone, stranger, document_id)
+
+    week.resend(document_id, **{"provider.email": person.email})
+    phone.open(here)
+    expect(phone.page.locator(f"[{PAGES}]")).to_have_count(0)
+    week.expect_nothing_opens(setup, number)
+    other_phone.sign_up(person)
+    other_phone.open(f"/documents/{document_id}")
+    other_phone.read_and_sign(person)
+    row = week.desk.wait_for_row(number, "Returned, signed", OPEN_SIGNED)
+    assert person.last_name in row
+    week.mark_as_returned(document_id, "portal")
+    week.expect_closed(number)
+
+
+def code_mailed(mailbox: Mailbox, person: Person) -> str:
+    def codes() -> list[str]:
+        texts = [mail["text"] for mail in mailbox.mails(person.email)]
+        return [found.group(1) for text in texts if (found := re.search(r"Your code: (\d{6})\b", text))]
+
+    wait_until(codes, SECONDS_FOR_NEWS, "a code by mail")
+    return codes()[-1]
+
+
+def test_an_address_of_another_provider_is_refused_in_words(week: Week, phone: Visitor) -> None:
+    owner, other = someone(), someone()
+    first, number = week.approve_and_send(owner)
+    phone.sign_up(owner)
+    answer = week.desk.send("/send", provider_values(replace(other, email=owner.email)), form="/send")
+    assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert "belongs to another provider" in words(answer.text)
+
+    # Recalled: the owner's own list is empty, and the number may be used again
+    week.recall(first, "Sent to the wrong provider")
+    week.expect_closed(number)
+    phone.open("/documents")
+    expect(phone.page.get_by_role("link", name=re.compile("Review"))).to_have_count(0)
+    assert "Nothing to do" in week.desk.page(f"/documents/{first}")
+    again, same = week.approve_and_send(owner, external_id=number)
+    assert (same, again != first) == (number, True)
+    week.desk.wait_for_row(number, WAITING)
+
+
+def test_a_decline_is_answered_with_a_new_version_and_the_old_one_is_gone(week: Week, phone: Visitor) -> None:
+    person = someone()
+    document_id, number = week.approve_and_send(person)
+    phone.sign_up(person)
+    phone.open(f"/documents/{document_id}")
+    decline(phone, "Please change the plan", "Twice a week is enough.")
+    row = week.desk.wait_for_row(number, DECLINED, "Change the plan", "Twice a week is enough.")
+    assert "Send a new version" in row
+
+    new, new_number = week.approve_and_send(
+        person, f"/send?after={document_id}", message="Twice a week now, as you asked."
+    )
+    week.expect_closed(number)
+    assert week.clinic.resource(document_id)["superseded_by"] in {new, new_number}
+    phone.open(f"/documents/{new}")
+    expect(phone.page.get_by_text("Twice a week now, as you asked.")).to_be_visible()
+    phone.read_and_sign(person)
+    week.desk.wait_for_row(new_number, OPEN_SIGNED)
+    week.mark_as_returned(new, "portal")
+    week.expect_closed(new_number)
+
+
+def test_a_decline_is_acknowledged_and_closed(week: Week, phone: Visitor) -> None:
+    person = someone()
+    document_id, number = week.approve_and_send(person)
+    phone.sign_up(person)
+    phone.open(f"/documents/{document_id}")
+    decline(phone, "Not my patient", "Dr. Okafor sees this patient now.")
+    week.desk.wait_for_row(number, DECLINED, "Not my patient", "Dr. Okafor sees this patient now.")
+    week.mark_as_returned(document_id, "portal")
+    week.expect_closed(number)
+    told = week.clinic.resource(document_id)
+    assert (told["status"], told["outcome"]) == ("returned", "declined")
+
+
+def decline(phone: Visitor, reason: str, note: str) -> None:
+    phone.wait_for_pages()
+    phone.page.get_by_text("Decline instead").click()
+    phone.page.get_by_label(reason).check()
+    phone.page.locator("#decline_note").fill(note)
+    phone.page.get_by_role("button", name="Decline this document").click()
+    expect(phone.page.get_by_role("heading", name=re.compile("You declined this"))).to_be_visible()
+
+
+def test_a_recall_closes_the_document_in_an_open_browser_too(week: Week, phone: Visitor) -> None:
+    person = someone()
+    document_id, number = week.approve_and_send(person)
+    links = week.links(person, document_id)
+    here = week.let_in(phone, person, document_id)
+    assert "Recalled" in words(week.recall(document_id, "Sent by mistake").text)
+    phone.open(here)
+    expect(phone.page.locator(f"[{PAGES}]")).to_have_count(0)
+    week.expect_closed(number)
+    week.expect_nothing_opens([link for link in links if "/setup/" not in link], number)
+    refused = week.desk.http.post(f"/documents/{document_id}/resend", data={})
+    assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+def test_a_fax_comes_back_by_fax(week: Week) -> None:
+    person = someone()
+    document_id, number = week.approve_and_send(person, delivery="fax")
+    week.desk.wait_for_row(number, "It came by fax or on paper")
+    week.mark_as_returned(document_id, "fax")
+    week.expect_closed(number)
+    assert week.clinic.resource(document_id)["outcome"] == "by_hand"
