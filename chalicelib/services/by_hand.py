@@ -109,12 +109,12 @@ class ByHand:
         _check_visit(document, visit, by.now)
         if not document.pages_ready or not needs_view(document):
             return document
-        return self._viewed(document, by)
+        return self._viewed(document, visit, by)
 
     def downloaded(self, document: Document, visit: Secret, by: Visitor) -> Document:
         """The visitor fetches the PDF: a view too."""
         _check_visit(document, visit, by.now)
-        return self._viewed(document, by) if needs_view(document) else document
+        return self._viewed(document, visit, by) if needs_view(document) else document
 
     def upload_form(self, document: Document) -> tuple[str, Mapping[str, str]]:
         """Where the browser posts the scan: the URL, and the fields before the file."""
@@ -161,9 +161,12 @@ class ByHand:
         self._store.commit(change)
         return change.documents[0]
 
-    def _viewed(self, document: Document, by: Visitor) -> Document:
+    def _viewed(self, document: Document, visit: Secret, by: Visitor) -> Document:
+        def may_view(current: Document) -> None:
+            _check_visit(current, visit, by.now)
+
         practice = self._writer.practice_of(document)
-        return self._writer.first_view(document, practice, by.actor, by.now)
+        return self._writer.first_view(document, practice, by.actor, by.now, may_view)
 
     def _mail_code(self, document: Document, email: str, request: Secret, by: Visitor) -> None:
         practice = self._writer.practice_of(document)

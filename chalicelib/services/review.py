@@ -128,7 +128,7 @@ class Review:
         if not document.pages_ready or not needs_view(document):
             return Opened(document=document, can_sign=self._can_sign(document), addressed=addressed)
         practice, can_sign = self._practice_and_switch(document)
-        viewed = self._writer.first_view(document, practice, by.actor, by.now)
+        viewed = self._viewed(document, practice, by)
         return Opened(document=viewed, can_sign=can_sign, addressed=addressed)
 
     def downloaded(self, document: Document, by: By) -> Document:
@@ -137,7 +137,7 @@ class Review:
         if not needs_view(document):
             return document
         practice = self._writer.practice_of(document)
-        return self._writer.first_view(document, practice, by.actor, by.now)
+        return self._viewed(document, practice, by)
 
     def approve(self, document: Document, given: Approval, by: By) -> Document:
         """Signs electronically; the same again changes nothing.
@@ -180,6 +180,7 @@ class Review:
         check: Callable[[Document], None], record: Callable[[Recorder, Decision], Recorder],
     ) -> Document:  # fmt: skip
         def step(current: Document) -> Document:
+            _check_addressee(current, by.provider)
             if is_decidable(current.status):
                 check(current)
             decided = current.decide(decision)
@@ -204,6 +205,12 @@ class Review:
             consented_at=by.now,
         )  # fmt: skip
         return (given,)
+
+    def _viewed(self, document: Document, practice: Practice, by: By) -> Document:
+        def may_view(current: Document) -> None:
+            _check_addressee(current, by.provider)
+
+        return self._writer.first_view(document, practice, by.actor, by.now, may_view)
 
     def _practice_and_switch(self, document: Document) -> tuple[Practice, bool]:
         return together(
@@ -240,7 +247,10 @@ def tidy(text: str) -> str:
 
 
 def _check_addressee(document: Document, provider: Provider) -> None:
-    """Access has been checked before; this is the rule itself: nobody acts on what is another's."""
+    """Access has been checked before; this is the rule itself: nobody acts on what is another's.
+
+    Checked again on every fresh read: a correction in between may have named another provider.
+    """
     if document.provider_id != provider.id:
         raise NotFound("There is no such document.")
 

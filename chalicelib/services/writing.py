@@ -51,13 +51,18 @@ class Writer:
 
         return until_it_holds(attempt, retry_on=frozenset({"document", "provider"}))
 
-    def first_view(self, document: Document, practice: Practice, by: Actor, now: datetime) -> Document:
+    def first_view(
+        self, document: Document, practice: Practice, by: Actor, now: datetime,
+        may_view: Callable[[Document], None],
+    ) -> Document:  # fmt: skip
         """Records that the document was opened: once, while it is still to be decided.
 
+        `may_view` raises when the document, as it stands by then, is not the viewer's.
         Opening it is also its transmission to the provider, unless a fax got there first (FACTS, CY2025).
         """
 
         def step(current: Document) -> Document:
+            may_view(current)
             if not needs_view(current):
                 return current
             viewed = replace(current, viewed_at=now, transmitted_at=current.transmitted_at or now)
