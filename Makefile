@@ -12,6 +12,7 @@ help:
 	@echo 'make check                  the quick part of it: lint, types, unit tests'
 	@echo 'make format                 put the code into the shape that lint wants'
 	@echo 'make bench                  import times, calls per page, and what a large practice costs'
+	@echo 'make screenshots            every page in every state, in build/screenshots'
 	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
 	@echo 'make deploy STAGE=prod PARAMETERS="PortalDomain=portal.example.com ..."   package and deploy to AWS'
 	@echo 'make guide                  write the parts of the integration guide that are made from the code'
@@ -52,6 +53,9 @@ bench: environment
 
 guide: environment
 	.venv/bin/python -m infrastructure.guide
+
+screenshots: tools
+	.venv/bin/python -m tests.browser.screenshots
 
 package: environment
 	.venv/bin/python -m infrastructure.package --stage $(STAGE) --out build/$(STAGE)

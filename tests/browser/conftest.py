@@ -1,23 +1,20 @@
 """A Chromium, a provider's phone in it, and the two stand-ins."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from chalicelib import bootstrap
+from tests.browser.browsers import running_chromium
 from tests.browser.memory import MemoryPortal, running_memory_portal
 from tests.browser.stand_ins import Clinic, Mailbox, running_clinic, running_mailbox
 from tests.browser.virtual_time import Rows
 from tests.browser.visitor import DESK, PHONE, Visitor
 from tests.stack import Stack
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Nothing of the browser's own business: no sandbox (continuous integration is root), no calls home.
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 MILLISECONDS_TO_WAIT = 20_000
 
 NewContext = Callable[..., BrowserContext]
@@ -26,12 +23,8 @@ NewClinic = Callable[[str], Clinic]
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """An installed Chromium, else the one that Playwright has fetched."""
-    installed = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed, args=list(ARGUMENTS))
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

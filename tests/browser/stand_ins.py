@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from flask import Flask
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from examples.clinic import forms
 from examples.clinic.app import create_app as clinic_app
@@ -88,10 +88,14 @@ class Mailbox:
         found: Sequence[Mapping[str, Any]] = answer.raise_for_status().json()
         return found
 
-    def wait_for_mails(self, to: str, count: int) -> Sequence[Mapping[str, Any]]:
-        """Wait for at least `count` mails."""
-        wait_until(lambda: len(self.mails(to)) >= count, SECONDS_FOR_A_MAIL, f"{count} mail(s) to {to}")
-        return self.mails(to)
+    def wait_for_text(self, to: str, text: str) -> str:
+        """Wait for a mail that says this, and answer the text of the newest that does."""
+
+        def found() -> list[str]:
+            return [mail["text"] for mail in self.mails(to) if text in mail["text"]]
+
+        wait_until(found, SECONDS_FOR_A_MAIL, f"a mail that says {text!r}")
+        return found()[-1]
 
     def link(self, to: str, path: str, *, besides: Sequence[str] = ()) -> str:
         """Wait for a mail with a link to a path that starts so, and answer the newest such link."""
@@ -114,10 +118,17 @@ def provider_values(person: Person) -> dict[str, str]:
     return {f"provider.{name}": getattr(person, name) for name in names}
 
 
+class Silent(WSGIRequestHandler):
+    """Both stand-ins log their requests themselves."""
+
+    def log_request(self, *_: object, **__: object) -> None:
+        """See werkzeug."""
+
+
 @contextlib.contextmanager
 def serving(app: Flask, port: int) -> Iterator[None]:
     """Answer on 127.0.0.1 from a thread."""
-    server = make_server("127.0.0.1", port, app, threaded=True)
+    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=Silent)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

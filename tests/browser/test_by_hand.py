@@ -43,13 +43,9 @@ def enter_code(phone: Visitor, code: str) -> None:
 
 def code_for(mailbox: Mailbox, person: Person) -> str:
     """The code in the newest mail that has one."""
-
-    def codes() -> list[str]:
-        texts = [mail["text"] for mail in mailbox.mails(person.email)]
-        return [found.group(1) for text in texts if (found := re.search(r"Your code: (\d{6})\b", text))]
-
-    wait_until(codes, 30, "a code by mail")
-    return codes()[-1]
+    found = re.search(r"Your code: (\d{6})\b", mailbox.wait_for_text(person.email, "Your code:"))
+    assert found
+    return found.group(1)
 
 
 def send_back(phone: Visitor, file: Path, signer: str) -> None:

@@ -126,11 +126,7 @@ def test_a_decline_reaches_the_clinic_and_logging_out_leaves_nothing_behind(
     phone.wait_for_pages()
     name = phone.page.get_by_role("heading", level=1).inner_text()
 
-    phone.page.get_by_text("Decline instead").click()
-    phone.page.get_by_label("Please change the plan").check()
-    phone.page.locator("#decline_note").fill(DECLINED)
-    phone.page.get_by_role("button", name="Decline this document").click()
-    expect(phone.page.get_by_role("heading", name="You declined this plan of care")).to_be_visible()
+    phone.decline("Please change the plan", DECLINED)
 
     office = desk.new_page()
     office.goto(f"{cedar.url}/patients/{patient}")

@@ -107,3 +107,10 @@ class Visitor:
         self.read()
         self.approve(person.name, note)
         expect(self.page.get_by_role("heading", name=re.compile("You signed this"))).to_be_visible()
+
+    def decline(self, reason: str, note: str) -> None:
+        self.page.get_by_text("Decline instead").click()
+        self.page.get_by_label(reason).check()
+        self.page.locator("#decline_note").fill(note)
+        self.page.get_by_role("button", name="Decline this document").click()
+        expect(self.page.get_by_role("heading", name=re.compile("You declined this"))).to_be_visible()
