@@ -10,13 +10,15 @@ from chalicelib.domain.documents import PracticeCard
 class Endpoint:
     """Where the practice's EMR receives webhooks. `disabled_at` is set by a 410 or by long failure.
 
-    `failing_since` is the first failure after the last success; None while it works.
+    `failing_since` is the first failure after the last success, None while it works; `failing` are the first
+    few deliveries that failed since.
     """
 
     url: str
     disabled_at: datetime | None = None
     disabled_reason: str | None = None
     failing_since: datetime | None = None
+    failing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

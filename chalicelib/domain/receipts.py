@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from chalicelib.domain.deliveries import DeliveryStatus
+from chalicelib.domain.deliveries import Channel, DeliveryStatus
 
 
 class ReceiptKind(StrEnum):
@@ -18,13 +18,17 @@ class ReceiptKind(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a receipt does to the row: nothing, delivered, failed for good, try again, or tell staff."""
+    """What a receipt does to the row: nothing, delivered, failed for good, try again, or tell staff.
+
+    `TAKEN`: a fax gateway has it, which says nothing of the provider's machine (docs/decisions/010).
+    """
 
     NOTHING = "nothing"
     DELIVERED = "delivered"
     FAILED = "failed"
     RETRY = "retry"
     TELL = "tell"
+    TAKEN = "taken"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,3 +63,9 @@ EFFECTS: Mapping[DeliveryStatus, Mapping[ReceiptKind, Effect]] = {
     DeliveryStatus.CANCELLED: _OVER,
     DeliveryStatus.HELD: _OVER,
 }
+
+
+def effect_of(kind: ReceiptKind, status: DeliveryStatus, channel: Channel) -> Effect:
+    """What this receipt does to a delivery of that channel in that status."""
+    effect = EFFECTS[status][kind]
+    return Effect.TAKEN if effect is Effect.DELIVERED and channel is Channel.FAX else effect

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Protocol
 
 from chalicelib.domain import attempts
@@ -21,8 +22,8 @@ OVERDUE_AFTER = timedelta(minutes=1)
 """A due attempt is first left to the queue, which usually holds its job already."""
 
 SEAL_WITHIN = timedelta(minutes=15)
-SEAL_AGAIN_EVERY = 15
-"""Minutes between further tries at the seal of a document."""
+SEAL_AGAIN: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 * 60))
+"""Further tries at a seal: up to that age of the decision, every so many minutes."""
 
 AT_ONCE = 200
 
@@ -87,7 +88,8 @@ def _seal_again(parts: Parts, now: datetime) -> tuple[int, int]:
 def _is_turn_of(document: Document, now: datetime) -> bool:
     if document.decided_at is None:
         return False
-    return (now - document.decided_at) // timedelta(minutes=1) % SEAL_AGAIN_EVERY == 0
+    age = (now - document.decided_at) // timedelta(minutes=1)
+    return age % next(every for until, every in SEAL_AGAIN if age < until) == 0
 
 
 def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:

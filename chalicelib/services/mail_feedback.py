@@ -14,7 +14,7 @@ from chalicelib.domain import attempts
 from chalicelib.domain.attempts import Outcome, Verdict
 from chalicelib.domain.deliveries import Attempt, Delivery
 from chalicelib.domain.moments import from_text
-from chalicelib.domain.receipts import EFFECTS, Effect, Receipt, ReceiptKind
+from chalicelib.domain.receipts import Effect, Receipt, ReceiptKind, effect_of
 from chalicelib.services.changes import Change, Job, OutboxRow
 from chalicelib.services.outcomes import RACES, practice_of, settle
 from chalicelib.services.ports import Clock, Ids, Queues, Store
@@ -79,7 +79,7 @@ def _apply(receipt: Receipt, parts: Parts) -> bool:
     delivery = parts.store.delivery_by_carrier(receipt.carrier_id)
     if delivery is None or delivery.carrier_id != receipt.carrier_id:
         return False
-    effect = EFFECTS[delivery.status][receipt.kind]
+    effect = effect_of(receipt.kind, delivery.status, delivery.channel)
     if effect is not Effect.NOTHING:
         _EFFECTS[effect](delivery, receipt, parts)
     logger.info(
@@ -105,6 +105,15 @@ def _finish(delivery: Delivery, outcome: Outcome, parts: Parts) -> None:
     settle(attempts.finish(delivery, outcome, now, jitter=parts.ids.jitter()), parts, now)
 
 
+def _taken(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
+    """Kept with the row for whoever asks where a fax went; it is no news for the EMR."""
+    noted = Attempt(at=receipt.at, status="taken", detail="The fax gateway took it.")
+    if noted in delivery.attempts:
+        return
+    after = replace(delivery, version=delivery.version + 1, attempts=(*delivery.attempts, noted))
+    parts.store.commit(Change(at=parts.clock.now(), deliveries=(after,)))
+
+
 def _tell(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
     """Staff hear of it once per message about a document; the message itself did arrive."""
     if delivery.document_id is None:
@@ -127,6 +136,7 @@ _EFFECTS: Mapping[Effect, Callable[[Delivery, Receipt, Parts], None]] = {
     Effect.FAILED: _failed,
     Effect.RETRY: _retry,
     Effect.TELL: _tell,
+    Effect.TAKEN: _taken,
 }
 
 

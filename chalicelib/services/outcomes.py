@@ -73,7 +73,7 @@ def _alone(after: Delivery, parts: Parts, now: datetime) -> Change:
 
 def _with_document(document: Document, after: Delivery, parts: Parts, now: datetime) -> Change:
     event = _EVENTS.get(after.status) if is_about_document(after) else None
-    lined = _transmitted(_lined(document, after, now), after, now)
+    lined = _lined(document, after, now)
     if lined is document and event is None:
         return Change(at=now, deliveries=(after,))
     recorder = Recorder(
@@ -100,11 +100,3 @@ def _lined(document: Document, after: Delivery, now: datetime) -> Document:
     if shown is None or shown.status == after.status:
         return document
     return document.with_delivery(delivery_line(after, now))
-
-
-def _transmitted(document: Document, after: Delivery, now: datetime) -> Document:
-    """A fax that the gateway took is the document itself on its way to the provider (FACTS, CY2025)."""
-    taken = after.channel is Channel.FAX and after.status is DeliveryStatus.DELIVERED
-    if not taken or document.transmitted_at is not None:
-        return document
-    return replace(document, transmitted_at=now)

@@ -17,6 +17,8 @@ from chalicelib.services.recording import delivery_job, notice, until_it_holds
 
 USER_AGENT = "Provider-Portal-Webhooks/1"
 LONG_FAILURE = timedelta(days=5)
+FAILED_EVENTS = 3
+"""A long failure is of the endpoint only when so many events failed; one that is refused is only itself."""
 GONE = 410
 
 
@@ -42,7 +44,7 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
     answer = parts.webhook_sender.post(
         endpoint.url, headers=signed_headers(delivery, practice, body, now), body=body
     )
-    _note_health(practice, endpoint.url, answer, parts)
+    _note_health(practice, delivery.id, endpoint.url, answer, parts)
     return _judge(answer)
 
 
@@ -89,7 +91,7 @@ def _is_success(answer: HttpAnswer) -> bool:
 # The endpoint's health
 
 
-def _note_health(practice: Practice, url: str, answer: HttpAnswer, parts: Parts) -> None:
+def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpAnswer, parts: Parts) -> None:
     """Keeps since when the endpoint fails; switches it off on 410 or after long failure, with a notice."""
     now = parts.clock.now()
     as_read = [practice]
@@ -99,22 +101,23 @@ def _note_health(practice: Practice, url: str, answer: HttpAnswer, parts: Parts)
         endpoint = current.endpoint
         if endpoint is None or endpoint.url != url or endpoint.disabled_at is not None:
             return
-        after = _after(endpoint, answer, now)
+        after = _after(endpoint, answer, delivery_id, now)
         if after != endpoint:
             parts.store.commit(_change(current, after, parts.ids, now))
 
     until_it_holds(step, retry_on=frozenset({"practice"}))
 
 
-def _after(endpoint: Endpoint, answer: HttpAnswer, now: datetime) -> Endpoint:
+def _after(endpoint: Endpoint, answer: HttpAnswer, delivery_id: str, now: datetime) -> Endpoint:
     if _is_success(answer):
-        return replace(endpoint, failing_since=None)
+        return replace(endpoint, failing_since=None, failing=())
     if answer.status == GONE:
         return replace(endpoint, disabled_at=now, disabled_reason="The receiver answered 410.")
     since = endpoint.failing_since or now
-    if now >= since + LONG_FAILURE:
+    failing = tuple(dict.fromkeys((*endpoint.failing, delivery_id)))[:FAILED_EVENTS]
+    if now >= since + LONG_FAILURE and len(failing) == FAILED_EVENTS:
         return replace(endpoint, disabled_at=now, disabled_reason="It failed for 5 days without a success.")
-    return replace(endpoint, failing_since=since)
+    return replace(endpoint, failing_since=since, failing=failing)
 
 
 def _change(practice: Practice, endpoint: Endpoint, ids: Ids, now: datetime) -> Change:

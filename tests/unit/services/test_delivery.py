@@ -280,7 +280,7 @@ def test_the_last_failure_is_told_to_staff(world: World) -> None:
         pass
     world.work_off()
     kinds = [each["kind"] for each in world.notifier.published]
-    assert kinds == ["endpoint_off", "webhook_failed"]
+    assert kinds == ["webhook_failed"]
     assert {each["practice"] for each in world.notifier.published} == {world.practice.id}
 
 
@@ -382,6 +382,17 @@ def test_five_days_of_nothing_but_failures_switch_the_endpoint_off(world: World)
     world.deliver(world.webhook())
     assert world.endpoint.disabled_at == START + timedelta(days=5)
     assert world.notices() == ["endpoint_off"]
+
+
+def test_one_event_that_is_always_refused_leaves_the_endpoint_on(world: World) -> None:
+    world.answers(ERROR)
+    row_id = world.webhook()
+    world.deliver(row_id)
+    while world.row(row_id).next_attempt_at is not None:
+        world.when_due(row_id)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
+    assert world.clock.at > START + timedelta(days=5)
+    assert world.endpoint.disabled_at is None
 
 
 def test_an_old_answer_does_not_switch_off_a_new_endpoint(world: World) -> None:

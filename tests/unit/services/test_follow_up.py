@@ -166,6 +166,15 @@ def test_a_late_seal_is_said_once_and_tried_again(world: World) -> None:
     assert world.notices() == ["sealing_delayed"]
 
 
+def test_a_seal_that_stays_impossible_is_tried_less_and_less_often(world: World) -> None:
+    decided(world)
+    minutes(world, 24 * 60)
+    first_day = len(jobs(world, "seal"))
+    minutes(world, 3 * 24 * 60)
+    assert first_day == 4 + 23
+    assert len(jobs(world, "seal")) == first_day + 3
+
+
 def test_what_was_sealed_just_then_is_not_called_late(world: World) -> None:
     decided(world)
     world.clock.pass_time(minutes=16)

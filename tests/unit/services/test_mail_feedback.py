@@ -91,21 +91,22 @@ def test_an_email_delivered_transmits_nothing(world: World) -> None:
     assert world.document.transmitted_at is None
 
 
-def test_a_fax_that_the_gateway_took_is_the_transmission(world: World) -> None:
-    sent(world, "fax", Channel.FAX)
-    world.clock.pass_time(seconds=9)
-    mail_feedback.record(DELIVERED, world)
-    assert world.document.transmitted_at == world.clock.at
-    body = json.loads(world.events()[-1].body)
-    assert body["data"]["channel"] == "fax"
+def test_a_fax_that_the_gateway_took_is_noted_and_no_transmission(world: World) -> None:
+    row_id = sent(world, "fax", Channel.FAX)
+    events = len(world.events())
+    for _ in range(2):
+        mail_feedback.record(DELIVERED, world)
+    assert world.document.transmitted_at is None
+    assert world.row(row_id).status is DeliveryStatus.SENT
+    assert [each.status for each in world.row(row_id).attempts].count("taken") == 1
+    assert len(world.events()) == events
 
 
-def test_an_earlier_transmission_stands(world: World) -> None:
-    sent(world, "fax", Channel.FAX)
-    world.change_document(transmitted_at=START)
-    world.clock.pass_time(days=1)
+def test_a_fax_that_bounces_fails(world: World) -> None:
+    row_id = sent(world, "fax", Channel.FAX)
     mail_feedback.record(DELIVERED, world)
-    assert world.document.transmitted_at == START
+    mail_feedback.record(BOUNCED, world)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
 
 
 def test_a_bounce_fails_it_at_once_and_tells_everybody(world: World) -> None:
