@@ -11,9 +11,9 @@ from chalicelib.domain.documents import Addressee
 class Provider:
     """A person who signs. It exists from the first document on, and has an account once it has a password.
 
-    `mailed_to` is the address that a clinic first gave; `email` is the username and is set with the
-    account. `link` names the newest setup or reset link: older ones are dead. `session_epoch` rises when
-    every session must end.
+    `npi_self_stated` says that its owner typed the NPI and no clinic has confirmed it. `mailed_to` is the
+    address that a clinic first gave; `email` is the username and is set with the account. `link` names the
+    newest setup or reset link: older ones are dead. `session_epoch` rises when every session must end.
     """
 
     id: str
@@ -22,6 +22,7 @@ class Provider:
     last_name: str
     credential: str | None = None
     npi: str | None = None
+    npi_self_stated: bool = False
     email: str | None = None
     password_hash: str | None = None
     account_since: datetime | None = None
@@ -43,9 +44,14 @@ class Provider:
 
 
 def same_person(provider: Provider, addressee: Addressee) -> bool:
-    """By NPI when both have one, else by name."""
+    """By NPI and last name when both have an NPI, else by name: an NPI is public, and may be mistyped."""
     if provider.npi and addressee.npi:
-        return provider.npi == addressee.npi
+        same_name = name_key("", provider.last_name) == name_key("", addressee.last_name)
+        return same_name and provider.npi == addressee.npi
+    return same_name_as(provider, addressee)
+
+
+def same_name_as(provider: Provider, addressee: Addressee) -> bool:
     return name_key(provider.first_name, provider.last_name) == name_key(
         addressee.first_name, addressee.last_name
     )

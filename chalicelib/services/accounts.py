@@ -154,13 +154,16 @@ class Accounts:
         )  # fmt: skip
 
     def _rival(self, link: OpenLink, provider: Provider) -> Provider | None:
-        """Who holds this person's NPI only because a clinic said so: the first account takes it over."""
-        if not link.is_setup or provider.npi is None:
+        """Who must give up the NPI that a clinic gave this person: whoever has no account, or one whose
+        owner only typed it.
+        """
+        if not link.is_setup or provider.npi is None or provider.npi_self_stated:
             return None
         key = f"npi#{provider.npi}"
         owner = self._store.claims([key]).get(key, provider.id)
         holder = self._store.provider(owner) if owner != provider.id else None
-        return holder if holder is not None and not holder.has_account else None
+        gives_way = holder is not None and (not holder.has_account or holder.npi_self_stated)
+        return holder if gives_way else None
 
     def _notice(self, provider: Provider, now: datetime) -> Delivery:
         """Tells the owner that their password was set or changed, in case it was not them."""
@@ -195,7 +198,7 @@ def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) ->
         return changed
     return replace(
         changed, email=link.secret.email, account_since=now, npi=provider.npi or chosen.npi or None,
-        credential=one_line(chosen.credential),
+        npi_self_stated=provider.npi is None and bool(chosen.npi), credential=one_line(chosen.credential),
     )  # fmt: skip
 
 
@@ -219,7 +222,7 @@ def _claims(link: OpenLink, provider: Provider, rival: Provider | None) -> tuple
 
 def _without_npi(rival: Provider) -> Provider:
     """Written with the claim, so that a rival who sets up at the same moment makes one of the two fail."""
-    return replace(rival, version=rival.version + 1, npi=None)
+    return replace(rival, version=rival.version + 1, npi=None, npi_self_stated=False)
 
 
 def _check(link: OpenLink, chosen: Chosen) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
-from chalicelib.domain.people import Provider, name_key, same_person
+from chalicelib.domain.people import Provider, name_key, same_name_as, same_person
 from chalicelib.services.changes import Claim
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recovery import addressee_claim
@@ -101,6 +101,7 @@ def resolve(
     if provider.has_account:
         # An account's NPI is what its owner confirmed; no clinic can give it another.
         free = [key for key in free if not key.startswith("npi#")]
+        provider = _confirmed(provider, addressee)
     else:
         provider = _completed(provider, addressee, free=_is_free(store, provider, addressee, owners))
     claims = tuple(Claim(key=key, owner=provider.id) for key in free)
@@ -127,12 +128,20 @@ def _by_identity(
     return None
 
 
+def _is_named_at(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
+    """Whether more than the NPI leads to this provider: the same name at the same address or fax."""
+    return any(owners.get(key) == provider.id for key in identity_claims(replace(addressee, npi=None)))
+
+
 def _is_known_at(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
     """Whether what was sent to this provider may be seen by whoever reads the addressee's mail.
 
     An NPI is public. Until someone has made the account, another address under the same NPI may be a
-    mistyped one, and its reader must not come by what other clinics sent (docs/decisions/003).
+    mistyped one, and its reader must not come by what other clinics sent (docs/decisions/003). One that the
+    owner of an account typed may be anybody's: it finds nothing until a clinic has confirmed it.
     """
+    if provider.npi_self_stated and not _is_named_at(provider, addressee, owners):
+        return False
     if provider.has_account or provider.mailed_to in {None, addressee.email} or addressee.email is None:
         return True
     person = identity_claims(replace(addressee, npi=None, fax=None))
@@ -140,12 +149,18 @@ def _is_known_at(provider: Provider, addressee: Addressee, owners: Mapping[str, 
 
 
 def _is_free(store: Store, provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
-    """Whether nobody has made this NPI their own by an account; until then it is only what clinics say."""
+    """Whether no account has this NPI by a clinic's word; what its owner only typed gives way to one."""
     owner = owners.get(f"npi#{addressee.npi}")
     if owner in {None, provider.id}:
         return True
     holder = store.provider(owner or "")
-    return holder is None or not holder.has_account
+    return holder is None or not holder.has_account or holder.npi_self_stated
+
+
+def _confirmed(account: Provider, addressee: Addressee) -> Provider:
+    """With the word of a clinic, if it gives the very NPI that the account's owner typed."""
+    same = addressee.npi is not None and addressee.npi == account.npi and same_name_as(account, addressee)
+    return replace(account, npi_self_stated=account.npi_self_stated and not same)
 
 
 def _completed(provider: Provider, addressee: Addressee, *, free: bool) -> Provider:

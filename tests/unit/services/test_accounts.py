@@ -210,6 +210,7 @@ def test_an_npi_that_the_clinic_left_out_may_be_given_and_is_then_ones_own() -> 
     desk = Desk(NAMELESS)
     desk.accounts.choose_password(desk.link(), replace(CHOSEN, npi="1234567893"), START)
     assert desk.provider.npi == "1234567893"
+    assert desk.provider.npi_self_stated
     assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": PROVIDER.id}
 
 
@@ -241,6 +242,33 @@ def test_the_first_account_takes_over_an_npi_that_clinics_gave_to_another_addres
     after = desk.store.provider(rival.id)
     assert after is not None
     assert after.npi is None
+
+
+@pytest.mark.parametrize("by_clinic", [True, False])
+def test_an_npi_that_another_account_only_typed_gives_way_to_a_clinics_word(*, by_clinic: bool) -> None:
+    desk = Desk(NEW if by_clinic else NAMELESS)
+    holder = replace(OTHER_PROVIDER, version=2, npi="1234567893", npi_self_stated=True)
+    claim = Claim(key="npi#1234567893", owner=holder.id)
+    desk.store.commit(Change(at=START, providers=(holder,), claims=(claim,)))
+    token, chosen = desk.link(), replace(CHOSEN, npi="1234567893")
+    if by_clinic:
+        desk.accounts.choose_password(token, chosen, START)
+    else:
+        with pytest.raises(Invalid):
+            desk.accounts.choose_password(token, chosen, START)
+    owner = PROVIDER.id if by_clinic else holder.id
+    assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": owner}
+
+
+def test_typing_an_npi_takes_it_from_nobody_whom_a_clinic_gave_it() -> None:
+    desk = Desk(NAMELESS)
+    holder = replace(OTHER_PROVIDER, version=2, password_hash=None, email=None)
+    claim = Claim(key=f"npi#{holder.npi}", owner=holder.id)
+    desk.store.commit(Change(at=START, providers=(holder,), claims=(claim,)))
+    with pytest.raises(Invalid) as refused:
+        desk.accounts.choose_password(desk.link(), replace(CHOSEN, npi=str(holder.npi)), START)
+    assert refused.value.code == "npi-taken"
+    assert desk.store.provider(holder.id) == holder
 
 
 def test_an_npi_that_is_an_accounts_own_is_not_taken_over(desk: Desk) -> None:
