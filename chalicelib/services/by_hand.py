@@ -7,7 +7,8 @@ wrong tries, the codes asked for within the hour, and the wrong tries in a row, 
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,6 +70,14 @@ class Scan:
 
     key: str
     signer_name: str
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A scan among the scans: its key there, and the SHA-256 (hex) of its bytes."""
+
+    key: str
+    sha256: str
 
 
 class ByHand:
@@ -134,17 +143,38 @@ class ByHand:
         _check_visit(document, visit, by.now)
         name = _signer_name(scan.signer_name)
         _check_key(document.id, scan.key)
-        answer, practice = together(
-            lambda: self._inspector.inspect(scan.key, "scan"), lambda: self._writer.practice_of(document)
+        practice, stored = together(
+            lambda: self._writer.practice_of(document), lambda: self._inspected(document, scan.key)
         )
-        if "refused" in answer:
-            raise Invalid("We cannot use this file.", errors=[_refused(answer)])
-        stored = f"scans/{document.id}/{answer['sha256']}"
-        self._files.copy(scan.key, stored)
-        decision = _decision(document, name, visit, by, key=stored, sha256=answer["sha256"])
+        decision = _decision(document, name, visit, by, key=stored.key, sha256=stored.sha256)
         return self._writer.on_latest(
             document, lambda current: self._decide(current, decision, practice, visit, by)
         )
+
+    def _inspected(self, document: Document, uploaded: str) -> _Stored:
+        """The scan in its place, named after its bytes; after the decision it is only looked at.
+
+        Inspected and kept is a copy of our own, since its sender could still replace the upload.
+        """
+        with self._held_for_inspection(uploaded) as key:
+            answer = self._inspector.inspect(key, "scan")
+            if "refused" in answer:
+                raise Invalid("We cannot use this file.", errors=[_refused(answer)])
+            stored = _Stored(f"scans/{document.id}/{answer['sha256']}", answer["sha256"])
+            if is_decidable(document.status):
+                self._files.copy(key, stored.key)
+        return stored
+
+    @contextmanager
+    def _held_for_inspection(self, uploaded: str) -> Iterator[str]:
+        if not self._files.exists(uploaded):
+            raise _no_file()
+        key = f"uploads/by-hand/{self._writer.ids.new('scn')}"
+        self._files.copy(uploaded, key)
+        try:
+            yield key
+        finally:
+            self._files.delete(key)
 
     def _decide(
         self, current: Document, decision: Decision, practice: Practice, visit: Secret, by: Visitor
@@ -349,7 +379,11 @@ def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
 def _check_key(document_id: str, key: str) -> None:
     prefix = scan_prefix(document_id)
     if not key.startswith(prefix) or not _NAME_PART.fullmatch(key.removeprefix(prefix)):
-        raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
+        raise _no_file()
+
+
+def _no_file() -> Invalid:
+    return Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
 
 
 def _signer_name(text: str) -> str:

@@ -1,6 +1,9 @@
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,19 @@ from tests.provider_side import a_document, a_store, only_doing
 DOCUMENT_ID = a_document().id
 KEY = f"uploads/scans/{DOCUMENT_ID}/scn_1"
 SCAN = Scan(key=KEY, signer_name="Luis Rivera")
+
+
+class ReplacingInspector(FakeInspector):
+    """Hashes what lies there, and then somebody posts another file with the browser's form."""
+
+    def __init__(self, files: FakeFiles) -> None:
+        super().__init__()
+        self._files = files
+
+    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
+        digest = hashlib.sha256(self._files.get(key)).hexdigest()
+        self._files.put(KEY, b"%PDF another", "application/pdf")
+        return {"sha256": digest, "media_type": "application/pdf", "pages": 1}
 
 
 class World:
@@ -355,7 +371,7 @@ def test_a_scan_signs_by_hand(world: World) -> None:
     assert signed.decision is not None
     assert (signed.decision.scan_key, signed.decision.scan_sha256) == (f"scans/{DOCUMENT_ID}/5ca4", "5ca4")
     assert world.files.get(f"scans/{DOCUMENT_ID}/5ca4") == b"%PDF a scan"
-    assert world.inspector.asked == [(KEY, "scan")]
+    assert [kind for _, kind in world.inspector.asked] == ["scan"]
     assert world.event_types() == ["code.accepted", "decision.by_hand"]
     assert [job.name for job in world.store.jobs()] == ["seal"]
 
@@ -446,3 +462,46 @@ def test_a_correction_while_the_scan_is_looked_at_stops_it(world: World) -> None
     with pytest.raises(Gone):
         world.by_hand.take_scan(document, SCAN, visit, world.by())
     assert world.document().decision is None
+
+
+def test_an_upload_that_is_replaced_meanwhile_is_not_the_scan_that_is_kept(world: World) -> None:
+    """The browser's form stays good for an hour: its key can be written to at any time."""
+    visit = world.visit()
+    world.inspector = ReplacingInspector(world.files)
+    world.by_hand = ByHand(world.by_hand._writer, world.files, world.inspector)  # noqa: SLF001
+    signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
+    assert signed.decision is not None
+    kept = world.files.get(signed.decision.scan_key or "")
+    assert kept == b"%PDF a scan"
+    assert hashlib.sha256(kept).hexdigest() == signed.decision.scan_sha256
+
+
+def test_a_scan_after_the_decision_is_not_kept(world: World) -> None:
+    visit = world.visit()
+    signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
+    before = dict(world.files.objects)
+    world.files.put(KEY, b"%PDF another", "application/pdf")
+    for answer in ({"sha256": "07e4"}, {"sha256": "5ca4"}):
+        world.inspector.answer = {"media_type": "application/pdf", "pages": 1, **answer}
+        with suppress(Conflict):
+            world.by_hand.take_scan(signed, SCAN, visit, world.by())
+    assert {**world.files.objects, KEY: before[KEY]} == before
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_was_inspected_is_a_copy_that_is_gone_afterwards(world: World, refused: bool) -> None:
+    if refused:
+        world.inspector.refuse("not_a_scan")
+    with suppress(Invalid):
+        world.by_hand.take_scan(world.document(), SCAN, world.visit(), world.by())
+    ((inspected, _),) = world.inspector.asked
+    assert not inspected.startswith("uploads/scans/")
+    assert world.files.keys("uploads/") == [KEY]
+
+
+def test_a_scan_that_was_never_uploaded_is_asked_for_again(world: World) -> None:
+    visit = world.visit()
+    world.files.delete(KEY)
+    with pytest.raises(Invalid) as refused:
+        world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
+    assert [each.field for each in refused.value.errors] == ["scan"]
