@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import botocore.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters import codec
@@ -84,17 +85,29 @@ class LambdaInspector:
         self._function = function
 
     def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
-        """A crash or a timeout there is an answer too: the file harmed its reader, so it is refused."""
+        """A crash or a timeout there is an answer too: the file harmed its reader, so it is refused.
+
+        What AWS refused the function says nothing of the file, and is `Unavailable`.
+        """
         payload = json.dumps({"key": key, "kind": kind, "certificates": list(certificates)}).encode()
         try:
             answer = self._clients.functions.invoke(FunctionName=self._function, Payload=payload)
             body = json.loads(answer["Payload"].read())
         except (ClientError, BotoCoreError) as error:
             raise _refusal(error, "The inspection") from None
-        if "FunctionError" in answer or not isinstance(body, dict):
+        failed = "FunctionError" in answer or not isinstance(body, dict)
+        if failed and _is_of_aws(body):
+            raise Unavailable("The inspection could not read the upload. Try again in a moment.")
+        if failed:
             detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."
             return {"refused": {"code": "damaged", "detail": detail}}
         return body
+
+
+def _is_of_aws(body: Any) -> bool:
+    """Whether the error that ended a function is one of the AWS client's, by the name of its class."""
+    kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""
+    return kind.rpartition(".")[2] in vars(botocore.exceptions)
 
 
 def _refusal(error: ClientError | BotoCoreError, who: str) -> Exception:
