@@ -101,7 +101,7 @@ class LambdaInspector:
         if failed:
             detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."
             return {"refused": {"code": "damaged", "detail": detail}}
-        return body
+        return dict(body)
 
 
 def _is_of_aws(body: Any) -> bool:
