@@ -1,7 +1,7 @@
 """Signing by hand without an account: the code, reading, and the signed scan that comes back (DESIGN 5.5).
 
-A code row belongs to a document. Three rows of the secrets table guard it: the newest mailed code with its
-wrong tries, the codes asked for within the hour, and the wrong tries in a row, whatever the code.
+A code row belongs to a document. Guesses are bounded without ever shutting anybody out: a mailed code dies
+of a few wrong tries and only so many are mailed; for the longer ones of faxes a growing delay is enough.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from chalicelib.services.changes import Change
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.recording import Actor, until_it_holds
 from chalicelib.services.review import MAX_NAME, tidy
+from chalicelib.services.throttling import Pace
 from chalicelib.services.writing import Writer, needs_view, together
 
 FAX_CODE_LIFETIME = timedelta(days=30)
@@ -32,8 +33,9 @@ FAX_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 """What a poor fax still tells apart: no B and 8, I, L and 1, O and 0, S and 5, Z and 2."""
 
 TRIES_PER_CODE = 5
-TRIES_IN_A_ROW = 20
-TRIES_FORGOTTEN_AFTER = timedelta(hours=24)
+FAX_GUESSES = Pace(name="fax-code", free=10, longest=timedelta(seconds=30), forgotten=timedelta(hours=1))
+"""Per document: some 90,000 guesses in the life of a code, of 150,000,000,000 codes."""
+
 CODES_PER_HOUR = 5
 BETWEEN_CODES = timedelta(minutes=1)
 
@@ -44,7 +46,10 @@ _BY_MAIL = "code mailed to the address on file"
 _BY_FAX = "code on the fax's cover page"
 _NAME_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WRITTEN_BY_RACES = frozenset({"document", "secret"})
-_WRONG_CODE = FieldError("code", "That code did not open the document. Check it, or ask for a new one.")
+_WRONG_CODE = FieldError(
+    "code",
+    "That code did not open the document. Check it and try again in a minute, or ask for a new one.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,10 @@ class Visitor:
 
 @dataclass(frozen=True, kw_only=True)
 class _Door:
-    """What decides whether a code opens a document; a row that does not exist is None."""
+    """What decides whether a code opens a document; a row that does not exist is None.
+
+    `wrong` counts the wrong codes of a fax's kind.
+    """
 
     document: Document | None
     code: Secret | None
@@ -207,10 +215,12 @@ class ByHand:
     def _enter(self, document_id: str, typed: str, by: Visitor) -> str | None:
         code = plain_code(typed)
         door = self._door(document_id, code)
-        if door.document is None or not can_be_read(door.document) or _locked(door, by.now):
+        if door.document is None or not can_be_read(door.document):
+            return None
+        if _is_faxed(code) and FAX_GUESSES.wait(door.wrong, by.now) > timedelta():
             return None
         if not _opens(door, code, by.now):
-            self._count_wrong(door, by.now)
+            self._count_wrong(door.document, door, code, by.now)
             return None
         return self._let_in(door.document, door, by)
 
@@ -219,16 +229,19 @@ class ByHand:
             lambda: self._store.document(document_id),
             lambda: together(
                 lambda: self._store.secret(_code_key(document_id, code)),
-                lambda: self._store.secret(_wrong_key(document_id)),
+                lambda: self._store.secret(FAX_GUESSES.key(document_id)) if _is_faxed(code) else None,
             ),
         )
         return _Door(document=document, code=entered, wrong=wrong)
 
-    def _count_wrong(self, door: _Door, now: datetime) -> None:
-        secrets = [_next_wrong(door, now)]
-        if door.code is not None and door.code.live(now):
-            secrets.append(replace(door.code, version=door.code.version + 1, tries=door.code.tries + 1))
-        self._store.commit(Change(at=now, secrets=tuple(secrets)))
+    def _count_wrong(self, document: Document, door: _Door, code: str, now: datetime) -> None:
+        if _is_faxed(code):
+            counted = FAX_GUESSES.counted(door.wrong, document.id, now)
+        elif door.code is not None and _is_good(door.code, document, now):
+            counted = replace(door.code, version=door.code.version + 1, tries=door.code.tries + 1)
+        else:
+            return
+        self._store.commit(Change(at=now, secrets=(counted,)))
 
     def _let_in(self, document: Document, door: _Door, by: Visitor) -> str:
         """A mailed code is spent with it; a faxed one stays good: its paper is all that person has."""
@@ -306,19 +319,20 @@ def plain_code(typed: str) -> str:
     return "".join(c for c in typed.upper() if c.isascii() and c.isalnum())[:20]
 
 
+def _is_faxed(code: str) -> bool:
+    """Whether it has the form of the codes on faxes."""
+    return len(code) == FAX_CODE_LENGTH
+
+
 def _code_key(document_id: str, code: str) -> str:
     """A mailed code has one row per document, so that the newest wins; a faxed one its own."""
-    if len(code) == FAX_CODE_LENGTH:
+    if _is_faxed(code):
         return secret_key(SecretKind.FAX_CODE, f"{document_id}:{code}")
     return secret_key(SecretKind.CODE, f"newest:{document_id}")
 
 
 def _asked_key(document_id: str) -> str:
     return secret_key(SecretKind.CODE, f"asked:{document_id}")
-
-
-def _wrong_key(document_id: str) -> str:
-    return secret_key(SecretKind.CODE, f"wrong:{document_id}")
 
 
 def _digest(document_id: str, code: str) -> str:
@@ -329,24 +343,11 @@ def _opens(door: _Door, code: str, now: datetime) -> bool:
     secret, document = door.code, door.document
     if secret is None or document is None or secret.link is None:
         return False
-    good = secret.live(now) and secret.tries < TRIES_PER_CODE and secret.access == document.access
-    return good and hmac.compare_digest(secret.link, _digest(document.id, code))
+    return _is_good(secret, document, now) and hmac.compare_digest(secret.link, _digest(document.id, code))
 
 
-def _locked(door: _Door, now: datetime) -> bool:
-    return door.wrong is not None and door.wrong.live(now) and door.wrong.tries >= TRIES_IN_A_ROW
-
-
-def _next_wrong(door: _Door, now: datetime) -> Secret:
-    """The count of wrong tries in a row, begun anew when the last are forgotten."""
-    document_id = door.document.id if door.document else None
-    if door.wrong is not None and door.wrong.live(now):
-        return replace(door.wrong, version=door.wrong.version + 1, tries=door.wrong.tries + 1)
-    return Secret(
-        key=_wrong_key(document_id or ""), version=door.wrong.version + 1 if door.wrong else 1,
-        kind=SecretKind.CODE, created_at=now, expires_at=now + TRIES_FORGOTTEN_AFTER,
-        document_id=document_id, tries=1,
-    )  # fmt: skip
+def _is_good(code: Secret, document: Document, now: datetime) -> bool:
+    return code.live(now) and code.tries < TRIES_PER_CODE and code.access == document.access
 
 
 def _next_request(document: Document, asked: Secret | None, now: datetime) -> Secret | None:

@@ -212,23 +212,55 @@ def test_a_code_still_works_after_four_wrong_tries(world: World) -> None:
     assert not world.refuses(code)
 
 
-def test_twenty_wrong_tries_in_a_row_close_the_door_for_a_day(world: World) -> None:
-    for _ in range(4):
+@pytest.mark.parametrize("wrong", ["999999", "AAAA-AAAA"])
+def test_a_freshly_mailed_code_opens_whatever_was_tried_before(world: World, wrong: str) -> None:
+    for _ in range(20):
         world.code()
-        for _ in range(5):
-            assert world.refuses("999999")
-    fax_code = world.fax_code()
-    assert world.refuses(world.code())
-    assert world.refuses(fax_code)
-    world.later(hours=24)
+        for _ in range(10):
+            assert world.refuses(wrong)
     assert not world.refuses(world.code())
 
 
-def test_a_right_code_ends_the_row_of_wrong_tries(world: World) -> None:
+def test_guesses_at_mailed_codes_do_not_hold_up_the_code_of_a_fax(world: World) -> None:
+    code = world.fax_code()
+    for _ in range(50):
+        assert world.refuses("999999")
+    assert not world.refuses(code)
+
+
+def test_guesses_at_the_code_of_a_fax_have_to_wait_longer_and_longer_but_half_a_minute_at_most(
+    world: World,
+) -> None:
+    code = world.fax_code()
     for _ in range(10):
-        code = world.code()
-        for _ in range(4):
-            assert world.refuses("999999")
+        assert world.refuses("AAAA-AAAA")
+    assert world.refuses(code)
+    for _ in range(8):
+        world.later(seconds=30)
+        assert world.refuses("AAAA-AAAA")
+    world.later(seconds=29)
+    assert world.refuses(code)
+    world.later(seconds=1)
+    assert not world.refuses(code)
+
+
+def test_what_is_tried_while_waiting_does_not_prolong_the_wait(world: World) -> None:
+    code = world.fax_code()
+    for _ in range(20):
+        assert world.refuses("AAAA-AAAA")
+    before = world.store.commits
+    for _ in range(20):
+        assert world.refuses("AAAA-AAAA")
+    assert world.store.commits == before
+    world.later(seconds=1)
+    assert not world.refuses(code)
+
+
+def test_the_right_code_of_a_fax_ends_the_row_of_wrong_tries(world: World) -> None:
+    code = world.fax_code()
+    for _ in range(10):
+        for _ in range(9):
+            assert world.refuses("AAAA-AAAA")
         assert not world.refuses(code)
 
 
@@ -468,7 +500,7 @@ def test_an_upload_that_is_replaced_meanwhile_is_not_the_scan_that_is_kept(world
     """The browser's form stays good for an hour: its key can be written to at any time."""
     visit = world.visit()
     world.inspector = ReplacingInspector(world.files)
-    world.by_hand = ByHand(world.by_hand._writer, world.files, world.inspector)  # noqa: SLF001
+    world.by_hand = ByHand(world.by_hand._writer, world.files, world.inspector)
     signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
     assert signed.decision is not None
     kept = world.files.get(signed.decision.scan_key or "")
@@ -489,7 +521,7 @@ def test_a_scan_after_the_decision_is_not_kept(world: World) -> None:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_what_was_inspected_is_a_copy_that_is_gone_afterwards(world: World, refused: bool) -> None:
+def test_what_was_inspected_is_a_copy_that_is_gone_afterwards(world: World, *, refused: bool) -> None:
     if refused:
         world.inspector.refuse("not_a_scan")
     with suppress(Invalid):
