@@ -122,7 +122,8 @@ class Signer:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The decision as recorded the moment it was sent. Strokes are polylines in 0..1 of the box.
+    """The decision as recorded the moment it was sent. Strokes are polylines in 0..1 of the pad, y down,
+    and `strokes_aspect` is the pad's width / height.
 
     `read_statement` tells that the signer stated to have read every page, where not all were seen shown.
     """
@@ -134,6 +135,7 @@ class Decision:
     decline_reason: DeclineReason | None = None
     typed_name: str | None = None
     strokes: tuple[tuple[tuple[float, float], ...], ...] = ()
+    strokes_aspect: float = 3.0
     consent_version: str | None = None
     pages_shown: tuple[int, ...] = ()
     read_statement: bool = False

@@ -23,7 +23,7 @@ from chalicelib.domain.status import Action, is_decidable, is_past
 from chalicelib.services.changes import Change
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.recording import Actor, until_it_holds
-from chalicelib.services.review import MAX_NAME, tidy
+from chalicelib.services.signing import MAX_NAME, tidy
 from chalicelib.services.throttling import Pace
 from chalicelib.services.writing import Writer, needs_view, together
 

@@ -7,11 +7,15 @@ from typing import Any
 
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound
-from chalicelib.domain.people import Provider, name_key, same_person
+from chalicelib.domain.people import Provider, same_person
 from chalicelib.domain.practices import Practice
+from chalicelib.domain.signatures import Signature
 from chalicelib.domain.status import Action, is_decidable
+from chalicelib.services import signing
+from chalicelib.services.changes import Change
 from chalicelib.services.ports import Listing, Page, Store, Switches
-from chalicelib.services.recording import Actor, Recorder
+from chalicelib.services.recording import Actor, Recorder, until_it_holds
+from chalicelib.services.signing import tidy
 from chalicelib.services.writing import Writer, needs_view, together
 
 PAGE_LENGTH = 25
@@ -22,7 +26,6 @@ CONSENT_VERSION = "2026-11"
 """Names the text in `templates/pages/_consent.html`; a changed text gets another version."""
 
 MAX_NOTE = 2000
-MAX_NAME = 100
 NOTE_REQUIRED: Mapping[DeclineReason, str] = {
     DeclineReason.CHANGE_THE_PLAN: "Tell the clinic what should change.",
     DeclineReason.OTHER: "Tell the clinic why, in a few words.",
@@ -69,10 +72,14 @@ class By:
 class Approval:
     """What the provider filled in to sign. `pages_shown` are page numbers from 1, as the browser saw them.
 
-    `consents_to` is the version of the consent that stood above the button.
+    `consents_to` is the version of the consent that stood above the button. `signature` is `typed`, `drawn`
+    (then `drawing` is the browser's JSON) or `saved`; `remember` keeps it for next time.
     """
 
     typed_name: str
+    signature: str = "typed"
+    drawing: str = ""
+    remember: bool = False
     note: str = ""
     pages_shown: frozenset[int] = frozenset()
     read_statement: bool = False
@@ -147,6 +154,7 @@ class Review:
         """
         _check_addressee(document, by.provider)
         practice, can_sign = self._practice_and_switch(document)
+        signature = signing.read(given.signature, given.typed_name, given.drawing, by.provider)
 
         def check(current: Document) -> None:
             if not can_sign:
@@ -155,14 +163,15 @@ class Review:
                     code="electronic-signature-off",
                 )
             _check_person(current, by.provider)
-            _check_approval(given, current, by.provider)
+            _check_approval(given, current, by.provider, signature)
 
-        decision = _approval(given, document.original.pages, by)
+        decision = _approval(given, document.original.pages, by, signature)
 
         def record(recorder: Recorder, decision: Decision) -> Recorder:
             return _record_approval(recorder, decision, by)
 
-        return self._decide(document, practice, decision, by, check, record)
+        remembered = signature if given.remember else None
+        return self._decide(document, practice, decision, by, check, record, remembered)
 
     def decline(self, document: Document, given: Refusal, by: By) -> Document:
         """Refuses with a reason; the same again changes nothing. Raises `Invalid` and `Conflict`."""
@@ -178,6 +187,7 @@ class Review:
     def _decide(
         self, document: Document, practice: Practice, decision: Decision, by: By,
         check: Callable[[Document], None], record: Callable[[Recorder, Decision], Recorder],
+        remembered: Signature | None = None,
     ) -> Document:  # fmt: skip
         def step(current: Document) -> Document:
             _check_addressee(current, by.provider)
@@ -188,23 +198,31 @@ class Review:
                 return current
             recorder = self._writer.recorder(decided, practice, by.actor, by.now)
             change = record(recorder, decision).change()
-            self._store.commit(replace(change, providers=self._consent(decision, by)))
+            self._store.commit(replace(change, providers=self._kept(decision, by, remembered)))
             return change.documents[0]
 
         return self._writer.on_latest(document, step)
 
-    def _consent(self, decision: Decision, by: By) -> tuple[Provider, ...]:
-        """The provider with their consent to sign electronically, the first time they give it."""
-        if decision.consent_version in (None, by.provider.consent_version):
+    def _kept(self, decision: Decision, by: By, remembered: Signature | None) -> tuple[Provider, ...]:
+        """The provider with what this decision adds: their first consent, a signature for next time."""
+        if remembered is None and decision.consent_version in (None, by.provider.consent_version):
             return ()
         latest = self._store.provider(by.provider.id) or by.provider
-        if latest.consent_version == decision.consent_version:
-            return ()
-        given = replace(
-            latest, version=latest.version + 1, consent_version=decision.consent_version,
-            consented_at=by.now,
-        )  # fmt: skip
-        return (given,)
+        kept = signing.with_signature(_with_consent(latest, decision, by.now), remembered)
+        return () if kept == latest else (replace(kept, version=latest.version + 1),)
+
+    def forget_signature(self, provider: Provider, now: datetime) -> Provider:
+        """The saved signature is gone; documents that were signed with it stay as they are."""
+
+        def step() -> Provider:
+            latest = self._store.provider(provider.id) or provider
+            if latest.saved_signature is None:
+                return latest
+            forgetful = replace(latest, version=latest.version + 1, saved_signature=None)
+            self._store.commit(Change(at=now, providers=(forgetful,)))
+            return forgetful
+
+        return until_it_holds(step, retry_on=frozenset({"provider"}))
 
     def _viewed(self, document: Document, practice: Practice, by: By) -> Document:
         def may_view(current: Document) -> None:
@@ -228,24 +246,6 @@ class Review:
         return self._writer.store
 
 
-def signature_fits(provider: Provider, typed: str) -> bool:
-    """Whether a typed signature is this person's name: the last name, and the first or its initial.
-
-    A middle name or a credential may stand there too; another person's name may not.
-    """
-    words = name_key(typed, "").split()
-    first, last = name_key(provider.first_name, "").split(), name_key("", provider.last_name).split()
-    if not words or not set(last) <= set(words):
-        return False
-    return not first or words[0] in (first[0], first[0][0])
-
-
-def tidy(text: str) -> str:
-    """What a person typed, as it is kept: plain line ends, no control characters, nothing around it."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in lines if c == "\n" or c.isprintable()).strip()
-
-
 def _check_addressee(document: Document, provider: Provider) -> None:
     """Access has been checked before; this is the rule itself: nobody acts on what is another's.
 
@@ -255,13 +255,22 @@ def _check_addressee(document: Document, provider: Provider) -> None:
         raise NotFound("There is no such document.")
 
 
-def _approval(given: Approval, pages: int, by: By) -> Decision:
+def _with_consent(provider: Provider, decision: Decision, now: datetime) -> Provider:
+    if decision.consent_version in (None, provider.consent_version):
+        return provider
+    return replace(provider, consent_version=decision.consent_version, consented_at=now)
+
+
+def _approval(given: Approval, pages: int, by: By, signature: Signature | None) -> Decision:
+    drawing = signature.drawing if signature else None
     return Decision(
         action=Action.APPROVE,
         signer=_signer(by),
         decided_at=by.now,
         note=tidy(given.note) or None,
-        typed_name=tidy(given.typed_name),
+        typed_name=signature.typed if signature else None,
+        strokes=drawing.strokes if drawing else (),
+        strokes_aspect=drawing.aspect if drawing else 1.0,
         consent_version=CONSENT_VERSION,
         pages_shown=tuple(page for page in range(1, pages + 1) if page in given.pages_shown),
         read_statement=given.read_statement,
@@ -312,10 +321,10 @@ def _signer_facts(signer: Signer) -> Mapping[str, Any]:
     }
 
 
-def _check_approval(given: Approval, document: Document, provider: Provider) -> None:
-    errors: list[FieldError] = []
-    if len(given.typed_name) > MAX_NAME or not signature_fits(provider, given.typed_name):
-        errors.append(FieldError("typed_name", f"Type your own name to sign: {provider.name}."))
+def _check_approval(
+    given: Approval, document: Document, provider: Provider, signature: Signature | None
+) -> None:
+    errors = signing.errors(given.signature, signature, provider)
     unread = set(range(1, document.original.pages + 1)) - given.pages_shown
     if unread and not given.read_statement:
         errors.append(FieldError("read_statement", "Please read every page, then tick that you have."))

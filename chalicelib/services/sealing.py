@@ -216,6 +216,7 @@ def _block(document: Document, decision: Decision) -> SignatureBlock:
         document_id=document.id,
         typed_name=decision.typed_name,
         strokes=decision.strokes or None,
+        strokes_aspect=decision.strokes_aspect,
     )
 
 

@@ -17,11 +17,14 @@ from chalicelib.domain.errors import (
     TooMany,
     Unauthenticated,
 )
+from chalicelib.domain.signatures import MAX_TEXT
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import can_be_read
 from chalicelib.services.login import Attempt
-from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NAME, MAX_NOTE, Approval, By, Refusal
+from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
 from chalicelib.services.sessions import PASSWORD
+from chalicelib.services.signing import MAX_NAME, size_of
+from chalicelib.web import signing
 from chalicelib.web.access import Access, Caller, route
 from chalicelib.web.answers import cookie, moment, page, redirect
 from chalicelib.web.requests import SESSION_COOKIE
@@ -47,6 +50,9 @@ class Entered:
     """What stands in the forms of the review page, and the troubles beside its fields."""
 
     typed_name: str
+    signature: str = ""
+    drawing: str = ""
+    remember: bool = False
     note: str = ""
     read_statement: bool = False
     pages_shown: str = ""
@@ -89,14 +95,7 @@ def review(caller: Caller, document_id: str) -> Response:
 
 @route(blueprint, "/documents/{document_id}/approve", methods=["POST"], access=Access.DOCUMENT)
 def approve(caller: Caller, document_id: str) -> Response:
-    form = caller.form
-    given = Approval(
-        typed_name=form.get("typed_name", ""),
-        note=form.get("note", ""),
-        pages_shown=_pages_shown(form.get("pages_shown", "")),
-        read_statement=form.get("read_statement") == "yes",
-        consents_to=form.get("consent", ""),
-    )
+    given = signing.approval(caller.form, _pages_shown(caller.form.get("pages_shown", "")))
     cookies: list[str] = []
     try:
         caller, cookies = _confirmed(caller)
@@ -104,6 +103,15 @@ def approve(caller: Caller, document_id: str) -> Response:
     except (Invalid, Conflict, TooMany) as trouble:
         return _again(caller, trouble, declining=False, cookies=cookies)
     return redirect(f"/documents/{document_id}", cookies=cookies)
+
+
+@route(blueprint, "/documents/{document_id}/forget-signature", methods=["POST"], access=Access.DOCUMENT)
+def forget_signature(caller: Caller, document_id: str) -> Response:
+    """Back to the review, with what was entered beside it."""
+    provider = caller.services.review.forget_signature(caller.known, caller.now)
+    if not is_decidable(caller.opened.status):
+        return redirect(f"/documents/{document_id}")
+    return _review(replace(caller, provider=provider), _entered(caller, None, declining=False))
 
 
 @route(blueprint, "/documents/{document_id}/decline", methods=["POST"], access=Access.DOCUMENT)
@@ -150,7 +158,8 @@ def _review(
     return page(
         caller, "review.html", status=status, headers=refreshing(waiting=waiting), document=document,
         can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not _may_sign(caller),
-        cookies=cookies, entered=entered, images=page_images(document, caller.services.files),
+        cookies=cookies, entered=entered, saved=signing.saved(caller.known),
+        block_size=size_of(document), images=page_images(document, caller.services.files),
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
         sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
         section="pending",
@@ -211,11 +220,15 @@ def _ask_again(message: str) -> Invalid:
     return Invalid(detail, errors=[FieldError("password", message)])
 
 
-def _entered(caller: Caller, trouble: PortalError, *, declining: bool) -> Entered:
+def _entered(caller: Caller, trouble: PortalError | None, *, declining: bool) -> Entered:
     form = caller.form
     rename = {"note": "decline_note"} if declining else {}
+    found = trouble.errors if trouble else ()
     return Entered(
         typed_name=form.get("typed_name", caller.known.name),
+        signature=form.get("signature", ""),
+        drawing=form.get("drawing", "")[:MAX_TEXT],
+        remember=form.get("remember") == "yes",
         note=form.get("note", ""),
         read_statement=form.get("read_statement") == "yes",
         pages_shown=",".join(map(str, sorted(_pages_shown(form.get("pages_shown", ""))))),
@@ -223,8 +236,8 @@ def _entered(caller: Caller, trouble: PortalError, *, declining: bool) -> Entere
         decline_note=form.get("decline_note", ""),
         other_name=form.get("other_name", ""),
         other_address=form.get("other_address", ""),
-        errors={rename.get(each.field, each.field): each.message for each in trouble.errors},
-        trouble=trouble.detail,
+        errors={rename.get(each.field, each.field): each.message for each in found},
+        trouble=trouble.detail if trouble else "",
         declining=declining,
     )
 

@@ -13,6 +13,10 @@ function pagesShown() {
   return new Set(noted.filter((page) => ends.has(page)));
 }
 
+function signButton() {
+  return approval.querySelector("button[type=submit]:not([formaction])");
+}
+
 function hasLoaded(sheet) {
   const image = sheet.querySelector("img");
   return Boolean(image) && image.complete && image.naturalWidth > 0;
@@ -42,7 +46,7 @@ function tell() {
   const line = approval.querySelector("[data-reading]");
   const statement = approval.querySelector("[data-statement]");
   const ticked = statement.querySelector("input").checked;
-  const button = approval.querySelector("button[type=submit]");
+  const button = signButton();
   line.hidden = false;
   line.classList.toggle("reading__line--done", unread.length === 0);
   line.textContent = unread.length === 0
@@ -90,8 +94,8 @@ function fetchTheRest() {
 function watchApproval() {
   approval.querySelector("[data-statement] input").addEventListener("change", tell);
   approval.addEventListener("submit", (event) => {
-    const button = approval.querySelector("button[type=submit]");
-    if (!button.hasAttribute("data-unready")) return;
+    if (event.submitter && event.submitter.hasAttribute("formaction")) return;
+    if (!signButton().hasAttribute("data-unready")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     const shown = pagesShown();
@@ -142,6 +146,126 @@ function explainMissing() {
   }
 }
 
+// Drawing: strokes in 0..1 of the pad, whose proportions stay the same however the phone is turned.
+const PAD_WIDTH = 250;
+const PAD_HEIGHT = 100;
+const LEAST_STEP = .006;
+const MOST_POINTS = 1500;
+
+// Each point bends the line, the middles between points lie on it: as the signed PDF draws it.
+function curve(stroke) {
+  const points = stroke.map(([x, y]) => [x * PAD_WIDTH, y * PAD_HEIGHT]);
+  let text = `M${points[0].join(" ")}l0 0`;
+  points.slice(1).forEach(([x, y], index) => {
+    const [afterX, afterY] = points[Math.min(index + 2, points.length - 1)];
+    text += `Q${x} ${y} ${(x + afterX) / 2} ${(y + afterY) / 2}`;
+  });
+  return text;
+}
+
+function drawOn(pad) {
+  const field = approval.querySelector("[data-drawing]");
+  const undo = approval.querySelector("[data-undo]");
+  const clear = approval.querySelector("[data-clear]");
+  const told = approval.querySelector("[data-pad-told]");
+  let strokes = field.value ? JSON.parse(field.value).strokes : [];
+  let pen = null;
+
+  function show() {
+    pad.querySelector("path").setAttribute("d", strokes.map(curve).join(""));
+  }
+
+  function keep() {
+    show();
+    field.value = strokes.length ? JSON.stringify({ aspect: PAD_WIDTH / PAD_HEIGHT, strokes }) : "";
+    undo.disabled = clear.disabled = !strokes.length;
+    told.textContent = strokes.length ? "Drawn" : "Nothing drawn yet";
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  function add(event) {
+    const box = pad.getBoundingClientRect();
+    const within = (value) => Math.round(Math.min(1, Math.max(0, value)) * 1e4) / 1e4;
+    const point = [within((event.clientX - box.left) / box.width), within((event.clientY - box.top) / box.height)];
+    const stroke = strokes[strokes.length - 1];
+    const before = stroke[stroke.length - 1];
+    const far = !before || Math.hypot(point[0] - before[0], (point[1] - before[1]) * PAD_HEIGHT / PAD_WIDTH) > LEAST_STEP;
+    const count = strokes.reduce((sum, each) => sum + each.length, 0);
+    if (far && count < MOST_POINTS) stroke.push(point);
+  }
+
+  pad.addEventListener("pointerdown", (event) => {
+    if (pen !== null || event.button) return;
+    event.preventDefault();
+    pen = event.pointerId;
+    pad.setPointerCapture(pen);
+    strokes.push([]);
+    add(event);
+    show();
+  });
+  pad.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== pen) return;
+    const every = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+    (every.length ? every : [event]).forEach(add);
+    show();
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    pad.addEventListener(end, (event) => {
+      if (event.pointerId !== pen) return;
+      pen = null;
+      keep();
+    });
+  }
+  undo.addEventListener("click", () => { strokes.pop(); keep(); });
+  clear.addEventListener("click", () => { strokes = []; keep(); });
+  keep();
+}
+
+function offerDrawing() {
+  const way = approval.querySelector("[data-way-to-draw]");
+  approval.querySelector("[data-ways]").hidden = false;
+  way.hidden = false;
+  const radio = way.querySelector("input");
+  if (radio.hasAttribute("data-chosen")) radio.checked = true;
+  drawOn(approval.querySelector("[data-pad]"));
+}
+
+// The very block of the signed PDF, drawn by the server. A bitmap, because pages show no pictures but ours.
+function offerPreview() {
+  const preview = approval.querySelector("[data-preview]");
+  const canvas = preview.querySelector("canvas");
+  const told = preview.querySelector("[data-preview-told]");
+  let waiting = 0;
+
+  async function show() {
+    const body = new URLSearchParams(new FormData(approval));
+    body.delete("password");
+    const answer = await fetch(approval.querySelector("[data-signing]").dataset.address, { method: "POST", body });
+    const { picture, trouble } = await answer.json();
+    canvas.hidden = !picture;
+    told.textContent = trouble || "Date and time will be those of your signing.";
+    if (!picture) return;
+    const bytes = Uint8Array.from(atob(picture), (each) => each.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    canvas.dataset.shown = "yes";
+  }
+
+  function soon() {
+    window.clearTimeout(waiting);
+    if (!preview.open) return;
+    waiting = window.setTimeout(() => show().catch(() => {
+      told.textContent = "The preview could not be loaded. You can sign all the same.";
+    }), 300);
+  }
+
+  preview.hidden = false;
+  preview.addEventListener("toggle", soon);
+  approval.querySelector("[data-signing]").addEventListener("change", soon);
+}
+
 explainMissing();
 fetchTheRest();
 openDecline();
@@ -149,5 +273,7 @@ watchDock();
 if (approval) {
   watchApproval();
   watchPages();
+  offerDrawing();
+  offerPreview();
   tell();
 }

@@ -6,7 +6,7 @@ What is stored is the test's own; nothing of AWS is there. Files have an origin 
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -55,6 +55,7 @@ class MemoryPortal:
 
     def reset(self) -> Portal:
         self.portal = Portal(a_store())
+        self.portal.settings = replace(self.portal.settings, portal_url=self.url)
         self.files.objects.clear()
         self.portal.files = self.files
         bootstrap.install(self.portal)

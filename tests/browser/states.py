@@ -319,6 +319,19 @@ def review(scene: Scene) -> None:
 
 
 @state
+def review_drawing(scene: Scene) -> None:
+    review(scene)
+    scene.page.get_by_role("radio", name="Draw").check()
+
+
+@state
+def review_with_a_saved_signature(scene: Scene) -> None:
+    strokes = [[[0.1, 0.6], [0.3, 0.2], [0.5, 0.8], [0.9, 0.5]]]
+    scene.provider(saved_signature=json.dumps({"aspect": 2.5, "strokes": strokes}))
+    review(scene)
+
+
+@state
 def review_being_prepared(scene: Scene) -> None:
     scene.put(pages_ready=1, sent_at=START)
     scene.log_in()

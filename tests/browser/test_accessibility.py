@@ -124,7 +124,8 @@ def walk(page: Page, most: int = 80) -> list[str]:
               const box = one.getBoundingClientRect(), style = getComputedStyle(one);
               const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
               const dock = document.querySelector("[data-dock]");
-              const bar = dock && dock.offsetHeight && getComputedStyle(dock).visibility === "visible" && !dock.contains(one)
+              const seen = dock && dock.offsetHeight && getComputedStyle(dock).visibility === "visible";
+              const bar = seen && !dock.contains(one)
                 ? dock.getBoundingClientRect().top : innerHeight;
               const name = one.getAttribute("aria-label") || one.innerText || one.name || one.id;
               return {name: name.trim(), ring, covered: box.top >= bar || box.bottom <= 0};

@@ -14,7 +14,8 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.changes import Change
 from chalicelib.services.recording import Actor
-from chalicelib.services.review import CONSENT_VERSION, Approval, By, Refusal, Review, signature_fits, tidy
+from chalicelib.services.review import CONSENT_VERSION, Approval, By, Refusal, Review
+from chalicelib.services.signing import signature_fits, tidy
 from chalicelib.services.writing import Writer
 from tests.fakes import START, FakeIds, FakeStore, FakeSwitches
 from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store, only_doing

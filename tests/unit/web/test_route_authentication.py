@@ -51,6 +51,8 @@ DECIDED = {
     ("GET", "/documents/{document_id}"): Access.DOCUMENT,
     ("POST", "/documents/{document_id}/approve"): Access.DOCUMENT,
     ("POST", "/documents/{document_id}/decline"): Access.DOCUMENT,
+    ("POST", "/documents/{document_id}/signature"): Access.DOCUMENT,
+    ("POST", "/documents/{document_id}/forget-signature"): Access.DOCUMENT,
     ("GET", "/documents/{document_id}/original.pdf"): Access.DOCUMENT,
     ("GET", "/documents/{document_id}/signed.pdf"): Access.DOCUMENT,
     ("GET", "/static/{name}"): Access.ANYONE,
