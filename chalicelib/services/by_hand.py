@@ -24,7 +24,7 @@ from chalicelib.services.changes import Change
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.recording import Actor, until_it_holds
 from chalicelib.services.signing import MAX_NAME, tidy
-from chalicelib.services.throttling import Pace
+from chalicelib.services.throttling import Pace, Ration
 from chalicelib.services.writing import Writer, needs_view, together
 
 FAX_CODE_LIFETIME = timedelta(days=30)
@@ -36,8 +36,8 @@ TRIES_PER_CODE = 5
 FAX_GUESSES = Pace(name="fax-code", free=10, longest=timedelta(seconds=30), forgotten=timedelta(hours=1))
 """Per document: some 90,000 guesses in the life of a code, of 150,000,000,000 codes."""
 
-CODES_PER_HOUR = 5
-BETWEEN_CODES = timedelta(minutes=1)
+CODES = Ration(kind=SecretKind.CODE, most=5, period=timedelta(hours=1), between=timedelta(minutes=1))
+CODES_OF_A_DAY = Ration(kind=SecretKind.CODE, most=20, period=timedelta(hours=24))
 
 MAX_SCAN_BYTES = 25 * 1024 * 1024
 UPLOAD_LIFETIME = BY_HAND_LIFETIME
@@ -100,15 +100,17 @@ class ByHand:
         """Has a code mailed to the address on file. Tells nobody whether there was one to mail to."""
 
         def step() -> None:
-            document, asked = together(
-                lambda: self._store.document(document_id), lambda: self._store.secret(_asked_key(document_id))
+            hour, day = _asked_key(document_id), _asked_today_key(document_id)
+            document, found = together(
+                lambda: self._store.document(document_id), lambda: self._store.secrets([hour, day])
             )
             email = document.addressee.email if document else None
             if document is None or email is None or not can_be_read(document):
                 return
-            request = _next_request(document, asked, by.now)
-            if request is not None:
-                self._mail_code(document, email, request, by)
+            counted = CODES.counted(found.get(hour), hour, by.now)
+            today = CODES_OF_A_DAY.counted(found.get(day), day, by.now)
+            if counted is not None and today is not None:
+                self._mail_code(document, email, (counted, today), by)
 
         until_it_holds(step, retry_on=_WRITTEN_BY_RACES)
 
@@ -206,11 +208,11 @@ class ByHand:
         practice = self._writer.practice_of(document)
         return self._writer.first_view(document, practice, by.actor, by.now, may_view)
 
-    def _mail_code(self, document: Document, email: str, request: Secret, by: Visitor) -> None:
+    def _mail_code(self, document: Document, email: str, asked: tuple[Secret, ...], by: Visitor) -> None:
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, by.actor, by.now)
-        change = recorder.event("code.requested").message(Channel.EMAIL, "code", email).change()
-        self._store.commit(replace(change, secrets=(request,)))
+        recorder.event("code.requested").message(Channel.EMAIL, "code", email, shown=False)
+        self._store.commit(replace(recorder.change(), secrets=asked))
 
     def _enter(self, document_id: str, typed: str, by: Visitor) -> str | None:
         code = plain_code(typed)
@@ -335,6 +337,10 @@ def _asked_key(document_id: str) -> str:
     return secret_key(SecretKind.CODE, f"asked:{document_id}")
 
 
+def _asked_today_key(document_id: str) -> str:
+    return secret_key(SecretKind.CODE, f"asked-today:{document_id}")
+
+
 def _digest(document_id: str, code: str) -> str:
     return secret_key(SecretKind.CODE, f"{document_id}:{code}")
 
@@ -348,20 +354,6 @@ def _opens(door: _Door, code: str, now: datetime) -> bool:
 
 def _is_good(code: Secret, document: Document, now: datetime) -> bool:
     return code.live(now) and code.tries < TRIES_PER_CODE and code.access == document.access
-
-
-def _next_request(document: Document, asked: Secret | None, now: datetime) -> Secret | None:
-    """The count of codes asked for within the hour, or None when it is too soon for another."""
-    if asked is None or not asked.live(now):
-        return Secret(
-            key=_asked_key(document.id), version=asked.version + 1 if asked else 1, kind=SecretKind.CODE,
-            created_at=now, expires_at=now + timedelta(hours=1), document_id=document.id, tries=1,
-            last_seen_at=now,
-        )  # fmt: skip
-    recent = asked.last_seen_at is not None and now < asked.last_seen_at + BETWEEN_CODES
-    if recent or asked.tries >= CODES_PER_HOUR:
-        return None
-    return replace(asked, version=asked.version + 1, tries=asked.tries + 1, last_seen_at=now)
 
 
 def _visit(document: Document, token: str, now: datetime, *, email: str | None) -> Secret:

@@ -76,8 +76,11 @@ class Recorder:
             self._webhooks.append((event.id, type))
         return self
 
-    def message(self, channel: Channel, type: str, recipient: str) -> Self:
-        """Queues an email or fax to the provider because of the last event, and shows it on the document."""
+    def message(self, channel: Channel, type: str, recipient: str, *, shown: bool = True) -> Self:
+        """Queues an email or fax to the provider because of the last event; `shown` on the document too.
+
+        What anybody with a link can ask for is not shown: the document's row would grow without end.
+        """
         delivery = Delivery(
             id=delivery_id(self._event_id, channel, type, recipient), version=1,
             practice_id=self._document.practice_id, document_id=self._document.id, event_id=self._event_id,
@@ -86,7 +89,8 @@ class Recorder:
             next_attempt_at=self._now,
         )  # fmt: skip
         self._add(delivery)
-        self._document = self._document.with_delivery(delivery_line(delivery, self._now))
+        if shown:
+            self._document = self._document.with_delivery(delivery_line(delivery, self._now))
         return self
 
     def notice(self, kind: str) -> Self:

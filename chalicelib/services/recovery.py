@@ -8,18 +8,19 @@ from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import Secret, SecretKind, secret_key
+from chalicelib.domain.secrets import SecretKind, secret_key
 from chalicelib.domain.status import is_decidable, is_past
 from chalicelib.services.accounts import PORTAL_PRACTICE
 from chalicelib.services.changes import Change, Job, OutboxRow
 from chalicelib.services.login import email_claim
 from chalicelib.services.ports import Clock, Ids, Store, Switches
 from chalicelib.services.recording import delivery_job, until_it_holds
-from chalicelib.services.throttling import Pace, check
+from chalicelib.services.throttling import Pace, Ration, check
 
 FORGOTTEN_JOB = "forgotten"
-BETWEEN_MAILS = timedelta(minutes=1)
-MAILS_PER_HOUR = 5
+MAILS = Ration(
+    kind=SecretKind.FORGOTTEN, most=5, period=timedelta(hours=1), between=timedelta(minutes=1)
+)  # fmt: skip
 
 PER_SOURCE = Pace(name="forgotten", free=20, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))
 
@@ -70,7 +71,7 @@ class Recovery:
         found = self._store.secrets([key, source_key])
         check(PER_SOURCE.wait(found.get(source_key), now))
         counted = PER_SOURCE.counted(found.get(source_key), source, now)
-        asked = _next(found.get(key), key, now)
+        asked = MAILS.counted(found.get(key), key, now)
         if asked is None:
             self._store.commit(Change(at=now, secrets=(counted,)))
             return
@@ -83,7 +84,7 @@ class Recovery:
         document = self._store.document(document_id)
         key = _asked_key(document_id)
         found = self._store.visit(key, document.provider_id if document else None, None)
-        asked = _next(found.session, key, now)
+        asked = MAILS.counted(found.session, key, now)
         if document is None or found.provider is None or asked is None:
             return
         mail = _mail_for(document, found.provider, self._switches)
@@ -160,16 +161,3 @@ def _change(mail: _Mail, event_id: str, now: datetime) -> Change:
 
 def _asked_key(whose: str) -> str:
     return secret_key(SecretKind.FORGOTTEN, whose)
-
-
-def _next(asked: Secret | None, key: str, now: datetime) -> Secret | None:
-    """The count of mails asked for within the hour, or None when it is too soon for another."""
-    if asked is None or not asked.live(now):
-        return Secret(
-            key=key, version=asked.version + 1 if asked else 1, kind=SecretKind.FORGOTTEN, created_at=now,
-            expires_at=now + timedelta(hours=1), tries=1, last_seen_at=now,
-        )  # fmt: skip
-    recent = asked.last_seen_at is not None and now < asked.last_seen_at + BETWEEN_MAILS
-    if recent or asked.tries >= MAILS_PER_HOUR:
-        return None
-    return replace(asked, version=asked.version + 1, tries=asked.tries + 1, last_seen_at=now)

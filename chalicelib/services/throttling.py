@@ -41,6 +41,28 @@ class Pace:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ration:
+    """At most `most` within `period` of the first, any two of them at least `between` apart."""
+
+    kind: SecretKind
+    most: int
+    period: timedelta
+    between: timedelta = timedelta()
+
+    def counted(self, count: Secret | None, key: str, now: datetime) -> Secret | None:
+        """The row after one more, or None when that would be too soon or too many."""
+        if count is None or not count.live(now):
+            return Secret(
+                key=key, version=count.version + 1 if count else 1, kind=self.kind, created_at=now,
+                expires_at=now + self.period, tries=1, last_seen_at=now,
+            )  # fmt: skip
+        recent = count.last_seen_at is not None and now < count.last_seen_at + self.between
+        if recent or count.tries >= self.most:
+            return None
+        return replace(count, version=count.version + 1, tries=count.tries + 1, last_seen_at=now)
+
+
 def check(*waits: timedelta) -> None:
     """Raises `TooMany` when one of the waits is not over."""
     longest = math.ceil(max(each.total_seconds() for each in waits))

@@ -32,6 +32,7 @@ class ReplacingInspector(FakeInspector):
         self._files = files
 
     def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
+        super().inspect(key, kind, certificates=certificates)
         digest = hashlib.sha256(self._files.get(key)).hexdigest()
         self._files.put(KEY, b"%PDF another", "application/pdf")
         return {"sha256": digest, "media_type": "application/pdf", "pages": 1}
@@ -140,6 +141,23 @@ def test_five_codes_an_hour_are_mailed(world: World) -> None:
     world.later(minutes=44)
     world.ask()
     assert world.mails() == 6
+
+
+def test_twenty_codes_a_day_are_mailed(world: World) -> None:
+    for _ in range(60):
+        world.ask()
+        world.later(minutes=20)
+    assert world.mails() == 20
+    assert world.event_types() == ["code.requested"] * 20
+    world.later(hours=4)
+    world.ask()
+    assert world.mails() == 21
+
+
+def test_the_mails_of_codes_do_not_make_the_document_any_longer(world: World) -> None:
+    world.ask()
+    assert world.mails() == 1
+    assert world.document().deliveries == ()
 
 
 def test_two_requests_at_once_mail_one_code(world: World) -> None:
