@@ -9,7 +9,7 @@ from chalicelib.domain.errors import FieldError, Invalid
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
-_PLACE = re.compile(r"[0-9T:.Z-]{10,30}#[a-z0-9_]{1,64}\|[a-z0-9_]{1,64}")
+_PLACE = re.compile(r"(?:[0-9-]{10}#)?[0-9T:.Z-]{10,30}#[a-z0-9_]{1,64}\|[a-z0-9_]{1,64}")
 
 
 def cursor_of(place: str | None) -> str | None:
@@ -17,8 +17,8 @@ def cursor_of(place: str | None) -> str | None:
     return None if place is None else base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str | None) -> str | None:
-    """The store's `after`; `Invalid` for what no list of ours has given out."""
+def place_of(cursor: str | None, name: str = "cursor") -> str | None:
+    """The store's `after`; `Invalid`, naming the parameter, for what no list of ours has given out."""
     if not cursor:
         return None
     try:
@@ -26,7 +26,7 @@ def place_of(cursor: str | None) -> str | None:
     except (binascii.Error, ValueError):
         place = ""
     if not _PLACE.fullmatch(place):
-        raise _wrong("cursor", "must be the next_cursor of an earlier answer")
+        raise _wrong(name, "must be what an earlier answer gave as the place to go on from")
     return place
 
 

@@ -21,6 +21,7 @@ from chalicelib.domain.signatures import MAX_TEXT
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import can_be_read
 from chalicelib.services.login import Attempt
+from chalicelib.services.paging import cursor_of, place_of
 from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
 from chalicelib.services.sessions import PASSWORD
 from chalicelib.services.signing import MAX_NAME, size_of
@@ -71,7 +72,7 @@ def pending(caller: Caller) -> Response:
     count = f"{COUNTED_TO - 1}+" if found.count >= COUNTED_TO else str(found.count)
     rows = [row(each, caller.now) for each in found.documents]
     return page(
-        caller, "pending.html", section="pending", rows=rows, count=count, next_after=found.next_after,
+        caller, "pending.html", section="pending", rows=rows, count=count, next_after=cursor_of(found.next_after),
         first="after" not in caller.query,
     )  # fmt: skip
 
@@ -81,7 +82,7 @@ def past(caller: Caller) -> Response:
     found = caller.services.review.past(caller.known.id, _cursor(caller))
     rows = [row(each, caller.now) for each in found.items]
     return page(
-        caller, "past.html", section="past", rows=rows, next_after=found.next_after,
+        caller, "past.html", section="past", rows=rows, next_after=cursor_of(found.next_after),
         first="after" not in caller.query,
     )  # fmt: skip
 
@@ -266,7 +267,7 @@ def _file(caller: Caller, key: str, name: str) -> str:
 
 
 def _cursor(caller: Caller) -> str | None:
-    return caller.query.get("after") or None
+    return place_of(caller.query.get("after"), "after")
 
 
 def _pages_shown(text: str) -> frozenset[int]:

@@ -363,3 +363,24 @@ def test_no_page_waits_for_more_than_three_calls(
 def _of_the_pages(made: dict[str, int]) -> dict[str, int]:
     """Without what the fake's `visit` asks of itself."""
     return {name: count for name, count in made.items() if name not in ("document", "provider", "secret")}
+
+
+@pytest.mark.parametrize("path", ["/documents", "/documents/past"])
+@pytest.mark.parametrize("after", ["x", "%7C", "2026-11-22%7Cdoc_1", "eA", "fHw"])
+def test_a_cursor_that_no_list_gave_out_is_refused_before_the_database_is_asked(
+    portal: Portal, path: str, after: str
+) -> None:
+    put(portal)
+    answer = logged_in(portal).get(f"{path}?after={after}")
+    assert answer.status_code == 400
+    assert b"Ada Byron" not in answer.body
+
+
+def test_past_goes_on_by_a_cursor_too(portal: Portal) -> None:
+    for number in range(27):
+        put(portal, id=f"doc_{number:02}", status=Status.RETURNED, outcome=Outcome.BY_HAND, returned_at=START)
+    browser = logged_in(portal)
+    first = browser.get("/documents/past").body.decode()
+    following = re.search(r'href="(/documents/past\?after=[^"]+)"', first)
+    assert following
+    assert browser.get(following[1]).body.count(b'<li class="entry') == 2
