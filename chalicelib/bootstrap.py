@@ -9,6 +9,7 @@ from chalicelib.adapters.store import DynamoStore
 from chalicelib.adapters.tables import bind
 from chalicelib.services.accounts import Accounts
 from chalicelib.services.by_hand import ByHand
+from chalicelib.services.devices import Devices
 from chalicelib.services.login import Login
 from chalicelib.services.ports import (
     Clock,
@@ -49,6 +50,10 @@ class Services:
     @cached_property
     def sessions(self) -> Sessions:
         return Sessions(self.store, self.keys, self.ids, issuer=self.settings.portal_url)
+
+    @cached_property
+    def devices(self) -> Devices:
+        return Devices(self.keys, self.ids)
 
     @cached_property
     def login(self) -> Login:

@@ -1,6 +1,7 @@
 """Logging in with email address and password."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.errors import Unauthenticated
@@ -8,6 +9,7 @@ from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import Secret
 from chalicelib.services import throttling
 from chalicelib.services.changes import Change
+from chalicelib.services.devices import Device
 from chalicelib.services.passwords import is_password
 from chalicelib.services.ports import Store
 from chalicelib.services.recording import until_it_holds
@@ -15,8 +17,17 @@ from chalicelib.services.sessions import Sessions
 from chalicelib.services.throttling import Pace
 from chalicelib.services.writing import together
 
-PER_ACCOUNT = Pace(name="login", free=5, longest=timedelta(minutes=1), forgotten=timedelta(hours=24))
-"""Every attempt counts, until one succeeds. Never more than a minute: a stranger must not lock one out."""
+PER_PLACE = Pace(name="place", free=5, longest=timedelta(minutes=1), forgotten=timedelta(hours=24))
+"""Attempts on one account from one device that knows it, or else from one source, until one succeeds.
+
+Nobody else's attempts count: who is elsewhere cannot take the owner's turn.
+"""
+
+PLACE_UNDER_ATTACK = replace(PER_PLACE, free=1, longest=timedelta(minutes=15))
+"""For a source without such a device, while many guess at the account."""
+
+PER_ACCOUNT = Pace(name="login", free=20, longest=timedelta(), forgotten=timedelta(hours=1))
+"""Failures wherever they come from. They delay nobody by themselves: past `free`, the account is attacked."""
 
 PER_SOURCE = Pace(name="source", free=30, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))
 """Failures only: a whole clinic may stand behind one address."""
@@ -33,12 +44,14 @@ class Attempt:
     password: str
     source: str
     now: datetime
+    device: Device | None = None
     replaces: Secret | None = None
     """The session that the browser had before: it ends with the new one."""
 
 
 @dataclass(frozen=True)
 class _Counts:
+    place: Secret | None
     account: Secret | None
     source: Secret | None
 
@@ -77,17 +90,18 @@ class Login:
         provider, counted = until_it_holds(lambda: self._counted(attempt), retry_on=frozenset({"secret"}))
         kept = provider.password_hash if provider else None
         if not is_password(attempt.password, kept) or provider is None:
-            until_it_holds(lambda: self._count_source(attempt), retry_on=frozenset({"secret"}))
+            until_it_holds(lambda: self._count_failure(attempt), retry_on=frozenset({"secret"}))
             raise Unauthenticated(_WRONG)
         return provider, counted
 
     def _counted(self, attempt: Attempt) -> tuple[Provider | None, Secret]:
         """Counts the attempt before the password is looked at, so that many at once get no further."""
-        owner, counts = together(lambda: self._owner(attempt), lambda: self._counts(attempt))
-        throttling.check(
-            PER_ACCOUNT.wait(counts.account, attempt.now), PER_SOURCE.wait(counts.source, attempt.now)
-        )
-        counted = PER_ACCOUNT.counted(counts.account, attempt.email, attempt.now)
+        owner, found = together(lambda: self._owner(attempt), lambda: self._counts(attempt))
+        known = attempt.device if attempt.device and attempt.device.provider_id == owner else None
+        place = _place(attempt, known)
+        counts = _Counts(*(found.get(each.key(whose)) for each, whose in _counters(attempt, place)))
+        _check(counts, known, attempt.now)
+        counted = PER_PLACE.counted(counts.place, place, attempt.now)
         provider, _ = together(
             lambda: self._store.provider(owner or _NOBODY),
             lambda: self._store.commit(Change(at=attempt.now, secrets=(counted,))),
@@ -98,15 +112,36 @@ class Login:
         key = email_claim(attempt.email)
         return self._store.claims([key]).get(key)
 
-    def _counts(self, attempt: Attempt) -> _Counts:
-        account, source = PER_ACCOUNT.key(attempt.email), PER_SOURCE.key(attempt.source)
-        found = self._store.secrets([account, source])
-        return _Counts(found.get(account), found.get(source))
+    def _counts(self, attempt: Attempt) -> Mapping[str, Secret]:
+        """Also of the device, whether or not it turns out to be this account's."""
+        places = {_place(attempt, None), _place(attempt, attempt.device)}
+        wanted = {pace.key(whose) for place in places for pace, whose in _counters(attempt, place)}
+        return self._store.secrets(sorted(wanted))
 
-    def _count_source(self, attempt: Attempt) -> None:
-        count = self._store.secret(PER_SOURCE.key(attempt.source))
-        counted = PER_SOURCE.counted(count, attempt.source, attempt.now)
-        self._store.commit(Change(at=attempt.now, secrets=(counted,)))
+    def _count_failure(self, attempt: Attempt) -> None:
+        counters = [(PER_ACCOUNT, attempt.email), (PER_SOURCE, attempt.source)]
+        found = self._store.secrets([pace.key(whose) for pace, whose in counters])
+        counted = (pace.counted(found.get(pace.key(whose)), whose, attempt.now) for pace, whose in counters)
+        self._store.commit(Change(at=attempt.now, secrets=tuple(counted)))
+
+
+def _place(attempt: Attempt, known: Device | None) -> str:
+    return f"device {known.id}" if known else f"{attempt.email} from {attempt.source}"
+
+
+def _counters(attempt: Attempt, place: str) -> tuple[tuple[Pace, str], ...]:
+    return (PER_PLACE, place), (PER_ACCOUNT, attempt.email), (PER_SOURCE, attempt.source)
+
+
+def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
+    """A device that knows the account answers for itself alone, whatever happens around it."""
+    if known:
+        throttling.check(PER_PLACE.wait(counts.place, now))
+        return
+    account = counts.account
+    attacked = account is not None and account.live(now) and account.tries >= PER_ACCOUNT.free
+    pace = PLACE_UNDER_ATTACK if attacked else PER_PLACE
+    throttling.check(pace.wait(counts.place, now), PER_SOURCE.wait(counts.source, now))
 
 
 def email_claim(email: str) -> str:

@@ -21,6 +21,8 @@ HOME = "/documents"
 SETUP_COOKIE = "__Host-setup"
 USERNAME_COOKIE = "__Host-username"
 SETUP_SECONDS = 30 * 60
+DEVICE_COOKIE = "__Host-device"
+DEVICE_SECONDS = 365 * 24 * 60 * 60
 USERNAME_SECONDS = 10 * 60
 
 _LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/-]*(\?[A-Za-z0-9_.~=&%+-]*)?")
@@ -58,12 +60,15 @@ def log_in(caller: Caller) -> Response:
     attempt = Attempt(
         email=typed.strip().lower()[:254], password=caller.form.get("password", ""),
         source=caller.address or "unknown", now=caller.now, replaces=before.session if before else None,
+        device=caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, "")),
     )  # fmt: skip
     try:
-        _, session = caller.services.login.log_in(attempt)
+        provider, session = caller.services.login.log_in(attempt)
     except (Unauthenticated, TooMany) as refused:
         return _login_page(caller, wanted, typed, refused)
-    return redirect(wanted, cookies=[cookie(SESSION_COOKIE, session), cookie(USERNAME_COOKIE, "", 0)])
+    device = cookie(DEVICE_COOKIE, caller.services.devices.issue(provider.id), DEVICE_SECONDS)
+    gone = cookie(USERNAME_COOKIE, "", 0)
+    return redirect(wanted, cookies=[cookie(SESSION_COOKIE, session), gone, device])
 
 
 @route(blueprint, "/logout", methods=["POST"], access=Access.PROVIDER)

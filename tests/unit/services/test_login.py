@@ -8,6 +8,7 @@ from chalicelib.domain.secrets import Secret, SecretKind
 from chalicelib.services import login as module
 from chalicelib.services import passwords
 from chalicelib.services.changes import Change, Claim
+from chalicelib.services.devices import Devices
 from chalicelib.services.login import Attempt, Login
 from chalicelib.services.passwords import hash_password
 from chalicelib.services.sessions import Sessions
@@ -24,6 +25,7 @@ class Desk:
     def __init__(self) -> None:
         self.store = FakeStore()
         self.sessions = Sessions(self.store, FakeKeys(), FakeIds(), issuer="https://portal.test")
+        self.devices = Devices(FakeKeys(), FakeIds())
         self.login = Login(self.store, self.sessions)
         owner = replace(PROVIDER, password_hash=hash_password(PASSWORD))
         claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
@@ -107,10 +109,39 @@ def test_waiting_longer_and_longer_never_exceeds_a_minute(desk: Desk) -> None:
     assert desk.login.log_in(replace(RIGHT, now=now + timedelta(seconds=60)))
 
 
-def test_a_thousand_guesses_in_a_minute_are_hardly_any(desk: Desk) -> None:
-    """Also from a hundred addresses: it is the account that counts."""
+@pytest.mark.parametrize("with_device", [True, False])
+def test_a_stranger_who_polls_from_ever_new_sources_keeps_the_owner_out_at_no_moment(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, with_device: bool
+) -> None:
+    monkeypatch.setattr(module, "is_password", lambda password, _: password == PASSWORD)
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id)) if with_device else None
+    for second in range(15 * 60):
+        now = START + timedelta(seconds=second)
+        desk.fails(replace(WRONG, now=now, source=RIGHT.source if with_device else f"10.0.0.{second % 250}"))
+        if second % 60 == 59:
+            assert desk.login.log_in(replace(RIGHT, now=now, device=device))
+
+
+def test_a_device_of_one_account_is_a_stranger_to_another_and_a_made_up_one_is_none(desk: Desk) -> None:
+    name = f"{PROVIDER.id}.token-1"
+    assert desk.devices.read(f"{name}.{'0' * 64}") is None
+    assert desk.devices.read("") is None
+    foreign = desk.devices.read(desk.devices.issue("prv_other"))
+    assert foreign is not None
+    for _ in range(5):
+        desk.fails(WRONG)
+    assert desk.fails(replace(RIGHT, device=foreign)) == "too-many-requests"
+
+
+def test_a_device_that_guesses_is_slowed_down_as_well(desk: Desk) -> None:
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id))
+    answers = [desk.fails(replace(WRONG, device=device, source=f"10.0.0.{n}")) for n in range(6)]
+    assert answers == ["unauthenticated"] * 5 + ["too-many-requests"]
+
+
+def test_a_thousand_guesses_in_a_minute_from_one_source_are_hardly_any(desk: Desk) -> None:
     answers = [
-        desk.fails(replace(WRONG, now=START + timedelta(milliseconds=60 * n), source=f"10.0.0.{n % 100}"))
+        desk.fails(replace(WRONG, now=START + timedelta(milliseconds=60 * n), source="10.0.0.1"))
         for n in range(1000)
     ]
     assert answers.count("unauthenticated") <= 12
@@ -133,4 +164,4 @@ def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
     desk.store.before_commit = only_doing(lambda: desk.fails(WRONG))
     desk.fails(WRONG)
     counts = [each.tries for each in desk.store.every(Secret, "secrets") if each.kind is SecretKind.THROTTLE]
-    assert counts == [2, 2]
+    assert counts == [2, 2, 2]
