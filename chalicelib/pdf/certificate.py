@@ -97,6 +97,7 @@ def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
         ("Sent by", facts.practice_name),
         ("SHA-256, original", _in_groups(facts.original_sha256)),
         ("Pages shown", facts.pages_shown),
+        ("Pages", facts.read_statement),
     ]
 
 

@@ -131,6 +131,7 @@ class CertificateFacts:
     note: str | None = None
     decline_reason: str | None = None
     pages_shown: str | None = None
+    read_statement: str | None = None
     chain_head: str | None = None
     trail: tuple[TrailEntry, ...] = ()
 

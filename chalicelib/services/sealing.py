@@ -249,9 +249,18 @@ def _certificate(document: Document, decision: Decision, parts: Parts) -> Certif
         note=decision.note,
         decline_reason=DECLINE_REASONS[decision.decline_reason] if decision.decline_reason else None,
         pages_shown=", ".join(str(page) for page in decision.pages_shown) or None,
+        read_statement=_read_statement(document, decision),
         chain_head=shown[-1].hash if shown else None,
         trail=tuple(_entry(line) for line in trail.lines(shown)),
     )
+
+
+def _read_statement(document: Document, decision: Decision) -> str | None:
+    """What the signer ticked where not every page was seen shown, as it stood on the page."""
+    if not decision.read_statement:
+        return None
+    pages = document.original.pages
+    return f"Statement ticked: I have read {'the page' if pages == 1 else f'all {pages} pages'}."
 
 
 def _entry(line: trail.Line) -> TrailEntry:

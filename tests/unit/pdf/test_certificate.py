@@ -112,3 +112,10 @@ def test_all_print_is_black_on_white_and_nine_points_or_more() -> None:
     assert min(sizes) >= 9
     page = samples.raster(made(samples.CERTIFICATE))
     assert samples.extremes(page)[1] == 255
+
+
+def test_the_statement_to_have_read_every_page_is_printed() -> None:
+    said = "Statement ticked: I have read all 3 pages."
+    facts = replace(samples.CERTIFICATE, pages_shown=None, read_statement=said)
+    assert f"Pages {said}" in text_of(facts, samples.BLOCK)
+    assert "Pages shown" not in text_of(facts, samples.BLOCK)
