@@ -8,6 +8,7 @@ from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
 from chalicelib.domain.people import Provider, name_key, same_name_as, same_person
 from chalicelib.services.changes import Claim
+from chalicelib.services.login import email_claim
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recovery import addressee_claim
 
@@ -52,11 +53,6 @@ def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
         raise Invalid(f"{detail}.", errors=errors)
 
 
-def account_claim(addressee: Addressee) -> str | None:
-    """The claim of whoever has the addressee's email address as username."""
-    return f"email#{addressee.email}" if addressee.email else None
-
-
 def identity_claims(addressee: Addressee) -> tuple[str, ...]:
     """The claims by which a person is known before they have an account, the surest first."""
     name = name_key(addressee.first_name, addressee.last_name)
@@ -73,8 +69,8 @@ def identity_claims(addressee: Addressee) -> tuple[str, ...]:
 
 def claim_keys(addressee: Addressee) -> tuple[str, ...]:
     """Every claim that this module asks for, so that the caller can read them with its own in one call."""
-    by_address = (account_claim(addressee), addressee_claim(addressee.email)) if addressee.email else ()
-    return (*(key for key in by_address if key), *identity_claims(addressee))
+    by_address = (email_claim(addressee.email), addressee_claim(addressee.email)) if addressee.email else ()
+    return (*by_address, *identity_claims(addressee))
 
 
 def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim, ...]:
@@ -109,7 +105,7 @@ def resolve(
 
 
 def _by_account(store: Store, addressee: Addressee, owners: Mapping[str, str]) -> Provider | None:
-    owner = owners.get(account_claim(addressee) or "")
+    owner = owners.get(email_claim(addressee.email)) if addressee.email else None
     found = store.provider(owner) if owner else None
     if found is not None and not same_person(found, addressee):
         wrong = FieldError("data.provider.email", "belongs to another provider; use their own, or a fax")
