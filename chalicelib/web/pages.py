@@ -72,8 +72,8 @@ def pending(caller: Caller) -> Response:
     count = f"{COUNTED_TO - 1}+" if found.count >= COUNTED_TO else str(found.count)
     rows = [row(each, caller.now) for each in found.documents]
     return page(
-        caller, "pending.html", section="pending", rows=rows, count=count, next_after=cursor_of(found.next_after),
-        first="after" not in caller.query,
+        caller, "pending.html", section="pending", rows=rows, count=count,
+        next_after=cursor_of(found.next_after), first="after" not in caller.query,
     )  # fmt: skip
 
 
