@@ -580,5 +580,7 @@ def _scan(scene: Scene, answer: Mapping[str, Any]) -> str:
     scene.enter_code()
     key = f"{scan_prefix(ID)}scn_1"
     scene.memory.files.put(key, b"%PDF a scan", "application/pdf")
-    scene.memory.portal.inspector = FakeInspector(answer)
+    inspector = scene.memory.portal.inspector
+    assert isinstance(inspector, FakeInspector)
+    inspector.answer = answer
     return key
