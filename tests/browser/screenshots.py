@@ -25,12 +25,15 @@ SIZES = {"390x844": PHONE["viewport"], "1280x800": DESK["viewport"]}
 MILLISECONDS_TO_SETTLE = 30_000
 # Another size may want another file of a picture; a broken one stays broken.
 LOAD_ALL_PICTURES = """
-() => Promise.allSettled(Array.from(document.images, (image) => { image.loading = "eager"; return image.decode(); }))
+() => Promise.allSettled(Array.from(document.images, (image) => {
+  image.loading = "eager";
+  return image.decode();
+}))
 """
 
 
 def shoot(page: Page, name: str) -> None:
-    """The page in each size, as it stands: what the window shows where something sticks to it, and the whole."""
+    """The whole page in each size, as it stands; also the window alone, where something sticks to it."""
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
         page.evaluate(LOAD_ALL_PICTURES)
