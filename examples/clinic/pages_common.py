@@ -54,6 +54,17 @@ def moment(text: str | None) -> str:
     return f"{at:%b} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M %p %Z}"
 
 
+def in_words(value: Any) -> str:
+    """A value of an event as people read it: `yes`, `1, 2, 3`, `Luis Rivera, MD`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return in_words(list(value.values()))
+    if isinstance(value, list):
+        return ", ".join(in_words(each) for each in value if each is not None)
+    return str(value)
+
+
 def day(text: str | date | None) -> str:
     """A calendar day as `Nov 22, 2026`; empty for none."""
     if not text:
@@ -79,7 +90,7 @@ def provider_name(document_id: str) -> str:
 def set_up_pages(app: Flask) -> None:
     """Filters, headers and error pages for every page."""
     app.jinja_env.filters.update(
-        moment=moment, day=day, patient_name=patient_name, provider_name=provider_name
+        moment=moment, day=day, in_words=in_words, patient_name=patient_name, provider_name=provider_name
     )
     app.jinja_env.globals.update(
         standing=worklist.standing,

@@ -33,16 +33,17 @@ LOAD_ALL_PICTURES = """
 
 
 def shoot(page: Page, name: str) -> None:
-    """The whole page in each size, as it stands; also the window alone, where something sticks to it."""
+    """The page in each size as it stands: what the window shows, and the whole where that is more."""
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
         page.evaluate(LOAD_ALL_PICTURES)
         page.wait_for_load_state("networkidle", timeout=MILLISECONDS_TO_SETTLE)
-        dock = page.locator("[data-dock]")
-        if dock.is_visible():
-            page.screenshot(path=FOLDER / f"{name}-window-{size}.png")
-            dock.evaluate("dock => { dock.hidden = true; dock.style.display = 'none'; }")
-        page.screenshot(path=FOLDER / f"{name}-{size}.png", full_page=True)
+        page.screenshot(path=FOLDER / f"{name}-{size}.png")
+        height = page.evaluate("document.documentElement.scrollHeight")
+        if height > viewport["height"]:
+            # A window as high as the page, so that what sticks to its edge is not in the middle.
+            page.set_viewport_size({"width": viewport["width"], "height": height})
+            page.screenshot(path=FOLDER / f"{name}-{size}-whole.png")
 
 
 @contextlib.contextmanager
@@ -107,7 +108,7 @@ def shoot_clinic(page: Page, clinic: Clinic, *, documents: dict[str, str]) -> No
         "account": f"/patients/{patient}",
         "unsigned": "/documents/reports/unsigned",
         "customize": "/admin/practice/emr/customize",
-        "deliveries": "/deliveries?status=",
+        "deliveries": "/deliveries?status=all",
         "events": f"/documents/{documents['signed']}/events",
     } | {f"document-{name}": f"/documents/{document_id}" for name, document_id in documents.items()}
     for name, path in pages.items():
