@@ -318,6 +318,9 @@ class FakeFiles:
     def get(self, key: str) -> bytes:
         return self.objects[key][0]
 
+    def find(self, key: str) -> bytes | None:
+        return self.objects[key][0] if key in self.objects else None
+
     def exists(self, key: str) -> bool:
         return key in self.objects
 

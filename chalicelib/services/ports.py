@@ -124,6 +124,9 @@ class Files(Protocol):
 
     def get(self, key: str) -> bytes: ...
 
+    def find(self, key: str) -> bytes | None:
+        """Like `get`, and None where there is nothing."""
+
     def exists(self, key: str) -> bool: ...
 
     def copy(self, source: str, target: str) -> None: ...

@@ -9,6 +9,8 @@ from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import MAX_SCAN_BYTES, Scan, Visitor, scan_prefix
+from chalicelib.services.page_images import page_texts
+from chalicelib.services.writing import together
 from chalicelib.web.access import BY_HAND_COOKIE, Access, Caller, route
 from chalicelib.web.answers import cookie, moment, page, redirect
 from chalicelib.web.showing import (
@@ -99,13 +101,16 @@ def _code_page(
 def _document_page(
     caller: Caller, found: Document, *, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
-    document = caller.services.by_hand.open(found, _visit(caller), _visitor(caller))
+    document, texts = together(
+        lambda: caller.services.by_hand.open(found, _visit(caller), _visitor(caller)),
+        lambda: page_texts(found, caller.services.files),
+    )
     undecided = is_decidable(document.status)
     upload_url, upload_fields = caller.services.by_hand.upload_form(document) if undecided else ("", {})
     waiting = undecided and still_preparing(document, caller.now)
     return page(
         caller, "by_hand_document.html", status=status, headers=refreshing(waiting=waiting),
-        document=document, undecided=undecided, images=page_images(document, caller.services.files),
+        document=document, undecided=undecided, images=page_images(document, caller.services.files, texts),
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now),
         sent_on=local_day(document.sent_at, document), at=_decided_at(document), upload_url=upload_url,
         upload_fields=upload_fields, max_bytes=MAX_SCAN_BYTES, errors=errors or {},

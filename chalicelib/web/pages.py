@@ -21,10 +21,12 @@ from chalicelib.domain.signatures import MAX_TEXT
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import can_be_read
 from chalicelib.services.login import Attempt
+from chalicelib.services.page_images import page_texts
 from chalicelib.services.paging import cursor_of, place_of
 from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
 from chalicelib.services.sessions import PASSWORD
 from chalicelib.services.signing import MAX_NAME, size_of
+from chalicelib.services.writing import together
 from chalicelib.web import signing
 from chalicelib.web.access import Access, Caller, route
 from chalicelib.web.answers import cookie, moment, page, redirect
@@ -150,17 +152,34 @@ def signed(caller: Caller, document_id: str) -> Response:
     )  # fmt: skip
 
 
+@route(blueprint, "/documents/{document_id}/text", methods=["GET"], access=Access.DOCUMENT)
+def text(caller: Caller, document_id: str) -> Response:
+    """What every page says, for documents too long to say it beside their pictures."""
+    document = caller.opened
+    if not can_be_read(document):
+        raise Gone("The clinic has recalled this document, so it can no longer be opened.")
+    texts = page_texts(document, caller.services.files)
+    if texts is None:
+        raise NotFound("The text of this document is not there yet. The PDF is.")
+    caller.services.review.downloaded(document, _by(caller))
+    return page(caller, "text.html", document=document, texts=texts, section="pending")
+
+
 def _review(
     caller: Caller, entered: Entered, *, status: int = 200, cookies: Sequence[str] = ()
 ) -> Response:  # fmt: skip
-    opened = caller.services.review.open(caller.opened, _by(caller))
+    files = caller.services.files
+    opened, texts = together(
+        lambda: caller.services.review.open(caller.opened, _by(caller)),
+        lambda: page_texts(caller.opened, files),
+    )
     document = opened.document
     waiting = still_preparing(document, caller.now)
     return page(
         caller, "review.html", status=status, headers=refreshing(waiting=waiting), document=document,
         can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not _may_sign(caller),
         cookies=cookies, entered=entered, saved=signing.saved(caller.known),
-        block_size=size_of(document), images=page_images(document, caller.services.files),
+        block_size=size_of(document), images=page_images(document, files, texts),
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
         sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
         section="pending",

@@ -1,8 +1,9 @@
 """What pages show of a document: its dates in the practice's zone, its page images, its file's name."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import accumulate, zip_longest
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.documents import Document
@@ -13,6 +14,9 @@ IMAGE_SECONDS = 600
 FILE_SECONDS = 300
 PREPARED_WITHIN = timedelta(minutes=10)
 """How long page images may take before the page offers the file instead of waiting."""
+
+TEXT_BESIDE = 24_000
+"""Characters of text that stand beside the pictures; a longer document has a page for its text."""
 
 SOON = 7
 """Days before the due date from which a document is marked."""
@@ -44,7 +48,10 @@ class Row:
 
 @dataclass(frozen=True)
 class PageImage:
-    """A page: its images by width, and the size to keep free for them. No images: it cannot be shown."""
+    """A page: its images by width, and the size to keep free for them. No images: it cannot be shown.
+
+    `text` is what it says, empty for a scan, None where that is not (or no longer) told on the same page.
+    """
 
     number: int
     width: int
@@ -53,6 +60,7 @@ class PageImage:
     large: str
     ready: bool
     broken: bool
+    text: str | None = None
 
 
 def row(document: Document, now: datetime) -> Row:
@@ -74,9 +82,12 @@ def due(document: Document, now: datetime) -> Due:
     return Due(f"Due in {days} days", "soon" if days <= SOON else "neutral", late=False)
 
 
-def page_images(document: Document, files: Files) -> list[PageImage]:
+def page_images(document: Document, files: Files, texts: Sequence[str] | None = None) -> list[PageImage]:
     """Every page of the original, with URLs good for `IMAGE_SECONDS` for those that are rendered."""
-    return [_page_image(document, number, files) for number in range(1, document.original.pages + 1)]
+    images = [_page_image(document, number, files) for number in range(1, document.original.pages + 1)]
+    told = accumulate(len(text) for text in texts or ())
+    within = [text for text, so_far in zip(texts or (), told, strict=False) if so_far <= TEXT_BESIDE]
+    return [replace(image, text=text) for image, text in zip_longest(images, within) if image]
 
 
 def pages_prepared(document: Document) -> bool:

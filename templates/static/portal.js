@@ -61,6 +61,38 @@ function announceTrouble() {
   if (wrong && !document.querySelector("[autofocus]")) wrong.focus();
 }
 
+// Larger pages, in steps, with what is being read kept in sight. The pages pan sideways in their own box.
+function offerZoom() {
+  const zoom = document.querySelector("[data-zoom]");
+  const sheets = document.querySelector("[data-pan]");
+  if (!zoom || !sheets) return;
+  const steps = [1, 1.5, 2, 3];
+  const smaller = zoom.querySelector("[data-smaller]");
+  const larger = zoom.querySelector("[data-larger]");
+  let step = 0;
+
+  function change(by) {
+    const read = Array.from(sheets.children).find((each) => each.getBoundingClientRect().bottom > 0);
+    const before = read && read.getBoundingClientRect();
+    step += by;
+    sheets.style.setProperty("--zoom", steps[step]);
+    for (const image of sheets.querySelectorAll("img")) image.sizes = `${Math.round(sheets.clientWidth * steps[step])}px`;
+    zoom.querySelector("[data-zoomed]").textContent = `${steps[step] * 100}%`;
+    smaller.disabled = step === 0;
+    larger.disabled = step === steps.length - 1;
+    if (!before || before.top > 0) return;
+    const after = read.getBoundingClientRect();
+    window.scrollBy(0, after.top - before.top * (after.height / before.height));
+  }
+
+  zoom.hidden = false;
+  smaller.addEventListener("click", () => change(-1));
+  larger.addEventListener("click", () => change(1));
+  const focusable = () => { sheets.tabIndex = sheets.scrollWidth > sheets.clientWidth ? 0 : -1; };
+  new ResizeObserver(focusable).observe(sheets.firstElementChild);
+}
+
+offerZoom();
 showPasswords();
 countAsTyped();
 sendOnce();

@@ -319,6 +319,21 @@ def review(scene: Scene) -> None:
 
 
 @state
+def review_enlarged(scene: Scene) -> None:
+    review(scene)
+    scene.page.get_by_text("Go to page").click()
+    scene.page.get_by_role("button", name="Larger").click()
+    scene.page.get_by_text("Text of page 1").click()
+
+
+@state
+def text_of_the_pages(scene: Scene) -> None:
+    scene.put()
+    scene.log_in()
+    scene.open(f"{REVIEW}/text")
+
+
+@state
 def review_drawing(scene: Scene) -> None:
     review(scene)
     scene.page.get_by_role("radio", name="Draw").check()

@@ -19,13 +19,30 @@ MAIN_PAGES = ["login", "pending", "past", "review", "by-hand-document", "signed-
 # The rules beyond WCAG too: axe calls them best practice.
 RUN_AXE = "(await axe.run(document, {resultTypes: ['violations']})).violations"
 
+# Words, pictures and controls; not boxes around them, nor marks that styles add.
 WIDER_THAN_THE_SCREEN = """
-() => [...document.querySelectorAll("body *")].filter((each) => {
-  const box = each.getBoundingClientRect(), style = getComputedStyle(each);
-  if (!box.width || !box.height || style.clipPath !== "none") return false;
-  if (each.closest("[data-pan]") && !each.matches("[data-pan]")) return false;
-  return Math.round(box.right) > document.documentElement.clientWidth || Math.round(box.left) < 0;
-}).map((each) => each.outerHTML.slice(0, 120))
+() => {
+  const lost = (box) => box.width > 0 && box.height > 0
+    && (Math.round(box.right) > document.documentElement.clientWidth || Math.round(box.left) < 0);
+  const pans = (each) => each.closest("[data-pan]") || getComputedStyle(each).clipPath === "inset(50%)";
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+  while (words.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(words.currentNode);
+    const there = words.currentNode.textContent.trim() && !words.currentNode.parentElement.closest("script");
+    if (there && !pans(words.currentNode.parentElement) && [...range.getClientRects()].some(lost)) {
+      found.push(words.currentNode.textContent.trim());
+    }
+  }
+  const shown = "img, svg, canvas, button, input, textarea, summary, [data-pan]";
+  for (const each of document.querySelectorAll(shown)) {
+    const inside = each.matches("[data-pan]") ? each.parentElement : each;
+    if (!pans(inside) && !each.closest(".visually-hidden") && lost(each.getBoundingClientRect())) {
+      found.push(each.outerHTML.slice(0, 120));
+    }
+  }
+  return found;
+}
 """
 SCROLLS_SIDEWAYS = "() => document.scrollingElement.scrollWidth > document.documentElement.clientWidth"
 
@@ -52,7 +69,7 @@ def axe() -> str:
 @pytest.fixture
 def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
     """A phone whose pages may be given axe-core, which their own policy would refuse."""
-    return Scene(memory, new_context(**PHONE, bypass_csp=True).new_page())
+    return Scene(memory, new_context(**PHONE, reduced_motion="reduce", bypass_csp=True).new_page())
 
 
 def violations(page: Page, axe: str) -> list[str]:
@@ -210,6 +227,26 @@ def test_pages_may_be_pinched_larger(scene: Scene) -> None:
     told = scene.page.locator("meta[name=viewport]").get_attribute("content") or ""
     assert "user-scalable" not in told
     assert "maximum-scale" not in told
+
+
+def test_buttons_enlarge_the_pages_and_nothing_else(scene: Scene) -> None:
+    """1.4.4 for the pictures: they pan in their own box, by keyboard too, and a sharper file is fetched."""
+    review(scene)
+    page = scene.page
+    picture = page.locator("[data-page] img").first
+    before = picture.bounding_box()
+    for _ in range(3):
+        page.get_by_role("button", name="Larger").click()
+    after = picture.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert round(after["width"] / before["width"]) == 3
+    assert not page.evaluate(SCROLLS_SIDEWAYS)
+    expect(page.get_by_role("button", name="Larger")).to_be_disabled()
+    page.locator("[data-pan]").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('[data-pan]').scrollLeft > 0")
+    page.wait_for_function("() => document.querySelector('[data-page] img').currentSrc.includes('1-1500')")
 
 
 def test_both_orientations_work(scene: Scene) -> None:

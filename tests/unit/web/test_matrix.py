@@ -49,6 +49,7 @@ GET  /documents/past                              login 200   200   login login 
 GET  /documents/{document_id}                     door  200   404   door  door  door  door  door  -
 GET  /documents/{document_id}/original.pdf        door  on    404   door  door  door  door  door  -
 GET  /documents/{document_id}/signed.pdf          door  on    404   door  door  door  door  door  -
+GET  /documents/{document_id}/text                door  404   404   door  door  door  door  door  -
 GET  /forgot-password                             200   200   200   200   200   200   200   200   -
 GET  /login                                       200   on    on    200   200   200   200   200   -
 GET  /login/password                              login login login login login login login login -

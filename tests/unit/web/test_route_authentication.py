@@ -49,6 +49,7 @@ DECIDED = {
     ("GET", "/documents"): Access.PROVIDER,
     ("GET", "/documents/past"): Access.PROVIDER,
     ("GET", "/documents/{document_id}"): Access.DOCUMENT,
+    ("GET", "/documents/{document_id}/text"): Access.DOCUMENT,
     ("POST", "/documents/{document_id}/approve"): Access.DOCUMENT,
     ("POST", "/documents/{document_id}/decline"): Access.DOCUMENT,
     ("POST", "/documents/{document_id}/signature"): Access.DOCUMENT,

@@ -1,0 +1,70 @@
+"""What pages say, for those who have it read aloud."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.services.changes import Change
+from chalicelib.services.page_images import text_key
+from chalicelib.web.showing import TEXT_BESIDE
+from tests.fakes import START
+from tests.portal import Browser, Portal, text
+from tests.provider_side import PROVIDER, a_document, a_store
+
+DOCUMENT = a_document()
+REVIEW = f"/documents/{DOCUMENT.id}"
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    made = Portal(a_store(DOCUMENT))
+    bootstrap.install(made)
+    yield made
+    bootstrap.install(None)
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
+    portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
+    return Browser({"__Host-session": cookie})
+
+
+def say(portal: Portal, *texts: str) -> None:
+    portal.files.put(text_key(DOCUMENT.id), json.dumps(texts).encode(), "application/json")
+
+
+def test_the_text_of_each_page_stands_beside_its_picture(portal: Portal, browser: Browser) -> None:
+    say(portal, "Goals: <walk> 50 feet", "Frequency: 2 a week", "")
+    body = browser.get(REVIEW).body.decode()
+    assert "Goals: &lt;walk&gt; 50 feet" in body
+    assert 'alt="Page 2 of 3, its text follows"' in body
+    assert 'alt="Page 3 of 3, a picture without text"' in body
+    assert body.index("Goals:") < body.index('id="page-2"') < body.index("Frequency: 2 a week")
+
+
+def test_a_long_document_has_a_page_for_its_text(portal: Portal, browser: Browser) -> None:
+    say(portal, "first words", "x" * TEXT_BESIDE, "last words")
+    review, whole = browser.get(REVIEW), browser.get(f"{REVIEW}/text")
+    assert "first words" in text(review)
+    assert "last words" not in text(review)
+    assert f'href="{REVIEW}/text#page-3"' in review.body.decode()
+    assert "last words" in text(whole)
+    assert 'id="page-3"' in whole.body.decode()
+
+
+def test_without_any_text_the_pages_still_show(browser: Browser) -> None:
+    page = browser.get(REVIEW)
+    assert page.body.count(b"<img") == 3
+    assert browser.get(f"{REVIEW}/text").status_code == 404
+
+
+def test_the_text_of_a_recalled_document_is_gone(portal: Portal, browser: Browser) -> None:
+    say(portal, "a", "b", "c")
+    recalled = DOCUMENT.recall("Sent in error", START)
+    assert recalled is not None
+    portal.store.commit(Change(at=START, documents=(replace(recalled, version=2),)))
+    assert browser.get(f"{REVIEW}/text").status_code == 410
