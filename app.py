@@ -9,10 +9,10 @@ from typing import Any
 from chalice.app import Chalice, DynamoDBEvent, Rate, SNSEvent, SQSEvent
 
 from chalicelib import workers
-from chalicelib.web import account, by_hand, emr, pages, problems, signing, static, verify
+from chalicelib.web import account, by_hand, emr, own_account, pages, problems, signing, static, verify
 
 app = Chalice(app_name="provider-portal")
-for module in (account, by_hand, emr, pages, problems, signing, static, verify):
+for module in (account, by_hand, emr, own_account, pages, problems, signing, static, verify):
     app.register_blueprint(module.blueprint)
 
 

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from chalicelib.services.checking import Checking
     from chalicelib.services.sealers import Sealers
 
+if TYPE_CHECKING:
+    from chalicelib.services.own_account import OwnAccount
+    from chalicelib.services.passkeys import Passkeys
+    from chalicelib.services.second_factor import SecondFactor
+
 
 class Services:
     """Everything a route or handler may call. Tests pass their own clock, ids or parts."""
@@ -57,7 +62,27 @@ class Services:
 
     @cached_property
     def login(self) -> Login:
-        return Login(self.store, self.sessions)
+        return Login(self.store, self.sessions, self.ids)
+
+    @cached_property
+    def passkeys(self) -> "Passkeys":
+        from chalicelib.services.passkeys import Passkeys
+
+        return Passkeys(
+            self.store, self.keys, self.ids, self.sessions, portal_url=self.settings.portal_url
+        )  # fmt: skip
+
+    @cached_property
+    def second_factor(self) -> "SecondFactor":
+        from chalicelib.services.second_factor import SecondFactor
+
+        return SecondFactor(self.store, self.sessions, self.passkeys)
+
+    @cached_property
+    def own_account(self) -> "OwnAccount":
+        from chalicelib.services.own_account import OwnAccount
+
+        return OwnAccount(self.store, self.ids, self.sessions, self.passkeys)
 
     @cached_property
     def accounts(self) -> Accounts:

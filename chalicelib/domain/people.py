@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.documents import Addressee
+from chalicelib.domain.factors import Authenticator, Passkey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,10 @@ class Provider:
     consented_at: datetime | None = None
     saved_signature: str | None = None
     setup_mailed_at: datetime | None = None
+    passkeys: tuple[Passkey, ...] = ()
+    authenticator: Authenticator | None = None
+    recovery: tuple[str, ...] = ()
+    short_password: bool = False
     mailed_to: str | None = None
 
     @property
@@ -41,6 +46,10 @@ class Provider:
     @property
     def has_account(self) -> bool:
         return self.password_hash is not None
+
+    @property
+    def has_second_factor(self) -> bool:
+        return bool(self.passkeys) or self.authenticator is not None
 
 
 def same_person(provider: Provider, addressee: Addressee) -> bool:

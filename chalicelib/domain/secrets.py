@@ -15,6 +15,9 @@ class SecretKind(StrEnum):
     SESSION = "session"
     FORGOTTEN = "forgotten"
     THROTTLE = "throttle"
+    HALF = "half"
+    AUTHENTICATOR = "authenticator"
+    PASSKEY = "passkey"
 
 
 LINK_LIFETIME = timedelta(minutes=90)
@@ -22,6 +25,8 @@ CODE_LIFETIME = timedelta(minutes=10)
 BY_HAND_LIFETIME = timedelta(minutes=60)
 SESSION_IDLE = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(hours=12)
+HALF_LIFETIME = timedelta(minutes=5)
+ENROL_LIFETIME = timedelta(minutes=15)
 SIGNS_FOR = timedelta(minutes=15)
 """How long after its authentication a session may sign without another."""
 

@@ -12,7 +12,13 @@ from chalicelib.domain.secrets import LINK_LIFETIME, Secret, SecretKind, secret_
 from chalicelib.services.changes import Change, Claim, OutboxRow
 from chalicelib.services.formats import one_line
 from chalicelib.services.login import PER_ACCOUNT, email_claim
-from chalicelib.services.passwords import hash_password, password_problem
+from chalicelib.services.passwords import (
+    LEAST_LENGTH,
+    LEAST_WITH_SECOND_FACTOR,
+    hash_password,
+    password_problem,
+    plain,
+)
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recording import delivery_job, until_it_holds
 
@@ -192,7 +198,7 @@ def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) ->
     provider = link.provider
     changed = replace(
         provider, version=provider.version + 1, password_hash=hashed, link=None,
-        session_epoch=provider.session_epoch + 1,
+        session_epoch=provider.session_epoch + 1, short_password=len(plain(chosen.password)) < LEAST_LENGTH,
     )  # fmt: skip
     if not link.is_setup:
         return changed
@@ -228,7 +234,8 @@ def _without_npi(rival: Provider) -> Provider:
 def _check(link: OpenLink, chosen: Chosen) -> None:
     wrong = [*(_check_person(link, chosen) if link.is_setup else ())]
     personal = (link.provider.name, link.secret.email or "")
-    problem = password_problem(chosen.password, personal)
+    least = LEAST_WITH_SECOND_FACTOR if link.provider.has_second_factor else LEAST_LENGTH
+    problem = password_problem(chosen.password, personal, least=least)
     if problem:
         wrong.append(FieldError("password", problem))
     if wrong:

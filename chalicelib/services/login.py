@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.errors import Unauthenticated
 from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import Secret
+from chalicelib.domain.secrets import HALF_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.services import throttling
 from chalicelib.services.changes import Change
 from chalicelib.services.devices import Device
 from chalicelib.services.passwords import is_password
-from chalicelib.services.ports import Store
+from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recording import until_it_holds
-from chalicelib.services.sessions import Sessions
+from chalicelib.services.sessions import PASSWORD, Sessions
 from chalicelib.services.throttling import Pace
 from chalicelib.services.writing import together
 
@@ -49,6 +49,14 @@ class Attempt:
     """The session that the browser had before: it ends with the new one."""
 
 
+class HalfIn(Exception):
+    """The password was right, and the account has a second factor: `token` is for `SecondFactor.finish`."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__("a second factor is needed")
+        self.token = token
+
+
 @dataclass(frozen=True)
 class _Counts:
     place: Secret | None
@@ -57,21 +65,33 @@ class _Counts:
 
 
 class Login:
-    def __init__(self, store: Store, sessions: Sessions) -> None:
+    def __init__(self, store: Store, sessions: Sessions, ids: Ids) -> None:
         self._store = store
         self._sessions = sessions
+        self._ids = ids
 
     def log_in(self, attempt: Attempt) -> tuple[Provider, str]:
         """The provider and the value of the session cookie.
 
         Raises `Unauthenticated`, the same in the same time for an unknown address as for a wrong password;
-        `TooMany` before anything is looked at.
+        `TooMany` before anything is looked at; `HalfIn` where a second factor is still to come.
         """
         provider, counted = self._checked(attempt)
+        if provider.has_second_factor:
+            raise HalfIn(self._half(provider, counted, attempt.now))
         session, cookie = self._sessions.start(provider, attempt.now)
         ended = (attempt.replaces,) if attempt.replaces else ()
         self._store.commit(Change(at=attempt.now, secrets=(session,), dropped=(counted, *ended)))
         return provider, cookie
+
+    def _half(self, provider: Provider, counted: Secret, now: datetime) -> str:
+        token = self._ids.token()
+        row = Secret(
+            key=secret_key(SecretKind.HALF, token), version=1, kind=SecretKind.HALF, created_at=now,
+            expires_at=now + HALF_LIFETIME, provider_id=provider.id, epoch=provider.session_epoch,
+        )  # fmt: skip
+        self._store.commit(Change(at=now, secrets=(row,), dropped=(counted,)))
+        return token
 
     def confirm(self, session: Secret, attempt: Attempt) -> tuple[Secret, str]:
         """The session of who has just entered their password again, under another token, and its cookie.
@@ -81,9 +101,19 @@ class Login:
         provider, counted = self._checked(attempt)
         if provider.id != session.provider_id:
             raise Unauthenticated(_WRONG)
-        renewed, cookie = self._sessions.renew(session, attempt.now)
+        renewed, cookie = self._sessions.renew(session, attempt.now, PASSWORD)
         self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(counted, session)))
         return renewed, cookie
+
+    def check(self, provider: Provider, password: str, address: str | None, now: datetime) -> None:
+        """Whether it is this provider's password; counts and raises as `log_in` does."""
+        attempt = Attempt(
+            email=provider.email or "", password=password, source=address or "unknown", now=now
+        )  # fmt: skip
+        owner, counted = self._checked(attempt)
+        if owner.id != provider.id:
+            raise Unauthenticated(_WRONG)
+        self._store.commit(Change(at=now, dropped=(counted,)))
 
     def _checked(self, attempt: Attempt) -> tuple[Provider, Secret]:
         """Whose password it is, and the count that their success clears."""

@@ -58,6 +58,17 @@ class About:
         return self.practice.name if self.practice else PORTAL
 
 
+ACCOUNT_CHANGES: Mapping[str, str] = {
+    "passkey_added": "A passkey was added to your account",
+    "passkey_removed": "A passkey was removed from your account",
+    "authenticator_added": "An authenticator app was added to your account",
+    "authenticator_removed": "The authenticator app was removed from your account",
+    "recovery_codes_made": "New recovery codes were made for your account",
+    "second_factor_reset": "The second factor of your account was removed by support",
+}
+"""What the owner is told, by the delivery's type."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Composed:
     """Which template, under which subject, with what besides the usual."""
@@ -201,6 +212,13 @@ def _password_changed(about: About, parts: Parts) -> Composed:
     return _composed("password_changed", subject, "If it was not you, act now.", values)
 
 
+def _account_changed(about: About, _parts: Parts) -> Composed:
+    what = ACCOUNT_CHANGES[about.delivery.type]
+    utc = about.delivery.created_at.astimezone(UTC)
+    values = {"what": what, "changed_at": f"{utc:%B} {utc.day}, {utc.year}, at {utc:%H:%M} UTC"}
+    return _composed("account_changed", f"{what} on Provider Portal", "If it was not you, act now.", values)
+
+
 def _composed(template: str, subject: str, preview: str, values: Mapping[str, Any]) -> Composed:
     return Composed(template=template, subject=subject, preview=preview, values=values)
 
@@ -224,9 +242,10 @@ _KINDS: Mapping[str, Callable[[About, Parts], Composed]] = {
     "reset": _reset,
     "code": _code,
     "password_changed": _password_changed,
+    **dict.fromkeys(ACCOUNT_CHANGES, _account_changed),
 }
 _ABOUT_DECISION = {READY, "fax"}
-_ABOUT_ACCOUNT = {"reset", "password_changed"}
+_ABOUT_ACCOUNT = {"reset", "password_changed", *ACCOUNT_CHANGES}
 
 
 @lru_cache(maxsize=1)

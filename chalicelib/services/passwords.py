@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
 LEAST_LENGTH = 15
+LEAST_WITH_SECOND_FACTOR = 8
 MOST_LENGTH = 128
 
 MEMORY_KIB = 19 * 1024
@@ -46,28 +47,30 @@ _SHORTEST_WORD = 3
 _SHORTEST_RUN = 4
 _FEW_CHARACTERS = 5
 
-_TOO_SHORT = f"Use at least {LEAST_LENGTH} characters. A few unrelated words are easy to remember."
+_TOO_SHORT = "Use at least {} characters. A few unrelated words are easy to remember."
 _TOO_LONG = f"Use at most {MOST_LENGTH} characters."
 _COMMON_ONE = "This is one of the first passwords that would be tried. Choose a few unrelated words instead."
 _REPEATS = "This repeats or counts up a few characters. Choose a few unrelated words instead."
 _PERSONAL = "This is mostly your own name or email address. Choose something that is not about you."
 
 
-def password_problem(password: str, personal: Iterable[str]) -> str | None:
+def password_problem(
+    password: str, personal: Iterable[str], *, least: int = LEAST_LENGTH
+) -> str | None:  # fmt: skip
     """Why this password is refused, in a sentence that says what to do; None when it is good.
 
     `personal` are words about its owner, such as their name and address.
     """
     text = plain(password)
-    if len(text) < LEAST_LENGTH:
-        return _TOO_SHORT
+    if len(text) < least:
+        return _TOO_SHORT.format(least)
     if len(text) > MOST_LENGTH:
         return _TOO_LONG
-    if _is_personal(text, personal):
+    if _is_personal(text, personal, least):
         return _PERSONAL
     if _is_common(text):
         return _COMMON_ONE
-    return _REPEATS if _is_pattern(text) else None
+    return _REPEATS if _is_pattern(text, least) else None
 
 
 def hash_password(password: str) -> str:
@@ -100,14 +103,14 @@ def _hasher() -> "PasswordHasher":
     return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 
 
-def _is_personal(text: str, personal: Iterable[str]) -> bool:
+def _is_personal(text: str, personal: Iterable[str], least: int) -> bool:
     """Whether little is left once the owner's own words are taken out."""
     parts = (part for each in personal for part in (_letters(each), *re.split(r"\W+", each.casefold())))
     words = {part for part in parts if len(part) >= _SHORTEST_WORD}
     left = _letters(text)
     for word in sorted(words, key=len, reverse=True):
         left = left.replace(word, "")
-    return len(left) <= LEAST_LENGTH // 2
+    return len(left) <= least // 2
 
 
 def _is_common(text: str) -> bool:
@@ -127,12 +130,12 @@ def _only_common(letters: str) -> bool:
     return len(letters) in reached
 
 
-def _is_pattern(text: str) -> bool:
+def _is_pattern(text: str, least: int) -> bool:
     """Whether it is a short piece repeated, or runs along the alphabet or the keyboard."""
     folded = text.casefold()
     if len(set(folded)) < _FEW_CHARACTERS or re.fullmatch(r"(.{1,6}?)\1+.{0,5}", folded):
         return True
-    return _without_runs(folded) < LEAST_LENGTH // 3
+    return _without_runs(folded) < least // 3
 
 
 def _without_runs(text: str) -> int:

@@ -47,15 +47,20 @@ class Sessions:
         )  # fmt: skip
         return row, self._sign(token, provider.id, row)
 
-    def renew(self, session: Secret, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
-        """The session under another token, its owner authenticated again; it ends when it would have.
+    def renew(
+        self, session: Secret, now: datetime, method: str | None = None, *, epoch: int | None = None
+    ) -> tuple[Secret, str]:  # fmt: skip
+        """The session under another token; it ends when it would have.
+
+        A `method` says that its owner has just been authenticated by it; an `epoch`, that the others end.
 
         The row is to be committed, and the one before dropped with it.
         """
         token = self._ids.token()
         row = replace(
             session, key=secret_key(SecretKind.SESSION, token), version=1, last_seen_at=now,
-            authenticated_at=now, method=method,
+            authenticated_at=now if method else session.authenticated_at, method=method or session.method,
+            epoch=epoch or session.epoch,
         )  # fmt: skip
         return row, self._sign(token, session.provider_id or "", row)
 

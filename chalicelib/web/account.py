@@ -6,11 +6,14 @@ from urllib.parse import quote, unquote
 
 from chalice.app import Blueprint, Response
 
-from chalicelib.domain.errors import Invalid, PortalError, TooMany, Unauthenticated
+from chalicelib.domain.errors import Gone, Invalid, PortalError, TooMany, Unauthenticated
+from chalicelib.domain.people import Provider
+from chalicelib.domain.secrets import HALF_LIFETIME
 from chalicelib.services.accounts import Chosen, DeadLink, OpenLink
 from chalicelib.services.formats import email as email_address
-from chalicelib.services.login import Attempt
+from chalicelib.services.login import Attempt, HalfIn
 from chalicelib.services.passwords import LEAST_LENGTH
+from chalicelib.services.second_factor import Answer
 from chalicelib.web.access import SESSION_COOKIE, Access, Caller, route
 from chalicelib.web.answers import cookie, page, redirect
 from chalicelib.web.errors import error_headers, shown_as
@@ -19,6 +22,7 @@ blueprint = Blueprint(__name__)
 
 HOME = "/documents"
 SETUP_COOKIE = "__Host-setup"
+HALF_COOKIE = "__Host-half"
 USERNAME_COOKIE = "__Host-username"
 SETUP_SECONDS = 30 * 60
 DEVICE_COOKIE = "__Host-device"
@@ -64,11 +68,44 @@ def log_in(caller: Caller) -> Response:
     )  # fmt: skip
     try:
         provider, session = caller.services.login.log_in(attempt)
+    except HalfIn as half:
+        return _to_second_half(half, wanted)
     except (Unauthenticated, TooMany) as refused:
         return _login_page(caller, wanted, typed, refused)
-    device = cookie(DEVICE_COOKIE, caller.services.devices.issue(provider.id), DEVICE_SECONDS)
-    gone = cookie(USERNAME_COOKIE, "", 0)
-    return redirect(wanted, cookies=[cookie(SESSION_COOKIE, session), gone, device])
+    return _let_in(caller, wanted, provider, session)
+
+
+@route(blueprint, "/login/passkey", methods=["POST"], access=Access.ANYONE)
+def log_in_with_passkey(caller: Caller) -> Response:
+    wanted = local_path(caller.form.get("next"))
+    before = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
+    try:
+        provider, session = caller.services.passkeys.log_in(
+            caller.form.get("passkey", ""), caller.now, replaces=before.session if before else None
+        )
+    except Unauthenticated as refused:
+        return _login_page(caller, wanted, "", refused)
+    return _let_in(caller, wanted, provider, session)
+
+
+@route(blueprint, "/login/second", methods=["GET"], access=Access.ANYONE)
+def second_half(caller: Caller) -> Response:
+    return _second_page(caller, local_path(caller.query.get("next")))
+
+
+@route(blueprint, "/login/second", methods=["POST"], access=Access.ANYONE)
+def finish_login(caller: Caller) -> Response:
+    wanted = local_path(caller.form.get("next"))
+    answer = Answer(code=caller.form.get("code", "")[:100], passkey=caller.form.get("passkey", ""))
+    try:
+        provider, session = caller.services.second_factor.finish(
+            caller.cookies.get(HALF_COOKIE, ""), answer, caller.now
+        )
+    except (Unauthenticated, TooMany) as refused:
+        return _second_page(caller, wanted, refused)
+    except Gone as over:
+        return _login_page(caller, wanted, "", over)
+    return _let_in(caller, wanted, provider, session)
 
 
 @route(blueprint, "/logout", methods=["POST"], access=Access.PROVIDER)
@@ -161,6 +198,35 @@ def _login_page(
         caller, "login.html", status=shown_as(refused).status if refused else 200,
         headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted, email=email,
         refused=refused.detail if refused else None, reason=caller.query.get("reason"),
+        passkey_options=caller.services.passkeys.login_options(caller.now),
+    )  # fmt: skip
+
+
+def _let_in(caller: Caller, wanted: str, provider: Provider, session: str) -> Response:
+    """On to where one was going, with the session, on a browser that is known from now on."""
+    device = cookie(DEVICE_COOKIE, caller.services.devices.issue(provider.id), DEVICE_SECONDS)
+    gone = [cookie(USERNAME_COOKIE, "", 0), cookie(HALF_COOKIE, "", 0)]
+    return redirect(wanted, cookies=[cookie(SESSION_COOKIE, session), *gone, device])
+
+
+def _to_second_half(half: HalfIn, wanted: str) -> Response:
+    seconds = int(HALF_LIFETIME.total_seconds())
+    place = f"/login/second?next={quote(wanted, safe='/')}"
+    gone = cookie(USERNAME_COOKIE, "", 0)
+    return redirect(place, cookies=[cookie(HALF_COOKIE, half.token, seconds), gone])
+
+
+def _second_page(caller: Caller, wanted: str, refused: PortalError | None = None) -> Response:
+    try:
+        owner = caller.services.second_factor.waiting(caller.cookies.get(HALF_COOKIE, ""), caller.now)
+    except Gone as over:
+        return _login_page(caller, wanted, "", over)
+    options = caller.services.passkeys.login_options(caller.now, owner) if owner.passkeys else None
+    return page(
+        caller, "login_second.html", status=shown_as(refused).status if refused else 200,
+        headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted,
+        refused=refused.detail if refused else None, by_app=owner.authenticator is not None,
+        passkey_options=options,
     )  # fmt: skip
 
 

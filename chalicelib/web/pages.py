@@ -9,28 +9,30 @@ from chalice.app import Blueprint, Response
 from chalicelib.domain.documents import DeclineReason, Document, Sealing
 from chalicelib.domain.errors import (
     Conflict,
-    FieldError,
     Gone,
     Invalid,
     NotFound,
     PortalError,
     TooMany,
-    Unauthenticated,
 )
 from chalicelib.domain.signatures import MAX_TEXT
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import can_be_read
+<<<<<<< HEAD
+=======
 from chalicelib.services.login import Attempt
 from chalicelib.services.page_images import page_texts
+>>>>>>> main
 from chalicelib.services.paging import cursor_of, place_of
+from chalicelib.services.passkeys import METHOD as PASSKEY
 from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
 from chalicelib.services.sessions import PASSWORD
 from chalicelib.services.signing import MAX_NAME, size_of
 from chalicelib.services.writing import together
 from chalicelib.web import signing
 from chalicelib.web.access import Access, Caller, route
-from chalicelib.web.answers import cookie, moment, page, redirect
-from chalicelib.web.requests import SESSION_COOKIE
+from chalicelib.web.answers import moment, page, redirect
+from chalicelib.web.confirming import confirmed_to_sign, may_sign, passkey_options
 from chalicelib.web.showing import (
     FILE_SECONDS,
     due,
@@ -101,7 +103,7 @@ def approve(caller: Caller, document_id: str) -> Response:
     given = signing.approval(caller.form, _pages_shown(caller.form.get("pages_shown", "")))
     cookies: list[str] = []
     try:
-        caller, cookies = _confirmed(caller)
+        caller, cookies = confirmed_to_sign(caller)
         caller.services.review.approve(caller.opened, given, _by(caller))
     except (Invalid, Conflict, TooMany) as trouble:
         return _again(caller, trouble, declining=False, cookies=cookies)
@@ -177,9 +179,16 @@ def _review(
     waiting = still_preparing(document, caller.now)
     return page(
         caller, "review.html", status=status, headers=refreshing(waiting=waiting), document=document,
+<<<<<<< HEAD
+        can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not may_sign(caller),
+        passkey_options=passkey_options(caller), cookies=cookies, entered=entered,
+        saved=signing.saved(caller.known), block_size=size_of(document),
+        images=page_images(document, caller.services.files),
+=======
         can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not _may_sign(caller),
         cookies=cookies, entered=entered, saved=signing.saved(caller.known),
         block_size=size_of(document), images=page_images(document, files, texts),
+>>>>>>> main
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
         sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
         section="pending",
@@ -209,35 +218,6 @@ def _again(
         return _decided(caller, fresh, status=409, conflict=trouble.detail, unsent_note=note)
     status = {Conflict: 409, TooMany: 429}.get(type(trouble), 422)
     return _review(caller, entered, status=status, cookies=cookies)
-
-
-def _may_sign(caller: Caller) -> bool:
-    return caller.session is not None and caller.session.may_sign(caller.now)
-
-
-def _confirmed(caller: Caller) -> tuple[Caller, list[str]]:
-    """The caller once they may sign: the password is asked again when it was last given too long ago.
-
-    What is decided already needs no password: there is nothing left to sign.
-    """
-    if caller.session is None or _may_sign(caller) or not is_decidable(caller.opened.status):
-        return caller, []
-    attempt = Attempt(
-        email=caller.known.email or "", password=caller.form.get("password", ""),
-        source=caller.address or "unknown", now=caller.now,
-    )  # fmt: skip
-    if not attempt.password:
-        raise _ask_again("Enter your password to sign.")
-    try:
-        session, token = caller.services.login.confirm(caller.session, attempt)
-    except Unauthenticated as wrong:
-        raise _ask_again("This is not your password.") from wrong
-    return replace(caller, session=session), [cookie(SESSION_COOKIE, token)]
-
-
-def _ask_again(message: str) -> Invalid:
-    detail = "Your password is needed once more. Nothing has been sent yet."
-    return Invalid(detail, errors=[FieldError("password", message)])
 
 
 def _entered(caller: Caller, trouble: PortalError | None, *, declining: bool) -> Entered:
@@ -277,7 +257,8 @@ def _authentication(caller: Caller, *, again: bool) -> str:
     at = caller.session.authenticated_at if caller.session else None
     if at is None:
         return method
-    return f"{method}, {'asked again to sign and ' if again else ''}entered {moment(at)}"
+    verb = "used" if method == PASSKEY else "entered"
+    return f"{method}, {'asked again to sign and ' if again else ''}{verb} {moment(at)}"
 
 
 def _file(caller: Caller, key: str, name: str) -> str:

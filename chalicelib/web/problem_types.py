@@ -167,6 +167,7 @@ _PAGES = tuple(
         ("npi-taken", 400, "The NPI belongs to another account.", "Check it, or leave it empty."),
         ("electronic-signature-off", 409, "This clinic takes signatures by hand only.",
          "Print the document, sign it, and upload or fax it."),
+        ("login-over", 410, "The first half of a login was too long ago.", "Log in again."),
         ("not-addressee", 409, "The document names another person, by NPI or else by name.",
          "Decline it, so that the clinic can correct it."),
     )

@@ -26,7 +26,7 @@ class Desk:
         self.store = FakeStore()
         self.sessions = Sessions(self.store, FakeKeys(), FakeIds(), issuer="https://portal.test")
         self.devices = Devices(FakeKeys(), FakeIds())
-        self.login = Login(self.store, self.sessions)
+        self.login = Login(self.store, self.sessions, FakeIds())
         owner = replace(PROVIDER, password_hash=hash_password(PASSWORD))
         claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
         self.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
@@ -82,7 +82,7 @@ def calls_of(desk: Desk, attempt: Attempt) -> list[str]:
             seen.append(name)
             return getattr(desk.store, name)
 
-    login = Login(Watched(), desk.sessions)  # type: ignore[arg-type]  # stands in for the store
+    login = Login(Watched(), desk.sessions, FakeIds())  # type: ignore[arg-type]  # stands in for the store
     with pytest.raises(Unauthenticated):
         login.log_in(attempt)
     return sorted(seen)

@@ -88,7 +88,7 @@ def test_after_fifteen_minutes_the_password_is_asked_again(portal: Portal, brows
     assert b'autocomplete="current-password"' in page.body
     refused = sign(browser)
     assert refused.status_code == 422
-    assert "Enter your password to sign." in text(refused)
+    assert "Enter your password." in text(refused)
     assert "Looks right." in refused.body.decode()
     assert document(portal).status is Status.PENDING
 

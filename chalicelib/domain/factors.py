@@ -1,0 +1,34 @@
+"""What somebody has besides a password: passkeys, an authenticator app, recovery codes."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passkey:
+    """A WebAuthn credential. `id` and `public_key` are base64url; `count` is the
+    authenticator's own counter.
+    """
+
+    id: str
+    public_key: str
+    count: int
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authenticator:
+    """An app that shows six digits (RFC 6238). `last_step` is the step of the last code that was taken."""
+
+    secret: str
+    since: datetime
+    last_step: int = 0
+
+
+def recovery_key(code: str) -> str:
+    """What is kept of a recovery code: its 120 random bits need no slow hash (ASVS 6.5.2)."""
+    plain = "".join(c for c in code.upper() if c.isascii() and c.isalnum())
+    return hashlib.sha256(f"recovery:{plain}".encode()).hexdigest()

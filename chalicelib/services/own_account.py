@@ -1,0 +1,197 @@
+"""What the owner of an account changes about it. Each change ends the other sessions and is told by mail."""
+
+import base64
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.errors import FieldError, Invalid, NotFound, Stale, Unauthenticated
+from chalicelib.domain.factors import Authenticator, recovery_key
+from chalicelib.domain.people import Provider
+from chalicelib.domain.secrets import ENROL_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.services.accounts import PORTAL_PRACTICE
+from chalicelib.services.changes import Change, OutboxRow
+from chalicelib.services.passkeys import MOST_PASSKEYS, Passkeys
+from chalicelib.services.passwords import (
+    LEAST_LENGTH,
+    LEAST_WITH_SECOND_FACTOR,
+    hash_password,
+    password_problem,
+    plain,
+)
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.recording import delivery_job
+from chalicelib.services.second_factor import matching_step
+from chalicelib.services.sessions import Sessions
+
+RECOVERY_CODES = 10
+MAX_NAME = 40
+
+_SHORT = (
+    f"Your password is shorter than {LEAST_LENGTH} characters, which is enough only with a second factor. "
+    "Change the password first."
+)
+
+
+class OwnAccount:
+    """Every method wants a session whose owner was authenticated just now: the page sees to it."""
+
+    def __init__(self, store: Store, ids: Ids, sessions: Sessions, passkeys: Passkeys) -> None:
+        self._store = store
+        self._ids = ids
+        self._sessions = sessions
+        self._passkeys = passkeys
+
+    def add_passkey(
+        self, session: Secret, provider: Provider, answer: str, name: str, now: datetime
+    ) -> tuple[str, tuple[str, ...]]:
+        """The new session cookie, and recovery codes if it is the first second factor."""
+        if len(provider.passkeys) >= MOST_PASSKEYS:
+            raise _wrong("name", "There are ten passkeys already. Remove one first.")
+        called = " ".join(name.split())[:MAX_NAME] or "Passkey"
+        try:
+            made, challenge = self._passkeys.enrolled(provider, answer, called, now)
+        except Unauthenticated as error:
+            raise _wrong("form", "The passkey could not be added. Please try again.") from error
+        changed = replace(provider, passkeys=(*provider.passkeys, made))
+        codes, changed = self._with_first_codes(provider, changed)
+        return self._change(session, changed, "passkey_added", now, secrets=(challenge,)), codes
+
+    def remove_passkey(self, session: Secret, provider: Provider, passkey_id: str, now: datetime) -> str:
+        left = tuple(each for each in provider.passkeys if each.id != passkey_id)
+        if len(left) == len(provider.passkeys):
+            raise NotFound("There is no such passkey.")
+        return self._change(session, _left(replace(provider, passkeys=left)), "passkey_removed", now)
+
+    def authenticator_secret(self, session: Secret, provider: Provider, now: datetime) -> str:
+        """The secret to be put into an app: the same until it is confirmed, or 15 minutes have passed."""
+        row = self._store.secret(_enrolment(session))
+        if row is not None and row.live(now) and row.link:
+            return row.link
+        secret = base64.b32encode(hashlib.sha256(self._ids.token().encode()).digest()[:20]).decode()
+        fresh = Secret(
+            key=_enrolment(session), version=row.version + 1 if row else 1, kind=SecretKind.AUTHENTICATOR,
+            created_at=now, expires_at=now + ENROL_LIFETIME, provider_id=provider.id, link=secret,
+        )  # fmt: skip
+        self._store.commit(Change(at=now, secrets=(fresh,)))
+        return secret
+
+    def add_authenticator(
+        self, session: Secret, provider: Provider, code: str, now: datetime
+    ) -> tuple[str, tuple[str, ...]]:
+        """The new session cookie, and recovery codes if it is the first second factor."""
+        row = self._store.secret(_enrolment(session))
+        if row is None or not row.live(now) or row.link is None:
+            raise _wrong("code", "That took too long. Scan the new code and try again.")
+        app = Authenticator(secret=row.link, since=now)
+        step = matching_step(app, code, now)
+        if step is None:
+            raise _wrong("code", "That is not the code that the app shows. Try the next one.")
+        changed = replace(provider, authenticator=replace(app, last_step=step))
+        codes, changed = self._with_first_codes(provider, changed)
+        return self._change(session, changed, "authenticator_added", now, dropped=(row,)), codes
+
+    def remove_authenticator(self, session: Secret, provider: Provider, now: datetime) -> str:
+        if provider.authenticator is None:
+            raise NotFound("There is no authenticator app.")
+        return self._change(
+            session, _left(replace(provider, authenticator=None)), "authenticator_removed", now
+        )
+
+    def new_recovery_codes(
+        self, session: Secret, provider: Provider, now: datetime
+    ) -> tuple[str, tuple[str, ...]]:
+        """The new session cookie and the codes, which are not kept; those of before are dead."""
+        codes = self._codes()
+        changed = replace(provider, recovery=tuple(map(recovery_key, codes)))
+        return self._change(session, changed, "recovery_codes_made", now), codes
+
+    def change_password(self, session: Secret, provider: Provider, password: str, now: datetime) -> str:
+        """The new session cookie. Raises `Invalid` with what is wrong with the new password."""
+        least = LEAST_WITH_SECOND_FACTOR if provider.has_second_factor else LEAST_LENGTH
+        problem = password_problem(password, (provider.name, provider.email or ""), least=least)
+        if problem:
+            raise _wrong("new_password", problem)
+        changed = replace(
+            provider,
+            password_hash=hash_password(password),
+            short_password=len(plain(password)) < LEAST_LENGTH,
+        )
+        return self._change(session, changed, "password_changed", now)
+
+    def log_out_everywhere(self, session: Secret, provider: Provider, now: datetime) -> None:
+        """Ends every session of the account, this one too."""
+        ended = replace(provider, version=provider.version + 1, session_epoch=provider.session_epoch + 1)
+        self._store.commit(Change(at=now, providers=(ended,), dropped=(session,)))
+
+    def _change(
+        self, session: Secret, changed: Provider, told: str, now: datetime, *,
+        secrets: tuple[Secret, ...] = (), dropped: tuple[Secret, ...] = (),
+    ) -> str:  # fmt: skip
+        epoch = changed.session_epoch + 1
+        provider = replace(changed, version=changed.version + 1, session_epoch=epoch)
+        renewed, cookie = self._sessions.renew(session, now, epoch=epoch)
+        notice = account_notice(self._ids, provider, told, now)
+        change = Change(
+            at=now, providers=(provider,), secrets=(renewed, *secrets), dropped=(session, *dropped),
+            deliveries=(notice,),
+            outbox=(OutboxRow(id=notice.event_id, created_at=now, jobs=(delivery_job(notice),)),),
+        )  # fmt: skip
+        try:
+            self._store.commit(change)
+        except Stale as lost:
+            raise _wrong("form", "Your account was changed elsewhere meanwhile. Please try again.") from lost
+        return cookie
+
+    def _with_first_codes(self, before: Provider, after: Provider) -> tuple[tuple[str, ...], Provider]:
+        if before.has_second_factor:
+            return (), after
+        codes = self._codes()
+        return codes, replace(after, recovery=tuple(map(recovery_key, codes)))
+
+    def _codes(self) -> tuple[str, ...]:
+        """Of 120 random bits each, in groups of four that can be typed."""
+        made = []
+        for _ in range(RECOVERY_CODES):
+            text = base64.b32encode(hashlib.sha256(self._ids.token().encode()).digest()[:15]).decode()
+            made.append("-".join(text[at : at + 4] for at in range(0, len(text), 4)))
+        return tuple(made)
+
+
+def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> Delivery:
+    """Tells the owner of a change to their account, in case it was not them."""
+    event_id, recipient = ids.new("evt"), provider.email or ""
+    return Delivery(
+        id=delivery_id(event_id, Channel.EMAIL, told, recipient), version=1, practice_id=PORTAL_PRACTICE,
+        document_id=None, event_id=event_id, channel=Channel.EMAIL, type=told, recipient=recipient,
+        created_at=now, provider_id=provider.id, next_attempt_at=now,
+    )  # fmt: skip
+
+
+def _left(provider: Provider) -> Provider:
+    """Without recovery codes once there is nothing to recover; refused while the password is too short."""
+    if provider.has_second_factor:
+        return provider
+    if provider.short_password:
+        raise _wrong("form", _SHORT)
+    return replace(provider, recovery=())
+
+
+def _enrolment(session: Secret) -> str:
+    return secret_key(SecretKind.AUTHENTICATOR, session.key)
+
+
+def _wrong(name: str, message: str) -> Invalid:
+    return Invalid(message, errors=[FieldError(name, message)])
+
+
+def enrolment_code(secret: str, email: str) -> tuple[str, int, str]:
+    """What an app scans: the `otpauth:` text, and its QR code: modules a side, SVG path."""
+    import pyotp
+    import segno
+
+    text = pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Provider Portal")
+    rows = [bytes(row) for row in segno.make(text, error="m", micro=False).matrix]
+    squares = (f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, is_dark in enumerate(row) if is_dark)
+    return text, len(rows), "".join(squares)

@@ -1,0 +1,126 @@
+"""The second half of a login: a passkey, a code of an authenticator app, or a recovery code."""
+
+import hmac
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chalicelib.domain.errors import Gone, Stale, Unauthenticated
+from chalicelib.domain.factors import Authenticator, recovery_key
+from chalicelib.domain.moments import epoch
+from chalicelib.domain.people import Provider
+from chalicelib.domain.secrets import Secret, SecretKind, secret_key
+from chalicelib.services import throttling
+from chalicelib.services.changes import Change
+from chalicelib.services.passkeys import Passkeys
+from chalicelib.services.ports import Store
+from chalicelib.services.recording import until_it_holds
+from chalicelib.services.sessions import PASSWORD, Sessions
+from chalicelib.services.throttling import Pace
+
+STEP_SECONDS = 30
+TRIES = Pace(name="second", free=5, longest=timedelta(minutes=1), forgotten=timedelta(hours=24))
+"""Of the second half, for each account: whoever gets this far has its password."""
+
+_WRONG = "That code is not right, or it was used before. Wait for the next one."
+_OVER = "This login took too long. Please start again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What was given: a `code` as typed (of the app, or a recovery code), or a browser's `passkey` answer."""
+
+    code: str = ""
+    passkey: str = ""
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """The provider after an answer that was right, what to write with it, and what to call it."""
+
+    provider: Provider
+    secrets: tuple[Secret, ...]
+    method: str
+
+
+class SecondFactor:
+    def __init__(self, store: Store, sessions: Sessions, passkeys: Passkeys) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._passkeys = passkeys
+
+    def waiting(self, token: str, now: datetime) -> Provider:
+        """Whose login waits for its second half. Raises `Gone` when it took too long."""
+        return self._half(token, now)[1]
+
+    def finish(self, token: str, answer: Answer, now: datetime) -> tuple[Provider, str]:
+        """The provider and the session cookie's value.
+
+        Raises `Unauthenticated` for a wrong answer, `TooMany`, and `Gone` when the first half is over.
+        """
+        half, provider = self._half(token, now)
+        counted = until_it_holds(lambda: self._counted(provider, now), retry_on=frozenset({"secret"}))
+        passed = self._passed(provider, answer, now)
+        session, cookie = self._sessions.start(passed.provider, now, passed.method)
+        change = Change(
+            at=now, providers=(passed.provider,), secrets=(session, *passed.secrets), spent=(half,),
+            dropped=(counted,),
+        )  # fmt: skip
+        try:
+            self._store.commit(change)
+        except Stale as lost:
+            raise Unauthenticated(_WRONG) from lost
+        return passed.provider, cookie
+
+    def _half(self, token: str, now: datetime) -> tuple[Secret, Provider]:
+        half = self._store.secret(secret_key(SecretKind.HALF, token)) if token else None
+        provider = self._store.provider(half.provider_id or "") if half and half.live(now) else None
+        if half is None or provider is None or provider.session_epoch != half.epoch:
+            raise Gone(_OVER, code="login-over")
+        return half, provider
+
+    def _counted(self, provider: Provider, now: datetime) -> Secret:
+        count = self._store.secret(TRIES.key(provider.id))
+        throttling.check(TRIES.wait(count, now))
+        counted = TRIES.counted(count, provider.id, now)
+        self._store.commit(Change(at=now, secrets=(counted,)))
+        return counted
+
+    def _passed(self, provider: Provider, answer: Answer, now: datetime) -> _Passed:
+        if answer.passkey:
+            used, challenge = self._passkeys.answered(provider, answer.passkey, now)
+            return _Passed(used, (challenge,), f"{PASSWORD} and passkey")
+        by_app = with_code(provider, answer.code, now)
+        if by_app is not None:
+            return _Passed(by_app, (), f"{PASSWORD} and authenticator code")
+        by_paper = _with_recovery_code(provider, answer.code)
+        if by_paper is not None:
+            return _Passed(by_paper, (), f"{PASSWORD} and recovery code")
+        raise Unauthenticated(_WRONG)
+
+
+def matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
+    """The step of this code, one either side of now allowed; None when it is wrong or was used."""
+    import pyotp
+
+    digits = "".join(code.split())
+    step = epoch(now) // STEP_SECONDS
+    codes = {each: pyotp.TOTP(app.secret).generate_otp(each) for each in (step - 1, step, step + 1)}
+    found = [each for each, shown in codes.items() if hmac.compare_digest(shown.encode(), digits.encode())]
+    return next((each for each in found if each > app.last_step), None)
+
+
+def with_code(provider: Provider, code: str, now: datetime) -> Provider | None:
+    """The provider with the app's code used up; None when it is not right."""
+    app = provider.authenticator
+    step = matching_step(app, code, now) if app else None
+    if app is None or step is None:
+        return None
+    return replace(provider, version=provider.version + 1, authenticator=replace(app, last_step=step))
+
+
+def _with_recovery_code(provider: Provider, code: str) -> Provider | None:
+    key = recovery_key(code)
+    if key not in provider.recovery:
+        return None
+    left = tuple(each for each in provider.recovery if each != key)
+    return replace(provider, version=provider.version + 1, recovery=left)

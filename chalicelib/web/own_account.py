@@ -1,0 +1,160 @@
+"""The page of one's own account: second factors, password, logging out everywhere."""
+
+from collections.abc import Callable, Mapping
+
+from chalice.app import Blueprint, Response
+
+from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooMany, Unauthenticated
+from chalicelib.domain.secrets import Secret
+from chalicelib.services.own_account import OwnAccount, enrolment_code
+from chalicelib.services.passwords import LEAST_LENGTH, LEAST_WITH_SECOND_FACTOR
+from chalicelib.web.access import SESSION_COOKIE, Access, Caller, route
+from chalicelib.web.answers import cookie, page, redirect
+from chalicelib.web.confirming import confirmed, may_sign, passkey_options
+from chalicelib.web.errors import shown_as
+
+blueprint = Blueprint(__name__)
+
+HERE = "/account"
+_DONE: Mapping[str, str] = {
+    "passkey-removed": "The passkey is removed.",
+    "authenticator-removed": "The authenticator app is removed.",
+    "password": "Your password is changed. You were logged out everywhere else.",
+    "passkey-added": "The passkey is added. You can log in with it from now on.",
+    "authenticator-added": "The authenticator app is added. It is asked for after your password from now on.",
+}
+
+Changed = str | tuple[str, tuple[str, ...]]
+
+
+@route(blueprint, "/account", methods=["GET"], access=Access.PROVIDER)
+def account(caller: Caller) -> Response:
+    return _account(caller)
+
+
+@route(blueprint, "/account/confirm", methods=["POST"], access=Access.PROVIDER)
+def confirm(caller: Caller) -> Response:
+    try:
+        _, cookies = confirmed(caller)
+    except (Invalid, TooMany) as trouble:
+        return _account(caller, trouble)
+    return redirect(HERE, cookies=cookies)
+
+
+@route(blueprint, "/account/passkeys", methods=["POST"], access=Access.PROVIDER)
+def add_passkey(caller: Caller) -> Response:
+    answer, name = caller.form.get("passkey", ""), caller.form.get("name", "")
+
+    def change(own: OwnAccount, session: Secret) -> Changed:
+        return own.add_passkey(session, caller.known, answer, name, caller.now)
+
+    return _changed(caller, change, "passkey-added")
+
+
+@route(blueprint, "/account/passkeys/remove", methods=["POST"], access=Access.PROVIDER)
+def remove_passkey(caller: Caller) -> Response:
+    def change(own: OwnAccount, session: Secret) -> Changed:
+        return own.remove_passkey(session, caller.known, caller.form.get("id", ""), caller.now)
+
+    return _changed(caller, change, "passkey-removed")
+
+
+@route(blueprint, "/account/authenticator", methods=["GET"], access=Access.PROVIDER)
+def authenticator(caller: Caller) -> Response:
+    if caller.session is None or not may_sign(caller):
+        return redirect(HERE)
+    return _authenticator(caller, caller.session)
+
+
+@route(blueprint, "/account/authenticator", methods=["POST"], access=Access.PROVIDER)
+def add_authenticator(caller: Caller) -> Response:
+    def change(own: OwnAccount, session: Secret) -> Changed:
+        return own.add_authenticator(session, caller.known, caller.form.get("code", "")[:20], caller.now)
+
+    return _changed(caller, change, "authenticator-added", again=_authenticator)
+
+
+@route(blueprint, "/account/authenticator/remove", methods=["POST"], access=Access.PROVIDER)
+def remove_authenticator(caller: Caller) -> Response:
+    def change(own: OwnAccount, session: Secret) -> Changed:
+        return own.remove_authenticator(session, caller.known, caller.now)
+
+    return _changed(caller, change, "authenticator-removed")
+
+
+@route(blueprint, "/account/recovery-codes", methods=["POST"], access=Access.PROVIDER)
+def new_recovery_codes(caller: Caller) -> Response:
+    def change(own: OwnAccount, session: Secret) -> Changed:
+        return own.new_recovery_codes(session, caller.known, caller.now)
+
+    return _changed(caller, change, "")
+
+
+@route(blueprint, "/account/password", methods=["POST"], access=Access.PROVIDER)
+def change_password(caller: Caller) -> Response:
+    """The current password is asked for even right after a login (ASVS 6.2.3)."""
+    typed = caller.form.get("new_password", "")
+
+    def change(own: OwnAccount, session: Secret) -> Changed:
+        _check_password(caller)
+        return own.change_password(session, caller.known, typed, caller.now)
+
+    return _changed(caller, change, "password")
+
+
+@route(blueprint, "/account/log-out-everywhere", methods=["POST"], access=Access.PROVIDER)
+def log_out_everywhere(caller: Caller) -> Response:
+    if caller.session is not None:
+        caller.services.own_account.log_out_everywhere(caller.session, caller.known, caller.now)
+    return redirect("/login?reason=logged-out", cookies=[cookie(SESSION_COOKIE, "", 0)])
+
+
+def _changed(
+    caller: Caller, change: Callable[[OwnAccount, Secret], Changed], done: str, *,
+    again: Callable[..., Response] | None = None,
+) -> Response:  # fmt: skip
+    """Makes the change if the owner was authenticated just now, and shows new recovery codes once."""
+    if caller.session is None or not may_sign(caller):
+        return redirect(HERE)
+    try:
+        made = change(caller.services.own_account, caller.session)
+    except (Invalid, Unauthenticated, TooMany) as trouble:
+        return again(caller, caller.session, trouble) if again else _account(caller, trouble)
+    token, codes = made if isinstance(made, tuple) else (made, ())
+    cookies = [cookie(SESSION_COOKIE, token)]
+    if codes:
+        return page(caller, "account_codes.html", section="account", codes=codes, cookies=cookies)
+    return redirect(f"{HERE}?done={done}", cookies=cookies)
+
+
+def _account(caller: Caller, trouble: PortalError | None = None) -> Response:
+    fresh, owner = may_sign(caller), caller.known
+    return page(
+        caller, "account.html", status=shown_as(trouble).status if trouble else 200, section="account",
+        fresh=fresh, trouble=trouble.detail if trouble else "", errors=_messages(trouble),
+        done=_DONE.get(caller.query.get("done", ""), ""), passkey_options=passkey_options(caller),
+        enrolment=caller.services.passkeys.enrolment_options(owner, caller.now) if fresh else None,
+        least=LEAST_WITH_SECOND_FACTOR if owner.has_second_factor else LEAST_LENGTH,
+    )  # fmt: skip
+
+
+def _authenticator(caller: Caller, session: Secret, trouble: PortalError | None = None) -> Response:
+    secret = caller.services.own_account.authenticator_secret(session, caller.known, caller.now)
+    text, side, path = enrolment_code(secret, caller.known.email or "")
+    return page(
+        caller, "account_authenticator.html", status=shown_as(trouble).status if trouble else 200,
+        section="account", secret=secret, link=text, side=side, path=path, errors=_messages(trouble),
+    )  # fmt: skip
+
+
+def _check_password(caller: Caller) -> None:
+    typed = caller.form.get("password", "")
+    try:
+        caller.services.login.check(caller.known, typed, caller.address, caller.now)
+    except Unauthenticated as wrong:
+        text = "This is not your current password."
+        raise Invalid(text, errors=[FieldError("password", text)]) from wrong
+
+
+def _messages(trouble: PortalError | None) -> dict[str, str]:
+    return {each.field: each.message for each in trouble.errors} if trouble else {}

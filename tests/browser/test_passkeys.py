@@ -1,0 +1,188 @@
+"""Passkeys in a real browser with a virtual authenticator: adding one, logging in, signing, wrong origins."""
+
+import json
+from dataclasses import dataclass, replace
+
+import pytest
+from playwright.sync_api import CDPSession, Page, expect
+
+from chalicelib.domain.people import Provider
+from chalicelib.domain.status import Status
+from chalicelib.services.changes import Change, Claim
+from chalicelib.services.passwords import hash_password
+from tests.browser.conftest import NewContext
+from tests.browser.memory import MemoryPortal
+from tests.browser.visitor import PHONE
+from tests.fakes import START
+from tests.portal import Portal
+from tests.provider_side import PROVIDER, a_document
+
+EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
+AUTHENTICATOR = {
+    "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+    "isUserVerified": True, "automaticPresenceSimulation": True,
+}  # fmt: skip
+
+
+@dataclass
+class Phone:
+    """A provider's phone with an authenticator in it."""
+
+    memory: MemoryPortal
+    page: Page
+    devtools: CDPSession
+    """An authenticator goes with the session that made it."""
+
+    @property
+    def portal(self) -> Portal:
+        return self.memory.portal
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.memory.url}{path}")
+
+    def log_in(self) -> None:
+        self.open("/login")
+        self.page.get_by_label("Email address").fill(EMAIL)
+        self.page.get_by_label("Password", exact=True).fill(PASSWORD)
+        self.page.get_by_role("button", name="Log in", exact=True).click()
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name).first.click()
+
+    def add_passkey(self) -> None:
+        self.open("/account")
+        self.page.get_by_label("Name of this device").fill("My phone")
+        self.press("Add a passkey")
+        expect(self.page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
+
+    def provider(self) -> Provider:
+        found = self.portal.store.provider(PROVIDER.id)
+        assert found is not None
+        return found
+
+    def log_out(self) -> None:
+        self.press("Log out")
+        expect(self.page.get_by_text("You are logged out.")).to_be_visible()
+
+
+@pytest.fixture
+def phone(memory: MemoryPortal, new_context: NewContext) -> Phone:
+    portal = memory.portal
+    portal.settings = replace(portal.settings, portal_url=memory.url)
+    owner = replace(PROVIDER, version=2, password_hash=hash_password(PASSWORD))
+    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
+    document = a_document(pages_ready=0)
+    portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,), documents=(document,)))
+    context = new_context(**PHONE)
+    page = context.new_page()
+    devtools = context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    return Phone(memory, page, devtools)
+
+
+def test_a_passkey_is_added_and_logs_in_without_a_password(phone: Phone) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    assert [each.name for each in phone.provider().passkeys] == ["My phone"]
+    assert [each.type for each in phone.portal.mails()] == ["passkey_added"]
+    phone.log_out()
+    phone.press("Log in with a passkey")
+    expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
+    assert phone.provider().passkeys[0].last_used_at == START
+
+
+def test_login_with_a_passkey_returns_to_where_one_was(phone: Phone) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    phone.log_out()
+    phone.open("/documents/past")
+    phone.press("Log in with a passkey")
+    expect(phone.page).to_have_url(f"{phone.memory.url}/documents/past")
+
+
+def test_with_a_passkey_the_password_alone_is_not_enough(phone: Phone) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    phone.log_out()
+    phone.log_in()
+    expect(phone.page.get_by_role("heading", name="One more step")).to_be_visible()
+    phone.open("/documents")
+    expect(phone.page.get_by_role("heading", name="Log in")).to_be_visible()
+    phone.log_in()
+    phone.press("Use your passkey")
+    expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
+
+
+def test_a_passkey_signs_when_the_last_authentication_is_long_ago(phone: Phone) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    for _ in range(15):
+        phone.portal.time.pass_time(minutes=1)
+        phone.open("/documents")
+    phone.open("/documents/doc_abcdef123456")
+    phone.page.get_by_label("I have read").check()
+    phone.press("Sign with your passkey instead")
+    expect(phone.page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
+    document = phone.portal.store.document("doc_abcdef123456")
+    assert document is not None
+    assert document.decision is not None
+    assert document.status is Status.APPROVED
+    said = "passkey, asked again to sign and used Nov 22, 2026, 7:15 PM UTC"
+    assert document.decision.signer.authentication == said
+
+
+def test_the_same_answer_again_opens_nothing(phone: Phone) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    phone.log_out()
+    with phone.page.expect_request("**/login/passkey") as asked:
+        phone.press("Log in with a passkey")
+    expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
+    sent = dict(asked.value.post_data_json or {})
+    browser = phone.portal.browser()
+    assert browser.post("/login/passkey", passkey=sent["passkey"]).status_code == 401
+
+
+def test_a_passkey_from_another_origin_opens_nothing(phone: Phone) -> None:
+    """As a page that copies ours would have it: the browser writes the true origin into what is signed."""
+    phone.log_in()
+    phone.add_passkey()
+    phone.log_out()
+    phone.portal.settings = replace(phone.portal.settings, portal_url="https://portal.test")
+    phone.portal.passkeys._origin = "https://portal.test"
+    phone.press("Log in with a passkey")
+    expect(phone.page.get_by_text("This passkey could not be checked")).to_be_visible()
+
+
+def test_who_the_device_does_not_recognise_gets_nowhere(phone: Phone) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    phone.log_out()
+    phone.devtools.send("WebAuthn.disable")
+    phone.devtools.send("WebAuthn.enable")
+    phone.devtools.send(
+        "WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, "isUserVerified": False}}
+    )
+    phone.press("Log in with a passkey")
+    expect(phone.page.get_by_text("That did not work, or was cancelled.")).to_be_visible()
+
+
+def test_a_removed_passkey_is_dead(phone: Phone) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    phone.open("/account")
+    phone.press("Remove My phone")
+    expect(phone.page.get_by_text("The passkey is removed.")).to_be_visible()
+    phone.log_out()
+    phone.press("Log in with a passkey")
+    expect(phone.page.get_by_text("This passkey could not be checked")).to_be_visible()
+    phone.log_in()
+    expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
+
+
+def test_what_is_kept_of_a_passkey_is_public(phone: Phone) -> None:
+    phone.log_in()
+    phone.add_passkey()
+    kept = json.loads(phone.portal.fake_store.tables["providers"][PROVIDER.id].record)["passkeys"][0]
+    assert set(kept) == {"id", "public_key", "count", "name", "created_at"}
