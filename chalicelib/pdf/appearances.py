@@ -7,6 +7,8 @@ having it save them is what lets the signed document show the same.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pypdfium2
 from pypdf import PdfReader
@@ -25,12 +27,21 @@ def _lacks_appearances(reader: PdfReader) -> bool:
 def _completed(data: bytes) -> bytes:
     with pypdfium2.PdfDocument(data) as document:
         document.init_forms()
-        pages = [document[index] for index in range(len(document))]
-        for page in pages:
-            page.render(scale=0.05)
+        pages = list(_drawn(document))
         target = io.BytesIO()
         document.save(target)
+        # Their changes are saved only while they live.
+        del pages
         return target.getvalue()
+
+
+def _drawn(document: pypdfium2.PdfDocument) -> Iterator[pypdfium2.PdfPage]:
+    """The pages, each drawn once; without those that cannot be, which get no appearances."""
+    for index in range(len(document)):
+        with suppress(pypdfium2.PdfiumError):
+            page = document[index]
+            page.render(scale=0.05)
+            yield page
 
 
 def open_with_appearances(data: bytes) -> PdfReader:

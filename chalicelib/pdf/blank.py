@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pypdfium2
 from PIL import Image
 
@@ -21,7 +23,9 @@ def blank_place(data: bytes, units: tuple[float, ...]) -> SignatureField:
     """
     with open_for_display(data) as document:
         for index in range(len(document) - 1, -1, -1):
-            found = _on_page(document[index])
+            found = None
+            with suppress(pypdfium2.PdfiumError):
+                found = _on_page(document[index])
             if found is not None:
                 return _field(index, found, units[index])
         return _field(len(units) - 1, (_MARGIN, _MARGIN), units[-1])

@@ -123,6 +123,8 @@ def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
     try:
         with pypdfium2.PdfDocument(data) as document:
             count = len(document)
+            for index in range(count):
+                document.get_page_size(index)
     except pypdfium2.PdfiumError as error:
         raise PdfRefused("damaged", "The PDF is damaged: it cannot be displayed.") from error
     if count != len(pages):

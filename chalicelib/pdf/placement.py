@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pypdfium2
@@ -129,7 +130,10 @@ def find_signature_field(data: bytes, units: tuple[float, ...]) -> SignatureFiel
     """
     with open_for_display(data) as document:
         for index in range(len(document) - 1, -1, -1):
-            spot = _on_page(document[index])
+            spot = None
+            # A page that cannot be loaded asks for nothing.
+            with suppress(pypdfium2.PdfiumError):
+                spot = _on_page(document[index])
             if spot is not None:
                 left, bottom, right, top = (edge * units[index] for edge in spot)
                 return SignatureField(index + 1, left, bottom, right - left, top - bottom)

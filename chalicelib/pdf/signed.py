@@ -147,18 +147,14 @@ def _extended(
 
 def _preparing(addition: _Drawn, sheets: bytes, counted: list[int]) -> Prepare:
     def prepare(writer: IncrementalPdfFileWriter) -> Holder:
-        try:
-            brought, place = bring_in(writer, sheets), addition.place
-            stamped = addition.block is not None and place is not None
-            if stamped and place is not None:
-                move: Matrix = (1.0, 0.0, 0.0, 1.0, place.x, place.y)
-                stamp(writer, place.page - 1, as_form(brought, 0), move)
-            first = append(writer, brought, 1 if stamped else 0)
-            counted.append(int(writer.root["/Pages"]["/Count"]))
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise CannotExtend("the page tree is not as the standard says") from error
-        else:
-            return Holder(first)
+        brought, place = bring_in(writer, sheets), addition.place
+        stamped = addition.block is not None and place is not None
+        if stamped and place is not None:
+            move: Matrix = (1.0, 0.0, 0.0, 1.0, place.x, place.y)
+            stamp(writer, place.page - 1, as_form(brought, 0), move)
+        first = append(writer, brought, 1 if stamped else 0)
+        counted.append(int(writer.root["/Pages"]["/Count"]))
+        return Holder(first)
 
     return prepare
 

@@ -23,6 +23,8 @@ _NOT_PLAIN = re.compile(
 )
 _OBJECT = re.compile(rb"\s*(\d+)\s+(\d+)\s+obj\b")
 _STREAM = re.compile(rb">>\s*stream\r?\n")
+_LENGTH = re.compile(rb"/Length\s+(\d+)(?!\s*\d|\s+\d+\s+R)")
+_END = re.compile(rb"\s*endstream\b")
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _ENDS = re.compile(rb"startxref\s+\d+\s+%%EOF\s*\Z")
 _TAIL = 64
@@ -70,8 +72,16 @@ def _outside_stream(chunk: bytes) -> Iterator[bytes]:
     # The word could stand inside a string, which would hide what follows it.
     if b"%" in bare or bare.count(b"(") != bare.count(b")"):
         raise ValueError("it cannot be told where a stream begins")
+    _check_length(chunk, head, begins.end())
     yield head
     yield chunk[chunk.rindex(b"endstream") :]
+
+
+def _check_length(chunk: bytes, head: bytes, begins: int) -> None:
+    """A length that is given directly has to be right: readers that mend it do not all mend it alike."""
+    length = _LENGTH.search(head)
+    if length is not None and not _END.match(chunk, begins + int(length[1])):
+        raise ValueError("a stream is not as long as it says")
 
 
 def _compressed(reader: PdfFileReader) -> Iterator[bytes]:

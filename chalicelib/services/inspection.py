@@ -25,14 +25,10 @@ def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> di
     `{"sha256", "bytes", "pages", …}`, or `{"refused": {"code", "detail"}}`; of a seal what `pdf/verify.py`
     finds, `certificates` being the fingerprints of ours.
     """
-    kinds: Mapping[str, Callable[[], dict[str, Any]]] = {
-        "pdf": lambda: _with_digest(data, _pdf(data)),
-        "scan": lambda: _with_digest(data, _scan(data)),
-        "seal": lambda: _seal(data, certificates),
-    }
+    read = _reader(kind, certificates)
     try:
         with limited_time(SECONDS), limited_memory(MEMORY):
-            return kinds[kind]()
+            return read(data)
     except PdfRefused as refusal:
         return _refused(refusal.code, refusal.detail)
     except OutOfTime:
@@ -41,12 +37,18 @@ def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> di
         return _refused("damaged", _TOO_MUCH)
 
 
+def _reader(kind: str, certificates: Collection[str]) -> Callable[[bytes], dict[str, Any]]:
+    """What reads a file of that kind; its libraries are loaded here, which is no fault of the file."""
+    if kind == "seal":
+        from chalicelib.pdf import verify
+
+        return lambda data: verify.as_json(verify.check(data, certificates))
+    describe = {"pdf": _pdf, "scan": _scan}[kind]
+    return lambda data: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **describe(data)}
+
+
 def _refused(code: str, detail: str) -> dict[str, Any]:
     return {"refused": {"code": code, "detail": detail}}
-
-
-def _with_digest(data: bytes, facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **facts}
 
 
 def _pdf(data: bytes) -> Mapping[str, Any]:
@@ -63,9 +65,3 @@ def _pdf(data: bytes) -> Mapping[str, Any]:
 def _scan(data: bytes) -> Mapping[str, Any]:
     seen = inspect_scan(data)
     return {"media_type": seen.media_type, "pages": seen.pages}
-
-
-def _seal(data: bytes, certificates: Collection[str]) -> dict[str, Any]:
-    from chalicelib.pdf import verify
-
-    return verify.as_json(verify.check(data, certificates))
