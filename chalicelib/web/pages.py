@@ -18,11 +18,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.signatures import MAX_TEXT
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import can_be_read
-<<<<<<< HEAD
-=======
-from chalicelib.services.login import Attempt
 from chalicelib.services.page_images import page_texts
->>>>>>> main
 from chalicelib.services.paging import cursor_of, place_of
 from chalicelib.services.passkeys import METHOD as PASSKEY
 from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
@@ -179,16 +175,10 @@ def _review(
     waiting = still_preparing(document, caller.now)
     return page(
         caller, "review.html", status=status, headers=refreshing(waiting=waiting), document=document,
-<<<<<<< HEAD
         can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not may_sign(caller),
         passkey_options=passkey_options(caller), cookies=cookies, entered=entered,
         saved=signing.saved(caller.known), block_size=size_of(document),
-        images=page_images(document, caller.services.files),
-=======
-        can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not _may_sign(caller),
-        cookies=cookies, entered=entered, saved=signing.saved(caller.known),
-        block_size=size_of(document), images=page_images(document, files, texts),
->>>>>>> main
+        images=page_images(document, files, texts),
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
         sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
         section="pending",
