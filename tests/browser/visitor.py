@@ -99,7 +99,7 @@ class Visitor:
 
     def approve(self, name: str, note: str = "") -> None:
         """Type the name under the document, and approve."""
-        self.page.get_by_label("Your signature").fill(name)
+        self.page.get_by_label("Your signature", exact=True).fill(name)
         self.page.locator("#note").fill(note)
         self.page.get_by_role("button", name="Approve and sign").click()
 
