@@ -6,12 +6,22 @@ Runs where a hang or a crash costs one answer only: the time limit is the caller
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 
 import pypdfium2
 from PIL import ExifTags, Image, UnidentifiedImageError
 from pypdf import PageObject, PdfReader
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, PdfObject
+from pypdf.filters import ASCII85Decode, ASCIIHexDecode
+from pypdf.generic import (
+    ArrayObject,
+    DictionaryObject,
+    IndirectObject,
+    NameObject,
+    NullObject,
+    PdfObject,
+    StreamObject,
+)
 
 from chalicelib.pdf.facts import (
     MAX_BYTES,
@@ -54,6 +64,13 @@ _DETAILS: dict[Refusal, str] = {
     "certified_no_changes": "The PDF is certified against all changes (DocMDP level 1): it cannot be signed.",
     "not_a_scan": "A signed scan has to be a PDF, JPEG or PNG file.",
     "too_many_pixels": "The picture has more than 64 million pixels.",
+}
+_DEFLATED = ("/FlateDecode", "/Fl")
+_TEXT_FILTERS: dict[str, Callable[[bytes], bytes]] = {
+    "/ASCII85Decode": ASCII85Decode.decode,
+    "/A85": ASCII85Decode.decode,
+    "/ASCIIHexDecode": ASCIIHexDecode.decode,
+    "/AHx": ASCIIHexDecode.decode,
 }
 _HEADER_WITHIN, _END_WITHIN = 1024, 4096
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -131,6 +148,41 @@ def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
         raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on its pages.")
 
 
+def _check_contents(pages: list[PageObject]) -> None:
+    """Whether what the pages show can be unpacked; a page that is shown in part must not be signed."""
+    for page in pages:
+        content = resolve(page.get("/Contents"))
+        parts = content if isinstance(content, ArrayObject) else [content]
+        if not all(_can_be_unpacked(resolve(part)) for part in parts):
+            raise PdfRefused("damaged", "The PDF is damaged: the content of a page cannot be read.")
+
+
+def _can_be_unpacked(stream: PdfObject | None) -> bool:
+    if not isinstance(stream, StreamObject):
+        return stream is None or isinstance(stream, NullObject)
+    if "/Filter" not in stream:
+        return True
+    filters = resolve(stream["/Filter"])
+    names = [resolve(each) for each in (filters if isinstance(filters, ArrayObject) else [filters])]
+    if not all(isinstance(name, NameObject) for name in names):
+        return False
+    return str(names[-1]) not in _DEFLATED or _inflates(stream, [str(name) for name in names[:-1]])
+
+
+def _inflates(stream: StreamObject, before: list[str]) -> bool:
+    data = stream._data  # noqa: SLF001 (get_data would go on past an error)
+    for name in before:
+        if name not in _TEXT_FILTERS:
+            return True
+        data = _TEXT_FILTERS[name](data)
+    try:
+        zlib.decompressobj().decompress(data)
+    except zlib.error as error:
+        # Only the sum at the end is wrong, or missing: nothing of the content is.
+        return "incorrect data check" in str(error)
+    return True
+
+
 def _fields(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
     pending = list(array(dictionary(catalog.get("/AcroForm")).get("/Fields")))
     seen: set[int] = set()
@@ -203,6 +255,7 @@ def inspect_pdf(data: bytes) -> Inspection:
         if any(_forbids_changes(signature) for signature in signatures):
             raise _refuse("certified_no_changes")
         _check_pages_agree(data, pages)
+        _check_contents(pages)
         return Inspection(
             pages=len(pages),
             page_sizes=tuple(display_of(page).size for page in pages),

@@ -85,7 +85,7 @@ class Physician:
         self._set_up(stack, address)
 
     def _set_up(self, stack: Stack, address: str) -> None:
-        mails = stack.wait_for_mail(address, 2)
+        mails = stack.wait_for_mail(address, 2, 120)
         texts = [str(mail.get_body(("plain",)).get_content()) for mail in mails]  # type: ignore[union-attr]
         (path,) = {found for text in texts for found in re.findall(r"/setup/[\w~.-]+", text)}
         self.http.get(path)
