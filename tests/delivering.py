@@ -116,7 +116,7 @@ class World:
 
     # What happens
 
-    def message(self, channel: Channel, type: str, recipient: str = "dr.rivera@example.com") -> str:  # noqa: A002
+    def message(self, channel: Channel, type: str, recipient: str = "dr.rivera@example.com") -> str:
         """A message to the provider, queued as the services do it; answers its row's id."""
         recorder = Recorder(
             self.document, practice=self.practice, now=self.clock.now(), ids=self.ids,
@@ -135,7 +135,7 @@ class World:
         self.store.commit(change)
         return change.deliveries[0].id
 
-    def own_message(self, type: str) -> str:  # noqa: A002
+    def own_message(self, type: str) -> str:
         """A mail about the account, which no document caused."""
         row = Delivery(
             id=delivery_id(self.ids.new("evt"), Channel.EMAIL, type, "dr.rivera@example.com"), version=1,
