@@ -87,7 +87,7 @@ def test_a_passkey_is_added_and_logs_in_without_a_password(phone: Phone) -> None
     assert [each.name for each in phone.provider().passkeys] == ["My phone"]
     assert [each.type for each in phone.portal.mails()] == ["passkey_added"]
     phone.log_out()
-    phone.press("Log in with a passkey")
+    phone.press("Use a passkey")
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
     assert phone.provider().passkeys[0].last_used_at == START
 
@@ -97,7 +97,7 @@ def test_login_with_a_passkey_returns_to_where_one_was(phone: Phone) -> None:
     phone.add_passkey()
     phone.log_out()
     phone.open("/documents/past")
-    phone.press("Log in with a passkey")
+    phone.press("Use a passkey")
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents/past")
 
 
@@ -137,7 +137,7 @@ def test_the_same_answer_again_opens_nothing(phone: Phone) -> None:
     phone.add_passkey()
     phone.log_out()
     with phone.page.expect_request("**/login/passkey") as asked:
-        phone.press("Log in with a passkey")
+        phone.press("Use a passkey")
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
     sent = dict(asked.value.post_data_json or {})
     browser = phone.portal.browser()
@@ -151,7 +151,7 @@ def test_a_passkey_from_another_origin_opens_nothing(phone: Phone) -> None:
     phone.log_out()
     phone.portal.settings = replace(phone.portal.settings, portal_url="https://portal.test")
     phone.portal.passkeys._origin = "https://portal.test"
-    phone.press("Log in with a passkey")
+    phone.press("Use a passkey")
     expect(phone.page.get_by_text("This passkey could not be checked")).to_be_visible()
 
 
@@ -164,7 +164,7 @@ def test_who_the_device_does_not_recognise_gets_nowhere(phone: Phone) -> None:
     phone.devtools.send(
         "WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, "isUserVerified": False}}
     )
-    phone.press("Log in with a passkey")
+    phone.press("Use a passkey")
     expect(phone.page.get_by_text("That did not work, or was cancelled.")).to_be_visible()
 
 
@@ -175,7 +175,7 @@ def test_a_removed_passkey_is_dead(phone: Phone) -> None:
     phone.press("Remove My phone")
     expect(phone.page.get_by_text("The passkey is removed.")).to_be_visible()
     phone.log_out()
-    phone.press("Log in with a passkey")
+    phone.press("Use a passkey")
     expect(phone.page.get_by_text("This passkey could not be checked")).to_be_visible()
     phone.log_in()
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
