@@ -1,43 +1,247 @@
-"""What the certificate says of how the pages were read."""
+"""The seal job: one sealed file whatever happens, verified before anyone gets it."""
 
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.documents import Decision, Signer
-from chalicelib.domain.status import Action
-from chalicelib.pdf.facts import CertificateFacts
-from chalicelib.services import sealing
-from tests.fakes import START
-from tests.portal import Portal
+from chalicelib.domain.audit import broken_at
+from chalicelib.domain.documents import Decision, Document, Sealing, Signer, StoredPdf
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.status import Action, Outcome, Status
+from chalicelib.pdf import chain, verify
+from chalicelib.services import follow_up, sealing
+from chalicelib.services.certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
+from chalicelib.services.changes import Job
+from chalicelib.services.sealers import KEPT_FOR, Sealers
+from chalicelib.settings import Settings
+from tests.delivering import some_settings
+from tests.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
 from tests.provider_side import a_document, a_store
+from tests.unit.pdf import samples, sealing_key
+from tests.unit.pdf.sealing_key import certificate, key
 
-SIGNER = Signer(
-    name="Luis Rivera", credential="MD", npi=None, method="electronic", authentication="account password"
-)  # fmt: skip
-
-
-def certificate(*, pages: int = 3, **reading: Any) -> CertificateFacts:
-    decision = Decision(action=Action.APPROVE, signer=SIGNER, decided_at=START, **reading)
-    document = a_document()
-    sizes = ((612.0, 792.0),) * pages
-    original = type(document.original)(key="k", sha256="0123", pages=pages, page_sizes=sizes)
-    return sealing._certificate(a_document(original=original), decision, Portal(a_store(document)))
+ORIGINAL = samples.plan_of_care()
+SCAN = samples.picture("JPEG", (800, 1000))
+OURS = {chain.fingerprint(certificate())}
 
 
-def test_pages_that_were_shown_are_listed_and_nothing_is_said_of_a_statement() -> None:
-    facts = certificate(pages_shown=(1, 2, 3))
-    assert (facts.pages_shown, facts.read_statement) == ("1, 2, 3", None)
+class Authority:
+    """A timestamp authority that works when it is `up`."""
+
+    up = False
+
+    def request(self, query: bytes) -> bytes:
+        if not self.up:
+            raise ConnectionRefusedError
+        return sealing_key.timestamps(query)
 
 
-@pytest.mark.parametrize(("pages", "said"), [(1, "the page"), (3, "all 3 pages")])
-def test_the_statement_that_was_ticked_instead_is_quoted(pages: int, said: str) -> None:
-    facts = certificate(pages=pages, read_statement=True)
-    assert facts.pages_shown is None
-    assert facts.read_statement == f"Statement ticked: I have read {said}."
+def decided(action: Action, **changes: Any) -> Document:
+    digest = hashlib.sha256(ORIGINAL).hexdigest()
+    signer = Signer(
+        name="Luis Rivera", credential="MD", npi="1234567893", method="electronic", authentication="password"
+    )
+    status = {Action.DECLINE: Status.DECLINED}.get(action, Status.APPROVED)
+    decision = Decision(
+        action=action, signer=signer, decided_at=START, typed_name="Luis Rivera", scan_key="scans/1",
+        scan_sha256=hashlib.sha256(SCAN).hexdigest(),
+    )  # fmt: skip
+    outcome = {Action.DECLINE: Outcome.DECLINED, Action.SIGN_BY_HAND: Outcome.BY_HAND}.get(
+        action, Outcome.APPROVED
+    )
+    original = StoredPdf(key="originals/1.pdf", sha256=digest, pages=3)
+    found = a_document(
+        status=status, outcome=outcome, decision=decision, sealing=Sealing.IN_PROGRESS, original=original
+    )
+    return replace(found, **changes)
 
 
-def test_pages_that_were_shown_stand_beside_the_statement() -> None:
-    facts = certificate(pages_shown=(1,), read_statement=True)
-    assert facts.pages_shown == "1"
-    assert facts.read_statement == "Statement ticked: I have read all 3 pages."
+@dataclass
+class Portal:
+    """What the documents function has, with a key of its own."""
+
+    document_: Document
+    authority: Authority | None = None
+    files: FakeFiles = field(default_factory=FakeFiles)
+    clock: FakeClock = field(default_factory=FakeClock)
+    ids: FakeIds = field(default_factory=FakeIds)
+    queues: FakeQueues = field(default_factory=FakeQueues)
+
+    def __post_init__(self) -> None:
+        self.store: FakeStore = a_store(self.document_)
+        self.files.put("originals/1.pdf", ORIGINAL, "application/pdf")
+        self.files.put("scans/1", SCAN, "image/jpeg")
+        pem = chain.write_pem([certificate()])
+        for place in (CURRENT_KEY, PUBLISHED_KEY):
+            self.files.put(place, pem, "application/x-pem-file")
+        self.sealers = Sealers(self.files, key(), self.authority)
+
+    @property
+    def settings(self) -> Settings:
+        wanted = "https://tsa.example" if self.authority is not None else None
+        return replace(some_settings(), timestamp_authority=wanted)
+
+    @property
+    def document(self) -> Document:
+        found = self.store.document(self.document_.id)
+        assert found is not None
+        return found
+
+    @property
+    def signed(self) -> StoredPdf:
+        assert self.document.signed is not None
+        return self.document.signed
+
+    @property
+    def job(self) -> Job:
+        return Job(queue="documents", name="seal", event_id="evt", document_id=self.document_.id)
+
+    def seal(self) -> None:
+        sealing.seal(self.job, self)
+
+    def events(self, kind: str) -> int:
+        return sum(event.type == kind for event in self.store.events(self.document_.id))
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        (Action.APPROVE, "Signed electronically by Luis Rivera, MD, NPI 1234567893"),
+        (Action.DECLINE, "Declined by Luis Rivera, MD, NPI 1234567893"),
+        (Action.SIGN_BY_HAND, "Signed by hand by Luis Rivera, MD, NPI 1234567893; received and sealed"),
+    ],
+)
+def test_every_decision_is_sealed_and_says_who_and_which_document(action: Action, reason: str) -> None:
+    portal = Portal(decided(action))
+    portal.seal()
+    data = portal.files.get(portal.signed.key)
+    assert hashlib.sha256(data).hexdigest() == portal.signed.sha256
+    finding = verify.check(data, OURS)
+    assert finding.verdict == "intact"
+    assert finding.seal is not None
+    assert (finding.seal.reason, finding.seal.document_id) == (reason, portal.document.id)
+    assert (portal.document.sealing, portal.signed.level) == (Sealing.SEALED, "B-B")
+    assert broken_at(portal.store.events(portal.document.id)) is None
+
+
+def test_run_twice_it_seals_once() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    portal.seal()
+    first = portal.signed
+    portal.seal()
+    assert portal.signed == first
+    assert portal.events("document.approved") == 1
+
+
+def test_two_at_once_release_one_file() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    portal.store.before_commit = portal.seal
+    portal.seal()
+    assert portal.events("document.approved") == 1
+    assert portal.files.exists(portal.signed.key)
+
+
+def test_killed_before_the_release_it_is_sealed_by_the_next_try() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    portal.store.failing = True
+    with pytest.raises(Unavailable):
+        portal.seal()
+    portal.store.failing = False
+    assert portal.document.signed is None
+    portal.seal()
+    assert verify.check(portal.files.get(portal.signed.key), OURS).verdict == "intact"
+    assert portal.events("document.approved") == 1
+
+
+def test_an_original_that_is_not_what_was_recorded_is_never_sealed() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    portal.files.put("originals/1.pdf", samples.plan_of_care(2), "application/pdf")
+    with pytest.raises(sealing.Damaged):
+        portal.seal()
+    assert portal.document.sealing is Sealing.IN_PROGRESS
+
+
+def test_what_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = Portal(decided(Action.APPROVE))
+    monkeypatch.setattr(sealing, "faults", lambda *_args, **_more: ["a fault"])
+    with pytest.raises(sealing.Damaged, match="a fault"):
+        portal.seal()
+    assert portal.document.signed is None
+    assert portal.files.keys("signed/") == []
+
+
+def test_nothing_is_sealed_with_a_certificate_that_does_not_fit_the_key() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    other = sealing_key.LocalKey().certificate()
+    portal.files.put(CURRENT_KEY, chain.write_pem([other]), "application/x-pem-file")
+    with pytest.raises(chain.ChainRefused, match="not for the sealing key"):
+        portal.seal()
+
+
+def test_a_new_certificate_is_taken_up_after_a_while() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    before = portal.sealers.sealer(START)
+    renewed = key().certificate(serial=99)
+    portal.files.put(CURRENT_KEY, chain.write_pem([renewed]), "application/x-pem-file")
+    assert portal.sealers.sealer(START + KEPT_FOR - timedelta(seconds=1)) is before
+    after = portal.sealers.sealer(START + KEPT_FOR)
+    assert after.chain.leaf.serial_number == 99
+
+
+# Timestamps
+
+
+def test_an_authority_that_works_makes_it_b_t() -> None:
+    authority = Authority()
+    authority.up = True
+    portal = Portal(decided(Action.APPROVE), authority)
+    portal.seal()
+    assert (portal.signed.level, portal.signed.timestamp_due) == ("B-T", False)
+
+
+def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
+    authority = Authority()
+    portal = Portal(decided(Action.APPROVE), authority)
+    portal.seal()
+    before = portal.signed
+    assert (before.level, before.timestamp_due, portal.document.sealing) == ("B-B", True, Sealing.SEALED)
+
+    portal.clock.pass_time(minutes=15)
+    assert follow_up.run(portal)["untimed"] == 1
+    ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
+    with pytest.raises(ConnectionRefusedError):
+        sealing.add_timestamp(job, portal)
+    assert portal.signed == before
+
+    authority.up = True
+    sealing.add_timestamp(job, portal)
+    sealing.add_timestamp(job, portal)
+    assert (portal.signed.level, portal.signed.timestamp_due) == ("B-T", False)
+    finding = verify.check(portal.files.get(portal.signed.key), OURS)
+    assert finding.verdict == "intact"
+    assert finding.seal is not None
+    assert finding.seal.timestamped_at is not None
+    assert portal.events("document.timestamped") == 1
+    assert portal.files.exists(before.key)
+    portal.clock.pass_time(minutes=15)
+    assert follow_up.run(portal)["untimed"] == 0
+
+
+# Certificates
+
+
+def test_the_days_of_a_certificate_are_counted() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    expires = certificate().not_valid_after
+    assert days_left(portal, expires - timedelta(days=59, hours=1)) == 59
+    portal.files.delete(CURRENT_KEY)
+    assert days_left(portal, START) is None
+
+
+def test_fingerprints_are_those_of_the_library_for_certificates() -> None:
+    other = sealing_key.LocalKey().certificate()
+    pem = chain.write_pem([certificate(), other])
+    assert fingerprints(pem) == [chain.fingerprint(certificate()), chain.fingerprint(other)]
