@@ -250,6 +250,8 @@ def test_the_command_line_verifies_offline(tmp_path: Path, capsys: pytest.Captur
     file.write_bytes(data)
     assert verify.main([str(file), "--certificates", str(certificates)]) == 0
     assert f'"document_id": "{FACTS.document_id}"' in capsys.readouterr().out
+    assert verify.main([str(file)]) == 0
+    assert '"certificate_checked": false' in capsys.readouterr().out
     file.write_bytes(data.replace(b"MediaBox", b"MediaBux"))
     assert verify.main([str(file), "--certificates", str(certificates)]) == 1
 

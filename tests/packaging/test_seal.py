@@ -1,0 +1,57 @@
+"""The key that seals, its certificate's alarm, and who may use it: read from the packaged template."""
+
+from typing import Any
+
+from infrastructure.seal_certificate import YEARS
+
+Resources = dict[str, Any]
+
+KEY = {"Fn::If": ["HasOwnSealingKey", {"Ref": "OwnSealingKey"}, {"Fn::GetAtt": ["SealingKey", "Arn"]}]}
+
+
+def statements(production: Resources) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, statement)
+        for name, row in production.items()
+        if row["Type"] == "AWS::IAM::Role"
+        for policy in row["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def test_only_the_documents_function_seals_and_with_no_other_key(production: Resources) -> None:
+    using = {"kms:Sign", "kms:GetPublicKey"}
+    found = [(role, each) for role, each in statements(production) if using & set(each["Action"])]
+    ((role, statement),) = found
+    assert role == "DocumentsRole"
+    assert set(statement["Action"]) == using
+    assert statement["Resource"] == [KEY]
+
+
+def test_nobody_writes_the_certificates_that_are_published(production: Resources) -> None:
+    place = {"Fn::Sub": "${Bucket.Arn}/certificates/*"}
+    for _, statement in statements(production):
+        if place in statement["Resource"]:
+            assert set(statement["Action"]) == {"s3:GetObject"}
+
+
+def test_the_key_signs_only_and_outlives_the_stack(production: Resources) -> None:
+    key = production["SealingKey"]
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert key["Properties"]["KeySpec"] == "RSA_3072"
+    assert key["Properties"]["KeyUsage"] == "SIGN_VERIFY"
+
+
+def test_an_alarm_goes_off_sixty_days_before_the_certificate_expires(production: Resources) -> None:
+    alarm = production["SealCertificateAlarm"]["Properties"]
+    (metric,) = production["SealCertificateDays"]["Properties"]["MetricTransformations"]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (60, "LessThanThreshold")
+    assert (alarm["Namespace"], alarm["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
+    assert YEARS >= 20
+
+
+def test_production_names_a_timestamp_authority_or_says_that_it_wants_none(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["WithoutTimestamps"]["Default"] == "false"
+    rule = template["Rules"]["TimestampsUnlessWaived"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Local"}, "false"]}
+    assert "TimestampAuthorityUrl" in str(rule["Assertions"])
