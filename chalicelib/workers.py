@@ -27,7 +27,10 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
 def admin(event: Mapping[str, Any]) -> dict[str, Any]:
     from chalicelib.services import administration
 
-    return dict(administration.run(services(), event))
+    answer = dict(administration.run(services(), event))
+    about = {name: value for name, value in answer.items() if name in ("id", "error")}
+    logger.info("administration", action=event.get("action"), **about)
+    return answer
 
 
 def relay(event: Mapping[str, Any]) -> None:

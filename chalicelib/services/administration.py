@@ -5,7 +5,10 @@ from typing import Any, Protocol
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError
 from chalicelib.services import formats, practices
+from chalicelib.services.login import email_claim
+from chalicelib.services.own_account import without_second_factor
 from chalicelib.services.ports import Clock, Ids, Store, Switches
+from chalicelib.services.recording import until_it_holds
 
 _MAX_NAME = 120
 _CHECKS: Mapping[str, Callable[[str], str]] = {
@@ -37,6 +40,8 @@ def run(services: Parts, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     `{"action": "rotate_api_key", "practice_id", "end_others"}` answers `{"id", "api_key"}`.
     `{"action": "rotate_webhook_secret", "practice_id"}` answers `{"id", "webhook_secret"}`.
     `{"action": "set_switch", "practice_id", "electronic_signature"}` answers both.
+    `{"action": "reset_second_factor", "email"}` answers `{"id"}`: for who lost every device and code, once
+    support has made sure who they are. Their sessions end, and they are told by mail.
     `{"action": "ping"}` answers `{"ok": true}` and keeps the function warm.
     """
     asked = payload.get("action")
@@ -92,6 +97,25 @@ class _Request:
         self._services.switches.set_electronic_signature(practice_id, on=on)
         return {"id": practice_id, "electronic_signature": on}
 
+    def reset_second_factor(self) -> Mapping[str, Any]:
+        email = _checked(self._payload, "email", formats.email)
+        if email is None:
+            raise _wrong("email", "is missing")
+        services = self._services
+
+        def step() -> str | None:
+            key = email_claim(email)
+            owner = services.store.provider(services.store.claims([key]).get(key, "prv_nobody"))
+            if owner is None or not owner.has_second_factor:
+                return None
+            services.store.commit(without_second_factor(services.ids, owner, self._now))
+            return owner.id
+
+        found = until_it_holds(step, retry_on=frozenset({"provider"}))
+        if found is None:
+            raise _wrong("email", "names no account with a second factor")
+        return {"id": found}
+
     def ping(self) -> Mapping[str, Any]:
         return {"ok": True}
 
@@ -113,6 +137,7 @@ _ACTIONS: Mapping[str, Callable[[_Request], Mapping[str, Any]]] = {
     "rotate_api_key": _Request.rotate_api_key,
     "rotate_webhook_secret": _Request.rotate_webhook_secret,
     "set_switch": _Request.set_switch,
+    "reset_second_factor": _Request.reset_second_factor,
     "ping": _Request.ping,
 }
 

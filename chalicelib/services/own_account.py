@@ -169,6 +169,22 @@ def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> De
     )  # fmt: skip
 
 
+def without_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
+    """Takes every factor but the password away, ends all sessions and tells the owner.
+
+    A password that was enough only beside a second factor is no longer one: *Forgot password* makes another.
+    """
+    bare = replace(
+        provider, version=provider.version + 1, session_epoch=provider.session_epoch + 1, passkeys=(),
+        authenticator=None, recovery=(),
+    )  # fmt: skip
+    if bare.short_password:
+        bare = replace(bare, password_hash=hash_password(ids.token()), short_password=False)
+    notice = account_notice(ids, bare, "second_factor_reset", now)
+    row = OutboxRow(id=notice.event_id, created_at=now, jobs=(delivery_job(notice),))
+    return Change(at=now, providers=(bare,), deliveries=(notice,), outbox=(row,))
+
+
 def _left(provider: Provider) -> Provider:
     """Without recovery codes once there is nothing to recover; refused while the password is too short."""
     if provider.has_second_factor:

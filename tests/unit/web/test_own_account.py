@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.people import Provider
+from chalicelib.services.administration import run
 from chalicelib.services.challenges import decoded, is_challenge, make_challenge
 from chalicelib.services.changes import Change, Claim
 from chalicelib.services.passwords import hash_password
@@ -244,6 +245,35 @@ def test_logging_out_everywhere_ends_every_session(portal: Portal, browser: Brow
     assert browser.post("/account/log-out-everywhere").status_code == 303
     for each in (browser, other):
         assert each.get("/documents").status_code == 303
+
+
+# The lost device
+
+
+def test_support_takes_a_lost_factor_away_and_the_owner_is_told(portal: Portal, browser: Browser) -> None:
+    add_app(portal, browser)
+    answer = run(portal, {"action": "reset_second_factor", "email": "Dr.Rivera@example.com"})
+    assert answer == {"id": PROVIDER.id}
+    assert not provider(portal).has_second_factor
+    assert browser.get("/documents").status_code == 303
+    assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 303
+    assert [each.type for each in portal.mails()] == ["authenticator_added", "second_factor_reset"]
+
+
+def test_a_password_that_is_too_short_alone_goes_with_the_factor(portal: Portal, browser: Browser) -> None:
+    add_app(portal, browser)
+    browser.post("/account/password", password=PASSWORD, new_password="vxqtrakm")
+    run(portal, {"action": "reset_second_factor", "email": EMAIL})
+    assert portal.browser().log_in(EMAIL, "vxqtrakm").status_code == 401
+    assert not provider(portal).short_password
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com", "", "nonsense"])
+def test_support_is_told_when_there_is_nothing_to_take_away(portal: Portal, email: str) -> None:
+    before = portal.fake_store.commits
+    answer = run(portal, {"action": "reset_second_factor", "email": email})
+    assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
+    assert portal.fake_store.commits == before
 
 
 # Passkeys that are none
