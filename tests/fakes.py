@@ -205,9 +205,13 @@ class FakeStore:
         document = self.document(document_id) if document_id is not None else None
         return Visit(self.secret(session_key), provider, document)
 
-    def documents(self, listing: Listing, owner: str, *, limit: int, after: str | None) -> Page[Document]:
+    def documents(
+        self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
+    ) -> Page[Document]:
         range_name, ascending = _RANGES[listing]
         found = self._where("documents", listing.value, owner)
+        if before is not None:
+            found = [row for row in found if getattr(row, range_name) < to_text(before)]
         return _page(Document, found, range_name, ascending=ascending, limit=limit, after=after)
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:

@@ -142,10 +142,13 @@ class DynamoStore:
 
     # Lists
 
-    def documents(self, listing: Listing, owner: str, *, limit: int, after: str | None) -> Page[Document]:
+    def documents(
+        self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
+    ) -> Page[Document]:
         index, hash_name, range_name, ascending = _LISTINGS[listing]
         start = _start_key(hash_name, owner, range_name, after)
-        keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending)
+        earlier = getattr(DocumentRow, range_name) < to_text(before) if before else None
+        keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending, condition=earlier)
         shown = keys[:limit]
         more = f"{getattr(shown[-1], range_name)}|{shown[-1].id}" if len(keys) > limit else None
         return Page(self._reread(shown, hash_name, owner), more)
@@ -298,9 +301,12 @@ def _batch(model: type[R], ids: Sequence[str]) -> tuple[R, ...]:
 
 
 def _query(
-    index: Any, owner: str, *, limit: int, start: Mapping[str, Any] | None, ascending: bool
-) -> list[Any]:
-    found = index.query(owner, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
+    index: Any, owner: str, *, limit: int, start: Mapping[str, Any] | None, ascending: bool,
+    condition: Condition | None = None,
+) -> list[Any]:  # fmt: skip
+    found = index.query(
+        owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending
+    )
     return list(found)
 
 

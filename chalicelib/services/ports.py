@@ -70,8 +70,13 @@ class Store(Protocol):
 
     def document(self, document_id: str) -> Document | None: ...
 
-    def documents(self, listing: Listing, owner: str, *, limit: int, after: str | None) -> Page[Document]:
-        """A page for a practice or provider id: two calls, the index and a BatchGetItem."""
+    def documents(
+        self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
+    ) -> Page[Document]:
+        """A page for a practice or provider id: two calls, the index and a BatchGetItem.
+
+        `before`, for lists sorted by a time, leaves out what is as late or later, without reading it.
+        """
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         """How many there are, counted no further than `most`."""

@@ -13,6 +13,7 @@ from chalicelib.domain.signatures import Signature
 from chalicelib.domain.status import Action, is_decidable
 from chalicelib.services import signing
 from chalicelib.services.changes import Change
+from chalicelib.services.past_search import Search, find
 from chalicelib.services.ports import Listing, Page, Store, Switches
 from chalicelib.services.recording import Actor, Recorder, until_it_holds
 from chalicelib.services.signing import tidy
@@ -117,8 +118,10 @@ class Review:
             documents=page.items, next_after=page.next_after, count=len(page.items) if whole else count
         )
 
-    def past(self, provider_id: str, after: str | None) -> Page[Document]:
-        """The newest decision first."""
+    def past(self, provider_id: str, after: str | None, search: Search | None = None) -> Page[Document]:
+        """The newest decision first; all of it, or what a search finds."""
+        if search is not None:
+            return find(self._store, provider_id, search, after)
         return self._page(Listing.PROVIDER_PAST, provider_id, after)
 
     def next_pending(self, provider_id: str, *, besides: str) -> Document | None:

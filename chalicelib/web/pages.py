@@ -1,8 +1,10 @@
 """The provider's pages: pending, past, review, approve, decline, and the files."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from chalice.app import Blueprint, Response
 
@@ -21,6 +23,7 @@ from chalicelib.services.by_hand import can_be_read
 from chalicelib.services.page_images import page_texts
 from chalicelib.services.paging import cursor_of, place_of
 from chalicelib.services.passkeys import METHOD as PASSKEY
+from chalicelib.services.past_search import searching
 from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
 from chalicelib.services.sessions import PASSWORD
 from chalicelib.services.signing import MAX_NAME, size_of
@@ -31,6 +34,7 @@ from chalicelib.web.answers import moment, page, redirect
 from chalicelib.web.confirming import confirmed_to_sign, may_sign, passkey_options
 from chalicelib.web.showing import (
     FILE_SECONDS,
+    by_practice,
     due,
     file_name,
     local_day,
@@ -44,6 +48,8 @@ from chalicelib.web.showing import (
 blueprint = Blueprint(__name__)
 
 REASONS = tuple(DeclineReason)
+
+_ID = re.compile(r"[^a-z0-9_]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,17 +79,21 @@ def pending(caller: Caller) -> Response:
     rows = [row(each, caller.now) for each in found.documents]
     return page(
         caller, "pending.html", section="pending", rows=rows, count=count,
-        next_after=cursor_of(found.next_after), first="after" not in caller.query,
+        next_after=cursor_of(found.next_after), first="after" not in caller.query, groups=by_practice(rows),
+        signed=_just_signed(caller),
     )  # fmt: skip
 
 
 @route(blueprint, "/documents/past", methods=["GET"], access=Access.PROVIDER)
 def past(caller: Caller) -> Response:
-    found = caller.services.review.past(caller.known.id, _cursor(caller))
+    sought = {name: caller.query.get(name, "")[:100] for name in ("q", "from", "to")}
+    search = searching(sought["q"], sought["from"], sought["to"])
+    found = caller.services.review.past(caller.known.id, _cursor(caller), search)
     rows = [row(each, caller.now) for each in found.items]
     return page(
         caller, "past.html", section="past", rows=rows, next_after=cursor_of(found.next_after),
-        first="after" not in caller.query,
+        first="after" not in caller.query, sought=sought, searched=search is not None,
+        again=urlencode({name: value for name, value in sought.items() if value}),
     )  # fmt: skip
 
 
@@ -103,7 +113,8 @@ def approve(caller: Caller, document_id: str) -> Response:
         caller.services.review.approve(caller.opened, given, _by(caller))
     except (Invalid, Conflict, TooMany) as trouble:
         return _again(caller, trouble, declining=False, cookies=cookies)
-    return redirect(f"/documents/{document_id}", cookies=cookies)
+    on = caller.form.get("then") == "next"
+    return redirect(_next_after(caller) if on else f"/documents/{document_id}", cookies=cookies)
 
 
 @route(blueprint, "/documents/{document_id}/forget-signature", methods=["POST"], access=Access.DOCUMENT)
@@ -181,7 +192,7 @@ def _review(
         images=page_images(document, files, texts),
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
         sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
-        section="pending",
+        section="pending", signed=_just_signed(caller),
     )  # fmt: skip
 
 
@@ -254,6 +265,18 @@ def _authentication(caller: Caller, *, again: bool) -> str:
 def _file(caller: Caller, key: str, name: str) -> str:
     inline = "download" not in caller.query
     return caller.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline)
+
+
+def _next_after(caller: Caller) -> str:
+    """Where to go on after this document: to what is due next, or the list, which says that it is empty."""
+    upcoming = caller.services.review.next_pending(caller.known.id, besides=caller.opened.id)
+    on = f"/documents/{upcoming.id}" if upcoming else "/documents"
+    return f"{on}?signed={caller.opened.id}"
+
+
+def _just_signed(caller: Caller) -> str:
+    """The id of the document signed just before, for a link to it; whose it is, its own page decides."""
+    return _ID.sub("", caller.query.get("signed", ""))[:64]
 
 
 def _cursor(caller: Caller) -> str | None:

@@ -67,6 +67,15 @@ def row(document: Document, now: datetime) -> Row:
     return Row(document, local_day(document.sent_at, document), due(document, now))
 
 
+def by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Name and rows of each practice, the one with what is due first on top."""
+    groups: dict[str, tuple[str, list[Row]]] = {}
+    for each in rows:
+        card = each.document.practice
+        groups.setdefault(each.document.practice_id, (card.name, []))[1].append(each)
+    return list(groups.values())
+
+
 def local_day(moment: datetime, document: Document) -> date:
     """The day it was at the practice."""
     return moment.astimezone(ZoneInfo(document.practice.time_zone)).date()

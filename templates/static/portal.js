@@ -92,6 +92,16 @@ function offerZoom() {
   new ResizeObserver(focusable).observe(sheets.firstElementChild);
 }
 
+// Drafts (see review.js) end with the decision, and with the person's leaving.
+function dropDrafts() {
+  for (const sent of document.querySelectorAll("[data-signed]")) {
+    window.sessionStorage.removeItem(`draft:/documents/${sent.dataset.signed}`);
+  }
+  const leaving = document.querySelector("form[action='/logout']");
+  if (leaving) leaving.addEventListener("submit", () => window.sessionStorage.clear());
+}
+
+dropDrafts();
 offerZoom();
 showPasswords();
 countAsTyped();

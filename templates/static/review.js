@@ -13,8 +13,8 @@ function pagesShown() {
   return new Set(noted.filter((page) => ends.has(page)));
 }
 
-function signButton() {
-  return approval.querySelector("button[type=submit]:not([formaction])");
+function signButtons() {
+  return Array.from(approval.querySelectorAll("button[type=submit]:not([formaction])"));
 }
 
 function hasLoaded(sheet) {
@@ -46,14 +46,13 @@ function tell() {
   const line = approval.querySelector("[data-reading]");
   const statement = approval.querySelector("[data-statement]");
   const ticked = statement.querySelector("input").checked;
-  const button = signButton();
   line.hidden = false;
   line.classList.toggle("reading__line--done", unread.length === 0);
   line.textContent = unread.length === 0
     ? "✓ You have seen every page."
     : `Still to read: ${listed(unread)}`;
   statement.hidden = unread.length === 0;
-  button.toggleAttribute("data-unready", unread.length > 0 && !ticked);
+  for (const button of signButtons()) button.toggleAttribute("data-unready", unread.length > 0 && !ticked);
 }
 
 // Two thin marks per page: at its top and at its bottom edge.
@@ -95,7 +94,7 @@ function watchApproval() {
   approval.querySelector("[data-statement] input").addEventListener("change", tell);
   approval.addEventListener("submit", (event) => {
     if (event.submitter && event.submitter.hasAttribute("formaction")) return;
-    if (!signButton().hasAttribute("data-unready")) return;
+    if (!signButtons()[0].hasAttribute("data-unready")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     const shown = pagesShown();
@@ -266,11 +265,53 @@ function offerPreview() {
   approval.querySelector("[data-signing]").addEventListener("change", soon);
 }
 
+// What was entered outlives a broken network, a reload and the end of the session: in this tab, until sent.
+const DRAFT = `draft:${window.location.pathname.replace(/\/(approve|decline|forget-signature)$/, "")}`;
+const KEPT = ["note", "decline_note", "other_name", "other_address", "drawing"];
+
+function keepDraft() {
+  const review = document.querySelector("[data-review]");
+  const fields = () => KEPT.flatMap((name) => Array.from(review.querySelectorAll(`[name="${name}"]`)));
+  const before = JSON.parse(window.sessionStorage.getItem(DRAFT) || "{}");
+  for (const field of fields()) {
+    if (!field.value && before[field.name]) field.value = before[field.name];
+  }
+  const reason = before.reason && review.querySelector(`[name="reason"][value="${before.reason}"]`);
+  if (reason && !review.querySelector("[name=reason]:checked")) {
+    reason.checked = true;
+    document.getElementById("decline").open = true;
+  }
+  const keep = () => {
+    const now = Object.fromEntries(fields().map((field) => [field.name, field.value]));
+    const chosen = review.querySelector("[name=reason]:checked");
+    window.sessionStorage.setItem(DRAFT, JSON.stringify(chosen ? { ...now, reason: chosen.value } : now));
+  };
+  review.addEventListener("input", keep);
+  review.addEventListener("change", keep);
+}
+
+// Without a network a form would end on the browser's own page.
+function holdWhileOffline() {
+  const told = document.querySelector("[data-offline]");
+  document.addEventListener("submit", (event) => {
+    if (navigator.onLine) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    told.hidden = false;
+  }, { capture: true });
+  window.addEventListener("online", () => { told.hidden = true; });
+}
+
+// The back button may show this page as it was before the decision.
+window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
+
 explainMissing();
 fetchTheRest();
 openDecline();
 watchDock();
+keepDraft();
 if (approval) {
+  holdWhileOffline();
   watchApproval();
   watchPages();
   offerDrawing();

@@ -4,9 +4,13 @@ What is stored is the test's own; nothing of AWS is there. Files have an origin 
 """
 
 import contextlib
+import gzip
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +26,13 @@ from tests.portal import Portal
 from tests.provider_side import PROVIDER, a_store
 from tests.stack import free_port
 
+TEMPLATE = Path(__file__).parents[2] / "infrastructure" / "template.yaml"
+_SET = re.search(r"MinimumCompressionSize: (\d+)", TEMPLATE.read_text("utf-8"))
+COMPRESSED_FROM = int(_SET[1]) if _SET else 10**9
+"""Bytes from which the gateway compresses answers; the local AWS does not."""
+
+TOKEN = "".join(sha256(bytes([number])).hexdigest() for number in range(16))
+
 
 @dataclass
 class ServedFiles(FakeFiles):
@@ -33,7 +44,9 @@ class ServedFiles(FakeFiles):
         return f"http://localhost:{self.port}"
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
-        return super().url(quote(key), seconds=seconds, file_name=file_name, inline=inline)
+        """As long as S3's, which carry the function's session and a signature of their own."""
+        plain = super().url(quote(key), seconds=seconds, file_name=file_name, inline=inline)
+        return f"{plain}&X-Amz-Security-Token={TOKEN}&X-Amz-Signature={sha256(plain.encode()).hexdigest()}"
 
 
 class Silent(WSGIRequestHandler):
@@ -74,7 +87,10 @@ class MemoryPortal:
         path = request.full_path.rstrip("?")
         with self._lock:
             sent = Client(app).http.request(request.method, path, headers=headers, body=body)
-        return Response(sent.body, sent.status_code, list(_pairs(sent.headers)))(environ, start)
+        told, pairs = sent.body, list(_pairs(sent.headers))
+        if len(body) >= COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+            told, pairs = gzip.compress(told, 6), [*pairs, ("Content-Encoding", "gzip")]
+        return Response(told, sent.status_code, pairs)(environ, start)
 
     def file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         """WSGI: the bucket."""

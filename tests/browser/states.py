@@ -27,7 +27,7 @@ from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.inspect import inspect_pdf
 from chalicelib.pdf.render import page_texts, render_pages
 from chalicelib.services.by_hand import create_code, scan_prefix
-from chalicelib.services.changes import Change
+from chalicelib.services.changes import Change, Claim
 from chalicelib.services.page_images import WIDTHS, page_key, text_key
 from chalicelib.services.passwords import hash_password
 from examples.clinic import forms
@@ -303,6 +303,19 @@ def past(scene: Scene) -> None:
 
 
 @state
+def past_searched_in_vain(scene: Scene) -> None:
+    scene.log_in()
+    scene.open("/documents/past?q=nobody&from=2026-11-01")
+
+
+@state
+def review_after_signing_the_one_before(scene: Scene) -> None:
+    scene.put()
+    scene.log_in()
+    scene.open(f"{REVIEW}?signed=doc_before")
+
+
+@state
 def past_with_nothing_in_it(scene: Scene) -> None:
     scene.log_in()
     scene.open("/documents/past")
@@ -558,7 +571,9 @@ SIGNER = Signer(
 
 def with_password(scene: Scene) -> None:
     """The provider can log in with `PASSWORD`."""
-    scene.provider(password_hash=hash_password(PASSWORD))
+    kept = scene.provider(password_hash=hash_password(PASSWORD))
+    claim = Claim(key=f"email#{kept.email}", owner=kept.id)
+    scene.memory.portal.store.commit(Change(at=START, claims=(claim,)))
 
 
 def _several(scene: Scene) -> None:

@@ -50,7 +50,7 @@ def choose_to_draw(scene: Scene) -> None:
 
 def sign(page: Page) -> None:
     page.get_by_label("I have read").check()
-    page.get_by_role("button", name="Approve and sign").click()
+    page.get_by_role("button", name="Approve and sign", exact=True).click()
     expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
 
 

@@ -366,6 +366,21 @@ def test_a_practices_documents_come_newest_first_in_pages(store: Store, world: W
     assert listed(store, Listing.PRACTICE_ALL, world.id("prc", 2)) == ([], [0])
 
 
+def test_a_list_begins_before_a_time_and_its_pages_go_on_there(store: Store, world: World) -> None:
+    documents = [world.document(n, sent_at=START + timedelta(minutes=n)) for n in range(1, 6)]
+    store.commit(Change(at=START, documents=tuple(documents)))
+    fourth = documents[3].sent_at
+    found, after = list[str](), None
+    for _ in range(2):
+        page = store.documents(
+            Listing.PRACTICE_ALL, world.practice_id, limit=2, after=after, before=fourth
+        )  # fmt: skip
+        found += [each.id for each in page.items]
+        after = page.next_after
+    assert found == [each.id for each in reversed(documents[:3])]
+    assert after is None
+
+
 def test_a_closed_document_leaves_the_unsigned_report(store: Store, world: World) -> None:
     closed = world.document(1).mark_returned("paper", START)
     recalled = world.document(2).recall(None, START)

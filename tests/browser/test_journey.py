@@ -1,0 +1,201 @@
+"""What the pages are to a hurried physician with a phone: few taps, small pages, nothing lost."""
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import CDPSession, Page, Response, expect
+
+from tests.browser.conftest import NewContext
+from tests.browser.memory import MemoryPortal
+from tests.browser.people import PASSWORD
+from tests.browser.states import NOTE, REVIEW, STATES, Scene, pending, review, with_password
+from tests.browser.visitor import PHONE, SHOW_ALL_OF_EACH_PAGE
+
+MOST_TAPS = 6
+MOST_BYTES = 60_000
+MOST_REQUESTS = 6
+SHIFTS = """
+() => new Promise((done) => {
+  new PerformanceObserver((list) => done(list.getEntries().reduce((sum, each) => sum + each.value, 0)))
+    .observe({type: "layout-shift", buffered: true});
+  setTimeout(() => done(0), 500);
+})
+"""
+
+
+@pytest.fixture
+def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
+    return Scene(memory, new_context(**PHONE).new_page())
+
+
+def read(page: Page) -> None:
+    """Scroll through every page: no tap."""
+    page.evaluate(SHOW_ALL_OF_EACH_PAGE)
+    expect(page.get_by_text("You have seen every page.")).to_be_visible()
+
+
+# Taps
+
+
+def test_a_returning_provider_signs_with_few_taps_and_goes_on(scene: Scene) -> None:
+    scene.provider(saved_signature=json.dumps({"typed": "Luis Rivera"}))
+    pending(scene)
+    page, taps = scene.page, 0
+    page.get_by_role("link", name="Review the plan of care of Ada Byron").tap()
+    taps += 1
+    page.wait_for_url(f"**{REVIEW}")
+    read(page)
+    page.get_by_role("link", name="Approve", exact=True).tap()
+    taps += 1
+    page.get_by_role("button", name="Approve and sign, then next").tap()
+    taps += 1
+    expect(page.get_by_text("Your signature is recorded.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Grace Hopper")).to_be_visible()
+    decision = scene.stored().decision
+    assert decision is not None
+    assert decision.typed_name == "Luis Rivera"
+    assert len(decision.pages_shown) == 3
+    assert taps <= MOST_TAPS
+
+
+# Weight
+
+
+class Traffic:
+    """What a page makes a browser with an empty cache fetch."""
+
+    def __init__(self, page: Page, scene: Scene) -> None:
+        self.scene = scene
+        self.responses: list[Response] = []
+        self.sizes: dict[str, float] = {}
+        self.urls: dict[str, str] = {}
+        self.client: CDPSession = page.context.new_cdp_session(page)
+        self.client.send("Network.enable")
+        self.client.on("Network.requestWillBeSent", self._asked)
+        self.client.on("Network.loadingFinished", self._came)
+
+    def _asked(self, event: Any) -> None:
+        self.urls[event["requestId"]] = event["request"]["url"]
+
+    def _came(self, event: Any) -> None:
+        self.sizes[event["requestId"]] = event["encodedDataLength"]
+
+    def ours(self) -> dict[str, float]:
+        """Bytes by address, without the pictures of pages."""
+        pictures = f"{self.scene.memory.files.origin()}/pages/"
+        return {
+            url: self.sizes.get(request, 0)
+            for request, url in self.urls.items()
+            if not url.startswith((pictures, "data:"))
+        }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "login", "pending", "past", "review", "review-drawing", "signed-and-sealed", "by-hand-document",
+        "setup",
+    ],
+)  # fmt: skip
+def test_pages_are_light_steady_and_ask_nobody_else(name: str, scene: Scene, new_context: NewContext) -> None:
+    STATES[name](scene)
+    page = newcomer(scene.page, new_context)
+    traffic = Traffic(page, scene)
+    page.goto(scene.page.url, wait_until="networkidle")
+    ours = traffic.ours()
+    assert sum(ours.values()) <= MOST_BYTES, ours
+    assert len(ours) <= MOST_REQUESTS, ours
+    hosts = (scene.memory.url, scene.memory.files.origin())
+    assert [url for url in traffic.urls.values() if not url.startswith((*hosts, "data:"))] == []
+    assert page.evaluate(SHIFTS) < 0.01
+
+
+def newcomer(page: Page, new_context: NewContext) -> Page:
+    """Another browser of the same person, which has fetched nothing yet."""
+    fresh = new_context(**PHONE)
+    for each in page.context.cookies():
+        name, value = each.get("name", ""), each.get("value", "")
+        fresh.add_cookies([{"name": name, "value": value, "url": "https://localhost", "secure": True}])
+    return fresh.new_page()
+
+
+# Nothing lost
+
+
+def test_a_note_outlives_the_end_of_the_session(scene: Scene) -> None:
+    with_password(scene)
+    review(scene)
+    page = scene.page
+    page.locator("#note").fill(NOTE)
+    page.context.clear_cookies(name="__Host-session")
+    page.get_by_label("I have read").check()
+    page.get_by_role("button", name="Approve and sign", exact=True).click()
+    expect(page.get_by_role("heading", name="A document waits for you")).to_be_visible()
+    page.locator("#email").fill("dr.rivera@example.com")
+    page.locator("#password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    expect(page.locator("#note")).to_have_value(NOTE)
+
+
+def test_a_draft_outlives_a_reload_and_ends_with_the_decision(scene: Scene) -> None:
+    review(scene)
+    page = scene.page
+    page.get_by_text("Decline instead").click()
+    page.get_by_label("Please change the plan").check()
+    page.locator("#decline_note").fill(NOTE)
+    scene.open(REVIEW)
+    expect(page.locator("#decline_note")).to_have_value(NOTE)
+    expect(page.get_by_label("Please change the plan")).to_be_checked()
+    page.get_by_role("button", name="Decline this document").click()
+    expect(page.get_by_role("heading", name="You declined this plan of care")).to_be_visible()
+    assert page.evaluate("() => sessionStorage.length") == 0
+
+
+def test_logging_out_leaves_no_draft_behind(scene: Scene) -> None:
+    review(scene)
+    scene.page.locator("#note").fill(NOTE)
+    scene.page.get_by_role("button", name="Log out").click()
+    expect(scene.page.get_by_text("You are logged out.")).to_be_visible()
+    assert scene.page.evaluate("() => sessionStorage.length") == 0
+
+
+def test_without_a_network_nothing_is_sent_and_nothing_lost(scene: Scene) -> None:
+    review(scene)
+    page = scene.page
+    read(page)
+    page.locator("#note").fill(NOTE)
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Approve and sign", exact=True).click()
+    expect(page.get_by_text("You are offline. Nothing was sent.")).to_be_visible()
+    expect(page.locator("#note")).to_have_value(NOTE)
+    page.context.set_offline(False)
+    expect(page.get_by_text("You are offline. Nothing was sent.")).to_be_hidden()
+    page.get_by_role("button", name="Approve and sign", exact=True).click()
+    expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
+
+
+def test_the_back_button_shows_what_became_of_it(scene: Scene) -> None:
+    review(scene)
+    page = scene.page
+    read(page)
+    page.get_by_role("button", name="Approve and sign", exact=True).click()
+    expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
+    page.get_by_role("link", name="Pending").click()
+    page.go_back()
+    expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
+
+
+def test_a_second_tab_learns_what_the_first_one_did(scene: Scene) -> None:
+    review(scene)
+    other = scene.page.context.new_page()
+    other.goto(scene.page.url)
+    other.get_by_text("Decline instead").click()
+    other.get_by_label("Not my patient").check()
+    other.locator("#decline_note").fill(NOTE)
+    read(scene.page)
+    scene.page.get_by_role("button", name="Approve and sign", exact=True).click()
+    expect(scene.page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
+    other.get_by_role("button", name="Decline this document").click()
+    expect(other.get_by_role("alert")).to_contain_text("Your answer was not recorded")
+    expect(other.get_by_role("alert")).to_contain_text(NOTE)

@@ -1,0 +1,100 @@
+"""Going through what waits, and back through what is past."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.domain.documents import PracticeCard
+from chalicelib.domain.status import Outcome, Status
+from chalicelib.services.changes import Change
+from chalicelib.services.review import CONSENT_VERSION
+from tests.fakes import START
+from tests.portal import Browser, Portal, header, text
+from tests.provider_side import PROVIDER, a_document, a_store
+
+READ = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION, "then": "next"}
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    made = Portal(a_store())
+    bootstrap.install(made)
+    yield made
+    bootstrap.install(None)
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
+    portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
+    return Browser({"__Host-session": cookie})
+
+
+def put(portal: Portal, document_id: str, **changes: Any) -> None:
+    portal.store.commit(Change(at=START, documents=(a_document(id=document_id, **changes),)))
+
+
+def test_sign_then_next_goes_through_the_queue_to_its_end(portal: Portal, browser: Browser) -> None:
+    put(portal, "doc_one", due_on=date(2026, 11, 25))
+    put(portal, "doc_two", due_on=date(2026, 11, 26))
+    on = header(browser.post("/documents/doc_one/approve", READ), "Location")
+    assert on == "/documents/doc_two?signed=doc_one"
+    page = browser.get(on)
+    assert "Your signature is recorded." in text(page)
+    assert 'href="/documents/doc_one"' in page.body.decode()
+    last = header(browser.post("/documents/doc_two/approve", READ), "Location")
+    assert last == "/documents?signed=doc_two"
+    assert "You are all caught up" in text(browser.get(last))
+
+
+def test_what_stands_in_the_address_is_not_trusted(portal: Portal, browser: Browser) -> None:
+    put(portal, "doc_one")
+    body = browser.get('/documents?signed="><script>').body.decode()
+    assert "<script>" not in body
+    assert 'href="/documents/script"' in body
+
+
+def test_several_practices_stand_apart_the_most_urgent_first(portal: Portal, browser: Browser) -> None:
+    juniper = PracticeCard(name="Juniper Rehab")
+    put(portal, "doc_1", due_on=date(2026, 11, 25))
+    put(portal, "doc_2", due_on=date(2026, 11, 24), practice_id="prc_2", practice=juniper)
+    put(portal, "doc_3", due_on=date(2026, 11, 26), practice_id="prc_2", practice=juniper)
+    body = browser.get("/documents").body.decode()
+    assert [each.strip() for each in re.findall(r'list__group">([^<]+)<', body)] == [
+        "Juniper Rehab", "Hill Country Therapy",
+    ]  # fmt: skip
+    assert re.findall(r'href="/documents/(doc_\d)"', body) == ["doc_2", "doc_3", "doc_1"]
+    assert '<h3 class="entry__title">' in body
+
+
+def test_one_practice_needs_no_heading(portal: Portal, browser: Browser) -> None:
+    put(portal, "doc_1")
+    assert "list__group" not in browser.get("/documents").body.decode()
+
+
+def test_the_past_is_searched_and_the_form_stays_filled_in(portal: Portal, browser: Browser) -> None:
+    closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
+    put(portal, "doc_1", **closed)
+    put(portal, "doc_2", **closed, patient=replace(a_document().patient, first_name="Grace"))
+    page = browser.get("/documents/past?q=grace&from=2026-11-01&to=2026-11-30")
+    assert "Grace Byron" in text(page)
+    assert "Ada Byron" not in text(page)
+    for value in ("grace", "2026-11-01", "2026-11-30"):
+        assert f'value="{value}"' in page.body.decode()
+    assert "Nothing found." in text(browser.get("/documents/past?q=nobody"))
+
+
+def test_a_search_goes_on_where_it_stopped(portal: Portal, browser: Browser) -> None:
+    closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
+    for number in range(201):
+        put(portal, f"doc_{number:03}", **closed)
+    page = browser.get("/documents/past?q=nobody").body.decode()
+    assert "There are older documents to search." in page
+    further = re.search(r'href="(/documents/past\?q=nobody&amp;after=[^"]+)"', page)
+    assert further
+    assert "Nothing found. Try" in text(browser.get(further[1].replace("&amp;", "&")))
