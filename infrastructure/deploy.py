@@ -229,12 +229,19 @@ def main() -> int:
     progress = Progress(time.time())
     target = Target(boto3.client, f"{APPLICATION}-{arguments.stage}", seconds_between_looks=5.0)
     parameters = _keeping(describe(target), dict(arguments.parameters))
+    refuse_local(parameters)
     stack = deploy(target, arguments.package, parameters, progress)
     if seal_certificate.ensure(boto3.client, stack.outputs, dt.datetime.now(dt.UTC)):
         progress.say("Made a certificate for the sealing key")
     for name, value in sorted(stack.outputs.items()):
         progress.say(f"{name}: {value}")
     return 0
+
+
+def refuse_local(parameters: Mapping[str, str]) -> None:
+    """Raise Trouble when a stack on AWS would be allowed what only the local run may do."""
+    if parameters.get("Local", "false") != "false":
+        raise Trouble("The parameter Local is for `make run` alone: leave it out, or say Local=false.")
 
 
 def _keeping(found: Stack | None, given: Mapping[str, str]) -> dict[str, str]:

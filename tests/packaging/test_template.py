@@ -258,12 +258,6 @@ def test_the_session_secret_is_made_by_aws(production: Resources) -> None:
     assert secret["KmsKeyId"] == arn("DataKey")
 
 
-def test_no_parameter_makes_an_aws_account_local(template: dict[str, Any]) -> None:
-    """What only the local run may do, such as webhooks to loopback, a production stack cannot carry."""
-    is_emulator = {"Fn::Equals": [{"Ref": "AWS::AccountId"}, "000000000000"]}
-    assert is_emulator in template["Conditions"]["IsLocal"]["Fn::And"]
-
-
 def test_electronic_signature_is_off_until_switched_on(production: Resources) -> None:
     switch = production["ElectronicSignatureDefault"]["Properties"]
     assert (switch["Value"], switch["AllowedPattern"]) == ("off", "^(on|off)$")

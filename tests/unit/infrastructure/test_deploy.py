@@ -148,3 +148,10 @@ def test_a_failure_is_told_with_the_first_reason_first(folder: Path) -> None:
     aws.events = [later, earlier]
     with pytest.raises(Trouble, match=r"First \(AWS::SQS::Queue\): no such key\n\s+Second"):
         deploy_to(aws, folder)
+
+
+def test_nothing_on_aws_is_deployed_as_local() -> None:
+    deploy.refuse_local({"Local": "false"})
+    deploy.refuse_local({})
+    with pytest.raises(Trouble, match="make run"):
+        deploy.refuse_local({"Local": "true"})
