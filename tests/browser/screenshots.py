@@ -94,7 +94,7 @@ def decide(
     provider.wait_for_pages()
     provider.decline("Please change the plan", "Twice a week is enough.")
     provider.open(f"/by-hand/{signed}")
-    provider.page.get_by_role("button", name="Email me a code").click()
+    provider.page.get_by_role("button", name="Email me a code", exact=True).click()
     mailbox.wait_for_text(person.email, "Your code:")
     context.close()
 

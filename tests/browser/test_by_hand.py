@@ -30,14 +30,14 @@ def scan(folder: Path, kind: str) -> Path:
 
 def enter_mailed_code(phone: Visitor, person: Person) -> None:
     """From the by-code page to the document."""
-    phone.page.get_by_role("button", name="Email me a code").click()
+    phone.page.get_by_role("button", name="Email me a code", exact=True).click()
     expect(phone.page.get_by_text("Look for our email")).to_be_visible()
     enter_code(phone, code_for(phone.mailbox, person))
 
 
 def enter_code(phone: Visitor, code: str) -> None:
     phone.page.get_by_label("Code", exact=True).fill(code)
-    phone.page.get_by_role("button", name="Open the document").click()
+    phone.page.get_by_role("button", name="Open the document", exact=True).click()
     phone.wait_for_pages()
 
 
@@ -54,7 +54,7 @@ def send_back(phone: Visitor, file: Path, signer: str) -> None:
     phone.page.get_by_role("button", name="Upload", exact=True).click()
     expect(phone.page.get_by_role("heading", name="We received your file")).to_be_visible()
     phone.page.get_by_label("Who signed it?").fill(signer)
-    phone.page.get_by_role("button", name="Yes, this is the signed document").click()
+    phone.page.get_by_role("button", name="Yes, this is the signed document", exact=True).click()
     expect(phone.page.get_by_text(THANKS)).to_be_visible()
 
 
@@ -83,10 +83,10 @@ def test_a_wrong_code_opens_nothing(cedar: Clinic, phone: Visitor) -> None:
     person = someone()
     document_id = cedar.send(person)
     phone.open(f"/by-hand/{document_id}")
-    phone.page.get_by_role("button", name="Email me a code").click()
+    phone.page.get_by_role("button", name="Email me a code", exact=True).click()
     code = code_for(phone.mailbox, person)
     phone.page.get_by_label("Code", exact=True).fill(f"{(int(code) + 1) % 1_000_000:06}")
-    phone.page.get_by_role("button", name="Open the document").click()
+    phone.page.get_by_role("button", name="Open the document", exact=True).click()
     expect(phone.page.get_by_text("That code did not open the document.")).to_be_visible()
     phone.open(f"/by-hand/{document_id}/document")
     expect(phone.page.locator("[data-page]")).to_have_count(0)
@@ -140,7 +140,7 @@ def switch_off(page: Page, clinic: Clinic) -> None:
     page.goto(clinic.url)
     page.get_by_role("link", name="Customize").click()
     page.get_by_role("switch", name=re.compile("Electronic Signature")).uncheck(force=True)
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Saved")
     expect(page.get_by_role("switch")).not_to_be_checked()
 
@@ -161,7 +161,7 @@ def test_switched_off_no_pending_plan_can_be_signed_online(
         return tab.get_by_role("heading", name="Sign it on paper").is_visible()
 
     wait_until(is_off, SECONDS_FOR_THE_SWITCH, "the switch to take effect")
-    expect(tab.get_by_role("button", name="Approve and sign")).to_have_count(0)
+    expect(tab.get_by_role("button", name="Approve and sign", exact=True)).to_have_count(0)
     phone.approve(person.name)
     expect(phone.page.get_by_text("does not take electronic signatures").first).to_be_visible()
     assert own_clinic.resource(document_id)["status"] == "pending"

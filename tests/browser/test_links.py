@@ -36,7 +36,7 @@ def expect_dead(page: Page) -> None:
 
 
 def expect_logged_in(page: Page) -> None:
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    expect(page.get_by_role("button", name="Log out", exact=True)).to_be_visible()
 
 
 def ask_for_reset(phone: Visitor, person: Person) -> str:
@@ -45,7 +45,7 @@ def ask_for_reset(phone: Visitor, person: Person) -> str:
     phone.open("/login")
     phone.page.get_by_role("link", name="Forgot password?").click()
     phone.page.get_by_label("Email address").fill(person.email)
-    phone.page.get_by_role("button", name="Email me a link").click()
+    phone.page.get_by_role("button", name="Email me a link", exact=True).click()
     expect(phone.page.get_by_text("90 minutes")).to_be_visible()
     return phone.mailbox.link(person.email, "/setup/", besides=known)
 
@@ -63,7 +63,7 @@ def test_a_link_is_refused_at_ninety_minutes_while_its_row_still_exists(
     phone.open(invited.link)
     expect_dead(phone.page)
     assert len(rows.links_of(invited.provider_id)) == 1
-    expect(phone.page.get_by_role("button", name="Email me a new link")).to_be_visible()
+    expect(phone.page.get_by_role("button", name="Email me a new link", exact=True)).to_be_visible()
 
 
 def test_a_link_is_spent_once(invited: Invited, phone: Visitor) -> None:

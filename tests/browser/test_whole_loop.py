@@ -23,7 +23,7 @@ def approve_and_send(page: Page, clinic: Clinic, person: Person) -> str:
     for name, value in provider_values(person).items():
         page.locator(f"[name='{name}']").fill(value)
     number = page.get_by_label("Document number").input_value()
-    page.get_by_role("button", name="Approve and send").click()
+    page.get_by_role("button", name="Approve and send", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("Sent.")
     return number
 
@@ -102,7 +102,7 @@ def test_a_plan_goes_out_and_comes_back_signed(
     assert "Certificate of electronic signature" in pages[-1]
     assert document_id in pages[-1]
 
-    entry.get_by_role("button", name="Mark as returned").click()
+    entry.get_by_role("button", name="Mark as returned", exact=True).click()
     expect(office.get_by_role("status")).to_contain_text("Marked as returned")
     expect(on_report(office, cedar, number)).to_have_count(0)
 
@@ -135,7 +135,7 @@ def test_a_decline_reaches_the_clinic_and_logging_out_leaves_nothing_behind(
     expect(entry).to_contain_text("Change the plan")
     expect(entry).to_contain_text(DECLINED)
 
-    phone.page.get_by_role("button", name="Log out").click()
+    phone.page.get_by_role("button", name="Log out", exact=True).click()
     expect(phone.page.get_by_text("You are logged out.")).to_be_visible()
     phone.page.go_back()
     expect(phone.page.get_by_label("Password", exact=True)).to_be_visible()

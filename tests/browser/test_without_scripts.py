@@ -22,7 +22,7 @@ def test_signing_works_with_a_statement_to_have_read_all_pages(cedar: Clinic, pl
     expect(page.get_by_role("alert")).to_contain_text("read")
     expect(page.locator("#note")).to_have_value(NOTE)
     page.get_by_role("checkbox", name=re.compile("I have read all")).check()
-    page.get_by_role("button", name="Approve and sign").click()
+    page.get_by_role("button", name="Approve and sign", exact=True).click()
     expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
 
     told = cedar.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))

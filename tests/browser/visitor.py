@@ -76,13 +76,13 @@ class Visitor:
         """On any page with the login form."""
         self.page.locator("#email").fill(person.email)
         self.page.locator("#password").fill(password)
-        self.page.get_by_role("button", name="Log in").click()
+        self.page.get_by_role("button", name="Log in", exact=True).click()
 
     def sign_up(self, person: Person) -> None:
         """With the setup link that has been mailed, until logged in."""
         self.set_up(self.mailbox.link(person.email, "/setup/"))
         self.log_in(person)
-        expect(self.page.get_by_role("button", name="Log out")).to_be_visible()
+        expect(self.page.get_by_role("button", name="Log out", exact=True)).to_be_visible()
 
     # Review
 
@@ -101,7 +101,7 @@ class Visitor:
         """Type the name under the document, and approve."""
         self.page.get_by_label("Your signature", exact=True).fill(name)
         self.page.locator("#note").fill(note)
-        self.page.get_by_role("button", name="Approve and sign").click()
+        self.page.get_by_role("button", name="Approve and sign", exact=True).click()
 
     def read_and_sign(self, person: Person, note: str = "") -> None:
         self.read()
@@ -112,5 +112,5 @@ class Visitor:
         self.page.get_by_text("Decline instead").click()
         self.page.get_by_label(reason).check()
         self.page.locator("#decline_note").fill(note)
-        self.page.get_by_role("button", name="Decline this document").click()
+        self.page.get_by_role("button", name="Decline this document", exact=True).click()
         expect(self.page.get_by_role("heading", name=re.compile("You declined this"))).to_be_visible()
