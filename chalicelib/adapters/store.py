@@ -304,9 +304,7 @@ def _query(
     index: Any, owner: str, *, limit: int, start: Mapping[str, Any] | None, ascending: bool,
     condition: Condition | None = None,
 ) -> list[Any]:  # fmt: skip
-    found = index.query(
-        owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending
-    )
+    found = index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
     return list(found)
 
 
