@@ -4,7 +4,7 @@ PARAMETERS ?=
 TESTS ?= tests
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help run test check environment tools lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help lighthouse run test check environment tools lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
@@ -12,6 +12,7 @@ help:
 	@echo 'make check                  the quick part of it: lint, types, unit tests'
 	@echo 'make format                 put the code into the shape that lint wants'
 	@echo 'make bench                  import times, calls per page, and what a large practice costs'
+	@echo 'make lighthouse             Lighthouse at mobile settings on login, pending and review'
 	@echo 'make screenshots            every page in every state, in build/screenshots'
 	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
 	@echo 'make deploy STAGE=prod PARAMETERS="PortalDomain=portal.example.com ..."   package and deploy to AWS'
@@ -53,6 +54,9 @@ bench: environment
 
 guide: environment
 	.venv/bin/python -m infrastructure.guide
+
+lighthouse: tools
+	.venv/bin/python -m bench.lighthouse
 
 screenshots: tools
 	.venv/bin/python -m tests.browser.screenshots

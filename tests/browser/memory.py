@@ -88,7 +88,7 @@ class MemoryPortal:
         with self._lock:
             sent = Client(app).http.request(request.method, path, headers=headers, body=body)
         told, pairs = sent.body, list(_pairs(sent.headers))
-        if len(body) >= COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if len(told) >= COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
             told, pairs = gzip.compress(told, 6), [*pairs, ("Content-Encoding", "gzip")]
         return Response(told, sent.status_code, pairs)(environ, start)
 
