@@ -23,8 +23,10 @@ help:
 run:
 	@exec infrastructure/run.sh $(PORT)
 
+# The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
 test: tools lint types
-	.venv/bin/python -m pytest $(TESTS)
+	.venv/bin/python -m pytest $(TESTS) --ignore=tests/browser
+	.venv/bin/python -m pytest tests/browser
 
 check: environment lint types unit
 
