@@ -16,6 +16,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from chalicelib.pdf import chain, verify
+from chalicelib.services.review import CONSENT_VERSION
 from tests.stack import SamplePractice, Stack, wait_until
 from tests.unit.pdf import samples
 
@@ -105,8 +106,9 @@ class Physician:
     def sign(self, document_id: str) -> None:
         where = f"/documents/{document_id}"
         self.post(
-            f"{where}/approve", at=where, typed_name=self.name, read_statement="yes", pages_shown="1"
-        )
+            f"{where}/approve", at=where, typed_name=self.name, read_statement="yes", pages_shown="1",
+            consent=CONSENT_VERSION,
+        )  # fmt: skip
 
     def decline(self, document_id: str) -> None:
         where = f"/documents/{document_id}"
