@@ -503,8 +503,8 @@ def portal_down(scene: Scene) -> None:
     scene.log_in()
     scene.open(REVIEW)
     scene.memory.portal.fake_store.failing = True
-    scene.page.locator("#approve").evaluate("form => form.submit()")
-    scene.page.wait_for_load_state()
+    with scene.page.expect_navigation():
+        scene.page.locator("#approve").evaluate("form => form.submit()")
 
 
 # By hand
