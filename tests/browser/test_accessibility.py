@@ -188,7 +188,7 @@ def test_a_plan_is_signed_with_the_keyboard_alone(scene: Scene) -> None:
 
 
 def read_every_page(page: Page) -> None:
-    """Down through the document by the keyboard, a screen at a time, until the page says that all was seen."""
+    """Down through the document by the keyboard, a screen at a time, until all is said to be seen."""
     seen = page.get_by_text("You have seen every page.")
     for _ in range(60):
         if seen.is_visible():
