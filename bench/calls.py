@@ -4,11 +4,11 @@ The web function runs in this process with the environment and tables of a fresh
 every call is real; each page is asked for with nothing cached and again right after.
 """
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import EmailMessage
 from typing import Any
 
 from botocore.client import BaseClient
@@ -20,6 +20,7 @@ from tests.unit.pdf import samples
 
 ADDRESS, PASSWORD = "bench@example.com", "velvet harbour quartz lantern"
 MOST_IN_SEQUENCE = 3
+TOKEN_LENGTH = 43
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def run(stack: Stack) -> None:
     browser = with_account(stack)
     print(f"AWS calls per page (in sequence: at most {MOST_IN_SEQUENCE})")
     for name, path in pages(document_id).items():
-        first, again = counted(browser, path), counted(browser, path)
+        visitor = Browser() if path == "/login" else browser
+        first, again = counted(visitor, path), counted(visitor, path)
         print(f"  {name:<22} first {line(first)}    again {line(again)}")
     print()
 
@@ -103,13 +105,19 @@ def sent(stack: Stack) -> str:
 
 def with_account(stack: Stack) -> Browser:
     """Sets the account up by the mailed link and logs in, through the function in this process."""
-    texts = [json.dumps(mail.as_string()) for mail in stack.wait_for_mail(ADDRESS, count=2)]
-    token = next(text.split("/setup/")[1][:43] for text in texts if "/setup/" in text)
+    texts = [plain_text(mail) for mail in stack.wait_for_mail(ADDRESS, count=2)]
+    token = next(text.split("/setup/")[1][:TOKEN_LENGTH] for text in texts if "/setup/" in text)
     browser = Browser()
     browser.get(f"/setup/{token}")
     browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
     browser.log_in(ADDRESS, PASSWORD)
     return browser
+
+
+def plain_text(mail: EmailMessage) -> str:
+    """Decoded: quoted-printable breaks a long link."""
+    body = mail.get_body(("plain",))
+    return str(body.get_content()) if body else ""
 
 
 def pages(document_id: str) -> dict[str, str]:
