@@ -23,14 +23,10 @@ help:
 run:
 	@exec infrastructure/run.sh $(PORT)
 
-# A test that failed is given a second run, alone: a real browser and a whole stack on two busy cores miss a
-# deadline now and then. What fails twice fails.
-AGAIN = .venv/bin/python -m pytest --last-failed --last-failed-no-failures none
-
 # The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
 test: tools lint types
-	.venv/bin/python -m pytest $(TESTS) --ignore=tests/browser || $(AGAIN)
-	.venv/bin/python -m pytest tests/browser || $(AGAIN)
+	.venv/bin/python -m pytest $(TESTS) --ignore=tests/browser
+	.venv/bin/python -m pytest tests/browser
 
 check: environment lint types unit
 
