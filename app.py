@@ -1,4 +1,4 @@
-"""The Chalice app: registers the blueprints and declares every event handler, one line each.
+"""The Chalice app: serves the table of routes and declares every event handler, one line each.
 
 Handlers are declared here because those of a blueprint bypass `app.py` (chalice issues 1566, 1615). The
 ARNs are placeholders: the merge template points each event source at its real resource.
@@ -9,11 +9,11 @@ from typing import Any
 from chalice.app import Chalice, DynamoDBEvent, Rate, SNSEvent, SQSEvent
 
 from chalicelib import workers
-from chalicelib.web import account, by_hand, emr, own_account, pages, problems, signing, static, verify
+from chalicelib.web.access import register
+from chalicelib.web.routes import ROUTES
 
 app = Chalice(app_name="provider-portal")
-for module in (account, by_hand, emr, own_account, pages, problems, signing, static, verify):
-    app.register_blueprint(module.blueprint)
+register(app, ROUTES)
 
 
 class Notification(SNSEvent):

@@ -1,51 +1,52 @@
-"""The wiring, in one place. Each part is made at first use, so a function pays only for what it reaches."""
+"""The wiring, in one place. Each part is imported and made at first use, so that a function pays only for
+what it reaches.
+"""
+
+from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from chalicelib.adapters.clients import Clients
-from chalicelib.adapters.clock import RandomIds, SystemClock
-from chalicelib.adapters.store import DynamoStore
-from chalicelib.adapters.tables import bind
-from chalicelib.services.accounts import Accounts
-from chalicelib.services.by_hand import ByHand
-from chalicelib.services.devices import Devices
-from chalicelib.services.login import Login
-from chalicelib.services.ports import (
-    Clock,
-    Files,
-    Ids,
-    Inspector,
-    Keys,
-    Mailer,
-    Notifier,
-    Queues,
-    SealKey,
-    Store,
-    Switches,
-    TimestampAuthority,
-    WebhookSender,
-)
-from chalicelib.services.recovery import Recovery
-from chalicelib.services.review import Review
-from chalicelib.services.sessions import Sessions
-from chalicelib.services.writing import Writer
 from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from chalicelib.adapters.clients import Clients
+    from chalicelib.services.accounts import Accounts
+    from chalicelib.services.by_hand import ByHand
     from chalicelib.services.checking import Checking
-    from chalicelib.services.sealers import Sealers
-
-if TYPE_CHECKING:
+    from chalicelib.services.devices import Devices
+    from chalicelib.services.login import Login
     from chalicelib.services.own_account import OwnAccount
     from chalicelib.services.passkeys import Passkeys
+    from chalicelib.services.ports import (
+        Clock,
+        Files,
+        Ids,
+        Inspector,
+        Keys,
+        Mailer,
+        Notifier,
+        Queues,
+        SealKey,
+        Store,
+        Switches,
+        TimestampAuthority,
+        WebhookSender,
+    )
+    from chalicelib.services.recovery import Recovery
+    from chalicelib.services.review import Review
+    from chalicelib.services.sealers import Sealers
     from chalicelib.services.second_factor import SecondFactor
+    from chalicelib.services.sessions import Sessions
+    from chalicelib.services.writing import Writer
 
 
 class Services:
     """Everything a route or handler may call. Tests pass their own clock, ids or parts."""
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        from chalicelib.adapters.clock import RandomIds, SystemClock
+
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.ids: Ids = ids or RandomIds()
@@ -54,18 +55,24 @@ class Services:
 
     @cached_property
     def sessions(self) -> Sessions:
+        from chalicelib.services.sessions import Sessions
+
         return Sessions(self.store, self.keys, self.ids, issuer=self.settings.portal_url)
 
     @cached_property
     def devices(self) -> Devices:
+        from chalicelib.services.devices import Devices
+
         return Devices(self.keys, self.ids)
 
     @cached_property
     def login(self) -> Login:
+        from chalicelib.services.login import Login
+
         return Login(self.store, self.sessions, self.ids)
 
     @cached_property
-    def passkeys(self) -> "Passkeys":
+    def passkeys(self) -> Passkeys:
         from chalicelib.services.passkeys import Passkeys
 
         return Passkeys(
@@ -73,35 +80,43 @@ class Services:
         )  # fmt: skip
 
     @cached_property
-    def second_factor(self) -> "SecondFactor":
+    def second_factor(self) -> SecondFactor:
         from chalicelib.services.second_factor import SecondFactor
 
         return SecondFactor(self.store, self.sessions, self.passkeys)
 
     @cached_property
-    def own_account(self) -> "OwnAccount":
+    def own_account(self) -> OwnAccount:
         from chalicelib.services.own_account import OwnAccount
 
         return OwnAccount(self.store, self.ids, self.sessions, self.passkeys)
 
     @cached_property
     def accounts(self) -> Accounts:
+        from chalicelib.services.accounts import Accounts
+
         return Accounts(self.store, self.ids)
 
     @cached_property
     def recovery(self) -> Recovery:
+        from chalicelib.services.recovery import Recovery
+
         return Recovery(self.store, self.ids, self.switches)
 
     @cached_property
     def review(self) -> Review:
+        from chalicelib.services.review import Review
+
         return Review(self._writer, self.switches)
 
     @cached_property
     def by_hand(self) -> ByHand:
+        from chalicelib.services.by_hand import ByHand
+
         return ByHand(self._writer, self.files, self.inspector)
 
     @cached_property
-    def checking(self) -> "Checking":
+    def checking(self) -> Checking:
         from chalicelib.services.checking import Checking
 
         return Checking(
@@ -110,23 +125,30 @@ class Services:
         )  # fmt: skip
 
     @cached_property
-    def sealers(self) -> "Sealers":
+    def sealers(self) -> Sealers:
         from chalicelib.services.sealers import Sealers
 
         return Sealers(self.files, self.seal_key, self.timestamp_authority)
 
     @property
     def _writer(self) -> Writer:
+        from chalicelib.services.writing import Writer
+
         return Writer(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
 
     # Adapters
 
     @cached_property
     def clients(self) -> Clients:
+        from chalicelib.adapters.clients import Clients
+
         return Clients(self.settings.region)
 
     @cached_property
     def store(self) -> Store:
+        from chalicelib.adapters.store import DynamoStore
+        from chalicelib.adapters.tables import bind
+
         return DynamoStore(bind(self.settings))
 
     @cached_property

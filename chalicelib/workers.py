@@ -4,14 +4,18 @@ Heavy imports (PDF libraries) happen inside the one function that needs them: ev
 code, and the web function must start fast.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from chalicelib.bootstrap import services
-from chalicelib.services.changes import Job
+
+if TYPE_CHECKING:
+    from chalicelib.services.changes import Job
 
 logger = Logger(service="portal")
 

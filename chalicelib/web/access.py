@@ -1,28 +1,27 @@
-"""Who may use each route: declared at the route, decided here and nowhere else.
+"""Who may use each route: declared in `routes.py`, decided here and nowhere else.
 
-A route is registered by `route(...)`, which authenticates, checks where a form came from, hands the
+`register` serves the routes of that table: it authenticates, checks where a form came from, hands the
 handler a `Caller`, turns errors into answers, adds the security headers and writes one log line.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import wraps
 from http import HTTPStatus
+from importlib import import_module
 from threading import Thread
 from urllib.parse import quote, urlencode
 
 from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
-from chalice.app import Blueprint, Request, Response
+from chalice.app import Chalice, Request, Response
 from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import bootstrap
 from chalicelib.domain.errors import NotFound, PortalError
 from chalicelib.domain.secrets import Secret, SecretKind, secret_key
-from chalicelib.services.practices import authenticate_key, authenticate_signature
 from chalicelib.web import requests
 from chalicelib.web.answers import HTML, cookie, error_page, problem, redirect
 from chalicelib.web.caller import Caller
@@ -30,7 +29,7 @@ from chalicelib.web.errors import NO_ANSWER, UNEXPECTED
 from chalicelib.web.headers import security_headers
 from chalicelib.web.requests import BY_HAND_COOKIE, SESSION_COOKIE
 
-__all__ = ["BY_HAND_COOKIE", "ROUTES", "SESSION_COOKIE", "Access", "Caller", "Route", "route"]
+__all__ = ["BY_HAND_COOKIE", "SESSION_COOKIE", "Access", "Caller", "Route", "register"]
 
 _NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, or it is not addressed to you."
 
@@ -58,15 +57,16 @@ Handler = Callable[..., Response]
 
 @dataclass(frozen=True)
 class Route:
-    """One row of the table of routes. `form` says that a post carries a form of ours, `files` that the page
-    deals with the bucket although anyone may come.
+    """One row of the table of routes. `handler` answers `(caller, **path parameters)`, or names what does as
+    `module:function`. `form` says that a post carries a form of ours, `files` that the page deals with the
+    bucket although anyone may come.
     """
 
     path: str
     methods: tuple[str, ...]
     access: Access
-    form: bool
-    handler: Handler
+    handler: str | Handler
+    form: bool = True
     files: bool = False
 
     @property
@@ -74,44 +74,40 @@ class Route:
         """Whether an EMR reads the answer: then errors are problem+json."""
         return self.access in _FOR_SOFTWARE or self.path.startswith("/v1/")
 
+    def load(self) -> Handler:
+        """The handler, its module imported if this is the first request for it."""
+        if not isinstance(self.handler, str):
+            return self.handler
+        module, _, name = self.handler.partition(":")
+        found: Handler = getattr(import_module(f"chalicelib.web.{module}"), name)
+        return found
 
-ROUTES: list[Route] = []
 
-
-def route(
-    blueprint: Blueprint,
-    path: str,
-    *,
-    methods: Sequence[str],
-    access: Access,
-    form: bool = True,
-    files: bool = False,
-) -> Callable[[Handler], Handler]:
-    """Registers a handler `(caller, **path parameters) -> Response` and its access rule.
+def register(app: Chalice, routes: Iterable[Route]) -> None:
+    """Serves these routes with `app`: nothing is reached but through its route's access rule.
 
     No content type is refused before us: Chalice's own refusal would not be a problem or a page.
     """
+    for each in routes:
+        app.route(each.path, methods=list(each.methods), content_types=[])(_view(app, each))
 
-    def register(handler: Handler) -> Handler:
-        declared = Route(path, tuple(methods), access, form, handler, files)
-        ROUTES.append(declared)
 
-        @wraps(handler)
-        def view(**values: str) -> Response:
-            return _serve(declared, blueprint, values)
+def _view(app: Chalice, declared: Route) -> Callable[..., Response]:
+    def view(**values: str) -> Response:
+        request, context = app.current_request, app.lambda_context
+        if request is None or context is None:
+            raise LookupError("a view outside of a request")
+        return _serve(declared, request, context.aws_request_id, values)
 
-        blueprint.route(path, methods=list(methods), content_types=[])(view)
-        return handler
-
-    return register
+    return view
 
 
 # Serving
 
 
-def _serve(declared: Route, blueprint: Blueprint, values: dict[str, str]) -> Response:
+def _serve(declared: Route, request: Request, request_id: str, values: dict[str, str]) -> Response:
     started = time.perf_counter()
-    request, services = blueprint.current_request, bootstrap.services()
+    services = bootstrap.services()
     caller = _stranger(declared, request, services, declared.path.format(**values))
     try:
         response = _answer(declared, caller, values)
@@ -126,7 +122,7 @@ def _serve(declared: Route, blueprint: Blueprint, values: dict[str, str]) -> Res
     _add_headers(declared, caller, response)
     logger.info(
         "request", method=request.method, route=declared.path, status=response.status_code,
-        ms=round((time.perf_counter() - started) * 1000), request_id=blueprint.lambda_context.aws_request_id,
+        ms=round((time.perf_counter() - started) * 1000), request_id=request_id,
     )  # fmt: skip
     return response
 
@@ -155,7 +151,7 @@ def _answer(declared: Route, caller: Caller, values: dict[str, str]) -> Response
     if isinstance(admitted, Response):
         return admitted
     with _kept_alive(admitted):
-        return declared.handler(admitted, **values)
+        return declared.load()(admitted, **values)
 
 
 def _with_form(declared: Route, caller: Caller) -> Caller:
@@ -254,11 +250,15 @@ def _by_hand(caller: Caller, values: dict[str, str]) -> Caller | Response:
 
 
 def _practice_key(caller: Caller, _values: dict[str, str]) -> Caller:
+    from chalicelib.services.practices import authenticate_key
+
     bearer = caller.request.headers.get("authorization")
     return replace(caller, practice=authenticate_key(caller.services.store, bearer, caller.now))
 
 
 def _practice_signature(caller: Caller, _values: dict[str, str]) -> Caller:
+    from chalicelib.services.practices import authenticate_signature
+
     request = caller.request
     body = requests.body(request)
     practice = authenticate_signature(caller.services.store, request.headers, body, caller.now)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
 from chalicelib.domain.errors import Gone, Invalid, PortalError, TooMany, Unauthenticated
 from chalicelib.domain.people import Provider
@@ -14,11 +14,10 @@ from chalicelib.services.formats import email as email_address
 from chalicelib.services.login import Attempt, HalfIn
 from chalicelib.services.passwords import LEAST_LENGTH
 from chalicelib.services.second_factor import Answer
-from chalicelib.web.access import SESSION_COOKIE, Access, Caller, route
+from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import cookie, page, redirect
+from chalicelib.web.caller import Caller
 from chalicelib.web.errors import error_headers, shown_as
-
-blueprint = Blueprint(__name__)
 
 HOME = "/documents"
 SETUP_COOKIE = "__Host-setup"
@@ -37,13 +36,11 @@ _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
 # Logging in and out
 
 
-@route(blueprint, "/", methods=["GET"], access=Access.ANYONE)
 def home(caller: Caller) -> Response:
     """The list of documents sends on to the login page whoever's session has ended."""
     return redirect(HOME if SESSION_COOKIE in caller.cookies else "/login")
 
 
-@route(blueprint, "/login", methods=["GET"], access=Access.ANYONE)
 def login(caller: Caller) -> Response:
     wanted = local_path(caller.query.get("next"))
     if _is_logged_in(caller):
@@ -51,13 +48,11 @@ def login(caller: Caller) -> Response:
     return _login_page(caller, wanted, unquote(caller.cookies.get(USERNAME_COOKIE, "")))
 
 
-@route(blueprint, "/login/password", methods=["GET"], access=Access.ANYONE)
 def login_again(_caller: Caller) -> Response:
     """Where a refused login was shown: whoever comes back to that address starts over."""
     return redirect("/login")
 
 
-@route(blueprint, "/login/password", methods=["POST"], access=Access.ANYONE)
 def log_in(caller: Caller) -> Response:
     wanted, typed = local_path(caller.form.get("next")), caller.form.get("email", "")
     before = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
@@ -75,7 +70,6 @@ def log_in(caller: Caller) -> Response:
     return _let_in(caller, wanted, provider, session)
 
 
-@route(blueprint, "/login/passkey", methods=["POST"], access=Access.ANYONE)
 def log_in_with_passkey(caller: Caller) -> Response:
     wanted = local_path(caller.form.get("next"))
     before = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
@@ -88,12 +82,10 @@ def log_in_with_passkey(caller: Caller) -> Response:
     return _let_in(caller, wanted, provider, session)
 
 
-@route(blueprint, "/login/second", methods=["GET"], access=Access.ANYONE)
 def second_half(caller: Caller) -> Response:
     return _second_page(caller, local_path(caller.query.get("next")))
 
 
-@route(blueprint, "/login/second", methods=["POST"], access=Access.ANYONE)
 def finish_login(caller: Caller) -> Response:
     wanted = local_path(caller.form.get("next"))
     answer = Answer(code=caller.form.get("code", "")[:100], passkey=caller.form.get("passkey", ""))
@@ -108,7 +100,6 @@ def finish_login(caller: Caller) -> Response:
     return _let_in(caller, wanted, provider, session)
 
 
-@route(blueprint, "/logout", methods=["POST"], access=Access.PROVIDER)
 def log_out(caller: Caller) -> Response:
     if caller.session is not None:
         caller.services.sessions.end(caller.session, caller.now)
@@ -120,12 +111,10 @@ def log_out(caller: Caller) -> Response:
 # A forgotten password, or a first one
 
 
-@route(blueprint, "/forgot-password", methods=["GET"], access=Access.ANYONE)
 def forgot_password(caller: Caller) -> Response:
     return page(caller, "forgot_password.html", sent="sent" in caller.query, email="", error=None)
 
 
-@route(blueprint, "/forgot-password", methods=["POST"], access=Access.ANYONE)
 def ask_for_link(caller: Caller) -> Response:
     typed = caller.form.get("email", "")
     try:
@@ -138,19 +127,16 @@ def ask_for_link(caller: Caller) -> Response:
     return redirect("/forgot-password?sent=1")
 
 
-@route(blueprint, "/documents/{document_id}/setup-link", methods=["POST"], access=Access.ANYONE)
 def ask_for_document_link(caller: Caller, document_id: str) -> Response:
     caller.services.recovery.ask_for_document(document_id, caller.now)
     return redirect(f"/documents/{document_id}?sent=1")
 
 
-@route(blueprint, "/setup/{token}", methods=["GET"], access=Access.ANYONE)
 def take_link(_caller: Caller, token: str) -> Response:
     """Mail scanners open links: nothing is looked at and nothing spent, and the token leaves the URL."""
     return redirect("/setup", cookies=[cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
 
 
-@route(blueprint, "/setup", methods=["GET"], access=Access.ANYONE)
 def setup(caller: Caller) -> Response:
     try:
         link = caller.services.accounts.opened(caller.cookies.get(SETUP_COOKIE, ""), caller.now)
@@ -159,7 +145,6 @@ def setup(caller: Caller) -> Response:
     return _setup_page(caller, link, {"credential": link.provider.credential or ""}, {})
 
 
-@route(blueprint, "/setup", methods=["POST"], access=Access.ANYONE)
 def set_up(caller: Caller) -> Response:
     token, accounts = caller.cookies.get(SETUP_COOKIE, ""), caller.services.accounts
     try:

@@ -1,11 +1,13 @@
 """What goes back: pages, redirects, JSON and problems."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from chalice.app import Response
@@ -13,10 +15,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from chalicelib.domain.errors import PortalError
-from chalicelib.services.words import DECLINE_REASONS, KINDS
 from chalicelib.web.assets import asset_url
 from chalicelib.web.caller import Caller
 from chalicelib.web.errors import error_headers, problem_body, shown_as
+
+if TYPE_CHECKING:
+    from chalicelib.domain.documents import DeclineReason, Kind
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -83,9 +87,23 @@ def environment() -> Environment:
     made.filters["contact_href"] = contact_href
     made.filters["day"] = day
     made.filters["moment"] = moment
-    made.filters["kind"] = lambda kind: KINDS[kind]
-    made.filters["decline_reason"] = lambda reason: DECLINE_REASONS[reason]
+    made.filters["kind"] = kind
+    made.filters["decline_reason"] = decline_reason
     return made
+
+
+def kind(value: Kind) -> str:
+    """A document's kind in words."""
+    from chalicelib.services.words import KINDS
+
+    return KINDS[value]
+
+
+def decline_reason(value: DeclineReason) -> str:
+    """A reason to decline in words."""
+    from chalicelib.services.words import DECLINE_REASONS
+
+    return DECLINE_REASONS[value]
 
 
 def contact_href(text: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid
@@ -11,8 +11,9 @@ from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import MAX_SCAN_BYTES, Scan, Visitor, scan_prefix
 from chalicelib.services.page_images import page_texts
 from chalicelib.services.writing import together
-from chalicelib.web.access import BY_HAND_COOKIE, Access, Caller, route
+from chalicelib.web.access import BY_HAND_COOKIE
 from chalicelib.web.answers import cookie, moment, page, redirect
+from chalicelib.web.caller import Caller
 from chalicelib.web.showing import (
     FILE_SECONDS,
     due,
@@ -24,22 +25,17 @@ from chalicelib.web.showing import (
     still_preparing,
 )
 
-blueprint = Blueprint(__name__)
 
-
-@route(blueprint, "/by-hand/{document_id}", methods=["GET"], access=Access.ANYONE)
 def code_page(caller: Caller, document_id: str) -> Response:
     """The same for every id: who does not have the code learns nothing, not even whether it exists."""
     return _code_page(caller, document_id, asked=caller.query.get("asked") == "yes")
 
 
-@route(blueprint, "/by-hand/{document_id}/code", methods=["POST"], access=Access.ANYONE)
 def ask_for_code(caller: Caller, document_id: str) -> Response:
     caller.services.by_hand.ask_for_code(document_id, _visitor(caller))
     return redirect(f"/by-hand/{document_id}?asked=yes")
 
 
-@route(blueprint, "/by-hand/{document_id}", methods=["POST"], access=Access.ANYONE)
 def enter_code(caller: Caller, document_id: str) -> Response:
     try:
         token = caller.services.by_hand.enter(document_id, caller.form.get("code", ""), _visitor(caller))
@@ -49,12 +45,10 @@ def enter_code(caller: Caller, document_id: str) -> Response:
     return redirect(f"/by-hand/{document_id}/document", cookies=[cookie(BY_HAND_COOKIE, token, lifetime)])
 
 
-@route(blueprint, "/by-hand/{document_id}/document", methods=["GET"], access=Access.BY_HAND)
 def read(caller: Caller, document_id: str) -> Response:
     return _document_page(caller, caller.opened)
 
 
-@route(blueprint, "/by-hand/{document_id}/original.pdf", methods=["GET"], access=Access.BY_HAND)
 def original(caller: Caller, document_id: str) -> Response:
     document = caller.services.by_hand.downloaded(caller.opened, _visit(caller), _visitor(caller))
     url = caller.services.files.url(
@@ -64,7 +58,6 @@ def original(caller: Caller, document_id: str) -> Response:
     return redirect(url)
 
 
-@route(blueprint, "/by-hand/{document_id}/uploaded", methods=["GET"], access=Access.BY_HAND)
 def uploaded(caller: Caller, document_id: str) -> Response:
     """Where the bucket sends the browser after the upload."""
     key = caller.query.get("key", "")
@@ -73,7 +66,6 @@ def uploaded(caller: Caller, document_id: str) -> Response:
     return _confirm_page(caller, key, caller.opened.addressee.name)
 
 
-@route(blueprint, "/by-hand/{document_id}/signed", methods=["POST"], access=Access.BY_HAND)
 def take_scan(caller: Caller, document_id: str) -> Response:
     scan = Scan(key=caller.form.get("key", ""), signer_name=caller.form.get("signer_name", ""))
     try:

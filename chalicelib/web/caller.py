@@ -1,18 +1,21 @@
 """Who is asking, and for what: everything a page or an answer may depend on, as one value."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from chalice.app import Request
 
-from chalicelib.bootstrap import Services
-from chalicelib.domain.documents import Document
-from chalicelib.domain.people import Provider
-from chalicelib.domain.practices import Practice
-from chalicelib.domain.secrets import Secret
-from chalicelib.services.recording import Actor
+if TYPE_CHECKING:
+    from chalicelib.bootstrap import Services
+    from chalicelib.domain.documents import Document
+    from chalicelib.domain.people import Provider
+    from chalicelib.domain.practices import Practice
+    from chalicelib.domain.secrets import Secret
+    from chalicelib.services.recording import Actor
 
 T = TypeVar("T")
 
@@ -45,6 +48,8 @@ class Caller:
     @property
     def actor(self) -> Actor:
         """The caller as the audit trail names them."""
+        from chalicelib.services.recording import Actor
+
         return Actor(self._name, self.address, self.device)
 
     @property

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
 from chalicelib.domain.documents import Document, StoredPdf
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
@@ -16,24 +16,20 @@ from chalicelib.services.paging import cursor_of, limit_of, place_of
 from chalicelib.services.practices import MAX_BODY_BYTES
 from chalicelib.services.resources import document_resource
 from chalicelib.web import requests
-from chalicelib.web.access import Access, Caller, route
 from chalicelib.web.answers import answer, redirect
+from chalicelib.web.caller import Caller
 
 UPLOAD_LIVES = timedelta(minutes=15)
 URL_LIVES_SECONDS = 60
 CSV = "text/csv; charset=utf-8"
 
-blueprint = Blueprint(__name__)
 
-
-@route(blueprint, "/v1/events", methods=["POST"], access=Access.PRACTICE_SIGNATURE)
 def receive_event(caller: Caller) -> Response:
     from chalicelib.web.events import receive
 
     return answer(receive(caller), 202)
 
 
-@route(blueprint, "/v1/uploads", methods=["POST"], access=Access.PRACTICE_KEY)
 def offer_upload(caller: Caller) -> Response:
     from chalicelib.services.originals import MAX_UPLOAD_BYTES, upload_key
 
@@ -51,7 +47,6 @@ def offer_upload(caller: Caller) -> Response:
 # Reading
 
 
-@route(blueprint, "/v1/documents", methods=["GET"], access=Access.PRACTICE_KEY)
 def list_documents(caller: Caller) -> Response:
     from chalicelib.services.reports import REPORTS, as_csv
 
@@ -68,18 +63,15 @@ def list_documents(caller: Caller) -> Response:
     return answer({"documents": [_resource(caller, each) for each in found.items], "next_cursor": cursor})
 
 
-@route(blueprint, "/v1/documents/{document_id}", methods=["GET"], access=Access.PRACTICE_KEY)
 def read_document(caller: Caller, document_id: str) -> Response:
     return answer(_resource(caller, _document(caller, document_id)))
 
 
-@route(blueprint, "/v1/documents/{document_id}/original.pdf", methods=["GET"], access=Access.PRACTICE_KEY)
 def read_original(caller: Caller, document_id: str) -> Response:
     document = _document(caller, document_id)
     return _to_file(caller, document.original, f"{document.id}-original.pdf")
 
 
-@route(blueprint, "/v1/documents/{document_id}/signed.pdf", methods=["GET"], access=Access.PRACTICE_KEY)
 def read_signed(caller: Caller, document_id: str) -> Response:
     document = _document(caller, document_id)
     if document.signed is None:
@@ -91,7 +83,6 @@ def read_signed(caller: Caller, document_id: str) -> Response:
     return _to_file(caller, document.signed, f"{document.id}-signed.pdf")
 
 
-@route(blueprint, "/v1/documents/{document_id}/events", methods=["GET"], access=Access.PRACTICE_KEY)
 def read_trail(caller: Caller, document_id: str) -> Response:
     from chalicelib.services.reports import audit_trail
 
@@ -102,7 +93,6 @@ def read_trail(caller: Caller, document_id: str) -> Response:
 # Deliveries
 
 
-@route(blueprint, "/v1/deliveries", methods=["GET"], access=Access.PRACTICE_KEY)
 def list_deliveries(caller: Caller) -> Response:
     status = _choice(caller, "status", ("all", "failed"), default="all")
     found = _outgoing(caller).page(
@@ -113,7 +103,6 @@ def list_deliveries(caller: Caller) -> Response:
     return answer({"deliveries": shown, "next_cursor": cursor_of(found.next_after)})
 
 
-@route(blueprint, "/v1/deliveries/{delivery_id}/retry", methods=["POST"], access=Access.PRACTICE_KEY)
 def retry_delivery(caller: Caller, delivery_id: str) -> Response:
     _body(caller)
     queued = _outgoing(caller).retry(caller.tenant, delivery_id, caller.actor, caller.now)
@@ -123,13 +112,11 @@ def retry_delivery(caller: Caller, delivery_id: str) -> Response:
 # Settings
 
 
-@route(blueprint, "/v1/practice", methods=["GET"], access=Access.PRACTICE_KEY)
 def read_practice(caller: Caller) -> Response:
     on = caller.services.switches.electronic_signature(caller.tenant.id)
     return answer(practices.resource(caller.tenant, electronic_signature=on))
 
 
-@route(blueprint, "/v1/practice", methods=["PUT"], access=Access.PRACTICE_KEY)
 def write_practice(caller: Caller) -> Response:
     from chalicelib.web.schemas import read_settings
 
@@ -139,7 +126,6 @@ def write_practice(caller: Caller) -> Response:
     )  # fmt: skip
 
 
-@route(blueprint, "/v1/endpoint", methods=["PUT"], access=Access.PRACTICE_KEY)
 def write_endpoint(caller: Caller) -> Response:
     from chalicelib.web.schemas import read_endpoint
 
@@ -148,13 +134,11 @@ def write_endpoint(caller: Caller) -> Response:
     return answer(practices.set_endpoint(services.store, caller.tenant, caller.now, url))
 
 
-@route(blueprint, "/v1/endpoint/test", methods=["POST"], access=Access.PRACTICE_KEY)
 def test_endpoint(caller: Caller) -> Response:
     _body(caller)
     return answer(delivery_resource(_outgoing(caller).test_endpoint(caller.tenant, caller.now)), 202)
 
 
-@route(blueprint, "/v1/openapi.json", methods=["GET"], access=Access.ANYONE)
 def read_openapi(caller: Caller) -> Response:
     from chalicelib.web.openapi import openapi
 

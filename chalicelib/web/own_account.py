@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Mapping
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooMany, Unauthenticated
 from chalicelib.domain.secrets import Secret
 from chalicelib.services.own_account import OwnAccount, enrolment_code
 from chalicelib.services.passwords import LEAST_LENGTH, LEAST_WITH_SECOND_FACTOR
-from chalicelib.web.access import SESSION_COOKIE, Access, Caller, route
+from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import cookie, page, redirect
+from chalicelib.web.caller import Caller
 from chalicelib.web.confirming import confirmed, may_sign, passkey_options
 from chalicelib.web.errors import shown_as
-
-blueprint = Blueprint(__name__)
 
 HERE = "/account"
 _DONE: Mapping[str, str] = {
@@ -27,12 +26,10 @@ _DONE: Mapping[str, str] = {
 Changed = str | tuple[str, tuple[str, ...]]
 
 
-@route(blueprint, "/account", methods=["GET"], access=Access.PROVIDER)
 def account(caller: Caller) -> Response:
     return _account(caller)
 
 
-@route(blueprint, "/account/confirm", methods=["POST"], access=Access.PROVIDER)
 def confirm(caller: Caller) -> Response:
     try:
         _, cookies = confirmed(caller)
@@ -41,7 +38,6 @@ def confirm(caller: Caller) -> Response:
     return redirect(HERE, cookies=cookies)
 
 
-@route(blueprint, "/account/passkeys", methods=["POST"], access=Access.PROVIDER)
 def add_passkey(caller: Caller) -> Response:
     answer, name = caller.form.get("passkey", ""), caller.form.get("name", "")
 
@@ -51,7 +47,6 @@ def add_passkey(caller: Caller) -> Response:
     return _changed(caller, change, "passkey-added")
 
 
-@route(blueprint, "/account/passkeys/remove", methods=["POST"], access=Access.PROVIDER)
 def remove_passkey(caller: Caller) -> Response:
     def change(own: OwnAccount, session: Secret) -> Changed:
         return own.remove_passkey(session, caller.known, caller.form.get("id", ""), caller.now)
@@ -59,14 +54,12 @@ def remove_passkey(caller: Caller) -> Response:
     return _changed(caller, change, "passkey-removed")
 
 
-@route(blueprint, "/account/authenticator", methods=["GET"], access=Access.PROVIDER)
 def authenticator(caller: Caller) -> Response:
     if caller.session is None or not may_sign(caller):
         return redirect(HERE)
     return _authenticator(caller, caller.session)
 
 
-@route(blueprint, "/account/authenticator", methods=["POST"], access=Access.PROVIDER)
 def add_authenticator(caller: Caller) -> Response:
     def change(own: OwnAccount, session: Secret) -> Changed:
         return own.add_authenticator(session, caller.known, caller.form.get("code", "")[:20], caller.now)
@@ -74,7 +67,6 @@ def add_authenticator(caller: Caller) -> Response:
     return _changed(caller, change, "authenticator-added", again=_authenticator)
 
 
-@route(blueprint, "/account/authenticator/remove", methods=["POST"], access=Access.PROVIDER)
 def remove_authenticator(caller: Caller) -> Response:
     def change(own: OwnAccount, session: Secret) -> Changed:
         return own.remove_authenticator(session, caller.known, caller.now)
@@ -82,7 +74,6 @@ def remove_authenticator(caller: Caller) -> Response:
     return _changed(caller, change, "authenticator-removed")
 
 
-@route(blueprint, "/account/recovery-codes", methods=["POST"], access=Access.PROVIDER)
 def new_recovery_codes(caller: Caller) -> Response:
     def change(own: OwnAccount, session: Secret) -> Changed:
         return own.new_recovery_codes(session, caller.known, caller.now)
@@ -90,7 +81,6 @@ def new_recovery_codes(caller: Caller) -> Response:
     return _changed(caller, change, "")
 
 
-@route(blueprint, "/account/password", methods=["POST"], access=Access.PROVIDER)
 def change_password(caller: Caller) -> Response:
     """The current password is asked for even right after a login (ASVS 6.2.3)."""
     typed = caller.form.get("new_password", "")
@@ -102,7 +92,6 @@ def change_password(caller: Caller) -> Response:
     return _changed(caller, change, "password")
 
 
-@route(blueprint, "/account/log-out-everywhere", methods=["POST"], access=Access.PROVIDER)
 def log_out_everywhere(caller: Caller) -> Response:
     if caller.session is not None:
         caller.services.own_account.log_out_everywhere(caller.session, caller.known, caller.now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
 from chalicelib.domain.documents import DeclineReason, Document, Sealing
 from chalicelib.domain.errors import (
@@ -29,8 +29,8 @@ from chalicelib.services.sessions import PASSWORD
 from chalicelib.services.signing import MAX_NAME, size_of
 from chalicelib.services.writing import together
 from chalicelib.web import signing
-from chalicelib.web.access import Access, Caller, route
 from chalicelib.web.answers import moment, page, redirect
+from chalicelib.web.caller import Caller
 from chalicelib.web.confirming import confirmed_to_sign, may_sign, passkey_options
 from chalicelib.web.showing import (
     FILE_SECONDS,
@@ -44,8 +44,6 @@ from chalicelib.web.showing import (
     row,
     still_preparing,
 )
-
-blueprint = Blueprint(__name__)
 
 REASONS = tuple(DeclineReason)
 
@@ -72,7 +70,6 @@ class Entered:
     declining: bool = False
 
 
-@route(blueprint, "/documents", methods=["GET"], access=Access.PROVIDER)
 def pending(caller: Caller) -> Response:
     found = caller.services.review.pending(caller.known.id, _cursor(caller))
     count = f"{COUNTED_TO - 1}+" if found.count >= COUNTED_TO else str(found.count)
@@ -84,7 +81,6 @@ def pending(caller: Caller) -> Response:
     )  # fmt: skip
 
 
-@route(blueprint, "/documents/past", methods=["GET"], access=Access.PROVIDER)
 def past(caller: Caller) -> Response:
     sought = {name: caller.query.get(name, "")[:100] for name in ("q", "from", "to")}
     search = searching(sought["q"], sought["from"], sought["to"])
@@ -97,14 +93,12 @@ def past(caller: Caller) -> Response:
     )  # fmt: skip
 
 
-@route(blueprint, "/documents/{document_id}", methods=["GET"], access=Access.DOCUMENT)
 def review(caller: Caller, document_id: str) -> Response:
     if not is_decidable(caller.opened.status):
         return _decided(caller, caller.opened)
     return _review(caller, Entered(typed_name=caller.known.name))
 
 
-@route(blueprint, "/documents/{document_id}/approve", methods=["POST"], access=Access.DOCUMENT)
 def approve(caller: Caller, document_id: str) -> Response:
     given = signing.approval(caller.form, _pages_shown(caller.form.get("pages_shown", "")))
     cookies: list[str] = []
@@ -117,7 +111,6 @@ def approve(caller: Caller, document_id: str) -> Response:
     return redirect(_next_after(caller) if on else f"/documents/{document_id}", cookies=cookies)
 
 
-@route(blueprint, "/documents/{document_id}/forget-signature", methods=["POST"], access=Access.DOCUMENT)
 def forget_signature(caller: Caller, document_id: str) -> Response:
     """Back to the review, with what was entered beside it."""
     provider = caller.services.review.forget_signature(caller.known, caller.now)
@@ -126,7 +119,6 @@ def forget_signature(caller: Caller, document_id: str) -> Response:
     return _review(replace(caller, provider=provider), _entered(caller, None, declining=False))
 
 
-@route(blueprint, "/documents/{document_id}/decline", methods=["POST"], access=Access.DOCUMENT)
 def decline(caller: Caller, document_id: str) -> Response:
     form = caller.form
     given = Refusal(
@@ -140,7 +132,6 @@ def decline(caller: Caller, document_id: str) -> Response:
     return redirect(f"/documents/{document_id}")
 
 
-@route(blueprint, "/documents/{document_id}/original.pdf", methods=["GET"], access=Access.DOCUMENT)
 def original(caller: Caller, document_id: str) -> Response:
     if not can_be_read(caller.opened):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
@@ -148,7 +139,6 @@ def original(caller: Caller, document_id: str) -> Response:
     return redirect(_file(caller, document.original.key, file_name(document)))
 
 
-@route(blueprint, "/documents/{document_id}/signed.pdf", methods=["GET"], access=Access.DOCUMENT)
 def signed(caller: Caller, document_id: str) -> Response:
     document = caller.opened
     if document.signed is not None:
@@ -161,7 +151,6 @@ def signed(caller: Caller, document_id: str) -> Response:
     )  # fmt: skip
 
 
-@route(blueprint, "/documents/{document_id}/text", methods=["GET"], access=Access.DOCUMENT)
 def text(caller: Caller, document_id: str) -> Response:
     """What every page says, for documents too long to say it beside their pictures."""
     document = caller.opened

@@ -1,15 +1,12 @@
 """`GET /problems/{code}`: what a problem's `type` leads to, for the developer who follows it."""
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.web.access import Access, Caller, route
 from chalicelib.web.answers import page
+from chalicelib.web.caller import Caller
 
-blueprint = Blueprint(__name__)
 
-
-@route(blueprint, "/problems/{code}", methods=["GET"], access=Access.ANYONE)
 def explain(caller: Caller, code: str) -> Response:
     from chalicelib.web.problem_types import TYPES
 

@@ -4,16 +4,14 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
 from chalicelib.domain.people import Provider
 from chalicelib.domain.signatures import from_text, path
 from chalicelib.services import signing
 from chalicelib.services.review import Approval
-from chalicelib.web.access import Access, Caller, route
 from chalicelib.web.answers import answer
-
-blueprint = Blueprint(__name__)
+from chalicelib.web.caller import Caller
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,6 @@ def approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> Approval:
     )
 
 
-@route(blueprint, "/documents/{document_id}/signature", methods=["POST"], access=Access.DOCUMENT)
 def preview(caller: Caller, document_id: str) -> Response:
     """The block that the signed PDF would get now, as a PNG in JSON: gateways keep no binary answers."""
     given = approval(caller.form, frozenset())

@@ -1,21 +1,17 @@
 """`/verify`: was this PDF sealed here, and is it intact? For anyone, without an account."""
 
-from chalice.app import Blueprint, Response
+from chalice.app import Response
 
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.services import certificates
-from chalicelib.web.access import Access, Caller, route
 from chalicelib.web.answers import page
+from chalicelib.web.caller import Caller
 
-blueprint = Blueprint(__name__)
 
-
-@route(blueprint, "/verify", methods=["GET"], access=Access.ANYONE, files=True)
 def verify(caller: Caller) -> Response:
     return _form(caller)
 
 
-@route(blueprint, "/verify/checked", methods=["GET"], access=Access.ANYONE, files=True)
 def checked(caller: Caller) -> Response:
     """Where the bucket sends the browser after the upload."""
     try:
@@ -27,7 +23,6 @@ def checked(caller: Caller) -> Response:
     return page(caller, "verified.html", found=found)
 
 
-@route(blueprint, "/verify/certificates", methods=["GET"], access=Access.ANYONE)
 def published(caller: Caller) -> Response:
     """Every certificate that seals were ever made with, PEM: to check files without this portal."""
     text = certificates.published(caller.services.files).decode()

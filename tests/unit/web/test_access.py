@@ -9,7 +9,7 @@ from logging import StreamHandler
 
 import pytest
 from botocore.exceptions import ClientError
-from chalice.app import Blueprint, Chalice, Response
+from chalice.app import Chalice, Response
 from chalice.test import Client, HTTPResponse
 from pynamodb.exceptions import GetError
 
@@ -20,7 +20,8 @@ from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret, SecretKind, secr
 from chalicelib.services.changes import Change
 from chalicelib.services.ports import Visit
 from chalicelib.web import access
-from chalicelib.web.access import Access, Caller, route
+from chalicelib.web.access import Access, Route, register
+from chalicelib.web.caller import Caller
 from chalicelib.web.errors import TABLE
 from tests.fakes import START, FakeStore
 from tests.portal import Browser, Portal, header, set_cookies, text
@@ -271,17 +272,12 @@ def test_a_visit_of_another_kind_time_or_document_does_not(
 
 def failing_app(error: Exception) -> Client:
     """An app with one page and one answer that fail so."""
-    blueprint = Blueprint("failing")
-    known = len(access.ROUTES)
 
     def fail(_caller: Caller) -> Response:
         raise error
 
-    route(blueprint, "/fails", methods=["GET"], access=Access.ANYONE)(fail)
-    route(blueprint, "/v1/fails", methods=["GET"], access=Access.ANYONE)(fail)
-    del access.ROUTES[known:]
     made = Chalice(app_name="failing")
-    made.register_blueprint(blueprint)
+    register(made, [Route(path, ("GET",), Access.ANYONE, fail) for path in ("/fails", "/v1/fails")])
     return Client(made)
 
 
@@ -369,17 +365,13 @@ def test_a_path_that_no_id_looks_like_is_not_found(portal: Portal) -> None:
 
 def test_a_caller_is_named_for_the_audit_trail(portal: Portal) -> None:
     seen: list[Caller] = []
-    blueprint = Blueprint("seen")
-    known = len(access.ROUTES)
 
     def look(caller: Caller) -> Response:
         seen.append(caller)
         raise NotFound("seen")
 
-    route(blueprint, "/seen", methods=["GET"], access=Access.PROVIDER)(look)
-    del access.ROUTES[known:]
     made = Chalice(app_name="seen")
-    made.register_blueprint(blueprint)
+    register(made, [Route("/seen", ("GET",), Access.PROVIDER, look)])
     cookie = logged_in(portal).cookies[access.SESSION_COOKIE]
     sent = {"cookie": f"{access.SESSION_COOKIE}={cookie}", "user-agent": "Phone\t" + "x" * 500}
     Client(made).http.get("/seen", headers={**sent, "x-forwarded-for": "6.6.6.6"})

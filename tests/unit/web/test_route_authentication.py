@@ -9,7 +9,8 @@ from chalice.test import Client, HTTPResponse
 
 from app import app
 from chalicelib import bootstrap
-from chalicelib.web.access import ROUTES, Access
+from chalicelib.web.access import Access
+from chalicelib.web.routes import ROUTES
 from tests.portal import Browser, Portal, header, text
 from tests.provider_side import a_document, a_store
 
@@ -94,6 +95,11 @@ def test_every_route_of_the_app_was_declared_with_an_access_rule() -> None:
     served = {(method, path) for path, methods in app.routes.items() for method in methods}
     declared = {(method, each.path) for each in ROUTES for method in each.methods}
     assert served == declared
+
+
+def test_every_route_names_a_handler_of_its_own() -> None:
+    handlers = [each.load() for each in ROUTES]
+    assert len(set(handlers)) == len(ROUTES)
 
 
 def test_every_access_rule_is_the_one_decided_here() -> None:
