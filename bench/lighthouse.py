@@ -17,7 +17,8 @@ from playwright.sync_api import Browser
 
 from tests.browser.browsers import INSTALLED, running_chromium
 from tests.browser.memory import MemoryPortal, running_memory_portal
-from tests.browser.states import STATES, Scene
+from tests.browser.states import STATES
+from tests.browser.states.scene import Scene
 from tests.browser.visitor import PHONE
 
 FOLDER = Path(__file__).parent / "lighthouse"

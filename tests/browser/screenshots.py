@@ -16,7 +16,8 @@ from tests.browser.browsers import running_chromium
 from tests.browser.memory import MemoryPortal, running_memory_portal
 from tests.browser.people import Person, someone
 from tests.browser.stand_ins import Clinic, Mailbox, running_clinic, running_mailbox
-from tests.browser.states import STATES, Scene
+from tests.browser.states import STATES
+from tests.browser.states.scene import Scene
 from tests.browser.visitor import DESK, PHONE, Visitor
 from tests.stack import Stack, packaged, running_stack
 

@@ -10,7 +10,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
-from tests.browser.states import NOTE, REVIEW, STATES, Scene, review
+from tests.browser.states import STATES
+from tests.browser.states.reviewing import review
+from tests.browser.states.scene import NOTE, REVIEW, Scene
 from tests.browser.visitor import DESK, PHONE
 
 JS = Path(__file__).parents[1] / "js"

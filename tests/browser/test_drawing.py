@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
-from tests.browser.states import REVIEW, Scene, review
+from tests.browser.states.reviewing import review
+from tests.browser.states.scene import REVIEW, Scene
 from tests.browser.visitor import PHONE
 
 

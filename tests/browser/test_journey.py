@@ -9,7 +9,10 @@ from playwright.sync_api import CDPSession, Page, Response, expect
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
 from tests.browser.people import PASSWORD
-from tests.browser.states import NOTE, REVIEW, STATES, Scene, pending, review, with_password
+from tests.browser.states import STATES
+from tests.browser.states.lists import pending
+from tests.browser.states.reviewing import review
+from tests.browser.states.scene import NOTE, REVIEW, Scene, with_password
 from tests.browser.visitor import PHONE, SHOW_ALL_OF_EACH_PAGE
 
 MOST_TAPS = 6
