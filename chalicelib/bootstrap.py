@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chalicelib.services.devices import Devices
     from chalicelib.services.login import Login
     from chalicelib.services.own_account import OwnAccount
+    from chalicelib.services.passkey_options import PasskeyOptions
     from chalicelib.services.passkeys import Passkeys
     from chalicelib.services.ports import (
         Clock,
@@ -75,9 +76,13 @@ class Services:
     def passkeys(self) -> Passkeys:
         from chalicelib.services.passkeys import Passkeys
 
-        return Passkeys(
-            self.store, self.keys, self.ids, self.sessions, portal_url=self.settings.portal_url
-        )  # fmt: skip
+        return Passkeys(self.store, self.keys, self.sessions, portal_url=self.settings.portal_url)
+
+    @cached_property
+    def passkey_options(self) -> PasskeyOptions:
+        from chalicelib.services.passkey_options import PasskeyOptions
+
+        return PasskeyOptions(self.keys, self.ids, portal_url=self.settings.portal_url)
 
     @cached_property
     def second_factor(self) -> SecondFactor:

@@ -1,7 +1,7 @@
-"""Passkeys (WebAuthn level 2): what a browser is asked, and what its answer proves.
+"""Passkeys (WebAuthn level 2): what a browser's answer proves. What it was asked is in `passkey_options`.
 
-The options are written here; the library that checks answers is imported only when there is one to check.
-User verification is required, so that a passkey is two factors in one.
+The library that checks answers is imported only when there is one to check. User verification is required,
+so that a passkey is two factors in one.
 """
 
 import json
@@ -15,9 +15,9 @@ from chalicelib.domain.errors import Stale, Unauthenticated
 from chalicelib.domain.factors import Passkey
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import Secret, SecretKind, secret_key
-from chalicelib.services.challenges import LIFETIME, decoded, encoded, is_challenge, make_challenge
+from chalicelib.services.challenges import LIFETIME, decoded, encoded, is_challenge
 from chalicelib.services.changes import Change
-from chalicelib.services.ports import Ids, Keys, Store
+from chalicelib.services.ports import Keys, Store
 from chalicelib.services.sessions import Sessions
 
 METHOD = "passkey"
@@ -25,8 +25,6 @@ MOST_PASSKEYS = 10
 MAX_ANSWER = 16 * 1024
 
 _NOT_RIGHT = "This passkey could not be checked. Try again, or use your password."
-_ALGORITHMS = (-7, -8, -257)  # ES256, EdDSA, RS256
-_MILLISECONDS = int(LIFETIME.total_seconds()) * 1000
 
 
 @dataclass(frozen=True)
@@ -38,38 +36,12 @@ class _Answer:
 
 
 class Passkeys:
-    def __init__(self, store: Store, keys: Keys, ids: Ids, sessions: Sessions, *, portal_url: str) -> None:
+    def __init__(self, store: Store, keys: Keys, sessions: Sessions, *, portal_url: str) -> None:
         self._store = store
         self._keys = keys
-        self._ids = ids
         self._sessions = sessions
         self._origin = portal_url
         self._rp_id = urlsplit(portal_url).hostname or ""
-
-    # What the browser is asked
-
-    def login_options(self, now: datetime, provider: Provider | None = None) -> str:
-        """JSON for `navigator.credentials.get`: any passkey of ours, or one of this provider."""
-        subject = provider.id if provider else ""
-        return json.dumps({
-            "challenge": self._challenge(subject, now), "rpId": self._rp_id, "timeout": _MILLISECONDS,
-            "userVerification": "required", "allowCredentials": _listed(provider) if provider else [],
-        })  # fmt: skip
-
-    def enrolment_options(self, provider: Provider, now: datetime) -> str:
-        """JSON for `navigator.credentials.create`."""
-        return json.dumps({
-            "challenge": self._challenge(provider.id, now), "timeout": _MILLISECONDS, "attestation": "none",
-            "rp": {"id": self._rp_id, "name": "Provider Portal"},
-            "user": {
-                "id": encoded(provider.id.encode()), "name": provider.email, "displayName": provider.name,
-            },
-            "pubKeyCredParams": [{"type": "public-key", "alg": each} for each in _ALGORITHMS],
-            "authenticatorSelection": {"residentKey": "required", "userVerification": "required"},
-            "excludeCredentials": _listed(provider),
-        })  # fmt: skip
-
-    # What it answered
 
     def enrolled(self, provider: Provider, answer: str, name: str, now: datetime) -> tuple[Passkey, Secret]:
         """The new passkey, and the challenge's row to be written with it. Raises `Unauthenticated`."""
@@ -126,9 +98,6 @@ class Passkeys:
         except Stale as lost:
             raise Unauthenticated(_NOT_RIGHT) from lost
 
-    def _challenge(self, subject: str, now: datetime) -> str:
-        return make_challenge(self._keys.session_key(), subject, self._ids.token(), now)
-
     def _read(self, answer: str, subject: str, now: datetime) -> _Answer:
         """The answer, if it is to a challenge of ours for this subject."""
         try:
@@ -160,10 +129,6 @@ class Passkeys:
         used = replace(kept, count=verified.new_sign_count, last_used_at=now)
         passkeys = tuple(used if each.id == used.id else each for each in provider.passkeys)
         return replace(provider, version=provider.version + 1, passkeys=passkeys)
-
-
-def _listed(provider: Provider) -> list[dict[str, str]]:
-    return [{"type": "public-key", "id": each.id} for each in provider.passkeys]
 
 
 def _owner(handle: object) -> str:

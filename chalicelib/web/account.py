@@ -1,8 +1,7 @@
-"""The pages around an account: log in and out, choose a password, ask for a link."""
+"""What the login page and its neighbours do: log in and out, choose a password, ask for a link."""
 
-import re
 from collections.abc import Mapping
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from chalice.app import Response
 
@@ -17,40 +16,20 @@ from chalicelib.services.second_factor import Answer
 from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import cookie, page, redirect
 from chalicelib.web.caller import Caller
+from chalicelib.web.entrance import HOME, USERNAME_COOKIE, local_path, login_page
 from chalicelib.web.errors import error_headers, shown_as
 
-HOME = "/documents"
 SETUP_COOKIE = "__Host-setup"
 HALF_COOKIE = "__Host-half"
-USERNAME_COOKIE = "__Host-username"
 SETUP_SECONDS = 30 * 60
 DEVICE_COOKIE = "__Host-device"
 DEVICE_SECONDS = 365 * 24 * 60 * 60
 USERNAME_SECONDS = 10 * 60
 
-_LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/-]*(\?[A-Za-z0-9_.~=&%+-]*)?")
-_LONGEST_PATH = 300
 _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
 
 
 # Logging in and out
-
-
-def home(caller: Caller) -> Response:
-    """The list of documents sends on to the login page whoever's session has ended."""
-    return redirect(HOME if SESSION_COOKIE in caller.cookies else "/login")
-
-
-def login(caller: Caller) -> Response:
-    wanted = local_path(caller.query.get("next"))
-    if _is_logged_in(caller):
-        return redirect(wanted)
-    return _login_page(caller, wanted, unquote(caller.cookies.get(USERNAME_COOKIE, "")))
-
-
-def login_again(_caller: Caller) -> Response:
-    """Where a refused login was shown: whoever comes back to that address starts over."""
-    return redirect("/login")
 
 
 def log_in(caller: Caller) -> Response:
@@ -66,7 +45,7 @@ def log_in(caller: Caller) -> Response:
     except HalfIn as half:
         return _to_second_half(half, wanted)
     except (Unauthenticated, TooMany) as refused:
-        return _login_page(caller, wanted, typed, refused)
+        return login_page(caller, wanted, typed, refused)
     return _let_in(caller, wanted, provider, session)
 
 
@@ -78,7 +57,7 @@ def log_in_with_passkey(caller: Caller) -> Response:
             caller.form.get("passkey", ""), caller.now, replaces=before.session if before else None
         )
     except Unauthenticated as refused:
-        return _login_page(caller, wanted, "", refused)
+        return login_page(caller, wanted, "", refused)
     return _let_in(caller, wanted, provider, session)
 
 
@@ -96,7 +75,7 @@ def finish_login(caller: Caller) -> Response:
     except (Unauthenticated, TooMany) as refused:
         return _second_page(caller, wanted, refused)
     except Gone as over:
-        return _login_page(caller, wanted, "", over)
+        return login_page(caller, wanted, "", over)
     return _let_in(caller, wanted, provider, session)
 
 
@@ -160,33 +139,6 @@ def set_up(caller: Caller) -> Response:
 # Parts
 
 
-def local_path(text: str | None) -> str:
-    """Where to go after login: a path of this site, or else the list of documents.
-
-    Everything that a browser might read as another site (`//`, backslashes, control characters, schemes)
-    is no such path.
-    """
-    wanted = text or ""
-    good = len(wanted) <= _LONGEST_PATH and _LOCAL_PATH.fullmatch(wanted)
-    return wanted if good and wanted != "/" else HOME
-
-
-def _is_logged_in(caller: Caller) -> bool:
-    session = caller.cookies.get(SESSION_COOKIE)
-    return bool(session) and caller.services.sessions.visit(session or "", caller.now) is not None
-
-
-def _login_page(
-    caller: Caller, wanted: str, email: str, refused: PortalError | None = None
-) -> Response:  # fmt: skip
-    return page(
-        caller, "login.html", status=shown_as(refused).status if refused else 200,
-        headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted, email=email,
-        refused=refused.detail if refused else None, reason=caller.query.get("reason"),
-        passkey_options=caller.services.passkeys.login_options(caller.now),
-    )  # fmt: skip
-
-
 def _let_in(caller: Caller, wanted: str, provider: Provider, session: str) -> Response:
     """On to where one was going, with the session, on a browser that is known from now on."""
     device = cookie(DEVICE_COOKIE, caller.services.devices.issue(provider.id), DEVICE_SECONDS)
@@ -205,8 +157,8 @@ def _second_page(caller: Caller, wanted: str, refused: PortalError | None = None
     try:
         owner = caller.services.second_factor.waiting(caller.cookies.get(HALF_COOKIE, ""), caller.now)
     except Gone as over:
-        return _login_page(caller, wanted, "", over)
-    options = caller.services.passkeys.login_options(caller.now, owner) if owner.passkeys else None
+        return login_page(caller, wanted, "", over)
+    options = caller.services.passkey_options.for_login(caller.now, owner) if owner.passkeys else None
     return page(
         caller, "login_second.html", status=shown_as(refused).status if refused else 200,
         headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted,

@@ -19,7 +19,7 @@ def passkey_options(caller: Caller) -> str | None:
     """What a script asks the browser for; None when it is not needed or there is no passkey."""
     if may_sign(caller) or not caller.known.passkeys:
         return None
-    return caller.services.passkeys.login_options(caller.now, caller.known)
+    return caller.services.passkey_options.for_login(caller.now, caller.known)
 
 
 def confirmed_to_sign(caller: Caller) -> tuple[Caller, list[str]]:

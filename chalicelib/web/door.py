@@ -18,7 +18,7 @@ def door(caller: Caller, document_id: str) -> Response:
         caller, "door.html", document_id=document_id, sent="sent" in caller.query,
         ended=SESSION_COOKIE in caller.cookies,
         practice=document.practice if document else None,
-        passkey_options=caller.services.passkeys.login_options(caller.now),
+        passkey_options=caller.services.passkey_options.for_login(caller.now),
         signs_here=_signs_here(caller, document), next=f"/documents/{document_id}",
     )  # fmt: skip
 

@@ -122,7 +122,7 @@ def _account(caller: Caller, trouble: PortalError | None = None) -> Response:
         caller, "account.html", status=shown_as(trouble).status if trouble else 200, section="account",
         fresh=fresh, trouble=trouble.detail if trouble else "", errors=_messages(trouble),
         done=_DONE.get(caller.query.get("done", ""), ""), passkey_options=passkey_options(caller),
-        enrolment=caller.services.passkeys.enrolment_options(owner, caller.now) if fresh else None,
+        enrolment=caller.services.passkey_options.for_enrolment(owner, caller.now) if fresh else None,
         least=LEAST_WITH_SECOND_FACTOR if owner.has_second_factor else LEAST_LENGTH,
     )  # fmt: skip
 

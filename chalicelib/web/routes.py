@@ -8,9 +8,9 @@ from chalicelib.web.access import Access, Route
 
 ROUTES: tuple[Route, ...] = (
     # account
-    Route("/", ("GET",), Access.ANYONE, "account:home"),
-    Route("/login", ("GET",), Access.ANYONE, "account:login"),
-    Route("/login/password", ("GET",), Access.ANYONE, "account:login_again"),
+    Route("/", ("GET",), Access.ANYONE, "entrance:home"),
+    Route("/login", ("GET",), Access.ANYONE, "entrance:login"),
+    Route("/login/password", ("GET",), Access.ANYONE, "entrance:login_again"),
     Route("/login/password", ("POST",), Access.ANYONE, "account:log_in"),
     Route("/login/passkey", ("POST",), Access.ANYONE, "account:log_in_with_passkey"),
     Route("/login/second", ("GET",), Access.ANYONE, "account:second_half"),
