@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Files,
         Ids,
         Inspector,
+        KeyRing,
         Keys,
         Mailer,
         Notifier,
@@ -185,7 +186,13 @@ class Services:
     def keys(self) -> Keys:
         from chalicelib.adapters.keys import SecretsManagerKeys
 
-        return SecretsManagerKeys(self.clients, self.settings.session_secret)
+        return SecretsManagerKeys(self.clients, self.settings.session_secret, self.clock)
+
+    @cached_property
+    def key_ring(self) -> KeyRing:
+        from chalicelib.adapters.keys import SessionKeyRing
+
+        return SessionKeyRing(self.clients, self.settings.session_secret)
 
     @cached_property
     def seal_key(self) -> SealKey:

@@ -19,6 +19,7 @@ from chalicelib.domain.moments import to_text
 from chalicelib.domain.people import Provider
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.secrets import Secret
+from chalicelib.domain.session_keys import key_id
 from chalicelib.services.changes import Change, Job, OutboxRow, RequestRecord
 from chalicelib.services.ports import HttpAnswer, Listing, Page, Visit
 
@@ -312,12 +313,15 @@ def _page(
 
 @dataclass
 class FakeFiles:
-    """`Files` over a dictionary of key to (bytes, content type)."""
+    """`Files` over a dictionary of key to (bytes, content type), and when each was written by `clock`."""
 
     objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    clock: FakeClock = field(default_factory=FakeClock)
+    written: dict[str, datetime] = field(default_factory=dict)
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         self.objects[key] = (data, content_type)
+        self.written[key] = self.clock.now()
 
     def get(self, key: str) -> bytes:
         return self.objects[key][0]
@@ -329,10 +333,13 @@ class FakeFiles:
         return key in self.objects
 
     def copy(self, source: str, target: str) -> None:
-        self.objects[target] = self.objects[source]
+        self.put(target, *self.objects[source])
 
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)
+
+    def older(self, prefix: str, before: datetime) -> Sequence[str]:
+        return [key for key in self.keys(prefix) if self.written[key] < before]
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
         shown = "inline" if inline else "attachment"
@@ -407,9 +414,27 @@ class FakeInspector:
         self.answer = {"refused": {"code": code, "detail": detail}}
 
 
+@dataclass
 class FakeKeys:
+    """`Keys` and `KeyRing`, keys in the order in which they came; the last signs, the last two count."""
+
+    keys: list[bytes] = field(default_factory=lambda: [b"a key for tests, long enough to sign with HS256"])
+    at: datetime | None = None
+
     def session_key(self) -> bytes:
-        return b"a key for tests, long enough to sign with HS256"
+        return self.keys[-1]
+
+    def known_session_keys(self) -> tuple[bytes, ...]:
+        return tuple(reversed(self.keys[-2:]))
+
+    def find_session_key(self, kid: str) -> bytes | None:
+        return next((key for key in self.known_session_keys() if key_id(key) == kid), None)
+
+    def rotated_at(self) -> datetime | None:
+        return self.at
+
+    def rotate(self, key: str) -> None:
+        self.keys.append(key.encode())
 
 
 @dataclass

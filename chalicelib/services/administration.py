@@ -1,13 +1,16 @@
 """The admin function: what only administrators of the installation do, from the AWS console or `make`."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
-from chalicelib.domain.errors import FieldError, Invalid, PortalError
+from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
+from chalicelib.domain.moments import to_text
+from chalicelib.domain.secrets import SESSION_LIFETIME
 from chalicelib.services import formats, practices
 from chalicelib.services.login import email_claim
 from chalicelib.services.own_account import without_second_factor
-from chalicelib.services.ports import Clock, Ids, Store, Switches
+from chalicelib.services.ports import Clock, Ids, KeyRing, Store, Switches
 from chalicelib.services.recording import until_it_holds
 
 _MAX_NAME = 120
@@ -27,6 +30,8 @@ class Parts(Protocol):
     @property
     def switches(self) -> Switches: ...
     @property
+    def key_ring(self) -> KeyRing: ...
+    @property
     def ids(self) -> Ids: ...
     @property
     def clock(self) -> Clock: ...
@@ -42,6 +47,8 @@ def run(services: Parts, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     `{"action": "set_switch", "practice_id", "electronic_signature"}` answers both.
     `{"action": "reset_second_factor", "email"}` answers `{"id"}`: for who lost every device and code, once
     support has made sure who they are. Their sessions end, and they are told by mail.
+    `{"action": "rotate_session_key", "end_sessions"}` answers `{"rotated": true}`: nobody is logged out, or
+    everybody is, where the key may be in wrong hands.
     `{"action": "ping"}` answers `{"ok": true}` and keeps the function warm.
     """
     asked = payload.get("action")
@@ -116,6 +123,16 @@ class _Request:
             raise _wrong("email", "names no account with a second factor")
         return {"id": found}
 
+    def rotate_session_key(self) -> Mapping[str, Any]:
+        """Two keys count, so a session outlives one rotation: the next is for when all before have ended."""
+        ring, ids = self._services.key_ring, self._services.ids
+        if self._payload.get("end_sessions") is True:
+            ring.rotate(ids.token())
+        else:
+            _check_age(ring.rotated_at(), self._now)
+        ring.rotate(ids.token())
+        return {"rotated": True}
+
     def ping(self) -> Mapping[str, Any]:
         return {"ok": True}
 
@@ -138,8 +155,17 @@ _ACTIONS: Mapping[str, Callable[[_Request], Mapping[str, Any]]] = {
     "rotate_webhook_secret": _Request.rotate_webhook_secret,
     "set_switch": _Request.set_switch,
     "reset_second_factor": _Request.reset_second_factor,
+    "rotate_session_key": _Request.rotate_session_key,
     "ping": _Request.ping,
 }
+
+
+def _check_age(rotated_at: datetime | None, now: datetime) -> None:
+    """Raises `Conflict` while there are sessions that the key before the newest signed."""
+    again = rotated_at + SESSION_LIFETIME if rotated_at else now
+    if now < again:
+        text = f"The key is too new: sessions of the one before would end. Wait until {to_text(again)}."
+        raise Conflict(f"{text} Or end them all with end_sessions.")
 
 
 def _checked(payload: Mapping[str, Any], name: str, check: Callable[[str], str]) -> str | None:

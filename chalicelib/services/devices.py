@@ -25,16 +25,19 @@ class Devices:
     def issue(self, provider_id: str) -> str:
         """The value of the cookie for who has just logged in; it proves nothing but that."""
         name = f"{provider_id}.{self._ids.token()}"
-        return f"{name}.{self._signature(name)}"
+        return f"{name}.{_signature(self._keys.session_key(), name)}"
 
     def read(self, cookie: str) -> Device | None:
         """What the cookie says; None unless we signed it."""
         name, _, signature = cookie.rpartition(".")
-        if len(cookie) > _MAX_COOKIE or not hmac.compare_digest(
-            signature.encode(), self._signature(name).encode()
-        ):
+        if len(cookie) > _MAX_COOKIE or not self._is_ours(name, signature):
             return None
         return Device(provider_id=name.partition(".")[0], id=name)
 
-    def _signature(self, name: str) -> str:
-        return hmac.new(self._keys.session_key(), f"device:{name}".encode(), hashlib.sha256).hexdigest()
+    def _is_ours(self, name: str, signature: str) -> bool:
+        ours = (_signature(key, name) for key in self._keys.known_session_keys())
+        return any(hmac.compare_digest(signature.encode(), each.encode()) for each in ours)
+
+
+def _signature(key: bytes, name: str) -> str:
+    return hmac.new(key, f"device:{name}".encode(), hashlib.sha256).hexdigest()

@@ -106,7 +106,8 @@ class Passkeys:
             challenge = decoded(client["challenge"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unauthenticated(_NOT_RIGHT) from error
-        if not is_challenge(self._keys.session_key(), challenge, subject, now):
+        keys = self._keys.known_session_keys()
+        if not any(is_challenge(key, challenge, subject, now) for key in keys):
             raise Unauthenticated("That took too long. Please try again.")
         return _Answer(credential, challenge)
 

@@ -138,6 +138,9 @@ class Files(Protocol):
 
     def delete(self, key: str) -> None: ...
 
+    def older(self, prefix: str, before: datetime) -> Sequence[str]:
+        """The keys below a prefix that were last written before then, of the first 1,000 that there are."""
+
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
         """A presigned GET (s3v4); costs no AWS call."""
 
@@ -176,6 +179,22 @@ class Inspector(Protocol):
 class Keys(Protocol):
     def session_key(self) -> bytes:
         """The key that signs session tokens; cached, so no call per request."""
+
+    def known_session_keys(self) -> Sequence[bytes]:
+        """The keys whose signatures count, newest first: two, once there was a rotation."""
+
+    def find_session_key(self, kid: str) -> bytes | None:
+        """The key of this `kid`. One that is not known is looked for, but not with every request."""
+
+
+class KeyRing(Protocol):
+    """Rotates the key of the sessions, without being able to read it."""
+
+    def rotated_at(self) -> datetime | None:
+        """When the key that is newest was made."""
+
+    def rotate(self, key: str) -> None:
+        """Makes this the newest key and keeps the one before it; what was before that is dead."""
 
 
 class SealKey(Protocol):

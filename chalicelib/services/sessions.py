@@ -1,6 +1,5 @@
 """Sessions: a signed cookie that names a row; the row and the account decide whether it lives."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +8,7 @@ from chalicelib.domain.errors import Stale
 from chalicelib.domain.moments import epoch
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import SESSION_IDLE, SESSION_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.session_keys import key_id
 from chalicelib.services.changes import Change
 from chalicelib.services.ports import Ids, Keys, Store, Visit
 
@@ -65,14 +65,14 @@ class Sessions:
         return row, self._sign(token, session.provider_id or "", row)
 
     def read(self, cookie: str, now: datetime) -> Ticket | None:
-        """What the cookie names; None unless we signed it and it has not run out. No AWS call."""
+        """What the cookie names; None unless we signed it and it has not run out. Reads no row."""
         import jwt
 
         if not cookie or len(cookie) > _MAX_COOKIE:
             return None
-        key = self._keys.session_key()
         try:
-            if jwt.get_unverified_header(cookie).get("kid") != key_id(key):
+            key = self._keys.find_session_key(jwt.get_unverified_header(cookie).get("kid", ""))
+            if key is None:
                 return None
             claims = jwt.decode(cookie, key, [ALGORITHM], **self._checks())
         except jwt.InvalidTokenError:
@@ -121,11 +121,6 @@ class Sessions:
         required = ["iss", "aud", "sub", "sid", "iat", "exp"]
         options = {"require": required, "verify_exp": False, "verify_iat": False}
         return {"audience": AUDIENCE, "issuer": self._issuer, "options": options}
-
-
-def key_id(key: bytes) -> str:
-    """The `kid` of a signing key: tells keys apart and nothing more."""
-    return hashlib.sha256(b"kid:" + key).hexdigest()[:8]
 
 
 def is_live(visit: Visit, now: datetime) -> bool:

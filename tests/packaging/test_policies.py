@@ -96,7 +96,7 @@ def test_inspect_may_read_uploads_and_nothing_else(policies: dict[str, list[Stat
     }
     assert beyond_logs == {
         "kms:Decrypt": [{"Fn::GetAtt": ["DataKey", "Arn"]}],
-        "s3:GetObject": [{"Fn::Sub": "${Bucket.Arn}/uploads/*"}],
+        "s3:GetObject": [{"Fn::Sub": "${Bucket.Arn}/uploads/*"}, {"Fn::Sub": "${Bucket.Arn}/intake/*"}],
     }
 
 
@@ -129,11 +129,31 @@ def test_only_the_web_function_reads_the_session_secret(policies: dict[str, list
     assert {role for role, rows in policies.items() if wanted in actions(rows)} == {"ApiHandlerRole"}
 
 
-def test_originals_are_never_removed(policies: dict[str, list[Statement]]) -> None:
-    for statements in policies.values():
-        for statement in statements:
-            if "s3:DeleteObject" in statement["Action"]:
-                assert statement["Resource"] == [{"Fn::Sub": "${Bucket.Arn}/uploads/*"}]
+def test_only_the_sweep_removes_originals_and_nobody_a_version_of_one(
+    policies: dict[str, list[Statement]],
+) -> None:
+    """What the sweep removes by mistake stays for a while: the bucket keeps versions."""
+    removable = {
+        (role, place["Fn::Sub"].removeprefix("${Bucket.Arn}/"))
+        for role, statements in policies.items()
+        for statement in statements
+        if "s3:DeleteObject" in statement["Action"]
+        for place in statement["Resource"]
+    }
+    strangers_bytes = {place for _, place in removable if place != "originals/*"}
+    assert strangers_bytes == {"uploads/*", "intake/*"}
+    assert {role for role, place in removable if place == "originals/*"} == {"FollowUpRole"}
+    assert "s3:DeleteObjectVersion" not in set().union(*map(actions, policies.values()))
+
+
+def test_only_the_sweep_lists_and_only_what_is_on_its_way_in(policies: dict[str, list[Statement]]) -> None:
+    listers = {
+        (role, str(statement.get("Condition")))
+        for role, statements in policies.items()
+        for statement in statements
+        if "s3:ListBucket" in statement["Action"]
+    }
+    assert listers == {("FollowUpRole", str({"StringLike": {"s3:prefix": "intake/*"}}))}
 
 
 def test_the_local_aws_is_given_no_more_than_it_needs(template: dict[str, Any]) -> None:

@@ -1,12 +1,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib.services.administration import run
 from chalicelib.services.practices import authenticate_key
-from tests.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
+from tests.fakes import START, FakeClock, FakeIds, FakeKeys, FakeStore, FakeSwitches
 
 WHOLE = {
     "action": "create_practice",
@@ -23,6 +24,7 @@ WHOLE = {
 class Parts:
     store: FakeStore = field(default_factory=FakeStore)
     switches: FakeSwitches = field(default_factory=FakeSwitches)
+    key_ring: FakeKeys = field(default_factory=FakeKeys)
     ids: FakeIds = field(default_factory=FakeIds)
     clock: FakeClock = field(default_factory=FakeClock)
 
@@ -105,3 +107,36 @@ def test_the_switch_is_set() -> None:
 
 def test_a_ping_is_answered() -> None:
     assert run(Parts(), {"action": "ping"}) == {"ok": True}
+
+
+# The key of the sessions
+
+
+def test_the_session_key_is_rotated_when_no_session_of_the_one_before_lives() -> None:
+    parts = Parts()
+    first = parts.key_ring.session_key()
+    parts.key_ring.at = START - timedelta(hours=11, minutes=59)
+    refused = run(parts, {"action": "rotate_session_key"})
+    assert refused["error"]["code"] == "conflict"
+    assert "2026-11-22T19:01:00" in refused["error"]["detail"]
+    assert parts.key_ring.keys == [first]
+    parts.clock.pass_time(minutes=1)
+    assert run(parts, {"action": "rotate_session_key"}) == {"rotated": True}
+    newest, before = parts.key_ring.known_session_keys()
+    assert before == first
+    assert newest != first
+
+
+def test_a_key_in_wrong_hands_is_replaced_twice_at_once_so_that_nothing_it_signed_counts() -> None:
+    parts = Parts()
+    first = parts.key_ring.session_key()
+    parts.key_ring.at = START
+    assert run(parts, {"action": "rotate_session_key", "end_sessions": True}) == {"rotated": True}
+    assert first not in parts.key_ring.known_session_keys()
+    assert len(set(parts.key_ring.known_session_keys())) == 2
+
+
+def test_the_answer_of_a_rotation_says_nothing_of_the_key() -> None:
+    parts = Parts()
+    answer = run(parts, {"action": "rotate_session_key"})
+    assert not [key for key in parts.key_ring.keys if key.decode() in repr(answer)]

@@ -1,4 +1,5 @@
 import base64
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,8 +10,9 @@ import pytest
 
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import Secret
+from chalicelib.domain.session_keys import key_id
 from chalicelib.services.changes import Change
-from chalicelib.services.sessions import AUDIENCE, Sessions, key_id
+from chalicelib.services.sessions import AUDIENCE, Sessions
 from tests.fakes import START, FakeIds, FakeKeys, FakeStore
 from tests.provider_side import PROVIDER, a_document, a_store
 
@@ -23,7 +25,8 @@ class Opened:
 
     def __init__(self) -> None:
         self.store: FakeStore = a_store(DOCUMENT)
-        self.sessions = Sessions(self.store, FakeKeys(), FakeIds(), issuer=ISSUER)
+        self.keys = FakeKeys()
+        self.sessions = Sessions(self.store, self.keys, FakeIds(), issuer=ISSUER)
         self.row, self.cookie = self.sessions.start(PROVIDER, START)
         self.store.commit(Change(at=START, secrets=(self.row,)))
 
@@ -136,9 +139,56 @@ def test_a_token_without_expiry_opens_nothing(opened: Opened) -> None:
     assert not opened.lives(cookie=jwt.encode(claims, key, "HS256", headers={"kid": key_id(key)}))
 
 
-@pytest.mark.parametrize("headers", [{}, {"kid": "another"}])
+KEY = FakeKeys().session_key()
+OTHER_KEY = b"another key, just as long as the first one is"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {}, {"kid": "another"}, {"kid": ""}, {"kid": key_id(OTHER_KEY)}, {"kid": key_id(KEY).upper()},
+        {"kid": f"{key_id(KEY)} "}, {"kid": f"../{key_id(KEY)}"}, {"kid": "' OR 1=1 --"},
+        {"kid": "/dev/null"}, {"kid": KEY.decode()},
+    ],
+)  # fmt: skip
 def test_another_key_id_opens_nothing(opened: Opened, headers: dict[str, str]) -> None:
     assert not opened.lives(cookie=opened.forged(headers=headers))
+
+
+@pytest.mark.parametrize("kid", [None, 7, ["a"], {"a": 1}, True])
+def test_a_key_id_that_is_no_text_opens_nothing(opened: Opened, kid: object) -> None:
+    head = base64.urlsafe_b64encode(json.dumps({"typ": "JWT", "alg": "HS256", "kid": kid}).encode())
+    signed = head.rstrip(b"=") + b"." + opened.cookie.split(".")[1].encode()
+    seal = base64.urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=")
+    assert not opened.lives(cookie=f"{signed.decode()}.{seal.decode()}")
+
+
+def test_a_key_in_the_header_is_not_the_key(opened: Opened) -> None:
+    """`jwk`, `jku`, `x5u`: who could say which key to check with would check their own."""
+    made_up = base64.urlsafe_b64encode(OTHER_KEY).decode()
+    named = {"kid": key_id(KEY), "jwk": {"kty": "oct", "k": made_up}, "jku": "https://elsewhere.test/keys"}
+    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # not text
+    named["kid"] = key_id(OTHER_KEY)
+    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # not text
+
+
+def test_a_rotation_logs_nobody_out_and_the_next_one_ends_what_the_first_key_signed(opened: Opened) -> None:
+    opened.keys.rotate("a second key, long enough to sign with HS256")
+    row, after = opened.sessions.start(PROVIDER, START)
+    opened.store.commit(Change(at=START, secrets=(row,)))
+    assert opened.lives()
+    assert opened.lives(cookie=after)
+    assert jwt.get_unverified_header(after)["kid"] != jwt.get_unverified_header(opened.cookie)["kid"]
+    opened.keys.rotate("a third key, long enough to sign with HS256")
+    assert not opened.lives()
+    assert opened.lives(cookie=after)
+
+
+def test_the_key_id_of_one_key_does_not_open_what_the_other_signed(opened: Opened) -> None:
+    opened.keys.rotate(OTHER_KEY.decode())
+    assert opened.lives(cookie=opened.forged(key=OTHER_KEY, headers={"kid": key_id(OTHER_KEY)}))
+    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers={"kid": key_id(KEY)}))
+    assert not opened.lives(cookie=opened.forged(key=KEY, headers={"kid": key_id(OTHER_KEY)}))
 
 
 def test_another_key_opens_nothing(opened: Opened) -> None:
