@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,13 +13,16 @@ LEAST_LENGTH = 15
 LEAST_WITH_SECOND_FACTOR = 8
 MOST_LENGTH = 128
 
-MEMORY_KIB = 19 * 1024
-PASSES = 2
+MEMORY_KIB = 64 * 1024
+PASSES = 1
 LANES = 1
+"""argon2id for a function that has 1,024 MiB, of which it uses a quarter, and one request at a time: as much
+memory as 100 ms of CPU fill (docs/decisions/016). A hash that is kept with others is made anew at login.
+"""
 
 # Kept for nobody: a login with an unknown address is checked against it, so that it takes as long.
 NOBODYS_HASH = (
-    "$argon2id$v=19$m=19456,t=2,p=1$sEwV1gX5jdNHuEUxPeGOBw$sbu5ptSdnXZZ/wmuZ+te0WTLnwO3nUYUeshmky9snYg"
+    "$argon2id$v=19$m=65536,t=1,p=1$oylytIyfSPLo3wx0AbX94g$6QdmI0EmZNxSBoUPj8CRVohB98d3kVAAGjUtF6QGaZo"
 )
 
 _COMMON_WORDS = """
@@ -34,24 +36,22 @@ _COMMON_WORDS = """
     my is the a an i you me it and for to of in on at our new old
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
-_ROWS = (
-    "abcdefghijklmnopqrstuvwxyz",
-    "01234567890",
-    "qwertyuiop",
-    "asdfghjkl",
-    "zxcvbnm",
-    "1qaz2wsx3edc4rfv5tgb",
-)
 _LOOKALIKES = str.maketrans("013457@$!", "oleastasi")
 _SHORTEST_WORD = 3
-_SHORTEST_RUN = 4
-_FEW_CHARACTERS = 5
+_LOOKED_AT = 40
+_GUESSES = 1e10
+_GUESSES_WITH_SECOND_FACTOR = 1e6
+_CONTEXT = ("provider portal", "provider", "portal")
+_PATTERNS = frozenset({"repeat", "sequence", "spatial", "date", "regex"})
 
 _TOO_SHORT = "Use at least {} characters. A few unrelated words are easy to remember."
 _TOO_LONG = f"Use at most {MOST_LENGTH} characters."
 _COMMON_ONE = "This is one of the first passwords that would be tried. Choose a few unrelated words instead."
-_REPEATS = "This repeats or counts up a few characters. Choose a few unrelated words instead."
-_PERSONAL = "This is mostly your own name or email address. Choose something that is not about you."
+_REPEATS = "This repeats or counts up what is easy to guess. Choose a few unrelated words instead."
+_PERSONAL = (
+    "This is mostly your own name, email address, NPI or practice, or the portal's name. Choose something "
+    "that is not about you."
+)
 
 
 def password_problem(
@@ -59,18 +59,18 @@ def password_problem(
 ) -> str | None:  # fmt: skip
     """Why this password is refused, in a sentence that says what to do; None when it is good.
 
-    `personal` are words about its owner, such as their name and address.
+    `personal` are words about its owner: their name, address and NPI, the practice that wrote to them.
     """
-    text = plain(password)
+    text, own = plain(password), (*personal, *_CONTEXT)
     if len(text) < least:
         return _TOO_SHORT.format(least)
     if len(text) > MOST_LENGTH:
         return _TOO_LONG
-    if _is_personal(text, personal, least):
+    if _is_personal(text, own, least):
         return _PERSONAL
     if _is_common(text):
         return _COMMON_ONE
-    return _REPEATS if _is_pattern(text, least) else None
+    return _easily_guessed(text, own, least)
 
 
 def hash_password(password: str) -> str:
@@ -91,6 +91,11 @@ def is_password(password: str, kept: str | None) -> bool:
     return kept is not None
 
 
+def is_outdated(kept: str) -> bool:
+    """Whether a hash was made with other parameters than those of now."""
+    return _hasher().check_needs_rehash(kept)
+
+
 def plain(password: str) -> str:
     """As it is hashed: one form for characters that can be typed in several ways (NFKC)."""
     return unicodedata.normalize("NFKC", password)
@@ -103,14 +108,36 @@ def _hasher() -> "PasswordHasher":
     return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 
 
-def _is_personal(text: str, personal: Iterable[str], least: int) -> bool:
+def _is_personal(text: str, own: Iterable[str], least: int) -> bool:
     """Whether little is left once the owner's own words are taken out."""
-    parts = (part for each in personal for part in (_letters(each), *re.split(r"\W+", each.casefold())))
-    words = {part for part in parts if len(part) >= _SHORTEST_WORD}
+    words = {_letters(each) for each in _parts(own)}
     left = _letters(text)
     for word in sorted(words, key=len, reverse=True):
         left = left.replace(word, "")
     return len(left) <= least // 2
+
+
+def _parts(own: Iterable[str]) -> list[str]:
+    """Each of the owner's words, whole and by its parts."""
+    parts = {part for each in own for part in (each, *re.split(r"\W+", each.casefold()))}
+    return sorted(part for part in parts if len(_letters(part)) >= _SHORTEST_WORD)
+
+
+def _easily_guessed(text: str, own: Iterable[str], least: int) -> str | None:
+    """Why few guesses find it: zxcvbn knows lists of passwords, names, words, and how people vary them.
+
+    Its beginning is enough, since what zxcvbn does grows with the length. It is imported here, for its lists
+    take memory and nobody else needs them.
+    """
+    from zxcvbn import zxcvbn
+
+    found = zxcvbn(text[:_LOOKED_AT], user_inputs=_parts(own))
+    if found["guesses"] >= (_GUESSES if least >= LEAST_LENGTH else _GUESSES_WITH_SECOND_FACTOR):
+        return None
+    parts = found["sequence"]
+    if any(each.get("dictionary_name") == "user_inputs" for each in parts):
+        return _PERSONAL
+    return _REPEATS if any(each["pattern"] in _PATTERNS for each in parts) else _COMMON_ONE
 
 
 def _is_common(text: str) -> bool:
@@ -128,33 +155,6 @@ def _only_common(letters: str) -> bool:
         if any(letters[start:end] in _COMMON for start in reached):
             reached.add(end)
     return len(letters) in reached
-
-
-def _is_pattern(text: str, least: int) -> bool:
-    """Whether it is a short piece repeated, or runs along the alphabet or the keyboard."""
-    folded = text.casefold()
-    if len(set(folded)) < _FEW_CHARACTERS or re.fullmatch(r"(.{1,6}?)\1+.{0,5}", folded):
-        return True
-    return _without_runs(folded) < least // 3
-
-
-def _without_runs(text: str) -> int:
-    """How many characters are left when runs along a row are taken out."""
-    rows = [row for each in _ROWS for row in (each, each[::-1])]
-    left, at = 0, 0
-    while at < len(text):
-        run = max(_run(text[at:], row) for row in rows)
-        long_enough = run >= _SHORTEST_RUN
-        at += run if long_enough else 1
-        left += 0 if long_enough else 1
-    return left
-
-
-def _run(text: str, row: str) -> int:
-    """How many characters from the start of `text` follow each other in `row`."""
-    start = row.find(text[0])
-    pairs = zip(text, row[start:], strict=False) if start >= 0 else ()
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _letters(text: str) -> str:

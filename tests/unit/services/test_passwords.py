@@ -1,13 +1,18 @@
+import re
+import time
+
 import pytest
-from argon2 import extract_parameters
+from argon2 import PasswordHasher, extract_parameters
 
 from chalicelib.services.passwords import (
     LANES,
+    LEAST_WITH_SECOND_FACTOR,
     MEMORY_KIB,
     MOST_LENGTH,
     NOBODYS_HASH,
     PASSES,
     hash_password,
+    is_outdated,
     is_password,
     password_problem,
 )
@@ -58,17 +63,63 @@ def test_common_passwords_are_refused_however_they_are_dressed(password: str) ->
 
 @pytest.mark.parametrize(
     "password",
-    ["123456789012345", "qwertyuiopasdfghjkl", "abcabcabcabcabcabc", "1111122222333334", "zyxwvutsrqponmlkj"],
-)
+    [
+        "123456789012345", "qwertyuiopasdfghjkl", "abcabcabcabcabcabc", "1111122222333334",
+        "zyxwvutsrqponmlkj", "november november", "hunter2 hunter2 hunter2", "the the the the the",
+    ],
+)  # fmt: skip
 def test_patterns_are_refused(password: str) -> None:
-    assert "repeats or counts up" in (password_problem(password, LUIS) or "")
+    assert re.match("This (repeats|is one of the first)", password_problem(password, LUIS) or "")
 
 
 @pytest.mark.parametrize(
     "password", ["dr.rivera@example.com", "LuisRivera1234567", "rivera-luis-rivera", "Dr.Rivera-example-2026"]
 )
 def test_ones_own_name_and_address_are_refused(password: str) -> None:
-    assert "your own name or email" in (password_problem(password, LUIS) or "")
+    assert "mostly your own name" in (password_problem(password, LUIS) or "")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "HillCountryTherapy1",
+        "hill country therapy!",
+        "1234567893 1234567893",
+        "providerportal2026",
+        "portal-1234567893",
+    ],
+)
+def test_the_practice_the_npi_and_the_portals_own_name_are_refused(password: str) -> None:
+    personal = (*LUIS, "Hill Country Therapy", "1234567893")
+    assert "NPI or practice" in (password_problem(password, personal) or "")
+
+
+@pytest.mark.parametrize(
+    "password", ["Luis1978", "rivera77", "password1", "12345678", "qwertyui", "violet77", "Therapy2026!"]
+)
+def test_with_a_second_factor_the_easily_guessed_are_refused_too(password: str) -> None:
+    problem = password_problem(password, (*LUIS, "Hill Country Therapy"), least=LEAST_WITH_SECOND_FACTOR)
+    assert problem is not None
+    assert "at least" not in problem
+
+
+@pytest.mark.parametrize("password", ["kettle42", "q9#Lm2Wd", "teal rug"])
+def test_with_a_second_factor_eight_characters_may_do(password: str) -> None:
+    assert password_problem(password, LUIS, least=LEAST_WITH_SECOND_FACTOR) is None
+
+
+def test_a_password_made_to_keep_the_estimator_busy_costs_little() -> None:
+    hostile = ("4@8({[<369&#!1/|0$5+7%2" * 6)[:MOST_LENGTH]
+    started = time.process_time()
+    password_problem(hostile, LUIS)
+    assert time.process_time() - started < 4
+
+
+def test_every_refusal_says_what_to_do_instead() -> None:
+    for password in ("short", "x" * 200, "passwordpassword", "abcabcabcabcabcabc", "rivera-luis-rivera"):
+        problem = password_problem(password, LUIS) or ""
+        assert problem.startswith(("Use at", "This"))
+        assert any(word in problem for word in ("Use at", "Choose"))
 
 
 def test_a_kept_password_is_recognised_and_no_other() -> None:
@@ -91,6 +142,13 @@ def test_nobodys_password_is_never_right_and_costs_as_much() -> None:
         LANES,
     )
     assert extract_parameters(hash_password("violet tractor onion")) == parameters
+
+
+def test_a_hash_of_other_parameters_is_outdated_and_still_right() -> None:
+    old = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash("violet tractor onion")
+    assert is_password("violet tractor onion", old)
+    assert is_outdated(old)
+    assert not is_outdated(hash_password("violet tractor onion"))
 
 
 def test_a_password_too_long_to_be_one_is_not_hashed_in_full() -> None:
