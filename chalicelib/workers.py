@@ -71,18 +71,7 @@ def mail_feedback(message: str) -> None:
 def follow_up() -> None:
     from chalicelib.services import follow_up as sweeps
 
-    _watch_certificate()
     logger.info("swept", extra={"found": dict(sweeps.run(services()))})
-
-
-def _watch_certificate() -> None:
-    """Says once an hour how long the certificate lasts; a filter makes an alarm of the line."""
-    from chalicelib.services import certificates
-
-    now = services().clock.now()
-    days = certificates.days_left(services(), now) if now.minute == 0 else None
-    if days is not None:
-        logger.info("seal certificate", extra={"days": days})
 
 
 def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:

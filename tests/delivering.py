@@ -67,6 +67,7 @@ class World:
     settings: Settings = field(default_factory=some_settings)
 
     def __post_init__(self) -> None:
+        self.files.clock = self.clock
         self.switches.on.add(PRACTICE.id)
         new = replace(PROVIDER, password_hash=None, email=None)
         self.store.commit(

@@ -56,6 +56,7 @@ class Emr:
     ids: FakeIds = field(default_factory=FakeIds)
 
     def __post_init__(self) -> None:
+        self.files.clock = self.clock
         self.store.commit(Change(at=START, practices=(PRACTICE, OTHER_PRACTICE)))
 
     @property

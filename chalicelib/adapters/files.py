@@ -1,6 +1,7 @@
 """The private bucket: the `Files` of `services/ports.py`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -48,6 +49,10 @@ class S3Files:
 
     def delete(self, key: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def older(self, prefix: str, before: datetime) -> Sequence[str]:
+        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", ())
+        return tuple(each["Key"] for each in found if each["LastModified"] < before)
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
         params: dict[str, Any] = {"Bucket": self._bucket, "Key": key}

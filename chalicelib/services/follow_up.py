@@ -1,20 +1,23 @@
-"""Each minute: what the stream missed, attempts that are due, and documents that wait for their seal."""
+"""Each minute: what the stream missed, attempts that are due, seals that are late, what a crash left."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from math import inf
 from typing import Protocol
+
+from aws_lambda_powertools import Logger
 
 from chalicelib.domain import attempts
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import Stale
-from chalicelib.services import relay
+from chalicelib.services import certificates, leftovers, relay
 from chalicelib.services.changes import Change, Job
 from chalicelib.services.outcomes import practice_of
-from chalicelib.services.ports import Clock, Ids, Queues, Store
+from chalicelib.services.ports import Clock, Files, Ids, Queues, Store
 from chalicelib.services.recording import PORTAL, Recorder, delivery_job
 from chalicelib.settings import Settings
 
@@ -27,12 +30,16 @@ SEAL_AGAIN: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 *
 
 AT_ONCE = 200
 
+logger = Logger(service="portal", child=True)
+
 
 class Parts(Protocol):
     @property
     def store(self) -> Store: ...
     @property
     def queues(self) -> Queues: ...
+    @property
+    def files(self) -> Files: ...
     @property
     def clock(self) -> Clock: ...
     @property
@@ -42,16 +49,38 @@ class Parts(Protocol):
 
 
 def run(parts: Parts) -> Mapping[str, int]:
-    """Sweeps once; answers how many of each were found.
+    """Does every duty once, whatever becomes of the others; answers how many each found.
 
-    The outbox comes last: it raises when a row cannot be relayed, and that must hold up nothing else.
+    The first failure is raised in the end, for the alarm: what failed is found again by the next run.
     """
     now = parts.clock.now()
-    due = _call_for_due(parts, now)
-    late, again = _seal_again(parts, now)
-    untimed = _timestamp_again(parts, now)
-    relayed = relay.sweep(now, store=parts.store, queues=parts.queues)
-    return {"due": due, "seals_late": late, "seals_again": again, "untimed": untimed, "relayed": relayed}
+    unsealed = cache(lambda: parts.store.unsealed_documents(now - SEAL_WITHIN, limit=AT_ONCE))
+    return each_of(
+        {
+            "due": lambda: _call_for_due(parts, now),
+            "seals_late": lambda: _say_late(unsealed(), parts, now),
+            "seals_again": lambda: _seal_again(unsealed(), parts, now),
+            "untimed": lambda: _timestamp_again(parts, now),
+            "relayed": lambda: relay.sweep(now, store=parts.store, queues=parts.queues),
+            "leftovers": lambda: leftovers.sweep(parts, now),
+            "certificate": lambda: _watch_certificate(parts, now),
+        }
+    )
+
+
+def each_of(duties: Mapping[str, Callable[[], int]]) -> Mapping[str, int]:
+    """Runs all of them; only then raises the first failure. The log names duties and kinds of errors only."""
+    found: dict[str, int] = {}
+    failures: list[Exception] = []
+    for name, duty in duties.items():
+        try:
+            found[name] = duty()
+        except Exception as error:  # noqa: BLE001 - raised below, once every duty was done
+            failures.append(error)
+            logger.error("duty failed", extra={"duty": name, "kind": type(error).__name__})  # noqa: TRY400 - a trace could quote data
+    if failures:
+        raise failures[0]
+    return found
 
 
 def _call_for_due(parts: Parts, now: datetime) -> int:
@@ -76,13 +105,17 @@ def _claim(delivery: Delivery, store: Store, now: datetime) -> None:
         store.commit(Change(at=now, deliveries=(attempts.call_for(delivery, now),)))
 
 
-def _seal_again(parts: Parts, now: datetime) -> tuple[int, int]:
-    """Documents found late for the first time, and those tried again."""
-    found = parts.store.unsealed_documents(now - SEAL_WITHIN, limit=AT_ONCE)
-    late = [each for each in found if each.sealing is Sealing.IN_PROGRESS]
-    again = [each for each in found if each.sealing is Sealing.DELAYED and _is_turn_of(each, now)]
+def _say_late(unsealed: Sequence[Document], parts: Parts, now: datetime) -> int:
+    """Documents found late for the first time."""
+    late = [each for each in unsealed if each.sealing is Sealing.IN_PROGRESS]
+    return sum(_marked_late(each, parts, now) for each in late)
+
+
+def _seal_again(unsealed: Sequence[Document], parts: Parts, now: datetime) -> int:
+    """Those that were late before, tried again now and then."""
+    again = [each for each in unsealed if each.sealing is Sealing.DELAYED and _is_turn_of(each, now)]
     parts.queues.send([_document_job("seal", each) for each in again])
-    return sum(_marked_late(each, parts, now) for each in late), len(again)
+    return len(again)
 
 
 def _is_turn_of(document: Document, now: datetime) -> bool:
@@ -112,6 +145,15 @@ def _timestamp_again(parts: Parts, now: datetime) -> int:
     turns = [each for each in found if _is_turn_of(each, now)]
     parts.queues.send([_document_job("timestamp", each) for each in turns])
     return len(turns)
+
+
+def _watch_certificate(parts: Parts, now: datetime) -> int:
+    """Says once an hour how long the certificate lasts; a filter makes an alarm of the line."""
+    days = certificates.days_left(parts, now) if now.minute == 0 else None
+    if days is None:
+        return 0
+    logger.info("seal certificate", extra={"days": days})
+    return 1
 
 
 def _document_job(name: str, document: Document) -> Job:

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,7 @@ from chalicelib.domain.follow_up import due_on
 from chalicelib.services.addressing import BY_EMAIL, BY_FAX, Resolved, claim_keys, mailbox_claim, resolve
 from chalicelib.services.changes import Change
 from chalicelib.services.inbound import Answer, Desk, Inbound, claim_of, external_claim, joined
-from chalicelib.services.originals import Content, Original, Originals, sha256
+from chalicelib.services.originals import Arrival, Content, Original, sha256
 from chalicelib.services.ports import Files, Ids, Inspector, Store, Switches
 from chalicelib.services.recording import Recorder
 
@@ -72,31 +72,31 @@ class Intake(Desk):
         portal_url: str,
     ) -> None:  # fmt: skip
         super().__init__(store=store, ids=ids, portal_url=portal_url)
-        self._originals = Originals(files=files, inspector=inspector, ids=ids)
+        self._files = files
+        self._inspector = inspector
         self._switches = switches
 
     def receive(self, inbound: Inbound, sent: Sent) -> Answer:
         """Answers `{"document_id", "status"}`; raises `Conflict` or `Unprocessable`, naming the field."""
-        practice_id = inbound.practice.id
-        # Once each, however often the decision has to be taken again.
-        read = cache(partial(self._originals.read, practice_id, sent.content))
-        fits = partial(check_box, sent.signature_field)
-        keep = cache(lambda: self._originals.keep(practice_id, sent.content, read(), fits))
-        return self.once(inbound, lambda: self._decide(inbound, sent, read, keep))
+        pdf = Arrival(
+            inbound.practice.id, self.ids.new("doc"), sent.content, partial(check_box, sent.signature_field),
+            files=self._files, inspector=self._inspector,
+        )  # fmt: skip
+        answer = self.once(inbound, lambda: self._decide(inbound, sent, pdf))
+        pdf.settle(answer["document_id"])
+        return answer
 
-    def _decide(
-        self, inbound: Inbound, sent: Sent, read: Callable[[], bytes], keep: Callable[[], Original]
-    ) -> tuple[Document, Change]:
+    def _decide(self, inbound: Inbound, sent: Sent, pdf: Arrival) -> tuple[Document, Change]:
         owners = self.store.claims(self._keys(inbound, sent))
         earlier = self._owned(inbound, owners, sent.external_id)
         if earlier is not None and earlier.recalled_at is None:
-            check_same(earlier, sent, sha256(read()))
+            check_same(earlier, sent, sha256(pdf.data))
             return earlier, Change(at=inbound.now)
         resolved = resolve(self.store, self.ids, sent.addressee, owners)
         replaced = self._replaced(inbound, owners, sent)
-        document = self._document(inbound, sent, resolved, keep())
+        document = self._document(inbound, sent, resolved, pdf)
         claims = (claim_of(document, earlier), *mailbox_claim(document, owners), *resolved.claims)
-        change = self._first(inbound, document, resolved, _noted(sent, keep()))
+        change = self._first(inbound, document, resolved, _noted(sent, pdf.original))
         change = replace(change, claims=claims)
         if replaced is not None:
             change = joined(change, self._recall(inbound, replaced, document.id))
@@ -119,12 +119,12 @@ class Intake(Desk):
         resolved = add_messages(recorder, document, resolved, setup=wants_setup, now=inbound.now)
         return replace(recorder.job("prepare").change(), providers=resolved.change())
 
-    def _document(self, inbound: Inbound, sent: Sent, resolved: Resolved, original: Original) -> Document:
+    def _document(self, inbound: Inbound, sent: Sent, resolved: Resolved, arrival: Arrival) -> Document:
         """Version 0: recording the first event makes it 1."""
-        pdf = original.pdf
+        pdf = arrival.original.pdf
         sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
         return Document(
-            id=self.ids.new("doc"), version=0, practice_id=inbound.practice.id,
+            id=arrival.document_id, version=0, practice_id=inbound.practice.id,
             practice=inbound.practice.card(), external_id=sent.external_id, content_sha256=pdf.sha256,
             facts_sha256=facts_sha256(sent), kind=sent.kind, title=sent.title, patient=sent.patient,
             addressee=sent.addressee, provider_id=resolved.provider.id, delivery=sent.delivery,

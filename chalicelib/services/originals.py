@@ -1,16 +1,17 @@
 """The PDF of a document on its way in: strangers' bytes until `inspect` has said yes, then an original."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.errors import FieldError, Unprocessable
-from chalicelib.services.ports import Files, Ids, Inspector
+from chalicelib.services.ports import Files, Inspector
 
 MAX_UPLOAD_BYTES = 25 * 1024 * 1024
+STAGED = "intake/"
 
 _PDF = "application/pdf"
 
@@ -44,17 +45,40 @@ def upload_key(practice_id: str, upload_id: str) -> str:
     return f"uploads/{practice_id}/{upload_id}"
 
 
-class Originals:
-    def __init__(self, *, files: Files, inspector: Inspector, ids: Ids) -> None:
+def staged_key(practice_id: str, document_id: str) -> str:
+    """Where a PDF lies from its inspection until its document is stored (`services/leftovers.py`)."""
+    return f"{STAGED}{practice_id}/{document_id}"
+
+
+def original_key(practice_id: str, document_id: str) -> str:
+    """A place of its own for each document, so that no other depends on what becomes of it."""
+    return f"originals/{practice_id}/{document_id}.pdf"
+
+
+class Arrival:
+    """The PDF of one event: read, inspected and kept at most once, however often its intake decides again.
+
+    `fits` may refuse what `inspect` let through, before anything is kept.
+    """
+
+    def __init__(
+        self, practice_id: str, document_id: str, content: Content, fits: Callable[[StoredPdf], None], *,
+        files: Files, inspector: Inspector,
+    ) -> None:  # fmt: skip
+        self.document_id = document_id
+        self._practice_id = practice_id
+        self._content = content
+        self._fits = fits
         self._files = files
         self._inspector = inspector
-        self._ids = ids
+        self._is_kept = False
 
-    def read(self, practice_id: str, content: Content) -> bytes:
+    @cached_property
+    def data(self) -> bytes:
         """The bytes; `Unprocessable` when there is no such upload, or it is not what the EMR hashed."""
-        if content.data is not None:
-            return content.data
-        key = upload_key(practice_id, content.upload_id or "")
+        if self._content.data is not None:
+            return self._content.data
+        key = upload_key(self._practice_id, self._content.upload_id or "")
         if not self._files.exists(key):
             raise _refused(
                 "upload-not-found",
@@ -63,43 +87,52 @@ class Originals:
                 "upload_id",
             )
         data = self._files.get(key)
-        if content.sha256 not in (None, sha256(data)):
+        if self._content.sha256 not in (None, sha256(data)):
             self._files.delete(key)
             raise _refused("hash-mismatch", "The uploaded file does not have that SHA-256.", "sha256")
         return data
 
-    def keep(
-        self, practice_id: str, content: Content, data: bytes, fits: Callable[[StoredPdf], None]
-    ) -> Original:
+    @cached_property
+    def original(self) -> Original:
         """Has the bytes inspected and puts them among the originals; `Unprocessable` says what is wrong.
 
         Inspected and copied is a copy of our own, since its sender could still replace an upload. A refused
-        upload is deleted. `fits` may refuse too, before anything is kept.
+        upload is deleted. The copy stays until the document is stored: it marks what a crash left.
         """
-        digest = sha256(data)
-        with self._held_for_inspection(data) as key:
-            answer = self._inspector.inspect(key, "pdf")
-            refused = answer.get("refused")
-            if refused:
-                self._forget(practice_id, content)
-                raise _unusable(refused, content)
-            original = _original(f"originals/{practice_id}/{digest}.pdf", digest, answer)
-            fits(original.pdf)
-            self._files.copy(key, original.pdf.key)
-        return original
-
-    @contextmanager
-    def _held_for_inspection(self, data: bytes) -> Iterator[str]:
-        key = f"uploads/intake/{self._ids.new('upl')}"
-        self._files.put(key, data, _PDF)
+        self._files.put(self._staged, self.data, _PDF)
         try:
-            yield key
-        finally:
-            self._files.delete(key)
+            found = self._inspected()
+        except BaseException:
+            self._files.delete(self._staged)
+            raise
+        self._is_kept = True
+        self._files.copy(self._staged, found.pdf.key)
+        return found
 
-    def _forget(self, practice_id: str, content: Content) -> None:
-        if content.upload_id is not None:
-            self._files.delete(upload_key(practice_id, content.upload_id))
+    def settle(self, document_id: str) -> None:
+        """Ends it once the event is answered with that document.
+
+        If another try of the event was quicker, nothing names what was kept here. The mark stays, and the
+        sweep removes both: this function may not remove originals.
+        """
+        if self._is_kept and document_id == self.document_id:
+            self._files.delete(self._staged)
+
+    @property
+    def _staged(self) -> str:
+        return staged_key(self._practice_id, self.document_id)
+
+    def _inspected(self) -> Original:
+        answer = self._inspector.inspect(self._staged, "pdf")
+        refused = answer.get("refused")
+        if refused:
+            if self._content.upload_id is not None:
+                self._files.delete(upload_key(self._practice_id, self._content.upload_id))
+            raise _unusable(refused, self._content)
+        key = original_key(self._practice_id, self.document_id)
+        found = _original(key, sha256(self.data), answer)
+        self._fits(found.pdf)
+        return found
 
 
 def _original(key: str, digest: str, answer: Mapping[str, Any]) -> Original:

@@ -72,6 +72,12 @@ class Emr:
         found: dict[str, Any] = self._call("GET", f"/v1/documents/{document_id}/events")
         return found
 
+    def original(self, document_id: str) -> bytes:
+        """The bytes behind the redirect."""
+        bearer = {"authorization": f"Bearer {self.practice.api_key}"}
+        found = self.stack.http.get(f"/v1/documents/{document_id}/original.pdf", headers=bearer)
+        return httpx.get(found.headers["location"]).raise_for_status().content
+
     def webhooks(self, status: str = "all") -> dict[str, dict[str, Any]]:
         """What the portal says of each webhook, by `webhook-id`."""
         listed = self._call("GET", f"/v1/deliveries?status={status}&limit=100")["deliveries"]

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.services.leftovers import LEFT_AFTER
+from chalicelib.services.originals import STAGED
 from infrastructure.package import TEMPLATE
 from tests.packaging.conditions import switched_places
 
@@ -233,7 +236,21 @@ def test_strangers_bytes_expire_after_a_day(production: Resources) -> None:
     rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     (uploads,) = (rule for rule in rules if rule.get("Prefix") == "uploads/")
     assert (uploads["Status"], uploads["ExpirationInDays"]) == ("Enabled", 1)
-    assert not [rule for rule in rules if "ExpirationInDays" in rule and rule is not uploads]
+    (staged,) = (rule for rule in rules if rule.get("Prefix") == STAGED)
+    assert (staged["Status"], staged["ExpirationInDays"]) == ("Enabled", 30)
+    assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, staged]
+
+
+def test_a_sweep_comes_long_after_an_intake_and_long_before_its_mark_expires(production: Resources) -> None:
+    longest_intake = timedelta(seconds=production["APIHandler"]["Properties"]["Timeout"])
+    assert longest_intake * 100 < LEFT_AFTER < timedelta(days=30) / 10
+
+
+def test_what_the_sweep_removes_is_kept_for_a_month(production: Resources) -> None:
+    rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (originals,) = (rule for rule in rules if rule.get("Prefix") == "originals/")
+    assert originals["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert "ExpirationInDays" not in originals
 
 
 def test_the_bucket_refuses_plain_http(production: Resources) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.audit import broken_at
+from chalicelib.services import leftovers
 from chalicelib.services.inbound import Answer, Inbound
 from chalicelib.services.originals import Content, upload_key
 from chalicelib.services.returns import Named, Recalled, Resend, Returned
@@ -86,7 +87,7 @@ def outcome(emr: Emr) -> Any:
     documents = emr.documents()
     for document in documents:
         assert broken_at(emr.store.events(document.id)) is None
-    kept = [key for key in emr.files.keys("") if not key.startswith("uploads/intake/")]
+    assert emr.files.keys("originals/") == sorted(each.original.key for each in documents)
     return (
         [
             (each.external_id, each.status, each.addressee, each.superseded_by, each.access)
@@ -97,7 +98,7 @@ def outcome(emr: Emr) -> Any:
         len(emr.store.jobs()),
         sorted(emr.store.tables["claims"]),
         len(emr.store.tables["providers"]),
-        kept,
+        sorted(key for key in emr.files.objects if not key.startswith("originals/")),
     )
 
 
@@ -128,6 +129,32 @@ def test_the_repeat_repairs_whatever_a_crash_left(kind: str) -> None:
             tried(emr, event, inbound, fate)
             assert fate.dead
             answer = event(emr, inbound)
+            swept_later(emr)
             assert outcome(emr) == outcome(whole), (at, after)
             assert event(emr, inbound) == answer
             assert outcome(emr) == outcome(whole), (at, after)
+
+
+@pytest.mark.parametrize("kind", ["sent", "uploaded", "superseding"])
+def test_what_a_crash_left_and_nobody_repeats_is_gone_a_day_later(kind: str) -> None:
+    never = Fate(at=-1, after=False)
+    tried(an_emr(), EVENTS[kind], an_emr().inbound("msg_x"), never)
+    found = set()
+    for at in range(never.calls):
+        for after in (False, True):
+            emr, fate = an_emr(), Fate(at=at, after=after)
+            tried(emr, EVENTS[kind], emr.inbound("msg_x"), fate)
+            left = set(emr.files.keys())
+            emr.clock.pass_time(hours=23)
+            assert leftovers.sweep(emr, emr.now) == 0
+            assert set(emr.files.keys()) == left
+            found.add(swept_later(emr))
+            named = sorted(each.original.key for each in emr.documents())
+            assert emr.files.keys() == [*named, UPLOAD], (at, after)
+    assert found == {0, 1}
+
+
+def swept_later(emr: Emr) -> int:
+    """Two days on; what the sweep removed."""
+    emr.clock.pass_time(days=2)
+    return leftovers.sweep(emr, emr.now)

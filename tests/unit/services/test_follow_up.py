@@ -1,4 +1,6 @@
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -7,11 +9,14 @@ from chalicelib.domain.deliveries import Channel, DeliveryStatus
 from chalicelib.domain.documents import Decision, Sealing, Signer
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action, Outcome, Status
+from chalicelib.pdf import chain
 from chalicelib.services import delivery, follow_up
+from chalicelib.services.certificates import CURRENT_KEY
 from chalicelib.services.changes import Job
 from chalicelib.services.ports import HttpAnswer
 from tests.delivering import World
 from tests.fakes import START
+from tests.unit.pdf.sealing_key import certificate
 
 
 @pytest.fixture
@@ -211,6 +216,65 @@ def test_a_queue_that_refuses_raises_for_the_alarm_and_loses_nothing(world: Worl
         follow_up.run(world)
     world.queues.failing = False
     assert follow_up.run(world)["relayed"] == 1
+
+
+# Each whatever became of the others
+
+
+DUTIES = ("due", "seals_late", "seals_again", "untimed", "relayed", "leftovers", "certificate")
+
+
+def test_a_queue_that_refuses_overdue_jobs_holds_up_no_other_duty(world: World) -> None:
+    world.webhook()
+    world.clock.pass_time(minutes=2, seconds=1)
+    decided(world)
+    refused, real = list[Job](), world.queues.send
+
+    def send(jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
+        if jobs and not refused:
+            refused.extend(jobs)
+            raise Unavailable("The queue refused.")
+        real(jobs, delay_seconds=delay_seconds)
+
+    world.queues.send = send  # type: ignore[method-assign]  # it refuses once
+    world.clock.pass_time(minutes=16)
+    with pytest.raises(Unavailable):
+        follow_up.run(world)
+    assert {job.name for job in refused} == {"deliver"}
+    assert jobs(world, "deliver") != [], "the outbox was swept"
+    assert world.document.sealing is Sealing.DELAYED, "the late seal was said"
+
+
+@pytest.mark.parametrize("failing", DUTIES)
+def test_every_duty_is_done_and_the_failure_raised_in_the_end(
+    failing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def duty(name: str) -> int:
+        done.append(name)
+        if name == failing:
+            raise RuntimeError("Ada Byron")
+        return 1
+
+    with pytest.raises(RuntimeError):
+        follow_up.each_of({name: partial(duty, name) for name in DUTIES})
+    assert done == list(DUTIES)
+    assert "Ada" not in capsys.readouterr().out
+
+
+def test_these_are_the_duties(world: World) -> None:
+    assert tuple(follow_up.run(world)) == DUTIES
+
+
+def test_the_days_of_the_certificate_are_said_once_an_hour(world: World) -> None:
+    pem = chain.write_pem([certificate()])
+    world.files.put(CURRENT_KEY, pem, "application/x-pem-file")
+    said = 0
+    for _ in range(60):
+        world.clock.pass_time(minutes=1)
+        said += follow_up.run(world)["certificate"]
+    assert said == 1
 
 
 def test_jobs_of_the_sweep_name_rows_only(world: World) -> None:

@@ -18,8 +18,6 @@ from chalicelib.services.returns import Named, Recalled, Returned
 from tests.emr_side import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.provider_side import only_doing
 
-ORIGINAL_KEY = f"originals/prc_1/{sha256(PDF)}.pdf"
-
 
 def nothing_was_kept(emr: Emr) -> bool:
     tables = ("documents", "events", "deliveries", "providers", "claims", "requests", "outbox")
@@ -38,9 +36,10 @@ def test_a_document_is_stored_with_its_event_messages_and_jobs_in_one_transactio
     assert answer == {"document_id": document.id, "status": "pending"}
     assert emr.store.commits == before + 1
     assert document.version == 1
-    assert document.original.key == ORIGINAL_KEY
+    assert document.original.key == f"originals/prc_1/{document.id}.pdf"
+    assert document.original.sha256 == sha256(PDF)
     assert document.original.pages == 3
-    assert emr.files.objects == {ORIGINAL_KEY: (PDF, "application/pdf")}
+    assert emr.files.objects == {document.original.key: (PDF, "application/pdf")}
     assert {(job.queue, job.name) for job in emr.store.jobs()} == {
         ("documents", "prepare"),
         ("deliveries", "deliver"),
@@ -224,12 +223,12 @@ def test_two_documents_for_one_new_provider_at_once_make_one_provider() -> None:
     assert [each.type for each in emr.deliveries()].count("setup") == 1
 
 
-def test_a_database_that_does_not_answer_leaves_nothing_but_the_original() -> None:
+def test_a_database_that_does_not_answer_leaves_what_the_sweep_finds() -> None:
     emr = Emr()
     emr.store.failing = True
     with pytest.raises(Unavailable):
         emr.intake.receive(emr.inbound("msg_1"), sent())
-    assert emr.files.keys() == [ORIGINAL_KEY]
+    assert len(emr.files.keys("originals/")) == len(emr.files.keys("intake/")) == 1
 
     emr.store.failing = False
     assert emr.stored(emr.intake.receive(emr.inbound("msg_1"), sent())).status is Status.PENDING
@@ -294,7 +293,7 @@ def test_what_is_inspected_is_a_copy_that_its_sender_cannot_replace() -> None:
     emr.send(sent(content=uploaded(emr)))
     ((key, kind),) = emr.inspector.asked
     assert kind == "pdf"
-    assert key.startswith("uploads/intake/")
+    assert key.startswith("intake/")
     assert key not in emr.files.objects
 
 
