@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,15 +16,11 @@ import pytest
 
 from chalicelib.adapters import tables
 from chalicelib.adapters.store import DynamoStore
-from chalicelib.domain.audit import Event, make_event
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
-from chalicelib.domain.documents import Decision, Document, Sealing, Signer
+from chalicelib.domain.deliveries import DeliveryStatus
+from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Stale
-from chalicelib.domain.people import Provider
 from chalicelib.domain.practices import ApiKey, WebhookSecret
-from chalicelib.domain.secrets import Secret, SecretKind
-from chalicelib.domain.status import Action
-from chalicelib.services.changes import Change, Claim, Job, OutboxRow, RequestRecord
+from chalicelib.services.changes import Change, Claim
 from chalicelib.services.ports import Listing, Store
 from infrastructure import emulator
 from infrastructure.layout import Layout
@@ -32,7 +28,8 @@ from infrastructure.processes import Processes, take_lock
 from infrastructure.progress import Progress
 from tests.delivering import some_settings
 from tests.fakes import START, FakeStore
-from tests.provider_side import PRACTICE, PROVIDER, a_document
+from tests.integration.store_values import World, decided
+from tests.provider_side import PRACTICE
 from tests.stack import free_port
 
 MODELS = (
@@ -85,68 +82,6 @@ def store(request: pytest.FixtureRequest) -> Store:
     return real
 
 
-@dataclass(frozen=True)
-class World:
-    """Ids that no other test uses: the tables are shared."""
-
-    tag: str
-
-    def id(self, prefix: str, number: int = 1) -> str:
-        return f"{prefix}_{self.tag}_{number}"
-
-    @property
-    def practice_id(self) -> str:
-        return self.id("prc")
-
-    @property
-    def provider_id(self) -> str:
-        return self.id("prv")
-
-    def document(self, number: int = 1, **changes: Any) -> Document:
-        facts: dict[str, Any] = {
-            "id": self.id("doc", number), "practice_id": self.practice_id, "provider_id": self.provider_id,
-            **changes,
-        }  # fmt: skip
-        return a_document(**facts)
-
-    def provider(self) -> Provider:
-        return replace(PROVIDER, id=self.provider_id)
-
-    def delivery(self, number: int = 1, **changes: Any) -> Delivery:
-        delivery = Delivery(
-            id=self.id("dlv", number), version=1, practice_id=self.practice_id, document_id=self.id("doc"),
-            event_id=self.id("evt"), channel=Channel.EMAIL, type="ready", recipient="a@b.example",
-            created_at=START + timedelta(seconds=number), next_attempt_at=None,
-        )  # fmt: skip
-        return replace(delivery, **changes)
-
-    def secret(self, number: int = 1, **changes: Any) -> Secret:
-        secret = Secret(
-            key=self.id("key", number), version=1, kind=SecretKind.SETUP, created_at=START,
-            expires_at=START + timedelta(minutes=90), provider_id=self.provider_id,
-        )  # fmt: skip
-        return replace(secret, **changes)
-
-    def event(self, document: Document, kind: str = "document.sent") -> Event:
-        return make_event(
-            event_id=self.id("evt"), document_id=document.id, previous_sequence=document.sequence,
-            previous_hash=document.head, type=kind, at=START, actor="portal", data={"é": [1]},
-            private={"address": "192.0.2.1"}, salt="salt",
-        )  # fmt: skip
-
-    def request(self, **changes: Any) -> RequestRecord:
-        record = RequestRecord(
-            practice_id=self.practice_id, webhook_id="msg_1", body_sha256="00", status_code=202,
-            answer={"document_id": self.id("doc"), "status": "pending"}, created_at=START,
-            expires_at=START + timedelta(days=30),
-        )  # fmt: skip
-        return replace(record, **changes)
-
-    def outbox(self, number: int = 1, **changes: Any) -> OutboxRow:
-        job = Job(queue="documents", name="prepare", event_id=self.id("evt"), document_id=self.id("doc"))
-        return replace(OutboxRow(id=self.id("out", number), created_at=START, jobs=(job,)), **changes)
-
-
 @pytest.fixture
 def world() -> World:
     return World(uuid4().hex[:12])
@@ -156,15 +91,6 @@ def lost_parts(store: Store, change: Change) -> tuple[str, ...]:
     with pytest.raises(Stale) as lost:
         store.commit(change)
     return lost.value.parts
-
-
-def decided(document: Document, at: datetime) -> Document:
-    """The document approved, waiting for its seal."""
-    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method="electronic", authentication="x")
-    decision = Decision(action=Action.APPROVE, signer=signer, decided_at=at, strokes=(((0.0, 0.5), (1, 1)),))
-    changed = document.decide(decision)
-    assert changed is not None
-    return replace(changed, version=document.version + 1)
 
 
 # What is written is read back
