@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from chalice.test import Client
@@ -39,9 +39,10 @@ class ServedFiles(FakeFiles):
     """Files with addresses that a browser can open."""
 
     port: int = field(default_factory=free_port)
+    scheme: str = "http"
 
     def origin(self) -> str:
-        return f"http://localhost:{self.port}"
+        return f"{self.scheme}://localhost:{self.port}"
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
         """As long as S3's, which carry the function's session and a signature of their own."""
@@ -57,12 +58,12 @@ class Silent(WSGIRequestHandler):
 
 
 class MemoryPortal:
-    """A portal at `url`; `reset` forgets everything. `down` makes it answer nothing at all."""
+    """A portal at `url`, its `scheme` http or https; `reset` forgets everything."""
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "http") -> None:
         self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
-        self.files = ServedFiles()
+        self.url = f"{scheme}://localhost:{self.port}"
+        self.files = ServedFiles(scheme=scheme)
         self._lock = threading.Lock()
         self.portal = Portal(a_store())
 
@@ -106,15 +107,19 @@ def _pairs(headers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def running_memory_portal() -> Iterator[MemoryPortal]:
-    made = MemoryPortal()
-    with serving(made.answer, made.port), serving(made.file, made.files.port):
+def running_memory_portal(scheme: str = "http") -> Iterator[MemoryPortal]:
+    made = MemoryPortal(scheme)
+    with serving(made.answer, made.port, scheme), serving(made.file, made.files.port, scheme):
         yield made
 
 
 @contextlib.contextmanager
-def serving(answer: Any, port: int) -> Iterator[None]:
-    server = make_server("127.0.0.1", port, answer, threaded=True, request_handler=Silent)
+def serving(answer: Any, port: int, scheme: str) -> Iterator[None]:
+    """Answer on 127.0.0.1 from a thread; https with a certificate that nobody else has signed."""
+    certificate: Literal["adhoc"] | None = "adhoc" if scheme == "https" else None
+    server = make_server(
+        "127.0.0.1", port, answer, threaded=True, request_handler=Silent, ssl_context=certificate
+    )
     server.daemon_threads = True  # type: ignore[attr-defined]  # - of the threaded kind
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

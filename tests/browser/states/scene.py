@@ -43,14 +43,10 @@ JUNIPER = PracticeCard(name="Juniper Rehabilitation and Sports Medicine", phone=
 
 
 @dataclass
-class Scene:
-    """One browser page before a portal that was just emptied."""
+class Stage:
+    """A portal that was just emptied, and what is put into it."""
 
     memory: MemoryPortal
-    page: Page
-
-    def open(self, path: str) -> None:
-        self.page.goto(f"{self.memory.url}{path}")
 
     def put(self, **changes: Any) -> Document:
         """A document with real pages."""
@@ -78,10 +74,6 @@ class Scene:
         self.memory.portal.store.commit(Change(at=START, documents=(changed,)))
         return changed
 
-    def log_in(self) -> None:
-        """The browser gets the session that a login would have given it."""
-        self.page.context.add_cookies([self._cookie("__Host-session", self.memory.session())])
-
     def provider(self, **changes: Any) -> Provider:
         """Writes to the provider."""
         store = self.memory.portal.store
@@ -90,6 +82,20 @@ class Scene:
         changed = replace(current, version=current.version + 1, **changes)
         store.commit(Change(at=START, providers=(changed,)))
         return changed
+
+
+@dataclass
+class Scene(Stage):
+    """One browser page before it."""
+
+    page: Page
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.memory.url}{path}")
+
+    def log_in(self) -> None:
+        """The browser gets the session that a login would have given it."""
+        self.page.context.add_cookies([self._cookie("__Host-session", self.memory.session())])
 
     def enter_code(self) -> None:
         """Without an account, up to the document."""
@@ -182,7 +188,7 @@ def declined_decision() -> Decision:
     )  # fmt: skip
 
 
-def with_password(scene: Scene) -> None:
+def with_password(scene: Stage) -> None:
     """The provider can log in with `PASSWORD`."""
     kept = scene.provider(password_hash=hash_password(PASSWORD))
     claim = Claim(key=f"email#{kept.email}", owner=kept.id)
