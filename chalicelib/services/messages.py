@@ -200,20 +200,19 @@ def _code(about: About, parts: Parts) -> Composed:
 
 def _password_changed(about: About, parts: Parts) -> Composed:
     """After the first password too: then it welcomes."""
-    at = about.delivery.created_at
     provider = about.provider
-    if provider is not None and provider.account_since == at:
-        values = {"home_link": f"{parts.settings.portal_url}/", "email": about.delivery.recipient}
-        subject = "Your account on Provider Portal is ready"
-        return _composed("account_ready", subject, "Your documents wait in one place.", values)
-    utc = at.astimezone(UTC)
-    values = {"changed_at": f"{utc:%B} {utc.day}, {utc.year}, at {utc:%H:%M} UTC"}
-    subject = "Your password for Provider Portal was changed"
-    return _composed("password_changed", subject, "If it was not you, act now.", values)
+    if provider is None or provider.account_since != about.delivery.created_at:
+        return _changed(about, "Your password was changed")
+    values = {"home_link": f"{parts.settings.portal_url}/", "email": about.delivery.recipient}
+    subject = "Your account on Provider Portal is ready"
+    return _composed("account_ready", subject, "Your documents wait in one place.", values)
 
 
 def _account_changed(about: About, _parts: Parts) -> Composed:
-    what = ACCOUNT_CHANGES[about.delivery.type]
+    return _changed(about, ACCOUNT_CHANGES[about.delivery.type])
+
+
+def _changed(about: About, what: str) -> Composed:
     utc = about.delivery.created_at.astimezone(UTC)
     values = {"what": what, "changed_at": f"{utc:%B} {utc.day}, {utc.year}, at {utc:%H:%M} UTC"}
     return _composed("account_changed", f"{what} on Provider Portal", "If it was not you, act now.", values)

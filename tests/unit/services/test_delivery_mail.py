@@ -190,7 +190,7 @@ def test_the_first_password_is_welcomed_and_a_later_one_announced(world: World) 
     assert world.mail()["Subject"] == "Your account on Provider Portal is ready"
     world.clock.pass_time(days=1)
     world.deliver(world.own_message("password_changed"))
-    assert world.mail()["Subject"] == "Your password for Provider Portal was changed"
+    assert world.mail()["Subject"] == "Your password was changed on Provider Portal"
     assert "November 23, 2026, at 19:00 UTC" in part(world.mail(), "plain")
 
 
