@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pynamodb.models import Model
 
 from chalicelib.adapters import codec, rows
+from chalicelib.domain.account_trail import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
@@ -130,6 +131,9 @@ def _writes(change: Change) -> Iterator[_Write]:
     for event in change.events:
         key = f"{event.document_id}#{event.sequence:09d}"
         yield _Write("document", "events", key, rows.event_row(event), _nothing)
+    for entry in change.account_events:
+        key = f"account#{entry.provider_id}#{entry.place}"
+        yield _Write("account", "events", key, rows.account_event_row(entry), _nothing)
     for row in change.outbox:
         yield _Write("outbox", "outbox", row.id, rows.outbox_row(row), _anything)
     for claim in change.claims:
@@ -221,6 +225,13 @@ class FakeStore:
     def events(self, document_id: str) -> tuple[Event, ...]:
         found = sorted(self._where("events", "document_id", document_id), key=lambda row: row.sequence)
         return tuple(codec.load(Event, row.record) for row in found)
+
+    def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
+        found = self._where("events", "document_id", rows.account_key(provider_id))
+        found = [row for row in found if before is None or row.sequence < before]
+        found.sort(key=lambda row: -row.sequence)
+        shown = _all(AccountEvent, found[:limit])
+        return Page(shown, str(shown[-1].place) if len(found) > limit else None)
 
     def deliveries(
         self, practice_id: str, *, failed_only: bool, limit: int, after: str | None

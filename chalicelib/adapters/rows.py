@@ -5,6 +5,7 @@ from datetime import datetime
 from zlib import crc32
 
 from chalicelib.adapters import codec, tables
+from chalicelib.domain.account_trail import KEPT_FOR, AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document, Sealing
@@ -56,6 +57,18 @@ def _unsealed(document: Document) -> str | None:
 def event_row(event: Event) -> tables.EventRow:
     return tables.EventRow(
         document_id=event.document_id, sequence=event.sequence, record=codec.dump(event)
+    )  # fmt: skip
+
+
+def account_key(provider_id: str) -> str:
+    """Where the trail of an account lies: no document's id has such a sign in it."""
+    return f"account#{provider_id}"
+
+
+def account_event_row(event: AccountEvent) -> tables.EventRow:
+    return tables.EventRow(
+        document_id=account_key(event.provider_id), sequence=event.place, record=codec.dump(event),
+        ttl=epoch(event.at + KEPT_FOR),
     )  # fmt: skip
 
 

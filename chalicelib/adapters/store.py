@@ -25,6 +25,7 @@ from chalicelib.adapters.tables import (
     RequestRow,
     SecretRow,
 )
+from chalicelib.domain.account_trail import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
@@ -168,6 +169,16 @@ class DynamoStore:
         found = EventRow.query(document_id, consistent_read=True)
         return tuple(codec.load(Event, row.record) for row in found)
 
+    def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
+        found = list(
+            EventRow.query(
+                rows.account_key(provider_id), None if before is None else EventRow.sequence < before,
+                consistent_read=True, scan_index_forward=False, limit=limit + 1,
+            )
+        )  # fmt: skip
+        shown = tuple(codec.load(AccountEvent, row.record) for row in found[:limit])
+        return Page(shown, str(shown[-1].place) if len(found) > limit else None)
+
     def deliveries(
         self, practice_id: str, *, failed_only: bool, limit: int, after: str | None
     ) -> Page[Delivery]:
@@ -247,6 +258,8 @@ def _versions(change: Change) -> Iterable[_Part]:
 def _additions(change: Change) -> Iterable[_Part]:
     for event in change.events:
         yield "document", rows.event_row(event), EventRow.document_id.does_not_exist(), False
+    for entry in change.account_events:
+        yield "account", rows.account_event_row(entry), EventRow.document_id.does_not_exist(), False
     for row in change.outbox:
         yield "outbox", rows.outbox_row(row), None, False
     for claim in change.claims:

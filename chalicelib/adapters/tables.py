@@ -87,7 +87,10 @@ class DocumentRow(Model):
 
 
 class EventRow(Model):
-    """`body` is the very text that `hash` covers, never rebuilt."""
+    """Of a document: `body` is the very text that `hash` covers, never rebuilt.
+
+    Of an account, the entries of its trail: they alone have a `ttl` (epoch seconds).
+    """
 
     class Meta:
         table_name = "events"
@@ -95,6 +98,7 @@ class EventRow(Model):
     document_id = UnicodeAttribute(hash_key=True)
     sequence = NumberAttribute(range_key=True)
     record = UnicodeAttribute()
+    ttl = NumberAttribute(null=True)
 
 
 class OutboxTableRow(Model):

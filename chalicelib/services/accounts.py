@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain import npi as npis
+from chalicelib.domain.account_trail import UNKNOWN, Happened, Origin, account_event
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import FieldError, Gone, Invalid, Stale, Unprocessable
@@ -127,7 +128,9 @@ class Accounts:
             raise DeadLink(secret.document_id)
         return OpenLink(secret=secret, provider=found.provider, document=found.document)
 
-    def choose_password(self, token: str, chosen: Chosen, now: datetime) -> OpenLink:
+    def choose_password(
+        self, token: str, chosen: Chosen, now: datetime, origin: Origin = UNKNOWN
+    ) -> OpenLink:  # fmt: skip
         """Spends the link together with the new password, and ends every session of the account.
 
         Raises `DeadLink`, or `Invalid` with the fields to mend; then the link still works.
@@ -139,7 +142,7 @@ class Accounts:
 
         def step() -> OpenLink:
             current = as_read.pop() if as_read else self.opened(token, now)
-            self._store.commit(self._change(current, chosen, hashed, now))
+            self._store.commit(self._change(current, chosen, hashed, now, origin))
             return current
 
         try:
@@ -147,13 +150,17 @@ class Accounts:
         except Stale as lost:
             raise self._taken(link) from lost
 
-    def _change(self, link: OpenLink, chosen: Chosen, hashed: str, now: datetime) -> Change:
+    def _change(
+        self, link: OpenLink, chosen: Chosen, hashed: str, now: datetime, origin: Origin = UNKNOWN
+    ) -> Change:  # fmt: skip
         provider = with_password(link, chosen, hashed, now)
         rival = self._rival(link, provider)
         told = self._notice(provider, now)
         failures = PER_ACCOUNT.counted(None, told.recipient, now)
+        happened = Happened.PASSWORD_SET if link.is_setup else Happened.PASSWORD_RESET
+        entry = account_event(provider.id, happened, now, origin, unique=told.event_id)
         return Change(
-            at=now, spent=(link.secret,), dropped=(failures,),
+            at=now, spent=(link.secret,), dropped=(failures,), account_events=(entry,),
             providers=(provider, *((_without_npi(rival),) if rival else ())),
             claims=_claims(link, provider, rival), deliveries=(told,),
             outbox=(OutboxRow(id=told.event_id, created_at=now, jobs=(delivery_job(told),)),),

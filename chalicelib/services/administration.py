@@ -6,10 +6,12 @@ from typing import Any, Protocol
 
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
 from chalicelib.domain.moments import to_text
+from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import SESSION_LIFETIME
 from chalicelib.services import formats, practices
+from chalicelib.services.changes import Change
 from chalicelib.services.login import email_claim
-from chalicelib.services.own_account import without_second_factor
+from chalicelib.services.own_account import without_second_factor, without_sessions
 from chalicelib.services.ports import Clock, Ids, KeyRing, Store, Switches
 from chalicelib.services.recording import until_it_holds
 
@@ -47,6 +49,7 @@ def run(services: Parts, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     `{"action": "set_switch", "practice_id", "electronic_signature"}` answers both.
     `{"action": "reset_second_factor", "email"}` answers `{"id"}`: for who lost every device and code, once
     support has made sure who they are. Their sessions end, and they are told by mail.
+    `{"action": "end_sessions", "email"}` answers `{"id"}`: they are logged out everywhere.
     `{"action": "rotate_session_key", "end_sessions"}` answers `{"rotated": true}`: nobody is logged out, or
     everybody is, where the key may be in wrong hands.
     `{"action": "ping"}` answers `{"ok": true}` and keeps the function warm.
@@ -105,22 +108,37 @@ class _Request:
         return {"id": practice_id, "electronic_signature": on}
 
     def reset_second_factor(self) -> Mapping[str, Any]:
+        def change(owner: Provider) -> Change | None:
+            has_one = owner.has_second_factor
+            return without_second_factor(self._services.ids, owner, self._now) if has_one else None
+
+        return self._to_account(change, "names no account with a second factor")
+
+    def end_sessions(self) -> Mapping[str, Any]:
+        def change(owner: Provider) -> Change | None:
+            return without_sessions(self._services.ids, owner, self._now) if owner.has_account else None
+
+        return self._to_account(change, "names no account")
+
+    def _to_account(self, change: Callable[[Provider], Change | None], otherwise: str) -> Mapping[str, Any]:
+        """Makes the change to the account of `email`; refuses with `otherwise` where there is none."""
         email = _checked(self._payload, "email", formats.email)
         if email is None:
             raise _wrong("email", "is missing")
-        services = self._services
+        store = self._services.store
 
         def step() -> str | None:
             key = email_claim(email)
-            owner = services.store.provider(services.store.claims([key]).get(key, "prv_nobody"))
-            if owner is None or not owner.has_second_factor:
+            owner = store.provider(store.claims([key]).get(key, "prv_nobody"))
+            made = change(owner) if owner else None
+            if owner is None or made is None:
                 return None
-            services.store.commit(without_second_factor(services.ids, owner, self._now))
+            store.commit(made)
             return owner.id
 
         found = until_it_holds(step, retry_on=frozenset({"provider"}))
         if found is None:
-            raise _wrong("email", "names no account with a second factor")
+            raise _wrong("email", otherwise)
         return {"id": found}
 
     def rotate_session_key(self) -> Mapping[str, Any]:
@@ -155,6 +173,7 @@ _ACTIONS: Mapping[str, Callable[[_Request], Mapping[str, Any]]] = {
     "rotate_webhook_secret": _Request.rotate_webhook_secret,
     "set_switch": _Request.set_switch,
     "reset_second_factor": _Request.reset_second_factor,
+    "end_sessions": _Request.end_sessions,
     "rotate_session_key": _Request.rotate_session_key,
     "ping": _Request.ping,
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chalicelib.domain.account_trail import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
@@ -71,6 +72,7 @@ class Change:
     at: datetime
     documents: tuple[Document, ...] = ()
     events: tuple[Event, ...] = ()
+    account_events: tuple[AccountEvent, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     providers: tuple[Provider, ...] = ()

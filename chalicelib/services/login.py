@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.errors import Unauthenticated
+from chalicelib.domain.account_trail import Happened, Origin, account_event, is_told
+from chalicelib.domain.errors import Stale, TooMany, Unauthenticated
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import HALF_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.services import throttling
 from chalicelib.services.changes import Change
 from chalicelib.services.devices import Device
-from chalicelib.services.passwords import is_password
+from chalicelib.services.passwords import hash_password, is_outdated, is_password
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recording import until_it_holds
-from chalicelib.services.sessions import PASSWORD, Sessions
+from chalicelib.services.sessions import PASSWORD, Sessions, logged_in
 from chalicelib.services.throttling import Pace
 from chalicelib.services.writing import together
 
@@ -26,27 +27,50 @@ Nobody else's attempts count: who is elsewhere cannot take the owner's turn.
 PLACE_UNDER_ATTACK = replace(PER_PLACE, free=1, longest=timedelta(minutes=15))
 """For a source without such a device, while many guess at the account."""
 
-PER_ACCOUNT = Pace(name="login", free=20, longest=timedelta(), forgotten=timedelta(hours=1))
-"""Failures wherever they come from. They delay nobody by themselves: past `free`, the account is attacked."""
+PER_DEVICE = replace(PER_PLACE, forgotten=timedelta(days=365))
+"""For a device that knows the account: it is known no longer once it failed `MOST_IN_A_ROW` times."""
+
+PER_ACCOUNT = Pace(name="login", free=20, longest=timedelta(), forgotten=timedelta(days=365))
+"""Attempts without such a device, wherever they come from, until one succeeds. Past `free`, the account is
+attacked; at `MOST_IN_A_ROW` only its known devices, a passkey or a new password get in.
+"""
+
+MOST_IN_A_ROW = 100
+"""NIST SP 800-63B-4, 3.2.2: no more consecutive failures than that at one account."""
 
 PER_SOURCE = Pace(name="source", free=30, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))
 """Failures only: a whole clinic may stand behind one address."""
 
 _WRONG = "The email address or the password is not right."
+_CLOSED = (
+    "There were too many wrong passwords for this address. Log in with a passkey or in a browser that you "
+    "have used before, or choose a new password: see Forgot password."
+)
+_CLOSED_FOR = timedelta(hours=1)
 _NOBODY = "prv_nobody"
+
+_Counted = tuple[Secret, ...]
+"""The counts of one attempt: of its place, and of the account unless a known device makes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """Somebody says who they are. `email` is lower case; `source` the client's address."""
+    """Somebody says who they are. `email` is lower case; `source` is the client's address, `agent` its
+    User-Agent.
+    """
 
     email: str
     password: str
     source: str
     now: datetime
+    agent: str | None = None
     device: Device | None = None
     replaces: Secret | None = None
     """The session that the browser had before: it ends with the new one."""
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.source, self.agent)
 
 
 class HalfIn(Exception):
@@ -78,20 +102,40 @@ class Login:
         """
         provider, counted = self._checked(attempt)
         if provider.has_second_factor:
-            raise HalfIn(self._half(provider, counted, attempt.now))
+            raise HalfIn(self._half(provider, counted, attempt))
         session, cookie = self._sessions.start(provider, attempt.now)
         ended = (attempt.replaces,) if attempt.replaces else ()
-        self._store.commit(Change(at=attempt.now, secrets=(session,), dropped=(counted, *ended)))
+        told = logged_in(provider, session, attempt.origin)
+        change = Change(
+            at=attempt.now, secrets=(session,), dropped=(*counted, *ended), account_events=(told,)
+        )  # fmt: skip
+        self._let_in(change, provider, attempt)
         return provider, cookie
 
-    def _half(self, provider: Provider, counted: Secret, now: datetime) -> str:
+    def _half(self, provider: Provider, counted: _Counted, attempt: Attempt) -> str:
+        now = attempt.now
         token = self._ids.token()
         row = Secret(
             key=secret_key(SecretKind.HALF, token), version=1, kind=SecretKind.HALF, created_at=now,
             expires_at=now + HALF_LIFETIME, provider_id=provider.id, epoch=provider.session_epoch,
         )  # fmt: skip
-        self._store.commit(Change(at=now, secrets=(row,), dropped=(counted,)))
+        self._let_in(Change(at=now, secrets=(row,), dropped=counted), provider, attempt)
         return token
+
+    def _let_in(self, change: Change, provider: Provider, attempt: Attempt) -> None:
+        """Commits; a hash of other parameters is made anew along with it, unless the account just changed."""
+        if provider.password_hash is None or not is_outdated(provider.password_hash):
+            self._store.commit(change)
+            return
+        anew = replace(
+            provider, version=provider.version + 1, password_hash=hash_password(attempt.password)
+        )  # fmt: skip
+        try:
+            self._store.commit(replace(change, providers=(anew,)))
+        except Stale as lost:
+            if lost.parts != ("provider",):
+                raise
+            self._store.commit(change)
 
     def confirm(self, session: Secret, attempt: Attempt) -> tuple[Secret, str]:
         """The session of who has just entered their password again, under another token, and its cookie.
@@ -102,39 +146,45 @@ class Login:
         if provider.id != session.provider_id:
             raise Unauthenticated(_WRONG)
         renewed, cookie = self._sessions.renew(session, attempt.now, PASSWORD)
-        self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(counted, session)))
+        self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(*counted, session)))
         return renewed, cookie
 
-    def check(self, provider: Provider, password: str, address: str | None, now: datetime) -> None:
+    def check(self, provider: Provider, attempt: Attempt) -> None:
         """Whether it is this provider's password; counts and raises as `log_in` does."""
-        attempt = Attempt(
-            email=provider.email or "", password=password, source=address or "unknown", now=now
-        )  # fmt: skip
         owner, counted = self._checked(attempt)
         if owner.id != provider.id:
             raise Unauthenticated(_WRONG)
-        self._store.commit(Change(at=now, dropped=(counted,)))
+        self._store.commit(Change(at=attempt.now, dropped=counted))
 
-    def _checked(self, attempt: Attempt) -> tuple[Provider, Secret]:
-        """Whose password it is, and the count that their success clears."""
+    def _checked(self, attempt: Attempt) -> tuple[Provider, _Counted]:
+        """Whose password it is, and the counts that their success clears."""
         provider, counted = until_it_holds(lambda: self._counted(attempt), retry_on=frozenset({"secret"}))
         kept = provider.password_hash if provider else None
         if not is_password(attempt.password, kept) or provider is None:
-            until_it_holds(lambda: self._count_failure(attempt), retry_on=frozenset({"secret"}))
+            tries = counted[-1].tries
+            until_it_holds(lambda: self._failed(attempt, provider, tries), retry_on=frozenset({"secret"}))
             raise Unauthenticated(_WRONG)
+        if len(counted) == 1:
+            counted = (*counted, PER_ACCOUNT.counted(None, attempt.email, attempt.now))
         return provider, counted
 
-    def _counted(self, attempt: Attempt) -> tuple[Provider | None, Secret]:
-        """Counts the attempt before the password is looked at, so that many at once get no further."""
+    def _counted(self, attempt: Attempt) -> tuple[Provider | None, _Counted]:
+        """Counts the attempt before the password is looked at, so that many at once get no further.
+
+        A device that knows the account counts for itself alone; anyone else for place and account.
+        """
         owner, found = together(lambda: self._owner(attempt), lambda: self._counts(attempt))
-        known = attempt.device if attempt.device and attempt.device.provider_id == owner else None
+        known = _known(attempt, owner, found)
         place = _place(attempt, known)
         counts = _Counts(*(found.get(each.key(whose)) for each, whose in _counters(attempt, place)))
         _check(counts, known, attempt.now)
-        counted = PER_PLACE.counted(counts.place, place, attempt.now)
+        pace = PER_DEVICE if known else PER_PLACE
+        counted: _Counted = (pace.counted(counts.place, place, attempt.now),)
+        if not known:
+            counted = (*counted, PER_ACCOUNT.counted(counts.account, attempt.email, attempt.now))
         provider, _ = together(
             lambda: self._store.provider(owner or _NOBODY),
-            lambda: self._store.commit(Change(at=attempt.now, secrets=(counted,))),
+            lambda: self._store.commit(Change(at=attempt.now, secrets=counted)),
         )
         return provider, counted
 
@@ -148,11 +198,40 @@ class Login:
         wanted = {pace.key(whose) for place in places for pace, whose in _counters(attempt, place)}
         return self._store.secrets(sorted(wanted))
 
-    def _count_failure(self, attempt: Attempt) -> None:
-        counters = [(PER_ACCOUNT, attempt.email), (PER_SOURCE, attempt.source)]
-        found = self._store.secrets([pace.key(whose) for pace, whose in counters])
-        counted = (pace.counted(found.get(pace.key(whose)), whose, attempt.now) for pace, whose in counters)
-        self._store.commit(Change(at=attempt.now, secrets=tuple(counted)))
+    def _failed(self, attempt: Attempt, provider: Provider | None, tries: int) -> None:
+        source = self._store.secret(PER_SOURCE.key(attempt.source))
+        counted = PER_SOURCE.counted(source, attempt.source, attempt.now)
+        self._store.commit(self._failure(attempt, provider, counted, tries))
+
+    def _failure(
+        self, attempt: Attempt, provider: Provider | None, counted: Secret, tries: int
+    ) -> Change:  # fmt: skip
+        """The count, and an entry in the account's trail; for nobody, a row just as large, over already.
+
+        One transaction of as many rows for an unknown address as for a known one: its time says nothing.
+        """
+        nonce = self._ids.token()
+        if not is_told(tries):
+            return Change(at=attempt.now, secrets=(counted,))
+        if provider is None:
+            return Change(at=attempt.now, secrets=(counted, _for_nobody(attempt, nonce)))
+        told = account_event(
+            provider.id, Happened.WRONG_PASSWORD, attempt.now, attempt.origin, unique=nonce, tries=tries
+        )  # fmt: skip
+        return Change(at=attempt.now, secrets=(counted,), account_events=(told,))
+
+
+def _known(attempt: Attempt, owner: str | None, found: Mapping[str, Secret]) -> Device | None:
+    """The device, if this account knows it and it has not guessed too often."""
+    device = attempt.device
+    if device is None or device.provider_id != owner:
+        return None
+    count = found.get(PER_DEVICE.key(_place(attempt, device)))
+    return None if _used_up(count, attempt.now) else device
+
+
+def _used_up(count: Secret | None, now: datetime) -> bool:
+    return count is not None and count.live(now) and count.tries >= MOST_IN_A_ROW
 
 
 def _place(attempt: Attempt, known: Device | None) -> str:
@@ -169,9 +248,18 @@ def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
         throttling.check(PER_PLACE.wait(counts.place, now))
         return
     account = counts.account
+    if _used_up(account, now):
+        raise TooMany(_CLOSED, retry_after=int(_CLOSED_FOR.total_seconds()))
     attacked = account is not None and account.live(now) and account.tries >= PER_ACCOUNT.free
     pace = PLACE_UNDER_ATTACK if attacked else PER_PLACE
     throttling.check(pace.wait(counts.place, now), PER_SOURCE.wait(counts.source, now))
+
+
+def _for_nobody(attempt: Attempt, nonce: str) -> Secret:
+    return Secret(
+        key=secret_key(SecretKind.THROTTLE, f"nobody:{nonce}"), version=1, kind=SecretKind.THROTTLE,
+        created_at=attempt.now, expires_at=attempt.now, method=attempt.agent,
+    )  # fmt: skip
 
 
 def email_claim(email: str) -> str:

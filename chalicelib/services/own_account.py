@@ -4,7 +4,9 @@ import base64
 import hashlib
 from dataclasses import replace
 from datetime import datetime
+from typing import Self
 
+from chalicelib.domain.account_trail import UNKNOWN, Happened, Origin, account_event
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.errors import FieldError, Invalid, NotFound, Stale, Unauthenticated
 from chalicelib.domain.factors import Authenticator, recovery_key
@@ -37,11 +39,18 @@ _SHORT = (
 class OwnAccount:
     """Every method wants a session whose owner was authenticated just now: the page sees to it."""
 
-    def __init__(self, store: Store, ids: Ids, sessions: Sessions, passkeys: Passkeys) -> None:
+    def __init__(
+        self, store: Store, ids: Ids, sessions: Sessions, passkeys: Passkeys, origin: Origin = UNKNOWN
+    ) -> None:
         self._store = store
         self._ids = ids
         self._sessions = sessions
         self._passkeys = passkeys
+        self._origin = origin
+
+    def seen_from(self, origin: Origin) -> Self:
+        """The same, for a request that came from there: its changes say so in the account's trail."""
+        return type(self)(self._store, self._ids, self._sessions, self._passkeys, origin)
 
     def add_passkey(
         self, session: Secret, provider: Provider, answer: str, name: str, now: datetime
@@ -123,7 +132,10 @@ class OwnAccount:
     def log_out_everywhere(self, session: Secret, provider: Provider, now: datetime) -> None:
         """Ends every session of the account, this one too."""
         ended = replace(provider, version=provider.version + 1, session_epoch=provider.session_epoch + 1)
-        self._store.commit(Change(at=now, providers=(ended,), dropped=(session,)))
+        told = account_event(
+            provider.id, Happened.LOGGED_OUT_EVERYWHERE, now, self._origin, unique=session.key
+        )  # fmt: skip
+        self._store.commit(Change(at=now, providers=(ended,), dropped=(session,), account_events=(told,)))
 
     def _change(
         self, session: Secret, changed: Provider, told: str, now: datetime, *,
@@ -133,9 +145,10 @@ class OwnAccount:
         provider = replace(changed, version=changed.version + 1, session_epoch=epoch)
         renewed, cookie = self._sessions.renew(session, now, epoch=epoch)
         notice = account_notice(self._ids, provider, told, now)
+        entry = account_event(provider.id, Happened(told), now, self._origin, unique=notice.event_id)
         change = Change(
             at=now, providers=(provider,), secrets=(renewed, *secrets), dropped=(session, *dropped),
-            deliveries=(notice,),
+            deliveries=(notice,), account_events=(entry,),
             outbox=(OutboxRow(id=notice.event_id, created_at=now, jobs=(delivery_job(notice),)),),
         )  # fmt: skip
         try:
@@ -182,7 +195,17 @@ def without_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change
         bare = replace(bare, password_hash=hash_password(ids.token()), short_password=False)
     notice = account_notice(ids, bare, "second_factor_reset", now)
     row = OutboxRow(id=notice.event_id, created_at=now, jobs=(delivery_job(notice),))
-    return Change(at=now, providers=(bare,), deliveries=(notice,), outbox=(row,))
+    told = account_event(
+        provider.id, Happened.SECOND_FACTOR_RESET, now, UNKNOWN, unique=notice.event_id
+    )  # fmt: skip
+    return Change(at=now, providers=(bare,), deliveries=(notice,), outbox=(row,), account_events=(told,))
+
+
+def without_sessions(ids: Ids, provider: Provider, now: datetime) -> Change:
+    """Ends all sessions of an account, as support may for its owner."""
+    ended = replace(provider, version=provider.version + 1, session_epoch=provider.session_epoch + 1)
+    told = account_event(provider.id, Happened.SESSIONS_ENDED, now, UNKNOWN, unique=ids.token())
+    return Change(at=now, providers=(ended,), account_events=(told,))
 
 
 def _left(provider: Provider) -> Provider:

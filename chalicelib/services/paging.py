@@ -10,6 +10,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
 _PLACE = re.compile(r"(?:[0-9-]{10}#)?[0-9T:.Z-]{10,30}#[a-z0-9_]{1,64}\|[a-z0-9_]{1,64}")
+_NOT_OURS = "must be what an earlier answer gave as the place to go on from"
 
 
 def cursor_of(place: str | None) -> str | None:
@@ -21,13 +22,20 @@ def place_of(cursor: str | None, name: str = "cursor") -> str | None:
     """The store's `after`; `Invalid`, naming the parameter, for what no list of ours has given out."""
     if not cursor:
         return None
-    try:
-        place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (binascii.Error, ValueError):
-        place = ""
+    place = _decoded(cursor)
     if not _PLACE.fullmatch(place):
-        raise _wrong(name, "must be what an earlier answer gave as the place to go on from")
+        raise _wrong(name, _NOT_OURS)
     return place
+
+
+def number_of(cursor: str | None, name: str = "cursor") -> int | None:
+    """The place in a trail that is ordered by a number; `Invalid` for what is none."""
+    if not cursor:
+        return None
+    place = _decoded(cursor)
+    if not re.fullmatch(r"[0-9]{10,30}", place):
+        raise _wrong(name, _NOT_OURS)
+    return int(place)
 
 
 def limit_of(text: str | None) -> int:
@@ -37,6 +45,13 @@ def limit_of(text: str | None) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
         raise _wrong("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
     return int(text)
+
+
+def _decoded(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        return ""
 
 
 def _wrong(name: str, message: str) -> Invalid:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from chalicelib.domain.account_trail import AccountEvent, Origin
 from chalicelib.domain.errors import Stale, Unauthenticated
 from chalicelib.domain.factors import Passkey
 from chalicelib.domain.people import Provider
@@ -18,7 +19,7 @@ from chalicelib.domain.secrets import Secret, SecretKind, secret_key
 from chalicelib.services.challenges import LIFETIME, decoded, encoded, is_challenge
 from chalicelib.services.changes import Change
 from chalicelib.services.ports import Keys, Store
-from chalicelib.services.sessions import Sessions
+from chalicelib.services.sessions import Sessions, logged_in
 
 METHOD = "passkey"
 MOST_PASSKEYS = 10
@@ -62,7 +63,9 @@ class Passkeys:
         )  # fmt: skip
         return made, _spent(read.challenge, now)
 
-    def log_in(self, answer: str, now: datetime, replaces: Secret | None = None) -> tuple[Provider, str]:
+    def log_in(
+        self, answer: str, now: datetime, origin: Origin, replaces: Secret | None = None
+    ) -> tuple[Provider, str]:
         """The provider whose passkey it is, and the value of the session cookie. Raises `Unauthenticated`."""
         read = self._read(answer, "", now)
         handle = (read.credential.get("response") or {}).get("userHandle")
@@ -72,7 +75,8 @@ class Passkeys:
         used = self._checked(provider, read, now)
         session, cookie = self._sessions.start(provider, now, METHOD)
         ended = (replaces,) if replaces else ()
-        self._commit(used, read, (session,), ended, now)
+        told = logged_in(provider, session, origin)
+        self._commit(used, read, (session,), ended, now, told=(told,))
         return provider, cookie
 
     def answered(self, provider: Provider, answer: str, now: datetime) -> tuple[Provider, Secret]:
@@ -90,11 +94,13 @@ class Passkeys:
 
     def _commit(
         self, used: Provider, read: _Answer, secrets: tuple[Secret, ...], ended: tuple[Secret, ...],
-        now: datetime,
+        now: datetime, *, told: tuple[AccountEvent, ...] = (),
     ) -> None:  # fmt: skip
         written = (*secrets, _spent(read.challenge, now))
         try:
-            self._store.commit(Change(at=now, secrets=written, dropped=ended, providers=(used,)))
+            self._store.commit(
+                Change(at=now, secrets=written, dropped=ended, providers=(used,), account_events=told)
+            )
         except Stale as lost:
             raise Unauthenticated(_NOT_RIGHT) from lost
 

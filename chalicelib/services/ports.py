@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from chalicelib.domain.account_trail import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
@@ -82,6 +83,9 @@ class Store(Protocol):
         """How many there are, counted no further than `most`."""
 
     def events(self, document_id: str) -> tuple[Event, ...]: ...
+
+    def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
+        """The trail of an account, newest first, from before a `place` on: one call, whatever its length."""
 
     def delivery(self, delivery_id: str) -> Delivery | None: ...
 

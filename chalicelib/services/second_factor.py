@@ -4,6 +4,7 @@ import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from chalicelib.domain.account_trail import Happened, Origin, account_event
 from chalicelib.domain.errors import Gone, Stale, Unauthenticated
 from chalicelib.domain.factors import Authenticator, recovery_key
 from chalicelib.domain.moments import epoch
@@ -14,7 +15,7 @@ from chalicelib.services.changes import Change
 from chalicelib.services.passkeys import Passkeys
 from chalicelib.services.ports import Store
 from chalicelib.services.recording import until_it_holds
-from chalicelib.services.sessions import PASSWORD, Sessions
+from chalicelib.services.sessions import PASSWORD, Sessions, logged_in
 from chalicelib.services.throttling import Pace
 
 STEP_SECONDS = 30
@@ -52,24 +53,36 @@ class SecondFactor:
         """Whose login waits for its second half. Raises `Gone` when it took too long."""
         return self._half(token, now)[1]
 
-    def finish(self, token: str, answer: Answer, now: datetime) -> tuple[Provider, str]:
+    def finish(self, token: str, answer: Answer, now: datetime, origin: Origin) -> tuple[Provider, str]:
         """The provider and the session cookie's value.
 
         Raises `Unauthenticated` for a wrong answer, `TooMany`, and `Gone` when the first half is over.
         """
         half, provider = self._half(token, now)
         counted = until_it_holds(lambda: self._counted(provider, now), retry_on=frozenset({"secret"}))
-        passed = self._passed(provider, answer, now)
+        try:
+            passed = self._passed(provider, answer, now)
+        except Unauthenticated:
+            self._tell_failure(counted, provider, now, origin)
+            raise
         session, cookie = self._sessions.start(passed.provider, now, passed.method)
         change = Change(
             at=now, providers=(passed.provider,), secrets=(session, *passed.secrets), spent=(half,),
-            dropped=(counted,),
+            dropped=(counted,), account_events=(logged_in(passed.provider, session, origin),),
         )  # fmt: skip
         try:
             self._store.commit(change)
         except Stale as lost:
             raise Unauthenticated(_WRONG) from lost
         return passed.provider, cookie
+
+    def _tell_failure(self, counted: Secret, provider: Provider, now: datetime, origin: Origin) -> None:
+        """Who gets this far has the password: the owner should hear of it."""
+        unique = f"{counted.key}.{counted.version}"
+        told = account_event(
+            provider.id, Happened.WRONG_SECOND_FACTOR, now, origin, unique=unique, tries=counted.tries
+        )  # fmt: skip
+        self._store.commit(Change(at=now, account_events=(told,)))
 
     def _half(self, token: str, now: datetime) -> tuple[Secret, Provider]:
         half = self._store.secret(secret_key(SecretKind.HALF, token)) if token else None

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.account_trail import AccountEvent, Happened, Origin, account_event
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.moments import epoch
 from chalicelib.domain.people import Provider
@@ -98,9 +99,11 @@ class Sessions:
         except Stale:
             return
 
-    def end(self, session: Secret, now: datetime) -> None:
+    def end(self, session: Secret, now: datetime, origin: Origin) -> None:
         """Ends it for good: the cookie finds nothing any more."""
-        self._store.commit(Change(at=now, dropped=(session,)))
+        owner = session.provider_id or ""
+        told = account_event(owner, Happened.LOGGED_OUT, now, origin, unique=session.key)
+        self._store.commit(Change(at=now, dropped=(session,), account_events=(told,)))
 
     def _sign(self, token: str, provider_id: str, row: Secret) -> str:
         import jwt
@@ -121,6 +124,20 @@ class Sessions:
         required = ["iss", "aud", "sub", "sid", "iat", "exp"]
         options = {"require": required, "verify_exp": False, "verify_iat": False}
         return {"audience": AUDIENCE, "issuer": self._issuer, "options": options}
+
+
+def logged_in(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
+    """The entry that belongs to a new session's row."""
+    return account_event(
+        provider.id, Happened.LOGGED_IN, session.created_at, origin, unique=session.key, method=session.method
+    )  # fmt: skip
+
+
+def time_left(session: Secret, now: datetime) -> timedelta:
+    """How long a session that is being used now lasts without another request: what `touch` makes of it."""
+    seen = session.last_seen_at or session.created_at
+    noted = now if now - seen >= TOUCHED_AT_MOST_EVERY else seen
+    return min(noted + SESSION_IDLE, session.expires_at) - now
 
 
 def is_live(visit: Visit, now: datetime) -> bool:

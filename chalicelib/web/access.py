@@ -277,7 +277,7 @@ _RULES: dict[Access, Callable[[Caller, dict[str, str]], Caller | Response]] = {
 
 def _to_login(caller: Caller) -> Response:
     """To the login page, and from there back to where one was going, if that was a page."""
-    wanted = {"next": _here(caller)} if caller.request.method == "GET" else {}
+    wanted = {"next": caller.here} if caller.request.method == "GET" else {}
     ended = {"reason": "ended"} if SESSION_COOKIE in caller.cookies else {}
     text = urlencode({**wanted, **ended}, quote_via=quote, safe="/")
     return redirect(f"/login?{text}" if text else "/login", cookies=_forget_session(caller))
@@ -290,11 +290,6 @@ def _to_door(caller: Caller, document_id: str) -> Response:
     if caller.request.method == "GET" and caller.path == f"/documents/{document_id}":
         return door(caller, document_id)
     return redirect(f"/documents/{document_id}")
-
-
-def _here(caller: Caller) -> str:
-    text = urlencode(dict(caller.query))
-    return f"{caller.path}?{text}" if text else caller.path
 
 
 def _forget_session(caller: Caller) -> list[str]:

@@ -18,11 +18,11 @@ from chalicelib.web.answers import cookie, page, redirect
 from chalicelib.web.caller import Caller
 from chalicelib.web.entrance import HOME, USERNAME_COOKIE, local_path, login_page
 from chalicelib.web.errors import error_headers, shown_as
+from chalicelib.web.requests import DEVICE_COOKIE
 
 SETUP_COOKIE = "__Host-setup"
 HALF_COOKIE = "__Host-half"
 SETUP_SECONDS = 30 * 60
-DEVICE_COOKIE = "__Host-device"
 DEVICE_SECONDS = 365 * 24 * 60 * 60
 USERNAME_SECONDS = 10 * 60
 
@@ -37,7 +37,8 @@ def log_in(caller: Caller) -> Response:
     before = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
     attempt = Attempt(
         email=typed.strip().lower()[:254], password=caller.form.get("password", ""),
-        source=caller.address or "unknown", now=caller.now, replaces=before.session if before else None,
+        source=caller.address or "unknown", agent=caller.device, now=caller.now,
+        replaces=before.session if before else None,
         device=caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, "")),
     )  # fmt: skip
     try:
@@ -54,7 +55,10 @@ def log_in_with_passkey(caller: Caller) -> Response:
     before = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
     try:
         provider, session = caller.services.passkeys.log_in(
-            caller.form.get("passkey", ""), caller.now, replaces=before.session if before else None
+            caller.form.get("passkey", ""),
+            caller.now,
+            caller.origin,
+            replaces=before.session if before else None,
         )
     except Unauthenticated as refused:
         return login_page(caller, wanted, "", refused)
@@ -70,7 +74,7 @@ def finish_login(caller: Caller) -> Response:
     answer = Answer(code=caller.form.get("code", "")[:100], passkey=caller.form.get("passkey", ""))
     try:
         provider, session = caller.services.second_factor.finish(
-            caller.cookies.get(HALF_COOKIE, ""), answer, caller.now
+            caller.cookies.get(HALF_COOKIE, ""), answer, caller.now, caller.origin
         )
     except (Unauthenticated, TooMany) as refused:
         return _second_page(caller, wanted, refused)
@@ -81,7 +85,7 @@ def finish_login(caller: Caller) -> Response:
 
 def log_out(caller: Caller) -> Response:
     if caller.session is not None:
-        caller.services.sessions.end(caller.session, caller.now)
+        caller.services.sessions.end(caller.session, caller.now, caller.origin)
     left = redirect("/login?reason=logged-out", cookies=[cookie(SESSION_COOKIE, "", 0)])
     left.headers["Clear-Site-Data"] = '"cache", "storage"'
     return left
@@ -127,7 +131,7 @@ def setup(caller: Caller) -> Response:
 def set_up(caller: Caller) -> Response:
     token, accounts = caller.cookies.get(SETUP_COOKIE, ""), caller.services.accounts
     try:
-        link = accounts.choose_password(token, _chosen(caller.form), caller.now)
+        link = accounts.choose_password(token, _chosen(caller.form), caller.now, caller.origin)
     except DeadLink as dead:
         return _dead_link(caller, dead)
     except Invalid as wrong:

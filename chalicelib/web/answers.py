@@ -36,10 +36,21 @@ def page(
         "csrf": caller.csrf,
         "provider": caller.provider,
         "support_contact": caller.services.settings.support_contact,
+        "idle": seconds_left(caller),
+        "here": caller.here,
         **context,
     }
     body = environment().get_template(template).render(shown)
     return _response(body, status, {"Content-Type": HTML, **(headers or {})}, cookies)
+
+
+def seconds_left(caller: Caller) -> int:
+    """How long the caller's session lasts without another request; 0 for who has none."""
+    if caller.session is None or caller.provider is None:
+        return 0
+    from chalicelib.services.sessions import time_left
+
+    return int(time_left(caller.session, caller.now).total_seconds())
 
 
 def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:

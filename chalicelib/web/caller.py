@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
 
 from chalice.app import Request
 
 if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
+    from chalicelib.domain.account_trail import Origin
     from chalicelib.domain.documents import Document
     from chalicelib.domain.people import Provider
     from chalicelib.domain.practices import Practice
@@ -25,8 +27,8 @@ class Caller:
     """One request after its route's access rule held; what the rule does not establish is None.
 
     `path` is the request's own (Chalice's `request.path` is the route's pattern), `address` what API
-    Gateway says (never X-Forwarded-For), `device` the User-Agent cut to 200 characters, `csrf` the token to
-    put into forms, `cookies` what the browser sent.
+    Gateway says (never X-Forwarded-For), `device` the User-Agent cut to 200 characters, `csrf` the cookie
+    that the tokens of forms prove, `cookies` what the browser sent.
     """
 
     services: Services
@@ -46,11 +48,27 @@ class Caller:
     by_hand: Secret | None = None
 
     @property
+    def here(self) -> str:
+        """The page to come back to: this one, or the one that a form was sent from."""
+        if self.request.method == "GET":
+            return f"{self.path}?{text}" if (text := urlencode(dict(self.query))) else self.path
+        if self.document is not None:
+            return f"/documents/{self.document.id}"
+        return "/account" if self.path.startswith("/account") else "/documents"
+
+    @property
     def actor(self) -> Actor:
         """The caller as the audit trail names them."""
         from chalicelib.services.recording import Actor
 
         return Actor(self._name, self.address, self.device)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request came from, as the trail of an account says it."""
+        from chalicelib.domain.account_trail import Origin
+
+        return Origin(self.address, self.device)
 
     @property
     def known(self) -> Provider:

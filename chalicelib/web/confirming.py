@@ -5,9 +5,11 @@ from dataclasses import replace
 from chalicelib.domain.errors import FieldError, Invalid, Unauthenticated
 from chalicelib.domain.secrets import Secret
 from chalicelib.domain.status import is_decidable
+from chalicelib.services.devices import Device
 from chalicelib.services.login import Attempt
 from chalicelib.web.access import SESSION_COOKIE, Caller
 from chalicelib.web.answers import cookie
+from chalicelib.web.requests import DEVICE_COOKIE
 
 
 def may_sign(caller: Caller) -> bool:
@@ -52,11 +54,20 @@ def _confirm(caller: Caller, session: Secret) -> tuple[Secret, str]:
         return caller.services.passkeys.confirm(session, caller.known, passkey, caller.now)
     if not password:
         raise _ask_again("Enter your password.")
-    attempt = Attempt(
+    return caller.services.login.confirm(session, attempt_of(caller, session, password))
+
+
+def attempt_of(caller: Caller, session: Secret, password: str) -> Attempt:
+    """Who is logged in enters their password: their session is as good as a browser that is known, so that
+    nobody's guesses elsewhere keep them from it.
+    """
+    device = caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, ""))
+    if device is None or device.provider_id != caller.known.id:
+        device = Device(provider_id=caller.known.id, id=f"session {session.key}")
+    return Attempt(
         email=caller.known.email or "", password=password, source=caller.address or "unknown",
-        now=caller.now,
+        now=caller.now, agent=caller.device, device=device,
     )  # fmt: skip
-    return caller.services.login.confirm(session, attempt)
 
 
 def _ask_again(message: str) -> Invalid:

@@ -9,9 +9,9 @@ from chalicelib.domain.secrets import Secret
 from chalicelib.services.own_account import OwnAccount, enrolment_code
 from chalicelib.services.passwords import LEAST_LENGTH, LEAST_WITH_SECOND_FACTOR
 from chalicelib.web.access import SESSION_COOKIE
-from chalicelib.web.answers import cookie, page, redirect
+from chalicelib.web.answers import answer, cookie, page, redirect, seconds_left
 from chalicelib.web.caller import Caller
-from chalicelib.web.confirming import confirmed, may_sign, passkey_options
+from chalicelib.web.confirming import attempt_of, confirmed, may_sign, passkey_options
 from chalicelib.web.errors import shown_as
 
 HERE = "/account"
@@ -28,6 +28,11 @@ Changed = str | tuple[str, tuple[str, ...]]
 
 def account(caller: Caller) -> Response:
     return _account(caller)
+
+
+def stay(caller: Caller) -> Response:
+    """For the script that warns of the end: being asked has put it off."""
+    return answer({"seconds": seconds_left(caller)})
 
 
 def confirm(caller: Caller) -> Response:
@@ -86,7 +91,7 @@ def change_password(caller: Caller) -> Response:
     typed = caller.form.get("new_password", "")
 
     def change(own: OwnAccount, session: Secret) -> Changed:
-        _check_password(caller)
+        _check_password(caller, session)
         return own.change_password(session, caller.known, typed, caller.now)
 
     return _changed(caller, change, "password")
@@ -94,7 +99,8 @@ def change_password(caller: Caller) -> Response:
 
 def log_out_everywhere(caller: Caller) -> Response:
     if caller.session is not None:
-        caller.services.own_account.log_out_everywhere(caller.session, caller.known, caller.now)
+        own = caller.services.own_account.seen_from(caller.origin)
+        own.log_out_everywhere(caller.session, caller.known, caller.now)
     return redirect("/login?reason=logged-out", cookies=[cookie(SESSION_COOKIE, "", 0)])
 
 
@@ -106,7 +112,7 @@ def _changed(
     if caller.session is None or not may_sign(caller):
         return redirect(HERE)
     try:
-        made = change(caller.services.own_account, caller.session)
+        made = change(caller.services.own_account.seen_from(caller.origin), caller.session)
     except (Invalid, Unauthenticated, TooMany) as trouble:
         return again(caller, caller.session, trouble) if again else _account(caller, trouble)
     token, codes = made if isinstance(made, tuple) else (made, ())
@@ -136,10 +142,10 @@ def _authenticator(caller: Caller, session: Secret, trouble: PortalError | None 
     )  # fmt: skip
 
 
-def _check_password(caller: Caller) -> None:
+def _check_password(caller: Caller, session: Secret) -> None:
     typed = caller.form.get("password", "")
     try:
-        caller.services.login.check(caller.known, typed, caller.address, caller.now)
+        caller.services.login.check(caller.known, attempt_of(caller, session, typed))
     except Unauthenticated as wrong:
         text = "This is not your current password."
         raise Invalid(text, errors=[FieldError("password", text)]) from wrong

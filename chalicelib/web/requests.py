@@ -9,6 +9,7 @@ from chalice.app import Request
 
 from chalicelib.domain.errors import Forbidden, Invalid, NotFound, TooLarge
 
+DEVICE_COOKIE = "__Host-device"
 SESSION_COOKIE = "__Host-session"
 BY_HAND_COOKIE = "__Host-by-hand"
 CSRF_COOKIE = "__Host-csrf"

@@ -24,6 +24,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/setup", ("POST",), Access.ANYONE, "account:set_up"),
     # own_account
     Route("/account", ("GET",), Access.PROVIDER, "own_account:account"),
+    Route("/account/activity", ("GET",), Access.PROVIDER, "activity:activity"),
+    Route("/account/stay", ("POST",), Access.PROVIDER, "own_account:stay"),
     Route("/account/confirm", ("POST",), Access.PROVIDER, "own_account:confirm"),
     Route("/account/passkeys", ("POST",), Access.PROVIDER, "own_account:add_passkey"),
     Route("/account/passkeys/remove", ("POST",), Access.PROVIDER, "own_account:remove_passkey"),

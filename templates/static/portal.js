@@ -101,6 +101,15 @@ function dropDrafts() {
   if (leaving) leaving.addEventListener("submit", () => window.sessionStorage.clear());
 }
 
+// Times are written in UTC; who reads them is somewhere.
+function tellLocalTime() {
+  const style = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle: "long" });
+  for (const each of document.querySelectorAll("time[data-local]")) {
+    each.textContent = style.format(new Date(each.dateTime));
+  }
+}
+
+tellLocalTime();
 dropDrafts();
 offerZoom();
 showPasswords();

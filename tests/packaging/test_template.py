@@ -39,7 +39,7 @@ SWITCHED = {
     "Resources.ApiHandlerRole.Properties.Policies.PolicyDocument.Statement.Resource",
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Resource",
 }
-TABLES_WITH_TTL = {"RequestsTable", "SecretsTable"}
+TABLES_WITH_TTL = {"EventsTable", "RequestsTable", "SecretsTable"}
 QUEUES_WITH_WORKERS = {"DocumentJobs": "Documents", "DeliveryJobs": "Deliveries"}
 PROBLEM_JSON = "'application/problem+json'"
 

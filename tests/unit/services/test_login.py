@@ -2,14 +2,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
 from chalicelib.domain.errors import TooMany, Unauthenticated
+from chalicelib.domain.factors import Authenticator
+from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import Secret, SecretKind
 from chalicelib.services import login as module
 from chalicelib.services import passwords
 from chalicelib.services.changes import Change, Claim
-from chalicelib.services.devices import Devices
-from chalicelib.services.login import Attempt, Login
+from chalicelib.services.devices import Device, Devices
+from chalicelib.services.login import MOST_IN_A_ROW, Attempt, HalfIn, Login
 from chalicelib.services.passwords import hash_password
 from chalicelib.services.sessions import Sessions
 from tests.fakes import START, FakeIds, FakeKeys, FakeStore
@@ -30,6 +33,12 @@ class Desk:
         owner = replace(PROVIDER, password_hash=hash_password(PASSWORD))
         claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
         self.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
+
+    @property
+    def owner(self) -> Provider:
+        found = self.store.provider(PROVIDER.id)
+        assert found is not None
+        return found
 
     def fails(self, attempt: Attempt) -> str:
         with pytest.raises((Unauthenticated, TooMany)) as refused:
@@ -165,3 +174,120 @@ def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
     desk.fails(WRONG)
     counts = [each.tries for each in desk.store.every(Secret, "secrets") if each.kind is SecretKind.THROTTLE]
     assert counts == [2, 2, 2]
+
+
+# A hundred in a row
+
+
+def tried(desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, **changes: object) -> list[str]:
+    """Which of so many guesses, each from a source of its own, the password was held against."""
+    looked_at: list[str] = []
+    monkeypatch.setattr(module, "is_password", lambda password, _: bool(looked_at.append(password)))
+    for number in range(attempts):
+        later = START + timedelta(days=3 * number)
+        source = f"2001:db8::{number}"
+        desk.fails(replace(WRONG, now=later, source=source, password=f"guess {number}", **changes))
+    monkeypatch.undo()
+    return looked_at
+
+
+def test_no_more_than_a_hundred_guesses_in_a_row_however_slow_and_from_wherever(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(tried(desk, monkeypatch, 130)) == MOST_IN_A_ROW
+    assert desk.fails(replace(RIGHT, now=START + timedelta(days=400))) == "too-many-requests"
+
+
+def test_an_unknown_address_closes_just_as_an_account_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = set()
+    for email in (EMAIL, "nobody@example.com"):
+        assert len(tried(desk, monkeypatch, 101, email=email)) == MOST_IN_A_ROW
+        with pytest.raises(TooMany) as refused:
+            desk.login.log_in(replace(RIGHT, email=email, now=START + timedelta(days=303)))
+        said.add((refused.value.detail, refused.value.retry_after))
+    assert len(said) == 1
+
+
+def test_the_owner_gets_in_with_a_browser_that_is_known_and_that_opens_the_account_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried(desk, monkeypatch, 110)
+    now = START + timedelta(days=330)
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id))
+    assert desk.login.log_in(replace(RIGHT, now=now, device=device))
+    assert desk.login.log_in(replace(RIGHT, now=now))
+
+
+def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id))
+    tried(desk, monkeypatch, 100)
+    assert len(tried(desk, monkeypatch, 130, device=device)) == MOST_IN_A_ROW
+    assert desk.fails(replace(RIGHT, now=START + timedelta(days=395), device=device)) == "too-many-requests"
+
+
+def test_confirming_with_a_session_is_not_hindered_by_guesses_elsewhere(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried(desk, monkeypatch, 110)
+    now = START + timedelta(days=330)
+    session, _ = desk.sessions.start(PROVIDER, now)
+    at_hand = Device(provider_id=PROVIDER.id, id="session 1")
+    assert desk.login.confirm(session, replace(RIGHT, now=now, device=at_hand))
+
+
+# A hash of other parameters
+
+
+def outdated(desk: Desk) -> str:
+    kept = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=2, password_hash=kept),)))
+    return kept
+
+
+def test_an_outdated_hash_is_made_anew_in_the_transaction_of_the_login(desk: Desk) -> None:
+    kept, before = outdated(desk), desk.store.commits
+    desk.login.log_in(RIGHT)
+    anew = desk.owner.password_hash or ""
+    assert anew != kept
+    assert not passwords.is_outdated(anew)
+    assert passwords.is_password(PASSWORD, anew)
+    assert desk.store.commits == before + 2
+    assert desk.login.log_in(RIGHT)
+
+
+def test_a_hash_of_now_is_left_alone_and_so_is_one_of_who_fails(desk: Desk) -> None:
+    kept = desk.owner
+    desk.login.log_in(RIGHT)
+    assert desk.owner == kept
+    old = outdated(desk)
+    desk.fails(WRONG)
+    assert desk.owner.password_hash == old
+
+
+def test_an_account_that_changes_meanwhile_is_logged_in_to_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outdated(desk)
+
+    def rival(password: str) -> str:
+        changed = replace(desk.owner, version=desk.owner.version + 1, credential="DO")
+        desk.store.commit(Change(at=START, providers=(changed,)))
+        return hash_password(password)
+
+    monkeypatch.setattr(module, "hash_password", rival)
+    _, cookie = desk.login.log_in(RIGHT)
+    assert desk.sessions.visit(cookie, START) is not None
+    assert desk.owner.credential == "DO"
+
+
+def test_half_a_login_makes_an_outdated_hash_anew_too(desk: Desk) -> None:
+    kept = outdated(desk)
+    app = Authenticator(secret="A" * 32, since=START)
+    desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=3, authenticator=app),)))
+    with pytest.raises(HalfIn):
+        desk.login.log_in(RIGHT)
+    assert desk.owner.password_hash != kept

@@ -8,6 +8,7 @@ from datetime import timedelta
 import jwt
 import pytest
 
+from chalicelib.domain.account_trail import UNKNOWN
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import Secret
 from chalicelib.domain.session_keys import key_id
@@ -82,13 +83,13 @@ def test_it_is_touched_at_most_once_a_minute(opened: Opened) -> None:
 
 
 def test_a_touch_that_comes_too_late_does_not_bring_a_session_back(opened: Opened) -> None:
-    opened.sessions.end(opened.row, START)
+    opened.sessions.end(opened.row, START, UNKNOWN)
     opened.sessions.touch(opened.row, START + timedelta(minutes=2))
     assert opened.store.secret(opened.row.key) is None
 
 
 def test_logging_out_ends_it(opened: Opened) -> None:
-    opened.sessions.end(opened.row, START)
+    opened.sessions.end(opened.row, START, UNKNOWN)
     assert not opened.lives()
 
 

@@ -42,6 +42,7 @@ WHO = (
 CELLS = """
 GET  /                                            login on    on    on    login login login login -
 GET  /account                                     login 200   200   login login login login login -
+GET  /account/activity                            login 200   200   login login login login login -
 GET  /account/authenticator                       login 200   200   login login login login login -
 GET  /by-hand/{document_id}                       200   200   200   200   200   200   200   200   -
 GET  /by-hand/{document_id}/document              code  code  code  code  code  code  200   code  -
@@ -80,6 +81,7 @@ POST /account/passkeys                            login 400   400   login login 
 POST /account/passkeys/remove                     login 404   404   login login login login login 403
 POST /account/password                            login 400   400   login login login login login 403
 POST /account/recovery-codes                      login 200   200   login login login login login 403
+POST /account/stay                                login 200   200   login login login login login 403
 POST /by-hand/{document_id}                       422   422   422   422   422   422   422   422   403
 POST /by-hand/{document_id}/code                  code  code  code  code  code  code  code  code  403
 POST /by-hand/{document_id}/signed                code  code  code  code  code  code  done  code  403
@@ -177,7 +179,7 @@ class Asked:
             self.headers["content-type"] = "application/json"
             return json.dumps(BODIES.get(self.path, {})).encode()
         self.headers["content-type"] = "application/x-www-form-urlencoded"
-        token = {} if self.who == "no_token" else {"csrf": "token"}
+        token = {} if self.who == "no_token" else {"csrf": form_token("token", "pad")}
         self._cookie("__Host-csrf", "token")
         return urlencode({**token, **FORMS.get(self.path, {})}).encode()
 

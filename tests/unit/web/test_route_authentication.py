@@ -24,6 +24,8 @@ DECIDED = {
     ("GET", "/login/second"): Access.ANYONE,
     ("POST", "/login/second"): Access.ANYONE,
     ("GET", "/account"): Access.PROVIDER,
+    ("GET", "/account/activity"): Access.PROVIDER,
+    ("POST", "/account/stay"): Access.PROVIDER,
     ("POST", "/account/confirm"): Access.PROVIDER,
     ("POST", "/account/passkeys"): Access.PROVIDER,
     ("POST", "/account/passkeys/remove"): Access.PROVIDER,
