@@ -179,14 +179,21 @@ def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
 # A hundred in a row
 
 
-def tried(desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, **changes: object) -> list[str]:
+def tried(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, like: Attempt = WRONG
+) -> list[str]:  # fmt: skip
     """Which of so many guesses, each from a source of its own, the password was held against."""
     looked_at: list[str] = []
-    monkeypatch.setattr(module, "is_password", lambda password, _: bool(looked_at.append(password)))
+
+    def guess(password: str, _kept: str | None) -> bool:
+        looked_at.append(password)
+        return False
+
+    monkeypatch.setattr(module, "is_password", guess)
     for number in range(attempts):
         later = START + timedelta(days=3 * number)
         source = f"2001:db8::{number}"
-        desk.fails(replace(WRONG, now=later, source=source, password=f"guess {number}", **changes))
+        desk.fails(replace(like, now=later, source=source, password=f"guess {number}"))
     monkeypatch.undo()
     return looked_at
 
@@ -203,7 +210,7 @@ def test_an_unknown_address_closes_just_as_an_account_does(
 ) -> None:
     said = set()
     for email in (EMAIL, "nobody@example.com"):
-        assert len(tried(desk, monkeypatch, 101, email=email)) == MOST_IN_A_ROW
+        assert len(tried(desk, monkeypatch, 101, replace(WRONG, email=email))) == MOST_IN_A_ROW
         with pytest.raises(TooMany) as refused:
             desk.login.log_in(replace(RIGHT, email=email, now=START + timedelta(days=303)))
         said.add((refused.value.detail, refused.value.retry_after))
@@ -225,7 +232,7 @@ def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
 ) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id))
     tried(desk, monkeypatch, 100)
-    assert len(tried(desk, monkeypatch, 130, device=device)) == MOST_IN_A_ROW
+    assert len(tried(desk, monkeypatch, 130, replace(WRONG, device=device))) == MOST_IN_A_ROW
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=395), device=device)) == "too-many-requests"
 
 

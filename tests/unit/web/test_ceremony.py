@@ -139,12 +139,37 @@ def test_the_session_still_ends_twelve_hours_after_login(portal: Portal, browser
     assert browser.get("/documents").status_code == 303
 
 
-def test_guesses_at_signing_count_with_those_at_login(portal: Portal, browser: Browser) -> None:
+def test_guesses_at_signing_count_with_those_at_login_of_the_same_browser(
+    portal: Portal, browser: Browser
+) -> None:
     stays_for(portal, browser, 15)
     answers = [sign(browser, password="wrong").status_code for _ in range(6)]
     assert answers == [422] * 5 + [429]
-    assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 429
+    assert browser.log_in(EMAIL, PASSWORD).status_code == 429
     assert document(portal).status is Status.PENDING
+
+
+def test_guesses_of_strangers_keep_nobody_from_signing(portal: Portal, browser: Browser) -> None:
+    stays_for(portal, browser, 15)
+    stranger = portal.browser()
+    while stranger.log_in(EMAIL, "wrong").status_code != 429:
+        pass
+    assert sign(browser, password=PASSWORD).status_code == 303
+    assert document(portal).status is Status.APPROVED
+
+
+def test_a_session_without_its_device_cookie_is_asked_as_one_that_is_known(
+    portal: Portal, browser: Browser
+) -> None:
+    stays_for(portal, browser, 15)
+    browser.cookies.pop("__Host-device")
+    stranger = portal.browser()
+    while stranger.log_in(EMAIL, "wrong").status_code != 429:
+        pass
+    answers = [sign(browser, password="wrong").status_code for _ in range(6)]
+    assert answers == [422] * 5 + [429]
+    portal.time.pass_time(seconds=1)
+    assert sign(browser, password=PASSWORD).status_code == 303
 
 
 def test_another_accounts_password_does_not_do(portal: Portal, browser: Browser) -> None:
