@@ -1,10 +1,9 @@
 PORT ?= 4566
 STAGE ?= prod
 PARAMETERS ?=
-TESTS ?= tests
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help lighthouse run test check environment tools lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help lighthouse run test test-browser test-stack check environment tools lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
@@ -23,10 +22,16 @@ help:
 run:
 	@exec infrastructure/run.sh $(PORT)
 
+# Two parts at a time: those with a stack mostly wait for it, so the others are done in between.
 # The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
-test: tools lint types
-	.venv/bin/python -m pytest $(TESTS) --ignore=tests/browser
+test: tools
+	$(MAKE) --jobs=2 --output-sync=line lint types test-browser test-stack unit
+
+test-browser: environment
 	.venv/bin/python -m pytest tests/browser
+
+test-stack: environment
+	.venv/bin/python -m pytest tests/integration tests/packaging
 
 check: environment lint types unit
 

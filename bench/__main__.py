@@ -9,7 +9,7 @@ from tests.stack import packaged, running_stack
 
 
 def main() -> None:
-    with running_stack(packaged(Progress(time.time()))) as stack:
+    with running_stack(packaged(Progress(time.time())), "bench") as stack:
         os.environ.update(calls.environment(stack))
         cold.run(dict(os.environ))
         sealing.run(dict(os.environ))

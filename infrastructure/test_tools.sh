@@ -56,3 +56,6 @@ has_node || {
     exit 1
 }
 has_browser || .venv/bin/python -m playwright install chromium
+# Here and not in the tests that use them: tests run side by side.
+[ tests/js/node_modules/.package-lock.json -nt tests/js/package-lock.json ] ||
+    (cd tests/js && npm ci --no-audit --no-fund --silent)

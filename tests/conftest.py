@@ -16,6 +16,7 @@ def package_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(package_folder: Path) -> Iterator[Stack]:
-    with running_stack(package_folder) as running:
+def stack(package_folder: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    part = request.session.items[0].path.parent.name
+    with running_stack(package_folder, part) as running:
         yield running

@@ -5,6 +5,7 @@ A test takes the fixture `stack` and makes practices of its own, so that no test
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import shutil
 import smtplib
@@ -183,21 +184,25 @@ def free_port() -> int:
 
 
 def packaged(progress: Progress) -> Path:
-    """The app as it would be deployed, made once and kept while its inputs stay the same."""
+    """The app as it would be deployed, made once and kept while its inputs stay the same.
+
+    Two parts of the suite may ask for it at the same time: the second waits, and finds it made.
+    """
     folder = ROOT / "build" / "tests"
-    package.package(
-        CHALICE_STAGE,
-        folder,
-        progress,
-        architecture=package.host_architecture(),
-        for_this_host=True,
-    )
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        package.package(
+            CHALICE_STAGE, folder, progress, architecture=package.host_architecture(), for_this_host=True
+        )  # fmt: skip
     return folder
 
 
 @contextlib.contextmanager
-def running_stack(folder: Path) -> Iterator[Stack]:
-    """Deploy the package in `folder` to a local AWS of its own, and take all of it away afterwards."""
+def running_stack(folder: Path, name: str) -> Iterator[Stack]:
+    """Deploy the package in `folder` to a local AWS of its own, and take it all away afterwards, but its log:
+    `build/tests-aws-NAME.log` stays.
+    """
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
     layout = Layout(home)
     progress = Progress(time.time())
@@ -218,15 +223,15 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     finally:
         processes.stop()
         smtp.stop()
-        keep_log(layout)
+        keep_log(layout, name)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def keep_log(layout: Layout) -> None:
+def keep_log(layout: Layout, name: str) -> None:
     """Leave the log of the local AWS, with what the functions wrote, where it can be looked at."""
     log = layout.log_of(emulator.NAME)
     if log.exists():
-        shutil.copyfile(log, ROOT / "build" / "tests-aws.log")
+        shutil.copyfile(log, ROOT / "build" / f"tests-aws-{name}.log")
 
 
 def as_json(answer: httpx.Response) -> Any:

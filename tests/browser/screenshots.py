@@ -140,7 +140,7 @@ def main() -> int:
         progress.say(f"{len(STATES)} states of the portal")
         with running_memory_portal() as memory:
             portal(browser, memory)
-        with tempfile.TemporaryDirectory() as folder, running_stack(packaged(progress)) as stack:
+        with tempfile.TemporaryDirectory() as folder, running_stack(packaged(progress), "screenshots") as stack:
             progress.say("The clinic and the mailbox")
             data = Path(folder)
             with (

@@ -1,7 +1,6 @@
 """WCAG 2.2 AA on every page in every state; `docs/accessibility.md` says which test stands for what."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +60,7 @@ SMALL_TARGETS = """
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The source of axe-core, as `tests/js/package-lock.json` pins it."""
-    if not AXE.exists():
-        command = ["npm", "ci", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(command, cwd=JS, check=True, timeout=120)
+    """The source of axe-core, as `tests/js/package-lock.json` pins it and `make tools` installs it."""
     return AXE.read_text("utf-8")
 
 

@@ -13,7 +13,7 @@ from tests.stack import Stack, running_stack
 
 @pytest.fixture(scope="session")
 def sleeping_stack(package_folder: Path) -> Iterator[Stack]:
-    with running_stack(package_folder) as running:
+    with running_stack(package_folder, "sleeping") as running:
         switch_off_workers(running)
         yield running
 
@@ -35,4 +35,5 @@ def clinic(works: Works, receiver: Receiver) -> Emr:
     """An EMR whose endpoint is the receiver."""
     emr = Emr(works.stack, works.stack.practice())
     emr.listens_at(receiver.url)
+    works.work_off()
     return emr
