@@ -62,7 +62,7 @@ def _import_time(names: Sequence[str], environment: dict[str, str]) -> float:
 
 
 def _python(code: str, text: str, environment: dict[str, str]) -> str:
-    # The packages ship their bytecode; a shell that forbids writing it would have ours compiled at every start.
+    # The packages ship their bytecode; where writing it is forbidden, ours would be compiled at every start.
     environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, "-c", code], input=text, capture_output=True, text=True, env=environment, check=False

@@ -140,7 +140,8 @@ def main() -> int:
         progress.say(f"{len(STATES)} states of the portal")
         with running_memory_portal() as memory:
             portal(browser, memory)
-        with tempfile.TemporaryDirectory() as folder, running_stack(packaged(progress), "screenshots") as stack:
+        package = packaged(progress)
+        with tempfile.TemporaryDirectory() as folder, running_stack(package, "screenshots") as stack:
             progress.say("The clinic and the mailbox")
             data = Path(folder)
             with (
