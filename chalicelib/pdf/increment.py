@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.misc import PdfError
 from pypdf import PageObject
 from pypdf.generic import FloatObject, NameObject
 
 from chalicelib.pdf.layers import floats
 from chalicelib.pdf.reading import Display, Matrix, display_of, multiply
+from chalicelib.pdf.taken import Sheet, renumbered, take_apart
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _DEEPEST = 64
+
+MISLAID = (
+    PdfError, ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+    ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What a strict reader raises on a part that is missing, or not of its type, often only when it is used."""
 
 
 class CannotExtend(ValueError):
@@ -48,16 +57,21 @@ def open_to_extend(data: bytes) -> IncrementalPdfFileWriter:
     try:
         writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=True)
         _root_pages(writer)
-    except Exception as error:
+    except MISLAID as error:
         raise CannotExtend("the file is not laid out as the standard says") from error
     return writer
 
 
 def _root_pages(writer: IncrementalPdfFileWriter) -> Any:
     pages = writer.root["/Pages"]
-    if not isinstance(pages["/Kids"], generic.ArrayObject):
-        raise CannotExtend("the page tree has no children")
+    if not isinstance(pages["/Kids"], generic.ArrayObject) or not isinstance(pages["/Count"], int):
+        raise CannotExtend("the page tree has no children, or does not say how many")
     return pages
+
+
+def pages_in(writer: IncrementalPdfFileWriter) -> int:
+    """How many pages the file says that it has."""
+    return int(_root_pages(writer)["/Count"])
 
 
 def page_at(writer: IncrementalPdfFileWriter, index: int) -> Page:
@@ -96,7 +110,8 @@ def display_at(page: Page) -> Display:
             found[NameObject(name)] = floats(float(edge) for edge in edges)
     for name in ("/Rotate", "/UserUnit"):
         value = page.get(name)
-        if value is not None:
+        # A number in quotes is none: other readers leave it out.
+        if isinstance(value, (int, float, Decimal)):
             found[NameObject(name)] = FloatObject(float(value))
     return display_of(found)
 
@@ -151,17 +166,31 @@ class Sheets:
     parts: tuple[tuple[Any, Any, Any], ...]
 
 
+class _Verbatim(generic.PdfObject):
+    """An object that is written as it was drawn."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def write_to_stream(self, stream: Any, handler: Any = None, container_ref: Any = None) -> None:  # noqa: ARG002 (pyHanko's signature)
+        stream.write(self._text)
+
+
 def bring_in(writer: IncrementalPdfFileWriter, drawn: bytes) -> Sheets:
     """Copies the pages of a small PDF of our own making."""
-    reader = PdfFileReader(io.BytesIO(drawn), strict=False)
-    pages = [kid.get_object() for kid in reader.root["/Pages"]["/Kids"]]
-    wanted = generic.ArrayObject(
-        generic.ArrayObject([page.raw_get("/Contents"), page.raw_get("/Resources"), page["/MediaBox"]])
-        for page in pages
-    )
-    wanted.container_ref = reader.root.container_ref
-    copied: Any = writer.import_object(wanted)
-    return Sheets(tuple((part.raw_get(0), part.raw_get(1), part[2]) for part in copied))
+    drawing = take_apart(drawn)
+    numbers: dict[int, int] = {}
+    for number, text in drawing.objects.items():
+        place = writer.add_object(_Verbatim(renumbered(text, numbers.__getitem__)))
+        numbers[number] = place.idnum
+    return Sheets(tuple(_brought(writer, sheet, numbers) for sheet in drawing.sheets))
+
+
+def _brought(writer: IncrementalPdfFileWriter, sheet: Sheet, numbers: dict[int, int]) -> tuple[Any, Any, Any]:
+    content = generic.StreamObject(encoded_data=sheet.content)
+    content[pdf_name("/Filter")] = pdf_name("/FlateDecode")
+    resources = _Verbatim(renumbered(sheet.resources, numbers.__getitem__))
+    return writer.add_object(content), resources, _numbers(sheet.box)
 
 
 def as_form(sheets: Sheets, index: int, matrix: Matrix | None = None) -> Any:

@@ -22,6 +22,7 @@ from pypdf.generic import (
     PdfObject,
     StreamObject,
 )
+from pypdfium2 import raw
 
 from chalicelib.pdf.facts import (
     MAX_BYTES,
@@ -66,6 +67,20 @@ _DETAILS: dict[Refusal, str] = {
     "too_many_pixels": "The picture has more than 64 million pixels.",
 }
 _DEFLATED = ("/FlateDecode", "/Fl")
+# What the content of a page may be packed with; behind anything else, readers show an empty page.
+_FILTERS = frozenset(
+    {
+        *_DEFLATED,
+        "/ASCII85Decode",
+        "/A85",
+        "/ASCIIHexDecode",
+        "/AHx",
+        "/LZWDecode",
+        "/LZW",
+        "/RunLengthDecode",
+        "/RL",
+    }
+)
 _TEXT_FILTERS: dict[str, Callable[[bytes], bytes]] = {
     "/ASCII85Decode": ASCII85Decode.decode,
     "/A85": ASCII85Decode.decode,
@@ -73,6 +88,11 @@ _TEXT_FILTERS: dict[str, Callable[[bytes], bytes]] = {
     "/AHx": ASCIIHexDecode.decode,
 }
 _HEADER_WITHIN, _END_WITHIN = 1024, 4096
+_NARROWEST, _WIDEST = 3.0, 1_000_000.0
+"""Points: below it Acrobat shows nothing; above it (14 km of paper) a signature is no longer seen."""
+_TOLERANCE = 1.5
+_TRIAL = 200.0
+"""Pixels of the shorter side of a page that is drawn to see whether it can be."""
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
@@ -139,13 +159,63 @@ def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
         raise PdfRefused("damaged", "The PDF is damaged: the content of a page is missing.")
     try:
         with pypdfium2.PdfDocument(data) as document:
-            count = len(document)
-            for index in range(count):
-                document.get_page_size(index)
+            sizes = [document.get_page_size(index) for index in range(len(document))]
     except pypdfium2.PdfiumError as error:
         raise PdfRefused("damaged", "The PDF is damaged: it cannot be displayed.") from error
-    if count != len(pages):
+    if len(sizes) != len(pages):
         raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on its pages.")
+    if not all(map(_same_size, pages, sizes)):
+        raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on what part of a page shows.")
+
+
+def _same_size(page: PageObject, shown: tuple[float, float]) -> bool:
+    """Whether the page is as large as PDFium, which knows no UserUnit, shows it."""
+    display = display_of(page)
+    return all(
+        abs(edge / display.unit - other) <= _TOLERANCE
+        for edge, other in zip(display.size, shown, strict=True)
+    )
+
+
+def _check_sizes(pages: list[PageObject]) -> None:
+    if not all(_NARROWEST <= edge <= _WIDEST for page in pages for edge in display_of(page).size):
+        raise PdfRefused("damaged", "The PDF is damaged: a page is too small, or too large, to be displayed.")
+
+
+def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
+    """Reads what is drawn on each page, as every later job does: what cannot be borne must fail here.
+
+    Where drawing may multiply by itself (patterns in patterns, masks in masks), the page is drawn as well.
+    """
+    with pypdfium2.PdfDocument(data) as document:
+        for page, shown in zip(pages, document, strict=True):
+            if any(map(_may_multiply, _dictionaries([page.get("/Resources")]))):
+                shown.render(scale=min(_TRIAL / edge for edge in shown.get_size()))
+            if page.get("/Contents") is None and raw.FPDFPage_CountObjects(shown):
+                raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on what a page holds.")
+            shown.close()
+
+
+def _may_multiply(item: DictionaryObject) -> bool:
+    """A pattern or a mask that itself uses patterns, masks or the like of them."""
+    own = dictionary(item.get("/Resources"))
+    inner = "/Pattern" in own or "/ExtGState" in own
+    is_mask = dictionary(item.get("/Group")).get("/S") == "/Transparency"
+    return inner and (item.get("/PatternType") == 1 or is_mask)
+
+
+def _check_pictures(catalog: DictionaryObject) -> None:
+    for item in _objects(catalog):
+        if item.get("/Subtype") == "/Image" and _unpacked_bytes(item) > MAX_IMAGE_PIXELS:
+            raise PdfRefused(
+                "damaged", "The PDF cannot be displayed: a picture in it has more than 64 million pixels."
+            )
+
+
+def _unpacked_bytes(picture: DictionaryObject) -> float:
+    """Of one of its colours."""
+    sides = number(picture.get("/Width"), 0) * number(picture.get("/Height"), 0)
+    return sides * number(picture.get("/BitsPerComponent"), 8) / 8
 
 
 def _check_contents(pages: list[PageObject]) -> None:
@@ -164,7 +234,7 @@ def _can_be_unpacked(stream: PdfObject | None) -> bool:
         return True
     filters = resolve(stream["/Filter"])
     names = [resolve(each) for each in (filters if isinstance(filters, ArrayObject) else [filters])]
-    if not all(isinstance(name, NameObject) for name in names):
+    if not all(isinstance(name, NameObject) and name in _FILTERS for name in names):
         return False
     return str(names[-1]) not in _DEFLATED or _inflates(stream, [str(name) for name in names[:-1]])
 
@@ -212,7 +282,11 @@ def _forbids_changes(signature: DictionaryObject) -> bool:
 
 def _objects(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
     """Every dictionary that can be reached from the catalog, once."""
-    pending: list[PdfObject | None] = [catalog]
+    return _dictionaries([catalog])
+
+
+def _dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObject]:
+    """Every dictionary that can be reached from those, once."""
     seen: set[tuple[int, int]] = set()
     while pending:
         item = pending.pop()
@@ -248,14 +322,19 @@ def inspect_pdf(data: bytes) -> Inspection:
     reader = _opened(data)
     with damaged_if_it_fails():
         catalog = _catalog(reader)
-        if resolve(dictionary(catalog.get("/AcroForm")).get("/XFA")) is not None:
+        if not isinstance(
+            resolve(dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)
+        ):
             raise _refuse("xfa")
         pages = _pages(reader, catalog)
         signatures = _signatures(catalog)
         if any(_forbids_changes(signature) for signature in signatures):
             raise _refuse("certified_no_changes")
+        _check_sizes(pages)
         _check_pages_agree(data, pages)
         _check_contents(pages)
+        _check_pictures(catalog)
+        _check_drawing(data, pages)
         return Inspection(
             pages=len(pages),
             page_sizes=tuple(display_of(page).size for page in pages),

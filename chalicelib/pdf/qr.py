@@ -7,6 +7,7 @@ from itertools import groupby
 
 import segno
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.pdfgen.pathobject import PDFPathObject
 
 MILLIMETRE = 72 / 25.4
 
@@ -18,9 +19,16 @@ def _rows(payload: str) -> tuple[bytes, ...]:
 
 def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> None:
     """Draws the code with its lower left corner at (x, y), `size` points wide without its quiet zone."""
+    canvas.setFillGray(0)
+    canvas.drawPath(_path(x, y, size, payload), stroke=0, fill=1)
+
+
+@lru_cache(maxsize=64)
+def _path(x: float, y: float, size: float, payload: str) -> PDFPathObject:
+    """Kept, as the code that leads to `/verify` is the same on every certificate."""
     rows = _rows(payload)
     module = size / len(rows)
-    path = canvas.beginPath()
+    path = PDFPathObject()
     for index, row in enumerate(rows):
         left = 0
         for dark, group in groupby(row):
@@ -28,5 +36,4 @@ def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> No
             if dark:
                 path.rect(x + left * module, y + size - (index + 1) * module, length * module, module)
             left += length
-    canvas.setFillGray(0)
-    canvas.drawPath(path, stroke=0, fill=1)
+    return path

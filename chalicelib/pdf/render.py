@@ -81,10 +81,14 @@ def count_pages(data: bytes) -> int:
         return len(document)
 
 
-def render_pages(data: bytes, widths: Sequence[int] = (750, 1500)) -> Iterator[PageImage]:
-    """Every page at every width in pixels, page by page, as displayed: rotated, cropped, on white."""
+def render_pages(
+    data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1
+) -> Iterator[PageImage]:  # fmt: skip
+    """Every page from `first` on at every width in pixels, page by page, as displayed: rotated, cropped, on
+    white.
+    """
     with open_for_display(data) as document:
-        for number in range(1, len(document) + 1):
+        for number in range(first, len(document) + 1):
             for width in widths:
                 yield _page_image(document, number, width)
 

@@ -17,21 +17,18 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.form_tools import get_single_field_annot
 from pyhanko.pdf_utils.generic import pdf_name, pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields, prepare_sig_field
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 
 from chalicelib.pdf import cms
 from chalicelib.pdf.chain import Chain, SignDigest
-from chalicelib.pdf.increment import CannotExtend, open_to_extend, page_at
+from chalicelib.pdf.increment import MISLAID, CannotExtend, open_to_extend, page_at
 from chalicelib.pdf.reading import Box
 from chalicelib.pdf.verify import DOCUMENT_KEY, last_gap
 
 Level = Literal["B-B", "B-T"]
 
-# What reading a part raises that is missing, or not of its type; a strict reader finds out only then.
-_MISLAID = (PdfError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 _FIELD = "Seal"
 _DIGEST = "sha256"
 
@@ -86,28 +83,33 @@ class Sealer:
         return len(self._pattern.whole) + (cms.TOKEN_BYTES if self.timestamps else 0)
 
     def seal(self, data: bytes, facts: SealFacts, *, prepare: Prepare | None = None) -> Sealed:
+        """As `seal_opened`, of a file that is not open yet."""
+        return self.seal_opened(open_to_extend(data), facts, prepare=prepare)
+
+    def seal_opened(
+        self, writer: IncrementalPdfFileWriter, facts: SealFacts, *, prepare: Prepare | None = None
+    ) -> Sealed:
         """The file with the drawings of `prepare` and the seal over all of it; else `CannotExtend`.
 
         Where the timestamp authority fails, the seal is made without it, and says so by its level.
         """
-        steps, prepared, output = self._prepared(data, facts, prepare)
+        steps, prepared, output = self._prepared(writer, facts, prepare)
         message, level = self._message(prepared.document_digest)
         steps.send(message)
         sealed: bytes = output.getvalue()
         return Sealed(sealed, level)
 
     def _prepared(
-        self, data: bytes, facts: SealFacts, prepare: Prepare | None
+        self, writer: IncrementalPdfFileWriter, facts: SealFacts, prepare: Prepare | None
     ) -> tuple[Any, Any, io.BytesIO]:
         """The embedding up to where the message is wanted: its steps, the digest to sign, and the file."""
-        writer = open_to_extend(data)
         try:
             holder = prepare(writer) if prepare is not None else Holder()
             steps = PdfCMSEmbedder().write_cms(_field(writer, holder), writer, existing_fields_only=True)
             next(steps)
             steps.send(SigObjSetup(sig_placeholder=_dictionary(facts, self.room)))
             prepared, output = steps.send(SigIOSetup(md_algorithm=_DIGEST, output=io.BytesIO()))
-        except _MISLAID as error:
+        except MISLAID as error:
             raise CannotExtend("the file is not laid out as the standard says") from error
         return steps, prepared, output
 

@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.validation.pdf_embedded import read_certification_data
-from pypdf import PdfReader
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf import assemble
@@ -21,6 +20,7 @@ from chalicelib.pdf.blank import blank_place
 from chalicelib.pdf.certificate import draw_certificate
 from chalicelib.pdf.facts import CertificateFacts, SignatureBlock, SignatureField
 from chalicelib.pdf.increment import (
+    MISLAID,
     CannotExtend,
     append,
     as_form,
@@ -28,6 +28,7 @@ from chalicelib.pdf.increment import (
     display_at,
     open_to_extend,
     page_at,
+    pages_in,
     stamp,
 )
 from chalicelib.pdf.placement import find_signature_field
@@ -53,43 +54,34 @@ class Release:
     pages: int
 
 
-def is_signed(original: bytes) -> bool:
-    """Whether the file carries signatures that a seal must leave valid."""
-    if b"ByteRange" not in original:
-        return False
-    try:
-        return bool(open_to_extend(original).prev.embedded_signatures)
-    except Exception:  # noqa: BLE001 - what cannot be read strictly cannot be extended either
-        return False
-
-
 def seal_signed(
     original: bytes, *, block: SignatureBlock, field: SignatureField | None, certificate: CertificateFacts,
     sealer: Sealer, facts: SealFacts, anew: bool = False,
 ) -> Release:  # fmt: skip
-    """The electronically signed document; with `anew` not by adding to an unsigned original."""
-    if is_signed(original):
-        return _countersigned(original, block, field, sealer, facts)
-    extended = None
-    if not anew:
-        extended = _extended(
-            original, lambda: _Drawn(block, _place(original, field), certificate), sealer, facts
-        )
-    if extended is not None:
-        return extended
+    """The electronically signed document; with `anew` not by adding to the original."""
+    with suppress(CannotExtend):
+        if not anew:
+            return _added_to(_opened(original), block, field, certificate, sealer, facts)
     made = assemble.assemble_signed(original, block=block, field=field, certificate=certificate)
     return _remade(made, original, sealer, facts)
+
+
+def _added_to(
+    opened: _Opened, block: SignatureBlock, field: SignatureField | None, certificate: CertificateFacts,
+    sealer: Sealer, facts: SealFacts,
+) -> Release:  # fmt: skip
+    if _is_signed(opened):
+        return _countersigned(opened, block, field, sealer, facts)
+    return _extended(opened, _Drawn(block, _place(opened, field), certificate), sealer, facts)
 
 
 def seal_declined(
     original: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts, anew: bool = False
 ) -> Release:
     """The document as it was declined: unsigned, with the certificate of the decline."""
-    extended = None
-    if not anew:
-        extended = _extended(original, lambda: _Drawn(None, None, certificate), sealer, facts)
-    if extended is not None:
-        return extended
+    with suppress(CannotExtend):
+        if not anew:
+            return _extended(_opened(original), _Drawn(None, None, certificate), sealer, facts)
     return _remade(assemble.assemble_declined(original, certificate), original, sealer, facts)
 
 
@@ -129,19 +121,47 @@ class _Drawn:
         draw_certificate(canvas, self.certificate, self.block)
 
 
-def _extended(
-    original: bytes, what: Callable[[], _Drawn], sealer: Sealer, facts: SealFacts
-) -> Release | None:  # fmt: skip
-    """The original with an update; None where it has to be made anew."""
-    if not is_plain(original):
-        return None
-    counted: list[int] = []
+@dataclass(frozen=True)
+class _Opened:
+    """An original and the update that is to be added to it."""
+
+    data: bytes
+    writer: IncrementalPdfFileWriter
+
+    @cached_property
+    def pages(self) -> int:
+        return pages_in(self.writer)
+
+    @cached_property
+    def units(self) -> tuple[float, ...]:
+        """The UserUnit of each page."""
+        if b"/UserUnit" in self.data or b"/ObjStm" in self.data:
+            return tuple(display_of(page).unit for page in open_pdf(self.data).pages)
+        return (1.0,) * self.pages
+
+
+def _opened(original: bytes) -> _Opened:
+    """`CannotExtend` where the file has to be made anew."""
+    return _Opened(original, open_to_extend(original))
+
+
+def _is_signed(opened: _Opened) -> bool:
+    """Whether the file carries signatures that a seal must leave valid."""
+    if b"ByteRange" not in opened.data:
+        return False
     try:
-        addition = what()
-        sheets = drawing(addition.draw)
-        sealed = sealer.seal(original, facts, prepare=_preparing(addition, sheets, counted))
-    except CannotExtend:
-        return None
+        return bool(opened.writer.prev.embedded_signatures)
+    except MISLAID as error:
+        raise CannotExtend("the signatures cannot be read") from error
+
+
+def _extended(opened: _Opened, addition: _Drawn, sealer: Sealer, facts: SealFacts) -> Release:
+    """The original with an update; `CannotExtend` where it has to be made anew."""
+    if not is_plain(opened.data, opened.writer.prev):
+        raise CannotExtend("something in the file must not stay")
+    counted: list[int] = []
+    prepare = _preparing(addition, drawing(addition.draw), counted)
+    sealed = sealer.seal_opened(opened.writer, facts, prepare=prepare)
     return Release(sealed, counted[0])
 
 
@@ -153,42 +173,43 @@ def _preparing(addition: _Drawn, sheets: bytes, counted: list[int]) -> Prepare:
             move: Matrix = (1.0, 0.0, 0.0, 1.0, place.x, place.y)
             stamp(writer, place.page - 1, as_form(brought, 0), move)
         first = append(writer, brought, 1 if stamped else 0)
-        counted.append(int(writer.root["/Pages"]["/Count"]))
+        counted.append(pages_in(writer))
         return Holder(first)
 
     return prepare
 
 
-def _place(original: bytes, field: SignatureField | None) -> SignatureField | None:
+def _place(opened: _Opened, field: SignatureField | None) -> SignatureField | None:
     """The given field, where it is on a page; else the place that the text names; else None."""
-    writer = open_to_extend(original)
-    pages = int(writer.root["/Pages"]["/Count"])
-    if field is not None and 1 <= field.page <= pages and field.width > 0 and field.height > 0:
+    if field is not None and 1 <= field.page <= opened.pages and field.width > 0 and field.height > 0:
         return field
-    return find_signature_field(original, _units(original, pages))
-
-
-def _units(original: bytes, pages: int) -> tuple[float, ...]:
-    if b"/UserUnit" in original or b"/ObjStm" in original:
-        return tuple(display_of(page).unit for page in PdfReader(io.BytesIO(original)).pages)
-    return (1.0,) * pages
+    return find_signature_field(opened.data, opened.units)
 
 
 # A signature beside others
 
 
 def _countersigned(
-    original: bytes, block: SignatureBlock, field: SignatureField | None, sealer: Sealer, facts: SealFacts
+    opened: _Opened, block: SignatureBlock, field: SignatureField | None, sealer: Sealer, facts: SealFacts
 ) -> Release:
     """Seen in its place; in a certified file only in a field that was left for it."""
-    pages = _pages(original)
-    writer = open_to_extend(original)
-    if read_certification_data(writer.prev) is not None:
-        sealed = sealer.seal(original, facts, prepare=lambda writer: _in_empty_field(writer, block))
-        return Release(sealed, pages)
-    place = _place(original, field) or blank_place(original, _units(original, pages))
-    sealed = sealer.seal(original, facts, prepare=lambda writer: _in_new_field(writer, block, place))
-    return Release(sealed, pages)
+    if _is_certified(opened):
+        sealed = sealer.seal_opened(
+            opened.writer, facts, prepare=lambda writer: _in_empty_field(writer, block)
+        )
+        return Release(sealed, opened.pages)
+    place = _place(opened, field) or blank_place(opened.data, opened.units)
+    sealed = sealer.seal_opened(
+        opened.writer, facts, prepare=lambda writer: _in_new_field(writer, block, place)
+    )
+    return Release(sealed, opened.pages)
+
+
+def _is_certified(opened: _Opened) -> bool:
+    try:
+        return read_certification_data(opened.writer.prev) is not None
+    except MISLAID as error:
+        raise CannotExtend("the certification cannot be read") from error
 
 
 def _in_new_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureField) -> Holder:

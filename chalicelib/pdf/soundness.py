@@ -6,13 +6,14 @@ file that readers have to repair cannot be extended in a way that all of them un
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from itertools import pairwise
 
 from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.reader import PdfFileReader
+
+from chalicelib.pdf.increment import MISLAID
 
 # Names that bring actions, files, fields or annotations; and any name that is spelled with escapes.
 _NOT_PLAIN = re.compile(
@@ -31,17 +32,17 @@ _TAIL = 64
 _OBJECT_HEADER = 32
 
 
-def is_plain(data: bytes) -> bool:
+def is_plain(data: bytes, reader: PdfFileReader) -> bool:
     """Whether pages can be stamped and added without anything else of the file having to go.
 
-    Cautious: what only looks active (a word inside a string) counts as active too.
+    `reader` has read it strictly. Cautious: what only looks active (a word inside a string) counts as active
+    too.
     """
     if not data.startswith(b"%PDF-1.") or not _ENDS.search(data[-_TAIL:]):
         return False
     try:
-        reader = PdfFileReader(io.BytesIO(data), strict=True)
         return not any(_NOT_PLAIN.search(part) for part in (*_structure(data, reader), *_compressed(reader)))
-    except Exception:  # noqa: BLE001 - a strict reader raises anything on what it does not like
+    except MISLAID:
         return False
 
 

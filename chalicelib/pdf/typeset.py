@@ -13,10 +13,10 @@ from itertools import groupby
 from pathlib import Path
 
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.arabic import is_right_to_left, join_letters, visual
+from chalicelib.pdf.faces import Face
 
 PLAIN = "SourceSans3-Regular"
 BOLD = "SourceSans3-SemiBold"
@@ -26,9 +26,9 @@ _FOLDER = Path(__file__).parent / "fonts"
 
 
 @cache
-def font(name: str) -> TTFont:
+def font(name: str) -> Face:
     """The font, read and registered once for the life of the process."""
-    loaded = TTFont(name, _FOLDER / f"{name}.ttf")
+    loaded = Face(name, _FOLDER / f"{name}.ttf")
     pdfmetrics.registerFont(loaded)
     return loaded
 
@@ -63,9 +63,30 @@ def runs(text: str, face: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+class _Advances(dict[str, int]):
+    """How far each character goes, in thousandths of the size."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def __missing__(self, char: str) -> int:
+        self[char] = round(font(self._name).stringWidth(char, 1000))
+        return self[char]
+
+
+@cache
+def _advances(name: str) -> _Advances:
+    return _Advances(name)
+
+
+def _across(name: str, part: str, size: float) -> float:
+    return sum(map(_advances(name).__getitem__, part)) * size / 1000
+
+
 def width(text: str, face: str, size: float) -> float:
     """Width in points."""
-    return sum(float(font(name).stringWidth(part, size)) for name, part in runs(text, face))
+    return sum(_across(name, part, size) for name, part in runs(text, face))
 
 
 def draw(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> float:
@@ -74,7 +95,7 @@ def draw(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, si
         font(name)
         canvas.setFont(name, size)
         canvas.drawString(x, y, part)
-        x += float(font(name).stringWidth(part, size))
+        x += _across(name, part, size)
     return x
 
 
@@ -96,14 +117,18 @@ def _pieces(word: str, face: str, size: float, limit: float) -> list[str]:
 def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
     """Lines no wider than `limit` points, broken at spaces, inside a word only where it alone is too wide."""
     lines: list[str] = []
+    space, used = _across(face, " ", size), 0.0
     for word in clean(text).split(" "):
-        joined = f"{lines[-1]} {word}" if lines else word
-        if lines and width(joined, face, size) <= limit:
-            lines[-1] = joined
-        elif width(word, face, size) <= limit:
+        wide = width(word, face, size)
+        if lines and used + space + wide <= limit:
+            lines[-1] += f" {word}"
+            used += space + wide
+        elif wide <= limit:
             lines.append(word)
+            used = wide
         else:
             lines.extend(_pieces(word, face, size, limit))
+            used = width(lines[-1], face, size)
     return lines
 
 

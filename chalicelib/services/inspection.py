@@ -1,14 +1,17 @@
 """What the `inspect` function answers about one upload, as plain JSON.
 
-It runs apart, with the right to read that upload and nothing else: a hang or a crash there is a refusal.
+It runs apart, with the right to read that upload and nothing else, and reads the file in a copy of itself: a
+hang or a crash there, of PDFium too, is a refusal, and the function lives on for the next file.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from chalicelib.pdf.facts import PdfRefused
 from chalicelib.pdf.inspect import inspect_pdf, inspect_scan
+from chalicelib.services.apart import Lost, pieces
 from chalicelib.services.bounds import OutOfTime, limited_memory, limited_time
 
 SECONDS = 2.0
@@ -17,6 +20,7 @@ MEMORY = 640 * 1024 * 1024
 
 _TOO_LONG = "The PDF took too long to read. Print it to a new PDF, and send that."
 _TOO_MUCH = "The PDF took too much memory to read. Print it to a new PDF, and send that."
+_CRASHED = "The PDF could not be read within the limits of memory. Print it to a new PDF, and send that."
 
 
 def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> dict[str, Any]:
@@ -26,6 +30,19 @@ def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> di
     finds, `certificates` being the fingerprints of ours.
     """
     read = _reader(kind, certificates)
+
+    def work() -> Iterator[bytes]:
+        yield json.dumps(_within_limits(read, data)).encode()
+
+    try:
+        (answer,) = pieces(work, seconds=SECONDS)
+    except Lost as lost:
+        return _refused("damaged", _TOO_LONG if lost.by_time else _CRASHED)
+    found: dict[str, Any] = json.loads(answer)
+    return found
+
+
+def _within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes) -> dict[str, Any]:
     try:
         with limited_time(SECONDS), limited_memory(MEMORY):
             return read(data)

@@ -7,11 +7,11 @@ from itertools import cycle
 from typing import Protocol
 
 from chalicelib.domain.documents import Document
-from chalicelib.pdf.render import page_texts, render_pages
 from chalicelib.services.changes import Change, Job
 from chalicelib.services.page_images import WIDTHS, page_key, text_key
 from chalicelib.services.ports import Clock, Files, Store
 from chalicelib.services.recording import until_it_holds
+from chalicelib.services.rendering import images, texts
 
 
 class Parts(Protocol):
@@ -31,21 +31,21 @@ def prepare(job: Job, parts: Parts) -> None:
     document = parts.store.document(job.document_id or "")
     if document is None:
         return
-    data = parts.files.get(document.original.key)
+    data, pages = parts.files.get(document.original.key), document.original.pages
     broken: list[int] = []
-    for image, width in zip(render_pages(data, WIDTHS), cycle(WIDTHS), strict=False):
+    for image, width in zip(images(data, WIDTHS, pages), cycle(WIDTHS), strict=False):
         if image.data is None:
             broken.append(image.number)
         else:
             parts.files.put(page_key(document.id, image.number, width), image.data, image.media_type)
         if (image.number, width) == (1, WIDTHS[-1]):
             _announce(document.id, 1, broken, parts)
-    _keep_text(document.id, page_texts(data), parts.files)
-    _announce(document.id, document.original.pages, broken, parts)
+    _keep_text(document.id, texts(data, pages), parts.files)
+    _announce(document.id, pages, broken, parts)
 
 
-def _keep_text(document_id: str, texts: list[str], files: Files) -> None:
-    files.put(text_key(document_id), json.dumps(texts).encode(), "application/json")
+def _keep_text(document_id: str, found: list[str], files: Files) -> None:
+    files.put(text_key(document_id), json.dumps(found).encode(), "application/json")
 
 
 def _announce(document_id: str, pages: int, broken: Iterable[int], parts: Parts) -> None:
