@@ -22,7 +22,7 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.secrets import Secret
 from chalicelib.domain.session_keys import key_id
 from chalicelib.services.changes import Change, Job, OutboxRow, RequestRecord
-from chalicelib.services.ports import HttpAnswer, Listing, Page, Visit
+from chalicelib.services.ports import DeliveryListing, HttpAnswer, Listing, Page, Visit
 
 T = TypeVar("T")
 
@@ -234,10 +234,9 @@ class FakeStore:
         return Page(shown, str(shown[-1].place) if len(found) > limit else None)
 
     def deliveries(
-        self, practice_id: str, *, failed_only: bool, limit: int, after: str | None
+        self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
     ) -> Page[Delivery]:
-        hash_name = "practice_failed" if failed_only else "practice_id"
-        found = self._where("deliveries", hash_name, practice_id)
+        found = self._where("deliveries", listing.value, practice_id)
         return _page(Delivery, found, "created_key", ascending=False, limit=limit, after=after)
 
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:

@@ -35,7 +35,7 @@ from chalicelib.domain.people import Provider
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.secrets import Secret
 from chalicelib.services.changes import Change, OutboxRow, RequestRecord
-from chalicelib.services.ports import Listing, Page, Visit
+from chalicelib.services.ports import DeliveryListing, Listing, Page, Visit
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Model)
@@ -47,6 +47,12 @@ _LISTINGS: Mapping[Listing, tuple[GlobalSecondaryIndex[DocumentRow], str, str, b
     Listing.PROVIDER_PAST: (DocumentRow.past, "provider_past", "decided_key", False),
 }
 """Index, its hash and range attribute, and whether the order is ascending."""
+
+_DELIVERIES: Mapping[DeliveryListing, GlobalSecondaryIndex[DeliveryRow]] = {
+    DeliveryListing.ALL: DeliveryRow.by_practice,
+    DeliveryListing.FAILED: DeliveryRow.failed,
+    DeliveryListing.HELD: DeliveryRow.held,
+}
 
 _LOST = {"ConditionalCheckFailed", "TransactionConflict"}
 
@@ -180,10 +186,9 @@ class DynamoStore:
         return Page(shown, str(shown[-1].place) if len(found) > limit else None)
 
     def deliveries(
-        self, practice_id: str, *, failed_only: bool, limit: int, after: str | None
+        self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
     ) -> Page[Delivery]:
-        index = DeliveryRow.failed if failed_only else DeliveryRow.by_practice
-        hash_name = "practice_failed" if failed_only else "practice_id"
+        index, hash_name = _DELIVERIES[listing], listing.value
         start = _start_key(hash_name, practice_id, "created_key", after)
         keys = _query(index, practice_id, limit=limit + 1, start=start, ascending=False)
         shown = keys[:limit]

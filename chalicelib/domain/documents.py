@@ -185,6 +185,9 @@ class DeliveryLine:
 class Document:
     """One PDF sent to one provider for signature, with its facts.
 
+    `signed` is the file that was announced, and never another. `timestamped` is the same under the same seal,
+    with a timestamp that the authority gave only later; its bytes differ, so it stands beside.
+
     `version` is the optimistic lock: writing version n requires n-1 in the table. `sequence` and `head`
     are the number and hash of the last event of its audit chain. `access` counts corrections: links and
     by-hand visits carry the number they were made under and die when it changes.
@@ -221,6 +224,7 @@ class Document:
     transmitted_at: datetime | None = None
     decision: Decision | None = None
     signed: StoredPdf | None = None
+    timestamped: StoredPdf | None = None
     returned_at: datetime | None = None
     returned_method: str | None = None
     recalled_reason: str | None = None

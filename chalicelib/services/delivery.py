@@ -75,6 +75,12 @@ def deliver(job: Job, parts: Parts) -> None:
     _TASKS[job.name](job, parts)
 
 
+def release_row(practice_id: str, now: datetime) -> OutboxRow:
+    """The job that sends what was held, to be written together with the endpoint that is set again."""
+    job = Job(queue="deliveries", name="release", event_id=practice_id)
+    return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=(job,))
+
+
 def release_held(store: Store, practice_id: str, now: datetime) -> int:
     """Queues webhooks that were held while the endpoint was off; answers how many at once.
 

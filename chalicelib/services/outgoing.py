@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.moments import to_text
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.services.changes import Change, OutboxRow
-from chalicelib.services.ports import Ids, Page, Store
+from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
 from chalicelib.services.recording import Actor, Recorder, delivery_job, delivery_line, until_it_holds
 
 AGAIN = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
@@ -47,10 +47,10 @@ class Outgoing:
         self._portal_url = portal_url
 
     def page(
-        self, practice: Practice, *, failed_only: bool, limit: int, after: str | None
+        self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None
     ) -> Page[Delivery]:  # fmt: skip
         """The practice's messages, newest first."""
-        return self._store.deliveries(practice.id, failed_only=failed_only, limit=limit, after=after)
+        return self._store.deliveries(listing, practice.id, limit=limit, after=after)
 
     def retry(self, practice: Practice, found_id: str, actor: Actor, now: datetime) -> Delivery:
         """Queues a failed or held message again, with the same bytes and `webhook-id`.

@@ -46,6 +46,14 @@ class Listing(StrEnum):
     PROVIDER_PAST = "provider_past"
 
 
+class DeliveryListing(StrEnum):
+    """The lists of a practice's messages out, newest first."""
+
+    ALL = "practice_id"
+    FAILED = "practice_failed"
+    HELD = "practice_held"
+
+
 @dataclass(frozen=True)
 class Page(Generic[T]):
     """A page of a list; `next_after` goes back in as `after`, None at the end."""
@@ -92,7 +100,7 @@ class Store(Protocol):
     def delivery_by_carrier(self, carrier_id: str) -> Delivery | None: ...
 
     def deliveries(
-        self, practice_id: str, *, failed_only: bool, limit: int, after: str | None
+        self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
     ) -> Page[Delivery]: ...
 
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]: ...

@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.domain.errors import Invalid, NotFound, TooLarge, Unauthenticated
 from chalicelib.domain.moments import to_text
 from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret
-from chalicelib.services.changes import Change, Claim
+from chalicelib.services.changes import Change, Claim, OutboxRow
 from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.recording import until_it_holds
 
@@ -182,7 +182,7 @@ def rotate_secret(store: Store, ids: Ids, now: datetime, practice_id: str) -> st
 
 def change_practice(
     store: Store, practice_id: str, now: datetime, step: Callable[[Practice], Practice], *,
-    claims: tuple[Claim, ...] = (),
+    claims: tuple[Claim, ...] = (), outbox: tuple[OutboxRow, ...] = (),
 ) -> Practice:  # fmt: skip
     """The practice as `step` makes it, of the latest there is; `NotFound` if there is none."""
 
@@ -191,7 +191,7 @@ def change_practice(
         if practice is None:
             raise NotFound("There is no such practice.")
         changed = replace(step(practice), version=practice.version + 1)
-        store.commit(Change(at=now, practices=(changed,), claims=claims))
+        store.commit(Change(at=now, practices=(changed,), claims=claims, outbox=outbox))
         return changed
 
     return until_it_holds(attempt, retry_on=frozenset({"practice"}))
@@ -260,12 +260,14 @@ def update(
 
 
 def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> Mapping[str, Any]:
-    """Sends webhooks there from now on, also those that were held while the endpoint was off."""
-    from chalicelib.services.delivery import release_held
+    """Sends webhooks there from now on, also those that were held while the endpoint was off.
+
+    The job that releases them is written with the endpoint, so that none stays held if this ends here.
+    """
+    from chalicelib.services.delivery import release_row
 
     changed = change_practice(
-        store, practice.id, now, lambda latest: replace(latest, endpoint=Endpoint(url=url))
-    )
-    if store.held_deliveries(practice.id, limit=1):
-        release_held(store, practice.id, now)
+        store, practice.id, now, lambda latest: replace(latest, endpoint=Endpoint(url=url)),
+        outbox=(release_row(practice.id, now),),
+    )  # fmt: skip
     return endpoint_resource(changed.endpoint) or {}

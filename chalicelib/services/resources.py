@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.documents import DeliveryLine, Document, StoredPdf
+from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.moments import to_text
 
 
@@ -29,7 +29,7 @@ def document_resource(document: Document, portal_url: str) -> Mapping[str, Any]:
         "due_on": document.due_on.isoformat(),
         "signer": _signer(document),
         "sealing": document.sealing,
-        "signed_pdf": _signed_pdf(document.id, document.signed, portal_url),
+        "signed_pdf": _signed_pdf(document, portal_url),
         "supersedes": document.supersedes,
         "superseded_by": document.superseded_by,
         "returned_at": _moment(document.returned_at),
@@ -55,10 +55,16 @@ def _signer(document: Document) -> Mapping[str, Any] | None:
     }
 
 
-def _signed_pdf(document_id: str, signed: StoredPdf | None, portal_url: str) -> Mapping[str, Any] | None:
-    if signed is None:
+def _signed_pdf(document: Document, portal_url: str) -> Mapping[str, Any] | None:
+    """The file as announced, for ever; `timestamped` only where a timestamp came late."""
+    if document.signed is None:
         return None
-    return {"url": f"{portal_url}/v1/documents/{document_id}/signed.pdf", "sha256": signed.sha256}
+    url = f"{portal_url}/v1/documents/{document.id}/signed.pdf"
+    announced = {"url": url, "sha256": document.signed.sha256}
+    if document.timestamped is None:
+        return announced
+    later = {"url": f"{url}?version=timestamped", "sha256": document.timestamped.sha256}
+    return {**announced, "timestamped": later}
 
 
 def _line(line: DeliveryLine) -> Mapping[str, Any]:

@@ -75,8 +75,8 @@ def seal(job: Job, parts: Parts) -> None:
 def add_timestamp(job: Job, parts: Parts) -> None:
     """Asks the authority again for the timestamp that a sealed file lacks; raises while it still fails.
 
-    The file stays what it was under its seal, but its bytes and so its hash change: it is kept beside the
-    one before.
+    The file stays what it was under its seal, but its bytes and so its hash change. The one before has been
+    announced with its hash, so it stays the document's signed PDF; this one is kept beside it.
     """
     document = parts.store.document(job.document_id or "")
     if document is None or document.signed is None or not document.signed.timestamp_due:
@@ -196,9 +196,10 @@ def _record_timestamp(document_id: str, timed: StoredPdf, parts: Parts) -> None:
         practice = parts.store.practice(document.practice_id)
         if practice is None:
             raise LookupError("a document of a practice that does not exist")
+        announced = replace(document.signed, timestamp_due=False)
         recorder = Recorder(
-            replace(document, signed=timed), practice=practice, now=parts.clock.now(), ids=parts.ids,
-            portal_url=parts.settings.portal_url, actor=PORTAL,
+            replace(document, signed=announced, timestamped=timed), practice=practice, now=parts.clock.now(),
+            ids=parts.ids, portal_url=parts.settings.portal_url, actor=PORTAL,
         )  # fmt: skip
         recorder.event("document.timestamped", {"sha256": timed.sha256, "level": timed.level})
         parts.store.commit(recorder.change())

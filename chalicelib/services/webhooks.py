@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from aws_lambda_powertools import Logger
+
 from chalicelib.domain.attempts import Outcome, Verdict
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.errors import Unavailable
@@ -20,6 +22,8 @@ LONG_FAILURE = timedelta(days=5)
 FAILED_EVENTS = 3
 """A long failure is of the endpoint only when so many events failed; one that is refused is only itself."""
 GONE = 410
+
+logger = Logger(service="portal", child=True)
 
 
 class Parts(Protocol):
@@ -102,8 +106,12 @@ def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpAns
         if endpoint is None or endpoint.url != url or endpoint.disabled_at is not None:
             return
         after = _after(endpoint, answer, delivery_id, now)
-        if after != endpoint:
-            parts.store.commit(_change(current, after, parts.ids, now))
+        if after == endpoint:
+            return
+        parts.store.commit(_change(current, after, parts.ids, now))
+        if after.disabled_at is not None:
+            # A filter makes an alarm of the line: docs/operations.md.
+            logger.warning("endpoint switched off", extra={"practice": practice.id})
 
     until_it_holds(step, retry_on=frozenset({"practice"}))
 

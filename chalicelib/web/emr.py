@@ -13,6 +13,7 @@ from chalicelib.domain.moments import to_text
 from chalicelib.services import practices
 from chalicelib.services.outgoing import Outgoing, delivery_resource
 from chalicelib.services.paging import cursor_of, limit_of, place_of
+from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.practices import MAX_BODY_BYTES
 from chalicelib.services.resources import document_resource
 from chalicelib.web import requests
@@ -22,6 +23,12 @@ from chalicelib.web.caller import Caller
 UPLOAD_LIVES = timedelta(minutes=15)
 URL_LIVES_SECONDS = 60
 CSV = "text/csv; charset=utf-8"
+
+_DELIVERIES = {
+    "all": DeliveryListing.ALL,
+    "failed": DeliveryListing.FAILED,
+    "held": DeliveryListing.HELD,
+}
 
 
 def receive_event(caller: Caller) -> Response:
@@ -73,14 +80,19 @@ def read_original(caller: Caller, document_id: str) -> Response:
 
 
 def read_signed(caller: Caller, document_id: str) -> Response:
+    version = _choice(caller, "version", ("announced", "timestamped"), default="announced")
     document = _document(caller, document_id)
+    pdf = document.signed if version == "announced" else document.timestamped
     if document.signed is None:
         raise Conflict(
             f"There is no signed PDF to fetch: the document is {document.status}, its sealing stands at "
             f"`{document.sealing}`. Wait for the webhook document.approved.",
             code="not-ready",
         )
-    return _to_file(caller, document.signed, f"{document.id}-signed.pdf")
+    if pdf is None:
+        detail = "No timestamp came after the signed PDF was announced: fetch it without `version`."
+        raise Conflict(detail, code="not-ready")
+    return _to_file(caller, pdf, f"{document.id}-signed.pdf")
 
 
 def read_trail(caller: Caller, document_id: str) -> Response:
@@ -94,9 +106,9 @@ def read_trail(caller: Caller, document_id: str) -> Response:
 
 
 def list_deliveries(caller: Caller) -> Response:
-    status = _choice(caller, "status", ("all", "failed"), default="all")
+    status = _choice(caller, "status", tuple(_DELIVERIES), default="all")
     found = _outgoing(caller).page(
-        caller.tenant, failed_only=status == "failed", limit=limit_of(caller.query.get("limit")),
+        caller.tenant, _DELIVERIES[status], limit=limit_of(caller.query.get("limit")),
         after=place_of(caller.query.get("cursor")),
     )  # fmt: skip
     shown = [delivery_resource(each) for each in found.items]

@@ -99,9 +99,18 @@ def _document_paths() -> Json:
         root: {"get": _list_documents()},
         here: {"get": _read("readDocument", "One document", "Document", one)},
         f"{here}/original.pdf": {"get": _file("readOriginal", "The PDF as it was sent", one, "404")},
-        f"{here}/signed.pdf": {"get": _file("readSigned", "The signed PDF", one, "404", "409")},
+        f"{here}/signed.pdf": {"get": _signed_file(one)},
         f"{here}/events": {"get": _read("readTrail", "The audit trail of a document", "Trail", one)},
     }
+
+
+def _signed_file(one: list[Json]) -> Json:
+    about = (
+        "`timestamped`: the same under the same seal, with the timestamp that came late; its hash differs."
+    )
+    choice = {"enum": ["announced", "timestamped"], "default": "announced"}
+    query = {**_query("version", choice), "description": about}
+    return _file("readSigned", "The signed PDF", [*one, query], "400", "404", "409")
 
 
 def _list_documents() -> Json:
@@ -122,7 +131,7 @@ def _list_documents() -> Json:
 
 def _delivery_paths() -> Json:
     listed = _operation("listDeliveries", "Messages out, newest first", "200", "Deliveries")
-    query = [_query("status", {"enum": ["all", "failed"], "default": "all"}), *_PAGING]
+    query = [_query("status", {"enum": ["all", "failed", "held"], "default": "all"}), *_PAGING]
     retry = _operation("retryDelivery", "Send a failed or held message again", "202", "Delivery")
     return {
         "/v1/deliveries": {

@@ -60,7 +60,8 @@ def _maybe(schema: Json) -> Json:
 
 
 _SIGNER = _object({"name": _TEXT, "credential": _MAYBE, "npi": _MAYBE, "method": _TEXT})
-_SIGNED_PDF = _object({"url": {"type": "string", "format": "uri"}, "sha256": _TEXT})
+_FILE: Json = {"url": {"type": "string", "format": "uri"}, "sha256": _TEXT}
+_SIGNED_PDF = _object({**_FILE, "timestamped": _object(_FILE)}, optional=("timestamped",))
 _DELIVERY_STATUS = _enum(DeliveryStatus)
 
 _DOCUMENT = _object(
@@ -193,9 +194,17 @@ SCHEMAS: Json = {
 
 _REFUSALS = ("400", "401", "404", "409", "413", "422", *ALWAYS)
 
+_RETRY_AFTER: Json = {
+    "Retry-After": {
+        "description": "After so many seconds the same may be sent again.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
+
 RESPONSES: Json = {
     f"Problem{status}": {
         "description": WORDS[status],
+        **({"headers": _RETRY_AFTER} if status in ("429", "503") else {}),
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     for status in _REFUSALS

@@ -83,6 +83,11 @@ class Emr:
         listed = self._call("GET", f"/v1/deliveries?status={status}&limit=100")["deliveries"]
         return {each["webhook_id"]: each for each in listed if each["channel"] == "webhook"}
 
+    def notices(self) -> list[str]:
+        """What staff were told, as the EMR finds it, newest first."""
+        listed = self._call("GET", "/v1/deliveries?limit=100")["deliveries"]
+        return [each["type"] for each in listed if each["channel"] == "notice"]
+
     def asks_again(self, webhook_id: str) -> None:
         self._call("POST", f"/v1/deliveries/{self.webhooks()[webhook_id]['id']}/retry")
 

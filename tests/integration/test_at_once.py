@@ -11,7 +11,7 @@ from chalicelib import bootstrap
 from chalicelib.services.inbound import Answer, Inbound
 from chalicelib.services.intake import Intake
 from chalicelib.services.originals import Content
-from chalicelib.services.ports import Listing
+from chalicelib.services.ports import DeliveryListing, Listing
 from chalicelib.services.recording import Actor
 from chalicelib.settings import from_environment
 from tests.emr_side import sent
@@ -62,5 +62,5 @@ def test_an_event_that_comes_50_times_at_once_is_one_document(
     found = services.store.documents(Listing.PRACTICE_ALL, practice.id, limit=10, after=None).items
     assert [each.id for each in found] == [answers[0]["document_id"]]
     assert next(each.type for each in services.store.events(found[0].id)) == "document.sent"
-    messages = services.store.deliveries(practice.id, failed_only=False, limit=10, after=None).items
+    messages = services.store.deliveries(DeliveryListing.ALL, practice.id, limit=10, after=None).items
     assert sorted(each.type for each in messages) == ["ready", "setup"]

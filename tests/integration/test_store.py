@@ -21,7 +21,7 @@ from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.practices import ApiKey, WebhookSecret
 from chalicelib.services.changes import Change, Claim
-from chalicelib.services.ports import Listing, Store
+from chalicelib.services.ports import DeliveryListing, Listing, Store
 from infrastructure import emulator
 from infrastructure.layout import Layout
 from infrastructure.processes import Processes, take_lock
@@ -362,12 +362,15 @@ def test_what_waits_for_its_seal_is_found_until_it_is_sealed(store: Store, world
 def test_deliveries_come_newest_first_and_the_failed_ones_apart(store: Store, world: World) -> None:
     failed = world.delivery(2, status=DeliveryStatus.FAILED)
     store.commit(Change(at=START, deliveries=(world.delivery(1), failed, world.delivery(3))))
-    page = store.deliveries(world.practice_id, failed_only=False, limit=2, after=None)
+    page = store.deliveries(DeliveryListing.ALL, world.practice_id, limit=2, after=None)
     assert [each.id for each in page.items] == [world.id("dlv", 3), failed.id]
-    rest = store.deliveries(world.practice_id, failed_only=False, limit=2, after=page.next_after)
+    rest = store.deliveries(DeliveryListing.ALL, world.practice_id, limit=2, after=page.next_after)
     assert ([each.id for each in rest.items], rest.next_after) == ([world.id("dlv", 1)], None)
-    apart = store.deliveries(world.practice_id, failed_only=True, limit=2, after=None)
+    apart = store.deliveries(DeliveryListing.FAILED, world.practice_id, limit=2, after=None)
     assert (apart.items, apart.next_after) == ((failed,), None)
+    held = world.delivery(4, status=DeliveryStatus.HELD)
+    store.commit(Change(at=START, deliveries=(held,)))
+    assert store.deliveries(DeliveryListing.HELD, world.practice_id, limit=2, after=None).items == (held,)
 
 
 def test_a_delivery_is_due_from_its_time_on(store: Store, world: World) -> None:

@@ -14,7 +14,7 @@ from chalicelib.domain.attempts import Mark, queue_again
 from chalicelib.domain.deliveries import RETRY_AFTER, Attempt, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, WebhookSecret
-from chalicelib.services import delivery, follow_up
+from chalicelib.services import delivery, follow_up, practices
 from chalicelib.services.changes import Change, Job
 from chalicelib.services.ports import HttpAnswer
 from chalicelib.services.recording import delivery_job
@@ -333,6 +333,17 @@ def test_setting_the_endpoint_again_sends_all_that_was_held(world: World) -> Non
     assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
     assert len(world.webhook_sender.posted) == len(held)
     assert {url for url, _, _ in world.webhook_sender.posted} == {"https://new.example.com/hooks"}
+
+
+def test_a_function_that_dies_after_the_endpoint_was_set_leaves_nothing_held(world: World) -> None:
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+    held = [world.webhook() for _ in range(3)]
+    world.work_off()
+    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}
+    practices.set_endpoint(world.store, world.practice, world.clock.at, "https://new.example.com/hooks")
+    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}, "only its one write was made"
+    world.work_off()
+    assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
 
 
 def test_one_recorded_while_the_endpoint_was_just_put_again_is_not_stranded(world: World) -> None:

@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.services.changes import Change
 from chalicelib.services.outgoing import Outgoing, delivery_resource
 from chalicelib.services.paging import cursor_of, limit_of, place_of
+from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.recording import Actor
 from chalicelib.services.returns import Named, Recalled
 from tests.emr_side import OTHER_PRACTICE, PORTAL_URL, PRACTICE, Emr, sent
@@ -92,9 +93,9 @@ def test_the_list_of_failed_holds_those_alone_and_this_practice_alone() -> None:
     emr = Emr()
     _, mail = a_failed_mail(emr)
     emr.send(sent(external_id="POC-2"), practice=OTHER_PRACTICE)
-    page = an_outgoing(emr).page(PRACTICE, failed_only=True, limit=10, after=None)
+    page = an_outgoing(emr).page(PRACTICE, DeliveryListing.FAILED, limit=10, after=None)
     assert [each.id for each in page.items] == [mail.id]
-    everything = an_outgoing(emr).page(PRACTICE, failed_only=False, limit=10, after=None)
+    everything = an_outgoing(emr).page(PRACTICE, DeliveryListing.ALL, limit=10, after=None)
     assert {each.type for each in everything.items} == {"ready", "setup"}
     assert {each.practice_id for each in everything.items} == {PRACTICE.id}
 
@@ -126,7 +127,7 @@ def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
     outgoing, place = an_outgoing(emr), None
     seen: list[str] = []
     while True:
-        page = outgoing.page(PRACTICE, failed_only=False, limit=2, after=place)
+        page = outgoing.page(PRACTICE, DeliveryListing.ALL, limit=2, after=place)
         seen.extend(each.id for each in page.items)
         emr.clock.pass_time(seconds=1)
         emr.send(sent(external_id=f"NEW-{len(seen)}"))

@@ -5,14 +5,10 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.errors import Invalid, TooLarge, Unauthenticated
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.services import practices
-from chalicelib.services.changes import Change
 from chalicelib.services.practices import authenticate_key, authenticate_signature
-from chalicelib.services.returns import Named, Recalled
-from tests.emr_side import PRACTICE, Emr
 from tests.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
 
 BODY = b'{"type": "document.sent"}'
@@ -237,18 +233,9 @@ def test_setting_the_endpoint_switches_it_on_again() -> None:
     assert answer == {"url": "https://new.example.com", "disabled_at": None, "disabled_reason": None}
 
 
-def test_setting_the_endpoint_releases_what_was_held() -> None:
-    emr = Emr()
-    off = replace(PRACTICE, version=2, endpoint=Endpoint(url="https://old.example.com", disabled_at=emr.now))
-    emr.store.commit(Change(at=emr.now, practices=(off,)))
-    emr.send()
-    emr.returns.recall(emr.inbound(practice=off), Recalled(named=Named(external_id="POC-1001")))
-    made = next(each for each in emr.deliveries() if each.channel == "webhook")
-    held = replace(made, version=made.version + 1, status=DeliveryStatus.HELD, next_attempt_at=None)
-    emr.store.commit(Change(at=emr.now, deliveries=(held,)))
-    emr.store.tables["outbox"].clear()
-
-    practices.set_endpoint(emr.store, off, emr.now, "https://new.example.com")
-    webhook = next(each for each in emr.deliveries() if each.channel == "webhook")
-    assert webhook.status is DeliveryStatus.QUEUED
-    assert webhook.id in [job.delivery_id for job in emr.store.jobs()]
+def test_the_release_of_what_was_held_is_written_with_the_endpoint() -> None:
+    clinic = Clinic()
+    before = clinic.store.commits
+    practices.set_endpoint(clinic.store, clinic.stored(), START, "https://new.example.com")
+    assert clinic.store.commits == before + 1
+    assert [(job.name, job.event_id) for job in clinic.store.jobs()] == [("release", clinic.practice.id)]

@@ -15,6 +15,7 @@ from chalicelib.pdf import chain, verify
 from chalicelib.services import follow_up, sealing
 from chalicelib.services.certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
 from chalicelib.services.changes import Job
+from chalicelib.services.resources import document_resource
 from chalicelib.services.sealers import KEPT_FOR, Sealers
 from chalicelib.settings import Settings
 from tests.delivering import some_settings
@@ -219,15 +220,38 @@ def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
     authority.up = True
     sealing.add_timestamp(job, portal)
     sealing.add_timestamp(job, portal)
-    assert (portal.signed.level, portal.signed.timestamp_due) == ("B-T", False)
-    finding = verify.check(portal.files.get(portal.signed.key), OURS)
+    timed = portal.document.timestamped
+    assert timed is not None
+    assert (timed.level, timed.timestamp_due) == ("B-T", False)
+    data = portal.files.get(timed.key)
+    assert hashlib.sha256(data).hexdigest() == timed.sha256
+    finding = verify.check(data, OURS)
     assert finding.verdict == "intact"
     assert finding.seal is not None
     assert finding.seal.timestamped_at is not None
     assert portal.events("document.timestamped") == 1
-    assert portal.files.exists(before.key)
     portal.clock.pass_time(minutes=15)
     assert follow_up.run(portal)["untimed"] == 0
+
+
+def test_a_late_timestamp_leaves_what_was_announced_as_it_is() -> None:
+    authority = Authority()
+    portal = Portal(decided(Action.APPROVE), authority)
+    portal.seal()
+    announced = document_resource(portal.document, "https://portal.test")["signed_pdf"]
+    before = portal.files.get(portal.signed.key)
+    assert hashlib.sha256(before).hexdigest() == announced["sha256"]
+
+    authority.up = True
+    sealing.add_timestamp(portal.job, portal)
+    now = document_resource(portal.document, "https://portal.test")["signed_pdf"]
+    assert {name: now[name] for name in announced} == announced
+    assert portal.files.get(portal.signed.key) == before
+    assert now["timestamped"] == {
+        "url": f"https://portal.test/v1/documents/{portal.document.id}/signed.pdf?version=timestamped",
+        "sha256": portal.document.timestamped and portal.document.timestamped.sha256,
+    }
+    assert now["timestamped"]["sha256"] != announced["sha256"]
 
 
 # Certificates

@@ -239,6 +239,26 @@ def test_a_signed_pdf_is_not_ready_until_it_is_sealed(emr: Emr) -> None:
     assert emr.get(f"/v1/documents/{document_id}/signed.pdf").status_code == 303
 
 
+def test_a_late_timestamp_changes_nothing_of_what_is_fetched_unless_asked_for(emr: Emr) -> None:
+    document_id = emr.send()
+    where = f"/v1/documents/{document_id}/signed.pdf"
+    problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
+    announced = StoredPdf(key="signed/x/announced.pdf", sha256="aa", pages=4)
+    emr.change(document_id, signed=announced, sealing=Sealing.SEALED)
+    problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
+    before = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    assert set(before) == {"url", "sha256"}
+
+    emr.change(document_id, timestamped=replace(announced, key="signed/x/timed.pdf", sha256="bb"))
+    signed_pdf = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    later = signed_pdf.pop("timestamped")
+    assert signed_pdf == before
+    for url, key in ((signed_pdf["url"], "announced.pdf"), (later["url"], "timed.pdf")):
+        assert key in header(emr.get(url.removeprefix("https://portal.test")), "location")
+    assert (signed_pdf["sha256"], later["sha256"]) == ("aa", "bb")
+    problem(emr.get(f"{where}?version=newest"), 400, "invalid-request")
+
+
 def test_the_audit_trail_can_be_checked(emr: Emr) -> None:
     document_id = emr.send()
     emr.event({"document_id": document_id}, "document.recalled")
@@ -291,6 +311,17 @@ def test_a_failed_delivery_is_listed_and_retried(emr: Emr, stranger: Emr) -> Non
     assert body_of(emr.write("POST", f"/v1/deliveries/{mail.id}/retry"), 202)["status"] == "queued"
     problem(emr.write("POST", f"/v1/deliveries/{mail.id}/retry"), 409, "delivery-queued")
     problem(emr.get("/v1/deliveries?status=lost"), 400, "invalid-request")
+
+
+def test_what_waits_for_an_endpoint_that_is_off_is_listed(emr: Emr, stranger: Emr) -> None:
+    emr.send()
+    emr.send(external_id="POC-2")
+    row = emr.portal.fake_store.every(Delivery, "deliveries")[0]
+    held = replace(row, version=row.version + 1, status=DeliveryStatus.HELD, next_attempt_at=None)
+    emr.portal.store.commit(Change(at=START, deliveries=(held,)))
+    listed = body_of(emr.get("/v1/deliveries?status=held"))["deliveries"]
+    assert [(each["id"], each["status"]) for each in listed] == [(row.id, "held")]
+    assert body_of(stranger.get("/v1/deliveries?status=held"))["deliveries"] == []
 
 
 # Settings

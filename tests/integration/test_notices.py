@@ -1,0 +1,120 @@
+"""What staff hear by SNS: every kind, only of their own practice, and nothing of a patient."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import Unprocessable
+from chalicelib.services import follow_up
+from chalicelib.services.recording import Actor
+from chalicelib.services.review import By, Refusal
+from tests.integration.emr import Emr
+from tests.integration.receivers import Receiver, answers
+from tests.integration.works import Works
+
+PRIVATE = ("Ada", "Byron", "1950", "PT-77", "POC-", "Rivera", "example.com", "Plan of Care", "Twice a week")
+
+
+@dataclass(frozen=True)
+class Heard:
+    practice: str
+    kind: str
+    subject: str
+    text: str
+
+
+class Staff:
+    """Subscribers of the topic, each a queue with a filter policy as the guide has it."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+        self._sns, self._sqs = works.stack.client("sns"), works.stack.client("sqs")
+        self._made: list[tuple[str, str]] = []
+
+    def subscribe(self, name: str, **policy: list[str]) -> str:
+        url: str = self._sqs.create_queue(QueueName=f"staff-{name}")["QueueUrl"]
+        wanted = ["QueueArn"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]["QueueArn"]
+        made = self._sns.subscribe(
+            TopicArn=self._works.stack.outputs["NoticesTopic"], Protocol="sqs", Endpoint=arn,
+            Attributes={"FilterPolicy": json.dumps(policy)}, ReturnSubscriptionArn=True,
+        )  # fmt: skip
+        self._made.append((url, made["SubscriptionArn"]))
+        return url
+
+    def heard(self, url: str) -> list[Heard]:
+        found: list[dict[str, Any]] = []
+        while batch := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            found += [json.loads(each["Body"]) for each in batch]
+        return [
+            Heard(
+                each["MessageAttributes"]["practice"]["Value"], each["MessageAttributes"]["kind"]["Value"],
+                each["Subject"], each["Message"],
+            )
+            for each in found
+        ]  # fmt: skip
+
+    def leave(self) -> None:
+        for url, subscription in self._made:
+            self._sns.unsubscribe(SubscriptionArn=subscription)
+            self._sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def staff(works: Works) -> Iterator[Staff]:
+    made = Staff(works)
+    yield made
+    made.leave()
+
+
+def everything_goes_wrong(works: Works, clinic: Emr, receiver: Receiver) -> None:
+    """A bounce, a decline whose seal is never made, and an endpoint that is gone."""
+
+    def refuse(**_: Any) -> str:
+        raise Unprocessable("The mail service refused it: InvalidParameterValue.")
+
+    document_id = clinic.sends()
+    with works.replaced("mailer", send=refuse):
+        works.work_off()
+    decline(works, document_id)
+    works.clock.pass_time(minutes=17)
+    follow_up.run(works.services)
+    receiver.script = [answers(410)]
+    works.work_off()
+
+
+def decline(works: Works, document_id: str) -> None:
+    store = works.services.store
+    document = store.document(document_id)
+    assert document is not None
+    provider = store.provider(document.provider_id)
+    assert provider is not None
+    by = By(
+        provider=provider, actor=Actor(f"provider:{provider.id}"), now=works.clock.now(),
+        authentication="password",
+    )  # fmt: skip
+    works.services.review.decline(document, Refusal(reason="other", note="Twice a week is enough."), by)
+
+
+def test_staff_hear_of_their_own_practice_alone_and_nothing_of_a_patient(
+    works: Works, clinic: Emr, receiver: Receiver, staff: Staff
+) -> None:
+    other = Emr(works.stack, works.stack.practice())
+    other.listens_at(receiver.url)
+    works.work_off()
+    ours = staff.subscribe("ours", practice=[clinic.practice.id])
+    declines = staff.subscribe("declines", practice=[clinic.practice.id], kind=["declined"])
+    theirs = staff.subscribe("theirs", practice=[other.practice.id])
+
+    everything_goes_wrong(works, clinic, receiver)
+    heard = staff.heard(ours)
+    assert {each.kind for each in heard} == {"delivery_failed", "declined", "sealing_delayed", "endpoint_off"}
+    assert {each.practice for each in heard} == {clinic.practice.id}
+    for each in heard:
+        assert not [word for word in PRIVATE if word in each.subject + each.text]
+    assert [each.kind for each in staff.heard(declines)] == ["declined"]
+    assert staff.heard(theirs) == []
+    assert "endpoint_off" in clinic.notices()
