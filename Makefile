@@ -15,7 +15,7 @@ help:
 	@echo 'make screenshots            every page in every state, in build/screenshots'
 	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
 	@echo 'make deploy STAGE=prod PARAMETERS="PortalDomain=portal.example.com ..."   package and deploy to AWS'
-	@echo 'make guide                  write the parts of the integration guide that are made from the code'
+	@echo 'make guide                  write the parts of the docs that are made from the code'
 	@echo 'make requirements           pin and hash the requirements again, from the .in files'
 	@echo 'make clean-local            remove the data of the local stack'
 
@@ -61,6 +61,7 @@ bench: environment
 
 guide: environment
 	.venv/bin/python -m infrastructure.guide
+	.venv/bin/python -m infrastructure.modules
 
 lighthouse: tools
 	.venv/bin/python -m bench.lighthouse
