@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from flask import Flask, Response, g, request
-from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.server import create_server  # type: ignore[import-untyped]  # - it has no types
 
 LOG = logging.getLogger("examples")
 WAIT_SECONDS = 600.0

@@ -168,12 +168,12 @@ class World:
 
     def change_practice(self, **changes: object) -> None:
         practice = self.practice
-        changed = replace(practice, version=practice.version + 1, **changes)  # type: ignore[arg-type]  # a test's own names
+        changed = replace(practice, version=practice.version + 1, **changes)  # type: ignore[arg-type]  # - a test's own names
         self.store.commit(Change(at=self.clock.now(), practices=(changed,)))
 
     def change_document(self, **changes: object) -> None:
         document = self.document
-        changed = replace(document, version=document.version + 1, **changes)  # type: ignore[arg-type]  # a test's own names
+        changed = replace(document, version=document.version + 1, **changes)  # type: ignore[arg-type]  # - a test's own names
         self.store.commit(Change(at=self.clock.now(), documents=(changed,)))
 
     def relay(self) -> list[Job]:

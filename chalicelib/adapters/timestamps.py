@@ -16,9 +16,9 @@ class HttpTimestampAuthority:
         self._url = url
 
     def request(self, query: bytes) -> bytes:
-        asked = Request(self._url, data=query, headers={"Content-Type": "application/timestamp-query"})  # noqa: S310 (checked above)
+        asked = Request(self._url, data=query, headers={"Content-Type": "application/timestamp-query"})  # noqa: S310 - checked above
         try:
-            with urlopen(asked, timeout=_SECONDS) as answer:  # noqa: S310 (checked above)
+            with urlopen(asked, timeout=_SECONDS) as answer:  # noqa: S310 - checked above
                 reply: bytes = answer.read(_MOST)
         except HTTPException as error:
             raise OSError("the timestamp authority does not speak HTTP") from error

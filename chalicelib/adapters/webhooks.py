@@ -212,7 +212,7 @@ def _write(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
 def _answer(connection: socket.socket, deadline: Deadline) -> HttpAnswer:
     """The status and what it asks. What comes of the body is read only out of politeness, and bounded."""
     source = _Source(_Incoming(connection, deadline))
-    response = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]  # it only calls makefile
+    response = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]  # - it only calls makefile
     with response:
         response.begin()
         found = HttpAnswer(response.status, retry_after=_retry_after(response.headers))

@@ -21,7 +21,7 @@ def _lacks_appearances(reader: PdfReader) -> bool:
     form = dictionary(dictionary(reader.trailer["/Root"]).get("/AcroForm"))
     annotations = [dictionary(item) for page in reader.pages for item in array(page.get("/Annots"))]
     bare = any(is_shown(item) and "/AP" not in item for item in annotations)
-    return bare or bool(annotations and form.get("/NeedAppearances") == True)  # noqa: E712 (pypdf's own boolean)
+    return bare or bool(annotations and form.get("/NeedAppearances") == True)  # noqa: E712 - pypdf's own boolean
 
 
 def _completed(data: bytes) -> bytes:

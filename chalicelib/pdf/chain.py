@@ -133,7 +133,7 @@ def self_issued(
 
 def _moment(at: dt.datetime) -> x509.Time:
     """RFC 5280, 4.1.2.5: UTCTime until 2049, GeneralizedTime from then on."""
-    if at.year < 2050:  # noqa: PLR2004
+    if at.year < 2050:  # noqa: PLR2004 - RFC 5280, 4.1.2.5
         return x509.Time(name="utc_time", value=at)
     return x509.Time(name="general_time", value=at)
 

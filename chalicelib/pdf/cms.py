@@ -42,7 +42,7 @@ class RemoteSigner(Signer):
         self._chain = chain
         self._sign = sign
 
-    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 (pyHanko's signature)
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 - pyHanko's signature
         if dry_run:
             return bytes(self._chain.key_bytes)
         if digest_algorithm != _DIGEST:
@@ -52,7 +52,7 @@ class RemoteSigner(Signer):
 
 class _Authority(TimeStamper):
     def __init__(self, send: Timestamps) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # - pyHanko leaves it untyped
         self._send = send
 
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
@@ -94,7 +94,7 @@ class _PatternSigner(RemoteSigner):
         super().__init__(chain, lambda _: signature)
         self.asked = b""
 
-    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 (pyHanko's signature)
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 - pyHanko's signature
         self.asked = data
         return await super().async_sign_raw(data, digest_algorithm, dry_run)
 

@@ -17,10 +17,10 @@ from reportlab.pdfbase.ttfonts import SUBSETN, TTFont, makeToUnicodeCMap
 _SYMBOLIC, _NONSYMBOLIC = 4, 32
 
 
-class Face(TTFont):  # type: ignore[misc]
+class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
     """A font that is always embedded, cut down to what is used."""
 
-    def addObjects(self, doc: PDFDocument) -> None:  # noqa: N802 (reportlab's name)
+    def addObjects(self, doc: PDFDocument) -> None:  # noqa: N802 - reportlab's name
         """Adds the objects of each subset to the document, and to its dictionary of fonts."""
         subsets = self.state[doc].subsets
         for number, subset in enumerate(subsets):
@@ -43,7 +43,7 @@ class _Parts:
     widths: bytes
 
 
-class _Written(PDFObject):  # type: ignore[misc]
+class _Written(PDFObject):  # type: ignore[misc]  # - reportlab is untyped
     """An object that reportlab writes as it is, and refers to by its number."""
 
     __RefOnly__ = True

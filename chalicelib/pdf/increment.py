@@ -172,7 +172,7 @@ class _Verbatim(generic.PdfObject):
     def __init__(self, text: bytes) -> None:
         self._text = text
 
-    def write_to_stream(self, stream: Any, handler: Any = None, container_ref: Any = None) -> None:  # noqa: ARG002 (pyHanko's signature)
+    def write_to_stream(self, stream: Any, handler: Any = None, container_ref: Any = None) -> None:  # noqa: ARG002 - pyHanko's signature
         stream.write(self._text)
 
 

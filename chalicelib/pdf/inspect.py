@@ -240,7 +240,7 @@ def _can_be_unpacked(stream: PdfObject | None) -> bool:
 
 
 def _inflates(stream: StreamObject, before: list[str]) -> bool:
-    data = stream._data  # noqa: SLF001 (get_data would go on past an error)
+    data = stream._data  # noqa: SLF001 - get_data would go on past an error
     for name in before:
         if name not in _TEXT_FILTERS:
             return True

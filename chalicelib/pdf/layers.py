@@ -70,7 +70,7 @@ def floats(values: Iterable[float]) -> ArrayObject:
 def _reference(writer: PdfWriter, item: PdfObject) -> IndirectObject:
     """The item's place in the writer, where it is given one if it has none."""
     place = getattr(item, "indirect_reference", None)
-    return place or writer._add_object(item)  # noqa: SLF001 (pypdf's way, if unofficial)
+    return place or writer._add_object(item)  # noqa: SLF001 - pypdf's way, if unofficial
 
 
 def _as_form(stream: StreamObject, bounds: Box, resources: PdfObject) -> StreamObject:
@@ -94,7 +94,7 @@ def _joined_content(page: PageObject) -> StreamObject:
 def compressed(data: bytes) -> StreamObject:
     """A deflated stream: the encoding is done here so that the same bytes always come out."""
     stream = StreamObject()
-    stream._data = zlib.compress(data, 6)  # noqa: SLF001 (set_data would deflate at another level)
+    stream._data = zlib.compress(data, 6)  # noqa: SLF001 - set_data would deflate at another level
     stream[NameObject("/Filter")] = NameObject("/FlateDecode")
     return stream
 
@@ -235,7 +235,7 @@ def _scrub(value: PdfObject) -> None:
 
 def written(writer: PdfWriter, *, title: str, at: datetime, seed: bytes) -> bytes:
     """The file's bytes: the same writer content, title, time and seed give the same bytes."""
-    for item in writer._objects:  # noqa: SLF001 (no other way to reach them all)
+    for item in writer._objects:  # noqa: SLF001 - no other way to reach them all
         if item is not None:
             _scrub(item)
     stamp = at.astimezone(UTC).strftime("D:%Y%m%d%H%M%S+00'00'")
@@ -243,7 +243,7 @@ def written(writer: PdfWriter, *, title: str, at: datetime, seed: bytes) -> byte
         {"/Title": title, "/Producer": "Provider Portal", "/CreationDate": stamp, "/ModDate": stamp}
     )
     identity = ByteStringObject(hashlib.sha256(seed).digest()[:16])
-    writer._ID = ArrayObject([identity, identity])  # noqa: SLF001 (pypdf would draw a random one)
+    writer._ID = ArrayObject([identity, identity])  # noqa: SLF001 - pypdf would draw a random one
     writer.pdf_header = "%PDF-1.7"
     target = io.BytesIO()
     writer.write(target)

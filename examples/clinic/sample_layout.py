@@ -169,7 +169,7 @@ def pairs(each: Sequence[tuple[str, str]]) -> Flowable:
     return table
 
 
-class TherapistSignature(Flowable):  # type: ignore[misc] # reportlab is untyped
+class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyped
     """The therapist's own electronic signature, above a rule."""
 
     def __init__(self, author: Author, signed_on: date) -> None:
@@ -197,7 +197,7 @@ class TherapistSignature(Flowable):  # type: ignore[misc] # reportlab is untyped
         canvas.drawString(300, 12, "Date")
 
 
-class ProviderSignature(Flowable):  # type: ignore[misc]
+class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyped
     """The line that the provider signs. It remembers where it was drawn."""
 
     LINE = 74.0
@@ -273,7 +273,7 @@ def _box(canvas: Canvas, width: float, height: float) -> None:
 
 def _phone(e164: str) -> str:
     digits = e164.removeprefix("+1")
-    if len(digits) != 10:  # noqa: PLR2004 (a number from elsewhere, or free text)
+    if len(digits) != 10:  # noqa: PLR2004 - a number from elsewhere, or free text
         return e164
     return f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"
 
@@ -288,7 +288,7 @@ class Running:
     document: str
 
 
-class _CountingCanvas(Canvas):  # type: ignore[misc]
+class _CountingCanvas(Canvas):  # type: ignore[misc]  # - reportlab is untyped
     """Holds the pages back until their number is known, for "page 2 of 3"."""
 
     def __init__(self, *args: Any, running: Running, **kwargs: Any) -> None:
@@ -296,7 +296,7 @@ class _CountingCanvas(Canvas):  # type: ignore[misc]
         self._running = running
         self._held: list[dict[str, Any]] = []
 
-    def showPage(self) -> None:  # noqa: N802 (reportlab's name)
+    def showPage(self) -> None:  # noqa: N802 - reportlab's name
         """Keep the page for later."""
         self._held.append(dict(self.__dict__))
         self._startPage()

@@ -17,7 +17,7 @@ class _Intake:
     def __init__(self, box: Box) -> None:
         self._box = box
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 (its name)
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
         raw = envelope.original_content or b""
         header = message_from_bytes(raw, policy=policy.compat32)["Message-ID"]
         name = message_id(str(header)) if header else message_id(raw.hex())

@@ -89,7 +89,7 @@ class Physician:
 
     def _set_up(self, stack: Stack, address: str) -> None:
         mails = stack.wait_for_mail(address, 2, 120)
-        texts = [str(mail.get_body(("plain",)).get_content()) for mail in mails]  # type: ignore[union-attr]
+        texts = [str(mail.get_body(("plain",)).get_content()) for mail in mails]  # type: ignore[union-attr]  # - every mail of ours has text
         (path,) = {found for text in texts for found in re.findall(r"/setup/[\w~.-]+", text)}
         self.http.get(path)
         self.post("/setup", at="/setup", password=PASSWORD, credential="MD", npi="", confirmed="yes")

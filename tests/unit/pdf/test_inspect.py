@@ -103,7 +103,7 @@ def test_arrays_nested_past_any_stack_are_damaged() -> None:
 
 
 def test_no_mutation_raises_anything_but_a_refusal() -> None:
-    chance = random.Random(20261122)  # noqa: S311 (mutations, not secrets)
+    chance = random.Random(20261122)  # noqa: S311 - mutations, not secrets
     original = samples.active()
     for _ in range(150):
         data = bytearray(original)

@@ -58,7 +58,7 @@ def a_mail(delivery_id: str, **changes: object) -> Delivery:
         id=delivery_id, version=1, practice_id=PRACTICE.id, document_id=DOCUMENT.id, event_id="evt_1",
         channel=Channel.EMAIL, type="setup", recipient=EMAIL, created_at=START, provider_id=PROVIDER.id,
     )  # fmt: skip
-    return replace(mail, **changes)  # type: ignore[arg-type]  # a test's shorthand
+    return replace(mail, **changes)  # type: ignore[arg-type]  # - a test's shorthand
 
 
 @pytest.fixture
@@ -306,7 +306,7 @@ def test_wrong_fields_are_named_and_nothing_is_written(changes: dict[str, str], 
     desk = Desk(NAMELESS)
     token, before = desk.link(), desk.store.commits
     with pytest.raises(Invalid) as refused:
-        desk.accounts.choose_password(token, replace(CHOSEN, **changes), START)  # type: ignore[arg-type]  # a test's shorthand
+        desk.accounts.choose_password(token, replace(CHOSEN, **changes), START)  # type: ignore[arg-type]  # - a test's shorthand
     assert [each.field for each in refused.value.errors] == fields
     assert desk.store.commits == before
 

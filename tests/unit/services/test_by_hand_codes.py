@@ -236,7 +236,7 @@ def test_a_recalled_document_opens_to_no_code(world: World) -> None:
 
 def test_the_code_itself_is_stored_nowhere(world: World) -> None:
     code = "271828"
-    world.ids.code = lambda: code  # type: ignore[method-assign]
+    world.ids.code = lambda: code  # type: ignore[method-assign]  # - the same code twice
     assert world.code() == code
     assert all(code not in row.record for row in world.store.tables["secrets"].values())
 

@@ -107,7 +107,7 @@ def test_an_index_that_lags_behind_calls_for_nothing(world: World) -> None:
     world.relay()
     world.clock.pass_time(seconds=30)
     everything = (world.row(done), world.row(waiting))
-    world.store.due_deliveries = lambda *_, **__: everything  # type: ignore[method-assign]  # the index as it was
+    world.store.due_deliveries = lambda *_, **__: everything  # type: ignore[method-assign]  # - the index as it was
     assert follow_up.run(world)["due"] == 0
     assert jobs(world, "deliver") == []
 
@@ -236,7 +236,7 @@ def test_a_queue_that_refuses_overdue_jobs_holds_up_no_other_duty(world: World) 
             raise Unavailable("The queue refused.")
         real(jobs, delay_seconds=delay_seconds)
 
-    world.queues.send = send  # type: ignore[method-assign]  # it refuses once
+    world.queues.send = send  # type: ignore[method-assign]  # - it refuses once
     world.clock.pass_time(minutes=16)
     with pytest.raises(Unavailable):
         follow_up.run(world)

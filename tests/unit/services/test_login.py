@@ -91,7 +91,7 @@ def calls_of(desk: Desk, attempt: Attempt) -> list[str]:
             seen.append(name)
             return getattr(desk.store, name)
 
-    login = Login(Watched(), desk.sessions, FakeIds())  # type: ignore[arg-type]  # stands in for the store
+    login = Login(Watched(), desk.sessions, FakeIds())  # type: ignore[arg-type]  # - stands in for the store
     with pytest.raises(Unauthenticated):
         login.log_in(attempt)
     return sorted(seen)

@@ -28,7 +28,7 @@ class DiesAfterSending(FakeQueues):
     """The queue has the jobs; the relay dies before it hears of it."""
 
     def send(self, jobs: object, *, delay_seconds: int = 0) -> None:
-        super().send(jobs, delay_seconds=delay_seconds)  # type: ignore[arg-type]  # passed on as it came
+        super().send(jobs, delay_seconds=delay_seconds)  # type: ignore[arg-type]  # - passed on as it came
         raise Unavailable("no answer")
 
 
@@ -72,9 +72,9 @@ def test_the_sweep_takes_only_rows_older_than_two_minutes() -> None:
 def test_one_row_that_the_queue_refuses_holds_up_no_other() -> None:
     class RefusesSeals(FakeQueues):
         def send(self, jobs: object, *, delay_seconds: int = 0) -> None:
-            if SEAL in list(jobs):  # type: ignore[call-overload]  # a test's stand-in
+            if SEAL in list(jobs):  # type: ignore[call-overload]  # - a test's stand-in
                 raise Unavailable("refused")
-            super().send(jobs, delay_seconds=delay_seconds)  # type: ignore[arg-type]  # passed on as it came
+            super().send(jobs, delay_seconds=delay_seconds)  # type: ignore[arg-type]  # - passed on as it came
 
     good = OutboxRow(id="z_good", created_at=START - timedelta(hours=1), jobs=(DELIVER,))
     store, queues = a_store(a_row("a_bad", hours=1), good), RefusesSeals()

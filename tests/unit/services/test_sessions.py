@@ -104,7 +104,7 @@ def test_an_account_without_password_has_no_sessions(opened: Opened) -> None:
 
 
 def change_provider(opened: Opened, **changes: object) -> None:
-    changed: Provider = replace(PROVIDER, version=2, **changes)  # type: ignore[arg-type]  # a test's shorthand
+    changed: Provider = replace(PROVIDER, version=2, **changes)  # type: ignore[arg-type]  # - a test's shorthand
     opened.store.commit(Change(at=START, providers=(changed,)))
 
 
@@ -168,9 +168,9 @@ def test_a_key_in_the_header_is_not_the_key(opened: Opened) -> None:
     """`jwk`, `jku`, `x5u`: who could say which key to check with would check their own."""
     made_up = base64.urlsafe_b64encode(OTHER_KEY).decode()
     named = {"kid": key_id(KEY), "jwk": {"kty": "oct", "k": made_up}, "jku": "https://elsewhere.test/keys"}
-    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # not text
+    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
     named["kid"] = key_id(OTHER_KEY)
-    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # not text
+    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
 
 
 def test_a_rotation_logs_nobody_out_and_the_next_one_ends_what_the_first_key_signed(opened: Opened) -> None:

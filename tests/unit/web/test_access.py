@@ -230,7 +230,7 @@ def count_visits(store: FakeStore) -> list[str | None]:
         asked.append(document_id)
         return real(session_key, provider_id, document_id)
 
-    store.visit = visit  # type: ignore[method-assign]  # watches one method
+    store.visit = visit  # type: ignore[method-assign]  # - watches one method
     return asked
 
 
@@ -242,7 +242,7 @@ def visitor(portal: Portal, **changes: object) -> Browser:
         key=secret_key(SecretKind.BY_HAND, "visit"), version=1, kind=SecretKind.BY_HAND, created_at=START,
         expires_at=START + BY_HAND_LIFETIME, document_id=DOCUMENT.id,
     )  # fmt: skip
-    row = replace(visit, **changes)  # type: ignore[arg-type]  # a test's shorthand
+    row = replace(visit, **changes)  # type: ignore[arg-type]  # - a test's shorthand
     portal.store.commit(Change(at=START, secrets=(row,)))
     return Browser({access.BY_HAND_COOKIE: "visit"})
 
