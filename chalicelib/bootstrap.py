@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from chalicelib.services.sealers import Sealers
     from chalicelib.services.second_factor import SecondFactor
     from chalicelib.services.sessions import Sessions
+    from chalicelib.services.sources import Sources
     from chalicelib.services.writing import Writer
 
 
@@ -72,6 +73,12 @@ class Services:
         from chalicelib.services.login import Login
 
         return Login(self.store, self.sessions, self.ids)
+
+    @cached_property
+    def sources(self) -> Sources:
+        from chalicelib.services.sources import Sources
+
+        return Sources(self.store)
 
     @cached_property
     def passkeys(self) -> Passkeys:
@@ -180,7 +187,9 @@ class Services:
     def inspector(self) -> Inspector:
         from chalicelib.adapters.messaging import LambdaInspector
 
-        return LambdaInspector(self.clients, self.settings.inspect_function)
+        return LambdaInspector(
+            self.clients, self.settings.inspect_function, lambda key: self.files.url(key, seconds=60)
+        )
 
     @cached_property
     def keys(self) -> Keys:

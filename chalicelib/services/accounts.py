@@ -22,6 +22,7 @@ from chalicelib.services.passwords import (
 )
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recording import delivery_job, until_it_holds
+from chalicelib.services.second_factor import TRIES
 
 PORTAL_PRACTICE = "portal"
 """Stands in a delivery that no practice caused, such as the notice that a password was changed."""
@@ -156,11 +157,13 @@ class Accounts:
         provider = with_password(link, chosen, hashed, now)
         rival = self._rival(link, provider)
         told = self._notice(provider, now)
-        failures = PER_ACCOUNT.counted(None, told.recipient, now)
+        failures = (
+            PER_ACCOUNT.counted(None, told.recipient, now), TRIES.counted(None, provider.id, now)
+        )  # fmt: skip
         happened = Happened.PASSWORD_SET if link.is_setup else Happened.PASSWORD_RESET
         entry = account_event(provider.id, happened, now, origin, unique=told.event_id)
         return Change(
-            at=now, spent=(link.secret,), dropped=(failures,), account_events=(entry,),
+            at=now, spent=(link.secret,), dropped=failures, account_events=(entry,),
             providers=(provider, *((_without_npi(rival),) if rival else ())),
             claims=_claims(link, provider, rival), deliveries=(told,),
             outbox=(OutboxRow(id=told.event_id, created_at=now, jobs=(delivery_job(told),)),),

@@ -46,7 +46,7 @@ _CLOSED = (
     "There were too many wrong passwords for this address. Log in with a passkey or in a browser that you "
     "have used before, or choose a new password: see Forgot password."
 )
-_CLOSED_FOR = timedelta(hours=1)
+CLOSED_SECONDS = 3600
 _NOBODY = "prv_nobody"
 
 _Counted = tuple[Secret, ...]
@@ -227,10 +227,11 @@ def _known(attempt: Attempt, owner: str | None, found: Mapping[str, Secret]) -> 
     if device is None or device.provider_id != owner:
         return None
     count = found.get(PER_DEVICE.key(_place(attempt, device)))
-    return None if _used_up(count, attempt.now) else device
+    return None if used_up(count, attempt.now) else device
 
 
-def _used_up(count: Secret | None, now: datetime) -> bool:
+def used_up(count: Secret | None, now: datetime) -> bool:
+    """Whether there were as many failures in a row as there may be."""
     return count is not None and count.live(now) and count.tries >= MOST_IN_A_ROW
 
 
@@ -248,8 +249,8 @@ def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
         throttling.check(PER_PLACE.wait(counts.place, now))
         return
     account = counts.account
-    if _used_up(account, now):
-        raise TooMany(_CLOSED, retry_after=int(_CLOSED_FOR.total_seconds()))
+    if used_up(account, now):
+        raise TooMany(_CLOSED, retry_after=CLOSED_SECONDS)
     attacked = account is not None and account.live(now) and account.tries >= PER_ACCOUNT.free
     pace = PLACE_UNDER_ATTACK if attacked else PER_PLACE
     throttling.check(pace.wait(counts.place, now), PER_SOURCE.wait(counts.source, now))

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.account_trail import Happened, Origin, account_event
-from chalicelib.domain.errors import Gone, Stale, Unauthenticated
+from chalicelib.domain.errors import Gone, Stale, TooMany, Unauthenticated
 from chalicelib.domain.factors import Authenticator, recovery_key
 from chalicelib.domain.moments import epoch
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import Secret, SecretKind, secret_key
 from chalicelib.services import throttling
 from chalicelib.services.changes import Change
+from chalicelib.services.devices import Device
+from chalicelib.services.login import CLOSED_SECONDS, used_up
 from chalicelib.services.passkeys import Passkeys
 from chalicelib.services.ports import Store
 from chalicelib.services.recording import until_it_holds
@@ -19,19 +21,30 @@ from chalicelib.services.sessions import PASSWORD, Sessions, logged_in
 from chalicelib.services.throttling import Pace
 
 STEP_SECONDS = 30
-TRIES = Pace(name="second", free=5, longest=timedelta(minutes=1), forgotten=timedelta(hours=24))
-"""Of the second half, for each account: whoever gets this far has its password."""
+TRIES = Pace(name="second", free=5, longest=timedelta(minutes=1), forgotten=timedelta(days=365))
+"""Codes, for each account, and for each browser that it knows: whoever gets this far has the password.
+
+A passkey cannot be guessed: it neither waits nor counts. At `MOST_IN_A_ROW` a new password is needed.
+"""
 
 _WRONG = "That code is not right, or it was used before. Wait for the next one."
+_CLOSED = (
+    "There were too many wrong codes. Use your passkey, log in with a browser that you have used before, or "
+    "choose a new password: see Forgot password on the login page."
+)
 _OVER = "This login took too long. Please start again."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What was given: a `code` as typed (of the app, or a recovery code), or a browser's `passkey` answer."""
+    """What was given: a `code` as typed (of the app, or a recovery code), or a browser's `passkey` answer.
+
+    `device` is the browser, if it has logged in here before.
+    """
 
     code: str = ""
     passkey: str = ""
+    device: Device | None = None
 
 
 @dataclass(frozen=True)
@@ -59,16 +72,18 @@ class SecondFactor:
         Raises `Unauthenticated` for a wrong answer, `TooMany`, and `Gone` when the first half is over.
         """
         half, provider = self._half(token, now)
-        counted = until_it_holds(lambda: self._counted(provider, now), retry_on=frozenset({"secret"}))
+        place = _place(provider, answer)
+        counted = until_it_holds(lambda: self._counted(place, answer, now), retry_on=frozenset({"secret"}))
         try:
             passed = self._passed(provider, answer, now)
         except Unauthenticated:
             self._tell_failure(counted, provider, now, origin)
             raise
         session, cookie = self._sessions.start(passed.provider, now, passed.method)
+        cleared = {each.key: each for each in (counted, TRIES.counted(None, provider.id, now))}
         change = Change(
             at=now, providers=(passed.provider,), secrets=(session, *passed.secrets), spent=(half,),
-            dropped=(counted,), account_events=(logged_in(passed.provider, session, origin),),
+            dropped=tuple(cleared.values()), account_events=(logged_in(passed.provider, session, origin),),
         )  # fmt: skip
         try:
             self._store.commit(change)
@@ -91,10 +106,14 @@ class SecondFactor:
             raise Gone(_OVER, code="login-over")
         return half, provider
 
-    def _counted(self, provider: Provider, now: datetime) -> Secret:
-        count = self._store.secret(TRIES.key(provider.id))
+    def _counted(self, place: str, answer: Answer, now: datetime) -> Secret:
+        count = self._store.secret(TRIES.key(place))
+        if answer.passkey:
+            return count or TRIES.counted(None, place, now)
+        if used_up(count, now):
+            raise TooMany(_CLOSED, retry_after=CLOSED_SECONDS)
         throttling.check(TRIES.wait(count, now))
-        counted = TRIES.counted(count, provider.id, now)
+        counted = TRIES.counted(count, place, now)
         self._store.commit(Change(at=now, secrets=(counted,)))
         return counted
 
@@ -109,6 +128,11 @@ class SecondFactor:
         if by_paper is not None:
             return _Passed(by_paper, (), f"{PASSWORD} and recovery code")
         raise Unauthenticated(_WRONG)
+
+
+def _place(provider: Provider, answer: Answer) -> str:
+    device = answer.device
+    return f"device {device.id}" if device and device.provider_id == provider.id else provider.id
 
 
 def matching_step(app: Authenticator, code: str, now: datetime) -> int | None:

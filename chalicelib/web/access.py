@@ -22,7 +22,7 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import bootstrap
 from chalicelib.domain.errors import NotFound, PortalError
 from chalicelib.domain.secrets import Secret, SecretKind, secret_key
-from chalicelib.web import requests
+from chalicelib.web import guesses, requests
 from chalicelib.web.answers import HTML, cookie, error_page, problem, redirect
 from chalicelib.web.caller import Caller
 from chalicelib.web.errors import NO_ANSWER, UNEXPECTED
@@ -48,7 +48,8 @@ class Access(Enum):
 
 
 _FOR_SOFTWARE = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE})
-_SHOWS_FILES = frozenset({Access.PROVIDER, Access.DOCUMENT, Access.BY_HAND})
+_WITH_SESSION = frozenset({Access.PROVIDER, Access.DOCUMENT})
+_SHOWS_FILES = _WITH_SESSION | {Access.BY_HAND}
 
 _AWS_FAILED = (BotoCoreError, ClientError, PynamoDBException)
 
@@ -59,7 +60,8 @@ Handler = Callable[..., Response]
 class Route:
     """One row of the table of routes. `handler` answers `(caller, **path parameters)`, or names what does as
     `module:function`. `form` says that a post carries a form of ours, `files` that the page deals with the
-    bucket although anyone may come.
+    bucket although anyone may come, `wrong` the statuses by which a post says that a password, code, link or
+    passkey was wrong: such a route is throttled by source, here unless it `counts_itself` (`guesses.py`).
     """
 
     path: str
@@ -68,6 +70,8 @@ class Route:
     handler: str | Handler
     form: bool = True
     files: bool = False
+    wrong: tuple[int, ...] = ()
+    counts_itself: bool = False
 
     @property
     def for_software(self) -> bool:
@@ -119,6 +123,7 @@ def _serve(declared: Route, request: Request, request_id: str, values: dict[str,
     except Exception as error:  # noqa: BLE001 - the outermost boundary: logged, and answered as our mistake
         _log_mistake(declared, error)
         response = _refusal(declared, caller, UNEXPECTED)
+    _note_guess(declared, caller, response)
     _add_headers(declared, caller, response)
     logger.info(
         "request", method=request.method, route=declared.path, status=response.status_code,
@@ -138,15 +143,23 @@ def _stranger(declared: Route, request: Request, services: bootstrap.Services, p
         address=requests.address(request),
         device=requests.device(request),
         csrf="" if declared.for_software else sent.get(requests.CSRF_COOKIE) or services.ids.token(),
-        query=requests.query(request),
+        query={} if _could_be_guessed(declared, request) else requests.query(request),
         cookies=sent,
     )
+
+
+def _could_be_guessed(declared: Route, request: Request) -> bool:
+    """Whether another website chose what this page would repeat beside a patient's name: pages go out
+    compressed, and from the length of many a patient's name could be guessed (BREACH).
+    """
+    return declared.access in _WITH_SESSION and requests.came_from_elsewhere(request)
 
 
 def _answer(declared: Route, caller: Caller, values: dict[str, str]) -> Response:
     requests.check_path(values)
     if caller.request.method == "POST" and not declared.for_software:
         caller = _with_form(declared, caller)
+        guesses.check(declared, caller)
     admitted = _RULES[declared.access](caller, values)
     if isinstance(admitted, Response):
         return admitted
@@ -185,6 +198,14 @@ def _refusal(declared: Route, caller: Caller, error: PortalError) -> Response:
     if declared.for_software:
         return problem(error, caller.services.settings.portal_url)
     return error_page(caller, error)
+
+
+def _note_guess(declared: Route, caller: Caller, response: Response) -> None:
+    """The answer stands whatever becomes of the count."""
+    try:
+        guesses.note(declared, caller, response.status_code)
+    except (PortalError, *_AWS_FAILED) as error:
+        _log_mistake(declared, error)
 
 
 def _log_mistake(declared: Route, error: Exception) -> None:

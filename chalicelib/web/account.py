@@ -71,7 +71,10 @@ def second_half(caller: Caller) -> Response:
 
 def finish_login(caller: Caller) -> Response:
     wanted = local_path(caller.form.get("next"))
-    answer = Answer(code=caller.form.get("code", "")[:100], passkey=caller.form.get("passkey", ""))
+    answer = Answer(
+        code=caller.form.get("code", "")[:100], passkey=caller.form.get("passkey", ""),
+        device=caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, "")),
+    )  # fmt: skip
     try:
         provider, session = caller.services.second_factor.finish(
             caller.cookies.get(HALF_COOKIE, ""), answer, caller.now, caller.origin

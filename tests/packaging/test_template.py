@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.services import webhooks
 from chalicelib.services.leftovers import LEFT_AFTER
 from chalicelib.services.originals import STAGED
+from chalicelib.web.guesses import METRIC, SERVICE
+from infrastructure.guide import GUIDE
 from infrastructure.package import TEMPLATE
 from tests.packaging.conditions import switched_places
 
@@ -28,6 +31,7 @@ SWITCHED = {
     "Resources.RefusedTooLarge",
     "Resources.RefusedUnknown",
     # The emulator makes no metrics from what is logged.
+    "Resources.EndpointsOff",
     "Resources.SealCertificateDays",
     # The emulator takes SendMessageBatch for an action of its own.
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Action",
@@ -178,6 +182,15 @@ def test_every_alarm_tells_somebody(production: Resources) -> None:
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
+def test_many_wrong_passwords_sound_an_alarm(production: Resources, template: dict[str, Any]) -> None:
+    alarm = production["RefusedCredentialsAlarm"]["Properties"]
+    assert alarm["MetricName"] == METRIC
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": SERVICE}]
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert alarm["Namespace"] == variables["STAGE"]
+    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Sum", 300, 100)
+
+
 def test_queues_and_topics_are_encrypted(production: Resources) -> None:
     for type_ in ("AWS::SQS::Queue", "AWS::SNS::Topic"):
         assert all(row["KmsMasterKeyId"] == arn("DataKey") for row in properties(production, type_).values())
@@ -288,6 +301,26 @@ def test_the_portal_is_regional_with_modern_tls(production: Resources) -> None:
     domain = production["PortalDomainName"]["Properties"]
     assert domain["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert domain["SecurityPolicy"] == "TLS_1_2"
+
+
+def test_each_method_has_a_limit_of_its_own_and_says_when_to_come_again(production: Resources) -> None:
+    api = production["RestAPI"]["Properties"]
+    (limit,) = api["MethodSettings"]
+    assert (limit["ResourcePath"], limit["HttpMethod"]) == ("/*", "*")
+    assert f"{limit['ThrottlingRateLimit']} requests a second" in GUIDE.read_text()
+    assert f"{limit['ThrottlingBurstLimit']} at once" in GUIDE.read_text()
+    throttled = api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]["THROTTLED"]
+    assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+
+
+def test_an_endpoint_that_is_switched_off_makes_an_alarm(production: Resources) -> None:
+    counted = production["EndpointsOff"]["Properties"]
+    said = Path(webhooks.__file__).read_text()
+    assert counted["FilterPattern"] == '{ $.message = "endpoint switched off" }'
+    assert 'logger.warning("endpoint switched off"' in said
+    (made,) = counted["MetricTransformations"]
+    alarm = production["EndpointOffAlarm"]["Properties"]
+    assert (alarm["MetricName"], alarm["Namespace"]) == (made["MetricName"], made["MetricNamespace"])
 
 
 def test_the_gateways_own_errors_are_problem_json(production: Resources, template: dict[str, Any]) -> None:

@@ -1,0 +1,186 @@
+"""Every form that takes a password, code, link or passkey slows a source down, and counts for the alarm."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import pyotp
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.domain.factors import Authenticator
+from chalicelib.domain.people import Provider
+from chalicelib.services.changes import Change, Claim
+from chalicelib.services.login import MOST_IN_A_ROW
+from chalicelib.services.passwords import hash_password
+from chalicelib.web.guesses import METRIC
+from chalicelib.web.routes import ROUTES
+from tests.fakes import START
+from tests.portal import Browser, Portal, text
+from tests.provider_side import PROVIDER, a_document, a_store
+
+EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+FREE = 30
+WRONG: Mapping[str, Mapping[str, str]] = {
+    "/login/passkey": {"passkey": "{}"},
+    "/login/second": {"code": "000000"},
+    "/setup": {"password": "violet tractor onion"},
+    f"/by-hand/{a_document().id}": {"code": "ABCDEFGH"},
+}
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    monkeypatch.setattr("chalicelib.web.requests.address", lambda _: "198.51.100.7")
+    made = Portal(a_store(a_document()))
+    bootstrap.install(made)
+    yield made
+    bootstrap.install(None)
+
+
+def with_app(portal: Portal, password: str = PASSWORD) -> pyotp.TOTP:
+    owner: Provider = replace(
+        PROVIDER, version=2, password_hash=hash_password(password),
+        authenticator=Authenticator(secret=SECRET, since=START),
+    )  # fmt: skip
+    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
+    portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
+    return pyotp.TOTP(SECRET)
+
+
+def statuses(path: str, fields: Mapping[str, str], times: int) -> list[int]:
+    browser = Browser({"__Host-csrf": "token"})
+    return [browser.post(path, fields).status_code for _ in range(times)]
+
+
+@pytest.mark.usefixtures("portal")
+def test_every_form_that_takes_a_credential_says_what_a_wrong_one_is_answered() -> None:
+    guarded = {each.path for each in ROUTES if each.wrong}
+    assert guarded == {
+        "/login/password", "/login/passkey", "/login/second", "/setup", "/account/confirm",
+        "/by-hand/{document_id}",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", WRONG)
+@pytest.mark.usefixtures("portal")
+def test_one_source_that_guesses_is_slowed_down_at_every_credential(path: str) -> None:
+    answers = statuses(path, WRONG[path], FREE + 1)
+    assert 429 not in answers[:FREE]
+    assert answers[FREE] == 429
+
+
+@pytest.mark.parametrize("path", WRONG)
+def test_a_source_that_is_slowed_down_is_let_through_again(portal: Portal, path: str) -> None:
+    statuses(path, WRONG[path], FREE + 1)
+    portal.time.pass_time(seconds=1)
+    assert statuses(path, WRONG[path], 1) != [429]
+
+
+def test_failures_of_all_kinds_count_together(portal: Portal) -> None:
+    for path, fields in WRONG.items():
+        statuses(path, fields, FREE // len(WRONG) + 1)
+    assert statuses("/login/passkey", WRONG["/login/passkey"], 1) == [429]
+    login = {"email": EMAIL, "password": "wrong"}
+    assert statuses("/login/password", login, 1) == [429]
+    portal.time.pass_time(hours=1)
+    assert statuses("/login/password", login, 1) == [401]
+
+
+def test_a_browser_that_is_known_does_not_wait_for_its_neighbours(portal: Portal) -> None:
+    app = with_app(portal)
+    known = portal.browser()
+    known.cookies["__Host-device"] = portal.devices.issue(PROVIDER.id)
+    for _ in range(2):
+        statuses("/login/passkey", WRONG["/login/passkey"], FREE + 1)
+    assert known.log_in(EMAIL, PASSWORD).status_code == 303
+    assert known.post("/login/second", code=app.at(START)).status_code == 303
+
+
+# Codes of the second half
+
+
+def half(portal: Portal) -> Browser:
+    browser = portal.browser()
+    browser.log_in(EMAIL, PASSWORD)
+    return browser
+
+
+def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A hundred and more, each from a source of its own and after any wait."""
+    number, answers = [0], []
+    for number[0] in range(MOST_IN_A_ROW + 5):
+        monkeypatch.setattr("chalicelib.web.requests.address", lambda _: f"2001:db8::{number[0]}")
+        portal.time.pass_time(minutes=2)
+        answers.append(half(portal).post("/login/second", code="000000").status_code)
+    return answers
+
+
+def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: password == PASSWORD)
+    app = with_app(portal)
+    known = portal.devices.issue(PROVIDER.id)
+    answers = guess_codes(portal, monkeypatch)
+    assert answers.count(401) == MOST_IN_A_ROW
+    refused = half(portal).post("/login/second", code=app.at(portal.time.now()))
+    assert refused.status_code == 429
+    assert "choose a new password" in text(refused)
+    owner = Browser({"__Host-device": known})
+    owner.log_in(EMAIL, PASSWORD)
+    assert owner.post("/login/second", code=app.at(portal.time.now())).status_code == 303
+    portal.time.pass_time(minutes=1)
+    assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+def test_a_new_password_opens_the_second_half_again(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: bool(password))
+    app = with_app(portal)
+    guess_codes(portal, monkeypatch)
+    browser = portal.browser()
+    browser.post("/forgot-password", email=EMAIL)
+    portal.work()
+    browser.get(f"/setup/{portal.token(portal.mails()[-1])}")
+    assert browser.post("/setup", password="copper lantern river").status_code == 303
+    assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+# The alarm
+
+
+def counted(printed: str) -> int:
+    """How often the metric stands in what was printed."""
+    lines = [json.loads(line) for line in printed.splitlines() if METRIC in line]
+    for line in lines:
+        (declared,) = line["_aws"]["CloudWatchMetrics"]
+        assert (declared["Namespace"], declared["Dimensions"]) == ("unused", [["service"]])
+        assert set(line) == {"_aws", "service", METRIC}
+    return len(lines)
+
+
+@pytest.mark.usefixtures("portal")
+def test_spraying_many_accounts_is_counted_for_the_alarm_and_nothing_is_said_of_them(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for number in range(FREE + 5):
+        form = {"email": f"dr.{number}@example.com", "password": "Summer2026"}
+        statuses("/login/password", form, 1)
+    printed = capfd.readouterr().out
+    assert counted(printed) == FREE + 5
+    assert "@example.com" not in printed
+    assert "Summer2026" not in printed
+
+
+@pytest.mark.parametrize("path", WRONG)
+@pytest.mark.usefixtures("portal")
+def test_every_wrong_credential_is_counted(path: str, capfd: pytest.CaptureFixture[str]) -> None:
+    statuses(path, WRONG[path], 2)
+    assert counted(capfd.readouterr().out) == 2
+
+
+def test_a_login_that_is_right_counts_nothing(portal: Portal, capfd: pytest.CaptureFixture[str]) -> None:
+    with_app(portal)
+    half(portal)
+    assert counted(capfd.readouterr().out) == 0
