@@ -13,6 +13,7 @@ from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.services.accounts import create_link_secret
 from chalicelib.services.recovery import FORGOTTEN_JOB, answer_forgotten
+from chalicelib.web.requests import form_token
 from tests.delivering import some_settings
 from tests.fakes import FakeClock, FakeFiles, FakeIds, FakeInspector, FakeKeys, FakeStore, FakeSwitches
 
@@ -66,7 +67,8 @@ class Browser:
     ) -> HTTPResponse:  # fmt: skip
         if "__Host-csrf" not in self.cookies:
             self.get("/login")
-        return self.post_raw(path, {"csrf": self.cookies["__Host-csrf"], **(fields or {}), **more}, headers)
+        token = form_token(self.cookies["__Host-csrf"], "pad")
+        return self.post_raw(path, {"csrf": token, **(fields or {}), **more}, headers)
 
     def post_raw(
         self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None

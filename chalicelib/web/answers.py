@@ -18,6 +18,7 @@ from chalicelib.domain.errors import PortalError
 from chalicelib.web.assets import asset_url
 from chalicelib.web.caller import Caller
 from chalicelib.web.errors import error_headers, problem_body, shown_as
+from chalicelib.web.requests import form_token
 
 if TYPE_CHECKING:
     from chalicelib.domain.documents import DeclineReason, Kind
@@ -33,7 +34,7 @@ def page(
 ) -> Response:  # fmt: skip
     """A page of `templates/pages`. Templates also get `csrf`, `provider` and `support_contact`."""
     shown = {
-        "csrf": caller.csrf,
+        "csrf": form_token(caller.csrf, caller.services.ids.token()),
         "provider": caller.provider,
         "support_contact": caller.services.settings.support_contact,
         "idle": seconds_left(caller),

@@ -30,6 +30,7 @@ from chalicelib.services.changes import Change
 from chalicelib.services.review import CONSENT_VERSION
 from chalicelib.web.access import BY_HAND_COOKIE, SESSION_COOKIE, Access
 from chalicelib.web.assets import asset_url
+from chalicelib.web.requests import form_token
 from chalicelib.web.routes import ROUTES
 from tests.fakes import START, FakeInspector
 from tests.portal import Portal, header, text
