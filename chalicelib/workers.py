@@ -21,10 +21,16 @@ logger = Logger(service="portal")
 
 
 def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads one upload and says what it is; see `services/inspection.py`."""
+    """Reads one upload and says what it is; see `services/inspection.py`.
+
+    It is given a link to that one upload, and may read nothing by itself.
+    """
+    from chalicelib.adapters.links import fetch
     from chalicelib.services import inspection
 
-    data = services().files.get(event["key"])
+    data = fetch(event["url"], most=inspection.MOST_BYTES)
+    if data is None:
+        return {"unavailable": True}
     return inspection.inspect(data, event["kind"], certificates=event.get("certificates", ()))
 
 

@@ -113,6 +113,7 @@ _SIGNED = {
     "signed_pdf": {
         "url": f"{PORTAL}/v1/documents/doc_5f0c/signed.pdf",
         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "level": "B-T",
     },
     "deliveries": [_line("delivered")],
 }  # fmt: skip

@@ -171,7 +171,8 @@ class LocalStack:
         place = {"Bucket": outputs["Bucket"], "Key": "uploads/warm-up"}
         s3.put_object(**place, Body=ONE_PAGE)
         try:
-            self.invoke(outputs["InspectFunction"], {"key": place["Key"], "kind": "pdf"})
+            link = s3.generate_presigned_url("get_object", Params=place, ExpiresIn=300)
+            self.invoke(outputs["InspectFunction"], {"url": link, "kind": "pdf"})
         finally:
             s3.delete_object(**place)
 

@@ -3,7 +3,7 @@
 `tests/integration/test_store.py` runs the same tests against both, so that they cannot drift.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -348,6 +348,9 @@ class FakeFiles:
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)
 
+    def erase(self, key: str) -> None:
+        self.objects.pop(key, None)
+
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
         return [key for key in self.keys(prefix) if self.written[key] < before]
 
@@ -389,15 +392,23 @@ class FakeQueues:
 
 @dataclass
 class FakeSwitches:
-    """The practices whose Electronic Signature is on."""
+    """The practices whose Electronic Signature is `on`, and those `requiring` a second factor."""
 
     on: set[str] = field(default_factory=set)
+    requiring: set[str] = field(default_factory=set)
+    portal_requires: bool = False
 
     def electronic_signature(self, practice_id: str) -> bool:
         return practice_id in self.on
 
     def set_electronic_signature(self, practice_id: str, on: bool) -> None:  # noqa: FBT001 - the port's
         (self.on.add if on else self.on.discard)(practice_id)
+
+    def second_factor(self, practice_ids: Collection[str]) -> bool:
+        return self.portal_requires or not self.requiring.isdisjoint(practice_ids)
+
+    def set_second_factor(self, practice_id: str, on: bool) -> None:  # noqa: FBT001 - the port's
+        (self.requiring.add if on else self.requiring.discard)(practice_id)
 
 
 @dataclass

@@ -12,6 +12,9 @@ from chalicelib.adapters.clients import Clients
 _MISSING = {"403", "404", "NoSuchKey", "NotFound"}
 """403 too: S3 answers so to a role that may read an object, but not list the bucket, when it is not there."""
 
+_MOST_VERSIONS = 20
+"""A form can be posted again as long as it holds; what is left then expires within a day."""
+
 
 class S3Files:
     def __init__(self, clients: Clients, bucket: str) -> None:
@@ -34,13 +37,16 @@ class S3Files:
             raise
 
     def exists(self, key: str) -> bool:
+        return self._head(key) is not None
+
+    def _head(self, key: str) -> Mapping[str, Any] | None:
         try:
-            self._s3.head_object(Bucket=self._bucket, Key=key)
+            found: Mapping[str, Any] = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
-                return False
+                return None
             raise
-        return True
+        return found
 
     def copy(self, source: str, target: str) -> None:
         self._s3.copy_object(
@@ -49,6 +55,15 @@ class S3Files:
 
     def delete(self, key: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def erase(self, key: str) -> None:
+        """Version by version, the latest first, until there is none: the bucket keeps versions."""
+        for _ in range(_MOST_VERSIONS):
+            found = self._head(key)
+            if found is None:
+                return
+            version = {"VersionId": found["VersionId"]} if "VersionId" in found else {}
+            self._s3.delete_object(Bucket=self._bucket, Key=key, **version)
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
         found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", ())

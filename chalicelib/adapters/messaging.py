@@ -1,7 +1,7 @@
 """Queues, mail and notices: SQS, SES and SNS."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import botocore.exceptions
@@ -80,23 +80,28 @@ class SnsNotifier:
 
 
 class LambdaInspector:
-    def __init__(self, clients: Clients, function: str) -> None:
+    """`link` makes the presigned link by which the function, which has no rights, reads that one upload."""
+
+    def __init__(self, clients: Clients, function: str, link: Callable[[str], str]) -> None:
         self._clients = clients
         self._function = function
+        self._link = link
 
     def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
         """A crash or a timeout there is an answer too: the file harmed its reader, so it is refused.
 
         What AWS refused the function says nothing of the file, and is `Unavailable`.
         """
-        payload = json.dumps({"key": key, "kind": kind, "certificates": list(certificates)}).encode()
+        asked = {"url": self._link(key), "kind": kind, "certificates": list(certificates)}
         try:
-            answer = self._clients.functions.invoke(FunctionName=self._function, Payload=payload)
+            answer = self._clients.functions.invoke(
+                FunctionName=self._function, Payload=json.dumps(asked).encode()
+            )
             body = json.loads(answer["Payload"].read())
         except (ClientError, BotoCoreError) as error:
             raise _refusal(error, "The inspection") from None
         failed = "FunctionError" in answer or not isinstance(body, dict)
-        if failed and _is_of_aws(body):
+        if (failed and _is_of_aws(body)) or (not failed and body.get("unavailable")):
             raise Unavailable("The inspection could not read the upload. Try again in a moment.")
         if failed:
             detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."

@@ -54,6 +54,11 @@ class Signature:
     covers: bool
     permitted: bool
 
+    @property
+    def level(self) -> str:
+        """PAdES: `B-T` with a timestamp over it, else `B-B`."""
+        return "B-B" if self.timestamped_at is None else "B-T"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -242,6 +247,7 @@ def _signature_json(signature: Signature) -> dict[str, Any]:
         "reason": signature.reason,
         "document_id": signature.document_id,
         **times,
+        "level": signature.level,
         "sound": signature.sound,
         "covers": signature.covers,
         "permitted": signature.permitted,

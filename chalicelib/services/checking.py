@@ -1,7 +1,8 @@
 """`/verify`: anyone uploads a PDF and learns whether it was sealed here, and whether it is intact.
 
-The upload is opened by the `inspect` function alone, which is told the published certificates, and deleted
-as soon as it has answered. Nothing is looked up: all that is told stands in the file, under its seal.
+The upload is opened by the `inspect` function alone, which is told the published certificates, and erased
+with all its versions as soon as it has answered. Nothing is looked up: all that is told stands in the file,
+under its seal.
 """
 
 import re
@@ -65,7 +66,7 @@ class Checking:
             ours = certificates.fingerprints(certificates.published(self._files))
             answer = self._inspector.inspect(key, "seal", certificates=ours)
         finally:
-            self._files.delete(key)
+            self._files.erase(key)
         return _checked(answer)
 
     def _count(self, address: str, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What the `inspect` function answers about one upload, as plain JSON.
 
-It runs apart, with the right to read that upload and nothing else, and reads the file in a copy of itself: a
+It runs apart, with a link to that upload and no right to read anything, and in a copy of itself: a
 hang or a crash there, of PDFium too, is a refusal, and the function lives on for the next file.
 """
 
@@ -13,6 +13,9 @@ from chalicelib.pdf.facts import PdfRefused
 from chalicelib.pdf.inspect import inspect_pdf, inspect_scan
 from chalicelib.services.apart import Lost, pieces
 from chalicelib.services.bounds import OutOfTime, limited_memory, limited_time
+
+MOST_BYTES = 26 * 1024 * 1024
+"""What is fetched of a file: more than a PDF may have."""
 
 SECONDS = 2.0
 MEMORY = 640 * 1024 * 1024

@@ -1,6 +1,6 @@
 """What the services need of the outside, as protocols; `adapters` implement them, `bootstrap` wires them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -150,6 +150,9 @@ class Files(Protocol):
 
     def delete(self, key: str) -> None: ...
 
+    def erase(self, key: str) -> None:
+        """Deletes it with all its versions: nothing of it is left, not for a day."""
+
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
         """The keys below a prefix that were last written before then, of the first 1,000 that there are."""
 
@@ -176,6 +179,13 @@ class Switches(Protocol):
         """The Electronic Signature switch of a practice; seen within 60 s of a change."""
 
     def set_electronic_signature(self, practice_id: str, *, on: bool) -> None: ...
+
+    def second_factor(self, practice_ids: Collection[str]) -> bool:
+        """Whether one of these practices, or the portal where it says nothing else, asks for a second factor
+        of who reads its documents; seen within 60 s of a change.
+        """
+
+    def set_second_factor(self, practice_id: str, *, on: bool) -> None: ...
 
 
 class Inspector(Protocol):

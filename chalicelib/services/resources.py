@@ -60,10 +60,11 @@ def _signed_pdf(document: Document, portal_url: str) -> Mapping[str, Any] | None
     if document.signed is None:
         return None
     url = f"{portal_url}/v1/documents/{document.id}/signed.pdf"
-    announced = {"url": url, "sha256": document.signed.sha256}
+    announced = {"url": url, "sha256": document.signed.sha256, "level": document.signed.level}
     if document.timestamped is None:
         return announced
-    later = {"url": f"{url}?version=timestamped", "sha256": document.timestamped.sha256}
+    timed = document.timestamped
+    later = {"url": f"{url}?version=timestamped", "sha256": timed.sha256, "level": timed.level}
     return {**announced, "timestamped": later}
 
 

@@ -219,5 +219,9 @@ def test_anyone_can_verify_a_sealed_file(
     assert "Byron" not in said
     assert "Not what was sealed" in checked_at_verify(stack, data.replace(b"/MediaBox", b"/MediaBux"))
     assert "No seal in this file" in checked_at_verify(stack, samples.plan_of_care())
+    left = stack.client("s3").list_object_versions(
+        Bucket=stack.outputs["Bucket"], Prefix="uploads/verify/"
+    )  # fmt: skip
+    assert (left.get("Versions", []), left.get("DeleteMarkers", [])) == ([], [])
     pem = stack.http.get("/verify/certificates").content
     assert {chain.fingerprint(each) for each in chain.read_pem(pem)} == published(stack)

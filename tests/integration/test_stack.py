@@ -1,10 +1,8 @@
 """What the deployed stack is like, before anything is sent through it."""
 
 import httpx
-import pytest
 
 from infrastructure.stack import ONE_PAGE
-from infrastructure.trouble import Trouble
 from tests.stack import Stack
 
 
@@ -15,19 +13,13 @@ def test_what_may_be_forgotten_expires(stack: Stack) -> None:
         assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
 
 
-@pytest.mark.parametrize(("key", "allowed"), [("uploads/of-a-test", True), ("originals/of-a-test", False)])
-def test_inspect_can_read_uploads_and_nothing_else(
-    stack: Stack,
-    key: str,
-    allowed: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    stack.client("s3").put_object(Bucket=stack.outputs["Bucket"], Key=key, Body=ONE_PAGE)
-    question = {"key": key, "kind": "pdf"}
-    if allowed:
-        assert stack.invoke("Inspect", question)["pages"] == 1
-    else:
-        with pytest.raises(Trouble, match="AccessDenied"):
-            stack.invoke("Inspect", question)
+def test_inspect_reads_what_it_is_given_a_link_to_and_nothing_by_itself(stack: Stack) -> None:
+    s3, place = stack.client("s3"), {"Bucket": stack.outputs["Bucket"], "Key": "uploads/of-a-test"}
+    s3.put_object(**place, Body=ONE_PAGE)
+    link = s3.generate_presigned_url("get_object", Params=place, ExpiresIn=60)
+    assert stack.invoke("Inspect", {"url": link, "kind": "pdf"})["pages"] == 1
+    bare = link.split("?")[0]
+    assert stack.invoke("Inspect", {"url": bare, "kind": "pdf"}) == {"unavailable": True}
 
 
 def test_an_address_that_is_nowhere_is_a_problem_in_json(stack: Stack) -> None:

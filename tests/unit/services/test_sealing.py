@@ -250,7 +250,9 @@ def test_a_late_timestamp_leaves_what_was_announced_as_it_is() -> None:
     assert now["timestamped"] == {
         "url": f"https://portal.test/v1/documents/{portal.document.id}/signed.pdf?version=timestamped",
         "sha256": portal.document.timestamped and portal.document.timestamped.sha256,
+        "level": "B-T",
     }
+    assert announced["level"] == "B-B"
     assert now["timestamped"]["sha256"] != announced["sha256"]
 
 

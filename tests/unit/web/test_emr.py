@@ -247,7 +247,7 @@ def test_a_late_timestamp_changes_nothing_of_what_is_fetched_unless_asked_for(em
     emr.change(document_id, signed=announced, sealing=Sealing.SEALED)
     problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
     before = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
-    assert set(before) == {"url", "sha256"}
+    assert set(before) == {"url", "sha256", "level"}
 
     emr.change(document_id, timestamped=replace(announced, key="signed/x/timed.pdf", sha256="bb"))
     signed_pdf = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
