@@ -35,11 +35,18 @@ class Staff:
         self._made: list[tuple[str, str]] = []
 
     def subscribe(self, name: str, **policy: list[str]) -> str:
+        topic = self._works.stack.outputs["NoticesTopic"]
         url: str = self._sqs.create_queue(QueueName=f"staff-{name}")["QueueUrl"]
         wanted = ["QueueArn"]
         arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]["QueueArn"]
+        allowed = {
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }  # fmt: skip
+        both = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": both})
         made = self._sns.subscribe(
-            TopicArn=self._works.stack.outputs["NoticesTopic"], Protocol="sqs", Endpoint=arn,
+            TopicArn=topic, Protocol="sqs", Endpoint=arn,
             Attributes={"FilterPolicy": json.dumps(policy)}, ReturnSubscriptionArn=True,
         )  # fmt: skip
         self._made.append((url, made["SubscriptionArn"]))

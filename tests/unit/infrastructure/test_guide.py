@@ -17,6 +17,7 @@ from chalicelib.domain.practices import WebhookSecret
 from chalicelib.services.changes import Change
 from chalicelib.services.practices import KEY_PREFIX, authenticate_signature
 from chalicelib.services.resources import document_resource
+from chalicelib.services.webhooks import FAILED_EVENTS, LONG_FAILURE
 from chalicelib.web.openapi import openapi
 from chalicelib.web.problem_types import TYPES
 from chalicelib.web.schemas import read_event
@@ -80,6 +81,11 @@ def test_the_retry_table_is_that_of_the_schedule() -> None:
     assert [wait for _, wait, _ in rows[:-1]] == [spoken(each) for each in RETRY_AFTER]
     assert rows[-1][0] == str(len(RETRY_AFTER) + 1)
     assert rows[-2][2] == spoken(sum(RETRY_AFTER, timedelta()))
+
+
+def test_when_an_endpoint_is_switched_off_is_said_as_it_is() -> None:
+    events = {2: "two", 3: "three", 4: "four"}[FAILED_EVENTS]
+    assert f"after **{LONG_FAILURE.days} days** in which at least {events} different events failed" in TEXT
 
 
 @pytest.mark.parametrize(
