@@ -18,6 +18,7 @@ class SecretKind(StrEnum):
     HALF = "half"
     AUTHENTICATOR = "authenticator"
     PASSKEY = "passkey"
+    DRAFT = "draft"
 
 
 LINK_LIFETIME = timedelta(minutes=90)
@@ -38,7 +39,7 @@ class Secret:
     `link` ties a setup or reset token to the delivery that mailed it, and a question for a link to the
     event that answers it; `access` is the document's at the
     time; `tries` counts wrong guesses of a code; `epoch` is the provider's `session_epoch`
-    (sessions), `method` how their owner was last authenticated, in words.
+    (sessions), `method` how their owner was last authenticated, in words; `draft` is what was written (JSON).
     """
 
     key: str
@@ -56,6 +57,7 @@ class Secret:
     last_seen_at: datetime | None = None
     authenticated_at: datetime | None = None
     method: str | None = None
+    draft: str | None = None
 
     def live(self, now: datetime) -> bool:
         """Whether it still counts: TTL deletes late, so every reader asks."""

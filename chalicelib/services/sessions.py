@@ -88,6 +88,14 @@ class Sessions:
         found = self._store.visit(ticket.key, ticket.provider_id, document_id)
         return found if is_live(found, now) else None
 
+    def lapsed(self, cookie: str, now: datetime, document_id: str) -> Visit | None:
+        """As `visit`, but also for a session that nothing has ended but its idleness."""
+        ticket = self.read(cookie, now)
+        if ticket is None:
+            return None
+        found = self._store.visit(ticket.key, ticket.provider_id, document_id)
+        return found if _still_counts(found, now) else None
+
     def touch(self, session: Secret, now: datetime) -> None:
         """Notes that the session was used: at most once a minute, and not when another request just did."""
         seen = session.last_seen_at or session.created_at
@@ -142,13 +150,19 @@ def time_left(session: Secret, now: datetime) -> timedelta:
 
 def is_live(visit: Visit, now: datetime) -> bool:
     """Whether this row still opens this account: neither over, idle, logged out nor outdated."""
+    session = visit.session
+    if session is None or not _still_counts(visit, now):
+        return False
+    return now - (session.last_seen_at or session.created_at) < SESSION_IDLE
+
+
+def _still_counts(visit: Visit, now: datetime) -> bool:
+    """All of that but idleness."""
     session, provider = visit.session, visit.provider
     if session is None or provider is None or session.kind is not SecretKind.SESSION:
         return False
-    seen = session.last_seen_at or session.created_at
     return (
         session.live(now)
-        and now - seen < SESSION_IDLE
         and session.provider_id == provider.id
         and session.epoch == provider.session_epoch
         and provider.has_account

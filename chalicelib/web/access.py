@@ -310,7 +310,15 @@ def _to_door(caller: Caller, document_id: str) -> Response:
 
     if caller.request.method == "GET" and caller.path == f"/documents/{document_id}":
         return door(caller, document_id)
-    return redirect(f"/documents/{document_id}")
+    return redirect(f"/documents/{document_id}", cookies=_kept(caller, document_id))
+
+
+def _kept(caller: Caller, document_id: str) -> list[str]:
+    if caller.request.method != "POST" or not caller.path.endswith(("/approve", "/decline")):
+        return []
+    from chalicelib.web.kept import keep_what_was_written
+
+    return keep_what_was_written(caller, document_id)
 
 
 def _forget_session(caller: Caller) -> list[str]:

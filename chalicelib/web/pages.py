@@ -32,6 +32,7 @@ from chalicelib.web import signing
 from chalicelib.web.answers import moment, page, redirect
 from chalicelib.web.caller import Caller
 from chalicelib.web.confirming import confirmed_to_sign, may_sign, passkey_options
+from chalicelib.web.kept import what_was_written
 from chalicelib.web.showing import (
     FILE_SECONDS,
     by_practice,
@@ -68,6 +69,7 @@ class Entered:
     errors: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
     declining: bool = False
+    kept: bool = False
 
 
 def pending(caller: Caller) -> Response:
@@ -96,7 +98,8 @@ def past(caller: Caller) -> Response:
 def review(caller: Caller, document_id: str) -> Response:
     if not is_decidable(caller.opened.status):
         return _decided(caller, caller.opened)
-    return _review(caller, Entered(typed_name=caller.known.name))
+    written = what_was_written(caller)
+    return _review(caller, _kept(caller, written) if written else Entered(typed_name=caller.known.name))
 
 
 def approve(caller: Caller, document_id: str) -> Response:
@@ -208,6 +211,21 @@ def _again(
         return _decided(caller, fresh, status=409, conflict=trouble.detail, unsent_note=note)
     status = {Conflict: 409, TooMany: 429}.get(type(trouble), 422)
     return _review(caller, entered, status=status, cookies=cookies)
+
+
+def _kept(caller: Caller, written: Mapping[str, str]) -> Entered:
+    """The forms as they were when the session ended; what attests or authenticates is for now."""
+    of_decline = ("reason", "decline_note", "other_name", "other_address")
+    return Entered(
+        typed_name=written.get("typed_name") or caller.known.name,
+        note=written.get("note", ""),
+        reason=written.get("reason", ""),
+        decline_note=written.get("decline_note", ""),
+        other_name=written.get("other_name", ""),
+        other_address=written.get("other_address", ""),
+        declining=any(written.get(name) for name in of_decline),
+        kept=True,
+    )
 
 
 def _entered(caller: Caller, trouble: PortalError | None, *, declining: bool) -> Entered:

@@ -274,7 +274,7 @@ function keepDraft() {
   const fields = () => KEPT.flatMap((name) => Array.from(review.querySelectorAll(`[name="${name}"]`)));
   const before = JSON.parse(window.sessionStorage.getItem(DRAFT) || "{}");
   for (const field of fields()) {
-    if (!field.value && before[field.name]) field.value = before[field.name];
+    if ((!field.value || "kept" in review.dataset) && before[field.name]) field.value = before[field.name];
   }
   const reason = before.reason && review.querySelector(`[name="reason"][value="${before.reason}"]`);
   if (reason && !review.querySelector("[name=reason]:checked")) {

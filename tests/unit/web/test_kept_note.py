@@ -1,0 +1,172 @@
+"""A decision sent after the session ended: nothing is decided, and nothing that was written is lost."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.domain.secrets import Secret, SecretKind
+from chalicelib.domain.status import Status
+from chalicelib.services.administration import run
+from chalicelib.services.changes import Change, Claim
+from chalicelib.services.passwords import hash_password
+from tests.fakes import START
+from tests.portal import Browser, Portal, header, text
+from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
+
+DOCUMENT = a_document()
+REVIEW = f"/documents/{DOCUMENT.id}"
+EMAIL, OTHER_EMAIL, PASSWORD = "dr.rivera@example.com", "jane@example.com", "violet tractor onion"
+NOTE = "Twice a week is enough; please call me about the stairs."
+KEPT_HASH = hash_password(PASSWORD)
+DECLINED = {"reason": "change_the_plan", "decline_note": NOTE, "other_name": "Dr. Jane Okafor"}
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Iterator[Portal]:
+    made = Portal(a_store(DOCUMENT))
+    owner = replace(PROVIDER, version=2, password_hash=KEPT_HASH)
+    other = replace(OTHER_PROVIDER, version=2, email=OTHER_EMAIL, password_hash=KEPT_HASH)
+    claims = tuple(Claim(key=f"email#{each.email}", owner=each.id) for each in (owner, other))
+    made.store.commit(Change(at=START, providers=(owner, other), claims=claims))
+    bootstrap.install(made)
+    yield made
+    bootstrap.install(None)
+
+
+@pytest.fixture
+def late(portal: Portal) -> Browser:
+    """A browser without scripts, on a review page that was left open for too long."""
+    browser = portal.browser()
+    browser.log_in(EMAIL, PASSWORD)
+    browser.get(REVIEW)
+    portal.time.pass_time(minutes=15)
+    return browser
+
+
+def drafts(portal: Portal) -> list[Secret]:
+    return [each for each in portal.fake_store.every(Secret, "secrets") if each.kind is SecretKind.DRAFT]
+
+
+def test_a_note_with_a_late_decline_is_back_after_login(portal: Portal, late: Browser) -> None:
+    sent = late.post(f"{REVIEW}/decline", DECLINED)
+    assert header(sent, "location") == REVIEW
+    door = late.get(REVIEW)
+    assert "What you wrote is kept" in text(door)
+    assert NOTE not in door.body.decode()
+    back = late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert header(back, "location") == REVIEW
+    page = late.get(REVIEW).body.decode()
+    assert "Nothing was sent yet" in page
+    assert NOTE.replace("'", "&#39;") in page
+    assert 'value="Dr. Jane Okafor"' in page
+    assert 'value="change_the_plan" required checked' in page
+    document = portal.store.document(DOCUMENT.id)
+    assert document is not None
+    assert document.status is Status.PENDING
+    assert late.post(f"{REVIEW}/decline", DECLINED).status_code == 303
+    decided = portal.store.document(DOCUMENT.id)
+    assert decided is not None
+    assert decided.status is Status.DECLINED
+
+
+def test_of_a_late_approval_the_words_are_kept_and_not_what_attests(portal: Portal, late: Browser) -> None:
+    fields = {"typed_name": "Luis A. Rivera", "note": NOTE, "read_statement": "yes", "pages_shown": "1,2,3"}
+    late.post(f"{REVIEW}/approve", {**fields, "password": PASSWORD, "consent": "1", "drawing": "{}"})
+    (row,) = drafts(portal)
+    assert row.draft is not None
+    for attesting in ("read_statement", "pages_shown", "password", "consent", "drawing", PASSWORD):
+        assert attesting not in row.draft
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    page = late.get(REVIEW).body.decode()
+    assert NOTE in page
+    assert 'value="Luis A. Rivera"' in page
+    assert 'name="pages_shown" value=""' in page
+
+
+def test_what_was_written_is_in_no_address_and_no_cookie(late: Browser) -> None:
+    sent = late.post(f"{REVIEW}/decline", DECLINED)
+    assert "stairs" not in header(sent, "location")
+    assert not [value for value in late.cookies.values() if "stairs" in value]
+
+
+def test_nobody_else_gets_it_on_the_same_browser(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    own = a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)
+    portal.store.commit(Change(at=START, documents=(own,)))
+    late.log_in(OTHER_EMAIL, PASSWORD)
+    assert late.get(REVIEW).status_code == 404
+    assert NOTE not in late.get("/documents/doc_other").body.decode()
+
+
+def test_it_is_of_that_document_alone(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
+    late.log_in(EMAIL, PASSWORD)
+    assert NOTE not in late.get("/documents/doc_next").body.decode()
+
+
+def test_after_an_hour_it_is_gone_though_its_row_is_still_there(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    portal.time.pass_time(minutes=59, seconds=50)
+    late.log_in(EMAIL, PASSWORD)
+    assert NOTE in late.get(REVIEW).body.decode()
+    portal.time.pass_time(seconds=10)
+    assert drafts(portal)
+    assert NOTE not in late.get(REVIEW).body.decode()
+
+
+@pytest.mark.parametrize("fields", [{}, {"reason": "not_my_patient"}, {"typed_name": "Luis Rivera"}])
+def test_where_nothing_was_written_nothing_is_kept(
+    portal: Portal, late: Browser, fields: dict[str, str]
+) -> None:
+    late.post(f"{REVIEW}/decline", fields)
+    assert not drafts(portal)
+    assert "Log in again to go on where you were." in text(late.get(REVIEW))
+
+
+def test_a_stranger_has_nothing_kept(portal: Portal) -> None:
+    portal.browser().post(f"{REVIEW}/decline", DECLINED)
+    Browser({"__Host-session": "made up"}).post(f"{REVIEW}/decline", DECLINED)
+    assert not drafts(portal)
+
+
+def test_a_session_that_somebody_ended_keeps_nothing(portal: Portal, late: Browser) -> None:
+    run(portal, {"action": "end_sessions", "email": EMAIL})
+    late.post(f"{REVIEW}/decline", DECLINED)
+    assert not drafts(portal)
+
+
+def test_a_session_that_was_logged_out_keeps_nothing(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.log_in(EMAIL, PASSWORD)
+    kept = browser.cookies["__Host-session"]
+    browser.post("/logout")
+    browser.cookies["__Host-session"] = kept
+    browser.post(f"{REVIEW}/decline", DECLINED)
+    assert not drafts(portal)
+
+
+def test_the_session_of_another_provider_keeps_nothing(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.log_in(OTHER_EMAIL, PASSWORD)
+    portal.time.pass_time(minutes=15)
+    browser.post(f"{REVIEW}/decline", DECLINED)
+    assert not drafts(portal)
+
+
+def test_what_is_far_too_long_is_cut(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", {**DECLINED, "decline_note": "x" * 500_000})
+    (row,) = drafts(portal)
+    assert len(row.draft or "") < 40_000
+
+
+def test_without_the_cookie_a_review_reads_no_more_than_before(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.log_in(EMAIL, PASSWORD)
+    read: list[str] = []
+    real = portal.fake_store.secret
+    portal.fake_store.secret = lambda key: read.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]  # notes what is read
+    browser.get(REVIEW)
+    assert len(read) == 1
