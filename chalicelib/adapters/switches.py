@@ -1,9 +1,11 @@
 """Switches are SSM parameters that administrators change in the AWS console (DESIGN sections 1 and 4).
 
-`{prefix}/electronic-signature` is the default of the installation;
-`{prefix}/practices/{id}/electronic-signature` exists only where a practice differs.
+`{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the installation;
+`{prefix}/practices/{id}/electronic-signature`, and so on, exists only where a practice differs.
 """
 
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +15,16 @@ from chalicelib.services.ports import Clock
 CACHED_FOR = timedelta(seconds=30)
 """Well within the 60 s in which a change must take effect; misses are cached too."""
 
+AT_ONCE = 9
+"""Practices in one call: GetParameters takes ten names, and one is the default's."""
+
 _ON, _OFF = "on", "off"
+_SIGNATURE, _FACTOR = "electronic-signature", "second-factor"
+_NO_PRACTICE = ""
+_WORDS = {
+    _SIGNATURE: "Electronic Signature for this practice: on or off",
+    _FACTOR: "Second factor of who reads this practice's documents: on (required) or off",
+}
 
 
 class SsmSwitches:
@@ -21,42 +32,60 @@ class SsmSwitches:
         self._clients = clients
         self._prefix = prefix
         self._clock = clock
-        self._seen: dict[str, tuple[datetime, bool]] = {}
+        self._seen: dict[tuple[str, str], tuple[datetime, bool]] = {}
 
     def electronic_signature(self, practice_id: str) -> bool:
-        now = self._clock.now()
-        seen = self._seen.get(practice_id)
-        if seen is None or not seen[0] <= now < seen[0] + CACHED_FOR:
-            seen = (now, self._read(practice_id))
-            self._seen[practice_id] = seen
-        return seen[1]
+        return self._is_on(_SIGNATURE, [practice_id])
 
     def set_electronic_signature(self, practice_id: str, *, on: bool) -> None:
+        self._set(_SIGNATURE, practice_id, on=on)
+
+    def second_factor(self, practice_ids: Collection[str]) -> bool:
+        return self._is_on(_FACTOR, sorted(set(practice_ids)) or [_NO_PRACTICE])
+
+    def set_second_factor(self, practice_id: str, *, on: bool) -> None:
+        self._set(_FACTOR, practice_id, on=on)
+
+    def _is_on(self, switch: str, practice_ids: Sequence[str]) -> bool:
+        """Whether it is on for one of them; what was not seen lately is read, side by side."""
+        now = self._clock.now()
+        unseen = [each for each in practice_ids if not self._is_fresh(switch, each, now)]
+        groups = [unseen[at : at + AT_ONCE] for at in range(0, len(unseen), AT_ONCE)]
+        if len(groups) > 1:
+            with ThreadPoolExecutor(len(groups)) as pool:
+                list(pool.map(lambda group: self._read(switch, group, now), groups))
+        elif groups:
+            self._read(switch, unseen, now)
+        return any(self._seen[switch, each][1] for each in practice_ids)
+
+    def _is_fresh(self, switch: str, practice_id: str, now: datetime) -> bool:
+        seen = self._seen.get((switch, practice_id))
+        return seen is not None and seen[0] <= now < seen[0] + CACHED_FOR
+
+    def _read(self, switch: str, practice_ids: Sequence[str], now: datetime) -> None:
+        names = {each: self._name(switch, each) for each in practice_ids}
+        values = self._values(*dict.fromkeys([self._name(switch, _NO_PRACTICE), *names.values()]))
+        default = values.get(self._name(switch, _NO_PRACTICE), _OFF)
+        for each, name in names.items():
+            self._seen[switch, each] = (now, values.get(name, default) == _ON)
+
+    def _set(self, switch: str, practice_id: str, *, on: bool) -> None:
         """Writes the practice's parameter, or removes it where the default says the same."""
-        name = self._name(practice_id)
-        if self._values().get(self._default, _OFF) == (_ON if on else _OFF):
-            self._delete(name)
+        name, default = self._name(switch, practice_id), self._name(switch, _NO_PRACTICE)
+        if self._values(default).get(default, _OFF) == (_ON if on else _OFF):
+            self._clients.ssm.delete_parameters(Names=[name])
         else:
             self._clients.ssm.put_parameter(
                 Name=name, Value=_ON if on else _OFF, Type="String", Overwrite=True,
-                Description="Electronic Signature for this practice: on or off",
+                Description=_WORDS[switch],
             )  # fmt: skip
-        self._seen.pop(practice_id, None)
+        self._seen.pop((switch, practice_id), None)
 
-    @property
-    def _default(self) -> str:
-        return f"{self._prefix}/electronic-signature"
-
-    def _name(self, practice_id: str) -> str:
-        return f"{self._prefix}/practices/{practice_id}/electronic-signature"
-
-    def _read(self, practice_id: str) -> bool:
-        values = self._values(self._name(practice_id))
-        return values.get(self._name(practice_id), values.get(self._default, _OFF)) == _ON
+    def _name(self, switch: str, practice_id: str) -> str:
+        """The parameter of a practice; of none, the default's."""
+        place = f"{self._prefix}/practices/{practice_id}" if practice_id else self._prefix
+        return f"{place}/{switch}"
 
     def _values(self, *names: str) -> dict[str, str]:
-        answer: dict[str, Any] = self._clients.ssm.get_parameters(Names=[self._default, *names])
+        answer: dict[str, Any] = self._clients.ssm.get_parameters(Names=list(names))
         return {each["Name"]: each["Value"].strip().lower() for each in answer["Parameters"]}
-
-    def _delete(self, name: str) -> None:
-        self._clients.ssm.delete_parameters(Names=[name])

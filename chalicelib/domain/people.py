@@ -15,6 +15,8 @@ class Provider:
     `npi_self_stated` says that its owner typed the NPI and no clinic has confirmed it. `mailed_to` is the
     address that a clinic first gave; `email` is the username and is set with the account. `link` names the
     newest setup or reset link: older ones are dead. `session_epoch` rises when every session must end.
+    `practices` are those that ever sent them a document; `factor_declined_at` is when they did not want the
+    second factor that is offered once.
     """
 
     id: str
@@ -38,6 +40,8 @@ class Provider:
     recovery: tuple[str, ...] = ()
     short_password: bool = False
     mailed_to: str | None = None
+    practices: tuple[str, ...] = ()
+    factor_declined_at: datetime | None = None
 
     @property
     def name(self) -> str:

@@ -36,6 +36,11 @@ class Resolved:
         version = self.stored.version + 1 if self.stored else 1
         return (replace(self.provider, version=version),)
 
+    def of(self, practice_id: str) -> "Resolved":
+        """With the note that this practice sends them documents."""
+        practices = tuple(sorted({*self.provider.practices, practice_id}))
+        return replace(self, provider=replace(self.provider, practices=practices))
+
     def mailed(self, now: datetime) -> "Resolved":
         """With the note that a mail with a setup link is on its way."""
         return replace(self, provider=replace(self.provider, setup_mailed_at=now))

@@ -46,7 +46,8 @@ def run(services: Parts, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     answers `{"id", "api_key", "webhook_secret"}`; only `name` is needed.
     `{"action": "rotate_api_key", "practice_id", "end_others"}` answers `{"id", "api_key"}`.
     `{"action": "rotate_webhook_secret", "practice_id"}` answers `{"id", "webhook_secret"}`.
-    `{"action": "set_switch", "practice_id", "electronic_signature"}` answers both.
+    `{"action": "set_switch", "practice_id", "electronic_signature", "second_factor"}`, either or both of the
+    switches, answers what it was given.
     `{"action": "reset_second_factor", "email"}` answers `{"id"}`: for who lost every device and code, once
     support has made sure who they are. Their sessions end, and they are told by mail.
     `{"action": "end_sessions", "email"}` answers `{"id"}`: they are logged out everywhere.
@@ -79,7 +80,7 @@ class _Request:
             raise _wrong("name", "is missing")
         found = {each: _checked(payload, each, check) for each, check in _CHECKS.items()}
         settings = {each: value for each, value in found.items() if value is not None}
-        on = self._switch() if payload.get("electronic_signature") is not None else None
+        on = self._switch("electronic_signature") if payload.get("electronic_signature") is not None else None
         made, key, secret = practices.create(
             services.store, services.ids, self._now, name=name, settings=settings
         )
@@ -101,11 +102,19 @@ class _Request:
         return {"id": practice_id, "webhook_secret": secret}
 
     def set_switch(self) -> Mapping[str, Any]:
-        practice_id, on = self._practice_id(), self._switch()
+        practice_id, switches = self._practice_id(), self._services.switches
+        setters = {
+            "electronic_signature": switches.set_electronic_signature,
+            "second_factor": switches.set_second_factor,
+        }
+        wanted = {name: self._switch(name) for name in setters if name in self._payload}
+        if not wanted:
+            raise _wrong("electronic_signature", "or second_factor must be true or false")
         if self._services.store.practice(practice_id) is None:
             raise _wrong("practice_id", "names no practice")
-        self._services.switches.set_electronic_signature(practice_id, on=on)
-        return {"id": practice_id, "electronic_signature": on}
+        for name, on in wanted.items():
+            setters[name](practice_id, on=on)
+        return {"id": practice_id, **wanted}
 
     def reset_second_factor(self) -> Mapping[str, Any]:
         def change(owner: Provider) -> Change | None:
@@ -160,10 +169,10 @@ class _Request:
             raise _wrong("practice_id", "must be the id of a practice, such as prc_...")
         return value
 
-    def _switch(self) -> bool:
-        value = self._payload.get("electronic_signature")
+    def _switch(self, name: str) -> bool:
+        value = self._payload.get(name)
         if not isinstance(value, bool):
-            raise _wrong("electronic_signature", "must be true or false")
+            raise _wrong(name, "must be true or false")
         return value
 
 

@@ -92,7 +92,7 @@ class Intake(Desk):
         if earlier is not None and earlier.recalled_at is None:
             check_same(earlier, sent, sha256(pdf.data))
             return earlier, Change(at=inbound.now)
-        resolved = resolve(self.store, self.ids, sent.addressee, owners)
+        resolved = resolve(self.store, self.ids, sent.addressee, owners).of(inbound.practice.id)
         replaced = self._replaced(inbound, owners, sent)
         document = self._document(inbound, sent, resolved, pdf)
         claims = (claim_of(document, earlier), *mailbox_claim(document, owners), *resolved.claims)

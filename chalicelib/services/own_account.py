@@ -23,7 +23,7 @@ from chalicelib.services.passwords import (
     plain,
 )
 from chalicelib.services.ports import Ids, Store
-from chalicelib.services.recording import delivery_job
+from chalicelib.services.recording import delivery_job, until_it_holds
 from chalicelib.services.second_factor import matching_step
 from chalicelib.services.sessions import Sessions
 
@@ -128,6 +128,16 @@ class OwnAccount:
             short_password=len(plain(password)) < LEAST_LENGTH,
         )
         return self._change(session, changed, "password_changed", now)
+
+    def decline_second_factor(self, provider: Provider, now: datetime) -> None:
+        """Notes that its offer is not to be made again."""
+
+        def step() -> None:
+            latest = self._store.provider(provider.id) or provider
+            declined = replace(latest, version=latest.version + 1, factor_declined_at=now)
+            self._store.commit(Change(at=now, providers=(declined,)))
+
+        until_it_holds(step, retry_on=frozenset({"provider"}))
 
     def log_out_everywhere(self, session: Secret, provider: Provider, now: datetime) -> None:
         """Ends every session of the account, this one too."""

@@ -92,7 +92,7 @@ class Returns(Desk):
             )
         after = corrected(before, event)
         owners = self.store.claims(claim_keys(after.addressee))
-        resolved = self._resolved(before, after, owners)
+        resolved = self._resolved(before, after, owners).of(inbound.practice.id)
         document = replace(after, provider_id=resolved.provider.id)
         readdressed = after.addressee != before.addressee
         recorder = self.recorder(document, inbound).event("document.resent", _noted(before, after))

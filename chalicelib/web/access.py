@@ -40,6 +40,7 @@ class Access(Enum):
     """Who may come in. What each establishes on the `Caller` stands beside it."""
 
     ANYONE = "anyone"
+    ACCOUNT = "account"  # session, provider; even while a second factor is still to be set up
     PROVIDER = "provider"  # session, provider
     DOCUMENT = "document"  # session, provider, document (addressed to them)
     BY_HAND = "by_hand"  # by_hand, document
@@ -48,7 +49,8 @@ class Access(Enum):
 
 
 _FOR_SOFTWARE = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE})
-_WITH_SESSION = frozenset({Access.PROVIDER, Access.DOCUMENT})
+_WITH_SESSION = frozenset({Access.ACCOUNT, Access.PROVIDER, Access.DOCUMENT})
+_SHOWS_PATIENTS = frozenset({Access.PROVIDER, Access.DOCUMENT})
 _SHOWS_FILES = _WITH_SESSION | {Access.BY_HAND}
 
 _AWS_FAILED = (BotoCoreError, ClientError, PynamoDBException)
@@ -164,7 +166,23 @@ def _answer(declared: Route, caller: Caller, values: dict[str, str]) -> Response
     if isinstance(admitted, Response):
         return admitted
     with _kept_alive(admitted):
-        return declared.load()(admitted, **values)
+        if declared.access not in _SHOWS_PATIENTS or admitted.known.has_second_factor:
+            return declared.load()(admitted, **values)
+        return _after_second_factor(declared, admitted, values)
+
+
+def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]) -> Response:
+    """The page, unless a practice or the portal asks for a second factor that its reader does not have yet.
+
+    The lists change nothing, so that the switches are read while they are made, and cost them no time.
+    """
+    from chalicelib.services.writing import together
+    from chalicelib.web.enrolment import is_asked_for, to_enrolment
+
+    if declared.access is Access.PROVIDER and declared.methods == ("GET",):
+        asked, response = together(lambda: is_asked_for(caller), lambda: declared.load()(caller, **values))
+        return to_enrolment(caller) if asked else response
+    return to_enrolment(caller) if is_asked_for(caller) else declared.load()(caller, **values)
 
 
 def _with_form(declared: Route, caller: Caller) -> Caller:
@@ -288,6 +306,7 @@ def _practice_signature(caller: Caller, _values: dict[str, str]) -> Caller:
 
 _RULES: dict[Access, Callable[[Caller, dict[str, str]], Caller | Response]] = {
     Access.ANYONE: _anyone,
+    Access.ACCOUNT: _provider,
     Access.PROVIDER: _provider,
     Access.DOCUMENT: _document,
     Access.BY_HAND: _by_hand,

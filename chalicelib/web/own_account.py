@@ -12,6 +12,8 @@ from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import answer, cookie, page, redirect, seconds_left
 from chalicelib.web.caller import Caller
 from chalicelib.web.confirming import attempt_of, confirmed, may_sign, passkey_options
+from chalicelib.web.enrolment import enrol, wanted_after
+from chalicelib.web.entrance import local_path
 from chalicelib.web.errors import shown_as
 
 HERE = "/account"
@@ -39,8 +41,8 @@ def confirm(caller: Caller) -> Response:
     try:
         _, cookies = confirmed(caller)
     except (Invalid, TooMany) as trouble:
-        return _account(caller, trouble)
-    return redirect(HERE, cookies=cookies)
+        return _where_one_was(caller, trouble)
+    return redirect(_next(caller) or HERE, cookies=cookies)
 
 
 def add_passkey(caller: Caller) -> Response:
@@ -114,12 +116,26 @@ def _changed(
     try:
         made = change(caller.services.own_account.seen_from(caller.origin), caller.session)
     except (Invalid, Unauthenticated, TooMany) as trouble:
-        return again(caller, caller.session, trouble) if again else _account(caller, trouble)
+        return again(caller, caller.session, trouble) if again else _where_one_was(caller, trouble)
     token, codes = made if isinstance(made, tuple) else (made, ())
     cookies = [cookie(SESSION_COOKIE, token)]
     if codes:
-        return page(caller, "account_codes.html", section="account", codes=codes, cookies=cookies)
+        on = _next(caller) or HERE
+        return page(caller, "account_codes.html", section="account", codes=codes, cookies=cookies, next=on)
     return redirect(f"{HERE}?done={done}", cookies=cookies)
+
+
+def _next(caller: Caller) -> str | None:
+    """Where to go on to, for who came from elsewhere to set a second factor up."""
+    given = caller.form.get("next")
+    return local_path(given) if given else None
+
+
+def _where_one_was(caller: Caller, trouble: PortalError) -> Response:
+    wanted = _next(caller)
+    if wanted is None or caller.known.has_second_factor:
+        return _account(caller, trouble)
+    return enrol(caller, wanted_after(wanted), trouble)
 
 
 def _account(caller: Caller, trouble: PortalError | None = None) -> Response:
@@ -139,6 +155,7 @@ def _authenticator(caller: Caller, session: Secret, trouble: PortalError | None 
     return page(
         caller, "account_authenticator.html", status=shown_as(trouble).status if trouble else 200,
         section="account", secret=secret, link=text, side=side, path=path, errors=_messages(trouble),
+        next=caller.form.get("next") or caller.query.get("next", ""),
     )  # fmt: skip
 
 

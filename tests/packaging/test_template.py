@@ -293,6 +293,12 @@ def test_electronic_signature_is_off_until_switched_on(production: Resources) ->
     assert (switch["Value"], switch["AllowedPattern"]) == ("off", "^(on|off)$")
 
 
+def test_a_second_factor_is_not_required_until_switched_on(production: Resources) -> None:
+    switch = production["SecondFactorDefault"]["Properties"]
+    assert switch["Name"] == {"Fn::Sub": "/${AWS::StackName}/second-factor"}
+    assert (switch["Value"], switch["AllowedPattern"]) == ("off", "^(on|off)$")
+
+
 # API Gateway
 
 

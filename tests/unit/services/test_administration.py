@@ -71,6 +71,9 @@ def test_a_name_is_enough_and_the_switch_stays_off() -> None:
         ({"action": "rotate_api_key"}, "practice_id"),
         ({"action": "rotate_api_key", "practice_id": "No Practice"}, "practice_id"),
         ({"action": "set_switch", "practice_id": "prc_9", "electronic_signature": True}, "practice_id"),
+        ({"action": "set_switch", "practice_id": "prc_9", "second_factor": True}, "practice_id"),
+        ({"action": "set_switch", "practice_id": "prc_9", "second_factor": "on"}, "second_factor"),
+        ({"action": "set_switch", "practice_id": "prc_9"}, "electronic_signature"),
     ],
 )
 def test_what_is_refused_names_the_field_and_makes_nothing(payload: Mapping[str, Any], wrong: str) -> None:
@@ -103,6 +106,17 @@ def test_the_switch_is_set() -> None:
     answer = run(parts, {"action": "set_switch", "practice_id": made["id"], "electronic_signature": False})
     assert answer == {"id": made["id"], "electronic_signature": False}
     assert parts.switches.on == set()
+
+
+def test_the_second_factor_is_required_and_no_longer() -> None:
+    parts = Parts()
+    made = run(parts, WHOLE)
+    asked = {"action": "set_switch", "practice_id": made["id"]}
+    assert run(parts, asked | {"second_factor": True}) == {"id": made["id"], "second_factor": True}
+    assert (parts.switches.requiring, parts.switches.on) == ({made["id"]}, {made["id"]})
+    both = run(parts, asked | {"second_factor": False, "electronic_signature": False})
+    assert both == {"id": made["id"], "second_factor": False, "electronic_signature": False}
+    assert (parts.switches.requiring, parts.switches.on) == (set(), set())
 
 
 def test_a_ping_is_answered() -> None:

@@ -1,0 +1,212 @@
+"""A second factor: offered once, and asked for before anything else where a switch says so."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pyotp
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.domain.people import Provider
+from chalicelib.services.changes import Change, Claim
+from chalicelib.services.passwords import hash_password
+from chalicelib.web.access import Access
+from chalicelib.web.routes import ROUTES
+from tests.fakes import START, FakeSwitches
+from tests.portal import Browser, Portal, header, text
+from tests.provider_side import PRACTICE, PROVIDER, a_document, a_store
+from tests.unit.web.test_emr import Emr
+
+EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
+DOCUMENT = a_document()
+REVIEW = f"/documents/{DOCUMENT.id}"
+PLACE = "/account/second-factor"
+PATIENT = re.compile(r"Ada|Byron|1950|Plan of Care", re.IGNORECASE)
+GATED = [(method, each.path) for each in ROUTES for method in each.methods
+         if each.access in (Access.PROVIDER, Access.DOCUMENT)]  # fmt: skip
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    made = Portal(a_store(DOCUMENT))
+    owner = replace(PROVIDER, version=2, password_hash=hash_password(PASSWORD), practices=(PRACTICE.id,))
+    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
+    made.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
+    bootstrap.install(made)
+    yield made
+    bootstrap.install(None)
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    made = portal.browser()
+    made.log_in(EMAIL, PASSWORD)
+    return made
+
+
+def owner(portal: Portal) -> Provider:
+    found = portal.store.provider(PROVIDER.id)
+    assert found is not None
+    return found
+
+
+def require(portal: Portal, practice_id: str = PRACTICE.id) -> None:
+    portal.switches.set_second_factor(practice_id, on=True)
+
+
+def set_app_up(portal: Portal, browser: Browser, wanted: str) -> str:
+    """The page with the recovery codes."""
+    page = browser.get(f"/account/authenticator?next={wanted}").body.decode()
+    found = re.search(r'class="key">([A-Z2-7]+)<', page)
+    assert found
+    code = pyotp.TOTP(found[1]).at(portal.time.now())
+    return browser.post("/account/authenticator", code=code, next=wanted).body.decode()
+
+
+# Offered
+
+
+def test_after_login_a_second_factor_is_offered_and_nothing_waits_for_it(browser: Browser) -> None:
+    page = browser.get("/documents")
+    assert "Set it up" in text(page)
+    assert "Ada Byron" in text(page)
+
+
+def test_who_does_not_want_it_is_not_asked_again(portal: Portal, browser: Browser) -> None:
+    assert header(browser.post(f"{PLACE}/later"), "location") == "/documents"
+    assert owner(portal).factor_declined_at == START
+    again = portal.browser()
+    again.log_in(EMAIL, PASSWORD)
+    for each in (browser, again):
+        assert "Set it up" not in text(each.get("/documents"))
+
+
+def test_who_has_one_is_offered_none(portal: Portal, browser: Browser) -> None:
+    set_app_up(portal, browser, "")
+    assert "Set it up" not in text(browser.get("/documents"))
+    assert header(browser.get(f"{PLACE}?next={REVIEW}"), "location") == REVIEW
+
+
+# Required
+
+
+@pytest.mark.parametrize(("method", "path"), GATED)
+def test_nothing_of_a_patient_is_seen_or_signed_before(
+    portal: Portal, browser: Browser, method: str, path: str
+) -> None:
+    require(portal)
+    before = portal.fake_store.tables["events"].copy() if "events" in portal.fake_store.tables else {}
+    here = path.format(document_id=DOCUMENT.id)
+    fields = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "reason": "not_my_patient"}
+    answer = browser.get(here) if method == "GET" else browser.post(here, fields)
+    assert answer.status_code == 303
+    assert header(answer, "location").startswith(f"{PLACE}?next=")
+    assert not PATIENT.search(text(answer))
+    found = portal.store.document(DOCUMENT.id)
+    assert found is not None
+    assert (found.viewed_at, found.decided_at) == (None, None)
+    assert portal.fake_store.tables.get("events", {}) == before
+
+
+def test_who_sets_one_up_goes_straight_on_to_the_document(portal: Portal, browser: Browser) -> None:
+    require(portal)
+    answer = browser.get(REVIEW)
+    assert header(answer, "location") == f"{PLACE}?next=%2Fdocuments%2F{DOCUMENT.id}"
+    page = text(browser.get(header(answer, "location")))
+    assert "asks for a second factor" in page
+    codes = set_app_up(portal, browser, REVIEW)
+    assert f'href="{REVIEW}"' in codes
+    assert "Ada Byron" in text(browser.get(REVIEW))
+
+
+def test_a_practice_that_asks_for_none_is_read_without(portal: Portal, browser: Browser) -> None:
+    require(portal, "prc_other")
+    assert "Ada Byron" in text(browser.get(REVIEW))
+
+
+def test_one_practice_that_asks_for_it_is_enough(portal: Portal, browser: Browser) -> None:
+    several = replace(owner(portal), version=3, practices=("prc_1", "prc_2", "prc_3"))
+    portal.store.commit(Change(at=START, providers=(several,)))
+    require(portal, "prc_3")
+    assert browser.get("/documents").status_code == 303
+    assert browser.get(REVIEW).status_code == 303
+
+
+def test_a_document_of_such_a_practice_is_closed_even_where_the_account_does_not_know_it(
+    portal: Portal, browser: Browser
+) -> None:
+    unaware = replace(owner(portal), version=3, practices=())
+    portal.store.commit(Change(at=START, providers=(unaware,)))
+    require(portal)
+    assert header(browser.get(REVIEW), "location").startswith(PLACE)
+
+
+def test_the_portals_own_switch_asks_everybody(portal: Portal, browser: Browser) -> None:
+    assert isinstance(portal.switches, FakeSwitches)
+    portal.switches.portal_requires = True
+    assert header(browser.get("/documents"), "location").startswith(PLACE)
+
+
+def test_a_session_that_was_open_before_is_asked_too(portal: Portal, browser: Browser) -> None:
+    assert browser.get("/documents").status_code == 200
+    require(portal)
+    assert browser.get("/documents").status_code == 303
+
+
+def test_long_after_the_login_the_password_is_asked_for_first(portal: Portal, browser: Browser) -> None:
+    require(portal)
+    for _ in range(15):
+        portal.time.pass_time(minutes=1)
+        browser.get("/account")
+    place = header(browser.get(REVIEW), "location")
+    page = browser.get(place)
+    assert "Enter your password once more" in text(page)
+    assert "data-passkey" not in page.body.decode()
+    wrong = browser.post("/account/confirm", password="wrong", next=place)
+    assert wrong.status_code == 400
+    assert "This is not your password" in text(wrong)
+    assert f'value="{place}"' in wrong.body.decode()
+    right = browser.post("/account/confirm", password=PASSWORD, next=place)
+    assert header(right, "location") == place
+    assert "Add a passkey" in text(browser.get(place))
+
+
+def test_who_removes_the_last_one_is_asked_for_another(portal: Portal, browser: Browser) -> None:
+    require(portal)
+    set_app_up(portal, browser, REVIEW)
+    assert browser.get("/documents").status_code == 200
+    assert browser.post("/account/authenticator/remove").status_code == 303
+    assert header(browser.get("/documents"), "location").startswith(PLACE)
+
+
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"]
+)
+def test_setting_up_leads_to_no_other_site(portal: Portal, browser: Browser, wanted: str) -> None:
+    codes = set_app_up(portal, browser, "/documents")
+    assert 'href="/documents"' in codes
+    for path in (f"{PLACE}?next={wanted}", f"/account/authenticator?next={wanted}"):
+        assert header(browser.get(path), "location") in ("", "/documents")
+    browser.post("/account/authenticator/remove")
+    portal.time.at += timedelta(minutes=1)
+    made = set_app_up(portal, browser, wanted)
+    assert f'href="{wanted}' not in made
+
+
+# What tells a provider's practices
+
+
+def test_a_practice_is_known_to_ask_from_its_first_document_on(portal: Portal, browser: Browser) -> None:
+    emr = Emr(portal)
+    require(portal, emr.practice.id)
+    assert browser.get("/documents").status_code == 200
+    emr.send(external_id="POC-2002")
+    assert emr.practice.id in owner(portal).practices
+    assert header(browser.get("/documents"), "location").startswith(PLACE)
+
+
+def test_while_it_is_off_one_still_logs_in_by_password_alone(portal: Portal) -> None:
+    answer = portal.browser().log_in(EMAIL, PASSWORD, REVIEW)
+    assert header(answer, "location") == REVIEW
