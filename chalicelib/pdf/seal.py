@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any, Literal
 
 from pyhanko.pdf_utils import generic
@@ -186,4 +187,6 @@ def empty_field(writer: IncrementalPdfFileWriter) -> tuple[str, Any] | None:
 
 def _free_name(writer: IncrementalPdfFileWriter) -> str:
     taken = {name for name, _, _ in enumerate_sig_fields(writer)}
-    return next(name for name in (_FIELD, *(f"{_FIELD} {n}" for n in range(2, 1000))) if name not in taken)
+    if _FIELD not in taken:
+        return _FIELD
+    return next(name for number in count(2) if (name := f"{_FIELD} {number}") not in taken)

@@ -44,6 +44,8 @@ def _font_for(char: str, face: str) -> str:
 
 def clean(text: str) -> str:
     """Composed characters, one space for any run of white space, no control or formatting characters."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     composed = unicodedata.normalize("NFC", text)
     spaced = " ".join(composed.split())
     return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cf", "Cs"))
