@@ -16,6 +16,8 @@ from chalicelib.services.ports import Files, Store
 LEFT_AFTER = timedelta(days=1)
 """An intake that is slow is not dead: its function is ended after 28 seconds."""
 
+AT_ONCE = 200
+
 _STAGED_KEY = re.compile(re.escape(STAGED) + r"([a-z0-9_]{1,64})/([a-z0-9_]{1,64})")
 
 
@@ -29,7 +31,7 @@ class Parts(Protocol):
 def sweep(parts: Parts, now: datetime) -> int:
     """Removes the originals of documents that were never stored; answers how many there may have been."""
     removed = 0
-    for key in parts.files.older(STAGED, now - LEFT_AFTER):
+    for key in parts.files.older(STAGED, now - LEFT_AFTER)[:AT_ONCE]:
         named = _STAGED_KEY.fullmatch(key)
         if named is not None and parts.store.document(named[2]) is None:
             parts.files.delete(original_key(named[1], named[2]))
