@@ -13,6 +13,9 @@ from itertools import groupby
 
 _FORMS = ("<isolated>", "<final>", "<initial>", "<medial>")
 _TATWEEL = "\u0640"
+_LAM, _ALEFS = "\u0644", "\u0622\u0623\u0625\u0627"
+"""The one ligature that has to be; Unicode has others, of which most fonts know none."""
+
 _MIRROR = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
@@ -41,8 +44,8 @@ def _units(text: str) -> list[tuple[str, str]]:
     for char in text:
         if units and unicodedata.combining(char):
             units[-1] = (units[-1][0], units[-1][1] + char)
-        elif units and units[-1][0] == "\u0644" and "\u0644" + char in _forms():
-            units[-1] = ("\u0644" + char, units[-1][1])
+        elif units and units[-1][0] == _LAM and char in _ALEFS:
+            units[-1] = (_LAM + char, units[-1][1])
         else:
             units.append((char, ""))
     return units

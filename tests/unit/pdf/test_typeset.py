@@ -29,6 +29,7 @@ def test_arabic_letters_join() -> None:
     assert join_letters("محمد") == "\ufee3\ufea4\ufee4\ufeaa"
     assert join_letters("دار") == "\ufea9\ufe8d\ufead"
     assert join_letters("سلام") == "\ufeb3\ufefc\ufee1"
+    assert join_letters("الله") == "\ufe8d\ufedf\ufee0\ufeea"
 
 
 def test_right_to_left_text_is_drawn_from_the_right() -> None:
