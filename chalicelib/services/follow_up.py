@@ -51,7 +51,8 @@ class Parts(Protocol):
 def run(parts: Parts) -> Mapping[str, int]:
     """Does every duty once, whatever becomes of the others; answers how many each found.
 
-    The first failure is raised in the end, for the alarm: what failed is found again by the next run.
+    The first failure is raised in the end, for the alarm: what failed is found again by the next run. Last
+    are those that may take long where a service hangs instead of refusing, the least urgent at the end.
     """
     now = parts.clock.now()
     unsealed = cache(lambda: parts.store.unsealed_documents(now - SEAL_WITHIN, limit=AT_ONCE))
@@ -61,9 +62,9 @@ def run(parts: Parts) -> Mapping[str, int]:
             "seals_late": lambda: _say_late(unsealed(), parts, now),
             "seals_again": lambda: _seal_again(unsealed(), parts, now),
             "untimed": lambda: _timestamp_again(parts, now),
+            "certificate": lambda: _watch_certificate(parts, now),
             "relayed": lambda: relay.sweep(now, store=parts.store, queues=parts.queues),
             "leftovers": lambda: leftovers.sweep(parts, now),
-            "certificate": lambda: _watch_certificate(parts, now),
         }
     )
 

@@ -16,7 +16,7 @@ from chalicelib.services.ports import Files, Store
 LEFT_AFTER = timedelta(days=1)
 """An intake that is slow is not dead: its function is ended after 28 seconds."""
 
-AT_ONCE = 200
+AT_ONCE = 50
 
 _STAGED_KEY = re.compile(re.escape(STAGED) + r"([a-z0-9_]{1,64})/([a-z0-9_]{1,64})")
 

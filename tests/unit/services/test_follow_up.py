@@ -221,7 +221,7 @@ def test_a_queue_that_refuses_raises_for_the_alarm_and_loses_nothing(world: Worl
 # Each whatever became of the others
 
 
-DUTIES = ("due", "seals_late", "seals_again", "untimed", "relayed", "leftovers", "certificate")
+DUTIES = ("due", "seals_late", "seals_again", "untimed", "certificate", "relayed", "leftovers")
 
 
 def test_a_queue_that_refuses_overdue_jobs_holds_up_no_other_duty(world: World) -> None:

@@ -105,7 +105,8 @@ class Application:
             }
         signed = StoredPdf(key="signed/doc/00.pdf", sha256="00", pages=4)
         document_id = self.emr.send(external_id="POC-signed")
-        self.emr.change(document_id, signed=signed, sealing=Sealing.SEALED)
+        timed = replace(signed, key="signed/doc/11.pdf", sha256="11")
+        self.emr.change(document_id, signed=signed, timestamped=timed, sealing=Sealing.SEALED)
         yield {"document_id": document_id, "delivery_id": "dlv_none"}
 
     def _message_of(self, document_id: str, *, failed: bool) -> str:
