@@ -4,16 +4,20 @@ Whoever writes a new value, the admin function or a person in the console, there
 itself keeps the value before under `AWSPREVIOUS`.
 """
 
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.clients import Clients
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.session_keys import KEPT_FOR, LEAST_KEY_BYTES, SessionKeys
-from chalicelib.services.ports import Clock
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.clients import Clients
+    from chalicelib.services.ports import Clock
 
 LOOKS_AGAIN_AT_MOST_EVERY = timedelta(minutes=1)
 """For a `kid` that is not known: whoever makes some up causes no more than this."""

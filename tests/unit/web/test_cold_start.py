@@ -1,0 +1,30 @@
+"""What the login page makes a cold function import: the first thing that most visitors wait for."""
+
+import json
+import subprocess
+import sys
+
+from infrastructure.layout import ROOT
+
+LOADS = """
+import json, sys
+import app
+import chalicelib.adapters.keys
+import chalicelib.services.passkey_options
+import chalicelib.web.entrance
+print(json.dumps(sorted(sys.modules)))
+"""
+NOT_NEEDED = {
+    "PIL", "argon2", "chalicelib.adapters.store", "chalicelib.adapters.tables", "chalicelib.domain.documents",
+    "chalicelib.services.ports", "cryptography", "pydantic", "pyhanko", "pynamodb.models", "pypdf",
+    "pypdfium2", "reportlab", "webauthn", "zxcvbn",
+}  # fmt: skip
+
+
+def test_the_login_page_loads_no_table_no_pdf_and_no_cryptography() -> None:
+    shell = subprocess.run(
+        [sys.executable, "-c", LOADS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(shell.stdout))
+    assert "chalicelib.web.entrance" in loaded
+    assert loaded & NOT_NEEDED == set()
