@@ -16,6 +16,7 @@ import pytest
 
 from chalicelib.adapters import tables
 from chalicelib.adapters.store import DynamoStore
+from chalicelib.domain.account_trail import Happened, Origin, account_event
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Stale
@@ -188,6 +189,32 @@ def test_an_event_is_never_written_over(store: Store, world: World) -> None:
     store.commit(Change(at=START, events=(world.event(document),)))
     assert lost_parts(store, Change(at=START, events=(world.event(document, "forged"),))) == ("document",)
     assert [each.type for each in store.events(document.id)] == ["document.sent"]
+
+
+def test_the_trail_of_an_account_is_paged_from_its_newest_entry(store: Store, world: World) -> None:
+    owner, other = world.id("prv"), world.id("prx")
+    made = [
+        account_event(
+            who, Happened.LOGGED_IN, START + timedelta(milliseconds=number // 2),
+            Origin("198.51.100.7", "Phone"), unique=str(number), method="passkey",
+        )
+        for number in range(7) for who in (owner, other)
+    ]  # fmt: skip
+    for entry in made:
+        store.commit(Change(at=START, account_events=(entry,)))
+    whole = sorted((each for each in made if each.provider_id == owner), key=lambda each: -each.place)
+    first = store.account_events(owner, limit=3, before=None)
+    second = store.account_events(owner, limit=3, before=int(first.next_after or "0"))
+    third = store.account_events(owner, limit=3, before=int(second.next_after or "0"))
+    assert [*first.items, *second.items, *third.items] == whole
+    assert third.next_after is None
+    assert store.account_events(world.id("prv_none"), limit=3, before=None).items == ()
+
+
+def test_an_entry_of_an_account_is_never_written_over(store: Store, world: World) -> None:
+    entry = account_event(world.id("prv"), Happened.LOGGED_IN, START, Origin(), unique="1")
+    store.commit(Change(at=START, account_events=(entry,)))
+    assert lost_parts(store, Change(at=START, account_events=(entry,))) == ("account",)
 
 
 def test_events_come_in_their_order(store: Store, world: World) -> None:

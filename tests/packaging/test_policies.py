@@ -121,6 +121,15 @@ def test_only_the_web_function_reads_the_session_secret(policies: dict[str, list
     assert {role for role, rows in policies.items() if wanted in actions(rows)} == {"ApiHandlerRole"}
 
 
+def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_it(
+    policies: dict[str, list[Statement]],
+) -> None:
+    writers = {role for role, rows in policies.items() if "secretsmanager:PutSecretValue" in actions(rows)}
+    assert writers == {"AdminRole"}
+    granted = {each for each in actions(policies["AdminRole"]) if each.startswith("secretsmanager:")}
+    assert granted == {"secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue"}
+
+
 def test_only_the_sweep_removes_originals_and_nobody_a_version_of_one(
     policies: dict[str, list[Statement]],
 ) -> None:
