@@ -1,0 +1,93 @@
+"""What a page says of the end of its session, and putting it off."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.services.changes import Change
+from tests.fakes import START
+from tests.portal import Browser, Portal, header
+from tests.provider_side import PROVIDER, a_document, a_store
+
+REVIEW = f"/documents/{a_document().id}"
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Iterator[Portal]:
+    made = Portal(a_store(a_document()))
+    bootstrap.install(made)
+    yield made
+    bootstrap.install(None)
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    row, cookie = portal.sessions.start(PROVIDER, START)
+    portal.store.commit(Change(at=START, secrets=(row,)))
+    return Browser({"__Host-session": cookie})
+
+
+def said(browser: Browser, path: str) -> tuple[int, str]:
+    """Seconds until the end, and where to go then."""
+    found = re.search(r'data-idle="(\d+)" data-here="([^"]*)"', browser.get(path).body.decode())
+    assert found
+    return int(found[1]), found[2]
+
+
+def test_a_page_says_how_long_its_session_lasts_and_where_to_come_back_to(
+    portal: Portal, browser: Browser
+) -> None:
+    assert said(browser, "/documents") == (900, "/documents")
+    portal.time.pass_time(seconds=59)
+    assert said(browser, "/documents/past?q=knee") == (841, "/documents/past?q=knee")
+    portal.time.pass_time(seconds=1)
+    assert said(browser, REVIEW) == (900, REVIEW)
+
+
+def test_what_a_page_says_is_what_then_happens(portal: Portal, browser: Browser) -> None:
+    portal.time.pass_time(seconds=59)
+    seconds, _ = said(browser, "/documents")
+    portal.time.pass_time(seconds=seconds - 1)
+    kept = dict(browser.cookies)
+    assert Browser(kept).get("/documents").status_code == 200
+    portal.time.pass_time(seconds=seconds)
+    portal.time.pass_time(minutes=15)
+    assert Browser(kept).get("/documents").status_code == 303
+
+
+def test_a_page_that_a_form_led_to_names_the_page_of_the_form(browser: Browser) -> None:
+    answer = browser.post(f"{REVIEW}/decline", reason="").body.decode()
+    assert f'data-here="{REVIEW}"' in answer
+
+
+def test_asking_puts_the_end_off_and_says_until_when(portal: Portal, browser: Browser) -> None:
+    for _ in range(10):
+        portal.time.pass_time(minutes=14)
+        answer = browser.post("/account/stay")
+        assert json.loads(answer.body) == {"seconds": 900}
+    assert browser.get("/documents").status_code == 200
+
+
+def test_near_the_twelfth_hour_only_what_is_left_is_given(portal: Portal, browser: Browser) -> None:
+    for _ in range(71):
+        portal.time.pass_time(minutes=10)
+        browser.get("/documents")
+    portal.time.pass_time(minutes=5)
+    assert json.loads(browser.post("/account/stay").body) == {"seconds": 300}
+
+
+def test_nothing_is_put_off_that_is_over(portal: Portal, browser: Browser) -> None:
+    browser.get("/documents")
+    portal.time.pass_time(minutes=15)
+    answer = browser.post("/account/stay")
+    assert header(answer, "location").startswith("/login")
+    assert browser.get("/documents").status_code == 303
+
+
+def test_who_is_not_logged_in_is_warned_of_nothing(portal: Portal) -> None:
+    page = portal.browser().get("/login").body.decode()
+    assert "alertdialog" not in page
+    assert "session" not in "".join(re.findall(r"<script[^>]*>", page))
