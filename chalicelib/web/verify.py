@@ -4,6 +4,7 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.services import certificates
+from chalicelib.services.checking import MAX_BYTES
 from chalicelib.web.answers import page
 from chalicelib.web.caller import Caller
 
@@ -38,5 +39,6 @@ def published(caller: Caller) -> Response:
 def _form(caller: Caller, *, trouble: str = "", status: int = 200) -> Response:
     url, fields = caller.services.checking.upload_form()
     return page(
-        caller, "verify.html", status=status, upload_url=url, upload_fields=fields, trouble=trouble
+        caller, "verify.html", status=status, upload_url=url, upload_fields=fields, trouble=trouble,
+        max_bytes=MAX_BYTES,
     )  # fmt: skip

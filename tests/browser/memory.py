@@ -4,32 +4,24 @@ What is stored is the test's own; nothing of AWS is there. Files have an origin 
 """
 
 import contextlib
-import gzip
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from chalice.test import Client
-from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from app import app
 from chalicelib import bootstrap
 from chalicelib.services.changes import Change
+from tests.browser.gateway import compressed, serving
 from tests.fakes import FakeFiles
 from tests.portal import Portal
 from tests.provider_side import PROVIDER, a_store
 from tests.stack import free_port
-
-TEMPLATE = Path(__file__).parents[2] / "infrastructure" / "template.yaml"
-_SET = re.search(r"MinimumCompressionSize: (\d+)", TEMPLATE.read_text("utf-8"))
-COMPRESSED_FROM = int(_SET[1]) if _SET else 10**9
-"""Bytes from which the gateway compresses answers; the local AWS does not."""
 
 TOKEN = "".join(sha256(bytes([number])).hexdigest() for number in range(16))
 
@@ -48,13 +40,6 @@ class ServedFiles(FakeFiles):
         """As long as S3's, which carry the function's session and a signature of their own."""
         plain = super().url(quote(key), seconds=seconds, file_name=file_name, inline=inline)
         return f"{plain}&X-Amz-Security-Token={TOKEN}&X-Amz-Signature={sha256(plain.encode()).hexdigest()}"
-
-
-class Silent(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_request(self, *_: object, **__: object) -> None:
-        """Tests say what matters themselves."""
 
 
 class MemoryPortal:
@@ -88,10 +73,8 @@ class MemoryPortal:
         path = request.full_path.rstrip("?")
         with self._lock:
             sent = Client(app).http.request(request.method, path, headers=headers, body=body)
-        told, pairs = sent.body, list(_pairs(sent.headers))
-        if len(told) >= COMPRESSED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
-            told, pairs = gzip.compress(told, 6), [*pairs, ("Content-Encoding", "gzip")]
-        return Response(told, sent.status_code, pairs)(environ, start)
+        told, more = compressed(sent.body, request.headers.get("Accept-Encoding", ""))
+        return Response(told, sent.status_code, [*_pairs(sent.headers), *more])(environ, start)
 
     def file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         """WSGI: the bucket."""
@@ -111,21 +94,3 @@ def running_memory_portal(scheme: str = "http") -> Iterator[MemoryPortal]:
     made = MemoryPortal(scheme)
     with serving(made.answer, made.port, scheme), serving(made.file, made.files.port, scheme):
         yield made
-
-
-@contextlib.contextmanager
-def serving(answer: Any, port: int, scheme: str) -> Iterator[None]:
-    """Answer on 127.0.0.1 from a thread; https with a certificate that nobody else has signed."""
-    certificate: Literal["adhoc"] | None = "adhoc" if scheme == "https" else None
-    server = make_server(
-        "127.0.0.1", port, answer, threaded=True, request_handler=Silent, ssl_context=certificate
-    )
-    server.daemon_threads = True  # type: ignore[attr-defined]  # - of the threaded kind
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

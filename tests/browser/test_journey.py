@@ -1,10 +1,9 @@
 """What the pages are to a hurried physician with a phone: few taps, small pages, nothing lost."""
 
 import json
-from typing import Any
 
 import pytest
-from playwright.sync_api import CDPSession, Page, Response, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
@@ -13,18 +12,10 @@ from tests.browser.states import STATES
 from tests.browser.states.lists import pending
 from tests.browser.states.reviewing import review
 from tests.browser.states.scene import NOTE, REVIEW, Scene, with_password
+from tests.browser.traffic import check_load, newcomer
 from tests.browser.visitor import PHONE, SHOW_ALL_OF_EACH_PAGE
 
 MOST_TAPS = 6
-MOST_BYTES = 60_000
-MOST_REQUESTS = 6
-SHIFTS = """
-() => new Promise((done) => {
-  new PerformanceObserver((list) => done(list.getEntries().reduce((sum, each) => sum + each.value, 0)))
-    .observe({type: "layout-shift", buffered: true});
-  setTimeout(() => done(0), 500);
-})
-"""
 
 
 @pytest.fixture
@@ -65,35 +56,6 @@ def test_a_returning_provider_signs_with_few_taps_and_goes_on(scene: Scene) -> N
 # Weight
 
 
-class Traffic:
-    """What a page makes a browser with an empty cache fetch."""
-
-    def __init__(self, page: Page, scene: Scene) -> None:
-        self.scene = scene
-        self.responses: list[Response] = []
-        self.sizes: dict[str, float] = {}
-        self.urls: dict[str, str] = {}
-        self.client: CDPSession = page.context.new_cdp_session(page)
-        self.client.send("Network.enable")
-        self.client.on("Network.requestWillBeSent", self._asked)
-        self.client.on("Network.loadingFinished", self._came)
-
-    def _asked(self, event: Any) -> None:
-        self.urls[event["requestId"]] = event["request"]["url"]
-
-    def _came(self, event: Any) -> None:
-        self.sizes[event["requestId"]] = event["encodedDataLength"]
-
-    def ours(self) -> dict[str, float]:
-        """Bytes by address, without the pictures of pages."""
-        pictures = f"{self.scene.memory.files.origin()}/pages/"
-        return {
-            url: self.sizes.get(request, 0)
-            for request, url in self.urls.items()
-            if not url.startswith((pictures, "data:"))
-        }
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -103,24 +65,8 @@ class Traffic:
 )  # fmt: skip
 def test_pages_are_light_steady_and_ask_nobody_else(name: str, scene: Scene, new_context: NewContext) -> None:
     STATES[name](scene)
-    page = newcomer(scene.page, new_context)
-    traffic = Traffic(page, scene)
-    page.goto(scene.page.url, wait_until="networkidle")
-    ours = traffic.ours()
-    assert sum(ours.values()) <= MOST_BYTES, ours
-    assert len(ours) <= MOST_REQUESTS, ours
-    hosts = (scene.memory.url, scene.memory.files.origin())
-    assert [url for url in traffic.urls.values() if not url.startswith((*hosts, "data:"))] == []
-    assert page.evaluate(SHIFTS) < 0.01
-
-
-def newcomer(page: Page, new_context: NewContext) -> Page:
-    """Another browser of the same person, which has fetched nothing yet."""
-    fresh = new_context(**PHONE)
-    for each in page.context.cookies():
-        name, value = each.get("name", ""), each.get("value", "")
-        fresh.add_cookies([{"name": name, "value": value, "url": "https://localhost", "secure": True}])
-    return fresh.new_page()
+    page = newcomer(scene.page.context, new_context(**PHONE))
+    check_load(page, scene.page.url, (scene.memory.url, scene.memory.files.origin()))
 
 
 # Nothing lost

@@ -1,6 +1,7 @@
 """What pages say, for those who have it read aloud."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -54,6 +55,20 @@ def test_a_long_document_has_a_page_for_its_text(portal: Portal, browser: Browse
     assert f'href="{REVIEW}/text#page-3"' in review.body.decode()
     assert "last words" in text(whole)
     assert 'id="page-3"' in whole.body.decode()
+
+
+def test_the_first_page_is_fetched_at_once_and_the_others_as_one_scrolls(browser: Browser) -> None:
+    """Nothing waits for a script: the browser finds the picture in the page, and keeps its place free."""
+    body = browser.get(REVIEW).body.decode()
+    first, *others = re.findall(r"<img [^>]*>", body)
+    assert 'fetchpriority="high"' in first
+    assert "loading=" not in first
+    assert all('loading="lazy"' in each for each in others)
+    assert all(
+        re.search(r' src="[^"]+" srcset="[^"]+" .*width="\d+" height="\d+"', each)
+        for each in (first, *others)
+    )
+    assert all("defer" in each for each in re.findall(r"<script[^>]*>", body))
 
 
 def test_without_any_text_the_pages_still_show(browser: Browser) -> None:

@@ -1,16 +1,16 @@
-// The upload of a signed scan: tells of a wrong file before it is sent, and that it is under way.
+// An upload: tells of a wrong file before it is sent, and that it is under way.
 "use strict";
 
 const form = document.querySelector("[data-upload]");
 const input = form.querySelector("input[type=file]");
-const trouble = document.getElementById("scan-error");
-const KINDS = ["application/pdf", "image/jpeg", "image/png"];
+const trouble = document.getElementById(`${input.id}-error`);
+const kinds = input.accept.split(",");
 
 function problemWith(file) {
   if (!file) return "Choose the file first.";
-  if (file.size > Number(form.dataset.most)) return "This file is larger than 25 MB. Try a photo, or scan at a lower quality.";
+  if (file.size > Number(form.dataset.most)) return `This file is larger than 25 MB. ${form.dataset.tooLarge}`;
   if (file.size === 0) return "This file is empty.";
-  if (file.type && !KINDS.includes(file.type)) return "Please choose a PDF, JPEG or PNG file.";
+  if (file.type && !kinds.includes(file.type)) return `Please choose a ${kinds.length > 1 ? "PDF, JPEG or PNG" : "PDF"} file.`;
   return "";
 }
 
