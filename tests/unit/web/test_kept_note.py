@@ -100,6 +100,16 @@ def test_nobody_else_gets_it_on_the_same_browser(portal: Portal, late: Browser) 
     assert NOTE not in late.get("/documents/doc_other").body.decode()
 
 
+def test_who_the_document_is_sent_to_instead_does_not_get_it(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    other = replace(DOCUMENT, version=DOCUMENT.version + 1, provider_id=OTHER_PROVIDER.id)
+    portal.store.commit(Change(at=START, documents=(other,)))
+    late.log_in(OTHER_EMAIL, PASSWORD)
+    page = late.get(REVIEW)
+    assert page.status_code == 200
+    assert NOTE not in page.body.decode()
+
+
 def test_it_is_of_that_document_alone(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
