@@ -102,7 +102,9 @@ def test_nobody_else_gets_it_on_the_same_browser(portal: Portal, late: Browser) 
 
 def test_who_the_document_is_sent_to_instead_does_not_get_it(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
-    other = replace(DOCUMENT, version=DOCUMENT.version + 1, provider_id=OTHER_PROVIDER.id)
+    current = portal.store.document(DOCUMENT.id)
+    assert current is not None
+    other = replace(current, version=current.version + 1, provider_id=OTHER_PROVIDER.id)
     portal.store.commit(Change(at=START, documents=(other,)))
     late.log_in(OTHER_EMAIL, PASSWORD)
     page = late.get(REVIEW)
