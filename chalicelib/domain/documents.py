@@ -186,7 +186,8 @@ class Document:
     """One PDF sent to one provider for signature, with its facts.
 
     `signed` is the file that was announced, and never another. `timestamped` is the same under the same seal,
-    with a timestamp that the authority gave only later; its bytes differ, so it stands beside.
+    with a timestamp that the authority gave only later; its bytes differ, so it stands beside. `certificate`
+    is the certificate of a document that others had signed before, to which no page can be added.
 
     `version` is the optimistic lock: writing version n requires n-1 in the table. `sequence` and `head`
     are the number and hash of the last event of its audit chain. `access` counts corrections: links and
@@ -225,6 +226,7 @@ class Document:
     decision: Decision | None = None
     signed: StoredPdf | None = None
     timestamped: StoredPdf | None = None
+    certificate: StoredPdf | None = None
     returned_at: datetime | None = None
     returned_method: str | None = None
     recalled_reason: str | None = None

@@ -96,6 +96,7 @@ def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
         ("Document ID", facts.document_id),
         ("Sent by", facts.practice_name),
         ("SHA-256, original", _in_groups(facts.original_sha256)),
+        ("SHA-256, signed", _in_groups(facts.signed_sha256) if facts.signed_sha256 else None),
         ("Pages shown", facts.pages_shown),
         ("Pages", facts.read_statement),
     ]

@@ -112,7 +112,10 @@ class TrailEntry:
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """Everything that the certificate prints, as text and aware times. What is None or empty is left out."""
+    """Everything that the certificate prints, as text and aware times. What is None or empty is left out.
+
+    `signed_sha256` (hex) names the signed file where the certificate is a file of its own.
+    """
 
     outcome: Outcome
     document_id: str
@@ -134,6 +137,7 @@ class CertificateFacts:
     read_statement: str | None = None
     chain_head: str | None = None
     trail: tuple[TrailEntry, ...] = ()
+    signed_sha256: str | None = None
 
 
 @dataclass(frozen=True)

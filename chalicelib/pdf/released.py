@@ -22,7 +22,10 @@ def faults(release: Release, *, source: bytes, certificate: x509.Certificate) ->
         pages, signatures = reopen(data), signatures_of(data, strict=True)
     except PdfRefused as refusal:
         return [f"the sealed file cannot be read: {refusal.detail}"]
-    return [*_page_faults(pages, release, source), *_seal_faults(signatures, source, certificate)]
+    found = [*_page_faults(pages, release, source), *_seal_faults(signatures, source, certificate)]
+    if release.certificate is not None:
+        found += faults(release.certificate, source=b"", certificate=certificate)
+    return found
 
 
 def _page_faults(pages: int, release: Release, source: bytes) -> list[str]:

@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -48,10 +49,14 @@ _TURNS: dict[int, Matrix] = {
 
 @dataclass(frozen=True)
 class Release:
-    """A sealed file, and how many pages it must have."""
+    """A sealed file, and how many pages it must have.
+
+    `certificate` is its certificate as a file of its own, where it can have no page in it.
+    """
 
     sealed: Sealed
     pages: int
+    certificate: Release | None = None
 
 
 def seal_signed(
@@ -71,7 +76,8 @@ def _added_to(
     sealer: Sealer, facts: SealFacts,
 ) -> Release:  # fmt: skip
     if _is_signed(opened):
-        return _countersigned(opened, block, field, sealer, facts)
+        release = _countersigned(opened, block, field, sealer, facts)
+        return replace(release, certificate=_certified_apart(release, block, certificate, sealer, facts))
     return _extended(opened, _Drawn(block, _place(opened, field), certificate), sealer, facts)
 
 
@@ -203,6 +209,21 @@ def _countersigned(
         opened.writer, facts, prepare=lambda writer: _in_new_field(writer, block, place)
     )
     return Release(sealed, opened.pages)
+
+
+def _certified_apart(
+    release: Release, block: SignatureBlock, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts
+) -> Release:
+    """The certificate alone, which names the signed file by its hash, under a seal of its own."""
+    digest = hashlib.sha256(release.sealed.data).hexdigest()
+    pages: list[int] = []
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setTitle(f"Certificate: {certificate.title}")
+        pages.append(draw_certificate(canvas, replace(certificate, signed_sha256=digest), block))
+
+    sealed = sealer.seal(drawing(draw), replace(facts, reason=f"Certificate: {facts.reason}"))
+    return Release(sealed, pages[0])
 
 
 def _is_certified(opened: _Opened) -> bool:

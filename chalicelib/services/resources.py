@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.documents import DeliveryLine, Document
+from chalicelib.domain.documents import DeliveryLine, Document, StoredPdf
 from chalicelib.domain.moments import to_text
 
 
@@ -56,16 +56,21 @@ def _signer(document: Document) -> Mapping[str, Any] | None:
 
 
 def _signed_pdf(document: Document, portal_url: str) -> Mapping[str, Any] | None:
-    """The file as announced, for ever; `timestamped` only where a timestamp came late."""
+    """The file as announced, for ever; `timestamped` only where a timestamp came late, `certificate` only
+    where it is a file of its own.
+    """
     if document.signed is None:
         return None
     url = f"{portal_url}/v1/documents/{document.id}/signed.pdf"
-    announced = {"url": url, "sha256": document.signed.sha256, "level": document.signed.level}
-    if document.timestamped is None:
-        return announced
-    timed = document.timestamped
-    later = {"url": f"{url}?version=timestamped", "sha256": timed.sha256, "level": timed.level}
-    return {**announced, "timestamped": later}
+    beside = {"timestamped": document.timestamped, "certificate": document.certificate}
+    return {
+        **_file(document.signed, url),
+        **{name: _file(pdf, f"{url}?version={name}") for name, pdf in beside.items() if pdf is not None},
+    }
+
+
+def _file(pdf: StoredPdf, url: str) -> Mapping[str, Any]:
+    return {"url": url, "sha256": pdf.sha256, "level": pdf.level}
 
 
 def _line(line: DeliveryLine) -> Mapping[str, Any]:

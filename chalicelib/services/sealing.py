@@ -68,8 +68,8 @@ def seal(job: Job, parts: Parts) -> None:
     if document is None or document.decision is None or document.sealing is Sealing.SEALED:
         return
     release = _sealed(document, document.decision, parts)
-    signed = _stored(document, release, parts)
-    _release(document.id, signed, parts)
+    apart = _stored(document, release.certificate, parts) if release.certificate is not None else None
+    _release(document.id, _stored(document, release, parts), apart, parts)
 
 
 def add_timestamp(job: Job, parts: Parts) -> None:
@@ -163,7 +163,7 @@ def _stored(document: Document, release: Release, parts: Parts) -> StoredPdf:
     )
 
 
-def _release(document_id: str, signed: StoredPdf, parts: Parts) -> None:
+def _release(document_id: str, signed: StoredPdf, certificate: StoredPdf | None, parts: Parts) -> None:
     """One transaction: sealed, its event, and the webhook `document.approved` that was held back for it."""
 
     def step() -> None:
@@ -174,10 +174,13 @@ def _release(document_id: str, signed: StoredPdf, parts: Parts) -> None:
         if practice is None:
             raise LookupError("a document of a practice that does not exist")
         recorder = Recorder(
-            replace(document, sealing=Sealing.SEALED, signed=signed), practice=practice,
-            now=parts.clock.now(), ids=parts.ids, portal_url=parts.settings.portal_url, actor=PORTAL,
+            replace(document, sealing=Sealing.SEALED, signed=signed, certificate=certificate),
+            practice=practice, now=parts.clock.now(), ids=parts.ids,
+            portal_url=parts.settings.portal_url, actor=PORTAL,
         )  # fmt: skip
         facts = {"sha256": signed.sha256, "pages": signed.pages, "level": signed.level}
+        if certificate is not None:
+            facts["certificate_sha256"] = certificate.sha256
         if document.decision.action is Action.DECLINE:
             recorder.event("document.sealed", facts)
         else:

@@ -79,10 +79,18 @@ def read_original(caller: Caller, document_id: str) -> Response:
     return _to_file(caller, document.original, f"{document.id}-original.pdf")
 
 
+_NO_FILE = {
+    "timestamped": "No timestamp came after the signed PDF was announced",
+    "certificate": "The certificate is in the signed PDF",
+}
+
+
 def read_signed(caller: Caller, document_id: str) -> Response:
-    version = _choice(caller, "version", ("announced", "timestamped"), default="announced")
+    versions = ("announced", "timestamped", "certificate")
+    version = _choice(caller, "version", versions, default="announced")
     document = _document(caller, document_id)
-    pdf = document.signed if version == "announced" else document.timestamped
+    files = (document.signed, document.timestamped, document.certificate)
+    pdf = dict(zip(versions, files, strict=True))[version]
     if document.signed is None:
         raise Conflict(
             f"There is no signed PDF to fetch: the document is {document.status}, its sealing stands at "
@@ -90,9 +98,9 @@ def read_signed(caller: Caller, document_id: str) -> Response:
             code="not-ready",
         )
     if pdf is None:
-        detail = "No timestamp came after the signed PDF was announced: fetch it without `version`."
-        raise Conflict(detail, code="not-ready")
-    return _to_file(caller, pdf, f"{document.id}-signed.pdf")
+        raise Conflict(f"{_NO_FILE[version]}: fetch the signed PDF without `version`.", code="not-ready")
+    kind = "certificate" if version == "certificate" else "signed"
+    return _to_file(caller, pdf, f"{document.id}-{kind}.pdf")
 
 
 def read_trail(caller: Caller, document_id: str) -> Response:

@@ -106,9 +106,10 @@ def _document_paths() -> Json:
 
 def _signed_file(one: list[Json]) -> Json:
     about = (
-        "`timestamped`: the same under the same seal, with the timestamp that came late; its hash differs."
+        "`timestamped`: the same under the same seal, with the timestamp that came late; its hash differs. "
+        "`certificate`: that of a PDF that others had signed before, to which no page can be added."
     )
-    choice = {"enum": ["announced", "timestamped"], "default": "announced"}
+    choice = {"enum": ["announced", "timestamped", "certificate"], "default": "announced"}
     query = {**_query("version", choice), "description": about}
     return _file("readSigned", "The signed PDF", [*one, query], "400", "404", "409")
 

@@ -62,7 +62,10 @@ def _maybe(schema: Json) -> Json:
 _SIGNER = _object({"name": _TEXT, "credential": _MAYBE, "npi": _MAYBE, "method": _TEXT})
 _LEVEL: Json = {"enum": ["B-B", "B-T", None], "description": "PAdES; `B-T` with a timestamp of an authority."}
 _FILE: Json = {"url": {"type": "string", "format": "uri"}, "sha256": _TEXT, "level": _LEVEL}
-_SIGNED_PDF = _object({**_FILE, "timestamped": _object(_FILE)}, optional=("timestamped",))
+_SIGNED_PDF = _object(
+    {**_FILE, "timestamped": _object(_FILE), "certificate": _object(_FILE)},
+    optional=("timestamped", "certificate"),
+)
 _DELIVERY_STATUS = _enum(DeliveryStatus)
 
 _DOCUMENT = _object(

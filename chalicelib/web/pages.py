@@ -154,6 +154,14 @@ def signed(caller: Caller, document_id: str) -> Response:
     )  # fmt: skip
 
 
+def certificate(caller: Caller, document_id: str) -> Response:
+    """Of a document whose certificate is a file of its own."""
+    document = caller.opened
+    if document.certificate is None:
+        raise NotFound("There is no certificate apart from the signed copy.")
+    return redirect(_file(caller, document.certificate.key, f"certificate-{file_name(document)}"))
+
+
 def text(caller: Caller, document_id: str) -> Response:
     """What every page says, for documents too long to say it beside their pictures."""
     document = caller.opened

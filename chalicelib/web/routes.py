@@ -53,6 +53,7 @@ ROUTES: tuple[Route, ...] = (
     Route("/documents/{document_id}/decline", ("POST",), Access.DOCUMENT, "pages:decline"),
     Route("/documents/{document_id}/original.pdf", ("GET",), Access.DOCUMENT, "pages:original"),
     Route("/documents/{document_id}/signed.pdf", ("GET",), Access.DOCUMENT, "pages:signed"),
+    Route("/documents/{document_id}/certificate.pdf", ("GET",), Access.DOCUMENT, "pages:certificate"),
     Route("/documents/{document_id}/text", ("GET",), Access.DOCUMENT, "pages:text"),
     # signing
     Route("/documents/{document_id}/signature", ("POST",), Access.DOCUMENT, "signing:preview"),

@@ -2,6 +2,7 @@ import datetime as dt
 import hashlib
 import io
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,25 @@ def test_a_further_signature_leaves_the_earlier_one_valid(tmp_path: Path) -> Non
     assert faults(release, source=original, certificate=certificate()) == []
     assert samples.changed_box(original, data, 3) is not None
     accepted(data, tmp_path, signatures=2)
+
+
+def test_a_file_that_others_signed_gets_its_certificate_as_a_file_of_its_own(tmp_path: Path) -> None:
+    other = sealing_key.LocalKey()
+    theirs = Sealer(chain.Chain((other.certificate(),)), other.sign)
+    original = theirs.seal(samples.plan_of_care(), FACTS).data
+    release = signed(original)
+    apart = release.certificate
+    assert apart is not None
+    accepted(apart.sealed.data, tmp_path)
+    seal = verify.check(apart.sealed.data, OURS).seal
+    assert seal is not None
+    assert (seal.document_id, seal.reason) == (FACTS.document_id, f"Certificate: {FACTS.reason}")
+    (text,) = samples.texts(apart.sealed.data)
+    digest = hashlib.sha256(release.sealed.data).hexdigest()
+    assert digest in samples.one_line(text).replace(" ", "")
+    broken = replace(release, certificate=replace(apart, sealed=Sealed(original, "B-B")))
+    assert faults(broken, source=original, certificate=certificate()) != []
+    assert signed(samples.plan_of_care()).certificate is None
 
 
 # Verification

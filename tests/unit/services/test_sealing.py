@@ -1,6 +1,7 @@
 """The seal job: one sealed file whatever happens, verified before anyone gets it."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from chalicelib.domain.documents import Decision, Document, Sealing, Signer, Sto
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf import chain, verify
+from chalicelib.pdf.seal import Sealer
 from chalicelib.services import follow_up, sealing
 from chalicelib.services.certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
 from chalicelib.services.changes import Job
@@ -254,6 +256,30 @@ def test_a_late_timestamp_leaves_what_was_announced_as_it_is() -> None:
     }
     assert announced["level"] == "B-B"
     assert now["timestamped"]["sha256"] != announced["sha256"]
+
+
+# Beside other signatures
+
+
+def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificate_apart() -> None:
+    other = sealing_key.LocalKey()
+    original = Sealer(chain.Chain((other.certificate(),)), other.sign).seal(ORIGINAL, sealing_key.FACTS).data
+    stored = StoredPdf(key="originals/1.pdf", sha256=hashlib.sha256(original).hexdigest(), pages=3)
+    portal = Portal(decided(Action.APPROVE, original=stored))
+    portal.files.put(stored.key, original, "application/pdf")
+    portal.seal()
+    data = portal.files.get(portal.signed.key)
+    assert data.startswith(original)
+    assert [each.sound for each in verify.signatures_of(data)] == [True, True]
+    apart = portal.document.certificate
+    assert apart is not None
+    certificate_pdf = portal.files.get(apart.key)
+    assert hashlib.sha256(certificate_pdf).hexdigest() == apart.sha256
+    assert verify.check(certificate_pdf, OURS).verdict == "intact"
+    told = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    assert (told["sha256"], told["level"]) == (apart.sha256, "B-B")
+    released = portal.store.events(portal.document.id)[-1]
+    assert json.loads(released.body)["data"]["certificate_sha256"] == apart.sha256
 
 
 # Certificates

@@ -259,6 +259,21 @@ def test_a_late_timestamp_changes_nothing_of_what_is_fetched_unless_asked_for(em
     problem(emr.get(f"{where}?version=newest"), 400, "invalid-request")
 
 
+def test_the_certificate_of_what_others_signed_before_is_fetched_apart(emr: Emr) -> None:
+    document_id = emr.send()
+    where = f"/v1/documents/{document_id}/signed.pdf"
+    signed = StoredPdf(key="signed/x/signed.pdf", sha256="aa", pages=3, level="B-T")
+    emr.change(document_id, signed=signed, sealing=Sealing.SEALED)
+    assert "certificate" not in body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    problem(emr.get(f"{where}?version=certificate"), 409, "not-ready")
+
+    emr.change(document_id, certificate=replace(signed, key="signed/x/certificate.pdf", sha256="cc", pages=1))
+    told = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]["certificate"]
+    assert (told["sha256"], told["level"]) == ("cc", "B-T")
+    found = emr.get(told["url"].removeprefix("https://portal.test"))
+    assert "signed/x/certificate.pdf" in header(found, "location")
+
+
 def test_the_audit_trail_can_be_checked(emr: Emr) -> None:
     document_id = emr.send()
     emr.event({"document_id": document_id}, "document.recalled")

@@ -53,6 +53,7 @@ GET  /by-hand/{document_id}/uploaded              code  code  code  code  code  
 GET  /documents                                   login 200   200   login login login login login -
 GET  /documents/past                              login 200   200   login login login login login -
 GET  /documents/{document_id}                     door  200   404   door  door  door  door  door  -
+GET  /documents/{document_id}/certificate.pdf     door  404   404   door  door  door  door  door  -
 GET  /documents/{document_id}/original.pdf        door  on    404   door  door  door  door  door  -
 GET  /documents/{document_id}/signed.pdf          door  on    404   door  door  door  door  door  -
 GET  /documents/{document_id}/text                door  404   404   door  door  door  door  door  -

@@ -310,6 +310,24 @@ def test_the_signed_pdf_opens_once_it_is_there(portal: Portal) -> None:
     assert SIGNED.key in header(answer, "Location")
 
 
+def test_a_certificate_apart_is_offered_where_there_is_one(portal: Portal) -> None:
+    sealed = {"status": Status.APPROVED, "outcome": Outcome.APPROVED, "sealing": Sealing.SEALED}
+    apart = replace(SIGNED, key="signed/doc_abcdef123456/cc.pdf", sha256="cc", level="B-T")
+    put(portal, **sealed, signed=apart, certificate=apart)
+    browser = logged_in(portal)
+    shown = browser.get(REVIEW).body.decode()
+    assert "certificate.pdf" in shown
+    assert "PAdES B-T" in shown
+    assert apart.key in header(browser.get(f"{REVIEW}/certificate.pdf"), "Location")
+
+
+def test_there_is_no_certificate_apart_where_it_is_in_the_signed_pdf(portal: Portal) -> None:
+    put(portal, status=Status.APPROVED, outcome=Outcome.APPROVED, sealing=Sealing.SEALED, signed=SIGNED)
+    browser = logged_in(portal)
+    assert browser.get(f"{REVIEW}/certificate.pdf").status_code == 404
+    assert "certificate.pdf" not in browser.get(REVIEW).body.decode()
+
+
 def test_a_signed_pdf_being_made_is_waited_for(portal: Portal) -> None:
     put(portal, status=Status.APPROVED, outcome=Outcome.APPROVED, sealing=Sealing.IN_PROGRESS)
     answer = logged_in(portal).get(f"{REVIEW}/signed.pdf")

@@ -74,6 +74,7 @@ DECIDED = {
     ("POST", "/documents/{document_id}/forget-signature"): Access.DOCUMENT,
     ("GET", "/documents/{document_id}/original.pdf"): Access.DOCUMENT,
     ("GET", "/documents/{document_id}/signed.pdf"): Access.DOCUMENT,
+    ("GET", "/documents/{document_id}/certificate.pdf"): Access.DOCUMENT,
     ("GET", "/static/{name}"): Access.ANYONE,
     ("GET", "/problems/{code}"): Access.ANYONE,
     ("GET", "/verify"): Access.ANYONE,
