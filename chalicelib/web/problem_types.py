@@ -164,6 +164,8 @@ _PAGES = tuple(
         ("link-outdated", 422, "The link is no longer wanted: the address was corrected.", _LOG_IN),
         ("address-taken", 400, "The address belongs to another person's account.",
          "Ask the clinic to send to your own address."),
+        ("conflict", 409, "The admin function does not rotate a key so soon after the last time.",
+         "Wait until the time that is named."),
         ("npi-taken", 400, "The NPI belongs to another account.", "Check it, or leave it empty."),
         ("electronic-signature-off", 409, "This clinic takes signatures by hand only.",
          "Print the document, sign it, and upload or fax it."),
