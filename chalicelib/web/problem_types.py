@@ -95,7 +95,8 @@ _CONTRADICTING = (
         "It is closed. Send a new document if another signature is needed.",
     ),
     ProblemType(
-        "not-ready", (409,), "There is no signed PDF yet, or there never will be: see `status`.",
+        "not-ready", (409,),
+        "There is no signed PDF yet, or there never will be: see `status`. Or not the `version` asked for.",
         "Wait for the webhook `document.approved`.",
     ),
     ProblemType(
