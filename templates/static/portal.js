@@ -35,7 +35,7 @@ function countAsTyped() {
 
 // A second tap on a slow network must not send a form twice.
 function sendOnce() {
-  for (const form of document.querySelectorAll("form[method=post]")) {
+  for (const form of document.querySelectorAll("form[method=post]:not([data-repeats])")) {
     form.addEventListener("submit", (event) => {
       if (form.dataset.sent) {
         event.preventDefault();
@@ -103,7 +103,9 @@ function dropDrafts() {
 
 // Times are written in UTC; who reads them is somewhere.
 function tellLocalTime() {
-  const style = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle: "long" });
+  const style = new Intl.DateTimeFormat("en-US", {
+    year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
+  });
   for (const each of document.querySelectorAll("time[data-local]")) {
     each.textContent = style.format(new Date(each.dateTime));
   }
