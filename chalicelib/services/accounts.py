@@ -62,6 +62,18 @@ class OpenLink:
         """Whether it is for a first password, and not for a forgotten one."""
         return self.secret.kind is SecretKind.SETUP
 
+    @property
+    def least(self) -> int:
+        """How long the password must be."""
+        return LEAST_WITH_SECOND_FACTOR if self.provider.has_second_factor else LEAST_LENGTH
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """Words about its owner that make a poor password."""
+        practice = self.document.practice.name if self.document else ""
+        known = (self.provider.name, self.secret.email, self.provider.npi, practice)
+        return tuple(each for each in known if each)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
@@ -243,9 +255,8 @@ def _without_npi(rival: Provider) -> Provider:
 
 def _check(link: OpenLink, chosen: Chosen) -> None:
     wrong = [*(_check_person(link, chosen) if link.is_setup else ())]
-    personal = (link.provider.name, link.secret.email or "")
-    least = LEAST_WITH_SECOND_FACTOR if link.provider.has_second_factor else LEAST_LENGTH
-    problem = password_problem(chosen.password, personal, least=least)
+    personal = (*link.personal, chosen.npi)
+    problem = password_problem(chosen.password, personal, least=link.least)
     if problem:
         wrong.append(FieldError("password", problem))
     if wrong:

@@ -29,6 +29,7 @@ from chalicelib.services.sessions import Sessions
 
 RECOVERY_CODES = 10
 MAX_NAME = 40
+_PRACTICES = 3
 
 _SHORT = (
     f"Your password is shorter than {LEAST_LENGTH} characters, which is enough only with a second factor. "
@@ -119,7 +120,7 @@ class OwnAccount:
     def change_password(self, session: Secret, provider: Provider, password: str, now: datetime) -> str:
         """The new session cookie. Raises `Invalid` with what is wrong with the new password."""
         least = LEAST_WITH_SECOND_FACTOR if provider.has_second_factor else LEAST_LENGTH
-        problem = password_problem(password, (provider.name, provider.email or ""), least=least)
+        problem = password_problem(password, self._personal(provider), least=least)
         if problem:
             raise _wrong("new_password", problem)
         changed = replace(
@@ -128,6 +129,12 @@ class OwnAccount:
             short_password=len(plain(password)) < LEAST_LENGTH,
         )
         return self._change(session, changed, "password_changed", now)
+
+    def _personal(self, provider: Provider) -> list[str]:
+        """Words about them that make a poor password; a few of the practices are enough."""
+        found = [self._store.practice(each) for each in provider.practices[:_PRACTICES]]
+        names = [each.name for each in found if each is not None]
+        return [provider.name, provider.email or "", provider.npi or "", *names]
 
     def decline_second_factor(self, provider: Provider, now: datetime) -> None:
         """Notes that its offer is not to be made again."""

@@ -17,7 +17,7 @@ MEMORY_KIB = 46 * 1024
 PASSES = 1
 LANES = 1
 """argon2id for a function that has 1,024 MiB, of which it uses a quarter, and one request at a time: as much
-memory as 70 ms of CPU fill (docs/decisions/016). A hash that is kept with others is made anew at login.
+memory as 70 ms of CPU fill (docs/decisions/019). A hash that is kept with others is made anew at login.
 """
 
 # Kept for nobody: a login with an unknown address is checked against it, so that it takes as long.

@@ -11,7 +11,6 @@ from chalicelib.domain.secrets import HALF_LIFETIME
 from chalicelib.services.accounts import Chosen, DeadLink, OpenLink
 from chalicelib.services.formats import email as email_address
 from chalicelib.services.login import Attempt, HalfIn
-from chalicelib.services.passwords import LEAST_LENGTH
 from chalicelib.services.second_factor import Answer
 from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import cookie, page, redirect
@@ -186,7 +185,7 @@ def _setup_page(
 ) -> Response:  # fmt: skip
     return page(
         caller, "setup.html", status=400 if errors else 200, link=link, person=link.provider, typed=typed,
-        errors=errors, least=LEAST_LENGTH,
+        errors=errors, least=link.least, own=" ".join(link.personal),
     )  # fmt: skip
 
 

@@ -16,17 +16,33 @@ function showPasswords() {
   }
 }
 
+// An estimate as one types; what is common is known to the portal alone, which decides.
+function strength(typed, least, own) {
+  const characters = Array.from(typed.toLowerCase());
+  if (characters.length < least) {
+    const missing = least - characters.length;
+    return [1, `${missing} more ${missing === 1 ? "character" : "characters"}`];
+  }
+  const letters = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+  const words = own.split(/\s+|[^\p{L}\p{N}]+/u).filter((each) => each.length > 2);
+  const left = words.reduce((rest, each) => rest.replaceAll(letters(each), ""), letters(typed));
+  if (left.length <= least / 2) return [1, "Mostly words about you: choose others"];
+  const steps = characters.filter((each, at) => at === 0 || Math.abs(each.codePointAt(0) - characters[at - 1].codePointAt(0)) > 1).length;
+  if (new Set(characters).size < 5 || steps < least * .7 || /^(.{1,12}?)\1+.{0,5}$/u.test(typed)) {
+    return [1, "Easy to guess: it repeats or counts up"];
+  }
+  return steps >= least + 5 ? [3, "Long enough, and strong"] : [2, "Long enough"];
+}
+
 function countAsTyped() {
   for (const input of document.querySelectorAll("[data-least]")) {
     const line = document.getElementById(`${input.id}-count`);
     const least = Number(input.dataset.least);
     const count = () => {
-      const typed = Array.from(input.value).length;
-      line.hidden = typed === 0;
-      line.classList.toggle("field__count--enough", typed >= least);
-      line.textContent = typed < least
-        ? `${least - typed} more ${least - typed === 1 ? "character" : "characters"}`
-        : "Long enough";
+      const [level, words] = strength(input.value, least, input.dataset.own);
+      line.hidden = input.value === "";
+      line.dataset.level = level;
+      line.textContent = words;
     };
     input.addEventListener("input", count);
     count();

@@ -121,6 +121,20 @@ def test_link_is_spent_once(desk: Desk) -> None:
     assert is_password(PASSWORD, desk.provider.password_hash)
 
 
+@pytest.mark.parametrize(
+    "password", ["Hill Country Therapy 7", "1234567893-1234567893", "luis rivera rivera"]
+)
+def test_a_first_password_about_its_owner_or_the_practice_is_refused_and_the_link_still_works(
+    desk: Desk, password: str
+) -> None:
+    token = desk.link()
+    with pytest.raises(Invalid) as refused:
+        desk.accounts.choose_password(token, replace(CHOSEN, password=password), START)
+    assert [each.field for each in refused.value.errors] == ["password"]
+    assert "NPI or practice" in refused.value.errors[0].message
+    assert desk.accounts.choose_password(token, CHOSEN, START).is_setup
+
+
 def test_of_two_tabs_that_spend_it_at_once_one_wins(desk: Desk) -> None:
     token = desk.link()
     rival = replace(CHOSEN, password="the other tab's onion")

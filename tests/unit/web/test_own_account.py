@@ -239,6 +239,19 @@ def test_eight_characters_are_enough_only_with_a_second_factor(portal: Portal, b
     assert browser.post("/account/authenticator/remove").status_code == 303
 
 
+@pytest.mark.parametrize(
+    "password", ["Hill Country Therapy 7", "1234567893-1234567893", "luis rivera rivera"]
+)
+def test_a_new_password_about_its_owner_or_their_practice_is_refused_and_says_why(
+    portal: Portal, browser: Browser, password: str
+) -> None:
+    known = replace(provider(portal), version=provider(portal).version + 1, practices=("prc_1",))
+    portal.store.commit(Change(at=START, providers=(known,)))
+    answer = browser.post("/account/password", password=PASSWORD, new_password=password)
+    assert answer.status_code == 400
+    assert "mostly your own name, email address, NPI or practice" in text(answer)
+
+
 def test_logging_out_everywhere_ends_every_session(portal: Portal, browser: Browser) -> None:
     other = portal.browser()
     other.log_in(EMAIL, PASSWORD)
