@@ -1,5 +1,6 @@
 """Work in a copy of this process, which can be ended whatever it does: in C too, where no signal reaches."""
 
+import faulthandler
 import multiprocessing
 import os
 import resource
@@ -60,6 +61,7 @@ def _received(here: Connection, seconds: float) -> Iterator[bytes]:
 def _run(work: Callable[[], Iterator[bytes]], there: Connection, here: Connection, seconds: float) -> None:
     """In the copy. Its end is told by the pipe alone: nothing is printed, nothing of the parent is closed."""
     here.close()
+    faulthandler.disable()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         _limit_time(seconds)

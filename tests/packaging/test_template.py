@@ -266,6 +266,20 @@ def test_what_the_sweep_removes_is_kept_for_a_month(production: Resources) -> No
     assert "ExpirationInDays" not in originals
 
 
+def test_nothing_moves_to_a_tier_that_cannot_be_read_at_once(production: Resources) -> None:
+    """A signed PDF is fetched by a link, for years: an archive would answer it with an error, for hours."""
+    rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    moves = [
+        move
+        for rule in rules
+        for name in ("Transitions", "NoncurrentVersionTransitions")
+        for move in rule.get(name, [])
+    ]
+    at_once = {"STANDARD_IA", "ONEZONE_IA", "GLACIER_IR", "INTELLIGENT_TIERING"}
+    assert {move["StorageClass"] for move in moves} <= at_once
+    assert "IntelligentTieringConfigurations" not in production["Bucket"]["Properties"]
+
+
 def test_the_bucket_refuses_plain_http(production: Resources) -> None:
     (statement,) = production["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny"
