@@ -3,7 +3,7 @@
 import os
 import time
 
-from bench import calls, cold, scale, sealing
+from bench import calls, cold, login, scale, sealing
 from infrastructure.progress import Progress
 from tests.stack import packaged, running_stack
 
@@ -12,6 +12,7 @@ def main() -> None:
     with running_stack(packaged(Progress(time.time())), "bench") as stack:
         os.environ.update(calls.environment(stack))
         cold.run(dict(os.environ))
+        login.run()
         sealing.run(dict(os.environ))
         calls.run(stack)
         scale.run(stack)
