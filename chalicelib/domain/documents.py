@@ -99,6 +99,15 @@ class FieldBox:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Logo:
+    """A practice's logo: where the bucket has it, and its size in pixels."""
+
+    key: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PracticeCard:
     """The practice as it stood when the document was sent, so that a list needs no second read."""
 
@@ -106,6 +115,7 @@ class PracticeCard:
     phone: str | None = None
     fax: str | None = None
     time_zone: str = "America/New_York"
+    logo: Logo | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.documents import PracticeCard
+from chalicelib.domain.documents import Logo, PracticeCard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,12 @@ class Practice:
     endpoint: Endpoint | None = None
     api_keys: tuple[ApiKey, ...] = ()
     webhook_secrets: tuple[WebhookSecret, ...] = ()
+    logo: Logo | None = None
 
     def card(self) -> PracticeCard:
-        return PracticeCard(name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone)
+        return PracticeCard(
+            name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo
+        )  # fmt: skip
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
         """The secrets that sign and verify now, newest first."""

@@ -1,5 +1,6 @@
 """The admin function: what only administrators of the installation do, from the AWS console or `make`."""
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,11 +9,11 @@ from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
 from chalicelib.domain.moments import to_text
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import SESSION_LIFETIME
-from chalicelib.services import formats, practices
+from chalicelib.services import formats, logos, practices
 from chalicelib.services.changes import Change
 from chalicelib.services.login import email_claim
 from chalicelib.services.own_account import without_second_factor, without_sessions
-from chalicelib.services.ports import Clock, Ids, KeyRing, Store, Switches
+from chalicelib.services.ports import Clock, Files, Ids, KeyRing, Store, Switches
 from chalicelib.services.recording import until_it_holds
 
 _MAX_NAME = 120
@@ -29,6 +30,8 @@ class Parts(Protocol):
 
     @property
     def store(self) -> Store: ...
+    @property
+    def files(self) -> Files: ...
     @property
     def switches(self) -> Switches: ...
     @property
@@ -48,6 +51,8 @@ def run(services: Parts, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     `{"action": "rotate_webhook_secret", "practice_id"}` answers `{"id", "webhook_secret"}`.
     `{"action": "set_switch", "practice_id", "electronic_signature", "second_factor"}`, either or both of the
     switches, answers what it was given.
+    `{"action": "set_logo", "practice_id", "image"}`, a PNG or JPEG in base64 or null for none, answers
+    `{"id", "width", "height"}`.
     `{"action": "reset_second_factor", "email"}` answers `{"id"}`: for who lost every device and code, once
     support has made sure who they are. Their sessions end, and they are told by mail.
     `{"action": "end_sessions", "email"}` answers `{"id"}`: they are logged out everywhere.
@@ -163,6 +168,18 @@ class _Request:
     def ping(self) -> Mapping[str, Any]:
         return {"ok": True}
 
+    def set_logo(self) -> Mapping[str, Any]:
+        practice_id, services, image = self._practice_id(), self._services, self._payload.get("image")
+        try:
+            data = None if image is None else b64decode(str(image), validate=True)
+        except ValueError as error:
+            raise _wrong("image", "must be in base64") from error
+        try:
+            logo = logos.set_logo(services.store, services.files, self._now, practice_id, data)
+        except ValueError as error:
+            raise _wrong("image", str(error)) from error
+        return {"id": practice_id} | ({"width": logo.width, "height": logo.height} if logo else {})
+
     def _practice_id(self) -> str:
         value = self._payload.get("practice_id")
         if not isinstance(value, str) or not practices.is_practice_id(value):
@@ -181,6 +198,7 @@ _ACTIONS: Mapping[str, Callable[[_Request], Mapping[str, Any]]] = {
     "rotate_api_key": _Request.rotate_api_key,
     "rotate_webhook_secret": _Request.rotate_webhook_secret,
     "set_switch": _Request.set_switch,
+    "set_logo": _Request.set_logo,
     "reset_second_factor": _Request.reset_second_factor,
     "end_sessions": _Request.end_sessions,
     "rotate_session_key": _Request.rotate_session_key,

@@ -7,6 +7,7 @@ from chalicelib.web.answers import page
 from chalicelib.web.caller import Caller
 from chalicelib.web.kept import DRAFT_COOKIE
 from chalicelib.web.requests import SESSION_COOKIE
+from chalicelib.web.showing import FILE_SECONDS
 
 
 def door(caller: Caller, document_id: str) -> Response:
@@ -18,10 +19,15 @@ def door(caller: Caller, document_id: str) -> Response:
     return page(
         caller, "door.html", document_id=document_id, sent="sent" in caller.query,
         ended=SESSION_COOKIE in caller.cookies, kept=DRAFT_COOKIE in caller.cookies,
-        practice=document.practice if document else None,
+        practice=document.practice if document else None, logo_url=_logo_url(caller, document),
         passkey_options=caller.services.passkey_options.for_login(caller.now),
         signs_here=_signs_here(caller, document), next=f"/documents/{document_id}",
     )  # fmt: skip
+
+
+def _logo_url(caller: Caller, document: Document | None) -> str:
+    logo = document.practice.logo if document else None
+    return caller.services.files.url(logo.key, seconds=FILE_SECONDS) if logo else ""
 
 
 def _signs_here(caller: Caller, document: Document | None) -> bool:

@@ -60,7 +60,7 @@ def test_a_returning_provider_signs_with_few_taps_and_goes_on(scene: Scene) -> N
     "name",
     [
         "login", "pending", "past", "review", "review-drawing", "signed-and-sealed", "by-hand-document",
-        "setup",
+        "setup", "door-with-a-logo",
     ],
 )  # fmt: skip
 def test_pages_are_light_steady_and_ask_nobody_else(name: str, scene: Scene, new_context: NewContext) -> None:

@@ -1,14 +1,17 @@
 """From the mailed link to the next document on the deployed app, with and without scripts; its weight."""
 
+import base64
 import re
 
 import pytest
 from playwright.sync_api import expect
 
+from chalicelib.domain.documents import Logo
 from tests.browser.conftest import NewContext
 from tests.browser.gateway import running_gateway
 from tests.browser.people import someone
 from tests.browser.stand_ins import Clinic, Mailbox
+from tests.browser.states.entry import a_png
 from tests.browser.traffic import check_load, newcomer
 from tests.browser.visitor import PHONE, Visitor
 from tests.stack import Stack
@@ -58,3 +61,13 @@ def test_deployed_pages_are_light_steady_and_ask_nobody_else(
             page = newcomer(phone.context, new_context(**PHONE))
             check_load(page, f"{gateway.url}{path}", (gateway.url, stack.aws_endpoint_url))
             expect(page.get_by_role("contentinfo")).to_be_visible()
+
+
+def test_the_door_shows_the_logo_of_the_practice(stack: Stack, own_clinic: Clinic, phone: Visitor) -> None:
+    image = base64.b64encode(a_png(Logo(key="", width=240, height=60))).decode()
+    asked = {"action": "set_logo", "practice_id": own_clinic.practice.id, "image": image}
+    assert stack.invoke_admin(asked) == {"id": own_clinic.practice.id, "width": 240, "height": 60}
+    phone.open(f"/documents/{own_clinic.send(someone())}")
+    logo = phone.page.locator("img.logo")
+    expect(logo).to_be_visible()
+    assert logo.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 240

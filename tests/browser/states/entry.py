@@ -1,7 +1,12 @@
 """Pages for who is not logged in: login, setup, a document's door, errors."""
 
+import io
 import re
+from dataclasses import replace
 
+from PIL import Image, ImageDraw
+
+from chalicelib.domain.documents import Logo
 from tests.browser.states.scene import REVIEW, Scene, state
 from tests.provider_side import PRACTICE
 
@@ -78,6 +83,14 @@ def door(scene: Scene) -> None:
 
 
 @state
+def door_with_a_logo(scene: Scene) -> None:
+    logo = Logo(key="logos/prc_1/logo", width=480, height=120)
+    scene.memory.files.put(logo.key, a_png(logo), "image/png")
+    scene.put(practice=replace(PRACTICE.card(), logo=logo))
+    scene.open(REVIEW)
+
+
+@state
 def door_after_asking_for_a_link(scene: Scene) -> None:
     scene.put()
     scene.open(f"{REVIEW}?sent=1")
@@ -107,3 +120,13 @@ def form_expired(scene: Scene) -> None:
     scene.page.locator("#email").fill("dr.rivera@example.com")
     scene.page.locator("#password").fill("whatever it is")
     scene.press("Log in")
+
+
+def a_png(logo: Logo) -> bytes:
+    picture = Image.new("RGB", (logo.width, logo.height), "#ffffff")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((0, 0, logo.height, logo.height), fill="#17613a")
+    draw.text((logo.height + 20, 30), "Hill Country", fill="#13242f", font_size=52)
+    kept = io.BytesIO()
+    picture.save(kept, "PNG")
+    return kept.getvalue()

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.services.administration import run
 from chalicelib.services.practices import authenticate_key
-from tests.fakes import START, FakeClock, FakeIds, FakeKeys, FakeStore, FakeSwitches
+from tests.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeStore, FakeSwitches
 
 WHOLE = {
     "action": "create_practice",
@@ -23,6 +23,7 @@ WHOLE = {
 @dataclass
 class Parts:
     store: FakeStore = field(default_factory=FakeStore)
+    files: FakeFiles = field(default_factory=FakeFiles)
     switches: FakeSwitches = field(default_factory=FakeSwitches)
     key_ring: FakeKeys = field(default_factory=FakeKeys)
     ids: FakeIds = field(default_factory=FakeIds)
