@@ -1,5 +1,6 @@
 """The local AWS lends Lambdas its own packages, so that a missing one shows only here."""
 
+import ast
 import subprocess
 import sys
 import zipfile
@@ -10,6 +11,7 @@ import pytest
 
 from infrastructure.package import CODE, LAYER
 
+ROOT = Path(__file__).resolve().parents[2]
 # Runs with the standard library alone; its arguments are the code's and the layer's folders.
 PRELUDE = """
 import sys
@@ -22,6 +24,7 @@ import importlib, pkgutil, chalicelib
 for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
     importlib.import_module(module.name)
 """
+IMPORT_NAMED = "import importlib; [importlib.import_module(name) for name in sys.argv[3:]]"
 LOAD_TEMPLATES = """
 import jinja2
 environment = jinja2.Environment(loader=jinja2.PackageLoader("templates", "."), autoescape=True)
@@ -66,6 +69,23 @@ def test_these_are_all_the_handlers(production: dict[str, Any]) -> None:
 
 def test_everything_that_handlers_import_later_is_there_too(unpacked: list[str]) -> None:
     answer = run_alone(IMPORT_ALL, unpacked)
+    assert answer.returncode == 0, answer.stderr
+
+
+def imported_within_functions() -> set[str]:
+    """What of other packages the code imports only when it needs it, such as zxcvbn."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "chalicelib").rglob("*.py")]
+    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inner = [node for function in functions for node in ast.walk(function)]
+    names = {node.module for node in inner if isinstance(node, ast.ImportFrom) and node.module}
+    names |= {each.name for node in inner if isinstance(node, ast.Import) for each in node.names}
+    return {name for name in names if not name.startswith("chalicelib")}
+
+
+def test_what_functions_import_when_they_need_it_is_there_too(unpacked: list[str]) -> None:
+    names = imported_within_functions()
+    assert {"argon2", "jwt", "zxcvbn", "aws_lambda_powertools.metrics"} <= names
+    answer = run_alone(IMPORT_NAMED, unpacked, *sorted(names))
     assert answer.returncode == 0, answer.stderr
 
 

@@ -115,7 +115,7 @@ def test_who_sets_one_up_goes_straight_on_to_the_document(portal: Portal, browse
     answer = browser.get(REVIEW)
     assert header(answer, "location") == f"{PLACE}?next=%2Fdocuments%2F{DOCUMENT.id}"
     page = text(browser.get(header(answer, "location")))
-    assert "asks for a second factor" in page
+    assert "ask for a second factor" in page
     codes = set_app_up(portal, browser, REVIEW)
     assert f'href="{REVIEW}"' in codes
     assert "Ada Byron" in text(browser.get(REVIEW))
