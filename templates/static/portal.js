@@ -140,6 +140,7 @@ function warnOfTheEnd(dialog) {
   const tabs = new BroadcastChannel("session");
   let until = Date.now() + Number(dialog.dataset.idle) * 1000;
   let next = 0;
+  let besides = "";
 
   function inWords(seconds) {
     const [count, unit] = seconds > 60 ? [Math.ceil(seconds / 60), "minute"] : [seconds, "second"];
@@ -165,7 +166,7 @@ function warnOfTheEnd(dialog) {
     }
     counted.textContent = inWords(seconds);
     if (!dialog.open) dialog.showModal();
-    if (SPOKEN_AT.includes(seconds)) told.textContent = `${inWords(seconds)} left.`;
+    if (SPOKEN_AT.includes(seconds)) told.textContent = `${inWords(seconds)} left. ${besides}`;
     next = window.setTimeout(look, 1000);
   }
 
@@ -181,7 +182,8 @@ function warnOfTheEnd(dialog) {
       return;
     }
     const { seconds } = await answer.json();
-    told.textContent = seconds > WARN ? "" : "Twelve hours after a login you have to log in again.";
+    besides = seconds > WARN ? "" : "Twelve hours after a login you have to log in again.";
+    told.textContent = besides;
     goOnUntil(Date.now() + seconds * 1000);
     tabs.postMessage(until);
   }
