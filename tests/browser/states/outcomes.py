@@ -37,6 +37,13 @@ def signed_and_sealed(scene: Scene) -> None:
 
 
 @state
+def signed_after_others_with_the_certificate_apart(scene: Scene) -> None:
+    decided_document(scene, sealing=Sealing.SEALED, signed=SIGNED, certificate=SIGNED)
+    scene.log_in()
+    scene.open(REVIEW)
+
+
+@state
 def signed_copy_being_made(scene: Scene) -> None:
     decided_document(scene, sealing=Sealing.IN_PROGRESS)
     scene.log_in()

@@ -159,7 +159,7 @@ def state(reach: Callable[[Scene], None]) -> Callable[[Scene], None]:
 
 # Parts
 
-SIGNED = StoredPdf(key="signed/doc_abcdef123456/ab.pdf", sha256="ab", pages=4)
+SIGNED = StoredPdf(key="signed/doc_abcdef123456/ab.pdf", sha256="ab", pages=4, level="B-T")
 SIGNER = Signer(
     name=PROVIDER.name, credential="MD", npi=PROVIDER.npi, method="electronic",
     authentication="account password", provider_id=PROVIDER.id,
