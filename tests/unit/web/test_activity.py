@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pyotp
 import pytest
@@ -273,3 +274,20 @@ def entries(portal: Portal, count: int) -> None:
 def older(page: str) -> str | None:
     found = re.search(r'href="/account/activity\?after=([A-Za-z0-9_-]+)"', page)
     return found[1] if found else None
+
+
+def test_the_page_costs_one_read_besides_the_session_however_much_there_is(
+    portal: Portal, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries(portal, 60)
+    asked: list[str] = []
+    for name in ("visit", "account_events", "secrets", "commit", "events", "claims"):
+        real = getattr(portal.fake_store, name)
+
+        def noted(*args: object, _real: Any = real, _name: str = name, **named: object) -> object:
+            asked.append(_name)
+            return _real(*args, **named)
+
+        monkeypatch.setattr(portal.fake_store, name, noted)
+    assert phone.get("/account/activity").status_code == 200
+    assert asked == ["visit", "account_events"]
