@@ -130,6 +130,8 @@ def pages(document_id: str) -> dict[str, str]:
         "pending": "/documents",
         "past": "/documents/past",
         "review": f"/documents/{document_id}",
+        "account": "/account",
+        "account activity": "/account/activity",
         "by hand, the door": f"/by-hand/{document_id}",
     }
 
