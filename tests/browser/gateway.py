@@ -50,7 +50,10 @@ class Gateway:
             "cookie": request.headers.get("Cookie", ""),
             "user-agent": request.headers.get("User-Agent", ""),
         }
-        found = self.client.get(f"{self.portal_url}{request.full_path.rstrip('?')}", headers=sent)
+        try:
+            found = self.client.get(f"{self.portal_url}{request.full_path.rstrip('?')}", headers=sent)
+        except httpx.HTTPError:
+            return Response(status=502)(environ, start)
         pairs = [each for each in found.headers.multi_items() if each[0].lower() not in _OF_THE_CONNECTION]
         told, more = compressed(found.content, request.headers.get("Accept-Encoding", ""))
         return Response(told, found.status_code, [*pairs, *more])(environ, start)

@@ -95,6 +95,8 @@ def portal_down(scene: Scene) -> None:
     scene.put()
     scene.log_in()
     scene.open(REVIEW)
+    scene.page.get_by_label("I have read").check()
     scene.memory.portal.fake_store.failing = True
     with scene.page.expect_navigation():
         scene.page.locator("#approve").evaluate("form => form.submit()")
+    scene.page.get_by_role("heading", name="Please try again in a moment").wait_for()

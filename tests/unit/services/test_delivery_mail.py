@@ -164,7 +164,7 @@ def test_the_setup_link_is_made_when_it_is_sent_and_lives_ninety_minutes_from_th
 
 def test_the_setup_mail_says_what_to_do_when_it_is_too_late(world: World) -> None:
     plain, _ = both(sent(world, "setup"))
-    assert "The link is good for 90 minutes, and once." in plain
+    assert "The link is good for 90 minutes and works once." in plain
     assert "https://portal.test/forgot-password" in plain
     assert f"https://portal.test/documents/{world.document.id}" in plain
 

@@ -171,6 +171,7 @@ def test_a_file_that_cannot_be_used_is_refused_beside_the_upload(portal: Portal)
     answer = browser.post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")
     assert answer.status_code == 422
     assert "A signed scan has to be a PDF, JPEG or PNG file." in text(answer)
+    assert "Your scan was not taken" in text(answer)
     assert b"multipart/form-data" in answer.body
 
 
