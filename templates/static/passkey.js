@@ -69,4 +69,6 @@ function watch(place) {
 
 if (window.PublicKeyCredential) {
   for (const place of document.querySelectorAll("[data-passkey]")) watch(place);
+} else {
+  for (const place of document.querySelectorAll("[data-passkey]")) place.remove();
 }
