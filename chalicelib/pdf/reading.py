@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,6 @@ from pypdf import PageObject, PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, PdfObject
 
 from chalicelib.pdf.facts import PdfRefused
-
-# pypdf's warnings quote the file that it reads.
-logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
 
 Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]

@@ -2,6 +2,7 @@ import datetime as dt
 import hashlib
 import io
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
 from chalicelib.pdf import chain, cms, soundness, verify
-from chalicelib.pdf.facts import CertificateFacts, SignatureField
+from chalicelib.pdf.facts import CertificateFacts, PdfRefused, SignatureField
 from chalicelib.pdf.increment import open_to_extend
 from chalicelib.pdf.inspect import inspect_pdf
 from chalicelib.pdf.released import faults, faults_of_timestamp
@@ -250,6 +251,17 @@ def test_bytes_hidden_beside_the_signature_are_found() -> None:
     _, end = verify.last_gap(data)
     changed = data[: end - 4] + b"zzzz" + data[end:]
     assert verify.check(changed, OURS).verdict != "intact"
+
+
+def test_no_library_logs_what_is_in_a_file(caplog: pytest.LogCaptureFixture) -> None:
+    """Their warnings quote it: a name of a field, or a key of a dictionary."""
+    data = signed(samples.plan_of_care()).sealed.data
+    for spot in range(0, len(data), 1500):
+        verify.check(data[:spot] + b"/Ada Byron" + data[spot:], OURS)
+    verify.check(samples.certified(3), OURS)
+    with suppress(PdfRefused):
+        inspect_pdf(samples.plan_of_care().replace(b"/Kids", b"/Ada"))
+    assert caplog.records == []
 
 
 def test_a_seal_by_a_strangers_certificate_is_not_ours() -> None:
