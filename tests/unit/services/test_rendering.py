@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib.pdf.render import render_pages
 from chalicelib.services import rendering
 from chalicelib.services.apart import Lost, pieces
 from chalicelib.services.rendering import images, texts
@@ -31,7 +32,7 @@ def test_the_pages_after_one_that_crashes_come(monkeypatch: pytest.MonkeyPatch) 
                 os._exit(9)
             yield image
 
-    whole = rendering.render_pages
+    whole = render_pages
     monkeypatch.setattr(rendering, "render_pages", crashing)
     found = list(images(samples.plan_of_care(3), (100, 200), 3))
     assert [(image.number, image.data is None) for image in found] == [
