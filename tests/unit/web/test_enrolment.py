@@ -140,7 +140,13 @@ def test_a_document_of_such_a_practice_is_closed_even_where_the_account_does_not
     unaware = replace(owner(portal), version=3, practices=())
     portal.store.commit(Change(at=START, providers=(unaware,)))
     require(portal)
-    assert header(browser.get(REVIEW), "location").startswith(PLACE)
+    place = header(browser.get(REVIEW), "location")
+    assert place.startswith(PLACE)
+    assert "ask for a second factor" in text(browser.get(place))
+
+
+def test_who_chooses_it_freely_is_not_told_that_it_must_be(browser: Browser) -> None:
+    assert "ask for a second factor" not in text(browser.get(PLACE))
 
 
 def test_the_portals_own_switch_asks_everybody(portal: Portal, browser: Browser) -> None:
