@@ -47,7 +47,8 @@ def enrol(caller: Caller, wanted: str, trouble: PortalError | None = None) -> Re
     return page(
         caller, "account_second_factor.html", status=shown_as(trouble).status if trouble else 200,
         section="account", fresh=fresh, next=wanted, place=place_before(wanted),
-        required=_comes_from_a_document(wanted) or is_asked_for(caller), trouble=trouble.detail if trouble else "",
+        required=_comes_from_a_document(wanted) or is_asked_for(caller),
+        trouble=trouble.detail if trouble else "",
         errors={each.field: each.message for each in trouble.errors} if trouble else {},
         enrolment=caller.services.passkey_options.for_enrolment(caller.known, caller.now) if fresh else None,
     )  # fmt: skip
