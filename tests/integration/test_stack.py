@@ -4,6 +4,7 @@ import httpx
 
 from infrastructure.stack import ONE_PAGE
 from tests.stack import Stack
+from tests.unit.pdf import odd
 
 
 def test_what_may_be_forgotten_expires(stack: Stack) -> None:
@@ -20,6 +21,15 @@ def test_inspect_reads_what_it_is_given_a_link_to_and_nothing_by_itself(stack: S
     assert stack.invoke("Inspect", {"url": link, "kind": "pdf"})["pages"] == 1
     bare = link.split("?")[0]
     assert stack.invoke("Inspect", {"url": bare, "kind": "pdf"}) == {"unavailable": True}
+
+
+def test_a_harmful_file_costs_a_refusal_and_the_function_lives_on(stack: Stack) -> None:
+    s3, bucket = stack.client("s3"), stack.outputs["Bucket"]
+    for name, data, wanted in odd.harmful():
+        place = {"Bucket": bucket, "Key": "uploads/of-a-harmful-test"}
+        s3.put_object(**place, Body=data)
+        link = s3.generate_presigned_url("get_object", Params=place, ExpiresIn=60)
+        assert stack.invoke("Inspect", {"url": link, "kind": "pdf"})["refused"]["code"] == wanted, name
 
 
 def test_an_address_that_is_nowhere_is_a_problem_in_json(stack: Stack) -> None:
