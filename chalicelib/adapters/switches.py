@@ -1,13 +1,16 @@
 """Switches are SSM parameters that administrators change in the AWS console (DESIGN sections 1 and 4).
 
 `{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the installation;
-`{prefix}/practices/{id}/electronic-signature`, and so on, exists only where a practice differs.
+`{prefix}/practices/{id}/electronic-signature`, and so on, exists only where a practice differs. A value that
+is neither `on` nor `off` takes the safe side: nobody signs, and a second factor is required.
 """
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
+
+from aws_lambda_powertools.logging import Logger
 
 from chalicelib.adapters.clients import Clients
 from chalicelib.services.ports import Clock
@@ -21,10 +24,13 @@ AT_ONCE = 9
 _ON, _OFF = "on", "off"
 _SIGNATURE, _FACTOR = "electronic-signature", "second-factor"
 _NO_PRACTICE = ""
+_SAFE = {_SIGNATURE: False, _FACTOR: True}
 _WORDS = {
     _SIGNATURE: "Electronic Signature for this practice: on or off",
     _FACTOR: "Second factor of who reads this practice's documents: on (required) or off",
 }
+
+logger = Logger(service="portal", child=True)
 
 
 class SsmSwitches:
@@ -64,10 +70,11 @@ class SsmSwitches:
 
     def _read(self, switch: str, practice_ids: Sequence[str], now: datetime) -> None:
         names = {each: self._name(switch, each) for each in practice_ids}
-        values = self._values(*dict.fromkeys([self._name(switch, _NO_PRACTICE), *names.values()]))
-        default = values.get(self._name(switch, _NO_PRACTICE), _OFF)
+        default = self._name(switch, _NO_PRACTICE)
+        values = self._values(*dict.fromkeys([default, *names.values()]))
+        states = {name: _state(switch, name, value) for name, value in values.items()}
         for each, name in names.items():
-            self._seen[switch, each] = (now, values.get(name, default) == _ON)
+            self._seen[switch, each] = (now, states.get(name, states.get(default, False)))
 
     def _set(self, switch: str, practice_id: str, *, on: bool) -> None:
         """Writes the practice's parameter, or removes it where the default says the same."""
@@ -89,3 +96,11 @@ class SsmSwitches:
     def _values(self, *names: str) -> dict[str, str]:
         answer: dict[str, Any] = self._clients.ssm.get_parameters(Names=list(names))
         return {each["Name"]: each["Value"].strip().lower() for each in answer["Parameters"]}
+
+
+def _state(switch: str, name: str, value: str) -> bool:
+    """On or off. What is neither is noted by its place alone, so that somebody mends it."""
+    if value in (_ON, _OFF):
+        return value == _ON
+    logger.warning("switch neither on nor off", parameter=name)
+    return _SAFE[switch]

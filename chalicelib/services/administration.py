@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
 from chalicelib.domain.moments import to_text
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import SESSION_LIFETIME
+from chalicelib.domain.session_keys import SIGNS_AFTER
 from chalicelib.services import formats, logos, practices
 from chalicelib.services.changes import Change
 from chalicelib.services.login import email_claim
@@ -207,8 +208,11 @@ _ACTIONS: Mapping[str, Callable[[_Request], Mapping[str, Any]]] = {
 
 
 def _check_age(rotated_at: datetime | None, now: datetime) -> None:
-    """Raises `Conflict` while there are sessions that the key before the newest signed."""
-    again = rotated_at + SESSION_LIFETIME if rotated_at else now
+    """Raises `Conflict` while there are sessions that the key before the newest signed.
+
+    It went on signing until the newest was known to every function.
+    """
+    again = rotated_at + SIGNS_AFTER + SESSION_LIFETIME if rotated_at else now
     if now < again:
         text = f"The key is too new: sessions of the one before would end. Wait until {to_text(again)}."
         raise Conflict(f"{text} Or end them all with end_sessions.")

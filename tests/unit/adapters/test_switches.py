@@ -47,7 +47,9 @@ class Desk:
         ({DEFAULT: "off"}, False),
         ({DEFAULT: "on"}, True),
         ({DEFAULT: " ON "}, True),
-        ({DEFAULT: "yes"}, False),
+        ({DEFAULT: " Off "}, False),
+        ({DEFAULT: "yes"}, True),
+        ({DEFAULT: "off", OWN: "required"}, True),
         ({DEFAULT: "off", OWN: "on"}, True),
         ({DEFAULT: "on", OWN: "off"}, False),
     ],
@@ -56,6 +58,20 @@ def test_a_practices_own_parameter_counts_before_the_default(
     values: dict[str, str], *, asked_for: bool
 ) -> None:
     assert Desk(**values).switches.second_factor(["prc_1"]) is asked_for
+
+
+def test_what_cannot_be_read_asks_for_a_second_factor_lets_nobody_sign_and_is_noted_without_its_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk(**{OWN: "enabled", "/portal/electronic-signature": "true"})
+    assert desk.switches.second_factor(["prc_1"])
+    assert not desk.switches.electronic_signature("prc_1")
+    noted = [vars(each) for each in caplog.records]
+    assert [(each["levelname"], each["msg"], each["parameter"]) for each in noted] == [
+        ("WARNING", "switch neither on nor off", OWN),
+        ("WARNING", "switch neither on nor off", "/portal/electronic-signature"),
+    ]
+    assert "enabled" not in str(noted)
 
 
 def test_one_of_many_practices_is_enough_and_no_call_names_more_than_ten() -> None:

@@ -130,7 +130,7 @@ def test_a_ping_is_answered() -> None:
 def test_the_session_key_is_rotated_when_no_session_of_the_one_before_lives() -> None:
     parts = Parts()
     first = parts.key_ring.session_key()
-    parts.key_ring.at = START - timedelta(hours=11, minutes=59)
+    parts.key_ring.at = START - timedelta(hours=12, minutes=9)
     refused = run(parts, {"action": "rotate_session_key"})
     assert refused["error"]["code"] == "conflict"
     assert "2026-11-22T19:01:00" in refused["error"]["detail"]
