@@ -50,8 +50,7 @@ def _unsealed(document: Document) -> str | None:
     """The partition of the index for what the documents function still owes: a seal, or its timestamp."""
     if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED):
         return shard(document.id)
-    owed = document.signed is not None and document.signed.timestamp_due
-    return UNTIMED + shard(document.id) if owed else None
+    return UNTIMED + shard(document.id) if document.timestamp_due else None
 
 
 def event_row(event: Event) -> tables.EventRow:

@@ -197,7 +197,8 @@ class Document:
 
     `signed` is the file that was announced, and never another. `timestamped` is the same under the same seal,
     with a timestamp that the authority gave only later; its bytes differ, so it stands beside. `certificate`
-    is the certificate of a document that others had signed before, to which no page can be added.
+    is the certificate of a document that others had signed before, to which no page can be added; its late
+    timestamp stands beside it likewise.
 
     `version` is the optimistic lock: writing version n requires n-1 in the table. `sequence` and `head`
     are the number and hash of the last event of its audit chain. `access` counts corrections: links and
@@ -237,6 +238,7 @@ class Document:
     signed: StoredPdf | None = None
     timestamped: StoredPdf | None = None
     certificate: StoredPdf | None = None
+    timestamped_certificate: StoredPdf | None = None
     returned_at: datetime | None = None
     returned_method: str | None = None
     recalled_reason: str | None = None
@@ -249,6 +251,11 @@ class Document:
     @property
     def decided_at(self) -> datetime | None:
         return self.decision.decided_at if self.decision else self.returned_at
+
+    @property
+    def timestamp_due(self) -> bool:
+        """Whether a seal of it still lacks its timestamp."""
+        return any(pdf is not None and pdf.timestamp_due for pdf in (self.signed, self.certificate))
 
     def decide(self, decision: Decision) -> Self | None:
         """The document with this decision on it, or None when it is already so; `Conflict` otherwise."""

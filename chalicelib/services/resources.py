@@ -57,16 +57,20 @@ def _signer(document: Document) -> Mapping[str, Any] | None:
 
 def _signed_pdf(document: Document, portal_url: str) -> Mapping[str, Any] | None:
     """The file as announced, for ever; `timestamped` only where a timestamp came late, `certificate` only
-    where it is a file of its own.
+    where it is a file of its own, with a `timestamped` of its own likewise.
     """
     if document.signed is None:
         return None
     url = f"{portal_url}/v1/documents/{document.id}/signed.pdf"
-    beside = {"timestamped": document.timestamped, "certificate": document.certificate}
-    return {
-        **_file(document.signed, url),
-        **{name: _file(pdf, f"{url}?version={name}") for name, pdf in beside.items() if pdf is not None},
-    }
+    told = dict(_file(document.signed, url))
+    if document.timestamped is not None:
+        told["timestamped"] = _file(document.timestamped, f"{url}?version=timestamped")
+    if document.certificate is not None:
+        told["certificate"] = apart = dict(_file(document.certificate, f"{url}?version=certificate"))
+        if document.timestamped_certificate is not None:
+            later = f"{url}?version=timestamped-certificate"
+            apart["timestamped"] = _file(document.timestamped_certificate, later)
+    return told
 
 
 def _file(pdf: StoredPdf, url: str) -> Mapping[str, Any]:

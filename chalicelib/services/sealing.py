@@ -73,25 +73,32 @@ def seal(job: Job, parts: Parts) -> None:
 
 
 def add_timestamp(job: Job, parts: Parts) -> None:
-    """Asks the authority again for the timestamp that a sealed file lacks; raises while it still fails.
+    """Asks the authority again for the timestamps that sealed files lack; raises while it still fails.
 
-    The file stays what it was under its seal, but its bytes and so its hash change. The one before has been
-    announced with its hash, so it stays the document's signed PDF; this one is kept beside it.
+    A file stays what it was under its seal, but its bytes and so its hash change. The one before has been
+    announced with its hash, so it stays the document's signed PDF, or its certificate; this one is kept
+    beside it.
     """
     document = parts.store.document(job.document_id or "")
-    if document is None or document.signed is None or not document.signed.timestamp_due:
+    if document is None or not document.timestamp_due:
         return
-    sealer = parts.sealers.sealer(parts.clock.now())
-    before = _checked(parts.files.get(document.signed.key), document.signed.sha256)
-    data = sealer.add_timestamp(before)
+    signed, certificate = (_timed(document.id, pdf, parts) for pdf in (document.signed, document.certificate))
+    _record_timestamps(document.id, signed, certificate, parts)
+
+
+def _timed(document_id: str, pdf: StoredPdf | None, parts: Parts) -> StoredPdf | None:
+    """The same file with its timestamp, stored; None where it lacks none."""
+    if pdf is None or not pdf.timestamp_due:
+        return None
+    before = _checked(parts.files.get(pdf.key), pdf.sha256)
+    data = parts.sealers.sealer(parts.clock.now()).add_timestamp(before)
     found = faults_of_timestamp(data, before)
     if found:
         raise Damaged("; ".join(found))
     sha256 = hashlib.sha256(data).hexdigest()
-    key = f"signed/{document.id}/{sha256}.pdf"
+    key = f"signed/{document_id}/{sha256}.pdf"
     parts.files.put(key, data, "application/pdf")
-    timed = replace(document.signed, key=key, sha256=sha256, level="B-T", timestamp_due=False)
-    _record_timestamp(document.id, timed, parts)
+    return replace(pdf, key=key, sha256=sha256, level="B-T", timestamp_due=False)
 
 
 def _sealed(document: Document, decision: Decision, parts: Parts) -> Release:
@@ -191,23 +198,40 @@ def _release(document_id: str, signed: StoredPdf, certificate: StoredPdf | None,
     until_it_holds(step, retry_on=frozenset({"document"}))
 
 
-def _record_timestamp(document_id: str, timed: StoredPdf, parts: Parts) -> None:
+def _record_timestamps(
+    document_id: str, signed: StoredPdf | None, certificate: StoredPdf | None, parts: Parts
+) -> None:
+    """Beside what was announced, once."""
+    facts = {"level": "B-T"}
+    if signed is not None:
+        facts["sha256"] = signed.sha256
+    if certificate is not None:
+        facts["certificate_sha256"] = certificate.sha256
+
     def step() -> None:
         document = parts.store.document(document_id)
-        if document is None or document.signed is None or not document.signed.timestamp_due:
+        if document is None or not document.timestamp_due:
             return
         practice = parts.store.practice(document.practice_id)
         if practice is None:
             raise LookupError("a document of a practice that does not exist")
-        announced = replace(document.signed, timestamp_due=False)
+        with_both = replace(
+            document, timestamped=signed or document.timestamped,
+            timestamped_certificate=certificate or document.timestamped_certificate,
+            signed=_due_no_more(document.signed), certificate=_due_no_more(document.certificate),
+        )  # fmt: skip
         recorder = Recorder(
-            replace(document, signed=announced, timestamped=timed), practice=practice, now=parts.clock.now(),
+            with_both, practice=practice, now=parts.clock.now(),
             ids=parts.ids, portal_url=parts.settings.portal_url, actor=PORTAL,
         )  # fmt: skip
-        recorder.event("document.timestamped", {"sha256": timed.sha256, "level": timed.level})
+        recorder.event("document.timestamped", facts)
         parts.store.commit(recorder.change())
 
     until_it_holds(step, retry_on=frozenset({"document"}))
+
+
+def _due_no_more(announced: StoredPdf | None) -> StoredPdf | None:
+    return None if announced is None else replace(announced, timestamp_due=False)
 
 
 def _block(document: Document, decision: Decision) -> SignatureBlock:

@@ -82,14 +82,17 @@ def read_original(caller: Caller, document_id: str) -> Response:
 _NO_FILE = {
     "timestamped": "No timestamp came after the signed PDF was announced",
     "certificate": "The certificate is in the signed PDF",
+    "timestamped-certificate": "No timestamp of a certificate came after it was announced",
 }
 
 
 def read_signed(caller: Caller, document_id: str) -> Response:
-    versions = ("announced", "timestamped", "certificate")
+    versions = ("announced", "timestamped", "certificate", "timestamped-certificate")
     version = _choice(caller, "version", versions, default="announced")
     document = _document(caller, document_id)
-    files = (document.signed, document.timestamped, document.certificate)
+    files = (
+        document.signed, document.timestamped, document.certificate, document.timestamped_certificate,
+    )  # fmt: skip
     pdf = dict(zip(versions, files, strict=True))[version]
     if document.signed is None:
         raise Conflict(
@@ -99,7 +102,7 @@ def read_signed(caller: Caller, document_id: str) -> Response:
         )
     if pdf is None:
         raise Conflict(f"{_NO_FILE[version]}: fetch the signed PDF without `version`.", code="not-ready")
-    kind = "certificate" if version == "certificate" else "signed"
+    kind = "certificate" if version.endswith("certificate") else "signed"
     return _to_file(caller, pdf, f"{document.id}-{kind}.pdf")
 
 

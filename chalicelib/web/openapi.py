@@ -107,9 +107,11 @@ def _document_paths() -> Json:
 def _signed_file(one: list[Json]) -> Json:
     about = (
         "`timestamped`: the same under the same seal, with the timestamp that came late; its hash differs. "
-        "`certificate`: that of a PDF that others had signed before, to which no page can be added."
+        "`certificate`: that of a PDF that others had signed before, to which no page can be added; "
+        "`timestamped-certificate`: the same with a timestamp that came late."
     )
-    choice = {"enum": ["announced", "timestamped", "certificate"], "default": "announced"}
+    versions = ["announced", "timestamped", "certificate", "timestamped-certificate"]
+    choice = {"enum": versions, "default": "announced"}
     query = {**_query("version", choice), "description": about}
     return _file("readSigned", "The signed PDF", [*one, query], "400", "404", "409")
 

@@ -63,7 +63,11 @@ _SIGNER = _object({"name": _TEXT, "credential": _MAYBE, "npi": _MAYBE, "method":
 _LEVEL: Json = {"enum": ["B-B", "B-T", None], "description": "PAdES; `B-T` with a timestamp of an authority."}
 _FILE: Json = {"url": {"type": "string", "format": "uri"}, "sha256": _TEXT, "level": _LEVEL}
 _SIGNED_PDF = _object(
-    {**_FILE, "timestamped": _object(_FILE), "certificate": _object(_FILE)},
+    {
+        **_FILE,
+        "timestamped": _object(_FILE),
+        "certificate": _object({**_FILE, "timestamped": _object(_FILE)}, optional=("timestamped",)),
+    },
     optional=("timestamped", "certificate"),
 )
 _DELIVERY_STATUS = _enum(DeliveryStatus)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -32,12 +33,15 @@ OURS = {chain.fingerprint(certificate())}
 
 
 class Authority:
-    """A timestamp authority that works when it is `up`."""
+    """A timestamp authority that works when it is `up`, but for the requests (from 1) that are `failing`."""
 
     up = False
+    asked = 0
+    failing: Collection[int] = ()
 
     def request(self, query: bytes) -> bytes:
-        if not self.up:
+        self.asked += 1
+        if not self.up or self.asked in self.failing:
             raise ConnectionRefusedError
         return sealing_key.timestamps(query)
 
@@ -261,12 +265,18 @@ def test_a_late_timestamp_leaves_what_was_announced_as_it_is() -> None:
 # Beside other signatures
 
 
-def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificate_apart() -> None:
+def signed_by_others(authority: Authority | None = None) -> tuple[Portal, bytes]:
+    """A portal with a document that others had signed before, and that original."""
     other = sealing_key.LocalKey()
     original = Sealer(chain.Chain((other.certificate(),)), other.sign).seal(ORIGINAL, sealing_key.FACTS).data
     stored = StoredPdf(key="originals/1.pdf", sha256=hashlib.sha256(original).hexdigest(), pages=3)
-    portal = Portal(decided(Action.APPROVE, original=stored))
+    portal = Portal(decided(Action.APPROVE, original=stored), authority)
     portal.files.put(stored.key, original, "application/pdf")
+    return portal, original
+
+
+def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificate_apart() -> None:
+    portal, original = signed_by_others()
     portal.seal()
     data = portal.files.get(portal.signed.key)
     assert data.startswith(original)
@@ -280,6 +290,55 @@ def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificat
     assert (told["sha256"], told["level"]) == (apart.sha256, "B-B")
     released = portal.store.events(portal.document.id)[-1]
     assert json.loads(released.body)["data"]["certificate_sha256"] == apart.sha256
+
+
+def asked_again(portal: Portal) -> None:
+    portal.clock.pass_time(minutes=15)
+    assert follow_up.run(portal)["untimed"] == 1
+    ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
+    sealing.add_timestamp(job, portal)
+    sealing.add_timestamp(job, portal)
+    portal.clock.pass_time(minutes=15)
+    assert follow_up.run(portal)["untimed"] == 0
+    assert portal.events("document.timestamped") == 1
+
+
+def test_a_certificate_apart_gets_its_late_timestamp_too_and_stays_as_announced() -> None:
+    authority = Authority()
+    portal, _ = signed_by_others(authority)
+    portal.seal()
+    announced = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    authority.up = True
+    asked_again(portal)
+    timed = portal.document.timestamped_certificate
+    assert timed is not None
+    assert portal.document.timestamped is not None
+    assert (timed.level, timed.timestamp_due) == ("B-T", False)
+    finding = verify.check(portal.files.get(timed.key), OURS)
+    assert finding.seal is not None
+    assert (finding.verdict, finding.seal.level) == ("intact", "B-T")
+    told = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    assert {name: told[name] for name in announced} == announced
+    assert told["timestamped"] == {
+        "url": announced["url"].replace("=certificate", "=timestamped-certificate"),
+        "sha256": timed.sha256,
+        "level": "B-T",
+    }
+    noted = json.loads(portal.store.events(portal.document.id)[-1].body)["data"]
+    assert noted["certificate_sha256"] == timed.sha256
+
+
+def test_a_certificate_alone_that_lacks_its_timestamp_gets_it() -> None:
+    authority = Authority()
+    portal, _ = signed_by_others(authority)
+    authority.failing = {2}
+    authority.up = True
+    portal.seal()
+    lacking = [portal.document.signed, portal.document.certificate]
+    assert [each and each.timestamp_due for each in lacking] == [False, True]
+    asked_again(portal)
+    assert portal.document.timestamped is None
+    assert portal.document.timestamped_certificate is not None
 
 
 # Certificates

@@ -272,6 +272,14 @@ def test_the_certificate_of_what_others_signed_before_is_fetched_apart(emr: Emr)
     assert (told["sha256"], told["level"]) == ("cc", "B-T")
     found = emr.get(told["url"].removeprefix("https://portal.test"))
     assert "signed/x/certificate.pdf" in header(found, "location")
+    problem(emr.get(f"{where}?version=timestamped-certificate"), 409, "not-ready")
+
+    later = replace(signed, key="signed/x/later.pdf", sha256="dd", pages=1)
+    emr.change(document_id, timestamped_certificate=later)
+    told = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]["certificate"]
+    assert (told["sha256"], told["timestamped"]["sha256"]) == ("cc", "dd")
+    found = emr.get(told["timestamped"]["url"].removeprefix("https://portal.test"))
+    assert "signed/x/later.pdf" in header(found, "location")
 
 
 def test_the_audit_trail_can_be_checked(emr: Emr) -> None:
