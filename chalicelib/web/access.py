@@ -63,7 +63,9 @@ class Route:
     """One row of the table of routes. `handler` answers `(caller, **path parameters)`, or names what does as
     `module:function`. `form` says that a post carries a form of ours, `files` that the page deals with the
     bucket although anyone may come, `wrong` the statuses by which a post says that a password, code, link or
-    passkey was wrong: such a route is throttled by source, here unless it `counts_itself` (`guesses.py`).
+    passkey was wrong: such a route is throttled by source, here unless it `counts_itself`, and not for what
+    nobody can guess: a link, or the passkey of a form that `takes_passkey` (`guesses.py`). `keeps_query` says
+    that another website's link may choose the query: it is checked, and the page shows no patient.
     """
 
     path: str
@@ -74,6 +76,8 @@ class Route:
     files: bool = False
     wrong: tuple[int, ...] = ()
     counts_itself: bool = False
+    takes_passkey: bool = False
+    keeps_query: bool = False
 
     @property
     def for_software(self) -> bool:
@@ -154,7 +158,8 @@ def _could_be_guessed(declared: Route, request: Request) -> bool:
     """Whether another website chose what this page would repeat beside a patient's name: pages go out
     compressed, and from the length of many a patient's name could be guessed (BREACH).
     """
-    return declared.access in _WITH_SESSION and requests.came_from_elsewhere(request)
+    at_risk = declared.access in _WITH_SESSION and not declared.keeps_query
+    return at_risk and requests.came_from_elsewhere(request)
 
 
 def _answer(declared: Route, caller: Caller, values: dict[str, str]) -> Response:

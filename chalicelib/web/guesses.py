@@ -1,25 +1,35 @@
 """Guesses at passwords, codes, links and passkeys: slowed down by their source, and counted for the alarm.
 
-`Route.wrong` names the statuses by which a handler says that one was wrong.
+`Route.wrong` names the statuses by which a handler says that one was wrong. Links (256 random bits) and
+passkeys cannot be guessed: they are counted for the alarm alone, so that whoever sends wrong ones keeps
+nobody behind the same address from a right one.
 """
 
 from http import HTTPStatus
 from typing import Protocol
 
+from aws_lambda_powertools.logging import Logger
+
 from chalicelib.web.caller import Caller
-from chalicelib.web.requests import DEVICE_COOKIE
+from chalicelib.web.requests import DEVICE_COOKIE, form
 
 METRIC = "RefusedCredentials"
 SERVICE = "portal"
+
+logger = Logger(service=SERVICE, child=True)
 
 
 class Guessed(Protocol):
     """What is asked of a row of the table of routes."""
 
     @property
+    def path(self) -> str: ...
+    @property
     def wrong(self) -> tuple[int, ...]: ...
     @property
     def counts_itself(self) -> bool: ...
+    @property
+    def takes_passkey(self) -> bool: ...
 
 
 def check(route: Guessed, caller: Caller) -> None:
@@ -29,17 +39,26 @@ def check(route: Guessed, caller: Caller) -> None:
 
 
 def note(route: Guessed, caller: Caller, status: int) -> None:
-    """Counts an answer that says that the guess was wrong, or that it came too soon."""
+    """Counts an answer that says that the guess was wrong, or that it came too soon.
+
+    The line in the log says from where, so that a flood can be blocked at the edge, and not at whose account.
+    """
     if caller.request.method != "POST" or not route.wrong:
         return
-    if status in route.wrong and _is_guarded(route, caller):
+    if status in route.wrong and status != HTTPStatus.GONE and _is_guarded(route, caller):
         caller.services.sources.failed(_source(caller), caller.now)
     if status in route.wrong or status == HTTPStatus.TOO_MANY_REQUESTS:
+        logger.warning("refused credential", route=route.path, status=status, address=caller.address)
         _count(caller.services.settings.stage)
 
 
 def _is_guarded(route: Guessed, caller: Caller) -> bool:
-    return caller.request.method == "POST" and bool(route.wrong) and not route.counts_itself
+    """Whether a guess might be right: 410 says that a link, or the half of a login, is not there."""
+    if caller.request.method != "POST" or route.counts_itself:
+        return False
+    if route.takes_passkey and form(caller.request).get("passkey"):
+        return False
+    return any(each != HTTPStatus.GONE for each in route.wrong)
 
 
 def _source(caller: Caller) -> str:

@@ -216,3 +216,12 @@ def test_a_practice_is_known_to_ask_from_its_first_document_on(portal: Portal, b
 def test_while_it_is_off_one_still_logs_in_by_password_alone(portal: Portal) -> None:
     answer = portal.browser().log_in(EMAIL, PASSWORD, REVIEW)
     assert header(answer, "location") == REVIEW
+
+
+def test_who_comes_from_webmail_gets_to_their_document_after_setting_one_up(
+    portal: Portal, browser: Browser
+) -> None:
+    require(portal)
+    webmail = {"sec-fetch-site": "cross-site"}  # browsers say so of every redirect that follows
+    to = header(browser.get(REVIEW, **webmail), "Location")
+    assert f'name="next" value="{REVIEW}"' in browser.get(to, **webmail).body.decode()

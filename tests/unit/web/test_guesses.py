@@ -22,12 +22,15 @@ from tests.provider_side import PROVIDER, a_document, a_store
 EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 FREE = 30
+BY_HAND, TYPED = f"/by-hand/{a_document().id}", {"code": "ABCDEFGH"}
 WRONG: Mapping[str, Mapping[str, str]] = {
     "/login/passkey": {"passkey": "{}"},
     "/login/second": {"code": "000000"},
     "/setup": {"password": "violet tractor onion"},
-    f"/by-hand/{a_document().id}": {"code": "ABCDEFGH"},
+    BY_HAND: TYPED,
 }
+BEYOND_GUESSING = sorted(set(WRONG) - {BY_HAND})
+"""No passkey can be guessed, no link, and no half of a login, which is what a code without one comes to."""
 
 
 @pytest.fixture
@@ -63,26 +66,61 @@ def test_every_form_that_takes_a_credential_says_what_a_wrong_one_is_answered() 
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", WRONG)
 @pytest.mark.usefixtures("portal")
-def test_one_source_that_guesses_is_slowed_down_at_every_credential(path: str) -> None:
-    answers = statuses(path, WRONG[path], FREE + 1)
+def test_one_source_that_guesses_codes_of_documents_is_slowed_down() -> None:
+    answers = statuses(BY_HAND, TYPED, FREE + 1)
     assert 429 not in answers[:FREE]
     assert answers[FREE] == 429
 
 
-@pytest.mark.parametrize("path", WRONG)
-def test_a_source_that_is_slowed_down_is_let_through_again(portal: Portal, path: str) -> None:
-    statuses(path, WRONG[path], FREE + 1)
+def test_one_source_that_guesses_codes_of_accounts_is_slowed_down(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: password == PASSWORD)
+    app = with_app(portal)
+    for _ in range(FREE):
+        portal.time.pass_time(minutes=2)
+        assert half(portal).post("/login/second", code="000000").status_code == 401
+    portal.time.pass_time(minutes=1)
+    second = half(portal)
+    statuses(BY_HAND, TYPED, 1)
+    assert second.post("/login/second", code=app.at(portal.time.now())).status_code == 429
+
+
+@pytest.mark.usefixtures("portal")
+@pytest.mark.parametrize("path", BEYOND_GUESSING)
+def test_wrong_links_and_passkeys_keep_no_neighbour_out(path: str) -> None:
+    assert 429 not in statuses(path, WRONG[path], FREE + 5)
+    assert statuses(BY_HAND, TYPED, 1) == [422]
+
+
+@pytest.mark.parametrize("path", BEYOND_GUESSING)
+def test_a_link_and_a_passkey_wait_for_no_neighbours_guesses(portal: Portal, path: str) -> None:
+    with_app(portal)
+    statuses(BY_HAND, TYPED, FREE + 1)
+    assert statuses(BY_HAND, TYPED, 1) == [429]
+    fields = {"passkey": "{}"} if path == "/login/second" else WRONG[path]
+    assert statuses(path, fields, 1)[0] in (401, 410)
+
+
+def test_a_source_that_is_slowed_down_is_let_through_again(portal: Portal) -> None:
+    statuses(BY_HAND, TYPED, FREE + 1)
     portal.time.pass_time(seconds=1)
-    assert statuses(path, WRONG[path], 1) != [429]
+    assert statuses(BY_HAND, TYPED, 1) == [422]
+
+
+@pytest.mark.usefixtures("portal")
+def test_a_field_that_a_form_does_not_have_gets_past_no_wait() -> None:
+    statuses(BY_HAND, TYPED, FREE + 1)
+    assert statuses(BY_HAND, {**TYPED, "passkey": "{}"}, 1) == [429]
 
 
 def test_failures_of_all_kinds_count_together(portal: Portal) -> None:
-    for path, fields in WRONG.items():
-        statuses(path, fields, FREE // len(WRONG) + 1)
-    assert statuses("/login/passkey", WRONG["/login/passkey"], 1) == [429]
     login = {"email": EMAIL, "password": "wrong"}
+    for number in range(FREE // 2):
+        statuses("/login/password", {**login, "email": f"dr.{number}@example.com"}, 1)
+        statuses(BY_HAND, TYPED, 1)
+    assert statuses(BY_HAND, TYPED, 1) == [429]
     assert statuses("/login/password", login, 1) == [429]
     portal.time.pass_time(hours=1)
     assert statuses("/login/password", login, 1) == [401]
@@ -173,6 +211,21 @@ def test_spraying_many_accounts_is_counted_for_the_alarm_and_nothing_is_said_of_
     assert "Summer2026" not in printed
 
 
+@pytest.mark.usefixtures("portal")
+def test_a_refused_credential_leaves_its_source_in_the_log_and_nothing_of_the_account(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    statuses("/login/password", {"email": EMAIL, "password": "Summer2026"}, 1)
+    statuses(f"/by-hand/{a_document().id}", {"code": "ABCDEFGH"}, 1)
+    noted = [vars(each) for each in caplog.records if each.msg == "refused credential"]
+    assert [(each["route"], each["address"]) for each in noted] == [
+        ("/login/password", "198.51.100.7"),
+        ("/by-hand/{document_id}", "198.51.100.7"),
+    ]
+    for private in (EMAIL, "Summer2026", "ABCDEFGH", a_document().id):
+        assert private not in str(noted)
+
+
 @pytest.mark.parametrize("path", WRONG)
 @pytest.mark.usefixtures("portal")
 def test_every_wrong_credential_is_counted(path: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +233,10 @@ def test_every_wrong_credential_is_counted(path: str, capfd: pytest.CaptureFixtu
     assert counted(capfd.readouterr().out) == 2
 
 
-def test_a_login_that_is_right_counts_nothing(portal: Portal, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_login_that_is_right_counts_nothing(
+    portal: Portal, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     with_app(portal)
     half(portal)
     assert counted(capfd.readouterr().out) == 0
+    assert "refused credential" not in caplog.text
