@@ -1,0 +1,110 @@
+"""What a link leads to arrives whole and in time, or counts as not having come."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from chalicelib.adapters.links import fetch
+
+MOST = 10_000
+SECONDS = 0.3
+
+
+@contextmanager
+def server(*pieces: bytes, pause: float = 0.0) -> Iterator[str]:
+    """The link to a server that answers one request with these pieces, a pause before each, and hangs up."""
+
+    def answer() -> None:
+        wire, _ = listening.accept()
+        with wire:
+            wire.recv(65536)
+            for piece in pieces:
+                time.sleep(pause)
+                try:
+                    wire.sendall(piece)
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(5)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/uploads/x?signed=1"
+        finally:
+            thread.join()
+
+
+def head(length: int, status: str = "200 OK", more: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{more}\r\n".encode()
+
+
+def fetched(link: str) -> bytes | None:
+    return fetch(link, most=MOST, seconds=SECONDS)
+
+
+@pytest.mark.parametrize("more", ["", "Connection: close\r\n"])
+def test_the_whole_file_is_fetched(more: str) -> None:
+    with server(head(1000, more=more) + b"x" * 1000) as link:
+        assert fetched(link) == b"x" * 1000
+
+
+def test_of_a_file_that_is_too_large_the_beginning_is_fetched() -> None:
+    with server(head(MOST + 500) + b"x" * (MOST + 500)) as link:
+        assert fetched(link) == b"x" * MOST
+
+
+def test_half_a_file_is_none() -> None:
+    with server(head(1000) + b"x" * 500) as link:
+        assert fetched(link) is None
+
+
+def test_a_file_in_chunks_that_breaks_off_is_none() -> None:
+    begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1f4\r\n"
+    with server(begun + b"x" * 100) as link:
+        assert fetched(link) is None
+
+
+def test_what_dribbles_is_none_once_the_whole_time_is_over() -> None:
+    """Each piece comes in time; all of them do not."""
+    with server(head(10), *[b"x"] * 10, pause=SECONDS / 5) as link:
+        began = time.monotonic()
+        assert fetched(link) is None
+        assert time.monotonic() - began < SECONDS * 1.5
+
+
+def test_what_says_nothing_is_none() -> None:
+    with server(head(1), b"x", pause=SECONDS * 2) as link:
+        assert fetched(link) is None
+
+
+@pytest.mark.parametrize("status", ["302 Found", "403 Forbidden", "404 Not Found", "206 Partial Content"])
+def test_anything_but_the_file_is_none_and_no_redirect_is_followed(status: str) -> None:
+    with (
+        server(head(5) + b"other") as elsewhere,
+        server(head(4, status, f"Location: {elsewhere}\r\n") + b"here") as link,
+    ):
+        assert fetched(link) is None
+        assert fetched(elsewhere) == b"other"
+
+
+def test_no_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with server(head(4) + b"here") as link:
+        assert fetched(link) == b"here"
+
+
+def test_nobody_there_is_none() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert fetched(f"http://127.0.0.1:{port}/x") is None
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://files.test/x", "https:///x"])
+def test_only_the_web_is_fetched(link: str) -> None:
+    with pytest.raises(ValueError, match="begins with"):
+        fetched(link)
