@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters import rows
 from tests.packaging.conditions import resolved
 
 Statement = dict[str, Any]
@@ -107,6 +108,17 @@ def test_nobody_removes_or_rewrites_the_audit_trail(policies: dict[str, list[Sta
         for statement in statements:
             if {"Fn::GetAtt": ["EventsTable", "Arn"]} in statement["Resource"]:
                 assert set(statement["Action"]) <= {"dynamodb:PutItem", "dynamodb:Query"}
+
+
+def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents(
+    policies: dict[str, list[Statement]],
+) -> None:
+    """The local AWS does not enforce `LeadingKeys`, so it is asserted here. A put always has its key."""
+    events = {"Fn::GetAtt": ["EventsTable", "Arn"]}
+    (statement,) = (row for row in policies["AdminRole"] if events in row["Resource"])
+    assert statement["Action"] == ["dynamodb:PutItem"]
+    accounts_only = {"dynamodb:LeadingKeys": rows.account_key("*")}
+    assert statement["Condition"] == {"ForAllValues:StringLike": accounts_only}
 
 
 def test_only_the_deliveries_function_sends_mail(policies: dict[str, list[Statement]]) -> None:

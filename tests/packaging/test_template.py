@@ -327,8 +327,10 @@ def test_each_method_has_a_limit_of_its_own_and_says_when_to_come_again(producti
     api = production["RestAPI"]["Properties"]
     (limit,) = api["MethodSettings"]
     assert (limit["ResourcePath"], limit["HttpMethod"]) == ("/*", "*")
-    assert f"{limit['ThrottlingRateLimit']} requests a second" in GUIDE.read_text()
-    assert f"{limit['ThrottlingBurstLimit']} at once" in GUIDE.read_text()
+    # One source alone must not use it up at once, and turn everybody else away.
+    assert (limit["ThrottlingRateLimit"], limit["ThrottlingBurstLimit"]) == (1000, 2000)
+    assert f"{limit['ThrottlingRateLimit']:,} requests a second" in GUIDE.read_text()
+    assert f"{limit['ThrottlingBurstLimit']:,} at once" in GUIDE.read_text()
     throttled = api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]["THROTTLED"]
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
 
