@@ -59,7 +59,8 @@ class Opened:
 class By:
     """The provider who acts, when, and how they were authenticated (a plain phrase).
 
-    `asked_again` tells that they had to authenticate once more in order to sign.
+    `asked_again` tells that they had to authenticate once more in order to sign. `practice` is the
+    document's, where it has been read ahead.
     """
 
     provider: Provider
@@ -67,6 +68,7 @@ class By:
     now: datetime
     authentication: str
     asked_again: bool = False
+    practice: Practice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,13 +133,17 @@ class Review:
 
     # One document
 
+    def read_ahead(self, document: Document) -> Practice | None:
+        """The practice, if the document is still to be decided; its switch is then known for a while too."""
+        return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
+
     def open(self, document: Document, by: By) -> Opened:
         """Records the first view once the pages can be seen; tells whether it can be signed here."""
         _check_addressee(document, by.provider)
         addressed = same_person(by.provider, document.addressee)
         if not document.pages_ready or not needs_view(document):
             return Opened(document=document, can_sign=self._can_sign(document), addressed=addressed)
-        practice, can_sign = self._practice_and_switch(document)
+        practice, can_sign = self._practice_and_switch(document, by.practice)
         viewed = self._viewed(document, practice, by)
         return Opened(document=viewed, can_sign=can_sign, addressed=addressed)
 
@@ -146,7 +152,7 @@ class Review:
         _check_addressee(document, by.provider)
         if not needs_view(document):
             return document
-        practice = self._writer.practice_of(document)
+        practice = by.practice or self._writer.practice_of(document)
         return self._viewed(document, practice, by)
 
     def approve(self, document: Document, given: Approval, by: By) -> Document:
@@ -156,7 +162,7 @@ class Review:
         the code `electronic-signature-off`, not here.
         """
         _check_addressee(document, by.provider)
-        practice, can_sign = self._practice_and_switch(document)
+        practice, can_sign = self._practice_and_switch(document, by.practice)
         signature = signing.read(given.signature, given.typed_name, given.drawing, by.provider)
 
         def check(current: Document) -> None:
@@ -179,7 +185,7 @@ class Review:
     def decline(self, document: Document, given: Refusal, by: By) -> Document:
         """Refuses with a reason; the same again changes nothing. Raises `Invalid` and `Conflict`."""
         _check_addressee(document, by.provider)
-        practice = self._writer.practice_of(document)
+        practice = by.practice or self._writer.practice_of(document)
         reason = _reason(given.reason)
 
         def check(_: Document) -> None:
@@ -233,7 +239,11 @@ class Review:
 
         return self._writer.first_view(document, practice, by.actor, by.now, may_view)
 
-    def _practice_and_switch(self, document: Document) -> tuple[Practice, bool]:
+    def _practice_and_switch(
+        self, document: Document, practice: Practice | None = None
+    ) -> tuple[Practice, bool]:
+        if practice is not None:
+            return practice, self._can_sign(document)
         return together(
             lambda: self._writer.practice_of(document), lambda: self._can_sign(document)
         )  # fmt: skip

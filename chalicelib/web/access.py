@@ -180,6 +180,7 @@ def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]
     """The page, unless a practice or the portal asks for a second factor that its reader does not have yet.
 
     The lists change nothing, so that the switches are read while they are made, and cost them no time.
+    Opening a document is recorded, so its page waits for the switches; what it reads first is read meanwhile.
     """
     from chalicelib.services.writing import together
     from chalicelib.web.enrolment import is_asked_for, to_enrolment
@@ -187,7 +188,11 @@ def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]
     if declared.access is Access.PROVIDER and declared.methods == ("GET",):
         asked, response = together(lambda: is_asked_for(caller), lambda: declared.load()(caller, **values))
         return to_enrolment(caller) if asked else response
-    return to_enrolment(caller) if is_asked_for(caller) else declared.load()(caller, **values)
+    review, document = caller.services.review, caller.document
+    if document is None:
+        return to_enrolment(caller) if is_asked_for(caller) else declared.load()(caller, **values)
+    asked, practice = together(lambda: is_asked_for(caller), lambda: review.read_ahead(document))
+    return to_enrolment(caller) if asked else declared.load()(replace(caller, practice=practice), **values)
 
 
 def _with_form(declared: Route, caller: Caller) -> Caller:

@@ -263,7 +263,7 @@ def _by(caller: Caller) -> By:
     again = session is not None and session.authenticated_at != session.created_at
     return By(
         provider=caller.known, actor=caller.actor, now=caller.now, asked_again=again,
-        authentication=_authentication(caller, again=again),
+        authentication=_authentication(caller, again=again), practice=caller.practice,
     )  # fmt: skip
 
 

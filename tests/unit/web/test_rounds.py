@@ -1,0 +1,96 @@
+"""How many calls of a page wait for one another: with nothing kept from before, three at most."""
+
+import time
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.adapters.switches import SsmSwitches
+from chalicelib.domain.documents import Document
+from chalicelib.services.changes import Change
+from tests.portal import Browser, Portal
+from tests.provider_side import PROVIDER, a_document, a_store
+from tests.unit.adapters.test_switches import FakeSsm
+
+MOST = 3
+EACH = 0.05
+"""Seconds that each call takes: what is asked for side by side then overlaps."""
+
+NO_CALLS = frozenset({"url", "upload_form", "origin"})
+
+
+class Slow:
+    """All calls to `inner` take `EACH`, and are noted as (name, began, ended)."""
+
+    def __init__(self, inner: Any, calls: list[tuple[str, float, float]]) -> None:
+        self._inner, self._calls = inner, calls
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found) or name in NO_CALLS:
+            return found
+
+        def call(*args: Any, **more: Any) -> Any:
+            began = time.perf_counter()
+            time.sleep(EACH)
+            try:
+                return found(*args, **more)
+            finally:
+                self._calls.append((name, began, time.perf_counter()))
+
+        return call
+
+
+def in_sequence(calls: Sequence[tuple[str, float, float]]) -> list[str]:
+    """A longest chain of calls of which each began after the one before had ended."""
+    chain, free_at = [], 0.0
+    for name, began, ended in sorted(calls, key=lambda each: each[2]):
+        if began >= free_at:
+            chain.append(name)
+            free_at = ended
+    return chain
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.portal = Portal(a_store(a_document()))
+        self.calls: list[tuple[str, float, float]] = []
+        row, cookie = self.portal.sessions.start(PROVIDER, self.portal.time.now())
+        self.portal.fake_store.commit(Change(at=self.portal.time.now(), secrets=(row,)))
+        fresh = Portal(self.portal.fake_store)
+        fresh.store, fresh.files = Slow(fresh.store, self.calls), Slow(fresh.files, self.calls)
+        clients: Any = SimpleNamespace(ssm=Slow(FakeSsm(), self.calls))
+        fresh.switches = SsmSwitches(clients, "/portal", fresh.clock)
+        bootstrap.install(fresh)
+        self.browser = Browser({"__Host-session": cookie})
+
+    @property
+    def document(self) -> Document:
+        found = self.portal.fake_store.document(a_document().id)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    yield Scene()
+    bootstrap.install(None)
+
+
+@pytest.mark.parametrize("below", ["", "/original.pdf"])
+def test_the_first_view_by_who_has_no_second_factor_waits_three_times(scene: Scene, below: str) -> None:
+    answer = scene.browser.get(f"/documents/{a_document().id}{below}")
+    assert answer.status_code == (303 if below else 200)
+    assert scene.document.viewed_at is not None
+    assert "get_parameters" in {name for name, _, _ in scene.calls}
+    chain = in_sequence(scene.calls)
+    assert len(chain) <= MOST, chain
+
+
+@pytest.mark.parametrize("path", ["/documents", "/documents/past", "/account"])
+def test_a_page_of_the_account_waits_three_times_at_most(scene: Scene, path: str) -> None:
+    assert scene.browser.get(path).status_code == 200
+    assert len(in_sequence(scene.calls)) <= MOST
