@@ -348,7 +348,11 @@ class FakeFiles:
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)
 
-    def erase(self, key: str) -> None:
+    def latest(self, key: str) -> str | None:
+        return "1" if key in self.objects else None
+
+    def erase(self, key: str, version: str) -> None:
+        assert version == self.latest(key)
         self.objects.pop(key, None)
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:

@@ -9,8 +9,10 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters.clients import Clients
 
-_MISSING = {"403", "404", "NoSuchKey", "NotFound"}
-"""403 too: S3 answers so to a role that may read an object, but not list the bucket, when it is not there."""
+_MISSING = {"403", "404", "AccessDenied", "NoSuchKey", "NotFound"}
+"""403 too, which a GET says in words: S3 answers so to a role that may read an object, but not list the
+bucket, when it is not there.
+"""
 
 _MOST_VERSIONS = 20
 """A form can be posted again as long as it holds; what is left then expires within a day."""
@@ -56,14 +58,20 @@ class S3Files:
     def delete(self, key: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def erase(self, key: str) -> None:
+    def latest(self, key: str) -> str | None:
+        """Empty for what was written to a bucket that keeps no versions."""
+        found = self._head(key)
+        return None if found is None else str(found.get("VersionId", ""))
+
+    def erase(self, key: str, version: str) -> None:
         """Version by version, the latest first, until there is none: the bucket keeps versions."""
+        left: str | None = version
         for _ in range(_MOST_VERSIONS):
-            found = self._head(key)
-            if found is None:
+            if left is None:
                 return
-            version = {"VersionId": found["VersionId"]} if "VersionId" in found else {}
-            self._s3.delete_object(Bucket=self._bucket, Key=key, **version)
+            named = {"VersionId": left} if left else {}
+            self._s3.delete_object(Bucket=self._bucket, Key=key, **named)
+            left = self.latest(key)
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
         found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", ())

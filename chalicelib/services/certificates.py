@@ -37,7 +37,7 @@ def days_left(parts: Parts, now: datetime) -> int | None:
 
 def published(files: Files) -> bytes:
     """The PEM of all of them; empty before the first."""
-    return files.get(PUBLISHED_KEY) if files.exists(PUBLISHED_KEY) else b""
+    return files.find(PUBLISHED_KEY) or b""
 
 
 def fingerprints(pem: bytes) -> list[str]:

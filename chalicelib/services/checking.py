@@ -1,22 +1,24 @@
 """`/verify`: anyone uploads a PDF and learns whether it was sealed here, and whether it is intact.
 
 The upload is opened by the `inspect` function alone, which is told the published certificates, and erased
-with all its versions as soon as it has answered. Nothing is looked up: all that is told stands in the file,
-under its seal.
+with all its versions as soon as that has answered; without an answer it expires within a day. Nothing is
+looked up: all that is told stands in the file, under its seal.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.errors import Invalid, Stale
+from chalicelib.domain.secrets import Secret
 from chalicelib.services import certificates
 from chalicelib.services.changes import Change
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.throttling import Pace, check
+from chalicelib.services.writing import together
 
 MAX_BYTES = 25 * 1024 * 1024
 UPLOAD_LIFETIME = timedelta(minutes=15)
@@ -55,26 +57,38 @@ class Checking:
         )  # fmt: skip
 
     def check(self, key: str, *, address: str | None, now: datetime) -> Checked:
-        """What holds of the upload, which is gone afterwards.
+        """What holds of the upload, which is gone afterwards; not where it is to be tried again in a moment.
 
         `Invalid` where there is none (any more), `TooMany` for an address that keeps on asking.
         """
-        self._count(address or "unknown", now)
-        if not _KEY.fullmatch(key) or not self._files.exists(key):
+        source = address or "unknown"
+        count, (version, ours) = together(
+            lambda: self._store.secret(_PACE.key(source)), lambda: self._looked_up(key)
+        )
+        check(_PACE.wait(count, now))
+        if version is None:
+            self._count(count, source, now)
             raise Invalid("There is no file to check, or it has been checked already. Choose it again.")
-        try:
-            ours = certificates.fingerprints(certificates.published(self._files))
-            answer = self._inspector.inspect(key, "seal", certificates=ours)
-        finally:
-            self._files.erase(key)
+        answer, _ = together(
+            lambda: self._inspector.inspect(key, "seal", certificates=ours),
+            lambda: self._count(count, source, now),
+        )
+        self._files.erase(key, version)
         return _checked(answer)
 
-    def _count(self, address: str, now: datetime) -> None:
-        count = self._store.secret(_PACE.key(address))
-        check(_PACE.wait(count, now))
+    def _looked_up(self, key: str) -> tuple[str | None, Sequence[str]]:
+        """The version of the upload, if there is one, and the fingerprints of our certificates."""
+        if not _KEY.fullmatch(key):
+            return None, ()
+        return together(
+            lambda: self._files.latest(key),
+            lambda: certificates.fingerprints(certificates.published(self._files)),
+        )
+
+    def _count(self, count: Secret | None, source: str, now: datetime) -> None:
         # Two at once count as one: this slows down, it does not guard.
         with suppress(Stale):
-            self._store.commit(Change(at=now, secrets=(_PACE.counted(count, address, now),)))
+            self._store.commit(Change(at=now, secrets=(_PACE.counted(count, source, now),)))
 
 
 def _checked(answer: Mapping[str, Any]) -> Checked:

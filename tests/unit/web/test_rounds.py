@@ -1,7 +1,6 @@
 """How many calls of a page wait for one another: with nothing kept from before, three at most."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,51 +12,16 @@ from chalicelib.domain.documents import Document
 from chalicelib.services.changes import Change
 from tests.portal import Browser, Portal
 from tests.provider_side import PROVIDER, a_document, a_store
+from tests.slow import Calls, Slow, in_sequence
 from tests.unit.adapters.test_switches import FakeSsm
 
 MOST = 3
-EACH = 0.05
-"""Seconds that each call takes: what is asked for side by side then overlaps."""
-
-NO_CALLS = frozenset({"url", "upload_form", "origin"})
-
-
-class Slow:
-    """All calls to `inner` take `EACH`, and are noted as (name, began, ended)."""
-
-    def __init__(self, inner: Any, calls: list[tuple[str, float, float]]) -> None:
-        self._inner, self._calls = inner, calls
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if not callable(found) or name in NO_CALLS:
-            return found
-
-        def call(*args: Any, **more: Any) -> Any:
-            began = time.perf_counter()
-            time.sleep(EACH)
-            try:
-                return found(*args, **more)
-            finally:
-                self._calls.append((name, began, time.perf_counter()))
-
-        return call
-
-
-def in_sequence(calls: Sequence[tuple[str, float, float]]) -> list[str]:
-    """A longest chain of calls of which each began after the one before had ended."""
-    chain, free_at = [], 0.0
-    for name, began, ended in sorted(calls, key=lambda each: each[2]):
-        if began >= free_at:
-            chain.append(name)
-            free_at = ended
-    return chain
 
 
 class Scene:
     def __init__(self) -> None:
         self.portal = Portal(a_store(a_document()))
-        self.calls: list[tuple[str, float, float]] = []
+        self.calls: Calls = []
         row, cookie = self.portal.sessions.start(PROVIDER, self.portal.time.now())
         self.portal.fake_store.commit(Change(at=self.portal.time.now(), secrets=(row,)))
         fresh = Portal(self.portal.fake_store)
