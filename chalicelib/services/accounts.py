@@ -12,7 +12,7 @@ from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.services.changes import Change, Claim, OutboxRow
 from chalicelib.services.formats import one_line
-from chalicelib.services.login import PER_ACCOUNT, email_claim
+from chalicelib.services.login import counts_of, email_claim
 from chalicelib.services.passwords import (
     LEAST_LENGTH,
     LEAST_WITH_SECOND_FACTOR,
@@ -22,7 +22,7 @@ from chalicelib.services.passwords import (
 )
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recording import delivery_job, until_it_holds
-from chalicelib.services.second_factor import TRIES
+from chalicelib.services.second_factor import tries_of
 
 PORTAL_PRACTICE = "portal"
 """Stands in a delivery that no practice caused, such as the notice that a password was changed."""
@@ -144,7 +144,8 @@ class Accounts:
     def choose_password(
         self, token: str, chosen: Chosen, now: datetime, origin: Origin = UNKNOWN
     ) -> OpenLink:  # fmt: skip
-        """Spends the link together with the new password, and ends every session of the account.
+        """Spends the link together with the new password, and ends every session of the account. What it
+        answers has the provider as they are from then on.
 
         Raises `DeadLink`, or `Invalid` with the fields to mend; then the link still works.
         """
@@ -155,8 +156,9 @@ class Accounts:
 
         def step() -> OpenLink:
             current = as_read.pop() if as_read else self.opened(token, now)
-            self._store.commit(self._change(current, chosen, hashed, now, origin))
-            return current
+            change = self._change(current, chosen, hashed, now, origin)
+            self._store.commit(change)
+            return replace(current, provider=change.providers[0])
 
         try:
             return until_it_holds(step, retry_on=frozenset({"secret", "provider"}))
@@ -169,9 +171,7 @@ class Accounts:
         provider = with_password(link, chosen, hashed, now)
         rival = self._rival(link, provider)
         told = self._notice(provider, now)
-        failures = (
-            PER_ACCOUNT.counted(None, told.recipient, now), TRIES.counted(None, provider.id, now)
-        )  # fmt: skip
+        failures = (*counts_of(told.recipient, provider.id, now), *tries_of(provider.id, now))
         happened = Happened.PASSWORD_SET if link.is_setup else Happened.PASSWORD_RESET
         entry = account_event(provider.id, happened, now, origin, unique=told.event_id)
         return Change(

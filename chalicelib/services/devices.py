@@ -1,9 +1,14 @@
-"""Device cookies: a browser that has logged in to an account once is throttled apart from strangers."""
+"""Device cookies: a browser that has logged in to an account once is throttled apart from strangers.
+
+It is known for as long as a session of that login would not have been ended with all the others: a new
+password, and *Log out everywhere*, make strangers of all browsers but the one that it was done in.
+"""
 
 import hashlib
 import hmac
 from dataclasses import dataclass
 
+from chalicelib.domain.people import Provider
 from chalicelib.services.ports import Ids, Keys
 
 _MAX_COOKIE = 300
@@ -11,10 +16,20 @@ _MAX_COOKIE = 300
 
 @dataclass(frozen=True)
 class Device:
-    """A browser that this account was logged in to from. `id` is the key's part of its own count."""
+    """A browser that this account was logged in to from, in the account's `session_epoch` of then. `id` is
+    the key's part of its own count.
+    """
 
     provider_id: str
+    epoch: int
     id: str
+
+    def is_known_to(self, provider: Provider | None) -> bool:
+        """Whether it is this account's, and no end of all sessions came after its login."""
+        return provider is not None and (provider.id, provider.session_epoch) == (
+            self.provider_id,
+            self.epoch,
+        )
 
 
 class Devices:
@@ -22,9 +37,9 @@ class Devices:
         self._keys = keys
         self._ids = ids
 
-    def issue(self, provider_id: str) -> str:
+    def issue(self, provider_id: str, epoch: int) -> str:
         """The value of the cookie for who has just logged in; it proves nothing but that."""
-        name = f"{provider_id}.{self._ids.token()}"
+        name = f"{provider_id}.{epoch}.{self._ids.token()}"
         return f"{name}.{_signature(self._keys.session_key(), name)}"
 
     def read(self, cookie: str) -> Device | None:
@@ -32,7 +47,9 @@ class Devices:
         name, _, signature = cookie.rpartition(".")
         if len(cookie) > _MAX_COOKIE or not self._is_ours(name, signature):
             return None
-        return Device(provider_id=name.partition(".")[0], id=name)
+        provider_id, _, rest = name.partition(".")
+        epoch, _, token = rest.partition(".")
+        return Device(provider_id=provider_id, epoch=int(epoch), id=name) if token else None
 
     def _is_ours(self, name: str, signature: str) -> bool:
         ours = (_signature(key, name) for key in self._keys.known_session_keys())

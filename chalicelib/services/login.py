@@ -27,16 +27,25 @@ Nobody else's attempts count: who is elsewhere cannot take the owner's turn.
 PLACE_UNDER_ATTACK = replace(PER_PLACE, free=1, longest=timedelta(minutes=15))
 """For a source without such a device, while many guess at the account."""
 
-PER_DEVICE = replace(PER_PLACE, forgotten=timedelta(days=365))
-"""For a device that knows the account: it is known no longer once it failed `MOST_IN_A_ROW` times."""
-
-PER_ACCOUNT = Pace(name="login", free=20, longest=timedelta(), forgotten=timedelta(days=365))
+PER_ACCOUNT = Pace(
+    name="login", free=20, longest=timedelta(), forgotten=timedelta(days=365), each=timedelta(days=90)
+)  # fmt: skip
 """Attempts without such a device, wherever they come from, until one succeeds. Past `free`, the account is
-attacked; at `MOST_IN_A_ROW` only its known devices, a passkey or a new password get in.
+attacked for `ATTACKED_FOR` after the last; at `MOST_OF_STRANGERS` only its known devices, a passkey or a new
+password get in.
 """
 
-MOST_IN_A_ROW = 100
-"""NIST SP 800-63B-4, 3.2.2: no more consecutive failures than that at one account."""
+ATTACKED_FOR = timedelta(days=1)
+
+PER_KNOWN = Pace(name="known", free=0, longest=timedelta(), forgotten=timedelta(days=365))
+"""Attempts from all devices that know the account together: at `MOST_OF_KNOWN` they are strangers."""
+
+MOST_OF_STRANGERS = 75
+MOST_OF_KNOWN = 20
+"""NIST SP 800-63B-4, 3.2.2: at most 100 failures in a row at one account, and these two are all there are.
+Who waits three months after each, until it is forgotten, has four more in a year. Strangers cannot use up
+what the devices have.
+"""
 
 PER_SOURCE = Pace(name="source", free=30, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))
 """Failures only: a whole clinic may stand behind one address."""
@@ -49,8 +58,10 @@ _CLOSED = (
 CLOSED_SECONDS = 3600
 _NOBODY = "prv_nobody"
 
-_Counted = tuple[Secret, ...]
-"""The counts of one attempt: of its place, and of the account unless a known device makes it."""
+_Counted = tuple[Secret, Secret]
+"""The counts of one attempt: of its place, and of all known devices or else of all strangers."""
+
+_Cleared = tuple[Secret, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +123,7 @@ class Login:
         self._let_in(change, provider, attempt)
         return provider, cookie
 
-    def _half(self, provider: Provider, counted: _Counted, attempt: Attempt) -> str:
+    def _half(self, provider: Provider, counted: _Cleared, attempt: Attempt) -> str:
         now = attempt.now
         token = self._ids.token()
         row = Secret(
@@ -156,32 +167,37 @@ class Login:
             raise Unauthenticated(_WRONG)
         self._store.commit(Change(at=attempt.now, dropped=counted))
 
-    def _checked(self, attempt: Attempt) -> tuple[Provider, _Counted]:
+    def _checked(self, attempt: Attempt) -> tuple[Provider, _Cleared]:
         """Whose password it is, and the counts that their success clears."""
-        provider, counted = until_it_holds(lambda: self._counted(attempt), retry_on=frozenset({"secret"}))
+        provider, (place, total) = until_it_holds(
+            lambda: self._counted(attempt), retry_on=frozenset({"secret"})
+        )  # fmt: skip
         kept = provider.password_hash if provider else None
         if not is_password(attempt.password, kept) or provider is None:
-            tries = counted[-1].tries
-            until_it_holds(lambda: self._failed(attempt, provider, tries), retry_on=frozenset({"secret"}))
+            until_it_holds(
+                lambda: self._failed(attempt, provider, total.tries), retry_on=frozenset({"secret"})
+            )  # fmt: skip
             raise Unauthenticated(_WRONG)
-        if len(counted) == 1:
-            counted = (*counted, PER_ACCOUNT.counted(None, attempt.email, attempt.now))
-        return provider, counted
+        return provider, (place, *counts_of(attempt.email, provider.id, attempt.now))
 
     def _counted(self, attempt: Attempt) -> tuple[Provider | None, _Counted]:
         """Counts the attempt before the password is looked at, so that many at once get no further.
 
         A device that knows the account counts for itself alone; anyone else for place and account.
         """
-        owner, found = together(lambda: self._owner(attempt), lambda: self._counts(attempt))
-        known = _known(attempt, owner, found)
+        (owner, holder), found = together(
+            lambda: together(lambda: self._owner(attempt), lambda: self._holder(attempt)),
+            lambda: self._counts(attempt),
+        )
+        known = _known(attempt, owner, holder, found)
         place = _place(attempt, known)
         counts = _Counts(*(found.get(each.key(whose)) for each, whose in _counters(attempt, place)))
         _check(counts, known, attempt.now)
-        pace = PER_DEVICE if known else PER_PLACE
-        counted: _Counted = (pace.counted(counts.place, place, attempt.now),)
-        if not known:
-            counted = (*counted, PER_ACCOUNT.counted(counts.account, attempt.email, attempt.now))
+        total, whose = (PER_KNOWN, known.provider_id) if known else (PER_ACCOUNT, attempt.email)
+        counted = (
+            PER_PLACE.counted(counts.place, place, attempt.now),
+            total.counted(found.get(total.key(whose)), whose, attempt.now),
+        )
         provider, _ = together(
             lambda: self._store.provider(owner or _NOBODY),
             lambda: self._store.commit(Change(at=attempt.now, secrets=counted)),
@@ -192,10 +208,15 @@ class Login:
         key = email_claim(attempt.email)
         return self._store.claims([key]).get(key)
 
+    def _holder(self, attempt: Attempt) -> Provider | None:
+        """Whose the device is, whether or not it turns out to be this account's."""
+        return self._store.provider(attempt.device.provider_id) if attempt.device else None
+
     def _counts(self, attempt: Attempt) -> Mapping[str, Secret]:
-        """Also of the device, whether or not it turns out to be this account's."""
         places = {_place(attempt, None), _place(attempt, attempt.device)}
         wanted = {pace.key(whose) for place in places for pace, whose in _counters(attempt, place)}
+        if attempt.device:
+            wanted.add(PER_KNOWN.key(attempt.device.provider_id))
         return self._store.secrets(sorted(wanted))
 
     def _failed(self, attempt: Attempt, provider: Provider | None, tries: int) -> None:
@@ -221,18 +242,25 @@ class Login:
         return Change(at=attempt.now, secrets=(counted,), account_events=(told,))
 
 
-def _known(attempt: Attempt, owner: str | None, found: Mapping[str, Secret]) -> Device | None:
-    """The device, if this account knows it and it has not guessed too often."""
+def _known(
+    attempt: Attempt, owner: str | None, holder: Provider | None, found: Mapping[str, Secret]
+) -> Device | None:  # fmt: skip
+    """The device, if this account knows it, and those that it knows have not guessed too often."""
     device = attempt.device
-    if device is None or device.provider_id != owner:
+    if device is None or device.provider_id != owner or not device.is_known_to(holder):
         return None
-    count = found.get(PER_DEVICE.key(_place(attempt, device)))
-    return None if used_up(count, attempt.now) else device
+    count = found.get(PER_KNOWN.key(device.provider_id))
+    return None if used_up(count, MOST_OF_KNOWN, attempt.now) else device
 
 
-def used_up(count: Secret | None, now: datetime) -> bool:
+def used_up(count: Secret | None, most: int, now: datetime) -> bool:
     """Whether there were as many failures in a row as there may be."""
-    return count is not None and count.live(now) and count.tries >= MOST_IN_A_ROW
+    return count is not None and count.live(now) and count.tries >= most
+
+
+def counts_of(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
+    """What is counted for the whole account, to be dropped by who got in or chose a new password."""
+    return PER_ACCOUNT.counted(None, email, now), PER_KNOWN.counted(None, provider_id, now)
 
 
 def _place(attempt: Attempt, known: Device | None) -> str:
@@ -249,11 +277,16 @@ def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
         throttling.check(PER_PLACE.wait(counts.place, now))
         return
     account = counts.account
-    if used_up(account, now):
+    if used_up(account, MOST_OF_STRANGERS, now):
         raise TooMany(_CLOSED, retry_after=CLOSED_SECONDS)
-    attacked = account is not None and account.live(now) and account.tries >= PER_ACCOUNT.free
-    pace = PLACE_UNDER_ATTACK if attacked else PER_PLACE
+    pace = PLACE_UNDER_ATTACK if _is_attacked(account, now) else PER_PLACE
     throttling.check(pace.wait(counts.place, now), PER_SOURCE.wait(counts.source, now))
+
+
+def _is_attacked(account: Secret | None, now: datetime) -> bool:
+    if account is None or not used_up(account, PER_ACCOUNT.free, now):
+        return False
+    return now < (account.last_seen_at or account.created_at) + ATTACKED_FOR
 
 
 def _for_nobody(attempt: Attempt, nonce: str) -> Secret:

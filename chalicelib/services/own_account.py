@@ -24,7 +24,7 @@ from chalicelib.services.passwords import (
 )
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recording import delivery_job, until_it_holds
-from chalicelib.services.second_factor import matching_step
+from chalicelib.services.second_factor import matching_step, tries_of
 from chalicelib.services.sessions import Sessions
 
 RECOVERY_CODES = 10
@@ -128,7 +128,8 @@ class OwnAccount:
             password_hash=hash_password(password),
             short_password=len(plain(password)) < LEAST_LENGTH,
         )
-        return self._change(session, changed, "password_changed", now)
+        failures = tries_of(provider.id, now)
+        return self._change(session, changed, "password_changed", now, dropped=failures)
 
     def _personal(self, provider: Provider) -> list[str]:
         """Words about them that make a poor password; a few of the practices are enough."""

@@ -13,7 +13,7 @@ from chalicelib.domain.secrets import Secret, SecretKind, secret_key
 from chalicelib.services import throttling
 from chalicelib.services.changes import Change
 from chalicelib.services.devices import Device
-from chalicelib.services.login import CLOSED_SECONDS, used_up
+from chalicelib.services.login import CLOSED_SECONDS, MOST_OF_KNOWN, MOST_OF_STRANGERS, used_up
 from chalicelib.services.passkeys import Passkeys
 from chalicelib.services.ports import Store
 from chalicelib.services.recording import until_it_holds
@@ -22,9 +22,10 @@ from chalicelib.services.throttling import Pace
 
 STEP_SECONDS = 30
 TRIES = Pace(name="second", free=5, longest=timedelta(minutes=1), forgotten=timedelta(days=365))
-"""Codes, for each account, and for each browser that it knows: whoever gets this far has the password.
+"""Codes: for an account as a whole, and apart for each browser that it knows, up to `MOST_OF_KNOWN` in a row
+from all of those together; then they are strangers, and at `MOST_OF_STRANGERS` a new password is needed.
 
-A passkey cannot be guessed: it neither waits nor counts. At `MOST_IN_A_ROW` a new password is needed.
+Whoever gets this far has the password. A passkey cannot be guessed: it neither waits nor counts.
 """
 
 _WRONG = "That code is not right, or it was used before. Wait for the next one."
@@ -72,18 +73,18 @@ class SecondFactor:
         Raises `Unauthenticated` for a wrong answer, `TooMany`, and `Gone` when the first half is over.
         """
         half, provider = self._half(token, now)
-        place = _place(provider, answer)
-        counted = until_it_holds(lambda: self._counted(place, answer, now), retry_on=frozenset({"secret"}))
+        counted = self._counted(provider, answer, now)
         try:
             passed = self._passed(provider, answer, now)
         except Unauthenticated:
-            self._tell_failure(counted, provider, now, origin)
+            if counted is not None:
+                self._tell_failure(counted, provider, now, origin)
             raise
         session, cookie = self._sessions.start(passed.provider, now, passed.method)
-        cleared = {each.key: each for each in (counted, TRIES.counted(None, provider.id, now))}
         change = Change(
             at=now, providers=(passed.provider,), secrets=(session, *passed.secrets), spent=(half,),
-            dropped=tuple(cleared.values()), account_events=(logged_in(passed.provider, session, origin),),
+            dropped=_cleared(provider, answer, now),
+            account_events=(logged_in(passed.provider, session, origin),),
         )  # fmt: skip
         try:
             self._store.commit(change)
@@ -106,16 +107,28 @@ class SecondFactor:
             raise Gone(_OVER, code="login-over")
         return half, provider
 
-    def _counted(self, place: str, answer: Answer, now: datetime) -> Secret:
-        count = self._store.secret(TRIES.key(place))
+    def _counted(self, provider: Provider, answer: Answer, now: datetime) -> Secret | None:
+        """Counts a code before it is looked at; None for a passkey."""
         if answer.passkey:
-            return count or TRIES.counted(None, place, now)
-        if used_up(count, now):
+            return None
+        return until_it_holds(lambda: self._count(provider, answer, now), retry_on=frozenset({"secret"}))
+
+    def _count(self, provider: Provider, answer: Answer, now: datetime) -> Secret:
+        """The total of all known browsers together, or else of all strangers."""
+        known, device = _of_known(provider.id), _device(provider, answer)
+        places = (device, known, provider.id) if device else (provider.id,)
+        found = self._store.secrets([TRIES.key(each) for each in places])
+        counts = {each: found.get(TRIES.key(each)) for each in places}
+        if device and not used_up(counts[known], MOST_OF_KNOWN, now):
+            place, total = device, known
+        else:
+            place = total = provider.id
+        if used_up(counts[total], MOST_OF_STRANGERS, now):
             raise TooMany(_CLOSED, retry_after=CLOSED_SECONDS)
-        throttling.check(TRIES.wait(count, now))
-        counted = TRIES.counted(count, place, now)
-        self._store.commit(Change(at=now, secrets=(counted,)))
-        return counted
+        throttling.check(TRIES.wait(counts[place], now))
+        counted = {each: TRIES.counted(counts[each], each, now) for each in (place, total)}
+        self._store.commit(Change(at=now, secrets=tuple(counted.values())))
+        return counted[total]
 
     def _passed(self, provider: Provider, answer: Answer, now: datetime) -> _Passed:
         if answer.passkey:
@@ -130,9 +143,24 @@ class SecondFactor:
         raise Unauthenticated(_WRONG)
 
 
-def _place(provider: Provider, answer: Answer) -> str:
+def tries_of(provider_id: str, now: datetime) -> tuple[Secret, ...]:
+    """What is counted for the whole account, to be dropped by who got in or chose a new password."""
+    return tuple(TRIES.counted(None, each, now) for each in (provider_id, _of_known(provider_id)))
+
+
+def _cleared(provider: Provider, answer: Answer, now: datetime) -> tuple[Secret, ...]:
+    device = _device(provider, answer)
+    own = (TRIES.counted(None, device, now),) if device else ()
+    return (*tries_of(provider.id, now), *own)
+
+
+def _device(provider: Provider, answer: Answer) -> str | None:
     device = answer.device
-    return f"device {device.id}" if device and device.provider_id == provider.id else provider.id
+    return f"device {device.id}" if device and device.is_known_to(provider) else None
+
+
+def _of_known(provider_id: str) -> str:
+    return f"known {provider_id}"
 
 
 def matching_step(app: Authenticator, code: str, now: datetime) -> int | None:

@@ -10,12 +10,15 @@ from chalicelib.domain.secrets import Secret, SecretKind, secret_key
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How many attempts are `free`; then one second, two, four… up to `longest`, until `forgotten`."""
+    """How many attempts are `free`; then one second, two, four… up to `longest`, until `forgotten`: earlier
+    where `each` attempt is remembered for a while of its own, and all for their sum.
+    """
 
     name: str
     free: int
     longest: timedelta
     forgotten: timedelta
+    each: timedelta | None = None
 
     def key(self, whose: str) -> str:
         """The row that counts for this account, address or document."""
@@ -30,15 +33,17 @@ class Pace:
 
     def counted(self, count: Secret | None, whose: str, now: datetime) -> Secret:
         """The row after one more attempt."""
-        until = now + self.forgotten
         if count is None or not count.live(now):
             return Secret(
                 key=self.key(whose), version=count.version + 1 if count else 1, kind=SecretKind.THROTTLE,
-                created_at=now, expires_at=until, tries=1, last_seen_at=now,
+                created_at=now, expires_at=now + self._kept(1), tries=1, last_seen_at=now,
             )  # fmt: skip
-        return replace(
-            count, version=count.version + 1, tries=count.tries + 1, last_seen_at=now, expires_at=until
-        )
+        tries = count.tries + 1
+        until = now + self._kept(tries)
+        return replace(count, version=count.version + 1, tries=tries, last_seen_at=now, expires_at=until)
+
+    def _kept(self, tries: int) -> timedelta:
+        return min(self.forgotten, self.each * tries) if self.each else self.forgotten
 
 
 @dataclass(frozen=True, kw_only=True)

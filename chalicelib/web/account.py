@@ -15,14 +15,13 @@ from chalicelib.services.second_factor import Answer
 from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import cookie, page, redirect
 from chalicelib.web.caller import Caller
-from chalicelib.web.entrance import HOME, USERNAME_COOKIE, local_path, login_page
+from chalicelib.web.entrance import HOME, USERNAME_COOKIE, known_from_now_on, local_path, login_page
 from chalicelib.web.errors import error_headers, shown_as
 from chalicelib.web.requests import DEVICE_COOKIE
 
 SETUP_COOKIE = "__Host-setup"
 HALF_COOKIE = "__Host-half"
 SETUP_SECONDS = 30 * 60
-DEVICE_SECONDS = 365 * 24 * 60 * 60
 USERNAME_SECONDS = 10 * 60
 
 _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
@@ -139,7 +138,7 @@ def set_up(caller: Caller) -> Response:
     except Invalid as wrong:
         errors = {each.field: each.message for each in wrong.errors}
         return _setup_page(caller, accounts.opened(token, caller.now), caller.form, errors)
-    return _to_first_login(link)
+    return _to_first_login(caller, link)
 
 
 # Parts
@@ -147,7 +146,7 @@ def set_up(caller: Caller) -> Response:
 
 def _let_in(caller: Caller, wanted: str, provider: Provider, session: str) -> Response:
     """On to where one was going, with the session, on a browser that is known from now on."""
-    device = cookie(DEVICE_COOKIE, caller.services.devices.issue(provider.id), DEVICE_SECONDS)
+    device = known_from_now_on(caller, provider.id, provider.session_epoch)
     gone = [cookie(USERNAME_COOKIE, "", 0), cookie(HALF_COOKIE, "", 0)]
     return redirect(wanted, cookies=[cookie(SESSION_COOKIE, session), *gone, device])
 
@@ -196,8 +195,11 @@ def _dead_link(caller: Caller, dead: DeadLink) -> Response:
     )  # fmt: skip
 
 
-def _to_first_login(link: OpenLink) -> Response:
-    """To the login page, with the username filled in and the document next. Nobody is logged in by a link."""
+def _to_first_login(caller: Caller, link: OpenLink) -> Response:
+    """To the login page, with the username filled in and the document next. Nobody is logged in by a link.
+
+    But the browser is known from now on, so that strangers who go on guessing do not close the login to it.
+    """
     wanted = f"/documents/{link.document.id}" if link.document else HOME
     reason = "password-set" if link.is_setup else "password-changed"
     return redirect(
@@ -206,5 +208,6 @@ def _to_first_login(link: OpenLink) -> Response:
             cookie(SETUP_COOKIE, "", 0),
             cookie(SESSION_COOKIE, "", 0),
             cookie(USERNAME_COOKIE, quote(link.secret.email or ""), USERNAME_SECONDS),
+            known_from_now_on(caller, link.provider.id, link.provider.session_epoch),
         ],
     )

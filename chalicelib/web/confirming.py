@@ -62,8 +62,10 @@ def attempt_of(caller: Caller, session: Secret, password: str) -> Attempt:
     nobody's guesses elsewhere keep them from it.
     """
     device = caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, ""))
-    if device is None or device.provider_id != caller.known.id:
-        device = Device(provider_id=caller.known.id, id=f"session {session.key}")
+    if device is None or not device.is_known_to(caller.known):
+        device = Device(
+            provider_id=caller.known.id, epoch=caller.known.session_epoch, id=f"session {session.key}"
+        )  # fmt: skip
     return Attempt(
         email=caller.known.email or "", password=password, source=caller.address or "unknown",
         now=caller.now, agent=caller.device, device=device,

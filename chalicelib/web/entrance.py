@@ -9,13 +9,14 @@ from urllib.parse import unquote
 from chalice.app import Response
 
 from chalicelib.domain.errors import PortalError, TooMany
-from chalicelib.web.answers import page, redirect
+from chalicelib.web.answers import cookie, page, redirect
 from chalicelib.web.caller import Caller
 from chalicelib.web.errors import error_headers, shown_as
-from chalicelib.web.requests import SESSION_COOKIE
+from chalicelib.web.requests import DEVICE_COOKIE, SESSION_COOKIE
 
 HOME = "/documents"
 USERNAME_COOKIE = "__Host-username"
+DEVICE_SECONDS = 365 * 24 * 60 * 60
 
 _LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/-]*(\?[A-Za-z0-9_.~=&%+-]*)?")
 _LONGEST_PATH = 300
@@ -47,6 +48,11 @@ def local_path(text: str | None) -> str:
     wanted = text or ""
     good = len(wanted) <= _LONGEST_PATH and _LOCAL_PATH.fullmatch(wanted)
     return wanted if good and wanted != "/" else HOME
+
+
+def known_from_now_on(caller: Caller, provider_id: str, epoch: int) -> str:
+    """The cookie by which this account knows this browser until all its sessions are ended."""
+    return cookie(DEVICE_COOKIE, caller.services.devices.issue(provider_id, epoch), DEVICE_SECONDS)
 
 
 def _is_logged_in(caller: Caller) -> bool:

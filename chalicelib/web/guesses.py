@@ -62,8 +62,12 @@ def _is_guarded(route: Guessed, caller: Caller) -> bool:
 
 
 def _source(caller: Caller) -> str:
+    """The address; a browser that knows an account does not wait for its neighbours, however often it was
+    made known to it.
+    """
     device = caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, ""))
-    return f"device {device.id}" if device else caller.address or "unknown"
+    address = caller.address or "unknown"
+    return f"{device.provider_id} at {address}" if device else address
 
 
 def _count(namespace: str) -> None:

@@ -13,7 +13,7 @@ from chalicelib.web.answers import answer, cookie, page, redirect, seconds_left
 from chalicelib.web.caller import Caller
 from chalicelib.web.confirming import attempt_of, confirmed, may_sign, passkey_options
 from chalicelib.web.enrolment import enrol, wanted_after
-from chalicelib.web.entrance import local_path
+from chalicelib.web.entrance import known_from_now_on, local_path
 from chalicelib.web.errors import shown_as
 
 HERE = "/account"
@@ -110,7 +110,10 @@ def _changed(
     caller: Caller, change: Callable[[OwnAccount, Secret], Changed], done: str, *,
     again: Callable[..., Response] | None = None,
 ) -> Response:  # fmt: skip
-    """Makes the change if the owner was authenticated just now, and shows new recovery codes once."""
+    """Makes the change if the owner was authenticated just now, and shows new recovery codes once.
+
+    It ends the other sessions, and with them what their browsers are known by; this one stays known.
+    """
     if caller.session is None or not may_sign(caller):
         return redirect(HERE)
     try:
@@ -118,7 +121,9 @@ def _changed(
     except (Invalid, Unauthenticated, TooMany) as trouble:
         return again(caller, caller.session, trouble) if again else _where_one_was(caller, trouble)
     token, codes = made if isinstance(made, tuple) else (made, ())
-    cookies = [cookie(SESSION_COOKIE, token)]
+    owner = caller.known
+    device = known_from_now_on(caller, owner.id, owner.session_epoch + 1)
+    cookies = [cookie(SESSION_COOKIE, token), device]
     if codes:
         on = _next(caller) or HERE
         return page(caller, "account_codes.html", section="account", codes=codes, cookies=cookies, next=on)

@@ -10,8 +10,9 @@ from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import LINK_LIFETIME, Secret
 from chalicelib.services.accounts import Accounts, Chosen, DeadLink, create_link_secret
 from chalicelib.services.changes import Change, Claim
-from chalicelib.services.login import PER_ACCOUNT
+from chalicelib.services.login import counts_of
 from chalicelib.services.passwords import is_password
+from chalicelib.services.second_factor import tries_of
 from tests.fakes import START, FakeIds, FakeStore
 from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, only_doing
 
@@ -348,10 +349,10 @@ def test_a_reset_changes_the_password_and_nothing_else(owner: Desk) -> None:
 
 
 def test_a_reset_forgets_the_failures_of_others(owner: Desk) -> None:
-    failures = PER_ACCOUNT.counted(None, EMAIL, START)
-    owner.store.commit(Change(at=START, secrets=(failures,)))
+    failures = (*counts_of(EMAIL, PROVIDER.id, START), *tries_of(PROVIDER.id, START))
+    owner.store.commit(Change(at=START, secrets=failures))
     owner.accounts.choose_password(owner.link(type="reset"), Chosen(password=PASSWORD), START)
-    assert owner.store.secret(failures.key) is None
+    assert [owner.store.secret(each.key) for each in failures] == [None] * 4
 
 
 def test_a_reset_link_outlives_a_corrected_document(owner: Desk) -> None:

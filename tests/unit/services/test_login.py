@@ -1,3 +1,5 @@
+import hashlib
+import hmac
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +14,7 @@ from chalicelib.services import login as module
 from chalicelib.services import passwords
 from chalicelib.services.changes import Change, Claim
 from chalicelib.services.devices import Device, Devices
-from chalicelib.services.login import MOST_IN_A_ROW, Attempt, HalfIn, Login
+from chalicelib.services.login import MOST_OF_KNOWN, MOST_OF_STRANGERS, Attempt, HalfIn, Login
 from chalicelib.services.passwords import hash_password
 from chalicelib.services.sessions import Sessions
 from tests.fakes import START, FakeIds, FakeKeys, FakeStore
@@ -123,7 +125,9 @@ def test_a_stranger_who_polls_from_ever_new_sources_keeps_the_owner_out_at_no_mo
     desk: Desk, monkeypatch: pytest.MonkeyPatch, *, with_device: bool
 ) -> None:
     monkeypatch.setattr(module, "is_password", lambda password, _: password == PASSWORD)
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id)) if with_device else None
+    device = (
+        desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch)) if with_device else None
+    )
     for second in range(15 * 60):
         now = START + timedelta(seconds=second)
         desk.fails(replace(WRONG, now=now, source=RIGHT.source if with_device else f"10.0.0.{second % 250}"))
@@ -132,10 +136,10 @@ def test_a_stranger_who_polls_from_ever_new_sources_keeps_the_owner_out_at_no_mo
 
 
 def test_a_device_of_one_account_is_a_stranger_to_another_and_a_made_up_one_is_none(desk: Desk) -> None:
-    name = f"{PROVIDER.id}.token-1"
+    name = f"{PROVIDER.id}.1.token-1"
     assert desk.devices.read(f"{name}.{'0' * 64}") is None
     assert desk.devices.read("") is None
-    foreign = desk.devices.read(desk.devices.issue("prv_other"))
+    foreign = desk.devices.read(desk.devices.issue("prv_other", 1))
     assert foreign is not None
     for _ in range(5):
         desk.fails(WRONG)
@@ -143,7 +147,7 @@ def test_a_device_of_one_account_is_a_stranger_to_another_and_a_made_up_one_is_n
 
 
 def test_a_device_that_guesses_is_slowed_down_as_well(desk: Desk) -> None:
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id))
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
     answers = [desk.fails(replace(WRONG, device=device, source=f"10.0.0.{n}")) for n in range(6)]
     assert answers == ["unauthenticated"] * 5 + ["too-many-requests"]
 
@@ -201,7 +205,7 @@ def tried(
 def test_no_more_than_a_hundred_guesses_in_a_row_however_slow_and_from_wherever(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(tried(desk, monkeypatch, 130)) == MOST_IN_A_ROW
+    assert len(tried(desk, monkeypatch, 130)) == MOST_OF_STRANGERS
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=400))) == "too-many-requests"
 
 
@@ -210,7 +214,7 @@ def test_an_unknown_address_closes_just_as_an_account_does(
 ) -> None:
     said = set()
     for email in (EMAIL, "nobody@example.com"):
-        assert len(tried(desk, monkeypatch, 101, replace(WRONG, email=email))) == MOST_IN_A_ROW
+        assert len(tried(desk, monkeypatch, 101, replace(WRONG, email=email))) == MOST_OF_STRANGERS
         with pytest.raises(TooMany) as refused:
             desk.login.log_in(replace(RIGHT, email=email, now=START + timedelta(days=303)))
         said.add((refused.value.detail, refused.value.retry_after))
@@ -222,7 +226,7 @@ def test_the_owner_gets_in_with_a_browser_that_is_known_and_that_opens_the_accou
 ) -> None:
     tried(desk, monkeypatch, 110)
     now = START + timedelta(days=330)
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id))
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
     assert desk.login.log_in(replace(RIGHT, now=now, device=device))
     assert desk.login.log_in(replace(RIGHT, now=now))
 
@@ -230,10 +234,58 @@ def test_the_owner_gets_in_with_a_browser_that_is_known_and_that_opens_the_accou
 def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id))
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
     tried(desk, monkeypatch, 100)
-    assert len(tried(desk, monkeypatch, 130, replace(WRONG, device=device))) == MOST_IN_A_ROW
+    assert len(tried(desk, monkeypatch, 130, replace(WRONG, device=device))) == MOST_OF_KNOWN
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=395), device=device)) == "too-many-requests"
+
+
+def test_no_more_than_a_hundred_in_a_row_however_many_browsers_are_known_and_whoever_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epoch = PROVIDER.session_epoch
+    devices = [desk.devices.read(desk.devices.issue(PROVIDER.id, epoch)) for _ in range(10)]
+    looked_at = [len(tried(desk, monkeypatch, 25, replace(WRONG, device=each))) for each in devices]
+    assert sum(looked_at) <= MOST_OF_KNOWN + MOST_OF_STRANGERS
+    most_forgotten = timedelta(days=365) // (module.PER_ACCOUNT.each or timedelta())
+    assert MOST_OF_KNOWN + MOST_OF_STRANGERS + most_forgotten <= 100
+
+
+def test_a_browser_is_known_no_longer_once_all_sessions_were_ended(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    tried(desk, monkeypatch, MOST_OF_STRANGERS)
+    now = START + timedelta(days=200)
+    assert desk.login.log_in(replace(RIGHT, now=now, device=device))
+    tried(desk, monkeypatch, MOST_OF_STRANGERS)
+    ended = replace(desk.owner, version=2, session_epoch=PROVIDER.session_epoch + 1)
+    desk.store.commit(Change(at=now, providers=(ended,)))
+    assert desk.fails(replace(RIGHT, now=now, device=device)) == "too-many-requests"
+
+
+def test_a_device_cookie_of_another_form_is_nobodys(desk: Desk) -> None:
+    name = f"{PROVIDER.id}.token-1"
+    signature = hmac.new(FakeKeys().session_key(), f"device:{name}".encode(), hashlib.sha256).hexdigest()
+    assert desk.devices.read(f"{name}.{signature}") is None
+
+
+def test_a_new_device_waits_for_strangers_only_while_they_guess(desk: Desk) -> None:
+    for number in range(module.PER_ACCOUNT.free):
+        desk.fails(replace(WRONG, source=f"2001:db8::{number}"))
+    elsewhere = replace(WRONG, source="203.0.113.9")
+    assert [desk.fails(elsewhere) for _ in range(2)] == ["unauthenticated", "too-many-requests"]
+    later = replace(elsewhere, now=START + module.ATTACKED_FOR, source="203.0.113.10")
+    assert [desk.fails(later) for _ in range(2)] == ["unauthenticated", "too-many-requests"]
+    quiet = replace(later, now=later.now + module.ATTACKED_FOR)
+    for number in range(module.PER_ACCOUNT.free):
+        assert desk.login.log_in(replace(quiet, password=PASSWORD, source=f"2001:db8::{number}"))
+
+
+def test_what_was_tried_once_at_a_made_up_address_is_kept_for_three_months(desk: Desk) -> None:
+    desk.fails(replace(WRONG, email="made.up@example.com"))
+    rows = desk.store.every(Secret, "secrets")
+    assert max(each.expires_at for each in rows) <= START + timedelta(days=90)
 
 
 def test_confirming_with_a_session_is_not_hindered_by_guesses_elsewhere(
@@ -242,7 +294,7 @@ def test_confirming_with_a_session_is_not_hindered_by_guesses_elsewhere(
     tried(desk, monkeypatch, 110)
     now = START + timedelta(days=330)
     session, _ = desk.sessions.start(PROVIDER, now)
-    at_hand = Device(provider_id=PROVIDER.id, id="session 1")
+    at_hand = Device(provider_id=PROVIDER.id, epoch=PROVIDER.session_epoch, id="session 1")
     assert desk.login.confirm(session, replace(RIGHT, now=now, device=at_hand))
 
 

@@ -118,6 +118,22 @@ def test_the_second_half_of_a_login_is_written_and_so_is_a_wrong_one(portal: Por
     assert "Right password, but a wrong code or passkey" in shown
 
 
+def test_a_passkey_that_could_not_be_checked_fills_no_trail_and_costs_no_row(
+    portal: Portal, phone: Phone
+) -> None:
+    page = phone.get("/account/authenticator").body.decode()
+    found = re.search(r'class="key">([A-Z2-7]+)<', page)
+    assert found
+    phone.post("/account/authenticator", code=pyotp.TOTP(found[1]).at(portal.time.now()))
+    stranger, before = portal.browser(), told(portal)
+    stranger.log_in(EMAIL, PASSWORD)
+    commits = portal.fake_store.commits
+    for _ in range(3):
+        assert stranger.post("/login/second", passkey="{}").status_code == 401
+    assert told(portal) == before
+    assert portal.fake_store.commits == commits
+
+
 def test_logging_out_is_written(portal: Portal, phone: Phone) -> None:
     phone.post("/logout")
     assert told(portal) == ["logged_in", "logged_out"]

@@ -22,7 +22,7 @@ from chalicelib.services import delivery
 from chalicelib.services.accounts import create_link_secret
 from chalicelib.services.by_hand import create_code, create_fax_code, scan_prefix
 from chalicelib.services.changes import Change, Claim
-from chalicelib.services.login import MOST_IN_A_ROW
+from chalicelib.services.login import MOST_OF_STRANGERS
 from chalicelib.services.passwords import hash_password
 from chalicelib.services.review import CONSENT_VERSION
 from tests.fakes import START, FakeInspector, FakeMailer
@@ -190,7 +190,7 @@ def test_a_thousand_guesses_within_a_minute_are_a_hundred_at_most_and_the_owner_
     for number[0] in range(1000):
         portal.time.at = START + timedelta(milliseconds=60 * number[0])
         browser.post("/login/password", {"email": KNOWN, "password": f"guess {number[0]}"})
-    assert len(looked_at) <= (12 if addresses == 1 else MOST_IN_A_ROW)
+    assert len(looked_at) <= (12 if addresses == 1 else MOST_OF_STRANGERS)
     monkeypatch.undo()
     portal.time.pass_time(minutes=1)
     assert owners.log_in(KNOWN, PASSWORD).status_code == 303
@@ -204,7 +204,7 @@ def test_guesses_shut_nobody_out_for_good_a_new_password_opens_the_account(
     with monkeypatch.context() as patched:
         patched.setattr("chalicelib.services.login.is_password", lambda _password, _kept: False)
         patched.setattr("chalicelib.web.requests.address", lambda _: f"2001:db8::{number[0]}")
-        for number[0] in range(MOST_IN_A_ROW + 1):
+        for number[0] in range(MOST_OF_STRANGERS + 1):
             browser.post("/login/password", {"email": KNOWN, "password": f"guess {number[0]}"})
     refused = portal.browser().log_in(KNOWN, PASSWORD)
     assert refused.status_code == 429

@@ -11,12 +11,12 @@ from chalicelib import bootstrap
 from chalicelib.domain.factors import Authenticator
 from chalicelib.domain.people import Provider
 from chalicelib.services.changes import Change, Claim
-from chalicelib.services.login import MOST_IN_A_ROW
+from chalicelib.services.login import MOST_OF_KNOWN, MOST_OF_STRANGERS
 from chalicelib.services.passwords import hash_password
 from chalicelib.web.guesses import METRIC
 from chalicelib.web.routes import ROUTES
 from tests.fakes import START
-from tests.portal import Browser, Portal, text
+from tests.portal import Browser, Portal, header, text
 from tests.provider_side import PROVIDER, a_document, a_store
 
 EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
@@ -129,7 +129,7 @@ def test_failures_of_all_kinds_count_together(portal: Portal) -> None:
 def test_a_browser_that_is_known_does_not_wait_for_its_neighbours(portal: Portal) -> None:
     app = with_app(portal)
     known = portal.browser()
-    known.cookies["__Host-device"] = portal.devices.issue(PROVIDER.id)
+    known.cookies["__Host-device"] = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
     for _ in range(2):
         statuses("/login/passkey", WRONG["/login/passkey"], FREE + 1)
     assert known.log_in(EMAIL, PASSWORD).status_code == 303
@@ -148,7 +148,7 @@ def half(portal: Portal) -> Browser:
 def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A hundred and more, each from a source of its own and after any wait."""
     number, answers = [0], []
-    for number[0] in range(MOST_IN_A_ROW + 5):
+    for number[0] in range(MOST_OF_STRANGERS + 5):
         monkeypatch.setattr("chalicelib.web.requests.address", lambda _: f"2001:db8::{number[0]}")
         portal.time.pass_time(minutes=2)
         answers.append(half(portal).post("/login/second", code="000000").status_code)
@@ -160,9 +160,9 @@ def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
 ) -> None:
     monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: password == PASSWORD)
     app = with_app(portal)
-    known = portal.devices.issue(PROVIDER.id)
+    known = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
     answers = guess_codes(portal, monkeypatch)
-    assert answers.count(401) == MOST_IN_A_ROW
+    assert answers.count(401) == MOST_OF_STRANGERS
     refused = half(portal).post("/login/second", code=app.at(portal.time.now()))
     assert refused.status_code == 429
     assert "choose a new password" in text(refused)
@@ -183,6 +183,55 @@ def test_a_new_password_opens_the_second_half_again(portal: Portal, monkeypatch:
     browser.get(f"/setup/{portal.token(portal.mails()[-1])}")
     assert browser.post("/setup", password="copper lantern river").status_code == 303
     assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_password(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: bool(password))
+    app = with_app(portal)
+    answers = []
+    for _ in range(MOST_OF_KNOWN + MOST_OF_STRANGERS + 5):
+        portal.time.pass_time(minutes=16)
+        known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)})
+        known.log_in(EMAIL, PASSWORD)
+        answers.append(known.post("/login/second", code="000000").status_code)
+    assert answers.count(401) == MOST_OF_KNOWN + MOST_OF_STRANGERS
+    assert answers[-1] == 429
+    known.post("/forgot-password", email=EMAIL)
+    portal.work()
+    known.get(f"/setup/{portal.token(portal.mails()[-1])}")
+    assert known.post("/setup", password="copper lantern river").status_code == 303
+    known.log_in(EMAIL, PASSWORD)
+    assert known.post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+def test_many_cookies_of_one_account_are_one_source(portal: Portal) -> None:
+    answers = []
+    for _ in range(FREE + 1):
+        device = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
+        browser = Browser({"__Host-csrf": "token", "__Host-device": device})
+        answers.append(browser.post(BY_HAND, TYPED).status_code)
+    assert answers == [422] * FREE + [429]
+
+
+def test_strangers_close_no_account_to_who_has_just_chosen_a_new_password(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_app(portal)
+    owner = portal.browser()
+    owner.post("/forgot-password", email=EMAIL)
+    portal.work()
+    owner.get(f"/setup/{portal.token(portal.mails()[-1])}")
+    owner.post("/setup", password="copper lantern river")
+    with monkeypatch.context() as patched:
+        patched.setattr("chalicelib.services.login.is_password", lambda _password, _kept: False)
+        for number in range(MOST_OF_STRANGERS + 1):
+            source = f"2001:db8::{number}"
+            patched.setattr("chalicelib.web.requests.address", lambda _, source=source: source)
+            portal.browser().log_in(EMAIL, "wrong")
+    assert portal.browser().log_in(EMAIL, "copper lantern river").status_code == 429
+    assert header(owner.log_in(EMAIL, "copper lantern river"), "Location").startswith("/login/second")
 
 
 # The alarm

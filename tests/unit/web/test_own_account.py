@@ -260,6 +260,17 @@ def test_logging_out_everywhere_ends_every_session(portal: Portal, browser: Brow
         assert each.get("/documents").status_code == 303
 
 
+def test_a_new_password_makes_strangers_of_all_browsers_but_the_one_it_was_chosen_in(
+    portal: Portal, browser: Browser
+) -> None:
+    other = portal.browser()
+    other.log_in(EMAIL, PASSWORD)
+    browser.post("/account/password", password=PASSWORD, new_password="copper lantern river")
+    changed = portal.store.provider(PROVIDER.id)
+    known = [portal.devices.read(each.cookies["__Host-device"]) for each in (browser, other)]
+    assert [each is not None and each.is_known_to(changed) for each in known] == [True, False]
+
+
 # The lost device
 
 
