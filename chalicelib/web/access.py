@@ -188,10 +188,11 @@ def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]
     if declared.access is Access.PROVIDER and declared.methods == ("GET",):
         asked, response = together(lambda: is_asked_for(caller), lambda: declared.load()(caller, **values))
         return to_enrolment(caller) if asked else response
-    review, document = caller.services.review, caller.document
+    document = caller.document
     if document is None:
         return to_enrolment(caller) if is_asked_for(caller) else declared.load()(caller, **values)
-    asked, practice = together(lambda: is_asked_for(caller), lambda: review.read_ahead(document))
+    ahead = caller.services.review.read_ahead
+    asked, practice = together(lambda: is_asked_for(caller), lambda: ahead(document))
     return to_enrolment(caller) if asked else declared.load()(replace(caller, practice=practice), **values)
 
 

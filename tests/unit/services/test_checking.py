@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid, TooMany, Unavailable
 from chalicelib.services.certificates import PUBLISHED_KEY
 from chalicelib.services.checking import Checking
 from tests.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore
-from tests.slow import Calls, Slow, in_sequence
+from tests.slow import EACH, Calls, Slow, in_sequence
 
 KEY = "uploads/verify/chk_1"
 FREE = 30
@@ -86,6 +86,6 @@ def test_nothing_but_an_upload_for_this_is_looked_at(key: str) -> None:
 def test_it_waits_for_three_rounds_of_calls() -> None:
     """Of which the last erases, version by version (`adapters/files.py`)."""
     world = World()
-    world.check(each=0.05)
+    world.check(each=EACH)
     assert in_sequence(world.calls)[-1] == "erase"
     assert len(in_sequence(world.calls)) == 3
