@@ -191,8 +191,8 @@ def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]
     document = caller.document
     if document is None:
         return to_enrolment(caller) if is_asked_for(caller) else declared.load()(caller, **values)
-    ahead = caller.services.review.read_ahead
-    asked, practice = together(lambda: is_asked_for(caller), lambda: ahead(document))
+    ahead, to_decide = caller.services.review.read_ahead, declared.methods != ("GET",)
+    asked, practice = together(lambda: is_asked_for(caller), lambda: ahead(document, to_decide=to_decide))
     return to_enrolment(caller) if asked else declared.load()(replace(caller, practice=practice), **values)
 
 

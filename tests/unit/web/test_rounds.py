@@ -54,6 +54,14 @@ def test_the_first_view_by_who_has_no_second_factor_waits_three_times(scene: Sce
     assert len(chain) <= MOST, chain
 
 
+def test_seen_again_it_waits_twice_and_reads_no_practice(scene: Scene) -> None:
+    for _ in range(2):
+        scene.calls.clear()
+        assert scene.browser.get(f"/documents/{a_document().id}").status_code == 200
+    assert in_sequence(scene.calls) == ["visit", "find"]
+    assert len(scene.calls) == 2
+
+
 @pytest.mark.parametrize("path", ["/documents", "/documents/past", "/account"])
 def test_a_page_of_the_account_waits_three_times_at_most(scene: Scene, path: str) -> None:
     assert scene.browser.get(path).status_code == 200
