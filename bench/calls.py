@@ -1,9 +1,12 @@
 """AWS calls per page: how many, and how many of them wait for one another.
 
 The web function runs in this process with the environment and tables of a freshly deployed local stack, so
-every call is real; each page is asked for with nothing cached and again right after.
+every call is real; each page is asked for with no row and no switch kept from before, and again right after.
+The key of the sessions alone is kept, as a function does for five minutes.
 """
 
+import html
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +14,10 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
 
+import httpx
 from botocore.client import BaseClient
 
+from chalicelib import bootstrap
 from tests.integration.test_emr_contract import Emr, as_text, data
 from tests.portal import Browser
 from tests.stack import Stack
@@ -75,9 +80,31 @@ def run(stack: Stack) -> None:
     print(f"AWS calls per page (in sequence: at most {MOST_IN_SEQUENCE})")
     for name, path in pages(document_id).items():
         visitor = Browser() if path == "/login" else browser
+        forget()
         first, again = counted(visitor, path), counted(visitor, path)
         print(f"  {name:<22} first {line(first)}    again {line(again)}")
+    forget()
+    print(f"  {'a file is verified':<22} {line(counted(Browser(), uploaded_to_verify()))}")
     print()
+
+
+def forget() -> None:
+    """Lets the function forget what it has read, but for the key of the sessions; its connections stay."""
+    before = bootstrap.services()
+    fresh = bootstrap.Services(before.settings)
+    fresh.clients, fresh.keys = before.clients, before.keys
+    bootstrap.install(fresh)
+
+
+def uploaded_to_verify() -> str:
+    """Uploads a file as the form of `/verify` does; the path that the bucket sends the browser to."""
+    page = Browser().get("/verify").body.decode()
+    (action,) = re.findall(r'action="(http[^"]+)"', page)
+    hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
+    fields = {name: html.unescape(value) for name, value in hidden}
+    file = {"file": ("x.pdf", samples.blank_pdf(), "application/pdf")}
+    place = httpx.post(html.unescape(action), data=fields, files=file, timeout=60).headers["location"]
+    return str(place[place.index("/verify/checked") :])
 
 
 def environment(stack: Stack) -> dict[str, str]:
