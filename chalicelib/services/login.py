@@ -28,14 +28,14 @@ PLACE_UNDER_ATTACK = replace(PER_PLACE, free=1, longest=timedelta(minutes=15))
 """For a source without such a device, while many guess at the account."""
 
 PER_ACCOUNT = Pace(
-    name="login", free=20, longest=timedelta(), forgotten=timedelta(days=365), each=timedelta(days=90)
+    name="login", free=0, longest=timedelta(), forgotten=timedelta(days=365), each=timedelta(days=90)
 )  # fmt: skip
-"""Attempts without such a device, wherever they come from, until one succeeds. Past `free`, the account is
-attacked for `ATTACKED_FOR` after the last; at `MOST_OF_STRANGERS` only its known devices, a passkey or a new
-password get in.
+"""Attempts without such a device, wherever they come from, until one succeeds: at `MOST_OF_STRANGERS` only
+its known devices, a passkey or a new password get in.
 """
 
-ATTACKED_FOR = timedelta(days=1)
+ATTACK = Pace(name="attack", free=20, longest=timedelta(), forgotten=timedelta(days=1))
+"""The same attempts until a day passes without any: past `free`, the account is attacked."""
 
 PER_KNOWN = Pace(name="known", free=0, longest=timedelta(), forgotten=timedelta(days=365))
 """Attempts from all devices that know the account together: at `MOST_OF_KNOWN` they are strangers."""
@@ -58,10 +58,8 @@ _CLOSED = (
 CLOSED_SECONDS = 3600
 _NOBODY = "prv_nobody"
 
-_Counted = tuple[Secret, Secret]
-"""The counts of one attempt: of its place, and of all known devices or else of all strangers."""
-
-_Cleared = tuple[Secret, ...]
+_Counted = tuple[Secret, ...]
+"""The counts of one attempt: first of its place, last of all known devices or else of all strangers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +93,7 @@ class HalfIn(Exception):
 @dataclass(frozen=True)
 class _Counts:
     place: Secret | None
+    attack: Secret | None
     account: Secret | None
     source: Secret | None
 
@@ -123,7 +122,7 @@ class Login:
         self._let_in(change, provider, attempt)
         return provider, cookie
 
-    def _half(self, provider: Provider, counted: _Cleared, attempt: Attempt) -> str:
+    def _half(self, provider: Provider, counted: _Counted, attempt: Attempt) -> str:
         now = attempt.now
         token = self._ids.token()
         row = Secret(
@@ -167,18 +166,15 @@ class Login:
             raise Unauthenticated(_WRONG)
         self._store.commit(Change(at=attempt.now, dropped=counted))
 
-    def _checked(self, attempt: Attempt) -> tuple[Provider, _Cleared]:
+    def _checked(self, attempt: Attempt) -> tuple[Provider, _Counted]:
         """Whose password it is, and the counts that their success clears."""
-        provider, (place, total) = until_it_holds(
-            lambda: self._counted(attempt), retry_on=frozenset({"secret"})
-        )  # fmt: skip
+        provider, counted = until_it_holds(lambda: self._counted(attempt), retry_on=frozenset({"secret"}))
         kept = provider.password_hash if provider else None
         if not is_password(attempt.password, kept) or provider is None:
-            until_it_holds(
-                lambda: self._failed(attempt, provider, total.tries), retry_on=frozenset({"secret"})
-            )  # fmt: skip
+            tries = counted[-1].tries
+            until_it_holds(lambda: self._failed(attempt, provider, tries), retry_on=frozenset({"secret"}))
             raise Unauthenticated(_WRONG)
-        return provider, (place, *counts_of(attempt.email, provider.id, attempt.now))
+        return provider, (counted[0], *counts_of(attempt.email, provider.id, attempt.now))
 
     def _counted(self, attempt: Attempt) -> tuple[Provider | None, _Counted]:
         """Counts the attempt before the password is looked at, so that many at once get no further.
@@ -193,10 +189,10 @@ class Login:
         place = _place(attempt, known)
         counts = _Counts(*(found.get(each.key(whose)) for each, whose in _counters(attempt, place)))
         _check(counts, known, attempt.now)
-        total, whose = (PER_KNOWN, known.provider_id) if known else (PER_ACCOUNT, attempt.email)
-        counted = (
-            PER_PLACE.counted(counts.place, place, attempt.now),
-            total.counted(found.get(total.key(whose)), whose, attempt.now),
+        totals = ((PER_KNOWN, known.provider_id),) if known else _of_strangers(attempt)
+        counted = tuple(
+            pace.counted(found.get(pace.key(whose)), whose, attempt.now)
+            for pace, whose in ((PER_PLACE, place), *totals)
         )
         provider, _ = together(
             lambda: self._store.provider(owner or _NOBODY),
@@ -260,7 +256,8 @@ def used_up(count: Secret | None, most: int, now: datetime) -> bool:
 
 def counts_of(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
     """What is counted for the whole account, to be dropped by who got in or chose a new password."""
-    return PER_ACCOUNT.counted(None, email, now), PER_KNOWN.counted(None, provider_id, now)
+    counters = ((PER_ACCOUNT, email), (ATTACK, email), (PER_KNOWN, provider_id))
+    return tuple(pace.counted(None, whose, now) for pace, whose in counters)
 
 
 def _place(attempt: Attempt, known: Device | None) -> str:
@@ -268,7 +265,11 @@ def _place(attempt: Attempt, known: Device | None) -> str:
 
 
 def _counters(attempt: Attempt, place: str) -> tuple[tuple[Pace, str], ...]:
-    return (PER_PLACE, place), (PER_ACCOUNT, attempt.email), (PER_SOURCE, attempt.source)
+    return (PER_PLACE, place), *_of_strangers(attempt), (PER_SOURCE, attempt.source)
+
+
+def _of_strangers(attempt: Attempt) -> tuple[tuple[Pace, str], ...]:
+    return (ATTACK, attempt.email), (PER_ACCOUNT, attempt.email)
 
 
 def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
@@ -276,17 +277,10 @@ def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
     if known:
         throttling.check(PER_PLACE.wait(counts.place, now))
         return
-    account = counts.account
-    if used_up(account, MOST_OF_STRANGERS, now):
+    if used_up(counts.account, MOST_OF_STRANGERS, now):
         raise TooMany(_CLOSED, retry_after=CLOSED_SECONDS)
-    pace = PLACE_UNDER_ATTACK if _is_attacked(account, now) else PER_PLACE
+    pace = PLACE_UNDER_ATTACK if used_up(counts.attack, ATTACK.free, now) else PER_PLACE
     throttling.check(pace.wait(counts.place, now), PER_SOURCE.wait(counts.source, now))
-
-
-def _is_attacked(account: Secret | None, now: datetime) -> bool:
-    if account is None or not used_up(account, PER_ACCOUNT.free, now):
-        return False
-    return now < (account.last_seen_at or account.created_at) + ATTACKED_FOR
 
 
 def _for_nobody(attempt: Attempt, nonce: str) -> Secret:

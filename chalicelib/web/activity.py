@@ -17,7 +17,7 @@ SHOWN = 25
 _WORDS: Mapping[Happened, str] = {
     Happened.LOGGED_IN: "Logged in",
     Happened.WRONG_PASSWORD: "Wrong password entered",
-    Happened.WRONG_SECOND_FACTOR: "Right password, but a wrong code or passkey",
+    Happened.WRONG_SECOND_FACTOR: "Right password, but a wrong code",
     Happened.LOGGED_OUT: "Logged out",
     Happened.LOGGED_OUT_EVERYWHERE: "Logged out everywhere",
     Happened.PASSWORD_SET: "Account set up with a password",
