@@ -144,6 +144,10 @@ class ByHand:
             redirect=f"{self._writer.portal_url}/by-hand/{document.id}/uploaded",
         )
 
+    def has_received(self, document_id: str, key: str) -> bool:
+        """Whether the bucket holds an upload for this document under that key."""
+        return _is_key(document_id, key) and self._files.exists(key)
+
     def take_scan(self, document: Document, scan: Scan, visit: Secret, by: Visitor) -> Document:
         """Records the document as signed by hand, with this scan.
 
@@ -370,9 +374,13 @@ def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
 
 
 def _check_key(document_id: str, key: str) -> None:
-    prefix = scan_prefix(document_id)
-    if not key.startswith(prefix) or not _NAME_PART.fullmatch(key.removeprefix(prefix)):
+    if not _is_key(document_id, key):
         raise _no_file()
+
+
+def _is_key(document_id: str, key: str) -> bool:
+    prefix = scan_prefix(document_id)
+    return key.startswith(prefix) and _NAME_PART.fullmatch(key.removeprefix(prefix)) is not None
 
 
 def _no_file() -> Invalid:

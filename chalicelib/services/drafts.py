@@ -26,9 +26,13 @@ KEPT = (*WRITTEN, "reason", "typed_name")
 
 
 def keep(
-    store: Store, ids: Ids, session: Secret, document: Document, fields: Mapping[str, str], now: datetime
+    store: Store, ids: Ids, session: Secret, document: Document, fields: Mapping[str, str], now: datetime,
+    *, before: str = "",
 ) -> str | None:  # fmt: skip
-    """The name of the new row; None when nothing was written. The session may be over but not ended."""
+    """The name of the new row; None when nothing was written. The session may be over but not ended.
+
+    The row that `before` names is replaced.
+    """
     kept = {name: fields[name][:LONGEST] for name in KEPT if fields.get(name)}
     if not any(name in kept for name in WRITTEN):
         return None
@@ -38,7 +42,8 @@ def keep(
         expires_at=now + KEPT_FOR, provider_id=session.provider_id, document_id=document.id,
         draft=json.dumps(kept),
     )  # fmt: skip
-    store.commit(Change(at=now, secrets=(row,)))
+    old = _row(store, before, session.provider_id, document)
+    store.commit(Change(at=now, secrets=(row,), dropped=(old,) if old else ()))
     return token
 
 
@@ -46,10 +51,22 @@ def kept(
     store: Store, token: str, provider: Provider, document: Document, now: datetime
 ) -> Mapping[str, str]:
     """What this provider had written about this document; empty when there is nothing (any more)."""
-    row = store.secret(secret_key(SecretKind.DRAFT, token)) if token else None
+    row = _row(store, token, provider.id, document)
     if row is None or not row.live(now) or row.draft is None:
-        return {}
-    if (row.provider_id, row.document_id) != (provider.id, document.id):
         return {}
     found: dict[str, str] = json.loads(row.draft)
     return found
+
+
+def drop(store: Store, token: str, provider: Provider, document: Document, now: datetime) -> None:
+    """Ends it, if it is this provider's about this document. Raises what `Store.commit` raises."""
+    row = _row(store, token, provider.id, document)
+    if row is not None:
+        store.commit(Change(at=now, dropped=(row,)))
+
+
+def _row(store: Store, token: str, provider_id: str | None, document: Document) -> Secret | None:
+    row = store.secret(secret_key(SecretKind.DRAFT, token)) if token else None
+    if row is None or (row.provider_id, row.document_id) != (provider_id, document.id):
+        return None
+    return row

@@ -39,6 +39,7 @@ def page(
         "support_contact": caller.services.settings.support_contact,
         "idle": seconds_left(caller),
         "here": caller.here,
+        "whose": caller.whose,
         **context,
     }
     body = environment().get_template(template).render(shown)

@@ -8,7 +8,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.by_hand import MAX_SCAN_BYTES, Scan, Visitor, scan_prefix
+from chalicelib.services.by_hand import MAX_SCAN_BYTES, Scan, Visitor
 from chalicelib.services.page_images import page_texts
 from chalicelib.services.writing import together
 from chalicelib.web.access import BY_HAND_COOKIE
@@ -59,9 +59,13 @@ def original(caller: Caller, document_id: str) -> Response:
 
 
 def uploaded(caller: Caller, document_id: str) -> Response:
-    """Where the bucket sends the browser after the upload."""
+    """Where the bucket sends the browser after the upload.
+
+    Another website may send it here too. Beside a patient's name it repeats only the key of a file that was
+    uploaded, which nobody else can choose (BREACH).
+    """
     key = caller.query.get("key", "")
-    if not is_decidable(caller.opened.status) or not key.startswith(scan_prefix(document_id)):
+    if not is_decidable(caller.opened.status) or not caller.services.by_hand.has_received(document_id, key):
         return redirect(f"/by-hand/{document_id}/document")
     return _confirm_page(caller, key, caller.opened.addressee.name)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlencode
 
 from chalice.app import Request
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from chalicelib.services.recording import Actor
 
 T = TypeVar("T")
+
+_ANSWER_THEMSELVES = frozenset({"/documents/past"})
+"""Pages whose form leads to the same page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +52,22 @@ class Caller:
 
     @property
     def here(self) -> str:
-        """The page to come back to: this one, or the one that a form was sent from."""
-        if self.request.method == "GET":
-            return f"{self.path}?{text}" if (text := urlencode(dict(self.query))) else self.path
+        """The page to come back to: this one, or the one that a form was sent from.
+
+        Without its query: it comes to stand in the address of the login page.
+        """
+        if self.request.method == "GET" or self.path in _ANSWER_THEMSELVES:
+            return self.path
         if self.document is not None:
             return f"/documents/{self.document.id}"
         return "/account" if self.path.startswith("/account") else "/documents"
+
+    @property
+    def whose(self) -> str:
+        """Tells a provider's tabs and drafts from another's in a browser that both use; empty for nobody."""
+        if self.provider is None:
+            return ""
+        return hashlib.sha256(f"tabs of {self.provider.id}".encode()).hexdigest()[:16]
 
     @property
     def actor(self) -> Actor:

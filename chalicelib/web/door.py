@@ -5,7 +5,7 @@ from chalice.app import Response
 from chalicelib.domain.documents import Document
 from chalicelib.web.answers import page
 from chalicelib.web.caller import Caller
-from chalicelib.web.kept import DRAFT_COOKIE
+from chalicelib.web.kept import draft_cookie
 from chalicelib.web.requests import SESSION_COOKIE
 from chalicelib.web.showing import FILE_SECONDS
 
@@ -18,7 +18,7 @@ def door(caller: Caller, document_id: str) -> Response:
     document = caller.services.store.document(document_id)
     return page(
         caller, "door.html", document_id=document_id, sent="sent" in caller.query,
-        ended=SESSION_COOKIE in caller.cookies, kept=DRAFT_COOKIE in caller.cookies,
+        ended=SESSION_COOKIE in caller.cookies, kept=draft_cookie(document_id) in caller.cookies,
         practice=document.practice if document else None, logo_url=_logo_url(caller, document),
         passkey_options=caller.services.passkey_options.for_login(caller.now),
         signs_here=_signs_here(caller, document), next=f"/documents/{document_id}",

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from chalice.app import Response
 
@@ -23,7 +22,7 @@ from chalicelib.services.by_hand import can_be_read
 from chalicelib.services.page_images import page_texts
 from chalicelib.services.paging import cursor_of, place_of
 from chalicelib.services.passkeys import METHOD as PASSKEY
-from chalicelib.services.past_search import searching
+from chalicelib.services.past_search import Search, searching
 from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
 from chalicelib.services.sessions import PASSWORD
 from chalicelib.services.signing import MAX_NAME, size_of
@@ -32,7 +31,7 @@ from chalicelib.web import signing
 from chalicelib.web.answers import moment, page, redirect
 from chalicelib.web.caller import Caller
 from chalicelib.web.confirming import confirmed_to_sign, may_sign, passkey_options
-from chalicelib.web.kept import what_was_written
+from chalicelib.web.kept import drop_what_was_written, what_was_written
 from chalicelib.web.showing import (
     FILE_SECONDS,
     by_practice,
@@ -47,6 +46,8 @@ from chalicelib.web.showing import (
 )
 
 REASONS = tuple(DeclineReason)
+SOUGHT = ("q", "from", "to")
+"""The fields of the search of the past."""
 
 _ID = re.compile(r"[^a-z0-9_]")
 
@@ -84,20 +85,21 @@ def pending(caller: Caller) -> Response:
 
 
 def past(caller: Caller) -> Response:
-    sought = {name: caller.query.get(name, "")[:100] for name in ("q", "from", "to")}
+    return _past(caller, caller.query.get("after"), dict.fromkeys(SOUGHT, ""), None)
+
+
+def search_past(caller: Caller) -> Response:
+    """A post although it changes nothing: what is typed is a patient's name, and no address may hold it."""
+    sought = {name: caller.form.get(name, "")[:100] for name in SOUGHT}
     search = searching(sought["q"], sought["from"], sought["to"])
-    found = caller.services.review.past(caller.known.id, _cursor(caller), search)
-    rows = [row(each, caller.now) for each in found.items]
-    return page(
-        caller, "past.html", section="past", rows=rows, next_after=cursor_of(found.next_after),
-        first="after" not in caller.query, sought=sought, searched=search is not None,
-        again=urlencode({name: value for name, value in sought.items() if value}),
-    )  # fmt: skip
+    if search is None:
+        return redirect("/documents/past")
+    return _past(caller, caller.form.get("after"), sought, search)
 
 
 def review(caller: Caller, document_id: str) -> Response:
     if not is_decidable(caller.opened.status):
-        return _decided(caller, caller.opened)
+        return _decided(caller, caller.opened, cookies=drop_what_was_written(caller))
     written = what_was_written(caller)
     return _review(caller, _kept(caller, written) if written else Entered(typed_name=caller.known.name))
 
@@ -109,7 +111,8 @@ def approve(caller: Caller, document_id: str) -> Response:
         caller, cookies = confirmed_to_sign(caller)
         caller.services.review.approve(caller.opened, given, _by(caller))
     except (Invalid, Conflict, TooMany) as trouble:
-        return _again(caller, trouble, declining=False, cookies=cookies)
+        return _again(caller, trouble, declining=False, cookies=[*cookies, *drop_what_was_written(caller)])
+    cookies = [*cookies, *drop_what_was_written(caller)]
     on = caller.form.get("then") == "next"
     return redirect(_next_after(caller) if on else f"/documents/{document_id}", cookies=cookies)
 
@@ -119,7 +122,8 @@ def forget_signature(caller: Caller, document_id: str) -> Response:
     provider = caller.services.review.forget_signature(caller.known, caller.now)
     if not is_decidable(caller.opened.status):
         return redirect(f"/documents/{document_id}")
-    return _review(replace(caller, provider=provider), _entered(caller, None, declining=False))
+    entered, gone = _entered(caller, None, declining=False), drop_what_was_written(caller)
+    return _review(replace(caller, provider=provider), entered, cookies=gone)
 
 
 def decline(caller: Caller, document_id: str) -> Response:
@@ -131,8 +135,8 @@ def decline(caller: Caller, document_id: str) -> Response:
     try:
         caller.services.review.decline(caller.opened, given, _by(caller))
     except (Invalid, Conflict) as trouble:
-        return _again(caller, trouble, declining=True)
-    return redirect(f"/documents/{document_id}")
+        return _again(caller, trouble, declining=True, cookies=drop_what_was_written(caller))
+    return redirect(f"/documents/{document_id}", cookies=drop_what_was_written(caller))
 
 
 def original(caller: Caller, document_id: str) -> Response:
@@ -172,6 +176,16 @@ def text(caller: Caller, document_id: str) -> Response:
         raise NotFound("The text of this document is not there yet. The PDF is.")
     caller.services.review.downloaded(document, _by(caller))
     return page(caller, "text.html", document=document, texts=texts, section="pending")
+
+
+def _past(
+    caller: Caller, after: str | None, sought: Mapping[str, str], search: Search | None
+) -> Response:  # fmt: skip
+    found = caller.services.review.past(caller.known.id, place_of(after, "after"), search)
+    return page(
+        caller, "past.html", section="past", rows=[row(each, caller.now) for each in found.items],
+        next_after=cursor_of(found.next_after), first=not after, sought=sought, searched=search is not None,
+    )  # fmt: skip
 
 
 def _review(
@@ -216,7 +230,9 @@ def _again(
     entered = _entered(caller, trouble, declining=declining)
     if fresh is not None and not is_decidable(fresh.status):
         note = entered.decline_note if declining else entered.note
-        return _decided(caller, fresh, status=409, conflict=trouble.detail, unsent_note=note)
+        return _decided(
+            caller, fresh, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note
+        )  # fmt: skip
     status = {Conflict: 409, TooMany: 429}.get(type(trouble), 422)
     return _review(caller, entered, status=status, cookies=cookies)
 

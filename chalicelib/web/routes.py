@@ -61,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     # pages
     Route("/documents", ("GET",), Access.PROVIDER, "pages:pending"),
     Route("/documents/past", ("GET",), Access.PROVIDER, "pages:past"),
+    Route("/documents/past", ("POST",), Access.PROVIDER, "pages:search_past"),
     Route("/documents/{document_id}", ("GET",), Access.DOCUMENT, "pages:review"),
     Route("/documents/{document_id}/approve", ("POST",), Access.DOCUMENT, "pages:approve"),
     Route("/documents/{document_id}/forget-signature", ("POST",), Access.DOCUMENT, "pages:forget_signature"),

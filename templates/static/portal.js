@@ -108,13 +108,34 @@ function offerZoom() {
   new ResizeObserver(focusable).observe(sheets.firstElementChild);
 }
 
-// Drafts (see review.js) end with the decision, and with the person's leaving.
+// A browser may be used by several: what belongs to one of them carries this mark.
+const WHOSE = document.body.dataset.whose;
+
+// Drafts (see review.js) end with the decision, with the person's leaving, and with another's coming.
 function dropDrafts() {
-  for (const sent of document.querySelectorAll("[data-signed]")) {
-    window.sessionStorage.removeItem(`draft:/documents/${sent.dataset.signed}`);
+  if (!WHOSE) return;
+  for (const name of Object.keys(window.sessionStorage)) {
+    if (!name.startsWith(`draft:${WHOSE}:`)) window.sessionStorage.removeItem(name);
   }
-  const leaving = document.querySelector("form[action='/logout']");
-  if (leaving) leaving.addEventListener("submit", () => window.sessionStorage.clear());
+  for (const sent of document.querySelectorAll("[data-signed]")) {
+    window.sessionStorage.removeItem(`draft:${WHOSE}:/documents/${sent.dataset.signed}`);
+  }
+}
+
+// Who leaves leaves in every tab: the others are told once the portal has answered, when the session is over.
+function leaveEverywhere() {
+  for (const form of document.querySelectorAll("form[action='/logout'], form[action='/account/log-out-everywhere']")) {
+    form.addEventListener("submit", () => {
+      window.sessionStorage.clear();
+      window.addEventListener("pagehide", () => new BroadcastChannel(`session:${WHOSE}`).postMessage("over"));
+    });
+  }
+}
+
+// The answer to a search comes by a post. Going back to it must not end at the browser's question whether to
+// send that again, but at the list.
+function forgetTheSearch() {
+  if (document.querySelector("[data-found]")) window.history.replaceState(null, "", window.location.pathname);
 }
 
 // Times are written in UTC; who reads them is somewhere.
@@ -136,8 +157,8 @@ function warnOfTheEnd(dialog) {
   const told = dialog.querySelector("[data-idle-told]");
   const stay = dialog.querySelector("form");
 
-  // Another tab of the same browser keeps the session alive for this one too.
-  const tabs = new BroadcastChannel("session");
+  // Another tab of the same person keeps the session alive for this one too, and ends it.
+  const tabs = new BroadcastChannel(`session:${WHOSE}`);
   let until = Date.now() + Number(dialog.dataset.idle) * 1000;
   let next = 0;
   let besides = "";
@@ -195,7 +216,10 @@ function warnOfTheEnd(dialog) {
 
   stay.addEventListener("submit", tryToGoOn);
   dialog.addEventListener("cancel", tryToGoOn);
-  tabs.addEventListener("message", ({ data }) => goOnUntil(Math.max(until, data)));
+  tabs.addEventListener("message", ({ data }) => {
+    if (data === "over") leave();
+    else goOnUntil(Math.max(until, data));
+  });
   document.addEventListener("visibilitychange", look);
   window.addEventListener("pageshow", look);
   tabs.postMessage(until);
@@ -204,6 +228,8 @@ function warnOfTheEnd(dialog) {
 
 tellLocalTime();
 dropDrafts();
+leaveEverywhere();
+forgetTheSearch();
 offerZoom();
 showPasswords();
 countAsTyped();

@@ -265,8 +265,9 @@ function offerPreview() {
   approval.querySelector("[data-signing]").addEventListener("change", soon);
 }
 
-// What was entered outlives a broken network, a reload and the end of the session: in this tab, until sent.
-const DRAFT = `draft:${window.location.pathname.replace(/\/(approve|decline|forget-signature)$/, "")}`;
+// What was entered outlives a broken network, a reload and the end of the session: in this tab, until it is sent,
+// its writer logs out, or somebody else logs in (see portal.js).
+const DRAFT = `draft:${WHOSE}:${window.location.pathname.replace(/\/(approve|decline|forget-signature)$/, "")}`;
 const KEPT = ["note", "decline_note", "other_name", "other_address", "drawing"];
 
 function keepDraft() {
@@ -274,7 +275,8 @@ function keepDraft() {
   const fields = () => KEPT.flatMap((name) => Array.from(review.querySelectorAll(`[name="${name}"]`)));
   const before = JSON.parse(window.sessionStorage.getItem(DRAFT) || "{}");
   for (const field of fields()) {
-    if ((!field.value || "kept" in review.dataset) && before[field.name]) field.value = before[field.name];
+    const mine = field.name in before && (!field.value || "kept" in review.dataset);
+    if (mine) field.value = before[field.name];
   }
   const reason = before.reason && review.querySelector(`[name="reason"][value="${before.reason}"]`);
   if (reason && !review.querySelector("[name=reason]:checked")) {
@@ -282,7 +284,8 @@ function keepDraft() {
     document.getElementById("decline").open = true;
   }
   const keep = () => {
-    const now = Object.fromEntries(fields().map((field) => [field.name, field.value]));
+    const changed = fields().filter((field) => field.value || field.value !== field.defaultValue);
+    const now = Object.fromEntries(changed.map((field) => [field.name, field.value]));
     const chosen = review.querySelector("[name=reason]:checked");
     window.sessionStorage.setItem(DRAFT, JSON.stringify(chosen ? { ...now, reason: chosen.value } : now));
   };

@@ -6,13 +6,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from chalicelib.domain.secrets import Secret
+from chalicelib.services import drafts
 from chalicelib.services.changes import Change
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
 from tests.browser.people import PASSWORD
-from tests.browser.states.scene import NOTE, REVIEW, Scene, with_password
+from tests.browser.states.scene import ID, NOTE, REVIEW, Scene, with_password
 from tests.browser.visitor import PHONE
 from tests.fakes import START
+from tests.provider_side import OTHER_PROVIDER
 
 
 @pytest.fixture
@@ -135,3 +137,54 @@ def test_logging_out_is_offered_with_the_warning(scene: Scene) -> None:
     warning(scene.page)
     scene.page.get_by_role("button", name="Log out now").click()
     expect(scene.page.get_by_text("You are logged out.")).to_be_visible()
+
+
+def test_logging_out_in_one_tab_ends_the_others(scene: Scene) -> None:
+    expect(scene.page.get_by_role("heading", name="Ada Byron")).to_be_visible()
+    other = scene.page.context.new_page()
+    other.goto(f"{scene.memory.url}/documents")
+    other.get_by_role("button", name="Log out", exact=True).click()
+    expect(other.get_by_text("You are logged out.")).to_be_visible()
+    expect(scene.page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
+    expect(scene.page.get_by_text("Ada Byron")).to_have_count(0)
+
+
+def test_another_persons_work_keeps_no_tab_alive(scene: Scene) -> None:
+    pass_time(scene, 13)
+    warning(scene.page)
+    somebody_else(scene)
+    other = scene.page.context.new_page()
+    other.goto(f"{scene.memory.url}/documents")
+    expect(other.get_by_role("heading", name="You are all caught up")).to_be_visible()
+    other.evaluate("() => new Promise((done) => setTimeout(done, 300))")
+    warning(scene.page)
+
+
+def test_a_draft_does_not_wait_for_somebody_else(scene: Scene) -> None:
+    page = scene.page
+    page.locator("#note").fill(NOTE)
+    assert page.evaluate("() => sessionStorage.length") == 1
+    somebody_else(scene)
+    scene.open("/documents")
+    assert page.evaluate("() => sessionStorage.length") == 0
+
+
+def test_a_kept_note_that_was_cleared_does_not_come_back_with_a_reload(scene: Scene) -> None:
+    page, portal = scene.page, scene.memory.portal
+    (session,) = (each for each in portal.fake_store.every(Secret, "secrets") if each.authenticated_at)
+    fields = {"note": NOTE}
+    token = drafts.keep(portal.store, portal.ids, session, scene.stored(), fields, portal.time.now())
+    scene.cookie(f"__Host-draft-{ID}", token or "")
+    scene.open(REVIEW)
+    expect(page.locator("#note")).to_have_value(NOTE)
+    page.locator("#note").fill("")
+    scene.open(REVIEW)
+    expect(page.locator("#note")).to_have_value("")
+
+
+def somebody_else(scene: Scene) -> None:
+    """Who is logged in from now on."""
+    portal = scene.memory.portal
+    row, cookie = portal.sessions.start(OTHER_PROVIDER, portal.time.now())
+    portal.store.commit(Change(at=START, secrets=(row,)))
+    scene.cookie("__Host-session", cookie)

@@ -59,7 +59,22 @@ def past(scene: Scene) -> None:
 @state
 def past_searched_in_vain(scene: Scene) -> None:
     scene.log_in()
-    scene.open("/documents/past?q=nobody&from=2026-11-01")
+    decided_document(scene, sealing=Sealing.SEALED, signed=SIGNED)
+    scene.open("/documents/past")
+    search(scene, "nobody")
+
+
+@state
+def past_searched(scene: Scene) -> None:
+    """Something was found, and there is more to look through."""
+    for number in range(201):
+        decided_document(
+            scene, id=f"doc_{number:03}", sealing=Sealing.SEALED, signed=SIGNED,
+            patient=patient("Ada", "Byron") if number in (150, 180) else patient("Grace", "Hopper"),
+        )  # fmt: skip
+    scene.log_in()
+    scene.open("/documents/past")
+    search(scene, "ada byron")
 
 
 @state
@@ -73,6 +88,14 @@ def review_after_signing_the_one_before(scene: Scene) -> None:
 def past_with_nothing_in_it(scene: Scene) -> None:
     scene.log_in()
     scene.open("/documents/past")
+
+
+def search(scene: Scene, words: str) -> None:
+    page = scene.page
+    page.get_by_text("Find a document").click()
+    page.get_by_label("Patient or clinic").fill(words)
+    page.locator("#from").fill("2026-11-01")
+    scene.press("Search")
 
 
 def _several(scene: Scene) -> None:

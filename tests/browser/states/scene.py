@@ -95,7 +95,11 @@ class Scene(Stage):
 
     def log_in(self) -> None:
         """The browser gets the session that a login would have given it."""
-        self.page.context.add_cookies([self._cookie("__Host-session", self.memory.session())])
+        self.cookie("__Host-session", self.memory.session())
+
+    def cookie(self, name: str, value: str) -> None:
+        """The browser gets a cookie of the portal."""
+        self.page.context.add_cookies([self._cookie(name, value)])
 
     def enter_code(self) -> None:
         """Without an account, up to the document."""

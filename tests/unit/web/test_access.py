@@ -195,7 +195,7 @@ def test_an_ended_session_leads_to_login_and_back(portal: Portal) -> None:
     browser = logged_in(portal)
     portal.time.pass_time(minutes=15)
     response = browser.get("/documents/past?after=x")
-    assert header(response, "location") == "/login?next=/documents/past%3Fafter%3Dx&reason=ended"
+    assert header(response, "location") == "/login?next=/documents/past&reason=ended"
     assert access.SESSION_COOKIE not in browser.cookies
     assert "after 15 minutes" in text(browser.get(header(response, "location")))
 

@@ -63,12 +63,19 @@ def test_a_token_that_was_tampered_with_is_refused(change: str) -> None:
 
 
 @pytest.mark.parametrize(("site", "echoed"), [("cross-site", False), ("same-site", False), ("none", True)])
-def test_another_website_cannot_choose_what_the_search_echoes(
+def test_another_website_cannot_choose_what_a_page_with_patients_repeats(
     portal: Portal, site: str, *, echoed: bool
 ) -> None:
     row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
     portal.store.commit(Change(at=START, secrets=(row,)))
     browser = Browser({access.SESSION_COOKIE: cookie})
-    shown = browser.get("/documents/past?q=chosen-by-them", **{"sec-fetch-site": site})
-    assert "Past documents" in text(shown)
-    assert ("chosen-by-them" in shown.body.decode()) is echoed
+    shown = browser.get("/documents?signed=chosen_by_them", **{"sec-fetch-site": site})
+    assert "You are all caught up" in text(shown)
+    assert ("chosen_by_them" in shown.body.decode()) is echoed
+
+
+@pytest.mark.usefixtures("portal")
+def test_nobody_chooses_the_name_that_a_search_repeats() -> None:
+    refused = Browser().post_raw("/documents/past", {"q": "chosen-by-them"})
+    assert refused.status_code == 403
+    assert b"chosen-by-them" not in refused.body

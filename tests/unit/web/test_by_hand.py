@@ -1,6 +1,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from chalice.test import HTTPResponse
@@ -160,7 +161,14 @@ def test_it_works_with_electronic_signature_off(portal: Portal) -> None:
 
 def test_a_strangers_key_is_not_confirmed(portal: Portal) -> None:
     browser = inside(portal)
+    portal.files.put("uploads/scans/doc_other/scn_1", b"a scan", "application/pdf")
     answer = browser.get(f"{DOOR}/uploaded?key=uploads/scans/doc_other/scn_1")
+    assert header(answer, "Location") == f"{DOOR}/document"
+
+
+@pytest.mark.parametrize("name", ["scn_2", "Ada-Byron", "Ada Byron", "", "../doc_other/scn_1"])
+def test_no_key_is_repeated_but_that_of_a_file_that_came(portal: Portal, name: str) -> None:
+    answer = inside(portal).get(f"{DOOR}/uploaded?key=uploads/scans/{ID}/{quote(name)}")
     assert header(answer, "Location") == f"{DOOR}/document"
 
 

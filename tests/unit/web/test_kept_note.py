@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from chalicelib import bootstrap
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.secrets import Secret, SecretKind
 from chalicelib.domain.status import Status
 from chalicelib.services.administration import run
 from chalicelib.services.changes import Change, Claim
 from chalicelib.services.passwords import hash_password
+from chalicelib.services.review import CONSENT_VERSION
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
 from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
@@ -18,6 +20,7 @@ from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
 DOCUMENT = a_document()
 REVIEW = f"/documents/{DOCUMENT.id}"
 EMAIL, OTHER_EMAIL, PASSWORD = "dr.rivera@example.com", "jane@example.com", "violet tractor onion"
+COOKIE = f"__Host-draft-{DOCUMENT.id}"
 NOTE = "Twice a week is enough; please call me about the stairs."
 KEPT_HASH = hash_password(PASSWORD)
 DECLINED = {"reason": "change_the_plan", "decline_note": NOTE, "other_name": "Dr. Jane Okafor"}
@@ -182,3 +185,93 @@ def test_without_the_cookie_a_review_reads_no_more_than_before(portal: Portal) -
     portal.fake_store.secret = lambda key: read.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]  # notes what is read
     browser.get(REVIEW)
     assert len(read) == 1
+
+
+def test_a_decision_ends_the_row_and_the_cookie(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    assert COOKIE in late.cookies
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert late.post(f"{REVIEW}/decline", DECLINED).status_code == 303
+    assert not drafts(portal)
+    assert COOKIE not in late.cookies
+
+
+def test_an_approval_ends_them_too(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/approve", {"note": NOTE})
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    signing = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION}
+    assert late.post(f"{REVIEW}/approve", signing).status_code == 303
+    assert not drafts(portal)
+    assert COOKIE not in late.cookies
+
+
+@pytest.mark.parametrize("action", ["approve", "decline", "forget-signature"])
+def test_what_was_cleared_on_purpose_does_not_return(portal: Portal, late: Browser, action: str) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert NOTE in late.get(REVIEW).body.decode()
+    assert late.post(f"{REVIEW}/{action}", reason="", decline_note="").status_code in (200, 422)
+    assert NOTE not in late.get(REVIEW).body.decode()
+    assert not drafts(portal)
+
+
+def test_a_document_that_was_decided_otherwise_ends_them(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    current = portal.store.document(DOCUMENT.id)
+    assert current is not None
+    recalled = replace(current, version=current.version + 1, status=Status.RECALLED, recalled_at=START)
+    portal.store.commit(Change(at=START, documents=(recalled,)))
+    late.get(REVIEW)
+    assert not drafts(portal)
+    assert COOKIE not in late.cookies
+
+
+def test_the_door_of_another_document_speaks_of_no_note(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
+    assert "What you wrote is kept" in text(late.get(REVIEW))
+    assert "What you wrote is kept" not in text(late.get("/documents/doc_next"))
+
+
+def test_notes_about_two_documents_are_both_kept(portal: Portal, late: Browser) -> None:
+    portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.post("/documents/doc_next/decline", {**DECLINED, "decline_note": "Another note."})
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert NOTE in late.get(REVIEW).body.decode()
+    assert "Another note." in late.get("/documents/doc_next").body.decode()
+
+
+def test_the_later_of_two_notes_replaces_the_earlier(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.post(f"{REVIEW}/decline", {**DECLINED, "decline_note": "A better one."})
+    (row,) = drafts(portal)
+    assert "A better one." in (row.draft or "")
+
+
+def test_nobody_ends_the_note_of_another(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    own = a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)
+    portal.store.commit(Change(at=START, documents=(own,)))
+    late.log_in(OTHER_EMAIL, PASSWORD)
+    late.cookies["__Host-draft-doc_other"] = late.cookies[COOKIE]
+    assert late.post("/documents/doc_other/decline", DECLINED).status_code == 303
+    assert drafts(portal)
+
+
+def test_a_decision_stands_though_its_draft_cannot_be_dropped(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    real = portal.fake_store.commit
+
+    def commit(change: Change) -> None:
+        if change.dropped:
+            raise Unavailable("The draft could not be dropped.")
+        real(change)
+
+    portal.fake_store.commit = commit  # type: ignore[method-assign]  # one write fails
+    assert late.post(f"{REVIEW}/decline", DECLINED).status_code == 303
+    decided = portal.store.document(DOCUMENT.id)
+    assert decided is not None
+    assert decided.status is Status.DECLINED

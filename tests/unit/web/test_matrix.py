@@ -89,6 +89,7 @@ POST /account/stay                                login 200   200   login login 
 POST /by-hand/{document_id}                       422   422   422   422   422   422   422   422   403
 POST /by-hand/{document_id}/code                  code  code  code  code  code  code  code  code  403
 POST /by-hand/{document_id}/signed                code  code  code  code  code  code  done  code  403
+POST /documents/past                              login 200   200   login login login login login 403
 POST /documents/{document_id}/approve             door  done  404   door  door  door  door  door  403
 POST /documents/{document_id}/decline             door  done  404   door  door  door  door  door  403
 POST /documents/{document_id}/forget-signature    door  200   404   door  door  door  door  door  403
@@ -114,6 +115,7 @@ PATIENT = re.compile(r"Ada|Byron|1950|PT-77|Plan of Care|Rivera|originals/", re.
 FORMS: Mapping[str, Mapping[str, str]] = {
     "/login/password": {"email": "dr.rivera@example.com", "password": "wrong"},
     "/forgot-password": {"email": "nobody@example.com"},
+    "/documents/past": {"q": "nobody"},
     "/documents/{document_id}/approve": {
         "typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION,
     },

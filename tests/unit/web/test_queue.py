@@ -81,20 +81,50 @@ def test_the_past_is_searched_and_the_form_stays_filled_in(portal: Portal, brows
     closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
     put(portal, "doc_1", **closed)
     put(portal, "doc_2", **closed, patient=replace(a_document().patient, first_name="Grace"))
-    page = browser.get("/documents/past?q=grace&from=2026-11-01&to=2026-11-30")
+    page = browser.post("/documents/past", {"q": "grace", "from": "2026-11-01", "to": "2026-11-30"})
     assert "Grace Byron" in text(page)
     assert "Ada Byron" not in text(page)
     for value in ("grace", "2026-11-01", "2026-11-30"):
         assert f'value="{value}"' in page.body.decode()
-    assert "Nothing found." in text(browser.get("/documents/past?q=nobody"))
+    assert "Nothing found." in text(browser.post("/documents/past", q="nobody"))
+
+
+def test_no_address_holds_what_is_searched_for(portal: Portal, browser: Browser) -> None:
+    closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
+    for number in range(201):
+        put(portal, f"doc_{number:03}", **closed)
+    for page in (browser.get("/documents/past"), browser.post("/documents/past", q="nobody")):
+        body = page.body.decode()
+        assert '<form class="search" method="post" action="/documents/past"' in body
+        assert not re.search(r'(href|action|data-here)="[^"]*(nobody|q=)', body)
+        assert 'data-here="/documents/past"' in body
+
+
+def test_a_name_in_an_address_is_not_searched_for(portal: Portal, browser: Browser) -> None:
+    closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
+    put(portal, "doc_1", **closed)
+    page = browser.get("/documents/past?q=nobody")
+    assert "nobody" not in page.body.decode()
+    assert "Ada Byron" in text(page)
+
+
+@pytest.mark.parametrize("fields", [{}, {"q": "  "}, {"from": "yesterday", "after": "x"}])
+def test_a_search_for_nothing_leads_to_the_list(browser: Browser, fields: dict[str, str]) -> None:
+    answer = browser.post("/documents/past", fields)
+    assert (answer.status_code, header(answer, "location")) == (303, "/documents/past")
+
+
+def test_a_search_goes_on_only_from_where_one_stopped(browser: Browser) -> None:
+    assert browser.post("/documents/past", q="nobody", after="x").status_code == 400
 
 
 def test_a_search_goes_on_where_it_stopped(portal: Portal, browser: Browser) -> None:
     closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
     for number in range(201):
         put(portal, f"doc_{number:03}", **closed)
-    page = browser.get("/documents/past?q=nobody").body.decode()
+    page = browser.post("/documents/past", {"q": "nobody", "from": "2020-01-01"}).body.decode()
     assert "There are older documents to search." in page
-    further = re.search(r'href="(/documents/past\?q=nobody&amp;after=[^"]+)"', page)
-    assert further
-    assert "Nothing found. Try" in text(browser.get(further[1].replace("&amp;", "&")))
+    (form,) = re.findall(r'<form method="post" action="/documents/past">.*?</form>', page, re.DOTALL)
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+    assert {name: fields[name] for name in ("q", "from")} == {"q": "nobody", "from": "2020-01-01"}
+    assert "Nothing found. Try" in text(browser.post_raw("/documents/past", fields))

@@ -66,6 +66,7 @@ DECIDED = {
     ("GET", "/v1/openapi.json"): Access.ANYONE,
     ("GET", "/documents"): Access.PROVIDER,
     ("GET", "/documents/past"): Access.PROVIDER,
+    ("POST", "/documents/past"): Access.PROVIDER,
     ("GET", "/documents/{document_id}"): Access.DOCUMENT,
     ("GET", "/documents/{document_id}/text"): Access.DOCUMENT,
     ("POST", "/documents/{document_id}/approve"): Access.DOCUMENT,

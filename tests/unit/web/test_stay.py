@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import bootstrap
+from chalicelib.domain.people import Provider
 from chalicelib.services.changes import Change
 from tests.fakes import START
 from tests.portal import Browser, Portal, header
-from tests.provider_side import PROVIDER, a_document, a_store
+from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
 
 REVIEW = f"/documents/{a_document().id}"
 
@@ -42,7 +43,7 @@ def test_a_page_says_how_long_its_session_lasts_and_where_to_come_back_to(
 ) -> None:
     assert said(browser, "/documents") == (900, "/documents")
     portal.time.pass_time(seconds=59)
-    assert said(browser, "/documents/past?q=knee") == (841, "/documents/past?q=knee")
+    assert said(browser, "/documents/past") == (841, "/documents/past")
     portal.time.pass_time(seconds=1)
     assert said(browser, REVIEW) == (900, REVIEW)
 
@@ -61,6 +62,31 @@ def test_what_a_page_says_is_what_then_happens(portal: Portal, browser: Browser)
 def test_a_page_that_a_form_led_to_names_the_page_of_the_form(browser: Browser) -> None:
     answer = browser.post(f"{REVIEW}/decline", reason="").body.decode()
     assert f'data-here="{REVIEW}"' in answer
+
+
+@pytest.mark.parametrize("query", ["q=Ada+Byron", "after=x", "signed=doc_1"])
+def test_no_query_is_carried_to_the_page_of_the_login(portal: Portal, browser: Browser, query: str) -> None:
+    assert said(browser, f"{REVIEW}?{query}")[1] == REVIEW
+    portal.time.pass_time(minutes=15)
+    asked = browser.get(f"/documents/past?{query}")
+    assert header(asked, "location") == "/login?next=/documents/past&reason=ended"
+
+
+def test_tabs_of_one_person_are_told_apart_from_anothers(portal: Portal, browser: Browser) -> None:
+    def mark(of: Browser) -> str:
+        found = re.search(r'<body[^>]* data-whose="([0-9a-f]{16})"', of.get("/documents").body.decode())
+        assert found
+        return found[1]
+
+    def session_of(provider: Provider) -> Browser:
+        row, cookie = portal.sessions.start(provider, START)
+        portal.store.commit(Change(at=START, secrets=(row,)))
+        return Browser({"__Host-session": cookie})
+
+    assert mark(browser) == mark(session_of(PROVIDER))
+    assert mark(browser) != mark(session_of(OTHER_PROVIDER))
+    assert PROVIDER.id not in mark(browser)
+    assert b"data-whose" not in portal.browser().get("/login").body
 
 
 def test_asking_puts_the_end_off_and_says_until_when(portal: Portal, browser: Browser) -> None:
