@@ -167,6 +167,16 @@ def test_success_clears_the_accounts_failures(desk: Desk) -> None:
     assert [desk.fails(WRONG) for _ in range(5)] == ["unauthenticated"] * 5
 
 
+def test_success_clears_what_strangers_and_known_devices_failed(desk: Desk) -> None:
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    for each in (None, device):
+        desk.fails(replace(WRONG, device=each))
+    keys = [module.PER_KNOWN.key(PROVIDER.id), module.PER_ACCOUNT.key(EMAIL), module.ATTACK.key(EMAIL)]
+    assert len(desk.store.secrets(keys)) == len(keys)
+    desk.login.log_in(RIGHT)
+    assert desk.store.secrets(keys) == {}
+
+
 def test_one_source_that_tries_many_accounts_is_slowed_down(desk: Desk) -> None:
     answers = [desk.fails(replace(WRONG, email=f"dr.{n}@example.com")) for n in range(31)]
     assert answers == ["unauthenticated"] * 30 + ["too-many-requests"]

@@ -13,6 +13,7 @@ from chalicelib.domain.people import Provider
 from chalicelib.services.changes import Change, Claim
 from chalicelib.services.login import MOST_OF_KNOWN, MOST_OF_STRANGERS
 from chalicelib.services.passwords import hash_password
+from chalicelib.services.second_factor import TRIES
 from chalicelib.web.guesses import METRIC
 from chalicelib.web.routes import ROUTES
 from tests.fakes import START
@@ -204,6 +205,18 @@ def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_p
     assert known.post("/setup", password="copper lantern river").status_code == 303
     known.log_in(EMAIL, PASSWORD)
     assert known.post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+def test_the_right_code_clears_what_strangers_and_known_browsers_failed(portal: Portal) -> None:
+    app = with_app(portal)
+    known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)})
+    for each in (portal.browser(), known):
+        each.log_in(EMAIL, PASSWORD)
+        assert each.post("/login/second", code="000000").status_code == 401
+    keys = [TRIES.key(PROVIDER.id), TRIES.key(f"known {PROVIDER.id}")]
+    assert len(portal.store.secrets(keys)) == len(keys)
+    assert known.post("/login/second", code=app.at(portal.time.now())).status_code == 303
+    assert portal.store.secrets(keys) == {}
 
 
 def test_many_cookies_of_one_account_are_one_source(portal: Portal) -> None:
