@@ -87,9 +87,9 @@ class Visitor:
     # Review
 
     def wait_for_pages(self) -> None:
-        """Until the pages of the document are shown."""
-        shown = self.page.locator("[data-page] img").first
-        expect(shown).to_be_visible(timeout=MILLISECONDS_FOR_A_JOB)
+        """Until all pages of the document are shown: the first one comes before the others."""
+        expect(self.page.locator("[data-page] img").first).to_be_visible(timeout=MILLISECONDS_FOR_A_JOB)
+        expect(self.page.locator(".sheet__empty")).to_have_count(0, timeout=MILLISECONDS_FOR_A_JOB)
 
     def read(self) -> None:
         """Scroll through every page of the document."""
