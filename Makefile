@@ -25,6 +25,7 @@ run:
 # Two parts at a time: those with a stack mostly wait for it, so the others are done in between.
 # The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
 test: tools
+	@echo 'Two parts of the tests at a time; each says what it did when it is done.'
 	$(MAKE) --jobs=2 --output-sync=line lint types test-browser test-stack unit
 
 test-browser: environment

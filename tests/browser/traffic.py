@@ -14,7 +14,7 @@ SHIFTS = """
   new PerformanceObserver((list) => done(list.getEntries().map((each) => ({
     value: each.value,
     moved: each.sources.map(({node, previousRect, currentRect}) =>
-      `${(node?.outerHTML ?? "").slice(0, 80)} ${JSON.stringify(previousRect)} ${JSON.stringify(currentRect)}`),
+      [(node?.outerHTML ?? "").slice(0, 80), previousRect, currentRect]),
   })))).observe({type: "layout-shift", buffered: true});
   setTimeout(() => done([]), 500);
 })
@@ -60,8 +60,8 @@ def check_load(page: Page, url: str, origins: Sequence[str]) -> None:
     assert [each for each in traffic.urls.values() if not each.startswith(tuple(origins))] == []
     first = shifts(page)
     if first:
-        # A busy machine may paint half of a page before the rest is there. What a page does by itself, it does
-        # again.
+        # A busy machine may paint half of a page before the rest is there. What a page does, it does again.
+        traffic.client.send("Network.setCacheDisabled", {"cacheDisabled": True})
         page.reload(wait_until="networkidle")
         assert not shifts(page), first
 
