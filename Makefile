@@ -3,7 +3,7 @@ STAGE ?= prod
 PARAMETERS ?=
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help lighthouse run test test-browser test-stack check environment tools lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help lighthouse run test test-browser test-stack test-web test-rules check environment tools lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
@@ -26,7 +26,7 @@ run:
 # The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
 test: tools
 	@echo 'Two parts of the tests at a time; each says what it did when it is done.'
-	$(MAKE) --jobs=2 --output-sync=line lint types test-browser test-stack unit
+	$(MAKE) --jobs=2 --output-sync=line lint test-browser types test-stack test-web test-rules
 
 test-browser: environment
 	.venv/bin/python -m pytest tests/browser
@@ -50,8 +50,13 @@ lint: environment
 types: environment
 	.venv/bin/mypy $(PYTHON_FILES)
 
-unit: environment
-	.venv/bin/python -m pytest tests/unit
+unit: test-web test-rules
+
+test-web: environment
+	.venv/bin/python -m pytest tests/unit/web
+
+test-rules: environment
+	.venv/bin/python -m pytest tests/unit --ignore=tests/unit/web
 
 format: environment
 	.venv/bin/ruff check --fix $(PYTHON_FILES)

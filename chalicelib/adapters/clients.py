@@ -48,7 +48,7 @@ class Clients:
     @cached_property
     def functions(self) -> Any:
         """Invoking `inspect`: one try, since it is bounded in time and the caller answers for it."""
-        once = Config(read_timeout=8, retries={"total_max_attempts": 1})
+        once = Config(read_timeout=12, retries={"total_max_attempts": 1})
         return self._client("lambda", self._config.merge(once))
 
     def _client(self, service: str, config: Config) -> Any:

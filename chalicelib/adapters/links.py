@@ -7,7 +7,8 @@ from socket import socket
 from urllib.parse import urlsplit
 
 SECONDS = 2.0
-"""For all of it: the function ends after 5 s, and reading the file may take two of them (`inspection.py`)."""
+"""For all of it: the function ends after 10 s, and reading the file may take two of them of the processor
+(`inspection.py`), of which the function has a little more than half."""
 
 _PIECE = 1024 * 1024
 

@@ -162,7 +162,7 @@ def nothing_is_left(stack: Stack, emr: Emr) -> Iterator[None]:
         )
     for bucket in s3.list_buckets()["Buckets"]:
         keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ())]
-        assert not [key for key in keys if emr.practice.id in key or key.startswith("intake/")]
+        assert not [key for key in keys if emr.practice.id in key]
 
 
 @pytest.mark.usefixtures("nothing_is_left")
