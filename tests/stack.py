@@ -158,7 +158,7 @@ class Stack:
     def _http_client(self) -> httpx.Client:
         # https to the client, so that it sends cookies marked Secure; plain http on the wire.
         port = self._local.port
-        return httpx.Client(base_url=f"https://{DOMAIN}:{port}", transport=LocalhostTransport(), timeout=30.0)
+        return httpx.Client(base_url=f"https://{DOMAIN}:{port}", transport=LocalhostTransport(), timeout=60.0)
 
 
 def hand_on(envelope: Envelope, port: int) -> None:
