@@ -5,13 +5,18 @@ passkeys cannot be guessed: they are counted for the alarm alone, so that whoeve
 nobody behind the same address from a right one.
 """
 
+from __future__ import annotations
+
 from http import HTTPStatus
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.logging import Logger
 
-from chalicelib.web.caller import Caller
 from chalicelib.web.requests import DEVICE_COOKIE, form
+
+if TYPE_CHECKING:
+    from chalicelib.web.access import Route
+    from chalicelib.web.caller import Caller
 
 METRIC = "RefusedCredentials"
 SERVICE = "portal"
@@ -19,26 +24,13 @@ SERVICE = "portal"
 logger = Logger(service=SERVICE, child=True)
 
 
-class Guessed(Protocol):
-    """What is asked of a row of the table of routes."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def wrong(self) -> tuple[int, ...]: ...
-    @property
-    def counts_itself(self) -> bool: ...
-    @property
-    def takes_passkey(self) -> bool: ...
-
-
-def check(route: Guessed, caller: Caller) -> None:
+def check(route: Route, caller: Caller) -> None:
     """Raises `TooMany` before a guess from this source is looked at."""
     if _is_guarded(route, caller):
         caller.services.sources.check(_source(caller), caller.now)
 
 
-def note(route: Guessed, caller: Caller, status: int) -> None:
+def note(route: Route, caller: Caller, status: int) -> None:
     """Counts an answer that says that the guess was wrong, or that it came too soon.
 
     The line in the log says from where, so that a flood can be blocked at the edge, and not at whose account.
@@ -52,7 +44,7 @@ def note(route: Guessed, caller: Caller, status: int) -> None:
         _count(caller.services.settings.stage)
 
 
-def _is_guarded(route: Guessed, caller: Caller) -> bool:
+def _is_guarded(route: Route, caller: Caller) -> bool:
     """Whether a guess might be right: 410 says that a link, or the half of a login, is not there."""
     if caller.request.method != "POST" or route.counts_itself:
         return False

@@ -1,7 +1,6 @@
 """The clinic and the mailbox of `examples/`, served beside the stack that the tests share."""
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from examples.clinic import forms
 from examples.clinic.app import create_app as clinic_app
@@ -26,6 +23,7 @@ from examples.mailbox.box import Box
 from examples.mailbox.emulator import Emulator
 from infrastructure.local_http import LocalhostTransport
 from infrastructure.stack import FIXED_PARAMETERS
+from tests.browser.gateway import serving
 from tests.browser.people import Person
 from tests.stack import SamplePractice, Stack, free_port, wait_until
 
@@ -118,27 +116,6 @@ def provider_values(person: Person) -> dict[str, str]:
     return {f"provider.{name}": getattr(person, name) for name in names}
 
 
-class Silent(WSGIRequestHandler):
-    """Both stand-ins log their requests themselves."""
-
-    def log_request(self, *_: object, **__: object) -> None:
-        """See werkzeug."""
-
-
-@contextlib.contextmanager
-def serving(app: Flask, port: int) -> Iterator[None]:
-    """Answer on 127.0.0.1 from a thread."""
-    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=Silent)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @contextlib.contextmanager
 def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
     """The mailbox, with every mail of the stack in it from now on."""
@@ -147,7 +124,7 @@ def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
     with LocalhostTransport() as transport, stack.forwarding_mail(smtp_port):
         emulator = Emulator(stack.aws_endpoint_url, box, transport=transport)
         reader = Reader(box, emulator, FIXED_PARAMETERS["FaxDomain"], "http://localhost")
-        with serving(mailbox_app(reader), port):
+        with serving(mailbox_app(reader), port, "http"):
             yield Mailbox(f"http://localhost:{port}")
     intake.stop()
 
@@ -166,7 +143,7 @@ def running_clinic(stack: Stack, mailbox: Mailbox, data: Path, **settings: Any) 
             webhook_secret=practice.webhook_secret,
         )
         office.seed()
-        with serving(clinic_app(office), port):
+        with serving(clinic_app(office), port, "http"):
             office.register()
             yield Clinic(url, practice, office)
 

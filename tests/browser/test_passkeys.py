@@ -8,8 +8,8 @@ from playwright.sync_api import CDPSession, Page, expect
 
 from chalicelib.domain.people import Provider
 from chalicelib.domain.status import Status
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.passwords import hash_password
+from chalicelib.services.changes import Change
+from tests.accounts import give_account
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
 from tests.browser.visitor import PHONE
@@ -69,10 +69,8 @@ class Phone:
 def phone(memory: MemoryPortal, new_context: NewContext) -> Phone:
     portal = memory.portal
     portal.settings = replace(portal.settings, portal_url=memory.url)
-    owner = replace(PROVIDER, version=2, password_hash=hash_password(PASSWORD))
-    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
-    document = a_document(pages_ready=0)
-    portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,), documents=(document,)))
+    give_account(portal, PROVIDER, PASSWORD)
+    portal.store.commit(Change(at=START, documents=(a_document(pages_ready=0),)))
     context = new_context(**PHONE)
     page = context.new_page()
     devtools = context.new_cdp_session(page)

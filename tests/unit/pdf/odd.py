@@ -195,6 +195,10 @@ def contents() -> Iterator[Odd]:
     )
     yield "content that clips all after it", written(objects(o4=stream(b"0 0 1 1 re W n " + _INK))), "sealed"
     yield "content left in a text object", written(objects(o4=stream(b"BT /F1 9 Tf 3 Tr " + _INK))), "sealed"
+    yield from _lengths_and_sizes()
+
+
+def _lengths_and_sizes() -> Iterator[Odd]:
     for name, wrong in (("short", b"/Length 3"), ("long", b"/Length 99999"), ("negative", b"/Length -1")):
         yield f"length too {name}", _with_length(wrong), "sealed"
     yield "no length", _with_length(b""), "sealed"

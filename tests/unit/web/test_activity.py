@@ -9,23 +9,21 @@ from typing import Any
 import pyotp
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.account_trail import KEPT_FOR, AccountEvent, Happened, account_event, is_told
 from chalicelib.domain.moments import epoch
 from chalicelib.services.administration import run
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.passwords import hash_password
+from chalicelib.services.changes import Change
 from chalicelib.web.agents import in_words
+from tests.accounts import EMAIL, PASSWORD, give_account, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, text
-from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
+from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document
 
-EMAIL, PASSWORD, NEW = "dr.rivera@example.com", "violet tractor onion", "copper lantern river"
+NEW = "copper lantern river"
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/18.1 Mobile/15E148 Safari/604.1"
 )
-KEPT_HASH = hash_password(PASSWORD)
 
 
 class Phone(Browser):
@@ -37,13 +35,8 @@ class Phone(Browser):
 
 @pytest.fixture(autouse=True)
 def portal() -> Iterator[Portal]:
-    made = Portal(a_store(a_document()))
-    owner = replace(PROVIDER, version=2, password_hash=KEPT_HASH)
-    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
-    made.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
-    bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    with portal_with_account() as made:
+        yield made
 
 
 @pytest.fixture
@@ -209,9 +202,7 @@ def test_the_owner_sees_it_newest_first_in_plain_words(portal: Portal, phone: Ph
 
 
 def test_nobody_sees_another_ones(portal: Portal, phone: Phone) -> None:
-    other = replace(OTHER_PROVIDER, version=2, email="jane@example.com", password_hash=KEPT_HASH)
-    claim = Claim(key="email#jane@example.com", owner=other.id)
-    portal.store.commit(Change(at=START, providers=(other,), claims=(claim,)))
+    give_account(portal, replace(OTHER_PROVIDER, email="jane@example.com"))
     stranger = portal.browser()
     stranger.log_in("jane@example.com", PASSWORD)
     entries(portal, 60)

@@ -14,37 +14,30 @@ import pytest
 from chalice.test import Client, HTTPResponse
 
 from app import app
-from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.npi import is_valid
 from chalicelib.services import delivery
 from chalicelib.services.accounts import create_link_secret
 from chalicelib.services.by_hand import create_code, create_fax_code, scan_prefix
-from chalicelib.services.changes import Change, Claim
+from chalicelib.services.changes import Change
 from chalicelib.services.login import MOST_OF_STRANGERS
-from chalicelib.services.passwords import hash_password
 from chalicelib.services.review import CONSENT_VERSION
+from tests.accounts import PASSWORD, portal_with_account
 from tests.fakes import START, FakeInspector, FakeMailer
 from tests.portal import Browser, Portal, set_cookies, text
-from tests.provider_side import PROVIDER, a_document, a_store
+from tests.provider_side import a_document
 from tests.unit.web.test_emr import Emr
 
-PASSWORD = "violet tractor onion"
 KNOWN, UNKNOWN = "dr.rivera@example.com", "dr.nobody@example.com"
 TOKENS = ("__Host-session", "__Host-setup", "__Host-by-hand", "__Host-csrf")
 
 
 @pytest.fixture
 def portal() -> Iterator[Portal]:
-    made = Portal(a_store(a_document()))
-    owner = replace(PROVIDER, version=2, password_hash=hash_password(PASSWORD))
-    claim = Claim(key=f"email#{KNOWN}", owner=owner.id)
-    made.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
-    made.mailer = FakeMailer()
-    bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    with portal_with_account() as made:
+        made.mailer = FakeMailer()
+        yield made
 
 
 def mails(portal: Portal) -> str:

@@ -7,32 +7,25 @@ from dataclasses import replace
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import bootstrap
 from chalicelib.domain.documents import Document
 from chalicelib.domain.people import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.changes import Change, Claim
 from chalicelib.services.passwords import hash_password
 from chalicelib.services.review import CONSENT_VERSION
+from tests.accounts import EMAIL, PASSWORD, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, text
-from tests.provider_side import PROVIDER, a_document, a_store
+from tests.provider_side import PROVIDER, a_document
 
-PASSWORD = "violet tractor onion"
-EMAIL = "dr.rivera@example.com"
 REVIEW = "/documents/doc_abcdef123456"
 SESSION = "__Host-session"
 
 
 @pytest.fixture
 def portal() -> Iterator[Portal]:
-    made = Portal(a_store(a_document()))
-    owner = replace(PROVIDER, version=2, password_hash=hash_password(PASSWORD))
-    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
-    made.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
-    bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    with portal_with_account() as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,18 +8,16 @@ from datetime import timedelta
 import pyotp
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.people import Provider
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.passwords import hash_password
+from chalicelib.services.changes import Change
 from chalicelib.web.access import Access
 from chalicelib.web.routes import ROUTES
+from tests.accounts import EMAIL, PASSWORD, portal_with_account
 from tests.fakes import START, FakeSwitches
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import PRACTICE, PROVIDER, a_document, a_store
+from tests.provider_side import PRACTICE, PROVIDER, a_document
 from tests.unit.web.test_emr import Emr
 
-EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
 DOCUMENT = a_document()
 REVIEW = f"/documents/{DOCUMENT.id}"
 PLACE = "/account/second-factor"
@@ -30,13 +28,8 @@ GATED = [(method, each.path) for each in ROUTES for method in each.methods
 
 @pytest.fixture
 def portal() -> Iterator[Portal]:
-    made = Portal(a_store(DOCUMENT))
-    owner = replace(PROVIDER, version=2, password_hash=hash_password(PASSWORD), practices=(PRACTICE.id,))
-    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
-    made.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
-    bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    with portal_with_account(practices=(PRACTICE.id,)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -5,37 +5,30 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.secrets import Secret, SecretKind
 from chalicelib.domain.status import Status
 from chalicelib.services.administration import run
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.passwords import hash_password
+from chalicelib.services.changes import Change
 from chalicelib.services.review import CONSENT_VERSION
+from tests.accounts import EMAIL, PASSWORD, give_account, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
+from tests.provider_side import OTHER_PROVIDER, a_document
 
 DOCUMENT = a_document()
 REVIEW = f"/documents/{DOCUMENT.id}"
-EMAIL, OTHER_EMAIL, PASSWORD = "dr.rivera@example.com", "jane@example.com", "violet tractor onion"
+OTHER_EMAIL = "jane@example.com"
 COOKIE = f"__Host-draft-{DOCUMENT.id}"
 NOTE = "Twice a week is enough; please call me about the stairs."
-KEPT_HASH = hash_password(PASSWORD)
 DECLINED = {"reason": "change_the_plan", "decline_note": NOTE, "other_name": "Dr. Jane Okafor"}
 
 
 @pytest.fixture(autouse=True)
 def portal() -> Iterator[Portal]:
-    made = Portal(a_store(DOCUMENT))
-    owner = replace(PROVIDER, version=2, password_hash=KEPT_HASH)
-    other = replace(OTHER_PROVIDER, version=2, email=OTHER_EMAIL, password_hash=KEPT_HASH)
-    claims = tuple(Claim(key=f"email#{each.email}", owner=each.id) for each in (owner, other))
-    made.store.commit(Change(at=START, providers=(owner, other), claims=claims))
-    bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    with portal_with_account() as made:
+        give_account(made, replace(OTHER_PROVIDER, email=OTHER_EMAIL))
+        yield made
 
 
 @pytest.fixture
@@ -182,7 +175,7 @@ def test_without_the_cookie_a_review_reads_no_more_than_before(portal: Portal) -
     browser.log_in(EMAIL, PASSWORD)
     read: list[str] = []
     real = portal.fake_store.secret
-    portal.fake_store.secret = lambda key: read.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]  # notes what is read
+    portal.fake_store.secret = lambda key: read.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]  # - notes what is read
     browser.get(REVIEW)
     assert len(read) == 1
 
@@ -270,7 +263,7 @@ def test_a_decision_stands_though_its_draft_cannot_be_dropped(portal: Portal, la
             raise Unavailable("The draft could not be dropped.")
         real(change)
 
-    portal.fake_store.commit = commit  # type: ignore[method-assign]  # one write fails
+    portal.fake_store.commit = commit  # type: ignore[method-assign]  # - one write fails
     assert late.post(f"{REVIEW}/decline", DECLINED).status_code == 303
     decided = portal.store.document(DOCUMENT.id)
     assert decided is not None

@@ -7,29 +7,20 @@ from dataclasses import replace
 import pyotp
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.people import Provider
 from chalicelib.services.administration import run
 from chalicelib.services.challenges import decoded, is_challenge, make_challenge
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.passwords import hash_password
+from chalicelib.services.changes import Change
+from tests.accounts import EMAIL, PASSWORD, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import PROVIDER, a_document, a_store
-
-PASSWORD = "violet tractor onion"
-EMAIL = "dr.rivera@example.com"
+from tests.provider_side import PROVIDER
 
 
 @pytest.fixture(autouse=True)
 def portal() -> Iterator[Portal]:
-    made = Portal(a_store(a_document()))
-    owner = replace(PROVIDER, version=2, password_hash=hash_password(PASSWORD))
-    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
-    made.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
-    bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    with portal_with_account() as made:
+        yield made
 
 
 @pytest.fixture

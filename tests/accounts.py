@@ -1,0 +1,40 @@
+"""Providers with an account, for the tests of the pages that they log in to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from chalicelib import bootstrap
+from chalicelib.domain.people import Provider
+from chalicelib.services.changes import Change, Claim
+from chalicelib.services.login import email_claim
+from chalicelib.services.passwords import hash_password
+from tests.fakes import START
+from tests.portal import Portal
+from tests.provider_side import PROVIDER, a_document, a_store
+
+EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
+
+hashed = cache(hash_password)
+"""Made once for each password: it is slow on purpose."""
+
+
+def give_account(portal: Portal, provider: Provider, password: str = PASSWORD) -> None:
+    """From now on the provider logs in with their address and this password."""
+    owner = replace(provider, version=provider.version + 1, password_hash=hashed(password))
+    claim = Claim(key=email_claim(owner.email or ""), owner=owner.id)
+    portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
+
+
+@contextmanager
+def portal_with_account(**changes: Any) -> Iterator[Portal]:
+    """The portal of a test, installed: one document, and an account for the provider it is for."""
+    made = Portal(a_store(a_document()))
+    give_account(made, replace(PROVIDER, **changes))
+    bootstrap.install(made)
+    try:
+        yield made
+    finally:
+        bootstrap.install(None)
