@@ -43,3 +43,26 @@ def test_a_rotation_keeps_the_key_before_and_drops_the_one_before_that(stack: St
 def test_the_admin_function_may_look_when_the_key_was_made_and_refuses_so_soon(stack: Stack) -> None:
     answer = stack.invoke("Admin", {"action": "rotate_session_key"})
     assert answer["error"]["code"] == "conflict"
+
+
+@pytest.fixture
+def sessions_secret(stack: Stack) -> Iterator[str]:
+    """The portal's own, put back afterwards for whoever is logged in."""
+    client, name = stack.client("secretsmanager"), stack.outputs["SessionSecret"]
+    before = value(stack, name, "AWSCURRENT")
+    yield name
+    for _ in range(2):
+        client.put_secret_value(SecretId=name, SecretString=before)
+
+
+def value(stack: Stack, secret: str, stage: str) -> str:
+    answer = stack.client("secretsmanager").get_secret_value(SecretId=secret, VersionStage=stage)
+    return str(answer["SecretString"])
+
+
+def test_the_admin_function_may_replace_a_key_in_wrong_hands(stack: Stack, sessions_secret: str) -> None:
+    before = value(stack, sessions_secret, "AWSCURRENT")
+    answer = stack.invoke("Admin", {"action": "rotate_session_key", "end_sessions": True})
+    assert answer == {"rotated": True}
+    after = [value(stack, sessions_secret, stage) for stage in ("AWSCURRENT", "AWSPREVIOUS")]
+    assert len({before, *after}) == 3
