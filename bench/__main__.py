@@ -3,7 +3,7 @@
 import os
 import time
 
-from bench import calls, cold, login, scale, sealing
+from bench import calls, cold, largest, login, scale, sealing
 from infrastructure.progress import Progress
 from tests.stack import packaged, running_stack
 
@@ -14,6 +14,7 @@ def main() -> None:
         cold.run(dict(os.environ))
         login.run()
         sealing.run(dict(os.environ))
+        largest.run(os.environ)
         calls.run(stack)
         scale.run(stack)
 
