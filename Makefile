@@ -3,7 +3,7 @@ STAGE ?= prod
 PARAMETERS ?=
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help lighthouse run test test-browser test-stack test-web test-rules check environment tools lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help lighthouse run test test-browser test-stack test-web test-rules check environment tools programs packaged lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
@@ -22,25 +22,32 @@ help:
 run:
 	@exec infrastructure/run.sh $(PORT)
 
-# Two parts at a time: those with a stack mostly wait for it, so the others are done in between.
+# Two parts at a time, the longest first: those with a stack often wait for it, and the others are done meanwhile.
 # The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
-test: tools
+test:
 	@echo 'Two parts of the tests at a time; each says what it did when it is done.'
-	$(MAKE) --jobs=2 --output-sync=line lint test-browser types test-stack test-web test-rules
+	$(MAKE) --jobs=2 --output-sync=line test-browser test-stack test-rules test-web types lint
 
-test-browser: environment
+test-browser: tools packaged
 	.venv/bin/python -m pytest tests/browser
 
-test-stack: environment
+test-stack: tools packaged
 	.venv/bin/python -m pytest tests/integration tests/packaging
+
+# Before the two that need it, so that neither waits for the other to make it.
+packaged: environment
+	.venv/bin/python -m tests.stack
 
 check: environment lint types unit
 
 environment:
 	@infrastructure/environment.sh dev
 
-tools: environment
-	@infrastructure/test_tools.sh
+tools: environment programs
+	@infrastructure/test_tools.sh browser
+
+programs:
+	@infrastructure/test_tools.sh programs
 
 lint: environment
 	.venv/bin/ruff check $(PYTHON_FILES)
@@ -52,10 +59,10 @@ types: environment
 
 unit: test-web test-rules
 
-test-web: environment
+test-web: tools
 	.venv/bin/python -m pytest tests/unit/web
 
-test-rules: environment
+test-rules: tools
 	.venv/bin/python -m pytest tests/unit --ignore=tests/unit/web
 
 format: environment

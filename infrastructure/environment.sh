@@ -55,7 +55,8 @@ python3-venv) and try again."
         "$python" -m venv --clear .venv || stop "The virtual environment could not be made in $(pwd)/.venv."
     fi
     say "Installing $(grep -c '==' "$requirements") packages from $requirements (the first time only)"
-    .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes \
+    # The file names what each package needs, too: there is nothing to resolve.
+    .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps \
         --requirement "$requirements" ||
         stop "The packages could not be installed. Is there a way to a package index from here? Try again; \
 what is installed already is kept."

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from chalicelib import bootstrap
@@ -17,13 +16,10 @@ from tests.provider_side import PROVIDER, a_document, a_store
 
 EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
 
-hashed = cache(hash_password)
-"""Made once for each password: it is slow on purpose."""
-
 
 def give_account(portal: Portal, provider: Provider, password: str = PASSWORD) -> None:
     """From now on the provider logs in with their address and this password."""
-    owner = replace(provider, version=provider.version + 1, password_hash=hashed(password))
+    owner = replace(provider, version=provider.version + 1, password_hash=hash_password(password))
     claim = Claim(key=email_claim(owner.email or ""), owner=owner.id)
     portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
 

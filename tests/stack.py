@@ -237,3 +237,7 @@ def keep_log(layout: Layout, name: str) -> None:
 def as_json(answer: httpx.Response) -> Any:
     """The body of an answer that must be JSON."""
     return json.loads(answer.content)
+
+
+if __name__ == "__main__":
+    packaged(Progress(time.time()))

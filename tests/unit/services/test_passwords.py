@@ -17,6 +17,8 @@ from chalicelib.services.passwords import (
     password_problem,
 )
 
+pytestmark = pytest.mark.dear_passwords
+
 LUIS = ("Luis Rivera", "dr.rivera@example.com")
 
 
