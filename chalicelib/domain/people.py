@@ -1,5 +1,6 @@
 """Who a document is addressed to: one person, whatever address was used (DESIGN section 4, contract)."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,7 +72,26 @@ def same_name_as(provider: Provider, addressee: Addressee) -> bool:
 
 
 def name_key(first_name: str, last_name: str) -> str:
-    """A name as it is compared: without accents, case, punctuation or doubled spaces."""
+    """A name as it is compared: without accents, case, punctuation or doubled spaces.
+
+    The marks of Thai or of the scripts of India are no accents, but vowels: another one is another name.
+    """
     folded = unicodedata.normalize("NFKD", f"{first_name} {last_name}").casefold()
-    kept = "".join(c if c.isalnum() else " " for c in folded if not unicodedata.combining(c))
-    return " ".join(kept.split())
+    spelt = "".join(c for c in folded if not _UNSPELT.match(c) and not _is_accent(c))
+    return " ".join("".join(c if _is_letter(c) else " " for c in spelt).split())
+
+
+_UNSPELT = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Joiners and variation selectors: another shape of the same letters."""
+
+
+_ACCENTS = frozenset((1, *range(10, 37), *range(200, 256)))
+
+
+def _is_accent(character: str) -> bool:
+    """By combining class: overlays, the points of Hebrew, Arabic and Syriac, what stands above or below."""
+    return unicodedata.combining(character) in _ACCENTS
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character)[0] == "M"

@@ -28,3 +28,29 @@ def test_one_person_by_npi_and_last_name_else_by_name(
 
 def test_names_are_compared_without_accents_case_and_punctuation() -> None:
     assert name_key(" Müller ", "von-Berg") == name_key("muller", "VON BERG")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("कमल", "कमला"), ("राम", "रीम"), ("มาลี", "มาลา"), ("ก่า", "ก้า"), ("ばば", "はは"), ("த", "த்")],
+)
+def test_another_vowel_or_tone_is_another_name(name: str, other: str) -> None:
+    assert name_key(name, "") != name_key(other, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("مُحَمَّد", "محمد"),
+        ("בַּר", "בר"),
+        ("کیان\u200cپور", "کیانپور"),
+        ("葛\U000e0100城", "葛城"),
+        ("ÉLAN", "élan"),
+    ],
+)
+def test_points_joiners_and_variants_make_no_other_name(name: str, other: str) -> None:
+    assert name_key(name, "") == name_key(other, "")
+
+
+def test_a_name_stays_one_word() -> None:
+    assert name_key("हिन्दी", "ที่ปู่").split() == [name_key("हिन्दी", ""), name_key("ที่ปู่", "")]
