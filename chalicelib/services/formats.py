@@ -11,7 +11,7 @@ MAX_LOCAL_PART = 64
 MAX_PHONE = 40
 MAX_URL = 2048
 
-_JOINERS = "\u200c\u200d"
+JOINERS = "\u200c\u200d"
 """Invisible, but part of how names are spelt in Persian and in Indian scripts."""
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -97,7 +97,7 @@ def web_address(text: str, *, allow_loopback: bool) -> str:
 
 def _is_hidden(character: str) -> bool:
     category = unicodedata.category(character)
-    return (category[0] == "C" or category in ("Zl", "Zp")) and character not in _JOINERS
+    return (category[0] == "C" or category in ("Zl", "Zp")) and character not in JOINERS
 
 
 def _is_loopback(host: str) -> bool:
