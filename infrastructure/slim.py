@@ -33,6 +33,7 @@ UNUSED = (
     r"phonenumbers/shortdata/region_.*",
     r"pillow\.libs/libavif-.*",
     r"pypdfium2_cli/.*",
+    r"uharfbuzz/_harfbuzz_test\..*",
     r".*\.dist-info/RECORD",
     r".*\.(c|h|pxd|pyi|pyx)",
     r"(.*/)?__pycache__/.*",

@@ -1,28 +1,51 @@
-"""Text on a reportlab canvas in embedded fonts: fallback by character, right-to-left, measuring and wrapping.
+"""Text on a reportlab canvas in embedded fonts: fallback by letter, both directions, measuring and wrapping.
 
-A face is tried first, then DejaVu Sans (Arabic, Hebrew and more), then Droid Sans Fallback (Chinese,
-Japanese, Korean). Scripts that need more shaping than Arabic joining, such as Devanagari or Thai, show as
-empty boxes.
+A face is tried first, then the font of the letter's script (`scripts`), then DejaVu Sans (Arabic, Hebrew and
+more), then Droid Sans Fallback (Chinese, Japanese, Korean). Text that needs it goes through HarfBuzz
+(`shaping`). A letter that no font has is drawn as U+FFFD, and still reads as itself.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.arabic import is_right_to_left, join_letters, visual
+from chalicelib.pdf.clusters import clean, clusters, is_mark
+from chalicelib.pdf.direction import is_right_to_left, levels, visual
 from chalicelib.pdf.faces import Face
+from chalicelib.pdf.scripts import script_font
+from chalicelib.pdf.shaping import Glyph, draw_glyphs, shape
 
 PLAIN = "SourceSans3-Regular"
 BOLD = "SourceSans3-SemiBold"
 SCRIPT = "DancingScript-Medium"
 _FALLBACKS = ("DejaVuSans", "DroidSansFallback")
 _FOLDER = Path(__file__).parent / "fonts"
+_UNKNOWN = 0xFFFD
+_LAST_OF_FIRST_PLANE = "\uffff"
+
+
+class Run(NamedTuple):
+    """Text in one font: characters to draw, or glyphs, with what they read as where that is to be told."""
+
+    font: str
+    text: str
+    glyphs: tuple[Glyph, ...] = ()
+    reads_as: str = ""
+
+
+class _Letter(NamedTuple):
+    """A cluster, and how it is to be drawn. `text` stands for another text where no font has that."""
+
+    text: str
+    font: str
+    level: int
+    shaped: bool
 
 
 @cache
@@ -33,36 +56,63 @@ def font(name: str) -> Face:
     return loaded
 
 
-def _has(name: str, char: str) -> bool:
-    return ord(char) in font(name).face.charToGlyph
+def _chain(cluster: str, face: str) -> list[str]:
+    # The script face knows no places for marks.
+    own = (face,) if face != SCRIPT else (PLAIN,) if len(cluster) > 1 else (SCRIPT, PLAIN)
+    return [name for name in (*own, script_font(cluster[0]), *_FALLBACKS) if name]
 
 
-def _font_for(char: str, face: str) -> str:
-    chain = (face, PLAIN, *_FALLBACKS) if face == SCRIPT else (face, *_FALLBACKS)
-    return next((name for name in chain if _has(name, char)), face)
+@lru_cache(maxsize=4096)
+def _font_for(cluster: str, face: str) -> str | None:
+    """The first font that has all of it."""
+    needed = cluster.translate(_NOT_NEEDED)
+    return next((name for name in _chain(cluster, face) if all(map(font(name).has, needed))), None)
 
 
-def clean(text: str) -> str:
-    """Composed characters, one space for any run of white space, no control or formatting characters."""
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    composed = unicodedata.normalize("NFC", text)
-    spaced = " ".join(composed.split())
-    return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cf", "Cs"))
+_NOT_NEEDED = dict.fromkeys(map(ord, "\u200c\u200d"))
 
 
-def _shaped(text: str) -> str:
-    tidy = clean(text)
-    return visual(join_letters(tidy)) if is_right_to_left(tidy) else tidy
+def _letters(cluster: str, level: int, face: str) -> list[_Letter]:
+    name = _font_for(cluster, face)
+    if name is None and len(cluster) > 1:
+        return [letter for char in cluster for letter in _letters(char, level, face)]
+    if name is None:
+        unknown = font(_FALLBACKS[0])
+        char = unknown.character(unknown.face.charToGlyph[_UNKNOWN], cluster)
+        return [_Letter(char, _FALLBACKS[0], level, shaped=False)]
+    shaped = level % 2 == 1 or name.startswith("Noto") or any(map(is_mark, cluster))
+    return [_Letter(cluster, name, level, shaped)]
+
+
+def _leveled(text: str, face: str) -> list[_Letter]:
+    parts = clusters(text)
+    depth = levels(text) if is_right_to_left(text) else [0] * len(text)
+    place, letters = 0, []
+    for cluster in parts:
+        letters += _letters(cluster, depth[place], face)
+        place += len(cluster)
+    return letters
+
+
+def _run(letters: list[_Letter]) -> Run:
+    _, name, level, shaped = letters[0]
+    text = "".join(letter.text for letter in letters)
+    if not shaped:
+        return Run(name, text)
+    glyphs = shape(font(name), text, from_right=level % 2 == 1)
+    # Readers turn text from the right around themselves, and some know the first plane only.
+    return Run(name, text, glyphs, "" if level % 2 or max(text) > _LAST_OF_FIRST_PLANE else text)
 
 
 @lru_cache(maxsize=2048)
-def runs(text: str, face: str) -> tuple[tuple[str, str], ...]:
-    """(font name, characters) in the order drawn."""
-    shaped = _shaped(text)
-    return tuple(
-        (name, "".join(group)) for name, group in groupby(shaped, key=lambda char: _font_for(char, face))
-    )
+def runs(text: str, face: str) -> tuple[Run, ...]:
+    """The text in runs, in the order drawn."""
+    tidy = clean(text)
+    if tidy.isascii():
+        return (Run(face, tidy),) if tidy else ()
+    grouped = [list(group) for _, group in groupby(_leveled(tidy, face), key=lambda letter: letter[1:])]
+    order = visual([group[0].level for group in grouped])
+    return tuple(_run(grouped[index]) for index in order)
 
 
 class _Advances(dict[str, int]):
@@ -88,16 +138,25 @@ def _across(name: str, part: str, size: float) -> float:
 
 def width(text: str, face: str, size: float) -> float:
     """Width in points."""
-    return sum(_across(name, part, size) for name, part in runs(text, face))
+    return sum(_run_width(run, size) for run in runs(text, face))
+
+
+def _run_width(run: Run, size: float) -> float:
+    if run.glyphs:
+        return sum(glyph.advance for glyph in run.glyphs) * size / 1000
+    return _across(run.font, run.text, size)
 
 
 def draw(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> float:
     """Draws one line with its baseline's left end at (x, y); answers the x after it."""
-    for name, part in runs(text, face):
-        font(name)
-        canvas.setFont(name, size)
-        canvas.drawString(x, y, part)
-        x += _across(name, part, size)
+    for run in runs(text, face):
+        if run.glyphs:
+            draw_glyphs(canvas, x, y, font(run.font), run.glyphs, size=size, reads_as=run.reads_as)
+        else:
+            font(run.font)
+            canvas.setFont(run.font, size)
+            canvas.drawString(x, y, run.text)
+        x += _run_width(run, size)
     return x
 
 
@@ -109,10 +168,10 @@ def draw_right(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLA
 def _pieces(word: str, face: str, size: float, limit: float) -> list[str]:
     """A word too wide for a line, cut where it must be."""
     pieces = [""]
-    for char in word:
-        if pieces[-1] and width(pieces[-1] + char, face, size) > limit:
+    for cluster in clusters(word):
+        if pieces[-1] and width(pieces[-1] + cluster, face, size) > limit:
             pieces.append("")
-        pieces[-1] += char
+        pieces[-1] += cluster
     return pieces
 
 

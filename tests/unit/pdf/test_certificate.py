@@ -9,6 +9,7 @@ from chalicelib.pdf.certificate import draw_certificate
 from chalicelib.pdf.facts import CertificateFacts, SignatureBlock
 from chalicelib.pdf.sheets import drawn
 from tests.unit.pdf import samples
+from tests.unit.pdf.names import SHAPED
 
 
 def made(facts: CertificateFacts, block: SignatureBlock | None = None) -> bytes:
@@ -119,3 +120,10 @@ def test_the_statement_to_have_read_every_page_is_printed() -> None:
     facts = replace(samples.CERTIFICATE, pages_shown=None, read_statement=said)
     assert f"Pages {said}" in text_of(facts, samples.BLOCK)
     assert "Pages shown" not in text_of(facts, samples.BLOCK)
+
+
+@pytest.mark.parametrize("words", SHAPED.values(), ids=SHAPED)
+def test_names_and_notes_of_any_script_stand_there(words: str) -> None:
+    facts = replace(samples.CERTIFICATE, signer_name=words, practice_name=words, note=f"{words} " * 30)
+    found = "".join(text_of(facts).split())
+    assert found.count(words.replace(" ", "")) >= 33

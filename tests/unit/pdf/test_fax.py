@@ -6,6 +6,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.fax import compose_fax
 from chalicelib.pdf.inspect import inspect_pdf
 from tests.unit.pdf import samples
+from tests.unit.pdf.names import SHAPED
 
 SIDE = 25 * 72 / 25.4
 
@@ -116,3 +117,10 @@ def test_long_names_stay_on_the_cover() -> None:
 
 def test_scripts_are_left_out() -> None:
     assert inspect_pdf(compose_fax(samples.COVER, samples.active())).active_content == ()
+
+
+@pytest.mark.parametrize("words", SHAPED.values(), ids=SHAPED)
+def test_the_cover_names_a_provider_in_any_script(words: str) -> None:
+    cover = replace(samples.COVER, provider_name=f"{words}, MD", practice_name=words)
+    found = "".join(samples.texts(compose_fax(cover, samples.plan_of_care(1)))[0].split())
+    assert found.count(words.replace(" ", "")) >= 2

@@ -1,5 +1,6 @@
 import io
 import itertools
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from chalicelib.pdf.assemble import assemble_signed
 from chalicelib.pdf.facts import SignatureBlock, SignatureField
 from chalicelib.pdf.stamp import local_time, utc_time
 from tests.unit.pdf import samples
+from tests.unit.pdf.names import FROM_RIGHT, SHAPED
 
 
 def signed(original: bytes, field: SignatureField | None, block: SignatureBlock = samples.BLOCK) -> bytes:
@@ -69,7 +71,13 @@ def test_the_times_are_right_across_midnight_and_noon() -> None:
 @pytest.mark.parametrize("size", [(220, 48), (120, 90), (400, 30), (90, 30), (300, 150), (40, 12)])
 @pytest.mark.parametrize(
     "name",
-    ["Li", "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh " * 2, "Maria del Carmen Fernández " * 3],
+    [
+        "Li",
+        "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh " * 2,
+        "Maria del Carmen Fernández " * 3,
+        SHAPED["Thai"].replace(" ", "") * 12,
+        FROM_RIGHT["Arabic"] * 8,
+    ],
 )
 def test_any_name_stays_within_any_box(size: tuple[float, float], name: str) -> None:
     original, field = samples.blank_pdf(), SignatureField(1, 100, 300, *size)
@@ -82,19 +90,32 @@ def test_any_name_stays_within_any_box(size: tuple[float, float], name: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["José Núñez", "Nguyễn Thị Ánh", "Ольга Петрова", "王小明", "김민준", "田中さくら"]
+    "name",
+    [
+        "José Núñez",
+        "Nguyễn Thị Ánh",
+        "Ольга Петрова",
+        "王小明",
+        "김민준",
+        "田中さくら",
+        *SHAPED.values(),
+        "Li 🦄",
+    ],
 )
 def test_names_of_many_scripts_can_be_read_back(name: str) -> None:
     original = samples.blank_pdf()
     after = signed(original, SignatureField(1, 72, 96, 260, 60), samples.named(name))
-    assert f"Electronically signed by {name}, MD" in samples.one_line(samples.texts(after)[0])
+    # PDFium sees gaps where marks are wider than their letters.
+    found = "".join(samples.texts(after)[0].split())
+    assert f"Electronically signed by {name}, MD".replace(" ", "") in found
 
 
 def test_an_arabic_name_is_drawn() -> None:
     original = samples.blank_pdf()
     after = signed(original, SignatureField(1, 72, 96, 260, 60), samples.named("محمد الأحمد"))
-    text = samples.texts(after)[0]
-    assert any("\ufe70" <= char <= "\ufeff" or "\u0600" <= char <= "\u06ff" for char in text)
+    found = unicodedata.normalize("NFKC", samples.texts(after)[0])
+    assert "محمد" in found
+    assert "الأحمد" in found
 
 
 def test_drawn_strokes_are_vectors_in_proportion_and_upright() -> None:

@@ -1,0 +1,46 @@
+import unicodedata
+
+import pytest
+
+from chalicelib.pdf.clusters import clean, clusters
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Luis\u202e \x00Rivera\n\tMD", "Luis Rivera MD"),
+        ("e\u0301", "é"),
+        ("ශ්\u200dරී", "ශ්\u200dරී"),
+        ("کیان\u200cپور", "کیان\u200cپور"),
+        ("Li\u200d\u200c Na", "Li Na"),
+        ("葛\U000e0100城", "葛城"),
+        ("☺\ufe0f", "☺"),
+        ("\u3164\u034f", ""),
+    ],
+)
+def test_only_what_is_seen_or_spells_is_kept(text: str, kept: str) -> None:
+    assert clean(text) == kept
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["a", "b"],
+        ["क्षि", "ति"],
+        ["ශ්\u200dරී", "න"],
+        ["ที่", "ปู่", "ก้ำ"],
+        ["ນ້ຳ", "ກ"],
+        ["ខ្មែ", "រ"],
+        ["m\u0325", "x"],
+        ["王", "明"],
+    ],
+)
+def test_a_letter_keeps_its_marks_and_conjuncts(parts: list[str]) -> None:
+    assert clusters("".join(parts)) == parts
+
+
+def test_a_heap_of_marks_is_cut() -> None:
+    heap = "a" + "\u0301" * 1000
+    assert max(map(len, clusters(heap))) <= 32
+    assert "".join(clusters(heap)) == heap
+    assert unicodedata.category(heap[-1]) == "Mn"
