@@ -199,9 +199,9 @@ def packaged(progress: Progress) -> Path:
 
 
 @contextlib.contextmanager
-def running_stack(folder: Path, name: str) -> Iterator[Stack]:
+def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Stack]:
     """Deploy the package in `folder` to a local AWS of its own, and take it all away afterwards, but its log:
-    `build/tests-aws-NAME.log` stays.
+    `build/tests-aws-NAME.log` stays. `warm`: its functions are awake before the first test.
     """
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
     layout = Layout(home)
@@ -216,7 +216,8 @@ def running_stack(folder: Path, name: str) -> Iterator[Stack]:
         processes.start(emulator.command(layout, local.port, smtp_port=smtp_port, persistent=False))
         emulator.wait_until_up(processes, local.port)
         local.deploy(folder, progress)
-        local.warm_up()
+        if warm:
+            local.warm_up()
         stack = Stack(local, mailbox)
         yield stack
         stack.http.close()

@@ -13,7 +13,7 @@ from tests.stack import Stack, running_stack
 
 @pytest.fixture(scope="session")
 def sleeping_stack(package_folder: Path) -> Iterator[Stack]:
-    with running_stack(package_folder, "sleeping") as running:
+    with running_stack(package_folder, "sleeping", warm=False) as running:
         switch_off_workers(running)
         yield running
 

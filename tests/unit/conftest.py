@@ -1,4 +1,4 @@
-"""Passwords that cost the tests little: of the thousands that they check, few are about what a check costs."""
+"""Passwords that cost the tests little: thousands are checked, and few tests are about what that costs."""
 
 from collections.abc import Iterator
 
