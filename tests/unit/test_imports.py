@@ -18,7 +18,7 @@ LAYERS = {
     "settings": {"settings"},
 }
 SETTINGS_TYPE_ONLY = {"services"}
-HEAVY = {"pypdf", "pypdfium2", "PIL", "reportlab", "pyhanko", "segno"}
+HEAVY = {"pypdf", "pypdfium2", "PIL", "reportlab", "pyhanko", "segno", "uharfbuzz"}
 
 
 def modules(folder: str) -> list[Path]:
