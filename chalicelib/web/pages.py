@@ -80,7 +80,7 @@ def pending(caller: Caller) -> Response:
     return page(
         caller, "pending.html", section="pending", rows=rows, count=count,
         next_after=cursor_of(found.next_after), first="after" not in caller.query, groups=by_practice(rows),
-        signed=_just_signed(caller),
+        signed=_just_signed(caller), files_origin=caller.services.files.origin(),
     )  # fmt: skip
 
 

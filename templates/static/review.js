@@ -17,9 +17,11 @@ function signButtons() {
   return Array.from(approval.querySelectorAll("button[type=submit]:not([formaction])"));
 }
 
+// A page stays loaded while its sharp picture is on the way to take the place of the small one.
 function hasLoaded(sheet) {
   const image = sheet.querySelector("img");
-  return Boolean(image) && image.complete && image.naturalWidth > 0;
+  if (image && image.complete && image.naturalWidth > 0) sheet.dataset.loaded = "";
+  return "loaded" in sheet.dataset;
 }
 
 function note(sheet) {
@@ -78,16 +80,23 @@ function watchPages() {
   }
 }
 
-// Links to the pages are good for some minutes only, so the rest is fetched once the first is there.
+// Links to the pages are good for some minutes only, so the rest is fetched once the first is seen: on a phone
+// as a small picture, which is there in half the time. The sharp ones follow.
 function fetchTheRest() {
   const load = () => {
+    for (const sheet of sheets) hasLoaded(sheet);
+    for (const image of document.querySelectorAll("[data-page] img")) {
+      image.sizes = image.sizes.replace("(scripting: enabled) 50vw, ", "");
+    }
     for (const sheet of sheets.slice(0, 20)) {
       const image = sheet.querySelector("img");
       if (image) image.loading = "eager";
     }
   };
-  if (document.readyState === "complete") load();
-  else window.addEventListener("load", load);
+  // Not at once: what the sharp ones cost a slow phone would keep the small one from being painted.
+  const soon = () => window.setTimeout(load, 300);
+  if (document.readyState === "complete") soon();
+  else window.addEventListener("load", soon);
 }
 
 function watchApproval() {

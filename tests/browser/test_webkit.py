@@ -30,9 +30,11 @@ SECONDS_BETWEEN_LOOKS = 0.1
 SHOW_ALL_OF_EACH_PAGE = """
 const tell = arguments[arguments.length - 1];
 const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+// A sharp picture may take the place of the small one meanwhile.
+const decoded = (image) => image.decode().catch(() => image.decode());
 (async () => {
   for (const sheet of document.querySelectorAll("[data-page]")) {
-    await sheet.querySelector("img").decode();
+    await decoded(sheet.querySelector("img"));
     for (const block of ["start", "end"]) {
       sheet.scrollIntoView({ block, behavior: "instant" });
       await painted();

@@ -23,9 +23,11 @@ MILLISECONDS_FOR_A_JOB = 30_000
 
 SHOW_ALL_OF_EACH_PAGE = """
 async () => {
+  // A sharp picture may take the place of the small one meanwhile.
+  const decoded = (image) => image.decode().catch(() => image.decode());
   const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   for (const sheet of document.querySelectorAll("[data-page]")) {
-    await sheet.querySelector("img").decode();
+    await decoded(sheet.querySelector("img"));
     for (const block of ["start", "end"]) {
       sheet.scrollIntoView({ block, behavior: "instant" });
       await painted();
@@ -94,6 +96,8 @@ class Visitor:
     def read(self) -> None:
         """Scroll through every page of the document."""
         self.wait_for_pages()
+        # The script, which may come after the pictures, notes from now on what is shown.
+        expect(self.page.locator("[data-reading]")).to_be_visible()
         self.page.evaluate(SHOW_ALL_OF_EACH_PAGE)
         expect(self.page.get_by_text("You have seen every page.")).to_be_visible()
 
