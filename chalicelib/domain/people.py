@@ -15,7 +15,8 @@ class Provider:
 
     `npi_self_stated` says that its owner typed the NPI and no clinic has confirmed it. `mailed_to` is the
     address that a clinic first gave; `email` is the username and is set with the account. `link` names the
-    newest setup or reset link: older ones are dead. `session_epoch` rises when every session must end.
+    newest setup or reset link: older ones are dead. `setup_document` is the document that the mail with the
+    setup link of `setup_mailed_at` came with. `session_epoch` rises when every session must end.
     `practices` are those that ever sent them a document; `factor_declined_at` is when they did not want the
     second factor that is offered once.
     """
@@ -36,6 +37,7 @@ class Provider:
     consented_at: datetime | None = None
     saved_signature: str | None = None
     setup_mailed_at: datetime | None = None
+    setup_document: str | None = None
     passkeys: tuple[Passkey, ...] = ()
     authenticator: Authenticator | None = None
     recovery: tuple[str, ...] = ()

@@ -6,10 +6,11 @@ from datetime import datetime
 from chalicelib.domain import npi as npis
 from chalicelib.domain.account_trail import UNKNOWN, Happened, Origin, account_event
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
-from chalicelib.domain.documents import Document
+from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import FieldError, Gone, Invalid, Stale, Unprocessable
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import LINK_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.status import is_decidable
 from chalicelib.services.changes import Change, Claim, OutboxRow
 from chalicelib.services.formats import one_line
 from chalicelib.services.login import counts_of, email_claim
@@ -20,7 +21,7 @@ from chalicelib.services.passwords import (
     password_problem,
     plain,
 )
-from chalicelib.services.ports import Ids, Store
+from chalicelib.services.ports import Ids, Listing, Store
 from chalicelib.services.recording import delivery_job, until_it_holds
 from chalicelib.services.second_factor import tries_of
 
@@ -28,6 +29,9 @@ PORTAL_PRACTICE = "portal"
 """Stands in a delivery that no practice caused, such as the notice that a password was changed."""
 
 MAX_CREDENTIAL = 40
+
+_LOOKED_THROUGH = 50
+"""How many of a person's pending documents are looked through for one that keeps a link alive."""
 
 _LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET)
 _DEAD = "It is good for 90 minutes and for one use, and only the newest one works."
@@ -122,6 +126,17 @@ def _may_go_out(delivery: Delivery, provider: Provider, document: Document | Non
     return document is not None and document.access == delivery.access
 
 
+def pending_at(store: Store, provider: Provider, email: str) -> Document | None:
+    """A document that waits for this person and was mailed to this address: what is due first, if any."""
+    waiting = store.documents(Listing.PROVIDER_PENDING, provider.id, limit=_LOOKED_THROUGH, after=None)
+    return next((each for each in waiting.items if _was_mailed_to(each, provider, email)), None)
+
+
+def _was_mailed_to(document: Document, provider: Provider, email: str) -> bool:
+    mailed = document.delivery is not DeliveryChoice.FAX and document.addressee.email == email
+    return mailed and document.provider_id == provider.id and is_decidable(document.status)
+
+
 # The person at the page
 
 
@@ -137,9 +152,27 @@ class Accounts:
         if secret is None:
             raise DeadLink
         found = self._store.visit(secret.key, secret.provider_id, secret.document_id)
-        if found.provider is None or not _works(secret, found.provider, found.document, now):
+        if found.provider is None or not _works(secret, found.provider, now):
             raise DeadLink(secret.document_id)
-        return OpenLink(secret=secret, provider=found.provider, document=found.document)
+        if secret.kind is SecretKind.RESET:
+            return OpenLink(secret=secret, provider=found.provider, document=found.document)
+        document = self._reached(secret, found.provider, found.document)
+        if document is None:
+            raise DeadLink(secret.document_id)
+        return OpenLink(secret=secret, provider=found.provider, document=document)
+
+    def _reached(self, secret: Secret, provider: Provider, document: Document | None) -> Document | None:
+        """What a setup link leads to: the document it came with, or, once that one is recalled, another that
+        waits for this person at the very address that the link was mailed to.
+
+        Nothing after a correction: its address may have been a stranger's.
+        """
+        if document is None or document.access == secret.access:
+            return document
+        only_recalled = document.recalled_at is not None and document.access == secret.access + 1
+        if not only_recalled or secret.email is None:
+            return None
+        return pending_at(self._store, provider, secret.email)
 
     def choose_password(
         self, token: str, chosen: Chosen, now: datetime, origin: Origin = UNKNOWN
@@ -230,12 +263,11 @@ def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) ->
     )  # fmt: skip
 
 
-def _works(secret: Secret, provider: Provider, document: Document | None, now: datetime) -> bool:
+def _works(secret: Secret, provider: Provider, now: datetime) -> bool:
     newest = secret.live(now) and provider.link == secret.link
     if secret.kind is SecretKind.RESET:
         return newest and provider.has_account and provider.email == secret.email
-    reachable = document is not None and document.access == secret.access
-    return newest and reachable and not provider.has_account
+    return newest and not provider.has_account
 
 
 def _claims(link: OpenLink, provider: Provider, rival: Provider | None) -> tuple[Claim, ...]:

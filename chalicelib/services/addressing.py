@@ -41,9 +41,15 @@ class Resolved:
         practices = tuple(sorted({*self.provider.practices, practice_id}))
         return replace(self, provider=replace(self.provider, practices=practices))
 
-    def mailed(self, now: datetime) -> "Resolved":
-        """With the note that a mail with a setup link is on its way."""
-        return replace(self, provider=replace(self.provider, setup_mailed_at=now))
+    def mailed(self, document_id: str, now: datetime) -> "Resolved":
+        """With the note that a mail with a setup link is on its way, because of this document."""
+        provider = replace(self.provider, setup_mailed_at=now, setup_document=document_id)
+        return replace(self, provider=provider)
+
+    def unmailed(self) -> "Resolved":
+        """As if no mail with a setup link had gone out: what was mailed no longer works."""
+        provider = replace(self.provider, setup_mailed_at=None, setup_document=None)
+        return replace(self, provider=provider)
 
 
 def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:

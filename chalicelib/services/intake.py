@@ -23,6 +23,7 @@ from chalicelib.domain.documents import (
 )
 from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
 from chalicelib.domain.follow_up import due_on
+from chalicelib.domain.people import Provider
 from chalicelib.services.addressing import BY_EMAIL, BY_FAX, Resolved, claim_keys, mailbox_claim, resolve
 from chalicelib.services.changes import Change
 from chalicelib.services.inbound import Answer, Desk, Inbound, claim_of, external_claim, joined
@@ -96,6 +97,8 @@ class Intake(Desk):
         replaced = self._replaced(inbound, owners, sent)
         document = self._document(inbound, sent, resolved, pdf)
         claims = (claim_of(document, earlier), *mailbox_claim(document, owners), *resolved.claims)
+        if self._has_lost_setup(resolved.provider, replaced):
+            resolved = resolved.unmailed()
         change = self._first(inbound, document, resolved, _noted(sent, pdf.original))
         change = replace(change, claims=claims)
         if replaced is not None:
@@ -138,6 +141,17 @@ class Intake(Desk):
         new_here = not provider.has_account and provider.setup_mailed_at is None
         return new_here and self._switches.electronic_signature(document.practice_id)
 
+    def _has_lost_setup(self, provider: Provider, replaced: _Replaced | None) -> bool:
+        """Whether the document that the setup link came with is recalled, by this very event too, or has
+        become another's: the link is dead then, or will be, and there is no account yet.
+        """
+        if provider.has_account or provider.setup_document is None:
+            return False
+        if replaced is not None and replaced.document.id == provider.setup_document:
+            return True
+        carrier = self.store.document(provider.setup_document)
+        return carrier is None or carrier.recalled_at is not None or carrier.provider_id != provider.id
+
     def _replaced(self, inbound: Inbound, owners: Mapping[str, str], sent: Sent) -> _Replaced | None:
         if sent.supersedes is None:
             return None
@@ -175,7 +189,7 @@ def add_messages(
         recorder.message(Channel.EMAIL, "ready", addressee.email)
         if setup:
             recorder.message(Channel.EMAIL, "setup", addressee.email)
-            mailed = resolved.mailed(now)
+            mailed = resolved.mailed(document.id, now)
     if document.delivery in BY_FAX and addressee.fax:
         recorder.message(Channel.FAX, "fax", addressee.fax)
     return mailed

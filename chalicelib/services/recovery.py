@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Stale
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import SecretKind, secret_key
 from chalicelib.domain.status import is_decidable, is_past
-from chalicelib.services.accounts import PORTAL_PRACTICE
+from chalicelib.services.accounts import PORTAL_PRACTICE, pending_at
 from chalicelib.services.changes import Change, Job, OutboxRow
 from chalicelib.services.login import email_claim
 from chalicelib.services.ports import Clock, Ids, Store, Switches
@@ -87,11 +87,19 @@ class Recovery:
         asked = MAILS.counted(found.session, key, now)
         if document is None or found.provider is None or asked is None:
             return
-        mail = _mail_for(document, found.provider, self._switches)
+        mail = self._mail(document, found.provider)
         if mail is None:
             return
         change = _change(mail, self._ids.new("evt"), now)
         self._store.commit(replace(change, secrets=(asked,)))
+
+    def _mail(self, document: Document, provider: Provider) -> _Mail | None:
+        """For a recalled document, the mail of another that waits for them at the address it was sent to."""
+        email = document.addressee.email
+        if document.recalled_at is None or email is None or provider.has_account:
+            return _mail_for(document, provider, self._switches)
+        other = pending_at(self._store, provider, email)
+        return _mail_for(other, provider, self._switches) if other else None
 
 
 # In the deliveries function

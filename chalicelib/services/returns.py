@@ -94,9 +94,10 @@ class Returns(Desk):
         owners = self.store.claims(claim_keys(after.addressee))
         resolved = self._resolved(before, after, owners).of(inbound.practice.id)
         document = replace(after, provider_id=resolved.provider.id)
-        readdressed = after.addressee != before.addressee
+        if _ends_setup(before, after, resolved.provider):
+            resolved = resolved.unmailed()
         recorder = self.recorder(document, inbound).event("document.resent", _noted(before, after))
-        setup = self._wants_setup(document, resolved.provider, readdressed=readdressed)
+        setup = self._wants_setup(document, resolved.provider)
         resolved = add_messages(recorder, document, resolved, setup=setup, now=inbound.now)
         change = recorder.change()
         claims = (*mailbox_claim(document, owners), *resolved.claims)
@@ -117,8 +118,8 @@ class Returns(Desk):
             return replace(found, provider=replace(found.provider, link=None))
         return found
 
-    def _wants_setup(self, document: Document, provider: Provider, *, readdressed: bool) -> bool:
-        if provider.has_account or (provider.setup_mailed_at is not None and not readdressed):
+    def _wants_setup(self, document: Document, provider: Provider) -> bool:
+        if provider.has_account or provider.setup_mailed_at is not None:
             return False
         return self._switches.electronic_signature(document.practice_id)
 
@@ -135,6 +136,14 @@ def corrected(document: Document, event: Resend) -> Document:
     if (addressee, delivery) == (document.addressee, document.delivery):
         return document
     return replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)
+
+
+def _ends_setup(before: Document, after: Document, provider: Provider) -> bool:
+    """Whether this correction kills the setup link that was mailed: every other address does, another way of
+    delivery the one that came with this very document.
+    """
+    came_with_it = after.access != before.access and provider.setup_document == before.id
+    return not provider.has_account and (after.addressee != before.addressee or came_with_it)
 
 
 def _lives_at_old_address(provider: Provider | None, before: Document, after: Document) -> bool:
