@@ -24,7 +24,7 @@ from tests.provider_side import a_document, a_store
 from tests.unit.pdf.largest import largest_pdf
 
 GIVEN = 1024
-"""Megabytes that the functions have which do this (.chalice/config.json)."""
+"""Megabytes of the smallest of the functions that do this (.chalice/config.json)."""
 
 ORIGINAL, SEALED = "originals/bench/largest.pdf", "uploads/bench/largest-sealed.pdf"
 

@@ -98,6 +98,11 @@ def test_the_api_answers_before_the_gateway_gives_up(production: Resources) -> N
     assert production["APIHandler"]["Properties"]["MemorySize"] >= 1024
 
 
+def test_the_function_that_makes_pictures_and_seals_has_a_whole_processor(production: Resources) -> None:
+    """Lambda gives one with 1,769 MB: with less, the largest file would come near the end of its time."""
+    assert production["Documents"]["Properties"]["MemorySize"] >= 1769
+
+
 def test_every_function_logs_to_an_encrypted_group_that_is_kept(production: Resources) -> None:
     for function in properties(production, "AWS::Serverless::Function").values():
         group = production[function["LoggingConfig"]["LogGroup"]["Ref"]]
