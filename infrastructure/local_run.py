@@ -15,6 +15,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+import httpx
+from botocore.exceptions import ConnectionError as NotConnected
+from botocore.exceptions import HTTPClientError
+
 from infrastructure import emulator, package, repair, sample
 from infrastructure.emulator import Condition
 from infrastructure.layout import ROOT, Layout
@@ -44,7 +48,8 @@ def run(layout: Layout, addresses: sample.Addresses, progress: Progress, parent:
     for announcement in (layout.portal, layout.stand_ins):
         announcement.unlink(missing_ok=True)
     with supervised(layout, lock, progress) as processes:
-        bring_up(layout, addresses, processes, progress, found)
+        with in_plain_words(layout, processes):
+            bring_up(layout, addresses, processes, progress, found)
         progress.say(f"Ready: {layout.portal} has the addresses and keys")
         print(welcome(addresses), flush=True)
         wait_for_the_end(processes, parent)
@@ -62,6 +67,21 @@ def supervised(layout: Layout, lock: int, progress: Progress) -> Iterator[Proces
         progress.say("Stopping, and saving the data")
         well = processes.stop()
         progress.say("Stopped" if well else "Not all has ended yet; what is left saves its data by itself")
+
+
+@contextlib.contextmanager
+def in_plain_words(layout: Layout, processes: Processes) -> Iterator[None]:
+    """Raises Trouble for an answer that did not come: nobody should have to read a trace for that."""
+    try:
+        yield
+    except (httpx.TransportError, HTTPClientError, NotConnected) as error:
+        # If the local AWS has ended, its last words say more.
+        processes.check()
+        raise Trouble(
+            f"The local AWS did not answer in time ({type(error).__name__}): this machine may be too busy. "
+            "Run `make run` again, it goes on from what is there. If it happens again, "
+            f"{layout.log_of(emulator.NAME)} may say why."
+        ) from error
 
 
 def bring_up(
@@ -85,8 +105,7 @@ def bring_up(
     if found is Condition.KILLED:
         for line in repair.repair(stack):
             progress.say(line)
-    progress.say("Warming up the functions")
-    stack.warm_up()
+    wake(stack, progress)
     practice = sample.sample_practice(layout, stack, progress)
     content = sample.portal_file(stack, addresses, practice)
     sample.write_private(layout.stand_ins, content)
@@ -95,6 +114,13 @@ def bring_up(
     for port in (addresses.clinic_port, addresses.mailbox_port):
         emulator.wait_for(f"http://127.0.0.1:{port}/healthz", processes, SECONDS_FOR_STAND_INS)
     sample.write_private(layout.portal, content)
+
+
+def wake(stack: LocalStack, progress: Progress) -> None:
+    """Warm the functions up; one that stays asleep is no reason to end."""
+    progress.say("Warming up the functions")
+    if not stack.warm_up():
+        progress.say("Not every function is awake yet: the first clicks may take longer than usual")
 
 
 def mailbox(layout: Layout, addresses: sample.Addresses) -> Command:

@@ -2,15 +2,19 @@ import argparse
 import socket
 import time
 from pathlib import Path
+from typing import cast
 
+import httpx
 import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from infrastructure import local_run
+from infrastructure import emulator, local_run
 from infrastructure.emulator import Condition
 from infrastructure.layout import Layout
+from infrastructure.processes import Processes
 from infrastructure.progress import Progress
 from infrastructure.sample import Addresses
-from infrastructure.stack import FIXED_PARAMETERS
+from infrastructure.stack import FIXED_PARAMETERS, LocalStack
 from infrastructure.trouble import Trouble
 
 
@@ -71,3 +75,52 @@ def test_a_stack_that_was_never_saved_is_said_to_be_lost(
 def test_a_clean_stop_needs_no_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     local_run.explain(Condition.SAVED, Layout(tmp_path), Progress(time.time()))
     assert capsys.readouterr().out == ""
+
+
+class FakeProcesses:
+    """Processes of which one has ended, if there are last words."""
+
+    def __init__(self, last_words: str = "") -> None:
+        self.last_words = last_words
+
+    def check(self) -> None:
+        if self.last_words:
+            raise Trouble(self.last_words)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ReadTimeout("timed out"),
+        httpx.ConnectError("refused"),
+        ReadTimeoutError(endpoint_url="http://localhost"),
+        ConnectTimeoutError(endpoint_url="http://localhost"),
+    ],
+)
+def test_an_answer_that_does_not_come_is_told_with_what_to_do(tmp_path: Path, error: Exception) -> None:
+    processes = cast("Processes", FakeProcesses())
+    with pytest.raises(Trouble) as told, local_run.in_plain_words(Layout(tmp_path), processes):
+        raise error
+    assert str(told.value) == (
+        f"The local AWS did not answer in time ({type(error).__name__}): this machine may be too busy. "
+        "Run `make run` again, it goes on from what is there. If it happens again, "
+        f"{Layout(tmp_path).log_of(emulator.NAME)} may say why."
+    )
+
+
+def test_a_process_that_has_ended_says_more_than_its_silence(tmp_path: Path) -> None:
+    processes = cast("Processes", FakeProcesses("The process `ministack` ended by itself."))
+    with (
+        pytest.raises(Trouble, match="ended by itself"),
+        local_run.in_plain_words(Layout(tmp_path), processes),
+    ):
+        raise httpx.ReadTimeout("timed out")
+
+
+def test_a_start_goes_on_without_a_function_that_stays_asleep(capsys: pytest.CaptureFixture[str]) -> None:
+    class Sleepy:
+        def warm_up(self) -> bool:
+            return False
+
+    local_run.wake(cast("LocalStack", Sleepy()), Progress(time.time()))
+    assert "Not every function is awake yet" in capsys.readouterr().out
