@@ -15,7 +15,8 @@ from chalice.test import Client
 from bench.calls import Call, recorded
 from chalicelib.adapters import rows
 from chalicelib.domain.documents import Document
-from chalicelib.services.paging import cursor_of
+from chalicelib.services.paging import cursor_of, list_name
+from chalicelib.services.ports import Listing
 from tests.provider_side import a_document
 from tests.stack import SamplePractice, Stack
 
@@ -75,7 +76,7 @@ def page(
     It is asked for by its cursor alone: a cursor is a place in the order, so none of the pages before has
     to be read for it.
     """
-    cursor = "" if number == 1 else cursor_of(_place(practice, count - (number - 1) * size))
+    cursor = "" if number == 1 else _cursor(practice, count - (number - 1) * size)
     path = f"/v1/documents?report=unsigned&limit={size}&cursor={cursor}"
     with recorded() as calls:
         answer = _get(path, practice)
@@ -103,9 +104,9 @@ def document(practice: SamplePractice, number: int) -> Document:
     )  # fmt: skip
 
 
-def _place(practice: SamplePractice, number: int) -> str:
+def _cursor(practice: SamplePractice, number: int) -> str | None:
     row = rows.document_row(document(practice, number))
-    return f"{row.sent_key}|{row.id}"
+    return cursor_of(f"{row.sent_key}|{row.id}", of=list_name(Listing.PRACTICE_UNSIGNED, practice.id))
 
 
 def _batches(practice: SamplePractice, start: int, count: int) -> Iterator[list[Document]]:

@@ -34,12 +34,14 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
     return inspection.inspect(data, event["kind"], certificates=event.get("certificates", ()))
 
 
-def admin(event: Mapping[str, Any]) -> dict[str, Any]:
+def admin(event: Any) -> dict[str, Any]:
+    """`event` is whatever JSON was typed into the console."""
     from chalicelib.services import administration
 
     answer = dict(administration.run(services(), event))
     about = {name: value for name, value in answer.items() if name in ("id", "error")}
-    logger.info("administration", action=event.get("action"), **about)
+    action = event.get("action") if isinstance(event, Mapping) else None
+    logger.info("administration", action=action, **about)
     return answer
 
 

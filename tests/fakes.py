@@ -244,6 +244,10 @@ class FakeStore:
         found.sort(key=lambda row: row.created_key)
         return _all(Delivery, found[:limit])
 
+    def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
+        found = self._where("deliveries", "practice_held", rows.WAITING + practice_id)
+        return _page(Delivery, found, "created_key", ascending=True, limit=limit, after=after)
+
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
         found = [row for row in self._rows("deliveries") if row.due_at and row.due_at <= to_text(before)]
         found.sort(key=lambda row: (row.due_shard, row.due_at))

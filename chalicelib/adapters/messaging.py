@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import botocore.exceptions
+from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters import codec
@@ -13,6 +14,9 @@ from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.services.changes import Job
 
 _BATCH = 10
+_NOT_CHECKED = "The PDF could not be checked just now. Nothing is lost: send the same again in a moment."
+
+logger = Logger(service="portal", child=True)
 
 
 class SqsQueues:
@@ -99,10 +103,11 @@ class LambdaInspector:
             )
             body = json.loads(answer["Payload"].read())
         except (ClientError, BotoCoreError) as error:
-            raise _refusal(error, "The inspection") from None
+            logger.warning("inspection failed", cause=_cause(error))
+            raise Unavailable(_NOT_CHECKED) from None
         failed = "FunctionError" in answer or not isinstance(body, dict)
         if (failed and _is_of_aws(body)) or (not failed and body.get("unavailable")):
-            raise Unavailable("The inspection could not read the upload. Try again in a moment.")
+            raise Unavailable(_NOT_CHECKED)
         if failed:
             detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."
             return {"refused": {"code": "damaged", "detail": detail}}
@@ -117,9 +122,16 @@ def _is_of_aws(body: Any) -> bool:
 
 def _refusal(error: ClientError | BotoCoreError, who: str) -> Exception:
     """By AWS's error code alone: its text may quote an address."""
-    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    if isinstance(error, BotoCoreError):
+        logger.warning("no answer", cause=_cause(error))
+        return Unavailable(f"{who} did not answer.")
+    code = _cause(error)
     kind = Unprocessable if code == "InvalidParameterValue" else Unavailable
     return kind(f"{who} refused it: {code}.")
+
+
+def _cause(error: ClientError | BotoCoreError) -> str:
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 def _text(value: str) -> Mapping[str, str]:

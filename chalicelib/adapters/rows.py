@@ -6,8 +6,9 @@ from zlib import crc32
 
 from chalicelib.adapters import codec, tables
 from chalicelib.domain.account_trail import KEPT_FOR, AccountEvent
+from chalicelib.domain.attempts import waits_to_retry
 from chalicelib.domain.audit import Event
-from chalicelib.domain.deliveries import Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.moments import epoch, to_text
 from chalicelib.domain.people import Provider
@@ -21,6 +22,9 @@ SHARDS: Sequence[str] = tuple(str(number) for number in range(4))
 
 UNTIMED = "untimed-"
 """Put before the shard of a document whose seal still lacks its timestamp."""
+
+WAITING = "waiting-"
+"""Put before the practice in the index of what is held, for webhooks that wait for a later attempt."""
 
 
 def shard(row_id: str) -> str:
@@ -84,12 +88,20 @@ def delivery_row(delivery: Delivery) -> tables.DeliveryRow:
         status=delivery.status.value,
         practice_id=delivery.practice_id,
         practice_failed=delivery.practice_id if delivery.status is DeliveryStatus.FAILED else None,
-        practice_held=delivery.practice_id if delivery.status is DeliveryStatus.HELD else None,
+        practice_held=_held(delivery),
         created_key=_sorted_by(delivery.created_at, delivery.id),
         due_shard=shard(delivery.id) if due else None,
         due_at=to_text(due) if due else None,
         carrier_id=delivery.carrier_id,
     )
+
+
+def _held(delivery: Delivery) -> str | None:
+    """The partition of the index for what goes out once the practice's endpoint is set again."""
+    if delivery.status is DeliveryStatus.HELD:
+        return delivery.practice_id
+    waits = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)
+    return WAITING + delivery.practice_id if waits else None
 
 
 def provider_row(provider: Provider) -> tables.ProviderRow:

@@ -201,7 +201,17 @@ class DynamoStore:
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
         keys = _query(DeliveryRow.held, practice_id, limit=limit, start=None, ascending=True)
         found = _batch(DeliveryRow, [row.id for row in keys])
-        return tuple(codec.load(Delivery, row.record) for row in found if row.practice_held)
+        return tuple(codec.load(Delivery, row.record) for row in found if row.practice_held == practice_id)
+
+    def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
+        waiting = rows.WAITING + practice_id
+        start = _start_key("practice_held", waiting, "created_key", after)
+        keys = _query(DeliveryRow.held, waiting, limit=limit + 1, start=start, ascending=True)
+        shown = keys[:limit]
+        more = f"{shown[-1].created_key}|{shown[-1].id}" if len(keys) > limit else None
+        found = _batch(DeliveryRow, [row.id for row in shown])
+        kept = (row for row in found if row.practice_held == waiting)
+        return Page(tuple(codec.load(Delivery, row.record) for row in kept), more)
 
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
         due = DeliveryRow.due_at <= to_text(before)

@@ -140,6 +140,8 @@ class PracticeFailedIndex(GlobalSecondaryIndex["DeliveryRow"]):
 
 
 class PracticeHeldIndex(GlobalSecondaryIndex["DeliveryRow"]):
+    """Sparse: held for an endpoint that is off; and, in a partition apart, webhooks that wait to retry."""
+
     class Meta:
         index_name = "practice_held"
         projection = KeysOnlyProjection()

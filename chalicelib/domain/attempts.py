@@ -97,6 +97,11 @@ def is_waiting(delivery: Delivery) -> bool:
     return delivery.status in (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
 
 
+def waits_to_retry(delivery: Delivery) -> bool:
+    """Whether it has failed and waits for a later attempt."""
+    return delivery.status is DeliveryStatus.QUEUED and failures(delivery) > 0
+
+
 def is_used_up(delivery: Delivery) -> bool:
     """Whether every attempt of the schedule was made, those that were interrupted included."""
     return failures(delivery) > len(schedule_of(delivery))
@@ -139,7 +144,7 @@ def call_for(delivery: Delivery, now: datetime) -> Delivery:
 
 
 def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
-    """A failed or held row, due at once, with a fresh schedule. Its bytes and `message_id` stay.
+    """A failed, held or waiting row, due at once, with a fresh schedule. Its bytes and `message_id` stay.
 
     It forgets its carrier's id: a late receipt of what failed says nothing of what goes out now.
     """

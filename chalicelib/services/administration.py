@@ -43,7 +43,7 @@ class Parts(Protocol):
     def clock(self) -> Clock: ...
 
 
-def run(services: Parts, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+def run(services: Parts, payload: Any) -> Mapping[str, Any]:
     """The answer to one action; what is refused is answered as `{"error": {"code", "detail", "errors"}}`.
 
     `{"action": "create_practice", "name", "phone", "fax", "reply_to", "time_zone", "electronic_signature"}`
@@ -61,8 +61,10 @@ def run(services: Parts, payload: Mapping[str, Any]) -> Mapping[str, Any]:
     everybody is, where the key may be in wrong hands.
     `{"action": "ping"}` answers `{"ok": true}` and keeps the function warm.
     """
-    asked = payload.get("action")
     try:
+        if not isinstance(payload, Mapping):
+            raise _wrong("payload", 'must be a JSON object such as {"action": "ping"}')
+        asked = payload.get("action")
         if not isinstance(asked, str) or asked not in _ACTIONS:
             raise _wrong("action", f"must be one of {', '.join(_ACTIONS)}")
         return _ACTIONS[asked](_Request(services, payload))

@@ -23,6 +23,7 @@ from chalicelib.domain.secrets import Secret
 class Job:
     """Work for a queue (`documents` or `deliveries`). It names rows; it carries no patient data.
 
+    `after` is where a job goes on that goes through a list by pages.
     `receipt` is for a carrier's receipt that came before the row knew its carrier's id.
     """
 
@@ -32,6 +33,7 @@ class Job:
     document_id: str | None = None
     delivery_id: str | None = None
     receipt: Receipt | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ Nothing waits here: a wait is a time in the row, and the queue or the sweep of e
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -38,6 +39,8 @@ RELEASED_AT_ONCE = 50
 
 OUTDATED = "link-outdated"
 """The code of a refusal to make a link (`accounts.create_link_secret`): nobody waits for that mail."""
+
+_SET_AGAIN = "The endpoint was set again."
 
 logger = Logger(service="portal", child=True)
 
@@ -76,9 +79,14 @@ def deliver(job: Job, parts: Parts) -> None:
 
 
 def release_row(practice_id: str, now: datetime) -> OutboxRow:
-    """The job that sends what was held, to be written together with the endpoint that is set again."""
-    job = Job(queue="deliveries", name="release", event_id=practice_id)
-    return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=(job,))
+    """The jobs that send what was held, and what waits for a later attempt.
+
+    To be written together with the endpoint that is set again.
+    """
+    jobs = tuple(
+        Job(queue="deliveries", name=name, event_id=practice_id) for name in ("release", "hasten")
+    )  # fmt: skip
+    return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=jobs)
 
 
 def release_held(store: Store, practice_id: str, now: datetime) -> int:
@@ -93,7 +101,7 @@ def release_held(store: Store, practice_id: str, now: datetime) -> int:
 
 def _release(store: Store, practice_id: str, now: datetime) -> int:
     found = store.held_deliveries(practice_id, limit=RELEASED_AT_ONCE)
-    released = tuple(attempts.queue_again(each, now, why="The endpoint was set again.") for each in found)
+    released = tuple(attempts.queue_again(each, now, why=_SET_AGAIN) for each in found)
     first = released[0].id if released else "none"
     more = Job(queue="deliveries", name="release", event_id=practice_id)
     row = OutboxRow(
@@ -108,6 +116,26 @@ def _go_on_releasing(job: Job, parts: Parts) -> None:
     held = parts.store.held_deliveries(job.event_id, limit=1)
     if held and _is_on(job.event_id, parts.store):
         release_held(parts.store, job.event_id, parts.clock.now())
+
+
+def _hasten(job: Job, parts: Parts) -> None:
+    """A page of the webhooks that wait for a later attempt, due at once; a job goes on with the next page.
+
+    It goes through them once: those that fail again behind it wait as always.
+    """
+    if _is_on(job.event_id, parts.store):
+        until_it_holds(lambda: _hasten_page(job, parts), retry_on=frozenset({"delivery"}))
+
+
+def _hasten_page(job: Job, parts: Parts) -> None:
+    now = parts.clock.now()
+    page = parts.store.waiting_webhooks(job.event_id, limit=RELEASED_AT_ONCE, after=job.after)
+    hastened = tuple(attempts.queue_again(each, now, why=_SET_AGAIN) for each in page.items)
+    more = [replace(job, after=page.next_after)] if page.next_after else []
+    jobs = (*map(delivery_job, hastened), *more)
+    if jobs:
+        row = OutboxRow(id=parts.ids.new("out"), created_at=now, jobs=jobs)
+        parts.store.commit(Change(at=now, deliveries=hastened, outbox=(row,)))
 
 
 def _is_on(practice_id: str, store: Store) -> bool:
@@ -249,6 +277,7 @@ _CHANNELS: dict[Channel, _Channel] = {
 _TASKS: dict[str, _Task] = {
     "deliver": _attempt,
     "release": _go_on_releasing,
+    "hasten": _hasten,
     "receipt": _take_receipt,
     "forgotten": _answer_forgotten,
 }

@@ -162,6 +162,7 @@ class Intake(Desk):
                 f"supersedes {wrong}.", code="supersedes-not-found",
                 errors=(FieldError("data.supersedes", wrong),),
             )  # fmt: skip
+        check_patient(found, sent)
         try:
             recalled = found.recall(None, inbound.now)
         except Conflict as refusal:
@@ -212,6 +213,17 @@ def _off_page(name: str, message: str) -> Unprocessable:
     return Unprocessable(
         f"The signature_field is not on the page: {message}.", code="signature-field-off-page",
         errors=(field,),
+    )  # fmt: skip
+
+
+def check_patient(replaced: Document, sent: Sent) -> None:
+    """One wrong digit in `supersedes` must not take another patient's plan back."""
+    if replaced.patient.external_id == sent.patient.external_id:
+        return
+    wrong = "names a document of another patient (patient.external_id); nothing was replaced"
+    raise Unprocessable(
+        f"supersedes {wrong}.", code="supersedes-other-patient",
+        errors=(FieldError("data.supersedes", wrong),),
     )  # fmt: skip
 
 

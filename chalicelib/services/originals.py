@@ -20,7 +20,7 @@ _PDF = "application/pdf"
 class Content:
     """What an event says of its PDF: the bytes themselves, or the upload they are in.
 
-    `sha256` (hex), when given, is what an upload's bytes must have.
+    `sha256` (lower-case hex), when given, is what these bytes must have.
     """
 
     data: bytes | None = None
@@ -76,8 +76,13 @@ class Arrival:
     @cached_property
     def data(self) -> bytes:
         """The bytes; `Unprocessable` when there is no such upload, or it is not what the EMR hashed."""
-        if self._content.data is not None:
-            return self._content.data
+        data = self._uploaded() if self._content.data is None else self._content.data
+        if self._content.sha256 not in (None, sha256(data)):
+            self._delete_upload()
+            raise _refused("hash-mismatch", "The PDF that arrived does not have that SHA-256.", "sha256")
+        return data
+
+    def _uploaded(self) -> bytes:
         key = upload_key(self._practice_id, self._content.upload_id or "")
         if not self._files.exists(key):
             raise _refused(
@@ -86,11 +91,11 @@ class Arrival:
                 "then name its upload_id.",
                 "upload_id",
             )
-        data = self._files.get(key)
-        if self._content.sha256 not in (None, sha256(data)):
-            self._files.delete(key)
-            raise _refused("hash-mismatch", "The uploaded file does not have that SHA-256.", "sha256")
-        return data
+        return self._files.get(key)
+
+    def _delete_upload(self) -> None:
+        if self._content.upload_id is not None:
+            self._files.delete(upload_key(self._practice_id, self._content.upload_id))
 
     @cached_property
     def original(self) -> Original:
@@ -126,8 +131,7 @@ class Arrival:
         answer = self._inspector.inspect(self._staged, "pdf")
         refused = answer.get("refused")
         if refused:
-            if self._content.upload_id is not None:
-                self._files.delete(upload_key(self._practice_id, self._content.upload_id))
+            self._delete_upload()
             raise _unusable(refused, self._content)
         key = original_key(self._practice_id, self.document_id)
         found = _original(key, sha256(self.data), answer)

@@ -10,20 +10,27 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
 _PLACE = re.compile(r"(?:[0-9-]{10}#)?[0-9T:.Z-]{10,30}#[a-z0-9_]{1,64}\|[a-z0-9_]{1,64}")
-_NOT_OURS = "must be what an earlier answer gave as the place to go on from"
+_NOT_OURS = "must be what an earlier answer of the same list gave as the place to go on from"
 
 
-def cursor_of(place: str | None) -> str | None:
-    """The opaque form of a store's `next_after`."""
-    return None if place is None else base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+def list_name(listing: str, owner: str) -> str:
+    """What a cursor is bound to: a list, and whose it is. In another list it would skip rows in silence."""
+    return f"{listing}:{owner}"
 
 
-def place_of(cursor: str | None, name: str = "cursor") -> str | None:
-    """The store's `after`; `Invalid`, naming the parameter, for what no list of ours has given out."""
+def cursor_of(place: str | None, *, of: str = "") -> str | None:
+    """The opaque form of a store's `next_after`; `of` names the list that it belongs to."""
+    if place is None:
+        return None
+    return base64.urlsafe_b64encode(f"{of}~{place}".encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str | None, name: str = "cursor", *, of: str = "") -> str | None:
+    """The store's `after`; `Invalid`, naming the parameter, for what that list has not given out."""
     if not cursor:
         return None
-    place = _decoded(cursor)
-    if not _PLACE.fullmatch(place):
+    of_list, _, place = _decoded(cursor).rpartition("~")
+    if of_list != of or not _PLACE.fullmatch(place):
         raise _wrong(name, _NOT_OURS)
     return place
 

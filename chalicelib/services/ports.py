@@ -107,6 +107,9 @@ class Store(Protocol):
 
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]: ...
 
+    def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
+        """Those that have failed and wait for a later attempt, oldest first."""
+
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]: ...
 
     def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound, To
 from chalicelib.domain.moments import to_text
 from chalicelib.services import practices
 from chalicelib.services.outgoing import Outgoing, delivery_resource
-from chalicelib.services.paging import cursor_of, limit_of, place_of
+from chalicelib.services.paging import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.practices import MAX_BODY_BYTES
 from chalicelib.services.resources import document_resource
@@ -59,11 +59,12 @@ def list_documents(caller: Caller) -> Response:
 
     report = _choice(caller, "report", tuple(REPORTS), default="unsigned")
     form = _choice(caller, "format", ("json", "csv"), default=_accepted(caller))
+    name = list_name(REPORTS[report], caller.tenant.id)
     found = caller.services.store.documents(
         REPORTS[report], caller.tenant.id, limit=limit_of(caller.query.get("limit")),
-        after=place_of(caller.query.get("cursor")),
+        after=place_of(caller.query.get("cursor"), of=name),
     )  # fmt: skip
-    cursor = cursor_of(found.next_after)
+    cursor = cursor_of(found.next_after, of=name)
     if form == "csv":
         text = as_csv(found.items, caller.services.settings.portal_url)
         return Response(body=text, status_code=200, headers={"Content-Type": CSV, **_link(caller, cursor)})
@@ -118,12 +119,13 @@ def read_trail(caller: Caller, document_id: str) -> Response:
 
 def list_deliveries(caller: Caller) -> Response:
     status = _choice(caller, "status", tuple(_DELIVERIES), default="all")
+    name = list_name(_DELIVERIES[status], caller.tenant.id)
     found = _outgoing(caller).page(
         caller.tenant, _DELIVERIES[status], limit=limit_of(caller.query.get("limit")),
-        after=place_of(caller.query.get("cursor")),
+        after=place_of(caller.query.get("cursor"), of=name),
     )  # fmt: skip
     shown = [delivery_resource(each) for each in found.items]
-    return answer({"deliveries": shown, "next_cursor": cursor_of(found.next_after)})
+    return answer({"deliveries": shown, "next_cursor": cursor_of(found.next_after, of=name)})
 
 
 def retry_delivery(caller: Caller, delivery_id: str) -> Response:

@@ -48,6 +48,9 @@ TABLE: Mapping[type[PortalError], Shown] = {
     Unavailable: Shown(503, "Temporarily unavailable", "Please try again in a moment"),
 }
 
+_TITLES: Mapping[str, str] = {"invalid-json": "Not JSON"}
+"""Of problems that their class's title would not tell apart."""
+
 NO_ANSWER = Unavailable("A service that we depend on did not answer. Nothing is lost: try again in a moment.")
 UNEXPECTED = Unexpected("You did nothing wrong. Please try again; if it happens again, contact support.")
 
@@ -79,7 +82,7 @@ def problem_body(error: PortalError, portal_url: str) -> dict[str, Any]:
     shown = shown_as(error)
     body: dict[str, Any] = {
         "type": f"{portal_url}/problems/{error.code}",
-        "title": shown.title,
+        "title": _TITLES.get(error.code, shown.title),
         "status": shown.status,
         "detail": error.detail,
         "code": error.code,

@@ -28,7 +28,7 @@ _ASKING = (
         _FIX_BODY,
     ),
     ProblemType(
-        "invalid-json", (400,), "The body is not JSON.",
+        "invalid-json", (400,), "The body is not JSON, or not UTF-8.",
         "Send one JSON object, as UTF-8. Sign the very bytes that are sent.",
     ),
     ProblemType(
@@ -141,12 +141,19 @@ _PDFS = (
         "Uploads are kept for a day. Ask for a new one, send the file there, then name its `upload_id`.",
     ),
     ProblemType(
-        "hash-mismatch", (422,), "The uploaded file does not have the SHA-256 that was named. It is deleted.",
-        "Upload the file again, and hash the bytes that are uploaded.",
+        "hash-mismatch", (422,),
+        "The PDF that arrived does not have the SHA-256 that was named. An upload is deleted.",
+        "Hash the very bytes of the PDF, before base64, and send or upload it again.",
     ),
     ProblemType(
         "supersedes-not-found", (422,), "`supersedes` names no document of this practice.",
         "Send the `external_id` of the document to replace, or leave `supersedes` out.",
+    ),
+    ProblemType(
+        "supersedes-other-patient", (422,),
+        "`supersedes` names a document of another patient. Nothing was replaced.",
+        "Send the `external_id` of a document with the same `patient.external_id`. Where the patient's own "
+        "id has changed, leave `supersedes` out and send `document.recalled` for the old document.",
     ),
     ProblemType(
         "unprocessable", (422,), "Well-formed, but it cannot be done; `detail` says why.", _FIX_BODY,

@@ -93,6 +93,7 @@ Name = Annotated[str, Field(max_length=100), AfterValidator(formats.one_line)]
 Credential = Annotated[str, Field(max_length=40), AfterValidator(formats.one_line)]
 ExternalId = Annotated[str, Field(max_length=128), AfterValidator(formats.one_line)]
 Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
 RowId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 Day = Annotated[date, BeforeValidator(_day), AfterValidator(_recent), _DAY_SCHEMA]
 BirthDay = Annotated[date, BeforeValidator(_day), _DAY_SCHEMA]
@@ -174,11 +175,14 @@ class SignatureField(_Model):
 
 
 class Content(_Model):
-    """The PDF: `base64` up to 4 MB, or the `upload_id` of an upload, with its SHA-256 (hex) if wished."""
+    """The PDF: `base64` up to 4 MB, or the `upload_id` of an upload, with its SHA-256 (hex) if wished.
+
+    The SHA-256 is that of the PDF itself, before base64, in either case of letters.
+    """
 
     base64: str | None = Field(default=None, json_schema_extra={"contentEncoding": "base64"})
     upload_id: RowId | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -211,7 +215,10 @@ class DocumentSent(_Model):
     author: Author | None = None
     certification: Certification | None = None
     signature_field: SignatureField | None = None
-    supersedes: Annotated[ExternalId | None, OrNothing] = None
+    supersedes: Annotated[ExternalId | None, OrNothing] = Field(
+        default=None,
+        description="The external_id of the document to replace: a pending or declined one of this patient.",
+    )
     message: Annotated[
         Annotated[str, Field(max_length=2000), AfterValidator(formats.paragraphs)] | None, OrNothing
     ] = None
@@ -412,7 +419,7 @@ def _read(model: type[M], body: bytes, context: Mapping[str, Any]) -> M:
     except ValidationError as error:
         troubles = error.errors(include_url=False, include_input=False)
     if troubles[0]["type"] == "json_invalid":
-        raise Invalid(f"The body is not JSON: {troubles[0]['ctx']['error']}.", code="invalid-json")
+        raise Invalid(f"The body is not JSON in UTF-8: {troubles[0]['ctx']['error']}.", code="invalid-json")
     errors = tuple(FieldError(_path(each), _message(each)) for each in troubles)
     raise Invalid(_summary(errors), errors=errors)
 

@@ -206,6 +206,29 @@ def test_more_than_fits_one_release_is_released_whole(works: Works, clinic: Emr,
     assert {each.status for each in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
 
 
+def test_what_waits_for_a_later_attempt_goes_out_when_the_endpoint_is_set_again(
+    works: Works, clinic: Emr, receiver: Receiver
+) -> None:
+    receiver.down()
+    first = clinic.tests_endpoint()
+    works.work_off()
+    for _ in range(3):
+        works.next_due()
+    (row,) = works.webhooks(clinic.practice)
+    assert row.status is DeliveryStatus.QUEUED
+    assert row.next_attempt_at is not None
+    assert row.next_attempt_at - works.clock.now() > timedelta(hours=1)
+    events = {first, *works.more_like(row, RELEASED_AT_ONCE + 10)}
+    assert clinic.webhooks("held") == {}
+
+    receiver.up()
+    clinic.listens_at(receiver.url)
+    works.work_off()
+    assert set(receiver.accepted) == events
+    assert works.clock.now() < row.next_attempt_at
+    assert {each.status for each in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
+
+
 def test_both_secrets_of_a_rotation_sign_while_a_retry_waits(
     works: Works, clinic: Emr, receiver: Receiver
 ) -> None:

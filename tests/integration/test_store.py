@@ -17,7 +17,8 @@ import pytest
 from chalicelib.adapters import tables
 from chalicelib.adapters.store import DynamoStore
 from chalicelib.domain.account_trail import Happened, Origin, account_event
-from chalicelib.domain.deliveries import DeliveryStatus
+from chalicelib.domain.attempts import Mark, queue_again
+from chalicelib.domain.deliveries import Attempt, Channel, DeliveryStatus
 from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.practices import ApiKey, WebhookSecret
@@ -421,6 +422,26 @@ def test_held_deliveries_come_oldest_first(store: Store, world: World) -> None:
     released = replace(held[0], version=2, status=DeliveryStatus.QUEUED)
     store.commit(Change(at=START, deliveries=(released,)))
     assert store.held_deliveries(world.practice_id, limit=9) == tuple(held[1:])
+
+
+def test_webhooks_that_wait_to_retry_come_oldest_first_and_are_not_held(store: Store, world: World) -> None:
+    failed = (Attempt(at=START, status=Mark.FAILED, detail=""),)
+    waiting = [world.delivery(number, channel=Channel.WEBHOOK, attempts=failed) for number in (1, 2, 3)]
+    others = (
+        world.delivery(4, channel=Channel.WEBHOOK), world.delivery(5, attempts=failed),
+        world.delivery(6, channel=Channel.WEBHOOK, attempts=failed, status=DeliveryStatus.HELD),
+    )  # fmt: skip
+    store.commit(Change(at=START, deliveries=(*waiting, *others)))
+    first = store.waiting_webhooks(world.practice_id, limit=2, after=None)
+    assert first.items == tuple(waiting[:2])
+    rest = store.waiting_webhooks(world.practice_id, limit=2, after=first.next_after)
+    assert (rest.items, rest.next_after) == ((waiting[2],), None)
+    assert store.held_deliveries(world.practice_id, limit=9) == (others[2],)
+
+    hastened = queue_again(waiting[0], START, why="")
+    store.commit(Change(at=START, deliveries=(hastened,)))
+    left = store.waiting_webhooks(world.practice_id, limit=9, after=None)
+    assert left.items == tuple(waiting[1:])
 
 
 def test_a_delivery_is_found_by_what_its_carrier_calls_it(store: Store, world: World) -> None:

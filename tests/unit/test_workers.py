@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import workers
+from chalicelib import bootstrap, workers
 from chalicelib.adapters import codec
 from chalicelib.services.changes import Job
+from tests.portal import Portal
 
 
 def message(number: int, body: str) -> dict[str, Any]:
@@ -46,3 +47,12 @@ def test_a_failed_job_is_logged_without_its_errors_words(capsys: pytest.CaptureF
     workers._each({"Records": [message(1, job("seal"))]}, work)
     logged = capsys.readouterr().out
     assert "Ada" not in logged
+
+
+@pytest.mark.parametrize("typed", [[{"action": "ping"}], "ping", None, 5])
+def test_the_admin_function_says_what_is_wrong_with_whatever_was_typed(typed: Any) -> None:
+    bootstrap.install(Portal())
+    answer = workers.admin(typed)
+    bootstrap.install(None)
+    assert answer["error"]["code"] == "invalid-request"
+    assert [each["field"] for each in answer["error"]["errors"]] == ["payload"]

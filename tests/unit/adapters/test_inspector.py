@@ -4,8 +4,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib.adapters.messaging import LambdaInspector
+from chalicelib.adapters.messaging import LambdaInspector, SesMailer, SnsNotifier
 from chalicelib.domain.errors import Unavailable
 
 
@@ -33,6 +34,43 @@ def test_what_aws_refused_says_nothing_of_the_file(kind: str) -> None:
     body = {"errorType": kind, "errorMessage": "x"}
     with pytest.raises(Unavailable):
         inspector(body, FunctionError="Unhandled").inspect("uploads/x", "pdf")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url="https://lambda.test"),
+        ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke"),
+    ],
+)
+def test_an_inspection_that_does_not_come_is_told_in_plain_words(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def invoke(**_: Any) -> None:
+        raise error
+
+    clients: Any = SimpleNamespace(functions=SimpleNamespace(invoke=invoke))
+    with pytest.raises(Unavailable) as told:
+        LambdaInspector(clients, "inspect", lambda key: key).inspect("uploads/x", "pdf")
+    assert told.value.detail == (
+        "The PDF could not be checked just now. Nothing is lost: send the same again in a moment."
+    )
+    causes = [record.__dict__["cause"] for record in caplog.records]
+    assert causes in (["ReadTimeoutError"], ["TooManyRequestsException"])
+
+
+def test_a_carrier_that_does_not_answer_is_told_without_our_own_names() -> None:
+    def silent(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="https://carrier.test")
+
+    clients: Any = SimpleNamespace(
+        ses=SimpleNamespace(send_raw_email=silent), sns=SimpleNamespace(publish=silent)
+    )
+    mailer, notifier = SesMailer(clients, "no-reply@portal.test"), SnsNotifier(clients, "topic")
+    with pytest.raises(Unavailable, match=r"^The mail service did not answer\.$"):
+        mailer.send(to="dr.rivera@example.com", message=b"")
+    with pytest.raises(Unavailable, match=r"^The notice topic did not answer\.$"):
+        notifier.publish(practice_id="prc_1", kind="declined", subject="", text="")
 
 
 def test_an_upload_that_cannot_be_fetched_says_nothing_of_the_file() -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -60,6 +59,10 @@ def test_a_name_is_enough_and_the_switch_stays_off() -> None:
     ("payload", "wrong"),
     [
         ({}, "action"),
+        ([], "payload"),
+        ([{"action": "ping"}], "payload"),
+        ("ping", "payload"),
+        (None, "payload"),
         ({"action": "drop_everything"}, "action"),
         ({"action": ["ping"]}, "action"),
         ({"action": "create_practice"}, "name"),
@@ -77,7 +80,7 @@ def test_a_name_is_enough_and_the_switch_stays_off() -> None:
         ({"action": "set_switch", "practice_id": "prc_9"}, "electronic_signature"),
     ],
 )
-def test_what_is_refused_names_the_field_and_makes_nothing(payload: Mapping[str, Any], wrong: str) -> None:
+def test_what_is_refused_names_the_field_and_makes_nothing(payload: Any, wrong: str) -> None:
     parts = Parts()
     answer = run(parts, payload)
     assert answer["error"]["code"] == "invalid-request"

@@ -373,6 +373,82 @@ def test_setting_the_endpoint_again_while_one_is_being_held_strands_nothing(worl
     assert world.row(row_id).status is DeliveryStatus.DELIVERED
 
 
+def test_setting_the_endpoint_again_makes_due_what_waits_for_a_later_attempt(world: World) -> None:
+    waiting = [world.webhook() for _ in range(delivery.RELEASED_AT_ONCE + 5)]
+    world.answers(ERROR)
+    for each in waiting:
+        world.deliver(each)
+        world.when_due(each)
+    frozen = [(world.row(each).body, world.row(each).message_id) for each in waiting]
+    waits = [after(world.row(each).next_attempt_at, world.clock.at) for each in waiting]
+    assert min(waits) > timedelta(seconds=30)
+    world.relay()
+
+    world.answers(OK)
+    put_again(world)
+    world.work_off()
+    assert {world.row(each).status for each in waiting} == {DeliveryStatus.DELIVERED}
+    assert [(world.row(each).body, world.row(each).message_id) for each in waiting] == frozen
+
+
+def test_what_fails_again_after_it_waits_as_always(world: World) -> None:
+    """Else a receiver that is still broken would be called in a circle."""
+    rows = [world.webhook() for _ in range(3)]
+    world.answers(ERROR)
+    for each in rows:
+        world.deliver(each)
+        world.when_due(each)
+    world.relay()
+    sent = len(world.webhook_sender.posted)
+
+    put_again(world)
+    world.work_off()
+    assert len(world.webhook_sender.posted) == sent + len(rows)
+    for each in rows:
+        assert after(world.row(each).next_attempt_at, world.clock.at) == RETRY_AFTER[0] * HALF_JITTER
+
+
+def test_what_waits_is_queued_until_its_time_and_then_held(world: World) -> None:
+    """As docs/emr-integration.md says; together they are what is still to come."""
+    world.answers(ERROR, GONE)
+    waiting, last = world.webhook(), world.webhook()
+    world.deliver(waiting)
+    world.deliver(last)
+    assert [world.row(each).status for each in (waiting, last)] == [
+        DeliveryStatus.QUEUED,
+        DeliveryStatus.HELD,
+    ]
+    world.when_due(waiting)
+    assert world.row(waiting).status is DeliveryStatus.HELD
+
+
+def test_an_endpoint_that_went_off_again_hastens_nothing(world: World) -> None:
+    world.answers(ERROR)
+    row_id = world.webhook()
+    world.deliver(row_id)
+    before = world.row(row_id)
+    put_again(world)
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+    world.work_off()
+    assert world.row(row_id) == before
+
+
+def test_only_webhooks_of_that_practice_are_hastened(world: World) -> None:
+    mail = world.message(Channel.EMAIL, "ready")
+    world.mailer.failing = True
+    world.deliver(mail)
+    before = world.row(mail)
+    assert before.status is DeliveryStatus.QUEUED
+    world.relay()
+    put_again(world)
+    world.work_off()
+    assert world.row(mail) == before
+
+
+def put_again(world: World) -> None:
+    practices.set_endpoint(world.store, world.practice, world.clock.at, "https://new.example.com/hooks")
+
+
 def test_the_first_failure_is_remembered_and_forgotten_with_a_success(world: World) -> None:
     world.answers(ERROR, ERROR, OK)
     row_id = world.webhook()

@@ -322,6 +322,16 @@ def test_an_upload_that_is_not_what_was_hashed_is_refused_and_deleted() -> None:
     assert emr.send(sent(content=replace(uploaded(emr), sha256=sha256(PDF)))).status is Status.PENDING
 
 
+def test_a_pdf_in_an_event_that_is_not_what_was_hashed_is_refused() -> None:
+    emr = Emr()
+    with pytest.raises(Unprocessable) as refused:
+        emr.send(sent(content=Content(data=PDF, sha256="0" * 64)))
+    assert refused.value.code == "hash-mismatch"
+    assert [each.field for each in refused.value.errors] == ["data.content.sha256"]
+    assert nothing_was_kept(emr)
+    assert emr.send(sent(content=Content(data=PDF, sha256=sha256(PDF)))).status is Status.PENDING
+
+
 # Who a document is for
 
 
@@ -462,6 +472,31 @@ def test_a_version_of_another_practice_cannot_be_replaced() -> None:
     with pytest.raises(PortalError) as refused:
         emr.send(sent(external_id="POC-1002", supersedes="POC-1001"))
     assert refused.value.code == "supersedes-not-found"
+
+
+def test_a_document_of_another_patient_cannot_be_replaced() -> None:
+    emr = Emr()
+    old = emr.send()
+    kept = emr.files.keys()
+    someone_else = replace(sent().patient, external_id="PT-78")
+    with pytest.raises(Unprocessable) as refused:
+        emr.send(sent(external_id="POC-1002", supersedes="POC-1001", patient=someone_else))
+    assert refused.value.code == "supersedes-other-patient"
+    assert [each.field for each in refused.value.errors] == ["data.supersedes"]
+    assert "PT-7" not in refused.value.detail
+    assert emr.store.document(old.id) == old
+    assert emr.files.keys() == kept
+    assert len(emr.documents()) == 1
+
+
+def test_a_corrected_name_is_no_other_patient() -> None:
+    emr = Emr()
+    old = emr.send()
+    married = replace(sent().patient, last_name="King")
+    emr.send(sent(external_id="POC-1002", supersedes="POC-1001", patient=married))
+    recalled = emr.store.document(old.id)
+    assert recalled is not None
+    assert recalled.status is Status.RECALLED
 
 
 def test_webhooks_are_queued_even_while_the_endpoint_is_off() -> None:

@@ -8,7 +8,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.services.changes import Change
 from chalicelib.services.outgoing import Outgoing, delivery_resource
-from chalicelib.services.paging import cursor_of, limit_of, place_of
+from chalicelib.services.paging import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.recording import Actor
 from chalicelib.services.returns import Named, Recalled
@@ -131,7 +131,7 @@ def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
         seen.extend(each.id for each in page.items)
         emr.clock.pass_time(seconds=1)
         emr.send(sent(external_id=f"NEW-{len(seen)}"))
-        place = place_of(cursor_of(page.next_after))
+        place = place_of(cursor_of(page.next_after, of="all"), of="all")
         if place is None:
             break
     assert len(seen) == len(set(seen)) == 6
@@ -141,6 +141,16 @@ def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
 def test_a_cursor_that_was_never_given_out_is_invalid(cursor: str) -> None:
     with pytest.raises(Invalid) as refused:
         place_of(cursor)
+    assert [each.field for each in refused.value.errors] == ["cursor"]
+
+
+@pytest.mark.parametrize("of", ["failed:prc_1", "all:prc_2", "all", ""])
+def test_a_cursor_of_another_list_is_invalid(of: str) -> None:
+    place = "2026-11-22T19:00:00.000Z#doc_1|doc_1"
+    cursor = cursor_of(place, of=of)
+    assert place_of(cursor, of=of) == place
+    with pytest.raises(Invalid) as refused:
+        place_of(cursor, of=list_name("all", "prc_1"))
     assert [each.field for each in refused.value.errors] == ["cursor"]
 
 

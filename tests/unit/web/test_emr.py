@@ -1,6 +1,7 @@
 import base64
 import copy
 import csv
+import hmac
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,22 @@ class Emr:
             **(headers or {}),
         }
         return Client(app).http.post("/v1/events", headers=signed, body=body)
+
+    def post_bytes(self, body: bytes, *, is_binary: bool) -> HTTPResponse:
+        """Signed over these bytes, and passed on as the gateway does with text or with anything else."""
+        now = self.portal.clock.now()
+        signed = f"msg_raw.{int(now.timestamp())}.".encode() + body
+        key = base64.b64decode(self.secret.removeprefix("whsec_"))
+        digest = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+        headers = {
+            "content-type": "application/octet-stream" if is_binary else "application/json",
+            "portal-practice": self.practice.id,
+            "webhook-id": "msg_raw",
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": f"v1,{digest}",
+        }
+        passed_on = body if is_binary else body.decode(errors="replace").encode()
+        return Client(app).http.post("/v1/events", headers=headers, body=passed_on)
 
     def send(self, **changes: Any) -> str:
         """The id of a document that was taken."""
@@ -123,6 +140,16 @@ def test_a_document_is_taken_and_can_be_read(emr: Emr) -> None:
     resource = body_of(emr.get(f"/v1/documents/{answer['document_id']}"))
     assert (resource["external_id"], resource["status"]) == ("POC-1001", "pending")
     assert resource["practice_id"] == emr.practice.id
+
+
+@pytest.mark.parametrize("is_binary", [True, False])
+def test_a_body_that_is_not_utf_8_is_not_json(emr: Emr, *, is_binary: bool) -> None:
+    """The gateway passes on what it takes for text with U+FFFD in it, and anything else in base64."""
+    body = json.dumps({"type": "document.sent", "data": data(title="PLACE")}).encode()
+    refused = emr.post_bytes(body.replace(b"PLACE", b"Caf\xe9"), is_binary=is_binary)
+    told = problem(refused, 400, "invalid-json")
+    assert told["title"] == "Not JSON"
+    assert "UTF-8" in told["detail"]
 
 
 def test_a_retry_is_answered_the_same(emr: Emr) -> None:
@@ -301,7 +328,17 @@ def test_another_practice_learns_nothing(emr: Emr, stranger: Emr) -> None:
         assert theirs == nobody
     assert body_of(stranger.get("/v1/documents?report=all")) == {"documents": [], "next_cursor": None}
     cursor = body_of(emr_page(emr))["next_cursor"]
-    assert body_of(stranger.get(f"/v1/documents?report=all&cursor={cursor}"))["documents"] == []
+    problem(stranger.get(f"/v1/documents?report=all&cursor={cursor}"), 400, "invalid-request")
+
+
+def test_a_cursor_is_good_for_its_own_list_alone(emr: Emr) -> None:
+    emr.send()
+    cursor = body_of(emr_page(emr))["next_cursor"]
+    found = body_of(emr.get(f"/v1/documents?report=all&limit=1&cursor={cursor}"))["documents"]
+    assert [each["external_id"] for each in found] == ["POC-1001"]
+    for other in ("documents?report=unsigned", "deliveries?status=all", "deliveries?status=held"):
+        refused = problem(emr.get(f"/v1/{other}&cursor={cursor}"), 400, "invalid-request")
+        assert [each["field"] for each in refused["errors"]] == ["cursor"]
 
 
 def emr_page(emr: Emr) -> HTTPResponse:

@@ -51,6 +51,8 @@ EXAMPLE: dict[str, Any] = {
 }
 LEFT_OUT = object()
 
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
 
 def event(path: str = "", value: Any = None) -> bytes:
     """The example's bytes, with the field at the dotted path set to `value`, or left out."""
@@ -262,6 +264,18 @@ def test_an_upload_id_is_one_of_ours() -> None:
     assert wrong_fields(event("data.content", {"upload_id": "../../originals/x"})) == [
         "data.content.upload_id"
     ]
+
+
+@pytest.mark.parametrize("spelled", [SHA256, SHA256.upper(), SHA256.capitalize()])
+def test_a_hash_is_taken_in_either_case_and_kept_in_lower_case(spelled: str) -> None:
+    for given in ({"base64": "JVBERi0="}, {"upload_id": "upl_1"}):
+        assert read_sent(event("data.content", {**given, "sha256": spelled})).content.sha256 == SHA256
+
+
+@pytest.mark.parametrize("wrong", ["g" * 64, SHA256[1:], f"{SHA256}0", ""])
+def test_what_is_no_hash_is_refused(wrong: str) -> None:
+    body = event("data.content", {"upload_id": "upl_1", "sha256": wrong})
+    assert wrong_fields(body) == ["data.content.sha256"]
 
 
 def test_delivery_by_fax_needs_a_number() -> None:
