@@ -153,9 +153,12 @@ def _let_in(caller: Caller, wanted: str, provider: Provider, session: str) -> Re
 
 def _to_second_half(half: HalfIn, wanted: str) -> Response:
     seconds = int(HALF_LIFETIME.total_seconds())
-    place = f"/login/second?next={quote(wanted, safe='/')}"
     gone = cookie(USERNAME_COOKIE, "", 0)
-    return redirect(place, cookies=[cookie(HALF_COOKIE, half.token, seconds), gone])
+    return redirect(_second_place(wanted), cookies=[cookie(HALF_COOKIE, half.token, seconds), gone])
+
+
+def _second_place(wanted: str) -> str:
+    return f"/login/second?next={quote(wanted, safe='/')}"
 
 
 def _second_page(caller: Caller, wanted: str, refused: PortalError | None = None) -> Response:
@@ -168,7 +171,7 @@ def _second_page(caller: Caller, wanted: str, refused: PortalError | None = None
         caller, "login_second.html", status=shown_as(refused).status if refused else 200,
         headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted,
         refused=refused.detail if refused else None, by_app=owner.authenticator is not None,
-        passkey_options=options,
+        passkey_options=options, stands_for=caller.stands_for(_second_place(wanted)),
     )  # fmt: skip
 
 

@@ -32,7 +32,9 @@ def page(
     caller: Caller, template: str, *, status: int = 200, headers: Mapping[str, Any] | None = None,
     cookies: Sequence[str] = (), **context: Any,
 ) -> Response:  # fmt: skip
-    """A page of `templates/pages`. Templates also get `csrf`, `provider` and `support_contact`."""
+    """A page of `templates/pages`. Templates also get `csrf`, `provider`, `support_contact` and
+    `stands_for`, which a page that is not at its form's address sets.
+    """
     shown = {
         "csrf": form_token(caller.csrf, caller.services.ids.token()),
         "provider": caller.provider,
@@ -40,6 +42,7 @@ def page(
         "idle": seconds_left(caller),
         "here": caller.here,
         "whose": caller.whose,
+        "stands_for": caller.stands_for(),
         **context,
     }
     body = environment().get_template(template).render(shown)

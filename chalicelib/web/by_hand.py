@@ -1,6 +1,7 @@
 """Reading and signing by hand without an account: the code, the document, and the scan that comes back."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from chalice.app import Response
 
@@ -14,6 +15,7 @@ from chalicelib.services.writing import together
 from chalicelib.web.access import BY_HAND_COOKIE
 from chalicelib.web.answers import cookie, moment, page, redirect
 from chalicelib.web.caller import Caller
+from chalicelib.web.door import signs_here
 from chalicelib.web.showing import (
     FILE_SECONDS,
     due,
@@ -27,8 +29,11 @@ from chalicelib.web.showing import (
 
 
 def code_page(caller: Caller, document_id: str) -> Response:
-    """The same for every id: who does not have the code learns nothing, not even whether it exists."""
-    return _code_page(caller, document_id, asked=caller.query.get("asked") == "yes")
+    """For an id that does not exist it is as for any document that can be signed online: who does not have
+    the code learns no more than the document's door tells.
+    """
+    asked, online = caller.query.get("asked") == "yes", _signs_online(caller, document_id)
+    return _code_page(caller, document_id, asked=asked, online=online)
 
 
 def ask_for_code(caller: Caller, document_id: str) -> Response:
@@ -37,12 +42,26 @@ def ask_for_code(caller: Caller, document_id: str) -> Response:
 
 
 def enter_code(caller: Caller, document_id: str) -> Response:
-    try:
-        token = caller.services.by_hand.enter(document_id, caller.form.get("code", ""), _visitor(caller))
-    except Invalid as trouble:
-        return _code_page(caller, document_id, asked=True, errors=_messages(trouble), status=422)
+    entered, online = together(
+        lambda: _entered(caller, document_id), lambda: _signs_online(caller, document_id)
+    )
+    if isinstance(entered, Invalid):
+        errors = _messages(entered)
+        return _code_page(caller, document_id, asked=True, online=online, errors=errors, status=422)
     lifetime = int(BY_HAND_LIFETIME.total_seconds())
-    return redirect(f"/by-hand/{document_id}/document", cookies=[cookie(BY_HAND_COOKIE, token, lifetime)])
+    return redirect(f"/by-hand/{document_id}/document", cookies=[cookie(BY_HAND_COOKIE, entered, lifetime)])
+
+
+def _entered(caller: Caller, document_id: str) -> str | Invalid:
+    """The token of a visit, or what is wrong."""
+    try:
+        return caller.services.by_hand.enter(document_id, caller.form.get("code", ""), _visitor(caller))
+    except Invalid as trouble:
+        return trouble
+
+
+def _signs_online(caller: Caller, document_id: str) -> bool:
+    return signs_here(caller, caller.services.store.document(document_id))
 
 
 def read(caller: Caller, document_id: str) -> Response:
@@ -86,20 +105,21 @@ def take_scan(caller: Caller, document_id: str) -> Response:
 
 
 def _code_page(
-    caller: Caller, document_id: str, *, asked: bool, errors: Mapping[str, str] | None = None,
+    caller: Caller, document_id: str, *, asked: bool, online: bool, errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:  # fmt: skip
     return page(
-        caller, "by_hand_code.html", status=status, document_id=document_id, asked=asked, errors=errors or {}
-    )
+        caller, "by_hand_code.html", status=status, document_id=document_id, asked=asked, online=online,
+        errors=errors or {}, stands_for=caller.stands_for(f"/by-hand/{document_id}?asked=yes"),
+    )  # fmt: skip
 
 
 def _document_page(
     caller: Caller, found: Document, *, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
-    document, texts = together(
+    document, (texts, online) = together(
         lambda: caller.services.by_hand.open(found, _visit(caller), _visitor(caller)),
-        lambda: page_texts(found, caller.services.files),
+        lambda: together(lambda: page_texts(found, caller.services.files), lambda: signs_here(caller, found)),
     )
     undecided = is_decidable(document.status)
     upload_url, upload_fields = caller.services.by_hand.upload_form(document) if undecided else ("", {})
@@ -109,7 +129,8 @@ def _document_page(
         document=document, undecided=undecided, images=page_images(document, caller.services.files, texts),
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now),
         sent_on=local_day(document.sent_at, document), at=_decided_at(document), upload_url=upload_url,
-        upload_fields=upload_fields, max_bytes=MAX_SCAN_BYTES, errors=errors or {},
+        upload_fields=upload_fields, max_bytes=MAX_SCAN_BYTES, errors=errors or {}, online=online,
+        stands_for=caller.stands_for(f"/by-hand/{document.id}/document"),
     )  # fmt: skip
 
 
@@ -119,6 +140,7 @@ def _confirm_page(
     return page(
         caller, "by_hand_confirm.html", status=status, document=caller.opened, key=key,
         signer_name=signer_name, errors=errors or {},
+        stands_for=caller.stands_for(f"/by-hand/{caller.opened.id}/uploaded?key={quote(key, safe='/')}"),
     )  # fmt: skip
 
 

@@ -24,6 +24,11 @@ T = TypeVar("T")
 _ANSWER_THEMSELVES = frozenset({"/documents/past"})
 """Pages whose form leads to the same page."""
 
+_POSTED_TO = frozenset(
+    {*_ANSWER_THEMSELVES, "/login/second", "/forgot-password", "/setup", "/account/authenticator"}
+)
+"""Addresses of pages that forms are sent to as well."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
@@ -61,6 +66,24 @@ class Caller:
         if self.document is not None:
             return f"/documents/{self.document.id}"
         return "/account" if self.path.startswith("/account") else "/documents"
+
+    def stands_for(self, address: str = "") -> str:
+        """The address by which the page that answers this post can be had by GET; empty for a GET.
+
+        Scripts write it in the browser's history: going back to, or loading again, what answered a post ends
+        at the browser's question whether to send the form once more.
+        """
+        return "" if self.request.method == "GET" else address or self._page_of_the_form
+
+    @property
+    def _page_of_the_form(self) -> str:
+        if self.path in _POSTED_TO:
+            return self.path
+        first, _, rest = self.path.removeprefix("/").partition("/")
+        below_a_document = first in {"documents", "by-hand"} and rest
+        if below_a_document:
+            return f"/{first}/{rest.partition('/')[0]}"
+        return "/" if first == "logout" else f"/{first}"
 
     @property
     def whose(self) -> str:

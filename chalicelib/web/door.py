@@ -21,7 +21,7 @@ def door(caller: Caller, document_id: str) -> Response:
         ended=SESSION_COOKIE in caller.cookies, kept=draft_cookie(document_id) in caller.cookies,
         practice=document.practice if document else None, logo_url=_logo_url(caller, document),
         passkey_options=caller.services.passkey_options.for_login(caller.now),
-        signs_here=_signs_here(caller, document), next=f"/documents/{document_id}",
+        signs_here=signs_here(caller, document), next=f"/documents/{document_id}",
     )  # fmt: skip
 
 
@@ -30,6 +30,6 @@ def _logo_url(caller: Caller, document: Document | None) -> str:
     return caller.services.files.url(logo.key, seconds=FILE_SECONDS) if logo else ""
 
 
-def _signs_here(caller: Caller, document: Document | None) -> bool:
+def signs_here(caller: Caller, document: Document | None) -> bool:
     """Whether it can be signed in the portal: Electronic Signature is on."""
     return document is None or caller.services.switches.electronic_signature(document.practice_id)

@@ -51,6 +51,7 @@ def enrol(caller: Caller, wanted: str, trouble: PortalError | None = None) -> Re
         trouble=trouble.detail if trouble else "",
         errors={each.field: each.message for each in trouble.errors} if trouble else {},
         enrolment=caller.services.passkey_options.for_enrolment(caller.known, caller.now) if fresh else None,
+        stands_for=caller.stands_for(place_before(wanted)),
     )  # fmt: skip
 
 

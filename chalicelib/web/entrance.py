@@ -4,7 +4,7 @@ Apart from what the form does, because a cold start pays for all it imports: not
 """
 
 import re
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from chalice.app import Response
 
@@ -68,4 +68,5 @@ def login_page(
         headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted, email=email,
         refused=refused.detail if refused else None, reason=caller.query.get("reason"),
         passkey_options=caller.services.passkey_options.for_login(caller.now),
+        stands_for=caller.stands_for(f"/login?next={quote(wanted, safe='/')}"),
     )  # fmt: skip

@@ -132,10 +132,11 @@ function leaveEverywhere() {
   }
 }
 
-// The answer to a search comes by a post. Going back to it must not end at the browser's question whether to
-// send that again, but at the list.
-function forgetTheSearch() {
-  if (document.querySelector("[data-found]")) window.history.replaceState(null, "", window.location.pathname);
+// A page that answered a post, with what is wrong or what was found. Going back to it, or loading it again, must
+// not end at the browser's question whether to send the form once more, but at the page it stands for.
+function standForAPage() {
+  const page = document.body.dataset.standsFor;
+  if (page) window.history.replaceState(null, "", page);
 }
 
 // Times are written in UTC; who reads them is somewhere.
@@ -239,7 +240,7 @@ function connectAhead() {
 tellLocalTime();
 dropDrafts();
 leaveEverywhere();
-forgetTheSearch();
+standForAPage();
 connectAhead();
 offerZoom();
 showPasswords();

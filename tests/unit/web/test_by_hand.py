@@ -64,6 +64,21 @@ def test_the_way_in_is_the_same_for_every_id() -> None:
     assert alike(known) == alike(unknown)
 
 
+ONLINE = "Rather sign online?"
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_signing_online_is_offered_only_where_it_can_be_done(portal: Portal, *, on: bool) -> None:
+    portal.switches.set_electronic_signature("prc_1", on=on)
+    browser = Browser()
+    assert (ONLINE in text(browser.get(DOOR))) is on
+    assert (ONLINE in text(browser.get(f"{DOOR}?asked=yes"))) is on
+    assert (ONLINE in text(browser.post(DOOR, code="000000"))) is on
+    document = inside(portal).get(f"{DOOR}/document")
+    assert "This page stays open for an hour." in text(document)
+    assert (ONLINE in text(document)) is on
+
+
 def test_asking_for_a_code_answers_the_same_for_every_id(portal: Portal) -> None:
     browser = Browser()
     known, unknown = browser.post(f"{DOOR}/code"), browser.post("/by-hand/doc_unknown/code")

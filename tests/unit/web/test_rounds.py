@@ -8,7 +8,9 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.adapters.switches import SsmSwitches
+from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
+from chalicelib.services.by_hand import create_code
 from chalicelib.services.changes import Change
 from tests.portal import Browser, Portal
 from tests.provider_side import PROVIDER, a_document, a_store
@@ -66,3 +68,23 @@ def test_seen_again_it_waits_twice_and_reads_no_practice(scene: Scene) -> None:
 def test_a_page_of_the_account_waits_three_times_at_most(scene: Scene, path: str) -> None:
     assert scene.browser.get(path).status_code == 200
     assert len(in_sequence(scene.calls)) <= MOST
+
+
+@pytest.mark.parametrize("query", ["", "?asked=yes"])
+def test_the_page_for_a_code_waits_twice(scene: Scene, query: str) -> None:
+    assert scene.browser.get(f"/by-hand/{a_document().id}{query}").status_code == 200
+    assert in_sequence(scene.calls) == ["document", "get_parameters"]
+
+
+def test_reading_by_hand_waits_three_times_at_most(scene: Scene) -> None:
+    portal, document = scene.portal, scene.document
+    mail = Delivery(
+        id="dlv_1", version=1, practice_id=document.practice_id, document_id=document.id, event_id="evt_1",
+        channel=Channel.EMAIL, type="code", recipient="dr.rivera@example.com", created_at=portal.time.now(),
+    )  # fmt: skip
+    code = create_code(portal.fake_store, document, mail, portal.time.now(), portal.ids)
+    assert scene.browser.post(f"/by-hand/{document.id}", code=code).status_code == 303
+    scene.calls.clear()
+    assert scene.browser.get(f"/by-hand/{document.id}/document").status_code == 200
+    chain = in_sequence(scene.calls)
+    assert len(chain) <= MOST, chain
