@@ -29,8 +29,8 @@ def place_of(cursor: str | None, name: str = "cursor", *, of: str = "") -> str |
     """The store's `after`; `Invalid`, naming the parameter, for what that list has not given out."""
     if not cursor:
         return None
-    of_list, _, place = _decoded(cursor).rpartition("~")
-    if of_list != of or not _PLACE.fullmatch(place):
+    place = _place_in(cursor, of)
+    if not _PLACE.fullmatch(place):
         raise _wrong(name, _NOT_OURS)
     return place
 
@@ -39,7 +39,7 @@ def number_of(cursor: str | None, name: str = "cursor") -> int | None:
     """The place in a trail that is ordered by a number; `Invalid` for what is none."""
     if not cursor:
         return None
-    place = _decoded(cursor)
+    place = _place_in(cursor, of="")
     if not re.fullmatch(r"[0-9]{10,30}", place):
         raise _wrong(name, _NOT_OURS)
     return int(place)
@@ -52,6 +52,12 @@ def limit_of(text: str | None) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
         raise _wrong("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
     return int(text)
+
+
+def _place_in(cursor: str, of: str) -> str:
+    """The place that a cursor of that list stands for; nothing for any other's."""
+    its_list, _, place = _decoded(cursor).rpartition("~")
+    return place if its_list == of else ""
 
 
 def _decoded(cursor: str) -> str:

@@ -79,8 +79,8 @@ def pending(caller: Caller) -> Response:
     rows = [row(each, caller.now) for each in found.documents]
     return page(
         caller, "pending.html", section="pending", rows=rows, count=count,
-        next_after=cursor_of(found.next_after), first="after" not in caller.query, groups=by_practice(rows),
-        signed=_just_signed(caller), files_origin=caller.services.files.origin(),
+        next_after=cursor_of(found.next_after, of="pending"), first="after" not in caller.query,
+        groups=by_practice(rows), signed=_just_signed(caller), files_origin=caller.services.files.origin(),
     )  # fmt: skip
 
 
@@ -181,10 +181,11 @@ def text(caller: Caller, document_id: str) -> Response:
 def _past(
     caller: Caller, after: str | None, sought: Mapping[str, str], search: Search | None
 ) -> Response:  # fmt: skip
-    found = caller.services.review.past(caller.known.id, place_of(after, "after"), search)
+    found = caller.services.review.past(caller.known.id, place_of(after, "after", of="past"), search)
     return page(
         caller, "past.html", section="past", rows=[row(each, caller.now) for each in found.items],
-        next_after=cursor_of(found.next_after), first=not after, sought=sought, searched=search is not None,
+        next_after=cursor_of(found.next_after, of="past"), first=not after, sought=sought,
+        searched=search is not None,
     )  # fmt: skip
 
 
@@ -311,7 +312,7 @@ def _just_signed(caller: Caller) -> str:
 
 
 def _cursor(caller: Caller) -> str | None:
-    return place_of(caller.query.get("after"), "after")
+    return place_of(caller.query.get("after"), "after", of="pending")
 
 
 def _pages_shown(text: str) -> frozenset[int]:

@@ -110,6 +110,8 @@ def test_lists_go_on_by_a_cursor(portal: Portal) -> None:
     second = browser.get(following[1])
     assert (first.body.count(b'<li class="entry'), second.body.count(b'<li class="entry')) == (25, 2)
     assert title(second) == "27 waiting"
+    elsewhere = browser.get(following[1].replace("/documents?", "/documents/past?"))
+    assert elsewhere.status_code == 400, "a cursor is good for its own list alone"
 
 
 def test_past_shows_outcome_note_date_and_the_signed_pdf(portal: Portal) -> None:
