@@ -118,7 +118,7 @@ def _view(app: Chalice, declared: Route) -> Callable[..., Response]:
 def _serve(declared: Route, request: Request, request_id: str, values: dict[str, str]) -> Response:
     started = time.perf_counter()
     services = bootstrap.services()
-    caller = _stranger(declared, request, services, declared.path.format(**values))
+    caller = _stranger(declared, request, services, _path(declared, request, values))
     try:
         response = _answer(declared, caller, values)
     except PortalError as error:
@@ -136,6 +136,13 @@ def _serve(declared: Route, request: Request, request_id: str, values: dict[str,
         ms=round((time.perf_counter() - started) * 1000), request_id=request_id,
     )  # fmt: skip
     return response
+
+
+def _path(declared: Route, request: Request, values: dict[str, str]) -> str:
+    """The request's own path. Chalice does not tell a view what a greedy `{proxy+}` stands for."""
+    if not declared.path.endswith("+}"):
+        return declared.path.format(**values)
+    return "/" + "/".join((request.uri_params or {}).values())
 
 
 def _stranger(declared: Route, request: Request, services: bootstrap.Services, path: str) -> Caller:

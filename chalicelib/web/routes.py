@@ -88,6 +88,8 @@ ROUTES: tuple[Route, ...] = (
     Route("/static/{name}", ("GET",), Access.ANYONE, "static:static"),
     # problems
     Route("/problems/{code}", ("GET",), Access.ANYONE, "problems:explain"),
+    # nothing: what no other route is, for the gateway's own answer is JSON
+    Route("/{proxy+}", ("GET",), Access.ANYONE, "nothing:nothing"),
     # emr
     Route("/v1/events", ("POST",), Access.PRACTICE_SIGNATURE, "emr:receive_event"),
     Route("/v1/uploads", ("POST",), Access.PRACTICE_KEY, "emr:offer_upload"),

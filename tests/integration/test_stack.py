@@ -1,6 +1,7 @@
 """What the deployed stack is like, before anything is sent through it."""
 
 import httpx
+import pytest
 
 from infrastructure.stack import ONE_PAGE
 from tests.stack import Stack
@@ -37,6 +38,21 @@ def test_an_address_that_is_nowhere_is_a_problem_in_json(stack: Stack) -> None:
     assert answer.status_code == httpx.codes.NOT_FOUND
     assert answer.headers["content-type"].startswith("application/problem+json")
     assert answer.json()["status"] == httpx.codes.NOT_FOUND
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/Login", "/account/nope", "/documents/a/b", "/documents/a/approve"])
+def test_a_person_at_an_address_that_is_nowhere_gets_a_page(stack: Stack, path: str) -> None:
+    answer = stack.http.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert answer.status_code == httpx.codes.NOT_FOUND
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "This page does not exist." in answer.text
+    assert 'href="/"' in answer.text
+
+
+def test_what_is_posted_to_nowhere_is_still_a_problem(stack: Stack) -> None:
+    answer = stack.http.post("/v1/nothing", json={})
+    assert answer.status_code == httpx.codes.NOT_FOUND
+    assert answer.headers["content-type"].startswith("application/problem+json")
 
 
 def test_practices_of_two_tests_share_nothing(stack: Stack) -> None:

@@ -340,6 +340,16 @@ def test_each_method_has_a_limit_of_its_own_and_says_when_to_come_again(producti
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
 
 
+def test_what_no_route_is_reaches_the_function_by_get_alone(production: Resources) -> None:
+    paths = production["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    greedy = paths["/{proxy+}"]
+    assert set(greedy) == {"get"}
+    assert greedy["get"]["parameters"] == [
+        {"name": "proxy", "in": "path", "required": True, "type": "string"}
+    ]
+    assert greedy["get"]["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
+
+
 def test_an_endpoint_that_is_switched_off_makes_an_alarm(production: Resources) -> None:
     counted = production["EndpointsOff"]["Properties"]
     said = Path(webhooks.__file__).read_text()

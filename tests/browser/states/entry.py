@@ -109,6 +109,11 @@ def nothing_here(scene: Scene) -> None:
 
 
 @state
+def no_such_address(scene: Scene) -> None:
+    scene.open("/nothing")
+
+
+@state
 def problem_type(scene: Scene) -> None:
     scene.open("/problems/xfa")
 

@@ -76,6 +76,7 @@ GET  /v1/documents/{document_id}/original.pdf     401   401   401   401   on    
 GET  /v1/documents/{document_id}/signed.pdf       401   401   401   401   on    404   401   401   -
 GET  /v1/openapi.json                             200   200   200   200   200   200   200   200   -
 GET  /v1/practice                                 401   401   401   401   200   200   401   401   -
+GET  /{proxy+}                                    404   404   404   404   404   404   404   404   -
 POST /account/authenticator                       login 400   400   login login login login login 403
 POST /account/authenticator/remove                login 404   404   login login login login login 403
 POST /account/confirm                             login on    on    login login login login login 403
@@ -168,6 +169,7 @@ class Asked:
             "token": "token",
             "name": ICON,
             "code": "not-found",
+            "proxy+": "nothing",
         }
         path = self.path.format(**values) + self._query
         return Client(app).http.request(self.method, path, headers=self.headers, body=body)
