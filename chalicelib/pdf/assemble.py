@@ -57,11 +57,13 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
     keep_layers_hidden(writer, reader)
 
 
-def _field_on(reader: PdfReader, original: bytes, field: SignatureField | None) -> SignatureField | None:
+def _field_on(
+    reader: PdfReader, original: bytes, field: SignatureField | None, block: SignatureBlock
+) -> SignatureField | None:
     """The given field, where it is on a page; else the place that the text names; else None."""
     if field is not None and 1 <= field.page <= len(reader.pages) and field.width > 0 and field.height > 0:
         return field
-    return find_signature_field(original, tuple(display_of(page).unit for page in reader.pages))
+    return find_signature_field(original, tuple(display_of(page).unit for page in reader.pages), block)
 
 
 def _drawn_with_certificate(
@@ -70,7 +72,7 @@ def _drawn_with_certificate(
     def draw(canvas: Canvas) -> None:
         if block is not None and field is not None:
             canvas.setPageSize((field.width, field.height))
-            draw_block(canvas, block, field.width, field.height)
+            draw_block(canvas, block, field.width, field.height, field.parts)
             canvas.showPage()
         draw_certificate(canvas, facts, block)
 
@@ -82,7 +84,7 @@ def assemble_signed(
 ) -> bytes:
     """The original with the signature block in its place, and the certificate; same input, same bytes."""
     reader = open_with_appearances(original)
-    place = _field_on(reader, original, field)
+    place = _field_on(reader, original, field, block)
     sheets = _drawn_with_certificate(block, place, certificate)
     writer = PdfWriter()
     stamp = None

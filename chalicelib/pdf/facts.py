@@ -28,6 +28,8 @@ ActiveContent = Literal[
 ]
 Outcome = Literal["signed", "declined", "by_hand"]
 Point = tuple[float, float]
+Area = tuple[float, float, float, float]
+"""x, y, width and height, in points."""
 
 
 class PdfRefused(ValueError):
@@ -70,6 +72,14 @@ class PageImage:
 
 
 @dataclass(frozen=True)
+class SignatureParts:
+    """Where the line has room for the signature alone: where in the field it goes, and where its words."""
+
+    signature: Area
+    words: Area
+
+
+@dataclass(frozen=True)
 class SignatureField:
     """Where to sign: PDF points, origin bottom left, of the page (counted from 1) as displayed."""
 
@@ -78,6 +88,7 @@ class SignatureField:
     y: float
     width: float
     height: float
+    parts: SignatureParts | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf import assemble
 from chalicelib.pdf.blank import blank_place
 from chalicelib.pdf.certificate import draw_certificate
-from chalicelib.pdf.facts import CertificateFacts, SignatureBlock, SignatureField
+from chalicelib.pdf.facts import CertificateFacts, SignatureBlock, SignatureField, SignatureParts
 from chalicelib.pdf.increment import (
     MISLAID,
     CannotExtend,
@@ -78,7 +78,7 @@ def _added_to(
     if _is_signed(opened):
         release = _countersigned(opened, block, field, sealer, facts)
         return replace(release, certificate=_certified_apart(release, block, certificate, sealer, facts))
-    return _extended(opened, _Drawn(block, _place(opened, field), certificate), sealer, facts)
+    return _extended(opened, _Drawn(block, _place(opened, field, block), certificate), sealer, facts)
 
 
 def seal_declined(
@@ -122,7 +122,7 @@ class _Drawn:
     def draw(self, canvas: Canvas) -> None:
         if self.block is not None and self.place is not None:
             canvas.setPageSize((self.place.width, self.place.height))
-            draw_block(canvas, self.block, self.place.width, self.place.height)
+            draw_block(canvas, self.block, self.place.width, self.place.height, self.place.parts)
             canvas.showPage()
         draw_certificate(canvas, self.certificate, self.block)
 
@@ -185,11 +185,11 @@ def _preparing(addition: _Drawn, sheets: bytes, counted: list[int]) -> Prepare:
     return prepare
 
 
-def _place(opened: _Opened, field: SignatureField | None) -> SignatureField | None:
+def _place(opened: _Opened, field: SignatureField | None, block: SignatureBlock) -> SignatureField | None:
     """The given field, where it is on a page; else the place that the text names; else None."""
     if field is not None and 1 <= field.page <= opened.pages and field.width > 0 and field.height > 0:
         return field
-    return find_signature_field(opened.data, opened.units)
+    return find_signature_field(opened.data, opened.units, block)
 
 
 # A signature beside others
@@ -204,7 +204,7 @@ def _countersigned(
             opened.writer, facts, prepare=lambda writer: _in_empty_field(writer, block)
         )
         return Release(sealed, opened.pages)
-    place = _place(opened, field) or blank_place(opened.data, opened.units)
+    place = _place(opened, field, block) or blank_place(opened.data, opened.units)
     sealed = sealer.seal_opened(
         opened.writer, facts, prepare=lambda writer: _in_new_field(writer, block, place)
     )
@@ -237,7 +237,7 @@ def _in_new_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, place
     page = page_at(writer, place.page - 1)
     display = display_at(page)
     box = (place.x, place.y, place.x + place.width, place.y + place.height)
-    form = _block_form(writer, block, (place.width, place.height), display.rotation)
+    form = _block_form(writer, block, (place.width, place.height), display.rotation, place.parts)
     return Holder(page.reference, rectangle=transform_box(box, display.to_user), form=form)
 
 
@@ -256,13 +256,16 @@ def _in_empty_field(writer: IncrementalPdfFileWriter, block: SignatureBlock) -> 
 
 
 def _block_form(
-    writer: IncrementalPdfFileWriter, block: SignatureBlock, size: tuple[float, float], rotation: int
-) -> object:
-    sheets = drawing(lambda canvas: _draw_alone(canvas, block, size))
+    writer: IncrementalPdfFileWriter, block: SignatureBlock, size: tuple[float, float], rotation: int,
+    parts: SignatureParts | None = None,
+) -> object:  # fmt: skip
+    sheets = drawing(lambda canvas: _draw_alone(canvas, block, size, parts))
     return as_form(bring_in(writer, sheets), 0, _TURNS[rotation])
 
 
-def _draw_alone(canvas: Canvas, block: SignatureBlock, size: tuple[float, float]) -> None:
+def _draw_alone(
+    canvas: Canvas, block: SignatureBlock, size: tuple[float, float], parts: SignatureParts | None
+) -> None:
     canvas.setPageSize(size)
-    draw_block(canvas, block, *size)
+    draw_block(canvas, block, *size, parts)
     canvas.showPage()

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.facts import Point, SignatureBlock
+from chalicelib.pdf.facts import Area, Point, SignatureBlock, SignatureParts
 from chalicelib.pdf.typeset import BOLD, PLAIN, SCRIPT, draw, fitting_size, wrap
 
-_SIZES = (10.0, 9.0, 8.5, 8.0, 7.5, 7.0, 6.5, 6.0, 5.5, 5.0, 4.5, 4.0, 3.0)
+LEGIBLE = 6.5
+"""Points: the smallest words that a fax carries in its common resolution (98 lines an inch)."""
+_SIZES = (10.0, 9.0, 8.5, 8.0, 7.5, 7.0, LEGIBLE)
+_TOO_SMALL = (6.0, 5.5, 5.0, 4.5, 4.0, 3.0)
+"""For the fields that a sender gives, and long names in them."""
+_SLACK = 0.01
+_LEAST_SHARE = 0.27
+"""Of the height, for the signature above its words."""
 _LEADING = 1.18
 _INSET = 2.0
 _BAR = 1.0
@@ -34,44 +42,48 @@ def utc_time(at: dt.datetime) -> str:
     return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _statements(block: SignatureBlock) -> tuple[tuple[str, str], ...]:
+def _statements(block: SignatureBlock, *, brief: bool) -> tuple[tuple[str, str], ...]:
+    """Who, when and which document; in brief without the time in UTC, which the certificate page has too."""
     who = signer_line(block.signer_name, block.credential, block.npi)
-    when = f"{local_time(block.signed_at, block.time_zone)} ({utc_time(block.signed_at)})"
+    when = local_time(block.signed_at, block.time_zone)
     return (
         (BOLD, f"Electronically signed by {who}"),
-        (PLAIN, when),
+        (PLAIN, when if brief else f"{when} ({utc_time(block.signed_at)})"),
         (PLAIN, f"Document ID {block.document_id}"),
     )
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Text size, its lines as (face, text), the text's box and the signature's, as (x, y, width, height)."""
+    """Text size, its lines as (face, text), the text's box and the signature's."""
 
     size: float
     lines: list[tuple[str, str]]
-    text: tuple[float, float, float, float]
-    signature: tuple[float, float, float, float]
+    text: Area
+    signature: Area
 
 
-def _lines(block: SignatureBlock, size: float, limit: float) -> list[tuple[str, str]]:
-    return [(face, line) for face, text in _statements(block) for line in wrap(text, face, size, limit)]
+def _lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:
+    statements = _statements(block, brief=brief)
+    return [(face, line) for face, text in statements for line in wrap(text, face, size, limit)]
 
 
-def _stacked(block: SignatureBlock, size: float, across: float, up: float) -> _Layout | None:
+def _stacked(block: SignatureBlock, size: float, across: float, up: float, *, brief: bool) -> _Layout | None:
     """The signature above the words."""
-    lines = _lines(block, size, across)
+    lines = _lines(block, size, across, brief=brief)
     height = len(lines) * size * _LEADING
     left_over = up - height
-    if left_over < max(0.34 * up, 1.6 * size):
+    if left_over < max(_LEAST_SHARE * up, 1.6 * size):
         return None
     return _Layout(size, lines, (0, 0, across, height), (0, height, across, left_over))
 
 
-def _side_by_side(block: SignatureBlock, size: float, across: float, up: float) -> _Layout | None:
+def _side_by_side(
+    block: SignatureBlock, size: float, across: float, up: float, *, brief: bool
+) -> _Layout | None:
     """The signature left of the words."""
     beside = 0.4 * across
-    lines = _lines(block, size, across - beside - 6)
+    lines = _lines(block, size, across - beside - 6, brief=brief)
     height = len(lines) * size * _LEADING
     if height > up or up < 1.6 * size:
         return None
@@ -80,15 +92,43 @@ def _side_by_side(block: SignatureBlock, size: float, across: float, up: float) 
     )
 
 
-def _layout(block: SignatureBlock, across: float, up: float) -> _Layout:
-    """The arrangement with the largest words; in a box too small for any, the smallest words run over."""
-    for size in _SIZES:
-        for arrange in (_stacked, _side_by_side):
-            found = arrange(block, size, across, up)
-            if found is not None:
-                return found
-    lines = _lines(block, _SIZES[-1], across)
-    return _Layout(_SIZES[-1], lines, (0, 0, across, up / 2), (0, up / 2, across, up / 2))
+def _words_alone(
+    block: SignatureBlock, size: float, across: float, up: float, *, brief: bool
+) -> _Layout | None:
+    """The words, where the signature has a place of its own; from the top down."""
+    lines = _lines(block, size, across, brief=brief)
+    height = len(lines) * size * _LEADING
+    return _Layout(size, lines, (0, up - height, across, height), (0, 0, 0, 0)) if height <= up else None
+
+
+_Arrange = Callable[..., _Layout | None]
+_ARRANGEMENTS: tuple[_Arrange, ...] = (_stacked, _side_by_side)
+
+
+def _layout(block: SignatureBlock, across: float, up: float, arrangements: tuple[_Arrange, ...]) -> _Layout:
+    """The largest words of all that is to be said, else of the brief form.
+
+    In a box too small for any, the smallest words run over.
+    """
+    for sizes, brief in ((_SIZES, False), (_SIZES, True), (_TOO_SMALL, True)):
+        for size in sizes:
+            for arrange in arrangements:
+                found = arrange(block, size, across, up, brief=brief)
+                if found is not None:
+                    return found
+    lines = _lines(block, _TOO_SMALL[-1], across, brief=True)
+    return _Layout(_TOO_SMALL[-1], lines, (0, 0, across, up / 2), (0, up / 2, across, up / 2))
+
+
+def smallest_text(block: SignatureBlock, across: float, up: float) -> float:
+    """The size in points of the words that a room of that size, in points, would show."""
+    return _layout(block, across - _BAR - 3 * _INSET, up - _INSET, _ARRANGEMENTS).size
+
+
+def words_height(block: SignatureBlock, across: float) -> float:
+    """How many points high the words are, in full and as small as is legible, in a room of that width."""
+    lines = _lines(block, LEGIBLE, across - _BAR - 3 * _INSET, brief=False)
+    return len(lines) * LEGIBLE * _LEADING + _INSET + _SLACK
 
 
 def _name_lines(name: str, across: float, up: float) -> tuple[float, list[str]]:
@@ -103,7 +143,7 @@ def _name_lines(name: str, across: float, up: float) -> tuple[float, list[str]]:
     return best
 
 
-def _draw_name(canvas: Canvas, name: str, area: tuple[float, float, float, float]) -> None:
+def _draw_name(canvas: Canvas, name: str, area: Area) -> None:
     x, y, across, up = area
     size, lines = _name_lines(name, across, up)
     base = y + (up - len(lines) * size * 1.1) / 2 + 0.3 * size
@@ -111,7 +151,7 @@ def _draw_name(canvas: Canvas, name: str, area: tuple[float, float, float, float
         draw(canvas, x, base + index * size * 1.1, line, face=SCRIPT, size=size)
 
 
-def _fitted(block: SignatureBlock, area: tuple[float, float, float, float]) -> list[list[Point]]:
+def _fitted(block: SignatureBlock, area: Area) -> list[list[Point]]:
     """The strokes scaled, in proportion, to fill the area."""
     x, y, across, up = area
     strokes = [
@@ -141,7 +181,7 @@ def _between(start: Point, end: Point, share: float) -> Point:
     return (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
 
 
-def _draw_strokes(canvas: Canvas, block: SignatureBlock, area: tuple[float, float, float, float]) -> None:
+def _draw_strokes(canvas: Canvas, block: SignatureBlock, area: Area) -> None:
     pen = min(1.4, max(0.5, area[3] / 24))
     canvas.setLineCap(1)
     canvas.setLineJoin(1)
@@ -151,21 +191,43 @@ def _draw_strokes(canvas: Canvas, block: SignatureBlock, area: tuple[float, floa
         _draw_stroke(canvas, stroke)
 
 
-def draw_block(canvas: Canvas, block: SignatureBlock, across: float, up: float) -> None:
-    """Draws the block into (0, 0, across, up), in points: a bar, the signature, the words; no background."""
+def draw_block(
+    canvas: Canvas, block: SignatureBlock, across: float, up: float, parts: SignatureParts | None = None
+) -> None:
+    """Draws the block into (0, 0, across, up), in points: a bar, the signature, the words; no background.
+
+    With `parts` the signature stands on its line, and the words with the bar somewhere near it.
+    """
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
-    canvas.rect(0, 0, _BAR, up, stroke=0, fill=1)
-    margin = _BAR + 2 * _INSET
-    canvas.saveState()
-    canvas.translate(margin, _INSET / 2)
-    layout = _layout(block, across - margin - _INSET, up - _INSET)
-    if any(block.strokes or ()):
-        _draw_strokes(canvas, block, layout.signature)
+    if parts is None:
+        _draw_framed(canvas, block, (0, 0, across, up), _ARRANGEMENTS)
     else:
-        _draw_name(canvas, block.typed_name or block.signer_name, layout.signature)
+        _draw_framed(canvas, block, parts.words, (_words_alone,))
+        _draw_signature(canvas, block, parts.signature)
+
+
+def _draw_framed(
+    canvas: Canvas, block: SignatureBlock, area: Area, arrangements: tuple[_Arrange, ...]
+) -> None:
+    x, y, across, up = area
+    margin = _BAR + 2 * _INSET
+    layout = _layout(block, across - margin - _INSET, up - _INSET, arrangements)
+    canvas.saveState()
+    canvas.translate(x, y)
+    canvas.rect(0, 0, _BAR, up, stroke=0, fill=1)
+    canvas.translate(margin, _INSET / 2)
+    if layout.signature[3] > 0:
+        _draw_signature(canvas, block, layout.signature)
     _draw_words(canvas, layout)
     canvas.restoreState()
+
+
+def _draw_signature(canvas: Canvas, block: SignatureBlock, area: Area) -> None:
+    if any(block.strokes or ()):
+        _draw_strokes(canvas, block, area)
+    else:
+        _draw_name(canvas, block.typed_name or block.signer_name, area)
 
 
 def _draw_words(canvas: Canvas, layout: _Layout) -> None:

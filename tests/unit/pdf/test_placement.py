@@ -7,7 +7,7 @@ from tests.unit.pdf import samples
 
 
 def found(data: bytes, pages: int = 1, unit: float = 1.0) -> SignatureField | None:
-    return find_signature_field(data, (unit,) * pages)
+    return find_signature_field(data, (unit,) * pages, samples.BLOCK)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,350 @@
+"""What is on a page: pieces of text, rules and walls, pictures, form fields; read lazily, and bounded.
+
+PDFium has parsed all of it when it loaded the page, as inspection did: nothing is drawn here, no picture is
+unpacked, and a page with more than `_MOST` objects is given up. All boxes are in displayed points.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import pypdfium2
+from pypdfium2 import raw
+
+from chalicelib.pdf.reading import Box, Matrix, multiply, transform_box
+from chalicelib.pdf.wording import may_ask
+
+_MOST = 20_000
+_MOST_ANNOTATIONS = 1_000
+_THIN = 3.0
+"""Points: what is no thicker is a line."""
+_LINE_LEAST = 6.0
+_JOINED = 4.0
+_COLUMN = 10.0
+"""Points between two words that make them pieces of different columns."""
+_LIGHT, _UNSEEN, _OPAQUE = 200, 255, 40
+_DEEPEST = 12
+_REACH = 150.0
+"""Points above and below a label in which a block can come to stand."""
+_LONGEST = 160
+"""Characters: longer pieces are prose."""
+_LONGEST_NAME = 2000
+_PART = re.compile(r"(?P<blank>_{2,}|\.{4,}|\u2026{2,})|(?:(?!_{2,}|\.{4,}|\u2026{2,})\S)+")
+_HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
+_NOT_DRAWN = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
+_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_Point = tuple[float, float]
+
+
+class TooMuch(Exception):
+    """A page of too many objects to look at."""
+
+
+@dataclass(frozen=True)
+class Word:
+    text: str
+    box: Box
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Words that stand together, of one column."""
+
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)[:_LONGEST]
+
+    @property
+    def box(self) -> Box:
+        return around([word.box for word in self.words])
+
+
+@dataclass(frozen=True)
+class Field:
+    """A form field; `open` where it is of text or for a signature, and empty."""
+
+    name: str
+    box: Box
+    open: bool
+    is_signature: bool
+
+
+@dataclass(frozen=True)
+class Marks:
+    """`rules` are level lines, drawn or of underscores (`blanks`); `walls` upright ones; `areas` what else
+    must stay free: pictures, curves, dark fills, annotations.
+    """
+
+    pieces: list[Piece] = field(default_factory=list)
+    blanks: list[Box] = field(default_factory=list)
+    rules: list[Box] = field(default_factory=list)
+    walls: list[Box] = field(default_factory=list)
+    areas: list[Box] = field(default_factory=list)
+    fields: list[Field] = field(default_factory=list)
+
+
+def around(boxes: list[Box]) -> Box:
+    lefts, bottoms, rights, tops = zip(*boxes, strict=True)
+    return (min(lefts), min(bottoms), max(rights), max(tops))
+
+
+# Text
+
+
+def _characters(reader: pypdfium2.PdfTextPage) -> str:
+    """One for each box that PDFium has."""
+    return "".join(chr(raw.FPDFText_GetUnicode(reader, index)) for index in range(reader.count_chars()))
+
+
+def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Field]) -> Marks:
+    """The words around these fields and whatever may ask for a signature, and the blanks typed between them.
+
+    Boxes take time: words further off are left out.
+    """
+    text = _characters(reader)
+    lines = [line.span() for line in re.finditer(r"[^\r\n]*\S[^\r\n]*", text)]
+    floors = {line: _floor(reader, to_display, text, line) for line in lines}
+    asking = [floors[line] for line in lines if may_ask(text[slice(*line)])]
+    asking += [field.box[1] for field in fields]
+    marks = Marks()
+    for line in lines:
+        if any(abs(floors[line] - floor) <= _REACH for floor in asking):
+            _add_line_of_text(marks, reader, to_display, text, line)
+    return marks
+
+
+def _floor(reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str, line: tuple[int, int]) -> float:
+    """How high on the page a line begins."""
+    first = next(spot for spot in range(*line) if not text[spot].isspace())
+    return transform_box(reader.get_charbox(first), to_display)[1]
+
+
+def _add_line_of_text(
+    marks: Marks, reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str, line: tuple[int, int]
+) -> None:
+    words: list[Word] = []
+    for part in _PART.finditer(text, *line):
+        boxes = [transform_box(reader.get_charbox(spot), to_display) for spot in range(*part.span())]
+        if part["blank"]:
+            marks.blanks.append(around(boxes))
+            marks.pieces.extend(_split(words))
+            words = []
+        else:
+            words.append(Word(part.group(), around(boxes)))
+    marks.pieces.extend(_split(words))
+
+
+def _split(words: list[Word]) -> Iterator[Piece]:
+    """The words of a line as pieces, which wide gaps part."""
+    start = 0
+    for index in range(1, len(words) + 1):
+        if index == len(words) or _parted(words[index - 1].box, words[index].box):
+            yield Piece(tuple(words[start:index]))
+            start = index
+
+
+def _parted(one: Box, following: Box) -> bool:
+    gap = following[0] - one[2]
+    return gap > max(_COLUMN, one[3] - one[1]) or gap < -_COLUMN
+
+
+# Drawings
+
+
+class _Budget:
+    def __init__(self) -> None:
+        self.left = _MOST
+
+    def spend(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise TooMuch
+
+
+def add_drawings(marks: Marks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
+    """Adds what is drawn around the label; what lies behind it is its ground, and no obstacle."""
+    budget = _Budget()
+    top = (raw.FPDFPage_GetObject(page, index) for index in range(_counted(budget, page)))
+    for item, matrix in _flat(top, to_display, budget, 0):
+        if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_PATH:
+            _add_path(marks, item, matrix, budget, label)
+        else:
+            _add_area(marks, _bounds(item, matrix), label)
+    marks.rules[:] = _merged([*marks.rules, *marks.blanks])
+
+
+def _counted(budget: _Budget, page: pypdfium2.PdfPage) -> int:
+    count = max(0, int(raw.FPDFPage_CountObjects(page)))
+    budget.spend(count)
+    return count
+
+
+def _flat(
+    items: Iterable[object], matrix: Matrix, budget: _Budget, depth: int
+) -> Iterator[tuple[object, Matrix]]:
+    """Every object but text, those of forms in forms too, with its matrix to displayed points."""
+    for item in items:
+        kind = raw.FPDFPageObj_GetType(item)
+        if kind == raw.FPDF_PAGEOBJ_FORM:
+            count = max(0, raw.FPDFFormObj_CountObjects(item))
+            budget.spend(count)
+            if depth >= _DEEPEST:
+                raise TooMuch
+            inner = (raw.FPDFFormObj_GetObject(item, index) for index in range(count))
+            yield from _flat(inner, multiply(_matrix(item), matrix), budget, depth + 1)
+        elif kind != raw.FPDF_PAGEOBJ_TEXT:
+            yield item, matrix
+
+
+def _matrix(item: object) -> Matrix:
+    found = raw.FS_MATRIX()
+    if not raw.FPDFPageObj_GetMatrix(item, found):
+        return _IDENTITY
+    return (found.a, found.b, found.c, found.d, found.e, found.f)
+
+
+def _bounds(item: object, matrix: Matrix) -> Box | None:
+    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+    if not raw.FPDFPageObj_GetBounds(item, left, bottom, right, top):
+        return None
+    return transform_box((left.value, bottom.value, right.value, top.value), matrix)
+
+
+def _add_area(marks: Marks, box: Box | None, label: Box) -> None:
+    if box is not None and not _holds(box, label):
+        marks.areas.append(box)
+
+
+def _holds(box: Box, other: Box) -> bool:
+    return box[0] <= other[0] and box[1] <= other[1] and box[2] >= other[2] and box[3] >= other[3]
+
+
+def _shade(item: object, *, fill: bool) -> int:
+    """The darkest of its colours, 255 where it cannot be seen."""
+    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
+    read = raw.FPDFPageObj_GetFillColor if fill else raw.FPDFPageObj_GetStrokeColor
+    if not read(item, red, green, blue, alpha):
+        return 0
+    return int(min(red.value, green.value, blue.value)) if alpha.value >= _OPAQUE else _UNSEEN
+
+
+def _add_path(marks: Marks, item: object, matrix: Matrix, budget: _Budget, label: Box) -> None:
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    raw.FPDFPath_GetDrawMode(item, fill, stroke)
+    own = multiply(_matrix(item), matrix)
+    budget.spend(max(0, raw.FPDFPath_CountSegments(item)))
+    if stroke.value and _shade(item, fill=False) < _UNSEEN:
+        width = ctypes.c_float()
+        raw.FPDFPageObj_GetStrokeWidth(item, width)
+        pen = max(0.25, width.value * abs(own[0] * own[3] - own[1] * own[2]) ** 0.5 / 2)
+        for points in _outlines(item, own):
+            for one, other in pairwise(points):
+                _add_line(marks, _grown(around([(*one, *one), (*other, *other)]), pen))
+    elif fill.value:
+        light = _shade(item, fill=True) >= _LIGHT
+        for points in _outlines(item, own):
+            box = around([(*point, *point) for point in points])
+            if min(box[2] - box[0], box[3] - box[1]) <= _THIN:
+                if not light:
+                    _add_line(marks, box)
+            elif not light:
+                _add_area(marks, box, label)
+
+
+def _grown(box: Box, by: float) -> Box:
+    return (box[0] - by, box[1] - by, box[2] + by, box[3] + by)
+
+
+def _add_line(marks: Marks, box: Box) -> None:
+    across, up = box[2] - box[0], box[3] - box[1]
+    if up <= _THIN and across > up:
+        marks.rules.append(box)
+    elif across <= _THIN:
+        marks.walls.append(box)
+    else:
+        marks.areas.append(box)
+
+
+def _outlines(item: object, matrix: Matrix) -> Iterator[list[_Point]]:
+    """The corners of each stretch of a path; a curve is taken for the polygon of its control points."""
+    points: list[_Point] = []
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for index in range(raw.FPDFPath_CountSegments(item)):
+        segment = raw.FPDFPath_GetPathSegment(item, index)
+        raw.FPDFPathSegment_GetPoint(segment, x, y)
+        if raw.FPDFPathSegment_GetType(segment) == raw.FPDF_SEGMENT_MOVETO and points:
+            yield points
+            points = []
+        left, bottom, _, _ = transform_box((x.value, y.value, x.value, y.value), matrix)
+        points.append((left, bottom))
+        if raw.FPDFPathSegment_GetClose(segment):
+            points.append(points[0])
+    if points:
+        yield points
+
+
+def _merged(rules: list[Box]) -> list[Box]:
+    """Rules that go on where another ends, as one; the longer ones alone."""
+    done: list[Box] = []
+    for rule in sorted(rules, key=lambda box: (round(box[1]), box[0])):
+        last = done[-1] if done else None
+        if last is not None and abs(last[1] - rule[1]) <= 1 and rule[0] - last[2] <= _JOINED:
+            done[-1] = around([last, rule])
+        else:
+            done.append(rule)
+    return [rule for rule in done if rule[2] - rule[0] >= _LINE_LEAST]
+
+
+# Form fields and other annotations
+
+
+def add_annotations(marks: Marks, page: pypdfium2.PdfPage, to_display: Matrix) -> None:
+    """Adds form fields, and whatever else a viewer draws over the page."""
+    count = raw.FPDFPage_GetAnnotCount(page)
+    if count > _MOST_ANNOTATIONS:
+        raise TooMuch
+    for index in range(count):
+        item = raw.FPDFPage_GetAnnot(page, index)
+        if item:
+            try:
+                _add_annotation(marks, page, item, to_display)
+            finally:
+                raw.FPDFPage_CloseAnnot(item)
+
+
+def _add_annotation(marks: Marks, page: pypdfium2.PdfPage, item: object, to_display: Matrix) -> None:
+    place = raw.FS_RECTF()
+    kind = raw.FPDFAnnot_GetSubtype(item)
+    hidden = raw.FPDFAnnot_GetFlags(item) & _HIDDEN or kind in _NOT_DRAWN
+    if hidden or not raw.FPDFAnnot_GetRect(item, place):
+        return
+    box = transform_box((place.left, place.bottom, place.right, place.top), to_display)
+    if kind == raw.FPDF_ANNOT_WIDGET and page.formenv is not None:
+        marks.fields.append(_field(page.formenv, item, box))
+    else:
+        marks.areas.append(box)
+
+
+def _field(form: object, item: object, box: Box) -> Field:
+    kind = raw.FPDFAnnot_GetFormFieldType(form, item)
+    is_signature = kind == raw.FPDF_FORMFIELD_SIGNATURE
+    if is_signature:
+        # A widget apart from its field does not tell whether the field is signed.
+        empty = bool(raw.FPDFAnnot_HasKey(item, b"FT")) and not raw.FPDFAnnot_HasKey(item, b"V")
+    else:
+        value = _string(raw.FPDFAnnot_GetFormFieldValue, form, item)
+        empty = kind == raw.FPDF_FORMFIELD_TEXTFIELD and not value.strip()
+    return Field(_string(raw.FPDFAnnot_GetFormFieldName, form, item), box, empty, is_signature)
+
+
+def _string(read: Callable[..., int], form: object, item: object) -> str:
+    size = min(_LONGEST_NAME, read(form, item, None, 0))
+    room = ctypes.create_string_buffer(max(2, size))
+    read(form, item, ctypes.cast(room, ctypes.POINTER(ctypes.c_ushort)), size)
+    return room.raw[: max(0, size - 2)].decode("utf-16-le", "replace")

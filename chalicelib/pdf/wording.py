@@ -1,0 +1,99 @@
+"""Which words ask the provider for a signature, which ask somebody else, and which only speak of one."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Asks = Literal["provider", "named", "anybody"]
+"""The provider's signature; the provider, by a role (*Referring physician*); *Signature* and no more."""
+
+_ROLE = (
+    r"(?:nurse\s+practitioner|physician(?:['\u2019]?s)?\s+assistant|physician|provider|practitioner|prescriber"
+    r"|doctor)(?:['\u2019]?s?['\u2019]?)"
+)
+_TITLE = (
+    r"(?:m\.?d\.?|d\.?o\.?|n\.?p\.?p?\.?|p\.?a\.?(?:-c)?|a\.?p\.?r\.?n\.?|f\.?n\.?p\.?|c\.?n\.?s\.?"
+    r"|d\.?p\.?m\.?)"
+)
+# A "treating provider" may well be the therapist.
+_KIND = (
+    r"(?:certifying|referring|attending|ordering|primary\s+care|non-physician"
+    r"|treating(?=\s+(?:physician|doctor)))"
+)
+_ONE = rf"(?:{_KIND}\s+)?(?:{_ROLE}|{_TITLE}(?:['\u2019]s)?)"
+_WHO = rf"{_ONE}(?:\s*(?:/|,|&|\bor\b|\band\b)\s*{_ONE}){{0,6}}"
+_SIGNATURE = r"(?:e-?|electronic\s+)?signature"
+_EXTRA = (
+    r"(?:credentials?|title|degree|stamp|time|(?:printed\s+|print\s+)?name|npi|licen[sc]e)"
+    r"(?:\s*(?:\#|no\.?|number))?"
+)
+_BEFORE = r"(?:(?:x|\d{1,2}[.)]|[-*\u2022])\s*)?"
+_AFTER = (
+    rf"(?:\s*\([^)]*\)|\s*(?:[/&,+]|\band\b|\bwith\b)\s*(?:{_EXTRA}|date(?:\s*(?:/|and|&)\s*time)?)"
+    r"|\s+(?:line|here)|\s*\*)*"
+)
+_END = r"\s*[:\u2026]?\s*(?:x\s*|/?\s*date\b.{0,12})?"
+
+_PROVIDER = re.compile(
+    rf"{_BEFORE}(?P<words>{_WHO}\s*(?::|\s|/|-|\s(?:printed\s+)?name\s*(?:/|&|and))\s*{_SIGNATURE}"
+    rf"|{_SIGNATURE}\s+of\s+(?:the\s+)?{_WHO}"
+    rf"|{_SIGNATURE}\s*[-,(]\s*{_WHO}\)?){_AFTER}{_END}",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    rf"{_BEFORE}(?P<words>(?:certifying|referring|ordering)\s+{_ROLE}(?:\s*(?:/|or)\s*{_ROLE})?){_AFTER}{_END}",
+    re.IGNORECASE,
+)
+_ANYBODY = re.compile(rf"{_BEFORE}(?P<words>{_SIGNATURE}){_AFTER}{_END}", re.IGNORECASE)
+_KINDS: tuple[tuple[Asks, re.Pattern[str]], ...] = (
+    ("provider", _PROVIDER), ("named", _NAMED), ("anybody", _ANYBODY),
+)  # fmt: skip
+_HINT = re.compile(rf"signature|(?:certifying|referring|ordering)\s+{_ROLE}", re.IGNORECASE)
+_OTHERS = (
+    r"(?:patient|client|resident|beneficiary|guardian|parent|caregiver|representative|responsible\s+party|witness"
+    r"|interpreter|therapist|(?:physical|occupational|speech)\s+therap\w+|(?:evaluating|treating|rendering)\s+\w+"
+    r"|clinician|assistant|pta?|ota?|otr|slp|nurse|staff|employee|notary)"
+)
+_OTHERS_HEAD = re.compile(
+    rf"\W*{_OTHERS}(?:['\u2019]?s?['\u2019]?)(?:\W+(?:name|signature|acknowledg\w+|consent|agreement|section|use\b.*"
+    rf"|or\W+\w+|{_OTHERS}))*(?:\s*:.*)?\W*",
+    re.IGNORECASE,
+)
+_THERAPIST = re.compile(
+    r",\s*(?:d?pta?|otr?(?:/l)?|otd|cota|ccc-?slp|(?:ms,?\s*)?slp|mot|mpt)\b", re.IGNORECASE
+)
+_FIELD_WHO = re.compile(
+    r"physician|provider|doctor|practitioner|prescriber|(?<![a-z])(?:md|np)(?![a-z])", re.IGNORECASE
+)
+_FIELD_OTHERS = re.compile(
+    r"therap|patient|witness|guardian|client|caregiver|clinician|treating|rendering|date|name|npi|title|print"
+    r"|phone|fax|(?<![a-z])(?:pta?|ota?|slp)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+def may_ask(text: str) -> bool:
+    """Whether a page of this text is worth a closer look."""
+    return _HINT.search(text) is not None
+
+
+def asked(text: str) -> tuple[Asks, int] | None:
+    """What a piece of text asks for, and where the words that say so end; None if it is no label."""
+    for kind, pattern in _KINDS:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return kind, found.end("words")
+    return None
+
+
+def is_anothers(text: str) -> bool:
+    """Whether the text heads what is the therapist's, the patient's or a witness's."""
+    return _OTHERS_HEAD.fullmatch(text) is not None or _THERAPIST.search(text) is not None
+
+
+def names_providers_signature(name: str, *, is_signature: bool) -> bool:
+    """Whether a form field of that name is for the provider's signature; `is_signature`: of that type."""
+    if _FIELD_WHO.search(name) is None or _FIELD_OTHERS.search(name) is not None:
+        return False
+    return is_signature or "sig" in name.lower()
