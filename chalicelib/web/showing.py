@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.documents import Document
 from chalicelib.services.page_images import WIDTHS, page_key
 from chalicelib.services.ports import Files
+from chalicelib.services.words import KINDS
 
 IMAGE_SECONDS = 600
 FILE_SECONDS = 300
@@ -44,6 +45,12 @@ class Row:
     document: Document
     sent_on: date
     due: Due
+
+    @property
+    def named(self) -> str:
+        """The kind, with the title where that says more: two plans of one patient are told apart by it."""
+        kind, title = KINDS[self.document.kind], self.document.title
+        return title if title.casefold().startswith(kind.casefold()) else f"{kind}: {title}"
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ function tell() {
     ? "✓ You have seen every page."
     : `Still to read: ${listed(unread)}`;
   statement.hidden = unread.length === 0;
+  for (const hint of document.querySelectorAll("[data-unread]")) hint.textContent = toRead(Number(hint.dataset.unread), unread);
   for (const button of signButtons()) button.toggleAttribute("data-unready", unread.length > 0 && !ticked);
 }
 
@@ -108,8 +109,31 @@ function watchApproval() {
     event.stopImmediatePropagation();
     const shown = pagesShown();
     const next = sheets.find((sheet) => !shown.has(Number(sheet.dataset.page)));
-    if (next) next.scrollIntoView({ block: "start" });
+    if (next) showUnread(next);
   }, { capture: true });
+}
+
+// A page that fits the window is read as soon as one lands on it.
+function toRead(page, unread) {
+  if (unread.includes(page)) return `Page ${page} is still to read. Scroll down to its end before you sign.`;
+  return unread.length ? `Before you sign, still to read: ${listed(unread)}.` : "You have seen every page, and can sign now.";
+}
+
+// Where the press of a button that does not work yet leads, and why: said there, and to who only hears it.
+function showUnread(sheet) {
+  const page = Number(sheet.dataset.page);
+  let hint = sheet.querySelector("[data-unread]");
+  if (!hint) {
+    hint = document.createElement("p");
+    hint.className = "sheet__unread";
+    hint.dataset.unread = page;
+    sheet.prepend(hint);
+  }
+  hint.textContent = toRead(page, [page]);
+  sheet.scrollIntoView({ block: "start" });
+  const landed = approval.querySelector("[data-landed]");
+  landed.textContent = "";
+  window.setTimeout(() => { landed.textContent = hint.textContent; }, 300);
 }
 
 function watchDock() {

@@ -56,7 +56,7 @@ def set_app_up(visitor: Visitor) -> None:
     """From the page that asks for it, on to where one was going."""
     page = visitor.page
     page.get_by_role("link", name="Set up an app").click()
-    app = pyotp.TOTP(page.locator(".key").inner_text())
+    app = pyotp.TOTP(page.locator(".key").inner_text().replace(" ", ""))
     page.get_by_label("Code", exact=True).fill(app.now())
     page.get_by_role("button", name="Turn it on").click()
     page.get_by_role("link", name="I have kept them").click()

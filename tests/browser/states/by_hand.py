@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.services.by_hand import scan_prefix
 from tests.browser.states.scene import BY_HAND, ID, Scene, state
 from tests.fakes import FakeInspector
+from tests.provider_side import PRACTICE
 
 
 @state
@@ -16,6 +17,19 @@ def by_hand(scene: Scene) -> None:
 @state
 def by_hand_after_asking_for_a_code(scene: Scene) -> None:
     scene.open(f"{BY_HAND}?asked=yes")
+
+
+@state
+def by_hand_with_signing_switched_off(scene: Scene) -> None:
+    scene.memory.portal.switches.set_electronic_signature(PRACTICE.id, on=False)
+    by_hand_document(scene)
+
+
+@state
+def by_hand_code_with_signing_switched_off(scene: Scene) -> None:
+    scene.memory.portal.switches.set_electronic_signature(PRACTICE.id, on=False)
+    scene.put()
+    scene.open(BY_HAND)
 
 
 @state

@@ -67,6 +67,13 @@ def review_with_signing_switched_off(scene: Scene) -> None:
 
 
 @state
+def review_led_to_an_unread_page(scene: Scene) -> None:
+    review(scene)
+    scene.page.get_by_role("button", name="Approve and sign", exact=True).click()
+    scene.page.wait_for_selector("[data-unread]")
+
+
+@state
 def review_with_something_missing(scene: Scene) -> None:
     review(scene)
     scene.page.locator("#typed_name").fill("Jane Okafor")

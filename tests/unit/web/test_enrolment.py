@@ -52,9 +52,9 @@ def require(portal: Portal, practice_id: str = PRACTICE.id) -> None:
 def set_app_up(portal: Portal, browser: Browser, wanted: str) -> str:
     """The page with the recovery codes."""
     page = browser.get(f"/account/authenticator?next={wanted}").body.decode()
-    found = re.search(r'class="key">([A-Z2-7]+)<', page)
+    found = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
     assert found
-    code = pyotp.TOTP(found[1]).at(portal.time.now())
+    code = pyotp.TOTP(found[1].replace(" ", "")).at(portal.time.now())
     return browser.post("/account/authenticator", code=code, next=wanted).body.decode()
 
 

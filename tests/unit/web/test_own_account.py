@@ -39,9 +39,9 @@ def provider(portal: Portal) -> Provider:
 def add_app(portal: Portal, browser: Browser) -> tuple[pyotp.TOTP, list[str]]:
     """The app and the recovery codes."""
     page = browser.get("/account/authenticator").body.decode()
-    found = re.search(r'class="key">([A-Z2-7]+)<', page)
+    found = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
     assert found
-    app = pyotp.TOTP(found[1])
+    app = pyotp.TOTP(found[1].replace(" ", ""))
     codes = browser.post("/account/authenticator", code=app.at(portal.time.now()))
     assert codes.status_code == 200
     return app, re.findall(r"<code>([A-Z2-7-]+)</code>", codes.body.decode())

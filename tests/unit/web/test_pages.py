@@ -12,6 +12,7 @@ from chalicelib.domain.documents import Document, Patient, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.changes import Change
 from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.web.showing import row
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
 from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
@@ -73,8 +74,8 @@ def test_pending_shows_what_waits_and_counts_it_in_the_title(portal: Portal) -> 
     page = logged_in(portal).get("/documents")
     assert title(page) == "1 waiting"
     for shown in (
-        "Ada Byron", "Plan of care", "Hill Country Therapy", "Sent Nov 20, 2026", "Due Dec 20, 2026",
-        "3 pages", "Due in 28 days", "Review",
+        "Ada Byron", "Plan of Care, initial evaluation", "Hill Country Therapy", "Sent Nov 20, 2026",
+        "Due Dec 20, 2026", "3 pages", "Due in 28 days", "Review",
     ):  # fmt: skip
         assert shown in text(page)
     assert f'href="{REVIEW}"' in page.body.decode()
@@ -404,3 +405,15 @@ def test_past_goes_on_by_a_cursor_too(portal: Portal) -> None:
     following = re.search(r'href="(/documents/past\?after=[^"]+)"', first)
     assert following
     assert browser.get(following[1]).body.count(b'<li class="entry') == 2
+
+
+@pytest.mark.parametrize(
+    ("title", "named"),
+    [
+        ("Plan of Care, initial evaluation", "Plan of Care, initial evaluation"),
+        ("plan of care", "plan of care"),
+        ("Left knee, second episode", "Plan of care: Left knee, second episode"),
+    ],
+)
+def test_the_lists_name_a_document_by_its_title_where_that_says_more(title: str, named: str) -> None:
+    assert row(a_document(title=title), START).named == named
