@@ -40,7 +40,9 @@ def test_an_address_that_is_nowhere_is_a_problem_in_json(stack: Stack) -> None:
     assert answer.json()["status"] == httpx.codes.NOT_FOUND
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/Login", "/account/nope", "/documents/a/b", "/documents/a/approve"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/Login", "/account/nope", "/documents/a/b", "/documents/a/approve"]
+)
 def test_a_person_at_an_address_that_is_nowhere_gets_a_page(stack: Stack, path: str) -> None:
     answer = stack.http.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert answer.status_code == httpx.codes.NOT_FOUND
