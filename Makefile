@@ -3,7 +3,7 @@ STAGE ?= prod
 PARAMETERS ?=
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help lighthouse run test test-browser test-stack test-web test-rules check environment tools programs packaged lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help screenshots lighthouse run test test-browser test-stack test-web test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
@@ -43,8 +43,12 @@ check: environment lint types unit
 environment:
 	@infrastructure/environment.sh dev
 
-tools: environment programs
-	@infrastructure/test_tools.sh browser
+tools: environment browsers
+	@infrastructure/test_tools.sh fallback
+
+# After the programs: two installations at a time would be in each other's way.
+browsers: programs
+	@infrastructure/test_tools.sh browsers
 
 programs:
 	@infrastructure/test_tools.sh programs
@@ -59,10 +63,10 @@ types: environment
 
 unit: test-web test-rules
 
-test-web: tools
+test-web: environment programs
 	.venv/bin/python -m pytest tests/unit/web
 
-test-rules: tools
+test-rules: environment programs
 	.venv/bin/python -m pytest tests/unit --ignore=tests/unit/web
 
 format: environment

@@ -1,18 +1,15 @@
 #!/bin/sh
-# Installs what the tests need besides Python packages.
-# Usage: infrastructure/test_tools.sh programs|browser
-#   programs  a Chromium, a WebKit with its driver and a screen in memory, Node.js with npm, and tools that look
-#             into PDFs: Debian's packages when root may install them, else what there is
-#   browser   the Chromium that Playwright fetches, when there is no other; needs the environment
+# Installs what the tests need besides Python packages: Debian's packages when root may install them, else it
+# says what is missing.
+# Usage: infrastructure/test_tools.sh programs|browsers|fallback
+#   programs  Node.js with npm and what it needs, and tools that look into PDFs
+#   browsers  a Chromium, a WebKit with its driver, and a screen in memory
+#   fallback  the Chromium that Playwright fetches, where there is no other; needs the environment
 set -eu
 cd "$(dirname "$0")/.."
 
 has() {
     command -v "$1" > /dev/null 2>&1
-}
-
-has_browser() {
-    has chromium-headless-shell || has chromium || has chromium-browser || has google-chrome
 }
 
 has_pdf_tools() {
@@ -23,29 +20,31 @@ has_node() {
     has node && has npm
 }
 
+has_chromium() {
+    has chromium-headless-shell || has chromium || has chromium-browser || has google-chrome
+}
+
 # Nobody but Debian and its kin packages one with a driver.
 has_webkit() {
     ! has apt-get || { has WebKitWebDriver && has Xvfb; }
 }
 
-can_use_apt() {
-    has apt-get && [ "$(id -u)" = 0 ]
+can_be_installed() {
+    apt-cache show "$1" > /dev/null 2>&1
 }
 
-missing_packages() {
-    has chromium-headless-shell || echo chromium-headless-shell
-    has_webkit || echo webkit2gtk-driver xvfb
-    has_pdf_tools || echo poppler-utils qpdf
-    has_node || echo nodejs npm
-}
-
-# Older Debians have the headless shell only as part of the whole browser.
-install_debian_packages() {
-    apt-get update -qq
-    apt-cache show chromium-headless-shell > /dev/null 2>&1 ||
-        set -- $(echo "$@" | sed 's/chromium-headless-shell/chromium/')
-    echo "Installing Debian packages: $*"
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "$@" > /dev/null
+# Those of the packages that there are; what lacks the others says so itself.
+install() {
+    has apt-get && [ "$(id -u)" = 0 ] || return 0
+    apt-get update -qq || true
+    packages=
+    for package; do
+        if can_be_installed "$package"; then packages="$packages $package"; fi
+    done
+    [ -n "$packages" ] || return 0
+    echo "Installing Debian packages:$packages"
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $packages > /dev/null ||
+        echo 'Not all of them could be installed.' >&2
 }
 
 need() {
@@ -54,15 +53,11 @@ need() {
     exit 1
 }
 
-install_programs() {
-    packages=$(missing_packages)
-    if [ -n "$packages" ] && can_use_apt; then
-        # What is there already may do without them; the checks below say.
-        install_debian_packages $packages || echo 'Not all of them could be installed.' >&2
-    fi
+programs() {
+    has_pdf_tools || install poppler-utils qpdf
+    has_node || install nodejs npm
     need has_pdf_tools 'The tests need pdftoppm, pdfsig and qpdf. Install them (Debian: apt-get install
 poppler-utils qpdf; macOS: brew install poppler qpdf)'
-    need has_webkit 'The tests need WebKit. Install it (Debian: apt-get install webkit2gtk-driver xvfb)'
     need has_node 'The tests need Node.js and npm. Install them (Debian: apt-get install nodejs npm; macOS: brew
 install node)'
     # Here and not in the tests that use them: tests run side by side.
@@ -70,11 +65,21 @@ install node)'
         (cd tests/js && npm ci --no-audit --no-fund --silent)
 }
 
+# Best one without windows: a whole Chromium spends more on drawing its own than on the pages.
+browsers() {
+    has_chromium || install chromium-headless-shell
+    has_chromium || install chromium
+    has chromium-headless-shell || ! can_be_installed chromium-headless-shell || install chromium-headless-shell
+    has_webkit || install webkit2gtk-driver xvfb
+    need has_webkit 'The tests need WebKit. Install it (Debian: apt-get install webkit2gtk-driver xvfb)'
+}
+
 case "${1:-}" in
-programs) install_programs ;;
-browser) has_browser || .venv/bin/python -m playwright install chromium ;;
+programs) programs ;;
+browsers) browsers ;;
+fallback) has_chromium || .venv/bin/python -m playwright install chromium ;;
 *)
-    echo 'Usage: infrastructure/test_tools.sh programs|browser' >&2
+    echo 'Usage: infrastructure/test_tools.sh programs|browsers|fallback' >&2
     exit 2
     ;;
 esac

@@ -216,8 +216,7 @@ def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Sta
         processes.start(emulator.command(layout, local.port, smtp_port=smtp_port, persistent=False))
         emulator.wait_until_up(processes, local.port)
         local.deploy(folder, progress)
-        if warm:
-            local.warm_up()
+        assert not warm or local.warm_up(), f"a function did not wake: {name}"
         stack = Stack(local, mailbox)
         yield stack
         stack.http.close()
