@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 
 import pypdfium2
 
@@ -31,13 +30,22 @@ from chalicelib.pdf.reading import Box, Display, Matrix, invert
 from chalicelib.pdf.render import open_for_display
 from chalicelib.pdf.room import beside_signature, meets, standing
 from chalicelib.pdf.stamp import LEGIBLE, smallest_text, words_height
-from chalicelib.pdf.wording import Asks, asked, is_anothers, may_ask, names_providers_signature
+from chalicelib.pdf.wording import (
+    Asks,
+    asked,
+    is_anothers,
+    is_providers_name,
+    may_ask,
+    names_providers_signature,
+)
 
 _WIDEST, _TALLEST = 250.0, 54.0
 _LINE_LEAST, _LINE_MOST = (60.0, 8.0), (150.0, 26.0)
 """Width and height of a signature whose words are elsewhere."""
 _WORDS = (250.0, 200.0, 160.0, 130.0)
 """Widths that the words may have then."""
+_AMPLE = 0.6
+"""Of the largest room for a signature, that the likeliest place must have."""
 _MARGIN = 18.0
 _GAP = 2.0
 _CLOSE = 0.6
@@ -48,6 +56,7 @@ _TO_LINE = 40.0
 _LINE_ABOVE = 18.0
 _WRITING = 12.0
 """Height over somebody else's line that is kept free."""
+_LINE_SHORT = 36.0
 _SEPARATOR = 400.0
 """Points: a rule of that length parts sections, and is nobody's line."""
 _CELL = (600.0, 170.0)
@@ -113,7 +122,17 @@ class _Sheet:
     def asks(self) -> list[_Found]:
         """The labels, from the last one of the page."""
         found = (_label(piece) for piece in reversed(self._text.pieces))
-        return [label for label in found if label is not None]
+        return [self._with_owner(label) for label in found if label is not None]
+
+    def _with_owner(self, label: _Found) -> _Found:
+        """*Signature* is the provider's where the provider's name is before it in the row."""
+        if label.asks != "anybody":
+            return label
+        left, bottom, _, top = label.box
+        before = [p for p in self._text.pieces if p.box[2] <= left and p.box[1] < top and bottom < p.box[3]]
+        nearest = max(before, key=lambda piece: piece.box[2], default=None)
+        owned = nearest is not None and is_providers_name(nearest.text)
+        return replace(label, asks="provider") if owned else label
 
     def labels(self, kind: Asks) -> list[_Found]:
         return [label for label in self.asks if label.asks == kind]
@@ -150,7 +169,7 @@ class _Scene:
     """A label among what is around it."""
 
     def __init__(self, sheet: _Sheet, label: _Found) -> None:
-        self.size, self.label = sheet.size, label
+        self.sheet, self.size, self.label = sheet, sheet.size, label
         self.marks = sheet.marks(label.box)
         self.others = [piece for piece in self.marks.pieces if piece is not label.piece]
         self.page: Box = (_MARGIN, _MARGIN, self.size[0] - _MARGIN, self.size[1] - _MARGIN)
@@ -170,9 +189,13 @@ class _Scene:
         for piece in self.others:
             left, bottom, right, top = piece.box
             is_signature = "signature" in piece.text.lower() and len(piece.words) <= _WORDY
-            if piece.text.endswith(":") and len(piece.words) <= _SHORT:
+            ruled = any(
+                abs(rule[1] - bottom) <= _WRITING / 2 and -_GAP <= rule[0] - right <= _TO_LINE
+                for rule in self.marks.rules
+            )
+            if piece.text.endswith(":") and len(piece.words) <= _SHORT and not ruled:
                 places.append((right, bottom, right + (_WIDEST if is_signature else _WIDEST / 2), top))
-            elif is_signature:
+            elif is_signature and not piece.text.endswith(":"):
                 places.append((left, top, left + _WIDEST / 2, top + 2 * _WRITING))
         return places
 
@@ -184,6 +207,25 @@ class _Scene:
     def next_in_row(self, right: float) -> float:
         """Where the next piece of the row begins."""
         return min([self.size[0], *(box[0] for box in [*self.row(), *self.label.rest] if box[0] >= right)])
+
+    def parted(self, signature: Box, words: Box, blank: _Blank) -> bool:
+        """Whether somebody else's line or label is between the signature and its words."""
+        left, right = min(signature[0], words[0]), max(signature[2], words[2])
+        if words[1] >= signature[3]:
+            between = (left, signature[3], right, words[1])
+        elif words[3] <= signature[1]:
+            between = (left, words[3], right, signature[1] - _GAP)
+        else:
+            between = (signature[2], signature[1], words[0], signature[3])
+        cell = blank.cell or self.page
+        lines = [
+            rule
+            for rule in self.marks.rules
+            if rule[2] - rule[0] >= _LINE_SHORT and min(abs(rule[1] - cell[1]), abs(rule[1] - cell[3])) > _GAP
+        ]
+        apart = between[1] >= signature[3] or between[3] <= signature[1]
+        crossed = apart and any(meets(line, between) for line in lines if line not in blank.own)
+        return crossed or any(meets(p.box, between) for p in self.others if _asks_or_names_others(p.text))
 
     def cell(self, box: Box) -> Box | None:
         """The drawn box around the middle of that one, unless it is as large as a section."""
@@ -199,6 +241,10 @@ class _Scene:
         found = (max(lefts), max(floors), min(rights), min(roofs))
         is_small = found[2] - found[0] <= _CELL[0] and found[3] - found[1] <= _CELL[1]
         return found if is_small else None
+
+
+def _asks_or_names_others(text: str) -> bool:
+    return is_anothers(text) or ("signature" in text.lower() and len(text.split()) <= _WORDY)
 
 
 def _writing(rule: Box) -> Box:
@@ -220,7 +266,7 @@ def _blanks(scene: _Scene) -> Iterator[list[_Blank]]:
     yield from ([blank] for blank in _lines_beside(scene))
     if not scene.label.colon:
         yield from ([blank] for blank in _lines_above(scene))
-    if scene.label.asks != "provider":
+    if scene.label.asks != "provider" or _headed(scene.sheet, scene.label) is not None:
         return
     cell = scene.cell(scene.label.box)
     if cell is not None:
@@ -276,7 +322,8 @@ def _lines_beside(scene: _Scene) -> Iterator[_Blank]:
     _, bottom, _, top = label.box
     cell = scene.cell(label.box)
     for rule in sorted(scene.marks.rules):
-        if cell is not None and rule[3] <= cell[1] + _CLOSE:
+        heading = not label.colon and rule[0] < end and rule[2] - rule[0] > _SEPARATOR
+        if heading or (cell is not None and rule[3] <= cell[1] + _CLOSE):
             continue
         left = max(rule[0], end + _GAP)
         is_low = bottom - 8 <= rule[1] <= bottom + (top - bottom) / 3
@@ -379,9 +426,13 @@ def _above_label(scene: _Scene) -> Iterator[_Blank]:
 
 def _fit(scene: _Scene, blanks: list[_Blank], block: SignatureBlock) -> _Place | None:
     surveyed = [(blank, *_surveyed(scene, blank)) for blank in blanks]
-    whole = (_whole(free, block) for _, free, _ in surveyed)
-    parts = (_in_parts(scene, blank, free, obstacles, block) for blank, free, obstacles in surveyed)
-    return next(filter(None, chain(whole, parts)), None)
+    whole = next(filter(None, (_whole(free, block) for _, free, _ in surveyed)), None)
+    if whole is not None:
+        return whole
+    tried = [_in_parts(scene, blank, free, obstacles, block) for blank, free, obstacles in surveyed]
+    parts = [place for place in tried if place is not None]
+    largest = max((_extent(place.box) for place in parts), default=0.0)
+    return next((place for place in parts if _extent(place.box) >= _AMPLE * largest), None)
 
 
 def _surveyed(scene: _Scene, blank: _Blank) -> tuple[list[Box], list[Box]]:
@@ -421,7 +472,7 @@ def _in_parts(
         [(across, words_height(block, across)) for across in _WORDS],
         within=scene.page,
         obstacles=[*obstacles, signature, *blank.own],
-        allowed=lambda box: scene.cell(box) in (None, blank.cell),
+        allowed=lambda box: scene.cell(box) in (None, blank.cell) and not scene.parted(signature, box, blank),
     )
     return None if words is None else _Place(signature, words)
 
@@ -435,7 +486,18 @@ def _on_label(sheet: _Sheet, label: _Found, block: SignatureBlock) -> _Place | N
         return None
     if label.asks == "anybody" and _is_anothers(scene):
         return None
-    return next(filter(None, (_fit(scene, blanks, block) for blanks in _blanks(scene))), None)
+    place = next(filter(None, (_fit(scene, blanks, block) for blanks in _blanks(scene))), None)
+    headed = _headed(sheet, label)
+    return place if place is not None or headed is None else _on_label(sheet, headed, block)
+
+
+def _headed(sheet: _Sheet, label: _Found) -> _Found | None:
+    """The *Signature* of the section that the label heads, if it heads one."""
+    if label.asks != "provider" or label.colon:
+        return None
+    left, bottom, _, _ = label.box
+    below = (left - _SHIFT, bottom - 2 * _NEIGHBOURS, left + _WIDEST, bottom)
+    return next((found for found in sheet.labels("anybody") if meets(found.box, below)), None)
 
 
 def _is_for_signing(scene: _Scene) -> bool:

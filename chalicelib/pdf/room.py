@@ -92,5 +92,6 @@ def _distance(signature: Box, box: Box) -> float | None:
     if beside and below:
         return None
     if beside:
-        return beside if beside <= _ALONG and box[0] > signature[0] else None
+        aslant = abs(box[1] + box[3] - signature[1] - signature[3]) / 2
+        return beside + 2 * aslant if beside <= _ALONG and box[0] > signature[0] else None
     return below + abs(box[0] - signature[0]) / 4 if below <= _UNDER else None

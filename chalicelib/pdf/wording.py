@@ -46,6 +46,9 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _ANYBODY = re.compile(rf"{_BEFORE}(?P<words>{_SIGNATURE}){_AFTER}{_END}", re.IGNORECASE)
+_PROVIDERS_NAME = re.compile(
+    rf"{_WHO}(?:\s+(?:printed\s+|print\s+)?name)?(?:\s*\([^)]*\))?\s*:.*", re.IGNORECASE
+)
 _KINDS: tuple[tuple[Asks, re.Pattern[str]], ...] = (
     ("provider", _PROVIDER), ("named", _NAMED), ("anybody", _ANYBODY),
 )  # fmt: skip
@@ -85,6 +88,11 @@ def asked(text: str) -> tuple[Asks, int] | None:
         if found is not None:
             return kind, found.end("words")
     return None
+
+
+def is_providers_name(text: str) -> bool:
+    """Whether the text is, or asks for, the provider's name: a *Signature* after it is the provider's."""
+    return _PROVIDERS_NAME.fullmatch(text) is not None and _THERAPIST.search(text) is None
 
 
 def is_anothers(text: str) -> bool:

@@ -57,11 +57,17 @@ def lines() -> Iterator[Layout]:
         (54, 148, "Please fax back to (512) 555-0100 within 30 days, thank you very much."),
     )
     yield Layout("tight form", data, (146, 158, 260, 171), (146, 100, 594, 230))
+    rows = [
+        (54.0, 174.0 - 24 * index, f"{who} Signature: {'_' * 28}  Date: ________")
+        for index, who in enumerate(("Therapist", "Physician", "Patient"))
+    ]
+    others = ((54.0, 173.0, 380.0, 230.0), (54.0, 120.0, 380.0, 138.0))
+    yield Layout("row between rows", page(*rows), (146, 149, 310, 172), (146, 120, 594, 210), others)
     data = page(
         (54, 170, "Therapist signature: Electronically signed by Sam Lee, PT"),
         (54, 150, "Physician signature:"), (54, 120, "Date:"),
     )  # fmt: skip
-    yield Layout("twenty points apart", data, (140, 120, 420, 170), (140, 100, 540, 170))
+    yield Layout("twenty points apart", data, (140, 120, 420, 170), (140, 100, 540, 180))
     under = "Physician Signature               Date"
     data = page((54, 170, "X______________________________   ____________"), (54, 156, under))
     yield Layout("after the X", data, (60, 168, 234, 230), (60, 168, 234, 240), ((235, 168, 310, 182),))
@@ -133,6 +139,17 @@ def boxes() -> Iterator[Layout]:
         drawn=_low_table,
     )
     yield Layout("low cell", data, (150, 120, 350, 150), (54, 80, 594, 150), ((354, 120, 560, 180),))
+
+    def flat(canvas: Canvas) -> None:
+        canvas.grid([54, 160, 400, 450, 560], [90, 122, 154])
+
+    texts = [
+        (58.0, 132.0, "Therapist signature"),
+        (58.0, 100.0, "Physician signature"),
+        (404.0, 100.0, "Date"),
+    ]
+    data = page(*texts, drawn=flat)
+    yield Layout("low cell beside", data, (160, 90, 400, 122), (54, 50, 594, 122), ((54, 90, 160, 154),))
 
     def hidden(canvas: Canvas) -> None:
         canvas.beginForm("frame")

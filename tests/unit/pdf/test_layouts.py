@@ -144,6 +144,8 @@ def test_a_role_under_a_line_is_found() -> None:
         ["Therapist: Sam Lee, PT      Signature: ______________________"],
         ["Signature: ______________________ Patient"],
         ["Signature on file"],
+        ["Therapist: Sam Lee, PT      Signature: __________", "Patient: Ann      Signature: __________"],
+        ["PROVIDER SIGNATURE", "Patient or guardian", "Signature: ____________________"],
     ],
 )
 def test_what_is_doubtful_or_somebody_elses_is_left_alone(lines: list[str]) -> None:
@@ -164,6 +166,26 @@ def test_a_signature_line_of_the_provider_goes_before_one_of_nobody() -> None:
     field = found(data)
     assert field is not None
     assert signature_box(field)[1] > 170
+
+
+def test_a_signature_after_the_providers_name_is_the_providers() -> None:
+    data = page(
+        (54, 180, "Therapist: Sam Lee, PT"), (300, 180, "Signature: ____________________"),
+        (54, 130, "Physician: Luis Rivera, MD"), (300, 130, "Signature: ____________________"),
+    )  # fmt: skip
+    field = found(data)
+    assert field is not None
+    assert within(signature_box(field), (340, 128, 595, 178))
+
+
+def test_under_a_heading_the_line_is_signed() -> None:
+    data = page(
+        (54, 200, "PROVIDER SIGNATURE"), (54, 140, "Signature: ________________________"),
+        drawn=lambda c: c.line(54, 196, 558, 196),
+    )  # fmt: skip
+    field = found(data)
+    assert field is not None
+    assert within(signature_box(field), (100, 138, 594, 196))
 
 
 @pytest.mark.parametrize(
