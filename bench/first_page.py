@@ -42,7 +42,8 @@ NOTE_TAP = """
 })
 """
 PAINTED = """
-(selector) => new Promise((done) => {
+(selector) => new Promise((done, fail) => {
+  setTimeout(() => fail("the first page was not the largest paint"), 30000);
   const tapped = Number(window.name) || performance.timeOrigin;
   const since = (moment) => performance.timeOrigin + moment - tapped;
   const image = document.querySelector(selector);

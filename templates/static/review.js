@@ -161,21 +161,29 @@ function openDecline() {
   show();
 }
 
-// A file of the bucket whose link has run out is shown as such, with the way out.
+// A picture that does not come, its link having run out or the network: the small one may be at hand still; else
+// the page is no longer shown, and says so with the way out.
 function explainMissing() {
   for (const sheet of sheets) {
     const image = sheet.querySelector("img");
     if (!image) continue;
     image.addEventListener("error", () => {
-      const text = document.createElement("p");
-      const link = document.createElement("a");
-      link.href = window.location.pathname;
-      link.textContent = "Load it again";
-      text.className = "sheet__number";
-      text.append(`Page ${sheet.dataset.page} could not be loaded. `, link);
-      image.insertAdjacentElement("afterend", text);
-    }, { once: true });
+      delete sheet.dataset.loaded;
+      if (image.srcset) image.removeAttribute("srcset");
+      else if (!("missing" in sheet.dataset)) sayMissing(sheet, image);
+    });
   }
+}
+
+function sayMissing(sheet, image) {
+  const text = document.createElement("p");
+  const link = document.createElement("a");
+  sheet.dataset.missing = "";
+  link.href = window.location.pathname;
+  link.textContent = "Load it again";
+  text.className = "sheet__number";
+  text.append(`Page ${sheet.dataset.page} could not be loaded. `, link);
+  image.insertAdjacentElement("afterend", text);
 }
 
 // Drawing: strokes in 0..1 of the pad, whose proportions stay the same however the phone is turned.

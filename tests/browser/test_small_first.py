@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
@@ -47,6 +47,42 @@ def test_a_phone_gets_the_small_picture_first_and_then_the_sharp_one(
     assert asked.index("1-750") < asked.index("1-1500")
     scene.page.wait_for_load_state("networkidle")
     assert {f"{number}-1500" for number in (1, 2, 3)} <= set(asked)
+
+
+def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str) -> Scene:
+    """The review on a phone that gets no picture whose name, such as `1-750`, matches."""
+    scene = Scene(memory, new_context(**PHONE).new_page())
+    scene.page.route(re.compile(rf"/pages/\w+/({refused})"), lambda route: route.abort())
+    review(scene)
+    return scene
+
+
+def read_to_the_end(page: Page) -> str:
+    """Scrolls through all pages; answers those that count as shown."""
+    for sheet in page.locator("[data-page]").all():
+        sheet.evaluate("(sheet) => sheet.scrollIntoView({ block: 'start' })")
+        page.wait_for_timeout(100)
+        sheet.evaluate("(sheet) => sheet.scrollIntoView({ block: 'end' })")
+        page.wait_for_timeout(100)
+    return page.locator("[data-pages-shown]").input_value()
+
+
+def test_the_small_picture_stays_where_the_sharp_one_does_not_come(
+    memory: MemoryPortal, new_context: NewContext
+) -> None:
+    scene = reading_without(memory, new_context, r"\d-1500")
+    expect(scene.page.locator("[data-page] img[srcset]")).to_have_count(0)
+    assert read_to_the_end(scene.page) == "1,2,3"
+    expect(scene.page.get_by_text("could not be loaded")).to_have_count(0)
+
+
+def test_a_page_whose_pictures_do_not_come_says_so_and_is_not_counted_as_shown(
+    memory: MemoryPortal, new_context: NewContext
+) -> None:
+    scene = reading_without(memory, new_context, "2-750|2-1500")
+    assert read_to_the_end(scene.page) == "1,3"
+    expect(scene.page.get_by_text("Page 2 could not be loaded")).to_have_count(1)
+    expect(scene.page.get_by_text("Still to read: page 2")).to_be_attached()
 
 
 def test_a_wide_screen_gets_the_sharp_picture_at_once(opened: Opened) -> None:
