@@ -29,7 +29,7 @@ from chalicelib.pdf.marks import (
 from chalicelib.pdf.reading import Box, Display, Matrix, invert
 from chalicelib.pdf.render import open_for_display
 from chalicelib.pdf.room import beside_signature, meets, standing
-from chalicelib.pdf.stamp import LEGIBLE, smallest_text, words_height
+from chalicelib.pdf.stamp import is_legible, words_height
 from chalicelib.pdf.wording import (
     Asks,
     asked,
@@ -39,7 +39,7 @@ from chalicelib.pdf.wording import (
     names_providers_signature,
 )
 
-_WIDEST, _TALLEST = 250.0, 54.0
+_WIDEST, _TALLEST = 250.0, 58.0
 _LINE_LEAST, _LINE_MOST = (60.0, 8.0), (150.0, 26.0)
 """Width and height of a signature whose words are elsewhere."""
 _WORDS = (250.0, 200.0, 160.0, 130.0)
@@ -425,10 +425,18 @@ def _above_label(scene: _Scene) -> Iterator[_Blank]:
 
 
 def _fit(scene: _Scene, blanks: list[_Blank], block: SignatureBlock) -> _Place | None:
+    """All words over the signature, else all words beside it, else fewer over it."""
     surveyed = [(blank, *_surveyed(scene, blank)) for blank in blanks]
-    whole = next(filter(None, (_whole(free, block) for _, free, _ in surveyed)), None)
-    if whole is not None:
-        return whole
+
+    def whole(*, brief: bool) -> _Place | None:
+        return next(filter(None, (_whole(free, block, brief=brief) for _, free, _ in surveyed)), None)
+
+    return whole(brief=False) or _apart(scene, surveyed, block) or whole(brief=True)
+
+
+def _apart(
+    scene: _Scene, surveyed: list[tuple[_Blank, list[Box], list[Box]]], block: SignatureBlock
+) -> _Place | None:
     tried = [_in_parts(scene, blank, free, obstacles, block) for blank, free, obstacles in surveyed]
     parts = [place for place in tried if place is not None]
     largest = max((_extent(place.box) for place in parts), default=0.0)
@@ -443,9 +451,9 @@ def _surveyed(scene: _Scene, blank: _Blank) -> tuple[list[Box], list[Box]]:
     return [box for box in standing(area, obstacles) if box[0] <= left + _SHIFT], obstacles
 
 
-def _whole(free: list[Box], block: SignatureBlock) -> _Place | None:
+def _whole(free: list[Box], block: SignatureBlock, *, brief: bool) -> _Place | None:
     for box in sorted((_capped(box, (_WIDEST, _TALLEST)) for box in free), key=_extent, reverse=True):
-        if smallest_text(block, box[2] - box[0], box[3] - box[1]) >= LEGIBLE:
+        if is_legible(block, box[2] - box[0], box[3] - box[1], brief=brief):
             return _Place(box)
     return None
 

@@ -80,7 +80,7 @@ def lines() -> Iterator[Layout]:
     data = page(
         (54, 150, "Physician Signature:"), (390, 150, "Date:"), drawn=lambda c: c.line(150, 148, 380, 148)
     )
-    yield Layout("drawn line", data, (149, 148, 388, 205), (149, 148, 388, 205))
+    yield Layout("drawn line", data, (149, 148, 388, 209), (149, 148, 388, 209))
 
 
 def columns() -> Iterator[Layout]:
@@ -88,22 +88,22 @@ def columns() -> Iterator[Layout]:
     names = [(54.0, 128.0, "Sam Lee, PT, DPT"), (320.0, 128.0, "Luis Rivera, MD")]
     left, right = (54.0, 146.0), (320.0, 146.0)
     data = page(*ruled, (*left, "Therapist's Signature"), (*right, "Physician's Signature"), *names)
-    yield Layout("provider right", data, (319, 158, 575, 216), (319, 158, 594, 216))
+    yield Layout("provider right", data, (319, 158, 575, 220), (319, 158, 594, 220))
     data = page(*ruled, (*left, "Physician's Signature"), (*right, "Therapist's Signature"))
-    yield Layout("provider left", data, (53, 158, 310, 216), (53, 158, 316, 216))
+    yield Layout("provider left", data, (53, 158, 310, 220), (53, 158, 316, 220))
 
     def drawn(canvas: Canvas) -> None:
         canvas.line(54, 160, 260, 160)
         canvas.line(320, 160, 560, 160)
 
     data = page((*left, "Provider Signature / Date"), (*right, "Patient Signature / Date"), drawn=drawn)
-    yield Layout("patient right", data, (53, 159, 310, 216), (53, 159, 318, 216))
+    yield Layout("patient right", data, (53, 159, 310, 220), (53, 159, 318, 220))
     data = page(
         (54, 150, "Therapist Signature: ________________"),
         (320, 150, "Physician Signature: ________________"),
         (54, 120, "Date: __________"), (320, 120, "Date: __________"),
     )  # fmt: skip
-    yield Layout("side by side", data, (410, 148, 594, 206), (410, 148, 595, 206))
+    yield Layout("side by side", data, (410, 148, 594, 210), (410, 148, 595, 210))
 
 
 def _boxes(canvas: Canvas) -> None:
