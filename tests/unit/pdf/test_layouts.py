@@ -85,6 +85,21 @@ def test_the_words_are_large_enough_for_a_fax(layout: Layout, block: SignatureBl
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "Physician Signature: _________________________ Date: _____________",
+        "Certifying Practitioner Signature & Credentials: ________________ Date: _______",
+    ],
+    ids=["over the line", "beside a short one"],
+)
+def test_an_ordinary_line_has_room_for_all_words(line: str) -> None:
+    with pypdfium2.PdfDocument(signed(page((54, 150, line)))) as document:
+        text = document[0].get_textpage().get_text_range()
+    assert "1:05:33 PM CST" in text
+    assert "(2026-11-22 19:05:33 UTC)" in text
+
+
+@pytest.mark.parametrize(
     "label",
     [
         "NP/PA signature: ____________________________",
