@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from reportlab.pdfgen.canvas import Canvas
 
+from chalicelib.pdf.direction import isolated
 from chalicelib.pdf.facts import CertificateFacts, Outcome, SignatureBlock, TrailEntry
 from chalicelib.pdf.flow import HEIGHT, WIDTH, Flow
 from chalicelib.pdf.qr import MILLIMETRE, draw_qr
@@ -31,8 +32,12 @@ _TIME_COLUMN, _FROM_COLUMN = 0.0, 330.0
 _WHAT_COLUMN = 118.0
 
 
+def _signer(facts: CertificateFacts) -> str:
+    return signer_line(isolated(facts.signer_name), isolated(facts.credential), facts.npi)
+
+
 def _statement(facts: CertificateFacts) -> str:
-    who = signer_line(facts.signer_name, facts.credential, facts.npi)
+    who = _signer(facts)
     when = f"{local_time(facts.decided_at, facts.time_zone)} ({utc_time(facts.decided_at)})"
     return _STATEMENTS[facts.outcome].format(who=who, when=when)
 
@@ -104,7 +109,7 @@ def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
 
 def _signer_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
     return [
-        ("Name", signer_line(facts.signer_name, facts.credential, facts.npi)),
+        ("Name", _signer(facts)),
         ("Authenticated by", facts.authentication),
         ("Consent text", facts.consent_version),
     ]
@@ -116,7 +121,7 @@ def _decision_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
 
 def _entry_lines(entry: TrailEntry, flow: Flow) -> tuple[list[str], list[str], list[str]]:
     at = entry.at.astimezone(dt.UTC)
-    source = ", ".join(part for part in (entry.ip, entry.device) if part)
+    source = ", ".join(isolated(part) for part in (entry.ip, entry.device) if part)
     return (
         [f"{at:%Y-%m-%d %H:%M:%S}"],
         paragraphs(entry.what, PLAIN, 10, _FROM_COLUMN - _WHAT_COLUMN - 10),

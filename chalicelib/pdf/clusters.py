@@ -12,6 +12,9 @@ _VIRAMA = 9
 """The combining class of the sign that joins two consonants in the scripts of India and its neighbours."""
 
 _JOINERS = "\u200c\u200d"
+ISOLATES = "\u2068\u2069"
+"""Around text of others within a sentence of ours (`direction.isolated`); never drawn."""
+
 _SPACING = "\u0e33\u0eb3"
 """Thai and Lao AM: letters, but written partly above the one before."""
 
@@ -26,17 +29,22 @@ _UNSEEN = re.compile(
 def clean(text: str) -> str:
     """Composed characters, one space for any run of white space, nothing that is there without being seen.
 
-    Joiners stay where a script spells with them.
+    Joiners stay where a script spells with them, and isolates: `direction.levels` needs them.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    composed = unicodedata.normalize("NFC", text)
-    spaced = " ".join(composed.split())
-    return _UNSEEN.sub("", "".join(char for char in spaced if _is_seen(char)))
+    seen = "".join(filter(_is_seen, unicodedata.normalize("NFC", text)))
+    # Last, as there may be spaces on both sides of what was removed.
+    return " ".join(_UNSEEN.sub("", seen).split())
 
 
 def _is_seen(char: str) -> bool:
-    return char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs")
+    return (
+        char in _JOINERS
+        or char in ISOLATES
+        or char.isspace()
+        or unicodedata.category(char) not in ("Cc", "Cf", "Cs")
+    )
 
 
 def is_mark(char: str) -> bool:

@@ -6,6 +6,7 @@ import sys
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
+from threading import Lock
 from types import ModuleType
 from typing import Any, NamedTuple
 from unicodedata import normalize
@@ -28,12 +29,17 @@ class Glyph(NamedTuple):
     up: float
 
 
+_ONE_AT_A_TIME = Lock()
+
+
 @cache
 def _harfbuzz() -> ModuleType:
     """The library, which the package keeps from being imported before a text needs it."""
-    if not sys.modules["uharfbuzz"]:
-        del sys.modules["uharfbuzz"]
-    return import_module("uharfbuzz")
+    with _ONE_AT_A_TIME:
+        # After an import that failed there is no entry at all; the next one is to fail for its own reason.
+        if sys.modules.get("uharfbuzz") is None:
+            sys.modules.pop("uharfbuzz", None)
+        return import_module("uharfbuzz")
 
 
 @cache

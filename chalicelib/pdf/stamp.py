@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas
 
+from chalicelib.pdf.direction import isolated
 from chalicelib.pdf.facts import Area, Point, SignatureBlock, SignatureParts
-from chalicelib.pdf.typeset import BOLD, PLAIN, SCRIPT, draw, fitting_size, wrap
+from chalicelib.pdf.typeset import BOLD, PLAIN, SCRIPT, draw, fitting_size, width, wrap
 
 LEGIBLE = 6.5
 """Points: the smallest words that a fax carries in its common resolution (98 lines an inch)."""
@@ -42,15 +43,26 @@ def utc_time(at: dt.datetime) -> str:
     return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _statements(block: SignatureBlock, *, brief: bool) -> tuple[tuple[str, str], ...]:
-    """Who, when and which document; in brief without the time in UTC, which the certificate page has too."""
-    who = signer_line(block.signer_name, block.credential, block.npi)
-    when = local_time(block.signed_at, block.time_zone)
-    return (
+def _lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:
+    """Who, when and which document, as (face, line)."""
+    who = signer_line(isolated(block.signer_name), isolated(block.credential), block.npi)
+    statements = (
         (BOLD, f"Electronically signed by {who}"),
-        (PLAIN, when if brief else f"{when} ({utc_time(block.signed_at)})"),
+        *((PLAIN, moment) for moment in _moments(block, size, limit, brief=brief)),
         (PLAIN, f"Document ID {block.document_id}"),
     )
+    return [(face, line) for face, text in statements for line in wrap(text, face, size, limit)]
+
+
+def _moments(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> tuple[str, ...]:
+    """The time there and in UTC, in one line or a line for each; in brief without UTC, which the certificate
+    page has too.
+    """
+    there, utc = local_time(block.signed_at, block.time_zone), f"({utc_time(block.signed_at)})"
+    if brief:
+        return (there,)
+    both = f"{there} {utc}"
+    return (both,) if width(both, PLAIN, size) <= limit else (there, utc)
 
 
 @dataclass(frozen=True)
@@ -61,11 +73,6 @@ class _Layout:
     lines: list[tuple[str, str]]
     text: Area
     signature: Area
-
-
-def _lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:
-    statements = _statements(block, brief=brief)
-    return [(face, line) for face, text in statements for line in wrap(text, face, size, limit)]
 
 
 def _stacked(block: SignatureBlock, size: float, across: float, up: float, *, brief: bool) -> _Layout | None:
@@ -120,9 +127,10 @@ def _layout(block: SignatureBlock, across: float, up: float, arrangements: tuple
     return _Layout(_TOO_SMALL[-1], lines, (0, 0, across, up / 2), (0, up / 2, across, up / 2))
 
 
-def smallest_text(block: SignatureBlock, across: float, up: float) -> float:
-    """The size in points of the words that a room of that size, in points, would show."""
-    return _layout(block, across - _BAR - 3 * _INSET, up - _INSET, _ARRANGEMENTS).size
+def is_legible(block: SignatureBlock, across: float, up: float, *, brief: bool) -> bool:
+    """Whether a room of that size, in points, shows all words large enough for a fax."""
+    room = (across - _BAR - 3 * _INSET, up - _INSET)
+    return any(arrange(block, LEGIBLE, *room, brief=brief) for arrange in _ARRANGEMENTS)
 
 
 def words_height(block: SignatureBlock, across: float) -> float:

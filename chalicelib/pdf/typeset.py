@@ -7,15 +7,16 @@ more), then Droid Sans Fallback (Chinese, Japanese, Korean). Text that needs it 
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.clusters import clean, clusters, is_mark
+from chalicelib.pdf.clusters import ISOLATES, clean, clusters, is_mark
 from chalicelib.pdf.direction import is_right_to_left, levels, visual
 from chalicelib.pdf.faces import Face
 from chalicelib.pdf.scripts import script_font
@@ -28,6 +29,26 @@ _FALLBACKS = ("DejaVuSans", "DroidSansFallback")
 _FOLDER = Path(__file__).parent / "fonts"
 _UNKNOWN = 0xFFFD
 _LAST_OF_FIRST_PLANE = "\uffff"
+
+
+class Line(str):
+    """Clean text, with the levels that its characters have in their paragraph (`direction.levels`).
+
+    None of them where all of it goes from left to right. Two lines of the same letters may differ in them:
+    the key of a cache is `str(line)` and its levels, never the line alone.
+    """
+
+    __slots__ = ("levels",)
+    levels: tuple[int, ...]
+
+    def __new__(cls, text: str, levels: tuple[int, ...] = ()) -> Self:
+        line = super().__new__(cls, text)
+        line.levels = levels if any(levels) else ()
+        return line
+
+    def part(self, start: int, end: int) -> Line:
+        """What stands there, drawn as it is within the whole."""
+        return Line(self[start:end], self.levels[start:end])
 
 
 class Run(NamedTuple):
@@ -84,12 +105,10 @@ def _letters(cluster: str, level: int, face: str) -> list[_Letter]:
     return [_Letter(cluster, name, level, shaped)]
 
 
-def _leveled(text: str, face: str) -> list[_Letter]:
-    parts = clusters(text)
-    depth = levels(text) if is_right_to_left(text) else [0] * len(text)
+def _leveled(text: str, face: str, depth: tuple[int, ...]) -> list[_Letter]:
     place, letters = 0, []
-    for cluster in parts:
-        letters += _letters(cluster, depth[place], face)
+    for cluster in clusters(text):
+        letters += _letters(cluster, depth[place] if depth else 0, face)
         place += len(cluster)
     return letters
 
@@ -105,12 +124,25 @@ def _run(letters: list[_Letter]) -> Run:
 
 
 @lru_cache(maxsize=2048)
-def runs(text: str, face: str) -> tuple[Run, ...]:
-    """The text in runs, in the order drawn."""
+def _paragraph(text: str) -> Line:
     tidy = clean(text)
-    if tidy.isascii():
-        return (Run(face, tidy),) if tidy else ()
-    grouped = [list(group) for _, group in groupby(_leveled(tidy, face), key=lambda letter: letter[1:])]
+    found = zip(tidy, levels(tidy) if is_right_to_left(tidy) else [0] * len(tidy), strict=True)
+    kept = [(char, level) for char, level in found if char not in ISOLATES]
+    return Line("".join(char for char, _ in kept), tuple(level for _, level in kept))
+
+
+def runs(text: str, face: str) -> tuple[Run, ...]:
+    """The text in runs, in the order drawn: a line as it stands in its paragraph, other text as one."""
+    line = text if isinstance(text, Line) else _paragraph(text)
+    return _runs(str(line), face, line.levels)
+
+
+@lru_cache(maxsize=2048)
+def _runs(text: str, face: str, depth: tuple[int, ...]) -> tuple[Run, ...]:
+    if text.isascii() and not depth:
+        return (Run(face, text),) if text else ()
+    letters = _leveled(text, face, depth)
+    grouped = [list(group) for _, group in groupby(letters, key=lambda letter: letter[1:])]
     order = visual([group[0].level for group in grouped])
     return tuple(_run(grouped[index]) for index in order)
 
@@ -165,36 +197,48 @@ def draw_right(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLA
     draw(canvas, x - width(text, face, size), y, text, face=face, size=size)
 
 
-def _pieces(word: str, face: str, size: float, limit: float) -> list[str]:
-    """A word too wide for a line, cut where it must be."""
-    pieces = [""]
+def _words(text: str) -> list[tuple[int, int]]:
+    """Where each starts and ends; nothing is one empty word."""
+    return [found.span() for found in re.finditer("[^ ]+", text)] or [(0, 0)]
+
+
+def _pieces(word: Line, face: str, size: float, limit: float) -> list[tuple[int, int]]:
+    """Where the pieces start and end of a word too wide for a line, cut where it must be."""
+    pieces, start, end = [], 0, 0
     for cluster in clusters(word):
-        if pieces[-1] and width(pieces[-1] + cluster, face, size) > limit:
-            pieces.append("")
-        pieces[-1] += cluster
-    return pieces
+        if end > start and width(word.part(start, end + len(cluster)), face, size) > limit:
+            pieces.append((start, end))
+            start = end
+        end += len(cluster)
+    return [*pieces, (start, end)]
 
 
 def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
-    """Lines no wider than `limit` points, broken at spaces, inside a word only where it alone is too wide."""
-    lines: list[str] = []
+    """Lines no wider than `limit` points, broken at spaces, inside a word only where it alone is too wide.
+
+    To be drawn as they are (`Line`): what is made of them anew is a paragraph by itself.
+    """
+    whole = _paragraph(text)
+    lines: list[tuple[int, int]] = []
     space, used = _across(face, " ", size), 0.0
-    for word in clean(text).split(" "):
+    for start, end in _words(whole):
+        word = whole.part(start, end)
         wide = width(word, face, size)
         if lines and used + space + wide <= limit:
-            lines[-1] += f" {word}"
+            lines[-1] = (lines[-1][0], end)
             used += space + wide
         elif wide <= limit:
-            lines.append(word)
+            lines.append((start, end))
             used = wide
         else:
-            lines.extend(_pieces(word, face, size, limit))
-            used = width(lines[-1], face, size)
-    return lines
+            pieces = _pieces(word, face, size, limit)
+            lines.extend((start + first, start + last) for first, last in pieces)
+            used = width(whole.part(*lines[-1]), face, size)
+    return [whole.part(*line) for line in lines]
 
 
 def paragraphs(text: str, face: str, size: float, limit: float) -> list[str]:
-    """As `wrap`, keeping the text's own line breaks."""
+    """As `wrap`, keeping the text's own line breaks; each paragraph has a direction of its own."""
     return [line for part in text.strip().splitlines() for line in wrap(part, face, size, limit)]
 
 

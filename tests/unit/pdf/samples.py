@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime as dt
 import io
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -296,6 +298,20 @@ def changed_box(before: bytes, after: bytes, page: int = 1, *, scale: float = 2)
 def texts(data: bytes) -> list[str]:
     with pypdfium2.PdfDocument(data) as document:
         return [page.get_textpage().get_text_bounded() for page in document]
+
+
+def lines_as_drawn(data: bytes, number: int = 1) -> list[str]:
+    """The letters of each line of a page from left to right, whatever they read as, without spaces."""
+    found: dict[float, list[tuple[float, str]]] = defaultdict(list)
+    with pypdfium2.PdfDocument(data) as document:
+        page = document[number - 1].get_textpage()
+        x, y = ctypes.c_double(), ctypes.c_double()
+        for index in range(page.count_chars()):
+            pypdfium2.raw.FPDFText_GetCharOrigin(page, index, x, y)
+            char = chr(pypdfium2.raw.FPDFText_GetUnicode(page, index))
+            if not char.isspace():
+                found[round(y.value, 1)].append((x.value, char))
+    return ["".join(char for _, char in sorted(line)) for line in found.values()]
 
 
 def one_line(text: str) -> str:

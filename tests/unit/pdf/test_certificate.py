@@ -47,6 +47,15 @@ def test_the_certificate_of_a_signature_says_everything() -> None:
         assert part in text
 
 
+def test_a_name_from_the_right_turns_nothing_beside_it() -> None:
+    entry = replace(samples.CERTIFICATE.trail[0], ip="203.0.113.24", device="דהו")
+    facts = replace(samples.CERTIFICATE, signer_name="אבג", trail=(entry,))
+    lines = samples.lines_as_drawn(made(facts))
+    assert "Nameגבא,MD,NPI1234567893" in lines
+    assert any(line.startswith("גבא,MD,NPI1234567893signedthis") for line in lines)
+    assert any(line.endswith("203.0.113.24,והד") for line in lines)
+
+
 def test_a_decline_says_why() -> None:
     facts = replace(
         samples.CERTIFICATE, outcome="declined", decline_reason="Needs a visit", note="Please call."

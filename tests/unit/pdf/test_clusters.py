@@ -16,6 +16,9 @@ from chalicelib.pdf.clusters import clean, clusters
         ("葛\U000e0100城", "葛城"),
         ("☺\ufe0f", "☺"),
         ("\u3164\u034f", ""),
+        ("Luis \u200e Rivera \u3164 MD \u200f", "Luis Rivera MD"),
+        ("\ufeff Li\x00", "Li"),
+        ("by \u2068אבג\u2069, MD", "by \u2068אבג\u2069, MD"),
     ],
 )
 def test_only_what_is_seen_or_spells_is_kept(text: str, kept: str) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.pdf.direction import is_right_to_left, levels, visual
+from chalicelib.pdf.direction import is_right_to_left, isolated, levels, visual
 
 
 def drawn(text: str) -> str:
@@ -31,6 +31,45 @@ def drawn(text: str) -> str:
 )
 def test_text_is_drawn_in_the_order_of_unicode(text: str, order: str) -> None:
     assert drawn(text) == order
+
+
+def shown(text: str) -> str:
+    return drawn(text).replace("\u2068", "").replace("\u2069", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "after", "order"),
+    [
+        ("by ", "محمد", ", 11/23/2025 10:15 AM", "by دمحم, 11/23/2025 10:15 AM"),
+        ("Practice ", "אבג", ", 555-0100", "Practice גבא, 555-0100"),
+        ("", "אבג", ", 12", "גבא, 12"),
+        ("", "אבג", ", MD, NPI 12", "גבא, MD, NPI 12"),
+        ("", "אבג 12 (MD)", ", 12", ")MD( 12 גבא, 12"),
+        ("by ", "Li אבג 12", ", 34", "by Li 12 גבא, 34"),
+        ("by ", "א\u2069ב\u2068 ג", ", 12", "by ג בא, 12"),
+        ("אבג ", "12 דה", " ז", "ז הד 12 גבא"),
+        ("אבג ", "MD ד 12", " ז", "ז MD 12 ד גבא"),
+    ],
+)
+def test_a_name_turns_nothing_that_stands_beside_it(before: str, name: str, after: str, order: str) -> None:
+    assert shown(before + isolated(name) + after) == order
+
+
+def test_two_names_side_by_side_keep_their_order() -> None:
+    assert drawn("by אבג, דה") == "by הד ,גבא"
+    assert shown(f"by {isolated('אבג')}, {isolated('דה')}") == "by גבא, הד"
+
+
+def test_a_name_from_the_left_needs_no_isolate() -> None:
+    assert isolated("Luis Rivera-Muñoz") == "Luis Rivera-Muñoz"
+    assert isolated("") == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["\u2068אב", "אב\u2069", "\u2069אב\u2068", "\u2068\u2068אב\u2069 12\u2069", "\u2068\u2069"]
+)
+def test_isolates_without_a_partner_do_no_harm(text: str) -> None:
+    assert len(levels(text)) == len(text)
 
 
 def test_right_to_left_is_known() -> None:

@@ -52,6 +52,12 @@ def test_the_block_says_who_signed_when_and_what() -> None:
     assert f"Document ID {samples.DOCUMENT_ID}" in text
 
 
+def test_a_name_from_the_right_turns_nothing_beside_it() -> None:
+    block = replace(samples.BLOCK, signer_name="אבג 12", credential="דה")
+    lines = samples.lines_as_drawn(signed(samples.blank_pdf(), SignatureField(1, 72, 96, 400, 60), block))
+    assert "Electronicallysignedby12גבא,הד,NPI1234567893" in lines
+
+
 def test_a_signer_without_npi_is_named_without_one() -> None:
     block = replace(samples.BLOCK, npi=None)
     text = samples.one_line(

@@ -1,14 +1,18 @@
+import importlib
 import io
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable
+from types import ModuleType
 
 import pypdfium2
 import pytest
 from PIL import ImageOps
 from reportlab.pdfgen.canvas import Canvas
 
+from chalicelib.pdf import shaping
+from chalicelib.pdf.direction import isolated
 from chalicelib.pdf.scripts import SCRIPTS, font_of
 from chalicelib.pdf.shaping import Glyph, draw_glyphs
 from chalicelib.pdf.sheets import drawing
@@ -39,6 +43,16 @@ def glyphs_of(run: Run) -> list[int]:
     return [face.charToGlyph.get(ord(char), 0) for char in chars]
 
 
+def missing(found: tuple[Run, ...]) -> list[int]:
+    """The glyphs drawn instead of letters that no font has: empty boxes, and those of U+FFFD."""
+    return [
+        glyph
+        for run in found
+        for glyph in glyphs_of(run)
+        if glyph in (0, font(run.font).face.charToGlyph.get(0xFFFD))
+    ]
+
+
 def read_back(text: str, *, face: str = PLAIN) -> str:
     """What PDFium reads, which may take raised marks for a line of their own."""
     data = drawing(lambda canvas: draw(canvas, 40, 700, text, face=face, size=12))
@@ -66,17 +80,21 @@ def read_back(text: str, *, face: str = PLAIN) -> str:
 def test_every_character_has_a_glyph(face: str, text: str, fonts: list[str]) -> None:
     found = runs(text, face)
     assert [run.font for run in found] == fonts
-    assert all(glyph for run in found for glyph in glyphs_of(run))
+    assert not missing(found)
 
 
 @pytest.mark.parametrize("face", [PLAIN, BOLD, SCRIPT])
 @pytest.mark.parametrize("script", EVERY)
 def test_no_letter_of_any_script_is_an_empty_box(script: str, face: str) -> None:
     found = runs(EVERY[script], face)
-    assert all(glyph for run in found for glyph in glyphs_of(run))
-    assert "\ufffd" not in "".join(font(run.font).texts.get(ord(c), c) for run in found for c in run.text)
+    assert not missing(found)
     if font_of(script) in {font_of(each) for each in SCRIPTS}:
         assert font_of(script) in {run.font for run in found}
+
+
+def test_a_letter_without_a_font_is_told_from_one_that_has_one() -> None:
+    assert len(missing(runs("Li ꦗꦮ", PLAIN))) == 2, "two letters of Javanese"
+    assert not missing(runs("Li ជ", PLAIN))
 
 
 def test_every_font_of_a_script_is_tried() -> None:
@@ -191,10 +209,11 @@ def test_both_directions_stand_in_one_line() -> None:
 
 
 def test_brackets_are_mirrored_in_text_from_the_right() -> None:
-    first, last = runs("א (ב)", PLAIN)[0], runs("(MD)", PLAIN)[0]
-    assert font(first.font).texts.get(ord(first.glyphs[0].char), first.glyphs[0].char) in (")", "(")
-    assert glyphs_of(first)[0] == font(first.font).face.charToGlyph[ord("(")]
-    assert last.text == "(MD)"
+    closing, _, opening, _ = runs("א (ב)", PLAIN)
+    glyph = font(PLAIN).face.charToGlyph
+    assert (closing.text, glyphs_of(closing)) == (")", [glyph[ord("(")]]), "at the left, as an opening one"
+    assert (opening.text, glyphs_of(opening)) == (" (", [glyph[ord(")")], glyph[ord(" ")]])
+    assert runs("(MD)", PLAIN) == (Run(PLAIN, "(MD)"),)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +223,7 @@ def test_what_no_font_has_is_a_mark_to_be_seen_and_reads_as_itself(text: str) ->
     found = runs(f"{text} Li", PLAIN)
     assert all(glyph for run in found for glyph in glyphs_of(run))
     unknown = font("DejaVuSans").face.charToGlyph[0xFFFD]
-    assert unknown in [glyph for run in found for glyph in glyphs_of(run)]
+    assert unknown in missing(found)
     assert width(text, PLAIN, 10) > 0
     drawing(lambda canvas: draw(canvas, 40, 700, text))
 
@@ -213,12 +232,55 @@ def test_an_unknown_letter_reads_as_itself() -> None:
     assert read_back("Li 🦄") == "Li 🦄"
 
 
-@pytest.mark.parametrize(
-    "text", ["\u0301", "\u200d", "\u0e48", "\u094d", "\ufffd", "\u3164", "a" + "\u0301" * 500]
-)
-def test_marks_without_a_letter_do_no_harm(text: str) -> None:
+@pytest.mark.parametrize("text", ["\u0301", "\u0e48", "\u094d", "\ufffd"])
+def test_a_mark_without_a_letter_is_drawn_within_a_letter_s_width(text: str) -> None:
     drawing(lambda canvas: draw(canvas, 40, 700, text))
-    assert width(text, SCRIPT, 10) >= 0
+    assert glyphs_of(runs(text, SCRIPT)[0])
+    assert 0 <= width(text, SCRIPT, 10) < 12
+
+
+@pytest.mark.parametrize("text", ["\u200d", "\u3164", "\u2068\u2069"])
+def test_what_cannot_be_seen_takes_no_room(text: str) -> None:
+    assert runs(text, SCRIPT) == ()
+    assert width(text, SCRIPT, 10) == 0
+
+
+def test_a_heap_of_marks_is_as_wide_as_its_letter() -> None:
+    assert width("a" + "\u0301" * 500, PLAIN, 10) == pytest.approx(width("á", PLAIN, 10), abs=0.1)
+
+
+def drawn_lines(lines: list[str], face: str = PLAIN) -> list[str]:
+    """Each line's runs in the order drawn; the text of a run is in the order read."""
+    return ["|".join(run.text.strip() for run in runs(line, face)) for line in lines]
+
+
+def test_a_line_that_begins_with_an_arabic_name_goes_on_in_its_sentence_s_direction() -> None:
+    lines = wrap("Electronically signed by محمد الأحمد, MD, NPI 1234567893", BOLD, 8, 110)
+    assert drawn_lines(lines, BOLD) == ["Electronically signed by|محمد", "الأحمد|, MD, NPI 1234567893"]
+
+
+def test_a_note_that_begins_in_hebrew_goes_on_from_the_right() -> None:
+    lines = wrap("אבגד הוזח (tel 555-0100), 12 visits, then 3 more.", PLAIN, 10, 90)
+    assert lines == ["אבגד הוזח (tel", "555-0100), 12 visits,", "then 3 more."]
+    assert drawn_lines(lines)[1:] == ["12 visits,|),|555-0100", ".|then 3 more"]
+    assert drawn_lines(["then 3 more."]) == ["then 3 more."], "alone it is a paragraph of its own"
+
+
+def test_each_line_of_a_note_has_its_own_direction() -> None:
+    lines = paragraphs("אבג, 12.\nCall, 12.", PLAIN, 10, 200)
+    assert drawn_lines(lines) == [".|12|,|אבג", "Call, 12."]
+
+
+def test_a_name_over_two_lines_keeps_its_direction_and_turns_no_number() -> None:
+    lines = wrap(f"Signed by {isolated('אבגד הוזח')}, 555-0100", PLAIN, 10, 70)
+    assert drawn_lines(lines) == ["Signed by|אבגד", "הוזח|, 555-0100"]
+
+
+def test_what_isolates_a_name_is_neither_drawn_nor_measured() -> None:
+    text = f"by {isolated('אבג')}, 12"
+    assert drawn_lines([text]) == ["by|אבג|, 12"]
+    assert width(text, PLAIN, 10) == pytest.approx(width("by אבג, 12", PLAIN, 10), abs=0.1)
+    assert "".join(wrap(text, PLAIN, 10, 20)).replace(" ", "") == "byאבג,12"
 
 
 def test_lines_keep_to_their_width_and_lose_nothing() -> None:
@@ -264,3 +326,22 @@ def test_plain_text_opens_neither_harfbuzz_nor_a_font_of_a_script() -> None:
         "assert sys.modules['uharfbuzz']\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_harfbuzz_that_could_not_be_loaded_says_why_and_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Without its cache, as in a process that has not yet needed it.
+    load = shaping._harfbuzz.__wrapped__
+    monkeypatch.setitem(sys.modules, "uharfbuzz", None)
+
+    def failing(name: str) -> ModuleType:
+        raise ImportError(f"{name}: no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shaping, "import_module", failing)
+        for _ in range(2):
+            with pytest.raises(ImportError, match="no space left"):
+                load()
+    monkeypatch.setattr(shaping, "import_module", importlib.import_module)
+    assert load().shape
