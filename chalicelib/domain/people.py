@@ -83,15 +83,19 @@ def name_key(first_name: str, last_name: str) -> str:
     return " ".join("".join(c if _is_letter(c) else " " for c in spelt).split())
 
 
-_UNSPELT = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-"""Joiners and variation selectors: another shape of the same letters."""
+_UNSPELT = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""The joiner and every invisible mark (Unicode: `Default_Ignorable_Code_Point` among the marks): another
+shape of the same letters, or none. The non-joiner parts words, as the space does that others type for it.
+"""
 
 
-_ACCENTS = frozenset((1, *range(10, 37), *range(200, 256)))
+_ACCENTS = frozenset((1, 7, *range(10, 37), *range(200, 256)))
 
 
 def _is_accent(character: str) -> bool:
-    """By combining class: overlays, the points of Hebrew, Arabic and Syriac, what stands above or below."""
+    """By combining class: overlays, the points of Hebrew, Arabic and Syriac, what stands above or below, and
+    the nukta of India's scripts (7), which is often left out.
+    """
     return unicodedata.combining(character) in _ACCENTS
 
 

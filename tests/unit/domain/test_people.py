@@ -43,13 +43,21 @@ def test_another_vowel_or_tone_is_another_name(name: str, other: str) -> None:
     [
         ("مُحَمَّد", "محمد"),
         ("בַּר", "בר"),
-        ("کیان\u200cپور", "کیانپور"),
+        ("क\u094d\u200dष", "क्ष"),
         ("葛\U000e0100城", "葛城"),
+        ("ज़फ़र", "जफर"),
+        ("Ana\u034f", "Ana"),
+        *((f"\u1820{mark}", "\u1820") for mark in "\u180b\u180c\u180d\u180f\ufe00"),
         ("ÉLAN", "élan"),
     ],
 )
-def test_points_joiners_and_variants_make_no_other_name(name: str, other: str) -> None:
+def test_points_invisible_marks_and_variants_make_no_other_name(name: str, other: str) -> None:
     assert name_key(name, "") == name_key(other, "")
+
+
+def test_a_non_joiner_parts_words_as_a_space_does() -> None:
+    """Whoever has no key for it types a space."""
+    assert name_key("کیان\u200cپور", "") == name_key("کیان پور", "") != name_key("کیانپور", "")
 
 
 def test_a_name_stays_one_word() -> None:
