@@ -77,7 +77,8 @@ class Arrival:
     def data(self) -> bytes:
         """The bytes; `Unprocessable` when there is no such upload, or it is not what the EMR hashed."""
         data = self._uploaded() if self._content.data is None else self._content.data
-        if self._content.sha256 not in (None, sha256(data)):
+        given = self._content.sha256
+        if given is not None and given != sha256(data):
             self._delete_upload()
             raise _refused("hash-mismatch", "The PDF that arrived does not have that SHA-256.", "sha256")
         return data

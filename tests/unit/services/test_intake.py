@@ -12,6 +12,7 @@ from chalicelib.domain.documents import Certification, DeliveryChoice, FieldBox
 from chalicelib.domain.errors import Conflict, PortalError, Unavailable, Unprocessable
 from chalicelib.domain.people import Provider
 from chalicelib.domain.status import Status
+from chalicelib.services import originals
 from chalicelib.services.changes import RequestRecord
 from chalicelib.services.originals import Content, sha256, upload_key
 from chalicelib.services.returns import Named, Recalled, Returned
@@ -330,6 +331,24 @@ def test_a_pdf_in_an_event_that_is_not_what_was_hashed_is_refused() -> None:
     assert [each.field for each in refused.value.errors] == ["data.content.sha256"]
     assert nothing_was_kept(emr)
     assert emr.send(sent(content=Content(data=PDF, sha256=sha256(PDF)))).status is Status.PENDING
+
+
+def test_bytes_that_are_compared_with_nothing_are_not_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload has up to 25 MB."""
+    hashed: list[bytes] = []
+
+    def noted(data: bytes) -> str:
+        hashed.append(data)
+        return sha256(data)
+
+    monkeypatch.setattr(originals, "sha256", noted)
+    emr = Emr()
+    for content in (Content(data=PDF), Content(data=PDF, sha256=sha256(PDF))):
+        arrival = originals.Arrival(
+            "prc_1", "doc_1", content, lambda _: None, files=emr.files, inspector=emr.inspector
+        )
+        assert arrival.data == PDF
+    assert hashed == [PDF]
 
 
 # Who a document is for
