@@ -146,12 +146,15 @@ def call_for(delivery: Delivery, now: datetime) -> Delivery:
 def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
     """A failed, held or waiting row, due at once, with a fresh schedule. Its bytes and `message_id` stay.
 
-    It forgets its carrier's id: a late receipt of what failed says nothing of what goes out now.
+    It forgets its carrier's id: a late receipt of what failed says nothing of what goes out now. It notes
+    once that it was asked for again, however often it was before anything was tried: rows must not grow.
     """
+    asked_before = bool(delivery.attempts) and delivery.attempts[-1].status == Mark.ASKED_AGAIN
+    tried = delivery.attempts[:-1] if asked_before else delivery.attempts
     return replace(
         delivery, version=delivery.version + 1, status=DeliveryStatus.QUEUED, lease_until=None,
         next_attempt_at=now, carrier_id=None,
-        attempts=(*delivery.attempts, Attempt(at=now, status=Mark.ASKED_AGAIN, detail=why)),
+        attempts=(*tried, Attempt(at=now, status=Mark.ASKED_AGAIN, detail=why)),
     )  # fmt: skip
 
 

@@ -78,14 +78,13 @@ def deliver(job: Job, parts: Parts) -> None:
     _TASKS[job.name](job, parts)
 
 
-def release_row(practice_id: str, now: datetime) -> OutboxRow:
-    """The jobs that send what was held, and what waits for a later attempt.
+def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
+    """The jobs that send what was held and, if it `hastens`, what waits for a later attempt.
 
     To be written together with the endpoint that is set again.
     """
-    jobs = tuple(
-        Job(queue="deliveries", name=name, event_id=practice_id) for name in ("release", "hasten")
-    )  # fmt: skip
+    names = ("release", "hasten") if hastens else ("release",)
+    jobs = tuple(Job(queue="deliveries", name=name, event_id=practice_id) for name in names)
     return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=jobs)
 
 

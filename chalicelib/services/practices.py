@@ -192,16 +192,20 @@ def rotate_secret(store: Store, ids: Ids, now: datetime, practice_id: str) -> st
 
 def change_practice(
     store: Store, practice_id: str, now: datetime, step: Callable[[Practice], Practice], *,
-    claims: tuple[Claim, ...] = (), outbox: tuple[OutboxRow, ...] = (),
+    claims: tuple[Claim, ...] = (), outbox: Callable[[Practice], OutboxRow] | None = None,
 ) -> Practice:  # fmt: skip
-    """The practice as `step` makes it, of the latest there is; `NotFound` if there is none."""
+    """The practice as `step` makes it, of the latest there is; `NotFound` if there is none.
+
+    `outbox` makes the row to be written with it, of the practice as it was.
+    """
 
     def attempt() -> Practice:
         practice = store.practice(practice_id)
         if practice is None:
             raise NotFound("There is no such practice.")
         changed = replace(step(practice), version=practice.version + 1)
-        store.commit(Change(at=now, practices=(changed,), claims=claims, outbox=outbox))
+        rows = (outbox(practice),) if outbox else ()
+        store.commit(Change(at=now, practices=(changed,), claims=claims, outbox=rows))
         return changed
 
     return until_it_holds(attempt, retry_on=frozenset({"practice"}))
@@ -272,12 +276,18 @@ def update(
 def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> Mapping[str, Any]:
     """Sends webhooks there from now on, also those that were held while the endpoint was off.
 
-    The job that releases them is written with the endpoint, so that none stays held if this ends here.
+    The job that releases them is written with the endpoint, so that none stays held if this ends here. What
+    waits for a later attempt is sent at once only if the endpoint was off or elsewhere: an EMR may well set
+    it at every start, and each time would begin the schedule of a refused event afresh.
     """
     from chalicelib.services.delivery import release_row
 
     changed = change_practice(
         store, practice.id, now, lambda latest: replace(latest, endpoint=Endpoint(url=url)),
-        outbox=(release_row(practice.id, now),),
+        outbox=lambda latest: release_row(practice.id, now, hastens=not _is_on_at(latest.endpoint, url)),
     )  # fmt: skip
     return endpoint_resource(changed.endpoint) or {}
+
+
+def _is_on_at(endpoint: Endpoint | None, url: str) -> bool:
+    return endpoint is not None and endpoint.disabled_at is None and endpoint.url == url

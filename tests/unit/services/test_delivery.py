@@ -433,7 +433,45 @@ def test_an_endpoint_that_went_off_again_hastens_nothing(world: World) -> None:
     assert world.row(row_id) == before
 
 
+def test_an_emr_that_puts_its_endpoint_at_every_start_keeps_no_refused_event_alive(world: World) -> None:
+    world.answers(ERROR)
+    row_id = world.webhook()
+    world.deliver(row_id)
+    for _ in RETRY_AFTER:
+        practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
+        world.work_off()
+        world.when_due(row_id)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
+    assert [each.status for each in world.row(row_id).attempts] == [Mark.FAILED] * 12
+
+
+def test_held_and_released_again_and_again_it_notes_so_once(world: World) -> None:
+    """Nothing was tried between: each release would be an entry more in the row, without end."""
+    row_id = world.webhook()
+    for _ in range(3):
+        world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+        world.deliver(row_id)
+        assert world.row(row_id).status is DeliveryStatus.HELD
+        practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
+        delivery.release_held(world.store, world.practice.id, world.clock.pass_time(hours=1))
+    again = world.row(row_id).attempts
+    assert [(each.status, each.at) for each in again] == [(Mark.ASKED_AGAIN, world.clock.at)]
+
+
 def test_only_webhooks_of_that_practice_are_hastened(world: World) -> None:
+    world.answers(ERROR)
+    own = world.webhook()
+    world.deliver(own)
+    others = replace(world.row(own), id="dlv_other", version=1, practice_id="prc_other")
+    world.store.commit(Change(at=START, deliveries=(others,)))
+    world.relay()
+    put_again(world)
+    world.work_off()
+    assert len(world.row(own).attempts) == 3
+    assert world.row(others.id) == others
+
+
+def test_what_is_no_webhook_is_not_hastened(world: World) -> None:
     mail = world.message(Channel.EMAIL, "ready")
     world.mailer.failing = True
     world.deliver(mail)

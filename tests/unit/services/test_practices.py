@@ -10,6 +10,7 @@ from standardwebhooks import Webhook
 from chalicelib.domain.errors import Invalid, TooLarge, Unauthenticated
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.services import practices
+from chalicelib.services.changes import OutboxRow
 from chalicelib.services.practices import authenticate_key, authenticate_signature
 from tests.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
 
@@ -270,3 +271,44 @@ def test_the_release_of_what_was_held_is_written_with_the_endpoint() -> None:
         ("release", clinic.practice.id),
         ("hasten", clinic.practice.id),
     ]
+
+
+URL = "https://emr.example.com/hooks"
+
+
+@pytest.mark.parametrize(
+    ("before", "hastens"),
+    [
+        (None, True),
+        (Endpoint(url=URL), False),
+        (Endpoint(url=URL, failing_since=START), False),
+        (Endpoint(url="https://old.example.com"), True),
+        (Endpoint(url=URL, disabled_at=START), True),
+    ],
+)
+def test_only_what_changes_the_endpoint_hastens_what_waits(
+    before: Endpoint | None, *, hastens: bool
+) -> None:  # fmt: skip
+    clinic = Clinic()
+    practices.change_practice(
+        clinic.store, clinic.practice.id, START, lambda found: replace(found, endpoint=before)
+    )
+    practices.set_endpoint(clinic.store, clinic.stored(), START, URL)
+    assert [job.name for job in clinic.store.jobs()] == ["release", *(["hasten"] if hastens else [])]
+
+
+def test_an_endpoint_that_goes_off_while_it_is_put_again_hastens_too() -> None:
+    """What the caller read of the practice is older than what is written."""
+    clinic = Clinic()
+    practices.set_endpoint(clinic.store, clinic.practice, START, URL)
+    on = clinic.stored()
+    for row in clinic.store.every(OutboxRow, "outbox"):
+        clinic.store.drop_outbox(row.id)
+
+    def other_writer() -> None:
+        off = Endpoint(url=URL, disabled_at=START)
+        practices.change_practice(clinic.store, on.id, START, lambda found: replace(found, endpoint=off))
+
+    clinic.store.before_commit = other_writer
+    practices.set_endpoint(clinic.store, on, START, URL)
+    assert [job.name for job in clinic.store.jobs()] == ["release", "hasten"]
