@@ -103,8 +103,7 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
 
     def step() -> None:
         provider = store.provider(delivery.provider_id or "")
-        document = store.document(delivery.document_id) if delivery.document_id else None
-        if provider is None or not _may_go_out(delivery, provider, document):
+        if provider is None or not _may_go_out(store, delivery, provider):
             raise Unprocessable(_OUTDATED, code="link-outdated")
         kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
         secret = Secret(
@@ -120,10 +119,45 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
     return token
 
 
-def _may_go_out(delivery: Delivery, provider: Provider, document: Document | None) -> bool:
+def _may_go_out(store: Store, delivery: Delivery, provider: Provider) -> bool:
     if provider.has_account:
         return delivery.type == "reset" and delivery.recipient == provider.email
-    return document is not None and document.access == delivery.access
+    return mailed_for(store, delivery, provider) is not None
+
+
+def mailed_for(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
+    """The document that a setup mail goes out for: its own or, once that one is recalled, what its link
+    leads to then, unless a newer setup mail is on its way. None when it must not go out.
+    """
+    document = store.document(delivery.document_id) if delivery.document_id else None
+    if document is None or document.access == delivery.access:
+        return document
+    if _is_made_up_for(delivery, provider):
+        return None
+    return _reached(store, provider, document, access=delivery.access, email=delivery.recipient)
+
+
+def _is_made_up_for(delivery: Delivery, provider: Provider) -> bool:
+    """Whether a document that came later brings a setup mail of its own (`Intake._has_lost_setup`)."""
+    mailed_at = provider.setup_mailed_at
+    newer = mailed_at is not None and mailed_at >= delivery.created_at
+    return newer and provider.setup_document != delivery.document_id
+
+
+def _reached(
+    store: Store, provider: Provider, document: Document | None, *, access: int, email: str | None
+) -> Document | None:
+    """What a setup link leads to: the document it came with, when that had this `access`, or, once that one
+    is recalled, another that waits for this person at the very address that the link was mailed to.
+
+    Nothing after a correction: its address may have been a stranger's.
+    """
+    if document is None or document.access == access:
+        return document
+    only_recalled = document.recalled_at is not None and document.access == access + 1
+    if not only_recalled or email is None:
+        return None
+    return pending_at(store, provider, email)
 
 
 def pending_at(store: Store, provider: Provider, email: str) -> Document | None:
@@ -156,23 +190,12 @@ class Accounts:
             raise DeadLink(secret.document_id)
         if secret.kind is SecretKind.RESET:
             return OpenLink(secret=secret, provider=found.provider, document=found.document)
-        document = self._reached(secret, found.provider, found.document)
+        document = _reached(
+            self._store, found.provider, found.document, access=secret.access, email=secret.email
+        )
         if document is None:
             raise DeadLink(secret.document_id)
         return OpenLink(secret=secret, provider=found.provider, document=document)
-
-    def _reached(self, secret: Secret, provider: Provider, document: Document | None) -> Document | None:
-        """What a setup link leads to: the document it came with, or, once that one is recalled, another that
-        waits for this person at the very address that the link was mailed to.
-
-        Nothing after a correction: its address may have been a stranger's.
-        """
-        if document is None or document.access == secret.access:
-            return document
-        only_recalled = document.recalled_at is not None and document.access == secret.access + 1
-        if not only_recalled or secret.email is None:
-            return None
-        return pending_at(self._store, provider, secret.email)
 
     def choose_password(
         self, token: str, chosen: Chosen, now: datetime, origin: Origin = UNKNOWN

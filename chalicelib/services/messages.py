@@ -96,27 +96,44 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
 
 def look_up(delivery: Delivery, parts: Parts) -> About:
     """Reads what the message is about. A clinic has no part in mails about an account."""
-    document = parts.store.document(delivery.document_id) if delivery.document_id else None
+    provider = parts.store.provider(delivery.provider_id) if delivery.provider_id else None
+    document = _document(delivery, provider, parts.store)
     by_practice = document is not None and delivery.type not in _ABOUT_ACCOUNT
     return About(
         delivery=delivery,
         now=parts.clock.now(),
         document=document,
-        practice=practice_of(delivery.practice_id, parts.store) if by_practice else None,
-        provider=parts.store.provider(delivery.provider_id) if delivery.provider_id else None,
+        practice=practice_of(document.practice_id, parts.store) if document and by_practice else None,
+        provider=provider,
     )
+
+
+def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:
+    """Its own; a setup mail's may be another, or none."""
+    if delivery.type == "setup" and provider is not None:
+        from chalicelib.services.accounts import mailed_for
+
+        return mailed_for(store, delivery, provider)
+    return store.document(delivery.document_id) if delivery.document_id else None
 
 
 def why_not(about: About) -> str | None:
     """Why the message is not to go out any more; None when it is."""
     document, delivery = about.document, about.delivery
-    if document is not None and document.access != delivery.access:
+    if _is_outdated(about):
         return "The document was recalled or corrected meanwhile."
     if document is not None and delivery.type in _ABOUT_DECISION and not is_decidable(document.status):
         return "The document was decided meanwhile."
     if delivery.type == "setup" and about.provider is not None and about.provider.has_account:
         return "There is an account already."
     return None
+
+
+def _is_outdated(about: About) -> bool:
+    """A setup mail has no document left then: `mailed_for` has compared."""
+    if about.delivery.type == "setup":
+        return about.document is None
+    return about.document is not None and about.document.access != about.delivery.access
 
 
 def rendered(about: About, composed: Composed, settings: Settings) -> Mail:

@@ -87,19 +87,11 @@ class Recovery:
         asked = MAILS.counted(found.session, key, now)
         if document is None or found.provider is None or asked is None:
             return
-        mail = self._mail(document, found.provider)
+        mail = _mail_waiting(document, found.provider, self._store, self._switches)
         if mail is None:
             return
         change = _change(mail, self._ids.new("evt"), now)
         self._store.commit(replace(change, secrets=(asked,)))
-
-    def _mail(self, document: Document, provider: Provider) -> _Mail | None:
-        """For a recalled document, the mail of another that waits for them at the address it was sent to."""
-        email = document.addressee.email
-        if document.recalled_at is None or email is None or provider.has_account:
-            return _mail_for(document, provider, self._switches)
-        other = pending_at(self._store, provider, email)
-        return _mail_for(other, provider, self._switches) if other else None
 
 
 # In the deliveries function
@@ -132,7 +124,18 @@ def _mail_to(email: str, parts: Parts) -> _Mail | None:
     provider = parts.store.provider(document.provider_id) if document else None
     if document is None or provider is None or document.addressee.email != email:
         return None
-    return _mail_for(document, provider, parts.switches)
+    return _mail_waiting(document, provider, parts.store, parts.switches)
+
+
+def _mail_waiting(
+    document: Document, provider: Provider, store: Store, switches: Switches
+) -> _Mail | None:  # fmt: skip
+    """For a recalled document, the mail of another that waits for them at the address it was sent to."""
+    email = document.addressee.email
+    if document.recalled_at is None or email is None or provider.has_account:
+        return _mail_for(document, provider, switches)
+    other = pending_at(store, provider, email)
+    return _mail_for(other, provider, switches) if other else None
 
 
 # Rules

@@ -121,6 +121,20 @@ def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents
     assert statement["Condition"] == {"ForAllValues:StringLike": accounts_only}
 
 
+def test_the_deliveries_function_lists_only_what_waits_for_a_person(
+    policies: dict[str, list[Statement]],
+) -> None:
+    """For links to a first password; its other queries are of its own messages."""
+    listed = {
+        str(place)
+        for statement in policies["DeliveriesRole"]
+        if "dynamodb:Query" in statement["Action"]
+        for place in statement["Resource"]
+        if "DocumentsTable" in str(place)
+    }
+    assert listed == {str({"Fn::Sub": "${DocumentsTable.Arn}/index/provider_pending"})}
+
+
 def test_only_the_deliveries_function_sends_mail(policies: dict[str, list[Statement]]) -> None:
     senders = {role for role, statements in policies.items() if "ses:SendRawEmail" in actions(statements)}
     assert senders == {"DeliveriesRole"}

@@ -11,6 +11,7 @@ from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, DeliveryStat
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.receipts import Receipt, ReceiptKind
 from chalicelib.domain.secrets import SecretKind, secret_key
+from chalicelib.domain.status import Status
 from chalicelib.services import mail_feedback
 from chalicelib.services.changes import Change
 from chalicelib.services.messages import readable
@@ -160,6 +161,19 @@ def test_the_setup_link_is_made_when_it_is_sent_and_lives_ninety_minutes_from_th
     secret = world.store.secret(secret_key(SecretKind.SETUP, token))
     assert secret is not None
     assert secret.expires_at == world.clock.at + timedelta(minutes=90)
+
+
+def test_the_setup_mail_of_a_recalled_document_is_about_the_one_that_waits(world: World) -> None:
+    """Another clinic's, corrected once: it is named, and not the clinic that took its own back."""
+    row_id = world.message(Channel.EMAIL, "setup")
+    clinic = replace(world.practice, id="prc_other", version=1, name="Lakeside Rehab")
+    waits = replace(world.document, id="doc_waits", version=1, practice_id=clinic.id, access=2)
+    world.store.commit(Change(at=START, practices=(clinic,), documents=(waits,)))
+    world.change_document(recalled_at=START, status=Status.RECALLED, access=2)
+    assert world.deliver(row_id).status is DeliveryStatus.SENT
+    plain, _ = both(world.mail())
+    assert "Lakeside Rehab has sent you" in plain
+    assert f"/documents/{waits.id}" in plain
 
 
 def test_the_setup_mail_says_what_to_do_when_it_is_too_late(world: World) -> None:

@@ -9,7 +9,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.services.accounts import Accounts, Chosen, DeadLink, create_link_secret
-from chalicelib.services.recovery import Recovery
+from chalicelib.services.recovery import FORGOTTEN_JOB, Recovery, answer_forgotten
 from chalicelib.services.returns import Named, Recalled, Resend
 from tests.emr_side import OTHER_PRACTICE, RIVERA, Emr, sent
 
@@ -149,6 +149,48 @@ def test_ninety_minutes_count_from_the_mail_whatever_it_leads_to(physician: Phys
     assert physician.leads_to(token) == (newer.id if minutes < 90 else None)
 
 
+# A mail that is still to be sent
+
+
+def test_a_mail_of_a_recalled_document_goes_out_for_the_one_that_waits(physician: Physician) -> None:
+    first = physician.emr.send()
+    second = physician.emr.send(SECOND)
+    physician.recall()
+    assert physician.setups(second) == []
+    assert physician.leads_to(physician.link(first)) == second.id
+
+
+def test_and_for_nobody_once_nothing_waits_there(physician: Physician) -> None:
+    first = physician.emr.send()
+    physician.emr.send(sent(external_id="POC-1002", delivery=DeliveryChoice.FAX))
+    physician.recall()
+    with pytest.raises(Unprocessable):
+        physician.link(first)
+
+
+@pytest.mark.parametrize("recalled_too", [True, False])
+def test_a_mail_to_an_address_that_was_corrected_stays_unsent(
+    physician: Physician, *, recalled_too: bool
+) -> None:
+    first = physician.emr.send()
+    physician.emr.send(SECOND, practice=OTHER_PRACTICE)
+    physician.correct(email=OTHER_ADDRESS)
+    if recalled_too:
+        physician.recall()
+    stale = next(each for each in physician.setups(first) if each.recipient == ADDRESS)
+    with pytest.raises(Unprocessable):
+        create_link_secret(physician.emr.store, stale, physician.emr.now, physician.emr.ids)
+
+
+def test_a_mail_that_was_asked_for_goes_out_although_its_document_is_recalled(physician: Physician) -> None:
+    physician.link(physician.emr.send())
+    second = physician.emr.send(SECOND)
+    physician.emr.clock.at += timedelta(hours=2)
+    asked(physician, second)
+    physician.recall(external_id="POC-1002")
+    assert physician.leads_to(physician.link(second)) is not None
+
+
 # An address that turned out to be wrong
 
 
@@ -226,3 +268,27 @@ def test_and_nothing_once_nothing_waits_there(physician: Physician) -> None:
     first = physician.emr.send()
     physician.recall()
     assert asked(physician, first) == []
+
+
+def forgotten(physician: Physician) -> list[tuple[str, str | None]]:
+    """What *Forgot password* has mailed, asked for at the address of all documents here."""
+    emr = physician.emr
+    before = len(emr.deliveries())
+    Recovery(emr.store, emr.ids, emr.switches).ask(ADDRESS, "198.51.100.7", emr.now)
+    (job,) = (each for each in emr.store.jobs() if each.name == FORGOTTEN_JOB)
+    answer_forgotten(job.event_id, emr)
+    return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
+
+
+def test_forgot_password_mails_the_link_of_the_document_that_waits(physician: Physician) -> None:
+    first = physician.emr.send()
+    physician.emr.send(SECOND)
+    physician.recall(external_id="POC-1002")
+    assert forgotten(physician) == [("setup", first.id)]
+
+
+def test_and_none_where_only_a_faxed_one_waits(physician: Physician) -> None:
+    physician.emr.send(sent(delivery=DeliveryChoice.FAX))
+    physician.emr.send(SECOND)
+    physician.recall(external_id="POC-1002")
+    assert forgotten(physician) == []
