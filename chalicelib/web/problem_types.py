@@ -28,7 +28,9 @@ _ASKING = (
         _FIX_BODY,
     ),
     ProblemType(
-        "invalid-json", (400,), "The body is not JSON, or not UTF-8.",
+        "invalid-json", (400,),
+        "The body is not JSON, or not UTF-8. A body with U+FFFD in it, as text has that was garbled on its "
+        "way, is answered so too when the secret is wrong.",
         "Send one JSON object, as UTF-8. Sign the very bytes that are sent.",
     ),
     ProblemType(
