@@ -1,9 +1,12 @@
 """Providers with an account, for the tests of the pages that they log in to."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+
+import pyotp
 
 from chalicelib import bootstrap
 from chalicelib.domain.people import Provider
@@ -34,3 +37,10 @@ def portal_with_account(**changes: Any) -> Iterator[Portal]:
         yield made
     finally:
         bootstrap.install(None)
+
+
+def app_with(page: str) -> pyotp.TOTP:
+    """An authenticator app into which the key of that page has been typed."""
+    found = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
+    assert found
+    return pyotp.TOTP(found[1].replace(" ", ""))

@@ -11,7 +11,7 @@ from chalicelib.domain.people import Provider
 from chalicelib.services.administration import run
 from chalicelib.services.challenges import decoded, is_challenge, make_challenge
 from chalicelib.services.changes import Change
-from tests.accounts import EMAIL, PASSWORD, portal_with_account
+from tests.accounts import EMAIL, PASSWORD, app_with, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
 from tests.provider_side import PROVIDER
@@ -38,10 +38,7 @@ def provider(portal: Portal) -> Provider:
 
 def add_app(portal: Portal, browser: Browser) -> tuple[pyotp.TOTP, list[str]]:
     """The app and the recovery codes."""
-    page = browser.get("/account/authenticator").body.decode()
-    found = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
-    assert found
-    app = pyotp.TOTP(found[1].replace(" ", ""))
+    app = app_with(browser.get("/account/authenticator").body.decode())
     codes = browser.post("/account/authenticator", code=app.at(portal.time.now()))
     assert codes.status_code == 200
     return app, re.findall(r"<code>([A-Z2-7-]+)</code>", codes.body.decode())
