@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
+from bench import memory
 from chalicelib import bootstrap
 from chalicelib.domain.documents import Decision, Document, Sealing, Signer, StoredPdf
 from chalicelib.domain.status import Action, Outcome, Status
@@ -122,8 +123,9 @@ def _document(sha256: str) -> Document:
 
 def _taken() -> tuple[float, float]:
     """Megabytes, and seconds of the processor: of this process and its copies."""
-    used = [resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_maxrss for each in used) / 1024, sum(each.ru_utime + each.ru_stime for each in used)
+    own, copies = (resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    seconds = sum(each.ru_utime + each.ru_stime for each in (own, copies))
+    return memory.peak() + copies.ru_maxrss / 1024, seconds
 
 
 def main(step: str) -> None:

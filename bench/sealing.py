@@ -68,14 +68,14 @@ from chalicelib.services import preparation, sealing, sealers
 print((time.perf_counter() - started) * 1000)
 """
 _MEMORY = """
-import resource, sys
+import sys
 from pathlib import Path
-from bench import sealing
+from bench import memory, sealing
 from chalicelib.pdf import released
 sealer, data = sealing.local_key()[0], Path(sys.argv[1]).read_bytes()
 release = sealing.ours(sealer)(data)
 assert not released.faults(release, source=data, certificate=sealer.chain.leaf)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(memory.peak())
 """
 
 
