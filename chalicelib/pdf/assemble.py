@@ -18,7 +18,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.appearances import open_with_appearances
 from chalicelib.pdf.certificate import draw_certificate
-from chalicelib.pdf.facts import CertificateFacts, SignatureBlock, SignatureField
+from chalicelib.pdf.facts import CertificateFacts, FindPlace, SignatureBlock, SignatureField
 from chalicelib.pdf.layers import (
     Placed,
     add_page,
@@ -58,12 +58,12 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
 
 
 def _field_on(
-    reader: PdfReader, original: bytes, field: SignatureField | None, block: SignatureBlock
+    reader: PdfReader, original: bytes, field: SignatureField | None, block: SignatureBlock, find: FindPlace
 ) -> SignatureField | None:
     """The given field, where it is on a page; else the place that the text names; else None."""
     if field is not None and 1 <= field.page <= len(reader.pages) and field.width > 0 and field.height > 0:
         return field
-    return find_signature_field(original, tuple(display_of(page).unit for page in reader.pages), block)
+    return find(original, tuple(display_of(page).unit for page in reader.pages), block)
 
 
 def _drawn_with_certificate(
@@ -80,11 +80,12 @@ def _drawn_with_certificate(
 
 
 def assemble_signed(
-    original: bytes, *, block: SignatureBlock, field: SignatureField | None, certificate: CertificateFacts
-) -> bytes:
+    original: bytes, *, block: SignatureBlock, field: SignatureField | None, certificate: CertificateFacts,
+    find: FindPlace = find_signature_field,
+) -> bytes:  # fmt: skip
     """The original with the signature block in its place, and the certificate; same input, same bytes."""
     reader = open_with_appearances(original)
-    place = _field_on(reader, original, field, block)
+    place = _field_on(reader, original, field, block, find)
     sheets = _drawn_with_certificate(block, place, certificate)
     writer = PdfWriter()
     stamp = None

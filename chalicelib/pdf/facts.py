@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,6 +110,10 @@ class SignatureBlock:
     typed_name: str | None = None
     strokes: tuple[tuple[Point, ...], ...] | None = None
     strokes_aspect: float = 3.0
+
+
+FindPlace = Callable[[bytes, tuple[float, ...], SignatureBlock], SignatureField | None]
+"""Where a file asks for the signature: of its bytes, each page's UserUnit, and what has to fit."""
 
 
 @dataclass(frozen=True)

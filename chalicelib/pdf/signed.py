@@ -19,7 +19,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf import assemble
 from chalicelib.pdf.blank import blank_place
 from chalicelib.pdf.certificate import draw_certificate
-from chalicelib.pdf.facts import CertificateFacts, SignatureBlock, SignatureField, SignatureParts
+from chalicelib.pdf.facts import CertificateFacts, FindPlace, SignatureBlock, SignatureField, SignatureParts
 from chalicelib.pdf.increment import (
     MISLAID,
     CannotExtend,
@@ -61,13 +61,16 @@ class Release:
 
 def seal_signed(
     original: bytes, *, block: SignatureBlock, field: SignatureField | None, certificate: CertificateFacts,
-    sealer: Sealer, facts: SealFacts, anew: bool = False,
+    sealer: Sealer, facts: SealFacts, anew: bool = False, find: FindPlace = find_signature_field,
 ) -> Release:  # fmt: skip
-    """The electronically signed document; with `anew` not by adding to the original."""
+    """The electronically signed document; with `anew` not by adding to the original.
+
+    Where `field` is not given, `find` says where the block goes.
+    """
     with suppress(CannotExtend):
         if not anew:
-            return _added_to(_opened(original), block, field, certificate, sealer, facts)
-    made = assemble.assemble_signed(original, block=block, field=field, certificate=certificate)
+            return _added_to(_opened(original, find), block, field, certificate, sealer, facts)
+    made = assemble.assemble_signed(original, block=block, field=field, certificate=certificate, find=find)
     return _remade(made, original, sealer, facts)
 
 
@@ -133,6 +136,7 @@ class _Opened:
 
     data: bytes
     writer: IncrementalPdfFileWriter
+    find: FindPlace = find_signature_field
 
     @cached_property
     def pages(self) -> int:
@@ -146,9 +150,9 @@ class _Opened:
         return (1.0,) * self.pages
 
 
-def _opened(original: bytes) -> _Opened:
+def _opened(original: bytes, find: FindPlace = find_signature_field) -> _Opened:
     """`CannotExtend` where the file has to be made anew."""
-    return _Opened(original, open_to_extend(original))
+    return _Opened(original, open_to_extend(original), find)
 
 
 def _is_signed(opened: _Opened) -> bool:
@@ -189,7 +193,7 @@ def _place(opened: _Opened, field: SignatureField | None, block: SignatureBlock)
     """The given field, where it is on a page; else the place that the text names; else None."""
     if field is not None and 1 <= field.page <= opened.pages and field.width > 0 and field.height > 0:
         return field
-    return find_signature_field(opened.data, opened.units, block)
+    return opened.find(opened.data, opened.units, block)
 
 
 # A signature beside others

@@ -20,6 +20,7 @@ from chalicelib.pdf.signed import Release
 from chalicelib.pdf.stamp import signer_line
 from chalicelib.services import trail
 from chalicelib.services.changes import Claim, Job
+from chalicelib.services.placing import find_apart
 from chalicelib.services.ports import Clock, Files, Ids, Store
 from chalicelib.services.recording import PORTAL, Recorder, until_it_holds
 from chalicelib.services.words import DECLINE_REASONS, KINDS
@@ -122,7 +123,7 @@ def _made(
     if decision.action is Action.APPROVE:
         return signed_pdf.seal_signed(
             source, block=_block(document, decision), field=_field(document), certificate=certificate,
-            sealer=sealer, facts=facts, anew=anew,
+            sealer=sealer, facts=facts, anew=anew, find=find_apart,
         )  # fmt: skip
     if decision.action is Action.DECLINE:
         return signed_pdf.seal_declined(

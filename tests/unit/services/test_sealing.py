@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf import chain, verify
 from chalicelib.pdf.seal import Sealer
-from chalicelib.services import follow_up, sealing
+from chalicelib.services import follow_up, placing, sealing
 from chalicelib.services.certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
 from chalicelib.services.changes import Job
 from chalicelib.services.resources import document_resource
@@ -132,6 +132,19 @@ def test_every_decision_is_sealed_and_says_who_and_which_document(action: Action
     assert (finding.seal.reason, finding.seal.document_id) == (reason, portal.document.id)
     assert (portal.document.sealing, portal.signed.level) == (Sealing.SEALED, "B-B")
     assert broken_at(portal.store.events(portal.document.id)) is None
+
+
+def test_a_file_that_breaks_the_search_for_its_line_is_sealed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(placing, "find_signature_field", broken)
+    portal = Portal(decided(Action.APPROVE))
+    portal.seal()
+    assert verify.check(portal.files.get(portal.signed.key), OURS).verdict == "intact"
+    assert "search for the signature's place lost" in caplog.messages
 
 
 def test_run_twice_it_seals_once() -> None:
