@@ -277,16 +277,21 @@ def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> M
     """Sends webhooks there from now on, also those that were held while the endpoint was off.
 
     The job that releases them is written with the endpoint, so that none stays held if this ends here. What
-    waits for a later attempt is sent at once only if the endpoint was off or elsewhere: an EMR may well set
-    it at every start, and each time would begin the schedule of a refused event afresh.
+    waits for a later attempt is sent at once only if the endpoint was off or elsewhere, and only then is it
+    forgotten for how long it has failed: an EMR may well set it at every start, and each time would begin
+    afresh what ends with a notice to staff.
     """
     from chalicelib.services.delivery import release_row
 
     changed = change_practice(
-        store, practice.id, now, lambda latest: replace(latest, endpoint=Endpoint(url=url)),
+        store, practice.id, now, lambda latest: replace(latest, endpoint=_set_to(latest.endpoint, url)),
         outbox=lambda latest: release_row(practice.id, now, hastens=not _is_on_at(latest.endpoint, url)),
     )  # fmt: skip
     return endpoint_resource(changed.endpoint) or {}
+
+
+def _set_to(endpoint: Endpoint | None, url: str) -> Endpoint:
+    return endpoint if endpoint is not None and _is_on_at(endpoint, url) else Endpoint(url=url)
 
 
 def _is_on_at(endpoint: Endpoint | None, url: str) -> bool:

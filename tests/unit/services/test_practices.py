@@ -295,6 +295,7 @@ def test_only_what_changes_the_endpoint_hastens_what_waits(
     )
     practices.set_endpoint(clinic.store, clinic.stored(), START, URL)
     assert [job.name for job in clinic.store.jobs()] == ["release", *(["hasten"] if hastens else [])]
+    assert clinic.stored().endpoint == (Endpoint(url=URL) if hastens else before)
 
 
 def test_an_endpoint_that_goes_off_while_it_is_put_again_hastens_too() -> None:
