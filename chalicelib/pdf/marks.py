@@ -7,9 +7,12 @@ unpacked, and a page with more than `_MOST` objects is given up. All boxes are i
 from __future__ import annotations
 
 import ctypes
+import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import pypdfium2
@@ -20,13 +23,18 @@ from chalicelib.pdf.wording import may_ask
 
 _MOST = 20_000
 _MOST_ANNOTATIONS = 1_000
+_MOST_CHARACTERS, _MOST_WORDS = 40_000, 3_000
+"""Of a page: a dense one has 6,000 characters and 1,000 words."""
+_MOST_ASKING = 100
+"""Lines of text that may ask for a signature: a page with more is no form."""
+_MOST_RULES = 2_000
 _THIN = 3.0
 """Points: what is no thicker is a line."""
 _LINE_LEAST = 6.0
 _JOINED = 4.0
 _COLUMN = 10.0
 """Points between two words that make them pieces of different columns."""
-_LIGHT, _UNSEEN, _OPAQUE = 200, 255, 40
+_LIGHT, _WHITE, _UNSEEN, _OPAQUE = 200, 255, 256, 40
 _DEEPEST = 12
 _REACH = 150.0
 """Points above and below a label in which a block can come to stand."""
@@ -56,11 +64,11 @@ class Piece:
 
     words: tuple[Word, ...]
 
-    @property
+    @cached_property
     def text(self) -> str:
         return " ".join(word.text for word in self.words)[:_LONGEST]
 
-    @property
+    @cached_property
     def box(self) -> Box:
         return around([word.box for word in self.words])
 
@@ -99,30 +107,60 @@ def around(boxes: list[Box]) -> Box:
 
 def _characters(reader: pypdfium2.PdfTextPage) -> str:
     """One for each box that PDFium has."""
-    return "".join(chr(raw.FPDFText_GetUnicode(reader, index)) for index in range(reader.count_chars()))
+    count = reader.count_chars()
+    if count > _MOST_CHARACTERS:
+        raise TooMuch
+    return "".join(_character(raw.FPDFText_GetUnicode(reader, index)) for index in range(count))
+
+
+def _character(code: int) -> str:
+    # A font's map may say anything.
+    return chr(code) if code <= sys.maxunicode else "\ufffd"
 
 
 def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Field]) -> Marks:
     """The words around these fields and whatever may ask for a signature, and the blanks typed between them.
 
-    Boxes take time: words further off are left out.
+    Boxes take time: words further off are left out, and a page of very many words is given up.
     """
     text = _characters(reader)
-    lines = [line.span() for line in re.finditer(r"[^\r\n]*\S[^\r\n]*", text)]
-    floors = {line: _floor(reader, to_display, text, line) for line in lines}
-    asking = [floors[line] for line in lines if may_ask(text[slice(*line)])]
+    if not fields and not may_ask(text):
+        return Marks()
+    if sum(1 for _ in _PART.finditer(text)) > _MOST_WORDS:
+        raise TooMuch
+    floors = _floors(reader, to_display, text)
+    asking = [floor for line, floor in floors.items() if may_ask(text[slice(*line)])]
+    if len(asking) > _MOST_ASKING:
+        raise TooMuch
     asking += [field.box[1] for field in fields]
     marks = Marks()
-    for line in lines:
-        if any(abs(floors[line] - floor) <= _REACH for floor in asking):
+    for line, floor in floors.items():
+        if any(abs(floor - other) <= _REACH for other in asking):
             _add_line_of_text(marks, reader, to_display, text, line)
     return marks
 
 
-def _floor(reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str, line: tuple[int, int]) -> float:
-    """How high on the page a line begins."""
-    first = next(spot for spot in range(*line) if not text[spot].isspace())
-    return transform_box(reader.get_charbox(first), to_display)[1]
+def _floors(
+    reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str
+) -> dict[tuple[int, int], float]:  # fmt: skip
+    """The lines of text, and how high on the page each begins."""
+    floors = {}
+    for line in re.finditer(r"[^\r\n]*\S[^\r\n]*", text):
+        spots = (spot for spot in range(*line.span()) if not text[spot].isspace())
+        box = next(filter(None, (_character_box(reader, spot, to_display) for spot in spots)), None)
+        if box is not None:
+            floors[line.span()] = box[1]
+    return floors
+
+
+def _character_box(reader: pypdfium2.PdfTextPage, spot: int, to_display: Matrix) -> Box | None:
+    """None for a character that is nowhere: its matrix may hold numbers that are none."""
+    box = transform_box(reader.get_charbox(spot), to_display)
+    return box if _is_finite(box) else None
+
+
+def _is_finite(box: Box) -> bool:
+    return all(map(math.isfinite, box))
 
 
 def _add_line_of_text(
@@ -130,13 +168,14 @@ def _add_line_of_text(
 ) -> None:
     words: list[Word] = []
     for part in _PART.finditer(text, *line):
-        boxes = [transform_box(reader.get_charbox(spot), to_display) for spot in range(*part.span())]
+        found = [(text[spot], _character_box(reader, spot, to_display)) for spot in range(*part.span())]
+        boxes = [box for _, box in found if box is not None]
         if part["blank"]:
-            marks.blanks.append(around(boxes))
+            marks.blanks.extend([around(boxes)] if boxes else [])
             marks.pieces.extend(_split(words))
             words = []
-        else:
-            words.append(Word(part.group(), around(boxes)))
+        elif boxes:
+            words.append(Word("".join(letter for letter, box in found if box is not None), around(boxes)))
     marks.pieces.extend(_split(words))
 
 
@@ -168,15 +207,18 @@ class _Budget:
 
 
 def add_drawings(marks: Marks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
-    """Adds what is drawn around the label; what lies behind it is its ground, and no obstacle."""
-    budget = _Budget()
+    """Adds what is drawn around the label; what lies behind it is its ground, and no obstacle unless dark."""
+    budget, grounds = _Budget(), list[Box]()
     top = (raw.FPDFPage_GetObject(page, index) for index in range(_counted(budget, page)))
     for item, matrix in _flat(top, to_display, budget, 0):
         if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_PATH:
-            _add_path(marks, item, matrix, budget, label)
+            _add_path(marks, item, matrix, budget, label, grounds)
         else:
             _add_area(marks, _bounds(item, matrix), label)
+    marks.areas.extend(grounds)
     marks.rules[:] = _merged([*marks.rules, *marks.blanks])
+    if len(marks.rules) > _MOST_RULES:
+        raise TooMuch
 
 
 def _counted(budget: _Budget, page: pypdfium2.PdfPage) -> int:
@@ -217,7 +259,7 @@ def _bounds(item: object, matrix: Matrix) -> Box | None:
 
 
 def _add_area(marks: Marks, box: Box | None, label: Box) -> None:
-    if box is not None and not _holds(box, label):
+    if box is not None and _is_finite(box) and not _holds(box, label):
         marks.areas.append(box)
 
 
@@ -226,7 +268,7 @@ def _holds(box: Box, other: Box) -> bool:
 
 
 def _shade(item: object, *, fill: bool) -> int:
-    """The darkest of its colours, 255 where it cannot be seen."""
+    """The darkest of its colours, `_UNSEEN` where it is none."""
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
     read = raw.FPDFPageObj_GetFillColor if fill else raw.FPDFPageObj_GetStrokeColor
     if not read(item, red, green, blue, alpha):
@@ -234,27 +276,43 @@ def _shade(item: object, *, fill: bool) -> int:
     return int(min(red.value, green.value, blue.value)) if alpha.value >= _OPAQUE else _UNSEEN
 
 
-def _add_path(marks: Marks, item: object, matrix: Matrix, budget: _Budget, label: Box) -> None:
+def _add_path(
+    marks: Marks, item: object, matrix: Matrix, budget: _Budget, label: Box, grounds: list[Box]
+) -> None:
+    """`grounds` are the dark fills behind the label, so far."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     raw.FPDFPath_GetDrawMode(item, fill, stroke)
     own = multiply(_matrix(item), matrix)
     budget.spend(max(0, raw.FPDFPath_CountSegments(item)))
-    if stroke.value and _shade(item, fill=False) < _UNSEEN:
+    outlines = list(_outlines(item, own)) if fill.value or stroke.value else []
+    if fill.value:
+        _add_fill(marks, outlines, _shade(item, fill=True), label, grounds)
+    if stroke.value and _shade(item, fill=False) < _WHITE:
         width = ctypes.c_float()
         raw.FPDFPageObj_GetStrokeWidth(item, width)
         pen = max(0.25, width.value * abs(own[0] * own[3] - own[1] * own[2]) ** 0.5 / 2)
-        for points in _outlines(item, own):
+        for points in outlines:
             for one, other in pairwise(points):
                 _add_line(marks, _grown(around([(*one, *one), (*other, *other)]), pen))
-    elif fill.value:
-        light = _shade(item, fill=True) >= _LIGHT
-        for points in _outlines(item, own):
-            box = around([(*point, *point) for point in points])
-            if min(box[2] - box[0], box[3] - box[1]) <= _THIN:
-                if not light:
-                    _add_line(marks, box)
-            elif not light:
-                _add_area(marks, box, label)
+
+
+def _add_fill(marks: Marks, outlines: list[list[_Point]], shade: int, label: Box, grounds: list[Box]) -> None:
+    """Dark fills must stay free. What is behind the label was drawn before it: white words in a dark bar."""
+    boxes = [around([(*point, *point) for point in points]) for points in outlines]
+    behind = [box for box in boxes if _holds(box, label)]
+    if shade >= _LIGHT:
+        # Paper over whatever was dark there, where it can be seen.
+        if behind and shade < _UNSEEN:
+            grounds.clear()
+        return
+    # Two outlines around the label are a frame, with a hole for it.
+    if len(behind) % 2:
+        grounds.extend(filter(_is_finite, behind))
+    for box in boxes:
+        if min(box[2] - box[0], box[3] - box[1]) <= _THIN:
+            _add_line(marks, box)
+        else:
+            _add_area(marks, box, label)
 
 
 def _grown(box: Box, by: float) -> Box:
@@ -262,6 +320,8 @@ def _grown(box: Box, by: float) -> Box:
 
 
 def _add_line(marks: Marks, box: Box) -> None:
+    if not _is_finite(box):
+        return
     across, up = box[2] - box[0], box[3] - box[1]
     if up <= _THIN and across > up:
         marks.rules.append(box)
@@ -290,15 +350,25 @@ def _outlines(item: object, matrix: Matrix) -> Iterator[list[_Point]]:
 
 
 def _merged(rules: list[Box]) -> list[Box]:
-    """Rules that go on where another ends, as one; the longer ones alone."""
+    """Rules that go on where another of their height ends, as one; the longer ones alone."""
+    rows: list[list[Box]] = []
+    for rule in sorted(rules, key=lambda box: box[1]):
+        if rows and rule[1] - rows[-1][0][1] <= 1:
+            rows[-1].append(rule)
+        else:
+            rows.append([rule])
+    done = [joined for row in rows for joined in _joined(sorted(row))]
+    return [rule for rule in done if rule[2] - rule[0] >= _LINE_LEAST]
+
+
+def _joined(row: list[Box]) -> list[Box]:
     done: list[Box] = []
-    for rule in sorted(rules, key=lambda box: (round(box[1]), box[0])):
-        last = done[-1] if done else None
-        if last is not None and abs(last[1] - rule[1]) <= 1 and rule[0] - last[2] <= _JOINED:
-            done[-1] = around([last, rule])
+    for rule in row:
+        if done and rule[0] - done[-1][2] <= _JOINED:
+            done[-1] = around([done[-1], rule])
         else:
             done.append(rule)
-    return [rule for rule in done if rule[2] - rule[0] >= _LINE_LEAST]
+    return done
 
 
 # Form fields and other annotations
@@ -325,6 +395,8 @@ def _add_annotation(marks: Marks, page: pypdfium2.PdfPage, item: object, to_disp
     if hidden or not raw.FPDFAnnot_GetRect(item, place):
         return
     box = transform_box((place.left, place.bottom, place.right, place.top), to_display)
+    if not _is_finite(box):
+        return
     if kind == raw.FPDF_ANNOT_WIDGET and page.formenv is not None:
         marks.fields.append(_field(page.formenv, item, box))
     else:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import pypdfium2
 
@@ -35,7 +36,6 @@ from chalicelib.pdf.wording import (
     asked,
     is_anothers,
     is_providers_name,
-    may_ask,
     names_providers_signature,
 )
 
@@ -53,6 +53,8 @@ _SHIFT = 25.0
 """How far from the beginning of its line the block may begin."""
 _TO_LINE = 40.0
 """From a label to a line, or a field, that is beside it."""
+_TO_NAME = 200.0
+"""From the provider's name to a *Signature* of its row."""
 _LINE_ABOVE = 18.0
 _WRITING = 12.0
 """Height over somebody else's line that is kept free."""
@@ -65,6 +67,10 @@ _SHORT = 5
 """Words of a label."""
 _TRIED = 8
 """Labels of a document: more would be for a machine to read."""
+_MOST_LABELS = 40
+"""Of a page: one with more is given up."""
+_MOST_BLANKS = 16
+"""Of a label, that are tried."""
 _WORDY = 8
 """Words that a label of somebody else may have."""
 
@@ -113,16 +119,15 @@ class _Sheet:
         add_annotations(annotated, page, self._move)
         self._fields, self._over = annotated.fields, annotated.areas
         self.named = [field for field in self._fields if _is_providers(field)]
-        self._text = Marks()
-        reader = page.get_textpage()
-        if self.named or may_ask(reader.get_text_range()):
-            self._text = read_text(reader, self._move, self.named)
+        self._text = read_text(page.get_textpage(), self._move, self.named)
 
     @cached_property
     def asks(self) -> list[_Found]:
         """The labels, from the last one of the page."""
-        found = (_label(piece) for piece in reversed(self._text.pieces))
-        return [self._with_owner(label) for label in found if label is not None]
+        found = [label for label in map(_label, reversed(self._text.pieces)) if label is not None]
+        if len(found) > _MOST_LABELS:
+            raise TooMuch
+        return [self._with_owner(label) for label in found]
 
     def _with_owner(self, label: _Found) -> _Found:
         """*Signature* is the provider's where the provider's name is before it in the row."""
@@ -131,7 +136,11 @@ class _Sheet:
         left, bottom, _, top = label.box
         before = [p for p in self._text.pieces if p.box[2] <= left and p.box[1] < top and bottom < p.box[3]]
         nearest = max(before, key=lambda piece: piece.box[2], default=None)
-        owned = nearest is not None and is_providers_name(nearest.text)
+        if nearest is None or not is_providers_name(nearest.text):
+            return label
+        # A name to fill in goes as far as its blank.
+        blanks = [b[2] for b in self._text.blanks if b[2] <= left and b[1] < top and bottom - _GAP < b[3]]
+        owned = left - max([nearest.box[2], *blanks]) <= _TO_NAME
         return replace(label, asks="provider") if owned else label
 
     def labels(self, kind: Asks) -> list[_Found]:
@@ -181,14 +190,17 @@ class _Scene:
         words = [word.box for word in self.label.piece.words]
         own = [field.box for field in marks.fields if not _is_within(blank.area, field.box)]
         solid = [piece.box for piece in self.others] + words + rules + marks.walls + marks.areas + own
-        return solid + [_writing(rule) for rule in rules if rule[2] - rule[0] <= _SEPARATOR] + self._asked()
+        return solid + [_writing(rule) for rule in rules if rule[2] - rule[0] <= _SEPARATOR] + self._asked
 
+    @cached_property
     def _asked(self) -> list[Box]:
         """Where somebody is asked to write without a line."""
         places = []
         for piece in self.others:
             left, bottom, right, top = piece.box
             is_signature = "signature" in piece.text.lower() and len(piece.words) <= _WORDY
+            if not is_signature and not (piece.text.endswith(":") and len(piece.words) <= _SHORT):
+                continue
             ruled = any(
                 abs(rule[1] - bottom) <= _WRITING / 2 and -_GAP <= rule[0] - right <= _TO_LINE
                 for rule in self.marks.rules
@@ -199,6 +211,7 @@ class _Scene:
                 places.append((left, top, left + _WIDEST / 2, top + 2 * _WRITING))
         return places
 
+    @cached_property
     def row(self) -> list[Box]:
         """The other pieces in the label's row."""
         _, bottom, _, top = self.label.box
@@ -206,7 +219,7 @@ class _Scene:
 
     def next_in_row(self, right: float) -> float:
         """Where the next piece of the row begins."""
-        return min([self.size[0], *(box[0] for box in [*self.row(), *self.label.rest] if box[0] >= right)])
+        return min([self.size[0], *(box[0] for box in [*self.row, *self.label.rest] if box[0] >= right)])
 
     def parted(self, signature: Box, words: Box, blank: _Blank) -> bool:
         """Whether somebody else's line or label is between the signature and its words."""
@@ -225,7 +238,11 @@ class _Scene:
         ]
         apart = between[1] >= signature[3] or between[3] <= signature[1]
         crossed = apart and any(meets(line, between) for line in lines if line not in blank.own)
-        return crossed or any(meets(p.box, between) for p in self.others if _asks_or_names_others(p.text))
+        return crossed or any(meets(box, between) for box in self._of_others)
+
+    @cached_property
+    def _of_others(self) -> list[Box]:
+        return [piece.box for piece in self.others if _asks_or_names_others(piece.text)]
 
     def cell(self, box: Box) -> Box | None:
         """The drawn box around the middle of that one, unless it is as large as a section."""
@@ -320,15 +337,15 @@ def _lines_beside(scene: _Scene) -> Iterator[_Blank]:
     """The line that begins after the label, or goes on under it."""
     label, end = scene.label, _end_of(scene.label)
     _, bottom, _, top = label.box
-    cell = scene.cell(label.box)
+    cell, beyond = scene.cell(label.box), scene.next_in_row(end)
     for rule in sorted(scene.marks.rules):
         heading = not label.colon and rule[0] < end and rule[2] - rule[0] > _SEPARATOR
         if heading or (cell is not None and rule[3] <= cell[1] + _CLOSE):
             continue
         left = max(rule[0], end + _GAP)
         is_low = bottom - 8 <= rule[1] <= bottom + (top - bottom) / 3
-        if is_low and left - end <= _TO_LINE and scene.next_in_row(end) >= left:
-            right = min(rule[2], scene.next_in_row(end))
+        if is_low and left - end <= _TO_LINE and beyond >= left:
+            right = min(rule[2], beyond)
             if right - left >= _LINE_LEAST[0]:
                 yield _on_line(scene, rule, left, right)
 
@@ -361,7 +378,7 @@ def _is_taken(scene: _Scene, rule: Box) -> bool:
 def _share(scene: _Scene, rule: Box) -> tuple[float, float]:
     """The part of a line that is the label's, where several labels stand under one line."""
     left, right, label = rule[0], rule[2], scene.label.box
-    for box in [*scene.row(), *scene.label.rest]:
+    for box in [*scene.row, *scene.label.rest]:
         if box[2] <= label[0] and box[0] >= rule[0] - _GAP:
             left = max(left, label[0])
         apart = any(abs(other[1] - rule[1]) <= _GAP and other[0] > rule[2] for other in scene.marks.rules)
@@ -494,7 +511,8 @@ def _on_label(sheet: _Sheet, label: _Found, block: SignatureBlock) -> _Place | N
         return None
     if label.asks == "anybody" and _is_anothers(scene):
         return None
-    place = next(filter(None, (_fit(scene, blanks, block) for blanks in _blanks(scene))), None)
+    tried = islice(_blanks(scene), _MOST_BLANKS)
+    place = next(filter(None, (_fit(scene, blanks, block) for blanks in tried)), None)
     headed = _headed(sheet, label)
     return place if place is not None or headed is None else _on_label(sheet, headed, block)
 
@@ -527,7 +545,9 @@ def _is_anothers(scene: _Scene) -> bool:
     """Whether the therapist, the patient or a witness is named around the label."""
     left, bottom, right, top = scene.label.box
     around_it = (left - _NEIGHBOURS, bottom - _NEIGHBOURS, right + _WIDEST, top + _NEIGHBOURS)
-    return any(is_anothers(piece.text) for piece in scene.others if meets(piece.box, around_it))
+    before = (left - _TO_NAME, bottom, left, top)
+    near = [piece for piece in scene.others if meets(piece.box, around_it) or meets(piece.box, before)]
+    return any(is_anothers(piece.text) for piece in near)
 
 
 def _in_field(sheet: _Sheet, block: SignatureBlock) -> _Place | None:
@@ -571,19 +591,24 @@ def find_signature_field(
     """
     with open_for_display(data) as document:
         sheets: list[tuple[int, _Sheet]] = []
-        left = _TRIED
+        left, all_read = _TRIED, True
         for index in reversed(range(min(len(document), len(units)))):
             # A page that cannot be loaded asks for nothing.
-            with suppress(pypdfium2.PdfiumError, TooMuch):
-                sheet = _Sheet(document[index], units[index])
-                if sheet.asks:
-                    sheets.append((index, sheet))
-                most, left = left, max(0, left - len(sheet.labels("provider")))
-                place = _on_sheet(sheet, block, most)
+            with suppress(pypdfium2.PdfiumError):
+                try:
+                    sheet = _Sheet(document[index], units[index])
+                    if sheet.asks:
+                        sheets.append((index, sheet))
+                    most, left = left, max(0, left - len(sheet.labels("provider")))
+                    place = _on_sheet(sheet, block, most)
+                except TooMuch:
+                    all_read = False
+                    continue
                 if place is not None:
                     return _as_field(index, place)
+        # What was given up may ask for a signature too: then no line is the only one.
         with suppress(pypdfium2.PdfiumError, TooMuch):
-            sole = _sole_line(sheets, block)
+            sole = _sole_line(sheets, block) if all_read else None
             return None if sole is None else _as_field(*sole)
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import islice, product
 
 from chalicelib.pdf.reading import Box
 
@@ -13,6 +13,8 @@ _MOST = 60
 """Obstacles in one place: where there are more, nobody could sign."""
 _MOST_EDGES = 45
 """Of them, that the words are tried at."""
+_MOST_FREE = 500
+"""Free boxes for the words that are asked about."""
 _UNDER, _ALONG = 40.0, 220.0
 """How far the words may be from the signature: below or above it, and beside it in its row."""
 
@@ -62,10 +64,8 @@ def beside_signature(
             distance = _distance(signature, box)
             if distance is not None and _inside(box, within):
                 found.append((distance + 12 * rank, box))
-    for _, box in sorted(found):
-        if not any(meets(box, other) for other in near) and allowed(box):
-            return box
-    return None
+    free = (box for _, box in sorted(found) if not any(meets(box, other) for other in near))
+    return next(filter(allowed, islice(free, _MOST_FREE)), None)
 
 
 def _lefts(signature: Box, near: list[Box], across: float) -> set[float]:

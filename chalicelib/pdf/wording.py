@@ -63,17 +63,31 @@ _OTHERS_HEAD = re.compile(
     rf"|or\W+\w+|{_OTHERS}))*(?:\s*:.*)?\W*",
     re.IGNORECASE,
 )
-_THERAPIST = re.compile(
-    r",\s*(?:d?pta?|otr?(?:/l)?|otd|cota|ccc-?slp|(?:ms,?\s*)?slp|mot|mpt)\b", re.IGNORECASE
+# Without the dots between its letters: P.T., C.C.C.-S.L.P.
+_CREDENTIAL = (
+    r"(?:(?:ms|t?d|l|r|m|b)?pta?|otd|m?s?ot(?:r|d)?(?:/l)?|cota(?:/l)?|(?:ms)?slp(?:a|d)?|ccc(?:\W{0,2}slp)?)"
 )
-_FIELD_WHO = re.compile(
-    r"physician|provider|doctor|practitioner|prescriber|(?<![a-z])(?:md|np)(?![a-z])", re.IGNORECASE
+_THERAPIST = re.compile(rf",\s*(?:ms,?\s*)?{_CREDENTIAL}(?!\w)", re.IGNORECASE)
+_THERAPISTS_NAME = re.compile(
+    r"(?:[^:]{1,40}:\s*)?[A-Z][\w'\u2019-]*(?:\s+[A-Z][\w'\u2019-]*){1,3}"
+    rf"(?:[\s,/]+(?i:{_CREDENTIAL})(?!\w))+(?:\W.*)?"
 )
-_FIELD_OTHERS = re.compile(
-    r"therap|patient|witness|guardian|client|caregiver|clinician|treating|rendering|date|name|npi|title|print"
-    r"|phone|fax|(?<![a-z])(?:pta?|ota?|slp)(?![a-z])",
-    re.IGNORECASE,
+_ANY_CREDENTIAL = re.compile(rf"(?<!\w){_CREDENTIAL}(?!\w)", re.IGNORECASE)
+_DOTS = re.compile(r"(?<=\w)\.|\.(?=\w)")
+_FIELD_WHO = re.compile(r"physician|provider|doctor|practitioner|prescriber|\b(?:md|np)\b")
+_FIELD_SIGNS = re.compile(
+    r"\b(?:e ?)?(?:sign?|sigs)\b|signature"
+    r"|(?:physician|provider|doctor|practitioner|prescriber|\bmd|\bnp)s?e?sign?\b"
 )
+# Their own roles hold words of others: a nurse practitioner is no nurse.
+_FIELD_ROLES = re.compile(r"nurse ?practitioner|physicians? ?(?:s )?assistant|\bpa\b")
+_FIELD_PEOPLE = re.compile(
+    r"therap|patient|witness|guardian|parent|client|caregiver|clinician|treating|rendering|nurse|staff|assistant"
+    r"|representative|relative|resident|spouse|interpreter|notary|employee|designee|delegate"
+    r"|\b(?:pta?|ota?|cota|otr|slp|rep|rn|lpn)\b"
+)
+_FIELD_FACTS = re.compile(r"date|name|npi|title|print|phone|fax")
+_NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def may_ask(text: str) -> bool:
@@ -92,16 +106,38 @@ def asked(text: str) -> tuple[Asks, int] | None:
 
 def is_providers_name(text: str) -> bool:
     """Whether the text is, or asks for, the provider's name: a *Signature* after it is the provider's."""
-    return _PROVIDERS_NAME.fullmatch(text) is not None and _THERAPIST.search(text) is None
+    is_therapists = _ANY_CREDENTIAL.search(_DOTS.sub("", text)) is not None
+    return _PROVIDERS_NAME.fullmatch(text) is not None and not is_therapists
 
 
 def is_anothers(text: str) -> bool:
     """Whether the text heads what is the therapist's, the patient's or a witness's."""
-    return _OTHERS_HEAD.fullmatch(text) is not None or _THERAPIST.search(text) is not None
+    return _OTHERS_HEAD.fullmatch(text) is not None or _names_a_therapist(_DOTS.sub("", text))
+
+
+def _names_a_therapist(text: str) -> bool:
+    return _THERAPIST.search(text) is not None or _THERAPISTS_NAME.fullmatch(text) is not None
 
 
 def names_providers_signature(name: str, *, is_signature: bool) -> bool:
     """Whether a form field of that name is for the provider's signature; `is_signature`: of that type."""
-    if _FIELD_WHO.search(name) is None or _FIELD_OTHERS.search(name) is not None:
+    parts = _parts(name)
+    if not (_FIELD_WHO.search(parts) or _FIELD_ROLES.search(parts)) or names_another(name):
         return False
-    return is_signature or "sig" in name.lower()
+    return _FIELD_FACTS.search(parts) is None and (is_signature or _FIELD_SIGNS.search(parts) is not None)
+
+
+def names_another(name: str) -> bool:
+    """Whether a form field of that name is for somebody else, or may be."""
+    return _FIELD_PEOPLE.search(_FIELD_ROLES.sub("", _parts(name))) is not None
+
+
+def names_another_fact(name: str) -> bool:
+    """Whether a form field of that name is for a date or a name alone."""
+    parts = _parts(name)
+    return _FIELD_FACTS.search(parts) is not None and _FIELD_SIGNS.search(parts) is None
+
+
+def _parts(name: str) -> str:
+    """`physicianSig_2`: *physician sig*."""
+    return " ".join(_NAME_PARTS.findall(name)).lower()
