@@ -36,6 +36,8 @@ from chalicelib.pdf.wording import (
     asked,
     is_anothers,
     is_providers_name,
+    names_another,
+    names_another_fact,
     names_providers_signature,
 )
 
@@ -63,6 +65,8 @@ _SEPARATOR = 400.0
 """Points: a rule of that length parts sections, and is nobody's line."""
 _CELL = (600.0, 170.0)
 _NEIGHBOURS = 45.0
+_LONGEST_COLUMN = 20
+"""Blanks of one column that are followed up and down."""
 _SHORT = 5
 """Words of a label."""
 _TRIED = 8
@@ -205,6 +209,8 @@ class _Scene:
                 abs(rule[1] - bottom) <= _WRITING / 2 and -_GAP <= rule[0] - right <= _TO_LINE
                 for rule in self.marks.rules
             )
+            if any(_belongs(field.box, piece.box) for field in self.marks.fields):
+                continue
             if piece.text.endswith(":") and len(piece.words) <= _SHORT and not ruled:
                 places.append((right, bottom, right + (_WIDEST if is_signature else _WIDEST / 2), top))
             elif is_signature and not piece.text.endswith(":"):
@@ -264,6 +270,12 @@ def _asks_or_names_others(text: str) -> bool:
     return is_anothers(text) or ("signature" in text.lower() and len(text.split()) <= _WORDY)
 
 
+def _belongs(field: Box, label: Box) -> bool:
+    """Whether a form field, and no box to tick, is right beside, over or under a label: its place then."""
+    reach = (label[0], label[1] - _WRITING, label[2] + _TO_LINE, label[3] + _WRITING)
+    return field[2] - field[0] >= _LINE_SHORT and meets(field, reach)
+
+
 def _writing(rule: Box) -> Box:
     return (rule[0], rule[1], rule[2], rule[3] + _WRITING)
 
@@ -272,6 +284,96 @@ def _is_within(inner: Box, outer: Box) -> bool:
     return (
         inner[0] >= outer[0] and inner[1] >= outer[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
     )  # fmt: skip
+
+
+# Columns of labels and blanks: is a blank of the label over it, or of the one under it?
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The blanks right above and below a label, and how the column of labels and blanks begins and ends.
+
+    Where labels are over their blanks it begins with a label and ends with a blank.
+    """
+
+    above: Box | None
+    below: Box | None
+    begins_with_blank: bool
+    ends_with_blank: bool
+    others_above: bool
+    others_below: bool
+
+
+def _column(scene: _Scene, blanks: list[Box], reach: float) -> _Column:
+    """`reach` is how far a label may be from its blank."""
+    label = scene.label.box
+    labels = [piece for piece in scene.others if len(piece.words) <= _WORDY and not piece.text.endswith(".")]
+    above, first, others_above = _walk(label, blanks, labels, reach, up=True)
+    below, last, others_below = _walk(label, blanks, labels, reach, up=False)
+    return _Column(above, below, first, last, others_above, others_below)
+
+
+def _walk(
+    start: Box, blanks: list[Box], labels: list[Piece], reach: float, *, up: bool
+) -> tuple[Box | None, bool, bool]:
+    """The next blank; whether the column ends that way with a blank; whether the next label is another's."""
+    boxes = [piece.box for piece in labels]
+    nearest = _next(start, blanks, boxes, reach, up=up)
+    if nearest is None:
+        return None, False, False
+    following = _next(nearest, boxes, blanks, reach, up=up)
+    others = any(piece.box == following and _asks_or_names_others(piece.text) for piece in labels)
+    blank: Box | None = nearest
+    for _ in range(_LONGEST_COLUMN):
+        label = None if blank is None else _next(blank, boxes, blanks, reach, up=up)
+        if blank is None or label is None:
+            break
+        blank = _next(label, blanks, boxes, reach, up=up)
+    return nearest, blank is not None, others
+
+
+def _next(start: Box, wanted: list[Box], between: list[Box], reach: float, *, up: bool) -> Box | None:
+    """The nearest of these boxes above (or below) that one and of its column, unless something is between."""
+
+    def away(box: Box) -> float:
+        return box[1] - start[3] if up else start[1] - box[3]
+
+    def nearest(boxes: list[Box]) -> Box | None:
+        near = [
+            box for box in boxes
+            if -_GAP <= away(box) <= reach and box != start and box[0] < start[2] and start[0] < box[2]
+        ]  # fmt: skip
+        return min(near, key=away, default=None)
+
+    found, nearer = nearest(wanted), nearest(between)
+    return found if found is None or nearer is None or away(found) <= away(nearer) else None
+
+
+def _is_theirs(scene: _Scene, rule: Box) -> bool:
+    """Whether a line over our label may be of the label over it, for there is one under ours too."""
+    lines = [
+        line
+        for line in scene.marks.rules
+        if line == rule
+        or (line[2] - line[0] >= _LINE_SHORT and _are_alike(line, rule) and not _is_taken(scene, line))
+    ]
+    column = _column(scene, lines, _TALLEST)
+    if column.above != rule or column.below is None:
+        return False
+    sure = column.begins_with_blank and not column.ends_with_blank
+    return not sure and (column.others_above or column.ends_with_blank)
+
+
+def _is_over_its_line(scene: _Scene) -> bool:
+    """Whether the label's line may be the one under it: the room over it is somebody else's then."""
+    over = _next(scene.label.box, scene.marks.rules, [], _TALLEST, up=True)
+    return over is not None and scene.cell(scene.label.box) is None and _is_theirs(scene, over)
+
+
+def _are_alike(one: Box, other: Box) -> bool:
+    """Of one length: those of other lengths part sections, or are of another column."""
+    shorter = min(one[2] - one[0], other[2] - other[0])
+    return abs(one[0] - other[0]) <= _SHIFT and min(one[2], other[2]) - max(one[0], other[0]) >= shorter / 2
 
 
 # The blanks that may be meant, the likeliest first
@@ -283,6 +385,8 @@ def _blanks(scene: _Scene) -> Iterator[list[_Blank]]:
     yield from ([blank] for blank in _lines_beside(scene))
     if not scene.label.colon:
         yield from ([blank] for blank in _lines_above(scene))
+        if _is_over_its_line(scene):
+            return
     if scene.label.asks != "provider" or _headed(scene.sheet, scene.label) is not None:
         return
     cell = scene.cell(scene.label.box)
@@ -308,8 +412,9 @@ def _end_of(label: _Found) -> float:
 
 
 def _fields_of(scene: _Scene) -> Iterator[_Blank]:
-    """The empty form field beside, above or below the label."""
+    """The empty form field beside, above or below the label, that is not named for somebody else."""
     label, end = scene.label, _end_of(scene.label)
+    stacked = _field_of_column(scene)
     for field in scene.marks.fields:
         beside = (
             field.box[0] >= label.box[2] - _GAP
@@ -318,10 +423,28 @@ def _fields_of(scene: _Scene) -> Iterator[_Blank]:
             and label.box[1] < field.box[3]
             and scene.next_in_row(end) >= field.box[0]
         )
-        lined_up = field.box[0] < label.box[2] and label.box[0] < field.box[2] and not label.colon
-        stacked = lined_up and abs(field.box[1] - label.box[3]) <= _WRITING
-        if field.open and (beside or stacked):
+        others = names_another(field.name) or names_another_fact(field.name)
+        if field.open and not others and (beside or field is stacked):
             yield _field_blank(scene, field)
+
+
+def _field_of_column(scene: _Scene) -> Field | None:
+    """The field right over or under the label, where the fields around it leave no doubt which of them."""
+    boxes = [field.box for field in scene.marks.fields]
+    column = _column(scene, boxes, _WRITING)
+    if column.above is not None and column.below is not None:
+        under = column.begins_with_blank and not column.ends_with_blank
+        over = column.ends_with_blank and not column.begins_with_blank
+        box = column.above if under else column.below if over else None
+    elif column.above is not None:
+        # Under somebody else's label it may be theirs.
+        box = None if column.others_above and not column.begins_with_blank else column.above
+    else:
+        box = None if column.others_below and not column.ends_with_blank else column.below
+    # After a colon nothing is written over it.
+    if scene.label.colon and box == column.above:
+        return None
+    return next((field for field in scene.marks.fields if field.box == box), None)
 
 
 def _field_blank(scene: _Scene, field: Field) -> _Blank:
@@ -360,6 +483,8 @@ def _lines_above(scene: _Scene) -> Iterator[_Blank]:
             continue
         if (cell is not None and rule[1] >= cell[3] - _CLOSE) or _is_taken(scene, rule):
             continue
+        if _is_theirs(scene, rule):
+            return
         left, right = _share(scene, rule)
         if right - left >= _LINE_LEAST[0]:
             yield _on_line(scene, rule, left, right)

@@ -133,9 +133,10 @@ def names_another(name: str) -> bool:
 
 
 def names_another_fact(name: str) -> bool:
-    """Whether a form field of that name is for a date or a name alone."""
+    """Whether a form field of that name is for a date, a number, or a name alone."""
     parts = _parts(name)
-    return _FIELD_FACTS.search(parts) is not None and _FIELD_SIGNS.search(parts) is None
+    fact = _FIELD_FACTS.search(parts)
+    return fact is not None and (_FIELD_SIGNS.search(parts) is None or "date" in parts)
 
 
 def _parts(name: str) -> str:
