@@ -26,7 +26,7 @@ def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def settled_memory() -> Iterator[None]:
-    """What a module leaves behind, such as fonts and templates kept for good, is no garbage to be looked through
+    """What a module leaves behind, such as fonts and templates kept for good, is no garbage to look through
     during those after it: they would take up to ten times as long.
     """
     yield
