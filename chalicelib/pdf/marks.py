@@ -19,6 +19,7 @@ import pypdfium2
 from pypdfium2 import raw
 
 from chalicelib.pdf.reading import Box, Matrix, multiply, transform_box
+from chalicelib.pdf.room import holds
 from chalicelib.pdf.wording import may_ask
 
 _MOST = 20_000
@@ -259,12 +260,8 @@ def _bounds(item: object, matrix: Matrix) -> Box | None:
 
 
 def _add_area(marks: Marks, box: Box | None, label: Box) -> None:
-    if box is not None and _is_finite(box) and not _holds(box, label):
+    if box is not None and _is_finite(box) and not holds(box, label):
         marks.areas.append(box)
-
-
-def _holds(box: Box, other: Box) -> bool:
-    return box[0] <= other[0] and box[1] <= other[1] and box[2] >= other[2] and box[3] >= other[3]
 
 
 def _shade(item: object, *, fill: bool) -> int:
@@ -299,7 +296,7 @@ def _add_path(
 def _add_fill(marks: Marks, outlines: list[list[_Point]], shade: int, label: Box, grounds: list[Box]) -> None:
     """Dark fills must stay free. What is behind the label was drawn before it: white words in a dark bar."""
     boxes = [around([(*point, *point) for point in points]) for points in outlines]
-    behind = [box for box in boxes if _holds(box, label)]
+    behind = [box for box in boxes if holds(box, label)]
     if shade >= _LIGHT:
         # Paper over whatever was dark there, where it can be seen.
         if behind and shade < _UNSEEN:

@@ -29,7 +29,7 @@ from chalicelib.pdf.marks import (
 )
 from chalicelib.pdf.reading import Box, Display, Matrix, invert
 from chalicelib.pdf.render import open_for_display
-from chalicelib.pdf.room import beside_signature, meets, standing
+from chalicelib.pdf.room import beside_signature, holds, meets, standing
 from chalicelib.pdf.stamp import is_legible, words_height
 from chalicelib.pdf.wording import (
     Asks,
@@ -192,7 +192,7 @@ class _Scene:
         marks = self.marks
         rules = [rule for rule in marks.rules if rule not in blank.own]
         words = [word.box for word in self.label.piece.words]
-        own = [field.box for field in marks.fields if not _is_within(blank.area, field.box)]
+        own = [field.box for field in marks.fields if not holds(field.box, blank.area)]
         solid = [piece.box for piece in self.others] + words + rules + marks.walls + marks.areas + own
         return solid + [_writing(rule) for rule in rules if rule[2] - rule[0] <= _SEPARATOR] + self._asked
 
@@ -278,12 +278,6 @@ def _belongs(field: Box, label: Box) -> bool:
 
 def _writing(rule: Box) -> Box:
     return (rule[0], rule[1], rule[2], rule[3] + _WRITING)
-
-
-def _is_within(inner: Box, outer: Box) -> bool:
-    return (
-        inner[0] >= outer[0] and inner[1] >= outer[1] and inner[2] <= outer[2] and inner[3] <= outer[3]
-    )  # fmt: skip
 
 
 # Columns of labels and blanks: is a blank of the label over it, or of the one under it?

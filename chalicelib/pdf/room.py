@@ -23,6 +23,12 @@ def meets(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
+def holds(outer: Box, inner: Box) -> bool:
+    return (
+        outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
+    )  # fmt: skip
+
+
 def _spaced(box: Box) -> Box:
     return (box[0] - ASIDE, box[1] - ABOVE, box[2] + ASIDE, box[3] + ABOVE)
 
@@ -62,7 +68,7 @@ def beside_signature(
         for x, y in product(_lefts(signature, edges, across), _floors(signature, edges, up)):
             box = (x, y, x + across, y + up)
             distance = _distance(signature, box)
-            if distance is not None and _inside(box, within):
+            if distance is not None and holds(within, box):
                 found.append((distance + 12 * rank, box))
     free = (box for _, box in sorted(found) if not any(meets(box, other) for other in near))
     return next(filter(allowed, islice(free, _MOST_FREE)), None)
@@ -77,12 +83,6 @@ def _floors(signature: Box, near: list[Box], up: float) -> set[float]:
     middle = (signature[1] + signature[3] - up) / 2
     own = (signature[1] - up - 2 * ABOVE, signature[3] + ABOVE, signature[1], middle)
     return {*own, *(box[1] - up for box in near), *(box[3] for box in near)}
-
-
-def _inside(box: Box, within: Box) -> bool:
-    return (
-        box[0] >= within[0] and box[1] >= within[1] and box[2] <= within[2] and box[3] <= within[3]
-    )  # fmt: skip
 
 
 def _distance(signature: Box, box: Box) -> float | None:

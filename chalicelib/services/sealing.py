@@ -8,12 +8,20 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
 from chalicelib.pdf import signed as signed_pdf
-from chalicelib.pdf.facts import CertificateFacts, Outcome, SignatureBlock, SignatureField, TrailEntry
+from chalicelib.pdf.facts import (
+    CertificateFacts,
+    FindPlace,
+    Outcome,
+    SignatureBlock,
+    SignatureField,
+    TrailEntry,
+)
 from chalicelib.pdf.released import faults, faults_of_timestamp
 from chalicelib.pdf.seal import Sealer, SealFacts
 from chalicelib.pdf.signed import Release
@@ -106,9 +114,11 @@ def _sealed(document: Document, decision: Decision, parts: Parts) -> Release:
     """The sealed file, verified; made anew of its pages where adding to the original did not hold."""
     sealer = parts.sealers.sealer(parts.clock.now())
     source = _source(document, decision, parts.files)
+    # One search, however often the file is made: it may take seconds.
+    find = lru_cache(maxsize=1)(find_apart)
     found: list[str] = []
     for anew in (False, True):
-        release = _made(document, decision, source, sealer, parts, anew=anew)
+        release = _made(document, decision, source, sealer, parts, find, anew=anew)
         found = faults(release, source=source, certificate=sealer.chain.leaf)
         if not found:
             return release
@@ -116,14 +126,15 @@ def _sealed(document: Document, decision: Decision, parts: Parts) -> Release:
 
 
 def _made(
-    document: Document, decision: Decision, source: bytes, sealer: Sealer, parts: Parts, *, anew: bool
-) -> Release:
+    document: Document, decision: Decision, source: bytes, sealer: Sealer, parts: Parts, find: FindPlace,
+    *, anew: bool,
+) -> Release:  # fmt: skip
     certificate = _certificate(document, decision, parts)
     facts = _seal_facts(document, decision, parts.clock.now())
     if decision.action is Action.APPROVE:
         return signed_pdf.seal_signed(
             source, block=_block(document, decision), field=_field(document), certificate=certificate,
-            sealer=sealer, facts=facts, anew=anew, find=find_apart,
+            sealer=sealer, facts=facts, anew=anew, find=find,
         )  # fmt: skip
     if decision.action is Action.DECLINE:
         return signed_pdf.seal_declined(

@@ -6,6 +6,7 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageChops
 from pypdfium2 import raw
+from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assemble import assemble_signed
 from chalicelib.pdf.facts import SignatureBlock, SignatureField
@@ -227,8 +228,8 @@ def test_a_filled_field_is_not_covered() -> None:
 
 
 def test_a_page_of_very_many_drawings_is_not_searched() -> None:
-    def dots(canvas: object) -> None:
+    def dots(canvas: Canvas) -> None:
         for spot in range(20_001):
-            canvas.rect(spot % 600, 600, 0.2, 0.2)  # type: ignore[attr-defined]
+            canvas.rect(spot % 600, 600, 0.2, 0.2)
 
     assert found(page((54, 150, "Physician Signature: ____________________"), drawn=dots)) is None

@@ -14,6 +14,7 @@ from chalicelib.domain.documents import Decision, Document, Sealing, Signer, Sto
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf import chain, verify
+from chalicelib.pdf.facts import SignatureBlock, SignatureField
 from chalicelib.pdf.seal import Sealer
 from chalicelib.services import follow_up, placing, sealing
 from chalicelib.services.certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
@@ -25,6 +26,7 @@ from tests.delivering import some_settings
 from tests.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
 from tests.provider_side import a_document, a_store
 from tests.unit.pdf import samples, sealing_key
+from tests.unit.pdf.layouts import form
 from tests.unit.pdf.sealing_key import certificate, key
 
 ORIGINAL = samples.plan_of_care()
@@ -145,6 +147,22 @@ def test_a_file_that_breaks_the_search_for_its_line_is_sealed_all_the_same(
     portal.seal()
     assert verify.check(portal.files.get(portal.signed.key), OURS).verdict == "intact"
     assert "search for the signature's place lost" in caplog.messages
+
+
+def test_the_line_is_searched_once_however_often_the_file_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = form("sig", (160.0, 145.0, 340.0, 165.0))
+    original = StoredPdf(key="originals/form.pdf", sha256=hashlib.sha256(data).hexdigest(), pages=1)
+    portal = Portal(replace(decided(Action.APPROVE), original=original))
+    portal.files.put(original.key, data, "application/pdf")
+    searched: list[int] = []
+
+    def counted(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureField | None:
+        searched.append(len(data))
+        return placing.find_apart(data, units, block)
+
+    monkeypatch.setattr(sealing, "find_apart", counted)
+    portal.seal()
+    assert (portal.document.sealing, searched) == (Sealing.SEALED, [len(data)])
 
 
 def test_run_twice_it_seals_once() -> None:
