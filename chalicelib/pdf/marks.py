@@ -18,8 +18,8 @@ from itertools import pairwise
 import pypdfium2
 from pypdfium2 import raw
 
+from chalicelib.pdf.boxes import around, holds
 from chalicelib.pdf.reading import Box, Matrix, multiply, transform_box
-from chalicelib.pdf.room import holds
 from chalicelib.pdf.wording import may_ask
 
 _MOST = 20_000
@@ -96,11 +96,6 @@ class Marks:
     walls: list[Box] = field(default_factory=list)
     areas: list[Box] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
-
-
-def around(boxes: list[Box]) -> Box:
-    lefts, bottoms, rights, tops = zip(*boxes, strict=True)
-    return (min(lefts), min(bottoms), max(rights), max(tops))
 
 
 # Text

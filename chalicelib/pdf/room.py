@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice, product
 
+from chalicelib.pdf.boxes import holds, meets
 from chalicelib.pdf.reading import Box
 
 ASIDE, ABOVE = 3.0, 1.0
@@ -17,16 +18,6 @@ _MOST_FREE = 500
 """Free boxes for the words that are asked about."""
 _UNDER, _ALONG = 40.0, 220.0
 """How far the words may be from the signature: below or above it, and beside it in its row."""
-
-
-def meets(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def holds(outer: Box, inner: Box) -> bool:
-    return (
-        outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
-    )  # fmt: skip
 
 
 def _spaced(box: Box) -> Box:

@@ -11,6 +11,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf import marks, placement
 from chalicelib.pdf.marks import Marks
 from chalicelib.pdf.placement import find_signature_field
+from chalicelib.pdf.scene import Blank
 from tests.unit.pdf import samples
 from tests.unit.pdf.layouts import Draw, page
 
@@ -76,11 +77,11 @@ def test_no_more_than_some_blanks_of_a_label_are_tried(monkeypatch: pytest.Monke
     tried: list[object] = []
 
     def many(_scene: object) -> Any:
-        blank = placement._Blank((0.0, 0.0, 1.0, 1.0), 1.0)
+        blank = Blank((0.0, 0.0, 1.0, 1.0), 1.0)
         yield from ([blank] for _ in range(1_000))
 
-    monkeypatch.setattr(placement, "_blanks", many)
-    monkeypatch.setattr(placement, "_fit", lambda *args: tried.append(args))
+    monkeypatch.setattr(placement, "blanks_of", many)
+    monkeypatch.setattr(placement, "fit", lambda *args: tried.append(args))
     assert find_signature_field(page(LINE), (1.0,), samples.BLOCK) is None
     assert len(tried) == placement._MOST_BLANKS
 
