@@ -61,7 +61,7 @@ def _field_on(
     reader: PdfReader, original: bytes, field: SignatureField | None, block: SignatureBlock, find: FindPlace
 ) -> SignatureField | None:
     """The given field, where it is on a page; else the place that the text names; else None."""
-    if field is not None and 1 <= field.page <= len(reader.pages) and field.width > 0 and field.height > 0:
+    if field is not None and field.is_on(len(reader.pages)):
         return field
     return find(original, tuple(display_of(page).unit for page in reader.pages), block)
 

@@ -11,7 +11,7 @@ _LONGEST = 32
 _VIRAMA = 9
 """The combining class of the sign that joins two consonants in the scripts of India and its neighbours."""
 
-_JOINERS = "\u200c\u200d"
+JOINERS = "\u200c\u200d"
 ISOLATES = "\u2068\u2069"
 """Around text of others within a sentence of ours (`direction.isolated`); never drawn."""
 
@@ -40,7 +40,7 @@ def clean(text: str) -> str:
 
 def _is_seen(char: str) -> bool:
     return (
-        char in _JOINERS
+        char in JOINERS
         or char in ISOLATES
         or char.isspace()
         or unicodedata.category(char) not in ("Cc", "Cf", "Cs")
@@ -49,7 +49,7 @@ def _is_seen(char: str) -> bool:
 
 def is_mark(char: str) -> bool:
     """Whether the character is drawn onto the one before, or shapes it."""
-    return unicodedata.category(char)[0] == "M" or char in _JOINERS
+    return unicodedata.category(char)[0] == "M" or char in JOINERS
 
 
 def clusters(text: str) -> list[str]:

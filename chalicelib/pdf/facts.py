@@ -91,6 +91,10 @@ class SignatureField:
     height: float
     parts: SignatureParts | None = None
 
+    def is_on(self, pages: int) -> bool:
+        """Whether it is on a page of so many, and has a size."""
+        return 1 <= self.page <= pages and self.width > 0 and self.height > 0
+
 
 @dataclass(frozen=True)
 class SignatureBlock:

@@ -18,7 +18,7 @@ from chalicelib.pdf.cover import draw_cover
 from chalicelib.pdf.facts import FaxCover
 from chalicelib.pdf.layers import Placed, add_page, keep_layers_hidden, letter, page_layers, upright, written
 from chalicelib.pdf.qr import MILLIMETRE, draw_qr
-from chalicelib.pdf.reading import Box, Matrix, display_of, multiply
+from chalicelib.pdf.reading import IDENTITY, Box, Matrix, display_of, multiply
 from chalicelib.pdf.render import open_for_display
 from chalicelib.pdf.sheets import append_sheets, drawn, sheet_form
 from chalicelib.pdf.typeset import BOLD, PLAIN, draw, fitting_size
@@ -30,7 +30,6 @@ _QR = 25 * MILLIMETRE
 _STRIP = _EDGE + _QR + 12
 _PAPER = 250
 _LOOK = 0.5
-_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def _upright(size: tuple[float, float]) -> tuple[Matrix, tuple[float, float]]:
@@ -110,7 +109,7 @@ def compose_fax(cover: FaxCover, original: bytes) -> bytes:
         sheets = _cover_and_marks(cover, pages)
         append_sheets(writer, sheets, stop=1)
         for index, page in enumerate(reader.pages):
-            mark = (sheet_form(writer, sheets, index + 1), _IDENTITY)
+            mark = (sheet_form(writer, sheets, index + 1), IDENTITY)
             add_page(writer, letter(), [*_page_on_sheet(writer, page, pictures[index]), mark])
         keep_layers_hidden(writer, reader)
         seed = hashlib.sha256(original).digest() + repr(cover).encode()

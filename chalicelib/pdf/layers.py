@@ -28,6 +28,7 @@ from pypdf.generic import (
 )
 
 from chalicelib.pdf.reading import (
+    IDENTITY,
     Box,
     Display,
     Matrix,
@@ -60,7 +61,6 @@ _ACTIONS = (
 )
 
 Placed = tuple[IndirectObject, Matrix]
-_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def floats(values: Iterable[float]) -> ArrayObject:
@@ -132,7 +132,7 @@ def is_shown(annotation: DictionaryObject) -> bool:
 def _placement(form: DictionaryObject, rectangle: Box) -> Matrix | None:
     """Where the appearance goes: ISO 32000-1, 12.5.5, algorithm 8.1."""
     values = [number(item, 0.0) for item in array(form.get("/Matrix"))]
-    own = cast("Matrix", tuple(values)) if len(values) == len(_IDENTITY) else _IDENTITY
+    own = cast("Matrix", tuple(values)) if len(values) == len(IDENTITY) else IDENTITY
     bounds = box(form.get("/BBox"))
     if bounds is None:
         return None
@@ -160,7 +160,7 @@ def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> Placed 
 
 def page_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[Placed]:
     """All that the page shows, in drawing order, each with its matrix to user space."""
-    layers: list[Placed] = [(page_form(writer, page, display), _IDENTITY)]
+    layers: list[Placed] = [(page_form(writer, page, display), IDENTITY)]
     for item in array(page.get("/Annots")):
         placed = _annotation_form(writer, dictionary(item))
         if placed is not None:

@@ -19,7 +19,7 @@ import pypdfium2
 from pypdfium2 import raw
 
 from chalicelib.pdf.boxes import around, holds
-from chalicelib.pdf.reading import Box, Matrix, multiply, transform_box
+from chalicelib.pdf.reading import IDENTITY, Box, Matrix, multiply, sorted_box, transform_box
 from chalicelib.pdf.wording import may_ask
 
 _MOST = 20_000
@@ -45,7 +45,6 @@ _LONGEST_NAME = 2000
 _PART = re.compile(r"(?P<blank>_{2,}|\.{4,}|\u2026{2,})|(?:(?!_{2,}|\.{4,}|\u2026{2,})\S)+")
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 _NOT_DRAWN = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
-_IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _Point = tuple[float, float]
 
 
@@ -243,7 +242,7 @@ def _flat(
 def _matrix(item: object) -> Matrix:
     found = raw.FS_MATRIX()
     if not raw.FPDFPageObj_GetMatrix(item, found):
-        return _IDENTITY
+        return IDENTITY
     return (found.a, found.b, found.c, found.d, found.e, found.f)
 
 
@@ -285,7 +284,7 @@ def _add_path(
         pen = max(0.25, width.value * abs(own[0] * own[3] - own[1] * own[2]) ** 0.5 / 2)
         for points in outlines:
             for one, other in pairwise(points):
-                _add_line(marks, _grown(around([(*one, *one), (*other, *other)]), pen))
+                _add_line(marks, _grown(sorted_box([*one, *other]), pen))
 
 
 def _add_fill(marks: Marks, outlines: list[list[_Point]], shade: int, label: Box, grounds: list[Box]) -> None:

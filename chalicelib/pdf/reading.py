@@ -16,6 +16,8 @@ from chalicelib.pdf.facts import PdfRefused
 Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]
 
+IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
 _LETTER: Box = (0.0, 0.0, 612.0, 792.0)
 
 

@@ -11,12 +11,10 @@ from reportlab import rl_config
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.layers import add_page, page_form
-from chalicelib.pdf.reading import display_of
+from chalicelib.pdf.reading import IDENTITY, display_of
 
 # Text that only mail from the last century needs: it would cost time and a quarter more room.
 rl_config.useA85 = 0
-
-_IDENTITY = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def drawing(draw: Callable[[Canvas], object]) -> bytes:
@@ -42,4 +40,4 @@ def sheet_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectObje
 def append_sheets(writer: PdfWriter, sheets: PdfReader, start: int = 0, stop: int | None = None) -> None:
     """Appends those pages, in the size they were drawn, from `start` up to and without `stop`."""
     for index in range(start, len(sheets.pages) if stop is None else stop):
-        add_page(writer, display_of(sheets.pages[index]), [(sheet_form(writer, sheets, index), _IDENTITY)])
+        add_page(writer, display_of(sheets.pages[index]), [(sheet_form(writer, sheets, index), IDENTITY)])

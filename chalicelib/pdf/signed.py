@@ -191,7 +191,7 @@ def _preparing(addition: _Drawn, sheets: bytes, counted: list[int]) -> Prepare:
 
 def _place(opened: _Opened, field: SignatureField | None, block: SignatureBlock) -> SignatureField | None:
     """The given field, where it is on a page; else the place that the text names; else None."""
-    if field is not None and 1 <= field.page <= opened.pages and field.width > 0 and field.height > 0:
+    if field is not None and field.is_on(opened.pages):
         return field
     return opened.find(opened.data, opened.units, block)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas
@@ -133,6 +134,7 @@ def is_legible(block: SignatureBlock, across: float, up: float, *, brief: bool) 
     return any(arrange(block, LEGIBLE, *room, brief=brief) for arrange in _ARRANGEMENTS)
 
 
+@lru_cache(maxsize=16)
 def words_height(block: SignatureBlock, across: float) -> float:
     """How many points high the words are, in full and as small as is legible, in a room of that width."""
     lines = _lines(block, LEGIBLE, across - _BAR - 3 * _INSET, brief=False)

@@ -16,7 +16,7 @@ from typing import NamedTuple, Self
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.clusters import ISOLATES, clean, clusters, is_mark
+from chalicelib.pdf.clusters import ISOLATES, JOINERS, clean, clusters, is_mark
 from chalicelib.pdf.direction import is_right_to_left, levels, visual
 from chalicelib.pdf.faces import Face
 from chalicelib.pdf.scripts import script_font
@@ -90,7 +90,7 @@ def _font_for(cluster: str, face: str) -> str | None:
     return next((name for name in _chain(cluster, face) if all(map(font(name).has, needed))), None)
 
 
-_NOT_NEEDED = dict.fromkeys(map(ord, "\u200c\u200d"))
+_NOT_NEEDED = dict.fromkeys(map(ord, JOINERS))
 
 
 def _letters(cluster: str, level: int, face: str) -> list[_Letter]:
@@ -126,6 +126,8 @@ def _run(letters: list[_Letter]) -> Run:
 @lru_cache(maxsize=2048)
 def _paragraph(text: str) -> Line:
     tidy = clean(text)
+    if tidy.isascii():
+        return Line(tidy)
     found = zip(tidy, levels(tidy) if is_right_to_left(tidy) else [0] * len(tidy), strict=True)
     kept = [(char, level) for char, level in found if char not in ISOLATES]
     return Line("".join(char for char, _ in kept), tuple(level for _, level in kept))
@@ -155,7 +157,7 @@ class _Advances(dict[str, int]):
         self._name = name
 
     def __missing__(self, char: str) -> int:
-        self[char] = round(font(self._name).stringWidth(char, 1000))
+        self[char] = font(self._name).width(char)
         return self[char]
 
 

@@ -77,7 +77,7 @@ PATIENT, PHYSICIAN, WITNESS = "Patient Signature", "Physician Signature", "Witne
 )
 def test_under_its_label_a_line_is_of_that_label(above: list[str]) -> None:
     """Labels over their lines: the line right over ours is the one of the label before."""
-    labels = [*reversed(above), PHYSICIAN] if len(above) == 1 else [*above, PHYSICIAN]
+    labels = [*above, PHYSICIAN]
     texts = [(54.0, 242.0 - 42 * index, text) for index, text in enumerate(labels)]
     data = page(*texts, drawn=_lines(*(242.0 - 28 - 42 * index for index in range(len(labels)))))
     assert find_signature_field(data, (1.0,), samples.BLOCK) is None

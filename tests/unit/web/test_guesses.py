@@ -9,18 +9,15 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.factors import Authenticator
-from chalicelib.domain.people import Provider
-from chalicelib.services.changes import Change, Claim
 from chalicelib.services.login import MOST_OF_KNOWN, MOST_OF_STRANGERS
-from chalicelib.services.passwords import hash_password
 from chalicelib.services.second_factor import TRIES
 from chalicelib.web.guesses import METRIC
 from chalicelib.web.routes import ROUTES
+from tests.accounts import EMAIL, PASSWORD, give_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
 from tests.provider_side import PROVIDER, a_document, a_store
 
-EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 FREE = 30
 BY_HAND, TYPED = f"/by-hand/{a_document().id}", {"code": "ABCDEFGH"}
@@ -44,12 +41,8 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
 
 
 def with_app(portal: Portal, password: str = PASSWORD) -> pyotp.TOTP:
-    owner: Provider = replace(
-        PROVIDER, version=2, password_hash=hash_password(password),
-        authenticator=Authenticator(secret=SECRET, since=START),
-    )  # fmt: skip
-    claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
-    portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
+    owner = replace(PROVIDER, authenticator=Authenticator(secret=SECRET, since=START))
+    give_account(portal, owner, password)
     return pyotp.TOTP(SECRET)
 
 
