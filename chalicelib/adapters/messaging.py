@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Unavailable, Unprocessable
 from chalicelib.services.changes import Job
 
 _BATCH = 10
-_NOT_CHECKED = "The PDF could not be checked just now. Nothing is lost: send the same again in a moment."
+_NOT_CHECKED = "The file could not be checked just now. Nothing is lost: send the same again in a moment."
 
 logger = Logger(service="portal", child=True)
 

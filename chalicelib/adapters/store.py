@@ -188,15 +188,8 @@ class DynamoStore:
     def deliveries(
         self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
     ) -> Page[Delivery]:
-        index, hash_name = _DELIVERIES[listing], listing.value
-        start = _start_key(hash_name, practice_id, "created_key", after)
-        keys = _query(index, practice_id, limit=limit + 1, start=start, ascending=False)
-        shown = keys[:limit]
-        more = f"{shown[-1].created_key}|{shown[-1].id}" if len(keys) > limit else None
-        fresh = {row.id: row for row in _batch(DeliveryRow, [row.id for row in shown])}
-        current = (fresh[row.id] for row in shown if row.id in fresh)
-        kept = (row for row in current if getattr(row, hash_name) == practice_id)
-        return Page(tuple(codec.load(Delivery, row.record) for row in kept), more)
+        index = _DELIVERIES[listing]
+        return self._deliveries(index, listing.value, practice_id, limit=limit, after=after, ascending=False)
 
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
         keys = _query(DeliveryRow.held, practice_id, limit=limit, start=None, ascending=True)
@@ -204,13 +197,20 @@ class DynamoStore:
         return tuple(codec.load(Delivery, row.record) for row in found if row.practice_held == practice_id)
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
-        waiting = rows.WAITING + practice_id
-        start = _start_key("practice_held", waiting, "created_key", after)
-        keys = _query(DeliveryRow.held, waiting, limit=limit + 1, start=start, ascending=True)
+        index, waiting = DeliveryRow.held, rows.WAITING + practice_id
+        return self._deliveries(index, "practice_held", waiting, limit=limit, after=after, ascending=True)
+
+    def _deliveries(
+        self, index: GlobalSecondaryIndex[DeliveryRow], hash_name: str, owner: str, *, limit: int,
+        after: str | None, ascending: bool,
+    ) -> Page[Delivery]:  # fmt: skip
+        """Those of the index as they are now; what has left it meanwhile is left out."""
+        start = _start_key(hash_name, owner, "created_key", after)
+        keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending)
         shown = keys[:limit]
         more = f"{shown[-1].created_key}|{shown[-1].id}" if len(keys) > limit else None
         found = _batch(DeliveryRow, [row.id for row in shown])
-        kept = (row for row in found if row.practice_held == waiting)
+        kept = (row for row in found if getattr(row, hash_name) == owner)
         return Page(tuple(codec.load(Delivery, row.record) for row in kept), more)
 
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:

@@ -33,6 +33,12 @@ class Invalid(PortalError):
     code = "invalid-request"
 
 
+class NotJson(Invalid):
+    """The body is not JSON, or no text at all."""
+
+    code = "invalid-json"
+
+
 class Unprocessable(PortalError):
     """Well-formed, but it cannot be done: a PDF that cannot be signed, say."""
 

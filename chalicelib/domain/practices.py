@@ -55,6 +55,11 @@ class Practice:
     webhook_secrets: tuple[WebhookSecret, ...] = ()
     logo: Logo | None = None
 
+    @property
+    def live_endpoint(self) -> Endpoint | None:
+        """Its endpoint, unless there is none or it is switched off."""
+        return self.endpoint if self.endpoint is not None and self.endpoint.disabled_at is None else None
+
     def card(self) -> PracticeCard:
         return PracticeCard(
             name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo

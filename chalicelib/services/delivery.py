@@ -138,8 +138,7 @@ def _hasten_page(job: Job, parts: Parts) -> None:
 
 
 def _is_on(practice_id: str, store: Store) -> bool:
-    endpoint = practice_of(practice_id, store).endpoint
-    return endpoint is not None and endpoint.disabled_at is None
+    return practice_of(practice_id, store).live_endpoint is not None
 
 
 # One attempt

@@ -11,7 +11,7 @@ MAX_LOCAL_PART = 64
 MAX_PHONE = 40
 MAX_URL = 2048
 
-JOINERS = "\u200c\u200d"
+_JOINERS = "\u200c\u200d"
 """Invisible, but part of how names are spelt in Persian and in Indian scripts."""
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -19,6 +19,11 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _EMAIL = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@(?:{_LABEL}\.)+{_LABEL}")
 _HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
 _LOOPBACK_NAMES = ("localhost", ".localhost")
+
+
+def is_shown(character: str) -> bool:
+    """Whether it is printable, or a joiner."""
+    return character.isprintable() or character in _JOINERS
 
 
 def one_line(text: str) -> str:
@@ -97,7 +102,7 @@ def web_address(text: str, *, allow_loopback: bool) -> str:
 
 def _is_hidden(character: str) -> bool:
     category = unicodedata.category(character)
-    return (category[0] == "C" or category in ("Zl", "Zp")) and character not in JOINERS
+    return (category[0] == "C" or category in ("Zl", "Zp")) and character not in _JOINERS
 
 
 def _is_loopback(host: str) -> bool:

@@ -97,7 +97,8 @@ class Intake(Desk):
         replaced = self._replaced(inbound, owners, sent)
         document = self._document(inbound, sent, resolved, pdf)
         claims = (claim_of(document, earlier), *mailbox_claim(document, owners), *resolved.claims)
-        if self._has_lost_setup(resolved.provider, replaced):
+        # Only then is the question worth a read.
+        if document.delivery in BY_EMAIL and self._has_lost_setup(resolved.provider, replaced):
             resolved = resolved.unmailed()
         change = self._first(inbound, document, resolved, _noted(sent, pdf.original))
         change = replace(change, claims=claims)
@@ -118,8 +119,8 @@ class Intake(Desk):
     ) -> Change:
         """The document with its first event, its messages and the job to make page images."""
         recorder = self.recorder(document, inbound).event("document.sent", facts)
-        wants_setup = self._wants_setup(document, resolved)
-        resolved = add_messages(recorder, document, resolved, setup=wants_setup, now=inbound.now)
+        setup = wants_setup(resolved.provider, document, self._switches)
+        resolved = add_messages(recorder, document, resolved, setup=setup, now=inbound.now)
         return replace(recorder.job("prepare").change(), providers=resolved.change())
 
     def _document(self, inbound: Inbound, sent: Sent, resolved: Resolved, arrival: Arrival) -> Document:
@@ -135,11 +136,6 @@ class Intake(Desk):
             author=sent.author, certification=sent.certification, signature_field=sent.signature_field,
             message=sent.message, supersedes=sent.supersedes,
         )  # fmt: skip
-
-    def _wants_setup(self, document: Document, resolved: Resolved) -> bool:
-        provider = resolved.provider
-        new_here = not provider.has_account and provider.setup_mailed_at is None
-        return new_here and self._switches.electronic_signature(document.practice_id)
 
     def _has_lost_setup(self, provider: Provider, replaced: _Replaced | None) -> bool:
         """Whether the document that the setup link came with is recalled, by this very event too, or has
@@ -176,6 +172,12 @@ class Intake(Desk):
         recorder = self.recorder(replaced.document, inbound)
         webhook = replaced.event == "document.recalled"
         return recorder.event(replaced.event, {"superseded_by": by}, webhook=webhook).change()
+
+
+def wants_setup(provider: Provider, document: Document, switches: Switches) -> bool:
+    """Whether a mail to choose a password goes out: no account, no such mail yet, and signing is on."""
+    new_here = not provider.has_account and provider.setup_mailed_at is None
+    return new_here and switches.electronic_signature(document.practice_id)
 
 
 def add_messages(

@@ -9,7 +9,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services.formats import JOINERS
+from chalicelib.services.formats import is_shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
 
 def one_line(text: str) -> str:
     """Printable characters and joiners only, so that nothing can end a header and begin another."""
-    return " ".join("".join(c if c.isprintable() or c in JOINERS else " " for c in text).split())
+    return " ".join("".join(c if is_shown(c) else " " for c in text).split())
 
 
 def _address(spec: str, *, name: str = "") -> Address:

@@ -135,7 +135,7 @@ class Arrival:
             self._delete_upload()
             raise _unusable(refused, self._content)
         key = original_key(self._practice_id, self.document_id)
-        found = _original(key, sha256(self.data), answer)
+        found = _original(key, self._content.sha256 or sha256(self.data), answer)
         self._fits(found.pdf)
         return found
 

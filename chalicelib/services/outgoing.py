@@ -108,8 +108,8 @@ class Outgoing:
 
 
 def _live_endpoint(practice: Practice) -> Endpoint:
-    endpoint = practice.endpoint
-    if endpoint is None or endpoint.disabled_at is not None:
+    endpoint = practice.live_endpoint
+    if endpoint is None:
         raise Conflict(
             "There is no endpoint to send to, or it was switched off. Set it by PUT /v1/endpoint.",
             code="no-endpoint",

@@ -7,11 +7,11 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.errors import Invalid, NotFound, PortalError, TooLarge, Unauthenticated
-from chalicelib.domain.moments import epoch, to_text
+from chalicelib.domain.errors import Invalid, NotFound, NotJson, PortalError, TooLarge, Unauthenticated
+from chalicelib.domain.moments import to_text
 from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret
 from chalicelib.services.changes import Change, Claim, OutboxRow
 from chalicelib.services.ports import Ids, Store, Switches
@@ -61,17 +61,18 @@ def authenticate_signature(
 ) -> Practice:  # fmt: skip
     """The practice whose live secret signed this body (Standard Webhooks), header `portal-practice`.
 
-    Raises `Unauthenticated`, the same for an unknown practice as for a wrong signature; `Invalid` where
-    the body was no text, so that nobody looks for the mistake in the secret; `TooLarge` before anything is
+    Raises `Unauthenticated`, the same for an unknown practice as for a wrong signature; `NotJson` where
+    no secret fits and the body holds what the gateway puts for bytes that are no UTF-8, so that nobody looks
+    for the mistake in the secret; `TooLarge` before anything is
     computed over a body past the limit.
     """
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge("The body is larger than 6 MB. Upload a large PDF by POST /v1/uploads first.")
     practice_id, message_id, seconds, signatures = _signature_headers(headers)
-    at = _signed_at(seconds, now)
+    _check_time(seconds, now)
     practice = store.practice(practice_id) if is_practice_id(practice_id) else None
     secrets = practice.live_secrets(now) if practice else ()
-    if practice is None or not any(_fits(each, message_id, at, body, signatures) for each in secrets):
+    if practice is None or not any(_fits(each, message_id, seconds, body, signatures) for each in secrets):
         raise _unsigned(body)
     return practice
 
@@ -106,8 +107,7 @@ def _signature_headers(headers: Mapping[str, str]) -> tuple[str, str, str, str]:
     return practice_id, message_id, seconds, signatures
 
 
-def _signed_at(seconds: str, now: datetime) -> datetime:
-    """The library's own check reads the system's clock; this one takes the time as given."""
+def _check_time(seconds: str, now: datetime) -> None:
     if not _SECONDS.fullmatch(seconds):
         raise Unauthenticated("The header webhook-timestamp takes whole seconds since 1970.")
     distance = abs(int(seconds) - now.timestamp())
@@ -116,20 +116,19 @@ def _signed_at(seconds: str, now: datetime) -> datetime:
             "The webhook-timestamp is more than 5 minutes away from now. Sign each try afresh, with the "
             "same webhook-id."
         )
-    return datetime.fromtimestamp(int(seconds), UTC)
 
 
 def _unsigned(body: bytes) -> PortalError:
     """The gateway puts U+FFFD for what is not UTF-8, and no signature fits what it makes of such a body."""
     if _REPLACED in body:
-        return Invalid(_NOT_UTF8, code="invalid-json")
+        return NotJson(_NOT_UTF8)
     return Unauthenticated(_WRONG_SIGNATURE)
 
 
-def _fits(secret: str, message_id: str, at: datetime, body: bytes, signatures: str) -> bool:
+def _fits(secret: str, message_id: str, seconds: str, body: bytes, signatures: str) -> bool:
     """By hand, since the library signs text only: what is signed are bytes, whatever they say."""
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
-    signed = f"{message_id}.{epoch(at)}.".encode() + body
+    signed = f"{message_id}.{seconds}.".encode() + body
     expected = hmac.digest(key, signed, "sha256")
     return any(hmac.compare_digest(expected, _signature_bytes(each)) for each in signatures.split())
 
@@ -284,15 +283,13 @@ def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> M
     from chalicelib.services.delivery import release_row
 
     changed = change_practice(
-        store, practice.id, now, lambda latest: replace(latest, endpoint=_set_to(latest.endpoint, url)),
-        outbox=lambda latest: release_row(practice.id, now, hastens=not _is_on_at(latest.endpoint, url)),
+        store, practice.id, now,
+        lambda latest: replace(latest, endpoint=_on_at(latest, url) or Endpoint(url=url)),
+        outbox=lambda latest: release_row(practice.id, now, hastens=_on_at(latest, url) is None),
     )  # fmt: skip
     return endpoint_resource(changed.endpoint) or {}
 
 
-def _set_to(endpoint: Endpoint | None, url: str) -> Endpoint:
-    return endpoint if endpoint is not None and _is_on_at(endpoint, url) else Endpoint(url=url)
-
-
-def _is_on_at(endpoint: Endpoint | None, url: str) -> bool:
-    return endpoint is not None and endpoint.disabled_at is None and endpoint.url == url
+def _on_at(practice: Practice, url: str) -> Endpoint | None:
+    endpoint = practice.live_endpoint
+    return endpoint if endpoint is not None and endpoint.url == url else None

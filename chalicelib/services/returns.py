@@ -10,7 +10,7 @@ from chalicelib.domain.status import is_decidable
 from chalicelib.services.addressing import Resolved, check_reachable, claim_keys, mailbox_claim, resolve
 from chalicelib.services.changes import Change
 from chalicelib.services.inbound import Answer, Desk, Inbound
-from chalicelib.services.intake import add_messages
+from chalicelib.services.intake import add_messages, wants_setup
 from chalicelib.services.ports import Ids, Store, Switches
 
 
@@ -97,7 +97,7 @@ class Returns(Desk):
         if _ends_setup(before, after, resolved.provider):
             resolved = resolved.unmailed()
         recorder = self.recorder(document, inbound).event("document.resent", _noted(before, after))
-        setup = self._wants_setup(document, resolved.provider)
+        setup = wants_setup(resolved.provider, document, self._switches)
         resolved = add_messages(recorder, document, resolved, setup=setup, now=inbound.now)
         change = recorder.change()
         claims = (*mailbox_claim(document, owners), *resolved.claims)
@@ -117,11 +117,6 @@ class Returns(Desk):
         if found.stored is not None and not found.provider.has_account:
             return replace(found, provider=replace(found.provider, link=None))
         return found
-
-    def _wants_setup(self, document: Document, provider: Provider) -> bool:
-        if provider.has_account or provider.setup_mailed_at is not None:
-            return False
-        return self._switches.electronic_signature(document.practice_id)
 
 
 def corrected(document: Document, event: Resend) -> Document:

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import FieldError
 from chalicelib.domain.people import Provider, name_key
 from chalicelib.domain.signatures import Signature, from_text, read_drawing, to_text
 from chalicelib.pdf.facts import SignatureBlock
-from chalicelib.services.formats import JOINERS
+from chalicelib.services.formats import is_shown
 
 MAX_NAME = 100
 USUAL_SIZE = (250.0, 54.0)
@@ -81,4 +81,4 @@ def signature_fits(provider: Provider, typed: str) -> bool:
 def tidy(text: str) -> str:
     """What a person typed, as it is kept: plain line ends, no control characters, nothing around it."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in lines if c == "\n" or c in JOINERS or c.isprintable()).strip()
+    return "".join(c for c in lines if c == "\n" or is_shown(c)).strip()

@@ -40,8 +40,8 @@ class Parts(Protocol):
 def send(delivery: Delivery, parts: Parts) -> Outcome:
     """Posts the frozen bytes to where the endpoint is now; a webhook for one that is off is held."""
     practice = practice_of(delivery.practice_id, parts.store)
-    endpoint = practice.endpoint
-    if endpoint is None or endpoint.disabled_at is not None:
+    endpoint = practice.live_endpoint
+    if endpoint is None:
         return Outcome(verdict=Verdict.HELD, detail="The endpoint is switched off.", tried=False)
     now = parts.clock.now()
     body = (delivery.body or "").encode()

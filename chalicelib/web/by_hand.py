@@ -42,22 +42,13 @@ def ask_for_code(caller: Caller, document_id: str) -> Response:
 
 
 def enter_code(caller: Caller, document_id: str) -> Response:
-    entered, online = together(
-        lambda: _entered(caller, document_id), lambda: _signs_online(caller, document_id)
-    )
-    if isinstance(entered, Invalid):
-        errors = _messages(entered)
+    try:
+        entered = caller.services.by_hand.enter(document_id, caller.form.get("code", ""), _visitor(caller))
+    except Invalid as trouble:
+        errors, online = _messages(trouble), _signs_online(caller, document_id)
         return _code_page(caller, document_id, asked=True, online=online, errors=errors, status=422)
     lifetime = int(BY_HAND_LIFETIME.total_seconds())
     return redirect(f"/by-hand/{document_id}/document", cookies=[cookie(BY_HAND_COOKIE, entered, lifetime)])
-
-
-def _entered(caller: Caller, document_id: str) -> str | Invalid:
-    """The token of a visit, or what is wrong."""
-    try:
-        return caller.services.by_hand.enter(document_id, caller.form.get("code", ""), _visitor(caller))
-    except Invalid as trouble:
-        return trouble
 
 
 def _signs_online(caller: Caller, document_id: str) -> bool:
@@ -119,7 +110,7 @@ def _document_page(
 ) -> Response:
     document, (texts, online) = together(
         lambda: caller.services.by_hand.open(found, _visit(caller), _visitor(caller)),
-        lambda: together(lambda: page_texts(found, caller.services.files), lambda: signs_here(caller, found)),
+        lambda: (page_texts(found, caller.services.files), signs_here(caller, found)),
     )
     undecided = is_decidable(document.status)
     upload_url, upload_fields = caller.services.by_hand.upload_form(document) if undecided else ("", {})

@@ -10,6 +10,7 @@ from chalicelib.domain.errors import (
     Gone,
     Invalid,
     NotFound,
+    NotJson,
     PortalError,
     TooLarge,
     TooMany,
@@ -36,6 +37,7 @@ class Unexpected(PortalError):
 
 TABLE: Mapping[type[PortalError], Shown] = {
     Invalid: Shown(400, "Invalid request", "We could not read that"),
+    NotJson: Shown(400, "Not JSON", "We could not read that"),
     Unauthenticated: Shown(401, "Not authenticated", "Please log in"),
     Forbidden: Shown(403, "Forbidden", "That did not go through"),
     NotFound: Shown(404, "Not found", "Page not found"),
@@ -47,9 +49,6 @@ TABLE: Mapping[type[PortalError], Shown] = {
     Unexpected: Shown(500, "Internal error", "Something went wrong on our side"),
     Unavailable: Shown(503, "Temporarily unavailable", "Please try again in a moment"),
 }
-
-_TITLES: Mapping[str, str] = {"invalid-json": "Not JSON"}
-"""Of problems that their class's title would not tell apart."""
 
 NO_ANSWER = Unavailable("A service that we depend on did not answer. Nothing is lost: try again in a moment.")
 UNEXPECTED = Unexpected("You did nothing wrong. Please try again; if it happens again, contact support.")
@@ -82,7 +81,7 @@ def problem_body(error: PortalError, portal_url: str) -> dict[str, Any]:
     shown = shown_as(error)
     body: dict[str, Any] = {
         "type": f"{portal_url}/problems/{error.code}",
-        "title": _TITLES.get(error.code, shown.title),
+        "title": shown.title,
         "status": shown.status,
         "detail": error.detail,
         "code": error.code,

@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails
 
 from chalicelib.domain import documents, npi
 from chalicelib.domain.documents import DeliveryChoice, Kind
-from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.errors import FieldError, Invalid, NotJson
 from chalicelib.services import formats
 from chalicelib.services.addressing import check_reachable
 from chalicelib.services.intake import Sent
@@ -87,7 +87,15 @@ def _npi(value: str) -> str:
     return value
 
 
-_DAY_SCHEMA = WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-20"]})
+_DAY_FORMAT: Mapping[str, Any] = {"type": "string", "format": "date", "examples": ["2026-11-20"]}
+_DAY_SCHEMA = WithJsonSchema({**_DAY_FORMAT})
+_EMAIL_FORMAT: Mapping[str, Any] = {"type": "string", "format": "email"}
+
+
+def _or_nothing(schema: Mapping[str, Any]) -> WithJsonSchema:
+    """A format that a blank text would break, although it counts as nothing."""
+    return WithJsonSchema({"anyOf": [{**schema}, {"type": "string", "pattern": r"^\s*$"}, {"type": "null"}]})
+
 
 Name = Annotated[str, Field(max_length=100), AfterValidator(formats.one_line)]
 Credential = Annotated[str, Field(max_length=40), AfterValidator(formats.one_line)]
@@ -97,10 +105,12 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.
 RowId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 Day = Annotated[date, BeforeValidator(_day), AfterValidator(_recent), _DAY_SCHEMA]
 BirthDay = Annotated[date, BeforeValidator(_day), _DAY_SCHEMA]
-Email = Annotated[str, Field(json_schema_extra={"format": "email"}), AfterValidator(formats.email)]
+Email = Annotated[str, Field(json_schema_extra={**_EMAIL_FORMAT}), AfterValidator(formats.email)]
 Phone = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(formats.phone)]
 Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_npi)]
 OrNothing = BeforeValidator(_blank_is_nothing)
+MaybeDay = Annotated[Day | None, OrNothing, _or_nothing(_DAY_FORMAT)]
+MaybeEmail = Annotated[Email | None, OrNothing, _or_nothing(_EMAIL_FORMAT)]
 
 
 def _context(info: ValidationInfo) -> Mapping[str, Any]:
@@ -135,7 +145,7 @@ class Provider(_Model):
     last_name: Name
     credential: Annotated[Credential | None, OrNothing] = None
     npi: Annotated[Npi | None, OrNothing] = None
-    email: Annotated[Email | None, OrNothing] = None
+    email: MaybeEmail = None
     fax: Annotated[Phone | None, OrNothing] = None
 
 
@@ -146,13 +156,13 @@ class Author(_Model):
 
 
 class Order(_Model):
-    signed_on: Annotated[Day | None, OrNothing] = None
+    signed_on: MaybeDay = None
 
 
 class Certification(_Model):
-    initial_visit_on: Annotated[Day | None, OrNothing] = None
-    starts_on: Annotated[Day | None, OrNothing] = Field(default=None, alias="from")
-    ends_on: Annotated[Day | None, OrNothing] = Field(default=None, alias="to")
+    initial_visit_on: MaybeDay = None
+    starts_on: MaybeDay = Field(default=None, alias="from")
+    ends_on: MaybeDay = Field(default=None, alias="to")
     order: Order | None = None
 
     @field_validator("ends_on")
@@ -246,7 +256,7 @@ class _Named(_Model):
 
 
 class CorrectedProvider(_Model):
-    email: Annotated[Email | None, OrNothing] = None
+    email: MaybeEmail = None
     fax: Annotated[Phone | None, OrNothing] = None
 
 
@@ -301,7 +311,7 @@ class PracticeSettings(_Model):
     name: Annotated[str, Field(max_length=120), AfterValidator(formats.one_line)] = ""
     phone: Annotated[Phone | None, OrNothing] = None
     fax: Annotated[Phone | None, OrNothing] = None
-    reply_to: Annotated[Email | None, OrNothing] = None
+    reply_to: MaybeEmail = None
     time_zone: Annotated[str, AfterValidator(formats.time_zone)] = ""
     electronic_signature: bool = False
 
@@ -419,7 +429,7 @@ def _read(model: type[M], body: bytes, context: Mapping[str, Any]) -> M:
     except ValidationError as error:
         troubles = error.errors(include_url=False, include_input=False)
     if troubles[0]["type"] == "json_invalid":
-        raise Invalid(f"The body is not JSON in UTF-8: {troubles[0]['ctx']['error']}.", code="invalid-json")
+        raise NotJson(f"The body is not JSON in UTF-8: {troubles[0]['ctx']['error']}.")
     errors = tuple(FieldError(_path(each), _message(each)) for each in troubles)
     raise Invalid(_summary(errors), errors=errors)
 

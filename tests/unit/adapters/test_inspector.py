@@ -53,7 +53,7 @@ def test_an_inspection_that_does_not_come_is_told_in_plain_words(
     with pytest.raises(Unavailable) as told:
         LambdaInspector(clients, "inspect", lambda key: key).inspect("uploads/x", "pdf")
     assert told.value.detail == (
-        "The PDF could not be checked just now. Nothing is lost: send the same again in a moment."
+        "The file could not be checked just now. Nothing is lost: send the same again in a moment."
     )
     causes = [record.__dict__["cause"] for record in caplog.records]
     assert causes in (["ReadTimeoutError"], ["TooManyRequestsException"])
