@@ -9,7 +9,6 @@ import fcntl
 import json
 import shutil
 import smtplib
-import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,7 @@ from infrastructure.local_http import LocalhostTransport
 from infrastructure.processes import Processes, take_lock
 from infrastructure.progress import Progress
 from infrastructure.stack import CHALICE_STAGE, DOMAIN, LocalStack
+from tests.ports import free_port
 
 LARGEST_MAIL = 64 * 1024 * 1024
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -173,14 +173,6 @@ def wait_until(condition: Any, timeout: float, what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
         time.sleep(SECONDS_BETWEEN_LOOKS)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def packaged(progress: Progress) -> Path:

@@ -18,7 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from infrastructure.local_http import LocalhostTransport
-from tests.stack import free_port
+from tests.ports import free_port
 
 TEMPLATE = Path(__file__).parents[2] / "infrastructure" / "template.yaml"
 _SET = re.search(r"MinimumCompressionSize: (\d+)", TEMPLATE.read_text("utf-8"))

@@ -20,8 +20,8 @@ from chalicelib.services.changes import Change
 from tests.browser.gateway import compressed, serving
 from tests.fakes import FakeFiles
 from tests.portal import Portal
+from tests.ports import free_port
 from tests.provider_side import PROVIDER, a_store
-from tests.stack import free_port
 
 TOKEN = "".join(sha256(bytes([number])).hexdigest() for number in range(16))
 

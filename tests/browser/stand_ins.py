@@ -25,7 +25,8 @@ from infrastructure.local_http import LocalhostTransport
 from infrastructure.stack import FIXED_PARAMETERS
 from tests.browser.gateway import serving
 from tests.browser.people import Person
-from tests.stack import SamplePractice, Stack, free_port, wait_until
+from tests.ports import free_port
+from tests.stack import SamplePractice, Stack, wait_until
 
 PLAN = PLANS[0]
 SECONDS_FOR_A_MAIL = 30.0

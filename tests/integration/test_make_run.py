@@ -23,7 +23,8 @@ from infrastructure.local_run import refuse_taken_ports
 from infrastructure.sample import Addresses
 from infrastructure.stack import ONE_PAGE, LocalStack
 from infrastructure.trouble import Trouble
-from tests.stack import free_port, wait_until
+from tests.ports import free_port
+from tests.stack import wait_until
 
 SECONDS_TO_START = 120.0
 SECONDS_TO_STOP = 60.0

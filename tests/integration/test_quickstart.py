@@ -11,7 +11,8 @@ import pytest
 
 from infrastructure.guide import GUIDE
 from infrastructure.layout import ROOT
-from tests.stack import SamplePractice, Stack, free_port
+from tests.ports import free_port
+from tests.stack import SamplePractice, Stack
 
 BLOCKS = re.findall(r"```(sh|python) quickstart\n(.*?)```", GUIDE.read_text(), re.DOTALL)
 SHELL, CLIENT, RECEIVER = (code for _, code in BLOCKS)

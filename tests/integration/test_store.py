@@ -31,8 +31,8 @@ from infrastructure.progress import Progress
 from tests.delivering import some_settings
 from tests.fakes import START, FakeStore
 from tests.integration.store_values import World, decided
+from tests.ports import free_port
 from tests.provider_side import PRACTICE
-from tests.stack import free_port
 
 MODELS = (
     tables.DocumentRow, tables.EventRow, tables.OutboxTableRow, tables.DeliveryRow, tables.ProviderRow,
