@@ -352,11 +352,11 @@ class FakeFiles:
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)
 
-    def latest(self, key: str) -> str | None:
-        return "1" if key in self.objects else None
+    def versions(self, key: str) -> Sequence[str]:
+        return ["1"] if key in self.objects else []
 
-    def erase(self, key: str, version: str) -> None:
-        assert version == self.latest(key)
+    def erase(self, key: str, versions: Sequence[str]) -> None:
+        assert versions == self.versions(key)
         self.objects.pop(key, None)
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:

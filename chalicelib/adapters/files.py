@@ -5,17 +5,17 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.clients import Clients
+from chalicelib.domain.errors import Unavailable
 
 _MISSING = {"403", "404", "AccessDenied", "NoSuchKey", "NotFound"}
 """403 too, which a GET says in words: S3 answers so to a role that may read an object, but not list the
 bucket, when it is not there.
 """
-
-_MOST_VERSIONS = 20
-"""A form can be posted again as long as it holds; what is left then expires within a day."""
+logger = Logger(service="portal", child=True)
 
 
 class S3Files:
@@ -39,16 +39,13 @@ class S3Files:
             raise
 
     def exists(self, key: str) -> bool:
-        return self._head(key) is not None
-
-    def _head(self, key: str) -> Mapping[str, Any] | None:
         try:
-            found: Mapping[str, Any] = self._s3.head_object(Bucket=self._bucket, Key=key)
+            self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
-                return None
+                return False
             raise
-        return found
+        return True
 
     def copy(self, source: str, target: str) -> None:
         self._s3.copy_object(
@@ -58,20 +55,19 @@ class S3Files:
     def delete(self, key: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def latest(self, key: str) -> str | None:
-        """Empty for what was written to a bucket that keeps no versions."""
-        found = self._head(key)
-        return None if found is None else str(found.get("VersionId", ""))
+    def versions(self, key: str) -> Sequence[str]:
+        """`null` for what was written to a bucket that keeps no versions."""
+        found = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", ())
+        return tuple(each["VersionId"] for each in found if each["Key"] == key)
 
-    def erase(self, key: str, version: str) -> None:
-        """Version by version, the latest first, until there is none: the bucket keeps versions."""
-        left: str | None = version
-        for _ in range(_MOST_VERSIONS):
-            if left is None:
-                return
-            named = {"VersionId": left} if left else {}
-            self._s3.delete_object(Bucket=self._bucket, Key=key, **named)
-            left = self.latest(key)
+    def erase(self, key: str, versions: Sequence[str]) -> None:
+        """In one call, which S3 answers with 200 even where it has left some."""
+        named = [{"Key": key, "VersionId": each} for each in versions]
+        answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": named, "Quiet": True})
+        left = sorted({each["Code"] for each in answer.get("Errors", ())})
+        if left:
+            logger.warning("versions of an object are left", cause=", ".join(left))
+            raise Unavailable("The file could not be removed just now. Try again in a moment.")
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
         found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", ())

@@ -1,8 +1,8 @@
 """`/verify`: anyone uploads a PDF and learns whether it was sealed here, and whether it is intact.
 
 The upload is opened by the `inspect` function alone, which is told the published certificates, and erased
-with all its versions as soon as that has answered; without an answer it expires within a day. Nothing is
-looked up: all that is told stands in the file, under its seal.
+with all its versions as soon as that has answered; without an answer, or posted again while it was being
+read, it expires within a day. Nothing is looked up: all that is told stands in the file, under its seal.
 """
 
 import re
@@ -62,26 +62,26 @@ class Checking:
         `Invalid` where there is none (any more), `TooMany` for an address that keeps on asking.
         """
         source = address or "unknown"
-        count, (version, ours) = together(
+        count, (versions, ours) = together(
             lambda: self._store.secret(_PACE.key(source)), lambda: self._looked_up(key)
         )
         check(_PACE.wait(count, now))
-        if version is None:
+        if not versions:
             self._count(count, source, now)
             raise Invalid("There is no file to check, or it has been checked already. Choose it again.")
         answer, _ = together(
             lambda: self._inspector.inspect(key, "seal", certificates=ours),
             lambda: self._count(count, source, now),
         )
-        self._files.erase(key, version)
+        self._files.erase(key, versions)
         return _checked(answer)
 
-    def _looked_up(self, key: str) -> tuple[str | None, Sequence[str]]:
-        """The version of the upload, if there is one, and the fingerprints of our certificates."""
+    def _looked_up(self, key: str) -> tuple[Sequence[str], Sequence[str]]:
+        """The versions of the upload, if it is there, and the fingerprints of our certificates."""
         if not _KEY.fullmatch(key):
-            return None, ()
+            return (), ()
         return together(
-            lambda: self._files.latest(key),
+            lambda: self._files.versions(key),
             lambda: certificates.fingerprints(certificates.published(self._files)),
         )
 

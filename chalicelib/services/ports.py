@@ -149,15 +149,15 @@ class Files(Protocol):
 
     def exists(self, key: str) -> bool: ...
 
-    def latest(self, key: str) -> str | None:
-        """The version that is there now; None where there is nothing."""
+    def versions(self, key: str) -> Sequence[str]:
+        """All that are there, of the first 1,000 keys; none where there is nothing."""
 
     def copy(self, source: str, target: str) -> None: ...
 
     def delete(self, key: str) -> None: ...
 
-    def erase(self, key: str, version: str) -> None:
-        """Deletes it with all its versions, this one first: nothing of it is left, not for a day."""
+    def erase(self, key: str, versions: Sequence[str]) -> None:
+        """These versions of it are gone for good, not for a day only; `Unavailable` when one is left."""
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
         """The keys below a prefix that were last written before then, of the first 1,000 that there are."""

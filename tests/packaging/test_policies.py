@@ -179,14 +179,18 @@ def test_only_the_sweep_removes_originals_and_nobody_a_version_of_one(
     assert erasing == [("ApiHandlerRole", [{"Fn::Sub": "${Bucket.Arn}/uploads/verify/*"}])]
 
 
-def test_only_the_sweep_lists_and_only_what_is_on_its_way_in(policies: dict[str, list[Statement]]) -> None:
+def test_only_what_is_soon_gone_is_listed(policies: dict[str, list[Statement]]) -> None:
+    """By the sweep what is on its way in, by the web function what somebody has checked."""
     listers = {
-        (role, str(statement.get("Condition")))
+        (role, tuple(statement["Action"]), statement["Condition"]["StringLike"]["s3:prefix"])
         for role, statements in policies.items()
         for statement in statements
-        if "s3:ListBucket" in statement["Action"]
+        if any(action.startswith("s3:List") for action in statement["Action"])
     }
-    assert listers == {("FollowUpRole", str({"StringLike": {"s3:prefix": "intake/*"}}))}
+    assert listers == {
+        ("FollowUpRole", ("s3:ListBucket",), "intake/*"),
+        ("ApiHandlerRole", ("s3:ListBucketVersions",), "uploads/verify/*"),
+    }
 
 
 def test_the_local_aws_is_given_no_more_than_it_needs(template: dict[str, Any]) -> None:

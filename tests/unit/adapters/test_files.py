@@ -9,30 +9,35 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.files import S3Files
+from chalicelib.domain.errors import Unavailable
 
 KEY = "uploads/verify/chk_1"
 
 
 @dataclass
 class Bucket:
-    """One object: its versions, oldest first, and what was asked."""
+    """What lies in it, by key and version; `locked` versions stay; `refusal` tells what is not there."""
 
-    versions: list[str] = field(default_factory=list)
+    objects: list[tuple[str, str]] = field(default_factory=list)
+    locked: frozenset[str] = frozenset()
     refusal: str = "404"
-    asked: list[tuple[str, str]] = field(default_factory=list)
 
     def head_object(self, **_: Any) -> Mapping[str, Any]:
-        self.asked.append(("head", self.versions[-1] if self.versions else ""))
-        if not self.versions:
-            raise ClientError({"Error": {"Code": self.refusal}}, "HeadObject")
-        return {"VersionId": self.versions[-1]}
+        raise ClientError({"Error": {"Code": self.refusal}}, "HeadObject")
 
     def get_object(self, **_: Any) -> Mapping[str, Any]:
         raise ClientError({"Error": {"Code": self.refusal}}, "GetObject")
 
-    def delete_object(self, *, VersionId: str, **_: Any) -> None:  # noqa: N803 - boto3's
-        self.asked.append(("delete", VersionId))
-        self.versions.remove(VersionId)
+    def list_object_versions(self, *, Prefix: str, **_: Any) -> Mapping[str, Any]:  # noqa: N803 - boto3's
+        found = [{"Key": key, "VersionId": each} for key, each in self.objects if key.startswith(Prefix)]
+        return {"Versions": found} if found else {}
+
+    def delete_objects(self, *, Delete: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:  # noqa: N803 - same
+        named = [(each["Key"], each["VersionId"]) for each in Delete["Objects"]]
+        left = [each for each in named if each[1] in self.locked]
+        self.objects = [each for each in self.objects if each not in named or each in left]
+        errors = [{"Key": key, "VersionId": each, "Code": "AccessDenied"} for key, each in left]
+        return {"Errors": errors} if errors else {}
 
 
 def files(bucket: Bucket) -> S3Files:
@@ -40,25 +45,26 @@ def files(bucket: Bucket) -> S3Files:
     return S3Files(clients, "bucket")
 
 
-def test_what_is_known_is_erased_without_asking_and_then_all_that_is_left() -> None:
-    bucket = Bucket(["v1", "v2", "v3"])
-    files(bucket).erase(KEY, "v2")
-    assert bucket.versions == []
-    assert bucket.asked == [
-        ("delete", "v2"), ("head", "v3"), ("delete", "v3"), ("head", "v1"), ("delete", "v1"), ("head", ""),
-    ]  # fmt: skip
+def test_all_versions_of_an_object_are_erased_and_nothing_beside_it() -> None:
+    neighbour = (f"{KEY}0", "v9")
+    bucket = Bucket([(KEY, "v1"), (KEY, "v2"), neighbour])
+    versions = files(bucket).versions(KEY)
+    assert versions == ("v1", "v2")
+    files(bucket).erase(KEY, versions)
+    assert bucket.objects == [neighbour]
 
 
-def test_one_version_costs_two_calls() -> None:
-    bucket = Bucket(["v1"])
-    files(bucket).erase(KEY, "v1")
-    assert bucket.asked == [("delete", "v1"), ("head", "")]
+def test_a_version_that_is_left_is_told_although_s3_answers_with_200() -> None:
+    bucket = Bucket([(KEY, "v1"), (KEY, "v2")], locked=frozenset({"v1"}))
+    with pytest.raises(Unavailable):
+        files(bucket).erase(KEY, ["v1", "v2"])
+    assert bucket.objects == [(KEY, "v1")]
 
 
 @pytest.mark.parametrize("code", ["403", "404", "AccessDenied", "NoSuchKey"])
 def test_what_is_not_there_is_none_however_s3_says_it(code: str) -> None:
     bucket = Bucket(refusal=code)
-    assert files(bucket).latest(KEY) is None
+    assert not files(bucket).exists(KEY)
     assert files(bucket).find(KEY) is None
 
 

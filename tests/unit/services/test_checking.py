@@ -84,7 +84,7 @@ def test_nothing_but_an_upload_for_this_is_looked_at(key: str) -> None:
 
 
 def test_it_waits_for_three_rounds_of_calls() -> None:
-    """Of which the last erases, version by version (`adapters/files.py`)."""
+    """Each of them one AWS call (`adapters/files.py`), of which the last erases."""
     world = World()
     world.check(each=EACH)
     assert in_sequence(world.calls)[-1] == "erase"
