@@ -1,5 +1,6 @@
 """Links to choose a password, for the first time or again, and what choosing one does (DESIGN 5.2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,6 +25,7 @@ from chalicelib.services.passwords import (
 from chalicelib.services.ports import Ids, Listing, Store
 from chalicelib.services.recording import delivery_job, until_it_holds
 from chalicelib.services.second_factor import tries_of
+from chalicelib.services.writing import together
 
 PORTAL_PRACTICE = "portal"
 """Stands in a delivery that no practice caused, such as the notice that a password was changed."""
@@ -134,7 +136,8 @@ def mailed_for(store: Store, delivery: Delivery, provider: Provider) -> Document
         return document
     if _is_made_up_for(delivery, provider):
         return None
-    return _reached(store, provider, document, access=delivery.access, email=delivery.recipient)
+    waiting = _waiting(store, provider.id)
+    return _reached(provider, document, waiting, access=delivery.access, email=delivery.recipient)
 
 
 def _is_made_up_for(delivery: Delivery, provider: Provider) -> bool:
@@ -145,10 +148,11 @@ def _is_made_up_for(delivery: Delivery, provider: Provider) -> bool:
 
 
 def _reached(
-    store: Store, provider: Provider, document: Document | None, *, access: int, email: str | None
-) -> Document | None:
+    provider: Provider, document: Document | None, waiting: Sequence[Document], *, access: int,
+    email: str | None,
+) -> Document | None:  # fmt: skip
     """What a setup link leads to: the document it came with, when that had this `access`, or, once that one
-    is recalled, another that waits for this person at the very address that the link was mailed to.
+    is recalled, another that is `waiting` for this person at the very address the link was mailed to.
 
     Nothing after a correction: its address may have been a stranger's.
     """
@@ -157,13 +161,21 @@ def _reached(
     only_recalled = document.recalled_at is not None and document.access == access + 1
     if not only_recalled or email is None:
         return None
-    return pending_at(store, provider, email)
+    return _mailed_to(email, provider, waiting)
 
 
 def pending_at(store: Store, provider: Provider, email: str) -> Document | None:
     """A document that waits for this person and was mailed to this address: what is due first, if any."""
-    waiting = store.documents(Listing.PROVIDER_PENDING, provider.id, limit=_LOOKED_THROUGH, after=None)
-    return next((each for each in waiting.items if _was_mailed_to(each, provider, email)), None)
+    return _mailed_to(email, provider, _waiting(store, provider.id))
+
+
+def _waiting(store: Store, provider_id: str) -> Sequence[Document]:
+    found = store.documents(Listing.PROVIDER_PENDING, provider_id, limit=_LOOKED_THROUGH, after=None)
+    return found.items
+
+
+def _mailed_to(email: str, provider: Provider, waiting: Sequence[Document]) -> Document | None:
+    return next((each for each in waiting if _was_mailed_to(each, provider, email)), None)
 
 
 def _was_mailed_to(document: Document, provider: Provider, email: str) -> bool:
@@ -185,17 +197,24 @@ class Accounts:
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
         if secret is None:
             raise DeadLink
-        found = self._store.visit(secret.key, secret.provider_id, secret.document_id)
+        found, waiting = together(
+            lambda: self._store.visit(secret.key, secret.provider_id, secret.document_id),
+            lambda: self._waiting_for(secret),
+        )
         if found.provider is None or not _works(secret, found.provider, now):
             raise DeadLink(secret.document_id)
         if secret.kind is SecretKind.RESET:
             return OpenLink(secret=secret, provider=found.provider, document=found.document)
-        document = _reached(
-            self._store, found.provider, found.document, access=secret.access, email=secret.email
-        )
+        document = _reached(found.provider, found.document, waiting, access=secret.access, email=secret.email)
         if document is None:
             raise DeadLink(secret.document_id)
         return OpenLink(secret=secret, provider=found.provider, document=document)
+
+    def _waiting_for(self, secret: Secret) -> Sequence[Document]:
+        """Read ahead: whether a setup link needs it, the document that it came with tells only later."""
+        if secret.kind is not SecretKind.SETUP or secret.provider_id is None:
+            return ()
+        return _waiting(self._store, secret.provider_id)
 
     def choose_password(
         self, token: str, chosen: Chosen, now: datetime, origin: Origin = UNKNOWN

@@ -133,17 +133,9 @@ class Review:
 
     # One document
 
-    def read_ahead(self, document: Document, *, to_decide: bool) -> Practice | None:
-        """The practice, where a first view or a decision is to be recorded; its switch is then known too.
-
-        Just the switch where a document that is still to be decided is seen again.
-        """
-        if not is_decidable(document.status):
-            return None
-        if to_decide or needs_view(document):
-            return self._practice_and_switch(document)[0]
-        self._can_sign(document)
-        return None
+    def read_ahead(self, document: Document) -> Practice | None:
+        """The practice, where a view or a decision is to be recorded; its switch is then known too."""
+        return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
 
     def open(self, document: Document, by: By) -> Opened:
         """Records the first view once the pages can be seen; tells whether it can be signed here."""

@@ -66,6 +66,8 @@ class Route:
     passkey was wrong: such a route is throttled by source, here unless it `counts_itself`, and not for what
     nobody can guess: a link, or the passkey of a form that `takes_passkey` (`guesses.py`). `keeps_query` says
     that another website's link may choose the query: it is checked, and the page shows no patient.
+    `only_reads` says of a post what goes without saying of a get: nothing is written because of it, but for
+    a document's first view.
     """
 
     path: str
@@ -78,6 +80,7 @@ class Route:
     counts_itself: bool = False
     takes_passkey: bool = False
     keeps_query: bool = False
+    only_reads: bool = False
 
     @property
     def for_software(self) -> bool:
@@ -186,21 +189,25 @@ def _answer(declared: Route, caller: Caller, values: dict[str, str]) -> Response
 def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]) -> Response:
     """The page, unless a practice or the portal asks for a second factor that its reader does not have yet.
 
-    The lists change nothing, so that the switches are read while they are made, and cost them no time.
-    Opening a document is recorded, so its page waits for the switches; what it reads first is read meanwhile.
+    What records nothing is made while the switches are read, which cost it no time. What records a view or a
+    decision waits for them; what it reads first is read meanwhile.
     """
     from chalicelib.services.writing import together
     from chalicelib.web.enrolment import is_asked_for, to_enrolment
 
-    if declared.access is Access.PROVIDER and declared.methods == ("GET",):
+    if _only_reads(declared, caller):
         asked, response = together(lambda: is_asked_for(caller), lambda: declared.load()(caller, **values))
         return to_enrolment(caller) if asked else response
-    document = caller.document
-    if document is None:
-        return to_enrolment(caller) if is_asked_for(caller) else declared.load()(caller, **values)
-    ahead, to_decide = caller.services.review.read_ahead, declared.methods != ("GET",)
-    asked, practice = together(lambda: is_asked_for(caller), lambda: ahead(document, to_decide=to_decide))
+    document, ahead = caller.opened, caller.services.review.read_ahead
+    asked, practice = together(lambda: is_asked_for(caller), lambda: ahead(document))
     return to_enrolment(caller) if asked else declared.load()(replace(caller, practice=practice), **values)
+
+
+def _only_reads(declared: Route, caller: Caller) -> bool:
+    from chalicelib.services.writing import needs_view
+
+    seen = caller.document is None or not needs_view(caller.document)
+    return seen and (declared.only_reads or declared.methods == ("GET",))
 
 
 def _with_form(declared: Route, caller: Caller) -> Caller:

@@ -49,6 +49,7 @@ REASONS = tuple(DeclineReason)
 SOUGHT = ("q", "from", "to")
 """The fields of the search of the past."""
 
+_NO_TEXT_YET = "The text of this document is not there yet. The PDF is."
 _ID = re.compile(r"[^a-z0-9_]")
 
 
@@ -171,10 +172,14 @@ def text(caller: Caller, document_id: str) -> Response:
     document = caller.opened
     if not can_be_read(document):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
-    texts = page_texts(document, caller.services.files)
-    if texts is None:
-        raise NotFound("The text of this document is not there yet. The PDF is.")
-    caller.services.review.downloaded(document, _by(caller))
+    if not pages_prepared(document):
+        raise NotFound(_NO_TEXT_YET)
+    texts, _ = together(
+        lambda: page_texts(document, caller.services.files),
+        lambda: caller.services.review.downloaded(document, _by(caller)),
+    )
+    if texts is None:  # its object was removed: it is written before the pages count as prepared
+        raise NotFound(_NO_TEXT_YET)
     return page(caller, "text.html", document=document, texts=texts, section="pending")
 
 

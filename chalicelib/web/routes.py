@@ -61,7 +61,7 @@ ROUTES: tuple[Route, ...] = (
     # pages
     Route("/documents", ("GET",), Access.PROVIDER, "pages:pending"),
     Route("/documents/past", ("GET",), Access.PROVIDER, "pages:past"),
-    Route("/documents/past", ("POST",), Access.PROVIDER, "pages:search_past"),
+    Route("/documents/past", ("POST",), Access.PROVIDER, "pages:search_past", only_reads=True),
     Route("/documents/{document_id}", ("GET",), Access.DOCUMENT, "pages:review"),
     Route("/documents/{document_id}/approve", ("POST",), Access.DOCUMENT, "pages:approve"),
     Route("/documents/{document_id}/forget-signature", ("POST",), Access.DOCUMENT, "pages:forget_signature"),
@@ -71,7 +71,9 @@ ROUTES: tuple[Route, ...] = (
     Route("/documents/{document_id}/certificate.pdf", ("GET",), Access.DOCUMENT, "pages:certificate"),
     Route("/documents/{document_id}/text", ("GET",), Access.DOCUMENT, "pages:text"),
     # signing
-    Route("/documents/{document_id}/signature", ("POST",), Access.DOCUMENT, "signing:preview"),
+    Route(
+        "/documents/{document_id}/signature", ("POST",), Access.DOCUMENT, "signing:preview", only_reads=True
+    ),
     # by_hand
     Route("/by-hand/{document_id}", ("GET",), Access.ANYONE, "by_hand:code_page"),
     Route("/by-hand/{document_id}/code", ("POST",), Access.ANYONE, "by_hand:ask_for_code"),

@@ -12,6 +12,7 @@ from chalicelib.services.accounts import Accounts, Chosen, DeadLink, create_link
 from chalicelib.services.recovery import FORGOTTEN_JOB, Recovery, answer_forgotten
 from chalicelib.services.returns import Named, Recalled, Resend
 from tests.emr_side import OTHER_PRACTICE, RIVERA, Emr, sent
+from tests.slow import Calls, Slow, in_sequence
 
 ADDRESS = "dr.rivera@example.com"
 OTHER_ADDRESS = "luis@clinic.example"
@@ -118,6 +119,20 @@ def test_while_the_first_waits_a_second_document_brings_none(physician: Physicia
     physician.recall(external_id="POC-1002")
     assert physician.setups(physician.emr.send(SECOND)) == []
     assert physician.leads_to(token) is not None
+
+
+def test_where_its_link_leads_after_a_recall_is_read_beside_what_was_recalled(physician: Physician) -> None:
+    """In the store, the list is two calls: the longest chain is then of three."""
+    token = physician.link(physician.emr.send())
+    other = physician.emr.send(SECOND)
+    physician.recall()
+    calls: Calls = []
+    accounts = Accounts(Slow(physician.emr.store, calls), physician.emr.ids)
+    opened = accounts.opened(token, physician.emr.now).document
+    assert opened is not None
+    assert opened.id == other.id
+    assert {name for name, _, _ in calls} == {"secrets", "visit", "documents"}
+    assert len(in_sequence(calls)) == 2
 
 
 def test_the_link_survives_a_recall_through_another_practices_document(physician: Physician) -> None:

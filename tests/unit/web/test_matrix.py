@@ -27,6 +27,7 @@ from chalicelib.domain.status import Outcome, Status
 from chalicelib.services import practices
 from chalicelib.services.by_hand import scan_prefix
 from chalicelib.services.changes import Change
+from chalicelib.services.page_images import text_key
 from chalicelib.services.review import CONSENT_VERSION
 from chalicelib.web.access import BY_HAND_COOKIE, SESSION_COOKIE, Access
 from chalicelib.web.assets import asset_url
@@ -56,7 +57,7 @@ GET  /documents/{document_id}                     door  200   404   door  door  
 GET  /documents/{document_id}/certificate.pdf     door  404   404   door  door  door  door  door  -
 GET  /documents/{document_id}/original.pdf        door  on    404   door  door  door  door  door  -
 GET  /documents/{document_id}/signed.pdf          door  on    404   door  door  door  door  door  -
-GET  /documents/{document_id}/text                door  404   404   door  door  door  door  door  -
+GET  /documents/{document_id}/text                door  200   404   door  door  door  door  door  -
 GET  /forgot-password                             200   200   200   200   200   200   200   200   -
 GET  /login                                       200   on    on    200   200   200   200   200   -
 GET  /login/second                                410   410   410   410   410   410   410   410   -
@@ -264,6 +265,7 @@ def portal() -> Iterator[Portal]:
     )
     made.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
     made.files.put(f"{scan_prefix(SIGNED.id)}scan", b"a scan", "image/png")
+    made.files.put(text_key(SIGNED.id), b'["Plan of Care for Ada Byron", "", ""]', "application/json")
     bootstrap.install(made)
     yield made
     bootstrap.install(None)

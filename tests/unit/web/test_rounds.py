@@ -1,6 +1,7 @@
 """How many calls of a page wait for one another: with nothing kept from before, three at most."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.services.by_hand import create_code
 from chalicelib.services.changes import Change
+from chalicelib.services.page_images import text_key
 from tests.portal import Browser, Portal
 from tests.provider_side import PROVIDER, a_document, a_store
 from tests.slow import Calls, Slow, in_sequence
@@ -27,6 +29,7 @@ class Scene:
         row, cookie = self.portal.sessions.start(PROVIDER, self.portal.time.now())
         self.portal.fake_store.commit(Change(at=self.portal.time.now(), secrets=(row,)))
         fresh = Portal(self.portal.fake_store)
+        fresh.files.put(text_key(a_document().id), b'["Goals", "", ""]', "application/json")
         fresh.store, fresh.files = Slow(fresh.store, self.calls), Slow(fresh.files, self.calls)
         clients: Any = SimpleNamespace(ssm=Slow(FakeSsm(), self.calls))
         fresh.switches = SsmSwitches(clients, "/portal", fresh.clock)
@@ -46,10 +49,10 @@ def scene() -> Iterator[Scene]:
     bootstrap.install(None)
 
 
-@pytest.mark.parametrize("below", ["", "/original.pdf"])
+@pytest.mark.parametrize("below", ["", "/text", "/original.pdf"])
 def test_the_first_view_by_who_has_no_second_factor_waits_three_times(scene: Scene, below: str) -> None:
     answer = scene.browser.get(f"/documents/{a_document().id}{below}")
-    assert answer.status_code == (303 if below else 200)
+    assert answer.status_code == (303 if below == "/original.pdf" else 200)
     assert scene.document.viewed_at is not None
     assert "get_parameters" in {name for name, _, _ in scene.calls}
     chain = in_sequence(scene.calls)
@@ -62,6 +65,24 @@ def test_seen_again_it_waits_twice_and_reads_no_practice(scene: Scene) -> None:
         assert scene.browser.get(f"/documents/{a_document().id}").status_code == 200
     assert in_sequence(scene.calls) == ["visit", "find"]
     assert len(scene.calls) == 2
+
+
+def test_what_is_over_waits_for_the_switches_and_for_what_is_next_at_once(scene: Scene) -> None:
+    """In the store, the list is two calls: the longest chain is then of three."""
+    recalled = scene.document.recall("Sent in error", scene.portal.time.now())
+    assert recalled is not None
+    scene.portal.store.commit(Change(at=scene.portal.time.now(), documents=(replace(recalled, version=2),)))
+    assert scene.browser.get(f"/documents/{recalled.id}").status_code == 200
+    assert {name for name, _, _ in scene.calls} == {"visit", "get_parameters", "documents"}
+    assert len(in_sequence(scene.calls)) == 2
+
+
+def test_a_search_of_the_past_waits_for_the_switches_meanwhile(scene: Scene) -> None:
+    scene.browser.get("/login")
+    scene.calls.clear()
+    assert scene.browser.post("/documents/past", q="Byron").status_code == 200
+    assert "get_parameters" in {name for name, _, _ in scene.calls}
+    assert len(in_sequence(scene.calls)) == 2
 
 
 @pytest.mark.parametrize("path", ["/documents", "/documents/past", "/account"])
