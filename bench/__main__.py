@@ -3,7 +3,7 @@
 import os
 import time
 
-from bench import calls, cold, largest, login, scale, sealing
+from bench import calls, cold, largest, login, pages, scale, sealing
 from infrastructure.progress import Progress
 from tests.stack import packaged, running_stack
 
@@ -15,7 +15,7 @@ def main() -> None:
         login.run()
         sealing.run(dict(os.environ))
         largest.run(os.environ)
-        calls.run(stack)
+        pages.run(stack)
         scale.run(stack)
 
 
