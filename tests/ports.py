@@ -4,7 +4,7 @@ import secrets
 import socket
 
 SPACING = 10
-"""The ports up to the next choice stay free: `make run` takes those above its own for the stand-ins."""
+"""The ports up to the next choice are free too: `make run` takes some above its own for the stand-ins."""
 
 _CHOICE = range(11_000, 32_000, SPACING)
 _given: set[int] = set()
@@ -18,9 +18,10 @@ def free_port() -> int:
     """
     while True:
         port = secrets.choice(_CHOICE)
-        if port not in _given and _is_free(port):
+        if port not in _given:
             _given.add(port)
-            return port
+            if all(_is_free(each) for each in range(port, port + SPACING)):
+                return port
 
 
 def _is_free(port: int) -> bool:
