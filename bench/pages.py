@@ -1,7 +1,7 @@
-"""Every page, and every file and answer behind one: how many AWS calls wait for one another.
+"""What is asked of the web function, one after the other: how many AWS calls wait for one another.
 
-Each is asked for with no row and no switch kept from before. The key of the sessions alone is kept, as a
-function does for five minutes.
+Each with no row and no switch kept from before. The key of the sessions alone is kept, as a function does for
+five minutes.
 """
 
 import html
@@ -14,8 +14,9 @@ import httpx
 from chalice.test import Client, HTTPResponse
 
 from app import app
-from bench.calls import counted, forget, line
+from bench.calls import counted, forget, in_sequence, line, warm
 from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.web.routes import ROUTES
 from tests.integration.emr import Emr
 from tests.portal import Browser
 from tests.stack import Stack, wait_until
@@ -23,117 +24,132 @@ from tests.unit.pdf import samples
 
 ADDRESS, PASSWORD = "bench@example.com", "velvet harbour quartz lantern"
 MOST_IN_SEQUENCE = 3
-OK, SEE_OTHER, GONE, UNPROCESSABLE = 200, 303, 410, 422
+"""Of a page. What is sent by a form may take more, and so may what the EMR asks."""
+
+OK, ACCEPTED, SEE_OTHER, NOT_FOUND, GONE, UNPROCESSABLE = 200, 202, 303, 404, 410, 422
+
+Send = Callable[[], HTTPResponse]
 
 
 def run(stack: Stack) -> None:
-    """Prints a line per answer."""
-    print(f"AWS calls of every page (GET: at most {MOST_IN_SEQUENCE} in sequence) and of what is sent (POST)")
-    emr = Emr(stack, stack.practice())
-    for pages in (anyone, setting_up, by_hand, with_account):
-        pages(emr)
-    print("AWS calls of what the EMR asks")
-    software(emr)
+    """Prints a line for each answer, and the routes that it asked for none."""
+    print(f"AWS calls (a page: at most {MOST_IN_SEQUENCE} in sequence)")
+    Browser().get("/login")
+    warm()
+    asked = Asked(Emr(stack, stack.practice()))
+    for part in (asked.by_anyone, asked.by_link, asked.by_hand, asked.with_account, asked.by_the_emr):
+        part()
+    left = {(method, each.path) for each in ROUTES for method in each.methods} - asked.routes
+    print(f"  Not asked: {', '.join(f'{method} {path}' for method, path in sorted(left))}")
     print()
 
 
-def show(name: str, send: Callable[[], HTTPResponse], status: int = OK) -> None:
-    forget()
-    print(f"  {name:<48} {line(counted(send, status))}")
+class Asked:
+    """Asks, and remembers for which routes."""
 
+    def __init__(self, emr: Emr) -> None:
+        self.emr = emr
+        self.routes: set[tuple[str, str]] = set()
 
-# Who asks
+    def show(self, method: str, route: str, send: Send, status: int = OK, *, note: str = "") -> None:
+        forget()
+        calls = counted(send, status)
+        is_page = method == "GET" and not route.startswith("/v1/")
+        over = "  OVER" if is_page and in_sequence(calls) > MOST_IN_SEQUENCE else ""
+        print(f"  {method:<4} {route + (f', {note}' if note else ''):<52} {line(calls)}{over}")
+        self.routes.add((method, route))
 
+    def by_anyone(self) -> None:
+        stranger = Browser()
+        for path in ("/login", "/forgot-password", "/verify", "/verify/certificates"):
+            self.show("GET", path, partial(stranger.get, path))
+        self.show("GET", "/", partial(stranger.get, "/"), SEE_OTHER)
+        self.show("GET", "/verify/checked", partial(stranger.get, uploaded_by(stranger.get("/verify"))))
+        self.show("GET", "/problems/{code}", partial(stranger.get, "/problems/not-found"))
+        self.show("GET", "/documents", partial(stranger.get, "/documents"), SEE_OTHER, note="not logged in")
 
-def anyone(_emr: Emr) -> None:
-    stranger = Browser()
-    for path in ("/login", "/forgot-password", "/verify", "/verify/certificates"):
-        show(f"GET {path}", partial(stranger.get, path))
-    show("GET /verify/checked", partial(stranger.get, uploaded_by(stranger.get("/verify"))))
-    show("GET /documents, not logged in", partial(stranger.get, "/documents"), SEE_OTHER)
+    def by_link(self) -> None:
+        """Of a document that is there, that is recalled while another waits, and a dead one."""
+        address, other = "setup@example.com", "dead@example.com"
+        document_id = sent(self.emr, address)
+        browser, path = Browser(), setup_path(self.emr, address)
+        self.show("GET", "/setup/{token}", partial(browser.get, path), SEE_OTHER)
+        self.show("GET", "/setup", partial(browser.get, "/setup"))
+        sent(self.emr, address)
+        self.emr.recalls(document_id)
+        self.show("GET", "/setup", partial(browser.get, "/setup"), note="its document recalled")
+        self.emr.recalls(sent(self.emr, other))
+        browser.get(setup_path(self.emr, other))
+        self.show("GET", "/setup", partial(browser.get, "/setup"), GONE, note="dead")
 
+    def by_hand(self) -> None:
+        address, reader = "hand@example.com", Browser()
+        document_id = sent(self.emr, address)
+        door, route = f"/by-hand/{document_id}", "/by-hand/{document_id}"
+        self.show("GET", route, partial(reader.get, door))
+        self.show("POST", f"{route}/code", partial(reader.post, f"{door}/code"), SEE_OTHER)
+        code = mailed(self.emr, address, r"Your code: (\d{6})\b")
+        wrong = f"{(int(code) + 1) % 1_000_000:06}"
+        self.show("POST", route, partial(reader.post, door, code=wrong), UNPROCESSABLE, note="a wrong code")
+        self.show("POST", route, partial(reader.post, door, code=code), SEE_OTHER)
+        document = partial(reader.get, f"{door}/document")
+        self.show("GET", f"{route}/document", document)
+        self.show("GET", f"{route}/document", document, note="again")
+        self.show("GET", f"{route}/original.pdf", partial(reader.get, f"{door}/original.pdf"), SEE_OTHER)
+        self.show("GET", f"{route}/uploaded", partial(reader.get, uploaded_by(document())))
 
-def setting_up(emr: Emr) -> None:
-    """By the link of a document that is there, that is recalled while another waits, and by a dead one."""
-    document_id = sent(emr, "setup@example.com")
-    browser = by_setup_link(emr, "setup@example.com")
-    show("GET /setup", partial(browser.get, "/setup"))
-    sent(emr, "setup@example.com")
-    emr.recalls(document_id)
-    show("GET /setup, its document recalled", partial(browser.get, "/setup"))
-    emr.recalls(sent(emr, "dead@example.com"))
-    show("GET /setup, dead", partial(by_setup_link(emr, "dead@example.com").get, "/setup"), GONE)
+    def with_account(self) -> None:
+        first, second, third = (sent(self.emr, ADDRESS) for _ in range(3))
+        browser, route = Browser(), "/documents/{document_id}"
+        browser.get(setup_path(self.emr, ADDRESS))
+        chosen = {"credential": "MD", "confirmed": "yes", "password": PASSWORD}
+        self.show("POST", "/setup", partial(browser.post, "/setup", chosen), SEE_OTHER)
+        self.show("POST", "/login/password", partial(browser.log_in, ADDRESS, PASSWORD), SEE_OTHER)
+        self.show("GET", "/documents", partial(browser.get, "/documents"))
 
+        review = partial(browser.get, f"/documents/{first}")
+        self.show("GET", route, partial(Browser().get, f"/documents/{first}"), note="not logged in")
+        self.show("GET", route, review)
+        self.show("GET", route, review, note="again")
+        self.show("GET", f"{route}/text", partial(browser.get, f"/documents/{first}/text"))
+        original = partial(browser.get, f"/documents/{second}/original.pdf")
+        self.show("GET", f"{route}/original.pdf", original, SEE_OTHER, note="as first view")
+        drawn = {"signature": "typed", "typed_name": "Ben Chmark"}
+        preview = partial(browser.post, f"/documents/{first}/signature", drawn)
+        self.show("POST", f"{route}/signature", preview)
+        signing = {**drawn, "read_statement": "yes", "pages_shown": "1", "consent": CONSENT_VERSION}
+        approve = partial(browser.post, f"/documents/{first}/approve", signing)
+        self.show("POST", f"{route}/approve", approve, SEE_OTHER)
+        declining = {"reason": "change_the_plan", "decline_note": "Twice a week, please."}
+        decline = partial(browser.post, f"/documents/{third}/decline", declining)
+        self.show("POST", f"{route}/decline", decline, SEE_OTHER)
+        self.show("GET", route, review, note="decided")
+        wait_until(lambda: self.emr.document(first)["signed_pdf"], 60, "the sealed file")
+        signed = partial(browser.get, f"/documents/{first}/signed.pdf")
+        self.show("GET", f"{route}/signed.pdf", signed, SEE_OTHER)
+        certificate = partial(browser.get, f"/documents/{first}/certificate.pdf")
+        self.show("GET", f"{route}/certificate.pdf", certificate, NOT_FOUND)
 
-def by_hand(emr: Emr) -> None:
-    address, reader = "hand@example.com", Browser()
-    document_id = sent(emr, address)
-    door = f"/by-hand/{document_id}"
-    show("GET /by-hand/{id}", partial(reader.get, door))
-    reader.post(f"{door}/code")
-    code = mailed(emr, address, r"Your code: (\d{6})\b")
-    wrong = f"{(int(code) + 1) % 1_000_000:06}"
-    show("POST /by-hand/{id}, a wrong code", partial(reader.post, door, code=wrong), UNPROCESSABLE)
-    show("POST /by-hand/{id}, the code", partial(reader.post, door, code=code), SEE_OTHER)
-    show("GET /by-hand/{id}/document", partial(reader.get, f"{door}/document"))
-    show("GET /by-hand/{id}/document, again", partial(reader.get, f"{door}/document"))
-    show("GET /by-hand/{id}/original.pdf", partial(reader.get, f"{door}/original.pdf"), SEE_OTHER)
-    place = uploaded_by(reader.get(f"{door}/document"))
-    show("GET /by-hand/{id}/uploaded", partial(reader.get, place))
+        for path in ("/documents/past", "/account", "/account/activity", "/account/authenticator",
+                     "/account/second-factor"):  # fmt: skip
+            self.show("GET", path, partial(browser.get, path))
+        self.show("POST", "/documents/past", partial(browser.post, "/documents/past", q="Byron"))
+        self.show("POST", "/logout", partial(browser.post, "/logout"), SEE_OTHER)
 
+    def by_the_emr(self) -> None:
+        document_id = sent(self.emr, "emr@example.com")
+        for route in ("/v1/documents", "/v1/documents/{document_id}", "/v1/documents/{document_id}/events",
+                      "/v1/deliveries", "/v1/practice"):  # fmt: skip
+            self.show("GET", route, partial(self._get, route.format(document_id=document_id)))
+        original = "/v1/documents/{document_id}/original.pdf"
+        self.show("GET", original, partial(self._get, original.format(document_id=document_id)), SEE_OTHER)
+        self.show("POST", "/v1/events", self.emr.prepared(), ACCEPTED, note="document.sent")
 
-def with_account(emr: Emr) -> None:
-    first, second, third, fourth = (sent(emr, ADDRESS) for _ in range(4))
-    browser = logged_in(emr)
-    show("GET /documents", partial(browser.get, "/documents"))
-    show("GET /documents, again", partial(browser.get, "/documents"))
-    review = f"/documents/{first}"
-    show("GET /documents/{id}", partial(browser.get, review))
-    show("GET /documents/{id}, again", partial(browser.get, review))
-    show("GET /documents/{id}/text, as first view", partial(browser.get, f"/documents/{second}/text"))
-    as_first = partial(browser.get, f"/documents/{third}/original.pdf")
-    show("GET /documents/{id}/original.pdf, as first view", as_first, SEE_OTHER)
-    drawn = {"signature": "typed", "typed_name": "Ben Chmark"}
-    show("POST /documents/{id}/signature", partial(browser.post, f"{review}/signature", drawn))
-    signing = {
-        "typed_name": "Ben Chmark",
-        "read_statement": "yes",
-        "pages_shown": "1",
-        "consent": CONSENT_VERSION,
-    }
-    show("POST /documents/{id}/approve", partial(browser.post, f"{review}/approve", signing), SEE_OTHER)
-    declining = {"reason": "change_the_plan", "decline_note": "Twice a week, please."}
-    decline = partial(browser.post, f"/documents/{fourth}/decline", declining)
-    show("POST /documents/{id}/decline", decline, SEE_OTHER)
-    show("GET /documents/{id}, not logged in", partial(Browser().get, review))
-    show("GET /documents/{id}, decided", partial(browser.get, review))
-    wait_until(lambda: emr.document(first)["signed_pdf"], 60, "the sealed file")
-    show("GET /documents/{id}/signed.pdf", partial(browser.get, f"{review}/signed.pdf"), SEE_OTHER)
-    for path in ("/documents/past", "/account", "/account/activity", "/account/authenticator"):
-        show(f"GET {path}", partial(browser.get, path))
-    show("POST /documents/past, searched", partial(browser.post, "/documents/past", q="Byron"))
-
-
-def software(emr: Emr) -> None:
-    document_id = sent(emr, "emr@example.com")
-    for path in (
-        "/v1/documents?report=unsigned",
-        f"/v1/documents/{document_id}",
-        f"/v1/documents/{document_id}/events",
-        "/v1/deliveries",
-        "/v1/practice",
-    ):
-        show(f"GET {path.replace(document_id, '{id}')}", partial(asked, emr, path))
-    original = f"/v1/documents/{document_id}/original.pdf"
-    show("GET /v1/documents/{id}/original.pdf", partial(asked, emr, original), SEE_OTHER)
-    show("POST /v1/events, document.sent", emr.prepared(), 202)
+    def _get(self, path: str) -> HTTPResponse:
+        return Client(app).http.get(path, headers={"authorization": f"Bearer {self.emr.practice.api_key}"})
 
 
 # Steps on the way
-
-
-def asked(emr: Emr, path: str) -> HTTPResponse:
-    return Client(app).http.get(path, headers={"authorization": f"Bearer {emr.practice.api_key}"})
 
 
 def sent(emr: Emr, address: str) -> str:
@@ -143,6 +159,10 @@ def sent(emr: Emr, address: str) -> str:
     emr.stack.wait_for_mail(address)
     emr.stack.outbox_drained()
     return document_id
+
+
+def setup_path(emr: Emr, address: str) -> str:
+    return mailed(emr, address, r"(/setup/[\w-]+)")
 
 
 def mailed(emr: Emr, address: str, pattern: str) -> str:
@@ -162,21 +182,6 @@ def plain_text(mail: EmailMessage) -> str:
     """Decoded: quoted-printable breaks a long link."""
     body = mail.get_body(("plain",))
     return str(body.get_content()) if body else ""
-
-
-def by_setup_link(emr: Emr, address: str) -> Browser:
-    browser = Browser()
-    token = mailed(emr, address, r"/setup/([\w-]+)")
-    browser.get(f"/setup/{token}")
-    return browser
-
-
-def logged_in(emr: Emr) -> Browser:
-    """Sets the account up by the mailed link and logs in, through the function in this process."""
-    browser = by_setup_link(emr, ADDRESS)
-    browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
-    show("POST /login/password", partial(browser.log_in, ADDRESS, PASSWORD), SEE_OTHER)
-    return browser
 
 
 def uploaded_by(page: HTTPResponse) -> str:
