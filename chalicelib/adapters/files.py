@@ -56,9 +56,14 @@ class S3Files:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def versions(self, key: str) -> Sequence[str]:
-        """`null` for what was written to a bucket that keeps no versions."""
-        found = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", ())
-        return tuple(each["VersionId"] for each in found if each["Key"] == key)
+        """`null` for what was written to a bucket that keeps no versions.
+
+        None of an object that the lifecycle has hidden behind a marker: it cannot be read any more.
+        """
+        listed = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", ())
+        found = [each for each in listed if each["Key"] == key]
+        is_there = any(each["IsLatest"] for each in found)
+        return tuple(each["VersionId"] for each in found) if is_there else ()
 
     def erase(self, key: str, versions: Sequence[str]) -> None:
         """In one call, which S3 answers with 200 even where it has left some."""

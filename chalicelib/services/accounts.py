@@ -1,6 +1,6 @@
 """Links to choose a password, for the first time or again, and what choosing one does (DESIGN 5.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -136,8 +136,10 @@ def mailed_for(store: Store, delivery: Delivery, provider: Provider) -> Document
         return document
     if _is_made_up_for(delivery, provider):
         return None
-    waiting = _waiting(store, provider.id)
-    return _reached(provider, document, waiting, access=delivery.access, email=delivery.recipient)
+    return _reached(
+        provider, document, lambda: _waiting(store, provider.id), access=delivery.access,
+        email=delivery.recipient,
+    )  # fmt: skip
 
 
 def _is_made_up_for(delivery: Delivery, provider: Provider) -> bool:
@@ -148,8 +150,8 @@ def _is_made_up_for(delivery: Delivery, provider: Provider) -> bool:
 
 
 def _reached(
-    provider: Provider, document: Document | None, waiting: Sequence[Document], *, access: int,
-    email: str | None,
+    provider: Provider, document: Document | None, waiting: Callable[[], Sequence[Document]], *,
+    access: int, email: str | None,
 ) -> Document | None:  # fmt: skip
     """What a setup link leads to: the document it came with, when that had this `access`, or, once that one
     is recalled, another that is `waiting` for this person at the very address the link was mailed to.
@@ -161,7 +163,7 @@ def _reached(
     only_recalled = document.recalled_at is not None and document.access == access + 1
     if not only_recalled or email is None:
         return None
-    return _mailed_to(email, provider, waiting)
+    return _mailed_to(email, provider, waiting())
 
 
 def pending_at(store: Store, provider: Provider, email: str) -> Document | None:
@@ -195,17 +197,19 @@ class Accounts:
         """What the link of this token leads to; looking spends nothing. Raises `DeadLink`."""
         keys = [secret_key(kind, token) for kind in _LINK_KINDS]
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
-        if secret is None:
-            raise DeadLink
+        if secret is None or not secret.live(now):
+            raise DeadLink(secret.document_id if secret else None)
         found, waiting = together(
             lambda: self._store.visit(secret.key, secret.provider_id, secret.document_id),
             lambda: self._waiting_for(secret),
         )
-        if found.provider is None or not _works(secret, found.provider, now):
+        if found.provider is None or not _works(secret, found.provider):
             raise DeadLink(secret.document_id)
         if secret.kind is SecretKind.RESET:
             return OpenLink(secret=secret, provider=found.provider, document=found.document)
-        document = _reached(found.provider, found.document, waiting, access=secret.access, email=secret.email)
+        document = _reached(
+            found.provider, found.document, lambda: waiting, access=secret.access, email=secret.email
+        )
         if document is None:
             raise DeadLink(secret.document_id)
         return OpenLink(secret=secret, provider=found.provider, document=document)
@@ -305,8 +309,8 @@ def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) ->
     )  # fmt: skip
 
 
-def _works(secret: Secret, provider: Provider, now: datetime) -> bool:
-    newest = secret.live(now) and provider.link == secret.link
+def _works(secret: Secret, provider: Provider) -> bool:
+    newest = provider.link == secret.link
     if secret.kind is SecretKind.RESET:
         return newest and provider.has_account and provider.email == secret.email
     return newest and not provider.has_account

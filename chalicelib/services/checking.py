@@ -2,7 +2,8 @@
 
 The upload is opened by the `inspect` function alone, which is told the published certificates, and erased
 with all its versions as soon as that has answered; without an answer, or posted again while it was being
-read, it expires within a day. Nothing is looked up: all that is told stands in the file, under its seal.
+read, it goes with the other uploads, by the bucket's lifecycle. Nothing is looked up: all that is told
+stands in the file, under its seal.
 """
 
 import re

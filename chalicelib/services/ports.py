@@ -150,7 +150,7 @@ class Files(Protocol):
     def exists(self, key: str) -> bool: ...
 
     def versions(self, key: str) -> Sequence[str]:
-        """All that are there, of the first 1,000 keys; none where there is nothing."""
+        """Of an object that is there: all of them, 1,000 at most; none where there is nothing to read."""
 
     def copy(self, source: str, target: str) -> None: ...
 

@@ -21,6 +21,7 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import bootstrap
 from chalicelib.domain.errors import NotFound, PortalError
+from chalicelib.domain.practices import Practice
 from chalicelib.domain.secrets import Secret, SecretKind, secret_key
 from chalicelib.web import guesses, requests
 from chalicelib.web.answers import HTML, cookie, error_page, problem, redirect
@@ -189,17 +190,21 @@ def _answer(declared: Route, caller: Caller, values: dict[str, str]) -> Response
 def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]) -> Response:
     """The page, unless a practice or the portal asks for a second factor that its reader does not have yet.
 
-    What records nothing is made while the switches are read, which cost it no time. What records a view or a
-    decision waits for them; what it reads first is read meanwhile.
+    What records nothing is made while the switches are read, which cost it no time; its refusal, too, is only
+    for who may see it. What records a view or a decision waits for them; what it reads first is read
+    meanwhile.
     """
     from chalicelib.services.writing import together
     from chalicelib.web.enrolment import is_asked_for, to_enrolment
 
     if _only_reads(declared, caller):
-        asked, response = together(lambda: is_asked_for(caller), lambda: declared.load()(caller, **values))
-        return to_enrolment(caller) if asked else response
-    document, ahead = caller.opened, caller.services.review.read_ahead
-    asked, practice = together(lambda: is_asked_for(caller), lambda: ahead(document))
+        asked, answer = together(lambda: is_asked_for(caller), lambda: _made(declared, caller, values))
+        if asked:
+            return to_enrolment(caller)
+        if isinstance(answer, PortalError):
+            raise answer
+        return answer
+    asked, practice = together(lambda: is_asked_for(caller), lambda: _read_ahead(caller))
     return to_enrolment(caller) if asked else declared.load()(replace(caller, practice=practice), **values)
 
 
@@ -208,6 +213,17 @@ def _only_reads(declared: Route, caller: Caller) -> bool:
 
     seen = caller.document is None or not needs_view(caller.document)
     return seen and (declared.only_reads or declared.methods == ("GET",))
+
+
+def _made(declared: Route, caller: Caller, values: dict[str, str]) -> Response | PortalError:
+    try:
+        return declared.load()(caller, **values)
+    except PortalError as refusal:
+        return refusal
+
+
+def _read_ahead(caller: Caller) -> Practice | None:
+    return caller.services.review.read_ahead(caller.document) if caller.document else None
 
 
 def _with_form(declared: Route, caller: Caller) -> Caller:

@@ -26,7 +26,7 @@ from chalicelib.services.past_search import Search, searching
 from chalicelib.services.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
 from chalicelib.services.sessions import PASSWORD
 from chalicelib.services.signing import MAX_NAME, size_of
-from chalicelib.services.writing import together
+from chalicelib.services.writing import needs_view, together
 from chalicelib.web import signing
 from chalicelib.web.answers import moment, page, redirect
 from chalicelib.web.caller import Caller
@@ -49,7 +49,6 @@ REASONS = tuple(DeclineReason)
 SOUGHT = ("q", "from", "to")
 """The fields of the search of the past."""
 
-_NO_TEXT_YET = "The text of this document is not there yet. The PDF is."
 _ID = re.compile(r"[^a-z0-9_]")
 
 
@@ -168,18 +167,18 @@ def certificate(caller: Caller, document_id: str) -> Response:
 
 
 def text(caller: Caller, document_id: str) -> Response:
-    """What every page says, for documents too long to say it beside their pictures."""
+    """What every page says, for documents too long to say it beside their pictures.
+
+    Whoever comes here first is led to the pictures, where opening it is recorded.
+    """
     document = caller.opened
     if not can_be_read(document):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
-    if not pages_prepared(document):
-        raise NotFound(_NO_TEXT_YET)
-    texts, _ = together(
-        lambda: page_texts(document, caller.services.files),
-        lambda: caller.services.review.downloaded(document, _by(caller)),
-    )
-    if texts is None:  # its object was removed: it is written before the pages count as prepared
-        raise NotFound(_NO_TEXT_YET)
+    if needs_view(document):
+        return redirect(f"/documents/{document_id}")
+    texts = page_texts(document, caller.services.files)
+    if texts is None:
+        raise NotFound("The text of this document is not there yet. The PDF is.")
     return page(caller, "text.html", document=document, texts=texts, section="pending")
 
 

@@ -194,8 +194,10 @@ def _checked(http: httpx.Client, pdf: bytes) -> str:
         name: html.unescape(value)
         for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
     }
-    answer = httpx.post(action, data=fields, files={"file": ("x.pdf", pdf, "application/pdf")}, timeout=60)
-    assert answer.status_code == 303, answer.text
+    for _ in range(2):  # as an impatient finger does: all its versions are erased
+        file = {"file": ("x.pdf", pdf, "application/pdf")}
+        answer = httpx.post(action, data=fields, files=file, timeout=60)
+        assert answer.status_code == 303, answer.text
     place = answer.headers["location"]
     shown = http.get(place[place.index("/verify/checked") :])
     assert shown.status_code == 200, shown.text

@@ -16,9 +16,12 @@ KEY = "uploads/verify/chk_1"
 
 @dataclass
 class Bucket:
-    """What lies in it, by key and version; `locked` versions stay; `refusal` tells what is not there."""
+    """What lies in it, by key and version, the newest first; `hidden` keys have a marker on top, `locked`
+    versions stay; `refusal` tells what is not there.
+    """
 
     objects: list[tuple[str, str]] = field(default_factory=list)
+    hidden: frozenset[str] = frozenset()
     locked: frozenset[str] = frozenset()
     refusal: str = "404"
 
@@ -29,7 +32,11 @@ class Bucket:
         raise ClientError({"Error": {"Code": self.refusal}}, "GetObject")
 
     def list_object_versions(self, *, Prefix: str, **_: Any) -> Mapping[str, Any]:  # noqa: N803 - boto3's
-        found = [{"Key": key, "VersionId": each} for key, each in self.objects if key.startswith(Prefix)]
+        found: list[dict[str, Any]] = []
+        for key, each in self.objects:
+            newest = key not in self.hidden and all(other["Key"] != key for other in found)
+            found.append({"Key": key, "VersionId": each, "IsLatest": newest})
+        found = [each for each in found if each["Key"].startswith(Prefix)]
         return {"Versions": found} if found else {}
 
     def delete_objects(self, *, Delete: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:  # noqa: N803 - same
@@ -47,11 +54,16 @@ def files(bucket: Bucket) -> S3Files:
 
 def test_all_versions_of_an_object_are_erased_and_nothing_beside_it() -> None:
     neighbour = (f"{KEY}0", "v9")
-    bucket = Bucket([(KEY, "v1"), (KEY, "v2"), neighbour])
+    bucket = Bucket([(KEY, "v2"), (KEY, "v1"), neighbour])
     versions = files(bucket).versions(KEY)
-    assert versions == ("v1", "v2")
+    assert versions == ("v2", "v1")
     files(bucket).erase(KEY, versions)
     assert bucket.objects == [neighbour]
+
+
+def test_what_the_lifecycle_has_hidden_is_not_there_any_more() -> None:
+    bucket = Bucket([(KEY, "v2"), (KEY, "v1")], hidden=frozenset({KEY}))
+    assert files(bucket).versions(KEY) == ()
 
 
 def test_a_version_that_is_left_is_told_although_s3_answers_with_200() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.documents import Document
 from chalicelib.domain.people import Provider
 from chalicelib.services.changes import Change
 from chalicelib.web.access import Access
@@ -82,22 +83,40 @@ def test_who_has_one_is_offered_none(portal: Portal, browser: Browser) -> None:
 # Required
 
 
+def in_state(document: Document, state: str) -> Document:
+    """The document as it is then, its next version."""
+    found: Document | None = document
+    if state == "seen":
+        found = replace(document, viewed_at=START)
+    elif state == "recalled":
+        found = document.recall("Sent in error", START)
+    assert found is not None
+    return replace(found, version=document.version + 1)
+
+
+@pytest.mark.parametrize("state", ["new", "seen", "recalled"])
 @pytest.mark.parametrize(("method", "path"), GATED)
 def test_nothing_of_a_patient_is_seen_or_signed_before(
-    portal: Portal, browser: Browser, method: str, path: str
+    portal: Portal, browser: Browser, method: str, path: str, state: str
 ) -> None:
+    """Nor is it told what became of a document."""
     require(portal)
-    before = portal.fake_store.tables["events"].copy() if "events" in portal.fake_store.tables else {}
+    document = in_state(DOCUMENT, state)
+    portal.store.commit(Change(at=START, documents=(document,)))
+    before = dict(portal.fake_store.tables.get("events", {}))
     here = path.format(document_id=DOCUMENT.id)
     fields = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "reason": "not_my_patient"}
     answer = browser.get(here) if method == "GET" else browser.post(here, fields)
     assert answer.status_code == 303
     assert header(answer, "location").startswith(f"{PLACE}?next=")
     assert not PATIENT.search(text(answer))
-    found = portal.store.document(DOCUMENT.id)
-    assert found is not None
-    assert (found.viewed_at, found.decided_at) == (None, None)
+    assert portal.store.document(DOCUMENT.id) == document
     assert portal.fake_store.tables.get("events", {}) == before
+
+
+def test_a_post_is_answered_beside_the_switch_only_where_it_writes_nothing() -> None:
+    posts = {each.path for each in ROUTES if each.only_reads}
+    assert posts == {"/documents/past", "/documents/{document_id}/signature"}
 
 
 def test_who_sets_one_up_goes_straight_on_to_the_document(portal: Portal, browser: Browser) -> None:

@@ -253,8 +253,8 @@ class Asked:
 
 
 def document_for(path: str) -> Document:
-    """Signed where a signed copy is asked for, pending elsewhere."""
-    return SIGNED if path.endswith("signed.pdf") else a_document()
+    """Signed where a signed copy is asked for, or the text of what was seen before; pending elsewhere."""
+    return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from chalicelib.services.changes import Change
 from chalicelib.services.page_images import text_key
 from chalicelib.web.showing import TEXT_BESIDE
 from tests.fakes import START
-from tests.portal import Browser, Portal, text
+from tests.portal import Browser, Portal, header, text
 from tests.provider_side import PROVIDER, a_document, a_store
 
 DOCUMENT = a_document()
@@ -75,6 +75,15 @@ def test_without_any_text_the_pages_still_show(browser: Browser) -> None:
     page = browser.get(REVIEW)
     assert page.body.count(b"<img") == 3
     assert browser.get(f"{REVIEW}/text").status_code == 404
+
+
+def test_who_comes_to_the_text_first_is_led_to_the_pictures_where_opening_it_is_recorded(
+    portal: Portal, browser: Browser
+) -> None:
+    say(portal, "a", "b", "c")
+    answer = browser.get(f"{REVIEW}/text")
+    assert (answer.status_code, header(answer, "location")) == (303, REVIEW)
+    assert portal.store.document(DOCUMENT.id) == DOCUMENT
 
 
 def test_the_text_of_a_recalled_document_is_gone(portal: Portal, browser: Browser) -> None:

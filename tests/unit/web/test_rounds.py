@@ -13,7 +13,6 @@ from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.services.by_hand import create_code
 from chalicelib.services.changes import Change
-from chalicelib.services.page_images import text_key
 from tests.portal import Browser, Portal
 from tests.provider_side import PROVIDER, a_document, a_store
 from tests.slow import Calls, Slow, in_sequence
@@ -29,7 +28,6 @@ class Scene:
         row, cookie = self.portal.sessions.start(PROVIDER, self.portal.time.now())
         self.portal.fake_store.commit(Change(at=self.portal.time.now(), secrets=(row,)))
         fresh = Portal(self.portal.fake_store)
-        fresh.files.put(text_key(a_document().id), b'["Goals", "", ""]', "application/json")
         fresh.store, fresh.files = Slow(fresh.store, self.calls), Slow(fresh.files, self.calls)
         clients: Any = SimpleNamespace(ssm=Slow(FakeSsm(), self.calls))
         fresh.switches = SsmSwitches(clients, "/portal", fresh.clock)
@@ -49,10 +47,10 @@ def scene() -> Iterator[Scene]:
     bootstrap.install(None)
 
 
-@pytest.mark.parametrize("below", ["", "/text", "/original.pdf"])
+@pytest.mark.parametrize("below", ["", "/original.pdf"])
 def test_the_first_view_by_who_has_no_second_factor_waits_three_times(scene: Scene, below: str) -> None:
     answer = scene.browser.get(f"/documents/{a_document().id}{below}")
-    assert answer.status_code == (303 if below == "/original.pdf" else 200)
+    assert answer.status_code == (303 if below else 200)
     assert scene.document.viewed_at is not None
     assert "get_parameters" in {name for name, _, _ in scene.calls}
     chain = in_sequence(scene.calls)
