@@ -21,7 +21,6 @@ from pynamodb.exceptions import PynamoDBException
 
 from chalicelib import bootstrap
 from chalicelib.domain.errors import NotFound, PortalError
-from chalicelib.domain.practices import Practice
 from chalicelib.domain.secrets import Secret, SecretKind, secret_key
 from chalicelib.web import guesses, requests
 from chalicelib.web.answers import HTML, cookie, error_page, problem, redirect
@@ -204,7 +203,10 @@ def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]
         if isinstance(answer, PortalError):
             raise answer
         return answer
-    asked, practice = together(lambda: is_asked_for(caller), lambda: _read_ahead(caller))
+    document, ahead = caller.document, caller.services.review.read_ahead
+    asked, practice = together(
+        lambda: is_asked_for(caller), lambda: ahead(document) if document is not None else None
+    )  # fmt: skip
     return to_enrolment(caller) if asked else declared.load()(replace(caller, practice=practice), **values)
 
 
@@ -220,10 +222,6 @@ def _made(declared: Route, caller: Caller, values: dict[str, str]) -> Response |
         return declared.load()(caller, **values)
     except PortalError as refusal:
         return refusal
-
-
-def _read_ahead(caller: Caller) -> Practice | None:
-    return caller.services.review.read_ahead(caller.document) if caller.document else None
 
 
 def _with_form(declared: Route, caller: Caller) -> Caller:
