@@ -1,8 +1,6 @@
 """Providers with an account, for the tests of the pages that they log in to."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -27,16 +25,12 @@ def give_account(portal: Portal, provider: Provider, password: str = PASSWORD) -
     portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
 
 
-@contextmanager
-def portal_with_account(**changes: Any) -> Iterator[Portal]:
+def portal_with_account(**changes: Any) -> Portal:
     """The portal of a test, installed: one document, and an account for the provider it is for."""
     made = Portal(a_store(a_document()))
     give_account(made, replace(PROVIDER, **changes))
     bootstrap.install(made)
-    try:
-        yield made
-    finally:
-        bootstrap.install(None)
+    return made
 
 
 def app_with(page: str) -> pyotp.TOTP:

@@ -1,10 +1,13 @@
-"""What makes thousands of tests quick: cheap passwords, and memory that is not searched again and again."""
+"""What makes thousands of tests quick and independent: cheap passwords, memory that is not searched again and
+again, no services left installed.
+"""
 
 import gc
 from collections.abc import Iterator
 
 import pytest
 
+from chalicelib import bootstrap
 from chalicelib.services import passwords
 
 CHEAP_KIB = 64
@@ -22,6 +25,13 @@ def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr(passwords, "NOBODYS_HASH", passwords.hash_password("nobody's"))
         yield
     passwords._hasher.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_installed() -> Iterator[None]:
+    """A test installs the services that the app is to use; the next test finds none."""
+    yield
+    bootstrap.install(None)
 
 
 @pytest.fixture(autouse=True, scope="module")

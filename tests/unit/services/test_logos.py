@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,11 +23,10 @@ def an_image(kind: str, width: int = 480, height: int = 120, **how: Any) -> byte
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store())
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def stored(portal: Portal) -> dict[str, tuple[bytes, str]]:

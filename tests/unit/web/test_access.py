@@ -49,11 +49,10 @@ POLICY = (
 
 
 @pytest.fixture(autouse=True)
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store(DOCUMENT, FOREIGN))
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def logged_in(portal: Portal) -> Browser:

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -20,7 +19,7 @@ OWNER = replace(PROVIDER, id="prv_9", email="owner@example.com", password_hash=h
 
 
 @pytest.fixture(autouse=True)
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     store = FakeStore()
     claims = (
         Claim(key=addressee_claim(EMAIL), owner=DOCUMENT.id),
@@ -33,8 +32,7 @@ def portal() -> Iterator[Portal]:
     )  # fmt: skip
     made = Portal(store)
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def mailed_token(portal: Portal) -> str:

@@ -1,7 +1,6 @@
 """The trail of an account: what is written for its owner, who sees it, and what it costs."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -33,9 +32,8 @@ class Phone(Browser):
 
 
 @pytest.fixture(autouse=True)
-def portal() -> Iterator[Portal]:
-    with portal_with_account() as made:
-        yield made
+def portal() -> Portal:
+    return portal_with_account()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ tabs in `test_accounts.py`, forged tokens in `test_sessions.py`, redirects in `t
 import re
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -34,10 +34,10 @@ TOKENS = ("__Host-session", "__Host-setup", "__Host-by-hand", "__Host-csrf")
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
-    with portal_with_account() as made:
-        made.mailer = FakeMailer()
-        yield made
+def portal() -> Portal:
+    made = portal_with_account()
+    made.mailer = FakeMailer()
+    return made
 
 
 def mails(portal: Portal) -> str:

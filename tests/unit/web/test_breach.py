@@ -1,7 +1,6 @@
 """Pages go out compressed: no secret stands on two of them alike, and no other website chooses their text."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,11 +17,10 @@ MAIL = {"email": "dr.rivera@example.com"}
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store())
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def token_on_the_page(browser: Browser) -> str:

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -22,13 +21,12 @@ KEY = f"uploads/scans/{ID}/scn_1"
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store(a_document()))
     made.files.put(KEY, b"%PDF a scan", "application/pdf")
     made.inspector = FakeInspector({"sha256": "5ca4", "media_type": "application/pdf", "pages": 1})
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def stored(portal: Portal) -> Document:

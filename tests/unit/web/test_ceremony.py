@@ -1,7 +1,6 @@
 """Signing: the password again after a while, consent once, and only by the person who is named."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -23,9 +22,8 @@ SESSION = "__Host-session"
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
-    with portal_with_account() as made:
-        yield made
+def portal() -> Portal:
+    return portal_with_account()
 
 
 @pytest.fixture

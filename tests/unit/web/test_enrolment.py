@@ -1,7 +1,6 @@
 """A second factor: offered once, and asked for before anything else where a switch says so."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -27,9 +26,8 @@ GATED = [(method, each.path) for each in ROUTES for method in each.methods
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
-    with portal_with_account(practices=(PRACTICE.id,)) as made:
-        yield made
+def portal() -> Portal:
+    return portal_with_account(practices=(PRACTICE.id,))
 
 
 @pytest.fixture

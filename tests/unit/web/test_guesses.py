@@ -1,7 +1,7 @@
 """Every form that takes a password, code, link or passkey slows a source down, and counts for the alarm."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pyotp
@@ -32,12 +32,11 @@ BEYOND_GUESSING = sorted(set(WRONG) - {BY_HAND})
 
 
 @pytest.fixture
-def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
     monkeypatch.setattr("chalicelib.web.requests.address", lambda _: "198.51.100.7")
     made = Portal(a_store(a_document()))
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def with_app(portal: Portal, password: str = PASSWORD) -> pyotp.TOTP:

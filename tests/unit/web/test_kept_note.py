@@ -1,6 +1,5 @@
 """A decision sent after the session ended: nothing is decided, and nothing that was written is lost."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -25,10 +24,10 @@ DECLINED = {"reason": "change_the_plan", "decline_note": NOTE, "other_name": "Dr
 
 
 @pytest.fixture(autouse=True)
-def portal() -> Iterator[Portal]:
-    with portal_with_account() as made:
-        give_account(made, replace(OTHER_PROVIDER, email=OTHER_EMAIL))
-        yield made
+def portal() -> Portal:
+    made = portal_with_account()
+    give_account(made, replace(OTHER_PROVIDER, email=OTHER_EMAIL))
+    return made
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ the document is decided or closed. `-` stands where there is no such cell: only 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from urllib.parse import urlencode
@@ -258,7 +258,7 @@ def document_for(path: str) -> Document:
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store())
     made.store.commit(
         Change(at=START, practices=(replace(PRACTICE, id="prc_2", name="Other"),), deliveries=(FAILED,))
@@ -267,8 +267,7 @@ def portal() -> Iterator[Portal]:
     made.files.put(f"{scan_prefix(SIGNED.id)}scan", b"a scan", "image/png")
     made.files.put(text_key(SIGNED.id), b'["Plan of Care for Ada Byron", "", ""]', "application/json")
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def table() -> dict[tuple[str, str], dict[str, str]]:

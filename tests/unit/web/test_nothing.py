@@ -1,7 +1,7 @@
 """Addresses at which there is nothing."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,11 +16,10 @@ AS_BROWSERS_ASK = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0
 
 
 @pytest.fixture(autouse=True)
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store())
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def answer(path: str, accept: str) -> Mapping[str, Any]:

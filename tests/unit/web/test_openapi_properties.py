@@ -127,11 +127,10 @@ class Application:
 
 
 @pytest.fixture
-def application() -> Iterator[Application]:
+def application() -> Application:
     made = Application()
     bootstrap.install(made.portal)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def operation_of(application: Application, method: str, path: str) -> Any:

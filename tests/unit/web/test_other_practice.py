@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,7 @@ class Two:
 
 
 @pytest.fixture
-def two() -> Iterator[Two]:
+def two() -> Two:
     portal = Portal()
     bootstrap.install(portal)
     owner, stranger = Emr(portal), Emr(portal, "Another practice")
@@ -51,11 +51,10 @@ def two() -> Iterator[Two]:
     portal.store.commit(Change(at=START, deliveries=(failed,)))
     offer = owner.write("POST", "/v1/uploads").json_body
     portal.files.put(offer["fields"]["key"], b"%PDF-1.7 theirs", "application/pdf")
-    yield Two(owner, stranger, {
+    return Two(owner, stranger, {
         "document_id": document_id, "external_id": "POC-1001", "delivery_id": mail.id,
         "upload_id": offer["upload_id"], "practice_id": owner.practice.id,
     })  # fmt: skip
-    bootstrap.install(None)
 
 
 Attempt = Callable[[Emr, Mapping[str, str]], HTTPResponse]

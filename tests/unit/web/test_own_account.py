@@ -1,7 +1,6 @@
 """Second factors by code, the password changed by its owner, and logging out everywhere."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pyotp
@@ -18,9 +17,8 @@ from tests.provider_side import PROVIDER
 
 
 @pytest.fixture(autouse=True)
-def portal() -> Iterator[Portal]:
-    with portal_with_account() as made:
-        yield made
+def portal() -> Portal:
+    return portal_with_account()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -20,11 +19,10 @@ REVIEW = f"/documents/{DOCUMENT.id}"
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store(DOCUMENT))
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 @pytest.fixture

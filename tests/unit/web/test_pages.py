@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,11 +21,10 @@ REVIEW = "/documents/doc_abcdef123456"
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store())
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def logged_in(portal: Portal) -> Browser:

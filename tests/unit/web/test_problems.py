@@ -88,11 +88,10 @@ def test_each_code_is_explained_with_the_statuses_it_comes_with() -> None:
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal()
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 @pytest.mark.usefixtures("portal")

@@ -1,7 +1,6 @@
 """Going through what waits, and back through what is past."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -21,11 +20,10 @@ READ = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store())
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """How many calls of a page wait for one another: with nothing kept from before, three at most."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -42,9 +41,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    yield Scene()
-    bootstrap.install(None)
+def scene() -> Scene:
+    return Scene()
 
 
 @pytest.mark.parametrize("below", ["", "/original.pdf"])

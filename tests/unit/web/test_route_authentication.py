@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 from chalice.test import Client, HTTPResponse
@@ -91,11 +90,10 @@ PATIENT = re.compile(r"Ada|Byron|1950|Plan of Care|Rivera", re.IGNORECASE)
 
 
 @pytest.fixture(autouse=True)
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store(DOCUMENT))
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 def test_every_route_of_the_app_was_declared_with_an_access_rule() -> None:

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -26,11 +25,10 @@ DRAWING = json.dumps({"aspect": 2.5, "strokes": STROKES})
 
 
 @pytest.fixture
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store(a_document()))
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 @pytest.fixture

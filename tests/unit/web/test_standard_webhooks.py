@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -69,13 +69,12 @@ def library(request: pytest.FixtureRequest, _npm_packages: None) -> Library:
 
 
 @pytest.fixture
-def emr() -> Iterator[Emr]:
+def emr() -> Emr:
     portal = Portal()
     # The libraries read the system's clock.
     portal.time.at = datetime.now(UTC).replace(microsecond=0)
     bootstrap.install(portal)
-    yield Emr(portal)
-    bootstrap.install(None)
+    return Emr(portal)
 
 
 def a_webhook(emr: Emr) -> tuple[Practice, Delivery]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,11 +16,10 @@ REVIEW = f"/documents/{a_document().id}"
 
 
 @pytest.fixture(autouse=True)
-def portal() -> Iterator[Portal]:
+def portal() -> Portal:
     made = Portal(a_store(a_document()))
     bootstrap.install(made)
-    yield made
-    bootstrap.install(None)
+    return made
 
 
 @pytest.fixture
