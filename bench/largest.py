@@ -41,7 +41,8 @@ def run(environment: Mapping[str, str]) -> None:
             capture_output=True, text=True,
         )  # fmt: skip
         megabytes, seconds = json.loads(answer.stdout.splitlines()[-1])
-        print(f"  {name:<58} {megabytes:5.0f} MB {seconds:6.1f} s of the processor")
+        over = "  OVER" if megabytes > GIVEN else ""
+        print(f"  {name:<58} {megabytes:5.0f} MB {seconds:6.1f} s of the processor{over}")
     print()
 
 

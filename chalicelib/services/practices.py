@@ -63,8 +63,7 @@ def authenticate_signature(
 
     Raises `Unauthenticated`, the same for an unknown practice as for a wrong signature; `NotJson` where
     no secret fits and the body holds what the gateway puts for bytes that are no UTF-8, so that nobody looks
-    for the mistake in the secret; `TooLarge` before anything is
-    computed over a body past the limit.
+    for the mistake in the secret; `TooLarge` before anything is computed over a body past the limit.
     """
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge("The body is larger than 6 MB. Upload a large PDF by POST /v1/uploads first.")
