@@ -7,7 +7,8 @@ code, and the web function must start fast.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -38,7 +39,8 @@ def admin(event: Any) -> dict[str, Any]:
     """`event` is whatever JSON was typed into the console."""
     from chalicelib.services import administration
 
-    answer = dict(administration.run(services(), event))
+    with _without_words("admin"):
+        answer = dict(administration.run(services(), event))
     about = {name: value for name, value in answer.items() if name in ("id", "error")}
     action = event.get("action") if isinstance(event, Mapping) else None
     logger.info("administration", action=action, **about)
@@ -50,7 +52,8 @@ def relay(event: Mapping[str, Any]) -> None:
     from chalicelib.adapters.stream import outbox_rows
     from chalicelib.services.relay import relay_rows
 
-    relay_rows(outbox_rows(event), store=services().store, queues=services().queues)
+    with _without_words("relay"):
+        relay_rows(outbox_rows(event), store=services().store, queues=services().queues)
 
 
 def documents(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,13 +76,31 @@ def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
 def mail_feedback(message: str) -> None:
     from chalicelib.services import mail_feedback as feedback
 
-    feedback.record(json.loads(message), services())
+    with _without_words("mail_feedback"):
+        feedback.record(json.loads(message), services())
 
 
 def follow_up() -> None:
     from chalicelib.services import follow_up as sweeps
 
-    logger.info("swept", extra={"found": dict(sweeps.run(services()))})
+    with _without_words("follow_up"):
+        logger.info("swept", extra={"found": dict(sweeps.run(services()))})
+
+
+class WorkFailed(Exception):
+    """What a function raises in place of what went wrong: AWS logs its words, and those could quote a
+    patient's data. Which function, and what kind of error it was.
+    """
+
+
+@contextmanager
+def _without_words(work: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - raised again without its words
+        kind = type(error).__name__
+        logger.error("work failed", extra={"work": work, "kind": kind, "at": _where(error)})  # noqa: TRY400 - a trace could quote a patient's data
+        raise WorkFailed(f"{work}: {kind}") from None
 
 
 def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 class Mark(StrEnum):
     """The status of an attempt. `interrupted`: the worker ended before it recorded what came of it.
 
-    `cancelled` and `asked_again` are no attempts; from the latter on the schedule starts afresh.
+    `cancelled` and `asked_again` are no attempts; from the latter on the schedule starts afresh. Nor are
+    `taken` (by a fax gateway) and `complained` (of, as junk), which receipts tell of an attempt.
     """
 
     SENDING = "sending"
@@ -41,6 +42,8 @@ class Mark(StrEnum):
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
     ASKED_AGAIN = "asked_again"
+    TAKEN = "taken"
+    COMPLAINED = "complained"
 
 
 class Verdict(StrEnum):
@@ -156,6 +159,13 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
         next_attempt_at=now, carrier_id=None,
         attempts=(*tried, Attempt(at=now, status=Mark.ASKED_AGAIN, detail=why)),
     )  # fmt: skip
+
+
+def note(delivery: Delivery, told: Attempt) -> Delivery:
+    """The row with what a receipt told; an attempt under way stays the last entry."""
+    under_way = [each for each in delivery.attempts[-1:] if each.status == Mark.SENDING]
+    before = delivery.attempts[: len(delivery.attempts) - len(under_way)]
+    return replace(delivery, version=delivery.version + 1, attempts=(*before, told, *under_way))
 
 
 def failures(delivery: Delivery) -> int:

@@ -76,20 +76,27 @@ def commitment(private: Mapping[str, Any], salt: str) -> str:
 
 
 def broken_at(events: Iterable[Event]) -> int | None:
-    """The sequence number of the first event that does not fit the chain; None when it is whole."""
+    """The sequence number of the first event that does not fit the chain; None when it is whole.
+
+    What is shown of an event are its own fields, so each has to say what the hashed bytes say.
+    """
     previous, expected = "", 1
     for event in events:
         whole = event.sequence == expected and event.previous == previous
-        if not whole or chain_hash(previous, event.body) != event.hash or not _private_fits(event):
+        if not whole or chain_hash(previous, event.body) != event.hash or not _says_what_is_hashed(event):
             return event.sequence
         previous, expected = event.hash, expected + 1
     return None
 
 
-def _private_fits(event: Event) -> bool:
-    if not event.private:
-        return True
-    return bool(json.loads(event.body)["private"] == commitment(event.private, event.salt))
+def _says_what_is_hashed(event: Event) -> bool:
+    hashed = json.loads(event.body)
+    told = {
+        "id": event.id, "document_id": event.document_id, "sequence": event.sequence, "type": event.type,
+        "at": to_text(event.at), "actor": event.actor,
+    }  # fmt: skip
+    private = commitment(event.private, event.salt) if event.private else hashed["private"]
+    return hashed["private"] == private and all(hashed[name] == value for name, value in told.items())
 
 
 def _canonical(value: Mapping[str, Any]) -> str:

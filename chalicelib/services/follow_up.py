@@ -28,6 +28,11 @@ SEAL_WITHIN = timedelta(minutes=15)
 SEAL_AGAIN: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 * 60))
 """Further tries at a seal: up to that age of the decision, every so many minutes."""
 
+TURN = 3
+"""Minutes: each sweep of these takes a turn that is hourly or daily. One that is late or left out loses none,
+and what is done twice does nothing.
+"""
+
 AT_ONCE = 200
 
 logger = Logger(service="portal", child=True)
@@ -123,7 +128,7 @@ def _is_turn_of(document: Document, now: datetime) -> bool:
     if document.decided_at is None:
         return False
     age = (now - document.decided_at) // timedelta(minutes=1)
-    return age % next(every for until, every in SEAL_AGAIN if age < until) == 0
+    return age % next(every for until, every in SEAL_AGAIN if age < until) < TURN
 
 
 def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
@@ -149,8 +154,8 @@ def _timestamp_again(parts: Parts, now: datetime) -> int:
 
 
 def _watch_certificate(parts: Parts, now: datetime) -> int:
-    """Says once an hour how long the certificate lasts; a filter makes an alarm of the line."""
-    days = certificates.days_left(parts, now) if now.minute == 0 else None
+    """Says each hour how long the certificate lasts; a filter makes an alarm of the line."""
+    days = certificates.days_left(parts, now) if now.minute < TURN else None
     if days is None:
         return 0
     logger.info("seal certificate", extra={"days": days})

@@ -206,8 +206,9 @@ def check_box(box: FieldBox | None, pdf: StoredPdf) -> None:
         raise _off_page("page", f"the PDF has {pdf.pages} pages")
     if box.page <= len(pdf.page_sizes):
         width, height = pdf.page_sizes[box.page - 1]
-        if box.x + box.width > width + 1 or box.y + box.height > height + 1:
-            raise _off_page("x", f"the box must lie within the page's {width:g} x {height:g} points")
+        for name, end, most in (("x", box.x + box.width, width), ("y", box.y + box.height, height)):
+            if end > most + 1:
+                raise _off_page(name, f"the box must lie within the page's {width:g} x {height:g} points")
 
 
 def _off_page(name: str, message: str) -> Unprocessable:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import attempts
-from chalicelib.domain.attempts import Outcome, Verdict
+from chalicelib.domain.attempts import Mark, Outcome, Verdict
 from chalicelib.domain.deliveries import Attempt, Delivery
 from chalicelib.domain.moments import from_text
 from chalicelib.domain.receipts import Effect, Receipt, ReceiptKind, effect_of
@@ -107,11 +107,9 @@ def _finish(delivery: Delivery, outcome: Outcome, parts: Parts) -> None:
 
 def _taken(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
     """Kept with the row for whoever asks where a fax went; it is no news for the EMR."""
-    noted = Attempt(at=receipt.at, status="taken", detail="The fax gateway took it.")
-    if noted in delivery.attempts:
-        return
-    after = replace(delivery, version=delivery.version + 1, attempts=(*delivery.attempts, noted))
-    parts.store.commit(Change(at=parts.clock.now(), deliveries=(after,)))
+    told = Attempt(at=receipt.at, status=Mark.TAKEN, detail="The fax gateway took it.")
+    if told not in delivery.attempts:
+        parts.store.commit(Change(at=parts.clock.now(), deliveries=(attempts.note(delivery, told),)))
 
 
 def _tell(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
@@ -125,8 +123,8 @@ def _tell(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
     )  # fmt: skip
     if parts.store.delivery(told.id) is not None:
         return
-    noted = Attempt(at=receipt.at, status=receipt.kind, detail=receipt.detail)
-    after = replace(delivery, version=delivery.version + 1, attempts=(*delivery.attempts, noted))
+    complaint = Attempt(at=receipt.at, status=Mark.COMPLAINED, detail=receipt.detail)
+    after = attempts.note(delivery, complaint)
     row = OutboxRow(id=told.id, created_at=now, jobs=(delivery_job(told),))
     parts.store.commit(Change(at=now, deliveries=(after, told), outbox=(row,)))
 

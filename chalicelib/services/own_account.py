@@ -113,6 +113,8 @@ class OwnAccount:
         self, session: Secret, provider: Provider, now: datetime
     ) -> tuple[str, tuple[str, ...]]:
         """The new session cookie and the codes, which are not kept; those of before are dead."""
+        if not provider.has_second_factor:
+            raise NotFound("There is no second factor that codes could stand in for.")
         codes = self._codes()
         changed = replace(provider, recovery=tuple(map(recovery_key, codes)))
         return self._change(session, changed, "recovery_codes_made", now), codes

@@ -110,7 +110,7 @@ class Passkeys:
             credential = json.loads(answer[:MAX_ANSWER])
             client = json.loads(decoded(credential["response"]["clientDataJSON"]))
             challenge = decoded(client["challenge"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Unauthenticated(_NOT_RIGHT) from error
         keys = self._keys.known_session_keys()
         if not any(is_challenge(key, challenge, subject, now) for key in keys):

@@ -18,6 +18,7 @@ WINDOWS = 8
 MAX_WORDS = 10
 
 _FURTHEST_ZONE = timedelta(hours=14)
+_EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +78,12 @@ def _words(text: str) -> list[str]:
 
 
 def _day(text: str) -> date | None:
+    """None for a day before or after all documents: it is as if nothing had been filled in."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if _EARLIEST <= day <= _LATEST else None
 
 
 def _decided_on(document: Document) -> date | None:

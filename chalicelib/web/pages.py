@@ -16,7 +16,7 @@ from chalicelib.domain.errors import (
     PortalError,
     TooMany,
 )
-from chalicelib.domain.signatures import MAX_TEXT
+from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import can_be_read
 from chalicelib.services.page_images import page_texts
@@ -208,6 +208,7 @@ def _review(
         can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not may_sign(caller),
         passkey_options=passkey_options(caller), cookies=cookies, entered=entered,
         saved=signing.saved(caller.known), block_size=size_of(document),
+        pad={"strokes": MAX_STROKES, "points": MAX_POINTS},
         images=page_images(document, files, texts),
         prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
         sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,

@@ -40,7 +40,7 @@ MESSAGE_WORDS: Mapping[str, str] = {
     "ready": "Document ready",
     "setup": "Set up your password",
     "code": "One-time code",
-    "document": "The document",
+    "fax": "The document",
 }
 
 

@@ -190,7 +190,6 @@ function sayMissing(sheet, image) {
 const PAD_WIDTH = 250;
 const PAD_HEIGHT = 100;
 const LEAST_STEP = .006;
-const MOST_POINTS = 1500;
 
 // Each point bends the line, the middles between points lie on it: as the signed PDF draws it.
 function curve(stroke) {
@@ -208,6 +207,7 @@ function drawOn(pad) {
   const undo = approval.querySelector("[data-undo]");
   const clear = approval.querySelector("[data-clear]");
   const told = approval.querySelector("[data-pad-told]");
+  const most = { strokes: Number(pad.dataset.mostStrokes), points: Number(pad.dataset.mostPoints) };
   let strokes = field.value ? JSON.parse(field.value).strokes : [];
   let pen = null;
 
@@ -219,8 +219,17 @@ function drawOn(pad) {
     show();
     field.value = strokes.length ? JSON.stringify({ aspect: PAD_WIDTH / PAD_HEIGHT, strokes }) : "";
     undo.disabled = clear.disabled = !strokes.length;
-    told.textContent = strokes.length ? "Drawn" : "Nothing drawn yet";
+    const drawn = isFull() ? "Drawn. The pad is full: undo or clear to change it." : "Drawn";
+    told.textContent = strokes.length ? drawn : "Nothing drawn yet";
     field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  function hasRoomForPoints() {
+    return strokes.reduce((sum, each) => sum + each.length, 0) < most.points;
+  }
+
+  function isFull() {
+    return strokes.length >= most.strokes || !hasRoomForPoints();
   }
 
   function add(event) {
@@ -230,13 +239,13 @@ function drawOn(pad) {
     const stroke = strokes[strokes.length - 1];
     const before = stroke[stroke.length - 1];
     const far = !before || Math.hypot(point[0] - before[0], (point[1] - before[1]) * PAD_HEIGHT / PAD_WIDTH) > LEAST_STEP;
-    const count = strokes.reduce((sum, each) => sum + each.length, 0);
-    if (far && count < MOST_POINTS) stroke.push(point);
+    if (far && hasRoomForPoints()) stroke.push(point);
   }
 
   pad.addEventListener("pointerdown", (event) => {
     if (pen !== null || event.button) return;
     event.preventDefault();
+    if (isFull()) return;
     pen = event.pointerId;
     pad.setPointerCapture(pen);
     strokes.push([]);

@@ -1,3 +1,5 @@
+import traceback
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,3 +57,29 @@ def test_the_admin_function_says_what_is_wrong_with_whatever_was_typed(typed: An
     answer = workers.admin(typed)
     assert answer["error"]["code"] == "invalid-request"
     assert [each["field"] for each in answer["error"]["errors"]] == ["payload"]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: workers.admin({"action": "ping"}),
+        lambda: workers.relay({"Records": []}),
+        lambda: workers.mail_feedback("{}"),
+        workers.follow_up,
+    ],
+)
+def test_what_fails_is_raised_and_logged_without_its_words(
+    work: Callable[[], Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS logs the words of what a function raises, and all that it came from."""
+
+    def broken() -> None:
+        raise ValueError("Ada Byron")
+
+    monkeypatch.setattr(workers, "services", broken)
+    with pytest.raises(workers.WorkFailed) as failed:
+        work()
+    said = "".join(traceback.format_exception(failed.value)) + capsys.readouterr().out
+    assert "ValueError" in said
+    assert "test_workers.py" in said
+    assert "Ada" not in said.replace('raise ValueError("Ada Byron")', "")

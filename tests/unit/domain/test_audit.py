@@ -1,6 +1,8 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from chalicelib.domain.audit import Event, broken_at, make_event
 
@@ -30,6 +32,23 @@ def test_a_rewritten_body_shows() -> None:
     assert broken_at(events) == 3
 
 
+@pytest.mark.parametrize(
+    "rewritten",
+    [
+        {"id": "evt_9"},
+        {"document_id": "doc_2"},
+        {"type": "document.approved"},
+        {"at": NOON + timedelta(minutes=1)},
+        {"actor": "provider:prv_2"},
+    ],
+)
+def test_a_rewritten_field_shows(rewritten: dict[str, Any]) -> None:
+    """Though the hashed bytes were left as they are: the fields are what is shown."""
+    events = chain(5)
+    events[2] = replace(events[2], **rewritten)
+    assert broken_at(events) == 3
+
+
 def test_a_removed_event_shows() -> None:
     events = chain(5)
     del events[1]
@@ -41,7 +60,7 @@ def test_a_rehashed_event_shows_at_the_next_one() -> None:
     from chalicelib.domain.audit import chain_hash
 
     body = events[0].body.replace("viewed", "signed")
-    events[0] = replace(events[0], body=body, hash=chain_hash("", body))
+    events[0] = replace(events[0], type="document.signed", body=body, hash=chain_hash("", body))
     assert broken_at(events) == 2
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from examples.clinic.worklist import Step, standing
+from examples.clinic.worklist import Step, delivery_words, standing
 
 
 def line(status: str, channel: str = "email", at: str = "2026-11-22T19:00:00Z") -> dict[str, str]:
@@ -41,3 +41,16 @@ def test_a_resend_that_is_under_way_outweighs_the_failure_before_it() -> None:
 def test_signed_by_hand_says_so() -> None:
     resource = {"status": "approved", "outcome": "by_hand", "signed_pdf": {"url": "u"}}
     assert standing(resource).label == "Returned, signed by hand"
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"channel": "fax", "type": "fax", "recipient": "+15125550100", "status": "sent"},
+         "Fax to +15125550100: The document, sent"),
+        ({"channel": "email", "type": "setup", "recipient": "a@b.example", "status": "failed"},
+         "Email to a@b.example: Set up your password, failed"),
+    ],
+)  # fmt: skip
+def test_a_message_to_the_provider_is_said_in_words(told: dict[str, str], words: str) -> None:
+    assert delivery_words(told) == words

@@ -249,18 +249,21 @@ def test_a_pdf_that_cannot_be_signed_is_refused_by_name_and_leaves_nothing() -> 
 
 
 @pytest.mark.parametrize(
-    "box",
+    ("box", "field"),
     [
-        FieldBox(page=4, x=72, y=72, width=100, height=40),
-        FieldBox(page=3, x=600, y=72, width=100, height=40),
-        FieldBox(page=1, x=72, y=770, width=100, height=40),
+        (FieldBox(page=4, x=72, y=72, width=100, height=40), "page"),
+        (FieldBox(page=3, x=600, y=72, width=100, height=40), "x"),
+        (FieldBox(page=1, x=72, y=770, width=100, height=40), "y"),
     ],
 )
-def test_a_place_to_sign_that_is_off_the_page_is_refused_and_leaves_nothing(box: FieldBox) -> None:
+def test_a_place_to_sign_that_is_off_the_page_is_refused_and_leaves_nothing(
+    box: FieldBox, field: str
+) -> None:
     emr = Emr()
     with pytest.raises(Unprocessable) as refused:
         emr.send(sent(signature_field=box))
     assert refused.value.code == "signature-field-off-page"
+    assert [each.field for each in refused.value.errors] == [f"data.signature_field.{field}"]
     assert nothing_was_kept(emr)
 
 

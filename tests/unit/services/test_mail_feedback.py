@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.adapters import codec
 from chalicelib.adapters.messaging import read_job
-from chalicelib.domain.attempts import queue_again
+from chalicelib.domain.attempts import Mark, Outcome, Verdict, failures, finish, queue_again, start
 from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.receipts import EFFECTS, ReceiptKind
@@ -283,3 +283,19 @@ def test_a_writer_who_gets_in_between_is_no_trouble(world: World) -> None:
     mail_feedback.record(DELIVERED, world)
     assert (world.document.viewed_at, line(world, row_id)) == (START, "delivered")
     assert broken_at(world.events()) is None
+
+
+@pytest.mark.parametrize(("channel", "told"), [(Channel.FAX, DELIVERED), (Channel.EMAIL, COMPLAINED)])
+def test_what_is_told_while_an_attempt_is_under_way_leaves_that_the_last(
+    world: World, channel: Channel, told: Mapping[str, Any]
+) -> None:
+    row_id = sent(world, channel=channel)
+    mail_feedback.record(RETURNED, world)
+    claimed = start(world.row(row_id), world.clock.now())
+    world.store.commit(Change(at=world.clock.now(), deliveries=(claimed,)))
+    mail_feedback.record(told, world)
+    assert len(world.row(row_id).attempts) == len(claimed.attempts) + 1
+    came_back = Outcome(verdict=Verdict.RETRY, detail="It came back.")
+    ended = finish(world.row(row_id), came_back, world.clock.now(), jitter=0)
+    assert Mark.SENDING not in [each.status for each in ended.attempts]
+    assert failures(ended) == failures(claimed)

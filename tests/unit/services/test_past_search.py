@@ -111,3 +111,11 @@ def test_pages_hold_at_most_25_and_together_everything_once() -> None:
 @pytest.mark.parametrize("filled", [("", "", ""), (" . ", "yesterday", "2026-13-01")])
 def test_nothing_sensible_filled_in_is_no_search(filled: tuple[str, str, str]) -> None:
     assert searching(*filled) is None
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "1999-12-31", "soon"])
+def test_a_day_that_is_none_or_beyond_all_documents_is_left_out(day: str) -> None:
+    store = a_past(returned(1))
+    assert searching("", day, "") is None
+    assert searching("", "", day) is None
+    assert ids(store, searching("byron", day, day)) == ["doc_0001"]

@@ -81,6 +81,12 @@ def test_one_source_that_guesses_codes_of_accounts_is_slowed_down(
 
 
 @pytest.mark.usefixtures("portal")
+@pytest.mark.parametrize("passkey", ["", "[" * 16_000, "[]", "null", "0", '{"response": {}}'])
+def test_what_is_no_passkey_is_a_wrong_one(passkey: str) -> None:
+    assert statuses("/login/passkey", {"passkey": passkey}, 1) == [401]
+
+
+@pytest.mark.usefixtures("portal")
 @pytest.mark.parametrize("path", BEYOND_GUESSING)
 def test_wrong_links_and_passkeys_keep_no_neighbour_out(path: str) -> None:
     assert 429 not in statuses(path, WRONG[path], FREE + 5)

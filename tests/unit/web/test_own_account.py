@@ -160,6 +160,13 @@ def test_new_recovery_codes_end_the_old_ones(portal: Portal, browser: Browser) -
     assert halfway(portal).post("/login/second", code=fresh[0]).status_code == 303
 
 
+def test_there_are_no_recovery_codes_without_a_second_factor(portal: Portal, browser: Browser) -> None:
+    """They would wait for the day on which there is one, with nobody knowing of them."""
+    answer = browser.post("/account/recovery-codes")
+    assert answer.status_code == 404
+    assert provider(portal).recovery == ()
+
+
 # What a change does
 
 
