@@ -18,8 +18,14 @@ class Clients:
 
     @cached_property
     def s3(self) -> Any:
-        """Presigned URLs need Signature Version 4: SSE-KMS refuses anything older."""
-        return self._client("s3", self._config.merge(Config(signature_version="s3v4")))
+        """Presigned URLs need Signature Version 4: SSE-KMS refuses anything older.
+
+        And they must name the bucket's region in their host: the global one answers elsewhere with a
+        redirect, which breaks a signed request. The local AWS, an address of digits, keeps the bucket in the
+        path all the same.
+        """
+        regional = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+        return self._client("s3", self._config.merge(Config(signature_version="s3v4", s3=regional)))
 
     @cached_property
     def sqs(self) -> Any:

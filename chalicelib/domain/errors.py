@@ -45,6 +45,12 @@ class Unprocessable(PortalError):
     code = "unprocessable"
 
 
+class Outdated(Unprocessable):
+    """What waits to be sent is wanted no longer: that cancels it, and is no failure."""
+
+    code = "link-outdated"
+
+
 class Unauthenticated(PortalError):
     """Who is asking could not be established."""
 

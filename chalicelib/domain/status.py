@@ -119,6 +119,11 @@ def is_decidable(status: Status) -> bool:
     return TRANSITIONS[status, Action.APPROVE].to is not None
 
 
+def is_readable(status: Status) -> bool:
+    """Whether its pages may be seen: a recalled document opens to nobody."""
+    return is_decidable(status) or is_past(status)
+
+
 def is_past(status: Status) -> bool:
     """Whether it stands in the provider's past list: decided or returned; a recalled one is gone."""
     return not is_decidable(status) and TRANSITIONS[status, Action.RECALL] is not _NOOP

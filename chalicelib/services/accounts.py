@@ -8,20 +8,14 @@ from chalicelib.domain import npi as npis
 from chalicelib.domain.account_trail import UNKNOWN, Happened, Origin, account_event
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import DeliveryChoice, Document
-from chalicelib.domain.errors import FieldError, Gone, Invalid, Stale, Unprocessable
+from chalicelib.domain.errors import FieldError, Gone, Invalid, Outdated, Stale
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.changes import Change, Claim, OutboxRow
 from chalicelib.services.formats import one_line
 from chalicelib.services.login import counts_of, email_claim
-from chalicelib.services.passwords import (
-    LEAST_LENGTH,
-    LEAST_WITH_SECOND_FACTOR,
-    hash_password,
-    password_problem,
-    plain,
-)
+from chalicelib.services.passwords import hash_password, is_short, least_length, password_problem
 from chalicelib.services.ports import Ids, Listing, Store
 from chalicelib.services.recording import delivery_job, until_it_holds
 from chalicelib.services.second_factor import tries_of
@@ -37,12 +31,12 @@ _LOOKED_THROUGH = 50
 
 _LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET)
 _DEAD = "It is good for 90 minutes and for one use, and only the newest one works."
+_OUTDATED = "The link is no longer wanted: the address was corrected, or the account is another's."
 _TAKEN_ADDRESS = (
     "This email address already belongs to another person's account. An account is for one person: "
     "ask the clinic to send the document to your own address."
 )
 _TAKEN_NPI = "This NPI already belongs to someone else here. Check it, or leave it empty and contact support."
-_OUTDATED = "The link is no longer wanted: the address was corrected, or the account is another's."
 
 
 class DeadLink(Gone):
@@ -71,7 +65,7 @@ class OpenLink:
     @property
     def least(self) -> int:
         """How long the password must be."""
-        return LEAST_WITH_SECOND_FACTOR if self.provider.has_second_factor else LEAST_LENGTH
+        return least_length(second_factor=self.provider.has_second_factor)
 
     @property
     def personal(self) -> tuple[str, ...]:
@@ -98,7 +92,7 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
     """A token for the link in the mail being sent, good for `LINK_LIFETIME` from now.
 
     Links of other mails die with it; another attempt of the same delivery makes another token, and both
-    work. Raises `Unprocessable` when the link must not go out any more: the address was corrected, the
+    work. Raises `Outdated` when the link must not go out any more: the address was corrected, the
     account belongs to another address, or a setup is no longer needed.
     """
     token = ids.token()
@@ -106,7 +100,7 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
     def step() -> None:
         provider = store.provider(delivery.provider_id or "")
         if provider is None or not _may_go_out(store, delivery, provider):
-            raise Unprocessable(_OUTDATED, code="link-outdated")
+            raise Outdated(_OUTDATED)
         kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
         secret = Secret(
             key=secret_key(kind, token), version=1, kind=kind, created_at=now,
@@ -249,7 +243,7 @@ class Accounts:
     ) -> Change:  # fmt: skip
         provider = with_password(link, chosen, hashed, now)
         rival = self._rival(link, provider)
-        told = self._notice(provider, now)
+        told = account_notice(self._ids, provider, "password_changed", now)
         failures = (*counts_of(told.recipient, provider.id, now), *tries_of(provider.id, now))
         happened = Happened.PASSWORD_SET if link.is_setup else Happened.PASSWORD_RESET
         entry = account_event(provider.id, happened, now, origin, unique=told.event_id)
@@ -266,21 +260,11 @@ class Accounts:
         """
         if not link.is_setup or provider.npi is None or provider.npi_self_stated:
             return None
-        key = f"npi#{provider.npi}"
+        key = npis.claim_key(provider.npi)
         owner = self._store.claims([key]).get(key, provider.id)
         holder = self._store.provider(owner) if owner != provider.id else None
         gives_way = holder is not None and (not holder.has_account or holder.npi_self_stated)
         return holder if gives_way else None
-
-    def _notice(self, provider: Provider, now: datetime) -> Delivery:
-        """Tells the owner that their password was set or changed, in case it was not them."""
-        event_id, recipient = self._ids.new("evt"), provider.email or ""
-        return Delivery(
-            id=delivery_id(event_id, Channel.EMAIL, "password_changed", recipient), version=1,
-            practice_id=PORTAL_PRACTICE, document_id=None, event_id=event_id, channel=Channel.EMAIL,
-            type="password_changed", recipient=recipient, created_at=now, provider_id=provider.id,
-            next_attempt_at=now,
-        )  # fmt: skip
 
     def _taken(self, link: OpenLink) -> Invalid:
         """Which claim another person got first."""
@@ -291,6 +275,16 @@ class Accounts:
         return Invalid(_TAKEN_NPI, code="npi-taken", errors=[FieldError("npi", _TAKEN_NPI)])
 
 
+def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> Delivery:
+    """Tells the owner of a change to their account, in case it was not them."""
+    event_id, recipient = ids.new("evt"), provider.email or ""
+    return Delivery(
+        id=delivery_id(event_id, Channel.EMAIL, told, recipient), version=1, practice_id=PORTAL_PRACTICE,
+        document_id=None, event_id=event_id, channel=Channel.EMAIL, type=told, recipient=recipient,
+        created_at=now, provider_id=provider.id, next_attempt_at=now,
+    )  # fmt: skip
+
+
 # Rules
 
 
@@ -299,7 +293,7 @@ def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) ->
     provider = link.provider
     changed = replace(
         provider, version=provider.version + 1, password_hash=hashed, link=None,
-        session_epoch=provider.session_epoch + 1, short_password=len(plain(chosen.password)) < LEAST_LENGTH,
+        session_epoch=provider.session_epoch + 1, short_password=is_short(chosen.password),
     )  # fmt: skip
     if not link.is_setup:
         return changed
@@ -322,7 +316,7 @@ def _claims(link: OpenLink, provider: Provider, rival: Provider | None) -> tuple
     mine = [Claim(key=email_claim(provider.email), owner=provider.id)]
     if provider.npi:
         replaces = rival.id if rival else None
-        mine.append(Claim(key=f"npi#{provider.npi}", owner=provider.id, replaces=replaces))
+        mine.append(Claim(key=npis.claim_key(provider.npi), owner=provider.id, replaces=replaces))
     return tuple(mine)
 
 

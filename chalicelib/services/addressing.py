@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib.domain import npi as npis
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
 from chalicelib.domain.people import Provider, name_key, same_name_as, same_person
@@ -71,7 +72,7 @@ def identity_claims(addressee: Addressee) -> tuple[str, ...]:
         key
         for key, given in (
             (f"person#{addressee.email}|{name}", addressee.email),
-            (f"npi#{addressee.npi}", addressee.npi),
+            (npis.claim_key(addressee.npi or ""), addressee.npi),
             (f"fax#{addressee.fax}|{name}", addressee.fax),
         )
         if given
@@ -107,7 +108,7 @@ def resolve(
     free = [key for key in identity_claims(addressee) if key not in owners]
     if provider.has_account:
         # An account's NPI is what its owner confirmed; no clinic can give it another.
-        free = [key for key in free if not key.startswith("npi#")]
+        free = [key for key in free if key != npis.claim_key(addressee.npi or "")]
         provider = _confirmed(provider, addressee)
     else:
         provider = _completed(provider, addressee, free=_is_free(store, provider, addressee, owners))
@@ -157,7 +158,7 @@ def _is_known_at(provider: Provider, addressee: Addressee, owners: Mapping[str, 
 
 def _is_free(store: Store, provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
     """Whether no account has this NPI by a clinic's word; what its owner only typed gives way to one."""
-    owner = owners.get(f"npi#{addressee.npi}")
+    owner = owners.get(npis.claim_key(addressee.npi or ""))
     if owner in {None, provider.id}:
         return True
     holder = store.provider(owner or "")

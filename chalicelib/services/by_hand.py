@@ -19,7 +19,7 @@ from chalicelib.domain.errors import FieldError, Gone, Invalid
 from chalicelib.domain.people import name_key
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.secrets import BY_HAND_LIFETIME, CODE_LIFETIME, Secret, SecretKind, secret_key
-from chalicelib.domain.status import Action, is_decidable, is_past
+from chalicelib.domain.status import Action, is_decidable, is_readable
 from chalicelib.services.changes import Change
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.recording import Actor, until_it_holds
@@ -105,7 +105,7 @@ class ByHand:
                 lambda: self._store.document(document_id), lambda: self._store.secrets([hour, day])
             )
             email = document.addressee.email if document else None
-            if document is None or email is None or not can_be_read(document):
+            if document is None or email is None or not is_readable(document.status):
                 return
             counted = CODES.counted(found.get(hour), hour, by.now)
             today = CODES_OF_A_DAY.counted(found.get(day), day, by.now)
@@ -221,7 +221,7 @@ class ByHand:
     def _enter(self, document_id: str, typed: str, by: Visitor) -> str | None:
         code = plain_code(typed)
         door = self._door(document_id, code)
-        if door.document is None or not can_be_read(door.document):
+        if door.document is None or not is_readable(door.document.status):
             return None
         if _is_faxed(code) and FAX_GUESSES.wait(door.wrong, by.now) > timedelta():
             return None
@@ -310,11 +310,6 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
 # Rules
 
 
-def can_be_read(document: Document) -> bool:
-    """Whether a code opens it: a recalled document opens to nobody."""
-    return is_decidable(document.status) or is_past(document.status)
-
-
 def scan_prefix(document_id: str) -> str:
     """Where the scans of a document are uploaded to, before they are looked at."""
     return f"uploads/scans/{document_id}/"
@@ -367,9 +362,14 @@ def _visit(document: Document, token: str, now: datetime, *, email: str | None) 
     )  # fmt: skip
 
 
-def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
+def opens(visit: Secret, document: Document, now: datetime) -> bool:
+    """Whether a visit by a code is one to this document, which no correction and no recall has ended."""
     same = visit.kind is SecretKind.BY_HAND and visit.document_id == document.id
-    if not same or not visit.live(now) or visit.access != document.access or not can_be_read(document):
+    return same and visit.live(now) and visit.access == document.access and is_readable(document.status)
+
+
+def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
+    if not opens(visit, document, now):
         raise Gone("This page has timed out. Ask for a new code to open the document again.")
 
 

@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from chalicelib.domain import attempts
 from chalicelib.domain.attempts import Outcome, Verdict
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
-from chalicelib.domain.errors import Unavailable, Unprocessable
+from chalicelib.domain.errors import Outdated, Unavailable, Unprocessable
 from chalicelib.domain.moments import to_text
 from chalicelib.services.changes import Change, Job, OutboxRow
 from chalicelib.services.outcomes import RACES, practice_of, settle
@@ -36,9 +36,6 @@ from chalicelib.settings import Settings
 
 LONGEST_SQS_DELAY = timedelta(minutes=15)
 RELEASED_AT_ONCE = 50
-
-OUTDATED = "link-outdated"
-"""The code of a refusal to make a link (`accounts.create_link_secret`): nobody waits for that mail."""
 
 _SET_AGAIN = "The endpoint was set again."
 
@@ -178,7 +175,7 @@ def _send(delivery: Delivery, parts: Parts) -> Outcome:
     except Unavailable as error:
         return Outcome(verdict=Verdict.RETRY, detail=error.detail)
     except Unprocessable as error:
-        verdict = Verdict.CANCELLED if error.code == OUTDATED else Verdict.REFUSED
+        verdict = Verdict.CANCELLED if isinstance(error, Outdated) else Verdict.REFUSED
         return Outcome(verdict=verdict, detail=error.detail)
 
 

@@ -6,7 +6,7 @@ at once, the loser of that write reads the winner's answer.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,12 +99,9 @@ def claim_of(document: Document, replaces: Document | None) -> Claim:
 
 def joined(first: Change, *others: Change) -> Change:
     """One transaction of several changes of different documents at the same moment."""
+    parts = [each.name for each in fields(Change) if each.name != "at"]
     for other in others:
-        first = replace(
-            first, documents=first.documents + other.documents, events=first.events + other.events,
-            outbox=first.outbox + other.outbox, deliveries=first.deliveries + other.deliveries,
-            providers=first.providers + other.providers, claims=first.claims + other.claims,
-        )  # fmt: skip
+        first = replace(first, **{name: getattr(first, name) + getattr(other, name) for name in parts})
     return first
 
 

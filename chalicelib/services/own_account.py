@@ -7,20 +7,19 @@ from datetime import datetime
 from typing import Self
 
 from chalicelib.domain.account_trail import UNKNOWN, Happened, Origin, account_event
-from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.errors import FieldError, Invalid, NotFound, Stale, Unauthenticated
 from chalicelib.domain.factors import Authenticator, recovery_key
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import ENROL_LIFETIME, Secret, SecretKind, secret_key
-from chalicelib.services.accounts import PORTAL_PRACTICE
+from chalicelib.services.accounts import account_notice
 from chalicelib.services.changes import Change, OutboxRow
 from chalicelib.services.passkeys import MOST_PASSKEYS, Passkeys
 from chalicelib.services.passwords import (
     LEAST_LENGTH,
-    LEAST_WITH_SECOND_FACTOR,
     hash_password,
+    is_short,
+    least_length,
     password_problem,
-    plain,
 )
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.recording import delivery_job, until_it_holds
@@ -121,14 +120,14 @@ class OwnAccount:
 
     def change_password(self, session: Secret, provider: Provider, password: str, now: datetime) -> str:
         """The new session cookie. Raises `Invalid` with what is wrong with the new password."""
-        least = LEAST_WITH_SECOND_FACTOR if provider.has_second_factor else LEAST_LENGTH
+        least = least_length(second_factor=provider.has_second_factor)
         problem = password_problem(password, self._personal(provider), least=least)
         if problem:
             raise _wrong("new_password", problem)
         changed = replace(
             provider,
             password_hash=hash_password(password),
-            short_password=len(plain(password)) < LEAST_LENGTH,
+            short_password=is_short(password),
         )
         failures = tries_of(provider.id, now)
         return self._change(session, changed, "password_changed", now, dropped=failures)
@@ -190,16 +189,6 @@ class OwnAccount:
             text = base64.b32encode(hashlib.sha256(self._ids.token().encode()).digest()[:15]).decode()
             made.append("-".join(text[at : at + 4] for at in range(0, len(text), 4)))
         return tuple(made)
-
-
-def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> Delivery:
-    """Tells the owner of a change to their account, in case it was not them."""
-    event_id, recipient = ids.new("evt"), provider.email or ""
-    return Delivery(
-        id=delivery_id(event_id, Channel.EMAIL, told, recipient), version=1, practice_id=PORTAL_PRACTICE,
-        document_id=None, event_id=event_id, channel=Channel.EMAIL, type=told, recipient=recipient,
-        created_at=now, provider_id=provider.id, next_attempt_at=now,
-    )  # fmt: skip
 
 
 def without_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:

@@ -54,6 +54,15 @@ _PERSONAL = (
 )
 
 
+def least_length(*, second_factor: bool) -> int:
+    return LEAST_WITH_SECOND_FACTOR if second_factor else LEAST_LENGTH
+
+
+def is_short(password: str) -> bool:
+    """Whether it is enough only beside a second factor."""
+    return len(plain(password)) < LEAST_LENGTH
+
+
 def password_problem(
     password: str, personal: Iterable[str], *, least: int = LEAST_LENGTH
 ) -> str | None:  # fmt: skip

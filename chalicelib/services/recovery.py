@@ -9,7 +9,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import SecretKind, secret_key
-from chalicelib.domain.status import is_decidable, is_past
+from chalicelib.domain.status import is_readable
 from chalicelib.services.accounts import PORTAL_PRACTICE, pending_at
 from chalicelib.services.changes import Change, Job, OutboxRow
 from chalicelib.services.login import email_claim
@@ -150,8 +150,7 @@ def _mail_for(document: Document, provider: Provider, switches: Switches) -> _Ma
     """An account's link goes to its own address only, whatever address a clinic typed."""
     if provider.has_account:
         return _Mail("reset", provider.email, provider, document) if provider.email else None
-    readable = is_decidable(document.status) or is_past(document.status)
-    email = document.addressee.email
+    email, readable = document.addressee.email, is_readable(document.status)
     if not email or not readable or not switches.electronic_signature(document.practice_id):
         return None
     return _Mail("setup", email, provider, document)

@@ -316,15 +316,15 @@ def _document(caller: Caller, values: dict[str, str]) -> Caller | Response:
 
 
 def _by_hand(caller: Caller, values: dict[str, str]) -> Caller | Response:
+    from chalicelib.services.by_hand import opens
+
     document_id = values["document_id"]
     token = caller.cookies.get(BY_HAND_COOKIE, "")
     found = caller.services.store.visit(secret_key(SecretKind.BY_HAND, token), None, document_id)
-    secret, document = found.session, found.document
-    if secret is None or document is None or not secret.live(caller.now):
+    visit, document = found.session, found.document
+    if visit is None or document is None or not opens(visit, document, caller.now):
         return redirect(f"/by-hand/{document_id}")
-    if (secret.kind, secret.document_id, secret.access) != (SecretKind.BY_HAND, document.id, document.access):
-        return redirect(f"/by-hand/{document_id}")
-    return replace(caller, by_hand=secret, document=document)
+    return replace(caller, by_hand=visit, document=document)
 
 
 def _practice_key(caller: Caller, _values: dict[str, str]) -> Caller:

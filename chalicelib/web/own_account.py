@@ -7,7 +7,7 @@ from chalice.app import Response
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooMany, Unauthenticated
 from chalicelib.domain.secrets import Secret
 from chalicelib.services.own_account import OwnAccount, enrolment_code
-from chalicelib.services.passwords import LEAST_LENGTH, LEAST_WITH_SECOND_FACTOR
+from chalicelib.services.passwords import least_length
 from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import answer, cookie, page, redirect, seconds_left
 from chalicelib.web.caller import Caller
@@ -150,7 +150,7 @@ def _account(caller: Caller, trouble: PortalError | None = None) -> Response:
         fresh=fresh, trouble=trouble.detail if trouble else "", errors=_messages(trouble),
         done=_DONE.get(caller.query.get("done", ""), ""), passkey_options=passkey_options(caller),
         enrolment=caller.services.passkey_options.for_enrolment(owner, caller.now) if fresh else None,
-        least=LEAST_WITH_SECOND_FACTOR if owner.has_second_factor else LEAST_LENGTH,
+        least=least_length(second_factor=owner.has_second_factor),
     )  # fmt: skip
 
 

@@ -17,8 +17,7 @@ from chalicelib.domain.errors import (
     TooMany,
 )
 from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
-from chalicelib.domain.status import is_decidable
-from chalicelib.services.by_hand import can_be_read
+from chalicelib.domain.status import is_decidable, is_readable
 from chalicelib.services.page_images import page_texts
 from chalicelib.services.paging import cursor_of, place_of
 from chalicelib.services.passkeys import METHOD as PASSKEY
@@ -140,7 +139,7 @@ def decline(caller: Caller, document_id: str) -> Response:
 
 
 def original(caller: Caller, document_id: str) -> Response:
-    if not can_be_read(caller.opened):
+    if not is_readable(caller.opened.status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
     document = caller.services.review.downloaded(caller.opened, _by(caller))
     return redirect(_file(caller, document.original.key, file_name(document)))
@@ -172,7 +171,7 @@ def text(caller: Caller, document_id: str) -> Response:
     Whoever comes here first is led to the pictures, where opening it is recorded.
     """
     document = caller.opened
-    if not can_be_read(document):
+    if not is_readable(document.status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
     if needs_view(document):
         return redirect(f"/documents/{document_id}")
@@ -224,7 +223,7 @@ def _decided(caller: Caller, document: Document, *, status: int = 200, **said: A
         caller, "decided.html", status=status, document=document, section="past",
         at=moment(at, document.practice.time_zone) if at else None,
         upcoming=row(upcoming, caller.now) if upcoming else None,
-        readable=can_be_read(document), **{"conflict": "", "unsent_note": "", **said},
+        readable=is_readable(document.status), **{"conflict": "", "unsent_note": "", **said},
     )  # fmt: skip
 
 

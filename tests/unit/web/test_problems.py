@@ -23,7 +23,7 @@ from tests.portal import Browser, Portal, header, text
 
 ROOT = Path(__file__).parents[3]
 CLASSES: dict[str, type[errors.PortalError]] = {
-    each.__name__: each for each in (*TABLE, DeadLink) if each is not Unexpected
+    each.__name__: each for each in (*TABLE, DeadLink, errors.Outdated) if each is not Unexpected
 }
 FAMILIES = {
     "document-": {
