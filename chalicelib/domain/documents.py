@@ -201,8 +201,8 @@ class Document:
     timestamp stands beside it likewise.
 
     `version` is the optimistic lock: writing version n requires n-1 in the table. `sequence` and `head`
-    are the number and hash of the last event of its audit chain. `access` counts corrections: links and
-    by-hand visits carry the number they were made under and die when it changes.
+    are the number and hash of the last event of its audit chain. `access` counts corrections and the recall:
+    links and by-hand visits carry the number they were made under and die when it changes.
     """
 
     id: str

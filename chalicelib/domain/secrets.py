@@ -1,4 +1,6 @@
-"""One-time links, codes and sessions: random, stored only as a hash, with an expiry that is checked."""
+"""What lives for a while: links, codes and sessions, of which only a hash is kept; counts of failures;
+drafts; the key of an app that is being set up. Its expiry is checked wherever it is used.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -36,10 +38,11 @@ SIGNS_FOR = timedelta(minutes=15)
 class Secret:
     """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token; the token itself is not kept.
 
-    `link` ties a setup or reset token to the delivery that mailed it, and a question for a link to the
-    event that answers it; `access` is the document's at the
-    time; `tries` counts wrong guesses of a code; `epoch` is the provider's `session_epoch`
-    (sessions), `method` how their owner was last authenticated, in words; `draft` is what was written (JSON).
+    `link` is what the row belongs to: the delivery that mailed a setup or reset token, the event that answers
+    a question for a link, the digest of a code; of an app being set up it is the key itself, which the page
+    shows again until it is confirmed. `access` is the document's at the time; `tries` counts wrong guesses of
+    a code; `epoch` is the provider's `session_epoch` (sessions), `method` how their owner was last
+    authenticated, in words; `draft` is what was written (JSON).
     """
 
     key: str

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.errors import Invalid, Stale
+from chalicelib.domain.moments import from_text
 from chalicelib.domain.secrets import Secret
 from chalicelib.services import certificates
 from chalicelib.services.changes import Change
@@ -106,4 +107,4 @@ def _checked(answer: Mapping[str, Any]) -> Checked:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return from_text(text) if text else None

@@ -277,9 +277,7 @@ class DocumentReturned(_Named):
 
 class _Envelope(_Model):
     type: Literal["document.sent", "document.resend", "document.recalled", "document.returned"]
-    timestamp: Annotated[
-        str, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
-    ]
+    timestamp: Moment
 
 
 class SentEvent(_Envelope):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
 from tests.browser.states.reviewing import review
@@ -144,3 +145,43 @@ def test_without_scripts_a_saved_signature_can_be_used_and_forgotten(
     decision = scene.stored().decision
     assert decision is not None
     assert decision.typed_name == "L. Rivera"
+
+
+def dab(page: Page, strokes: int, points: int) -> None:
+    """So many strokes of so many points, by pointer events: a mouse would take minutes."""
+    page.locator("[data-pad]").evaluate(
+        """(pad, [strokes, points]) => {
+          const box = pad.getBoundingClientRect();
+          pad.setPointerCapture = () => {};
+          const send = (type, at) => pad.dispatchEvent(new PointerEvent(type, {
+            pointerId: 1, bubbles: true, cancelable: true,
+            clientX: box.left + box.width * (.05 + .9 * ((at * 37) % 100) / 100),
+            clientY: box.top + box.height * (.05 + .9 * ((at * 61) % 100) / 100),
+          }));
+          for (let stroke = 0; stroke < strokes; stroke += 1) {
+            send("pointerdown", stroke);
+            for (let point = 1; point < points; point += 1) send("pointermove", stroke + point);
+            send("pointerup", stroke);
+          }
+        }""",
+        [strokes, points],
+    )
+
+
+@pytest.mark.parametrize(
+    ("strokes", "points", "kept"), [(MAX_STROKES + 5, 3, MAX_STROKES), (2, MAX_POINTS + 5, 1)]
+)
+def test_a_full_pad_says_so_and_what_is_on_it_signs(
+    scene: Scene, strokes: int, points: int, kept: int
+) -> None:
+    """The script keeps to what the server takes: `domain/signatures.py`."""
+    troubles: list[Exception] = []
+    scene.page.on("pageerror", troubles.append)
+    choose_to_draw(scene)
+    dab(scene.page, strokes, points)
+    expect(scene.page.get_by_text("The pad is full: undo or clear to change it.")).to_be_visible()
+    drawn = drawing(scene.page)["strokes"]
+    assert len(drawn) == kept
+    assert sum(map(len, drawn)) <= MAX_POINTS
+    assert troubles == []
+    sign(scene.page)
