@@ -176,7 +176,11 @@ def test_a_full_pad_says_so_and_what_is_on_it_signs(
 ) -> None:
     """The script keeps to what the server takes: `domain/signatures.py`."""
     troubles: list[Exception] = []
-    scene.page.on("pageerror", troubles.append)
+
+    def note(error: Exception) -> None:
+        troubles.append(error)
+
+    scene.page.on("pageerror", note)
     choose_to_draw(scene)
     dab(scene.page, strokes, points)
     expect(scene.page.get_by_text("The pad is full: undo or clear to change it.")).to_be_visible()
