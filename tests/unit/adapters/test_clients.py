@@ -1,0 +1,39 @@
+"""Where presigned links and forms lead: asked offline, of the client that functions use."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from chalicelib.adapters.clients import Clients
+from chalicelib.adapters.files import S3Files
+
+BUCKET = "portal-prod-bucket-1a2b3c"
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def addresses(region: str) -> list[str]:
+    """Of a link, of a form, and what the pages' policy names."""
+    files = S3Files(Clients(region), BUCKET)
+    link = urlsplit(files.url("originals/a", seconds=60))
+    form = urlsplit(files.upload_form("uploads/a", max_bytes=10, seconds=60)[0])
+    return [f"{link.scheme}://{link.netloc}{link.path}", f"{form.scheme}://{form.netloc}", files.origin()]
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-east-2", "us-west-2"])
+def test_links_and_forms_name_the_region(region: str) -> None:
+    """The global host answers for a bucket elsewhere with a redirect, which no signed request survives."""
+    host = f"https://{BUCKET}.s3.{region}.amazonaws.com"
+    assert addresses(region) == [f"{host}/originals/a", host, host]
+
+
+def test_the_local_aws_is_its_own_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    host = "http://127.0.0.1:4566"
+    assert addresses("us-east-1") == [f"{host}/{BUCKET}/originals/a", host, host]
