@@ -1,6 +1,6 @@
 PORT ?= 4566
 STAGE ?= prod
-PARAMETERS ?=
+PARAMETERS_FILE ?=
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
 .PHONY: help screenshots lighthouse run test test-browser test-stack test-web test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
@@ -14,7 +14,7 @@ help:
 	@echo 'make lighthouse             Lighthouse at mobile settings on login, pending and review'
 	@echo 'make screenshots            every page in every state, in build/screenshots'
 	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
-	@echo 'make deploy STAGE=prod PARAMETERS="PortalDomain=portal.example.com ..."   package and deploy to AWS'
+	@echo 'make deploy STAGE=prod PARAMETERS_FILE=prod.json   package and deploy to AWS'
 	@echo 'make guide                  write the parts of the docs that are made from the code'
 	@echo 'make requirements           pin and hash the requirements again, from the .in files'
 	@echo 'make clean-local            remove the data of the local stack'
@@ -87,10 +87,12 @@ screenshots: tools
 	.venv/bin/python -m tests.browser.screenshots
 
 package: environment
-	.venv/bin/python -m infrastructure.package --stage $(STAGE) --out build/$(STAGE)
+	.venv/bin/python -m infrastructure.package --out build/$(STAGE)
 
+# The parameters come from a file, not from this line: a shell would take a telephone number apart.
 deploy: package
-	.venv/bin/python -m infrastructure.deploy --stage $(STAGE) --package build/$(STAGE) $(PARAMETERS)
+	.venv/bin/python -m infrastructure.deploy --stage $(STAGE) --package build/$(STAGE) \
+		$(if $(PARAMETERS_FILE),--parameters '$(PARAMETERS_FILE)')
 
 requirements: environment
 	infrastructure/requirements.sh

@@ -1,7 +1,7 @@
 """Deploys a package with CloudFormation: to AWS, and in just the same way to the local AWS.
 
-`python -m infrastructure.deploy --stage STAGE --package FOLDER Name=value …` uses the AWS credentials and
-region of the shell. Zips go to the account's artifact bucket under the hash of their bytes.
+`python -m infrastructure.deploy --stage STAGE --package FOLDER --parameters FILE Name=value …` uses the AWS
+credentials and region of the shell. Zips go to the account's artifact bucket under the hash of their bytes.
 """
 
 import argparse
@@ -24,9 +24,12 @@ from infrastructure.trouble import Trouble, exit_status
 
 APPLICATION = "provider-portal"
 ZIPS = {"CodeUri": package.CODE, "ContentUri": package.LAYER}
+EXAMPLE = "docs/examples/parameters.json"
 SECONDS_TO_DEPLOY = 3600.0
 EVENTS_SHOWN = 5
 WHOLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+NEVER_MADE = "ROLLBACK_COMPLETE"
+"""What a stack is after its creation failed: CloudFormation lets it be deleted, and nothing else."""
 
 Clients = Callable[[str], Any]
 
@@ -49,27 +52,43 @@ class Stack:
     status: str
 
 
-def artifact_bucket(client: Clients) -> str:
+@dataclass(frozen=True)
+class Artifacts:
+    """The bucket of what is deployed, and the account that must own it.
+
+    Its name can be guessed, so somebody else may have made it first: every call says whose it has to be.
+    """
+
+    name: str
+    account: str
+
+    @property
+    def place(self) -> dict[str, str]:
+        """What every call on the bucket names."""
+        return {"Bucket": self.name, "ExpectedBucketOwner": self.account}
+
+
+def artifact_bucket(client: Clients) -> Artifacts:
     """The account's bucket for what is deployed; made, private, when it is not there."""
     account = client("sts").get_caller_identity()["Account"]
     s3 = client("s3")
     region = s3.meta.region_name
-    bucket = f"{APPLICATION}-artifacts-{account}-{region}"
+    bucket = Artifacts(f"{APPLICATION}-artifacts-{account}-{region}", account)
     try:
-        s3.head_bucket(Bucket=bucket)
+        s3.head_bucket(**bucket.place)
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
-            raise Trouble(f"The artifact bucket {bucket} cannot be used: {error}") from error
+            raise Trouble(f"The artifact bucket {bucket.name} cannot be used: {error}") from error
         _make_bucket(s3, bucket, region)
     return bucket
 
 
-def _make_bucket(s3: Any, bucket: str, region: str) -> None:
+def _make_bucket(s3: Any, bucket: Artifacts, region: str) -> None:
     # us-east-1 is the one region that may not be named here.
     where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    s3.create_bucket(Bucket=bucket, **where)
+    s3.create_bucket(Bucket=bucket.name, **where)
     s3.put_public_access_block(
-        Bucket=bucket,
+        **bucket.place,
         PublicAccessBlockConfiguration={
             "BlockPublicAcls": True,
             "BlockPublicPolicy": True,
@@ -84,13 +103,13 @@ def artifact_key(name: str, content: bytes) -> str:
     return f"{hashlib.sha256(content).hexdigest()}/{name}"
 
 
-def upload(client: Clients, bucket: str, name: str, content: bytes) -> str:
+def upload(client: Clients, bucket: Artifacts, name: str, content: bytes) -> str:
     """Upload `content` under its hash, unless it is there already, and answer its key."""
     key = artifact_key(name, content)
     s3 = client("s3")
-    found = s3.list_objects_v2(Bucket=bucket, Prefix=key)
+    found = s3.list_objects_v2(**bucket.place, Prefix=key)
     if not found["KeyCount"]:
-        s3.put_object(Bucket=bucket, Key=key, Body=content)
+        s3.put_object(**bucket.place, Key=key, Body=content)
     return key
 
 
@@ -115,18 +134,31 @@ def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress
     if found and _is_current(found, template, parameters):
         progress.say("The stack is up to date")
         return found
+    if found and found.status == NEVER_MADE:
+        progress.say("Removing the stack, whose creation failed: it holds nothing")
+        _remove(target)
+        found = None
     progress.say("Updating the stack" if found else "Creating the stack")
     began = time.time()
     key = upload(target.client, bucket, "template.json", _serialised(template))
-    _submit(target, _template_url(target, bucket, key), parameters, update=bool(found))
-    stack = _wait(target, began)
-    mail.connect_receipts(target.client, stack.outputs)
-    return stack
+    _submit(target, _template_url(target, bucket.name, key), parameters, update=bool(found))
+    return _wait(target, began)
 
 
-def _upload_zips(client: Clients, bucket: str, folder: Path) -> dict[str, dict[str, str]]:
+def complete(client: Clients, stack: Stack, now: dt.datetime) -> bool:
+    """Do what CloudFormation cannot: certify the sealing key, and connect SES's receipts.
+
+    For every deployment, whether or not it changed the stack: the last one may have ended before this.
+    Answers whether a certificate was made. Raises Trouble when SES refuses.
+    """
+    made = seal_certificate.ensure(client, stack.outputs, now)
+    mail.connect_receipts(client, stack.outputs)
+    return made
+
+
+def _upload_zips(client: Clients, bucket: Artifacts, folder: Path) -> dict[str, dict[str, str]]:
     return {
-        name: {"Bucket": bucket, "Key": upload(client, bucket, name, (folder / name).read_bytes())}
+        name: {"Bucket": bucket.name, "Key": upload(client, bucket, name, (folder / name).read_bytes())}
         for name in ZIPS.values()
     }
 
@@ -181,25 +213,42 @@ def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *,
                 {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
             ],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            # What holds data outlives its stack; what a failed deployment has just made holds none.
+            RetainExceptOnCreate=True,
         )
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
             raise Trouble(f"CloudFormation refused the stack: {error}") from error
 
 
+def _remove(target: Target) -> None:
+    target.client("cloudformation").delete_stack(StackName=target.stack)
+    left = _settled(target)
+    if left:
+        raise Trouble(
+            f"The stack {target.stack}, whose creation failed, could not be removed ({left.status}). "
+            "Delete it in the CloudFormation console, then deploy again."
+        )
+
+
 def _wait(target: Target, began: float) -> Stack:
+    found = _settled(target)
+    if found is None or found.status not in WHOLE:
+        status = found.status if found else "it is gone"
+        reasons = "\n".join(_failures(target, began)[:EVENTS_SHOWN]) or "no reason was given"
+        raise Trouble(f"The stack {target.stack} could not be deployed ({status}):\n{reasons}")
+    return found
+
+
+def _settled(target: Target) -> Stack | None:
+    """The stack once nothing is under way any more; None when it is gone."""
     deadline = time.monotonic() + SECONDS_TO_DEPLOY
     while time.monotonic() < deadline:
         found = describe(target)
-        if found and not found.status.endswith("_IN_PROGRESS"):
-            break
+        if found is None or not found.status.endswith("_IN_PROGRESS"):
+            return found
         time.sleep(target.seconds_between_looks)
-    else:
-        raise Trouble(f"The stack {target.stack} is still being deployed after an hour; look at the console.")
-    if found.status not in WHOLE:
-        reasons = "\n".join(_failures(target, began)[:EVENTS_SHOWN]) or "no reason was given"
-        raise Trouble(f"The stack {target.stack} could not be deployed ({found.status}):\n{reasons}")
-    return found
+    raise Trouble(f"The stack {target.stack} is still under way after an hour; look at the console.")
 
 
 def _failures(target: Target, began: float) -> list[str]:
@@ -219,23 +268,32 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Deploy a package to AWS.")
-    parser.add_argument("--stage", required=True)
-    parser.add_argument("--package", type=Path, required=True)
-    parser.add_argument("parameters", nargs="*", type=_pair, metavar="Name=value")
-    arguments = parser.parse_args()
-    progress = Progress(time.time())
-    target = Target(boto3.client, f"{APPLICATION}-{arguments.stage}", seconds_between_looks=5.0)
-    parameters = _keeping(describe(target), dict(arguments.parameters))
+def read_parameters(file: Path) -> dict[str, str]:
+    """The stack's parameters from a file. Raises Trouble unless it is one JSON object of texts."""
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise Trouble(f"The parameters in {file} cannot be read: {error}") from error
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+        raise Trouble(f"{file} must be one JSON object of texts; {EXAMPLE} is one to copy.")
+    return content
+
+
+def deploy_to_aws(
+    target: Target, folder: Path, given: Mapping[str, str], progress: Progress, now: dt.datetime
+) -> Stack:
+    """Deploy with the parameters given now, and for the rest those that the stack has. Raises Trouble."""
+    parameters = keeping(describe(target), given, package.read_template(folder))
     refuse_local(parameters)
-    stack = deploy(target, arguments.package, parameters, progress)
-    if seal_certificate.ensure(boto3.client, stack.outputs, dt.datetime.now(dt.UTC)):
+    refuse_other_address(parameters)
+    stack = deploy(target, folder, parameters, progress)
+    # Not when it is created: a stack whose creation failed has to be removed.
+    target.client("cloudformation").update_termination_protection(
+        StackName=target.stack, EnableTerminationProtection=True
+    )
+    if complete(target.client, stack, now):
         progress.say("Made a certificate for the sealing key")
-    for name, value in sorted(stack.outputs.items()):
-        progress.say(f"{name}: {value}")
-    return 0
+    return stack
 
 
 def refuse_local(parameters: Mapping[str, str]) -> None:
@@ -244,9 +302,40 @@ def refuse_local(parameters: Mapping[str, str]) -> None:
         raise Trouble("The parameter Local is for `make run` alone: leave it out, or say Local=false.")
 
 
-def _keeping(found: Stack | None, given: Mapping[str, str]) -> dict[str, str]:
-    """The parameters given now, and for the rest what the stack already has."""
-    return dict(found.parameters if found else {}) | dict(given)
+def refuse_other_address(parameters: Mapping[str, str]) -> None:
+    """Raise Trouble unless links, cookies and passkeys are for the host that the stack answers at."""
+    url, domain = parameters.get("PortalUrl"), parameters.get("PortalDomain")
+    if not domain or url != f"https://{domain}":
+        raise Trouble(
+            f"PortalUrl must be https:// and then PortalDomain, such as https://portal.example.org and "
+            f"portal.example.org; they are {url or 'not given'} and {domain or 'not given'}."
+        )
+
+
+def keeping(found: Stack | None, given: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters given now, and for the rest what the stack already has and the template still knows."""
+    kept = found.parameters if found else {}
+    known = template["Parameters"]
+    return {name: value for name, value in kept.items() if name in known} | dict(given)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Deploy a package to AWS.")
+    parser.add_argument("--stage", required=True)
+    parser.add_argument("--package", type=Path, required=True)
+    parser.add_argument("--parameters", type=Path, metavar="FILE", dest="file", help=f"such as {EXAMPLE}")
+    parser.add_argument("parameters", nargs="*", type=_pair, metavar="Name=value")
+    arguments = parser.parse_args()
+    given = read_parameters(arguments.file) if arguments.file else {}
+    progress = Progress(time.time())
+    target = Target(boto3.client, f"{APPLICATION}-{arguments.stage}", seconds_between_looks=5.0)
+    stack = deploy_to_aws(
+        target, arguments.package, given | dict(arguments.parameters), progress, dt.datetime.now(dt.UTC)
+    )
+    for name, value in sorted(stack.outputs.items()):
+        progress.say(f"{name}: {value}")
+    return 0
 
 
 if __name__ == "__main__":

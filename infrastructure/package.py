@@ -1,6 +1,6 @@
 """Packages the app with Chalice and the merge template, into what CloudFormation deploys.
 
-`python -m infrastructure.package --stage STAGE --out FOLDER` leaves `sam.json`, `deployment.zip` and
+`python -m infrastructure.package --out FOLDER` leaves `sam.json`, `deployment.zip` and
 `layer-deployment.zip` in FOLDER. Nothing is done when nothing that goes in has changed.
 """
 
@@ -23,6 +23,12 @@ from infrastructure import slim, wheelhouse
 from infrastructure.layout import ROOT
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble, exit_status
+
+# The one stage of `.chalice/config.json`: what is deployed to AWS is deployed locally. The stage that
+# `make deploy` asks for tells stacks apart, not packages.
+CHALICE_STAGE = "portal"
+# Lambda runs what it is given with the Python that packaged it: wheels and compiled modules fit no other.
+RUNTIMES = ((3, 11), (3, 12), (3, 13))
 
 # All that Chalice gets to see; nothing else of the checkout can be packaged by accident.
 SOURCES = (
@@ -48,6 +54,16 @@ def host_architecture() -> str:
     if machine not in HOST_ARCHITECTURES:
         raise Trouble(f"This machine's processor ({machine}) is neither x86-64 nor arm64, as Lambda wants.")
     return HOST_ARCHITECTURES[machine]
+
+
+def refuse_other_runtimes(version: tuple[int, int]) -> None:
+    """Raise Trouble for a Python that Lambda has no runtime of, or that nothing here was tried with."""
+    if version not in RUNTIMES:
+        known = ", ".join(f"{major}.{minor}" for major, minor in RUNTIMES)
+        raise Trouble(
+            f"This is Python {version[0]}.{version[1]}, and what it packages would not run in Lambda: one of "
+            f"{known} is needed. Remove .venv, and name one: make deploy PYTHON=/path/to/python3."
+        )
 
 
 def package(
@@ -171,12 +187,12 @@ def read_template(out: Path) -> dict[str, Any]:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Package the app for CloudFormation.")
-    parser.add_argument("--stage", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--architecture", choices=sorted(wheelhouse.MACHINES), default="x86_64")
     arguments = parser.parse_args()
+    refuse_other_runtimes(sys.version_info[:2])
     progress = Progress(time.time())
-    package(arguments.stage, arguments.out.resolve(), progress, architecture=arguments.architecture)
+    package(CHALICE_STAGE, arguments.out.resolve(), progress, architecture=arguments.architecture)
     return 0
 
 

@@ -18,13 +18,12 @@ import httpx
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infrastructure import deploy, emulator, package, seal_certificate
+from infrastructure import deploy, emulator, package
 from infrastructure.local_http import LocalhostTransport
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble
 
-# The one stage of `.chalice/config.json`: what is deployed to AWS is deployed here.
-CHALICE_STAGE = "portal"
+CHALICE_STAGE = package.CHALICE_STAGE
 NAME = "portal-local"
 DOMAIN = "portal.localhost"
 FIXED_PARAMETERS = {
@@ -109,7 +108,7 @@ class LocalStack:
     def deploy(self, folder: Path, progress: Progress) -> deploy.Stack:
         """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
         stack = deploy.deploy(self.target, folder, self.parameters, progress)
-        seal_certificate.ensure(self.client, stack.outputs, dt.datetime.now(dt.UTC))
+        deploy.complete(self.client, stack, dt.datetime.now(dt.UTC))
         self._switch_on_ttl(package.read_template(folder))
         self._remove_old_artifacts(folder)
         return stack
@@ -128,7 +127,7 @@ class LocalStack:
 
     def _remove_old_artifacts(self, folder: Path) -> None:
         """What was deployed earlier would only fill this machine's disk."""
-        s3, bucket = self.client("s3"), deploy.artifact_bucket(self.client)
+        s3, bucket = self.client("s3"), deploy.artifact_bucket(self.client).name
         current = {deploy.artifact_key(name, (folder / name).read_bytes()) for name in deploy.ZIPS.values()}
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for key in {row["Key"] for row in page.get("Contents", [])} - current:

@@ -318,7 +318,22 @@ def test_a_second_factor_is_not_required_until_switched_on(production: Resources
     assert (switch["Value"], switch["AllowedPattern"]) == ("off", "^(on|off)$")
 
 
+# Mail
+
+
+def test_an_identity_that_the_account_has_is_not_made_again(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["OwnMailIdentity"]["Default"] == "false"
+    needed = {"Fn::Equals": [{"Ref": "OwnMailIdentity"}, "false"]}
+    assert template["Conditions"]["NeedsMailIdentity"] == needed
+    assert template["Resources"]["MailIdentity"]["Condition"] == "NeedsMailIdentity"
+
+
 # API Gateway
+
+
+def test_the_address_for_the_dns_is_told(template: dict[str, Any]) -> None:
+    told = {"Fn::GetAtt": ["PortalDomainName", "RegionalDomainName"]}
+    assert template["Outputs"]["RegionalDomainName"] == {"Value": told}
 
 
 def test_the_portal_is_regional_with_modern_tls(production: Resources) -> None:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -6,12 +7,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infrastructure import deploy, package
+from infrastructure import deploy, package, seal_certificate
 from infrastructure.deploy import Target
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ADDRESS = {"PortalUrl": "https://portal.example", "PortalDomain": "portal.example"}
 TEMPLATE: dict[str, Any] = {
+    "Parameters": {"PortalUrl": {}, "PortalDomain": {}, "Local": {}, "FaxDomain": {}},
     "Resources": {
         "Api": {
             "Type": "AWS::Serverless::Function",
@@ -35,7 +39,13 @@ class FakeAws:
         self.stack: dict[str, Any] | None = None
         self.objects: dict[str, bytes] = {}
         self.submissions: list[str] = []
+        self.requests: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
+        self.owners: list[str] = []
+        self.receipts: list[str] = []
+        self.ses_refuses = False
+        self.protections: list[bool] = []
+        self.has_bucket = True
         self.meta = self
         self.region_name = "us-east-1"
         self.endpoint_url = "https://s3.example"
@@ -46,17 +56,30 @@ class FakeAws:
     def get_caller_identity(self) -> dict[str, str]:
         return {"Account": "000000000000"}
 
-    def head_bucket(self, **_: str) -> None:
-        """The bucket is there."""
+    def head_bucket(self, *, ExpectedBucketOwner: str, **_: str) -> None:  # noqa: N803 - its name
+        self.owners.append(ExpectedBucketOwner)
+        if not self.has_bucket:
+            raise ClientError({"Error": {"Code": "404", "Message": ""}}, "HeadBucket")
 
-    def list_objects_v2(self, *, Prefix: str, **_: str) -> dict[str, int]:  # noqa: N803 - its name
+    def create_bucket(self, **_: str) -> None:
+        self.has_bucket = True
+
+    def put_public_access_block(self, *, ExpectedBucketOwner: str, **_: Any) -> None:  # noqa: N803 - its name
+        self.owners.append(ExpectedBucketOwner)
+
+    def list_objects_v2(self, *, Prefix: str, ExpectedBucketOwner: str, **_: str) -> dict[str, int]:  # noqa: N803 - its name
+        self.owners.append(ExpectedBucketOwner)
         return {"KeyCount": int(Prefix in self.objects)}
 
-    def put_object(self, *, Key: str, Body: bytes, **_: str) -> None:  # noqa: N803 - its name
+    def put_object(self, *, Key: str, Body: bytes, ExpectedBucketOwner: str, **_: str) -> None:  # noqa: N803 - its name
+        self.owners.append(ExpectedBucketOwner)
         self.objects[Key] = Body
 
-    def set_identity_notification_topic(self, **_: str) -> None:
-        """Accepted."""
+    def set_identity_notification_topic(self, *, NotificationType: str, **_: str) -> None:  # noqa: N803 - its name
+        if self.ses_refuses:
+            answer = {"Error": {"Code": "InvalidParameterValue", "Message": "no such identity"}}
+            raise ClientError(answer, "SetIdentityNotificationTopic")
+        self.receipts.append(NotificationType)
 
     def describe_stacks(self, **_: str) -> dict[str, Any]:
         if self.stack is None:
@@ -67,13 +90,23 @@ class FakeAws:
         return {"StackEvents": self.events}
 
     def create_stack(self, **request: Any) -> None:
+        assert self.stack is None
         self._submit("create", request)
 
     def update_stack(self, **request: Any) -> None:
         self._submit("update", request)
 
+    def delete_stack(self, **_: str) -> None:
+        assert not self.protections
+        self.submissions.append("delete")
+        self.stack = None
+
+    def update_termination_protection(self, *, EnableTerminationProtection: bool, **_: str) -> None:  # noqa: N803 - its name
+        self.protections.append(EnableTerminationProtection)
+
     def _submit(self, kind: str, request: dict[str, Any]) -> None:
         self.submissions.append(kind)
+        self.requests.append(request)
         body = json.loads(
             self.objects[request["TemplateURL"].removeprefix("https://s3.example/").partition("/")[2]]
         )
@@ -85,6 +118,10 @@ class FakeAws:
             + [{"OutputKey": "MailFeedbackTopic", "OutputValue": "arn:topic"}],
         }
 
+    def parameters(self) -> dict[str, str]:
+        """Those of the last submission."""
+        return {row["ParameterKey"]: row["ParameterValue"] for row in self.requests[-1]["Parameters"]}
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -94,9 +131,29 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def certified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How often a certificate was asked for; the fake AWS has no keys."""
+    calls: list[str] = []
+
+    def ensure(_client: Any, outputs: Mapping[str, str], _now: datetime) -> bool:
+        calls.append(outputs["MailDomain"])
+        return False
+
+    monkeypatch.setattr(seal_certificate, "ensure", ensure)
+    return calls
+
+
 def deploy_to(aws: FakeAws, folder: Path, **parameters: str) -> deploy.Stack:
-    target = Target(aws.client, "portal", seconds_between_looks=0.0)
-    return deploy.deploy(target, folder, parameters, Progress(0.0))
+    return deploy.deploy(target(aws), folder, parameters, Progress(0.0))
+
+
+def deploy_to_aws(aws: FakeAws, folder: Path, **given: str) -> deploy.Stack:
+    return deploy.deploy_to_aws(target(aws), folder, ADDRESS | given, Progress(0.0), NOW)
+
+
+def target(aws: FakeAws) -> Target:
+    return Target(aws.client, "portal", seconds_between_looks=0.0)
 
 
 def test_zips_are_replaced_by_where_they_were_uploaded() -> None:
@@ -133,6 +190,84 @@ def test_a_stack_that_was_rolled_back_is_deployed_again(folder: Path) -> None:
     assert aws.submissions == ["create", "update"]
 
 
+def test_a_stack_whose_creation_failed_is_made_anew(folder: Path) -> None:
+    """CloudFormation refuses to update it."""
+    aws = FakeAws("ROLLBACK_COMPLETE")
+    with pytest.raises(Trouble, match="ROLLBACK_COMPLETE"):
+        deploy_to(aws, folder)
+    aws.status = "CREATE_COMPLETE"
+    deploy_to(aws, folder)
+    assert aws.submissions == ["create", "delete", "create"]
+
+
+def test_a_stack_that_cannot_be_removed_is_told_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = FakeAws("ROLLBACK_COMPLETE")
+    with pytest.raises(Trouble):
+        deploy_to(aws, folder)
+
+    def fail(**_: str) -> None:
+        assert aws.stack is not None
+        aws.stack["StackStatus"] = "DELETE_FAILED"
+
+    monkeypatch.setattr(aws, "delete_stack", fail)
+    with pytest.raises(Trouble, match=r"could not be removed \(DELETE_FAILED\)\. Delete it in the"):
+        deploy_to(aws, folder)
+
+
+def test_a_failed_deployment_leaves_nothing_that_it_has_made(folder: Path) -> None:
+    """Else the next one would make tables and keys beside those that were kept."""
+    aws = FakeAws()
+    deploy_to(aws, folder, PortalUrl="http://one")
+    deploy_to(aws, folder, PortalUrl="http://two")
+    assert [request["RetainExceptOnCreate"] for request in aws.requests] == [True, True]
+
+
+def test_every_call_on_the_artifact_bucket_says_whose_it_must_be(folder: Path) -> None:
+    aws = FakeAws()
+    aws.has_bucket = False
+    deploy_to(aws, folder)
+    # Looked for and closed to the public; then two zips and a template, each looked for and put.
+    assert aws.owners == ["000000000000"] * 8
+
+
+def test_receipts_are_connected_by_the_deployment_after_one_that_could_not(
+    folder: Path, certified: list[str]
+) -> None:
+    aws = FakeAws()
+    aws.ses_refuses = True
+    with pytest.raises(Trouble, match=r"receipts of portal\.example.*no such identity"):
+        deploy_to_aws(aws, folder)
+    aws.ses_refuses = False
+    deploy_to_aws(aws, folder)
+    assert aws.submissions == ["create"]
+    assert aws.receipts == ["Delivery", "Bounce", "Complaint"]
+    assert len(certified) == 2
+
+
+def test_a_whole_stack_is_protected_and_one_that_failed_is_not(folder: Path, certified: list[str]) -> None:
+    aws = FakeAws("ROLLBACK_COMPLETE")
+    with pytest.raises(Trouble):
+        deploy_to_aws(aws, folder)
+    assert aws.protections == []
+    aws.status = "CREATE_COMPLETE"
+    deploy_to_aws(aws, folder)
+    assert aws.protections == [True]
+    assert certified
+
+
+@pytest.mark.usefixtures("certified")
+def test_what_was_given_once_is_kept_unless_the_template_knows_it_no_more(folder: Path) -> None:
+    aws = FakeAws()
+    deploy_to_aws(aws, folder, FaxDomain="fax.example")
+    without = TEMPLATE | {"Parameters": {name: {} for name in ADDRESS}}
+    (folder / package.CODE).write_bytes(b"newer code")
+    deploy.deploy_to_aws(target(aws), folder, {}, Progress(0.0), NOW)
+    assert aws.parameters() == ADDRESS | {"FaxDomain": "fax.example"}
+    (folder / package.TEMPLATE).write_text(json.dumps(without))
+    deploy.deploy_to_aws(target(aws), folder, {}, Progress(0.0), NOW)
+    assert aws.parameters() == ADDRESS
+
+
 def test_a_failure_is_told_with_the_first_reason_first(folder: Path) -> None:
     aws = FakeAws("ROLLBACK_COMPLETE")
     later, earlier = (
@@ -155,3 +290,37 @@ def test_nothing_on_aws_is_deployed_as_local() -> None:
     deploy.refuse_local({})
     with pytest.raises(Trouble, match="make run"):
         deploy.refuse_local({"Local": "true"})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "they are not given and not given"),
+        ({"PortalUrl": "https://portal.example"}, "portal.example and not given"),
+        (ADDRESS | {"PortalUrl": "http://portal.example"}, "they are http://portal.example and"),
+        (ADDRESS | {"PortalDomain": "other.example"}, "portal.example and other.example"),
+    ],
+)
+def test_the_portals_address_must_be_its_host_names(given: dict[str, str], told: str) -> None:
+    deploy.refuse_other_address(ADDRESS)
+    with pytest.raises(Trouble, match=told):
+        deploy.refuse_other_address(given)
+
+
+def test_parameters_are_read_as_they_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "prod.json"
+    file.write_text('{"SupportContact": "(512) 555-0177 & \'friends\'"}')
+    assert deploy.read_parameters(file) == {"SupportContact": "(512) 555-0177 & 'friends'"}
+
+
+@pytest.mark.parametrize("content", ["", "PortalUrl=x", "[]", '{"WithoutTimestamps": true}'])
+def test_parameters_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "prod.json"
+    file.write_text(content)
+    with pytest.raises(Trouble, match=r"prod\.json"):
+        deploy.read_parameters(file)
+
+
+def test_parameters_that_are_not_there_are_told_of(tmp_path: Path) -> None:
+    with pytest.raises(Trouble, match=r"prod\.json cannot be read"):
+        deploy.read_parameters(tmp_path / "prod.json")

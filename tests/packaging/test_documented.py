@@ -1,0 +1,110 @@
+"""What the docs say about deploying is done, as far as no AWS is needed for it."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infrastructure import deploy, package
+from infrastructure.layout import ROOT
+
+DOCS = ("README.md", "docs/operations.md")
+EXAMPLE = ROOT / deploy.EXAMPLE
+Parameters = dict[str, str]
+
+
+def documented_line(document: str) -> list[str]:
+    (line,) = re.findall(r"^make deploy .+$", (ROOT / document).read_text(), re.MULTILINE)
+    return shlex.split(line)
+
+
+def recipe(*arguments: str) -> str:
+    """What make would run."""
+    command = ["make", "--dry-run", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def commands(module: str, *arguments: str) -> list[str]:
+    """The arguments of the one command among them that runs a module of ours."""
+    joined = recipe(*arguments).replace("\\\n", " ")
+    (found,) = (line for line in joined.splitlines() if f"-m {module} " in line)
+    return shlex.split(found)
+
+
+@pytest.fixture
+def example() -> Parameters:
+    return deploy.read_parameters(EXAMPLE)
+
+
+@pytest.mark.parametrize("document", DOCS)
+def test_the_documented_line_is_one_that_a_shell_can_read(document: str) -> None:
+    _, *arguments = documented_line(document)
+    answer = subprocess.run(["sh", "-n"], input=recipe(*arguments), text=True, check=False)
+    assert answer.returncode == 0
+    found = commands("infrastructure.deploy", *arguments)
+    assert found[found.index("--parameters") + 1] == "prod.json"
+    assert found[found.index("--stage") + 1] == "prod"
+
+
+def test_any_stage_is_packaged(package_folder: Path, tmp_path: Path) -> None:
+    """There is one stage of Chalice's; a package that its inputs still fit is not made twice."""
+    folder = tmp_path / "prod"
+    folder.mkdir()
+    for name in ("inputs", package.CODE, package.LAYER, package.TEMPLATE):
+        shutil.copyfile(package_folder / name, folder / name)
+    command = commands("infrastructure.package", "package", "STAGE=prod")
+    assert command[-1] == "build/prod"
+    command = [*command[:-1], str(folder), "--architecture", package.host_architecture()]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_the_example_gives_what_has_to_be_given(example: Parameters, template: dict[str, Any]) -> None:
+    known = template["Parameters"]
+    assert {name for name, row in known.items() if "Default" not in row} <= set(example) <= set(known)
+    for name, value in example.items():
+        assert re.fullmatch(known[name].get("AllowedPattern", ".*"), value)
+        assert value in known[name].get("AllowedValues", [value])
+
+
+def test_the_example_is_not_refused(example: Parameters, template: dict[str, Any]) -> None:
+    deploy.refuse_local(example)
+    deploy.refuse_other_address(example)
+    given = {name: row.get("Default") for name, row in template["Parameters"].items()} | example
+    for rule in template["Rules"].values():
+        assert all(holds(each["Assert"], given) for each in rule["Assertions"])
+
+
+def test_the_rules_refuse_what_the_example_would_be_without(
+    example: Parameters, template: dict[str, Any]
+) -> None:
+    defaults = {name: row.get("Default") for name, row in template["Parameters"].items()}
+    refused = {
+        name: {
+            left for left in example if not holds(each["Assert"], defaults | example | {left: defaults[left]})
+        }
+        for name, rule in template["Rules"].items()
+        for each in rule["Assertions"]
+    }
+    assert refused == {
+        "TimestampsUnlessWaived": {"TimestampAuthorityUrl"},
+        "CertificateOfThePortal": {"CertificateArn"},
+    }
+    assert {json.dumps(rule["RuleCondition"]) for rule in template["Rules"].values()} == {
+        '{"Fn::Equals": [{"Ref": "Local"}, "false"]}'
+    }
+
+
+def holds(condition: Any, given: Any) -> bool:
+    """Whether a condition of a Rule is true."""
+    ((function, operands),) = condition.items()
+    if function == "Fn::Equals":
+        left, right = (given[each["Ref"]] if isinstance(each, dict) else each for each in operands)
+        return bool(left == right)
+    found = [holds(each, given) for each in operands]
+    return {"Fn::Not": not found[0], "Fn::Or": any(found), "Fn::And": all(found)}[function]
