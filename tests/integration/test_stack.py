@@ -1,11 +1,39 @@
 """What the deployed stack is like, before anything is sent through it."""
 
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
 import httpx
 import pytest
 
+from chalicelib.adapters import codec
+from chalicelib.services.changes import OutboxRow
+from chalicelib.services.relay import OLD_ENOUGH
+from infrastructure import deploy, package
+from infrastructure.progress import Progress
 from infrastructure.stack import ONE_PAGE
-from tests.stack import Stack
+from infrastructure.trouble import Trouble
+from tests.stack import Stack, wait_until
 from tests.unit.pdf import odd
+
+TABLE_NAME = "of-a-deployment-that-failed"
+KEPT_TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "DeletionPolicy": "Retain",
+    "Properties": {
+        "TableName": TABLE_NAME,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    },
+}
+REFUSED = {
+    "Type": "AWS::Lambda::EventInvokeConfig",
+    "DependsOn": "Kept",
+    "Properties": {"FunctionName": "nobody", "Qualifier": "$LATEST"},
+}
 
 
 def test_what_may_be_forgotten_expires(stack: Stack) -> None:
@@ -62,3 +90,46 @@ def test_practices_of_two_tests_share_nothing(stack: Stack) -> None:
     assert first.id != second.id
     answer = stack.http.get("/v1/practice", headers={"authorization": f"Bearer {second.api_key}"})
     assert answer.json()["name"] == "Another Clinic"
+
+
+def test_the_relay_is_told_of_a_new_row_at_once(stack: Stack) -> None:
+    """Long before the sweep would take it. The removal of the row comes through the same stream."""
+    seconds = 30.0
+    assert seconds < OLD_ENOUGH.total_seconds()
+    row = OutboxRow(id="of-a-test", created_at=datetime.now(UTC), jobs=())
+    item = {"id": row.id, "created_at": row.created_at.isoformat(), "record": codec.dump(row)}
+    table, dynamodb = stack.table_name("outbox"), stack.client("dynamodb")
+    dynamodb.put_item(TableName=table, Item={name: {"S": value} for name, value in item.items()})
+    key = {"id": {"S": row.id}}
+    wait_until(
+        lambda: "Item" not in dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True),
+        seconds, "the relay to take a row",
+    )  # fmt: skip
+
+
+def test_event_sources_are_bounded_and_filtered_here_too(stack: Stack) -> None:
+    mappings = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    bounds = {each["ScalingConfig"]["MaximumConcurrency"] for each in mappings if "ScalingConfig" in each}
+    assert bounds == {5, 10}
+    (filtered,) = (each["FilterCriteria"] for each in mappings if each.get("FilterCriteria"))
+    assert filtered == {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]}
+
+
+def package_of(folder: Path, **resources: Any) -> Path:
+    template = {"Parameters": {}, "Resources": resources, "Outputs": {"One": {"Value": "1"}}}
+    (folder / package.TEMPLATE).write_text(json.dumps(template))
+    for name in (package.CODE, package.LAYER):
+        (folder / name).write_bytes(b"nothing")
+    return folder
+
+
+def test_a_creation_that_failed_leaves_no_table_and_is_made_anew(stack: Stack, tmp_path: Path) -> None:
+    target = deploy.Target(stack.client, "of-a-test", seconds_between_looks=0.1)
+    with pytest.raises(Trouble, match="ROLLBACK_COMPLETE"):
+        deploy.deploy(target, package_of(tmp_path, Kept=KEPT_TABLE, Broken=REFUSED), {}, Progress(0.0))
+    failed = deploy.describe(target)
+    assert failed is not None
+    assert failed.status == deploy.NEVER_MADE
+    assert TABLE_NAME not in stack.client("dynamodb").list_tables()["TableNames"]
+    made = deploy.deploy(target, package_of(tmp_path, Kept=KEPT_TABLE), {}, Progress(0.0))
+    assert made.status == "CREATE_COMPLETE"

@@ -1,5 +1,6 @@
 """What the local AWS accepts and ignores, or cannot check, is asserted on the packaged template."""
 
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from chalicelib.services import webhooks
+from chalicelib.services.follow_up import SEAL_WITHIN
 from chalicelib.services.leftovers import LEFT_AFTER
 from chalicelib.services.originals import STAGED
 from chalicelib.web.guesses import METRIC, SERVICE
 from infrastructure.guide import GUIDE
+from infrastructure.layout import ROOT
 from infrastructure.package import TEMPLATE
 from tests.packaging.conditions import switched_places
 
@@ -45,6 +48,7 @@ SWITCHED = {
 }
 TABLES_WITH_TTL = {"EventsTable", "RequestsTable", "SecretsTable"}
 QUEUES_WITH_WORKERS = {"DocumentJobs": "Documents", "DeliveryJobs": "Deliveries"}
+OPERATIONS = ROOT / "docs" / "operations.md"
 PROBLEM_JSON = "'application/problem+json'"
 
 
@@ -108,6 +112,7 @@ def test_every_function_logs_to_an_encrypted_group_that_is_kept(production: Reso
         group = production[function["LoggingConfig"]["LogGroup"]["Ref"]]
         assert group["Type"] == "AWS::Logs::LogGroup"
         assert group["Properties"] == {"RetentionInDays": 365, "KmsKeyId": arn("DataKey")}
+        assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 def test_no_secret_is_in_a_functions_environment(template: dict[str, Any]) -> None:
@@ -132,6 +137,7 @@ def test_a_poisoned_outbox_record_holds_nobody_up_for_ever(production: Resources
         "MaximumBatchingWindowInSeconds": 0,
         "MaximumRetryAttempts": 10,
         "BisectBatchOnFunctionError": True,
+        "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]},
         "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": arn("RelayFailures")}},
     }
 
@@ -145,11 +151,26 @@ def test_only_the_failed_jobs_of_a_batch_come_again(production: Resources, queue
 
 
 @pytest.mark.parametrize(("queue", "function"), QUEUES_WITH_WORKERS.items())
-def test_a_job_stays_hidden_while_it_may_be_worked_on(
+def test_a_job_stays_hidden_for_as_long_as_lambda_asks(
     production: Resources, queue: str, function: str
 ) -> None:
+    """Six times: a poller that is held back keeps what it has taken for a while before it runs."""
     hidden = production[queue]["Properties"]["VisibilityTimeout"]
-    assert hidden > production[function]["Properties"]["Timeout"]
+    assert hidden == 6 * production[function]["Properties"]["Timeout"]
+
+
+def test_a_lost_seal_is_tried_again_before_it_is_late(production: Resources) -> None:
+    hidden = timedelta(seconds=production["DocumentJobs"]["Properties"]["VisibilityTimeout"])
+    assert hidden < SEAL_WITHIN
+
+
+def test_queues_leave_the_pages_their_share_of_lambda(production: Resources) -> None:
+    most = {
+        function: event(production, function, f"{function}SqsEventSource")["ScalingConfig"]
+        for function in QUEUES_WITH_WORKERS.values()
+    }
+    assert most == {"Documents": {"MaximumConcurrency": 5}, "Deliveries": {"MaximumConcurrency": 10}}
+    assert "5 of the documents function and 10 of the deliveries function" in OPERATIONS.read_text()
 
 
 def test_the_sweeps_run_each_minute(production: Resources) -> None:
@@ -182,9 +203,44 @@ def test_every_queue_of_failures_has_an_alarm(production: Resources) -> None:
 
 
 def test_every_alarm_tells_somebody(production: Resources) -> None:
-    for alarm in properties(production, "AWS::CloudWatch::Alarm").values():
-        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-        assert alarm["TreatMissingData"] == "notBreaching"
+    alarms = properties(production, "AWS::CloudWatch::Alarm")
+    assert all(alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}] for alarm in alarms.values())
+    silence = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] != "notBreaching"}
+    assert silence == {"SweepMissingAlarm"}
+
+
+def test_every_alarm_is_explained_and_no_other(production: Resources) -> None:
+    alarms = {name.removesuffix("Alarm") for name in of_type(production, "AWS::CloudWatch::Alarm")}
+    _, table = OPERATIONS.read_text().split("| alarm | what happened | what to do |\n")
+    explained = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    assert explained == {name for name in alarms if not name.endswith("Errors")}
+    assert "| `…Errors` of a function |" in table
+
+
+def test_a_sweep_that_does_not_run_sounds_an_alarm(production: Resources) -> None:
+    alarm = production["SweepMissingAlarm"]["Properties"]
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "FollowUp"}}]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Invocations")
+    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Sum", "LessThanThreshold")
+    assert (alarm["Threshold"], alarm["Period"], alarm["TreatMissingData"]) == (1, 300, "breaching")
+
+
+def test_requests_that_fail_sound_an_alarm_of_this_stack_alone(production: Resources) -> None:
+    """The gateway counts by an API's name, and all stacks would have the same."""
+    api, alarm = production["RestAPI"]["Properties"], production["UnansweredAlarm"]["Properties"]
+    name = {"Ref": "AWS::StackName"}
+    assert api["Name"] == api["DefinitionBody"]["info"]["title"] == name
+    stage = {"Name": "Stage", "Value": {"Ref": "RestAPI.Stage"}}
+    assert alarm["Dimensions"] == [{"Name": "ApiName", "Value": name}, stage]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApiGateway", "5XXError")
+    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Sum", 300, 5)
+
+
+def test_functions_that_are_held_back_sound_an_alarm(production: Resources) -> None:
+    alarm = production["ThrottlesAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Throttles")
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
+    assert "Dimensions" not in alarm
 
 
 def test_many_wrong_passwords_sound_an_alarm(production: Resources, template: dict[str, Any]) -> None:
@@ -307,15 +363,36 @@ def test_the_session_secret_is_made_by_aws(production: Resources) -> None:
     assert secret["KmsKeyId"] == arn("DataKey")
 
 
-def test_electronic_signature_is_off_until_switched_on(production: Resources) -> None:
-    switch = production["ElectronicSignatureDefault"]["Properties"]
-    assert (switch["Value"], switch["AllowedPattern"]) == ("off", "^(on|off)$")
-
-
-def test_a_second_factor_is_not_required_until_switched_on(production: Resources) -> None:
-    switch = production["SecondFactorDefault"]["Properties"]
-    assert switch["Name"] == {"Fn::Sub": "/${AWS::StackName}/second-factor"}
-    assert (switch["Value"], switch["AllowedPattern"]) == ("off", "^(on|off)$")
+def test_switches_are_off_as_deployed_and_never_touched_again(production: Resources) -> None:
+    """Whatever changes here makes CloudFormation write `off` over what the operator has set since."""
+    switches = of_type(production, "AWS::SSM::Parameter")
+    assert switches == {
+        "ElectronicSignatureDefault": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {
+                "Name": {"Fn::Sub": "/${AWS::StackName}/electronic-signature"},
+                "Type": "String",
+                "Value": "off",
+                "AllowedPattern": "^(on|off)$",
+                "Description": (
+                    "Electronic Signature for practices without a parameter of their own: on or off"
+                ),
+            },
+        },
+        "SecondFactorDefault": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {
+                "Name": {"Fn::Sub": "/${AWS::StackName}/second-factor"},
+                "Type": "String",
+                "Value": "off",
+                "AllowedPattern": "^(on|off)$",
+                "Description": (
+                    "Second factor of providers, for practices without a parameter of their own: "
+                    "on (required) or off"
+                ),
+            },
+        },
+    }
 
 
 # Mail
@@ -341,6 +418,10 @@ def test_the_portal_is_regional_with_modern_tls(production: Resources) -> None:
     domain = production["PortalDomainName"]["Properties"]
     assert domain["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert domain["SecurityPolicy"] == "TLS_1_2"
+
+
+def test_there_is_no_way_around_the_portals_host_name(production: Resources) -> None:
+    assert production["RestAPI"]["Properties"]["DisableExecuteApiEndpoint"] is True
 
 
 def test_each_method_has_a_limit_of_its_own_and_says_when_to_come_again(production: Resources) -> None:
