@@ -12,12 +12,11 @@ from chalicelib.services.accounts import Chosen, DeadLink, OpenLink
 from chalicelib.services.formats import email as email_address
 from chalicelib.services.login import Attempt, HalfIn
 from chalicelib.services.second_factor import Answer
-from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import cookie, page, redirect
 from chalicelib.web.caller import Caller
 from chalicelib.web.entrance import HOME, USERNAME_COOKIE, known_from_now_on, local_path, login_page
 from chalicelib.web.errors import error_headers, shown_as
-from chalicelib.web.requests import DEVICE_COOKIE
+from chalicelib.web.requests import DEVICE_COOKIE, SESSION_COOKIE
 
 SETUP_COOKIE = "__Host-setup"
 HALF_COOKIE = "__Host-half"

@@ -12,10 +12,10 @@ from chalicelib.domain.status import is_decidable
 from chalicelib.services.by_hand import MAX_SCAN_BYTES, Scan, Visitor
 from chalicelib.services.page_images import page_texts
 from chalicelib.services.writing import together
-from chalicelib.web.access import BY_HAND_COOKIE
 from chalicelib.web.answers import cookie, moment, page, redirect
 from chalicelib.web.caller import Caller
 from chalicelib.web.door import signs_here
+from chalicelib.web.requests import BY_HAND_COOKIE
 from chalicelib.web.showing import (
     FILE_SECONDS,
     due,

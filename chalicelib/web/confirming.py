@@ -7,9 +7,9 @@ from chalicelib.domain.secrets import Secret
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.devices import Device
 from chalicelib.services.login import Attempt
-from chalicelib.web.access import SESSION_COOKIE, Caller
 from chalicelib.web.answers import cookie
-from chalicelib.web.requests import DEVICE_COOKIE
+from chalicelib.web.caller import Caller
+from chalicelib.web.requests import DEVICE_COOKIE, SESSION_COOKIE
 
 
 def may_sign(caller: Caller) -> bool:

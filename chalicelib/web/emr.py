@@ -57,6 +57,7 @@ def offer_upload(caller: Caller) -> Response:
 def list_documents(caller: Caller) -> Response:
     from chalicelib.services.reports import REPORTS, as_csv
 
+    _check_query(caller, "report", "format", "limit", "cursor")
     report = _choice(caller, "report", tuple(REPORTS), default="unsigned")
     form = _choice(caller, "format", ("json", "csv"), default=_accepted(caller))
     name = list_name(REPORTS[report], caller.tenant.id)
@@ -118,6 +119,7 @@ def read_trail(caller: Caller, document_id: str) -> Response:
 
 
 def list_deliveries(caller: Caller) -> Response:
+    _check_query(caller, "status", "limit", "cursor")
     status = _choice(caller, "status", tuple(_DELIVERIES), default="all")
     name = list_name(_DELIVERIES[status], caller.tenant.id)
     found = _outgoing(caller).page(
@@ -200,6 +202,16 @@ def _to_file(caller: Caller, pdf: StoredPdf, name: str) -> Response:
 def _outgoing(caller: Caller) -> Outgoing:
     services = caller.services
     return Outgoing(store=services.store, ids=services.ids, portal_url=services.settings.portal_url)
+
+
+def _check_query(caller: Caller, *known: str) -> None:
+    """A parameter that no list has would otherwise look as if it had chosen among the rows."""
+    wrong = tuple(
+        FieldError(each, "is no parameter of this list") for each in caller.query if each not in known
+    )
+    if wrong:
+        names = ", ".join(each.field for each in wrong)
+        raise Invalid(f"This list has no parameter {names}. It has {', '.join(known)}.", errors=wrong)
 
 
 def _choice(caller: Caller, name: str, choices: tuple[str, ...], *, default: str) -> str:

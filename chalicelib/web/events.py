@@ -4,7 +4,7 @@ from chalicelib.services.inbound import Answer, Inbound
 from chalicelib.services.intake import Intake, Sent
 from chalicelib.services.returns import Recalled, Resend, Returns
 from chalicelib.web import requests
-from chalicelib.web.access import Caller
+from chalicelib.web.caller import Caller
 from chalicelib.web.schemas import read_event
 
 

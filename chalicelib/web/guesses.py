@@ -15,8 +15,8 @@ from aws_lambda_powertools.logging import Logger
 from chalicelib.web.requests import DEVICE_COOKIE, form
 
 if TYPE_CHECKING:
-    from chalicelib.web.access import Route
     from chalicelib.web.caller import Caller
+    from chalicelib.web.routing import Route
 
 METRIC = "RefusedCredentials"
 SERVICE = "portal"

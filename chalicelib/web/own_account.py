@@ -8,13 +8,13 @@ from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooMany, 
 from chalicelib.domain.secrets import Secret
 from chalicelib.services.own_account import OwnAccount, enrolment_code
 from chalicelib.services.passwords import least_length
-from chalicelib.web.access import SESSION_COOKIE
 from chalicelib.web.answers import answer, cookie, page, redirect, seconds_left
 from chalicelib.web.caller import Caller
 from chalicelib.web.confirming import attempt_of, confirmed, may_sign, passkey_options
 from chalicelib.web.enrolment import enrol, wanted_after
 from chalicelib.web.entrance import known_from_now_on, local_path
 from chalicelib.web.errors import shown_as
+from chalicelib.web.requests import SESSION_COOKIE
 
 HERE = "/account"
 _DONE: Mapping[str, str] = {

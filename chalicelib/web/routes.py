@@ -4,7 +4,7 @@ The handler's module is loaded with its first request: a cold function pays for 
 all the others.
 """
 
-from chalicelib.web.access import Access, Route
+from chalicelib.web.routing import Access, Route
 
 ROUTES: tuple[Route, ...] = (
     # account

@@ -39,6 +39,7 @@ MAX_INLINE_BYTES = 4 * 1024 * 1024
 OLDEST = date(1880, 1, 1)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 MAX_POINTS = 14_400
+LEAST_WIDTH, LEAST_HEIGHT = 36, 12
 """The longest side that a PDF page can have."""
 
 Event = Sent | Resend | Recalled | Returned
@@ -175,13 +176,16 @@ class Certification(_Model):
 
 
 class SignatureField(_Model):
-    """PDF points, origin bottom left, of the page as displayed; `page` counts from 1."""
+    """PDF points (1/72 inch), origin bottom left, of the page as displayed; `page` counts from 1.
+
+    In a box that is smaller than `width` and `height` may be, nobody could read a signature.
+    """
 
     page: int = Field(ge=1, le=200)
     x: float = Field(ge=0, le=MAX_POINTS, allow_inf_nan=False)
     y: float = Field(ge=0, le=MAX_POINTS, allow_inf_nan=False)
-    width: float = Field(gt=0, le=MAX_POINTS, allow_inf_nan=False)
-    height: float = Field(gt=0, le=MAX_POINTS, allow_inf_nan=False)
+    width: float = Field(ge=LEAST_WIDTH, le=MAX_POINTS, allow_inf_nan=False)
+    height: float = Field(ge=LEAST_HEIGHT, le=MAX_POINTS, allow_inf_nan=False)
 
 
 class Content(_Model):

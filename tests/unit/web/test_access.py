@@ -1,4 +1,4 @@
-"""What every route gets from `web/access.py`, tried on the app's own routes and on one that fails."""
+"""What every route gets from `web/serving.py` and `web/access.py`, on real routes and on one that fails."""
 
 import json
 import re
@@ -19,10 +19,12 @@ from chalicelib.domain.errors import NotFound, PortalError, TooMany, Unavailable
 from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.services.changes import Change
 from chalicelib.services.ports import Visit
-from chalicelib.web import access
-from chalicelib.web.access import Access, Route, register
+from chalicelib.web import serving
 from chalicelib.web.caller import Caller
 from chalicelib.web.errors import TABLE
+from chalicelib.web.requests import BY_HAND_COOKIE, SESSION_COOKIE
+from chalicelib.web.routing import Access, Route
+from chalicelib.web.serving import register
 from tests.fakes import START, FakeStore
 from tests.portal import Browser, Portal, header, set_cookies, text
 from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
@@ -58,7 +60,7 @@ def portal() -> Portal:
 def logged_in(portal: Portal) -> Browser:
     row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
     portal.store.commit(Change(at=START, secrets=(row,)))
-    return Browser({access.SESSION_COOKIE: cookie})
+    return Browser({SESSION_COOKIE: cookie})
 
 
 # Headers
@@ -195,7 +197,7 @@ def test_an_ended_session_leads_to_login_and_back(portal: Portal) -> None:
     portal.time.pass_time(minutes=15)
     response = browser.get("/documents/past?after=x")
     assert header(response, "location") == "/login?next=/documents/past&reason=ended"
-    assert access.SESSION_COOKIE not in browser.cookies
+    assert SESSION_COOKIE not in browser.cookies
     assert "after 15 minutes" in text(browser.get(header(response, "location")))
 
 
@@ -243,7 +245,7 @@ def visitor(portal: Portal, **changes: object) -> Browser:
     )  # fmt: skip
     row = replace(visit, **changes)  # type: ignore[arg-type]  # - a test's shorthand
     portal.store.commit(Change(at=START, secrets=(row,)))
-    return Browser({access.BY_HAND_COOKIE: "visit"})
+    return Browser({BY_HAND_COOKIE: "visit"})
 
 
 def test_a_visit_opens_its_document(portal: Portal) -> None:
@@ -317,7 +319,7 @@ def test_when_to_come_back_is_said() -> None:
 @pytest.fixture
 def log() -> Iterator[StringIO]:
     """What is written to the log."""
-    handler, caught = access.logger.registered_handler, StringIO()
+    handler, caught = serving.logger.registered_handler, StringIO()
     assert isinstance(handler, StreamHandler)
     before = handler.setStream(caught)
     yield caught
@@ -340,6 +342,8 @@ def test_a_service_that_does_not_answer_asks_to_come_back_and_is_logged(log: Str
     assert (page.status_code, problem.status_code) == (503, 503)
     assert header(problem, "retry-after") == "5"
     assert "GetError" in log.getvalue()
+    assert '"aws_code":"Throttling"' in log.getvalue()
+    assert '"request_id":' in log.getvalue()
     assert "Ada" not in log.getvalue() + text(page) + problem.body.decode()
 
 
@@ -351,8 +355,20 @@ def test_one_line_is_logged_per_request_without_what_was_sent(portal: Portal, lo
         ("request", "GET", "/documents/{document_id}", 200)
     ]
     assert set(lines[0]) >= {"ms", "request_id"}
-    sent = ("secret", DOCUMENT.id, "a phone", PROVIDER.id, "Rivera", "127.0.0.1")
+    assert lines[0]["document"] == DOCUMENT.id
+    sent = ("secret", "a phone", PROVIDER.id, "Rivera", "127.0.0.1")
     assert not [each for each in sent if each in json.dumps(lines)]
+
+
+def test_the_log_says_why_one_was_refused_and_no_id_that_was_made_up(portal: Portal, log: StringIO) -> None:
+    browser = logged_in(portal)
+    browser.get(f"/documents/{FOREIGN.id}")
+    browser.get("/documents/ada_byron_1950")
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(each["status"], each["code"], each.get("document")) for each in lines] == [
+        (404, "not-found", None), (404, "not-found", None),
+    ]  # fmt: skip
+    assert "ada_byron" not in log.getvalue()
 
 
 def test_a_path_that_no_id_looks_like_is_not_found(portal: Portal) -> None:
@@ -371,8 +387,8 @@ def test_a_caller_is_named_for_the_audit_trail(portal: Portal) -> None:
 
     made = Chalice(app_name="seen")
     register(made, [Route("/seen", ("GET",), Access.PROVIDER, look)])
-    cookie = logged_in(portal).cookies[access.SESSION_COOKIE]
-    sent = {"cookie": f"{access.SESSION_COOKIE}={cookie}", "user-agent": "Phone\t" + "x" * 500}
+    cookie = logged_in(portal).cookies[SESSION_COOKIE]
+    sent = {"cookie": f"{SESSION_COOKIE}={cookie}", "user-agent": "Phone\t" + "x" * 500}
     Client(made).http.get("/seen", headers={**sent, "x-forwarded-for": "6.6.6.6"})
     actor = seen[0].actor
     assert (actor.name, actor.address) == ("provider:prv_1", "127.0.0.1")

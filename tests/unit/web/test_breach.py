@@ -6,8 +6,7 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.services.changes import Change
-from chalicelib.web import access
-from chalicelib.web.requests import form_token
+from chalicelib.web.requests import SESSION_COOKIE, form_token
 from tests.fakes import START
 from tests.portal import Browser, Portal, text
 from tests.provider_side import PROVIDER, a_store
@@ -66,7 +65,7 @@ def test_another_website_cannot_choose_what_a_page_with_patients_repeats(
 ) -> None:
     row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
     portal.store.commit(Change(at=START, secrets=(row,)))
-    browser = Browser({access.SESSION_COOKIE: cookie})
+    browser = Browser({SESSION_COOKIE: cookie})
     shown = browser.get("/documents?signed=chosen_by_them", **{"sec-fetch-site": site})
     assert "You are all caught up" in text(shown)
     assert ("chosen_by_them" in shown.body.decode()) is echoed

@@ -227,6 +227,12 @@ def test_the_unsigned_report_pages_without_repeating(emr: Emr) -> None:
     assert len(everything["documents"]) == 5
 
 
+@pytest.mark.parametrize("path", ["/v1/documents?status=declined", "/v1/deliveries?report=unsigned"])
+def test_a_parameter_that_a_list_does_not_have_chooses_nothing_in_silence(emr: Emr, path: str) -> None:
+    refused = problem(emr.get(path), 400, "invalid-request")
+    assert [each["field"] for each in refused["errors"]] == [path.partition("?")[2].partition("=")[0]]
+
+
 @pytest.mark.parametrize("query", ["report=some", "cursor=nonsense", "limit=0", "format=pdf"])
 def test_a_wrong_query_is_named(emr: Emr, query: str) -> None:
     body = problem(emr.get(f"/v1/documents?{query}"), 400, "invalid-request")

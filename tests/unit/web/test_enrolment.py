@@ -9,8 +9,8 @@ import pytest
 from chalicelib.domain.documents import Document
 from chalicelib.domain.people import Provider
 from chalicelib.services.changes import Change
-from chalicelib.web.access import Access
 from chalicelib.web.routes import ROUTES
+from chalicelib.web.routing import Access
 from tests.accounts import EMAIL, PASSWORD, app_with, portal_with_account
 from tests.fakes import START, FakeSwitches
 from tests.portal import Browser, Portal, header, text

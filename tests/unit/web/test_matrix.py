@@ -29,10 +29,10 @@ from chalicelib.services.by_hand import scan_prefix
 from chalicelib.services.changes import Change
 from chalicelib.services.page_images import text_key
 from chalicelib.services.review import CONSENT_VERSION
-from chalicelib.web.access import BY_HAND_COOKIE, SESSION_COOKIE, Access
 from chalicelib.web.assets import asset_url
-from chalicelib.web.requests import form_token
+from chalicelib.web.requests import BY_HAND_COOKIE, SESSION_COOKIE, form_token
 from chalicelib.web.routes import ROUTES
+from chalicelib.web.routing import Access
 from tests.fakes import START, FakeInspector
 from tests.portal import Portal, header, text
 from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store

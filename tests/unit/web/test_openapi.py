@@ -7,9 +7,9 @@ import app
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.services.outgoing import delivery_resource
 from chalicelib.services.resources import document_resource
-from chalicelib.web.access import Access
 from chalicelib.web.openapi import openapi
 from chalicelib.web.routes import ROUTES
+from chalicelib.web.routing import Access
 from tests.emr_side import Emr
 
 DOCUMENT = openapi("https://portal.test")

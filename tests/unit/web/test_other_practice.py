@@ -15,8 +15,8 @@ from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Sealing, StoredPdf
 from chalicelib.services import practices
 from chalicelib.services.changes import Change
-from chalicelib.web.access import Access
 from chalicelib.web.routes import ROUTES
+from chalicelib.web.routing import Access
 from tests.fakes import START, FakeFiles
 from tests.portal import Portal
 from tests.unit.web.test_emr import Emr, data

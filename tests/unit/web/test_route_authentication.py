@@ -8,8 +8,8 @@ from chalice.test import Client, HTTPResponse
 
 from app import app
 from chalicelib import bootstrap
-from chalicelib.web.access import Access
 from chalicelib.web.routes import ROUTES
+from chalicelib.web.routing import Access
 from tests.portal import Browser, Portal, header, text
 from tests.provider_side import a_document, a_store
 
