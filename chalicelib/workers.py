@@ -41,7 +41,7 @@ def admin(event: Any) -> dict[str, Any]:
 
     with _without_words("admin"):
         answer = dict(administration.run(services(), event))
-    about = {name: value for name, value in answer.items() if name in ("id", "error")}
+    about = {name: value for name, value in answer.items() if name in ("id", "error", "sessions_ended")}
     action = event.get("action") if isinstance(event, Mapping) else None
     logger.info("administration", action=action, **about)
     return answer

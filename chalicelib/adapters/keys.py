@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Unavailable
@@ -23,6 +24,8 @@ LOOKS_AGAIN_AT_MOST_EVERY = timedelta(minutes=1)
 """For a `kid` that is not known: whoever makes some up causes no more than this."""
 
 _CURRENT, _PREVIOUS = "AWSCURRENT", "AWSPREVIOUS"
+
+logger = Logger(service="portal", child=True)
 
 
 class SecretsManagerKeys:
@@ -75,7 +78,10 @@ class SecretsManagerKeys:
             before = pool.submit(_version, client, self._secret_id, _PREVIOUS)
             newest, previous = _version(client, self._secret_id, _CURRENT), before.result()
         if newest is None:
-            raise Unavailable("The key of the sessions cannot be used.")
+            logger.error("the newest session key is too short: the one before signs", least=LEAST_KEY_BYTES)
+            newest, previous = previous, None
+        if newest is None:
+            raise Unavailable("The portal cannot log anybody in just now. Please try again later.")
         return SessionKeys(newest[0], newest[1], previous[0] if previous else None)
 
 

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Self
 
-from chalicelib.domain.status import Action, Outcome, Status, move
+from chalicelib.domain.errors import Conflict
+from chalicelib.domain.status import Action, Outcome, Status, is_decidable, move
 
 
 class Kind(StrEnum):
@@ -277,7 +278,16 @@ class Document:
         )  # fmt: skip
 
     def mark_returned(self, method: str, at: datetime) -> Self | None:
-        """The document closed by staff; None when it already is."""
+        """The document closed by staff; None when it already is.
+
+        `Conflict` where it came back signed in the portal, they say, and nobody has signed it there.
+        """
+        if method == "portal" and is_decidable(self.status):
+            raise Conflict(
+                "This document is still pending, so it did not come back by the portal. For what came back "
+                "signed by hand, send the method `fax` or `paper`; to take it back, send document.recalled.",
+                code="document-pending",
+            )
         to = move(self.status, self.outcome, Action.RETURN)
         if to is None:
             return None

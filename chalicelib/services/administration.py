@@ -49,7 +49,7 @@ def run(services: Parts, payload: Any) -> Mapping[str, Any]:
     `{"action": "create_practice", "name", "phone", "fax", "reply_to", "time_zone", "electronic_signature"}`
     answers `{"id", "api_key", "webhook_secret"}`; only `name` is needed.
     `{"action": "rotate_api_key", "practice_id", "end_others"}` answers `{"id", "api_key"}`.
-    `{"action": "rotate_webhook_secret", "practice_id"}` answers `{"id", "webhook_secret"}`.
+    `{"action": "rotate_webhook_secret", "practice_id", "end_others"}` answers `{"id", "webhook_secret"}`.
     `{"action": "set_switch", "practice_id", "electronic_signature", "second_factor"}`, either or both of the
     switches, answers what it was given.
     `{"action": "set_logo", "practice_id", "image"}`, a PNG or JPEG in base64 or null for none, answers
@@ -57,8 +57,9 @@ def run(services: Parts, payload: Any) -> Mapping[str, Any]:
     `{"action": "reset_second_factor", "email"}` answers `{"id"}`: for who lost every device and code, once
     support has made sure who they are. Their sessions end, and they are told by mail.
     `{"action": "end_sessions", "email"}` answers `{"id"}`: they are logged out everywhere.
-    `{"action": "rotate_session_key", "end_sessions"}` answers `{"rotated": true}`: nobody is logged out, or
-    everybody is, where the key may be in wrong hands.
+    `{"action": "rotate_session_key", "end_sessions"}` answers
+    `{"rotated": true, "sessions_ended"}`: nobody is logged out, or everybody is, where the key may be in
+    wrong hands.
     `{"action": "ping"}` answers `{"ok": true}` and keeps the function warm.
     """
     try:
@@ -98,15 +99,16 @@ class _Request:
 
     def rotate_api_key(self) -> Mapping[str, Any]:
         services, practice_id = self._services, self._practice_id()
-        end_others = self._payload.get("end_others") is True
         key = practices.rotate_key(
-            services.store, services.ids, self._now, practice_id, end_others=end_others
+            services.store, services.ids, self._now, practice_id, end_others=self._asks_for("end_others")
         )
         return {"id": practice_id, "api_key": key}
 
     def rotate_webhook_secret(self) -> Mapping[str, Any]:
         services, practice_id = self._services, self._practice_id()
-        secret = practices.rotate_secret(services.store, services.ids, self._now, practice_id)
+        secret = practices.rotate_secret(
+            services.store, services.ids, self._now, practice_id, end_others=self._asks_for("end_others")
+        )
         return {"id": practice_id, "webhook_secret": secret}
 
     def set_switch(self) -> Mapping[str, Any]:
@@ -161,12 +163,13 @@ class _Request:
     def rotate_session_key(self) -> Mapping[str, Any]:
         """Two keys count, so a session outlives one rotation: the next is for when all before have ended."""
         ring, ids = self._services.key_ring, self._services.ids
-        if self._payload.get("end_sessions") is True:
+        ended = self._asks_for("end_sessions")
+        if ended:
             ring.rotate(ids.token())
         else:
             _check_age(ring.rotated_at(), self._now)
         ring.rotate(ids.token())
-        return {"rotated": True}
+        return {"rotated": True, "sessions_ended": ended}
 
     def ping(self) -> Mapping[str, Any]:
         return {"ok": True}
@@ -188,6 +191,10 @@ class _Request:
         if not isinstance(value, str) or not practices.is_practice_id(value):
             raise _wrong("practice_id", "must be the id of a practice, such as prc_...")
         return value
+
+    def _asks_for(self, name: str) -> bool:
+        """What may be left out. What is meant as yes and written otherwise must not pass for no."""
+        return name in self._payload and self._switch(name)
 
     def _switch(self, name: str) -> bool:
         value = self._payload.get(name)

@@ -159,6 +159,7 @@ class Intake(Desk):
                 errors=(FieldError("data.supersedes", wrong),),
             )  # fmt: skip
         check_patient(found, sent)
+        _check_newest(found, sent)
         try:
             recalled = found.recall(None, inbound.now)
         except Conflict as refusal:
@@ -228,6 +229,17 @@ def check_patient(replaced: Document, sent: Sent) -> None:
         f"supersedes {wrong}.", code="supersedes-other-patient",
         errors=(FieldError("data.supersedes", wrong),),
     )  # fmt: skip
+
+
+def _check_newest(replaced: Document, sent: Sent) -> None:
+    """Of one plan, one version is to be signed: two that replace the same would both wait for it."""
+    newer = replaced.superseded_by
+    if newer is None or newer == sent.external_id:
+        return
+    wrong = f"names a document that {newer} has replaced already; send the external_id of that one"
+    raise Conflict(
+        f"supersedes {wrong}.", code="already-superseded", errors=(FieldError("data.supersedes", wrong),)
+    )
 
 
 def _noted(sent: Sent, original: Original) -> Mapping[str, Any]:

@@ -23,6 +23,8 @@ KEY_PREFIX = "pp_live_"
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every such secret begins with
 LIVE_KEYS = 2
 OLD_SECRET_LIVES = timedelta(hours=24)
+MOST_OLD_SECRETS = 4
+"""Each signs every webhook: a header has room for some."""
 
 _ID = re.compile(r"[a-z0-9_]{1,64}")
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,256}")
@@ -175,14 +177,19 @@ def rotate_key(store: Store, ids: Ids, now: datetime, practice_id: str, *, end_o
     return key
 
 
-def rotate_secret(store: Store, ids: Ids, now: datetime, practice_id: str) -> str:
-    """A new webhook secret in clear. The one before lives on for 24 hours; both sign and verify."""
+def rotate_secret(
+    store: Store, ids: Ids, now: datetime, practice_id: str, *, end_others: bool = False
+) -> str:  # fmt: skip
+    """A new webhook secret in clear. Each before lives on for 24 hours from its own rotation, however many
+    follow: the answer to one may have been lost. All that live sign and verify. `end_others` ends them now.
+    """
     made = _new_secret(ids, now)
 
     def rotated(practice: Practice) -> Practice:
-        live = [each for each in practice.webhook_secrets if each.expires_at is None]
-        old = [replace(each, expires_at=now + OLD_SECRET_LIVES) for each in live]
-        return replace(practice, webhook_secrets=(*old, made))
+        live = [each for each in practice.webhook_secrets if each.expires_at is None or each.expires_at > now]
+        old = [each if each.expires_at else replace(each, expires_at=now + OLD_SECRET_LIVES) for each in live]
+        kept = () if end_others else old[-MOST_OLD_SECRETS:]
+        return replace(practice, webhook_secrets=(*kept, made))
 
     change_practice(store, practice_id, now, rotated)
     return made.value

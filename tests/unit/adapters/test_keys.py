@@ -136,16 +136,26 @@ def test_what_was_read_serves_while_nothing_answers(function: Function) -> None:
 
 
 @pytest.mark.parametrize("short", ["", "changeme", "x" * 31])
-def test_a_key_too_short_to_sign_with_is_none(function: Function, short: str) -> None:
+def test_in_place_of_a_key_too_short_to_sign_with_the_one_before_signs(
+    function: Function, short: str, caplog: pytest.LogCaptureFixture
+) -> None:
     function.manager.put(short)
     function.clock.pass_time(minutes=30)
-    assert function.keys.session_key() == FIRST.encode()
-    with pytest.raises(Unavailable):
-        function.another().session_key()
+    for each in (function.keys, function.another()):
+        assert each.session_key() == FIRST.encode()
+        assert each.known_session_keys() == (FIRST.encode(),)
+    assert "the newest session key is too short" in caplog.text
     assert not function.knows(short)
     function.manager.put(SECOND)
     function.clock.pass_time(minutes=30)
     assert function.keys.known_session_keys() == (SECOND.encode(),)
+
+
+def test_without_any_key_that_can_sign_nobody_is_let_in(function: Function) -> None:
+    for _ in range(2):
+        function.manager.put("changeme")
+    with pytest.raises(Unavailable):
+        function.another().session_key()
 
 
 def test_the_clock_and_not_the_number_of_reads_decides(function: Function) -> None:

@@ -139,7 +139,7 @@ def test_the_session_key_is_rotated_when_no_session_of_the_one_before_lives() ->
     assert "2026-11-22T19:01:00" in refused["error"]["detail"]
     assert parts.key_ring.keys == [first]
     parts.clock.pass_time(minutes=1)
-    assert run(parts, {"action": "rotate_session_key"}) == {"rotated": True}
+    assert run(parts, {"action": "rotate_session_key"}) == {"rotated": True, "sessions_ended": False}
     newest, before = parts.key_ring.known_session_keys()
     assert before == first
     assert newest != first
@@ -149,9 +149,36 @@ def test_a_key_in_wrong_hands_is_replaced_twice_at_once_so_that_nothing_it_signe
     parts = Parts()
     first = parts.key_ring.session_key()
     parts.key_ring.at = START
-    assert run(parts, {"action": "rotate_session_key", "end_sessions": True}) == {"rotated": True}
+    asked = {"action": "rotate_session_key", "end_sessions": True}
+    assert run(parts, asked) == {"rotated": True, "sessions_ended": True}
     assert first not in parts.key_ring.known_session_keys()
     assert len(set(parts.key_ring.known_session_keys())) == 2
+
+
+@pytest.mark.parametrize(
+    ("action", "name"),
+    [
+        ("rotate_session_key", "end_sessions"), ("rotate_api_key", "end_others"),
+        ("rotate_webhook_secret", "end_others"),
+    ],
+)  # fmt: skip
+def test_who_means_to_end_something_and_writes_it_otherwise_is_told(action: str, name: str) -> None:
+    parts = Parts()
+    practice_id = run(parts, {"action": "create_practice", "name": "Cedar"})["id"]
+    before = list(parts.key_ring.keys), parts.store.practice(practice_id)
+    refused = run(parts, {"action": action, "practice_id": practice_id, name: "yes"})
+    assert [each["field"] for each in refused["error"]["errors"]] == [name]
+    assert (parts.key_ring.keys, parts.store.practice(practice_id)) == before
+
+
+def test_a_webhook_secret_in_wrong_hands_is_replaced_with_none_left_beside_it() -> None:
+    parts = Parts()
+    made = run(parts, {"action": "create_practice", "name": "Cedar"})
+    asked = {"action": "rotate_webhook_secret", "practice_id": made["id"], "end_others": True}
+    secret = run(parts, asked)["webhook_secret"]
+    practice = parts.store.practice(made["id"])
+    assert practice is not None
+    assert practice.live_secrets(START) == (secret,)
 
 
 def test_the_answer_of_a_rotation_says_nothing_of_the_key() -> None:

@@ -511,6 +511,22 @@ def test_a_document_of_another_patient_cannot_be_replaced() -> None:
     assert len(emr.documents()) == 1
 
 
+def test_of_two_that_replace_the_same_the_second_is_refused_and_told_of_the_first() -> None:
+    """Both would wait for a signature: two plans for one patient."""
+    emr = Emr()
+    emr.send()
+    emr.send(sent(external_id="POC-1002", supersedes="POC-1001"))
+    kept = emr.files.keys()
+    with pytest.raises(Conflict) as refused:
+        emr.send(sent(external_id="POC-1003", supersedes="POC-1001"))
+    assert refused.value.code == "already-superseded"
+    assert [each.field for each in refused.value.errors] == ["data.supersedes"]
+    assert "POC-1002" in refused.value.detail
+    assert emr.files.keys() == kept
+    assert len(emr.documents()) == 2
+    assert emr.send(sent(external_id="POC-1003", supersedes="POC-1002")).supersedes == "POC-1002"
+
+
 def test_a_corrected_name_is_no_other_patient() -> None:
     emr = Emr()
     old = emr.send()

@@ -195,6 +195,21 @@ def test_that_sign_in_a_signed_text_is_a_sign_like_any_other() -> None:
     assert clinic.check(clinic.headers(body), body) == clinic.practice
 
 
+def test_each_secret_lives_on_for_a_day_though_another_rotation_follows() -> None:
+    """The answer to a rotation may have been lost: whoever repeats it must not be cut off."""
+    clinic = Clinic()
+    first = clinic.stored().live_secrets(START)
+    for hours in (0, 1):
+        at = START + timedelta(hours=hours)
+        practices.rotate_secret(clinic.store, clinic.ids, at, clinic.practice.id)
+    assert len(clinic.stored().live_secrets(START + timedelta(hours=23))) == 3
+    assert set(first) <= set(clinic.stored().live_secrets(START + timedelta(hours=23)))
+    assert len(clinic.stored().live_secrets(START + timedelta(hours=24))) == 2
+    for _ in range(20):
+        practices.rotate_secret(clinic.store, clinic.ids, START, clinic.practice.id)
+    assert len(clinic.stored().webhook_secrets) == 1 + practices.MOST_OLD_SECRETS
+
+
 def test_both_secrets_sign_for_a_day_after_a_rotation() -> None:
     clinic = Clinic()
     new = practices.rotate_secret(clinic.store, clinic.ids, clinic.clock.now(), clinic.practice.id)
