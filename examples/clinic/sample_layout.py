@@ -205,7 +205,7 @@ class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyp
 
     def __init__(self, name: str, npi: str) -> None:
         super().__init__()
-        self.width, self.height = WIDTH, 118.0
+        self.width, self.height = WIDTH, 140.0
         self._name, self._npi = name, npi
         self._drawn: Mapping[str, int] = {}
 
@@ -237,7 +237,7 @@ class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyp
             "x": round(x),
             "y": round(y),
             "width": round(self.SIGN_WIDTH - 76),
-            "height": 38,
+            "height": 60,
         }
 
     def field(self) -> Mapping[str, int]:
