@@ -94,12 +94,21 @@ def _section(flow: Flow, heading: str, rows: Sequence[tuple[str, str | None]]) -
         flow.row(label, value, indent=_INDENT)
 
 
+def _patient(facts: CertificateFacts) -> str | None:
+    if facts.patient_name is None:
+        return None
+    born = f", born {facts.patient_born:%m/%d/%Y}" if facts.patient_born else ""
+    return isolated(facts.patient_name) + born
+
+
 def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
     return [
         ("Title", facts.title),
         ("Kind", facts.kind),
+        ("Patient", _patient(facts)),
         ("Document ID", facts.document_id),
         ("Sent by", facts.practice_name),
+        ("Clinic's number", facts.external_id),
         ("SHA-256, original", _in_groups(facts.original_sha256)),
         ("SHA-256, signed", _in_groups(facts.signed_sha256) if facts.signed_sha256 else None),
         ("Pages shown", facts.pages_shown),

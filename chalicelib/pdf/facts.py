@@ -134,6 +134,7 @@ class TrailEntry:
 class CertificateFacts:
     """Everything that the certificate prints, as text and aware times. What is None or empty is left out.
 
+    `patient_name`, `patient_born` and `external_id` are for whoever finds the page parted from the rest.
     `signed_sha256` (hex) names the signed file where the certificate is a file of its own.
     """
 
@@ -158,6 +159,9 @@ class CertificateFacts:
     chain_head: str | None = None
     trail: tuple[TrailEntry, ...] = ()
     signed_sha256: str | None = None
+    patient_name: str | None = None
+    patient_born: dt.date | None = None
+    external_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,8 @@ class Review:
         def check(current: Document) -> None:
             if not can_sign:
                 raise Conflict(
-                    f"{current.practice.name} does not take electronic signatures. Sign it by hand instead.",
+                    f"{current.practice.name} has switched electronic signatures off, so nothing was signed. "
+                    "Sign it by hand instead.",
                     code="electronic-signature-off",
                 )
             _check_person(current, by.provider)

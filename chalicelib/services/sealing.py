@@ -292,6 +292,9 @@ def _certificate(document: Document, decision: Decision, parts: Parts) -> Certif
         read_statement=_read_statement(document, decision),
         chain_head=shown[-1].hash if shown else None,
         trail=tuple(_entry(line) for line in trail.lines(shown)),
+        patient_name=document.patient.name,
+        patient_born=document.patient.date_of_birth,
+        external_id=document.external_id,
     )
 
 

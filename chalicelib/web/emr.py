@@ -19,6 +19,7 @@ from chalicelib.services.resources import document_resource
 from chalicelib.web import requests
 from chalicelib.web.answers import answer, redirect
 from chalicelib.web.caller import Caller
+from chalicelib.web.showing import decided_as
 
 UPLOAD_LIVES = timedelta(minutes=15)
 URL_LIVES_SECONDS = 60
@@ -104,7 +105,7 @@ def read_signed(caller: Caller, document_id: str) -> Response:
         )
     if pdf is None:
         raise Conflict(f"{_NO_FILE[version]}: fetch the signed PDF without `version`.", code="not-ready")
-    kind = "certificate" if version.endswith("certificate") else "signed"
+    kind = "certificate" if version.endswith("certificate") else decided_as(document)
     return _to_file(caller, pdf, f"{document.id}-{kind}.pdf")
 
 

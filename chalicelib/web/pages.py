@@ -34,6 +34,7 @@ from chalicelib.web.kept import drop_what_was_written, what_was_written
 from chalicelib.web.showing import (
     FILE_SECONDS,
     by_practice,
+    decided_as,
     due,
     file_name,
     local_day,
@@ -148,7 +149,7 @@ def original(caller: Caller, document_id: str) -> Response:
 def signed(caller: Caller, document_id: str) -> Response:
     document = caller.opened
     if document.signed is not None:
-        return redirect(_file(caller, document.signed.key, f"signed-{file_name(document)}"))
+        return redirect(_file(caller, document.signed.key, f"{decided_as(document)}-{file_name(document)}"))
     if document.sealing is Sealing.NONE:
         raise NotFound("There is no signed copy of this document.")
     return page(

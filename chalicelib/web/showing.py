@@ -7,6 +7,7 @@ from itertools import accumulate, zip_longest
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.documents import Document
+from chalicelib.domain.status import Outcome
 from chalicelib.services.page_images import WIDTHS, page_key
 from chalicelib.services.ports import Files
 from chalicelib.services.words import KINDS
@@ -113,6 +114,11 @@ def pages_prepared(document: Document) -> bool:
 def still_preparing(document: Document, now: datetime) -> bool:
     """Whether it is worth waiting for the page images."""
     return not pages_prepared(document) and now < document.sent_at + PREPARED_WITHIN
+
+
+def decided_as(document: Document) -> str:
+    """What the name of the decided file begins with: a decline must not be filed as a signature."""
+    return "declined" if document.outcome is Outcome.DECLINED else "signed"
 
 
 def file_name(document: Document) -> str:

@@ -237,7 +237,15 @@ function connectAhead() {
   });
 }
 
+function printPages() {
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+}
+
 tellLocalTime();
+printPages();
 dropDrafts();
 leaveEverywhere();
 standForAPage();

@@ -163,7 +163,7 @@ def test_switched_off_no_pending_plan_can_be_signed_online(
     wait_until(is_off, SECONDS_FOR_THE_SWITCH, "the switch to take effect")
     expect(tab.get_by_role("button", name="Approve and sign", exact=True)).to_have_count(0)
     phone.approve(person.name)
-    expect(phone.page.get_by_text("does not take electronic signatures").first).to_be_visible()
+    expect(phone.page.get_by_text("has switched electronic signatures off").first).to_be_visible()
     assert own_clinic.resource(document_id)["status"] == "pending"
 
 

@@ -44,7 +44,7 @@ def test_a_returning_provider_signs_with_few_taps_and_goes_on(scene: Scene) -> N
     taps += 1
     page.get_by_role("button", name="Approve and sign, then next").tap()
     taps += 1
-    expect(page.get_by_text("Your signature is recorded.")).to_be_visible()
+    expect(page.get_by_text("The document you just signed is on its way to the clinic.")).to_be_visible()
     expect(page.get_by_role("heading", name="Grace Hopper")).to_be_visible()
     decision = scene.stored().decision
     assert decision is not None

@@ -184,7 +184,7 @@ def test_a_plan_is_read_signed_by_hand_and_followed_by_the_next(phone: Phone) ->
     phone.tap(phone.find("details.preview summary"))
     phone.until(lambda: phone.ask("return document.querySelector('canvas').dataset.shown") == "yes")
     phone.press("Approve and sign, then next")
-    phone.see("Your signature is recorded.")
+    phone.see("The document you just signed is on its way to the clinic.")
     assert phone.driver.current_url.startswith(f"{phone.memory.url}/documents/doc_next")
     decision = scene.stored().decision
     assert decision is not None

@@ -39,7 +39,7 @@ def test_from_the_mailed_link_to_the_next_document(
     page.get_by_label("Your signature", exact=True).fill(person.name)
     page.get_by_role("button", name="Approve and sign, then next", exact=True).click()
 
-    expect(page.get_by_text("Your signature is recorded.")).to_be_visible()
+    expect(page.get_by_text("The document you just signed is on its way to the clinic.")).to_be_visible()
     (second,) = documents - {first}
     expect(page).to_have_url(re.compile(f"/documents/{second}"))
     phone.wait_for_pages()

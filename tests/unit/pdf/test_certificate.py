@@ -42,6 +42,8 @@ def test_the_certificate_of_a_signature_says_everything() -> None:
         "portal.example.com/verify",
         "60303ae2 2b998861",
         f"Document ID {samples.DOCUMENT_ID}",
+        "Patient Ada Byron, born 12/10/1950",
+        "Clinic's number POC-1001",
         "page 1 of 1",
     ):
         assert part in text

@@ -273,7 +273,7 @@ def test_with_electronic_signature_off_it_is_signed_by_hand_or_declined(portal: 
     assert 'href="/by-hand/doc_abcdef123456"' in page.body.decode()
     answer = approve(browser)
     assert answer.status_code == 409
-    assert "does not take electronic signatures" in text(answer)
+    assert "has switched electronic signatures off, so nothing was signed" in text(answer)
     assert stored(portal).status is Status.PENDING
     assert browser.post(f"{REVIEW}/decline", reason="not_my_patient").status_code == 303
 

@@ -43,7 +43,7 @@ def test_sign_then_next_goes_through_the_queue_to_its_end(portal: Portal, browse
     on = header(browser.post("/documents/doc_one/approve", READ), "Location")
     assert on == "/documents/doc_two?signed=doc_one"
     page = browser.get(on)
-    assert "Your signature is recorded." in text(page)
+    assert "The document you just signed is on its way to the clinic." in text(page)
     assert 'href="/documents/doc_one"' in page.body.decode()
     last = header(browser.post("/documents/doc_two/approve", READ), "Location")
     assert last == "/documents?signed=doc_two"
