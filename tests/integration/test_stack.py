@@ -1,6 +1,12 @@
 """What the deployed stack is like, before anything is sent through it."""
 
 import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +17,13 @@ import pytest
 from chalicelib.adapters import codec
 from chalicelib.services.changes import OutboxRow
 from chalicelib.services.relay import OLD_ENOUGH
-from infrastructure import deploy, package
+from infrastructure import deploy, emulator, package
+from infrastructure.layout import ROOT, Layout
+from infrastructure.processes import Processes, take_lock
 from infrastructure.progress import Progress
 from infrastructure.stack import ONE_PAGE
 from infrastructure.trouble import Trouble
+from tests.ports import free_port
 from tests.stack import Stack, wait_until
 from tests.unit.pdf import odd
 
@@ -133,3 +142,44 @@ def test_a_creation_that_failed_leaves_no_table_and_is_made_anew(stack: Stack, t
     assert TABLE_NAME not in stack.client("dynamodb").list_tables()["TableNames"]
     made = deploy.deploy(target, package_of(tmp_path, Kept=KEPT_TABLE), {}, Progress(0.0))
     assert made.status == "CREATE_COMPLETE"
+
+
+@pytest.fixture
+def empty_aws() -> Iterator[Mapping[str, str]]:
+    """A local AWS with nothing in it: the environment of a shell that works on it."""
+    home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+    layout = Layout(home)
+    layout.prepare()
+    processes, port = Processes(layout, take_lock(layout, Progress(time.time()))), free_port()
+    try:
+        processes.start(emulator.command(layout, port, smtp_port=free_port(), persistent=False))
+        emulator.wait_until_up(processes, port)
+        credentials = {name.upper(): value for name, value in emulator.ROOT_CREDENTIALS.items()}
+        yield emulator.inherited() | credentials | {
+            "AWS_ENDPOINT_URL": emulator.endpoint(port),
+            "AWS_DEFAULT_REGION": emulator.REGION,
+        }  # fmt: skip
+    finally:
+        processes.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_the_documented_example_is_deployed_as_on_aws(
+    package_folder: Path, empty_aws: Mapping[str, str]
+) -> None:
+    """By the command that `make deploy` runs, with everything that is switched off here otherwise."""
+    command = [sys.executable, "-m", "infrastructure.deploy", "--stage", "prod"]
+    command += ["--package", str(package_folder)]
+
+    def said(*arguments: str) -> str:
+        run = [*command, *arguments]
+        answer = subprocess.run(run, cwd=ROOT, env=empty_aws, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    first = said("--parameters", deploy.EXAMPLE)
+    assert "Creating the stack" in first
+    assert "Made a certificate for the sealing key" in first
+    assert "RegionalDomainName: portal.example.org" in first
+    assert "The stack is up to date" in said()
+    assert "Updating the stack" in said("OwnMailIdentity=true")
