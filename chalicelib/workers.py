@@ -118,7 +118,7 @@ def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, An
             work(job)
         except Exception as error:  # noqa: BLE001 - reported to the queue, which retries and then alarms
             failures.append({"itemIdentifier": record["messageId"]})
-            facts = _named(job)
+            facts = {**_named(job), "message_id": record["messageId"]}
             logger.error(  # noqa: TRY400 - a trace could quote a patient's data
                 "job failed", extra={**facts, "kind": type(error).__name__, "at": _where(error)}
             )
@@ -126,7 +126,7 @@ def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, An
 
 
 def _named(job: Job | None) -> dict[str, str | None]:
-    """What the job is about; a message that is no job has only its place in the dead letters."""
+    """What the job is about; a message that is no job has only its id, to be found by in the dead letters."""
     if job is None:
         return {"job": "unreadable"}
     return {"job": job.name, "document": job.document_id, "delivery": job.delivery_id}

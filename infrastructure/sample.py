@@ -69,11 +69,23 @@ def sample_practice(layout: Layout, stack: LocalStack, progress: Progress) -> di
     kept = _kept(layout.practice)
     if kept and _is_known(stack, kept):
         return kept
-    if kept:
+    made = _with_new_keys(stack, kept, progress) if kept else None
+    if kept and made is None:
         progress.say("The stack does not know the sample practice of the last run; making a new one")
-    made = create_practice(stack, PROFILE)
+    made = made or create_practice(stack, PROFILE)
     write_private(layout.practice, made)
     return made
+
+
+def _with_new_keys(stack: LocalStack, kept: dict[str, str], progress: Progress) -> dict[str, str] | None:
+    """The practice whose keys somebody has rotated away, documents and all; None if it is gone."""
+    named = {"practice_id": kept["id"]}
+    key = stack.invoke_admin({"action": "rotate_api_key"} | named)
+    if "api_key" not in key:
+        return None
+    secret = stack.invoke_admin({"action": "rotate_webhook_secret"} | named)
+    progress.say("The keys of the sample practice were changed elsewhere; it has new ones")
+    return kept | {"api_key": key["api_key"], "webhook_secret": secret["webhook_secret"]}
 
 
 def create_practice(stack: LocalStack, profile: Mapping[str, Any]) -> dict[str, str]:

@@ -63,6 +63,6 @@ def value(stack: Stack, secret: str, stage: str) -> str:
 def test_the_admin_function_may_replace_a_key_in_wrong_hands(stack: Stack, sessions_secret: str) -> None:
     before = value(stack, sessions_secret, "AWSCURRENT")
     answer = stack.invoke("Admin", {"action": "rotate_session_key", "end_sessions": True})
-    assert answer == {"rotated": True}
+    assert answer == {"rotated": True, "sessions_ended": True}
     after = [value(stack, sessions_secret, stage) for stage in ("AWSCURRENT", "AWSPREVIOUS")]
     assert len({before, *after}) == 3

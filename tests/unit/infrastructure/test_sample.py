@@ -13,18 +13,25 @@ from infrastructure.stack import LocalStack
 from infrastructure.trouble import Trouble
 
 KEPT = {"id": "prc_1", "api_key": "key_1", "webhook_secret": "whsec_1"}
+NEW_KEYS = {
+    "rotate_api_key": {"api_key": "key_3"},
+    "rotate_webhook_secret": {"webhook_secret": "whsec_3"},
+}
 MADE = {"id": "prc_2", "api_key": "key_2", "webhook_secret": "whsec_2"}
 
 
 class FakeStack:
-    """Knows the practices of these keys, and makes `MADE`."""
+    """Knows the practices of these keys, and makes `MADE`. It has new keys for the practices that are `there`."""
 
     portal_url = "http://portal.localhost:4566"
     aws_endpoint_url = "http://127.0.0.1:4566"
 
-    def __init__(self, *known: str, answer: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *known: str, answer: dict[str, Any] | None = None, there: frozenset[str] = frozenset()
+    ) -> None:
         self._known = {f"Bearer {key}" for key in known}
         self._answer = MADE if answer is None else answer
+        self._there = there
         self.asked: list[dict[str, Any]] = []
 
     def http(self) -> httpx.Client:
@@ -35,7 +42,11 @@ class FakeStack:
 
     def invoke_admin(self, payload: dict[str, Any]) -> dict[str, Any]:
         self.asked.append(payload)
-        return self._answer
+        if payload["action"] == "create_practice":
+            return self._answer
+        if payload["practice_id"] not in self._there:
+            return {"error": {"code": "not-found"}}
+        return {"id": payload["practice_id"], **NEW_KEYS[payload["action"]]}
 
 
 @pytest.fixture
@@ -56,6 +67,15 @@ def test_a_practice_that_the_stack_lost_is_replaced(layout: Layout) -> None:
     sample.write_private(layout.practice, KEPT)
     assert practice_of(layout, FakeStack()) == MADE
     assert json.loads(layout.practice.read_text()) == MADE
+
+
+def test_a_practice_whose_keys_were_rotated_away_keeps_its_documents_and_gets_new_ones(
+    layout: Layout,
+) -> None:
+    sample.write_private(layout.practice, KEPT)
+    renewed = {"id": "prc_1", "api_key": "key_3", "webhook_secret": "whsec_3"}
+    assert practice_of(layout, FakeStack(there=frozenset({"prc_1"}))) == renewed
+    assert json.loads(layout.practice.read_text()) == renewed
 
 
 def test_the_sample_practice_has_electronic_signature_on(layout: Layout) -> None:
