@@ -21,7 +21,7 @@ MADE = {"id": "prc_2", "api_key": "key_2", "webhook_secret": "whsec_2"}
 
 
 class FakeStack:
-    """Knows the practices of these keys, and makes `MADE`. It has new keys for the practices that are `there`."""
+    """Knows the practices of these keys, has new keys for those that are `there`, and makes `MADE`."""
 
     portal_url = "http://portal.localhost:4566"
     aws_endpoint_url = "http://127.0.0.1:4566"
