@@ -5,8 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Self
 
-from chalicelib.domain.errors import Conflict
-from chalicelib.domain.status import Action, Outcome, Status, is_decidable, move
+from chalicelib.domain.status import Action, Outcome, Status, move
 
 
 class Kind(StrEnum):
@@ -278,16 +277,7 @@ class Document:
         )  # fmt: skip
 
     def mark_returned(self, method: str, at: datetime) -> Self | None:
-        """The document closed by staff; None when it already is.
-
-        `Conflict` where it came back signed in the portal, they say, and nobody has signed it there.
-        """
-        if method == "portal" and is_decidable(self.status):
-            raise Conflict(
-                "This document is still pending, so it did not come back by the portal. For what came back "
-                "signed by hand, send the method `fax` or `paper`; to take it back, send document.recalled.",
-                code="document-pending",
-            )
+        """The document closed by staff; None when it already is."""
         to = move(self.status, self.outcome, Action.RETURN)
         if to is None:
             return None

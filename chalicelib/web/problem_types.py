@@ -152,11 +152,6 @@ _PDFS = (
         "Send the `external_id` of the document to replace, or leave `supersedes` out.",
     ),
     ProblemType(
-        "document-pending", (409,),
-        "`document.returned` says that it came back signed in the portal, and it is still pending there.",
-        "Send the method `fax` or `paper` for what came back signed by hand, or `document.recalled`.",
-    ),
-    ProblemType(
         "already-superseded", (409,),
         "`supersedes` names a document that another one has replaced already. Nothing was replaced.",
         "Send the `external_id` of the newest version; the detail names it.",

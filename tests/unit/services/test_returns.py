@@ -103,16 +103,7 @@ def test_recalling_twice_does_nothing_the_second_time() -> None:
     assert len(emr.store.events(document.id)) == 2
 
 
-def test_what_nobody_has_signed_in_the_portal_did_not_come_back_by_it() -> None:
-    emr = Emr()
-    document = emr.send()
-    with pytest.raises(Conflict) as refused:
-        emr.returns.close(emr.inbound(), Returned(named=NAMED, method="portal"))
-    assert refused.value.code == "document-pending"
-    assert emr.stored({"document_id": document.id}).status is Status.PENDING
-
-
-@pytest.mark.parametrize("method", ["fax", "paper"])
+@pytest.mark.parametrize("method", ["portal", "fax", "paper"])
 def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: str) -> None:
     emr = Emr()
     emr.send()
