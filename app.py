@@ -6,7 +6,7 @@ ARNs are placeholders: the merge template points each event source at its real r
 
 from typing import Any
 
-from chalice.app import Chalice, DynamoDBEvent, Rate, SNSEvent, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Rate, SNSEvent, SQSEvent
 
 from chalicelib import workers
 from chalicelib.web.routes import ROUTES
@@ -60,5 +60,5 @@ mail_feedback.event_class = Notification
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES), name="follow_up")
-def follow_up(event: object) -> None:
-    workers.follow_up()
+def follow_up(event: CloudWatchEvent) -> None:
+    workers.follow_up(event.to_dict())

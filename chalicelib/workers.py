@@ -80,11 +80,11 @@ def mail_feedback(message: str) -> None:
         feedback.record(json.loads(message), services())
 
 
-def follow_up() -> None:
+def follow_up(event: Mapping[str, Any]) -> None:
     from chalicelib.services import follow_up as sweeps
 
     with _without_words("follow_up"):
-        logger.info("swept", extra={"found": dict(sweeps.run(services()))})
+        logger.info("swept", extra={"found": dict(sweeps.run(services(), event.get("time")))})
 
 
 class WorkFailed(Exception):

@@ -130,7 +130,7 @@ def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress
     """
     bucket = artifact_bucket(target.client)
     template = _revised(package.read_template(folder), _upload_zips(target.client, bucket, folder))
-    found = describe(target)
+    found = _settled(target)
     if found and _is_current(found, template, parameters):
         progress.say("The stack is up to date")
         return found
@@ -141,7 +141,10 @@ def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress
     progress.say("Updating the stack" if found else "Creating the stack")
     began = time.time()
     key = upload(target.client, bucket, "template.json", _serialised(template))
-    _submit(target, _template_url(target, bucket.name, key), parameters, update=bool(found))
+    changes = _submit(target, _template_url(target, bucket.name, key), parameters, update=bool(found))
+    if found and not changes:
+        progress.say("There is nothing to update: the stack went back to this very template")
+        return found
     return _wait(target, began)
 
 
@@ -202,7 +205,8 @@ def describe(target: Target) -> Stack | None:
     )
 
 
-def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *, update: bool) -> None:
+def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *, update: bool) -> bool:
+    """Whether there is anything to change: a stack whose last update failed stands as it was before."""
     cloudformation = target.client("cloudformation")
     send = cloudformation.update_stack if update else cloudformation.create_stack
     try:
@@ -217,8 +221,10 @@ def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *,
             RetainExceptOnCreate=True,
         )
     except ClientError as error:
-        if "No updates are to be performed" not in str(error):
-            raise Trouble(f"CloudFormation refused the stack: {error}") from error
+        if "No updates are to be performed" in str(error):
+            return False
+        raise Trouble(f"CloudFormation refused the stack: {error}") from error
+    return True
 
 
 def _remove(target: Target) -> None:

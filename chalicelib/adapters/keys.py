@@ -78,7 +78,9 @@ class SecretsManagerKeys:
             before = pool.submit(_version, client, self._secret_id, _PREVIOUS)
             newest, previous = _version(client, self._secret_id, _CURRENT), before.result()
         if newest is None:
-            logger.error("the newest session key is too short: the one before signs", least=LEAST_KEY_BYTES)
+            logger.error(
+                "the newest session key is missing or too short: the one before signs", least=LEAST_KEY_BYTES
+            )
             newest, previous = previous, None
         if newest is None:
             raise Unavailable("The portal cannot log anybody in just now. Please try again later.")

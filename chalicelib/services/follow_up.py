@@ -14,6 +14,7 @@ from chalicelib.domain import attempts
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import Stale
+from chalicelib.domain.moments import from_text
 from chalicelib.services import certificates, leftovers, relay
 from chalicelib.services.changes import Change, Job
 from chalicelib.services.outcomes import practice_of
@@ -27,11 +28,6 @@ OVERDUE_AFTER = timedelta(minutes=1)
 SEAL_WITHIN = timedelta(minutes=15)
 SEAL_AGAIN: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 * 60))
 """Further tries at a seal: up to that age of the decision, every so many minutes."""
-
-TURN = 3
-"""Minutes: each sweep of these takes a turn that is hourly or daily. One that is late or left out loses none,
-and what is done twice does nothing.
-"""
 
 AT_ONCE = 200
 
@@ -53,21 +49,25 @@ class Parts(Protocol):
     def settings(self) -> Settings: ...
 
 
-def run(parts: Parts) -> Mapping[str, int]:
+def run(parts: Parts, called_for: str | None = None) -> Mapping[str, int]:
     """Does every duty once, whatever becomes of the others; answers how many each found.
+
+    `called_for` is the minute that the schedule means (RFC 3339): a call that comes late takes the turns of
+    its own minute, and loses none that are hourly or daily.
 
     The first failure is raised in the end, for the alarm: what failed is found again by the next run. Last
     are those that may take long where a service hangs instead of refusing, the least urgent at the end.
     """
     now = parts.clock.now()
+    minute = from_text(called_for) if called_for else now
     unsealed = cache(lambda: parts.store.unsealed_documents(now - SEAL_WITHIN, limit=AT_ONCE))
     return each_of(
         {
             "due": lambda: _call_for_due(parts, now),
             "seals_late": lambda: _say_late(unsealed(), parts, now),
-            "seals_again": lambda: _seal_again(unsealed(), parts, now),
-            "untimed": lambda: _timestamp_again(parts, now),
-            "certificate": lambda: _watch_certificate(parts, now),
+            "seals_again": lambda: _seal_again(unsealed(), parts, minute),
+            "untimed": lambda: _timestamp_again(parts, minute),
+            "certificate": lambda: _watch_certificate(parts, now, minute),
             "relayed": lambda: relay.sweep(now, store=parts.store, queues=parts.queues),
             "leftovers": lambda: leftovers.sweep(parts, now),
         }
@@ -117,18 +117,18 @@ def _say_late(unsealed: Sequence[Document], parts: Parts, now: datetime) -> int:
     return sum(_marked_late(each, parts, now) for each in late)
 
 
-def _seal_again(unsealed: Sequence[Document], parts: Parts, now: datetime) -> int:
+def _seal_again(unsealed: Sequence[Document], parts: Parts, minute: datetime) -> int:
     """Those that were late before, tried again now and then."""
-    again = [each for each in unsealed if each.sealing is Sealing.DELAYED and _is_turn_of(each, now)]
+    again = [each for each in unsealed if each.sealing is Sealing.DELAYED and _is_turn_of(each, minute)]
     parts.queues.send([_document_job("seal", each) for each in again])
     return len(again)
 
 
-def _is_turn_of(document: Document, now: datetime) -> bool:
+def _is_turn_of(document: Document, minute: datetime) -> bool:
     if document.decided_at is None:
         return False
-    age = (now - document.decided_at) // timedelta(minutes=1)
-    return age % next(every for until, every in SEAL_AGAIN if age < until) < TURN
+    age = (minute - document.decided_at) // timedelta(minutes=1)
+    return age % next(every for until, every in SEAL_AGAIN if age < until) == 0
 
 
 def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
@@ -145,17 +145,17 @@ def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
     return True
 
 
-def _timestamp_again(parts: Parts, now: datetime) -> int:
+def _timestamp_again(parts: Parts, minute: datetime) -> int:
     """Seals whose timestamp the authority failed to give: asked for again now and then, for ever."""
-    found = parts.store.untimed_documents(now, limit=AT_ONCE)
-    turns = [each for each in found if _is_turn_of(each, now)]
+    found = parts.store.untimed_documents(minute, limit=AT_ONCE)
+    turns = [each for each in found if _is_turn_of(each, minute)]
     parts.queues.send([_document_job("timestamp", each) for each in turns])
     return len(turns)
 
 
-def _watch_certificate(parts: Parts, now: datetime) -> int:
-    """Says each hour how long the certificate lasts; a filter makes an alarm of the line."""
-    days = certificates.days_left(parts, now) if now.minute < TURN else None
+def _watch_certificate(parts: Parts, now: datetime, minute: datetime) -> int:
+    """Says once an hour how long the certificate lasts; a filter makes an alarm of the line."""
+    days = certificates.days_left(parts, now) if minute.minute == 0 else None
     if days is None:
         return 0
     logger.info("seal certificate", extra={"days": days})

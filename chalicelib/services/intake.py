@@ -236,7 +236,7 @@ def _check_newest(replaced: Document, sent: Sent) -> None:
     newer = replaced.superseded_by
     if newer is None or newer == sent.external_id:
         return
-    wrong = f"names a document that {newer} has replaced already; send the external_id of that one"
+    wrong = f"names a document that {newer} has replaced already; send the external_id of the newest version"
     raise Conflict(
         f"supersedes {wrong}.", code="already-superseded", errors=(FieldError("data.supersedes", wrong),)
     )

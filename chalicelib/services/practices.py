@@ -10,7 +10,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.errors import Invalid, NotFound, NotJson, PortalError, TooLarge, Unauthenticated
+from chalicelib.domain.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    NotJson,
+    PortalError,
+    TooLarge,
+    Unauthenticated,
+)
 from chalicelib.domain.moments import to_text
 from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret
 from chalicelib.services.changes import Change, Claim, OutboxRow
@@ -180,15 +188,21 @@ def rotate_key(store: Store, ids: Ids, now: datetime, practice_id: str, *, end_o
 def rotate_secret(
     store: Store, ids: Ids, now: datetime, practice_id: str, *, end_others: bool = False
 ) -> str:  # fmt: skip
-    """A new webhook secret in clear. Each before lives on for 24 hours from its own rotation, however many
-    follow: the answer to one may have been lost. All that live sign and verify. `end_others` ends them now.
+    """A new webhook secret in clear. Each before lives on for 24 hours from its own rotation, though another
+    follows: the answer to one may have been lost. All that live sign and verify. `end_others` ends them now;
+    `Conflict` where there would be more than `MOST_OLD_SECRETS`.
     """
     made = _new_secret(ids, now)
 
     def rotated(practice: Practice) -> Practice:
         live = [each for each in practice.webhook_secrets if each.expires_at is None or each.expires_at > now]
         old = [each if each.expires_at else replace(each, expires_at=now + OLD_SECRET_LIVES) for each in live]
-        kept = () if end_others else old[-MOST_OLD_SECRETS:]
+        kept = () if end_others else tuple(old)
+        if len(kept) > MOST_OLD_SECRETS:
+            raise Conflict(
+                f"{len(kept)} webhook secrets would live beside the new one. Wait until some have ended (24 "
+                "hours after their rotation), or end all of them with `end_others`."
+            )
         return replace(practice, webhook_secrets=(*kept, made))
 
     change_practice(store, practice_id, now, rotated)

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
+from chalicelib.domain.agents import in_words
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
 from chalicelib.pdf import signed as signed_pdf
@@ -307,4 +308,6 @@ def _read_statement(document: Document, decision: Decision) -> str | None:
 
 
 def _entry(line: trail.Line) -> TrailEntry:
-    return TrailEntry(at=line.at, what=line.what, ip=line.address, device=line.device)
+    """The device in words: the trail itself keeps what the browser said of itself."""
+    device = in_words(line.device) if line.device else None
+    return TrailEntry(at=line.at, what=line.what, ip=line.address, device=device)

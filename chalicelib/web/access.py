@@ -55,9 +55,12 @@ def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]
 
 def _only_reads(declared: Route, caller: Caller) -> bool:
     from chalicelib.services.writing import needs_view
+    from chalicelib.web.kept import draft_cookie
 
-    seen = caller.document is None or not needs_view(caller.document)
-    return seen and (declared.only_reads or declared.methods == ("GET",))
+    document = caller.document
+    if document is not None and (needs_view(document) or draft_cookie(document.id) in caller.cookies):
+        return False
+    return declared.only_reads or declared.methods == ("GET",)
 
 
 def _made(declared: Route, caller: Caller, values: dict[str, str]) -> Response | PortalError:

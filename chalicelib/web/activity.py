@@ -7,8 +7,8 @@ from datetime import datetime
 from chalice.app import Response
 
 from chalicelib.domain.account_trail import BY_SUPPORT, TOLD_ONE_BY_ONE, AccountEvent, Happened
+from chalicelib.domain.agents import in_words
 from chalicelib.services.paging import cursor_of, number_of
-from chalicelib.web.agents import in_words
 from chalicelib.web.answers import page
 from chalicelib.web.caller import Caller
 

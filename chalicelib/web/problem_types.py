@@ -154,7 +154,7 @@ _PDFS = (
     ProblemType(
         "already-superseded", (409,),
         "`supersedes` names a document that another one has replaced already. Nothing was replaced.",
-        "Send the `external_id` of the newest version; the detail names it.",
+        "Send the `external_id` of the newest version; the detail names the one that came next.",
     ),
     ProblemType(
         "supersedes-other-patient", (422,),

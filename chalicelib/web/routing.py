@@ -37,7 +37,7 @@ class Route:
     nobody can guess: a link, or the passkey of a form that `takes_passkey` (`guesses.py`). `keeps_query` says
     that another website's link may choose the query: it is checked, and the page shows no patient.
     `only_reads` says of a post what goes without saying of a get: nothing is written because of it, but for
-    a document's first view.
+    a document's first view and what was kept of a note.
     """
 
     path: str

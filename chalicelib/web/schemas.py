@@ -39,8 +39,10 @@ MAX_INLINE_BYTES = 4 * 1024 * 1024
 OLDEST = date(1880, 1, 1)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 MAX_POINTS = 14_400
-LEAST_WIDTH, LEAST_HEIGHT = 36, 12
 """The longest side that a PDF page can have."""
+
+LEAST_WIDTH, LEAST_HEIGHT = 36, 12
+"""Points, of a box to sign in: half an inch wide, and as high as a line of text."""
 
 Event = Sent | Resend | Recalled | Returned
 M = TypeVar("M", bound=BaseModel)

@@ -50,14 +50,14 @@ def _view(app: Chalice, declared: Route) -> Callable[..., Response]:
     return view
 
 
-# Serving
-
-
 def _serve(declared: Route, request: Request, request_id: str, values: dict[str, str]) -> Response:
     started = time.perf_counter()
     services = bootstrap.services()
     caller = _stranger(declared, request, services, _path(declared, request, values))
-    told: dict[str, Any] = {"request_id": request_id, "gateway_request_id": request.context.get("requestId")}
+    # The gateway's other id, `requestId`, is whatever the caller sent as x-amzn-requestid.
+    told: dict[str, Any] = {
+        "request_id": request_id, "gateway_request_id": request.context.get("extendedRequestId"),
+    }  # fmt: skip
     try:
         response = _answer(declared, caller, values, told)
     except PortalError as error:
@@ -153,8 +153,12 @@ def _touch(caller: Caller, session: Secret) -> None:
 
 def _about(caller: Caller) -> dict[str, str]:
     """Opaque ids, for who has to find out what happened to one document or one clinic."""
-    known = {"practice": caller.practice, "document": caller.document}
-    return {name: each.id for name, each in known.items() if each is not None}
+    told = {}
+    if caller.document is not None:
+        told = {"document": caller.document.id, "practice": caller.document.practice_id}
+    if caller.practice is not None:
+        told["practice"] = caller.practice.id
+    return told
 
 
 def _refusal(declared: Route, caller: Caller, error: PortalError, told: dict[str, Any]) -> Response:

@@ -65,7 +65,7 @@ def test_the_admin_function_says_what_is_wrong_with_whatever_was_typed(typed: An
         lambda: workers.admin({"action": "ping"}),
         lambda: workers.relay({"Records": []}),
         lambda: workers.mail_feedback("{}"),
-        workers.follow_up,
+        lambda: workers.follow_up({"time": "2026-11-23T09:00:00Z"}),
     ],
 )
 def test_what_fails_is_raised_and_logged_without_its_words(

@@ -94,6 +94,9 @@ class FakeAws:
         self._submit("create", request)
 
     def update_stack(self, **request: Any) -> None:
+        if self.requests and request == self.requests[-1]:
+            message = "No updates are to be performed."
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "UpdateStack")
         self._submit("update", request)
 
     def delete_stack(self, **_: str) -> None:
@@ -186,6 +189,36 @@ def test_a_stack_that_was_rolled_back_is_deployed_again(folder: Path) -> None:
     deploy_to(aws, folder)
     assert aws.stack is not None
     aws.stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE"
+    (folder / package.CODE).write_bytes(b"other code")
+    deploy_to(aws, folder)
+    assert aws.submissions == ["create", "update"]
+
+
+def test_a_stack_that_went_back_to_what_is_deployed_now_is_whole(folder: Path, certified: list[str]) -> None:
+    """CloudFormation has nothing to update then; what comes after it is done all the same."""
+    aws = FakeAws()
+    deploy_to_aws(aws, folder)
+    assert aws.stack is not None
+    aws.stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE"
+    deploy_to_aws(aws, folder)
+    assert aws.submissions == ["create"]
+    assert len(certified) == 2
+
+
+def test_a_deployment_that_is_under_way_is_waited_for(folder: Path) -> None:
+    aws = FakeAws()
+    deploy_to(aws, folder)
+    assert aws.stack is not None
+    aws.stack["StackStatus"] = "UPDATE_IN_PROGRESS"
+    looks = iter(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+
+    def describe_stacks(**_: str) -> dict[str, Any]:
+        assert aws.stack is not None
+        aws.stack["StackStatus"] = next(looks, "UPDATE_COMPLETE")
+        return {"Stacks": [aws.stack]}
+
+    aws.describe_stacks = describe_stacks  # type: ignore[method-assign]  # - as time goes by
+    (folder / package.CODE).write_bytes(b"other code")
     deploy_to(aws, folder)
     assert aws.submissions == ["create", "update"]
 

@@ -8,6 +8,7 @@ from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import Channel, DeliveryStatus
 from chalicelib.domain.documents import Decision, Sealing, Signer
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.moments import to_text
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf import chain
 from chalicelib.services import delivery, follow_up
@@ -162,9 +163,10 @@ def test_a_late_seal_is_said_once_and_tried_again(world: World) -> None:
     minutes(world, 16)
     assert world.document.sealing is Sealing.DELAYED
     assert jobs(world, "seal") == [world.document.id]
-    minutes(world, 44)
-    in_minutes = (16, 17, 30, 31, 32, 45, 46, 47, 60)
-    assert jobs(world, "seal") == [world.document.id] * len(in_minutes)
+    minutes(world, 13)
+    assert jobs(world, "seal") == [world.document.id]
+    minutes(world, 31)
+    assert jobs(world, "seal") == [world.document.id] * 4
     assert [event.type for event in world.events()] == ["document.sealing_delayed"]
     assert broken_at(world.events()) is None
     assert world.notices() == ["sealing_delayed"]
@@ -175,18 +177,18 @@ def test_a_seal_that_stays_impossible_is_tried_less_and_less_often(world: World)
     minutes(world, 24 * 60)
     first_day = len(jobs(world, "seal"))
     minutes(world, 3 * 24 * 60)
-    assert first_day <= (4 + 23) * follow_up.TURN
-    assert len(jobs(world, "seal")) <= first_day + 4 * follow_up.TURN
+    assert first_day == 4 + 23
+    assert len(jobs(world, "seal")) == first_day + 3
 
 
-@pytest.mark.parametrize("left_out", [1, 2])
-def test_a_sweep_that_is_late_or_left_out_loses_no_turn(world: World, left_out: int) -> None:
+def test_a_sweep_that_comes_late_takes_the_turns_of_its_minute(world: World) -> None:
     decided(world)
-    minutes(world, 24 * 60 - 1)
+    minutes(world, 2 * 24 * 60 - 1)
     before = len(jobs(world, "seal"))
-    world.clock.pass_time(minutes=left_out)
-    minutes(world, 60)
-    assert len(jobs(world, "seal")) > before
+    meant = world.clock.now() + timedelta(minutes=1)
+    world.clock.pass_time(minutes=7)
+    follow_up.run(world, to_text(meant))
+    assert len(jobs(world, "seal")) == before + 1
 
 
 def test_what_was_sealed_just_then_is_not_called_late(world: World) -> None:
@@ -276,14 +278,14 @@ def test_these_are_the_duties(world: World) -> None:
     assert tuple(follow_up.run(world)) == DUTIES
 
 
-def test_the_days_of_the_certificate_are_said_each_hour(world: World) -> None:
+def test_the_days_of_the_certificate_are_said_once_an_hour(world: World) -> None:
     pem = chain.write_pem([certificate()])
     world.files.put(CURRENT_KEY, pem, "application/x-pem-file")
     said = 0
     for _ in range(60):
         world.clock.pass_time(minutes=1)
         said += follow_up.run(world)["certificate"]
-    assert said == follow_up.TURN
+    assert said == 1
 
 
 def test_jobs_of_the_sweep_name_rows_only(world: World) -> None:

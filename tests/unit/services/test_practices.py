@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from chalicelib.domain.errors import Invalid, TooLarge, Unauthenticated
+from chalicelib.domain.errors import Conflict, Invalid, TooLarge, Unauthenticated
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.services import practices
 from chalicelib.services.changes import OutboxRow
@@ -205,9 +205,15 @@ def test_each_secret_lives_on_for_a_day_though_another_rotation_follows() -> Non
     assert len(clinic.stored().live_secrets(START + timedelta(hours=23))) == 3
     assert set(first) <= set(clinic.stored().live_secrets(START + timedelta(hours=23)))
     assert len(clinic.stored().live_secrets(START + timedelta(hours=24))) == 2
-    for _ in range(20):
+
+
+def test_more_rotations_than_a_header_has_room_for_are_refused_and_cut_nobody_off() -> None:
+    clinic = Clinic()
+    for _ in range(practices.MOST_OLD_SECRETS):
         practices.rotate_secret(clinic.store, clinic.ids, START, clinic.practice.id)
-    assert len(clinic.stored().webhook_secrets) == 1 + practices.MOST_OLD_SECRETS
+    with pytest.raises(Conflict):
+        practices.rotate_secret(clinic.store, clinic.ids, START, clinic.practice.id)
+    assert clinic.secret in clinic.stored().live_secrets(START)
 
 
 def test_both_secrets_sign_for_a_day_after_a_rotation() -> None:

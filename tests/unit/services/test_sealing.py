@@ -16,7 +16,7 @@ from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf import chain, verify
 from chalicelib.pdf.facts import SignatureBlock, SignatureField
 from chalicelib.pdf.seal import Sealer
-from chalicelib.services import follow_up, placing, sealing
+from chalicelib.services import follow_up, placing, sealing, trail
 from chalicelib.services.certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
 from chalicelib.services.changes import Job
 from chalicelib.services.resources import document_resource
@@ -387,3 +387,10 @@ def test_fingerprints_are_those_of_the_library_for_certificates() -> None:
     other = sealing_key.LocalKey().certificate()
     pem = chain.write_pem([certificate(), other])
     assert fingerprints(pem) == [chain.fingerprint(certificate()), chain.fingerprint(other)]
+
+
+def test_the_certificate_names_a_device_in_words_that_fit_its_column() -> None:
+    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1"
+    line = trail.Line(at=START, what="Opened by the provider", address="203.0.113.24", device=agent)
+    assert sealing._entry(line).device == "Safari on iPhone"
+    assert sealing._entry(replace(line, device=None)).device is None

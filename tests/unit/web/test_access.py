@@ -355,7 +355,7 @@ def test_one_line_is_logged_per_request_without_what_was_sent(portal: Portal, lo
         ("request", "GET", "/documents/{document_id}", 200)
     ]
     assert set(lines[0]) >= {"ms", "request_id"}
-    assert lines[0]["document"] == DOCUMENT.id
+    assert (lines[0]["document"], lines[0]["practice"]) == (DOCUMENT.id, DOCUMENT.practice_id)
     sent = ("secret", "a phone", PROVIDER.id, "Rivera", "127.0.0.1")
     assert not [each for each in sent if each in json.dumps(lines)]
 

@@ -11,7 +11,6 @@ from chalicelib.domain.account_trail import KEPT_FOR, AccountEvent, Happened, ac
 from chalicelib.domain.moments import epoch
 from chalicelib.services.administration import run
 from chalicelib.services.changes import Change
-from chalicelib.web.agents import in_words
 from tests.accounts import EMAIL, PASSWORD, app_with, give_account, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, text
@@ -235,26 +234,6 @@ def test_every_kind_of_entry_has_words(portal: Portal, phone: Phone) -> None:
     shown = text(phone.get("/account/activity"))
     assert "_" not in shown
     assert "Wrong password entered, 40 times in a row" in shown
-
-
-@pytest.mark.parametrize(
-    ("agent", "words"),
-    [
-        (IPHONE, "Safari on iPhone"),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/130.0 Safari/537.36 Edg/130.0", "Edge on Windows"),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/130.0 Safari/537.36", "Chrome on Windows"),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:132.0) Firefox/132.0", "Firefox on Mac"),
-        ("Mozilla/5.0 (Linux; Android 14) SamsungBrowser/26.0 Chrome/122.0 Safari/537.36",
-         "Samsung Internet on Android"),
-        ("Mozilla/5.0 (iPad; CPU OS 18_1) CriOS/130.0 Mobile Safari/604.1", "Chrome on iPad"),
-        ("Mozilla/5.0 (X11; CrOS x86_64) Chrome/130.0 Safari/537.36", "Chrome on Chromebook"),
-        ("curl/8.5.0 (Linux)", "A browser on Linux"),
-        ("<script>alert(1)</script>", "Unknown device"),
-        (None, "Unknown device"),
-    ],
-)  # fmt: skip
-def test_a_device_is_described_in_a_few_words_of_ours(agent: str | None, words: str) -> None:
-    assert in_words(agent) == words
 
 
 # Parts

@@ -8,7 +8,9 @@ import pytest
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.people import Provider
+from chalicelib.domain.secrets import Secret, SecretKind, secret_key
 from chalicelib.services.changes import Change
+from chalicelib.web.kept import draft_cookie
 from chalicelib.web.routes import ROUTES
 from chalicelib.web.routing import Access
 from tests.accounts import EMAIL, PASSWORD, app_with, portal_with_account
@@ -110,6 +112,21 @@ def test_nothing_of_a_patient_is_seen_or_signed_before(
     assert not PATIENT.search(text(answer))
     assert portal.store.document(DOCUMENT.id) == document
     assert portal.fake_store.tables.get("events", {}) == before
+
+
+def test_a_note_that_was_kept_is_there_until_a_second_factor_is(portal: Portal, browser: Browser) -> None:
+    """What is decided drops it; but only for who may see that it is."""
+    require(portal)
+    recalled = in_state(DOCUMENT, "recalled")
+    secret = Secret(
+        key=secret_key(SecretKind.DRAFT, "kept"), version=1, kind=SecretKind.DRAFT, created_at=START,
+        expires_at=START + timedelta(hours=1), provider_id=PROVIDER.id, document_id=DOCUMENT.id,
+        draft='{"note": "Twice a week"}',
+    )  # fmt: skip
+    portal.store.commit(Change(at=START, documents=(recalled,), secrets=(secret,)))
+    browser.cookies[draft_cookie(DOCUMENT.id)] = "kept"
+    assert header(browser.get(REVIEW), "location").startswith(PLACE)
+    assert portal.store.secret(secret.key) is not None
 
 
 def test_a_post_is_answered_beside_the_switch_only_where_it_writes_nothing() -> None:
