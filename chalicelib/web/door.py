@@ -1,5 +1,7 @@
 """A document's door: what its link shows to someone who is not logged in. It reveals nothing of a patient."""
 
+from dataclasses import dataclass
+
 from chalice.app import Response
 
 from chalicelib.domain.documents import Document
@@ -8,6 +10,8 @@ from chalicelib.web.caller import Caller
 from chalicelib.web.kept import draft_cookie
 from chalicelib.web.requests import SESSION_COOKIE
 from chalicelib.web.showing import FILE_SECONDS
+
+LOGO_WIDTH, LOGO_HEIGHT = 224, 56
 
 
 def door(caller: Caller, document_id: str) -> Response:
@@ -19,15 +23,28 @@ def door(caller: Caller, document_id: str) -> Response:
     return page(
         caller, "door.html", document_id=document_id, sent="sent" in caller.query,
         ended=SESSION_COOKIE in caller.cookies, kept=draft_cookie(document_id) in caller.cookies,
-        practice=document.practice if document else None, logo_url=_logo_url(caller, document),
+        practice=document.practice if document else None, logo=_logo(caller, document),
         passkey_options=caller.services.passkey_options.for_login(caller.now),
         signs_here=signs_here(caller, document), next=f"/documents/{document_id}",
     )  # fmt: skip
 
 
-def _logo_url(caller: Caller, document: Document | None) -> str:
+@dataclass(frozen=True)
+class ShownLogo:
+    """Its size in CSS pixels: who knows it keeps the place free, and nothing moves under a finger."""
+
+    url: str
+    width: int
+    height: int
+
+
+def _logo(caller: Caller, document: Document | None) -> ShownLogo | None:
     logo = document.practice.logo if document else None
-    return caller.services.files.url(logo.key, seconds=FILE_SECONDS) if logo else ""
+    if logo is None:
+        return None
+    share = min(1.0, LOGO_WIDTH / logo.width, LOGO_HEIGHT / logo.height)
+    url = caller.services.files.url(logo.key, seconds=FILE_SECONDS)
+    return ShownLogo(url, max(1, round(logo.width * share)), max(1, round(logo.height * share)))
 
 
 def signs_here(caller: Caller, document: Document | None) -> bool:

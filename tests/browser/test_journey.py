@@ -5,6 +5,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
+from chalicelib.web.door import LOGO_HEIGHT
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
 from tests.browser.people import PASSWORD
@@ -67,6 +68,15 @@ def test_pages_are_light_steady_and_ask_nobody_else(name: str, scene: Scene, new
     STATES[name](scene)
     page = newcomer(scene.page.context, new_context(**PHONE))
     check_load(page, scene.page.url, (scene.memory.url, scene.memory.files.origin()))
+
+
+def test_the_place_of_a_logo_is_free_before_it_is_there(scene: Scene) -> None:
+    STATES["door-with-a-logo"](scene)
+    scene.page.route("**/logos/**", lambda _: None)  # it is on its way, and stays there
+    scene.page.reload(wait_until="domcontentloaded")
+    box = scene.page.locator("img.logo").bounding_box()
+    assert box is not None
+    assert box["height"] == LOGO_HEIGHT
 
 
 # Nothing lost

@@ -83,6 +83,7 @@ def test_the_door_of_a_document_shows_the_logo_of_when_it_was_sent(portal: Porta
     portal.store.commit(Change(at=START, documents=(with_logo, without)))
     shown = Browser().get(f"/documents/{with_logo.id}").body.decode()
     assert f'src="{portal.files.origin()}/{practice.logo.key}' in shown.replace("&amp;", "&")
+    assert 'width="224" height="56"' in shown
     assert 'class="logo"' not in Browser().get(f"/documents/{without.id}").body.decode()
     assert 'class="logo"' not in Browser().get("/documents/doc_unknown").body.decode()
 
