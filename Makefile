@@ -3,7 +3,7 @@ STAGE ?= prod
 PARAMETERS_FILE ?=
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help screenshots lighthouse run test test-browser test-stack test-web test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help screenshots lighthouse run test test-browser test-stack test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
@@ -26,7 +26,7 @@ run:
 # The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
 test:
 	@echo 'Two parts of the tests at a time; each says what it did when it is done.'
-	$(MAKE) --jobs=2 --output-sync=line test-browser test-stack test-rules test-web types lint
+	$(MAKE) --jobs=2 --output-sync=line test-browser test-stack test-pdf test-rules test-web types lint
 
 test-browser: tools packaged
 	.venv/bin/python -m pytest tests/browser
@@ -61,13 +61,17 @@ lint: environment
 types: environment
 	.venv/bin/mypy $(PYTHON_FILES)
 
-unit: test-web test-rules
+unit: test-web test-pdf test-rules
 
 test-web: environment programs
 	.venv/bin/python -m pytest tests/unit/web
 
+# In parts that differ less: the last one is done sooner when both have been busy to the end.
+test-pdf: environment programs
+	.venv/bin/python -m pytest tests/unit/pdf
+
 test-rules: environment programs
-	.venv/bin/python -m pytest tests/unit --ignore=tests/unit/web
+	.venv/bin/python -m pytest tests/unit --ignore=tests/unit/web --ignore=tests/unit/pdf
 
 format: environment
 	.venv/bin/ruff check --fix $(PYTHON_FILES)
