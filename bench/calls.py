@@ -14,6 +14,7 @@ from botocore.client import BaseClient
 from chalice.test import HTTPResponse
 
 from chalicelib import bootstrap
+from tests import slow
 from tests.stack import Stack
 
 SLOWER_BY = 0.25
@@ -54,12 +55,8 @@ def recorded() -> Iterator[list[Call]]:
 
 
 def in_sequence(calls: list[Call]) -> int:
-    """The longest chain of calls of which each began after the one before had ended."""
-    length, free_at = 0, 0.0
-    for call in sorted(calls, key=lambda each: each.ended):
-        if call.began >= free_at:
-            length, free_at = length + 1, call.ended
-    return length
+    """How many of them waited for one another."""
+    return len(slow.in_sequence([(each.name, each.began, each.ended) for each in calls]))
 
 
 def warm() -> None:

@@ -24,7 +24,7 @@ from infrastructure.emulator import Condition
 from infrastructure.layout import ROOT, Layout
 from infrastructure.processes import Command, Processes, take_lock
 from infrastructure.progress import Progress
-from infrastructure.stack import CHALICE_STAGE, FIXED_PARAMETERS, LocalStack
+from infrastructure.stack import FIXED_PARAMETERS, LocalStack
 from infrastructure.trouble import Trouble, exit_status
 
 SECONDS_FOR_STAND_INS = 30.0
@@ -94,7 +94,6 @@ def bring_up(
     processes.start(mailbox(layout, addresses))
     processes.start(emulator.command(layout, addresses.port, smtp_port=addresses.smtp_port, persistent=True))
     package.package(
-        CHALICE_STAGE,
         layout.package,
         progress,
         architecture=package.host_architecture(),

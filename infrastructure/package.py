@@ -67,13 +67,13 @@ def refuse_other_runtimes(version: tuple[int, int]) -> None:
 
 
 def package(
-    stage: str, out: Path, progress: Progress, *, architecture: str, for_this_host: bool = False
-) -> None:
-    """Package the app for `stage` into `out`, unless what is there was made from the same inputs.
+    out: Path, progress: Progress, *, architecture: str, for_this_host: bool = False
+) -> None:  # fmt: skip
+    """Package the app into `out`, unless what is there was made from the same inputs.
 
     `for_this_host`: the functions will run as processes of this machine, which may not be a Linux.
     """
-    fingerprint = inputs_fingerprint(stage, architecture)
+    fingerprint = inputs_fingerprint(architecture)
     stamp = out / "inputs"
     if stamp.exists() and stamp.read_text() == fingerprint:
         progress.say("The package is up to date")
@@ -81,18 +81,18 @@ def package(
     progress.say(f"Packaging the app for {architecture}")
     out.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
-    project = _stage_project(out / "project", stage, architecture)
+    project = _stage_project(out / "project", architecture)
     wheels = _wheels(project, architecture, out / "wheels", progress)
-    _run_chalice(project, stage, out, wheels)
+    _run_chalice(project, out, wheels)
     if for_this_host and sys.platform != "linux":
         _build_for_host(out / LAYER, project)
     _finish(out, progress)
     stamp.write_text(fingerprint)
 
 
-def inputs_fingerprint(stage: str, architecture: str) -> str:
+def inputs_fingerprint(architecture: str) -> str:
     """A hash of all that goes into a package."""
-    digest = hashlib.sha256(f"{stage} {architecture} {sys.version_info[:2]}".encode())
+    digest = hashlib.sha256(f"{architecture} {sys.version_info[:2]}".encode())
     for file in _input_files():
         digest.update(f"\n{file.relative_to(ROOT)}\n".encode())
         digest.update(file.read_bytes())
@@ -106,17 +106,13 @@ def _input_files() -> Iterator[Path]:
         yield from (file for file in files if file.is_file() and "__pycache__" not in file.parts)
 
 
-def _stage_project(project: Path, stage: str, architecture: str) -> Path:
+def _stage_project(project: Path, architecture: str) -> Path:
     """Copy the sources to where only they are. Chalice's own cache there is kept: it saves time."""
     for source in SOURCES:
         _copy(ROOT / source, project / source)
     config_file = project / ".chalice" / "config.json"
     config = json.loads(config_file.read_text())
-    if stage not in config["stages"]:
-        raise Trouble(
-            f"There is no stage {stage!r} in .chalice/config.json, only {', '.join(config['stages'])}."
-        )
-    config["stages"][stage]["lambda_architecture"] = architecture
+    config["stages"][CHALICE_STAGE]["lambda_architecture"] = architecture
     config_file.write_text(json.dumps(config, indent=2))
     return project
 
@@ -139,8 +135,8 @@ def _wheels(project: Path, architecture: str, folder: Path, progress: Progress) 
     return wheelhouse.fill(project / "requirements.txt", architecture, folder)
 
 
-def _run_chalice(project: Path, stage: str, out: Path, wheels: Path | None) -> None:
-    command = [str(Path(sys.executable).parent / "chalice"), "package", "--stage", stage]
+def _run_chalice(project: Path, out: Path, wheels: Path | None) -> None:
+    command = [str(Path(sys.executable).parent / "chalice"), "package", "--stage", CHALICE_STAGE]
     command += ["--pkg-format", "cloudformation", "--template-format", "yaml"]
     command += ["--merge-template", "infrastructure/template.yaml", str(out)]
     # Chalice wants a region even offline.
@@ -192,7 +188,7 @@ def main() -> int:
     arguments = parser.parse_args()
     refuse_other_runtimes(sys.version_info[:2])
     progress = Progress(time.time())
-    package(CHALICE_STAGE, arguments.out.resolve(), progress, architecture=arguments.architecture)
+    package(arguments.out.resolve(), progress, architecture=arguments.architecture)
     return 0
 
 

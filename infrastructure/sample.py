@@ -79,7 +79,7 @@ def sample_practice(layout: Layout, stack: LocalStack, progress: Progress) -> di
 
 def _with_new_keys(stack: LocalStack, kept: dict[str, str], progress: Progress) -> dict[str, str] | None:
     """The practice whose keys somebody has rotated away, documents and all; None if it is gone."""
-    named = {"practice_id": kept["id"]}
+    named = {"practice_id": kept["id"], "end_others": True}
     key = stack.invoke_admin({"action": "rotate_api_key"} | named)
     if "api_key" not in key:
         return None

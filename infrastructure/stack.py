@@ -23,7 +23,6 @@ from infrastructure.local_http import LocalhostTransport
 from infrastructure.progress import Progress
 from infrastructure.trouble import Trouble
 
-CHALICE_STAGE = package.CHALICE_STAGE
 NAME = "portal-local"
 DOMAIN = "portal.localhost"
 FIXED_PARAMETERS = {

@@ -1,4 +1,4 @@
-"""Providers with an account, for the tests of the pages that they log in to."""
+"""Portals that are installed, and providers who log in, for the tests of pages."""
 
 import re
 from dataclasses import replace
@@ -7,12 +7,14 @@ from typing import Any
 import pyotp
 
 from chalicelib import bootstrap
+from chalicelib.domain.documents import Document
 from chalicelib.domain.people import Provider
 from chalicelib.services.changes import Change, Claim
 from chalicelib.services.login import email_claim
 from chalicelib.services.passwords import hash_password
+from chalicelib.web.requests import SESSION_COOKIE
 from tests.fakes import START
-from tests.portal import Portal
+from tests.portal import Browser, Portal
 from tests.provider_side import PROVIDER, a_document, a_store
 
 EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
@@ -31,6 +33,20 @@ def portal_with_account(**changes: Any) -> Portal:
     give_account(made, replace(PROVIDER, **changes))
     bootstrap.install(made)
     return made
+
+
+def portal_with(*documents: Document) -> Portal:
+    """The portal of a test, installed."""
+    made = Portal(a_store(*documents))
+    bootstrap.install(made)
+    return made
+
+
+def logged_in(portal: Portal) -> Browser:
+    """A browser with a session that began just now."""
+    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
+    portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
+    return Browser({SESSION_COOKIE: cookie})
 
 
 def app_with(page: str) -> pyotp.TOTP:

@@ -27,7 +27,7 @@ from infrastructure.layout import ROOT, Layout
 from infrastructure.local_http import LocalhostTransport
 from infrastructure.processes import Processes, take_lock
 from infrastructure.progress import Progress
-from infrastructure.stack import CHALICE_STAGE, DOMAIN, LocalStack
+from infrastructure.stack import DOMAIN, LocalStack
 from tests.ports import free_port
 
 LARGEST_MAIL = 64 * 1024 * 1024
@@ -185,7 +185,7 @@ def packaged(progress: Progress) -> Path:
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         package.package(
-            CHALICE_STAGE, folder, progress, architecture=package.host_architecture(), for_this_host=True
+            folder, progress, architecture=package.host_architecture(), for_this_host=True
         )  # fmt: skip
     return folder
 

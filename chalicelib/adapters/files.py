@@ -15,6 +15,7 @@ _MISSING = {"403", "404", "AccessDenied", "NoSuchKey", "NotFound"}
 """403 too, which a GET says in words: S3 answers so to a role that may read an object, but not list the
 bucket, when it is not there.
 """
+
 logger = Logger(service="portal", child=True)
 
 

@@ -33,11 +33,15 @@ class ApiKey:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSecret:
-    """A `whsec_…` secret; during a rotation two are live."""
+    """A `whsec_…` secret; for a day after a rotation the one before is live too."""
 
     value: str
     created_at: datetime
     expires_at: datetime | None = None
+
+
+def is_live(credential: ApiKey | WebhookSecret, now: datetime) -> bool:
+    return credential.expires_at is None or credential.expires_at > now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +71,8 @@ class Practice:
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
         """The secrets that sign and verify now, newest first."""
-        live = [s for s in self.webhook_secrets if s.expires_at is None or s.expires_at > now]
+        live = [s for s in self.webhook_secrets if is_live(s, now)]
         return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
 
     def accepts_key(self, sha256: str, now: datetime) -> bool:
-        return any(k.sha256 == sha256 and (k.expires_at is None or k.expires_at > now) for k in self.api_keys)
+        return any(k.sha256 == sha256 and is_live(k, now) for k in self.api_keys)

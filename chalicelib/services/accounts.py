@@ -12,12 +12,12 @@ from chalicelib.domain.errors import FieldError, Gone, Invalid, Outdated, Stale
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.changes import Change, Claim, OutboxRow
+from chalicelib.services.changes import Change, Claim
 from chalicelib.services.formats import one_line
 from chalicelib.services.login import counts_of, email_claim
 from chalicelib.services.passwords import hash_password, is_short, least_length, password_problem
 from chalicelib.services.ports import Ids, Listing, Store
-from chalicelib.services.recording import delivery_job, until_it_holds
+from chalicelib.services.recording import outbox_row, until_it_holds
 from chalicelib.services.second_factor import tries_of
 from chalicelib.services.writing import together
 
@@ -251,7 +251,7 @@ class Accounts:
             at=now, spent=(link.secret,), dropped=failures, account_events=(entry,),
             providers=(provider, *((_without_npi(rival),) if rival else ())),
             claims=_claims(link, provider, rival), deliveries=(told,),
-            outbox=(OutboxRow(id=told.event_id, created_at=now, jobs=(delivery_job(told),)),),
+            outbox=(outbox_row(told),),
         )  # fmt: skip
 
     def _rival(self, link: OpenLink, provider: Provider) -> Provider | None:

@@ -10,9 +10,9 @@ from typing import Protocol
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
-from chalicelib.services.changes import Change, OutboxRow
+from chalicelib.services.changes import Change
 from chalicelib.services.ports import Ids, Store
-from chalicelib.services.recording import PORTAL, Recorder, delivery_job, delivery_line, notice
+from chalicelib.services.recording import PORTAL, Recorder, delivery_line, notice, outbox_row
 from chalicelib.settings import Settings
 
 READY = "ready"
@@ -67,8 +67,7 @@ def _alone(after: Delivery, parts: Parts, now: datetime) -> Change:
         "webhook_failed", event_id=parts.ids.new("evt"), practice=practice_of(after.practice_id, parts.store),
         at=now, document_id=after.document_id,
     )  # fmt: skip
-    row = OutboxRow(id=told.event_id, created_at=now, jobs=(delivery_job(told),))
-    return Change(at=now, deliveries=(after, told), outbox=(row,))
+    return Change(at=now, deliveries=(after, told), outbox=(outbox_row(told),))
 
 
 def _with_document(document: Document, after: Delivery, parts: Parts, now: datetime) -> Change:

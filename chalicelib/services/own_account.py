@@ -12,7 +12,7 @@ from chalicelib.domain.factors import Authenticator, recovery_key
 from chalicelib.domain.people import Provider
 from chalicelib.domain.secrets import ENROL_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.services.accounts import account_notice
-from chalicelib.services.changes import Change, OutboxRow
+from chalicelib.services.changes import Change
 from chalicelib.services.passkeys import MOST_PASSKEYS, Passkeys
 from chalicelib.services.passwords import (
     LEAST_LENGTH,
@@ -22,7 +22,7 @@ from chalicelib.services.passwords import (
     password_problem,
 )
 from chalicelib.services.ports import Ids, Store
-from chalicelib.services.recording import delivery_job, until_it_holds
+from chalicelib.services.recording import outbox_row, until_it_holds
 from chalicelib.services.second_factor import matching_step, tries_of
 from chalicelib.services.sessions import Sessions
 
@@ -168,7 +168,7 @@ class OwnAccount:
         change = Change(
             at=now, providers=(provider,), secrets=(renewed, *secrets), dropped=(session, *dropped),
             deliveries=(notice,), account_events=(entry,),
-            outbox=(OutboxRow(id=notice.event_id, created_at=now, jobs=(delivery_job(notice),)),),
+            outbox=(outbox_row(notice),),
         )  # fmt: skip
         try:
             self._store.commit(change)
@@ -203,11 +203,12 @@ def without_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change
     if bare.short_password:
         bare = replace(bare, password_hash=hash_password(ids.token()), short_password=False)
     notice = account_notice(ids, bare, "second_factor_reset", now)
-    row = OutboxRow(id=notice.event_id, created_at=now, jobs=(delivery_job(notice),))
     told = account_event(
         provider.id, Happened.SECOND_FACTOR_RESET, now, UNKNOWN, unique=notice.event_id
     )  # fmt: skip
-    return Change(at=now, providers=(bare,), deliveries=(notice,), outbox=(row,), account_events=(told,))
+    return Change(
+        at=now, providers=(bare,), deliveries=(notice,), outbox=(outbox_row(notice),), account_events=(told,)
+    )  # fmt: skip
 
 
 def without_sessions(ids: Ids, provider: Provider, now: datetime) -> Change:

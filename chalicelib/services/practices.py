@@ -20,7 +20,7 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.moments import to_text
-from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret
+from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret, is_live
 from chalicelib.services.changes import Change, Claim, OutboxRow
 from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.recording import until_it_holds
@@ -195,7 +195,7 @@ def rotate_secret(
     made = _new_secret(ids, now)
 
     def rotated(practice: Practice) -> Practice:
-        live = [each for each in practice.webhook_secrets if each.expires_at is None or each.expires_at > now]
+        live = [each for each in practice.webhook_secrets if is_live(each, now)]
         old = [each if each.expires_at else replace(each, expires_at=now + OLD_SECRET_LIVES) for each in live]
         kept = () if end_others else tuple(old)
         if len(kept) > MOST_OLD_SECRETS:
@@ -243,7 +243,7 @@ def _new_secret(ids: Ids, now: datetime) -> WebhookSecret:
 
 def _newest(keys: tuple[ApiKey, ...], now: datetime) -> tuple[ApiKey, ...]:
     """The live keys that may stay beside a new one."""
-    live = [each for each in keys if each.expires_at is None or each.expires_at > now]
+    live = [each for each in keys if is_live(each, now)]
     return tuple(sorted(live, key=lambda each: each.created_at))[-(LIVE_KEYS - 1) :]
 
 

@@ -172,6 +172,11 @@ def delivery_job(delivery: Delivery) -> Job:
     )  # fmt: skip
 
 
+def outbox_row(delivery: Delivery) -> OutboxRow:
+    """What puts that job on its queue, under the id of the event that caused the delivery."""
+    return OutboxRow(id=delivery.event_id, created_at=delivery.created_at, jobs=(delivery_job(delivery),))
+
+
 def delivery_line(delivery: Delivery, at: datetime) -> DeliveryLine:
     """The line that shows this delivery on its document."""
     return DeliveryLine(

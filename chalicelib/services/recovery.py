@@ -14,7 +14,7 @@ from chalicelib.services.accounts import PORTAL_PRACTICE, pending_at
 from chalicelib.services.changes import Change, Job, OutboxRow
 from chalicelib.services.login import email_claim
 from chalicelib.services.ports import Clock, Ids, Store, Switches
-from chalicelib.services.recording import delivery_job, until_it_holds
+from chalicelib.services.recording import outbox_row, until_it_holds
 from chalicelib.services.throttling import Pace, Ration, check
 
 FORGOTTEN_JOB = "forgotten"
@@ -165,8 +165,7 @@ def _change(mail: _Mail, event_id: str, now: datetime) -> Change:
         type=mail.type, recipient=mail.recipient, created_at=now, provider_id=mail.provider.id,
         access=document.access if document else 1, next_attempt_at=now,
     )  # fmt: skip
-    row = OutboxRow(id=event_id, created_at=now, jobs=(delivery_job(delivery),))
-    return Change(at=now, deliveries=(delivery,), outbox=(row,))
+    return Change(at=now, deliveries=(delivery,), outbox=(outbox_row(delivery),))
 
 
 def _asked_key(whose: str) -> str:

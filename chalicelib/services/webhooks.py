@@ -12,10 +12,10 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.moments import epoch
 from chalicelib.domain.practices import Endpoint, Practice
-from chalicelib.services.changes import Change, OutboxRow
+from chalicelib.services.changes import Change
 from chalicelib.services.outcomes import practice_of
 from chalicelib.services.ports import Clock, HttpAnswer, Ids, Store, WebhookSender
-from chalicelib.services.recording import delivery_job, notice, until_it_holds
+from chalicelib.services.recording import notice, outbox_row, until_it_holds
 
 USER_AGENT = "Provider-Portal-Webhooks/1"
 LONG_FAILURE = timedelta(days=5)
@@ -133,5 +133,4 @@ def _change(practice: Practice, endpoint: Endpoint, ids: Ids, now: datetime) -> 
     if endpoint.disabled_at is None:
         return Change(at=now, practices=(after,))
     told = notice("endpoint_off", event_id=ids.new("evt"), practice=practice, at=now)
-    row = OutboxRow(id=told.event_id, created_at=now, jobs=(delivery_job(told),))
-    return Change(at=now, practices=(after,), deliveries=(told,), outbox=(row,))
+    return Change(at=now, practices=(after,), deliveries=(told,), outbox=(outbox_row(told),))

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.services.changes import Change
 from chalicelib.services.ports import Visit
 from chalicelib.web.requests import BY_HAND_COOKIE, SESSION_COOKIE
+from tests.accounts import logged_in, portal_with
 from tests.fakes import START, FakeStore
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
+from tests.provider_side import OTHER_PROVIDER, a_document
 
 DOCUMENT = a_document()
 FOREIGN = a_document(id="doc_foreign", provider_id=OTHER_PROVIDER.id)
@@ -19,15 +19,7 @@ FOREIGN = a_document(id="doc_foreign", provider_id=OTHER_PROVIDER.id)
 
 @pytest.fixture(autouse=True)
 def portal() -> Portal:
-    made = Portal(a_store(DOCUMENT, FOREIGN))
-    bootstrap.install(made)
-    return made
-
-
-def logged_in(portal: Portal) -> Browser:
-    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
-    portal.store.commit(Change(at=START, secrets=(row,)))
-    return Browser({SESSION_COOKIE: cookie})
+    return portal_with(DOCUMENT, FOREIGN)
 
 
 # Sessions

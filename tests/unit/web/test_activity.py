@@ -11,7 +11,7 @@ from chalicelib.domain.account_trail import KEPT_FOR, AccountEvent, Happened, ac
 from chalicelib.domain.moments import epoch
 from chalicelib.services.administration import run
 from chalicelib.services.changes import Change
-from tests.accounts import EMAIL, PASSWORD, app_with, give_account, portal_with_account
+from tests.accounts import EMAIL, PASSWORD, app_with, give_account, logged_in, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, text
 from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document
@@ -220,9 +220,7 @@ def test_a_place_that_no_page_gave_out_is_refused(phone: Phone, cursor: str) -> 
 
 
 def test_an_account_without_entries_says_so(portal: Portal) -> None:
-    row, cookie = portal.sessions.start(PROVIDER, START)
-    portal.store.commit(Change(at=START, secrets=(row,)))
-    assert "Nothing has happened yet." in text(Browser({"__Host-session": cookie}).get("/account/activity"))
+    assert "Nothing has happened yet." in text(logged_in(portal).get("/account/activity"))
 
 
 def test_every_kind_of_entry_has_words(portal: Portal, phone: Phone) -> None:

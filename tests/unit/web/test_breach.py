@@ -4,12 +4,9 @@ import re
 
 import pytest
 
-from chalicelib import bootstrap
-from chalicelib.services.changes import Change
-from chalicelib.web.requests import SESSION_COOKIE, form_token
-from tests.fakes import START
+from chalicelib.web.requests import form_token
+from tests.accounts import logged_in, portal_with
 from tests.portal import Browser, Portal, text
-from tests.provider_side import PROVIDER, a_store
 
 ASKED = "/forgot-password"
 MAIL = {"email": "dr.rivera@example.com"}
@@ -17,9 +14,7 @@ MAIL = {"email": "dr.rivera@example.com"}
 
 @pytest.fixture
 def portal() -> Portal:
-    made = Portal(a_store())
-    bootstrap.install(made)
-    return made
+    return portal_with()
 
 
 def token_on_the_page(browser: Browser) -> str:
@@ -63,9 +58,7 @@ def test_a_token_that_was_tampered_with_is_refused(change: str) -> None:
 def test_another_website_cannot_choose_what_a_page_with_patients_repeats(
     portal: Portal, site: str, *, echoed: bool
 ) -> None:
-    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
-    portal.store.commit(Change(at=START, secrets=(row,)))
-    browser = Browser({SESSION_COOKIE: cookie})
+    browser = logged_in(portal)
     shown = browser.get("/documents?signed=chosen_by_them", **{"sec-fetch-site": site})
     assert "You are all caught up" in text(shown)
     assert ("chosen_by_them" in shown.body.decode()) is echoed

@@ -7,16 +7,15 @@ from dataclasses import replace
 import pyotp
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.factors import Authenticator
 from chalicelib.services.login import MOST_OF_KNOWN, MOST_OF_STRANGERS
 from chalicelib.services.second_factor import TRIES
 from chalicelib.web.guesses import METRIC
 from chalicelib.web.routes import ROUTES
-from tests.accounts import EMAIL, PASSWORD, give_account
+from tests.accounts import EMAIL, PASSWORD, give_account, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import PROVIDER, a_document, a_store
+from tests.provider_side import PROVIDER, a_document
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 FREE = 30
@@ -34,9 +33,7 @@ BEYOND_GUESSING = sorted(set(WRONG) - {BY_HAND})
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
     monkeypatch.setattr("chalicelib.web.requests.address", lambda _: "198.51.100.7")
-    made = Portal(a_store(a_document()))
-    bootstrap.install(made)
-    return made
+    return portal_with(a_document())
 
 
 def with_app(portal: Portal, password: str = PASSWORD) -> pyotp.TOTP:

@@ -8,18 +8,15 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib import bootstrap
+from tests.accounts import portal_with
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import a_store
 
 AS_BROWSERS_ASK = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.fixture(autouse=True)
 def portal() -> Portal:
-    made = Portal(a_store())
-    bootstrap.install(made)
-    return made
+    return portal_with()
 
 
 def answer(path: str, accept: str) -> Mapping[str, Any]:

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.services.changes import Change
 from chalicelib.services.page_images import text_key
 from chalicelib.web.showing import TEXT_BESIDE
+from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import PROVIDER, a_document, a_store
+from tests.provider_side import a_document
 
 DOCUMENT = a_document()
 REVIEW = f"/documents/{DOCUMENT.id}"
@@ -20,16 +20,12 @@ REVIEW = f"/documents/{DOCUMENT.id}"
 
 @pytest.fixture
 def portal() -> Portal:
-    made = Portal(a_store(DOCUMENT))
-    bootstrap.install(made)
-    return made
+    return portal_with(DOCUMENT)
 
 
 @pytest.fixture
 def browser(portal: Portal) -> Browser:
-    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
-    portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
-    return Browser({"__Host-session": cookie})
+    return logged_in(portal)
 
 
 def say(portal: Portal, *texts: str) -> None:

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib import bootstrap
 from chalicelib.domain.documents import Document, Patient, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.changes import Change
 from chalicelib.services.review import CONSENT_VERSION
 from chalicelib.web.showing import row
+from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
+from tests.provider_side import OTHER_PROVIDER, a_document
 
 SIGNED = StoredPdf(key="signed/doc_abcdef123456/ab.pdf", sha256="ab", pages=4)
 REVIEW = "/documents/doc_abcdef123456"
@@ -22,15 +22,7 @@ REVIEW = "/documents/doc_abcdef123456"
 
 @pytest.fixture
 def portal() -> Portal:
-    made = Portal(a_store())
-    bootstrap.install(made)
-    return made
-
-
-def logged_in(portal: Portal) -> Browser:
-    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
-    portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
-    return Browser({"__Host-session": cookie})
+    return portal_with()
 
 
 def put(portal: Portal, **changes: Any) -> Document:

@@ -7,30 +7,26 @@ from typing import Any
 
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.documents import PracticeCard
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.changes import Change
 from chalicelib.services.review import CONSENT_VERSION
+from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import PROVIDER, a_document, a_store
+from tests.provider_side import a_document
 
 READ = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION, "then": "next"}
 
 
 @pytest.fixture
 def portal() -> Portal:
-    made = Portal(a_store())
-    bootstrap.install(made)
-    return made
+    return portal_with()
 
 
 @pytest.fixture
 def browser(portal: Portal) -> Browser:
-    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
-    portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
-    return Browser({"__Host-session": cookie})
+    return logged_in(portal)
 
 
 def put(portal: Portal, document_id: str, **changes: Any) -> None:

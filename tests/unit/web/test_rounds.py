@@ -12,8 +12,9 @@ from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.services.by_hand import create_code
 from chalicelib.services.changes import Change
-from tests.portal import Browser, Portal
-from tests.provider_side import PROVIDER, a_document, a_store
+from tests.accounts import logged_in
+from tests.portal import Portal
+from tests.provider_side import a_document, a_store
 from tests.slow import Calls, Slow, in_sequence
 from tests.unit.adapters.test_switches import FakeSsm
 
@@ -24,14 +25,12 @@ class Scene:
     def __init__(self) -> None:
         self.portal = Portal(a_store(a_document()))
         self.calls: Calls = []
-        row, cookie = self.portal.sessions.start(PROVIDER, self.portal.time.now())
-        self.portal.fake_store.commit(Change(at=self.portal.time.now(), secrets=(row,)))
+        self.browser = logged_in(self.portal)
         fresh = Portal(self.portal.fake_store)
         fresh.store, fresh.files = Slow(fresh.store, self.calls), Slow(fresh.files, self.calls)
         clients: Any = SimpleNamespace(ssm=Slow(FakeSsm(), self.calls))
         fresh.switches = SsmSwitches(clients, "/portal", fresh.clock)
         bootstrap.install(fresh)
-        self.browser = Browser({"__Host-session": cookie})
 
     @property
     def document(self) -> Document:

@@ -7,11 +7,11 @@ import pytest
 from chalice.test import Client, HTTPResponse
 
 from app import app
-from chalicelib import bootstrap
 from chalicelib.web.routes import ROUTES
 from chalicelib.web.routing import Access
+from tests.accounts import portal_with
 from tests.portal import Browser, Portal, header, text
-from tests.provider_side import a_document, a_store
+from tests.provider_side import a_document
 
 DECIDED = {
     ("GET", "/"): Access.ANYONE,
@@ -91,9 +91,7 @@ PATIENT = re.compile(r"Ada|Byron|1950|Plan of Care|Rivera", re.IGNORECASE)
 
 @pytest.fixture(autouse=True)
 def portal() -> Portal:
-    made = Portal(a_store(DOCUMENT))
-    bootstrap.install(made)
-    return made
+    return portal_with(DOCUMENT)
 
 
 def test_every_route_of_the_app_was_declared_with_an_access_rule() -> None:

@@ -13,18 +13,16 @@ from chalice.test import Client, HTTPResponse
 from pynamodb.exceptions import GetError
 
 from app import app
-from chalicelib import bootstrap
 from chalicelib.domain.errors import NotFound, PortalError, TooMany, Unavailable
-from chalicelib.services.changes import Change
 from chalicelib.web import serving
 from chalicelib.web.caller import Caller
 from chalicelib.web.errors import TABLE
 from chalicelib.web.requests import SESSION_COOKIE
 from chalicelib.web.routing import Access, Route
 from chalicelib.web.serving import register
-from tests.fakes import START
+from tests.accounts import logged_in, portal_with
 from tests.portal import Browser, Portal, header, set_cookies, text
-from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
+from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document
 
 DOCUMENT = a_document()
 FOREIGN = a_document(id="doc_foreign", provider_id=OTHER_PROVIDER.id)
@@ -49,15 +47,7 @@ POLICY = (
 
 @pytest.fixture(autouse=True)
 def portal() -> Portal:
-    made = Portal(a_store(DOCUMENT, FOREIGN))
-    bootstrap.install(made)
-    return made
-
-
-def logged_in(portal: Portal) -> Browser:
-    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
-    portal.store.commit(Change(at=START, secrets=(row,)))
-    return Browser({SESSION_COOKIE: cookie})
+    return portal_with(DOCUMENT, FOREIGN)
 
 
 # Headers

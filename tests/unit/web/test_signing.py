@@ -9,15 +9,15 @@ import pytest
 from chalice.test import HTTPResponse
 from PIL import Image
 
-from chalicelib import bootstrap
 from chalicelib.domain.documents import Decision, FieldBox
 from chalicelib.domain.people import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.changes import Change
 from chalicelib.services.review import CONSENT_VERSION
+from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, text
-from tests.provider_side import PROVIDER, a_document, a_store
+from tests.provider_side import PROVIDER, a_document
 
 REVIEW = "/documents/doc_abcdef123456"
 STROKES = [[[0.1, 0.5], [0.4, 0.2], [0.6, 0.8]], [[0.7, 0.5], [0.9, 0.4]]]
@@ -26,16 +26,12 @@ DRAWING = json.dumps({"aspect": 2.5, "strokes": STROKES})
 
 @pytest.fixture
 def portal() -> Portal:
-    made = Portal(a_store(a_document()))
-    bootstrap.install(made)
-    return made
+    return portal_with(a_document())
 
 
 @pytest.fixture
 def browser(portal: Portal) -> Browser:
-    row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
-    portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
-    return Browser({"__Host-session": cookie})
+    return logged_in(portal)
 
 
 def approve(browser: Browser, document_id: str = "doc_abcdef123456", **fields: str) -> HTTPResponse:

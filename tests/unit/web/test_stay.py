@@ -5,28 +5,24 @@ import re
 
 import pytest
 
-from chalicelib import bootstrap
 from chalicelib.domain.people import Provider
 from chalicelib.services.changes import Change
+from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header
-from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document, a_store
+from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document
 
 REVIEW = f"/documents/{a_document().id}"
 
 
 @pytest.fixture(autouse=True)
 def portal() -> Portal:
-    made = Portal(a_store(a_document()))
-    bootstrap.install(made)
-    return made
+    return portal_with(a_document())
 
 
 @pytest.fixture
 def browser(portal: Portal) -> Browser:
-    row, cookie = portal.sessions.start(PROVIDER, START)
-    portal.store.commit(Change(at=START, secrets=(row,)))
-    return Browser({"__Host-session": cookie})
+    return logged_in(portal)
 
 
 def said(browser: Browser, path: str) -> tuple[int, str]:
