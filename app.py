@@ -10,7 +10,7 @@ from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Rate, SNSEvent,
 
 from chalicelib import workers
 from chalicelib.web.routes import ROUTES
-from chalicelib.web.serving import register
+from chalicelib.web.dispatch import register
 
 app = Chalice(app_name="provider-portal")
 register(app, ROUTES)

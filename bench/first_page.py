@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
-from chalicelib.web.assets import asset_url
+from chalicelib.web.http.static_assets import asset_url
 from tests.browser.traffic import newcomer
 from tests.browser.visitor import PHONE
 

@@ -16,8 +16,8 @@ from bench import memory
 from chalicelib import bootstrap
 from chalicelib.domain.documents import Decision, Document, Sealing, Signer, StoredPdf
 from chalicelib.domain.status import Action, Outcome, Status
-from chalicelib.pdf.facts import MAX_PAGES
-from chalicelib.services.changes import Job
+from chalicelib.pdf.models import MAX_PAGES
+from chalicelib.services.transaction import Job
 from chalicelib.settings import settings
 from infrastructure.layout import ROOT
 from tests.fakes import START
@@ -57,7 +57,7 @@ def _look_into(services: bootstrap.Services) -> None:
 
 
 def _show(services: bootstrap.Services) -> None:
-    from chalicelib.services import preparation
+    from chalicelib.services.pdf_jobs import page_preparation as preparation
 
     preparation.prepare(_job("prepare"), services)
     found = _found(services)
@@ -66,7 +66,7 @@ def _show(services: bootstrap.Services) -> None:
 
 
 def _seal(services: bootstrap.Services) -> None:
-    from chalicelib.services import sealing
+    from chalicelib.services.pdf_jobs import seal_job as sealing
 
     sealing.seal(_job("seal"), services)
     signed = _found(services).signed
@@ -89,8 +89,8 @@ STEPS: Mapping[str, Callable[[bootstrap.Services], None]] = {
 
 
 def _inspect(services: bootstrap.Services, key: str, kind: str) -> None:
-    from chalicelib.adapters.links import fetch
-    from chalicelib.services import inspection
+    from chalicelib.adapters.presigned_fetch import fetch
+    from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
 
     data = fetch(services.files.url(key, seconds=60), most=inspection.MOST_BYTES)
     answer = inspection.inspect(data or b"", kind)

@@ -15,7 +15,7 @@ from chalice.test import Client, HTTPResponse
 
 from app import app
 from bench.calls import counted, forget, in_sequence, line, warm
-from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.web.routes import ROUTES
 from tests.integration.emr import Emr
 from tests.portal import Browser

@@ -13,9 +13,9 @@ from typing import Any
 from chalice.test import Client
 
 from bench.calls import Call, recorded
-from chalicelib.adapters import rows
+from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.domain.documents import Document
-from chalicelib.services.paging import cursor_of, list_name
+from chalicelib.services.pagination import cursor_of, list_name
 from chalicelib.services.ports import Listing
 from tests.provider_side import a_document
 from tests.stack import SamplePractice, Stack

@@ -29,10 +29,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import pkcs12
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf import chain, released, typeset
-from chalicelib.pdf.facts import CertificateFacts, SignatureBlock, SignatureField, TrailEntry
-from chalicelib.pdf.seal import Sealer, SealFacts
-from chalicelib.pdf.signed import Release, seal_signed
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.pdf.signing import release_check as released
+from chalicelib.pdf.text import layout as typeset
+from chalicelib.pdf.models import CertificateFacts, SignatureBlock, SignatureField, TrailEntry
+from chalicelib.pdf.signing.seal import Sealer, SealFacts
+from chalicelib.pdf.signing.sealed_document import Release, seal_signed
 from infrastructure.layout import ROOT
 from tests.unit.pdf.largest import largest_pdf
 
@@ -64,14 +66,16 @@ _LAST = ("Rivera", "Okafor", "Smith-Jones", "Nguyen", "Müller", "Kowalski", "Ha
 _COLD = """
 import sys, time
 started = time.perf_counter()
-from chalicelib.services import preparation, sealing, sealers
+from chalicelib.services.pdf_jobs import page_preparation as preparation
+from chalicelib.services.pdf_jobs import seal_job as sealing
+from chalicelib.services.pdf_jobs import sealer_cache as sealers
 print((time.perf_counter() - started) * 1000)
 """
 _MEMORY = """
 import sys
 from pathlib import Path
 from bench import memory, sealing
-from chalicelib.pdf import released
+from chalicelib.pdf.signing import release_check as released
 sealer, data = sealing.local_key()[0], Path(sys.argv[1]).read_bytes()
 release = sealing.ours(sealer)(data)
 assert not released.faults(release, source=data, certificate=sealer.chain.leaf)
@@ -218,8 +222,8 @@ def typeset_lines() -> list[str]:
     """The lines of text of our own certificate."""
     import pypdfium2
 
-    from chalicelib.pdf.certificate import draw_certificate
-    from chalicelib.pdf.sheets import drawing
+    from chalicelib.pdf.drawing.certificate_page import draw_certificate
+    from chalicelib.pdf.assembly.reportlab_pages import drawing
 
     data = drawing(lambda canvas: draw_certificate(canvas, CERTIFICATE, None))
     with pypdfium2.PdfDocument(data) as document:

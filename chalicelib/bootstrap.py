@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from chalicelib.adapters.clients import Clients
-    from chalicelib.services.accounts import Accounts
-    from chalicelib.services.by_hand import ByHand
-    from chalicelib.services.checking import Checking
-    from chalicelib.services.devices import Devices
-    from chalicelib.services.login import Login
-    from chalicelib.services.own_account import OwnAccount
-    from chalicelib.services.passkey_options import PasskeyOptions
-    from chalicelib.services.passkeys import Passkeys
+    from chalicelib.adapters.aws_clients import Clients
+    from chalicelib.services.accounts.setup_links import Accounts
+    from chalicelib.services.review.by_hand import ByHand
+    from chalicelib.services.pdf_jobs.seal_verification import Checking
+    from chalicelib.services.authentication.known_devices import Devices
+    from chalicelib.services.authentication.password_login import Login
+    from chalicelib.services.accounts.account_settings import OwnAccount
+    from chalicelib.services.authentication.passkey_options import PasskeyOptions
+    from chalicelib.services.authentication.passkeys import Passkeys
     from chalicelib.services.ports import (
         Clock,
         Files,
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
         TimestampAuthority,
         WebhookSender,
     )
-    from chalicelib.services.recovery import Recovery
-    from chalicelib.services.review import Review
-    from chalicelib.services.sealers import Sealers
-    from chalicelib.services.second_factor import SecondFactor
-    from chalicelib.services.sessions import Sessions
-    from chalicelib.services.sources import Sources
-    from chalicelib.services.writing import Writer
+    from chalicelib.services.accounts.link_requests import Recovery
+    from chalicelib.services.review.review import Review
+    from chalicelib.services.pdf_jobs.sealer_cache import Sealers
+    from chalicelib.services.authentication.second_factor import SecondFactor
+    from chalicelib.services.authentication.sessions import Sessions
+    from chalicelib.services.authentication.source_throttle import Sources
+    from chalicelib.services.documents.document_writer import Writer
 
 
 class Services:
@@ -58,79 +58,79 @@ class Services:
 
     @cached_property
     def sessions(self) -> Sessions:
-        from chalicelib.services.sessions import Sessions
+        from chalicelib.services.authentication.sessions import Sessions
 
         return Sessions(self.store, self.keys, self.ids, issuer=self.settings.portal_url)
 
     @cached_property
     def devices(self) -> Devices:
-        from chalicelib.services.devices import Devices
+        from chalicelib.services.authentication.known_devices import Devices
 
         return Devices(self.keys, self.ids)
 
     @cached_property
     def login(self) -> Login:
-        from chalicelib.services.login import Login
+        from chalicelib.services.authentication.password_login import Login
 
         return Login(self.store, self.sessions, self.ids)
 
     @cached_property
     def sources(self) -> Sources:
-        from chalicelib.services.sources import Sources
+        from chalicelib.services.authentication.source_throttle import Sources
 
         return Sources(self.store)
 
     @cached_property
     def passkeys(self) -> Passkeys:
-        from chalicelib.services.passkeys import Passkeys
+        from chalicelib.services.authentication.passkeys import Passkeys
 
         return Passkeys(self.store, self.keys, self.sessions, portal_url=self.settings.portal_url)
 
     @cached_property
     def passkey_options(self) -> PasskeyOptions:
-        from chalicelib.services.passkey_options import PasskeyOptions
+        from chalicelib.services.authentication.passkey_options import PasskeyOptions
 
         return PasskeyOptions(self.keys, self.ids, portal_url=self.settings.portal_url)
 
     @cached_property
     def second_factor(self) -> SecondFactor:
-        from chalicelib.services.second_factor import SecondFactor
+        from chalicelib.services.authentication.second_factor import SecondFactor
 
         return SecondFactor(self.store, self.sessions, self.passkeys)
 
     @cached_property
     def own_account(self) -> OwnAccount:
-        from chalicelib.services.own_account import OwnAccount
+        from chalicelib.services.accounts.account_settings import OwnAccount
 
         return OwnAccount(self.store, self.ids, self.sessions, self.passkeys)
 
     @cached_property
     def accounts(self) -> Accounts:
-        from chalicelib.services.accounts import Accounts
+        from chalicelib.services.accounts.setup_links import Accounts
 
         return Accounts(self.store, self.ids)
 
     @cached_property
     def recovery(self) -> Recovery:
-        from chalicelib.services.recovery import Recovery
+        from chalicelib.services.accounts.link_requests import Recovery
 
         return Recovery(self.store, self.ids, self.switches)
 
     @cached_property
     def review(self) -> Review:
-        from chalicelib.services.review import Review
+        from chalicelib.services.review.review import Review
 
         return Review(self._writer, self.switches)
 
     @cached_property
     def by_hand(self) -> ByHand:
-        from chalicelib.services.by_hand import ByHand
+        from chalicelib.services.review.by_hand import ByHand
 
         return ByHand(self._writer, self.files, self.inspector)
 
     @cached_property
     def checking(self) -> Checking:
-        from chalicelib.services.checking import Checking
+        from chalicelib.services.pdf_jobs.seal_verification import Checking
 
         return Checking(
             store=self.store, files=self.files, inspector=self.inspector, ids=self.ids,
@@ -139,13 +139,13 @@ class Services:
 
     @cached_property
     def sealers(self) -> Sealers:
-        from chalicelib.services.sealers import Sealers
+        from chalicelib.services.pdf_jobs.sealer_cache import Sealers
 
         return Sealers(self.files, self.seal_key, self.timestamp_authority)
 
     @property
     def _writer(self) -> Writer:
-        from chalicelib.services.writing import Writer
+        from chalicelib.services.documents.document_writer import Writer
 
         return Writer(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
 
@@ -153,20 +153,20 @@ class Services:
 
     @cached_property
     def clients(self) -> Clients:
-        from chalicelib.adapters.clients import Clients
+        from chalicelib.adapters.aws_clients import Clients
 
         return Clients(self.settings.region)
 
     @cached_property
     def store(self) -> Store:
-        from chalicelib.adapters.store import DynamoStore
-        from chalicelib.adapters.tables import bind
+        from chalicelib.adapters.dynamodb_store import DynamoStore
+        from chalicelib.adapters.dynamodb_tables import bind
 
         return DynamoStore(bind(self.settings))
 
     @cached_property
     def files(self) -> Files:
-        from chalicelib.adapters.files import S3Files
+        from chalicelib.adapters.s3_files import S3Files
 
         return S3Files(self.clients, self.settings.bucket)
 
@@ -179,7 +179,7 @@ class Services:
 
     @cached_property
     def switches(self) -> Switches:
-        from chalicelib.adapters.switches import SsmSwitches
+        from chalicelib.adapters.ssm_switches import SsmSwitches
 
         return SsmSwitches(self.clients, self.settings.switch_prefix, self.clock)
 
@@ -193,25 +193,25 @@ class Services:
 
     @cached_property
     def keys(self) -> Keys:
-        from chalicelib.adapters.keys import SecretsManagerKeys
+        from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeys
 
         return SecretsManagerKeys(self.clients, self.settings.session_secret, self.clock)
 
     @cached_property
     def key_ring(self) -> KeyRing:
-        from chalicelib.adapters.keys import SessionKeyRing
+        from chalicelib.adapters.secretsmanager_keys import SessionKeyRing
 
         return SessionKeyRing(self.clients, self.settings.session_secret)
 
     @cached_property
     def seal_key(self) -> SealKey:
-        from chalicelib.adapters.kms import KmsSealKey
+        from chalicelib.adapters.kms_seal_key import KmsSealKey
 
         return KmsSealKey(self.clients, self.settings.sealing_key_arn)
 
     @cached_property
     def timestamp_authority(self) -> TimestampAuthority | None:
-        from chalicelib.adapters.timestamps import HttpTimestampAuthority
+        from chalicelib.adapters.timestamp_authority import HttpTimestampAuthority
 
         url = self.settings.timestamp_authority
         return HttpTimestampAuthority(url) if url else None
@@ -230,7 +230,7 @@ class Services:
 
     @cached_property
     def webhook_sender(self) -> WebhookSender:
-        from chalicelib.adapters.webhooks import HttpsWebhookSender
+        from chalicelib.adapters.webhook_http_client import HttpsWebhookSender
 
         return HttpsWebhookSender(allow_loopback=self.settings.allow_loopback)
 

@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from chalicelib.bootstrap import services
 
 if TYPE_CHECKING:
-    from chalicelib.services.changes import Job
+    from chalicelib.services.transaction import Job
 
 logger = Logger(service="portal")
 
@@ -26,8 +26,8 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
 
     It is given a link to that one upload, and may read nothing by itself.
     """
-    from chalicelib.adapters.links import fetch
-    from chalicelib.services import inspection
+    from chalicelib.adapters.presigned_fetch import fetch
+    from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
 
     data = fetch(event["url"], most=inspection.MOST_BYTES)
     if data is None:
@@ -37,7 +37,7 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def admin(event: Any) -> dict[str, Any]:
     """`event` is whatever JSON was typed into the console."""
-    from chalicelib.services import administration
+    from chalicelib.services.practices import admin_actions as administration
 
     with _without_words("admin"):
         answer = dict(administration.run(services(), event))
@@ -49,15 +49,16 @@ def admin(event: Any) -> dict[str, Any]:
 
 def relay(event: Mapping[str, Any]) -> None:
     """Raises on any failure: the whole batch comes again, and relaying twice is harmless."""
-    from chalicelib.adapters.stream import outbox_rows
-    from chalicelib.services.relay import relay_rows
+    from chalicelib.adapters.outbox_stream import outbox_rows
+    from chalicelib.services.delivery.outbox_relay import relay_rows
 
     with _without_words("relay"):
         relay_rows(outbox_rows(event), store=services().store, queues=services().queues)
 
 
 def documents(event: Mapping[str, Any]) -> dict[str, Any]:
-    from chalicelib.services import preparation, sealing
+    from chalicelib.services.pdf_jobs import page_preparation as preparation
+    from chalicelib.services.pdf_jobs import seal_job as sealing
 
     tasks: Mapping[str, Callable[[Job], None]] = {
         "prepare": lambda job: preparation.prepare(job, services()),
@@ -68,20 +69,20 @@ def documents(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
-    from chalicelib.services import delivery
+    from chalicelib.services.delivery import delivery_worker as delivery
 
     return _each(event, lambda job: delivery.deliver(job, services()))
 
 
 def mail_feedback(message: str) -> None:
-    from chalicelib.services import mail_feedback as feedback
+    from chalicelib.services.delivery import ses_feedback as feedback
 
     with _without_words("mail_feedback"):
         feedback.record(json.loads(message), services())
 
 
 def follow_up(event: Mapping[str, Any]) -> None:
-    from chalicelib.services import follow_up as sweeps
+    from chalicelib.services.scheduling import scheduled_sweep as sweeps
 
     with _without_words("follow_up"):
         logger.info("swept", extra={"found": dict(sweeps.run(services(), event.get("time")))})

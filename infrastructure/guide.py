@@ -12,12 +12,18 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, RETRY_AFTER
-from chalicelib.pdf.facts import MAX_PAGES
-from chalicelib.services import inbound, originals, paging, practices, reports, webhooks
-from chalicelib.services.notices import KINDS
-from chalicelib.web import emr, schemas
-from chalicelib.web.openapi import WEBHOOKS
-from chalicelib.web.problem_types import TYPES
+from chalicelib.pdf.models import MAX_PAGES
+from chalicelib.services.documents import idempotent_events as inbound
+from chalicelib.services.documents import incoming_pdf as originals
+from chalicelib.services import pagination as paging
+from chalicelib.services.practices import practices
+from chalicelib.services.documents import reports
+from chalicelib.services.delivery import webhooks
+from chalicelib.services.delivery.staff_notices import KINDS
+from chalicelib.web.api import emr
+from chalicelib.web.api import schemas
+from chalicelib.web.api.openapi import WEBHOOKS
+from chalicelib.web.api.problem_types import TYPES
 from infrastructure.layout import ROOT
 
 GUIDE = ROOT / "docs" / "emr-integration.md"

@@ -16,8 +16,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from chalicelib.pdf import chain
-from chalicelib.services.certificates import CURRENT_KEY, PUBLISHED_KEY
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY
 from infrastructure.trouble import Trouble, exit_status
 
 YEARS = 30

@@ -8,11 +8,11 @@ import pyotp
 
 from chalicelib import bootstrap
 from chalicelib.domain.documents import Document
-from chalicelib.domain.people import Provider
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.login import email_claim
-from chalicelib.services.passwords import hash_password
-from chalicelib.web.requests import SESSION_COOKIE
+from chalicelib.domain.providers import Provider
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.authentication.password_login import email_claim
+from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from tests.fakes import START
 from tests.portal import Browser, Portal
 from tests.provider_side import PROVIDER, a_document, a_store

@@ -10,10 +10,10 @@ from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Endpoint, Practice, WebhookSecret
-from chalicelib.services import delivery
-from chalicelib.services.changes import Change, Job, OutboxRow
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.services.ports import HttpAnswer
-from chalicelib.services.recording import PORTAL, Recorder, delivery_job
+from chalicelib.services.documents.recorder import PORTAL, Recorder, delivery_job
 from chalicelib.settings import Settings, from_environment
 from tests.fakes import (
     START,

@@ -7,14 +7,14 @@ from typing import Any
 
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, Kind, Patient
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.practices import Endpoint, Practice
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.inbound import Answer, Inbound
-from chalicelib.services.intake import Intake, Sent
-from chalicelib.services.originals import Content
-from chalicelib.services.recording import Actor
-from chalicelib.services.returns import Returns
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.documents.idempotent_events import Answer, Inbound
+from chalicelib.services.documents.intake import Intake, Sent
+from chalicelib.services.documents.incoming_pdf import Content
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.documents.lifecycle_events import Returns
 from tests.fakes import START, FakeClock, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
 
 PORTAL_URL = "https://portal.test"

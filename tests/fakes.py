@@ -10,18 +10,19 @@ from typing import Any, TypeVar
 
 from pynamodb.models import Model
 
-from chalicelib.adapters import codec, rows
-from chalicelib.domain.account_trail import AccountEvent
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters import dynamodb_rows as rows
+from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Stale, Unavailable
-from chalicelib.domain.moments import to_text
-from chalicelib.domain.people import Provider
+from chalicelib.domain.timestamps import to_text
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.practices import Practice
-from chalicelib.domain.secrets import Secret
+from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.session_keys import key_id
-from chalicelib.services.changes import Change, Job, OutboxRow, RequestRecord
+from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord
 from chalicelib.services.ports import DeliveryListing, HttpAnswer, Listing, Page, Visit
 
 T = TypeVar("T")

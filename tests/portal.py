@@ -11,9 +11,9 @@ from chalice.test import Client, HTTPResponse
 from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.services.accounts import create_link_secret
-from chalicelib.services.recovery import FORGOTTEN_JOB, answer_forgotten
-from chalicelib.web.requests import form_token
+from chalicelib.services.accounts.setup_links import create_link_secret
+from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, answer_forgotten
+from chalicelib.web.http.request_parsing import form_token
 from tests.delivering import some_settings
 from tests.fakes import FakeClock, FakeFiles, FakeIds, FakeInspector, FakeKeys, FakeStore, FakeSwitches
 

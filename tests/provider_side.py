@@ -15,9 +15,9 @@ from chalicelib.domain.documents import (
     Patient,
     StoredPdf,
 )
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.practices import Endpoint, Practice
-from chalicelib.services.changes import Change
+from chalicelib.services.transaction import Change
 from tests.fakes import START, FakeStore
 
 PRACTICE = Practice(

@@ -8,10 +8,10 @@ import botocore.exceptions
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters import codec
-from chalicelib.adapters.clients import Clients
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters.aws_clients import Clients
 from chalicelib.domain.errors import Unavailable, Unprocessable
-from chalicelib.services.changes import Job
+from chalicelib.services.transaction import Job
 
 _BATCH = 10
 _NOT_CHECKED = "The file could not be checked just now. Nothing is lost: send the same again in a moment."

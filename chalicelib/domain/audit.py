@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.moments import to_text
+from chalicelib.domain.timestamps import to_text
 
 
 @dataclass(frozen=True, kw_only=True)

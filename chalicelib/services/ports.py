@@ -6,14 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from chalicelib.domain.account_trail import AccountEvent
+from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.practices import Practice
-from chalicelib.domain.secrets import Secret
-from chalicelib.services.changes import Change, Job, OutboxRow, RequestRecord
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.errors import TooMany
-from chalicelib.domain.secrets import Secret, SecretKind, secret_key
+from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from app import app
 from chalicelib import bootstrap
-from chalicelib.services.changes import Change
+from chalicelib.services.transaction import Change
 from tests.browser.gateway import compressed, serving
 from tests.fakes import FakeFiles
 from tests.portal import Portal

@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from chalicelib.web.door import LOGO_HEIGHT
+from chalicelib.web.pages.document_landing import LOGO_HEIGHT
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
 from tests.browser.people import PASSWORD

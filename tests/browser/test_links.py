@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from chalicelib.domain.secrets import LINK_LIFETIME
+from chalicelib.domain.expiring_records import LINK_LIFETIME
 from tests.browser.people import ANOTHER_PASSWORD, PASSWORD, Person, someone
 from tests.browser.stand_ins import Clinic
 from tests.browser.virtual_time import Rows

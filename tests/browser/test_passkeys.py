@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
-from chalicelib.services.changes import Change
+from chalicelib.services.transaction import Change
 from tests.accounts import give_account
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal

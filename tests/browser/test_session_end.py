@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Page, expect
 
-from chalicelib.domain.secrets import Secret
-from chalicelib.services import drafts
-from chalicelib.services.changes import Change
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.services.review import unsent_drafts as drafts
+from chalicelib.services.transaction import Change
 from tests.browser.conftest import NewContext
 from tests.browser.memory import MemoryPortal
 from tests.browser.people import PASSWORD

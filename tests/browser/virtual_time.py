@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from chalicelib.adapters import codec, rows
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import Secret, SecretKind
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import Secret, SecretKind
 from tests.stack import Stack
 
 T = TypeVar("T")

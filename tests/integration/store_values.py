@@ -7,10 +7,10 @@ from typing import Any
 from chalicelib.domain.audit import Event, make_event
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Decision, Document, Signer
-from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import Secret, SecretKind
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.status import Action
-from chalicelib.services.changes import Job, OutboxRow, RequestRecord
+from chalicelib.services.transaction import Job, OutboxRow, RequestRecord
 from tests.fakes import START
 from tests.provider_side import PROVIDER, a_document
 

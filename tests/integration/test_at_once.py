@@ -8,11 +8,11 @@ import pytest
 
 from bench import calls
 from chalicelib import bootstrap
-from chalicelib.services.inbound import Answer, Inbound
-from chalicelib.services.intake import Intake
-from chalicelib.services.originals import Content
+from chalicelib.services.documents.idempotent_events import Answer, Inbound
+from chalicelib.services.documents.intake import Intake
+from chalicelib.services.documents.incoming_pdf import Content
 from chalicelib.services.ports import DeliveryListing, Listing
-from chalicelib.services.recording import Actor
+from chalicelib.services.documents.recorder import Actor
 from chalicelib.settings import from_environment
 from tests.emr_side import sent
 from tests.fakes import START, FakeInspector

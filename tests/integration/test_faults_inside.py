@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.services import follow_up, relay
-from chalicelib.services.changes import Job
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.delivery import outbox_relay as relay
+from chalicelib.services.transaction import Job
 from tests.integration.aws_faults import Fault, after, before, in_conflict, the, throttled
 from tests.integration.emr import Emr
 from tests.integration.receivers import Receiver, answers

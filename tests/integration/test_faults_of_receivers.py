@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from chalicelib.domain.deliveries import RETRY_AFTER, DeliveryStatus
-from chalicelib.services.delivery import RELEASED_AT_ONCE
-from chalicelib.services.webhooks import LONG_FAILURE
+from chalicelib.services.delivery.delivery_worker import RELEASED_AT_ONCE
+from chalicelib.services.delivery.webhooks import LONG_FAILURE
 from tests.integration.emr import Emr
 from tests.integration.receivers import (
     Behaviour,

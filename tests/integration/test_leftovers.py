@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.services import follow_up
-from chalicelib.services.changes import Change
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.transaction import Change
 from infrastructure.stack import ONE_PAGE
 from tests.integration.emr import Emr
 from tests.integration.works import Killed, Works

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services import follow_up
-from chalicelib.services.recording import Actor
-from chalicelib.services.review import By, Refusal
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.review.review import By, Refusal
 from tests.integration.emr import Emr
 from tests.integration.receivers import Receiver, answers
 from tests.integration.works import Works

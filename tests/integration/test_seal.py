@@ -15,8 +15,9 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from chalicelib.pdf import chain, verify
-from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.pdf.signing import verification as verify
+from chalicelib.services.review.review import CONSENT_VERSION
 from tests.stack import SamplePractice, Stack, wait_until
 from tests.unit.pdf import samples
 

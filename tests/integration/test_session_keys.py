@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.adapters.clock import SystemClock
-from chalicelib.adapters.keys import SecretsManagerKeys, SessionKeyRing
+from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeys, SessionKeyRing
 from tests.fakes import FakeClock
 from tests.stack import Stack
 

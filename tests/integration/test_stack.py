@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.adapters import codec
-from chalicelib.services.changes import OutboxRow
-from chalicelib.services.relay import OLD_ENOUGH
+from chalicelib.adapters import json_codec as codec
+from chalicelib.services.transaction import OutboxRow
+from chalicelib.services.delivery.outbox_relay import OLD_ENOUGH
 from infrastructure import deploy, emulator, package
 from infrastructure.layout import ROOT, Layout
 from infrastructure.processes import Processes, take_lock

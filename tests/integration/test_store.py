@@ -14,15 +14,15 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib.adapters import tables
-from chalicelib.adapters.store import DynamoStore
-from chalicelib.domain.account_trail import Happened, Origin, account_event
-from chalicelib.domain.attempts import Mark, queue_again
+from chalicelib.adapters import dynamodb_tables as tables
+from chalicelib.adapters.dynamodb_store import DynamoStore
+from chalicelib.domain.account_events import Happened, Origin, account_event
+from chalicelib.domain.delivery_attempts import Mark, queue_again
 from chalicelib.domain.deliveries import Attempt, Channel, DeliveryStatus
 from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.practices import ApiKey, WebhookSecret
-from chalicelib.services.changes import Change, Claim
+from chalicelib.services.transaction import Change, Claim
 from chalicelib.services.ports import DeliveryListing, Listing, Store
 from infrastructure import emulator
 from infrastructure.layout import Layout

@@ -16,10 +16,10 @@ import pytest
 
 from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.status import Action
-from chalicelib.pdf import chain
-from chalicelib.services import sealing
-from chalicelib.services.certificates import CURRENT_KEY
-from chalicelib.services.changes import Change, Job
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.services.pdf_jobs import seal_job as sealing
+from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
+from chalicelib.services.transaction import Change, Job
 from infrastructure import seal_certificate
 from infrastructure.layout import ROOT
 from tests.integration.test_seal import checked_at_verify
@@ -125,7 +125,7 @@ def at_the_command_line(stack: Stack, data: bytes, folder: Path) -> dict[str, An
     file, certificates = folder / "signed.pdf", folder / "certificates.pem"
     file.write_bytes(data)
     certificates.write_bytes(stack.http.get("/verify/certificates").content)
-    command = [sys.executable, "-m", "chalicelib.pdf.verify", str(file), "--certificates", str(certificates)]
+    command = [sys.executable, "-m", "chalicelib.pdf.signing.verification", str(file), "--certificates", str(certificates)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     told: dict[str, Any] = json.loads(done.stdout)
     assert (done.returncode == 0) == (told["verdict"] == "intact")

@@ -16,16 +16,16 @@ import pytest
 from botocore.hooks import HierarchicalEmitter
 
 from chalicelib import bootstrap, workers
-from chalicelib.adapters import codec
+from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.clock import RandomIds
-from chalicelib.adapters.webhooks import HttpsWebhookSender
+from chalicelib.adapters.webhook_http_client import HttpsWebhookSender
 from chalicelib.bootstrap import Services
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.errors import PortalError
-from chalicelib.services import follow_up
-from chalicelib.services.changes import Change, OutboxRow
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.transaction import Change, OutboxRow
 from chalicelib.services.ports import HttpAnswer
-from chalicelib.services.relay import relay_rows
+from chalicelib.services.delivery.outbox_relay import relay_rows
 from chalicelib.settings import from_environment
 from infrastructure import emulator
 from tests.fakes import FakeClock

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters import rows
+from chalicelib.adapters import dynamodb_rows as rows
 from tests.packaging.conditions import resolved
 
 Statement = dict[str, Any]

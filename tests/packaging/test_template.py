@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services import webhooks
-from chalicelib.services.follow_up import SEAL_WITHIN
-from chalicelib.services.leftovers import LEFT_AFTER
-from chalicelib.services.originals import STAGED
-from chalicelib.web.guesses import METRIC, SERVICE
+from chalicelib.services.delivery import webhooks
+from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
+from chalicelib.services.documents.orphan_cleanup import LEFT_AFTER
+from chalicelib.services.documents.incoming_pdf import STAGED
+from chalicelib.web.http.credential_throttle import METRIC, SERVICE
 from infrastructure.guide import GUIDE
 from infrastructure.layout import ROOT
 from infrastructure.package import TEMPLATE

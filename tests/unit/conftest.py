@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.services import passwords
+from chalicelib.services.authentication import passwords
 
 CHEAP_KIB = 64
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap, workers
-from chalicelib.adapters import codec
-from chalicelib.services.changes import Job
+from chalicelib.adapters import json_codec as codec
+from chalicelib.services.transaction import Job
 from tests.portal import Portal
 
 

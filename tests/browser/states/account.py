@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from chalicelib.domain.account_trail import Happened, Origin, account_event
-from chalicelib.domain.factors import Authenticator, Passkey
-from chalicelib.domain.people import Provider
-from chalicelib.services.changes import Change
+from chalicelib.domain.account_events import Happened, Origin, account_event
+from chalicelib.domain.second_factors import Authenticator, Passkey
+from chalicelib.domain.providers import Provider
+from chalicelib.services.transaction import Change
 from tests.browser.people import PASSWORD
 from tests.browser.states.scene import NOTE, REVIEW, Scene, state, with_password
 from tests.fakes import START

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.services.by_hand import scan_prefix
+from chalicelib.services.review.by_hand import scan_prefix
 from tests.browser.states.scene import BY_HAND, ID, Scene, state
 from tests.fakes import FakeInspector
 from tests.provider_side import PRACTICE

@@ -19,14 +19,14 @@ from chalicelib.domain.documents import (
     Signer,
     StoredPdf,
 )
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Action, Outcome, Status
-from chalicelib.pdf.inspect import inspect_pdf
-from chalicelib.pdf.render import page_texts, render_pages
-from chalicelib.services.by_hand import create_code
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.page_images import WIDTHS, page_key, text_key
-from chalicelib.services.passwords import hash_password
+from chalicelib.pdf.inspection import inspect_pdf
+from chalicelib.pdf.rendering import page_texts, render_pages
+from chalicelib.services.review.by_hand import create_code
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
+from chalicelib.services.authentication.passwords import hash_password
 from examples.clinic import forms
 from examples.clinic.sample_plans import PLANS
 from examples.clinic.samples import build_pdf

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chalicelib.adapters.clients import Clients
-from chalicelib.adapters.files import S3Files
+from chalicelib.adapters.aws_clients import Clients
+from chalicelib.adapters.s3_files import S3Files
 
 BUCKET = "portal-prod-bucket-1a2b3c"
 

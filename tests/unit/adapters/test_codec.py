@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from chalicelib.adapters import codec
+from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.documents import (
     Addressee,
     Certification,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.adapters.files import S3Files
+from chalicelib.adapters.s3_files import S3Files
 from chalicelib.domain.errors import Unavailable
 
 KEY = "uploads/verify/chk_1"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.adapters.keys import SecretsManagerKeys
+from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeys
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.session_keys import key_id
 from tests.fakes import START, FakeClock

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chalicelib.adapters.links import fetch
+from chalicelib.adapters.presigned_fetch import fetch
 
 MOST = 10_000
 SECONDS = 0.3

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.switches import AT_ONCE, SsmSwitches
+from chalicelib.adapters.ssm_switches import AT_ONCE, SsmSwitches
 from tests.fakes import FakeClock
 
 DEFAULT, OWN = "/portal/second-factor", "/portal/practices/prc_1/second-factor"

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from chalicelib.adapters.addresses import is_public
-from chalicelib.adapters.webhooks import HttpsWebhookSender, Target, parse
+from chalicelib.adapters.public_addresses import is_public
+from chalicelib.adapters.webhook_http_client import HttpsWebhookSender, Target, parse
 from chalicelib.services.ports import HttpAnswer
 
 HOST = "emr.clinic.test"

@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.domain.agents import in_words
+from chalicelib.domain.user_agents import in_words
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "

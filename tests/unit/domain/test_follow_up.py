@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.documents import Certification, Kind
-from chalicelib.domain.follow_up import due_on
+from chalicelib.domain.due_dates import due_on
 
 SENT = date(2026, 11, 22)
 

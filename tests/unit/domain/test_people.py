@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.people import Provider, name_key, same_person
+from chalicelib.domain.providers import Provider, name_key, same_person
 
 
 def provider(npi: str | None) -> Provider:

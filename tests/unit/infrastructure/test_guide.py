@@ -14,13 +14,13 @@ from standardwebhooks import Webhook
 
 from chalicelib.domain.deliveries import RETRY_AFTER
 from chalicelib.domain.practices import WebhookSecret
-from chalicelib.services.changes import Change
-from chalicelib.services.practices import KEY_PREFIX, authenticate_signature
-from chalicelib.services.resources import document_resource
-from chalicelib.services.webhooks import FAILED_EVENTS, LONG_FAILURE
-from chalicelib.web.openapi import openapi
-from chalicelib.web.problem_types import TYPES
-from chalicelib.web.schemas import read_event
+from chalicelib.services.transaction import Change
+from chalicelib.services.practices.practices import KEY_PREFIX, authenticate_signature
+from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.services.delivery.webhooks import FAILED_EVENTS, LONG_FAILURE
+from chalicelib.web.api.openapi import openapi
+from chalicelib.web.api.problem_types import TYPES
+from chalicelib.web.api.schemas import read_event
 from infrastructure.guide import GUIDE, OLD_SECRET, PARTS, SECRET, events_out, made_anew, spoken, vectors
 from tests.emr_side import PRACTICE, Emr
 from tests.fakes import FakeStore

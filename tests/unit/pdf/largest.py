@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from chalicelib.pdf.facts import MAX_BYTES, MAX_PAGES
+from chalicelib.pdf.models import MAX_BYTES, MAX_PAGES
 from tests.unit.pdf.raw import BOX, Objects, page, stream, written
 
 SCAN = (1700, 2200)

@@ -12,7 +12,7 @@ from pypdf.generic import ArrayObject, NameObject, NumberObject, TextStringObjec
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.reading import Box
+from chalicelib.pdf.reader import Box
 from tests.unit.pdf import samples
 
 Draw = Callable[[Canvas], object]

@@ -28,8 +28,8 @@ from pypdf.generic import (
 )
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.facts import CertificateFacts, FaxCover, FaxOnline, SignatureBlock, TrailEntry
-from chalicelib.pdf.reading import dictionary
+from chalicelib.pdf.models import CertificateFacts, FaxCover, FaxOnline, SignatureBlock, TrailEntry
+from chalicelib.pdf.reader import dictionary
 
 Size = tuple[float, float]
 LETTER: Size = (612.0, 792.0)

@@ -8,9 +8,9 @@ from asn1crypto import algos, cms, core, tsp, x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
-from chalicelib.pdf.chain import Chain, fitting_chain, self_issued
-from chalicelib.pdf.cms import Timestamps
-from chalicelib.pdf.seal import Sealer, SealFacts
+from chalicelib.pdf.signing.certificate_chain import Chain, fitting_chain, self_issued
+from chalicelib.pdf.signing.cms import Timestamps
+from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from tests.unit.pdf.samples import DOCUMENT_ID, NOW
 
 FACTS = SealFacts("Signed electronically by Luis Rivera-Muñoz, MD, NPI 1234567893", DOCUMENT_ID, NOW)

@@ -7,10 +7,10 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DecodedStreamObject, NumberObject, TextStringObject
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.assemble import assemble_by_hand, assemble_declined, assemble_signed
-from chalicelib.pdf.facts import SignatureField
-from chalicelib.pdf.inspect import inspect_pdf
-from chalicelib.pdf.reading import array, dictionary
+from chalicelib.pdf.assembly.assemble import assemble_by_hand, assemble_declined, assemble_signed
+from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.inspection import inspect_pdf
+from chalicelib.pdf.reader import array, dictionary
 from tests.unit.pdf import samples
 
 FIELD = SignatureField(1, 72, 96, 220, 48)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pypdfium2
 import pytest
 
-from chalicelib.pdf.certificate import draw_certificate
-from chalicelib.pdf.facts import CertificateFacts, SignatureBlock
-from chalicelib.pdf.sheets import drawn
+from chalicelib.pdf.drawing.certificate_page import draw_certificate
+from chalicelib.pdf.models import CertificateFacts, SignatureBlock
+from chalicelib.pdf.assembly.reportlab_pages import drawn
 from tests.unit.pdf import samples
 from tests.unit.pdf.names import SHAPED
 

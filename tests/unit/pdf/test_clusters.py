@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.pdf.clusters import clean, clusters
+from chalicelib.pdf.text.graphemes import clean, clusters
 
 
 @pytest.mark.parametrize(

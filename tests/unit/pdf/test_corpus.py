@@ -16,13 +16,13 @@ from pyhanko.sign.signers import PdfSignatureMetadata, sign_pdf
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pypdf import PdfReader, PdfWriter
 
-from chalicelib.pdf.cms import RemoteSigner
-from chalicelib.pdf.facts import MAX_PAGES, PdfRefused, SignatureField
-from chalicelib.pdf.inspect import inspect_pdf
-from chalicelib.pdf.released import faults
-from chalicelib.pdf.seal import Sealer
-from chalicelib.pdf.signed import seal_signed
-from chalicelib.pdf.verify import check
+from chalicelib.pdf.signing.cms import RemoteSigner
+from chalicelib.pdf.models import MAX_PAGES, PdfRefused, SignatureField
+from chalicelib.pdf.inspection import inspect_pdf
+from chalicelib.pdf.signing.release_check import faults
+from chalicelib.pdf.signing.seal import Sealer
+from chalicelib.pdf.signing.sealed_document import seal_signed
+from chalicelib.pdf.signing.verification import check
 from tests.unit.pdf import samples, sealing_key
 from tests.unit.pdf.sealing_key import FACTS, certificate, sealer
 from tests.unit.pdf.test_seal import OURS

@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.pdf.direction import is_right_to_left, isolated, levels, visual
+from chalicelib.pdf.text.bidi import is_right_to_left, isolated, levels, visual
 
 
 def drawn(text: str) -> str:

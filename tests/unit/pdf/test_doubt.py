@@ -4,8 +4,8 @@ import pytest
 from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, NameObject, NumberObject, TextStringObject
 
-from chalicelib.pdf.placement import find_signature_field
-from chalicelib.pdf.wording import is_anothers, is_providers_name, names_providers_signature
+from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.placement.label_patterns import is_anothers, is_providers_name, names_providers_signature
 from tests.unit.pdf import samples
 from tests.unit.pdf.layouts import Draw, page
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.fax import compose_fax
-from chalicelib.pdf.inspect import inspect_pdf
+from chalicelib.pdf.assembly.fax import compose_fax
+from chalicelib.pdf.inspection import inspect_pdf
 from tests.unit.pdf import samples
 from tests.unit.pdf.names import SHAPED
 

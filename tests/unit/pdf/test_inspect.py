@@ -5,8 +5,8 @@ from contextlib import suppress
 import pytest
 from PIL import Image
 
-from chalicelib.pdf.facts import MAX_BYTES, PdfRefused, ScanKind
-from chalicelib.pdf.inspect import inspect_pdf, inspect_scan, reopen
+from chalicelib.pdf.models import MAX_BYTES, PdfRefused, ScanKind
+from chalicelib.pdf.inspection import inspect_pdf, inspect_scan, reopen
 from tests.unit.pdf import samples
 
 

@@ -8,12 +8,12 @@ from PIL import Image, ImageChops
 from pypdfium2 import raw
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.assemble import assemble_signed
-from chalicelib.pdf.boxes import holds, meets
-from chalicelib.pdf.facts import SignatureBlock, SignatureField
-from chalicelib.pdf.placement import find_signature_field
-from chalicelib.pdf.reading import Box
-from chalicelib.pdf.stamp import LEGIBLE
+from chalicelib.pdf.assembly.assemble import assemble_signed
+from chalicelib.pdf.geometry import holds, meets
+from chalicelib.pdf.models import SignatureBlock, SignatureField
+from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.reader import Box
+from chalicelib.pdf.drawing.signature_block import LEGIBLE
 from tests.unit.pdf import layouts, samples
 from tests.unit.pdf.layouts import Layout, form, page
 

@@ -8,10 +8,11 @@ import pypdfium2
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf import marks, placement
-from chalicelib.pdf.marks import Marks
-from chalicelib.pdf.placement import find_signature_field
-from chalicelib.pdf.scene import Blank
+from chalicelib.pdf.placement import page_marks as marks
+from chalicelib.pdf.placement import finder as placement
+from chalicelib.pdf.placement.page_marks import Marks
+from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.placement.label_context import Blank
 from tests.unit.pdf import samples
 from tests.unit.pdf.layouts import Draw, page
 

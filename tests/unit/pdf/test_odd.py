@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.pdf.facts import SignatureField
-from chalicelib.pdf.released import faults
-from chalicelib.pdf.signed import seal_signed
-from chalicelib.pdf.verify import check
-from chalicelib.services.inspection import inspect
+from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.signing.release_check import faults
+from chalicelib.pdf.signing.sealed_document import seal_signed
+from chalicelib.pdf.signing.verification import check
+from chalicelib.services.pdf_jobs.sandboxed_inspection import inspect
 from tests.unit.pdf import odd, samples
 from tests.unit.pdf.odd import Odd
 from tests.unit.pdf.sealing_key import FACTS, certificate, sealer

@@ -1,8 +1,8 @@
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.facts import SignatureField
-from chalicelib.pdf.placement import find_signature_field
+from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.placement.finder import find_signature_field
 from tests.unit.pdf import samples
 
 

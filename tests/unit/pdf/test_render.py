@@ -6,7 +6,7 @@ from pypdf import PdfWriter
 from pypdf.generic import NumberObject
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.render import encode, page_texts, render_pages
+from chalicelib.pdf.rendering import encode, page_texts, render_pages
 from tests.unit.pdf import samples
 
 

@@ -13,13 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
-from chalicelib.pdf import chain, cms, soundness, verify
-from chalicelib.pdf.facts import CertificateFacts, PdfRefused, SignatureField
-from chalicelib.pdf.increment import open_to_extend
-from chalicelib.pdf.inspect import inspect_pdf
-from chalicelib.pdf.released import faults, faults_of_timestamp
-from chalicelib.pdf.seal import Sealed, Sealer
-from chalicelib.pdf.signed import Release, seal_by_hand, seal_declined, seal_signed
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.pdf.signing import cms
+from chalicelib.pdf.signing import extensibility as soundness
+from chalicelib.pdf.signing import verification as verify
+from chalicelib.pdf.models import CertificateFacts, PdfRefused, SignatureField
+from chalicelib.pdf.signing.incremental_update import open_to_extend
+from chalicelib.pdf.inspection import inspect_pdf
+from chalicelib.pdf.signing.release_check import faults, faults_of_timestamp
+from chalicelib.pdf.signing.seal import Sealed, Sealer
+from chalicelib.pdf.signing.sealed_document import Release, seal_by_hand, seal_declined, seal_signed
 from tests.unit.pdf import samples, sealing_key
 from tests.unit.pdf.samples import BLOCK, CERTIFICATE, NOW
 from tests.unit.pdf.sealing_key import FACTS, certificate, key, sealer

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from pypdf import PdfReader
 
-from chalicelib.pdf.assemble import assemble_signed
-from chalicelib.pdf.facts import SignatureBlock, SignatureField
-from chalicelib.pdf.stamp import local_time, utc_time
+from chalicelib.pdf.assembly.assemble import assemble_signed
+from chalicelib.pdf.models import SignatureBlock, SignatureField
+from chalicelib.pdf.drawing.signature_block import local_time, utc_time
 from tests.unit.pdf import samples
 from tests.unit.pdf.names import FROM_RIGHT, SHAPED
 

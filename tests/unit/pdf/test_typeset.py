@@ -11,12 +11,12 @@ import pytest
 from PIL import ImageOps
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf import shaping
-from chalicelib.pdf.direction import isolated
-from chalicelib.pdf.scripts import SCRIPTS, font_of
-from chalicelib.pdf.shaping import Glyph, draw_glyphs
-from chalicelib.pdf.sheets import drawing
-from chalicelib.pdf.typeset import (
+from chalicelib.pdf.text import shaping
+from chalicelib.pdf.text.bidi import isolated
+from chalicelib.pdf.text.script_fonts import SCRIPTS, font_of
+from chalicelib.pdf.text.shaping import Glyph, draw_glyphs
+from chalicelib.pdf.assembly.reportlab_pages import drawing
+from chalicelib.pdf.text.layout import (
     BOLD,
     PLAIN,
     SCRIPT,

@@ -7,11 +7,11 @@ from datetime import timedelta
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.secrets import Secret, SecretKind, secret_key
-from chalicelib.services.by_hand import ByHand, Visitor, create_code, create_fax_code
-from chalicelib.services.changes import Change
-from chalicelib.services.recording import Actor
-from chalicelib.services.writing import Writer
+from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
+from chalicelib.services.review.by_hand import ByHand, Visitor, create_code, create_fax_code
+from chalicelib.services.transaction import Change
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.documents.document_writer import Writer
 from tests.fakes import START, FakeFiles, FakeIds, FakeInspector
 from tests.provider_side import a_document, a_store
 

@@ -6,13 +6,13 @@ import pytest
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid, Unprocessable
-from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import LINK_LIFETIME, Secret
-from chalicelib.services.accounts import Accounts, Chosen, DeadLink, create_link_secret
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.login import counts_of
-from chalicelib.services.passwords import is_password
-from chalicelib.services.second_factor import tries_of
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret
+from chalicelib.services.accounts.setup_links import Accounts, Chosen, DeadLink, create_link_secret
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.authentication.password_login import counts_of
+from chalicelib.services.authentication.passwords import is_password
+from chalicelib.services.authentication.second_factor import tries_of
 from tests.fakes import START, FakeIds, FakeStore
 from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, only_doing
 

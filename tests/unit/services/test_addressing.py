@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.people import Provider
-from chalicelib.services.changes import Change, Claim
+from chalicelib.domain.providers import Provider
+from chalicelib.services.transaction import Change, Claim
 from tests.emr_side import RIVERA, Emr, sent, with_account
 
 

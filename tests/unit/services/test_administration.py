@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.administration import run
-from chalicelib.services.practices import authenticate_key
+from chalicelib.services.practices.admin_actions import run
+from chalicelib.services.practices.practices import authenticate_key
 from tests.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeStore, FakeSwitches
 
 WHOLE = {

@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid
-from chalicelib.domain.secrets import SecretKind
+from chalicelib.domain.expiring_records import SecretKind
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.by_hand import ByHand, Scan
+from chalicelib.services.review.by_hand import ByHand, Scan
 from tests.fakes import START, FakeFiles, FakeInspector
 from tests.provider_side import a_document
 from tests.unit.services.by_hand_world import DOCUMENT_ID, KEY, World

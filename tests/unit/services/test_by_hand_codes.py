@@ -5,9 +5,9 @@ import pytest
 
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.errors import Invalid
-from chalicelib.domain.secrets import SecretKind
-from chalicelib.services.by_hand import plain_code
-from chalicelib.services.changes import Change
+from chalicelib.domain.expiring_records import SecretKind
+from chalicelib.services.review.by_hand import plain_code
+from chalicelib.services.transaction import Change
 from tests.fakes import START
 from tests.provider_side import a_document, only_doing
 from tests.unit.services.by_hand_world import DOCUMENT_ID, World

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Invalid, TooMany, Unavailable
-from chalicelib.services.certificates import PUBLISHED_KEY
-from chalicelib.services.checking import Checking
+from chalicelib.services.pdf_jobs.seal_certificates import PUBLISHED_KEY
+from chalicelib.services.pdf_jobs.seal_verification import Checking
 from tests.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore
 from tests.slow import EACH, Calls, Slow, in_sequence
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.audit import broken_at
-from chalicelib.services import leftovers
-from chalicelib.services.inbound import Answer, Inbound
-from chalicelib.services.originals import Content, upload_key
-from chalicelib.services.returns import Named, Recalled, Resend, Returned
+from chalicelib.services.documents import orphan_cleanup as leftovers
+from chalicelib.services.documents.idempotent_events import Answer, Inbound
+from chalicelib.services.documents.incoming_pdf import Content, upload_key
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
 from tests.emr_side import PDF, PRACTICE, Emr, sent
 
 UPLOAD = upload_key(PRACTICE.id, "upl_large")

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from chalicelib.domain.attempts import Mark, queue_again
+from chalicelib.domain.delivery_attempts import Mark, queue_again
 from chalicelib.domain.deliveries import RETRY_AFTER, Attempt, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, WebhookSecret
-from chalicelib.services import delivery, follow_up
-from chalicelib.services.changes import Change, Job
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.transaction import Change, Job
 from chalicelib.services.ports import HttpAnswer
-from chalicelib.services.recording import delivery_job
+from chalicelib.services.documents.recorder import delivery_job
 from tests.delivering import ENDPOINT, OLD_SECRET, SECRET, World, after
 from tests.fakes import START
 

@@ -6,9 +6,10 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.domain.deliveries import Channel, DeliveryStatus
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.domain.secrets import SecretKind, secret_key
-from chalicelib.services import fax_messages, messages
-from chalicelib.services.fax_messages import gateway_address, short_code
+from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.services.delivery import faxes as fax_messages
+from chalicelib.services.delivery import emails as messages
+from chalicelib.services.delivery.faxes import gateway_address, short_code
 from tests.delivering import World
 from tests.fakes import START
 

@@ -9,13 +9,13 @@ import pytest
 
 from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, DeliveryStatus
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.domain.receipts import Receipt, ReceiptKind
-from chalicelib.domain.secrets import SecretKind, secret_key
+from chalicelib.domain.delivery_receipts import Receipt, ReceiptKind
+from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.status import Status
-from chalicelib.services import mail_feedback
-from chalicelib.services.changes import Change
-from chalicelib.services.messages import readable
-from chalicelib.services.mime import Mail, mime
+from chalicelib.services.delivery import ses_feedback as mail_feedback
+from chalicelib.services.transaction import Change
+from chalicelib.services.delivery.emails import readable
+from chalicelib.services.delivery.mime import Mail, mime
 from tests.delivering import World
 from tests.fakes import START, FakeMailer
 from tests.provider_side import PROVIDER

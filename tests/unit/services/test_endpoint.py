@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.attempts import Mark
+from chalicelib.domain.delivery_attempts import Mark
 from chalicelib.domain.deliveries import RETRY_AFTER, Channel, DeliveryStatus
 from chalicelib.domain.practices import Endpoint
-from chalicelib.services import delivery, practices
-from chalicelib.services.changes import Change
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.practices import practices
+from chalicelib.services.transaction import Change
 from chalicelib.services.ports import HttpAnswer
 from tests.delivering import ENDPOINT, World, after
 from tests.fakes import START, FakeWebhookSender

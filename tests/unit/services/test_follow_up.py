@@ -8,12 +8,13 @@ from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import Channel, DeliveryStatus
 from chalicelib.domain.documents import Decision, Sealing, Signer
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.moments import to_text
+from chalicelib.domain.timestamps import to_text
 from chalicelib.domain.status import Action, Outcome, Status
-from chalicelib.pdf import chain
-from chalicelib.services import delivery, follow_up
-from chalicelib.services.certificates import CURRENT_KEY
-from chalicelib.services.changes import Job
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
+from chalicelib.services.transaction import Job
 from chalicelib.services.ports import HttpAnswer
 from tests.delivering import World
 from tests.fakes import START

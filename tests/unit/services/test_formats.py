@@ -1,8 +1,8 @@
 import pytest
 
-from chalicelib.services.formats import one_line, paragraphs
-from chalicelib.services.mime import one_line as header
-from chalicelib.services.signing import tidy
+from chalicelib.services.normalization import one_line, paragraphs
+from chalicelib.services.delivery.mime import one_line as header
+from chalicelib.services.review.signature_input import tidy
 from tests.unit.pdf.names import FROM_RIGHT, SHAPED
 
 NAMES = [*SHAPED.values(), *FROM_RIGHT.values(), "Ẹ̀kọ́", "王小明", "Müller-Łukasiewicz"]

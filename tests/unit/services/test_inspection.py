@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from chalicelib.pdf import chain
-from chalicelib.services import inspection
-from chalicelib.services.bounds import OutOfTime, limited_memory, limited_time
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
+from chalicelib.services.pdf_jobs.resource_limits import OutOfTime, limited_memory, limited_time
 from tests.unit.pdf import samples
 from tests.unit.pdf.sealing_key import FACTS, certificate, sealer
 

@@ -10,12 +10,12 @@ from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.documents import Certification, DeliveryChoice, FieldBox
 from chalicelib.domain.errors import Conflict, Unavailable, Unprocessable
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
-from chalicelib.services import originals
-from chalicelib.services.changes import RequestRecord
-from chalicelib.services.originals import Content, sha256, upload_key
-from chalicelib.services.returns import Named, Recalled
+from chalicelib.services.documents import incoming_pdf as originals
+from chalicelib.services.transaction import RequestRecord
+from chalicelib.services.documents.incoming_pdf import Content, sha256, upload_key
+from chalicelib.services.documents.lifecycle_events import Named, Recalled
 from tests.emr_side import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.provider_side import only_doing
 

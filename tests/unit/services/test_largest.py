@@ -4,10 +4,10 @@ from itertools import islice
 from pathlib import Path
 
 from bench.sealing import peak_memory
-from chalicelib.pdf.facts import MAX_PAGES
-from chalicelib.services import inspection
-from chalicelib.services.page_images import WIDTHS
-from chalicelib.services.rendering import images
+from chalicelib.pdf.models import MAX_PAGES
+from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
+from chalicelib.services.pdf_jobs.page_images import WIDTHS
+from chalicelib.services.pdf_jobs.sandboxed_rendering import images
 from tests.unit.pdf.largest import largest_pdf
 
 MOST_MEGABYTES = 512

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.services import leftovers
-from chalicelib.services.leftovers import LEFT_AFTER
+from chalicelib.services.documents import orphan_cleanup as leftovers
+from chalicelib.services.documents.orphan_cleanup import LEFT_AFTER
 from tests.emr_side import PDF, Emr, sent
 from tests.provider_side import only_doing
 

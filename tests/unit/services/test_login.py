@@ -8,16 +8,16 @@ import pytest
 from argon2 import PasswordHasher
 
 from chalicelib.domain.errors import TooMany, Unauthenticated
-from chalicelib.domain.factors import Authenticator
-from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import Secret, SecretKind
-from chalicelib.services import login as module
-from chalicelib.services import passwords
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.devices import Device, Devices
-from chalicelib.services.login import MOST_OF_KNOWN, MOST_OF_STRANGERS, Attempt, HalfIn, Login
-from chalicelib.services.passwords import hash_password
-from chalicelib.services.sessions import Sessions
+from chalicelib.domain.second_factors import Authenticator
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import Secret, SecretKind
+from chalicelib.services.authentication import password_login as module
+from chalicelib.services.authentication import passwords
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.authentication.known_devices import Device, Devices
+from chalicelib.services.authentication.password_login import MOST_OF_KNOWN, MOST_OF_STRANGERS, Attempt, HalfIn, Login
+from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.services.authentication.sessions import Sessions
 from tests.fakes import START, FakeIds, FakeKeys, FakeStore
 from tests.provider_side import PROVIDER, only_doing
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from chalicelib import bootstrap
-from chalicelib.services import administration
-from chalicelib.services.changes import Change
-from chalicelib.services.logos import MAX_BYTES, size_of
+from chalicelib.services.practices import admin_actions as administration
+from chalicelib.services.transaction import Change
+from chalicelib.services.practices.logos import MAX_BYTES, size_of
 from tests.fakes import START, FakeFiles
 from tests.portal import Browser, Portal
 from tests.provider_side import PRACTICE, a_document, a_store

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters import codec
+from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.messaging import read_job
-from chalicelib.domain.attempts import Mark, Outcome, Verdict, failures, finish, queue_again, start
+from chalicelib.domain.delivery_attempts import Mark, Outcome, Verdict, failures, finish, queue_again, start
 from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, Delivery, DeliveryStatus
-from chalicelib.domain.receipts import EFFECTS, ReceiptKind
-from chalicelib.services import delivery, mail_feedback
-from chalicelib.services.changes import Change
+from chalicelib.domain.delivery_receipts import EFFECTS, ReceiptKind
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.delivery import ses_feedback as mail_feedback
+from chalicelib.services.transaction import Change
 from tests.delivering import World
 from tests.fakes import START
 

@@ -7,8 +7,8 @@ import pytest
 from chalicelib.domain.audit import broken_at
 from chalicelib.domain.errors import Conflict, PortalError, Unprocessable
 from chalicelib.domain.status import Status
-from chalicelib.services.originals import Content
-from chalicelib.services.returns import Named, Recalled, Returned
+from chalicelib.services.documents.incoming_pdf import Content
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Returned
 from tests.emr_side import OTHER_PRACTICE, Emr, sent
 
 

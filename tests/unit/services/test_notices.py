@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.services import notices
-from chalicelib.services.recording import Actor
-from chalicelib.services.review import By, Refusal, Review
-from chalicelib.services.writing import Writer
+from chalicelib.services.delivery import staff_notices as notices
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.review.review import By, Refusal, Review
+from chalicelib.services.documents.document_writer import Writer
 from tests.delivering import World
 from tests.provider_side import PROVIDER
 

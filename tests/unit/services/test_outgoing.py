@@ -6,12 +6,12 @@ import pytest
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
-from chalicelib.services.changes import Change
-from chalicelib.services.outgoing import Outgoing, delivery_resource
-from chalicelib.services.paging import cursor_of, limit_of, list_name, place_of
+from chalicelib.services.transaction import Change
+from chalicelib.services.delivery.practice_deliveries import Outgoing, delivery_resource
+from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
-from chalicelib.services.recording import Actor
-from chalicelib.services.returns import Named, Recalled
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.documents.lifecycle_events import Named, Recalled
 from tests.emr_side import OTHER_PRACTICE, PORTAL_URL, PRACTICE, Emr, sent
 
 STAFF = Actor("practice:prc_1")

@@ -4,7 +4,7 @@ import time
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from chalicelib.services.passwords import (
+from chalicelib.services.authentication.passwords import (
     LANES,
     LEAST_WITH_SECOND_FACTOR,
     MEMORY_KIB,

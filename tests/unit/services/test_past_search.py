@@ -6,8 +6,8 @@ import pytest
 
 from chalicelib.domain.documents import Document, Kind, PracticeCard
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.changes import Change
-from chalicelib.services.past_search import WINDOW, WINDOWS, Search, find, searching
+from chalicelib.services.transaction import Change
+from chalicelib.services.review.past_search import WINDOW, WINDOWS, Search, find, searching
 from chalicelib.services.ports import Page
 from tests.fakes import START, FakeStore
 from tests.provider_side import PROVIDER, a_document, a_store

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.pdf.placement import find_signature_field
-from chalicelib.services import placing
-from chalicelib.services.placing import find_apart
+from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.services.pdf_jobs import sandboxed_placement as placing
+from chalicelib.services.pdf_jobs.sandboxed_placement import find_apart
 from tests.unit.pdf import layouts, samples
 
 LAYOUTS = {layout.name: layout.data for layout in layouts.all_layouts()}

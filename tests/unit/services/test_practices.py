@@ -9,9 +9,9 @@ from standardwebhooks import Webhook
 
 from chalicelib.domain.errors import Conflict, Invalid, TooLarge, Unauthenticated
 from chalicelib.domain.practices import Endpoint, Practice
-from chalicelib.services import practices
-from chalicelib.services.changes import OutboxRow
-from chalicelib.services.practices import authenticate_key, authenticate_signature
+from chalicelib.services.practices import practices
+from chalicelib.services.transaction import OutboxRow
+from chalicelib.services.practices.practices import authenticate_key, authenticate_signature
 from tests.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
 
 BODY = b'{"type": "document.sent"}'

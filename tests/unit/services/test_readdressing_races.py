@@ -7,12 +7,12 @@ import pytest
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Gone, NotFound
-from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret, SecretKind
-from chalicelib.services.by_hand import ByHand, Visitor
-from chalicelib.services.changes import Change
-from chalicelib.services.recording import Actor
-from chalicelib.services.review import CONSENT_VERSION, Approval, By, Refusal, Review
-from chalicelib.services.writing import Writer
+from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind
+from chalicelib.services.review.by_hand import ByHand, Visitor
+from chalicelib.services.transaction import Change
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.review.review import CONSENT_VERSION, Approval, By, Refusal, Review
+from chalicelib.services.documents.document_writer import Writer
 from tests.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
 from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
 

@@ -6,10 +6,10 @@ import pytest
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import TooMany
-from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import Secret
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.recovery import Recovery, addressee_claim, answer_forgotten
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.accounts.link_requests import Recovery, addressee_claim, answer_forgotten
 from tests.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
 from tests.provider_side import PRACTICE, PROVIDER, a_document, only_doing
 

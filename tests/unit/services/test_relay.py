@@ -2,11 +2,11 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.adapters import codec
-from chalicelib.adapters.stream import outbox_rows
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters.outbox_stream import outbox_rows
 from chalicelib.domain.errors import Unavailable
-from chalicelib.services.changes import Change, Job, OutboxRow
-from chalicelib.services.relay import OLD_ENOUGH, relay_rows, sweep
+from chalicelib.services.transaction import Change, Job, OutboxRow
+from chalicelib.services.delivery.outbox_relay import OLD_ENOUGH, relay_rows, sweep
 from tests.fakes import START, FakeQueues, FakeStore
 
 SEAL = Job(queue="documents", name="seal", event_id="evt_1", document_id="doc_1")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.pdf.render import render_pages
-from chalicelib.services import rendering
-from chalicelib.services.apart import Lost, pieces
-from chalicelib.services.rendering import images, texts
+from chalicelib.pdf.rendering import render_pages
+from chalicelib.services.pdf_jobs import sandboxed_rendering as rendering
+from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
+from chalicelib.services.pdf_jobs.sandboxed_rendering import images, texts
 from tests.unit.pdf import odd, samples
 
 

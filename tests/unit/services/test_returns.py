@@ -9,9 +9,9 @@ from chalicelib.domain.audit import broken_at
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.changes import Change
-from chalicelib.services.inbound import Answer
-from chalicelib.services.returns import Named, Recalled, Resend, Returned
+from chalicelib.services.transaction import Change
+from chalicelib.services.documents.idempotent_events import Answer
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
 from tests.emr_side import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.provider_side import only_doing
 

@@ -9,14 +9,14 @@ from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Sealing
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Unavailable
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.changes import Change
-from chalicelib.services.recording import Actor
-from chalicelib.services.review import CONSENT_VERSION, Approval, By, Refusal, Review
-from chalicelib.services.signing import signature_fits, tidy
-from chalicelib.services.writing import Writer
+from chalicelib.services.transaction import Change
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.review.review import CONSENT_VERSION, Approval, By, Refusal, Review
+from chalicelib.services.review.signature_input import signature_fits, tidy
+from chalicelib.services.documents.document_writer import Writer
 from tests.fakes import START, FakeIds, FakeStore, FakeSwitches
 from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store, only_doing
 

@@ -13,14 +13,18 @@ from chalicelib.domain.audit import broken_at
 from chalicelib.domain.documents import Decision, Document, Sealing, Signer, StoredPdf
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action, Outcome, Status
-from chalicelib.pdf import chain, verify
-from chalicelib.pdf.facts import SignatureBlock, SignatureField
-from chalicelib.pdf.seal import Sealer
-from chalicelib.services import follow_up, placing, sealing, trail
-from chalicelib.services.certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
-from chalicelib.services.changes import Job
-from chalicelib.services.resources import document_resource
-from chalicelib.services.sealers import KEPT_FOR, Sealers
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.pdf.signing import verification as verify
+from chalicelib.pdf.models import SignatureBlock, SignatureField
+from chalicelib.pdf.signing.seal import Sealer
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.pdf_jobs import sandboxed_placement as placing
+from chalicelib.services.pdf_jobs import seal_job as sealing
+from chalicelib.services.documents import audit_trail as trail
+from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
+from chalicelib.services.transaction import Job
+from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.services.pdf_jobs.sealer_cache import KEPT_FOR, Sealers
 from chalicelib.settings import Settings
 from tests.delivering import some_settings
 from tests.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore

@@ -8,12 +8,12 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from chalicelib.domain.account_trail import UNKNOWN
-from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import Secret
+from chalicelib.domain.account_events import UNKNOWN
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.session_keys import key_id
-from chalicelib.services.changes import Change
-from chalicelib.services.sessions import AUDIENCE, Sessions
+from chalicelib.services.transaction import Change
+from chalicelib.services.authentication.sessions import AUDIENCE, Sessions
 from tests.fakes import START, FakeIds, FakeKeys, FakeStore
 from tests.provider_side import PROVIDER, a_document, a_store
 

@@ -8,9 +8,9 @@ import pytest
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services.accounts import Accounts, Chosen, DeadLink, create_link_secret
-from chalicelib.services.recovery import FORGOTTEN_JOB, Recovery, answer_forgotten
-from chalicelib.services.returns import Named, Recalled, Resend
+from chalicelib.services.accounts.setup_links import Accounts, Chosen, DeadLink, create_link_secret
+from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, Recovery, answer_forgotten
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend
 from tests.emr_side import OTHER_PRACTICE, RIVERA, Emr, sent
 from tests.slow import Calls, Slow, in_sequence
 

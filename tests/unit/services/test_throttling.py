@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.errors import TooMany
-from chalicelib.domain.secrets import Secret
+from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.throttling import Pace, check
 from tests.fakes import START
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
-from chalicelib.services.changes import Change
+from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.services.transaction import Change
 from chalicelib.services.ports import Visit
-from chalicelib.web.requests import BY_HAND_COOKIE, SESSION_COOKIE
+from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE
 from tests.accounts import logged_in, portal_with
 from tests.fakes import START, FakeStore
 from tests.portal import Browser, Portal, header, text

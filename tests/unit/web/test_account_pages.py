@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.passwords import hash_password
-from chalicelib.services.recovery import addressee_claim
-from chalicelib.web.entrance import local_path
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.services.accounts.link_requests import addressee_claim
+from chalicelib.web.pages.login_form import local_path
 from tests.fakes import START, FakeStore
 from tests.portal import Browser, Portal, header, set_cookies, text
 from tests.provider_side import PRACTICE, PROVIDER, a_document

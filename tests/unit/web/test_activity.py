@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.account_trail import KEPT_FOR, AccountEvent, Happened, account_event, is_told
-from chalicelib.domain.moments import epoch
-from chalicelib.services.administration import run
-from chalicelib.services.changes import Change
+from chalicelib.domain.account_events import KEPT_FOR, AccountEvent, Happened, account_event, is_told
+from chalicelib.domain.timestamps import epoch
+from chalicelib.services.practices.admin_actions import run
+from chalicelib.services.transaction import Change
 from tests.accounts import EMAIL, PASSWORD, app_with, give_account, logged_in, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, text

@@ -17,12 +17,12 @@ from app import app
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.npi import is_valid
-from chalicelib.services import delivery
-from chalicelib.services.accounts import create_link_secret
-from chalicelib.services.by_hand import create_code, create_fax_code, scan_prefix
-from chalicelib.services.changes import Change
-from chalicelib.services.login import MOST_OF_STRANGERS
-from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.accounts.setup_links import create_link_secret
+from chalicelib.services.review.by_hand import create_code, create_fax_code, scan_prefix
+from chalicelib.services.transaction import Change
+from chalicelib.services.authentication.password_login import MOST_OF_STRANGERS
+from chalicelib.services.review.review import CONSENT_VERSION
 from tests.accounts import PASSWORD, portal_with_account
 from tests.fakes import START, FakeInspector, FakeMailer
 from tests.portal import Browser, Portal, set_cookies, text
@@ -178,9 +178,9 @@ def test_a_thousand_guesses_within_a_minute_are_a_hundred_at_most_and_the_owner_
         looked_at.append(password)
         return False
 
-    monkeypatch.setattr("chalicelib.services.login.is_password", guess)
+    monkeypatch.setattr("chalicelib.services.authentication.password_login.is_password", guess)
     browser, number = Browser({"__Host-csrf": "token"}), [0]
-    monkeypatch.setattr("chalicelib.web.requests.address", lambda _: f"198.51.100.{number[0] % addresses}")
+    monkeypatch.setattr("chalicelib.web.http.request_parsing.address", lambda _: f"198.51.100.{number[0] % addresses}")
     for number[0] in range(1000):
         portal.time.at = START + timedelta(milliseconds=60 * number[0])
         browser.post("/login/password", {"email": KNOWN, "password": f"guess {number[0]}"})
@@ -196,8 +196,8 @@ def test_guesses_shut_nobody_out_for_good_a_new_password_opens_the_account(
 ) -> None:
     browser, number = Browser({"__Host-csrf": "token"}), [0]
     with monkeypatch.context() as patched:
-        patched.setattr("chalicelib.services.login.is_password", lambda _password, _kept: False)
-        patched.setattr("chalicelib.web.requests.address", lambda _: f"2001:db8::{number[0]}")
+        patched.setattr("chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False)
+        patched.setattr("chalicelib.web.http.request_parsing.address", lambda _: f"2001:db8::{number[0]}")
         for number[0] in range(MOST_OF_STRANGERS + 1):
             browser.post("/login/password", {"email": KNOWN, "password": f"guess {number[0]}"})
     refused = portal.browser().log_in(KNOWN, PASSWORD)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chalicelib.web.requests import form_token
+from chalicelib.web.http.request_parsing import form_token
 from tests.accounts import logged_in, portal_with
 from tests.portal import Browser, Portal, text
 

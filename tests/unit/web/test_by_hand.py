@@ -9,8 +9,8 @@ from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.by_hand import create_code
-from chalicelib.services.changes import Change
+from chalicelib.services.review.by_hand import create_code
+from chalicelib.services.transaction import Change
 from tests.fakes import START, FakeInspector
 from tests.portal import Browser, Portal, header, set_cookies, text
 from tests.provider_side import a_document, a_store

@@ -7,11 +7,11 @@ import pytest
 from chalice.test import HTTPResponse
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
-from chalicelib.services.changes import Change, Claim
-from chalicelib.services.passwords import hash_password
-from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.services.review.review import CONSENT_VERSION
 from tests.accounts import EMAIL, PASSWORD, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, text

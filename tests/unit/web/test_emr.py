@@ -16,8 +16,8 @@ from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document, Sealing, StoredPdf
-from chalicelib.services import practices
-from chalicelib.services.changes import Change
+from chalicelib.services.practices import practices
+from chalicelib.services.transaction import Change
 from tests.fakes import START, FakeInspector
 from tests.portal import Portal, header
 from tests.unit.web.test_schemas import EXAMPLE

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import Secret, SecretKind, secret_key
-from chalicelib.services.changes import Change
-from chalicelib.web.kept import draft_cookie
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
+from chalicelib.services.transaction import Change
+from chalicelib.web.pages.unsent_drafts import draft_cookie
 from chalicelib.web.routes import ROUTES
-from chalicelib.web.routing import Access
+from chalicelib.web.route import Access
 from tests.accounts import EMAIL, PASSWORD, app_with, portal_with_account
 from tests.fakes import START, FakeSwitches
 from tests.portal import Browser, Portal, header, text

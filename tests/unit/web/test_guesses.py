@@ -7,10 +7,10 @@ from dataclasses import replace
 import pyotp
 import pytest
 
-from chalicelib.domain.factors import Authenticator
-from chalicelib.services.login import MOST_OF_KNOWN, MOST_OF_STRANGERS
-from chalicelib.services.second_factor import TRIES
-from chalicelib.web.guesses import METRIC
+from chalicelib.domain.second_factors import Authenticator
+from chalicelib.services.authentication.password_login import MOST_OF_KNOWN, MOST_OF_STRANGERS
+from chalicelib.services.authentication.second_factor import TRIES
+from chalicelib.web.http.credential_throttle import METRIC
 from chalicelib.web.routes import ROUTES
 from tests.accounts import EMAIL, PASSWORD, give_account, portal_with
 from tests.fakes import START
@@ -32,7 +32,7 @@ BEYOND_GUESSING = sorted(set(WRONG) - {BY_HAND})
 
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
-    monkeypatch.setattr("chalicelib.web.requests.address", lambda _: "198.51.100.7")
+    monkeypatch.setattr("chalicelib.web.http.request_parsing.address", lambda _: "198.51.100.7")
     return portal_with(a_document())
 
 
@@ -66,7 +66,7 @@ def test_one_source_that_guesses_codes_of_documents_is_slowed_down() -> None:
 def test_one_source_that_guesses_codes_of_accounts_is_slowed_down(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: password == PASSWORD)
+    monkeypatch.setattr("chalicelib.services.authentication.password_login.is_password", lambda password, _: password == PASSWORD)
     app = with_app(portal)
     for _ in range(FREE):
         portal.time.pass_time(minutes=2)
@@ -145,7 +145,7 @@ def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A hundred and more, each from a source of its own and after any wait."""
     number, answers = [0], []
     for number[0] in range(MOST_OF_STRANGERS + 5):
-        monkeypatch.setattr("chalicelib.web.requests.address", lambda _: f"2001:db8::{number[0]}")
+        monkeypatch.setattr("chalicelib.web.http.request_parsing.address", lambda _: f"2001:db8::{number[0]}")
         portal.time.pass_time(minutes=2)
         answers.append(half(portal).post("/login/second", code="000000").status_code)
     return answers
@@ -154,7 +154,7 @@ def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: password == PASSWORD)
+    monkeypatch.setattr("chalicelib.services.authentication.password_login.is_password", lambda password, _: password == PASSWORD)
     app = with_app(portal)
     known = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
     answers = guess_codes(portal, monkeypatch)
@@ -170,7 +170,7 @@ def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
 
 
 def test_a_new_password_opens_the_second_half_again(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: bool(password))
+    monkeypatch.setattr("chalicelib.services.authentication.password_login.is_password", lambda password, _: bool(password))
     app = with_app(portal)
     guess_codes(portal, monkeypatch)
     browser = portal.browser()
@@ -184,7 +184,7 @@ def test_a_new_password_opens_the_second_half_again(portal: Portal, monkeypatch:
 def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_password(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.services.login.is_password", lambda password, _: bool(password))
+    monkeypatch.setattr("chalicelib.services.authentication.password_login.is_password", lambda password, _: bool(password))
     app = with_app(portal)
     answers = []
     for _ in range(MOST_OF_KNOWN + MOST_OF_STRANGERS + 5):
@@ -233,10 +233,10 @@ def test_strangers_close_no_account_to_who_has_just_chosen_a_new_password(
     owner.get(f"/setup/{portal.token(portal.mails()[-1])}")
     owner.post("/setup", password="copper lantern river")
     with monkeypatch.context() as patched:
-        patched.setattr("chalicelib.services.login.is_password", lambda _password, _kept: False)
+        patched.setattr("chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False)
         for number in range(MOST_OF_STRANGERS + 1):
             source = f"2001:db8::{number}"
-            patched.setattr("chalicelib.web.requests.address", lambda _, source=source: source)
+            patched.setattr("chalicelib.web.http.request_parsing.address", lambda _, source=source: source)
             portal.browser().log_in(EMAIL, "wrong")
     assert portal.browser().log_in(EMAIL, "copper lantern river").status_code == 429
     assert header(owner.log_in(EMAIL, "copper lantern river"), "Location").startswith("/login/second")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.secrets import Secret, SecretKind
+from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.status import Status
-from chalicelib.services.administration import run
-from chalicelib.services.changes import Change
-from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.services.practices.admin_actions import run
+from chalicelib.services.transaction import Change
+from chalicelib.services.review.review import CONSENT_VERSION
 from tests.accounts import EMAIL, PASSWORD, give_account, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text

@@ -21,18 +21,18 @@ from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document, StoredPdf
-from chalicelib.domain.people import Provider
-from chalicelib.domain.secrets import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services import practices
-from chalicelib.services.by_hand import scan_prefix
-from chalicelib.services.changes import Change
-from chalicelib.services.page_images import text_key
-from chalicelib.services.review import CONSENT_VERSION
-from chalicelib.web.assets import asset_url
-from chalicelib.web.requests import BY_HAND_COOKIE, SESSION_COOKIE, form_token
+from chalicelib.services.practices import practices
+from chalicelib.services.review.by_hand import scan_prefix
+from chalicelib.services.transaction import Change
+from chalicelib.services.pdf_jobs.page_images import text_key
+from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.web.http.static_assets import asset_url
+from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, form_token
 from chalicelib.web.routes import ROUTES
-from chalicelib.web.routing import Access
+from chalicelib.web.route import Access
 from tests.fakes import START, FakeInspector
 from tests.portal import Portal, header, text
 from tests.provider_side import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store

@@ -5,11 +5,11 @@ from typing import Any
 
 import app
 from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.services.outgoing import delivery_resource
-from chalicelib.services.resources import document_resource
-from chalicelib.web.openapi import openapi
+from chalicelib.services.delivery.practice_deliveries import delivery_resource
+from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.web.api.openapi import openapi
 from chalicelib.web.routes import ROUTES
-from chalicelib.web.routing import Access
+from chalicelib.web.route import Access
 from tests.emr_side import Emr
 
 DOCUMENT = openapi("https://portal.test")

@@ -18,8 +18,8 @@ from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Sealing, StoredPdf
-from chalicelib.services.changes import Change
-from chalicelib.web.openapi import openapi
+from chalicelib.services.transaction import Change
+from chalicelib.web.api.openapi import openapi
 from tests.fakes import START
 from tests.portal import Portal
 from tests.unit.web.test_emr import Emr

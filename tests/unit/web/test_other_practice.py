@@ -13,10 +13,10 @@ from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Sealing, StoredPdf
-from chalicelib.services import practices
-from chalicelib.services.changes import Change
+from chalicelib.services.practices import practices
+from chalicelib.services.transaction import Change
 from chalicelib.web.routes import ROUTES
-from chalicelib.web.routing import Access
+from chalicelib.web.route import Access
 from tests.fakes import START, FakeFiles
 from tests.portal import Portal
 from tests.unit.web.test_emr import Emr, data

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pyotp
 import pytest
 
-from chalicelib.domain.people import Provider
-from chalicelib.services.administration import run
-from chalicelib.services.challenges import decoded, is_challenge, make_challenge
-from chalicelib.services.changes import Change
+from chalicelib.domain.providers import Provider
+from chalicelib.services.practices.admin_actions import run
+from chalicelib.services.authentication.passkey_challenges import decoded, is_challenge, make_challenge
+from chalicelib.services.transaction import Change
 from tests.accounts import EMAIL, PASSWORD, app_with, portal_with_account
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.services.changes import Change
-from chalicelib.services.page_images import text_key
-from chalicelib.web.showing import TEXT_BESIDE
+from chalicelib.services.transaction import Change
+from chalicelib.services.pdf_jobs.page_images import text_key
+from chalicelib.web.pages.view_models import TEXT_BESIDE
 from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text

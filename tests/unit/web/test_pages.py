@@ -8,9 +8,9 @@ from chalice.test import HTTPResponse
 
 from chalicelib.domain.documents import Document, Patient, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.changes import Change
-from chalicelib.services.review import CONSENT_VERSION
-from chalicelib.web.showing import row
+from chalicelib.services.transaction import Change
+from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.web.pages.view_models import row
 from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text

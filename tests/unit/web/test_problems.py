@@ -14,11 +14,11 @@ from chalicelib import bootstrap
 from chalicelib.domain import errors
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.status import TRANSITIONS, is_decidable
-from chalicelib.pdf.facts import Refusal
-from chalicelib.services.accounts import DeadLink
-from chalicelib.services.outgoing import AGAIN
-from chalicelib.web.errors import TABLE, Unexpected
-from chalicelib.web.problem_types import TYPES
+from chalicelib.pdf.models import Refusal
+from chalicelib.services.accounts.setup_links import DeadLink
+from chalicelib.services.delivery.practice_deliveries import AGAIN
+from chalicelib.web.http.error_mapping import TABLE, Unexpected
+from chalicelib.web.api.problem_types import TYPES
 from tests.portal import Browser, Portal, header, text
 
 ROOT = Path(__file__).parents[3]

@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.domain.documents import PracticeCard
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.changes import Change
-from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.services.transaction import Change
+from chalicelib.services.review.review import CONSENT_VERSION
 from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header, text

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.adapters.switches import SsmSwitches
+from chalicelib.adapters.ssm_switches import SsmSwitches
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.services.by_hand import create_code
-from chalicelib.services.changes import Change
+from chalicelib.services.review.by_hand import create_code
+from chalicelib.services.transaction import Change
 from tests.accounts import logged_in
 from tests.portal import Portal
 from tests.provider_side import a_document, a_store

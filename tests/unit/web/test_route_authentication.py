@@ -8,7 +8,7 @@ from chalice.test import Client, HTTPResponse
 
 from app import app
 from chalicelib.web.routes import ROUTES
-from chalicelib.web.routing import Access
+from chalicelib.web.route import Access
 from tests.accounts import portal_with
 from tests.portal import Browser, Portal, header, text
 from tests.provider_side import a_document

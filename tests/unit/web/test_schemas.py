@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.domain.documents import Addressee, Certification, DeliveryChoice, FieldBox, Kind
 from chalicelib.domain.errors import Invalid
-from chalicelib.services.intake import Sent
-from chalicelib.services.returns import Named, Recalled, Resend, Returned
-from chalicelib.web.schemas import MAX_INLINE_BYTES, read_endpoint, read_event, read_settings
+from chalicelib.services.documents.intake import Sent
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from chalicelib.web.api.schemas import MAX_INLINE_BYTES, read_endpoint, read_event, read_settings
 
 TODAY = date(2026, 11, 22)
 EXAMPLE: dict[str, Any] = {

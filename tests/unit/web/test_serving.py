@@ -14,12 +14,12 @@ from pynamodb.exceptions import GetError
 
 from app import app
 from chalicelib.domain.errors import NotFound, PortalError, TooMany, Unavailable
-from chalicelib.web import serving
-from chalicelib.web.caller import Caller
-from chalicelib.web.errors import TABLE
-from chalicelib.web.requests import SESSION_COOKIE
-from chalicelib.web.routing import Access, Route
-from chalicelib.web.serving import register
+from chalicelib.web import dispatch as serving
+from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.error_mapping import TABLE
+from chalicelib.web.http.request_parsing import SESSION_COOKIE
+from chalicelib.web.route import Access, Route
+from chalicelib.web.dispatch import register
 from tests.accounts import logged_in, portal_with
 from tests.portal import Browser, Portal, header, set_cookies, text
 from tests.provider_side import OTHER_PROVIDER, PROVIDER, a_document

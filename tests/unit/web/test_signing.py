@@ -10,10 +10,10 @@ from chalice.test import HTTPResponse
 from PIL import Image
 
 from chalicelib.domain.documents import Decision, FieldBox
-from chalicelib.domain.people import Provider
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
-from chalicelib.services.changes import Change
-from chalicelib.services.review import CONSENT_VERSION
+from chalicelib.services.transaction import Change
+from chalicelib.services.review.review import CONSENT_VERSION
 from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, text

@@ -13,8 +13,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.practices import Practice
-from chalicelib.services import practices
-from chalicelib.services.webhooks import signed_headers
+from chalicelib.services.practices import practices
+from chalicelib.services.delivery.webhooks import signed_headers
 from tests.portal import Portal
 from tests.unit.web.test_emr import Emr, data
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.people import Provider
-from chalicelib.web.caller import Caller
+from chalicelib.domain.providers import Provider
+from chalicelib.web.http.request_context import Caller
 from chalicelib.web.routes import ROUTES
 from tests.fakes import START
 

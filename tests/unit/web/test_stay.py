@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from chalicelib.domain.people import Provider
-from chalicelib.services.changes import Change
+from chalicelib.domain.providers import Provider
+from chalicelib.services.transaction import Change
 from tests.accounts import logged_in, portal_with
 from tests.fakes import START
 from tests.portal import Browser, Portal, header

@@ -1,0 +1,144 @@
+"""Domain values to table rows: which attributes each row carries for its indexes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zlib import crc32
+
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters import dynamodb_tables as tables
+from chalicelib.domain.account_events import KEPT_FOR, AccountEvent
+from chalicelib.domain.delivery_attempts import waits_to_retry
+from chalicelib.domain.audit import Event
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.documents import Document, Sealing
+from chalicelib.domain.timestamps import epoch, to_text
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.status import is_decidable, is_open, is_past
+from chalicelib.services.transaction import Claim, OutboxRow, RequestRecord
+
+SHARDS: Sequence[str] = tuple(str(number) for number in range(4))
+
+
+UNTIMED = "untimed-"
+"""Put before the shard of a document whose seal still lacks its timestamp."""
+
+WAITING = "waiting-"
+"""Put before the practice in the index of what is held, for webhooks that wait for a later attempt."""
+
+
+def shard(row_id: str) -> str:
+    """One of a few partitions for an index that would otherwise write to a single one."""
+    return SHARDS[crc32(row_id.encode()) % len(SHARDS)]
+
+
+def document_row(document: Document) -> tables.DocumentRow:
+    past = is_past(document.status)
+    return tables.DocumentRow(
+        id=document.id,
+        version=document.version,
+        record=codec.dump(document),
+        status=document.status.value,
+        practice_all=document.practice_id,
+        practice_unsigned=document.practice_id if is_open(document.status) else None,
+        provider_pending=document.provider_id if is_decidable(document.status) else None,
+        provider_past=document.provider_id if past else None,
+        unsealed=_unsealed(document),
+        sent_key=_sorted_by(document.sent_at, document.id),
+        due_key=f"{document.due_on.isoformat()}#{_sorted_by(document.sent_at, document.id)}",
+        decided_key=_sorted_by(document.decided_at, document.id) if document.decided_at else None,
+    )
+
+
+def _unsealed(document: Document) -> str | None:
+    """The partition of the index for what the documents function still owes: a seal, or its timestamp."""
+    if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED):
+        return shard(document.id)
+    return UNTIMED + shard(document.id) if document.timestamp_due else None
+
+
+def event_row(event: Event) -> tables.EventRow:
+    return tables.EventRow(
+        document_id=event.document_id, sequence=event.sequence, record=codec.dump(event)
+    )  # fmt: skip
+
+
+def account_key(provider_id: str) -> str:
+    """Where the trail of an account lies: no document's id has such a sign in it."""
+    return f"account#{provider_id}"
+
+
+def account_event_row(event: AccountEvent) -> tables.EventRow:
+    return tables.EventRow(
+        document_id=account_key(event.provider_id), sequence=event.place, record=codec.dump(event),
+        ttl=epoch(event.at + KEPT_FOR),
+    )  # fmt: skip
+
+
+def outbox_row(row: OutboxRow) -> tables.OutboxTableRow:
+    return tables.OutboxTableRow(id=row.id, created_at=to_text(row.created_at), record=codec.dump(row))
+
+
+def delivery_row(delivery: Delivery) -> tables.DeliveryRow:
+    due = delivery.next_attempt_at
+    return tables.DeliveryRow(
+        id=delivery.id,
+        version=delivery.version,
+        record=codec.dump(delivery),
+        status=delivery.status.value,
+        practice_id=delivery.practice_id,
+        practice_failed=delivery.practice_id if delivery.status is DeliveryStatus.FAILED else None,
+        practice_held=_held(delivery),
+        created_key=_sorted_by(delivery.created_at, delivery.id),
+        due_shard=shard(delivery.id) if due else None,
+        due_at=to_text(due) if due else None,
+        carrier_id=delivery.carrier_id,
+    )
+
+
+def _held(delivery: Delivery) -> str | None:
+    """The partition of the index for what goes out once the practice's endpoint is set again."""
+    if delivery.status is DeliveryStatus.HELD:
+        return delivery.practice_id
+    waits = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)
+    return WAITING + delivery.practice_id if waits else None
+
+
+def provider_row(provider: Provider) -> tables.ProviderRow:
+    return tables.ProviderRow(id=provider.id, version=provider.version, record=codec.dump(provider))
+
+
+def practice_row(practice: Practice) -> tables.PracticeRow:
+    return tables.PracticeRow(id=practice.id, version=practice.version, record=codec.dump(practice))
+
+
+def secret_row(secret: Secret) -> tables.SecretRow:
+    return tables.SecretRow(
+        id=secret.key,
+        version=secret.version,
+        record=codec.dump(secret),
+        kind=secret.kind.value,
+        expires_at=to_text(secret.expires_at),
+        ttl=epoch(secret.expires_at),
+    )
+
+
+def claim_row(claim: Claim) -> tables.ClaimRow:
+    return tables.ClaimRow(id=claim.key, owner=claim.owner)
+
+
+def request_id(practice_id: str, webhook_id: str) -> str:
+    return f"{practice_id}#{webhook_id}"
+
+
+def request_row(request: RequestRecord) -> tables.RequestRow:
+    return tables.RequestRow(
+        id=request_id(request.practice_id, request.webhook_id),
+        record=codec.dump(request),
+        ttl=epoch(request.expires_at),
+    )
+
+
+def _sorted_by(moment: datetime, row_id: str) -> str:
+    return f"{to_text(moment)}#{row_id}"

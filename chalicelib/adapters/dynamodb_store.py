@@ -1,0 +1,348 @@
+"""State in DynamoDB: the `Store` of `services/ports.py`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.indexes import GlobalSecondaryIndex
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters import dynamodb_rows as rows
+from chalicelib.adapters.dynamodb_tables import (
+    ClaimRow,
+    DeliveryRow,
+    DocumentRow,
+    EventRow,
+    OutboxTableRow,
+    PracticeRow,
+    ProviderRow,
+    RequestRow,
+    SecretRow,
+)
+from chalicelib.domain.account_events import AccountEvent
+from chalicelib.domain.audit import Event
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Stale, Unavailable
+from chalicelib.domain.timestamps import to_text
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.services.transaction import Change, OutboxRow, RequestRecord
+from chalicelib.services.ports import DeliveryListing, Listing, Page, Visit
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Model)
+
+_LISTINGS: Mapping[Listing, tuple[GlobalSecondaryIndex[DocumentRow], str, str, bool]] = {
+    Listing.PRACTICE_ALL: (DocumentRow.by_practice, "practice_all", "sent_key", False),
+    Listing.PRACTICE_UNSIGNED: (DocumentRow.unsigned, "practice_unsigned", "sent_key", False),
+    Listing.PROVIDER_PENDING: (DocumentRow.pending, "provider_pending", "due_key", True),
+    Listing.PROVIDER_PAST: (DocumentRow.past, "provider_past", "decided_key", False),
+}
+"""Index, its hash and range attribute, and whether the order is ascending."""
+
+_DELIVERIES: Mapping[DeliveryListing, GlobalSecondaryIndex[DeliveryRow]] = {
+    DeliveryListing.ALL: DeliveryRow.by_practice,
+    DeliveryListing.FAILED: DeliveryRow.failed,
+    DeliveryListing.HELD: DeliveryRow.held,
+}
+
+_LOST = {"ConditionalCheckFailed", "TransactionConflict"}
+
+
+class DynamoStore:
+    """All single reads are strongly consistent; lists re-read their rows, since an index lags behind."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # Writing
+
+    def commit(self, change: Change) -> None:
+        parts = list(_parts(change))
+        writing = TransactWrite(connection=self._connection)
+        for _, row, condition, delete in parts:
+            if delete:
+                writing.delete(row, condition=condition)
+            else:
+                writing.save(row, condition=condition)
+        try:
+            writing._commit()  # noqa: SLF001 - its context manager hides which action failed
+        except TransactWriteError as error:
+            raise _explain(error, parts) from error
+        except PynamoDBException as error:
+            raise Unavailable("The database did not answer. Try again in a moment.") from error
+
+    def drop_outbox(self, row_id: str) -> None:
+        try:
+            OutboxTableRow(id=row_id).delete()
+        except PynamoDBException as error:
+            raise Unavailable("The outbox row could not be dropped.") from error
+
+    # Single things
+
+    def document(self, document_id: str) -> Document | None:
+        return _load(Document, _get(DocumentRow, document_id))
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        return _load(Delivery, _get(DeliveryRow, delivery_id))
+
+    def provider(self, provider_id: str) -> Provider | None:
+        return _load(Provider, _get(ProviderRow, provider_id))
+
+    def practice(self, practice_id: str) -> Practice | None:
+        return _load(Practice, _get(PracticeRow, practice_id))
+
+    def secret(self, key: str) -> Secret | None:
+        return _load(Secret, _get(SecretRow, key))
+
+    def request(self, practice_id: str, webhook_id: str) -> RequestRecord | None:
+        return _load(RequestRecord, _get(RequestRow, rows.request_id(practice_id, webhook_id)))
+
+    def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
+        found = ClaimRow.batch_get(list(dict.fromkeys(keys)), consistent_read=True) if keys else ()
+        return {row.id: row.owner for row in found}
+
+    def delivery_by_carrier(self, carrier_id: str) -> Delivery | None:
+        ids = [row.id for row in DeliveryRow.by_carrier.query(carrier_id, limit=1)]
+        return self.delivery(ids[0]) if ids else None
+
+    def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
+        found = _batch(SecretRow, list(dict.fromkeys(keys)))
+        return {row.id: codec.load(Secret, row.record) for row in found}
+
+    def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
+        wanted: dict[type[Model], str] = {SecretRow: session_key}
+        if provider_id is not None:
+            wanted[ProviderRow] = provider_id
+        if document_id is not None:
+            wanted[DocumentRow] = document_id
+        found = self._get_one_of_each(wanted)
+        return Visit(
+            session=_load(Secret, found.get(SecretRow)),
+            provider=_load(Provider, found.get(ProviderRow)),
+            document=_load(Document, found.get(DocumentRow)),
+        )
+
+    def _get_one_of_each(self, wanted: Mapping[type[Model], str]) -> Mapping[type[Model], Any]:
+        """One BatchGetItem over several tables, which PynamoDB's models cannot ask for."""
+        request = {
+            model.Meta.table_name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True}
+            for model, key in wanted.items()
+        }
+        answer = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
+        if answer.get("UnprocessedKeys"):
+            raise Unavailable("The database is busy. Try again in a moment.")
+        items = answer["Responses"]
+        return {
+            model: model.from_raw_data(each)
+            for model in wanted
+            for each in items.get(model.Meta.table_name, ())
+        }
+
+    # Lists
+
+    def documents(
+        self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
+    ) -> Page[Document]:
+        index, hash_name, range_name, ascending = _LISTINGS[listing]
+        start = _start_key(hash_name, owner, range_name, after)
+        earlier = getattr(DocumentRow, range_name) < to_text(before) if before else None
+        keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending, condition=earlier)
+        shown = keys[:limit]
+        more = f"{getattr(shown[-1], range_name)}|{shown[-1].id}" if len(keys) > limit else None
+        return Page(self._reread(shown, hash_name, owner), more)
+
+    def _reread(
+        self, keys: Sequence[DocumentRow], hash_name: str, owner: str
+    ) -> tuple[Document, ...]:  # fmt: skip
+        ids = [row.id for row in keys]
+        fresh = {row.id: row for row in _batch(DocumentRow, ids) if getattr(row, hash_name) == owner}
+        return tuple(codec.load(Document, fresh[each].record) for each in ids if each in fresh)
+
+    def count(self, listing: Listing, owner: str, *, most: int) -> int:
+        index, _, _, ascending = _LISTINGS[listing]
+        return len(_query(index, owner, limit=most, start=None, ascending=ascending))
+
+    def events(self, document_id: str) -> tuple[Event, ...]:
+        found = EventRow.query(document_id, consistent_read=True)
+        return tuple(codec.load(Event, row.record) for row in found)
+
+    def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
+        found = list(
+            EventRow.query(
+                rows.account_key(provider_id), None if before is None else EventRow.sequence < before,
+                consistent_read=True, scan_index_forward=False, limit=limit + 1,
+            )
+        )  # fmt: skip
+        shown = tuple(codec.load(AccountEvent, row.record) for row in found[:limit])
+        return Page(shown, str(shown[-1].place) if len(found) > limit else None)
+
+    def deliveries(
+        self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
+    ) -> Page[Delivery]:
+        index = _DELIVERIES[listing]
+        return self._deliveries(index, listing.value, practice_id, limit=limit, after=after, ascending=False)
+
+    def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
+        keys = _query(DeliveryRow.held, practice_id, limit=limit, start=None, ascending=True)
+        found = _batch(DeliveryRow, [row.id for row in keys])
+        return tuple(codec.load(Delivery, row.record) for row in found if row.practice_held == practice_id)
+
+    def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
+        index, waiting = DeliveryRow.held, rows.WAITING + practice_id
+        return self._deliveries(index, "practice_held", waiting, limit=limit, after=after, ascending=True)
+
+    def _deliveries(
+        self, index: GlobalSecondaryIndex[DeliveryRow], hash_name: str, owner: str, *, limit: int,
+        after: str | None, ascending: bool,
+    ) -> Page[Delivery]:  # fmt: skip
+        """Those of the index as they are now; what has left it meanwhile is left out."""
+        start = _start_key(hash_name, owner, "created_key", after)
+        keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending)
+        shown = keys[:limit]
+        more = f"{shown[-1].created_key}|{shown[-1].id}" if len(keys) > limit else None
+        found = _batch(DeliveryRow, [row.id for row in shown])
+        kept = (row for row in found if getattr(row, hash_name) == owner)
+        return Page(tuple(codec.load(Delivery, row.record) for row in kept), more)
+
+    def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
+        due = DeliveryRow.due_at <= to_text(before)
+        ids = _in_turn([DeliveryRow.due.query(shard, due, limit=limit) for shard in rows.SHARDS])
+        return tuple(codec.load(Delivery, row.record) for row in _batch(DeliveryRow, ids[:limit]))
+
+    def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        return self._owed(rows.SHARDS, decided_before, limit)
+
+    def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        return self._owed([rows.UNTIMED + shard for shard in rows.SHARDS], decided_before, limit)
+
+    def _owed(self, shards: Sequence[str], decided_before: datetime, limit: int) -> tuple[Document, ...]:
+        early = DocumentRow.decided_key < to_text(decided_before)
+        index = DocumentRow.unsealed_index
+        ids = _in_turn([index.query(shard, early, limit=limit) for shard in shards])
+        found = _batch(DocumentRow, ids[:limit])
+        return tuple(codec.load(Document, row.record) for row in found if row.unsealed in shards)
+
+    def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
+        """Older than `before`. A scan: the table only holds what is still to be relayed."""
+        found = OutboxTableRow.scan(
+            OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True
+        )
+        return tuple(codec.load(OutboxRow, row.record) for row in found)
+
+
+_Part = tuple[str, Model, Condition | None, bool]
+
+
+def _parts(change: Change) -> Iterable[_Part]:
+    """Name, row, condition and whether it is a delete; deletes first, the order PynamoDB sends them in."""
+    yield from _deletes(change)
+    yield from _versions(change)
+    yield from _additions(change)
+
+
+def _deletes(change: Change) -> Iterable[_Part]:
+    for secret in change.dropped:
+        yield "secret", rows.secret_row(secret), None, True
+    for secret in change.spent:
+        live = SecretRow.expires_at > to_text(change.at)
+        yield "secret", rows.secret_row(secret), (SecretRow.version == secret.version) & live, True
+
+
+def _versions(change: Change) -> Iterable[_Part]:
+    for document in change.documents:
+        yield _versioned("document", rows.document_row(document), document.version)
+    for provider in change.providers:
+        yield _versioned("provider", rows.provider_row(provider), provider.version)
+    for practice in change.practices:
+        yield _versioned("practice", rows.practice_row(practice), practice.version)
+    for delivery in change.deliveries:
+        yield _versioned("delivery", rows.delivery_row(delivery), delivery.version)
+    for secret in change.secrets:
+        yield _versioned("secret", rows.secret_row(secret), secret.version)
+
+
+def _additions(change: Change) -> Iterable[_Part]:
+    for event in change.events:
+        yield "document", rows.event_row(event), EventRow.document_id.does_not_exist(), False
+    for entry in change.account_events:
+        yield "account", rows.account_event_row(entry), EventRow.document_id.does_not_exist(), False
+    for row in change.outbox:
+        yield "outbox", rows.outbox_row(row), None, False
+    for claim in change.claims:
+        owned = ClaimRow.id.does_not_exist() | (ClaimRow.owner == claim.owner)
+        if claim.replaces is not None:
+            owned = owned | (ClaimRow.owner == claim.replaces)
+        yield "claim", rows.claim_row(claim), owned, False
+    for request in change.requests:
+        yield "request", rows.request_row(request), RequestRow.id.does_not_exist(), False
+
+
+def _versioned(name: str, row: Any, version: int) -> _Part:
+    model = type(row)
+    condition = model.id.does_not_exist() if version == 1 else model.version == version - 1
+    return name, row, condition, False
+
+
+def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
+    reasons = error.cancellation_reasons
+    lost = [part[0] for part, why in zip(parts, reasons, strict=False) if why and why.code in _LOST]
+    if lost:
+        return Stale(tuple(dict.fromkeys(lost)))
+    # Asked only of an answer: PynamoDB cannot say the code of one that never came.
+    answered = isinstance(error.cause, ClientError)
+    if answered and error.cause_response_code == "TransactionConflictException":
+        return Stale(("document",))
+    return Unavailable("The database did not answer. Try again in a moment.")
+
+
+def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
+    """Ids from each shard in turn, so that one full of stuck rows does not hide the others."""
+    turns = zip_longest(*shards)
+    return [row.id for turn in turns for row in turn if row is not None]
+
+
+def _get(model: type[R], key: str) -> R | None:
+    try:
+        return model.get(key, consistent_read=True)
+    except model.DoesNotExist:
+        return None
+
+
+def _load(kind: type[T], row: Any) -> T | None:
+    return None if row is None else codec.load(kind, row.record)
+
+
+def _batch(model: type[R], ids: Sequence[str]) -> tuple[R, ...]:
+    if not ids:
+        return ()
+    found = {row.id: row for row in model.batch_get(list(ids), consistent_read=True)}  # type: ignore[attr-defined]  # - every model batch-read here is keyed by id
+    return tuple(found[each] for each in ids if each in found)
+
+
+def _query(
+    index: Any, owner: str, *, limit: int, start: Mapping[str, Any] | None, ascending: bool,
+    condition: Condition | None = None,
+) -> list[Any]:  # fmt: skip
+    found = index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
+    return list(found)
+
+
+def _start_key(
+    hash_name: str, owner: str, range_name: str, after: str | None
+) -> Mapping[str, Any] | None:  # fmt: skip
+    """The key to go on from. The owner is always the caller's, so a foreign cursor opens nothing."""
+    if after is None:
+        return None
+    range_value, _, row_id = after.rpartition("|")
+    values = {hash_name: owner, range_name: range_value, "id": row_id}
+    return {name: {"S": value} for name, value in values.items()}

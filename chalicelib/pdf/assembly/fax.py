@@ -1,0 +1,116 @@
+"""The fax: a cover page without patient data, then the document with a mark on each page.
+
+Black on white, Letter, upright, as fax machines feed it. The mark (a QR code 25 mm wide, and its short code
+in print) says which document a page that comes back belongs to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import pypdfium2
+from PIL import Image
+from pypdf import PageObject, PdfReader, PdfWriter
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf.assembly.field_appearances import open_with_appearances
+from chalicelib.pdf.drawing.fax_cover import draw_cover
+from chalicelib.pdf.models import FaxCover
+from chalicelib.pdf.assembly.flatten import Placed, add_page, keep_layers_hidden, letter, page_layers, upright, written
+from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
+from chalicelib.pdf.reader import IDENTITY, Box, Matrix, display_of, multiply
+from chalicelib.pdf.rendering import open_for_display
+from chalicelib.pdf.assembly.reportlab_pages import append_sheets, drawn, sheet_form
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, fitting_size
+
+_WIDTH, _HEIGHT = 612.0, 792.0
+# Fax machines leave out what is nearer to the edge.
+_EDGE = 20.0
+_QR = 25 * MILLIMETRE
+_STRIP = _EDGE + _QR + 12
+_PAPER = 250
+_LOOK = 0.5
+
+
+def _upright(size: tuple[float, float]) -> tuple[Matrix, tuple[float, float]]:
+    """Turns a landscape page a quarter to the left; answers the matrix and the size after it."""
+    across, up = size
+    if across <= up:
+        return (1.0, 0.0, 0.0, 1.0, 0.0, 0.0), size
+    return (0.0, 1.0, -1.0, 0.0, up, 0.0), (up, across)
+
+
+def _ink(page: pypdfium2.PdfPage, size: tuple[float, float]) -> Box:
+    """What is drawn on the page, in displayed points after turning upright; an empty box if nothing is."""
+    picture = page.render(scale=_LOOK, grayscale=True).to_pil().convert("L")
+    if picture.width > picture.height:
+        picture = picture.transpose(Image.Transpose.ROTATE_90)
+    found = picture.point([255 if value < _PAPER else 0 for value in range(256)]).getbbox()
+    x, y = size[0] / picture.width, size[1] / picture.height
+    if found is None:
+        return (size[0] / 2, size[1] / 2, size[0] / 2, size[1] / 2)
+    left, top, right, bottom = found
+    return (left * x, size[1] - bottom * y, right * x, size[1] - top * y)
+
+
+def _above_the_strip(ink: Box, size: tuple[float, float]) -> Matrix:
+    """Moves what is drawn up, and makes it smaller only where it must be, to leave the strip free."""
+    room = (_WIDTH - 2 * _EDGE, _HEIGHT - _STRIP - _EDGE)
+    across, up = max(ink[2] - ink[0], 1.0), max(ink[3] - ink[1], 1.0)
+    scale = min(1.0, room[0] / across, room[1] / up)
+    centred = (_WIDTH - size[0] * scale) / 2
+    x = min(max(centred, _EDGE - ink[0] * scale), _WIDTH - _EDGE - ink[2] * scale)
+    on_top = _HEIGHT - size[1] * scale
+    y = min(max(on_top, _STRIP - ink[1] * scale), _HEIGHT - _EDGE - ink[3] * scale)
+    return (scale, 0.0, 0.0, scale, x, y)
+
+
+def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
+    """The foot of a page: where to fax it, which document it is of, and the code that a machine reads."""
+    canvas.setPageSize((_WIDTH, _HEIGHT))
+    canvas.setFillGray(0)
+    canvas.setStrokeGray(0)
+    left, right = 2 * _EDGE, _WIDTH - 2 * _EDGE
+    draw_qr(canvas, right - _QR, _EDGE, _QR, cover.mark)
+    canvas.setLineWidth(0.75)
+    canvas.line(left, _EDGE + _QR, right - _QR - 16, _EDGE + _QR)
+    lines = (
+        (BOLD, 13.0, f"Signed by hand? Fax it back to {cover.return_fax}"),
+        (PLAIN, 11.0, cover.practice_name),
+        (PLAIN, 11.0, f"Code {cover.short_code}, page {page} of {pages}"),
+    )
+    for (face, size, line), y in zip(lines, (50.0, 31.0, 14.0), strict=True):
+        fitted = fitting_size(line, face, right - left - _QR - 16, largest=size, smallest=1)
+        draw(canvas, left, _EDGE + y, line, face=face, size=fitted)
+    canvas.showPage()
+
+
+def _cover_and_marks(cover: FaxCover, pages: int) -> PdfReader:
+    def draw_all(canvas: Canvas) -> None:
+        draw_cover(canvas, cover, pages)
+        for page in range(1, pages + 1):
+            _draw_mark(canvas, cover, page, pages)
+
+    return drawn(draw_all)
+
+
+def _page_on_sheet(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage) -> list[Placed]:
+    display = display_of(page)
+    turn, size = _upright(display.size)
+    onto = multiply(turn, _above_the_strip(_ink(picture, size), size))
+    return upright(page_layers(writer, page, display), display, onto)
+
+
+def compose_fax(cover: FaxCover, original: bytes) -> bytes:
+    """One PDF to fax: the cover, then every page of the original with its mark; same input, same bytes."""
+    with open_for_display(original) as pictures:
+        reader, writer = open_with_appearances(original), PdfWriter()
+        pages = len(reader.pages)
+        sheets = _cover_and_marks(cover, pages)
+        append_sheets(writer, sheets, stop=1)
+        for index, page in enumerate(reader.pages):
+            mark = (sheet_form(writer, sheets, index + 1), IDENTITY)
+            add_page(writer, letter(), [*_page_on_sheet(writer, page, pictures[index]), mark])
+        keep_layers_hidden(writer, reader)
+        seed = hashlib.sha256(original).digest() + repr(cover).encode()
+        return written(writer, title="Fax", at=cover.sent_at, seed=seed)

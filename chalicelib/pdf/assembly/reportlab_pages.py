@@ -1,0 +1,43 @@
+"""New drawing, by reportlab, brought into a file that pypdf writes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import IndirectObject
+from reportlab import rl_config
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf.assembly.flatten import add_page, page_form
+from chalicelib.pdf.reader import IDENTITY, display_of
+
+# Text that only mail from the last century needs: it would cost time and a quarter more room.
+rl_config.useA85 = 0
+
+
+def drawing(draw: Callable[[Canvas], object]) -> bytes:
+    """A PDF of the pages that `draw` makes, deterministically."""
+    target = io.BytesIO()
+    canvas = Canvas(target, invariant=1, pageCompression=1)
+    draw(canvas)
+    canvas.save()
+    return target.getvalue()
+
+
+def drawn(draw: Callable[[Canvas], object]) -> PdfReader:
+    """The same, opened."""
+    return PdfReader(io.BytesIO(drawing(draw)))
+
+
+def sheet_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectObject:
+    """One of those pages as a form XObject."""
+    page = sheets.pages[index]
+    return page_form(writer, page, display_of(page))
+
+
+def append_sheets(writer: PdfWriter, sheets: PdfReader, start: int = 0, stop: int | None = None) -> None:
+    """Appends those pages, in the size they were drawn, from `start` up to and without `stop`."""
+    for index in range(start, len(sheets.pages) if stop is None else stop):
+        add_page(writer, display_of(sheets.pages[index]), [(sheet_form(writer, sheets, index), IDENTITY)])

@@ -1,0 +1,26 @@
+"""The signature block as a picture, drawn by the very code that draws it into the signed PDF."""
+
+from __future__ import annotations
+
+import io
+
+import pypdfium2
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf.models import SignatureBlock
+from chalicelib.pdf.drawing.signature_block import draw_block
+
+PIXELS_PER_POINT = 3
+
+
+def block_picture(block: SignatureBlock, size: tuple[float, float]) -> bytes:
+    """A PNG of the block in a box of (width, height) points."""
+    target = io.BytesIO()
+    canvas = Canvas(target, pagesize=size)
+    draw_block(canvas, block, *size)
+    canvas.save()
+    with pypdfium2.PdfDocument(target.getvalue()) as document:
+        picture = document[0].render(scale=PIXELS_PER_POINT, grayscale=True).to_pil()
+    shown = io.BytesIO()
+    picture.save(shown, "PNG")
+    return shown.getvalue()

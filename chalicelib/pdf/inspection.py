@@ -1,0 +1,387 @@
+"""What a file from outside is, and whether it can be signed.
+
+Runs where a hang or a crash costs one answer only: the time limit is the caller's.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Iterator
+
+import pypdfium2
+from PIL import ExifTags, Image, UnidentifiedImageError
+from pypdf import PageObject, PdfReader
+from pypdf.filters import ASCII85Decode, ASCIIHexDecode
+from pypdf.generic import (
+    ArrayObject,
+    DictionaryObject,
+    IndirectObject,
+    NameObject,
+    NullObject,
+    PdfObject,
+    StreamObject,
+)
+from pypdfium2 import raw
+
+from chalicelib.pdf.models import (
+    MAX_BYTES,
+    MAX_IMAGE_PIXELS,
+    MAX_PAGES,
+    ActiveContent,
+    Inspection,
+    PdfRefused,
+    Refusal,
+    ScanKind,
+)
+from chalicelib.pdf.reader import (
+    array,
+    damaged_if_it_fails,
+    dictionary,
+    display_of,
+    number,
+    open_pdf,
+    resolve,
+)
+
+_ACTIONS: dict[str, ActiveContent] = {
+    "/JavaScript": "javascript",
+    "/Launch": "launch",
+    "/SubmitForm": "submit_form",
+    "/ImportData": "import_data",
+    "/GoToR": "remote_go_to",
+    "/GoToE": "embedded_file",
+    "/RichMediaExecute": "rich_media",
+}
+_SUBTYPES: dict[str, ActiveContent] = {"/RichMedia": "rich_media", "/FileAttachment": "embedded_file"}
+_DETAILS: dict[Refusal, str] = {
+    "empty": "The file is empty.",
+    "too_large": "The file is larger than 25 MB.",
+    "not_a_pdf": "The file is not a PDF: it does not begin with %PDF-.",
+    "encrypted": "The PDF is encrypted, if only against changes; send it without a password.",
+    "no_pages": "The PDF has no pages.",
+    "too_many_pages": f"The PDF has more than {MAX_PAGES} pages.",
+    "xfa": "The PDF is an XFA form, which most viewers cannot show; print it to a plain PDF, and send that.",
+    "certified_no_changes": "The PDF is certified against all changes (DocMDP level 1): it cannot be signed.",
+    "not_a_scan": "A signed scan has to be a PDF, JPEG or PNG file.",
+    "too_many_pixels": "The picture has more than 64 million pixels.",
+}
+_DEFLATED = ("/FlateDecode", "/Fl")
+# What the content of a page may be packed with; behind anything else, readers show an empty page.
+_FILTERS = frozenset(
+    {
+        *_DEFLATED,
+        "/ASCII85Decode",
+        "/A85",
+        "/ASCIIHexDecode",
+        "/AHx",
+        "/LZWDecode",
+        "/LZW",
+        "/RunLengthDecode",
+        "/RL",
+    }
+)
+_TEXT_FILTERS: dict[str, Callable[[bytes], bytes]] = {
+    "/ASCII85Decode": ASCII85Decode.decode,
+    "/A85": ASCII85Decode.decode,
+    "/ASCIIHexDecode": ASCIIHexDecode.decode,
+    "/AHx": ASCIIHexDecode.decode,
+}
+_HEADER_WITHIN, _END_WITHIN = 1024, 4096
+_NARROWEST, _WIDEST = 3.0, 1_000_000.0
+"""Points: below it Acrobat shows nothing; above it (14 km of paper) a signature is no longer seen."""
+_TOLERANCE = 1.5
+_TRIAL = 200.0
+"""Pixels of the shorter side of a page that is drawn to see whether it can be."""
+_QUARTER_TURNS = (5, 6, 7, 8)
+
+
+def _refuse(code: Refusal) -> PdfRefused:
+    return PdfRefused(code, _DETAILS[code])
+
+
+def _check_size(data: bytes) -> None:
+    if not data.strip(b"\0\t\n\f\r "):
+        raise _refuse("empty")
+    if len(data) > MAX_BYTES:
+        raise _refuse("too_large")
+
+
+def _is_pdf(data: bytes) -> bool:
+    return b"%PDF-" in data[:_HEADER_WITHIN]
+
+
+def _check_envelope(data: bytes) -> None:
+    if not _is_pdf(data):
+        raise _refuse("not_a_pdf")
+    if b"startxref" not in data[-_END_WITHIN:]:
+        raise PdfRefused("damaged", "The PDF is cut off: its end is missing, perhaps lost in a transfer.")
+
+
+def _opened(data: bytes) -> PdfReader:
+    try:
+        reader = open_pdf(data)
+    except PdfRefused:
+        # Some encryption cannot even be tried without a further library.
+        if b"/Encrypt" in data:
+            raise _refuse("encrypted") from None
+        raise
+    if reader.is_encrypted:
+        raise _refuse("encrypted")
+    return reader
+
+
+def _catalog(reader: PdfReader) -> DictionaryObject:
+    root = resolve(reader.trailer.get("/Root"))
+    if not isinstance(root, DictionaryObject):
+        raise PdfRefused("damaged", "The PDF is damaged: it has no document catalog.")
+    return root
+
+
+def _pages(reader: PdfReader, catalog: DictionaryObject) -> list[PageObject]:
+    if number(dictionary(catalog.get("/Pages")).get("/Count"), 0) > MAX_PAGES:
+        raise _refuse("too_many_pages")
+    pages = list(reader.pages)
+    if not pages:
+        raise _refuse("no_pages")
+    if len(pages) > MAX_PAGES:
+        raise _refuse("too_many_pages")
+    return pages
+
+
+def _is_lost(value: PdfObject | None) -> bool:
+    return isinstance(value, IndirectObject) and isinstance(value.get_object(), (NullObject, type(None)))
+
+
+def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
+    """Two readers must see the same pages: one shows them, the other makes the signed document of them."""
+    if any(_is_lost(page.get("/Contents")) for page in pages):
+        raise PdfRefused("damaged", "The PDF is damaged: the content of a page is missing.")
+    try:
+        with pypdfium2.PdfDocument(data) as document:
+            sizes = [document.get_page_size(index) for index in range(len(document))]
+    except pypdfium2.PdfiumError as error:
+        raise PdfRefused("damaged", "The PDF is damaged: it cannot be displayed.") from error
+    if len(sizes) != len(pages):
+        raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on its pages.")
+    if not all(map(_same_size, pages, sizes)):
+        raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on what part of a page shows.")
+
+
+def _same_size(page: PageObject, shown: tuple[float, float]) -> bool:
+    """Whether the page is as large as PDFium, which knows no UserUnit, shows it."""
+    display = display_of(page)
+    return all(
+        abs(edge / display.unit - other) <= _TOLERANCE
+        for edge, other in zip(display.size, shown, strict=True)
+    )
+
+
+def _check_sizes(pages: list[PageObject]) -> None:
+    if not all(_NARROWEST <= edge <= _WIDEST for page in pages for edge in display_of(page).size):
+        raise PdfRefused("damaged", "The PDF is damaged: a page is too small, or too large, to be displayed.")
+
+
+def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
+    """Reads what is drawn on each page, as every later job does: what cannot be borne must fail here.
+
+    Where drawing may multiply by itself (patterns in patterns, masks in masks), the page is drawn as well.
+    """
+    with pypdfium2.PdfDocument(data) as document:
+        for page, shown in zip(pages, document, strict=True):
+            if any(map(_may_multiply, _dictionaries([page.get("/Resources")]))):
+                shown.render(scale=min(_TRIAL / edge for edge in shown.get_size()))
+            if page.get("/Contents") is None and raw.FPDFPage_CountObjects(shown):
+                raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on what a page holds.")
+            shown.close()
+
+
+def _may_multiply(item: DictionaryObject) -> bool:
+    """A pattern or a mask that itself uses patterns, masks or the like of them."""
+    own = dictionary(item.get("/Resources"))
+    inner = "/Pattern" in own or "/ExtGState" in own
+    is_mask = dictionary(item.get("/Group")).get("/S") == "/Transparency"
+    return inner and (item.get("/PatternType") == 1 or is_mask)
+
+
+def _check_pictures(catalog: DictionaryObject) -> None:
+    for item in _objects(catalog):
+        if item.get("/Subtype") == "/Image" and _unpacked_bytes(item) > MAX_IMAGE_PIXELS:
+            raise PdfRefused(
+                "damaged", "The PDF cannot be displayed: a picture in it has more than 64 million pixels."
+            )
+
+
+def _unpacked_bytes(picture: DictionaryObject) -> float:
+    """Of one of its colours."""
+    sides = number(picture.get("/Width"), 0) * number(picture.get("/Height"), 0)
+    return sides * number(picture.get("/BitsPerComponent"), 8) / 8
+
+
+def _check_contents(pages: list[PageObject]) -> None:
+    """Whether what the pages show can be unpacked; a page that is shown in part must not be signed."""
+    for page in pages:
+        content = resolve(page.get("/Contents"))
+        parts = content if isinstance(content, ArrayObject) else [content]
+        if not all(_can_be_unpacked(resolve(part)) for part in parts):
+            raise PdfRefused("damaged", "The PDF is damaged: the content of a page cannot be read.")
+
+
+def _can_be_unpacked(stream: PdfObject | None) -> bool:
+    if not isinstance(stream, StreamObject):
+        return stream is None or isinstance(stream, NullObject)
+    if "/Filter" not in stream:
+        return True
+    filters = resolve(stream["/Filter"])
+    names = [resolve(each) for each in (filters if isinstance(filters, ArrayObject) else [filters])]
+    if not all(isinstance(name, NameObject) and name in _FILTERS for name in names):
+        return False
+    return str(names[-1]) not in _DEFLATED or _inflates(stream, [str(name) for name in names[:-1]])
+
+
+def _inflates(stream: StreamObject, before: list[str]) -> bool:
+    data = stream._data  # noqa: SLF001 - get_data would go on past an error
+    for name in before:
+        if name not in _TEXT_FILTERS:
+            return True
+        data = _TEXT_FILTERS[name](data)
+    try:
+        zlib.decompressobj().decompress(data)
+    except zlib.error as error:
+        # Only the sum at the end is wrong, or missing: nothing of the content is.
+        return "incorrect data check" in str(error)
+    return True
+
+
+def _fields(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
+    pending = list(array(dictionary(catalog.get("/AcroForm")).get("/Fields")))
+    seen: set[int] = set()
+    while pending:
+        field = dictionary(pending.pop())
+        if id(field) not in seen:
+            seen.add(id(field))
+            yield field
+            pending.extend(array(field.get("/Kids")))
+
+
+def _signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
+    """The signature dictionaries: of filled fields, and the certification wherever it hangs."""
+    values = [dictionary(field.get("/V")) for field in _fields(catalog) if field.get("/FT") == "/Sig"]
+    certification = dictionary(dictionary(catalog.get("/Perms")).get("/DocMDP"))
+    return [value for value in (*values, certification) if value]
+
+
+def _forbids_changes(signature: DictionaryObject) -> bool:
+    for item in array(signature.get("/Reference")):
+        reference = dictionary(item)
+        level = number(dictionary(reference.get("/TransformParams")).get("/P"), 2)
+        if reference.get("/TransformMethod") == "/DocMDP" and level == 1:
+            return True
+    return False
+
+
+def _objects(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
+    """Every dictionary that can be reached from the catalog, once."""
+    return _dictionaries([catalog])
+
+
+def _dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObject]:
+    """Every dictionary that can be reached from those, once."""
+    seen: set[tuple[int, int]] = set()
+    while pending:
+        item = pending.pop()
+        if isinstance(item, IndirectObject):
+            key = (item.idnum, item.generation)
+            if key not in seen:
+                seen.add(key)
+                pending.append(item.get_object())
+        elif isinstance(item, DictionaryObject):
+            yield item
+            pending.extend(item.values())
+        elif isinstance(item, ArrayObject):
+            pending.extend(item)
+
+
+def _kinds(item: DictionaryObject) -> Iterator[ActiveContent]:
+    for key, table in (("/S", _ACTIONS), ("/Subtype", _SUBTYPES)):
+        value = item.get(key)
+        if isinstance(value, str) and value in table:
+            yield table[value]
+    if "/EF" in item or item.get("/Type") == "/EmbeddedFile":
+        yield "embedded_file"
+
+
+def _active_content(catalog: DictionaryObject) -> tuple[ActiveContent, ...]:
+    return tuple(sorted({kind for item in _objects(catalog) for kind in _kinds(item)}))
+
+
+def inspect_pdf(data: bytes) -> Inspection:
+    """What the PDF holds; `PdfRefused` where it cannot be signed."""
+    _check_size(data)
+    _check_envelope(data)
+    reader = _opened(data)
+    with damaged_if_it_fails():
+        catalog = _catalog(reader)
+        if not isinstance(
+            resolve(dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)
+        ):
+            raise _refuse("xfa")
+        pages = _pages(reader, catalog)
+        signatures = _signatures(catalog)
+        if any(_forbids_changes(signature) for signature in signatures):
+            raise _refuse("certified_no_changes")
+        _check_sizes(pages)
+        _check_pages_agree(data, pages)
+        _check_contents(pages)
+        _check_pictures(catalog)
+        _check_drawing(data, pages)
+        return Inspection(
+            pages=len(pages),
+            page_sizes=tuple(display_of(page).size for page in pages),
+            active_content=_active_content(catalog),
+            signed=bool(signatures),
+        )
+
+
+def reopen(data: bytes) -> int:
+    """The pages of a PDF that was made here, seen alike by both readers; `PdfRefused` (damaged) if not.
+
+    The limits on strangers' files do not hold: a certificate may follow 200 pages.
+    """
+    _check_envelope(data)
+    reader = open_pdf(data)
+    with damaged_if_it_fails():
+        pages = list(reader.pages)
+        _check_pages_agree(data, pages)
+    return len(pages)
+
+
+def _inspect_picture(data: bytes) -> ScanKind:
+    try:
+        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
+    except UnidentifiedImageError as error:
+        raise _refuse("not_a_scan") from error
+    with picture:
+        if picture.width * picture.height > MAX_IMAGE_PIXELS:
+            raise _refuse("too_many_pixels")
+        is_png = picture.format == "PNG"
+        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in _QUARTER_TURNS
+        size = (picture.height, picture.width) if turned else picture.size
+        picture.draft("L", (picture.width // 8, picture.height // 8))
+        picture.load()
+    return ScanKind(media_type="image/png" if is_png else "image/jpeg", pages=1, pixels=size)
+
+
+def inspect_scan(data: bytes) -> ScanKind:
+    """What came back from a provider who signed by hand: a PDF, JPEG or PNG; else `PdfRefused`."""
+    _check_size(data)
+    if _is_pdf(data):
+        return ScanKind(media_type="application/pdf", pages=inspect_pdf(data).pages, pixels=None)
+    try:
+        return _inspect_picture(data)
+    except Image.DecompressionBombError as error:
+        raise _refuse("too_many_pixels") from error
+    except (OSError, SyntaxError, ValueError, MemoryError) as error:
+        if isinstance(error, PdfRefused):
+            raise
+        raise PdfRefused("damaged", "The picture is damaged: it cannot be read to its end.") from error

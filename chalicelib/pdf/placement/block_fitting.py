@@ -1,0 +1,88 @@
+"""Whether the signature block fits into a blank: whole, or the signature on the line and its words nearby."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.pdf.placement.candidate_spaces import SHORTEST
+from chalicelib.pdf.models import SignatureBlock
+from chalicelib.pdf.reader import Box
+from chalicelib.pdf.placement.free_space import beside_signature, standing
+from chalicelib.pdf.placement.label_context import SHIFT, TALLEST, WIDEST, Blank, Scene
+from chalicelib.pdf.drawing.signature_block import is_legible, words_height
+
+_LOWEST, _LINE_MOST = 8.0, (150.0, 26.0)
+"""The least height, and the most width and height, of a signature whose words are elsewhere."""
+_WORDS = (250.0, 200.0, 160.0, 130.0)
+"""Widths that the words may have then."""
+_AMPLE = 0.6
+"""Of the largest room for a signature, that the likeliest place must have."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The whole block's box, or that of the signature and that of the words."""
+
+    box: Box
+    words: Box | None = None
+
+
+def fit(scene: Scene, blanks: list[Blank], block: SignatureBlock) -> Place | None:
+    """All words over the signature, else all words beside it, else fewer over it."""
+    surveyed = [(blank, *_surveyed(scene, blank)) for blank in blanks]
+
+    def whole(*, brief: bool) -> Place | None:
+        return next(filter(None, (_whole(free, block, brief=brief) for _, free, _ in surveyed)), None)
+
+    return whole(brief=False) or _apart(scene, surveyed, block) or whole(brief=True)
+
+
+def _apart(
+    scene: Scene, surveyed: list[tuple[Blank, list[Box], list[Box]]], block: SignatureBlock
+) -> Place | None:
+    tried = [_in_parts(scene, blank, free, obstacles, block) for blank, free, obstacles in surveyed]
+    parts = [place for place in tried if place is not None]
+    largest = max((_extent(place.box) for place in parts), default=0.0)
+    return next((place for place in parts if _extent(place.box) >= _AMPLE * largest), None)
+
+
+def _surveyed(scene: Scene, blank: Blank) -> tuple[list[Box], list[Box]]:
+    """The free boxes that stand in the blank, near to where it begins; and what they leave free."""
+    left, floor, right, top = blank.area
+    area = (max(left, scene.page[0]), floor, min(right, scene.page[2]), min(top, scene.page[3]))
+    obstacles = scene.obstacles(blank)
+    return [box for box in standing(area, obstacles) if box[0] <= left + SHIFT], obstacles
+
+
+def _whole(free: list[Box], block: SignatureBlock, *, brief: bool) -> Place | None:
+    for box in sorted((_capped(box, (WIDEST, TALLEST)) for box in free), key=_extent, reverse=True):
+        if is_legible(block, box[2] - box[0], box[3] - box[1], brief=brief):
+            return Place(box)
+    return None
+
+
+def _capped(box: Box, most: tuple[float, float]) -> Box:
+    return (box[0], box[1], min(box[2], box[0] + most[0]), min(box[3], box[1] + most[1]))
+
+
+def _extent(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _in_parts(
+    scene: Scene, blank: Blank, free: list[Box], obstacles: list[Box], block: SignatureBlock
+) -> Place | None:
+    """The signature on the line, its words nearby."""
+    lines = [_capped((box[0], box[1], min(box[2], blank.end), box[3]), _LINE_MOST) for box in free]
+    lines = [b for b in lines if b[2] - b[0] >= SHORTEST and b[3] - b[1] >= _LOWEST]
+    if not lines:
+        return None
+    signature = max(lines, key=_extent)
+    words = beside_signature(
+        signature,
+        [(across, words_height(block, across)) for across in _WORDS],
+        within=scene.page,
+        obstacles=[*obstacles, signature, *blank.own],
+        allowed=lambda box: scene.cell(box) in (None, blank.cell) and not scene.parted(signature, box, blank),
+    )
+    return None if words is None else Place(signature, words)

@@ -1,0 +1,141 @@
+"""Finding where a document asks for the provider's signature, and the free room there.
+
+A label is a piece of text that asks for the signature and says nothing else (`wording`); its blank is the
+form field, the line, the box or the empty space that belongs to it (`blanks`). The block goes there whole
+where it is legible, else the signature goes there and its words nearby (`fitting`). When in doubt there is
+no place: then the certificate page alone shows the signature.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+
+import pypdfium2
+
+from chalicelib.pdf.placement.candidate_spaces import blanks_of, field_blank
+from chalicelib.pdf.geometry import around, meets
+from chalicelib.pdf.models import Area, SignatureBlock, SignatureField, SignatureParts
+from chalicelib.pdf.placement.block_fitting import Place, fit
+from chalicelib.pdf.placement.page_marks import Piece, TooMuch
+from chalicelib.pdf.reader import Box
+from chalicelib.pdf.rendering import open_for_display
+from chalicelib.pdf.placement.label_context import NEIGHBOURS, TO_NAME, WIDEST, Label, Scene, Sheet, headed
+from chalicelib.pdf.placement.label_patterns import Asks, is_anothers
+
+_TRIED = 8
+"""Labels of a document: more would be for a machine to read."""
+_MOST_BLANKS = 16
+"""Of a label, that are tried."""
+
+
+def _on_label(sheet: Sheet, label: Label, block: SignatureBlock) -> Place | None:
+    scene = Scene(sheet, label)
+    if label.asks == "named" and not _is_for_signing(scene):
+        return None
+    if label.asks == "anybody" and _is_anothers(scene):
+        return None
+    tried = islice(blanks_of(scene), _MOST_BLANKS)
+    place = next(filter(None, (fit(scene, blanks, block) for blanks in tried)), None)
+    own = headed(sheet, label)
+    return place if place is not None or own is None else _on_label(sheet, own, block)
+
+
+def _is_for_signing(scene: Scene) -> bool:
+    """Whether a blank for the referring provider is at the foot of a page, or a date is asked for beside it.
+
+    Elsewhere a name is to be filled in.
+    """
+    text = scene.label.piece.text.lower()
+    _, bottom, _, top = scene.label.box
+    row = [
+        p.text.lower() for p in scene.others if p.box[1] < top and bottom < p.box[3] and p.text.lower() != "x"
+    ]
+    if any(not each.startswith("date") for each in row):
+        return False
+    return bool(row) or "date" in text or bottom < scene.size[1] / 2
+
+
+def _is_anothers(scene: Scene) -> bool:
+    """Whether the therapist, the patient or a witness is named around the label."""
+    left, bottom, right, top = scene.label.box
+    around_it = (left - NEIGHBOURS, bottom - NEIGHBOURS, right + WIDEST, top + NEIGHBOURS)
+    before = (left - TO_NAME, bottom, left, top)
+    near = [piece for piece in scene.others if meets(piece.box, around_it) or meets(piece.box, before)]
+    return any(is_anothers(piece.text) for piece in near)
+
+
+def _in_field(sheet: Sheet, block: SignatureBlock) -> Place | None:
+    """The empty form field whose name says that the provider signs there."""
+    if len(sheet.named) != 1:
+        return None
+    field = sheet.named[0]
+    scene = Scene(sheet, Label("provider", Piece(()), field.box, [], colon=True))
+    return fit(scene, [field_blank(scene, field)], block)
+
+
+def _on_sheet(sheet: Sheet, block: SignatureBlock, most: int) -> Place | None:
+    """`most` is how many labels may be tried."""
+    place = _in_field(sheet, block)
+    labels = sheet.labels("provider")[:most] if place is None else []
+    return place or next(filter(None, (_on_label(sheet, label, block) for label in labels)), None)
+
+
+def _sole_line(sheets: list[tuple[int, Sheet]], block: SignatureBlock) -> tuple[int, Place] | None:
+    """Where no label says whose signature: the last line for the referring provider, or the only one."""
+    if any(sheet.labels("provider") for _, sheet in sheets):
+        return None
+    kinds: tuple[Asks, ...] = ("named", "anybody")
+    for kind in kinds:
+        found = [(index, sheet, label) for index, sheet in sheets for label in sheet.labels(kind)]
+        if kind == "anybody" and len(found) != 1:
+            return None
+        for index, sheet, label in found[:_TRIED]:
+            place = _on_label(sheet, label, block)
+            if place is not None:
+                return index, place
+    return None
+
+
+def find_signature_field(
+    data: bytes, units: tuple[float, ...], block: SignatureBlock
+) -> SignatureField | None:  # fmt: skip
+    """Where the text asks for the provider's signature, the last such place first; None if nowhere.
+
+    `units` is each page's UserUnit, which PDFium does not know; `block` is what has to be legible there.
+    """
+    with open_for_display(data) as document:
+        sheets: list[tuple[int, Sheet]] = []
+        left, all_read = _TRIED, True
+        for index in reversed(range(min(len(document), len(units)))):
+            # A page that cannot be loaded asks for nothing.
+            with suppress(pypdfium2.PdfiumError):
+                try:
+                    sheet = Sheet(document[index], units[index])
+                    if sheet.asks:
+                        sheets.append((index, sheet))
+                    most, left = left, max(0, left - len(sheet.labels("provider")))
+                    place = _on_sheet(sheet, block, most)
+                except TooMuch:
+                    all_read = False
+                    continue
+                if place is not None:
+                    return _as_field(index, place)
+        # What was given up may ask for a signature too: then no line is the only one.
+        with suppress(pypdfium2.PdfiumError, TooMuch):
+            sole = _sole_line(sheets, block) if all_read else None
+            return None if sole is None else _as_field(*sole)
+    return None
+
+
+def _as_field(index: int, place: Place) -> SignatureField:
+    if place.words is None:
+        left, bottom, right, top = place.box
+        return SignatureField(index + 1, left, bottom, right - left, top - bottom)
+    left, bottom, right, top = around([place.box, place.words])
+    parts = SignatureParts(_from((left, bottom), place.box), _from((left, bottom), place.words))
+    return SignatureField(index + 1, left, bottom, right - left, top - bottom, parts)
+
+
+def _from(corner: tuple[float, float], box: Box) -> Area:
+    return (box[0] - corner[0], box[1] - corner[1], box[2] - box[0], box[3] - box[1])

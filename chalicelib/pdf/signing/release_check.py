@@ -1,0 +1,73 @@
+"""The last look at a sealed file before anyone gets it: at its very bytes, by other readers."""
+
+from __future__ import annotations
+
+from asn1crypto import x509
+
+from chalicelib.pdf.signing.certificate_chain import fingerprint
+from chalicelib.pdf.models import PdfRefused
+from chalicelib.pdf.inspection import reopen
+from chalicelib.pdf.rendering import count_pages
+from chalicelib.pdf.signing.sealed_document import Release
+from chalicelib.pdf.signing.verification import Signature, last_gap, signatures_of
+
+
+def faults(release: Release, *, source: bytes, certificate: x509.Certificate) -> list[str]:
+    """What is wrong with the file, in words for an engineer; nothing if it may be released.
+
+    `source` is what it was made of, `certificate` the one that it should be sealed with.
+    """
+    data = release.sealed.data
+    try:
+        pages, signatures = reopen(data), signatures_of(data, strict=True)
+    except PdfRefused as refusal:
+        return [f"the sealed file cannot be read: {refusal.detail}"]
+    found = [*_page_faults(pages, release, source), *_seal_faults(signatures, source, certificate)]
+    if release.certificate is not None:
+        found += faults(release.certificate, source=b"", certificate=certificate)
+    return found
+
+
+def _page_faults(pages: int, release: Release, source: bytes) -> list[str]:
+    if pages != release.pages:
+        return [f"the sealed file has {pages} pages, not {release.pages}"]
+    if b"%PDF-" in source[:1024] and pages < count_pages(source):
+        return ["the sealed file has fewer pages than what it was made of"]
+    return []
+
+
+def _seal_faults(found: tuple[Signature, ...], source: bytes, certificate: x509.Certificate) -> list[str]:
+    if not found:
+        return ["the sealed file has no seal"]
+    *earlier, seal = found
+    checks = {
+        "the seal does not fit the bytes": seal.sound,
+        "the seal does not cover the whole file": seal.covers,
+        "the seal is by another certificate": seal.certificate_sha256 == fingerprint(certificate),
+        "an earlier signature is no longer valid": _all_kept(earlier, source),
+    }
+    return [fault for fault, holds in checks.items() if not holds]
+
+
+def _all_kept(earlier: list[Signature], source: bytes) -> bool:
+    """Whether each signature that was valid in the source still is; a file that was made anew has none."""
+    if not earlier:
+        return True
+    before = signatures_of(source)
+    return len(before) == len(earlier) and all(
+        (now.sound and now.permitted) or not (then.sound and then.permitted)
+        for then, now in zip(before, earlier, strict=True)
+    )
+
+
+def faults_of_timestamp(data: bytes, before: bytes) -> list[str]:
+    """The same of a file whose seal got its timestamp later: nothing outside the seal may have changed."""
+    start, end = last_gap(before)
+    if len(data) != len(before) or data[:start] != before[:start] or data[end:] != before[end:]:
+        return ["the file changed under its seal"]
+    try:
+        seal = signatures_of(data, strict=True)[-1]
+    except PdfRefused as refusal:
+        return [f"the sealed file cannot be read: {refusal.detail}"]
+    fits = seal.sound and seal.covers and seal.timestamped_at is not None
+    return [] if fits else ["the timestamp does not fit the seal"]

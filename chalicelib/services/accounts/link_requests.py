@@ -1,0 +1,172 @@
+"""A fresh link by mail, for whoever asks: the page answers the same whoever that is, the work comes after."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Stale
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.domain.status import is_readable
+from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, pending_at
+from chalicelib.services.transaction import Change, Job, OutboxRow
+from chalicelib.services.authentication.password_login import email_claim
+from chalicelib.services.ports import Clock, Ids, Store, Switches
+from chalicelib.services.documents.recorder import outbox_row, until_it_holds
+from chalicelib.services.throttling import Pace, Ration, check
+
+FORGOTTEN_JOB = "forgotten"
+MAILS = Ration(
+    kind=SecretKind.FORGOTTEN, most=5, period=timedelta(hours=1), between=timedelta(minutes=1)
+)  # fmt: skip
+
+PER_SOURCE = Pace(name="forgotten", free=20, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))
+
+_RACES = frozenset({"secret"})
+
+
+class Parts(Protocol):
+    """What the worker has of `bootstrap.Services`."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def switches(self) -> Switches: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+@dataclass(frozen=True)
+class _Mail:
+    """Which mail to whom, and the document it belongs to."""
+
+    type: str
+    recipient: str
+    provider: Provider
+    document: Document | None
+
+
+class Recovery:
+    def __init__(self, store: Store, ids: Ids, switches: Switches) -> None:
+        self._store = store
+        self._ids = ids
+        self._switches = switches
+
+    def ask(self, email: str, source: str, now: datetime) -> None:
+        """Notes that a link was asked for at this address (lower case), and nothing else.
+
+        It reads and writes the same whether or not the address is known, so its time tells nothing;
+        raises `TooMany` when one client asks again and again.
+        """
+        until_it_holds(lambda: self._ask(email, source, now), retry_on=_RACES)
+
+    def ask_for_document(self, document_id: str, now: datetime) -> None:
+        """Has a link mailed to the address on file of a document. Tells nobody whether there was one."""
+        until_it_holds(lambda: self._ask_for_document(document_id, now), retry_on=_RACES)
+
+    def _ask(self, email: str, source: str, now: datetime) -> None:
+        key, source_key = _asked_key(email), PER_SOURCE.key(source)
+        found = self._store.secrets([key, source_key])
+        check(PER_SOURCE.wait(found.get(source_key), now))
+        counted = PER_SOURCE.counted(found.get(source_key), source, now)
+        asked = MAILS.counted(found.get(key), key, now)
+        if asked is None:
+            self._store.commit(Change(at=now, secrets=(counted,)))
+            return
+        job = Job(queue="deliveries", name=FORGOTTEN_JOB, event_id=key)
+        row = OutboxRow(id=self._ids.new("evt"), created_at=now, jobs=(job,))
+        asked = replace(asked, email=email, link=self._ids.new("evt"))
+        self._store.commit(Change(at=now, secrets=(counted, asked), outbox=(row,)))
+
+    def _ask_for_document(self, document_id: str, now: datetime) -> None:
+        document = self._store.document(document_id)
+        key = _asked_key(document_id)
+        found = self._store.visit(key, document.provider_id if document else None, None)
+        asked = MAILS.counted(found.session, key, now)
+        if document is None or found.provider is None or asked is None:
+            return
+        mail = _mail_waiting(document, found.provider, self._store, self._switches)
+        if mail is None:
+            return
+        change = _change(mail, self._ids.new("evt"), now)
+        self._store.commit(replace(change, secrets=(asked,)))
+
+
+# In the deliveries function
+
+
+def answer_forgotten(key: str, parts: Parts) -> None:
+    """Mails a link to the address that was asked for, if it is known: to its account, or else, as long as
+    a document addressed there can still be read, to set one up. Doing it twice mails once.
+    """
+    asked = parts.store.secret(key)
+    if asked is None or asked.email is None or asked.link is None:
+        return
+    mail = _mail_to(asked.email, parts)
+    if mail is None:
+        return
+    try:
+        parts.store.commit(_change(mail, asked.link, parts.clock.now()))
+    except Stale as lost:
+        if lost.parts != ("delivery",):
+            raise
+
+
+def _mail_to(email: str, parts: Parts) -> _Mail | None:
+    account, addressed = email_claim(email), addressee_claim(email)
+    owners = parts.store.claims([account, addressed])
+    if account in owners:
+        provider = parts.store.provider(owners[account])
+        return _Mail("reset", email, provider, None) if provider and provider.email == email else None
+    document = parts.store.document(owners[addressed]) if addressed in owners else None
+    provider = parts.store.provider(document.provider_id) if document else None
+    if document is None or provider is None or document.addressee.email != email:
+        return None
+    return _mail_waiting(document, provider, parts.store, parts.switches)
+
+
+def _mail_waiting(
+    document: Document, provider: Provider, store: Store, switches: Switches
+) -> _Mail | None:  # fmt: skip
+    """For a recalled document, the mail of another that waits for them at the address it was sent to."""
+    email = document.addressee.email
+    if document.recalled_at is None or email is None or provider.has_account:
+        return _mail_for(document, provider, switches)
+    other = pending_at(store, provider, email)
+    return _mail_for(other, provider, switches) if other else None
+
+
+# Rules
+
+
+def addressee_claim(email: str) -> str:
+    """The claim whose owner is the newest document that was addressed to this email address."""
+    return f"addressee#{email}"
+
+
+def _mail_for(document: Document, provider: Provider, switches: Switches) -> _Mail | None:
+    """An account's link goes to its own address only, whatever address a clinic typed."""
+    if provider.has_account:
+        return _Mail("reset", provider.email, provider, document) if provider.email else None
+    email, readable = document.addressee.email, is_readable(document.status)
+    if not email or not readable or not switches.electronic_signature(document.practice_id):
+        return None
+    return _Mail("setup", email, provider, document)
+
+
+def _change(mail: _Mail, event_id: str, now: datetime) -> Change:
+    document = mail.document
+    delivery = Delivery(
+        id=delivery_id(event_id, Channel.EMAIL, mail.type, mail.recipient), version=1,
+        practice_id=document.practice_id if document else PORTAL_PRACTICE,
+        document_id=document.id if document else None, event_id=event_id, channel=Channel.EMAIL,
+        type=mail.type, recipient=mail.recipient, created_at=now, provider_id=mail.provider.id,
+        access=document.access if document else 1, next_attempt_at=now,
+    )  # fmt: skip
+    return Change(at=now, deliveries=(delivery,), outbox=(outbox_row(delivery),))
+
+
+def _asked_key(whose: str) -> str:
+    return secret_key(SecretKind.FORGOTTEN, whose)

@@ -1,0 +1,31 @@
+"""Wrong passwords, codes, links and passkeys by where they come from, whichever account they are for."""
+
+from datetime import datetime
+
+from chalicelib.services import throttling
+from chalicelib.services.transaction import Change
+from chalicelib.services.authentication.password_login import PER_SOURCE
+from chalicelib.services.ports import Store
+from chalicelib.services.documents.recorder import until_it_holds
+
+
+class Sources:
+    """Counts failures in the rows in which a login counts its own. `source` is a client's address, or a
+    browser that somebody has logged in with before: it answers for itself, whatever its neighbours do.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def check(self, source: str, now: datetime) -> None:
+        """Raises `TooMany` while the source has to wait."""
+        throttling.check(PER_SOURCE.wait(self._store.secret(PER_SOURCE.key(source)), now))
+
+    def failed(self, source: str, now: datetime) -> None:
+        """Counts one more."""
+
+        def step() -> None:
+            count = self._store.secret(PER_SOURCE.key(source))
+            self._store.commit(Change(at=now, secrets=(PER_SOURCE.counted(count, source, now),)))
+
+        until_it_holds(step, retry_on=frozenset({"secret"}))

@@ -1,0 +1,117 @@
+"""What a practice sees and does of its messages out: the list, sending one again, testing its endpoint."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.delivery_attempts import queue_again
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, delivery_id
+from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.timestamps import to_text
+from chalicelib.domain.practices import Endpoint, Practice
+from chalicelib.services.transaction import Change, OutboxRow
+from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
+from chalicelib.services.documents.recorder import Actor, Recorder, delivery_job, delivery_line, until_it_holds
+
+AGAIN = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
+_ON_DOCUMENT = (Channel.EMAIL, Channel.FAX)
+_TEST = "endpoint.test"
+
+
+def delivery_resource(delivery: Delivery) -> Mapping[str, Any]:
+    """One message with its attempts; `webhook_id` is what its receiver saw."""
+    due = delivery.next_attempt_at
+    return {
+        "id": delivery.id,
+        "channel": delivery.channel,
+        "type": delivery.type,
+        "recipient": delivery.recipient,
+        "status": delivery.status,
+        "document_id": delivery.document_id,
+        "webhook_id": delivery.message_id,
+        "created_at": to_text(delivery.created_at),
+        "next_attempt_at": to_text(due) if due else None,
+        "attempts": [
+            {"at": to_text(each.at), "status": each.status, "detail": each.detail}
+            for each in delivery.attempts
+        ],
+    }
+
+
+class Outgoing:
+    def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
+        self._store = store
+        self._ids = ids
+        self._portal_url = portal_url
+
+    def page(
+        self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None
+    ) -> Page[Delivery]:  # fmt: skip
+        """The practice's messages, newest first."""
+        return self._store.deliveries(listing, practice.id, limit=limit, after=after)
+
+    def retry(self, practice: Practice, found_id: str, actor: Actor, now: datetime) -> Delivery:
+        """Queues a failed or held message again, with the same bytes and `webhook-id`.
+
+        Raises `NotFound`, the same for another practice's; `Conflict` for one that is not at its end, or
+        a webhook without an endpoint to go to.
+        """
+        return until_it_holds(
+            lambda: self._retry(practice, found_id, actor, now), retry_on=frozenset({"delivery", "document"})
+        )
+
+    def test_endpoint(self, practice: Practice, now: datetime) -> Delivery:
+        """Queues an `endpoint.test` webhook; `Conflict` when there is no endpoint."""
+        event_id = self._ids.new("evt")
+        body = {"type": _TEST, "timestamp": to_text(now), "data": {"practice_id": practice.id}}
+        url = _live_endpoint(practice).url
+        delivery = Delivery(
+            id=delivery_id(event_id, Channel.WEBHOOK, _TEST, practice.id), version=1,
+            practice_id=practice.id, document_id=None, event_id=event_id, channel=Channel.WEBHOOK,
+            type=_TEST, recipient=url, created_at=now, message_id=event_id, next_attempt_at=now,
+            body=json.dumps(body, separators=(",", ":")),
+        )  # fmt: skip
+        self._store.commit(Change(at=now, deliveries=(delivery,), outbox=(self._job(delivery, now),)))
+        return delivery
+
+    def _retry(self, practice: Practice, found_id: str, actor: Actor, now: datetime) -> Delivery:
+        delivery = self._store.delivery(found_id)
+        if delivery is None or delivery.practice_id != practice.id:
+            raise NotFound("There is no such delivery.")
+        if delivery.status not in AGAIN:
+            raise Conflict(
+                f"Only a failed or held delivery can be sent again; this one is {delivery.status}.",
+                code=f"delivery-{delivery.status}",
+            )
+        if delivery.channel is Channel.WEBHOOK:
+            delivery = replace(delivery, recipient=_live_endpoint(practice).url)
+        queued = queue_again(delivery, now, why="Asked for by the practice.")
+        change = self._shown(practice, queued, actor, now)
+        self._store.commit(replace(change, deliveries=(queued,), outbox=(self._job(queued, now),)))
+        return queued
+
+    def _shown(self, practice: Practice, queued: Delivery, actor: Actor, now: datetime) -> Change:
+        """What changes on the document beside: its line of this delivery, and the trail."""
+        document = self._store.document(queued.document_id) if queued.document_id else None
+        if document is None or queued.channel not in _ON_DOCUMENT:
+            return Change(at=now)
+        recorder = Recorder(
+            document.with_delivery(delivery_line(queued, now)), practice=practice, now=now, ids=self._ids,
+            portal_url=self._portal_url, actor=actor,
+        )  # fmt: skip
+        return recorder.event("delivery.retried", {"delivery": queued.id}).change()
+
+    def _job(self, delivery: Delivery, now: datetime) -> OutboxRow:
+        return OutboxRow(id=self._ids.new("out"), created_at=now, jobs=(delivery_job(delivery),))
+
+
+def _live_endpoint(practice: Practice) -> Endpoint:
+    endpoint = practice.live_endpoint
+    if endpoint is None:
+        raise Conflict(
+            "There is no endpoint to send to, or it was switched off. Set it by PUT /v1/endpoint.",
+            code="no-endpoint",
+        )
+    return endpoint

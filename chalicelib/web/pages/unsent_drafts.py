@@ -1,0 +1,54 @@
+"""A decision that was sent after the session had ended: its note waits until its writer is back."""
+
+from collections.abc import Mapping
+
+from chalicelib.domain.errors import PortalError
+from chalicelib.services.review import unsent_drafts as drafts
+from chalicelib.web.http.responses import cookie
+from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.request_parsing import SESSION_COOKIE
+
+
+def draft_cookie(document_id: str) -> str:
+    """One for each document: a note about another does not push it out."""
+    return f"__Host-draft-{document_id}"
+
+
+def keep_what_was_written(caller: Caller, document_id: str) -> list[str]:
+    """The cookie that finds it again. Nothing is kept for whoever had no session of the addressee."""
+    services = caller.services
+    found = services.sessions.lapsed(caller.cookies.get(SESSION_COOKIE, ""), caller.now, document_id)
+    if found is None or found.session is None or found.document is None:
+        return []
+    if found.document.provider_id != found.session.provider_id:
+        return []
+    name = draft_cookie(document_id)
+    token = drafts.keep(
+        services.store, services.ids, found.session, found.document, caller.form, caller.now,
+        before=caller.cookies.get(name, ""),
+    )  # fmt: skip
+    return [cookie(name, token, int(drafts.KEPT_FOR.total_seconds()))] if token else []
+
+
+def what_was_written(caller: Caller) -> Mapping[str, str]:
+    """By the caller, about the document that is open; empty for the usual case, which reads nothing."""
+    return drafts.kept(caller.services.store, _token(caller), caller.known, caller.opened, caller.now)
+
+
+def drop_what_was_written(caller: Caller) -> list[str]:
+    """The cookie that ends it, once a later form has come or there is nothing left to decide.
+
+    To be asked when the answer to that form is certain. A row that cannot be dropped runs out by itself.
+    """
+    token = _token(caller)
+    if not token:
+        return []
+    try:
+        drafts.drop(caller.services.store, token, caller.known, caller.opened, caller.now)
+    except PortalError:
+        return []
+    return [cookie(draft_cookie(caller.opened.id), "", 0)]
+
+
+def _token(caller: Caller) -> str:
+    return caller.cookies.get(draft_cookie(caller.opened.id), "")
