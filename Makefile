@@ -20,7 +20,7 @@ help:
 	@echo 'make clean-local            remove the data of the local stack'
 
 run:
-	@exec infrastructure/run.sh $(PORT)
+	@exec infrastructure/local/run.sh $(PORT)
 
 # Two parts at a time, the longest first: those with a stack often wait for it, and the others are done meanwhile.
 # The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
@@ -36,7 +36,7 @@ test-stack: tools packaged
 
 # Before the two that need it, so that neither waits for the other to make it.
 packaged: environment
-	.venv/bin/python -m tests.stack
+	.venv/bin/python -m tests.support.stack
 
 check: environment lint types unit
 
@@ -81,14 +81,14 @@ bench: environment
 	.venv/bin/python -m bench
 
 guide: environment
-	.venv/bin/python -m infrastructure.guide
-	.venv/bin/python -m infrastructure.modules
+	.venv/bin/python -m infrastructure.generate_guide
+	.venv/bin/python -m infrastructure.generate_module_table
 
 lighthouse: tools
 	.venv/bin/python -m bench.lighthouse
 
 screenshots: tools
-	.venv/bin/python -m tests.browser.screenshots
+	.venv/bin/python -m tests.support.browser.screenshots
 
 package: environment
 	.venv/bin/python -m infrastructure.package --out build/$(STAGE)

@@ -9,8 +9,8 @@ from typing import Any
 from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Rate, SNSEvent, SQSEvent
 
 from chalicelib import workers
-from chalicelib.web.routes import ROUTES
 from chalicelib.web.dispatch import register
+from chalicelib.web.routes import ROUTES
 
 app = Chalice(app_name="provider-portal")
 register(app, ROUTES)

@@ -5,7 +5,7 @@ import time
 
 from bench import calls, cold, largest, login, pages, scale, sealing
 from infrastructure.progress import Progress
-from tests.stack import packaged, running_stack
+from tests.support.stack import packaged, running_stack
 
 
 def main() -> None:

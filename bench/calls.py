@@ -14,8 +14,8 @@ from botocore.client import BaseClient
 from chalice.test import HTTPResponse
 
 from chalicelib import bootstrap
-from tests import slow
-from tests.stack import Stack
+from tests.support import slow_calls as slow
+from tests.support.stack import Stack
 
 SLOWER_BY = 0.25
 """Seconds added to each call: what is asked for side by side then overlaps, on a busy machine too."""

@@ -20,8 +20,8 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 from chalicelib.web.http.static_assets import asset_url
-from tests.browser.traffic import newcomer
-from tests.browser.visitor import PHONE
+from tests.support.browser.traffic import newcomer
+from tests.support.browser.visitor import PHONE
 
 SLOWER_PROCESSOR = 4
 Network = tuple[int, int] | None
@@ -165,9 +165,12 @@ def _tapped(
     page.wait_for_selector(FIRST)
     found = page.evaluate(PAINTED, FIRST)
     tap = Tap(
-        found["moments"], wire.size(urlsplit(page.url).path), wire.size(urlsplit(found["picture"]).path),
-        len(wire.fetched()), wire.origins(),
-    )  # fmt: skip
+        found["moments"],
+        wire.size(urlsplit(page.url).path),
+        wire.size(urlsplit(found["picture"]).path),
+        len(wire.fetched()),
+        wire.origins(),
+    )
     context.close()
     return tap
 

@@ -19,10 +19,10 @@ from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.models import MAX_PAGES
 from chalicelib.services.transaction import Job
 from chalicelib.settings import settings
-from infrastructure.layout import ROOT
-from tests.fakes import START
-from tests.provider_side import a_document, a_store
-from tests.unit.pdf.largest import largest_pdf
+from infrastructure.repository import ROOT
+from tests.support.fakes import START
+from tests.support.pdf.largest_pdf import largest_pdf
+from tests.support.provider_fixtures import a_document, a_store
 
 GIVEN = 1024
 """Megabytes of the smallest of the functions that do this (.chalice/config.json)."""
@@ -37,9 +37,13 @@ def run(environment: Mapping[str, str]) -> None:
     print(f"The largest file: {len(data):,} bytes, {MAX_PAGES} pages (at most {GIVEN} MB each)")
     for name in STEPS:
         answer = subprocess.run(
-            [sys.executable, "-m", "bench.largest", name], env=dict(environment), check=True, cwd=ROOT,
-            capture_output=True, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "bench.largest", name],
+            env=dict(environment),
+            check=True,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
         megabytes, seconds = json.loads(answer.stdout.splitlines()[-1])
         over = "  OVER" if megabytes > GIVEN else ""
         print(f"  {name:<58} {megabytes:5.0f} MB {seconds:6.1f} s of the processor{over}")
@@ -117,9 +121,13 @@ def _document(sha256: str) -> Document:
     )
     decision = Decision(action=Action.APPROVE, signer=signer, decided_at=START, typed_name="Luis Rivera")
     return a_document(
-        original=original, pages_ready=None, status=Status.APPROVED, outcome=Outcome.APPROVED,
-        decision=decision, sealing=Sealing.IN_PROGRESS,
-    )  # fmt: skip
+        original=original,
+        pages_ready=None,
+        status=Status.APPROVED,
+        outcome=Outcome.APPROVED,
+        decision=decision,
+        sealing=Sealing.IN_PROGRESS,
+    )
 
 
 def _taken() -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Lighthouse at its mobile settings on login, pending and review: fails below 95 of 100.
 
-Against the local stack, through a stand-in for what its gateway lacks (tests/browser/gateway.py):
+Against the local stack, through a stand-in for what its gateway lacks (tests/support/browser/gateway.py):
 compression. And when the first page of a document is visible on a slow phone (`first_page.py`).
 """
 
@@ -21,12 +21,12 @@ from playwright.sync_api import Browser, BrowserContext
 
 from bench import first_page
 from infrastructure.progress import Progress
-from tests.browser.browsers import INSTALLED, running_chromium
-from tests.browser.gateway import running_gateway
-from tests.browser.people import someone
-from tests.browser.stand_ins import running_clinic, running_mailbox
-from tests.browser.visitor import PHONE, Visitor
-from tests.stack import packaged, running_stack
+from tests.support.browser.browsers import INSTALLED, running_chromium
+from tests.support.browser.gateway import running_gateway
+from tests.support.browser.people import someone
+from tests.support.browser.stand_ins import running_clinic, running_mailbox
+from tests.support.browser.visitor import PHONE, Visitor
+from tests.support.stack import packaged, running_stack
 
 FOLDER = Path(__file__).parent / "lighthouse"
 PROGRAM = FOLDER / "node_modules" / ".bin" / "lighthouse"
@@ -81,10 +81,15 @@ def scores_of(address: str, cookies: str, chromium: str) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [
-            str(PROGRAM), address, "--quiet", "--output=json", f"--output-path={report}",
-            f"--only-categories={','.join(CATEGORIES)}", "--chrome-flags=--headless=new --no-sandbox",
+            str(PROGRAM),
+            address,
+            "--quiet",
+            "--output=json",
+            f"--output-path={report}",
+            f"--only-categories={','.join(CATEGORIES)}",
+            "--chrome-flags=--headless=new --no-sandbox",
             f"--extra-headers={json.dumps({'Cookie': cookies})}",
-        ]  # fmt: skip
+        ]
         subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": chromium})
         found = json.loads(report.read_text("utf-8"))
     told = (f"{words} {found['audits'][name]['displayValue']}" for name, words in FIGURES.items())

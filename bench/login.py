@@ -14,11 +14,17 @@ from io import StringIO
 from argon2 import PasswordHasher
 
 from chalicelib import bootstrap
+from chalicelib.services.authentication.passwords import (
+    LANES,
+    MEMORY_KIB,
+    PASSES,
+    hash_password,
+    password_problem,
+)
 from chalicelib.services.transaction import Change, Claim
-from chalicelib.services.authentication.passwords import LANES, MEMORY_KIB, PASSES, hash_password, password_problem
-from tests.fakes import START
-from tests.portal import Browser, Portal
-from tests.provider_side import PROVIDER, a_store
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal
+from tests.support.provider_fixtures import PROVIDER, a_store
 
 RUNS = 11
 MOST = 250

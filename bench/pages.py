@@ -17,10 +17,10 @@ from app import app
 from bench.calls import counted, forget, in_sequence, line, warm
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.web.routes import ROUTES
-from tests.integration.emr import Emr
-from tests.portal import Browser
-from tests.stack import Stack, wait_until
-from tests.unit.pdf import samples
+from tests.support.integration.emr_client import Emr
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.portal import Browser
+from tests.support.stack import Stack, wait_until
 
 ADDRESS, PASSWORD = "bench@example.com", "velvet harbour quartz lantern"
 MOST_IN_SEQUENCE = 3
@@ -130,16 +130,26 @@ class Asked:
         certificate = partial(browser.get, f"/documents/{first}/certificate.pdf")
         self.show("GET", f"{route}/certificate.pdf", certificate, NOT_FOUND)
 
-        for path in ("/documents/past", "/account", "/account/activity", "/account/authenticator",
-                     "/account/second-factor"):  # fmt: skip
+        for path in (
+            "/documents/past",
+            "/account",
+            "/account/activity",
+            "/account/authenticator",
+            "/account/second-factor",
+        ):
             self.show("GET", path, partial(browser.get, path))
         self.show("POST", "/documents/past", partial(browser.post, "/documents/past", q="Byron"))
         self.show("POST", "/logout", partial(browser.post, "/logout"), SEE_OTHER)
 
     def by_the_emr(self) -> None:
         document_id = sent(self.emr, "emr@example.com")
-        for route in ("/v1/documents", "/v1/documents/{document_id}", "/v1/documents/{document_id}/events",
-                      "/v1/deliveries", "/v1/practice"):  # fmt: skip
+        for route in (
+            "/v1/documents",
+            "/v1/documents/{document_id}",
+            "/v1/documents/{document_id}/events",
+            "/v1/deliveries",
+            "/v1/practice",
+        ):
             self.show("GET", route, partial(self._get, route.format(document_id=document_id)))
         original = "/v1/documents/{document_id}/original.pdf"
         self.show("GET", original, partial(self._get, original.format(document_id=document_id)), SEE_OTHER)

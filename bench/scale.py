@@ -17,8 +17,8 @@ from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.domain.documents import Document
 from chalicelib.services.pagination import cursor_of, list_name
 from chalicelib.services.ports import Listing
-from tests.provider_side import a_document
-from tests.stack import SamplePractice, Stack
+from tests.support.provider_fixtures import a_document
+from tests.support.stack import SamplePractice, Stack
 
 DOCUMENTS = 100_000
 PAGE = 50
@@ -68,9 +68,7 @@ def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) 
             pass
 
 
-def page(
-    practice: SamplePractice, count: int, number: int, *, size: int
-) -> tuple[list[str], Cost]:  # fmt: skip
+def page(practice: SamplePractice, count: int, number: int, *, size: int) -> tuple[list[str], Cost]:
     """The ids on that page of the report, counted from 1, and what it cost the function in this process.
 
     It is asked for by its cursor alone: a cursor is a place in the order, so none of the pages before has
@@ -99,9 +97,12 @@ def _get(path: str, practice: SamplePractice) -> Any:
 def document(practice: SamplePractice, number: int) -> Document:
     """The document of that number, the oldest being 0."""
     return replace(
-        a_document(), id=f"doc_{practice.id[4:14]}{number:06d}", practice_id=practice.id,
-        external_id=f"POC-{number}", sent_at=BEGAN + timedelta(seconds=number),
-    )  # fmt: skip
+        a_document(),
+        id=f"doc_{practice.id[4:14]}{number:06d}",
+        practice_id=practice.id,
+        external_id=f"POC-{number}",
+        sent_at=BEGAN + timedelta(seconds=number),
+    )
 
 
 def _cursor(practice: SamplePractice, number: int) -> str | None:

@@ -29,14 +29,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import pkcs12
 from reportlab.pdfgen.canvas import Canvas
 
+from chalicelib.pdf.models import CertificateFacts, SignatureBlock, SignatureField, TrailEntry
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import release_check as released
-from chalicelib.pdf.text import layout as typeset
-from chalicelib.pdf.models import CertificateFacts, SignatureBlock, SignatureField, TrailEntry
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from chalicelib.pdf.signing.sealed_document import Release, seal_signed
-from infrastructure.layout import ROOT
-from tests.unit.pdf.largest import largest_pdf
+from chalicelib.pdf.text import layout as typeset
+from infrastructure.repository import ROOT
+from tests.support.pdf.largest_pdf import largest_pdf
 
 PAGES = (3, 40, 200)
 RUNS, WARM = 21, 5
@@ -45,19 +45,33 @@ PASSWORD = "bench"  # noqa: S105 - of a key that lives as long as the run
 NOW = dt.datetime(2026, 11, 22, 19, 5, 33, tzinfo=dt.UTC)
 FIELD = SignatureField(page=2, x=72, y=96, width=220, height=48)
 BLOCK = SignatureBlock(
-    signer_name="Luis Rivera", credential="MD", npi="1234567893", signed_at=NOW,
-    time_zone="America/Chicago", document_id="doc_bench", typed_name="Luis Rivera",
-)  # fmt: skip
+    signer_name="Luis Rivera",
+    credential="MD",
+    npi="1234567893",
+    signed_at=NOW,
+    time_zone="America/Chicago",
+    document_id="doc_bench",
+    typed_name="Luis Rivera",
+)
 CERTIFICATE = CertificateFacts(
-    outcome="signed", document_id="doc_bench", title="Plan of Care", kind="Plan of care",
+    outcome="signed",
+    document_id="doc_bench",
+    title="Plan of Care",
+    kind="Plan of care",
     original_sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    practice_name="Hill Country Physical Therapy", signer_name="Luis Rivera", credential="MD",
-    npi="1234567893", decided_at=NOW, time_zone="America/Chicago",
-    verify_url="https://portal.example.com/verify", authentication="account password",
+    practice_name="Hill Country Physical Therapy",
+    signer_name="Luis Rivera",
+    credential="MD",
+    npi="1234567893",
+    decided_at=NOW,
+    time_zone="America/Chicago",
+    verify_url="https://portal.example.com/verify",
+    authentication="account password",
     trail=(
-        TrailEntry(NOW, "Sent by the clinic"), TrailEntry(NOW, "Signed electronically", ip="203.0.113.24"),
+        TrailEntry(NOW, "Sent by the clinic"),
+        TrailEntry(NOW, "Signed electronically", ip="203.0.113.24"),
     ),
-)  # fmt: skip
+)
 FACTS = SealFacts("Signed electronically by Luis Rivera, MD, NPI 1234567893", "doc_bench", NOW)
 
 _FIRST = ("Luis", "Ann", "Joaquín", "Mei", "Fatima")
@@ -130,9 +144,13 @@ def ours(sealer: Sealer) -> Callable[[bytes], Release]:
         number = next(numbers)
         who, named = f"{_FIRST[number % 5]} {_LAST[number % 7]}", f"doc_{number:08x}"
         return seal_signed(
-            data, block=replace(BLOCK, signer_name=who, typed_name=who, document_id=named), field=FIELD,
-            certificate=replace(CERTIFICATE, signer_name=who, document_id=named), sealer=sealer, facts=FACTS,
-        )  # fmt: skip
+            data,
+            block=replace(BLOCK, signer_name=who, typed_name=who, document_id=named),
+            field=FIELD,
+            certificate=replace(CERTIFICATE, signer_name=who, document_id=named),
+            sealer=sealer,
+            facts=FACTS,
+        )
 
     return seal
 
@@ -187,7 +205,7 @@ def _peers(
 
 
 def _work(folder: Path, files: list[Path]) -> dict[str, Any]:
-    fonts = Path(typeset.__file__).parent / "fonts"
+    fonts = Path(typeset.__file__).parents[1] / "fonts"
     return {
         "files": [str(file) for file in files],
         "fonts": [str(fonts / name) for name in FACES],
@@ -222,8 +240,8 @@ def typeset_lines() -> list[str]:
     """The lines of text of our own certificate."""
     import pypdfium2
 
-    from chalicelib.pdf.drawing.certificate_page import draw_certificate
     from chalicelib.pdf.assembly.reportlab_pages import drawing
+    from chalicelib.pdf.drawing.certificate_page import draw_certificate
 
     data = drawing(lambda canvas: draw_certificate(canvas, CERTIFICATE, None))
     with pypdfium2.PdfDocument(data) as document:
@@ -247,7 +265,11 @@ def _plain(file: Path, pages: int) -> Path:
 
 def _python(program: str, environment: dict[str, str], *arguments: str) -> float:
     answer = subprocess.run(
-        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True,
-        check=True, cwd=ROOT,
-    )  # fmt: skip
+        [sys.executable, "-c", program, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
     return float(answer.stdout.splitlines()[-1])

@@ -11,14 +11,19 @@ from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
     from chalicelib.adapters.aws_clients import Clients
-    from chalicelib.services.accounts.setup_links import Accounts
-    from chalicelib.services.review.by_hand import ByHand
-    from chalicelib.services.pdf_jobs.seal_verification import Checking
-    from chalicelib.services.authentication.known_devices import Devices
-    from chalicelib.services.authentication.password_login import Login
     from chalicelib.services.accounts.account_settings import OwnAccount
+    from chalicelib.services.accounts.link_requests import Recovery
+    from chalicelib.services.accounts.setup_links import Accounts
+    from chalicelib.services.authentication.known_devices import Devices
     from chalicelib.services.authentication.passkey_options import PasskeyOptions
     from chalicelib.services.authentication.passkeys import Passkeys
+    from chalicelib.services.authentication.password_login import Login
+    from chalicelib.services.authentication.second_factor import SecondFactor
+    from chalicelib.services.authentication.sessions import Sessions
+    from chalicelib.services.authentication.source_throttle import Sources
+    from chalicelib.services.documents.document_writer import Writer
+    from chalicelib.services.pdf_jobs.seal_verification import Checking
+    from chalicelib.services.pdf_jobs.sealer_cache import Sealers
     from chalicelib.services.ports import (
         Clock,
         Files,
@@ -35,13 +40,8 @@ if TYPE_CHECKING:
         TimestampAuthority,
         WebhookSender,
     )
-    from chalicelib.services.accounts.link_requests import Recovery
+    from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.review import Review
-    from chalicelib.services.pdf_jobs.sealer_cache import Sealers
-    from chalicelib.services.authentication.second_factor import SecondFactor
-    from chalicelib.services.authentication.sessions import Sessions
-    from chalicelib.services.authentication.source_throttle import Sources
-    from chalicelib.services.documents.document_writer import Writer
 
 
 class Services:
@@ -133,9 +133,12 @@ class Services:
         from chalicelib.services.pdf_jobs.seal_verification import Checking
 
         return Checking(
-            store=self.store, files=self.files, inspector=self.inspector, ids=self.ids,
+            store=self.store,
+            files=self.files,
+            inspector=self.inspector,
+            ids=self.ids,
             portal_url=self.settings.portal_url,
-        )  # fmt: skip
+        )
 
     @cached_property
     def sealers(self) -> Sealers:

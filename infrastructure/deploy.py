@@ -18,9 +18,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from infrastructure import mail, package, seal_certificate
+from infrastructure import package, seal_certificate
+from infrastructure import ses_notifications as mail
 from infrastructure.progress import Progress
-from infrastructure.trouble import Trouble, exit_status
+from infrastructure.user_error import Trouble, exit_status
 
 APPLICATION = "provider-portal"
 ZIPS = {"CodeUri": package.CODE, "ContentUri": package.LAYER}

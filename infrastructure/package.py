@@ -19,10 +19,11 @@ from typing import Any
 
 import yaml
 
-from infrastructure import slim, wheelhouse
-from infrastructure.layout import ROOT
+from infrastructure import slim_package as slim
+from infrastructure import wheelhouse
 from infrastructure.progress import Progress
-from infrastructure.trouble import Trouble, exit_status
+from infrastructure.repository import ROOT
+from infrastructure.user_error import Trouble, exit_status
 
 # The one stage of `.chalice/config.json`: what is deployed to AWS is deployed locally. The stage that
 # `make deploy` asks for tells stacks apart, not packages.
@@ -41,7 +42,7 @@ SOURCES = (
     "templates",
     "vendor",
 )
-MACHINERY = ("infrastructure/package.py", "infrastructure/slim.py", "infrastructure/wheelhouse.py")
+MACHINERY = ("infrastructure/package.py", "infrastructure/slim_package.py", "infrastructure/wheelhouse.py")
 TEMPLATE = "sam.json"
 CODE = "deployment.zip"
 LAYER = "layer-deployment.zip"
@@ -66,9 +67,7 @@ def refuse_other_runtimes(version: tuple[int, int]) -> None:
         )
 
 
-def package(
-    out: Path, progress: Progress, *, architecture: str, for_this_host: bool = False
-) -> None:  # fmt: skip
+def package(out: Path, progress: Progress, *, architecture: str, for_this_host: bool = False) -> None:
     """Package the app into `out`, unless what is there was made from the same inputs.
 
     `for_this_host`: the functions will run as processes of this machine, which may not be a Linux.

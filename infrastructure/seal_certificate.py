@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY
-from infrastructure.trouble import Trouble, exit_status
+from infrastructure.user_error import Trouble, exit_status
 
 YEARS = 30
 NAME = "Provider Portal document seal"

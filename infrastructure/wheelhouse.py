@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infrastructure.trouble import Trouble
+from infrastructure.user_error import Trouble
 
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 # The C library of each Lambda runtime: Amazon Linux 2 up to Python 3.11, Amazon Linux 2023 from 3.12.

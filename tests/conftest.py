@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.progress import Progress
-from tests.stack import Stack, packaged, running_stack
+from tests.support.stack import Stack, packaged, running_stack
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from zlib import crc32
 
-from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters import dynamodb_tables as tables
+from chalicelib.adapters import json_codec as codec
 from chalicelib.domain.account_events import KEPT_FOR, AccountEvent
-from chalicelib.domain.delivery_attempts import waits_to_retry
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.delivery_attempts import waits_to_retry
 from chalicelib.domain.documents import Document, Sealing
-from chalicelib.domain.timestamps import epoch, to_text
-from chalicelib.domain.providers import Provider
-from chalicelib.domain.practices import Practice
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable, is_open, is_past
+from chalicelib.domain.timestamps import epoch, to_text
 from chalicelib.services.transaction import Claim, OutboxRow, RequestRecord
 
 SHARDS: Sequence[str] = tuple(str(number) for number in range(4))
@@ -59,9 +59,7 @@ def _unsealed(document: Document) -> str | None:
 
 
 def event_row(event: Event) -> tables.EventRow:
-    return tables.EventRow(
-        document_id=event.document_id, sequence=event.sequence, record=codec.dump(event)
-    )  # fmt: skip
+    return tables.EventRow(document_id=event.document_id, sequence=event.sequence, record=codec.dump(event))
 
 
 def account_key(provider_id: str) -> str:
@@ -71,9 +69,11 @@ def account_key(provider_id: str) -> str:
 
 def account_event_row(event: AccountEvent) -> tables.EventRow:
     return tables.EventRow(
-        document_id=account_key(event.provider_id), sequence=event.place, record=codec.dump(event),
+        document_id=account_key(event.provider_id),
+        sequence=event.place,
+        record=codec.dump(event),
         ttl=epoch(event.at + KEPT_FOR),
-    )  # fmt: skip
+    )
 
 
 def outbox_row(row: OutboxRow) -> tables.OutboxTableRow:

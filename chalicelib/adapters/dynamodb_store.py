@@ -13,8 +13,8 @@ from pynamodb.indexes import GlobalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters import dynamodb_rows as rows
+from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.dynamodb_tables import (
     ClaimRow,
     DeliveryRow,
@@ -31,12 +31,12 @@ from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Stale, Unavailable
-from chalicelib.domain.timestamps import to_text
-from chalicelib.domain.providers import Provider
-from chalicelib.domain.practices import Practice
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.services.transaction import Change, OutboxRow, RequestRecord
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.timestamps import to_text
 from chalicelib.services.ports import DeliveryListing, Listing, Page, Visit
+from chalicelib.services.transaction import Change, OutboxRow, RequestRecord
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Model)
@@ -161,9 +161,7 @@ class DynamoStore:
         more = f"{getattr(shown[-1], range_name)}|{shown[-1].id}" if len(keys) > limit else None
         return Page(self._reread(shown, hash_name, owner), more)
 
-    def _reread(
-        self, keys: Sequence[DocumentRow], hash_name: str, owner: str
-    ) -> tuple[Document, ...]:  # fmt: skip
+    def _reread(self, keys: Sequence[DocumentRow], hash_name: str, owner: str) -> tuple[Document, ...]:
         ids = [row.id for row in keys]
         fresh = {row.id: row for row in _batch(DocumentRow, ids) if getattr(row, hash_name) == owner}
         return tuple(codec.load(Document, fresh[each].record) for each in ids if each in fresh)
@@ -179,10 +177,13 @@ class DynamoStore:
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         found = list(
             EventRow.query(
-                rows.account_key(provider_id), None if before is None else EventRow.sequence < before,
-                consistent_read=True, scan_index_forward=False, limit=limit + 1,
+                rows.account_key(provider_id),
+                None if before is None else EventRow.sequence < before,
+                consistent_read=True,
+                scan_index_forward=False,
+                limit=limit + 1,
             )
-        )  # fmt: skip
+        )
         shown = tuple(codec.load(AccountEvent, row.record) for row in found[:limit])
         return Page(shown, str(shown[-1].place) if len(found) > limit else None)
 
@@ -202,9 +203,15 @@ class DynamoStore:
         return self._deliveries(index, "practice_held", waiting, limit=limit, after=after, ascending=True)
 
     def _deliveries(
-        self, index: GlobalSecondaryIndex[DeliveryRow], hash_name: str, owner: str, *, limit: int,
-        after: str | None, ascending: bool,
-    ) -> Page[Delivery]:  # fmt: skip
+        self,
+        index: GlobalSecondaryIndex[DeliveryRow],
+        hash_name: str,
+        owner: str,
+        *,
+        limit: int,
+        after: str | None,
+        ascending: bool,
+    ) -> Page[Delivery]:
         """Those of the index as they are now; what has left it meanwhile is left out."""
         start = _start_key(hash_name, owner, "created_key", after)
         keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending)
@@ -330,16 +337,19 @@ def _batch(model: type[R], ids: Sequence[str]) -> tuple[R, ...]:
 
 
 def _query(
-    index: Any, owner: str, *, limit: int, start: Mapping[str, Any] | None, ascending: bool,
+    index: Any,
+    owner: str,
+    *,
+    limit: int,
+    start: Mapping[str, Any] | None,
+    ascending: bool,
     condition: Condition | None = None,
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     found = index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
     return list(found)
 
 
-def _start_key(
-    hash_name: str, owner: str, range_name: str, after: str | None
-) -> Mapping[str, Any] | None:  # fmt: skip
+def _start_key(hash_name: str, owner: str, range_name: str, after: str | None) -> Mapping[str, Any] | None:
     """The key to go on from. The owner is always the caller's, so a foreign cursor opens nothing."""
     if after is None:
         return None

@@ -10,9 +10,11 @@ class KmsSealKey:
 
     def sign(self, digest: bytes) -> bytes:
         answer = self._clients.kms.sign(
-            KeyId=self._key_id, Message=digest, MessageType="DIGEST",
+            KeyId=self._key_id,
+            Message=digest,
+            MessageType="DIGEST",
             SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
-        )  # fmt: skip
+        )
         signature: bytes = answer["Signature"]
         return signature
 

@@ -88,9 +88,14 @@ class S3Files:
         return url
 
     def upload_form(
-        self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None,
+        self,
+        key: str,
+        *,
+        max_bytes: int,
+        seconds: int,
+        redirect: str | None = None,
         content_type_prefix: str = "",
-    ) -> tuple[str, Mapping[str, str]]:  # fmt: skip
+    ) -> tuple[str, Mapping[str, str]]:
         fields: dict[str, str] = {}
         conditions: list[Any] = [["content-length-range", 1, max_bytes]]
         if redirect is not None:

@@ -83,9 +83,12 @@ class SsmSwitches:
             self._clients.ssm.delete_parameters(Names=[name])
         else:
             self._clients.ssm.put_parameter(
-                Name=name, Value=_ON if on else _OFF, Type="String", Overwrite=True,
+                Name=name,
+                Value=_ON if on else _OFF,
+                Type="String",
+                Overwrite=True,
                 Description=_WORDS[switch],
-            )  # fmt: skip
+            )
         self._seen.pop((switch, practice_id), None)
 
     def _name(self, switch: str, practice_id: str) -> str:

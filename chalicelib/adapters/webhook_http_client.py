@@ -83,9 +83,13 @@ class HttpsWebhookSender:
     """
 
     def __init__(
-        self, *, allow_loopback: bool, tls: ssl.SSLContext | None = None, resolver: Resolver | None = None,
+        self,
+        *,
+        allow_loopback: bool,
+        tls: ssl.SSLContext | None = None,
+        resolver: Resolver | None = None,
         seconds: float = SECONDS_IN_ALL,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._allow_loopback = allow_loopback
         self._given_tls = tls
         self._resolver = resolver or addresses_of

@@ -66,14 +66,20 @@ class AccountEvent:
 
 
 def account_event(
-    provider_id: str, type: Happened, at: datetime, origin: Origin, *, unique: str,
-    method: str | None = None, tries: int | None = None,
-) -> AccountEvent:  # fmt: skip
+    provider_id: str,
+    type: Happened,
+    at: datetime,
+    origin: Origin,
+    *,
+    unique: str,
+    method: str | None = None,
+    tries: int | None = None,
+) -> AccountEvent:
     """The entry. `unique` tells it from others of the same moment: a random id of what it is about."""
     place = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
         provider_id=provider_id, place=place, type=type, at=at, origin=origin, method=method, tries=tries
-    )  # fmt: skip
+    )
 
 
 def is_told(tries: int) -> bool:

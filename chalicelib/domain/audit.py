@@ -64,10 +64,18 @@ def make_event(
         }
     )
     return Event(
-        id=event_id, document_id=document_id, sequence=previous_sequence + 1, type=type, at=at, actor=actor,
-        body=body, previous=previous_hash, hash=chain_hash(previous_hash, body), private=dict(private),
+        id=event_id,
+        document_id=document_id,
+        sequence=previous_sequence + 1,
+        type=type,
+        at=at,
+        actor=actor,
+        body=body,
+        previous=previous_hash,
+        hash=chain_hash(previous_hash, body),
+        private=dict(private),
         salt=salt if private else "",
-    )  # fmt: skip
+    )
 
 
 def commitment(private: Mapping[str, Any], salt: str) -> str:
@@ -92,9 +100,13 @@ def broken_at(events: Iterable[Event]) -> int | None:
 def _says_what_is_hashed(event: Event) -> bool:
     hashed = json.loads(event.body)
     told = {
-        "id": event.id, "document_id": event.document_id, "sequence": event.sequence, "type": event.type,
-        "at": to_text(event.at), "actor": event.actor,
-    }  # fmt: skip
+        "id": event.id,
+        "document_id": event.document_id,
+        "sequence": event.sequence,
+        "type": event.type,
+        "at": to_text(event.at),
+        "actor": event.actor,
+    }
     private = commitment(event.private, event.salt) if event.private else hashed["private"]
     return hashed["private"] == private and all(hashed[name] == value for name, value in told.items())
 

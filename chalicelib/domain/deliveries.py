@@ -97,7 +97,7 @@ def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: s
 
 def next_wait(
     failures: int, *, jitter: float, schedule: Sequence[timedelta] = RETRY_AFTER
-) -> timedelta | None:  # fmt: skip
+) -> timedelta | None:
     """The wait after this many failures, or None when it is over. `jitter` in 0..1 adds up to a tenth."""
     if failures > len(schedule):
         return None

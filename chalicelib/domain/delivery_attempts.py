@@ -114,9 +114,12 @@ def start(delivery: Delivery, now: datetime) -> Delivery:
     """The row claimed for one attempt."""
     attempts = (*_interrupted(delivery.attempts), Attempt(at=now, status=Mark.SENDING, detail=""))
     claimed = replace(
-        delivery, version=delivery.version + 1, status=DeliveryStatus.SENDING, attempts=attempts,
+        delivery,
+        version=delivery.version + 1,
+        status=DeliveryStatus.SENDING,
+        attempts=attempts,
         lease_until=now + LEASE,
-    )  # fmt: skip
+    )
     wait = next_wait(failures(claimed), jitter=0, schedule=schedule_of(claimed)) or LEASE
     return replace(claimed, next_attempt_at=now + max(wait, LEASE))
 
@@ -124,10 +127,13 @@ def start(delivery: Delivery, now: datetime) -> Delivery:
 def finish(delivery: Delivery, outcome: Outcome, now: datetime, *, jitter: float) -> Delivery:
     """The row with what came of the attempt that was under way, or of a receipt (`delivery.status` sent)."""
     marked = replace(
-        delivery, version=delivery.version + 1, lease_until=None, next_attempt_at=None,
+        delivery,
+        version=delivery.version + 1,
+        lease_until=None,
+        next_attempt_at=None,
         attempts=_finished(delivery.attempts, outcome, now),
         carrier_id=outcome.carrier_id or delivery.carrier_id,
-    )  # fmt: skip
+    )
     if outcome.verdict is not Verdict.RETRY:
         return replace(marked, status=_WAITS_NO_MORE[outcome.verdict])
     wait = next_wait(failures(marked), jitter=jitter, schedule=schedule_of(marked))
@@ -141,9 +147,13 @@ def call_for(delivery: Delivery, now: datetime) -> Delivery:
     """The row as a sweep leaves it when it has put its job on the queue: the next sweeps pass it by."""
     until = now + CALLED_FOR
     return replace(
-        delivery, version=delivery.version + 1, status=DeliveryStatus.QUEUED, lease_until=until,
-        next_attempt_at=until, attempts=_interrupted(delivery.attempts),
-    )  # fmt: skip
+        delivery,
+        version=delivery.version + 1,
+        status=DeliveryStatus.QUEUED,
+        lease_until=until,
+        next_attempt_at=until,
+        attempts=_interrupted(delivery.attempts),
+    )
 
 
 def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
@@ -155,10 +165,14 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
     asked_before = bool(delivery.attempts) and delivery.attempts[-1].status == Mark.ASKED_AGAIN
     tried = delivery.attempts[:-1] if asked_before else delivery.attempts
     return replace(
-        delivery, version=delivery.version + 1, status=DeliveryStatus.QUEUED, lease_until=None,
-        next_attempt_at=now, carrier_id=None,
+        delivery,
+        version=delivery.version + 1,
+        status=DeliveryStatus.QUEUED,
+        lease_until=None,
+        next_attempt_at=now,
+        carrier_id=None,
         attempts=(*tried, Attempt(at=now, status=Mark.ASKED_AGAIN, detail=why)),
-    )  # fmt: skip
+    )
 
 
 def note(delivery: Delivery, told: Attempt) -> Delivery:

@@ -272,18 +272,20 @@ class Document:
         if to is None:
             return None
         return replace(
-            self, status=to.status, outcome=to.outcome, recalled_reason=reason, recalled_at=at,
+            self,
+            status=to.status,
+            outcome=to.outcome,
+            recalled_reason=reason,
+            recalled_at=at,
             access=self.access + 1,
-        )  # fmt: skip
+        )
 
     def mark_returned(self, method: str, at: datetime) -> Self | None:
         """The document closed by staff; None when it already is."""
         to = move(self.status, self.outcome, Action.RETURN)
         if to is None:
             return None
-        return replace(
-            self, status=to.status, outcome=to.outcome, returned_method=method, returned_at=at
-        )  # fmt: skip
+        return replace(self, status=to.status, outcome=to.outcome, returned_method=method, returned_at=at)
 
     def with_delivery(self, line: DeliveryLine) -> Self:
         """The document with this delivery's line put in, replacing an older line of the same delivery."""

@@ -67,7 +67,7 @@ class Practice:
     def card(self) -> PracticeCard:
         return PracticeCard(
             name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo
-        )  # fmt: skip
+        )
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
         """The secrets that sign and verify now, newest first."""

@@ -11,9 +11,7 @@ def around(boxes: list[Box]) -> Box:
 
 
 def holds(outer: Box, inner: Box) -> bool:
-    return (
-        outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
-    )  # fmt: skip
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
 
 
 def meets(one: Box, other: Box) -> bool:

@@ -81,9 +81,7 @@ def count_pages(data: bytes) -> int:
         return len(document)
 
 
-def render_pages(
-    data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1
-) -> Iterator[PageImage]:  # fmt: skip
+def render_pages(data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1) -> Iterator[PageImage]:
     """Every page from `first` on at every width in pixels, page by page, as displayed: rotated, cropped, on
     white.
     """

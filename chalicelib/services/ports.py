@@ -10,9 +10,9 @@ from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.domain.providers import Provider
-from chalicelib.domain.practices import Practice
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord
 
 T = TypeVar("T")
@@ -166,9 +166,14 @@ class Files(Protocol):
         """A presigned GET (s3v4); costs no AWS call."""
 
     def upload_form(
-        self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None,
+        self,
+        key: str,
+        *,
+        max_bytes: int,
+        seconds: int,
+        redirect: str | None = None,
         content_type_prefix: str = "",
-    ) -> tuple[str, Mapping[str, str]]:  # fmt: skip
+    ) -> tuple[str, Mapping[str, str]]:
         """A presigned POST: the URL and the fields to send before the file."""
 
     def origin(self) -> str:

@@ -35,9 +35,14 @@ class Pace:
         """The row after one more attempt."""
         if count is None or not count.live(now):
             return Secret(
-                key=self.key(whose), version=count.version + 1 if count else 1, kind=SecretKind.THROTTLE,
-                created_at=now, expires_at=now + self._kept(1), tries=1, last_seen_at=now,
-            )  # fmt: skip
+                key=self.key(whose),
+                version=count.version + 1 if count else 1,
+                kind=SecretKind.THROTTLE,
+                created_at=now,
+                expires_at=now + self._kept(1),
+                tries=1,
+                last_seen_at=now,
+            )
         tries = count.tries + 1
         until = now + self._kept(tries)
         return replace(count, version=count.version + 1, tries=tries, last_seen_at=now, expires_at=until)
@@ -59,9 +64,14 @@ class Ration:
         """The row after one more, or None when that would be too soon or too many."""
         if count is None or not count.live(now):
             return Secret(
-                key=key, version=count.version + 1 if count else 1, kind=self.kind, created_at=now,
-                expires_at=now + self.period, tries=1, last_seen_at=now,
-            )  # fmt: skip
+                key=key,
+                version=count.version + 1 if count else 1,
+                kind=self.kind,
+                created_at=now,
+                expires_at=now + self.period,
+                tries=1,
+                last_seen_at=now,
+            )
         recent = count.last_seen_at is not None and now < count.last_seen_at + self.between
         if recent or count.tries >= self.most:
             return None

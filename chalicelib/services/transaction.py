@@ -12,11 +12,11 @@ from typing import Any
 from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.documents import Document
-from chalicelib.domain.providers import Provider
-from chalicelib.domain.practices import Practice
 from chalicelib.domain.delivery_receipts import Receipt
+from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from chalice.app import Response
 from chalicelib.domain.errors import NotFound, PortalError
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.web.http import request_parsing as requests
-from chalicelib.web.http.responses import cookie, redirect
 from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE
+from chalicelib.web.http.responses import cookie, redirect
 from chalicelib.web.route import SHOWS_PATIENTS, Access, Route
 
 _NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, or it is not addressed to you."
@@ -49,7 +49,7 @@ def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]
     document, ahead = caller.document, caller.services.review.read_ahead
     asked, practice = together(
         lambda: is_asked_for(caller), lambda: ahead(document) if document is not None else None
-    )  # fmt: skip
+    )
     return to_enrolment(caller) if asked else declared.load()(replace(caller, practice=practice), **values)
 
 

@@ -18,12 +18,12 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import bootstrap
 from chalicelib.domain.errors import PortalError
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.web.access_rules import admitted, answered
 from chalicelib.web.http import credential_throttle as guesses
 from chalicelib.web.http import request_parsing as requests
-from chalicelib.web.access_rules import admitted, answered
-from chalicelib.web.http.responses import HTML, cookie, error_page, problem
-from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.error_mapping import NO_ANSWER, UNEXPECTED
+from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import HTML, cookie, error_page, problem
 from chalicelib.web.http.security_headers import security_headers
 from chalicelib.web.route import WITH_SESSION, Route
 
@@ -57,8 +57,9 @@ def _serve(declared: Route, request: Request, request_id: str, values: dict[str,
     caller = _stranger(declared, request, services, _path(declared, request, values))
     # The gateway's other id, `requestId`, is whatever the caller sent as x-amzn-requestid.
     told: dict[str, Any] = {
-        "request_id": request_id, "gateway_request_id": request.context.get("extendedRequestId"),
-    }  # fmt: skip
+        "request_id": request_id,
+        "gateway_request_id": request.context.get("extendedRequestId"),
+    }
     try:
         response = _answer(declared, caller, values, told)
     except PortalError as error:
@@ -72,9 +73,13 @@ def _serve(declared: Route, request: Request, request_id: str, values: dict[str,
     _note_guess(declared, caller, response, told)
     _add_headers(declared, caller, response)
     logger.info(
-        "request", method=request.method, route=declared.path, status=response.status_code,
-        ms=round((time.perf_counter() - started) * 1000), **told,
-    )  # fmt: skip
+        "request",
+        method=request.method,
+        route=declared.path,
+        status=response.status_code,
+        ms=round((time.perf_counter() - started) * 1000),
+        **told,
+    )
     return response
 
 
@@ -109,9 +114,7 @@ def _could_be_guessed(declared: Route, request: Request) -> bool:
     return at_risk and requests.came_from_elsewhere(request)
 
 
-def _answer(
-    declared: Route, caller: Caller, values: dict[str, str], told: dict[str, Any]
-) -> Response:  # fmt: skip
+def _answer(declared: Route, caller: Caller, values: dict[str, str], told: dict[str, Any]) -> Response:
     """What the log is told of it goes to `told`: whose and which, once the rule has admitted the caller."""
     requests.check_path(values)
     if caller.request.method == "POST" and not declared.for_software:
@@ -185,9 +188,13 @@ def _log_mistake(declared: Route, error: Exception, told: dict[str, Any]) -> Non
         places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
         trace = trace.tb_next
     logger.error(
-        "unexpected", route=declared.path, kind=type(error).__name__, aws_code=_aws_code(error),
-        places=places[-8:], **told,
-    )  # fmt: skip
+        "unexpected",
+        route=declared.path,
+        kind=type(error).__name__,
+        aws_code=_aws_code(error),
+        places=places[-8:],
+        **told,
+    )
 
 
 def _aws_code(error: Exception) -> str | None:

@@ -195,8 +195,11 @@ def from_refusal(refused: Refused) -> Trouble:
             fields[name] = error.message
         else:
             others.append(f"{error.field}: {error.message}" if error.field else error.message)
-    return Trouble(". ".join(part.rstrip(".") for part in (refused.title, refused.detail) if part) + ".",
-                   fields, tuple(others))  # fmt: skip
+    return Trouble(
+        ". ".join(part.rstrip(".") for part in (refused.title, refused.detail) if part) + ".",
+        fields,
+        tuple(others),
+    )
 
 
 def _form_name(error: FieldError) -> str | None:

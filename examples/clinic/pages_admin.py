@@ -28,11 +28,15 @@ def home() -> str:
         step = standing(resource).step
         counts[step] = counts.get(step, 0) + 1
     return render_template(
-        "home.html", counts=counts, more=bool(page.next_cursor), trouble=trouble,
-        waiting=office().store.waiting(), webhooks=office().store.webhooks(RECENT),
+        "home.html",
+        counts=counts,
+        more=bool(page.next_cursor),
+        trouble=trouble,
+        waiting=office().store.waiting(),
+        webhooks=office().store.webhooks(RECENT),
         endpoint_trouble=office().store.fact("endpoint"),
         recent=office().store.documents()[:RECENT],
-    )  # fmt: skip
+    )
 
 
 def _unsigned_or_trouble() -> tuple[Page, str]:
@@ -58,9 +62,13 @@ def customize() -> str:
 
 def _customize(trouble: Trouble | None) -> str:
     return render_template(
-        "customize.html", practice=office().practice(), trouble=trouble, zones=_zones(),
-        webhooks=office().store.webhooks(RECENT), endpoint_trouble=office().store.fact("endpoint"),
-    )  # fmt: skip
+        "customize.html",
+        practice=office().practice(),
+        trouble=trouble,
+        zones=_zones(),
+        webhooks=office().store.webhooks(RECENT),
+        endpoint_trouble=office().store.fact("endpoint"),
+    )
 
 
 def _zones() -> Sequence[str]:

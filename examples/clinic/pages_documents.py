@@ -52,9 +52,12 @@ def _document_page(
 ) -> str:
     found = office().refresh(document_id)
     return render_template(
-        "document.html", document=found, resource=found.resource, trouble=trouble,
+        "document.html",
+        document=found,
+        resource=found.resource,
+        trouble=trouble,
         values=values or _resend_values(found.sent),
-    )  # fmt: skip
+    )
 
 
 def _resend_values(sent: forms.Json) -> forms.Values:
@@ -70,9 +73,11 @@ def _resend_values(sent: forms.Json) -> forms.Values:
 def events(document_id: str) -> str:
     """The document's audit trail."""
     return render_template(
-        "events.html", document_id=document_id, resource=office().refresh(document_id).resource,
+        "events.html",
+        document_id=document_id,
+        resource=office().refresh(document_id).resource,
         events=office().portal.events(document_id),
-    )  # fmt: skip
+    )
 
 
 @PAGES.get("/documents/<document_id>/<which>.pdf")

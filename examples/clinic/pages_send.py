@@ -49,8 +49,11 @@ def form() -> str:
 
 
 def _sample_like(sent: Json) -> str:
-    same = [plan.key for plan in SAMPLES.values() if plan.title == sent.get("title")
-            and plan.author.name == sent.get("author", {}).get("name")]  # fmt: skip
+    same = [
+        plan.key
+        for plan in SAMPLES.values()
+        if plan.title == sent.get("title") and plan.author.name == sent.get("author", {}).get("name")
+    ]
     return same[0] if same else UPLOAD
 
 

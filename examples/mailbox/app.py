@@ -118,9 +118,12 @@ def _side() -> dict[str, Any]:
     for text in reader().box.texts():
         numbers[text.to] = numbers.get(text.to, 0) + 1
     return {
-        "faxes": faxes, "inboxes": inboxes, "phones": numbers,
-        "answers": reader().emulator.answers, "clinic_url": reader().clinic_url,
-    }  # fmt: skip
+        "faxes": faxes,
+        "inboxes": inboxes,
+        "phones": numbers,
+        "answers": reader().emulator.answers,
+        "clinic_url": reader().clinic_url,
+    }
 
 
 def _counted(source: Reader) -> tuple[dict[str, int], dict[str, int]]:

@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from chalicelib import bootstrap
-from tests.browser.browsers import running_chromium
-from tests.browser.memory import MemoryPortal, running_memory_portal
-from tests.browser.stand_ins import Clinic, Mailbox, running_clinic, running_mailbox
-from tests.browser.virtual_time import Rows
-from tests.browser.visitor import DESK, PHONE, Visitor
-from tests.stack import Stack
+from tests.support.browser.browsers import running_chromium
+from tests.support.browser.memory_server import MemoryPortal, running_memory_portal
+from tests.support.browser.stand_ins import Clinic, Mailbox, running_clinic, running_mailbox
+from tests.support.browser.virtual_time import Rows
+from tests.support.browser.visitor import DESK, PHONE, Visitor
+from tests.support.stack import Stack
 
 MILLISECONDS_TO_WAIT = 20_000
 

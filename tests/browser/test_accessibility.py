@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
-from tests.browser.memory import MemoryPortal
-from tests.browser.states import STATES
-from tests.browser.states.reviewing import review
-from tests.browser.states.scene import NOTE, REVIEW, Scene
-from tests.browser.visitor import DESK, PHONE
+from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.states import STATES
+from tests.support.browser.states.reviewing import review
+from tests.support.browser.states.scene import NOTE, REVIEW, Scene
+from tests.support.browser.visitor import DESK, PHONE
 
 JS = Path(__file__).parents[1] / "js"
 AXE = JS / "node_modules" / "axe-core" / "axe.min.js"

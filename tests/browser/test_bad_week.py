@@ -13,10 +13,10 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import Person, someone
-from tests.browser.stand_ins import Clinic, Mailbox, provider_values
-from tests.browser.visitor import Visitor
-from tests.stack import Stack, wait_until
+from tests.support.browser.people import Person, someone
+from tests.support.browser.stand_ins import Clinic, Mailbox, provider_values
+from tests.support.browser.visitor import Visitor
+from tests.support.stack import Stack, wait_until
 
 BOUNCES = "bounce@simulator.amazonses.com"
 SECONDS_FOR_NEWS = 30.0

@@ -8,10 +8,10 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import BrowserContext, Page, expect
 from pypdf import PdfReader
 
-from tests.browser.people import Person, someone
-from tests.browser.stand_ins import Clinic, Mailbox
-from tests.browser.visitor import Visitor
-from tests.stack import wait_until
+from tests.support.browser.people import Person, someone
+from tests.support.browser.stand_ins import Clinic, Mailbox
+from tests.support.browser.visitor import Visitor
+from tests.support.stack import wait_until
 
 SECONDS_FOR_THE_SWITCH = 60.0
 THANKS = "Thank you. The signed copy has arrived."

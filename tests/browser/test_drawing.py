@@ -9,10 +9,10 @@ from playwright.sync_api import Page, expect
 
 from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES
 from tests.browser.conftest import NewContext
-from tests.browser.memory import MemoryPortal
-from tests.browser.states.reviewing import review
-from tests.browser.states.scene import REVIEW, Scene
-from tests.browser.visitor import PHONE
+from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.states.reviewing import review
+from tests.support.browser.states.scene import REVIEW, Scene
+from tests.support.browser.visitor import PHONE
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import Person, someone
-from tests.browser.stand_ins import Clinic
-from tests.browser.virtual_time import Rows
-from tests.browser.visitor import Visitor
+from tests.support.browser.people import Person, someone
+from tests.support.browser.stand_ins import Clinic
+from tests.support.browser.virtual_time import Rows
+from tests.support.browser.visitor import Visitor
 
 EVENING = timedelta(hours=6)
 DEAD = "This link no longer works"

@@ -7,14 +7,14 @@ from playwright.sync_api import Page, expect
 
 from chalicelib.web.pages.document_landing import LOGO_HEIGHT
 from tests.browser.conftest import NewContext
-from tests.browser.memory import MemoryPortal
-from tests.browser.people import PASSWORD
-from tests.browser.states import STATES
-from tests.browser.states.lists import pending
-from tests.browser.states.reviewing import review
-from tests.browser.states.scene import NOTE, REVIEW, Scene, with_password
-from tests.browser.traffic import check_load, newcomer
-from tests.browser.visitor import PHONE, SHOW_ALL_OF_EACH_PAGE
+from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.people import PASSWORD
+from tests.support.browser.states import STATES
+from tests.support.browser.states.lists import pending
+from tests.support.browser.states.reviewing import review
+from tests.support.browser.states.scene import NOTE, REVIEW, Scene, with_password
+from tests.support.browser.traffic import check_load, newcomer
+from tests.support.browser.visitor import PHONE, SHOW_ALL_OF_EACH_PAGE
 
 MOST_TAPS = 6
 
@@ -60,10 +60,17 @@ def test_a_returning_provider_signs_with_few_taps_and_goes_on(scene: Scene) -> N
 @pytest.mark.parametrize(
     "name",
     [
-        "login", "pending", "past", "review", "review-drawing", "signed-and-sealed", "by-hand-document",
-        "setup", "door-with-a-logo",
+        "login",
+        "pending",
+        "past",
+        "review",
+        "review-drawing",
+        "signed-and-sealed",
+        "by-hand-document",
+        "setup",
+        "door-with-a-logo",
     ],
-)  # fmt: skip
+)
 def test_pages_are_light_steady_and_ask_nobody_else(name: str, scene: Scene, new_context: NewContext) -> None:
     STATES[name](scene)
     page = newcomer(scene.page.context, new_context(**PHONE))

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from chalicelib.domain.expiring_records import LINK_LIFETIME
-from tests.browser.people import ANOTHER_PASSWORD, PASSWORD, Person, someone
-from tests.browser.stand_ins import Clinic
-from tests.browser.virtual_time import Rows
-from tests.browser.visitor import Visitor
+from tests.support.browser.people import ANOTHER_PASSWORD, PASSWORD, Person, someone
+from tests.support.browser.stand_ins import Clinic
+from tests.support.browser.virtual_time import Rows
+from tests.support.browser.visitor import Visitor
 
 DEAD = "This link no longer works"
 

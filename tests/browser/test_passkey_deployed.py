@@ -2,10 +2,10 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.people import someone
-from tests.browser.stand_ins import Clinic
 from tests.browser.test_passkeys import AUTHENTICATOR
-from tests.browser.visitor import Visitor
+from tests.support.browser.people import someone
+from tests.support.browser.stand_ins import Clinic
+from tests.support.browser.visitor import Visitor
 
 
 def test_a_passkey_is_added_and_logs_in_where_the_portal_is_deployed(cedar: Clinic, phone: Visitor) -> None:

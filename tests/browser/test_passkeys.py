@@ -9,19 +9,23 @@ from playwright.sync_api import CDPSession, Page, expect
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.transaction import Change
-from tests.accounts import give_account
 from tests.browser.conftest import NewContext
-from tests.browser.memory import MemoryPortal
-from tests.browser.visitor import PHONE
-from tests.fakes import START
-from tests.portal import Portal
-from tests.provider_side import PROVIDER, a_document
+from tests.support.accounts import give_account
+from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.visitor import PHONE
+from tests.support.fakes import START
+from tests.support.portal import Portal
+from tests.support.provider_fixtures import PROVIDER, a_document
 
 EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
 AUTHENTICATOR = {
-    "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-    "isUserVerified": True, "automaticPresenceSimulation": True,
-}  # fmt: skip
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 
 
 @dataclass

@@ -9,12 +9,12 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.review import unsent_drafts as drafts
 from chalicelib.services.transaction import Change
 from tests.browser.conftest import NewContext
-from tests.browser.memory import MemoryPortal
-from tests.browser.people import PASSWORD
-from tests.browser.states.scene import ID, NOTE, REVIEW, Scene, with_password
-from tests.browser.visitor import PHONE
-from tests.fakes import START
-from tests.provider_side import OTHER_PROVIDER
+from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.people import PASSWORD
+from tests.support.browser.states.scene import ID, NOTE, REVIEW, Scene, with_password
+from tests.support.browser.visitor import PHONE
+from tests.support.fakes import START
+from tests.support.provider_fixtures import OTHER_PROVIDER
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from chalicelib import bootstrap
-from tests.browser.memory import MemoryPortal, running_memory_portal
-from tests.browser.people import PASSWORD
-from tests.browser.states.scene import REVIEW, Stage, with_password
 from tests.browser.test_accessibility import SCROLLS_SIDEWAYS
-from tests.browser.visitor import PHONE
-from tests.browser.webkit import is_installed, running_webkit
-from tests.provider_side import PROVIDER
+from tests.support.browser.memory_server import MemoryPortal, running_memory_portal
+from tests.support.browser.people import PASSWORD
+from tests.support.browser.states.scene import REVIEW, Stage, with_password
+from tests.support.browser.visitor import PHONE
+from tests.support.browser.webkit import is_installed, running_webkit
+from tests.support.provider_fixtures import PROVIDER
 
 UPRIGHT = PHONE["viewport"]
 SECONDS_TO_WAIT = 20

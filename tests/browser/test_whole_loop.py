@@ -7,10 +7,10 @@ import re
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from pypdf import PdfReader
 
-from tests.browser.people import Person, someone
-from tests.browser.stand_ins import Clinic, Mailbox, provider_values
-from tests.browser.visitor import Visitor
-from tests.stack import Stack, wait_until
+from tests.support.browser.people import Person, someone
+from tests.support.browser.stand_ins import Clinic, Mailbox, provider_values
+from tests.support.browser.visitor import Visitor
+from tests.support.stack import Stack, wait_until
 
 NOTE = "Please start with the stairs."
 DECLINED = "Twice a week is enough."

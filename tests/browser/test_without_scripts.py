@@ -4,9 +4,9 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.people import someone
-from tests.browser.stand_ins import Clinic
-from tests.browser.visitor import Visitor
+from tests.support.browser.people import someone
+from tests.support.browser.stand_ins import Clinic
+from tests.support.browser.visitor import Visitor
 
 NOTE = "Seen on a very old phone."
 

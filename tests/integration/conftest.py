@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.emr import Emr
-from tests.integration.receivers import Receiver, a_receiver
-from tests.integration.works import Works, switch_off_workers, works_of
-from tests.stack import Stack, running_stack
+from tests.support.integration.emr_client import Emr
+from tests.support.integration.local_workers import Works, switch_off_workers, works_of
+from tests.support.integration.webhook_receivers import Receiver, a_receiver
+from tests.support.stack import Stack, running_stack
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from tests.stack import SamplePractice, Stack
-from tests.unit.pdf import samples
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.stack import SamplePractice, Stack
 
 TABLES = ("documents", "events", "deliveries", "providers", "claims", "requests", "outbox")
 
@@ -65,15 +65,21 @@ def data(**changes: Any) -> dict[str, Any]:
         "kind": "plan_of_care",
         "title": "Plan of Care, initial evaluation",
         "patient": {
-            "external_id": "PT-77", "first_name": "Ada", "last_name": "Byron", "date_of_birth": "1950-12-10",
+            "external_id": "PT-77",
+            "first_name": "Ada",
+            "last_name": "Byron",
+            "date_of_birth": "1950-12-10",
         },
         "provider": {
-            "first_name": "Luis", "last_name": f"Rivera {whose}", "credential": "MD",
-            "email": f"dr.{whose}@example.com", "fax": "+15125550100",
+            "first_name": "Luis",
+            "last_name": f"Rivera {whose}",
+            "credential": "MD",
+            "email": f"dr.{whose}@example.com",
+            "fax": "+15125550100",
         },
         "delivery": "email",
         "content": {"base64": as_text(samples.plan_of_care())},
-    }  # fmt: skip
+    }
     return {**event, **changes}
 
 

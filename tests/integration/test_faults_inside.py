@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.delivery import outbox_relay as relay
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Job
-from tests.integration.aws_faults import Fault, after, before, in_conflict, the, throttled
-from tests.integration.emr import Emr
-from tests.integration.receivers import Receiver, answers
 from tests.integration.test_faults_of_receivers import expect_all_arrived, some_events
-from tests.integration.works import Killed, Works
+from tests.support.integration.aws_faults import Fault, after, before, in_conflict, the, throttled
+from tests.support.integration.emr_client import Emr
+from tests.support.integration.local_workers import Killed, Works
+from tests.support.integration.webhook_receivers import Receiver, answers
 
 WAITING = {"queued", "sending"}
 

@@ -12,8 +12,9 @@ import pytest
 from chalicelib.domain.deliveries import RETRY_AFTER, DeliveryStatus
 from chalicelib.services.delivery.delivery_worker import RELEASED_AT_ONCE
 from chalicelib.services.delivery.webhooks import LONG_FAILURE
-from tests.integration.emr import Emr
-from tests.integration.receivers import (
+from tests.support.integration.emr_client import Emr
+from tests.support.integration.local_workers import Works
+from tests.support.integration.webhook_receivers import (
     Behaviour,
     Receiver,
     answers,
@@ -23,7 +24,6 @@ from tests.integration.receivers import (
     hangs_up,
     sends_headers_without_end,
 )
-from tests.integration.works import Works
 
 SAME_MOMENT = timedelta(seconds=90)
 """The sweep comes each minute, a minute after an attempt was due."""

@@ -1,4 +1,4 @@
-"""`make run` keeps its data however it ends; `tests/unit/infrastructure/test_supervisor.py` has the rest."""
+"""Test that `make run` keeps its data whatever ends the command. The supervisor has unit tests of its own."""
 
 import base64
 import contextlib
@@ -17,14 +17,15 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from infrastructure.layout import ROOT, Layout
-from infrastructure.local_http import LocalhostTransport
-from infrastructure.local_run import refuse_taken_ports
-from infrastructure.sample import Addresses
-from infrastructure.stack import ONE_PAGE, LocalStack
-from infrastructure.trouble import Trouble
-from tests.ports import free_port
-from tests.stack import wait_until
+from infrastructure.local.localhost_http import LocalhostTransport
+from infrastructure.local.paths import Layout
+from infrastructure.local.run import refuse_taken_ports
+from infrastructure.local.sample_practice import Addresses
+from infrastructure.local.stack import ONE_PAGE, LocalStack
+from infrastructure.repository import ROOT
+from infrastructure.user_error import Trouble
+from tests.support.free_ports import free_port
+from tests.support.stack import wait_until
 
 SECONDS_TO_START = 120.0
 SECONDS_TO_STOP = 60.0
@@ -40,7 +41,7 @@ class Run:
         arguments = ["--port", str(port), "--home", str(layout.home)]
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "infrastructure.local_run", *arguments],
+                [sys.executable, "-m", "infrastructure.local.run", *arguments],
                 cwd=ROOT,
                 stdout=output,
                 stderr=subprocess.STDOUT,

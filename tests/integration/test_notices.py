@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.review import By, Refusal
-from tests.integration.emr import Emr
-from tests.integration.receivers import Receiver, answers
-from tests.integration.works import Works
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from tests.support.integration.emr_client import Emr
+from tests.support.integration.local_workers import Works
+from tests.support.integration.webhook_receivers import Receiver, answers
 
 PRIVATE = ("Ada", "Byron", "1950", "PT-77", "POC-", "Rivera", "example.com", "Plan of Care", "Twice a week")
 
@@ -40,15 +40,21 @@ class Staff:
         wanted = ["QueueArn"]
         arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]["QueueArn"]
         allowed = {
-            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
-            "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-        }  # fmt: skip
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
         both = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": both})
         made = self._sns.subscribe(
-            TopicArn=topic, Protocol="sqs", Endpoint=arn,
-            Attributes={"FilterPolicy": json.dumps(policy)}, ReturnSubscriptionArn=True,
-        )  # fmt: skip
+            TopicArn=topic,
+            Protocol="sqs",
+            Endpoint=arn,
+            Attributes={"FilterPolicy": json.dumps(policy)},
+            ReturnSubscriptionArn=True,
+        )
         self._made.append((url, made["SubscriptionArn"]))
         return url
 
@@ -58,11 +64,13 @@ class Staff:
             found += [json.loads(each["Body"]) for each in batch]
         return [
             Heard(
-                each["MessageAttributes"]["practice"]["Value"], each["MessageAttributes"]["kind"]["Value"],
-                each["Subject"], each["Message"],
+                each["MessageAttributes"]["practice"]["Value"],
+                each["MessageAttributes"]["kind"]["Value"],
+                each["Subject"],
+                each["Message"],
             )
             for each in found
-        ]  # fmt: skip
+        ]
 
     def leave(self) -> None:
         for url, subscription in self._made:
@@ -100,9 +108,11 @@ def decline(works: Works, document_id: str) -> None:
     provider = store.provider(document.provider_id)
     assert provider is not None
     by = By(
-        provider=provider, actor=Actor(f"provider:{provider.id}"), now=works.clock.now(),
+        provider=provider,
+        actor=Actor(f"provider:{provider.id}"),
+        now=works.clock.now(),
         authentication="password",
-    )  # fmt: skip
+    )
     works.services.review.decline(document, Refusal(reason="other", note="Twice a week is enough."), by)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.guide import GUIDE
-from infrastructure.layout import ROOT
-from tests.ports import free_port
-from tests.stack import SamplePractice, Stack
+from infrastructure.generate_guide import GUIDE
+from infrastructure.repository import ROOT
+from tests.support.free_ports import free_port
+from tests.support.stack import SamplePractice, Stack
 
 BLOCKS = re.findall(r"```(sh|python) quickstart\n(.*?)```", GUIDE.read_text(), re.DOTALL)
 SHELL, CLIENT, RECEIVER = (code for _, code in BLOCKS)
@@ -36,9 +36,15 @@ def checkout(stack: Stack, practice: SamplePractice, tmp_path: Path) -> Path:
 
 def run(command: list[str], code: str, folder: Path, **environment: str) -> list[str]:
     done = subprocess.run(
-        command, input=code, cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        command,
+        input=code,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(folder), **environment},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout.splitlines()
 

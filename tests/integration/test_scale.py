@@ -9,7 +9,7 @@ from app import app
 from bench import calls, scale
 from chalicelib import bootstrap
 from chalicelib.settings import settings
-from tests.stack import SamplePractice, Stack
+from tests.support.stack import SamplePractice, Stack
 
 DOCUMENTS, PAGE, LATE = 520, 10, 50
 

@@ -18,8 +18,8 @@ from standardwebhooks import Webhook
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import verification as verify
 from chalicelib.services.review.review import CONSENT_VERSION
-from tests.stack import SamplePractice, Stack, wait_until
-from tests.unit.pdf import samples
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.stack import SamplePractice, Stack, wait_until
 
 PASSWORD = "a sentence that nobody else thought of"
 
@@ -56,16 +56,20 @@ class Clinic:
             "kind": "plan_of_care",
             "title": "Plan of Care",
             "patient": {
-                "external_id": "PT-77", "first_name": "Ada", "last_name": "Byron",
+                "external_id": "PT-77",
+                "first_name": "Ada",
+                "last_name": "Byron",
                 "date_of_birth": "1950-12-10",
             },
             "provider": {
-                "first_name": "Luis", "last_name": self.address[3:13].title(), "credential": "MD",
+                "first_name": "Luis",
+                "last_name": self.address[3:13].title(),
+                "credential": "MD",
                 "email": self.address,
             },
             "delivery": "email",
             "content": {"base64": base64.b64encode(pdf).decode()},
-        }  # fmt: skip
+        }
 
     def get(self, path: str) -> httpx.Response:
         return self.stack.http.get(path, headers={"authorization": f"Bearer {self.practice.api_key}"})
@@ -107,9 +111,13 @@ class Physician:
     def sign(self, document_id: str) -> None:
         where = f"/documents/{document_id}"
         self.post(
-            f"{where}/approve", at=where, typed_name=self.name, read_statement="yes", pages_shown="1",
+            f"{where}/approve",
+            at=where,
+            typed_name=self.name,
+            read_statement="yes",
+            pages_shown="1",
             consent=CONSENT_VERSION,
-        )  # fmt: skip
+        )
 
     def decline(self, document_id: str) -> None:
         where = f"/documents/{document_id}"
@@ -137,9 +145,7 @@ def physician(stack: Stack) -> Iterator[Callable[[Clinic], Physician]]:
 
 
 def published(stack: Stack) -> set[str]:
-    found = stack.client("s3").get_object(
-        Bucket=stack.outputs["Bucket"], Key="certificates/published.pem"
-    )  # fmt: skip
+    found = stack.client("s3").get_object(Bucket=stack.outputs["Bucket"], Key="certificates/published.pem")
     return {chain.fingerprint(each) for each in chain.read_pem(found["Body"].read())}
 
 
@@ -222,9 +228,7 @@ def test_anyone_can_verify_a_sealed_file(
     assert "Byron" not in said
     assert "Not what was sealed" in checked_at_verify(stack, data.replace(b"/MediaBox", b"/MediaBux"))
     assert "No seal in this file" in checked_at_verify(stack, samples.plan_of_care())
-    left = stack.client("s3").list_object_versions(
-        Bucket=stack.outputs["Bucket"], Prefix="uploads/verify/"
-    )  # fmt: skip
+    left = stack.client("s3").list_object_versions(Bucket=stack.outputs["Bucket"], Prefix="uploads/verify/")
     assert (left.get("Versions", []), left.get("DeleteMarkers", [])) == ([], [])
     pem = stack.http.get("/verify/certificates").content
     assert {chain.fingerprint(each) for each in chain.read_pem(pem)} == published(stack)

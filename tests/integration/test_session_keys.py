@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib.adapters.clock import SystemClock
 from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeys, SessionKeyRing
-from tests.fakes import FakeClock
-from tests.stack import Stack
+from tests.support.fakes import FakeClock
+from tests.support.stack import Stack
 
 FIRST, SECOND, THIRD = (letter * 40 for letter in "abc")
 

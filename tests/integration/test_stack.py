@@ -15,17 +15,19 @@ import httpx
 import pytest
 
 from chalicelib.adapters import json_codec as codec
-from chalicelib.services.transaction import OutboxRow
 from chalicelib.services.delivery.outbox_relay import OLD_ENOUGH
-from infrastructure import deploy, emulator, package
-from infrastructure.layout import ROOT, Layout
-from infrastructure.processes import Processes, take_lock
+from chalicelib.services.transaction import OutboxRow
+from infrastructure import deploy, package
+from infrastructure.local import emulator
+from infrastructure.local.paths import Layout
+from infrastructure.local.processes import Processes, take_lock
+from infrastructure.local.stack import ONE_PAGE
 from infrastructure.progress import Progress
-from infrastructure.stack import ONE_PAGE
-from infrastructure.trouble import Trouble
-from tests.ports import free_port
-from tests.stack import Stack, wait_until
-from tests.unit.pdf import odd
+from infrastructure.repository import ROOT
+from infrastructure.user_error import Trouble
+from tests.support.free_ports import free_port
+from tests.support.pdf import malformed_pdfs as odd
+from tests.support.stack import Stack, wait_until
 
 TABLE_NAME = "of-a-deployment-that-failed"
 KEPT_TABLE = {
@@ -112,8 +114,9 @@ def test_the_relay_is_told_of_a_new_row_at_once(stack: Stack) -> None:
     key = {"id": {"S": row.id}}
     wait_until(
         lambda: "Item" not in dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True),
-        seconds, "the relay to take a row",
-    )  # fmt: skip
+        seconds,
+        "the relay to take a row",
+    )
 
 
 def test_event_sources_are_bounded_and_filtered_here_too(stack: Stack) -> None:
@@ -155,10 +158,14 @@ def empty_aws() -> Iterator[Mapping[str, str]]:
         processes.start(emulator.command(layout, port, smtp_port=free_port(), persistent=False))
         emulator.wait_until_up(processes, port)
         credentials = {name.upper(): value for name, value in emulator.ROOT_CREDENTIALS.items()}
-        yield emulator.inherited() | credentials | {
-            "AWS_ENDPOINT_URL": emulator.endpoint(port),
-            "AWS_DEFAULT_REGION": emulator.REGION,
-        }  # fmt: skip
+        yield (
+            emulator.inherited()
+            | credentials
+            | {
+                "AWS_ENDPOINT_URL": emulator.endpoint(port),
+                "AWS_DEFAULT_REGION": emulator.REGION,
+            }
+        )
     finally:
         processes.stop()
         shutil.rmtree(home, ignore_errors=True)

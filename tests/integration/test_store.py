@@ -17,30 +17,45 @@ import pytest
 from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters.dynamodb_store import DynamoStore
 from chalicelib.domain.account_events import Happened, Origin, account_event
-from chalicelib.domain.delivery_attempts import Mark, queue_again
 from chalicelib.domain.deliveries import Attempt, Channel, DeliveryStatus
+from chalicelib.domain.delivery_attempts import Mark, queue_again
 from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.practices import ApiKey, WebhookSecret
-from chalicelib.services.transaction import Change, Claim
 from chalicelib.services.ports import DeliveryListing, Listing, Store
-from infrastructure import emulator
-from infrastructure.layout import Layout
-from infrastructure.processes import Processes, take_lock
+from chalicelib.services.transaction import Change, Claim
+from infrastructure.local import emulator
+from infrastructure.local.paths import Layout
+from infrastructure.local.processes import Processes, take_lock
 from infrastructure.progress import Progress
-from tests.delivering import some_settings
-from tests.fakes import START, FakeStore
-from tests.integration.store_values import World, decided
-from tests.ports import free_port
-from tests.provider_side import PRACTICE
+from tests.support.delivery_world import some_settings
+from tests.support.fakes import START, FakeStore
+from tests.support.free_ports import free_port
+from tests.support.integration.store_values import World, decided
+from tests.support.provider_fixtures import PRACTICE
 
 MODELS = (
-    tables.DocumentRow, tables.EventRow, tables.OutboxTableRow, tables.DeliveryRow, tables.ProviderRow,
-    tables.PracticeRow, tables.SecretRow, tables.ClaimRow, tables.RequestRow,
-)  # fmt: skip
+    tables.DocumentRow,
+    tables.EventRow,
+    tables.OutboxTableRow,
+    tables.DeliveryRow,
+    tables.ProviderRow,
+    tables.PracticeRow,
+    tables.SecretRow,
+    tables.ClaimRow,
+    tables.RequestRow,
+)
 NAMES = (
-    "documents", "events", "outbox", "deliveries", "providers", "practices", "secrets", "claims", "requests",
-)  # fmt: skip
+    "documents",
+    "events",
+    "outbox",
+    "deliveries",
+    "providers",
+    "practices",
+    "secrets",
+    "claims",
+    "requests",
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,18 +115,27 @@ def lost_parts(store: Store, change: Change) -> tuple[str, ...]:
 
 def test_every_kind_of_value_is_read_back_as_it_was(store: Store, world: World) -> None:
     practice = replace(
-        PRACTICE, id=world.practice_id, api_keys=(ApiKey(sha256="00", hint="pp_", created_at=START),),
+        PRACTICE,
+        id=world.practice_id,
+        api_keys=(ApiKey(sha256="00", hint="pp_", created_at=START),),
         webhook_secrets=(WebhookSecret(value="whsec_eA==", created_at=START, expires_at=START),),
-    )  # fmt: skip
+    )
     document, row = decided(world.document(version=0), START), world.outbox()
     event, delivery = world.event(document), world.delivery(body="é", carrier_id=world.id("ses"))
     store.commit(
         Change(
-            at=START, documents=(document,), events=(event,), outbox=(row,), deliveries=(delivery,),
-            providers=(world.provider(),), practices=(practice,), secrets=(world.secret(),),
-            claims=(Claim(key=world.id("npi"), owner="prv_1"),), requests=(world.request(),),
+            at=START,
+            documents=(document,),
+            events=(event,),
+            outbox=(row,),
+            deliveries=(delivery,),
+            providers=(world.provider(),),
+            practices=(practice,),
+            secrets=(world.secret(),),
+            claims=(Claim(key=world.id("npi"), owner="prv_1"),),
+            requests=(world.request(),),
         )
-    )  # fmt: skip
+    )
     assert store.document(document.id) == document
     assert store.events(document.id) == (event,)
     assert store.delivery(delivery.id) == delivery
@@ -142,9 +166,12 @@ def test_what_is_not_there_is_none(store: Store, world: World) -> None:
 @pytest.mark.parametrize("field", ["documents", "deliveries", "providers", "practices", "secrets"])
 def test_a_version_is_written_only_over_the_one_before(store: Store, world: World, field: str) -> None:
     first: Any = {
-        "documents": world.document(), "deliveries": world.delivery(), "providers": world.provider(),
-        "practices": replace(PRACTICE, id=world.practice_id), "secrets": world.secret(),
-    }[field]  # fmt: skip
+        "documents": world.document(),
+        "deliveries": world.delivery(),
+        "providers": world.provider(),
+        "practices": replace(PRACTICE, id=world.practice_id),
+        "secrets": world.secret(),
+    }[field]
     part = {"deliveries": "delivery"}.get(field, field[:-1])
 
     def change(version: int) -> Change:
@@ -162,9 +189,12 @@ def test_a_version_is_written_only_over_the_one_before(store: Store, world: Worl
 def test_when_one_part_fails_nothing_is_written(store: Store, world: World) -> None:
     store.commit(Change(at=START, claims=(Claim(key=world.id("npi"), owner="prv_other"),)))
     change = Change(
-        at=START, documents=(world.document(),), outbox=(world.outbox(),), requests=(world.request(),),
+        at=START,
+        documents=(world.document(),),
+        outbox=(world.outbox(),),
+        requests=(world.request(),),
         claims=(Claim(key=world.id("npi"), owner=world.provider_id),),
-    )  # fmt: skip
+    )
     assert lost_parts(store, change) == ("claim",)
     assert store.document(world.id("doc")) is None
     assert store.request(world.practice_id, "msg_1") is None
@@ -174,14 +204,15 @@ def test_when_one_part_fails_nothing_is_written(store: Store, world: World) -> N
 def test_every_part_that_failed_is_named_once(store: Store, world: World) -> None:
     document = world.document()
     store.commit(
-        Change(
-            at=START, documents=(document,), events=(world.event(document),), requests=(world.request(),)
-        )
-    )  # fmt: skip
+        Change(at=START, documents=(document,), events=(world.event(document),), requests=(world.request(),))
+    )
     change = Change(
-        at=START, documents=(document,), events=(world.event(document),), requests=(world.request(),),
+        at=START,
+        documents=(document,),
+        events=(world.event(document),),
+        requests=(world.request(),),
         spent=(world.secret(),),
-    )  # fmt: skip
+    )
     assert sorted(lost_parts(store, change)) == ["document", "request", "secret"]
 
 
@@ -196,11 +227,16 @@ def test_the_trail_of_an_account_is_paged_from_its_newest_entry(store: Store, wo
     owner, other = world.id("prv"), world.id("prx")
     made = [
         account_event(
-            who, Happened.LOGGED_IN, START + timedelta(milliseconds=number // 2),
-            Origin("198.51.100.7", "Phone"), unique=str(number), method="passkey",
+            who,
+            Happened.LOGGED_IN,
+            START + timedelta(milliseconds=number // 2),
+            Origin("198.51.100.7", "Phone"),
+            unique=str(number),
+            method="passkey",
         )
-        for number in range(7) for who in (owner, other)
-    ]  # fmt: skip
+        for number in range(7)
+        for who in (owner, other)
+    ]
     for entry in made:
         store.commit(Change(at=START, account_events=(entry,)))
     whole = sorted((each for each in made if each.provider_id == owner), key=lambda each: -each.place)
@@ -295,9 +331,7 @@ def test_a_visit_brings_what_there_is(store: Store, world: World) -> None:
 # Lists
 
 
-def listed(
-    store: Store, listing: Listing, owner: str, *, limit: int = 2
-) -> tuple[list[str], list[int]]:  # fmt: skip
+def listed(store: Store, listing: Listing, owner: str, *, limit: int = 2) -> tuple[list[str], list[int]]:
     """The ids of all pages in their order, and how many each page had."""
     ids: list[str] = []
     sizes: list[int] = []
@@ -326,9 +360,7 @@ def test_a_list_begins_before_a_time_and_its_pages_go_on_there(store: Store, wor
     fourth = documents[3].sent_at
     found, after = list[str](), None
     for _ in range(2):
-        page = store.documents(
-            Listing.PRACTICE_ALL, world.practice_id, limit=2, after=after, before=fourth
-        )  # fmt: skip
+        page = store.documents(Listing.PRACTICE_ALL, world.practice_id, limit=2, after=after, before=fourth)
         found += [each.id for each in page.items]
         after = page.next_after
     assert found == [each.id for each in reversed(documents[:3])]
@@ -428,9 +460,10 @@ def test_webhooks_that_wait_to_retry_come_oldest_first_and_are_not_held(store: S
     failed = (Attempt(at=START, status=Mark.FAILED, detail=""),)
     waiting = [world.delivery(number, channel=Channel.WEBHOOK, attempts=failed) for number in (1, 2, 3)]
     others = (
-        world.delivery(4, channel=Channel.WEBHOOK), world.delivery(5, attempts=failed),
+        world.delivery(4, channel=Channel.WEBHOOK),
+        world.delivery(5, attempts=failed),
         world.delivery(6, channel=Channel.WEBHOOK, attempts=failed, status=DeliveryStatus.HELD),
-    )  # fmt: skip
+    )
     store.commit(Change(at=START, deliveries=(*waiting, *others)))
     first = store.waiting_webhooks(world.practice_id, limit=2, after=None)
     assert first.items == tuple(waiting[:2])

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from infrastructure import package
-from tests.packaging.conditions import resolved
+from tests.support.template_conditions import resolved
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infrastructure import deploy, package
-from infrastructure.layout import ROOT
+from infrastructure.repository import ROOT
 
 DOCS = ("README.md", "docs/operations.md")
 EXAMPLE = ROOT / deploy.EXAMPLE

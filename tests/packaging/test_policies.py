@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters import dynamodb_rows as rows
-from tests.packaging.conditions import resolved
+from tests.support.template_conditions import resolved
 
 Statement = dict[str, Any]
 

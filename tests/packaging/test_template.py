@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from chalicelib.services.delivery import webhooks
-from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
-from chalicelib.services.documents.orphan_cleanup import LEFT_AFTER
 from chalicelib.services.documents.incoming_pdf import STAGED
+from chalicelib.services.documents.orphan_cleanup import LEFT_AFTER
+from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
 from chalicelib.web.http.credential_throttle import METRIC, SERVICE
-from infrastructure.guide import GUIDE
-from infrastructure.layout import ROOT
+from infrastructure.generate_guide import GUIDE
 from infrastructure.package import TEMPLATE
-from tests.packaging.conditions import switched_places
+from infrastructure.repository import ROOT
+from tests.support.template_conditions import switched_places
 
 Resources = dict[str, Any]
 
@@ -279,8 +279,11 @@ def test_every_table_is_encrypted_recoverable_and_kept(production: Resources) ->
 
 def test_only_what_may_be_forgotten_expires(production: Resources) -> None:
     tables = properties(production, "AWS::DynamoDB::Table")
-    expiring = {name: table["TimeToLiveSpecification"] for name, table in tables.items()
-                if "TimeToLiveSpecification" in table}  # fmt: skip
+    expiring = {
+        name: table["TimeToLiveSpecification"]
+        for name, table in tables.items()
+        if "TimeToLiveSpecification" in table
+    }
     assert expiring == {name: {"AttributeName": "ttl", "Enabled": True} for name in TABLES_WITH_TTL}
 
 

@@ -3,8 +3,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from infrastructure.layout import ROOT
 from infrastructure.package import CODE, LAYER
+from infrastructure.repository import ROOT
 
 MEGABYTE = 1_000_000
 LAMBDA_LIMIT = 250 * MEGABYTE

@@ -7,7 +7,7 @@ import pytest
 from chalicelib import bootstrap, workers
 from chalicelib.adapters import json_codec as codec
 from chalicelib.services.transaction import Job
-from tests.portal import Portal
+from tests.support.portal import Portal
 
 
 def message(number: int, body: str) -> dict[str, Any]:

@@ -17,8 +17,6 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.field_appearances import open_with_appearances
-from chalicelib.pdf.drawing.certificate_page import draw_certificate
-from chalicelib.pdf.models import CertificateFacts, FindPlace, SignatureBlock, SignatureField
 from chalicelib.pdf.assembly.flatten import (
     Placed,
     add_page,
@@ -28,10 +26,12 @@ from chalicelib.pdf.assembly.flatten import (
     upright,
     written,
 )
+from chalicelib.pdf.assembly.reportlab_pages import append_sheets, drawn, sheet_form
+from chalicelib.pdf.drawing.certificate_page import draw_certificate
+from chalicelib.pdf.drawing.signature_block import draw_block
+from chalicelib.pdf.models import CertificateFacts, FindPlace, SignatureBlock, SignatureField
 from chalicelib.pdf.placement.finder import find_signature_field
 from chalicelib.pdf.reader import Matrix, display_of, multiply
-from chalicelib.pdf.assembly.reportlab_pages import append_sheets, drawn, sheet_form
-from chalicelib.pdf.drawing.signature_block import draw_block
 
 _SCAN_DPI = 200
 _LETTER = (612.0, 792.0)
@@ -80,9 +80,13 @@ def _drawn_with_certificate(
 
 
 def assemble_signed(
-    original: bytes, *, block: SignatureBlock, field: SignatureField | None, certificate: CertificateFacts,
+    original: bytes,
+    *,
+    block: SignatureBlock,
+    field: SignatureField | None,
+    certificate: CertificateFacts,
     find: FindPlace = find_signature_field,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """The original with the signature block in its place, and the certificate; same input, same bytes."""
     reader = open_with_appearances(original)
     place = _field_on(reader, original, field, block, find)

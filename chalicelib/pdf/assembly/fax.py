@@ -14,13 +14,21 @@ from pypdf import PageObject, PdfReader, PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.field_appearances import open_with_appearances
+from chalicelib.pdf.assembly.flatten import (
+    Placed,
+    add_page,
+    keep_layers_hidden,
+    letter,
+    page_layers,
+    upright,
+    written,
+)
+from chalicelib.pdf.assembly.reportlab_pages import append_sheets, drawn, sheet_form
 from chalicelib.pdf.drawing.fax_cover import draw_cover
-from chalicelib.pdf.models import FaxCover
-from chalicelib.pdf.assembly.flatten import Placed, add_page, keep_layers_hidden, letter, page_layers, upright, written
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
+from chalicelib.pdf.models import FaxCover
 from chalicelib.pdf.reader import IDENTITY, Box, Matrix, display_of, multiply
 from chalicelib.pdf.rendering import open_for_display
-from chalicelib.pdf.assembly.reportlab_pages import append_sheets, drawn, sheet_form
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, fitting_size
 
 _WIDTH, _HEIGHT = 612.0, 792.0

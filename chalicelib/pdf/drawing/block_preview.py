@@ -7,8 +7,8 @@ import io
 import pypdfium2
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.models import SignatureBlock
 from chalicelib.pdf.drawing.signature_block import draw_block
+from chalicelib.pdf.models import SignatureBlock
 
 PIXELS_PER_POINT = 3
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.text.bidi import isolated
-from chalicelib.pdf.models import CertificateFacts, Outcome, SignatureBlock, TrailEntry
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH, Flow
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
 from chalicelib.pdf.drawing.signature_block import draw_block, local_time, signer_line, utc_time
+from chalicelib.pdf.models import CertificateFacts, Outcome, SignatureBlock, TrailEntry
+from chalicelib.pdf.text.bidi import isolated
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, draw_right, paragraphs, wrap
 
 _MARGIN = 54.0

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
+from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, draw_right, fitting_size, wrap
 
 _MARGIN = 54.0

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.text.bidi import isolated
 from chalicelib.pdf.models import Area, Point, SignatureBlock, SignatureParts
+from chalicelib.pdf.text.bidi import isolated
 from chalicelib.pdf.text.layout import BOLD, PLAIN, SCRIPT, draw, fitting_size, width, wrap
 
 LEGIBLE = 6.5

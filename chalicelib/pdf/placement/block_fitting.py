@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.pdf.placement.candidate_spaces import SHORTEST
+from chalicelib.pdf.drawing.signature_block import is_legible, words_height
 from chalicelib.pdf.models import SignatureBlock
-from chalicelib.pdf.reader import Box
+from chalicelib.pdf.placement.candidate_spaces import SHORTEST
 from chalicelib.pdf.placement.free_space import beside_signature, standing
 from chalicelib.pdf.placement.label_context import SHIFT, TALLEST, WIDEST, Blank, Scene
-from chalicelib.pdf.drawing.signature_block import is_legible, words_height
+from chalicelib.pdf.reader import Box
 
 _LOWEST, _LINE_MOST = 8.0, (150.0, 26.0)
 """The least height, and the most width and height, of a signature whose words are elsewhere."""

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from chalicelib.pdf.geometry import meets
 from chalicelib.pdf.placement.label_columns import column_of, is_over_its_line, is_taken, is_theirs
-from chalicelib.pdf.placement.page_marks import Field
-from chalicelib.pdf.reader import Box
 from chalicelib.pdf.placement.label_context import (
     GAP,
     SEPARATOR,
@@ -22,6 +20,8 @@ from chalicelib.pdf.placement.label_context import (
     writing,
 )
 from chalicelib.pdf.placement.label_patterns import names_another, names_another_fact
+from chalicelib.pdf.placement.page_marks import Field
+from chalicelib.pdf.reader import Box
 
 SHORTEST = 60.0
 """Points of a line that has room for a signature."""

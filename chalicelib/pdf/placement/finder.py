@@ -13,15 +13,15 @@ from itertools import islice
 
 import pypdfium2
 
-from chalicelib.pdf.placement.candidate_spaces import blanks_of, field_blank
 from chalicelib.pdf.geometry import around, meets
 from chalicelib.pdf.models import Area, SignatureBlock, SignatureField, SignatureParts
 from chalicelib.pdf.placement.block_fitting import Place, fit
+from chalicelib.pdf.placement.candidate_spaces import blanks_of, field_blank
+from chalicelib.pdf.placement.label_context import NEIGHBOURS, TO_NAME, WIDEST, Label, Scene, Sheet, headed
+from chalicelib.pdf.placement.label_patterns import Asks, is_anothers
 from chalicelib.pdf.placement.page_marks import Piece, TooMuch
 from chalicelib.pdf.reader import Box
 from chalicelib.pdf.rendering import open_for_display
-from chalicelib.pdf.placement.label_context import NEIGHBOURS, TO_NAME, WIDEST, Label, Scene, Sheet, headed
-from chalicelib.pdf.placement.label_patterns import Asks, is_anothers
 
 _TRIED = 8
 """Labels of a document: more would be for a machine to read."""
@@ -99,7 +99,7 @@ def _sole_line(sheets: list[tuple[int, Sheet]], block: SignatureBlock) -> tuple[
 
 def find_signature_field(
     data: bytes, units: tuple[float, ...], block: SignatureBlock
-) -> SignatureField | None:  # fmt: skip
+) -> SignatureField | None:
     """Where the text asks for the provider's signature, the last such place first; None if nowhere.
 
     `units` is each page's UserUnit, which PDFium does not know; `block` is what has to be legible there.

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.pdf.placement.label_context import (
+    GAP,
+    LINE_SHORT,
+    SHIFT,
+    TALLEST,
+    WORDY,
+    WRITING,
+    Scene,
+    asks_or_names_others,
+)
 from chalicelib.pdf.placement.page_marks import Piece
 from chalicelib.pdf.reader import Box
-from chalicelib.pdf.placement.label_context import GAP, LINE_SHORT, SHIFT, TALLEST, WORDY, WRITING, Scene, asks_or_names_others
 
 _LONGEST_COLUMN = 20
 """Blanks of one column that are followed up and down."""
@@ -63,9 +72,10 @@ def _next(start: Box, wanted: list[Box], between: list[Box], reach: float, *, up
 
     def nearest(boxes: list[Box]) -> Box | None:
         near = [
-            box for box in boxes
+            box
+            for box in boxes
             if -GAP <= away(box) <= reach and box != start and box[0] < start[2] and start[0] < box[2]
-        ]  # fmt: skip
+        ]
         return min(near, key=away, default=None)
 
     found, nearer = nearest(wanted), nearest(between)

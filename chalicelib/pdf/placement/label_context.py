@@ -8,9 +8,23 @@ from functools import cached_property
 import pypdfium2
 
 from chalicelib.pdf.geometry import around, holds, meets
-from chalicelib.pdf.placement.page_marks import Field, Marks, Piece, TooMuch, add_annotations, add_drawings, read_text
+from chalicelib.pdf.placement.label_patterns import (
+    Asks,
+    asked,
+    is_anothers,
+    is_providers_name,
+    names_providers_signature,
+)
+from chalicelib.pdf.placement.page_marks import (
+    Field,
+    Marks,
+    Piece,
+    TooMuch,
+    add_annotations,
+    add_drawings,
+    read_text,
+)
 from chalicelib.pdf.reader import Box, Display, Matrix, invert
-from chalicelib.pdf.placement.label_patterns import Asks, asked, is_anothers, is_providers_name, names_providers_signature
 
 WIDEST, TALLEST = 250.0, 58.0
 """Points that the block takes at most."""

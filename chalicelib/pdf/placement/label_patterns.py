@@ -50,8 +50,10 @@ _PROVIDERS_NAME = re.compile(
     rf"{_WHO}(?:\s+(?:printed\s+|print\s+)?name)?(?:\s*\([^)]*\))?\s*:.*", re.IGNORECASE
 )
 _KINDS: tuple[tuple[Asks, re.Pattern[str]], ...] = (
-    ("provider", _PROVIDER), ("named", _NAMED), ("anybody", _ANYBODY),
-)  # fmt: skip
+    ("provider", _PROVIDER),
+    ("named", _NAMED),
+    ("anybody", _ANYBODY),
+)
 _HINT = re.compile(rf"signature|(?:certifying|referring|ordering)\s+{_ROLE}", re.IGNORECASE)
 _OTHERS = (
     r"(?:patient|client|resident|beneficiary|guardian|parent|caregiver|representative|responsible\s+party|witness"

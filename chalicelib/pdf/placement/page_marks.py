@@ -19,8 +19,8 @@ import pypdfium2
 from pypdfium2 import raw
 
 from chalicelib.pdf.geometry import around, holds
-from chalicelib.pdf.reader import IDENTITY, Box, Matrix, multiply, sorted_box, transform_box
 from chalicelib.pdf.placement.label_patterns import may_ask
+from chalicelib.pdf.reader import IDENTITY, Box, Matrix, multiply, sorted_box, transform_box
 
 _MOST = 20_000
 _MOST_ANNOTATIONS = 1_000
@@ -135,9 +135,7 @@ def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Fi
     return marks
 
 
-def _floors(
-    reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str
-) -> dict[tuple[int, int], float]:  # fmt: skip
+def _floors(reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str) -> dict[tuple[int, int], float]:
     """The lines of text, and how high on the page each begins."""
     floors = {}
     for line in re.finditer(r"[^\r\n]*\S[^\r\n]*", text):

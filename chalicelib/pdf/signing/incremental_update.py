@@ -24,9 +24,17 @@ _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _DEEPEST = 64
 
 MISLAID = (
-    PdfError, ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
-    ValueError, struct.error, zlib.error,
-)  # fmt: skip
+    PdfError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 """What a strict reader raises on a part that is missing, or not of its type, often only when it is used."""
 
 

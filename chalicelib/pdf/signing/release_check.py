@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from asn1crypto import x509
 
-from chalicelib.pdf.signing.certificate_chain import fingerprint
-from chalicelib.pdf.models import PdfRefused
 from chalicelib.pdf.inspection import reopen
+from chalicelib.pdf.models import PdfRefused
 from chalicelib.pdf.rendering import count_pages
+from chalicelib.pdf.signing.certificate_chain import fingerprint
 from chalicelib.pdf.signing.sealed_document import Release
 from chalicelib.pdf.signing.verification import Signature, last_gap, signatures_of
 

@@ -22,10 +22,10 @@ from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields, prepare_
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 
+from chalicelib.pdf.reader import Box
 from chalicelib.pdf.signing import cms
 from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
 from chalicelib.pdf.signing.incremental_update import MISLAID, CannotExtend, open_to_extend, page_at
-from chalicelib.pdf.reader import Box
 from chalicelib.pdf.signing.verification import DOCUMENT_KEY, last_gap
 
 Level = Literal["B-B", "B-T"]
@@ -168,9 +168,13 @@ def _field(writer: IncrementalPdfFileWriter, holder: Holder) -> str:
     name = holder.field or _free_name(writer)
     page = holder.page or page_at(writer, 0).reference
     _, reference = prepare_sig_field(
-        name, writer.root, update_writer=writer, existing_fields_only=holder.field is not None,
-        include_on_page=page, box=holder.rectangle,
-    )  # fmt: skip
+        name,
+        writer.root,
+        update_writer=writer,
+        existing_fields_only=holder.field is not None,
+        include_on_page=page,
+        box=holder.rectangle,
+    )
     if holder.form is not None:
         widget = get_single_field_annot(reference.get_object())
         widget[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): holder.form})

@@ -17,9 +17,14 @@ from pyhanko.sign.validation.pdf_embedded import read_certification_data
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly import assemble
-from chalicelib.pdf.placement.blank_area import blank_place
+from chalicelib.pdf.assembly.reportlab_pages import drawing
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
+from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.models import CertificateFacts, FindPlace, SignatureBlock, SignatureField, SignatureParts
+from chalicelib.pdf.placement.blank_area import blank_place
+from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.reader import Matrix, display_of, open_pdf, sorted_box, transform_box
+from chalicelib.pdf.signing.extensibility import is_plain
 from chalicelib.pdf.signing.incremental_update import (
     MISLAID,
     CannotExtend,
@@ -32,12 +37,7 @@ from chalicelib.pdf.signing.incremental_update import (
     pages_in,
     stamp,
 )
-from chalicelib.pdf.placement.finder import find_signature_field
-from chalicelib.pdf.reader import Matrix, display_of, open_pdf, sorted_box, transform_box
 from chalicelib.pdf.signing.seal import Holder, Prepare, Sealed, Sealer, SealFacts, empty_field
-from chalicelib.pdf.assembly.reportlab_pages import drawing
-from chalicelib.pdf.signing.extensibility import is_plain
-from chalicelib.pdf.drawing.signature_block import draw_block
 
 _TURNS: dict[int, Matrix] = {
     0: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0),
@@ -60,9 +60,16 @@ class Release:
 
 
 def seal_signed(
-    original: bytes, *, block: SignatureBlock, field: SignatureField | None, certificate: CertificateFacts,
-    sealer: Sealer, facts: SealFacts, anew: bool = False, find: FindPlace = find_signature_field,
-) -> Release:  # fmt: skip
+    original: bytes,
+    *,
+    block: SignatureBlock,
+    field: SignatureField | None,
+    certificate: CertificateFacts,
+    sealer: Sealer,
+    facts: SealFacts,
+    anew: bool = False,
+    find: FindPlace = find_signature_field,
+) -> Release:
     """The electronically signed document; with `anew` not by adding to the original.
 
     Where `field` is not given, `find` says where the block goes.
@@ -75,9 +82,13 @@ def seal_signed(
 
 
 def _added_to(
-    opened: _Opened, block: SignatureBlock, field: SignatureField | None, certificate: CertificateFacts,
-    sealer: Sealer, facts: SealFacts,
-) -> Release:  # fmt: skip
+    opened: _Opened,
+    block: SignatureBlock,
+    field: SignatureField | None,
+    certificate: CertificateFacts,
+    sealer: Sealer,
+    facts: SealFacts,
+) -> Release:
     if _is_signed(opened):
         release = _countersigned(opened, block, field, sealer, facts)
         return replace(release, certificate=_certified_apart(release, block, certificate, sealer, facts))
@@ -260,9 +271,12 @@ def _in_empty_field(writer: IncrementalPdfFileWriter, block: SignatureBlock) -> 
 
 
 def _block_form(
-    writer: IncrementalPdfFileWriter, block: SignatureBlock, size: tuple[float, float], rotation: int,
+    writer: IncrementalPdfFileWriter,
+    block: SignatureBlock,
+    size: tuple[float, float],
+    rotation: int,
     parts: SignatureParts | None = None,
-) -> object:  # fmt: skip
+) -> object:
     sheets = drawing(lambda canvas: _draw_alone(canvas, block, size, parts))
     return as_form(bring_in(writer, sheets), 0, _TURNS[rotation])
 

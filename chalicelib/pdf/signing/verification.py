@@ -3,7 +3,7 @@
 Trust is by certificate: the seal must be by one of the published ones. They may have expired since, and the
 key may have been replaced: what counts is that the seal fits the bytes. Nothing is fetched from anywhere.
 
-`python -m chalicelib.pdf.signing.verification FILE --certificates PEM` does it offline; without the certificates it tells
+`python -m chalicelib.pdf.verify FILE --certificates PEM` does it offline; without the certificates it tells
 whether the file is intact, but not that the seal is ours.
 """
 
@@ -26,8 +26,8 @@ from pyhanko.sign.diff_analysis import SuspiciousModification
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter, validate_sig_integrity
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from chalicelib.pdf.signing.certificate_chain import fingerprint, read_pem
 from chalicelib.pdf.models import PdfRefused
+from chalicelib.pdf.signing.certificate_chain import fingerprint, read_pem
 
 Verdict = Literal["intact", "signed_later", "changed", "broken", "not_ours", "not_signed", "unreadable"]
 
@@ -206,7 +206,7 @@ def _verdict(seal: Signature, last: Signature) -> Verdict:
 
 def main(arguments: Sequence[str]) -> int:
     """0 for a seal that is intact, 1 for anything else."""
-    parser = argparse.ArgumentParser(prog="python -m chalicelib.pdf.signing.verification", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m chalicelib.pdf.verify", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--certificates", type=Path, help="PEM, from /verify/certificates")
     given = parser.parse_args(arguments)
@@ -252,7 +252,3 @@ def _signature_json(signature: Signature) -> dict[str, Any]:
         "covers": signature.covers,
         "permitted": signature.permitted,
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

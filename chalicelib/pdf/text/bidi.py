@@ -16,8 +16,16 @@ from chalicelib.pdf.text.graphemes import ISOLATES, clean
 # L left, R right, A Arabic letter, E and N European and Arabic number, S and T what separates and ends
 # numbers, C what separates either, M mark, O anything else.
 _LETTERS = {
-    "L": "L", "R": "R", "AL": "A", "EN": "E", "AN": "N", "ES": "S", "ET": "T", "CS": "C", "NSM": "M",
-}  # fmt: skip
+    "L": "L",
+    "R": "R",
+    "AL": "A",
+    "EN": "E",
+    "AN": "N",
+    "ES": "S",
+    "ET": "T",
+    "CS": "C",
+    "NSM": "M",
+}
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _FROM, _UNTIL = ISOLATES[0], ISOLATES[1]
 _ISOLATE = re.compile(f"({_FROM}[^{ISOLATES}]*{_UNTIL})")

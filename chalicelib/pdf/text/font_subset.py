@@ -100,10 +100,14 @@ def _parts(font: Face, number: int, subset: tuple[int, ...]) -> _Parts:
     name = b"".join((SUBSETN(number), b"+", face.name, face.subfontNameX))
     file = face.makeSubset(list(subset))
     entries = (
-        ("Ascent", face.ascent), ("CapHeight", face.capHeight), ("Descent", face.descent),
-        ("Flags", face.flags & ~_NONSYMBOLIC | _SYMBOLIC), ("ItalicAngle", face.italicAngle),
-        ("StemV", face.stemV), ("MissingWidth", face.defaultWidth),
-    )  # fmt: skip
+        ("Ascent", face.ascent),
+        ("CapHeight", face.capHeight),
+        ("Descent", face.descent),
+        ("Flags", face.flags & ~_NONSYMBOLIC | _SYMBOLIC),
+        ("ItalicAngle", face.italicAngle),
+        ("StemV", face.stemV),
+        ("MissingWidth", face.defaultWidth),
+    )
     numbers = " ".join(f"/{key} {round(value)}" for key, value in entries)
     bounds = " ".join(str(round(edge)) for edge in face.bbox)
     return _Parts(
@@ -143,7 +147,11 @@ def _font(doc: PDFDocument, parts: _Parts, name: str) -> _Written:
         b"<< /Type /Font /Subtype /TrueType /Name /%s /BaseFont /%s /FirstChar 0 /LastChar %d /Widths [%s]"
         b" /ToUnicode %s /FontDescriptor %s >>"
         % (
-            name.encode(), parts.name, parts.widths.count(b" "), parts.widths, to_unicode,
+            name.encode(),
+            parts.name,
+            parts.widths.count(b" "),
+            parts.widths,
+            to_unicode,
             place(descriptor, "descriptor"),
         )
-    )  # fmt: skip
+    )

@@ -16,9 +16,9 @@ from typing import NamedTuple, Self
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.text.graphemes import ISOLATES, JOINERS, clean, clusters, is_mark
 from chalicelib.pdf.text.bidi import is_right_to_left, levels, visual
 from chalicelib.pdf.text.font_subset import Face
+from chalicelib.pdf.text.graphemes import ISOLATES, JOINERS, clean, clusters, is_mark
 from chalicelib.pdf.text.script_fonts import script_font
 from chalicelib.pdf.text.shaping import Glyph, draw_glyphs, shape
 

@@ -8,11 +8,10 @@ from typing import Self
 
 from chalicelib.domain.account_events import UNKNOWN, Happened, Origin, account_event
 from chalicelib.domain.errors import FieldError, Invalid, NotFound, Stale, Unauthenticated
-from chalicelib.domain.second_factors import Authenticator, recovery_key
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.second_factors import Authenticator, recovery_key
 from chalicelib.services.accounts.setup_links import account_notice
-from chalicelib.services.transaction import Change
 from chalicelib.services.authentication.passkeys import MOST_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
     LEAST_LENGTH,
@@ -21,10 +20,11 @@ from chalicelib.services.authentication.passwords import (
     least_length,
     password_problem,
 )
-from chalicelib.services.ports import Ids, Store
-from chalicelib.services.documents.recorder import outbox_row, until_it_holds
 from chalicelib.services.authentication.second_factor import matching_step, tries_of
 from chalicelib.services.authentication.sessions import Sessions
+from chalicelib.services.documents.recorder import outbox_row, until_it_holds
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Change
 
 RECOVERY_CODES = 10
 MAX_NAME = 40
@@ -80,9 +80,14 @@ class OwnAccount:
             return row.link
         secret = base64.b32encode(hashlib.sha256(self._ids.token().encode()).digest()[:20]).decode()
         fresh = Secret(
-            key=_enrolment(session), version=row.version + 1 if row else 1, kind=SecretKind.AUTHENTICATOR,
-            created_at=now, expires_at=now + ENROL_LIFETIME, provider_id=provider.id, link=secret,
-        )  # fmt: skip
+            key=_enrolment(session),
+            version=row.version + 1 if row else 1,
+            kind=SecretKind.AUTHENTICATOR,
+            created_at=now,
+            expires_at=now + ENROL_LIFETIME,
+            provider_id=provider.id,
+            link=secret,
+        )
         self._store.commit(Change(at=now, secrets=(fresh,)))
         return secret
 
@@ -153,23 +158,33 @@ class OwnAccount:
         ended = replace(provider, version=provider.version + 1, session_epoch=provider.session_epoch + 1)
         told = account_event(
             provider.id, Happened.LOGGED_OUT_EVERYWHERE, now, self._origin, unique=session.key
-        )  # fmt: skip
+        )
         self._store.commit(Change(at=now, providers=(ended,), dropped=(session,), account_events=(told,)))
 
     def _change(
-        self, session: Secret, changed: Provider, told: str, now: datetime, *,
-        secrets: tuple[Secret, ...] = (), dropped: tuple[Secret, ...] = (),
-    ) -> str:  # fmt: skip
+        self,
+        session: Secret,
+        changed: Provider,
+        told: str,
+        now: datetime,
+        *,
+        secrets: tuple[Secret, ...] = (),
+        dropped: tuple[Secret, ...] = (),
+    ) -> str:
         epoch = changed.session_epoch + 1
         provider = replace(changed, version=changed.version + 1, session_epoch=epoch)
         renewed, cookie = self._sessions.renew(session, now, epoch=epoch)
         notice = account_notice(self._ids, provider, told, now)
         entry = account_event(provider.id, Happened(told), now, self._origin, unique=notice.event_id)
         change = Change(
-            at=now, providers=(provider,), secrets=(renewed, *secrets), dropped=(session, *dropped),
-            deliveries=(notice,), account_events=(entry,),
+            at=now,
+            providers=(provider,),
+            secrets=(renewed, *secrets),
+            dropped=(session, *dropped),
+            deliveries=(notice,),
+            account_events=(entry,),
             outbox=(outbox_row(notice),),
-        )  # fmt: skip
+        )
         try:
             self._store.commit(change)
         except Stale as lost:
@@ -197,18 +212,20 @@ def without_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change
     A password that was enough only beside a second factor is no longer one: *Forgot password* makes another.
     """
     bare = replace(
-        provider, version=provider.version + 1, session_epoch=provider.session_epoch + 1, passkeys=(),
-        authenticator=None, recovery=(),
-    )  # fmt: skip
+        provider,
+        version=provider.version + 1,
+        session_epoch=provider.session_epoch + 1,
+        passkeys=(),
+        authenticator=None,
+        recovery=(),
+    )
     if bare.short_password:
         bare = replace(bare, password_hash=hash_password(ids.token()), short_password=False)
     notice = account_notice(ids, bare, "second_factor_reset", now)
-    told = account_event(
-        provider.id, Happened.SECOND_FACTOR_RESET, now, UNKNOWN, unique=notice.event_id
-    )  # fmt: skip
+    told = account_event(provider.id, Happened.SECOND_FACTOR_RESET, now, UNKNOWN, unique=notice.event_id)
     return Change(
         at=now, providers=(bare,), deliveries=(notice,), outbox=(outbox_row(notice),), account_events=(told,)
-    )  # fmt: skip
+    )
 
 
 def without_sessions(ids: Ids, provider: Provider, now: datetime) -> Change:

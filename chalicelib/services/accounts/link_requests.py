@@ -7,20 +7,18 @@ from typing import Protocol
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Stale
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
 from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, pending_at
-from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.services.authentication.password_login import email_claim
-from chalicelib.services.ports import Clock, Ids, Store, Switches
 from chalicelib.services.documents.recorder import outbox_row, until_it_holds
+from chalicelib.services.ports import Clock, Ids, Store, Switches
 from chalicelib.services.throttling import Pace, Ration, check
+from chalicelib.services.transaction import Change, Job, OutboxRow
 
 FORGOTTEN_JOB = "forgotten"
-MAILS = Ration(
-    kind=SecretKind.FORGOTTEN, most=5, period=timedelta(hours=1), between=timedelta(minutes=1)
-)  # fmt: skip
+MAILS = Ration(kind=SecretKind.FORGOTTEN, most=5, period=timedelta(hours=1), between=timedelta(minutes=1))
 
 PER_SOURCE = Pace(name="forgotten", free=20, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))
 
@@ -127,9 +125,7 @@ def _mail_to(email: str, parts: Parts) -> _Mail | None:
     return _mail_waiting(document, provider, parts.store, parts.switches)
 
 
-def _mail_waiting(
-    document: Document, provider: Provider, store: Store, switches: Switches
-) -> _Mail | None:  # fmt: skip
+def _mail_waiting(document: Document, provider: Provider, store: Store, switches: Switches) -> _Mail | None:
     """For a recalled document, the mail of another that waits for them at the address it was sent to."""
     email = document.addressee.email
     if document.recalled_at is None or email is None or provider.has_account:
@@ -159,12 +155,19 @@ def _mail_for(document: Document, provider: Provider, switches: Switches) -> _Ma
 def _change(mail: _Mail, event_id: str, now: datetime) -> Change:
     document = mail.document
     delivery = Delivery(
-        id=delivery_id(event_id, Channel.EMAIL, mail.type, mail.recipient), version=1,
+        id=delivery_id(event_id, Channel.EMAIL, mail.type, mail.recipient),
+        version=1,
         practice_id=document.practice_id if document else PORTAL_PRACTICE,
-        document_id=document.id if document else None, event_id=event_id, channel=Channel.EMAIL,
-        type=mail.type, recipient=mail.recipient, created_at=now, provider_id=mail.provider.id,
-        access=document.access if document else 1, next_attempt_at=now,
-    )  # fmt: skip
+        document_id=document.id if document else None,
+        event_id=event_id,
+        channel=Channel.EMAIL,
+        type=mail.type,
+        recipient=mail.recipient,
+        created_at=now,
+        provider_id=mail.provider.id,
+        access=document.access if document else 1,
+        next_attempt_at=now,
+    )
     return Change(at=now, deliveries=(delivery,), outbox=(outbox_row(delivery),))
 
 

@@ -9,17 +9,22 @@ from chalicelib.domain.account_events import UNKNOWN, Happened, Origin, account_
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import FieldError, Gone, Invalid, Outdated, Stale
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.transaction import Change, Claim
-from chalicelib.services.normalization import one_line
 from chalicelib.services.authentication.password_login import counts_of, email_claim
-from chalicelib.services.authentication.passwords import hash_password, is_short, least_length, password_problem
-from chalicelib.services.ports import Ids, Listing, Store
-from chalicelib.services.documents.recorder import outbox_row, until_it_holds
+from chalicelib.services.authentication.passwords import (
+    hash_password,
+    is_short,
+    least_length,
+    password_problem,
+)
 from chalicelib.services.authentication.second_factor import tries_of
 from chalicelib.services.documents.document_writer import together
+from chalicelib.services.documents.recorder import outbox_row, until_it_holds
+from chalicelib.services.normalization import one_line
+from chalicelib.services.ports import Ids, Listing, Store
+from chalicelib.services.transaction import Change, Claim
 
 PORTAL_PRACTICE = "portal"
 """Stands in a delivery that no practice caused, such as the notice that a password was changed."""
@@ -103,10 +108,17 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
             raise Outdated(_OUTDATED)
         kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
         secret = Secret(
-            key=secret_key(kind, token), version=1, kind=kind, created_at=now,
-            expires_at=now + LINK_LIFETIME, provider_id=provider.id, document_id=delivery.document_id,
-            email=delivery.recipient, link=delivery.id, access=delivery.access,
-        )  # fmt: skip
+            key=secret_key(kind, token),
+            version=1,
+            kind=kind,
+            created_at=now,
+            expires_at=now + LINK_LIFETIME,
+            provider_id=provider.id,
+            document_id=delivery.document_id,
+            email=delivery.recipient,
+            link=delivery.id,
+            access=delivery.access,
+        )
         newest = replace(provider, version=provider.version + 1, link=delivery.id)
         providers = () if provider.link == delivery.id else (newest,)
         store.commit(Change(at=now, secrets=(secret,), providers=providers))
@@ -131,9 +143,12 @@ def mailed_for(store: Store, delivery: Delivery, provider: Provider) -> Document
     if _is_made_up_for(delivery, provider):
         return None
     return _reached(
-        provider, document, lambda: _waiting(store, provider.id), access=delivery.access,
+        provider,
+        document,
+        lambda: _waiting(store, provider.id),
+        access=delivery.access,
         email=delivery.recipient,
-    )  # fmt: skip
+    )
 
 
 def _is_made_up_for(delivery: Delivery, provider: Provider) -> bool:
@@ -144,9 +159,13 @@ def _is_made_up_for(delivery: Delivery, provider: Provider) -> bool:
 
 
 def _reached(
-    provider: Provider, document: Document | None, waiting: Callable[[], Sequence[Document]], *,
-    access: int, email: str | None,
-) -> Document | None:  # fmt: skip
+    provider: Provider,
+    document: Document | None,
+    waiting: Callable[[], Sequence[Document]],
+    *,
+    access: int,
+    email: str | None,
+) -> Document | None:
     """What a setup link leads to: the document it came with, when that had this `access`, or, once that one
     is recalled, another that is `waiting` for this person at the very address the link was mailed to.
 
@@ -216,7 +235,7 @@ class Accounts:
 
     def choose_password(
         self, token: str, chosen: Chosen, now: datetime, origin: Origin = UNKNOWN
-    ) -> OpenLink:  # fmt: skip
+    ) -> OpenLink:
         """Spends the link together with the new password, and ends every session of the account. What it
         answers has the provider as they are from then on.
 
@@ -240,7 +259,7 @@ class Accounts:
 
     def _change(
         self, link: OpenLink, chosen: Chosen, hashed: str, now: datetime, origin: Origin = UNKNOWN
-    ) -> Change:  # fmt: skip
+    ) -> Change:
         provider = with_password(link, chosen, hashed, now)
         rival = self._rival(link, provider)
         told = account_notice(self._ids, provider, "password_changed", now)
@@ -248,11 +267,15 @@ class Accounts:
         happened = Happened.PASSWORD_SET if link.is_setup else Happened.PASSWORD_RESET
         entry = account_event(provider.id, happened, now, origin, unique=told.event_id)
         return Change(
-            at=now, spent=(link.secret,), dropped=failures, account_events=(entry,),
+            at=now,
+            spent=(link.secret,),
+            dropped=failures,
+            account_events=(entry,),
             providers=(provider, *((_without_npi(rival),) if rival else ())),
-            claims=_claims(link, provider, rival), deliveries=(told,),
+            claims=_claims(link, provider, rival),
+            deliveries=(told,),
             outbox=(outbox_row(told),),
-        )  # fmt: skip
+        )
 
     def _rival(self, link: OpenLink, provider: Provider) -> Provider | None:
         """Who must give up the NPI that a clinic gave this person: whoever has no account, or one whose
@@ -279,10 +302,18 @@ def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> De
     """Tells the owner of a change to their account, in case it was not them."""
     event_id, recipient = ids.new("evt"), provider.email or ""
     return Delivery(
-        id=delivery_id(event_id, Channel.EMAIL, told, recipient), version=1, practice_id=PORTAL_PRACTICE,
-        document_id=None, event_id=event_id, channel=Channel.EMAIL, type=told, recipient=recipient,
-        created_at=now, provider_id=provider.id, next_attempt_at=now,
-    )  # fmt: skip
+        id=delivery_id(event_id, Channel.EMAIL, told, recipient),
+        version=1,
+        practice_id=PORTAL_PRACTICE,
+        document_id=None,
+        event_id=event_id,
+        channel=Channel.EMAIL,
+        type=told,
+        recipient=recipient,
+        created_at=now,
+        provider_id=provider.id,
+        next_attempt_at=now,
+    )
 
 
 # Rules
@@ -292,15 +323,23 @@ def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) ->
     """The provider with this password: an account, if it was none, and no session of before."""
     provider = link.provider
     changed = replace(
-        provider, version=provider.version + 1, password_hash=hashed, link=None,
-        session_epoch=provider.session_epoch + 1, short_password=is_short(chosen.password),
-    )  # fmt: skip
+        provider,
+        version=provider.version + 1,
+        password_hash=hashed,
+        link=None,
+        session_epoch=provider.session_epoch + 1,
+        short_password=is_short(chosen.password),
+    )
     if not link.is_setup:
         return changed
     return replace(
-        changed, email=link.secret.email, account_since=now, npi=provider.npi or chosen.npi or None,
-        npi_self_stated=provider.npi is None and bool(chosen.npi), credential=one_line(chosen.credential),
-    )  # fmt: skip
+        changed,
+        email=link.secret.email,
+        account_since=now,
+        npi=provider.npi or chosen.npi or None,
+        npi_self_stated=provider.npi is None and bool(chosen.npi),
+        credential=one_line(chosen.credential),
+    )
 
 
 def _works(secret: Secret, provider: Provider) -> bool:

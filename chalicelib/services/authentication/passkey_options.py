@@ -29,23 +29,34 @@ class PasskeyOptions:
     def for_login(self, now: datetime, provider: "Provider | None" = None) -> str:
         """JSON for `navigator.credentials.get`: any passkey of ours, or one of this provider."""
         subject = provider.id if provider else ""
-        return json.dumps({
-            "challenge": self._challenge(subject, now), "rpId": self._rp_id, "timeout": _MILLISECONDS,
-            "userVerification": "required", "allowCredentials": _listed(provider) if provider else [],
-        })  # fmt: skip
+        return json.dumps(
+            {
+                "challenge": self._challenge(subject, now),
+                "rpId": self._rp_id,
+                "timeout": _MILLISECONDS,
+                "userVerification": "required",
+                "allowCredentials": _listed(provider) if provider else [],
+            }
+        )
 
     def for_enrolment(self, provider: "Provider", now: datetime) -> str:
         """JSON for `navigator.credentials.create`."""
-        return json.dumps({
-            "challenge": self._challenge(provider.id, now), "timeout": _MILLISECONDS, "attestation": "none",
-            "rp": {"id": self._rp_id, "name": "Provider Portal"},
-            "user": {
-                "id": encoded(provider.id.encode()), "name": provider.email, "displayName": provider.name,
-            },
-            "pubKeyCredParams": [{"type": "public-key", "alg": each} for each in _ALGORITHMS],
-            "authenticatorSelection": {"residentKey": "required", "userVerification": "required"},
-            "excludeCredentials": _listed(provider),
-        })  # fmt: skip
+        return json.dumps(
+            {
+                "challenge": self._challenge(provider.id, now),
+                "timeout": _MILLISECONDS,
+                "attestation": "none",
+                "rp": {"id": self._rp_id, "name": "Provider Portal"},
+                "user": {
+                    "id": encoded(provider.id.encode()),
+                    "name": provider.email,
+                    "displayName": provider.name,
+                },
+                "pubKeyCredParams": [{"type": "public-key", "alg": each} for each in _ALGORITHMS],
+                "authenticatorSelection": {"residentKey": "required", "userVerification": "required"},
+                "excludeCredentials": _listed(provider),
+            }
+        )
 
     def _challenge(self, subject: str, now: datetime) -> str:
         return make_challenge(self._keys.session_key(), subject, self._ids.token(), now)

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 from chalicelib.domain.account_events import AccountEvent, Origin
 from chalicelib.domain.errors import Stale, Unauthenticated
-from chalicelib.domain.second_factors import Passkey
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.second_factors import Passkey
 from chalicelib.services.authentication.passkey_challenges import LIFETIME, decoded, encoded, is_challenge
-from chalicelib.services.transaction import Change
-from chalicelib.services.ports import Keys, Store
 from chalicelib.services.authentication.sessions import Sessions, logged_in
+from chalicelib.services.ports import Keys, Store
+from chalicelib.services.transaction import Change
 
 METHOD = "passkey"
 MOST_PASSKEYS = 10
@@ -52,15 +52,21 @@ class Passkeys:
         read = self._read(answer, provider.id, now)
         try:
             verified = verify_registration_response(
-                credential=dict(read.credential), expected_challenge=read.challenge,
-                expected_rp_id=self._rp_id, expected_origin=self._origin, require_user_verification=True,
-            )  # fmt: skip
+                credential=dict(read.credential),
+                expected_challenge=read.challenge,
+                expected_rp_id=self._rp_id,
+                expected_origin=self._origin,
+                require_user_verification=True,
+            )
         except (WebAuthnException, ValueError) as error:
             raise Unauthenticated(_NOT_RIGHT) from error
         made = Passkey(
-            id=encoded(verified.credential_id), public_key=encoded(verified.credential_public_key),
-            count=verified.sign_count, name=name, created_at=now,
-        )  # fmt: skip
+            id=encoded(verified.credential_id),
+            public_key=encoded(verified.credential_public_key),
+            count=verified.sign_count,
+            name=name,
+            created_at=now,
+        )
         return made, _spent(read.challenge, now)
 
     def log_in(
@@ -93,9 +99,15 @@ class Passkeys:
         return renewed, cookie
 
     def _commit(
-        self, used: Provider, read: _Answer, secrets: tuple[Secret, ...], ended: tuple[Secret, ...],
-        now: datetime, *, told: tuple[AccountEvent, ...] = (),
-    ) -> None:  # fmt: skip
+        self,
+        used: Provider,
+        read: _Answer,
+        secrets: tuple[Secret, ...],
+        ended: tuple[Secret, ...],
+        now: datetime,
+        *,
+        told: tuple[AccountEvent, ...] = (),
+    ) -> None:
         written = (*secrets, _spent(read.challenge, now))
         try:
             self._store.commit(
@@ -126,11 +138,14 @@ class Passkeys:
             raise Unauthenticated(_NOT_RIGHT)
         try:
             verified = verify_authentication_response(
-                credential=dict(read.credential), expected_challenge=read.challenge,
-                expected_rp_id=self._rp_id, expected_origin=self._origin,
-                credential_public_key=decoded(kept.public_key), credential_current_sign_count=kept.count,
+                credential=dict(read.credential),
+                expected_challenge=read.challenge,
+                expected_rp_id=self._rp_id,
+                expected_origin=self._origin,
+                credential_public_key=decoded(kept.public_key),
+                credential_current_sign_count=kept.count,
                 require_user_verification=True,
-            )  # fmt: skip
+            )
         except (WebAuthnException, ValueError) as error:
             raise Unauthenticated(_NOT_RIGHT) from error
         used = replace(kept, count=verified.new_sign_count, last_used_at=now)
@@ -148,6 +163,9 @@ def _owner(handle: object) -> str:
 def _spent(challenge: bytes, now: datetime) -> Secret:
     """A row that can be written once: the same answer sent again finds it there."""
     return Secret(
-        key=secret_key(SecretKind.PASSKEY, encoded(challenge)), version=1, kind=SecretKind.PASSKEY,
-        created_at=now, expires_at=now + LIFETIME,
-    )  # fmt: skip
+        key=secret_key(SecretKind.PASSKEY, encoded(challenge)),
+        version=1,
+        kind=SecretKind.PASSKEY,
+        created_at=now,
+        expires_at=now + LIFETIME,
+    )

@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.account_events import Happened, Origin, account_event, is_told
 from chalicelib.domain.errors import Stale, TooMany, Unauthenticated
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import HALF_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
 from chalicelib.services import throttling
-from chalicelib.services.transaction import Change
 from chalicelib.services.authentication.known_devices import Device
 from chalicelib.services.authentication.passwords import hash_password, is_outdated, is_password
-from chalicelib.services.ports import Ids, Store
-from chalicelib.services.documents.recorder import until_it_holds
 from chalicelib.services.authentication.sessions import PASSWORD, Sessions, logged_in
-from chalicelib.services.throttling import Pace
 from chalicelib.services.documents.document_writer import together
+from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.throttling import Pace
+from chalicelib.services.transaction import Change
 
 PER_PLACE = Pace(name="place", free=5, longest=timedelta(minutes=1), forgotten=timedelta(hours=24))
 """Attempts on one account from one device that knows it, or else from one source, until one succeeds.
@@ -29,7 +29,7 @@ PLACE_UNDER_ATTACK = replace(PER_PLACE, free=1, longest=timedelta(minutes=15))
 
 PER_ACCOUNT = Pace(
     name="login", free=0, longest=timedelta(), forgotten=timedelta(days=365), each=timedelta(days=90)
-)  # fmt: skip
+)
 """Attempts without such a device, wherever they come from, until one succeeds: at `MOST_OF_STRANGERS` only
 its known devices, a passkey or a new password get in.
 """
@@ -118,7 +118,7 @@ class Login:
         told = logged_in(provider, session, attempt.origin)
         change = Change(
             at=attempt.now, secrets=(session,), dropped=(*counted, *ended), account_events=(told,)
-        )  # fmt: skip
+        )
         self._let_in(change, provider, attempt)
         return provider, cookie
 
@@ -126,9 +126,14 @@ class Login:
         now = attempt.now
         token = self._ids.token()
         row = Secret(
-            key=secret_key(SecretKind.HALF, token), version=1, kind=SecretKind.HALF, created_at=now,
-            expires_at=now + HALF_LIFETIME, provider_id=provider.id, epoch=provider.session_epoch,
-        )  # fmt: skip
+            key=secret_key(SecretKind.HALF, token),
+            version=1,
+            kind=SecretKind.HALF,
+            created_at=now,
+            expires_at=now + HALF_LIFETIME,
+            provider_id=provider.id,
+            epoch=provider.session_epoch,
+        )
         self._let_in(Change(at=now, secrets=(row,), dropped=counted), provider, attempt)
         return token
 
@@ -137,9 +142,7 @@ class Login:
         if provider.password_hash is None or not is_outdated(provider.password_hash):
             self._store.commit(change)
             return
-        anew = replace(
-            provider, version=provider.version + 1, password_hash=hash_password(attempt.password)
-        )  # fmt: skip
+        anew = replace(provider, version=provider.version + 1, password_hash=hash_password(attempt.password))
         try:
             self._store.commit(replace(change, providers=(anew,)))
         except Stale as lost:
@@ -220,9 +223,7 @@ class Login:
         counted = PER_SOURCE.counted(source, attempt.source, attempt.now)
         self._store.commit(self._failure(attempt, provider, counted, tries))
 
-    def _failure(
-        self, attempt: Attempt, provider: Provider | None, counted: Secret, tries: int
-    ) -> Change:  # fmt: skip
+    def _failure(self, attempt: Attempt, provider: Provider | None, counted: Secret, tries: int) -> Change:
         """The count, and an entry in the account's trail; for nobody, a row just as large, over already.
 
         One transaction of as many rows for an unknown address as for a known one: its time says nothing.
@@ -234,13 +235,13 @@ class Login:
             return Change(at=attempt.now, secrets=(counted, _for_nobody(attempt, nonce)))
         told = account_event(
             provider.id, Happened.WRONG_PASSWORD, attempt.now, attempt.origin, unique=nonce, tries=tries
-        )  # fmt: skip
+        )
         return Change(at=attempt.now, secrets=(counted,), account_events=(told,))
 
 
 def _known(
     attempt: Attempt, owner: str | None, holder: Provider | None, found: Mapping[str, Secret]
-) -> Device | None:  # fmt: skip
+) -> Device | None:
     """The device, if this account knows it, and those that it knows have not guessed too often."""
     device = attempt.device
     if device is None or device.provider_id != owner or not device.is_known_to(holder):
@@ -285,9 +286,13 @@ def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
 
 def _for_nobody(attempt: Attempt, nonce: str) -> Secret:
     return Secret(
-        key=secret_key(SecretKind.THROTTLE, f"nobody:{nonce}"), version=1, kind=SecretKind.THROTTLE,
-        created_at=attempt.now, expires_at=attempt.now, method=attempt.agent,
-    )  # fmt: skip
+        key=secret_key(SecretKind.THROTTLE, f"nobody:{nonce}"),
+        version=1,
+        kind=SecretKind.THROTTLE,
+        created_at=attempt.now,
+        expires_at=attempt.now,
+        method=attempt.agent,
+    )
 
 
 def email_claim(email: str) -> str:

@@ -63,9 +63,7 @@ def is_short(password: str) -> bool:
     return len(plain(password)) < LEAST_LENGTH
 
 
-def password_problem(
-    password: str, personal: Iterable[str], *, least: int = LEAST_LENGTH
-) -> str | None:  # fmt: skip
+def password_problem(password: str, personal: Iterable[str], *, least: int = LEAST_LENGTH) -> str | None:
     """Why this password is refused, in a sentence that says what to do; None when it is good.
 
     `personal` are words about its owner: their name, address and NPI, the practice that wrote to them.

@@ -6,19 +6,24 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.account_events import Happened, Origin, account_event
 from chalicelib.domain.errors import Gone, Stale, TooMany, Unauthenticated
+from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, recovery_key
 from chalicelib.domain.timestamps import epoch
-from chalicelib.domain.providers import Provider
-from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.services import throttling
-from chalicelib.services.transaction import Change
 from chalicelib.services.authentication.known_devices import Device
-from chalicelib.services.authentication.password_login import CLOSED_SECONDS, MOST_OF_KNOWN, MOST_OF_STRANGERS, used_up
 from chalicelib.services.authentication.passkeys import Passkeys
-from chalicelib.services.ports import Store
-from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.authentication.password_login import (
+    CLOSED_SECONDS,
+    MOST_OF_KNOWN,
+    MOST_OF_STRANGERS,
+    used_up,
+)
 from chalicelib.services.authentication.sessions import PASSWORD, Sessions, logged_in
+from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.ports import Store
 from chalicelib.services.throttling import Pace
+from chalicelib.services.transaction import Change
 
 STEP_SECONDS = 30
 TRIES = Pace(name="second", free=5, longest=timedelta(minutes=1), forgotten=timedelta(days=365))
@@ -82,10 +87,13 @@ class SecondFactor:
             raise
         session, cookie = self._sessions.start(passed.provider, now, passed.method)
         change = Change(
-            at=now, providers=(passed.provider,), secrets=(session, *passed.secrets), spent=(half,),
+            at=now,
+            providers=(passed.provider,),
+            secrets=(session, *passed.secrets),
+            spent=(half,),
             dropped=_cleared(provider, answer, now),
             account_events=(logged_in(passed.provider, session, origin),),
-        )  # fmt: skip
+        )
         try:
             self._store.commit(change)
         except Stale as lost:
@@ -97,7 +105,7 @@ class SecondFactor:
         unique = f"{counted.key}.{counted.version}"
         told = account_event(
             provider.id, Happened.WRONG_SECOND_FACTOR, now, origin, unique=unique, tries=counted.tries
-        )  # fmt: skip
+        )
         self._store.commit(Change(at=now, account_events=(told,)))
 
     def _half(self, token: str, now: datetime) -> tuple[Secret, Provider]:

@@ -6,12 +6,12 @@ from typing import Any
 
 from chalicelib.domain.account_events import AccountEvent, Happened, Origin, account_event
 from chalicelib.domain.errors import Stale
-from chalicelib.domain.timestamps import epoch
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import SESSION_IDLE, SESSION_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import key_id
-from chalicelib.services.transaction import Change
+from chalicelib.domain.timestamps import epoch
 from chalicelib.services.ports import Ids, Keys, Store, Visit
+from chalicelib.services.transaction import Change
 
 ALGORITHM = "HS256"
 AUDIENCE = "provider-portal"
@@ -42,15 +42,22 @@ class Sessions:
         """A new session's row, to be committed, and the cookie's value."""
         token = self._ids.token()
         row = Secret(
-            key=secret_key(SecretKind.SESSION, token), version=1, kind=SecretKind.SESSION, created_at=now,
-            expires_at=now + SESSION_LIFETIME, provider_id=provider.id, epoch=provider.session_epoch,
-            last_seen_at=now, authenticated_at=now, method=method,
-        )  # fmt: skip
+            key=secret_key(SecretKind.SESSION, token),
+            version=1,
+            kind=SecretKind.SESSION,
+            created_at=now,
+            expires_at=now + SESSION_LIFETIME,
+            provider_id=provider.id,
+            epoch=provider.session_epoch,
+            last_seen_at=now,
+            authenticated_at=now,
+            method=method,
+        )
         return row, self._sign(token, provider.id, row)
 
     def renew(
         self, session: Secret, now: datetime, method: str | None = None, *, epoch: int | None = None
-    ) -> tuple[Secret, str]:  # fmt: skip
+    ) -> tuple[Secret, str]:
         """The session under another token; it ends when it would have.
 
         A `method` says that its owner has just been authenticated by it; an `epoch`, that the others end.
@@ -59,10 +66,14 @@ class Sessions:
         """
         token = self._ids.token()
         row = replace(
-            session, key=secret_key(SecretKind.SESSION, token), version=1, last_seen_at=now,
-            authenticated_at=now if method else session.authenticated_at, method=method or session.method,
+            session,
+            key=secret_key(SecretKind.SESSION, token),
+            version=1,
+            last_seen_at=now,
+            authenticated_at=now if method else session.authenticated_at,
+            method=method or session.method,
             epoch=epoch or session.epoch,
-        )  # fmt: skip
+        )
         return row, self._sign(token, session.provider_id or "", row)
 
     def read(self, cookie: str, now: datetime) -> Ticket | None:
@@ -138,7 +149,7 @@ def logged_in(provider: Provider, session: Secret, origin: Origin) -> AccountEve
     """The entry that belongs to a new session's row."""
     return account_event(
         provider.id, Happened.LOGGED_IN, session.created_at, origin, unique=session.key, method=session.method
-    )  # fmt: skip
+    )
 
 
 def time_left(session: Secret, now: datetime) -> timedelta:

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from chalicelib.services import throttling
-from chalicelib.services.transaction import Change
 from chalicelib.services.authentication.password_login import PER_SOURCE
-from chalicelib.services.ports import Store
 from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.ports import Store
+from chalicelib.services.transaction import Change
 
 
 class Sources:

@@ -14,12 +14,12 @@ from typing import Protocol
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.errors import Outdated, Unavailable, Unprocessable
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.services.delivery.settlement import RACES, practice_of, settle
+from chalicelib.services.documents.recorder import delivery_job, until_it_holds
 from chalicelib.services.ports import (
     Clock,
     Files,
@@ -31,7 +31,7 @@ from chalicelib.services.ports import (
     Switches,
     WebhookSender,
 )
-from chalicelib.services.documents.recorder import delivery_job, until_it_holds
+from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings
 
 LONGEST_SQS_DELAY = timedelta(minutes=15)
@@ -90,9 +90,7 @@ def release_held(store: Store, practice_id: str, now: datetime) -> int:
 
     What is more than `RELEASED_AT_ONCE`, or held this very moment, is released by a job that goes with it.
     """
-    return until_it_holds(
-        lambda: _release(store, practice_id, now), retry_on=frozenset({"delivery"})
-    )  # fmt: skip
+    return until_it_holds(lambda: _release(store, practice_id, now), retry_on=frozenset({"delivery"}))
 
 
 def _release(store: Store, practice_id: str, now: datetime) -> int:
@@ -101,9 +99,10 @@ def _release(store: Store, practice_id: str, now: datetime) -> int:
     first = released[0].id if released else "none"
     more = Job(queue="deliveries", name="release", event_id=practice_id)
     row = OutboxRow(
-        id=f"release_{practice_id}_{to_text(now)}_{first}", created_at=now,
+        id=f"release_{practice_id}_{to_text(now)}_{first}",
+        created_at=now,
         jobs=(*map(delivery_job, released), more),
-    )  # fmt: skip
+    )
     store.commit(Change(at=now, deliveries=released, outbox=(row,)))
     return len(released)
 
@@ -211,10 +210,13 @@ def _wake(after: Delivery, parts: Parts) -> None:
 def _log(claimed: Delivery, outcome: Outcome, after: Delivery | None) -> None:
     """Ids and verdicts only: never a recipient, which is a person's address."""
     facts = {
-        "delivery": claimed.id, "channel": claimed.channel, "type": claimed.type,
-        "attempt": len(claimed.attempts), "verdict": outcome.verdict,
+        "delivery": claimed.id,
+        "channel": claimed.channel,
+        "type": claimed.type,
+        "attempt": len(claimed.attempts),
+        "verdict": outcome.verdict,
         "status": after.status if after else "settled meanwhile",
-    }  # fmt: skip
+    }
     good = outcome.verdict not in (Verdict.RETRY, Verdict.REFUSED)
     (logger.info if good else logger.warning)("delivery attempted", extra=facts)
 

@@ -11,11 +11,11 @@ from typing import Any, Protocol, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.documents import Document
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.delivery.settlement import READY, practice_of
@@ -87,9 +87,11 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
         return Outcome(verdict=Verdict.CANCELLED, detail=overtaken)
     composed = _KINDS[delivery.type](about, parts)
     message = mime(
-        rendered(about, composed, parts.settings), sender=parts.settings.mail_from,
-        message_id=f"{delivery.id}.{len(delivery.attempts)}", now=about.now,
-    )  # fmt: skip
+        rendered(about, composed, parts.settings),
+        sender=parts.settings.mail_from,
+        message_id=f"{delivery.id}.{len(delivery.attempts)}",
+        now=about.now,
+    )
     carrier_id = parts.mailer.send(to=delivery.recipient, message=message)
     return Outcome(verdict=Verdict.SENT, detail="The mail service took it.", carrier_id=carrier_id)
 
@@ -267,7 +269,11 @@ _ABOUT_ACCOUNT = {"reset", "password_changed", *ACCOUNT_CHANGES}
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("templates", "email"), autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        loader=PackageLoader("templates", "email"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
         auto_reload=False,
-    )  # fmt: skip
+    )

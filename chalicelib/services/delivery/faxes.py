@@ -2,17 +2,17 @@
 
 from typing import Protocol
 
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.services.delivery import emails as messages
-from chalicelib.services.review.by_hand import create_fax_code
 from chalicelib.services.delivery.emails import About, readable
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.ports import Files
+from chalicelib.services.review.by_hand import create_fax_code
 
 MAX_PDF_BYTES = 7 * 1024 * 1024
 """SES takes a raw message of 10 MB, in which a PDF is a third longer."""
@@ -35,9 +35,11 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
     to = gateway_address(delivery.recipient, parts.settings.fax_domain)
     mail = Mail(to=to, name=messages.PORTAL, subject="Fax", text="The fax is attached.\n", pdf=pdf)
     message = mime(
-        mail, sender=parts.settings.mail_from, message_id=f"{delivery.id}.{len(delivery.attempts)}",
+        mail,
+        sender=parts.settings.mail_from,
+        message_id=f"{delivery.id}.{len(delivery.attempts)}",
         now=about.now,
-    )  # fmt: skip
+    )
     carrier_id = parts.mailer.send(to=to, message=message)
     return Outcome(verdict=Verdict.SENT, detail="Handed to the fax gateway.", carrier_id=carrier_id)
 

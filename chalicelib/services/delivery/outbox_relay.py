@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.services.transaction import OutboxRow
 from chalicelib.services.ports import Queues, Store
+from chalicelib.services.transaction import OutboxRow
 
 OLD_ENOUGH = timedelta(minutes=2)
 AT_ONCE = 200

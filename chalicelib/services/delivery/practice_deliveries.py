@@ -6,14 +6,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, delivery_id
+from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Conflict, NotFound
-from chalicelib.domain.timestamps import to_text
 from chalicelib.domain.practices import Endpoint, Practice
-from chalicelib.services.transaction import Change, OutboxRow
+from chalicelib.domain.timestamps import to_text
+from chalicelib.services.documents.recorder import (
+    Actor,
+    Recorder,
+    delivery_job,
+    delivery_line,
+    until_it_holds,
+)
 from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
-from chalicelib.services.documents.recorder import Actor, Recorder, delivery_job, delivery_line, until_it_holds
+from chalicelib.services.transaction import Change, OutboxRow
 
 AGAIN = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
 _ON_DOCUMENT = (Channel.EMAIL, Channel.FAX)
@@ -48,7 +54,7 @@ class Outgoing:
 
     def page(
         self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None
-    ) -> Page[Delivery]:  # fmt: skip
+    ) -> Page[Delivery]:
         """The practice's messages, newest first."""
         return self._store.deliveries(listing, practice.id, limit=limit, after=after)
 
@@ -68,11 +74,19 @@ class Outgoing:
         body = {"type": _TEST, "timestamp": to_text(now), "data": {"practice_id": practice.id}}
         url = _live_endpoint(practice).url
         delivery = Delivery(
-            id=delivery_id(event_id, Channel.WEBHOOK, _TEST, practice.id), version=1,
-            practice_id=practice.id, document_id=None, event_id=event_id, channel=Channel.WEBHOOK,
-            type=_TEST, recipient=url, created_at=now, message_id=event_id, next_attempt_at=now,
+            id=delivery_id(event_id, Channel.WEBHOOK, _TEST, practice.id),
+            version=1,
+            practice_id=practice.id,
+            document_id=None,
+            event_id=event_id,
+            channel=Channel.WEBHOOK,
+            type=_TEST,
+            recipient=url,
+            created_at=now,
+            message_id=event_id,
+            next_attempt_at=now,
             body=json.dumps(body, separators=(",", ":")),
-        )  # fmt: skip
+        )
         self._store.commit(Change(at=now, deliveries=(delivery,), outbox=(self._job(delivery, now),)))
         return delivery
 
@@ -98,9 +112,13 @@ class Outgoing:
         if document is None or queued.channel not in _ON_DOCUMENT:
             return Change(at=now)
         recorder = Recorder(
-            document.with_delivery(delivery_line(queued, now)), practice=practice, now=now, ids=self._ids,
-            portal_url=self._portal_url, actor=actor,
-        )  # fmt: skip
+            document.with_delivery(delivery_line(queued, now)),
+            practice=practice,
+            now=now,
+            ids=self._ids,
+            portal_url=self._portal_url,
+            actor=actor,
+        )
         return recorder.event("delivery.retried", {"delivery": queued.id}).change()
 
     def _job(self, delivery: Delivery, now: datetime) -> OutboxRow:

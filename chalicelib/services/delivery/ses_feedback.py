@@ -11,14 +11,14 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
-from chalicelib.domain.delivery_attempts import Mark, Outcome, Verdict
 from chalicelib.domain.deliveries import Attempt, Delivery
-from chalicelib.domain.timestamps import from_text
+from chalicelib.domain.delivery_attempts import Mark, Outcome, Verdict
 from chalicelib.domain.delivery_receipts import Effect, Receipt, ReceiptKind, effect_of
-from chalicelib.services.transaction import Change, Job, OutboxRow
+from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery.settlement import RACES, practice_of, settle
-from chalicelib.services.ports import Clock, Ids, Queues, Store
 from chalicelib.services.documents.recorder import delivery_job, notice, until_it_holds
+from chalicelib.services.ports import Clock, Ids, Queues, Store
+from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings
 
 LOOK_AGAIN_AFTER = (timedelta(seconds=5), timedelta(seconds=90))
@@ -82,9 +82,7 @@ def _apply(receipt: Receipt, parts: Parts) -> bool:
     effect = effect_of(receipt.kind, delivery.status, delivery.channel)
     if effect is not Effect.NOTHING:
         _EFFECTS[effect](delivery, receipt, parts)
-    logger.info(
-        "receipt", extra={"delivery": delivery.id, "kind": receipt.kind, "effect": effect}
-    )  # fmt: skip
+    logger.info("receipt", extra={"delivery": delivery.id, "kind": receipt.kind, "effect": effect})
     return True
 
 
@@ -120,7 +118,7 @@ def _tell(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
     practice = practice_of(delivery.practice_id, parts.store)
     told = notice(
         "complaint", event_id=delivery.id, practice=practice, at=now, document_id=delivery.document_id
-    )  # fmt: skip
+    )
     if parts.store.delivery(told.id) is not None:
         return
     complaint = Attempt(at=receipt.at, status=Mark.COMPLAINED, detail=receipt.detail)

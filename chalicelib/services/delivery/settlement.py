@@ -10,9 +10,9 @@ from typing import Protocol
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
-from chalicelib.services.transaction import Change
-from chalicelib.services.ports import Ids, Store
 from chalicelib.services.documents.recorder import PORTAL, Recorder, delivery_line, notice, outbox_row
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Change
 from chalicelib.settings import Settings
 
 READY = "ready"
@@ -55,18 +55,19 @@ def practice_of(practice_id: str, store: Store) -> Practice:
 
 def is_about_document(delivery: Delivery) -> bool:
     """Whether the message tells of the document or carries it, so that the EMR hears how it fared."""
-    return delivery.channel is Channel.FAX or (
-        delivery.channel is Channel.EMAIL and delivery.type == READY
-    )  # fmt: skip
+    return delivery.channel is Channel.FAX or (delivery.channel is Channel.EMAIL and delivery.type == READY)
 
 
 def _alone(after: Delivery, parts: Parts, now: datetime) -> Change:
     if after.channel is not Channel.WEBHOOK or after.status is not DeliveryStatus.FAILED:
         return Change(at=now, deliveries=(after,))
     told = notice(
-        "webhook_failed", event_id=parts.ids.new("evt"), practice=practice_of(after.practice_id, parts.store),
-        at=now, document_id=after.document_id,
-    )  # fmt: skip
+        "webhook_failed",
+        event_id=parts.ids.new("evt"),
+        practice=practice_of(after.practice_id, parts.store),
+        at=now,
+        document_id=after.document_id,
+    )
     return Change(at=now, deliveries=(after, told), outbox=(outbox_row(told),))
 
 
@@ -76,9 +77,13 @@ def _with_document(document: Document, after: Delivery, parts: Parts, now: datet
     if lined is document and event is None:
         return Change(at=now, deliveries=(after,))
     recorder = Recorder(
-        lined, practice=practice_of(after.practice_id, parts.store), now=now, ids=parts.ids,
-        portal_url=parts.settings.portal_url, actor=PORTAL,
-    )  # fmt: skip
+        lined,
+        practice=practice_of(after.practice_id, parts.store),
+        now=now,
+        ids=parts.ids,
+        portal_url=parts.settings.portal_url,
+        actor=PORTAL,
+    )
     if event:
         _tell(recorder, event, after, current=after.access == document.access)
     change = recorder.change()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.services.ports import Notifier
 
 _REPORT = "Open Documents > Reports > Unsigned in your EMR: the row says what to do next."
@@ -57,9 +57,11 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
     """Publishes the notice; `Unavailable` when the topic does not take it."""
     words = KINDS[delivery.type]
     parts.notifier.publish(
-        practice_id=delivery.practice_id, kind=delivery.type, subject=words.subject,
+        practice_id=delivery.practice_id,
+        kind=delivery.type,
+        subject=words.subject,
         text="\n\n".join([words.text, *_names(delivery)]),
-    )  # fmt: skip
+    )
     return Outcome(verdict=Verdict.DELIVERED, detail="Published.")
 
 

@@ -7,15 +7,15 @@ from typing import Protocol
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.timestamps import epoch
 from chalicelib.domain.practices import Endpoint, Practice
-from chalicelib.services.transaction import Change
+from chalicelib.domain.timestamps import epoch
 from chalicelib.services.delivery.settlement import practice_of
-from chalicelib.services.ports import Clock, HttpAnswer, Ids, Store, WebhookSender
 from chalicelib.services.documents.recorder import notice, outbox_row, until_it_holds
+from chalicelib.services.ports import Clock, HttpAnswer, Ids, Store, WebhookSender
+from chalicelib.services.transaction import Change
 
 USER_AGENT = "Provider-Portal-Webhooks/1"
 LONG_FAILURE = timedelta(days=5)
@@ -52,9 +52,7 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
     return _judge(answer)
 
 
-def signed_headers(
-    delivery: Delivery, practice: Practice, body: bytes, now: datetime
-) -> Mapping[str, str]:  # fmt: skip
+def signed_headers(delivery: Delivery, practice: Practice, body: bytes, now: datetime) -> Mapping[str, str]:
     """The headers of one attempt at `now`: a signature for each live secret, the newest first."""
     from standardwebhooks import Webhook
 

@@ -10,8 +10,8 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.ports import Ids, Store
 from chalicelib.services.documents.recorder import Actor, Recorder, until_it_holds
+from chalicelib.services.ports import Ids, Store
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -40,7 +40,7 @@ class Writer:
     def recorder(self, document: Document, practice: Practice, by: Actor, now: datetime) -> Recorder:
         return Recorder(
             document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=by
-        )  # fmt: skip
+        )
 
     def on_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
         """What `step` makes of the document as the caller read it, or of a fresh one if that was stale."""
@@ -52,9 +52,13 @@ class Writer:
         return until_it_holds(attempt, retry_on=frozenset({"document", "provider"}))
 
     def first_view(
-        self, document: Document, practice: Practice, by: Actor, now: datetime,
+        self,
+        document: Document,
+        practice: Practice,
+        by: Actor,
+        now: datetime,
         may_view: Callable[[Document], None],
-    ) -> Document:  # fmt: skip
+    ) -> Document:
         """Records that the document was opened: once, while it is still to be decided.
 
         `may_view` raises when the document, as it stands by then, is not the viewer's.

@@ -13,9 +13,9 @@ from typing import Any
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.practices import Practice
-from chalicelib.services.transaction import Change, Claim, RequestRecord
-from chalicelib.services.ports import Ids, Store
 from chalicelib.services.documents.recorder import Actor, Recorder, until_it_holds
+from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Change, Claim, RequestRecord
 
 REMEMBERED_FOR = timedelta(days=30)
 
@@ -67,9 +67,13 @@ class Desk:
 
     def recorder(self, document: Document, inbound: Inbound) -> Recorder:
         return Recorder(
-            document, practice=inbound.practice, now=inbound.now, ids=self.ids,
-            portal_url=self.portal_url, actor=inbound.actor,
-        )  # fmt: skip
+            document,
+            practice=inbound.practice,
+            now=inbound.now,
+            ids=self.ids,
+            portal_url=self.portal_url,
+            actor=inbound.actor,
+        )
 
     def named(self, inbound: Inbound, *, external_id: str | None, document_id: str | None) -> Document:
         """The practice's document of that name, else `NotFound`: the same for another practice's."""
@@ -92,9 +96,10 @@ def external_claim(practice_id: str, external_id: str) -> str:
 def claim_of(document: Document, replaces: Document | None) -> Claim:
     """The document's claim on its `external_id`, ousting the recalled one that had it."""
     return Claim(
-        key=external_claim(document.practice_id, document.external_id), owner=document.id,
+        key=external_claim(document.practice_id, document.external_id),
+        owner=document.id,
         replaces=replaces.id if replaces else None,
-    )  # fmt: skip
+    )
 
 
 def joined(first: Change, *others: Change) -> Change:
@@ -117,7 +122,11 @@ def _answered(earlier: RequestRecord, inbound: Inbound) -> Answer:
 
 def _record(inbound: Inbound, document: Document) -> RequestRecord:
     return RequestRecord(
-        practice_id=inbound.practice.id, webhook_id=inbound.webhook_id, body_sha256=inbound.body_sha256,
-        status_code=202, answer={"document_id": document.id, "status": document.status.value},
-        created_at=inbound.now, expires_at=inbound.now + REMEMBERED_FOR,
-    )  # fmt: skip
+        practice_id=inbound.practice.id,
+        webhook_id=inbound.webhook_id,
+        body_sha256=inbound.body_sha256,
+        status_code=202,
+        answer={"document_id": document.id, "status": document.status.value},
+        created_at=inbound.now,
+        expires_at=inbound.now + REMEMBERED_FOR,
+    )

@@ -62,9 +62,15 @@ class Arrival:
     """
 
     def __init__(
-        self, practice_id: str, document_id: str, content: Content, fits: Callable[[StoredPdf], None], *,
-        files: Files, inspector: Inspector,
-    ) -> None:  # fmt: skip
+        self,
+        practice_id: str,
+        document_id: str,
+        content: Content,
+        fits: Callable[[StoredPdf], None],
+        *,
+        files: Files,
+        inspector: Inspector,
+    ) -> None:
         self.document_id = document_id
         self._practice_id = practice_id
         self._content = content

@@ -21,15 +21,29 @@ from chalicelib.domain.documents import (
     Patient,
     StoredPdf,
 )
-from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
 from chalicelib.domain.due_dates import due_on
+from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
 from chalicelib.domain.providers import Provider
-from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX, Resolved, claim_keys, mailbox_claim, resolve
-from chalicelib.services.transaction import Change
-from chalicelib.services.documents.idempotent_events import Answer, Desk, Inbound, claim_of, external_claim, joined
+from chalicelib.services.documents.idempotent_events import (
+    Answer,
+    Desk,
+    Inbound,
+    claim_of,
+    external_claim,
+    joined,
+)
 from chalicelib.services.documents.incoming_pdf import Arrival, Content, Original, sha256
-from chalicelib.services.ports import Files, Ids, Inspector, Store, Switches
+from chalicelib.services.documents.provider_matching import (
+    BY_EMAIL,
+    BY_FAX,
+    Resolved,
+    claim_keys,
+    mailbox_claim,
+    resolve,
+)
 from chalicelib.services.documents.recorder import Recorder
+from chalicelib.services.ports import Files, Ids, Inspector, Store, Switches
+from chalicelib.services.transaction import Change
 
 _CERTIFICATION_NAMES = {
     "initial_visit_on": "initial_visit_on",
@@ -69,9 +83,15 @@ class Intake(Desk):
     """Takes documents in. Nothing is left behind by one that is refused."""
 
     def __init__(
-        self, *, store: Store, files: Files, inspector: Inspector, switches: Switches, ids: Ids,
+        self,
+        *,
+        store: Store,
+        files: Files,
+        inspector: Inspector,
+        switches: Switches,
+        ids: Ids,
         portal_url: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(store=store, ids=ids, portal_url=portal_url)
         self._files = files
         self._inspector = inspector
@@ -80,9 +100,13 @@ class Intake(Desk):
     def receive(self, inbound: Inbound, sent: Sent) -> Answer:
         """Answers `{"document_id", "status"}`; raises `Conflict` or `Unprocessable`, naming the field."""
         pdf = Arrival(
-            inbound.practice.id, self.ids.new("doc"), sent.content, partial(check_box, sent.signature_field),
-            files=self._files, inspector=self._inspector,
-        )  # fmt: skip
+            inbound.practice.id,
+            self.ids.new("doc"),
+            sent.content,
+            partial(check_box, sent.signature_field),
+            files=self._files,
+            inspector=self._inspector,
+        )
         answer = self.once(inbound, lambda: self._decide(inbound, sent, pdf))
         pdf.settle(answer["document_id"])
         return answer
@@ -128,14 +152,28 @@ class Intake(Desk):
         pdf = arrival.original.pdf
         sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
         return Document(
-            id=arrival.document_id, version=0, practice_id=inbound.practice.id,
-            practice=inbound.practice.card(), external_id=sent.external_id, content_sha256=pdf.sha256,
-            facts_sha256=facts_sha256(sent), kind=sent.kind, title=sent.title, patient=sent.patient,
-            addressee=sent.addressee, provider_id=resolved.provider.id, delivery=sent.delivery,
-            original=pdf, sent_at=inbound.now, due_on=due_on(sent.kind, sent.certification, sent_on),
-            author=sent.author, certification=sent.certification, signature_field=sent.signature_field,
-            message=sent.message, supersedes=sent.supersedes,
-        )  # fmt: skip
+            id=arrival.document_id,
+            version=0,
+            practice_id=inbound.practice.id,
+            practice=inbound.practice.card(),
+            external_id=sent.external_id,
+            content_sha256=pdf.sha256,
+            facts_sha256=facts_sha256(sent),
+            kind=sent.kind,
+            title=sent.title,
+            patient=sent.patient,
+            addressee=sent.addressee,
+            provider_id=resolved.provider.id,
+            delivery=sent.delivery,
+            original=pdf,
+            sent_at=inbound.now,
+            due_on=due_on(sent.kind, sent.certification, sent_on),
+            author=sent.author,
+            certification=sent.certification,
+            signature_field=sent.signature_field,
+            message=sent.message,
+            supersedes=sent.supersedes,
+        )
 
     def _has_lost_setup(self, provider: Provider, replaced: _Replaced | None) -> bool:
         """Whether the document that the setup link came with is recalled, by this very event too, or has
@@ -155,9 +193,10 @@ class Intake(Desk):
         if found is None:
             wrong = "names no document of this practice; send the external_id of the one to replace"
             raise Unprocessable(
-                f"supersedes {wrong}.", code="supersedes-not-found",
+                f"supersedes {wrong}.",
+                code="supersedes-not-found",
                 errors=(FieldError("data.supersedes", wrong),),
-            )  # fmt: skip
+            )
         check_patient(found, sent)
         _check_newest(found, sent)
         try:
@@ -183,7 +222,7 @@ def wants_setup(provider: Provider, document: Document, switches: Switches) -> b
 
 def add_messages(
     recorder: Recorder, document: Document, resolved: Resolved, *, setup: bool, now: datetime
-) -> Resolved:  # fmt: skip
+) -> Resolved:
     """Queues what tells the provider of the document, because of the recorder's last event.
 
     `setup` adds the mail to choose a password where there is an address; the answer notes it.
@@ -215,9 +254,10 @@ def check_box(box: FieldBox | None, pdf: StoredPdf) -> None:
 def _off_page(name: str, message: str) -> Unprocessable:
     field = FieldError(f"data.signature_field.{name}", message)
     return Unprocessable(
-        f"The signature_field is not on the page: {message}.", code="signature-field-off-page",
+        f"The signature_field is not on the page: {message}.",
+        code="signature-field-off-page",
         errors=(field,),
-    )  # fmt: skip
+    )
 
 
 def check_patient(replaced: Document, sent: Sent) -> None:
@@ -226,9 +266,10 @@ def check_patient(replaced: Document, sent: Sent) -> None:
         return
     wrong = "names a document of another patient (patient.external_id); nothing was replaced"
     raise Unprocessable(
-        f"supersedes {wrong}.", code="supersedes-other-patient",
+        f"supersedes {wrong}.",
+        code="supersedes-other-patient",
         errors=(FieldError("data.supersedes", wrong),),
-    )  # fmt: skip
+    )
 
 
 def _check_newest(replaced: Document, sent: Sent) -> None:

@@ -7,11 +7,17 @@ from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.documents.provider_matching import Resolved, check_reachable, claim_keys, mailbox_claim, resolve
-from chalicelib.services.transaction import Change
 from chalicelib.services.documents.idempotent_events import Answer, Desk, Inbound
 from chalicelib.services.documents.intake import add_messages, wants_setup
+from chalicelib.services.documents.provider_matching import (
+    Resolved,
+    check_reachable,
+    claim_keys,
+    mailbox_claim,
+    resolve,
+)
 from chalicelib.services.ports import Ids, Store, Switches
+from chalicelib.services.transaction import Change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +156,9 @@ def _lives_at_old_address(provider: Provider | None, before: Document, after: Do
 
 
 def _noted(before: Document, after: Document) -> dict[str, object]:
-    names = {"email": before.addressee.email != after.addressee.email,
-             "fax": before.addressee.fax != after.addressee.fax,
-             "delivery": before.delivery != after.delivery}  # fmt: skip
+    names = {
+        "email": before.addressee.email != after.addressee.email,
+        "fax": before.addressee.fax != after.addressee.fax,
+        "delivery": before.delivery != after.delivery,
+    }
     return {"corrected": sorted(name for name, changed in names.items() if changed)}

@@ -8,10 +8,10 @@ from chalicelib.domain import npi as npis
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
 from chalicelib.domain.providers import Provider, name_key, same_name_as, same_person
-from chalicelib.services.transaction import Claim
+from chalicelib.services.accounts.link_requests import addressee_claim
 from chalicelib.services.authentication.password_login import email_claim
 from chalicelib.services.ports import Ids, Store
-from chalicelib.services.accounts.link_requests import addressee_claim
+from chalicelib.services.transaction import Claim
 
 BY_EMAIL = (DeliveryChoice.EMAIL, DeliveryChoice.BOTH)
 BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)

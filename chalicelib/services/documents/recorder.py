@@ -14,11 +14,11 @@ from chalicelib.domain.audit import Event, make_event
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, delivery_id
 from chalicelib.domain.documents import DeliveryLine, Document
 from chalicelib.domain.errors import Stale, Unavailable
-from chalicelib.domain.timestamps import to_text
 from chalicelib.domain.practices import Practice
-from chalicelib.services.transaction import Change, Job, OutboxRow
-from chalicelib.services.ports import Ids
+from chalicelib.domain.timestamps import to_text
 from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.services.ports import Ids
+from chalicelib.services.transaction import Change, Job, OutboxRow
 
 T = TypeVar("T")
 ATTEMPTS = 12
@@ -45,9 +45,15 @@ class Recorder:
     """Collects what happens to one document at one moment. Use once, then `change()`."""
 
     def __init__(
-        self, document: Document, *, practice: Practice, now: datetime, ids: Ids, portal_url: str,
+        self,
+        document: Document,
+        *,
+        practice: Practice,
+        now: datetime,
+        ids: Ids,
+        portal_url: str,
         actor: Actor,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._document = document
         self._practice = practice
         self._now = now
@@ -60,16 +66,26 @@ class Recorder:
         self._jobs: list[Job] = []
 
     def event(
-        self, type: str, data: Mapping[str, Any] | None = None, *,
-        private: Mapping[str, Any] | None = None, webhook: bool = False,
-    ) -> Self:  # fmt: skip
+        self,
+        type: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        private: Mapping[str, Any] | None = None,
+        webhook: bool = False,
+    ) -> Self:
         """Adds the next event of the chain; `webhook` tells the EMR of it, with the final state as body."""
         event = make_event(
-            event_id=self._ids.new("evt"), document_id=self._document.id,
-            previous_sequence=self._document.sequence, previous_hash=self._document.head, type=type,
-            at=self._now, actor=self._actor.name, data=data or {},
-            private={**self._actor.private(), **(private or {})}, salt=self._ids.token(),
-        )  # fmt: skip
+            event_id=self._ids.new("evt"),
+            document_id=self._document.id,
+            previous_sequence=self._document.sequence,
+            previous_hash=self._document.head,
+            type=type,
+            at=self._now,
+            actor=self._actor.name,
+            data=data or {},
+            private={**self._actor.private(), **(private or {})},
+            salt=self._ids.token(),
+        )
         self._events.append(event)
         self._document = replace(self._document, sequence=event.sequence, head=event.hash)
         if webhook and self._practice.endpoint is not None:
@@ -82,12 +98,19 @@ class Recorder:
         What anybody with a link can ask for is not shown: the document's row would grow without end.
         """
         delivery = Delivery(
-            id=delivery_id(self._event_id, channel, type, recipient), version=1,
-            practice_id=self._document.practice_id, document_id=self._document.id, event_id=self._event_id,
-            channel=channel, type=type, recipient=recipient, created_at=self._now,
-            provider_id=self._document.provider_id, access=self._document.access,
+            id=delivery_id(self._event_id, channel, type, recipient),
+            version=1,
+            practice_id=self._document.practice_id,
+            document_id=self._document.id,
+            event_id=self._event_id,
+            channel=channel,
+            type=type,
+            recipient=recipient,
+            created_at=self._now,
+            provider_id=self._document.provider_id,
+            access=self._document.access,
             next_attempt_at=self._now,
-        )  # fmt: skip
+        )
         self._add(delivery)
         if shown:
             self._document = self._document.with_delivery(delivery_line(delivery, self._now))
@@ -95,8 +118,15 @@ class Recorder:
 
     def notice(self, kind: str) -> Self:
         """Tells staff of the last event (`declined`, …: `services/notices.py` has the words)."""
-        self._add(notice(kind, event_id=self._event_id, practice=self._practice, at=self._now,
-                         document_id=self._document.id))  # fmt: skip
+        self._add(
+            notice(
+                kind,
+                event_id=self._event_id,
+                practice=self._practice,
+                at=self._now,
+                document_id=self._document.id,
+            )
+        )
         return self
 
     def job(self, name: str) -> Self:
@@ -145,31 +175,48 @@ class Recorder:
         # Queued even while the endpoint is off: the attempt holds it then, and looks again after holding.
         # Held here, it could miss the release of an endpoint that was put again a moment ago.
         return Delivery(
-            id=delivery_id(event_id, Channel.WEBHOOK, type, document.practice_id), version=1,
-            practice_id=document.practice_id, document_id=document.id, event_id=event_id,
-            channel=Channel.WEBHOOK, type=type, recipient=endpoint.url, created_at=self._now,
-            body=json.dumps(body, separators=(",", ":"), ensure_ascii=False), message_id=event_id,
+            id=delivery_id(event_id, Channel.WEBHOOK, type, document.practice_id),
+            version=1,
+            practice_id=document.practice_id,
+            document_id=document.id,
+            event_id=event_id,
+            channel=Channel.WEBHOOK,
+            type=type,
+            recipient=endpoint.url,
+            created_at=self._now,
+            body=json.dumps(body, separators=(",", ":"), ensure_ascii=False),
+            message_id=event_id,
             next_attempt_at=self._now,
-        )  # fmt: skip
+        )
 
 
 def notice(
     kind: str, *, event_id: str, practice: Practice, at: datetime, document_id: str | None = None
-) -> Delivery:  # fmt: skip
+) -> Delivery:
     """A message to the practice's staff by the SNS topic: once for each event and kind."""
     return Delivery(
-        id=delivery_id(event_id, Channel.NOTICE, kind, practice.id), version=1, practice_id=practice.id,
-        document_id=document_id, event_id=event_id, channel=Channel.NOTICE, type=kind, recipient=practice.id,
-        created_at=at, next_attempt_at=at,
-    )  # fmt: skip
+        id=delivery_id(event_id, Channel.NOTICE, kind, practice.id),
+        version=1,
+        practice_id=practice.id,
+        document_id=document_id,
+        event_id=event_id,
+        channel=Channel.NOTICE,
+        type=kind,
+        recipient=practice.id,
+        created_at=at,
+        next_attempt_at=at,
+    )
 
 
 def delivery_job(delivery: Delivery) -> Job:
     """The job that attempts this delivery."""
     return Job(
-        queue="deliveries", name="deliver", event_id=delivery.event_id,
-        document_id=delivery.document_id, delivery_id=delivery.id,
-    )  # fmt: skip
+        queue="deliveries",
+        name="deliver",
+        event_id=delivery.event_id,
+        document_id=delivery.document_id,
+        delivery_id=delivery.id,
+    )
 
 
 def outbox_row(delivery: Delivery) -> OutboxRow:
@@ -180,9 +227,13 @@ def outbox_row(delivery: Delivery) -> OutboxRow:
 def delivery_line(delivery: Delivery, at: datetime) -> DeliveryLine:
     """The line that shows this delivery on its document."""
     return DeliveryLine(
-        id=delivery.id, channel=delivery.channel, type=delivery.type, recipient=delivery.recipient,
-        status=delivery.status, at=at,
-    )  # fmt: skip
+        id=delivery.id,
+        channel=delivery.channel,
+        type=delivery.type,
+        recipient=delivery.recipient,
+        status=delivery.status,
+        at=at,
+    )
 
 
 def until_it_holds(step: Callable[[], T], *, retry_on: frozenset[str]) -> T:

@@ -9,9 +9,9 @@ from typing import Any
 from chalicelib.domain.audit import Event, broken_at
 from chalicelib.domain.documents import Document
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.ports import Listing
-from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.documents.audit_trail import WORDS
+from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.services.ports import Listing
 
 REPORTS: Mapping[str, Listing] = {
     "unsigned": Listing.PRACTICE_UNSIGNED,
@@ -19,9 +19,22 @@ REPORTS: Mapping[str, Listing] = {
 }
 
 COLUMNS = (
-    "external_id", "patient_external_id", "kind", "title", "status", "outcome", "sent_at", "due_on",
-    "viewed_at", "transmitted_at", "decided_at", "decline_reason", "note", "sealing", "id",
-)  # fmt: skip
+    "external_id",
+    "patient_external_id",
+    "kind",
+    "title",
+    "status",
+    "outcome",
+    "sent_at",
+    "due_on",
+    "viewed_at",
+    "transmitted_at",
+    "decided_at",
+    "decline_reason",
+    "note",
+    "sealing",
+    "id",
+)
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

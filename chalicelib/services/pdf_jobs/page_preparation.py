@@ -7,11 +7,11 @@ from itertools import cycle
 from typing import Protocol
 
 from chalicelib.domain.documents import Document
-from chalicelib.services.transaction import Change, Job
-from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
-from chalicelib.services.ports import Clock, Files, Store
 from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
 from chalicelib.services.pdf_jobs.sandboxed_rendering import images, texts
+from chalicelib.services.ports import Clock, Files, Store
+from chalicelib.services.transaction import Change, Job
 
 
 class Parts(Protocol):
@@ -61,4 +61,4 @@ def _announce(document_id: str, pages: int, broken: Iterable[int], parts: Parts)
 def _ready(document: Document, pages: int, broken: Iterable[int]) -> Document:
     return replace(
         document, version=document.version + 1, pages_ready=pages, broken_pages=tuple(sorted(set(broken)))
-    )  # fmt: skip
+    )

@@ -9,10 +9,10 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from chalicelib.pdf.models import PdfRefused
 from chalicelib.pdf.inspection import inspect_pdf, inspect_scan
-from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
+from chalicelib.pdf.models import PdfRefused
 from chalicelib.services.pdf_jobs.resource_limits import OutOfTime, limited_memory, limited_time
+from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
 
 MOST_BYTES = 26 * 1024 * 1024
 """What is fetched of a file: more than a PDF may have."""

@@ -12,8 +12,8 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.pdf.models import SignatureBlock, SignatureField, SignatureParts
 from chalicelib.pdf.placement.finder import find_signature_field
-from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
 from chalicelib.services.pdf_jobs.resource_limits import limited_memory
+from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
 
 logger = Logger(service="portal", child=True)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from chalicelib.pdf.models import PageImage
 from chalicelib.pdf.rendering import page_texts, render_pages
-from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
 from chalicelib.services.pdf_jobs.resource_limits import limited_memory
+from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
 
 SECONDS = 8.0
 """Of the processor, for one picture, or for all of the text; a page of a scan takes 0.1 of it."""

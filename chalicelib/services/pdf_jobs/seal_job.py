@@ -11,10 +11,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
-from chalicelib.domain.user_agents import in_words
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
-from chalicelib.pdf.signing import sealed_document as signed_pdf
+from chalicelib.domain.user_agents import in_words
+from chalicelib.pdf.drawing.signature_block import signer_line
 from chalicelib.pdf.models import (
     CertificateFacts,
     FindPlace,
@@ -23,16 +23,16 @@ from chalicelib.pdf.models import (
     SignatureField,
     TrailEntry,
 )
+from chalicelib.pdf.signing import sealed_document as signed_pdf
 from chalicelib.pdf.signing.release_check import faults, faults_of_timestamp
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from chalicelib.pdf.signing.sealed_document import Release
-from chalicelib.pdf.drawing.signature_block import signer_line
 from chalicelib.services.documents import audit_trail as trail
-from chalicelib.services.transaction import Claim, Job
-from chalicelib.services.pdf_jobs.sandboxed_placement import find_apart
-from chalicelib.services.ports import Clock, Files, Ids, Store
 from chalicelib.services.documents.recorder import PORTAL, Recorder, until_it_holds
 from chalicelib.services.labels import DECLINE_REASONS, KINDS
+from chalicelib.services.pdf_jobs.sandboxed_placement import find_apart
+from chalicelib.services.ports import Clock, Files, Ids, Store
+from chalicelib.services.transaction import Claim, Job
 from chalicelib.settings import Settings
 
 _OUTCOMES: Mapping[Action, Outcome] = {
@@ -127,16 +127,28 @@ def _sealed(document: Document, decision: Decision, parts: Parts) -> Release:
 
 
 def _made(
-    document: Document, decision: Decision, source: bytes, sealer: Sealer, parts: Parts, find: FindPlace,
-    *, anew: bool,
-) -> Release:  # fmt: skip
+    document: Document,
+    decision: Decision,
+    source: bytes,
+    sealer: Sealer,
+    parts: Parts,
+    find: FindPlace,
+    *,
+    anew: bool,
+) -> Release:
     certificate = _certificate(document, decision, parts)
     facts = _seal_facts(document, decision, parts.clock.now())
     if decision.action is Action.APPROVE:
         return signed_pdf.seal_signed(
-            source, block=_block(document, decision), field=_field(document), certificate=certificate,
-            sealer=sealer, facts=facts, anew=anew, find=find,
-        )  # fmt: skip
+            source,
+            block=_block(document, decision),
+            field=_field(document),
+            certificate=certificate,
+            sealer=sealer,
+            facts=facts,
+            anew=anew,
+            find=find,
+        )
     if decision.action is Action.DECLINE:
         return signed_pdf.seal_declined(
             source, certificate=certificate, sealer=sealer, facts=facts, anew=anew
@@ -195,9 +207,12 @@ def _release(document_id: str, signed: StoredPdf, certificate: StoredPdf | None,
             raise LookupError("a document of a practice that does not exist")
         recorder = Recorder(
             replace(document, sealing=Sealing.SEALED, signed=signed, certificate=certificate),
-            practice=practice, now=parts.clock.now(), ids=parts.ids,
-            portal_url=parts.settings.portal_url, actor=PORTAL,
-        )  # fmt: skip
+            practice=practice,
+            now=parts.clock.now(),
+            ids=parts.ids,
+            portal_url=parts.settings.portal_url,
+            actor=PORTAL,
+        )
         facts = {"sha256": signed.sha256, "pages": signed.pages, "level": signed.level}
         if certificate is not None:
             facts["certificate_sha256"] = certificate.sha256
@@ -229,14 +244,20 @@ def _record_timestamps(
         if practice is None:
             raise LookupError("a document of a practice that does not exist")
         with_both = replace(
-            document, timestamped=signed or document.timestamped,
+            document,
+            timestamped=signed or document.timestamped,
             timestamped_certificate=certificate or document.timestamped_certificate,
-            signed=_due_no_more(document.signed), certificate=_due_no_more(document.certificate),
-        )  # fmt: skip
+            signed=_due_no_more(document.signed),
+            certificate=_due_no_more(document.certificate),
+        )
         recorder = Recorder(
-            with_both, practice=practice, now=parts.clock.now(),
-            ids=parts.ids, portal_url=parts.settings.portal_url, actor=PORTAL,
-        )  # fmt: skip
+            with_both,
+            practice=practice,
+            now=parts.clock.now(),
+            ids=parts.ids,
+            portal_url=parts.settings.portal_url,
+            actor=PORTAL,
+        )
         recorder.event("document.timestamped", facts)
         parts.store.commit(recorder.change())
 

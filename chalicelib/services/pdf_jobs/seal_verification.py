@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.errors import Invalid, Stale
-from chalicelib.domain.timestamps import from_text
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.timestamps import from_text
+from chalicelib.services.documents.document_writer import together
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
-from chalicelib.services.transaction import Change
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.throttling import Pace, check
-from chalicelib.services.documents.document_writer import together
+from chalicelib.services.transaction import Change
 
 MAX_BYTES = 25 * 1024 * 1024
 UPLOAD_LIFETIME = timedelta(minutes=15)
@@ -54,9 +54,11 @@ class Checking:
     def upload_form(self) -> tuple[str, Mapping[str, str]]:
         """Where the browser posts the file: the URL, and the fields before the file."""
         return self._files.upload_form(
-            _PREFIX + self._ids.new("chk"), max_bytes=MAX_BYTES,
-            seconds=int(UPLOAD_LIFETIME.total_seconds()), redirect=f"{self._portal_url}/verify/checked",
-        )  # fmt: skip
+            _PREFIX + self._ids.new("chk"),
+            max_bytes=MAX_BYTES,
+            seconds=int(UPLOAD_LIFETIME.total_seconds()),
+            redirect=f"{self._portal_url}/verify/checked",
+        )
 
     def check(self, key: str, *, address: str | None, now: datetime) -> Checked:
         """What holds of the upload, which is gone afterwards; not where it is to be tried again in a moment.

@@ -6,18 +6,17 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
-from chalicelib.domain.timestamps import to_text
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import SESSION_LIFETIME
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import SIGNS_AFTER
+from chalicelib.domain.timestamps import to_text
 from chalicelib.services import normalization as formats
-from chalicelib.services.practices import logos
-from chalicelib.services.practices import practices
-from chalicelib.services.transaction import Change
-from chalicelib.services.authentication.password_login import email_claim
 from chalicelib.services.accounts.account_settings import without_second_factor, without_sessions
-from chalicelib.services.ports import Clock, Files, Ids, KeyRing, Store, Switches
+from chalicelib.services.authentication.password_login import email_claim
 from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.ports import Clock, Files, Ids, KeyRing, Store, Switches
+from chalicelib.services.practices import logos, practices
+from chalicelib.services.transaction import Change
 
 _MAX_NAME = 120
 _CHECKS: Mapping[str, Callable[[str], str]] = {

@@ -19,11 +19,11 @@ from chalicelib.domain.errors import (
     TooLarge,
     Unauthenticated,
 )
-from chalicelib.domain.timestamps import to_text
 from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret, is_live
-from chalicelib.services.transaction import Change, Claim, OutboxRow
-from chalicelib.services.ports import Ids, Store, Switches
+from chalicelib.domain.timestamps import to_text
 from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.ports import Ids, Store, Switches
+from chalicelib.services.transaction import Change, Claim, OutboxRow
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 SIGNATURE_TOLERANCE = timedelta(minutes=5)
@@ -66,9 +66,7 @@ def authenticate_key(store: Store, bearer: str | None, now: datetime) -> Practic
     return practice
 
 
-def authenticate_signature(
-    store: Store, headers: Mapping[str, str], body: bytes, now: datetime
-) -> Practice:  # fmt: skip
+def authenticate_signature(store: Store, headers: Mapping[str, str], body: bytes, now: datetime) -> Practice:
     """The practice whose live secret signed this body (Standard Webhooks), header `portal-practice`.
 
     Raises `Unauthenticated`, the same for an unknown practice as for a wrong signature; `NotJson` where
@@ -164,9 +162,14 @@ def create(
     key, made = _new_key(ids, now)
     secret = _new_secret(ids, now)
     practice = Practice(
-        id=ids.new("prc"), version=1, name=name, created_at=now, api_keys=(made,),
-        webhook_secrets=(secret,), **settings,
-    )  # fmt: skip
+        id=ids.new("prc"),
+        version=1,
+        name=name,
+        created_at=now,
+        api_keys=(made,),
+        webhook_secrets=(secret,),
+        **settings,
+    )
     claim = Claim(key=_key_claim(made.sha256), owner=practice.id)
     store.commit(Change(at=now, practices=(practice,), claims=(claim,)))
     return practice, key, secret.value
@@ -187,7 +190,7 @@ def rotate_key(store: Store, ids: Ids, now: datetime, practice_id: str, *, end_o
 
 def rotate_secret(
     store: Store, ids: Ids, now: datetime, practice_id: str, *, end_others: bool = False
-) -> str:  # fmt: skip
+) -> str:
     """A new webhook secret in clear. Each before lives on for 24 hours from its own rotation, though another
     follows: the answer to one may have been lost. All that live sign and verify. `end_others` ends them now;
     `Conflict` where there would be more than `MOST_OLD_SECRETS`.
@@ -210,9 +213,14 @@ def rotate_secret(
 
 
 def change_practice(
-    store: Store, practice_id: str, now: datetime, step: Callable[[Practice], Practice], *,
-    claims: tuple[Claim, ...] = (), outbox: Callable[[Practice], OutboxRow] | None = None,
-) -> Practice:  # fmt: skip
+    store: Store,
+    practice_id: str,
+    now: datetime,
+    step: Callable[[Practice], Practice],
+    *,
+    claims: tuple[Claim, ...] = (),
+    outbox: Callable[[Practice], OutboxRow] | None = None,
+) -> Practice:
     """The practice as `step` makes it, of the latest there is; `NotFound` if there is none.
 
     `outbox` makes the row to be written with it, of the practice as it was.
@@ -303,10 +311,12 @@ def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> M
     from chalicelib.services.delivery.delivery_worker import release_row
 
     changed = change_practice(
-        store, practice.id, now,
+        store,
+        practice.id,
+        now,
         lambda latest: replace(latest, endpoint=_on_at(latest, url) or Endpoint(url=url)),
         outbox=lambda latest: release_row(practice.id, now, hastens=_on_at(latest, url) is None),
-    )  # fmt: skip
+    )
     return endpoint_resource(changed.endpoint) or {}
 
 

@@ -16,16 +16,16 @@ from typing import Any
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Decision, Document, Signer
 from chalicelib.domain.errors import FieldError, Gone, Invalid
-from chalicelib.domain.providers import name_key
-from chalicelib.domain.practices import Practice
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, CODE_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import name_key
 from chalicelib.domain.status import Action, is_decidable, is_readable
-from chalicelib.services.transaction import Change
-from chalicelib.services.ports import Files, Ids, Inspector, Store
+from chalicelib.services.documents.document_writer import Writer, needs_view, together
 from chalicelib.services.documents.recorder import Actor, until_it_holds
+from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.review.signature_input import MAX_NAME, tidy
 from chalicelib.services.throttling import Pace, Ration
-from chalicelib.services.documents.document_writer import Writer, needs_view, together
+from chalicelib.services.transaction import Change
 
 FAX_CODE_LIFETIME = timedelta(days=30)
 FAX_CODE_LENGTH = 8
@@ -277,10 +277,16 @@ def create_code(store: Store, document: Document, delivery: Delivery, now: datet
     def step() -> None:
         before = store.secret(key)
         row = Secret(
-            key=key, version=before.version + 1 if before else 1, kind=SecretKind.CODE, created_at=now,
-            expires_at=now + CODE_LIFETIME, document_id=document.id, email=delivery.recipient,
-            link=_digest(document.id, code), access=delivery.access,
-        )  # fmt: skip
+            key=key,
+            version=before.version + 1 if before else 1,
+            kind=SecretKind.CODE,
+            created_at=now,
+            expires_at=now + CODE_LIFETIME,
+            document_id=document.id,
+            email=delivery.recipient,
+            link=_digest(document.id, code),
+            access=delivery.access,
+        )
         store.commit(Change(at=now, secrets=(row,)))
 
     until_it_holds(step, retry_on=frozenset({"secret"}))
@@ -299,10 +305,15 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
         number, place = divmod(number, len(FAX_ALPHABET))
         code += FAX_ALPHABET[place]
     row = Secret(
-        key=_code_key(document.id, code), version=1, kind=SecretKind.FAX_CODE, created_at=now,
-        expires_at=now + FAX_CODE_LIFETIME, document_id=document.id, link=_digest(document.id, code),
+        key=_code_key(document.id, code),
+        version=1,
+        kind=SecretKind.FAX_CODE,
+        created_at=now,
+        expires_at=now + FAX_CODE_LIFETIME,
+        document_id=document.id,
+        link=_digest(document.id, code),
         access=delivery.access,
-    )  # fmt: skip
+    )
     store.commit(Change(at=now, secrets=(row,)))
     return f"{code[:4]}-{code[4:]}"
 
@@ -357,9 +368,15 @@ def _is_good(code: Secret, document: Document, now: datetime) -> bool:
 
 def _visit(document: Document, token: str, now: datetime, *, email: str | None) -> Secret:
     return Secret(
-        key=secret_key(SecretKind.BY_HAND, token), version=1, kind=SecretKind.BY_HAND, created_at=now,
-        expires_at=now + BY_HAND_LIFETIME, document_id=document.id, email=email, access=document.access,
-    )  # fmt: skip
+        key=secret_key(SecretKind.BY_HAND, token),
+        version=1,
+        kind=SecretKind.BY_HAND,
+        created_at=now,
+        expires_at=now + BY_HAND_LIFETIME,
+        document_id=document.id,
+        email=email,
+        access=document.access,
+    )
 
 
 def opens(visit: Secret, document: Document, now: datetime) -> bool:
@@ -402,11 +419,14 @@ def _refused(answer: Mapping[str, Any]) -> FieldError:
 
 def _decision(
     document: Document, name: str, visit: Secret, by: Visitor, *, key: str, sha256: str
-) -> Decision:  # fmt: skip
+) -> Decision:
     return Decision(
-        action=Action.SIGN_BY_HAND, signer=_signer(document, name, visit), decided_at=by.now,
-        scan_key=key, scan_sha256=sha256,
-    )  # fmt: skip
+        action=Action.SIGN_BY_HAND,
+        signer=_signer(document, name, visit),
+        decided_at=by.now,
+        scan_key=key,
+        scan_sha256=sha256,
+    )
 
 
 def _signer(document: Document, name: str, visit: Secret) -> Signer:

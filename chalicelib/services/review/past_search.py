@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.providers import name_key
-from chalicelib.services.ports import Listing, Page, Store
 from chalicelib.services.labels import KINDS
+from chalicelib.services.ports import Listing, Page, Store
 
 WINDOW = 25
 WINDOWS = 8
@@ -60,9 +60,7 @@ def find(store: Store, provider_id: str, search: Search, after: str | None) -> P
         before = datetime.combine(search.last, time.max, UTC) + _FURTHEST_ZONE
     found: list[Document] = []
     for _ in range(WINDOWS):
-        seen = store.documents(
-            Listing.PROVIDER_PAST, provider_id, limit=WINDOW, after=after, before=before
-        )  # fmt: skip
+        seen = store.documents(Listing.PROVIDER_PAST, provider_id, limit=WINDOW, after=after, before=before)
         matching = [each for each in seen.items if search.finds(each)]
         if len(found) + len(matching) > WINDOW:
             return Page(tuple(found), after)

@@ -7,17 +7,17 @@ from typing import Any
 
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound
-from chalicelib.domain.providers import Provider, same_person
 from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider, same_person
 from chalicelib.domain.signatures import Signature
 from chalicelib.domain.status import Action, is_decidable
-from chalicelib.services.review import signature_input as signing
-from chalicelib.services.transaction import Change
-from chalicelib.services.review.past_search import Search, find
-from chalicelib.services.ports import Listing, Page, Store, Switches
-from chalicelib.services.documents.recorder import Actor, Recorder, until_it_holds
-from chalicelib.services.review.signature_input import tidy
 from chalicelib.services.documents.document_writer import Writer, needs_view, together
+from chalicelib.services.documents.recorder import Actor, Recorder, until_it_holds
+from chalicelib.services.ports import Listing, Page, Store, Switches
+from chalicelib.services.review import signature_input as signing
+from chalicelib.services.review.past_search import Search, find
+from chalicelib.services.review.signature_input import tidy
+from chalicelib.services.transaction import Change
 
 PAGE_LENGTH = 25
 COUNTED_TO = 100
@@ -195,10 +195,15 @@ class Review:
         return self._decide(document, practice, _refusal(given, reason, by), by, check, _record_refusal)
 
     def _decide(
-        self, document: Document, practice: Practice, decision: Decision, by: By,
-        check: Callable[[Document], None], record: Callable[[Recorder, Decision], Recorder],
+        self,
+        document: Document,
+        practice: Practice,
+        decision: Decision,
+        by: By,
+        check: Callable[[Document], None],
+        record: Callable[[Recorder, Decision], Recorder],
         remembered: Signature | None = None,
-    ) -> Document:  # fmt: skip
+    ) -> Document:
         def step(current: Document) -> Document:
             _check_addressee(current, by.provider)
             if is_decidable(current.status):
@@ -245,9 +250,7 @@ class Review:
     ) -> tuple[Practice, bool]:
         if practice is not None:
             return practice, self._can_sign(document)
-        return together(
-            lambda: self._writer.practice_of(document), lambda: self._can_sign(document)
-        )  # fmt: skip
+        return together(lambda: self._writer.practice_of(document), lambda: self._can_sign(document))
 
     def _can_sign(self, document: Document) -> bool:
         return self._switches.electronic_signature(document.practice_id)
@@ -304,9 +307,13 @@ def _refusal(given: Refusal, reason: DeclineReason | None, by: By) -> Decision:
 def _signer(by: By) -> Signer:
     provider = by.provider
     return Signer(
-        name=provider.name, credential=provider.credential, npi=provider.npi, method="electronic",
-        authentication=by.authentication, provider_id=provider.id,
-    )  # fmt: skip
+        name=provider.name,
+        credential=provider.credential,
+        npi=provider.npi,
+        method="electronic",
+        authentication=by.authentication,
+        provider_id=provider.id,
+    )
 
 
 def _record_approval(recorder: Recorder, decision: Decision, by: By) -> Recorder:

@@ -53,10 +53,16 @@ def picture(document: Document, provider: Provider, signature: Signature, now: d
 
     drawing = signature.drawing
     block = SignatureBlock(
-        signer_name=provider.name, credential=provider.credential or "", npi=provider.npi, signed_at=now,
-        time_zone=document.practice.time_zone, document_id=document.id, typed_name=signature.typed,
-        strokes=drawing.strokes if drawing else None, strokes_aspect=drawing.aspect if drawing else 1.0,
-    )  # fmt: skip
+        signer_name=provider.name,
+        credential=provider.credential or "",
+        npi=provider.npi,
+        signed_at=now,
+        time_zone=document.practice.time_zone,
+        document_id=document.id,
+        typed_name=signature.typed,
+        strokes=drawing.strokes if drawing else None,
+        strokes_aspect=drawing.aspect if drawing else 1.0,
+    )
     return block_picture(block, size_of(document))
 
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
-from chalicelib.services.transaction import Change
+from chalicelib.domain.providers import Provider
 from chalicelib.services.ports import Ids, Store
+from chalicelib.services.transaction import Change
 
 KEPT_FOR = timedelta(hours=1)
 LONGEST = 8000
@@ -26,9 +26,15 @@ KEPT = (*WRITTEN, "reason", "typed_name")
 
 
 def keep(
-    store: Store, ids: Ids, session: Secret, document: Document, fields: Mapping[str, str], now: datetime,
-    *, before: str = "",
-) -> str | None:  # fmt: skip
+    store: Store,
+    ids: Ids,
+    session: Secret,
+    document: Document,
+    fields: Mapping[str, str],
+    now: datetime,
+    *,
+    before: str = "",
+) -> str | None:
     """The name of the new row; None when nothing was written. The session may be over but not ended.
 
     The row that `before` names is replaced.
@@ -38,10 +44,15 @@ def keep(
         return None
     token = ids.token()
     row = Secret(
-        key=secret_key(SecretKind.DRAFT, token), version=1, kind=SecretKind.DRAFT, created_at=now,
-        expires_at=now + KEPT_FOR, provider_id=session.provider_id, document_id=document.id,
+        key=secret_key(SecretKind.DRAFT, token),
+        version=1,
+        kind=SecretKind.DRAFT,
+        created_at=now,
+        expires_at=now + KEPT_FOR,
+        provider_id=session.provider_id,
+        document_id=document.id,
         draft=json.dumps(kept),
-    )  # fmt: skip
+    )
     old = _row(store, before, session.provider_id, document)
     store.commit(Change(at=now, secrets=(row,), dropped=(old,) if old else ()))
     return token

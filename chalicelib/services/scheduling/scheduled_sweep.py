@@ -15,13 +15,13 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.timestamps import from_text
-from chalicelib.services.pdf_jobs import seal_certificates as certificates
-from chalicelib.services.documents import orphan_cleanup as leftovers
 from chalicelib.services.delivery import outbox_relay as relay
-from chalicelib.services.transaction import Change, Job
 from chalicelib.services.delivery.settlement import practice_of
-from chalicelib.services.ports import Clock, Files, Ids, Queues, Store
+from chalicelib.services.documents import orphan_cleanup as leftovers
 from chalicelib.services.documents.recorder import PORTAL, Recorder, delivery_job
+from chalicelib.services.pdf_jobs import seal_certificates as certificates
+from chalicelib.services.ports import Clock, Files, Ids, Queues, Store
+from chalicelib.services.transaction import Change, Job
 from chalicelib.settings import Settings
 
 OVERDUE_AFTER = timedelta(minutes=1)
@@ -136,9 +136,13 @@ def _is_turn_of(document: Document, minute: datetime) -> bool:
 def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
     """Says so once, to the record and to staff, and has it tried again. Losing: it was sealed just now."""
     recorder = Recorder(
-        replace(document, sealing=Sealing.DELAYED), practice=practice_of(document.practice_id, parts.store),
-        now=now, ids=parts.ids, portal_url=parts.settings.portal_url, actor=PORTAL,
-    )  # fmt: skip
+        replace(document, sealing=Sealing.DELAYED),
+        practice=practice_of(document.practice_id, parts.store),
+        now=now,
+        ids=parts.ids,
+        portal_url=parts.settings.portal_url,
+        actor=PORTAL,
+    )
     recorder.event("document.sealing_delayed").notice("sealing_delayed").job("seal")
     try:
         parts.store.commit(recorder.change())

@@ -10,15 +10,15 @@ from chalice.app import Response
 from chalicelib.domain.documents import Document, StoredPdf
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.practices import practices
 from chalicelib.services.delivery.practice_deliveries import Outgoing, delivery_resource
+from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
+from chalicelib.services.practices import practices
 from chalicelib.services.practices.practices import MAX_BODY_BYTES
-from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.web.http import request_parsing as requests
-from chalicelib.web.http.responses import answer, redirect
 from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import answer, redirect
 from chalicelib.web.pages.view_models import decided_as
 
 UPLOAD_LIVES = timedelta(minutes=15)
@@ -44,9 +44,10 @@ def offer_upload(caller: Caller) -> Response:
     _body(caller)
     upload_id = caller.services.ids.new("upl")
     url, fields = caller.services.files.upload_form(
-        upload_key(caller.tenant.id, upload_id), max_bytes=MAX_UPLOAD_BYTES,
+        upload_key(caller.tenant.id, upload_id),
+        max_bytes=MAX_UPLOAD_BYTES,
         seconds=int(UPLOAD_LIVES.total_seconds()),
-    )  # fmt: skip
+    )
     expires_at = to_text(caller.now + UPLOAD_LIVES)
     offer = {"upload_id": upload_id, "url": url, "fields": dict(fields), "expires_at": expires_at}
     return answer({**offer, "max_bytes": MAX_UPLOAD_BYTES}, 201)
@@ -63,9 +64,11 @@ def list_documents(caller: Caller) -> Response:
     form = _choice(caller, "format", ("json", "csv"), default=_accepted(caller))
     name = list_name(REPORTS[report], caller.tenant.id)
     found = caller.services.store.documents(
-        REPORTS[report], caller.tenant.id, limit=limit_of(caller.query.get("limit")),
+        REPORTS[report],
+        caller.tenant.id,
+        limit=limit_of(caller.query.get("limit")),
         after=place_of(caller.query.get("cursor"), of=name),
-    )  # fmt: skip
+    )
     cursor = cursor_of(found.next_after, of=name)
     if form == "csv":
         text = as_csv(found.items, caller.services.settings.portal_url)
@@ -94,8 +97,11 @@ def read_signed(caller: Caller, document_id: str) -> Response:
     version = _choice(caller, "version", versions, default="announced")
     document = _document(caller, document_id)
     files = (
-        document.signed, document.timestamped, document.certificate, document.timestamped_certificate,
-    )  # fmt: skip
+        document.signed,
+        document.timestamped,
+        document.certificate,
+        document.timestamped_certificate,
+    )
     pdf = dict(zip(versions, files, strict=True))[version]
     if document.signed is None:
         raise Conflict(
@@ -124,9 +130,11 @@ def list_deliveries(caller: Caller) -> Response:
     status = _choice(caller, "status", tuple(_DELIVERIES), default="all")
     name = list_name(_DELIVERIES[status], caller.tenant.id)
     found = _outgoing(caller).page(
-        caller.tenant, _DELIVERIES[status], limit=limit_of(caller.query.get("limit")),
+        caller.tenant,
+        _DELIVERIES[status],
+        limit=limit_of(caller.query.get("limit")),
         after=place_of(caller.query.get("cursor"), of=name),
-    )  # fmt: skip
+    )
     shown = [delivery_resource(each) for each in found.items]
     return answer({"deliveries": shown, "next_cursor": cursor_of(found.next_after, of=name)})
 
@@ -149,9 +157,7 @@ def write_practice(caller: Caller) -> Response:
     from chalicelib.web.api.schemas import read_settings
 
     services, settings = caller.services, read_settings(_body(caller))
-    return answer(
-        practices.update(services.store, services.switches, caller.tenant, caller.now, settings)
-    )  # fmt: skip
+    return answer(practices.update(services.store, services.switches, caller.tenant, caller.now, settings))
 
 
 def write_endpoint(caller: Caller) -> Response:

@@ -213,11 +213,18 @@ def _inbound_schemas() -> Json:
 
 
 _PAGING: list[Json] = [
-    {"name": "cursor", "in": "query", "description": "The next_cursor of an earlier answer.",
-     "schema": {"type": "string"}},
-    {"name": "limit", "in": "query",
-     "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}},
-]  # fmt: skip
+    {
+        "name": "cursor",
+        "in": "query",
+        "description": "The next_cursor of an earlier answer.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+    },
+]
 
 
 def _operation(name: str, summary: str, status: str, schema: str) -> Json:
@@ -245,9 +252,12 @@ def _file(name: str, summary: str, parameters: list[Json], *refusals: str) -> Js
     found = {"description": "The file is there.", "headers": {"Location": location}}
     others = {each: answers.problem_ref(each) for each in ("401", *refusals, *answers.ALWAYS)}
     return {
-        "operationId": name, "summary": summary, "security": _KEY, "parameters": parameters,
+        "operationId": name,
+        "summary": summary,
+        "security": _KEY,
+        "parameters": parameters,
         "responses": {"303": found, **others},
-    }  # fmt: skip
+    }
 
 
 def _responses(status: str, schema: str, *refusals: str) -> Mapping[str, Any]:

@@ -3,8 +3,8 @@
 from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.web.http.responses import page
 from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import page
 
 
 def explain(caller: Caller, code: str) -> Response:

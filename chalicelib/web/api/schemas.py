@@ -30,10 +30,10 @@ from chalicelib.domain import documents, npi
 from chalicelib.domain.documents import DeliveryChoice, Kind
 from chalicelib.domain.errors import FieldError, Invalid, NotJson
 from chalicelib.services import normalization as formats
-from chalicelib.services.documents.provider_matching import check_reachable
-from chalicelib.services.documents.intake import Sent
 from chalicelib.services.documents.incoming_pdf import Content as PdfContent
+from chalicelib.services.documents.intake import Sent
 from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from chalicelib.services.documents.provider_matching import check_reachable
 
 MAX_INLINE_BYTES = 4 * 1024 * 1024
 OLDEST = date(1880, 1, 1)
@@ -354,23 +354,30 @@ def _sent(body: bytes, context: Mapping[str, Any]) -> Sent:
     check_reachable(addressee, data.delivery)
     author, box = data.author, data.signature_field
     return Sent(
-        external_id=data.external_id, kind=data.kind, title=data.title,
-        patient=documents.Patient(**data.patient.model_dump()), addressee=addressee,
-        delivery=data.delivery, content=data.content.decoded(),
+        external_id=data.external_id,
+        kind=data.kind,
+        title=data.title,
+        patient=documents.Patient(**data.patient.model_dump()),
+        addressee=addressee,
+        delivery=data.delivery,
+        content=data.content.decoded(),
         author=documents.Author(**author.model_dump()) if author else None,
         certification=_certification(data.certification),
         signature_field=documents.FieldBox(**box.model_dump()) if box else None,
-        supersedes=data.supersedes, message=data.message,
-    )  # fmt: skip
+        supersedes=data.supersedes,
+        message=data.message,
+    )
 
 
 def _certification(found: Certification | None) -> documents.Certification | None:
     if found is None:
         return None
     return documents.Certification(
-        initial_visit_on=found.initial_visit_on, starts_on=found.starts_on, ends_on=found.ends_on,
+        initial_visit_on=found.initial_visit_on,
+        starts_on=found.starts_on,
+        ends_on=found.ends_on,
         order_signed_on=found.order.signed_on if found.order else None,
-    )  # fmt: skip
+    )
 
 
 def _resend(body: bytes, context: Mapping[str, Any]) -> Resend:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
     from chalicelib.domain.account_events import Origin
     from chalicelib.domain.documents import Document
-    from chalicelib.domain.providers import Provider
-    from chalicelib.domain.practices import Practice
     from chalicelib.domain.expiring_records import Secret
+    from chalicelib.domain.practices import Practice
+    from chalicelib.domain.providers import Provider
     from chalicelib.services.documents.recorder import Actor
 
 T = TypeVar("T")

@@ -15,10 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from chalicelib.domain.errors import PortalError
-from chalicelib.web.http.static_assets import asset_url
-from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.error_mapping import error_headers, problem_body, shown_as
+from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.request_parsing import form_token
+from chalicelib.web.http.static_assets import asset_url
 
 if TYPE_CHECKING:
     from chalicelib.domain.documents import DeclineReason, Kind
@@ -29,9 +29,14 @@ PROBLEM = "application/problem+json"
 
 
 def page(
-    caller: Caller, template: str, *, status: int = 200, headers: Mapping[str, Any] | None = None,
-    cookies: Sequence[str] = (), **context: Any,
-) -> Response:  # fmt: skip
+    caller: Caller,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, Any] | None = None,
+    cookies: Sequence[str] = (),
+    **context: Any,
+) -> Response:
     """A page of `templates/pages`. Templates also get `csrf`, `provider`, `support_contact` and
     `stands_for`, which a page that is not at its form's address sets.
     """
@@ -80,9 +85,14 @@ def error_page(caller: Caller, error: PortalError) -> Response:
     """An error as a page that says what to do next."""
     shown = shown_as(error)
     return page(
-        caller, "error.html", status=shown.status, headers=error_headers(error), heading=shown.heading,
-        detail=error.detail, code=error.code,
-    )  # fmt: skip
+        caller,
+        "error.html",
+        status=shown.status,
+        headers=error_headers(error),
+        heading=shown.heading,
+        detail=error.detail,
+        code=error.code,
+    )
 
 
 def cookie(name: str, value: str, max_age: int | None = None) -> str:
@@ -95,9 +105,13 @@ def cookie(name: str, value: str, max_age: int | None = None) -> str:
 def environment() -> Environment:
     """Jinja over the `templates` package: from the source tree, a flat zip or a layer alike."""
     made = Environment(
-        loader=PackageLoader("templates", "pages"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
-    )  # fmt: skip
+        loader=PackageLoader("templates", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
     made.globals["asset"] = asset_url
     made.filters["code"] = code
     made.filters["contact_href"] = contact_href
@@ -146,8 +160,6 @@ def moment(value: datetime, time_zone: str = "UTC") -> str:
     return f"{day(local)}, {local.hour % 12 or 12}:{local:%M %p %Z}"
 
 
-def _response(
-    body: str, status: int, headers: Mapping[str, Any], cookies: Sequence[str] = ()
-) -> Response:  # fmt: skip
+def _response(body: str, status: int, headers: Mapping[str, Any], cookies: Sequence[str] = ()) -> Response:
     sent = {**headers, "Set-Cookie": list(cookies)} if cookies else dict(headers)
     return Response(body=body, status_code=status, headers=sent)

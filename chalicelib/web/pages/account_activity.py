@@ -9,8 +9,8 @@ from chalice.app import Response
 from chalicelib.domain.account_events import BY_SUPPORT, TOLD_ONE_BY_ONE, AccountEvent, Happened
 from chalicelib.domain.user_agents import in_words
 from chalicelib.services.pagination import cursor_of, number_of
-from chalicelib.web.http.responses import page
 from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import page
 
 SHOWN = 25
 
@@ -55,9 +55,13 @@ def activity(caller: Caller) -> Response:
     before = number_of(caller.query.get("after"), "after")
     found = caller.services.store.account_events(caller.known.id, limit=SHOWN, before=before)
     return page(
-        caller, "account_activity.html", section="account", lines=[_line(each) for each in found.items],
-        next_after=cursor_of(found.next_after), first=before is None,
-    )  # fmt: skip
+        caller,
+        "account_activity.html",
+        section="account",
+        lines=[_line(each) for each in found.items],
+        next_after=cursor_of(found.next_after),
+        first=before is None,
+    )
 
 
 def _line(event: AccountEvent) -> Line:

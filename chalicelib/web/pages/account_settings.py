@@ -8,13 +8,13 @@ from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooMany, 
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.accounts.account_settings import OwnAccount, enrolment_code
 from chalicelib.services.authentication.passwords import least_length
-from chalicelib.web.http.responses import answer, cookie, page, redirect, seconds_left
+from chalicelib.web.http.error_mapping import shown_as
 from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.request_parsing import SESSION_COOKIE
+from chalicelib.web.http.responses import answer, cookie, page, redirect, seconds_left
+from chalicelib.web.pages.login_form import known_from_now_on, local_path
 from chalicelib.web.pages.reauthentication import attempt_of, confirmed, may_sign, passkey_options
 from chalicelib.web.pages.second_factor_setup import enrol, wanted_after
-from chalicelib.web.pages.login_form import known_from_now_on, local_path
-from chalicelib.web.http.error_mapping import shown_as
-from chalicelib.web.http.request_parsing import SESSION_COOKIE
 
 HERE = "/account"
 _DONE: Mapping[str, str] = {
@@ -107,9 +107,12 @@ def log_out_everywhere(caller: Caller) -> Response:
 
 
 def _changed(
-    caller: Caller, change: Callable[[OwnAccount, Secret], Changed], done: str, *,
+    caller: Caller,
+    change: Callable[[OwnAccount, Secret], Changed],
+    done: str,
+    *,
     again: Callable[..., Response] | None = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """Makes the change if the owner was authenticated just now, and shows new recovery codes once.
 
     It ends the other sessions, and with them what their browsers are known by; this one stays known.
@@ -146,22 +149,35 @@ def _where_one_was(caller: Caller, trouble: PortalError) -> Response:
 def _account(caller: Caller, trouble: PortalError | None = None) -> Response:
     fresh, owner = may_sign(caller), caller.known
     return page(
-        caller, "account.html", status=shown_as(trouble).status if trouble else 200, section="account",
-        fresh=fresh, trouble=trouble.detail if trouble else "", errors=_messages(trouble),
-        done=_DONE.get(caller.query.get("done", ""), ""), passkey_options=passkey_options(caller),
+        caller,
+        "account.html",
+        status=shown_as(trouble).status if trouble else 200,
+        section="account",
+        fresh=fresh,
+        trouble=trouble.detail if trouble else "",
+        errors=_messages(trouble),
+        done=_DONE.get(caller.query.get("done", ""), ""),
+        passkey_options=passkey_options(caller),
         enrolment=caller.services.passkey_options.for_enrolment(owner, caller.now) if fresh else None,
         least=least_length(second_factor=owner.has_second_factor),
-    )  # fmt: skip
+    )
 
 
 def _authenticator(caller: Caller, session: Secret, trouble: PortalError | None = None) -> Response:
     secret = caller.services.own_account.authenticator_secret(session, caller.known, caller.now)
     text, side, path = enrolment_code(secret, caller.known.email or "")
     return page(
-        caller, "account_authenticator.html", status=shown_as(trouble).status if trouble else 200,
-        section="account", secret=secret, link=text, side=side, path=path, errors=_messages(trouble),
+        caller,
+        "account_authenticator.html",
+        status=shown_as(trouble).status if trouble else 200,
+        section="account",
+        secret=secret,
+        link=text,
+        side=side,
+        path=path,
+        errors=_messages(trouble),
         next=caller.form.get("next") or caller.query.get("next", ""),
-    )  # fmt: skip
+    )
 
 
 def _check_password(caller: Caller, session: Secret) -> None:

@@ -9,13 +9,13 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, Scan, Visitor
-from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.documents.document_writer import together
-from chalicelib.web.http.responses import cookie, moment, page, redirect
+from chalicelib.services.pdf_jobs.page_images import page_texts
+from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, Scan, Visitor
 from chalicelib.web.http.request_context import Caller
-from chalicelib.web.pages.document_landing import signs_here
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE
+from chalicelib.web.http.responses import cookie, moment, page, redirect
+from chalicelib.web.pages.document_landing import signs_here
 from chalicelib.web.pages.view_models import (
     FILE_SECONDS,
     due,
@@ -62,9 +62,11 @@ def read(caller: Caller, document_id: str) -> Response:
 def original(caller: Caller, document_id: str) -> Response:
     document = caller.services.by_hand.downloaded(caller.opened, _visit(caller), _visitor(caller))
     url = caller.services.files.url(
-        document.original.key, seconds=FILE_SECONDS, file_name=file_name(document),
+        document.original.key,
+        seconds=FILE_SECONDS,
+        file_name=file_name(document),
         inline="download" not in caller.query,
-    )  # fmt: skip
+    )
     return redirect(url)
 
 
@@ -96,13 +98,24 @@ def take_scan(caller: Caller, document_id: str) -> Response:
 
 
 def _code_page(
-    caller: Caller, document_id: str, *, asked: bool, online: bool, errors: Mapping[str, str] | None = None,
+    caller: Caller,
+    document_id: str,
+    *,
+    asked: bool,
+    online: bool,
+    errors: Mapping[str, str] | None = None,
     status: int = 200,
-) -> Response:  # fmt: skip
+) -> Response:
     return page(
-        caller, "by_hand_code.html", status=status, document_id=document_id, asked=asked, online=online,
-        errors=errors or {}, stands_for=caller.stands_for(f"/by-hand/{document_id}?asked=yes"),
-    )  # fmt: skip
+        caller,
+        "by_hand_code.html",
+        status=status,
+        document_id=document_id,
+        asked=asked,
+        online=online,
+        errors=errors or {},
+        stands_for=caller.stands_for(f"/by-hand/{document_id}?asked=yes"),
+    )
 
 
 def _document_page(
@@ -116,23 +129,40 @@ def _document_page(
     upload_url, upload_fields = caller.services.by_hand.upload_form(document) if undecided else ("", {})
     waiting = undecided and still_preparing(document, caller.now)
     return page(
-        caller, "by_hand_document.html", status=status, headers=refreshing(waiting=waiting),
-        document=document, undecided=undecided, images=page_images(document, caller.services.files, texts),
-        prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now),
-        sent_on=local_day(document.sent_at, document), at=_decided_at(document), upload_url=upload_url,
-        upload_fields=upload_fields, max_bytes=MAX_SCAN_BYTES, errors=errors or {}, online=online,
+        caller,
+        "by_hand_document.html",
+        status=status,
+        headers=refreshing(waiting=waiting),
+        document=document,
+        undecided=undecided,
+        images=page_images(document, caller.services.files, texts),
+        prepared=pages_prepared(document),
+        waiting=waiting,
+        due=due(document, caller.now),
+        sent_on=local_day(document.sent_at, document),
+        at=_decided_at(document),
+        upload_url=upload_url,
+        upload_fields=upload_fields,
+        max_bytes=MAX_SCAN_BYTES,
+        errors=errors or {},
+        online=online,
         stands_for=caller.stands_for(f"/by-hand/{document.id}/document"),
-    )  # fmt: skip
+    )
 
 
 def _confirm_page(
     caller: Caller, key: str, signer_name: str, *, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
     return page(
-        caller, "by_hand_confirm.html", status=status, document=caller.opened, key=key,
-        signer_name=signer_name, errors=errors or {},
+        caller,
+        "by_hand_confirm.html",
+        status=status,
+        document=caller.opened,
+        key=key,
+        signer_name=signer_name,
+        errors=errors or {},
         stands_for=caller.stands_for(f"/by-hand/{caller.opened.id}/uploaded?key={quote(key, safe='/')}"),
-    )  # fmt: skip
+    )
 
 
 def _decided_at(document: Document) -> str | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from chalice.app import Response
 
 from chalicelib.domain.documents import Document
-from chalicelib.web.http.responses import page
 from chalicelib.web.http.request_context import Caller
-from chalicelib.web.pages.unsent_drafts import draft_cookie
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
+from chalicelib.web.http.responses import page
+from chalicelib.web.pages.unsent_drafts import draft_cookie
 from chalicelib.web.pages.view_models import FILE_SECONDS
 
 LOGO_WIDTH, LOGO_HEIGHT = 224, 56
@@ -21,12 +21,18 @@ def door(caller: Caller, document_id: str) -> Response:
     """
     document = caller.services.store.document(document_id)
     return page(
-        caller, "door.html", document_id=document_id, sent="sent" in caller.query,
-        ended=SESSION_COOKIE in caller.cookies, kept=draft_cookie(document_id) in caller.cookies,
-        practice=document.practice if document else None, logo=_logo(caller, document),
+        caller,
+        "door.html",
+        document_id=document_id,
+        sent="sent" in caller.query,
+        ended=SESSION_COOKIE in caller.cookies,
+        kept=draft_cookie(document_id) in caller.cookies,
+        practice=document.practice if document else None,
+        logo=_logo(caller, document),
         passkey_options=caller.services.passkey_options.for_login(caller.now),
-        signs_here=signs_here(caller, document), next=f"/documents/{document_id}",
-    )  # fmt: skip
+        signs_here=signs_here(caller, document),
+        next=f"/documents/{document_id}",
+    )
 
 
 @dataclass(frozen=True)

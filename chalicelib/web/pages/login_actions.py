@@ -6,17 +6,17 @@ from urllib.parse import quote
 from chalice.app import Response
 
 from chalicelib.domain.errors import Gone, Invalid, PortalError, TooMany, Unauthenticated
-from chalicelib.domain.providers import Provider
 from chalicelib.domain.expiring_records import HALF_LIFETIME
+from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.setup_links import Chosen, DeadLink, OpenLink
-from chalicelib.services.normalization import email as email_address
 from chalicelib.services.authentication.password_login import Attempt, HalfIn
 from chalicelib.services.authentication.second_factor import Answer
-from chalicelib.web.http.responses import cookie, page, redirect
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.pages.login_form import HOME, USERNAME_COOKIE, known_from_now_on, local_path, login_page
+from chalicelib.services.normalization import email as email_address
 from chalicelib.web.http.error_mapping import error_headers, shown_as
+from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
+from chalicelib.web.http.responses import cookie, page, redirect
+from chalicelib.web.pages.login_form import HOME, USERNAME_COOKIE, known_from_now_on, local_path, login_page
 
 SETUP_COOKIE = "__Host-setup"
 HALF_COOKIE = "__Host-half"
@@ -33,11 +33,14 @@ def log_in(caller: Caller) -> Response:
     wanted, typed = local_path(caller.form.get("next")), caller.form.get("email", "")
     before = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
     attempt = Attempt(
-        email=typed.strip().lower()[:254], password=caller.form.get("password", ""),
-        source=caller.address or "unknown", agent=caller.device, now=caller.now,
+        email=typed.strip().lower()[:254],
+        password=caller.form.get("password", ""),
+        source=caller.address or "unknown",
+        agent=caller.device,
+        now=caller.now,
         replaces=before.session if before else None,
         device=caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, "")),
-    )  # fmt: skip
+    )
     try:
         provider, session = caller.services.login.log_in(attempt)
     except HalfIn as half:
@@ -69,9 +72,10 @@ def second_half(caller: Caller) -> Response:
 def finish_login(caller: Caller) -> Response:
     wanted = local_path(caller.form.get("next"))
     answer = Answer(
-        code=caller.form.get("code", "")[:100], passkey=caller.form.get("passkey", ""),
+        code=caller.form.get("code", "")[:100],
+        passkey=caller.form.get("passkey", ""),
         device=caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, "")),
-    )  # fmt: skip
+    )
     try:
         provider, session = caller.services.second_factor.finish(
             caller.cookies.get(HALF_COOKIE, ""), answer, caller.now, caller.origin
@@ -105,7 +109,7 @@ def ask_for_link(caller: Caller) -> Response:
     except ValueError:
         return page(
             caller, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS
-        )  # fmt: skip
+        )
     caller.services.recovery.ask(email, caller.address or "unknown", caller.now)
     return redirect("/forgot-password?sent=1")
 
@@ -167,34 +171,51 @@ def _second_page(caller: Caller, wanted: str, refused: PortalError | None = None
         return login_page(caller, wanted, "", over)
     options = caller.services.passkey_options.for_login(caller.now, owner) if owner.passkeys else None
     return page(
-        caller, "login_second.html", status=shown_as(refused).status if refused else 200,
-        headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted,
-        refused=refused.detail if refused else None, by_app=owner.authenticator is not None,
-        passkey_options=options, stands_for=caller.stands_for(_second_place(wanted)),
-    )  # fmt: skip
+        caller,
+        "login_second.html",
+        status=shown_as(refused).status if refused else 200,
+        headers=error_headers(refused) if isinstance(refused, TooMany) else {},
+        next=wanted,
+        refused=refused.detail if refused else None,
+        by_app=owner.authenticator is not None,
+        passkey_options=options,
+        stands_for=caller.stands_for(_second_place(wanted)),
+    )
 
 
 def _chosen(form: Mapping[str, str]) -> Chosen:
     return Chosen(
-        password=form.get("password", ""), credential=form.get("credential", ""),
-        npi=form.get("npi", "").strip(), confirmed=form.get("confirmed") == "yes",
-    )  # fmt: skip
+        password=form.get("password", ""),
+        credential=form.get("credential", ""),
+        npi=form.get("npi", "").strip(),
+        confirmed=form.get("confirmed") == "yes",
+    )
 
 
 def _setup_page(
     caller: Caller, link: OpenLink, typed: Mapping[str, str], errors: Mapping[str, str]
-) -> Response:  # fmt: skip
+) -> Response:
     return page(
-        caller, "setup.html", status=400 if errors else 200, link=link, person=link.provider, typed=typed,
-        errors=errors, least=link.least, own=" ".join(link.personal),
-    )  # fmt: skip
+        caller,
+        "setup.html",
+        status=400 if errors else 200,
+        link=link,
+        person=link.provider,
+        typed=typed,
+        errors=errors,
+        least=link.least,
+        own=" ".join(link.personal),
+    )
 
 
 def _dead_link(caller: Caller, dead: DeadLink) -> Response:
     return page(
-        caller, "link_dead.html", status=shown_as(dead).status, document_id=dead.document_id,
+        caller,
+        "link_dead.html",
+        status=shown_as(dead).status,
+        document_id=dead.document_id,
         cookies=[cookie(SETUP_COOKIE, "", 0)],
-    )  # fmt: skip
+    )
 
 
 def _to_first_login(caller: Caller, link: OpenLink) -> Response:

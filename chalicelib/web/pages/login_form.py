@@ -9,10 +9,10 @@ from urllib.parse import quote, unquote
 from chalice.app import Response
 
 from chalicelib.domain.errors import PortalError, TooMany
-from chalicelib.web.http.responses import cookie, page, redirect
-from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.error_mapping import error_headers, shown_as
+from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
+from chalicelib.web.http.responses import cookie, page, redirect
 
 HOME = "/documents"
 USERNAME_COOKIE = "__Host-username"
@@ -60,13 +60,16 @@ def _is_logged_in(caller: Caller) -> bool:
     return bool(session) and caller.services.sessions.visit(session or "", caller.now) is not None
 
 
-def login_page(
-    caller: Caller, wanted: str, email: str, refused: PortalError | None = None
-) -> Response:  # fmt: skip
+def login_page(caller: Caller, wanted: str, email: str, refused: PortalError | None = None) -> Response:
     return page(
-        caller, "login.html", status=shown_as(refused).status if refused else 200,
-        headers=error_headers(refused) if isinstance(refused, TooMany) else {}, next=wanted, email=email,
-        refused=refused.detail if refused else None, reason=caller.query.get("reason"),
+        caller,
+        "login.html",
+        status=shown_as(refused).status if refused else 200,
+        headers=error_headers(refused) if isinstance(refused, TooMany) else {},
+        next=wanted,
+        email=email,
+        refused=refused.detail if refused else None,
+        reason=caller.query.get("reason"),
         passkey_options=caller.services.passkey_options.for_login(caller.now),
         stands_for=caller.stands_for(f"/login?next={quote(wanted, safe='/')}"),
-    )  # fmt: skip
+    )

@@ -3,8 +3,8 @@
 from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.web.http.responses import error_page, problem
 from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import error_page, problem
 
 _NOTHING = "There is nothing at this address."
 _FOR_A_PERSON = "This page does not exist. Check the address, or open the link in your email once more."

@@ -7,9 +7,9 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.authentication.known_devices import Device
 from chalicelib.services.authentication.password_login import Attempt
-from chalicelib.web.http.responses import cookie
 from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
+from chalicelib.web.http.responses import cookie
 
 
 def may_sign(caller: Caller) -> bool:
@@ -65,11 +65,15 @@ def attempt_of(caller: Caller, session: Secret, password: str) -> Attempt:
     if device is None or not device.is_known_to(caller.known):
         device = Device(
             provider_id=caller.known.id, epoch=caller.known.session_epoch, id=f"session {session.key}"
-        )  # fmt: skip
+        )
     return Attempt(
-        email=caller.known.email or "", password=password, source=caller.address or "unknown",
-        now=caller.now, agent=caller.device, device=device,
-    )  # fmt: skip
+        email=caller.known.email or "",
+        password=password,
+        source=caller.address or "unknown",
+        now=caller.now,
+        agent=caller.device,
+        device=device,
+    )
 
 
 def _ask_again(message: str) -> Invalid:

@@ -18,17 +18,17 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
 from chalicelib.domain.status import is_decidable, is_readable
-from chalicelib.services.pdf_jobs.page_images import page_texts
-from chalicelib.services.pagination import cursor_of, place_of
 from chalicelib.services.authentication.passkeys import METHOD as PASSKEY
+from chalicelib.services.authentication.sessions import PASSWORD
+from chalicelib.services.documents.document_writer import needs_view, together
+from chalicelib.services.pagination import cursor_of, place_of
+from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.past_search import Search, searching
 from chalicelib.services.review.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
-from chalicelib.services.authentication.sessions import PASSWORD
 from chalicelib.services.review.signature_input import MAX_NAME, size_of
-from chalicelib.services.documents.document_writer import needs_view, together
-from chalicelib.web.pages import signature_form as signing
-from chalicelib.web.http.responses import moment, page, redirect
 from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import moment, page, redirect
+from chalicelib.web.pages import signature_form as signing
 from chalicelib.web.pages.reauthentication import confirmed_to_sign, may_sign, passkey_options
 from chalicelib.web.pages.unsent_drafts import drop_what_was_written, what_was_written
 from chalicelib.web.pages.view_models import (
@@ -78,10 +78,17 @@ def pending(caller: Caller) -> Response:
     count = f"{COUNTED_TO - 1}+" if found.count >= COUNTED_TO else str(found.count)
     rows = [row(each, caller.now) for each in found.documents]
     return page(
-        caller, "pending.html", section="pending", rows=rows, count=count,
-        next_after=cursor_of(found.next_after, of="pending"), first="after" not in caller.query,
-        groups=by_practice(rows), signed=_just_signed(caller), files_origin=caller.services.files.origin(),
-    )  # fmt: skip
+        caller,
+        "pending.html",
+        section="pending",
+        rows=rows,
+        count=count,
+        next_after=cursor_of(found.next_after, of="pending"),
+        first="after" not in caller.query,
+        groups=by_practice(rows),
+        signed=_just_signed(caller),
+        files_origin=caller.services.files.origin(),
+    )
 
 
 def past(caller: Caller) -> Response:
@@ -129,9 +136,11 @@ def forget_signature(caller: Caller, document_id: str) -> Response:
 def decline(caller: Caller, document_id: str) -> Response:
     form = caller.form
     given = Refusal(
-        reason=form.get("reason", ""), note=form.get("decline_note", ""),
-        other_name=form.get("other_name", "")[:MAX_NAME], other_address=form.get("other_address", "")[:254],
-    )  # fmt: skip
+        reason=form.get("reason", ""),
+        note=form.get("decline_note", ""),
+        other_name=form.get("other_name", "")[:MAX_NAME],
+        other_address=form.get("other_address", "")[:254],
+    )
     try:
         caller.services.review.decline(caller.opened, given, _by(caller))
     except (Invalid, Conflict) as trouble:
@@ -153,9 +162,13 @@ def signed(caller: Caller, document_id: str) -> Response:
     if document.sealing is Sealing.NONE:
         raise NotFound("There is no signed copy of this document.")
     return page(
-        caller, "signed_soon.html", status=202, headers=refreshing(waiting=True), document=document,
+        caller,
+        "signed_soon.html",
+        status=202,
+        headers=refreshing(waiting=True),
+        document=document,
         section="past",
-    )  # fmt: skip
+    )
 
 
 def certificate(caller: Caller, document_id: str) -> Response:
@@ -182,20 +195,21 @@ def text(caller: Caller, document_id: str) -> Response:
     return page(caller, "text.html", document=document, texts=texts, section="pending")
 
 
-def _past(
-    caller: Caller, after: str | None, sought: Mapping[str, str], search: Search | None
-) -> Response:  # fmt: skip
+def _past(caller: Caller, after: str | None, sought: Mapping[str, str], search: Search | None) -> Response:
     found = caller.services.review.past(caller.known.id, place_of(after, "after", of="past"), search)
     return page(
-        caller, "past.html", section="past", rows=[row(each, caller.now) for each in found.items],
-        next_after=cursor_of(found.next_after, of="past"), first=not after, sought=sought,
+        caller,
+        "past.html",
+        section="past",
+        rows=[row(each, caller.now) for each in found.items],
+        next_after=cursor_of(found.next_after, of="past"),
+        first=not after,
+        sought=sought,
         searched=search is not None,
-    )  # fmt: skip
+    )
 
 
-def _review(
-    caller: Caller, entered: Entered, *, status: int = 200, cookies: Sequence[str] = ()
-) -> Response:  # fmt: skip
+def _review(caller: Caller, entered: Entered, *, status: int = 200, cookies: Sequence[str] = ()) -> Response:
     files = caller.services.files
     opened, texts = together(
         lambda: caller.services.review.open(caller.opened, _by(caller)),
@@ -204,16 +218,31 @@ def _review(
     document = opened.document
     waiting = still_preparing(document, caller.now)
     return page(
-        caller, "review.html", status=status, headers=refreshing(waiting=waiting), document=document,
-        can_sign=opened.can_sign, addressed=opened.addressed, ask_password=not may_sign(caller),
-        passkey_options=passkey_options(caller), cookies=cookies, entered=entered,
-        saved=signing.saved(caller.known), block_size=size_of(document),
+        caller,
+        "review.html",
+        status=status,
+        headers=refreshing(waiting=waiting),
+        document=document,
+        can_sign=opened.can_sign,
+        addressed=opened.addressed,
+        ask_password=not may_sign(caller),
+        passkey_options=passkey_options(caller),
+        cookies=cookies,
+        entered=entered,
+        saved=signing.saved(caller.known),
+        block_size=size_of(document),
         pad={"strokes": MAX_STROKES, "points": MAX_POINTS},
         images=page_images(document, files, texts),
-        prepared=pages_prepared(document), waiting=waiting, due=due(document, caller.now), reasons=REASONS,
-        sent_on=local_day(document.sent_at, document), consent_version=CONSENT_VERSION, max_note=MAX_NOTE,
-        section="pending", signed=_just_signed(caller),
-    )  # fmt: skip
+        prepared=pages_prepared(document),
+        waiting=waiting,
+        due=due(document, caller.now),
+        reasons=REASONS,
+        sent_on=local_day(document.sent_at, document),
+        consent_version=CONSENT_VERSION,
+        max_note=MAX_NOTE,
+        section="pending",
+        signed=_just_signed(caller),
+    )
 
 
 def _decided(caller: Caller, document: Document, *, status: int = 200, **said: Any) -> Response:
@@ -221,24 +250,25 @@ def _decided(caller: Caller, document: Document, *, status: int = 200, **said: A
     upcoming = caller.services.review.next_pending(caller.known.id, besides=document.id)
     at = document.decided_at or document.recalled_at
     return page(
-        caller, "decided.html", status=status, document=document, section="past",
+        caller,
+        "decided.html",
+        status=status,
+        document=document,
+        section="past",
         at=moment(at, document.practice.time_zone) if at else None,
         upcoming=row(upcoming, caller.now) if upcoming else None,
-        readable=is_readable(document.status), **{"conflict": "", "unsent_note": "", **said},
-    )  # fmt: skip
+        readable=is_readable(document.status),
+        **{"conflict": "", "unsent_note": "", **said},
+    )
 
 
-def _again(
-    caller: Caller, trouble: PortalError, *, declining: bool, cookies: Sequence[str] = ()
-) -> Response:  # fmt: skip
+def _again(caller: Caller, trouble: PortalError, *, declining: bool, cookies: Sequence[str] = ()) -> Response:
     """The page the form came from, with what was entered; or what became of the document meanwhile."""
     fresh = caller.services.store.document(caller.opened.id) if isinstance(trouble, Conflict) else None
     entered = _entered(caller, trouble, declining=declining)
     if fresh is not None and not is_decidable(fresh.status):
         note = entered.decline_note if declining else entered.note
-        return _decided(
-            caller, fresh, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note
-        )  # fmt: skip
+        return _decided(caller, fresh, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note)
     status = {Conflict: 409, TooMany: 429}.get(type(trouble), 422)
     return _review(caller, entered, status=status, cookies=cookies)
 
@@ -284,9 +314,13 @@ def _by(caller: Caller) -> By:
     session = caller.session
     again = session is not None and session.authenticated_at != session.created_at
     return By(
-        provider=caller.known, actor=caller.actor, now=caller.now, asked_again=again,
-        authentication=_authentication(caller, again=again), practice=caller.practice,
-    )  # fmt: skip
+        provider=caller.known,
+        actor=caller.actor,
+        now=caller.now,
+        asked_again=again,
+        authentication=_authentication(caller, again=again),
+        practice=caller.practice,
+    )
 
 
 def _authentication(caller: Caller, *, again: bool) -> str:

@@ -5,11 +5,11 @@ from urllib.parse import quote, unquote
 from chalice.app import Response
 
 from chalicelib.domain.errors import PortalError
-from chalicelib.web.http.responses import page, redirect
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.pages.reauthentication import may_sign
-from chalicelib.web.pages.login_form import HOME, local_path
 from chalicelib.web.http.error_mapping import shown_as
+from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import page, redirect
+from chalicelib.web.pages.login_form import HOME, local_path
+from chalicelib.web.pages.reauthentication import may_sign
 
 PLACE = "/account/second-factor"
 
@@ -45,14 +45,19 @@ def enrol(caller: Caller, wanted: str, trouble: PortalError | None = None) -> Re
     """The page that offers a passkey first, and an app."""
     fresh = may_sign(caller)
     return page(
-        caller, "account_second_factor.html", status=shown_as(trouble).status if trouble else 200,
-        section="account", fresh=fresh, next=wanted, place=place_before(wanted),
+        caller,
+        "account_second_factor.html",
+        status=shown_as(trouble).status if trouble else 200,
+        section="account",
+        fresh=fresh,
+        next=wanted,
+        place=place_before(wanted),
         required=_comes_from_a_document(wanted) or is_asked_for(caller),
         trouble=trouble.detail if trouble else "",
         errors={each.field: each.message for each in trouble.errors} if trouble else {},
         enrolment=caller.services.passkey_options.for_enrolment(caller.known, caller.now) if fresh else None,
         stands_for=caller.stands_for(place_before(wanted)),
-    )  # fmt: skip
+    )
 
 
 def _comes_from_a_document(wanted: str) -> bool:

@@ -10,8 +10,8 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import from_text, path
 from chalicelib.services.review import signature_input as signing
 from chalicelib.services.review.review import Approval
-from chalicelib.web.http.responses import answer
 from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import answer
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.web.http.static_assets import find_asset
 from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.security_headers import IMMUTABLE
+from chalicelib.web.http.static_assets import find_asset
 
 
 def static(_caller: Caller, name: str) -> Response:

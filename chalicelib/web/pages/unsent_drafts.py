@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from chalicelib.domain.errors import PortalError
 from chalicelib.services.review import unsent_drafts as drafts
-from chalicelib.web.http.responses import cookie
 from chalicelib.web.http.request_context import Caller
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
+from chalicelib.web.http.responses import cookie
 
 
 def draft_cookie(document_id: str) -> str:
@@ -24,9 +24,14 @@ def keep_what_was_written(caller: Caller, document_id: str) -> list[str]:
         return []
     name = draft_cookie(document_id)
     token = drafts.keep(
-        services.store, services.ids, found.session, found.document, caller.form, caller.now,
+        services.store,
+        services.ids,
+        found.session,
+        found.document,
+        caller.form,
+        caller.now,
         before=caller.cookies.get(name, ""),
-    )  # fmt: skip
+    )
     return [cookie(name, token, int(drafts.KEPT_FOR.total_seconds()))] if token else []
 
 

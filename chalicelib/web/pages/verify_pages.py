@@ -5,8 +5,8 @@ from chalice.app import Response
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
 from chalicelib.services.pdf_jobs.seal_verification import MAX_BYTES
-from chalicelib.web.http.responses import page
 from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.responses import page
 
 
 def verify(caller: Caller) -> Response:
@@ -18,7 +18,7 @@ def checked(caller: Caller) -> Response:
     try:
         found = caller.services.checking.check(
             caller.query.get("key", ""), address=caller.address, now=caller.now
-        )  # fmt: skip
+        )
     except Invalid as trouble:
         return _form(caller, trouble=trouble.detail, status=422)
     return page(caller, "verified.html", found=found)
@@ -39,6 +39,11 @@ def published(caller: Caller) -> Response:
 def _form(caller: Caller, *, trouble: str = "", status: int = 200) -> Response:
     url, fields = caller.services.checking.upload_form()
     return page(
-        caller, "verify.html", status=status, upload_url=url, upload_fields=fields, trouble=trouble,
+        caller,
+        "verify.html",
+        status=status,
+        upload_url=url,
+        upload_fields=fields,
+        trouble=trouble,
         max_bytes=MAX_BYTES,
-    )  # fmt: skip
+    )

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.status import Outcome
+from chalicelib.services.labels import KINDS
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key
 from chalicelib.services.ports import Files
-from chalicelib.services.labels import KINDS
 
 IMAGE_SECONDS = 600
 FILE_SECONDS = 300
@@ -134,9 +134,14 @@ def _page_image(document: Document, number: int, files: Files) -> PageImage:
     urls = [files.url(page_key(document.id, number, each), seconds=IMAGE_SECONDS) for each in WIDTHS if ready]
     small, large = urls if ready else ("", "")
     return PageImage(
-        number=number, width=round(width * _POINTS_TO_PIXELS), height=round(height * _POINTS_TO_PIXELS),
-        small=small, large=large, ready=ready, broken=broken,
-    )  # fmt: skip
+        number=number,
+        width=round(width * _POINTS_TO_PIXELS),
+        height=round(height * _POINTS_TO_PIXELS),
+        small=small,
+        large=large,
+        ready=ready,
+        broken=broken,
+    )
 
 
 def _days(count: int) -> str:

@@ -14,10 +14,17 @@ def chain(length: int, private: dict[str, Any] | None = None) -> list[Event]:
     for number in range(length):
         last = events[-1] if events else None
         event = make_event(
-            event_id=f"evt_{number}", document_id="doc_1", previous_sequence=number,
-            previous_hash=last.hash if last else "", type="document.viewed", at=NOON, actor="portal",
-            data={"page": number}, private=private or {}, salt=f"salt{number}",
-        )  # fmt: skip
+            event_id=f"evt_{number}",
+            document_id="doc_1",
+            previous_sequence=number,
+            previous_hash=last.hash if last else "",
+            type="document.viewed",
+            at=NOON,
+            actor="portal",
+            data={"page": number},
+            private=private or {},
+            salt=f"salt{number}",
+        )
         events.append(event)
     return events
 

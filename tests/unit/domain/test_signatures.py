@@ -33,16 +33,31 @@ def test_what_a_browser_drew_is_read() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        "", "null", "[]", "{}", "x" * 70_000, "[" * 50_000, text(None), text([]), text([[]]), text("strokes"),
-        text([LINE], aspect=0), text([LINE], aspect=float("nan")), text([LINE], aspect="2"),
-        text([LINE], aspect=True), text([[[0.1, 0.5], [1.2, 0.5]]]),
+        "",
+        "null",
+        "[]",
+        "{}",
+        "x" * 70_000,
+        "[" * 50_000,
+        text(None),
+        text([]),
+        text([[]]),
+        text("strokes"),
+        text([LINE], aspect=0),
+        text([LINE], aspect=float("nan")),
+        text([LINE], aspect="2"),
+        text([LINE], aspect=True),
+        text([[[0.1, 0.5], [1.2, 0.5]]]),
         text([[[0.1, 0.5], [0.9, float("nan")]]]),
-        text([[[0.1, 0.5], [0.9, float("inf")]]]), text([[[0.1, 0.5], [0.9]]]),
+        text([[[0.1, 0.5], [0.9, float("inf")]]]),
+        text([[[0.1, 0.5], [0.9]]]),
         text([[[0.1, 0.5, 0.7], LINE[1]]]),
-        text([[[0.1, None], LINE[1]]]), text([LINE] * (MAX_STROKES + 1)), text([LINE * MAX_POINTS]),
+        text([[[0.1, None], LINE[1]]]),
+        text([LINE] * (MAX_STROKES + 1)),
+        text([LINE * MAX_POINTS]),
         text([LINE * (MAX_POINTS // 6)] * 3),
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_drawing(wrong)

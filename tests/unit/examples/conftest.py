@@ -11,7 +11,7 @@ from examples.clinic.app import create_app
 from examples.clinic.office import Addresses, Office
 from examples.clinic.portal import Portal
 from examples.clinic.store import Store
-from tests.unit.examples.portal_fake import API_KEY, SECRET, FakePortal
+from tests.support.portal_fake import API_KEY, SECRET, FakePortal
 
 
 class Clock:

@@ -9,7 +9,7 @@ from examples.clinic import forms
 from examples.clinic.office import Office
 from examples.clinic.portal import INLINE_BYTES
 from examples.clinic.samples import SAMPLES
-from tests.unit.examples.portal_fake import STORAGE, FakePortal
+from tests.support.portal_fake import STORAGE, FakePortal
 
 
 @pytest.fixture
@@ -31,9 +31,17 @@ def test_unchanged_form_sends_the_contracts_event(
     assert (answer.status_code, answer.location) == (303, "/patients/PT-77?done=sent")
     data = fake_portal.events[0]["data"]
     assert data.keys() == {
-        "external_id", "kind", "title", "patient", "provider", "author", "delivery", "certification",
-        "signature_field", "content",
-    }  # fmt: skip
+        "external_id",
+        "kind",
+        "title",
+        "patient",
+        "provider",
+        "author",
+        "delivery",
+        "certification",
+        "signature_field",
+        "content",
+    }
     assert data["external_id"] == "POC-1001"
     assert data["certification"].keys() == {"initial_visit_on", "from", "to", "order"}
     assert data["provider"]["email"] == "dr.rivera@example.com"
@@ -233,10 +241,16 @@ def test_failed_delivery_can_be_tried_again(browser: FlaskClient, fake_portal: F
     attempt = {"at": "2026-11-22T19:00:00Z", "status": "failed", "detail": "mailbox full"}
     fake_portal.deliveries = [
         {
-            "id": "dlv_1", "document_id": "doc-1", "channel": "email", "recipient": "a@b.example",
-            "status": "failed", "type": "ready", "attempts": [attempt], "next_attempt_at": None,
+            "id": "dlv_1",
+            "document_id": "doc-1",
+            "channel": "email",
+            "recipient": "a@b.example",
+            "status": "failed",
+            "type": "ready",
+            "attempts": [attempt],
+            "next_attempt_at": None,
         }
-    ]  # fmt: skip
+    ]
     assert "mailbox full" in browser.get("/deliveries").text
     browser.post("/deliveries/dlv_1/retry")
     assert fake_portal.requests[-1] == ("POST", "/v1/deliveries/dlv_1/retry")

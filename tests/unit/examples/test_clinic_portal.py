@@ -17,7 +17,7 @@ from examples.clinic.portal import (
     new_event,
     receive,
 )
-from tests.unit.examples.portal_fake import SECRET, STORAGE, FakePortal
+from tests.support.portal_fake import SECRET, STORAGE, FakePortal
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 SENT = {"external_id": "POC-1001", "patient": {"external_id": "PT-77"}}

@@ -1,7 +1,7 @@
 from flask.testing import FlaskClient
 
 from examples.clinic.office import Office
-from tests.unit.examples.portal_fake import FakePortal
+from tests.support.portal_fake import FakePortal
 
 
 def test_returned_document_shows_in_the_patients_account(

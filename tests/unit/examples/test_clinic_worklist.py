@@ -46,11 +46,15 @@ def test_signed_by_hand_says_so() -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"channel": "fax", "type": "fax", "recipient": "+15125550100", "status": "sent"},
-         "Fax to +15125550100: The document, sent"),
-        ({"channel": "email", "type": "setup", "recipient": "a@b.example", "status": "failed"},
-         "Email to a@b.example: Set up your password, failed"),
+        (
+            {"channel": "fax", "type": "fax", "recipient": "+15125550100", "status": "sent"},
+            "Fax to +15125550100: The document, sent",
+        ),
+        (
+            {"channel": "email", "type": "setup", "recipient": "a@b.example", "status": "failed"},
+            "Email to a@b.example: Set up your password, failed",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_message_to_the_provider_is_said_in_words(told: dict[str, str], words: str) -> None:
     assert delivery_words(told) == words

@@ -7,7 +7,7 @@ import pytest
 from examples.clinic.__main__ import REGISTER_TRIES, register
 from examples.clinic.office import Office
 from examples.launch import read_portal_file, wait_for_portal_file
-from tests.unit.examples.portal_fake import FakePortal
+from tests.support.portal_fake import FakePortal
 
 CONTENT: dict[str, Any] = {
     "portal_url": "http://portal.localhost:4566/",

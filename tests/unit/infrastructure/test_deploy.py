@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from infrastructure import deploy, package, seal_certificate
 from infrastructure.deploy import Target
 from infrastructure.progress import Progress
-from infrastructure.trouble import Trouble
+from infrastructure.user_error import Trouble
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADDRESS = {"PortalUrl": "https://portal.example", "PortalDomain": "portal.example"}

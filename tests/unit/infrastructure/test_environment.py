@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.layout import ROOT
+from infrastructure.repository import ROOT
 
 TOOLS = ("cat", "date", "dirname", "grep", "printf", "sh")
 OLD_PYTHON = "#!/bin/sh\nexit 1\n"
@@ -64,9 +64,15 @@ def test_a_python_without_venv_is_told_what_to_install(checkout: Path) -> None:
     assert "python3-venv" in answer.stderr
 
 
-@pytest.mark.parametrize(("installed", "asked", "done"), [
-    ("run", "run", True), ("dev", "run", True), ("dev", "dev", True), ("run", "dev", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("installed", "asked", "done"),
+    [
+        ("run", "run", True),
+        ("dev", "run", True),
+        ("dev", "dev", True),
+        ("run", "dev", False),
+    ],
+)
 def test_what_is_installed_is_not_installed_again(
     checkout: Path,
     installed: str,

@@ -1,7 +1,7 @@
 import pytest
 
 from infrastructure import package
-from infrastructure.trouble import Trouble
+from infrastructure.user_error import Trouble
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 12), (3, 13)])

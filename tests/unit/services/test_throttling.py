@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errors import TooMany
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.throttling import Pace, check
-from tests.fakes import START
+from tests.support.fakes import START
 
 PACE = Pace(name="door", free=3, longest=timedelta(seconds=10), forgotten=timedelta(hours=1))
 

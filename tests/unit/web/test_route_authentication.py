@@ -7,11 +7,11 @@ import pytest
 from chalice.test import Client, HTTPResponse
 
 from app import app
-from chalicelib.web.routes import ROUTES
 from chalicelib.web.route import Access
-from tests.accounts import portal_with
-from tests.portal import Browser, Portal, header, text
-from tests.provider_side import a_document
+from chalicelib.web.routes import ROUTES
+from tests.support.accounts import portal_with
+from tests.support.portal import Browser, Portal, header, text
+from tests.support.provider_fixtures import a_document
 
 DECIDED = {
     ("GET", "/"): Access.ANYONE,

@@ -1,0 +1,281 @@
+"""The parts of `docs/emr-integration.md` that are made from the code: `make guide` writes them anew.
+
+Each stands between `<!-- made: NAME -->` and `<!-- end -->`. A test fails when one is not what it would be.
+"""
+
+import base64
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, RETRY_AFTER
+from chalicelib.pdf.models import MAX_PAGES
+from chalicelib.services import pagination as paging
+from chalicelib.services.delivery import webhooks
+from chalicelib.services.delivery.staff_notices import KINDS
+from chalicelib.services.documents import idempotent_events as inbound
+from chalicelib.services.documents import incoming_pdf as originals
+from chalicelib.services.documents import reports
+from chalicelib.services.practices import practices
+from chalicelib.web.api import emr, schemas
+from chalicelib.web.api.openapi import WEBHOOKS
+from chalicelib.web.api.problem_types import TYPES
+from infrastructure.repository import ROOT
+
+GUIDE = ROOT / "docs" / "emr-integration.md"
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - published, for test vectors
+OLD_SECRET = "whsec_dGhlIHNlY3JldCBiZWZvcmUgdGhhdCBvbmUu"  # noqa: S105 - likewise
+PORTAL = "https://portal.example.org"
+
+_MADE = re.compile(r"(<!-- made: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MB = 1024 * 1024
+
+
+def main() -> None:
+    GUIDE.write_text(made_anew(GUIDE.read_text()))
+
+
+def made_anew(text: str) -> str:
+    """The guide with every made part as the code has it now; `KeyError` for a part that nobody makes."""
+    return _MADE.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[3]}", text)
+
+
+# Test vectors
+
+
+def vectors() -> Sequence[Mapping[str, Any]]:
+    """Bodies with their id, time and signature; the last as sent while two secrets are live."""
+    inbound_body = (
+        '{"type":"document.recalled","timestamp":"2026-11-22T19:00:00Z","data":{"external_id":"POC-1001"}}'
+    )
+    beyond_ascii = '{"type":"endpoint.test","data":{"note":"Zoë Müller ✓"}}'
+    return (
+        _vector("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", 1_795_374_000, inbound_body, SECRET),
+        _vector("evt_01", 1_795_374_000, beyond_ascii, SECRET),
+        _vector("evt_02", 1_795_374_001, "{}", SECRET, OLD_SECRET),
+    )
+
+
+def _vector(message_id: str, seconds: int, body: str, *secrets: str) -> Mapping[str, Any]:
+    signatures = " ".join(_signature(each, message_id, seconds, body) for each in secrets)
+    return {
+        "secrets": secrets,
+        "webhook-id": message_id,
+        "webhook-timestamp": seconds,
+        "body": body,
+        "webhook-signature": signatures,
+    }
+
+
+def _signature(secret: str, message_id: str, seconds: int, body: str) -> str:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = hmac.digest(key, f"{message_id}.{seconds}.{body}".encode(), "sha256")
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def _vectors() -> str:
+    shown = []
+    for each in vectors():
+        lines = [
+            *(f"secret:            {secret}" for secret in each["secrets"]),
+            *(f"{name + ':':<18} {each[name]}" for name in ("webhook-id", "webhook-timestamp", "body")),
+            f"webhook-signature: {each['webhook-signature']}",
+        ]
+        shown.append("```\n" + "\n".join(lines) + "\n```")
+    return "\n\n".join(shown)
+
+
+# Events out
+
+
+def events_out() -> Mapping[str, Mapping[str, Any]]:
+    """An example body for each event that the portal sends."""
+    found: dict[str, Mapping[str, Any]] = {
+        name: {"type": name, "timestamp": "2026-11-24T15:02:11.000Z", "data": {**_DOCUMENT, **changes}}
+        for name, changes in _CHANGES.items()
+    }
+    test = {"practice_id": "prc_c1d2e3f4"}
+    return {
+        **found,
+        "endpoint.test": {"type": "endpoint.test", "timestamp": "2026-11-22T19:00:00.000Z", "data": test},
+    }
+
+
+def _line(status: str) -> Mapping[str, Any]:
+    return {
+        "id": "dlv_7d1c",
+        "channel": "email",
+        "type": "ready",
+        "recipient": "dr.rivera@example.com",
+        "status": status,
+        "at": "2026-11-22T19:00:06.000Z",
+    }
+
+
+_SIGNED = {
+    "status": "approved",
+    "outcome": "approved",
+    "viewed_at": "2026-11-24T14:58:40.000Z",
+    "transmitted_at": "2026-11-24T14:58:40.000Z",
+    "decided_at": "2026-11-24T15:02:03.000Z",
+    "note": "Please add balance training.",
+    "sealing": "sealed",
+    "signer": {
+        "name": "Luis Rivera",
+        "credential": "MD",
+        "npi": "1234567893",
+        "method": "electronic",
+    },
+    "signed_pdf": {
+        "url": f"{PORTAL}/v1/documents/doc_5f0c/signed.pdf",
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "level": "B-T",
+    },
+    "deliveries": [_line("delivered")],
+}
+_VIEWED = {name: _SIGNED[name] for name in ("viewed_at", "transmitted_at", "deliveries")}
+_DOCUMENT: Mapping[str, Any] = {
+    "id": "doc_5f0c",
+    "practice_id": "prc_c1d2e3f4",
+    "external_id": "POC-1001",
+    "patient_external_id": "PT-77",
+    "kind": "plan_of_care",
+    "title": "Plan of Care, initial evaluation",
+    "status": "pending",
+    "outcome": None,
+    "note": None,
+    "decline_reason": None,
+    "sent_at": "2026-11-22T19:00:00.000Z",
+    "viewed_at": None,
+    "transmitted_at": None,
+    "decided_at": None,
+    "due_on": "2026-12-20",
+    "signer": None,
+    "sealing": "none",
+    "signed_pdf": None,
+    "supersedes": None,
+    "superseded_by": None,
+    "returned_at": None,
+    "returned_method": None,
+    "recalled_reason": None,
+    "deliveries": [_line("sent")],
+}
+_CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "document.delivered": {"deliveries": [_line("delivered")]},
+    "document.delivery_failed": {"deliveries": [_line("failed")]},
+    "document.viewed": _VIEWED,
+    "document.approved": _SIGNED,
+    "document.declined": {
+        **_VIEWED,
+        "status": "declined",
+        "outcome": "declined",
+        "decided_at": "2026-11-24T15:02:03.000Z",
+        "decline_reason": "change_the_plan",
+        "note": "Twice a week is enough.",
+        "sealing": "in_progress",
+        "signer": _SIGNED["signer"],
+    },
+    "document.recalled": {"status": "recalled", "recalled_reason": "The plan has changed."},
+}
+
+
+def _events_out() -> str:
+    rows = [(f"`{name}`", about) for name, about in WEBHOOKS.items()]
+    rows.append(("`endpoint.test`", 'Asked for by `POST /v1/endpoint/test`; `data` is `{"practice_id"}`.'))
+    shown = [_folded(name, json.dumps(body, indent=2)) for name, body in events_out().items()]
+    return "\n\n".join([_table(("event", "when"), rows), *shown])
+
+
+def _folded(name: str, text: str) -> str:
+    return f"<details><summary><code>{name}</code></summary>\n\n```json\n{text}\n```\n\n</details>"
+
+
+# Tables
+
+
+def _retries() -> str:
+    return _table(
+        ("failed attempt", "wait before the next", "that is, after the first"),
+        list(_waits(RETRY_AFTER)),
+    )
+
+
+def _mail_retries() -> str:
+    return ", ".join(spoken(each) for each in MAIL_RETRY_AFTER)
+
+
+def _waits(schedule: Sequence[timedelta]) -> Iterable[tuple[str, str, str]]:
+    elapsed = timedelta()
+    for number, wait in enumerate(schedule, start=1):
+        elapsed += wait
+        yield str(number), spoken(wait), spoken(elapsed)
+    yield str(len(schedule) + 1), "none: it stands as `failed`", ""
+
+
+def spoken(wait: timedelta) -> str:
+    """`5 s`, `30 min`, `1 d 4 h 35 min`; seconds only where they are all there is."""
+    minutes, seconds = divmod(int(wait.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{value} {unit}" for value, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if value]
+    return " ".join(parts) or f"{seconds} s"
+
+
+def _problems() -> str:
+    rows = [
+        (f"`{each.code}`", ", ".join(map(str, each.statuses)), each.meaning, each.remedy)
+        for each in TYPES.values()
+        if each.for_emr
+    ]
+    return _table(("`code`", "HTTP", "what it means", "what to do"), rows)
+
+
+def _limits() -> str:
+    return _table(
+        ("what", "limit"),
+        [
+            ("body of a request", f"{practices.MAX_BODY_BYTES // _MB} MB"),
+            ("PDF inside an event, before base64", f"{schemas.MAX_INLINE_BYTES // _MB} MB"),
+            ("PDF by upload", f"{originals.MAX_UPLOAD_BYTES // _MB} MB"),
+            ("pages of a PDF", str(MAX_PAGES)),
+            ("an upload's form is good for", spoken(emr.UPLOAD_LIVES)),
+            ("a `Location` of a PDF is good for", f"{emr.URL_LIVES_SECONDS} s"),
+            ("rows in an answer (`limit`)", f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}"),
+            ("distance of `webhook-timestamp`", f"{spoken(practices.SIGNATURE_TOLERANCE)} either way"),
+            ("a `webhook-id` is remembered for", spoken(inbound.REMEMBERED_FOR)),
+            ("live API keys of a practice", str(practices.LIVE_KEYS)),
+            ("an old webhook secret lives on for", spoken(practices.OLD_SECRET_LIVES)),
+            ("an endpoint without one success is switched off after", spoken(webhooks.LONG_FAILURE)),
+        ],
+    )
+
+
+def _columns() -> str:
+    return ", ".join(f"`{name}`" for name in reports.COLUMNS)
+
+
+def _notices() -> str:
+    return _table(("`kind`", "subject"), [(f"`{kind}`", words.subject) for kind, words in KINDS.items()])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(each)} |" for each in lines)
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "vectors": _vectors,
+    "events-out": _events_out,
+    "retries": _retries,
+    "mail-retries": _mail_retries,
+    "problems": _problems,
+    "limits": _limits,
+    "columns": _columns,
+    "notices": _notices,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""The commander's side of the supervisor: one run at a time, processes started, their ends noticed."""
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from infrastructure.local.paths import Layout
+from infrastructure.progress import Progress
+from infrastructure.repository import ROOT
+from infrastructure.user_error import Trouble
+
+SECONDS_TO_STOP = 150.0
+# A supervisor whose commander was killed this instant has not yet noted that it is stopping.
+SECONDS_TO_NOTICE = 2.0
+LOG_LINES_SHOWN = 8
+BYTES_PER_READ = 65536
+
+
+@dataclass(frozen=True)
+class Command:
+    """A process for the supervisor: a Python module, its arguments, its whole environment."""
+
+    name: str
+    module: str
+    arguments: Sequence[str]
+    environment: dict[str, str]
+    grace: float
+    clean_stop: Path | None = None
+
+    def line(self, layout: Layout) -> bytes:
+        """The command as the supervisor reads it."""
+        described = {
+            "name": self.name,
+            "argv": [
+                sys.executable,
+                "-m",
+                "infrastructure.local.supervised_child",
+                self.module,
+                *self.arguments,
+            ],
+            "environment": self.environment,
+            "folder": str(ROOT),
+            "log": str(layout.log_of(self.name)),
+            "grace": self.grace,
+            "clean_stop": str(self.clean_stop) if self.clean_stop else None,
+        }
+        return json.dumps(described).encode() + b"\n"
+
+
+def take_lock(layout: Layout, progress: Progress) -> int:
+    """Lock the stack's folder and answer the descriptor. Waits for an earlier run that is still saving.
+
+    Raises Trouble while another run is up.
+    """
+    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if _try_lock(descriptor):
+        return descriptor
+    if _stays_running(layout):
+        os.close(descriptor)
+        raise Trouble(
+            f"Another `make run` is up in this checkout (process {_record(layout).get('pid', 'unknown')}). "
+            "Use that one, or stop it with Ctrl-C and try again."
+        )
+    progress.say("An earlier run is still saving its data; waiting for it")
+    _wait_for_lock(descriptor)
+    return descriptor
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _stays_running(layout: Layout) -> bool:
+    deadline = time.monotonic() + SECONDS_TO_NOTICE
+    while (record := _record(layout)).get("state") == "running" and _is_alive(record.get("pid")):
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _is_alive(pid: object) -> bool:
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _record(layout: Layout) -> dict[str, object]:
+    try:
+        record = json.loads(layout.supervisor_record.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _wait_for_lock(descriptor: int) -> None:
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while not _try_lock(descriptor):
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            raise Trouble(
+                "An earlier run does not come to its end. Look for its process with "
+                "`pgrep -f infrastructure.local.supervisor`, end it, and try again."
+            )
+        time.sleep(0.2)
+
+
+class Processes:
+    """The running processes of one stack, as seen from `make run` or from the tests."""
+
+    def __init__(self, layout: Layout, lock: int) -> None:
+        """Start a supervisor; it, and all that it starts, hold `lock` for as long as they live."""
+        self._layout = layout
+        self._pending = b""
+        self._stopped = False
+        self._supervisor = _start_supervisor(layout, lock)
+        # Both were opened as pipes.
+        self._commands = cast("IO[bytes]", self._supervisor.stdin)
+        self._answers = cast("IO[bytes]", self._supervisor.stdout)
+        os.close(lock)
+
+    def start(self, command: Command) -> None:
+        """Have the supervisor start `command`."""
+        self._commands.write(command.line(self._layout))
+        self._commands.flush()
+
+    def check(self) -> None:
+        """Raise Trouble when a process has ended by itself."""
+        for event in self._events(0.0):
+            if event["event"] == "exited":
+                raise Trouble(self._ended(str(event["name"])))
+        if self._supervisor.poll() is not None:
+            raise Trouble(self._ended("supervisor"))
+
+    def stop(self) -> bool:
+        """Stop everything and wait for it; answers whether all came to a good end in time."""
+        if self._answers.closed:
+            return self._stopped
+        with contextlib.suppress(BrokenPipeError):
+            self._commands.close()
+        deadline = time.monotonic() + SECONDS_TO_STOP
+        while not self._stopped and self._supervisor.poll() is None and time.monotonic() < deadline:
+            self._events(0.5)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._supervisor.wait(5.0)
+        self._events(0.0)
+        self._answers.close()
+        return self._stopped
+
+    def _events(self, seconds: float) -> list[dict[str, object]]:
+        ready, _, _ = select.select([self._answers], [], [], seconds)
+        if not ready:
+            return []
+        *lines, self._pending = (self._pending + os.read(self._answers.fileno(), BYTES_PER_READ)).split(b"\n")
+        events: list[dict[str, object]] = [json.loads(line) for line in lines]
+        self._stopped = self._stopped or any(event["event"] == "stopped" for event in events)
+        return events
+
+    def _ended(self, name: str) -> str:
+        log = self._layout.log_of(name)
+        tail = "\n".join(f"    {line}" for line in last_lines(log, LOG_LINES_SHOWN))
+        return (
+            f"The process `{name}` ended by itself. Its last words, from {log}:\n{tail}\n"
+            "Everything else is being stopped; run `make run` again to start afresh from the saved data."
+        )
+
+
+def _start_supervisor(layout: Layout, lock: int) -> subprocess.Popen[bytes]:
+    arguments = [layout.supervisor_record, lock, layout.portal, layout.stand_ins]
+    with layout.log_of("supervisor").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "infrastructure.local.supervisor", *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=ROOT,
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """The last lines of a log, or none when there is no log."""
+    if not log.exists():
+        return []
+    return log.read_text(errors="replace").splitlines()[-count:]

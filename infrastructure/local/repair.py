@@ -1,0 +1,108 @@
+"""Makes the objects and the tables of a local stack agree again after the local AWS was killed.
+
+Objects are on disk as soon as they are written, tables only from the last clean stop. So there may be objects
+of documents that no longer exist, which are removed, and documents whose object is missing, which are named
+for a person to look at.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infrastructure.local.stack import LocalStack
+from infrastructure.user_error import exit_status
+
+# Below these, an object belongs to the document whose record names its key.
+NAMED_PREFIXES = ("originals/", "signed/", "scans/")
+# Below this, to the document named by the next part of the key.
+PAGES_PREFIX = "pages/"
+OBJECTS_PER_DELETION = 1000
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Keys of objects that no document refers to, and (document id, key) of objects that are missing."""
+
+    orphans: tuple[str, ...]
+    missing: tuple[tuple[str, str], ...]
+
+
+def compare(records: Mapping[str, Any], keys: Iterable[str]) -> Findings:
+    """Compare documents' records (by document id) with the keys of the bucket."""
+    present = frozenset(keys)
+    named = {document: frozenset(_named_keys(record)) for document, record in records.items()}
+    wanted = frozenset().union(*named.values())
+    orphans = [key for key in sorted(present) if not _belongs(key, wanted, records)]
+    missing = [(document, key) for document in sorted(named) for key in sorted(named[document] - present)]
+    return Findings(tuple(orphans), tuple(missing))
+
+
+def _named_keys(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if value.startswith(NAMED_PREFIXES):
+            yield value
+        return
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _named_keys(part)
+
+
+def _belongs(key: str, wanted: frozenset[str], records: Mapping[str, Any]) -> bool:
+    if key.startswith(NAMED_PREFIXES):
+        return key in wanted
+    if key.startswith(PAGES_PREFIX):
+        return key.split("/")[1] in records
+    return True
+
+
+def repair(stack: LocalStack) -> list[str]:
+    """Remove the orphans and answer, in sentences, what was done and what is missing."""
+    outputs = stack.outputs()
+    records = dict(_records(stack.client("dynamodb"), outputs["DocumentsTable"]))
+    s3 = stack.client("s3")
+    findings = compare(records, _keys(s3, outputs["Bucket"]))
+    _remove(s3, outputs["Bucket"], findings.orphans)
+    return describe(findings)
+
+
+def describe(findings: Findings) -> list[str]:
+    """The findings in sentences that name no person."""
+    lines = [f"Document {document} misses its object {key}" for document, key in findings.missing]
+    if findings.orphans:
+        lines.append(f"Removed {len(findings.orphans)} stored files of documents that are no longer known")
+    return lines or ["Files and documents agree"]
+
+
+def _records(dynamodb: Any, table: str) -> Iterator[tuple[str, Any]]:
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table, ProjectionExpression="id, #record", ExpressionAttributeNames={"#record": "record"}
+    )
+    for page in pages:
+        for row in page["Items"]:
+            yield row["id"]["S"], json.loads(row["record"]["S"])
+
+
+def _keys(s3: Any, bucket: str) -> Iterator[str]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        yield from (row["Key"] for row in page.get("Contents", []))
+
+
+def _remove(s3: Any, bucket: str, keys: tuple[str, ...]) -> None:
+    for start in range(0, len(keys), OBJECTS_PER_DELETION):
+        batch = [{"Key": key} for key in keys[start : start + OBJECTS_PER_DELETION]]
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+
+
+def main() -> int:
+    """The command line: repair the stack that runs at the given port."""
+    for line in repair(LocalStack(int(sys.argv[1]))):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))

@@ -1,0 +1,9 @@
+#!/bin/sh
+# The whole of `make run`: the environment, then the local stack in the foreground.
+# Usage: infrastructure/local/run.sh PORT
+set -eu
+cd "$(dirname "$0")/../.."
+PORTAL_RUN_STARTED=$(date +%s)
+export PORTAL_RUN_STARTED
+infrastructure/environment.sh run
+exec .venv/bin/python -m infrastructure.local.run --port "$1"

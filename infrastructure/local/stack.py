@@ -1,0 +1,214 @@
+"""One local stack: its addresses, its parameters, and the way from a package to a warm portal.
+
+Used by `make run` and, with a folder and port of its own, by the tests.
+"""
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infrastructure import deploy, package
+from infrastructure.local import emulator
+from infrastructure.local.localhost_http import LocalhostTransport
+from infrastructure.progress import Progress
+from infrastructure.user_error import Trouble
+
+NAME = "portal-local"
+DOMAIN = "portal.localhost"
+FIXED_PARAMETERS = {
+    "Local": "true",
+    "PortalDomain": DOMAIN,
+    "MailFrom": "no-reply@portal.example",
+    "FaxDomain": "fax.example.net",
+    "SupportContact": "support@portal.example",
+}
+FUNCTIONS_WARMED_AT_ONCE = 3
+TRIES_TO_WARM_UP = 3
+SECONDS_TO_WARM_UP = 120.0
+"""After these no function is tried again."""
+
+NOT_YET = (httpx.HTTPError, BotoCoreError, ClientError, Trouble)
+"""What a function that is still starting, on a busy machine, may come to."""
+
+# A PDF of one empty page.
+ONE_PAGE = (
+    b"%PDF-1.4\n"
+    b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]>>endobj\n"
+    b"xref\n0 4\n0000000000 65535 f \n"
+    b"0000000009 00000 n \n"
+    b"0000000052 00000 n \n"
+    b"0000000101 00000 n \n"
+    b"trailer<</Size 4/Root 1 0 R>>\nstartxref\n164\n%%EOF\n"
+)
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A stack on the local AWS at `port`, or one about to be there."""
+
+    port: int
+
+    @property
+    def portal_url(self) -> str:
+        """Where providers go. Browsers know `*.localhost`, and so does `http`."""
+        return f"http://{DOMAIN}:{self.port}"
+
+    @property
+    def aws_endpoint_url(self) -> str:
+        """Where AWS clients go."""
+        return emulator.endpoint(self.port)
+
+    def client(self, service: str) -> Any:
+        """A client with the emulator's root credentials."""
+        return boto3.client(
+            service,
+            endpoint_url=self.aws_endpoint_url,
+            region_name=emulator.REGION,
+            # No proxies: this machine needs none to talk to itself, whatever the shell says.
+            config=Config(
+                retries={"total_max_attempts": 2}, signature_version=_signature(service), proxies={}
+            ),
+            **emulator.ROOT_CREDENTIALS,
+        )
+
+    def http(self) -> httpx.Client:
+        """A client of the portal."""
+        return httpx.Client(base_url=self.portal_url, transport=LocalhostTransport(), timeout=30.0)
+
+    @property
+    def target(self) -> deploy.Target:
+        """Where the deployment goes."""
+        return deploy.Target(self.client, NAME, seconds_between_looks=0.2)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The stack's parameters."""
+        return FIXED_PARAMETERS | {"PortalUrl": self.portal_url}
+
+    def outputs(self) -> Mapping[str, str]:
+        """The stack's outputs. Raises Trouble when there is no stack."""
+        found = deploy.describe(self.target)
+        if found is None:
+            raise Trouble(f"There is no stack at {self.aws_endpoint_url}.")
+        return found.outputs
+
+    def deploy(self, folder: Path, progress: Progress) -> deploy.Stack:
+        """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
+        stack = deploy.deploy(self.target, folder, self.parameters, progress)
+        deploy.complete(self.client, stack, dt.datetime.now(dt.UTC))
+        self._switch_on_ttl(package.read_template(folder))
+        self._remove_old_artifacts(folder)
+        return stack
+
+    def _switch_on_ttl(self, template: Mapping[str, Any]) -> None:
+        """The emulator ignores a table's TTL in CloudFormation, but not in its API."""
+        names = self._physical_names()
+        dynamodb = self.client("dynamodb")
+        for logical, resource in template["Resources"].items():
+            ttl = resource.get("Properties", {}).get("TimeToLiveSpecification")
+            if not ttl:
+                continue
+            found = dynamodb.describe_time_to_live(TableName=names[logical])
+            if found["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
+                dynamodb.update_time_to_live(TableName=names[logical], TimeToLiveSpecification=ttl)
+
+    def _remove_old_artifacts(self, folder: Path) -> None:
+        """What was deployed earlier would only fill this machine's disk."""
+        s3, bucket = self.client("s3"), deploy.artifact_bucket(self.client).name
+        current = {deploy.artifact_key(name, (folder / name).read_bytes()) for name in deploy.ZIPS.values()}
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for key in {row["Key"] for row in page.get("Contents", [])} - current:
+                s3.delete_object(Bucket=bucket, Key=key)
+
+    def _physical_names(self, resource_type: str | None = None) -> dict[str, str]:
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=NAME)
+        return {
+            row["LogicalResourceId"]: row["PhysicalResourceId"]
+            for page in pages
+            for row in page["StackResourceSummaries"]
+            if resource_type in {None, row["ResourceType"]}
+        }
+
+    def functions(self) -> dict[str, str]:
+        """The deployed functions, physical name by logical name."""
+        return self._physical_names("AWS::Lambda::Function")
+
+    def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
+        """Invoke a function and answer what it returned. Raises Trouble when it failed."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        content = json.loads(answer["Payload"].read() or b"null")
+        if "FunctionError" in answer:
+            raise Trouble(f"The function {function} failed: {content}")
+        return content
+
+    def invoke_admin(self, payload: Mapping[str, Any]) -> Any:
+        """Invoke the admin function."""
+        return self.invoke(self.outputs()["AdminFunction"], payload)
+
+    def warm_up(self) -> bool:
+        """Call each function once, so that nobody's first click waits for a cold start.
+
+        A courtesy: answers whether all came in time, and raises nothing for one that did not.
+        """
+        comes = partial(_comes, before=time.monotonic() + SECONDS_TO_WARM_UP)
+        pool = ThreadPoolExecutor(max_workers=FUNCTIONS_WARMED_AT_ONCE)
+        try:
+            return all(list(pool.map(comes, self._warm_ups())))
+        except NOT_YET:
+            return False
+        finally:
+            # Who presses Ctrl-C meanwhile does not wait for functions that do not answer.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _warm_ups(self) -> Sequence[Callable[[], object]]:
+        workers = [partial(self.invoke, worker, {"Records": []}) for worker in self._queue_workers()]
+        return [self._warm_up_api, self._warm_up_inspect, *workers]
+
+    def _queue_workers(self) -> set[str]:
+        mappings = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        return {mapping["FunctionArn"] for mapping in mappings}
+
+    def _warm_up_api(self) -> None:
+        with self.http() as http:
+            http.get("/login").raise_for_status()
+
+    def _warm_up_inspect(self) -> None:
+        outputs = self.outputs()
+        s3 = self.client("s3")
+        place = {"Bucket": outputs["Bucket"], "Key": "uploads/warm-up"}
+        s3.put_object(**place, Body=ONE_PAGE)
+        try:
+            link = s3.generate_presigned_url("get_object", Params=place, ExpiresIn=300)
+            self.invoke(outputs["InspectFunction"], {"url": link, "kind": "pdf"})
+        finally:
+            s3.delete_object(**place)
+
+
+def _comes(call: Callable[[], object], *, before: float) -> bool:
+    """Whether the call succeeds, if not at the first try. `before` is of the monotonic clock."""
+    for _ in range(TRIES_TO_WARM_UP):
+        try:
+            call()
+        except NOT_YET:
+            if time.monotonic() > before:
+                break
+        else:
+            return True
+    return False
+
+
+def _signature(service: str) -> str | None:
+    return "s3v4" if service == "s3" else None

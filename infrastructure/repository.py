@@ -1,0 +1,5 @@
+"""The place of the repository on this machine."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]

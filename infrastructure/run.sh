@@ -1,9 +1,0 @@
-#!/bin/sh
-# The whole of `make run`: the environment, then the local stack in the foreground.
-# Usage: infrastructure/run.sh PORT
-set -eu
-cd "$(dirname "$0")/.."
-PORTAL_RUN_STARTED=$(date +%s)
-export PORTAL_RUN_STARTED
-infrastructure/environment.sh run
-exec .venv/bin/python -m infrastructure.local_run --port "$1"

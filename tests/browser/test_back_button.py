@@ -1,0 +1,112 @@
+"""Back, forward and reload after a form that was refused: pages, and never a question of the browser."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext
+from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.states.account import account_with_a_wrong_password
+from tests.support.browser.states.scene import BY_HAND, NOTE, REVIEW, Scene, with_password
+from tests.support.browser.visitor import DESK
+
+
+@pytest.fixture
+def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
+    return Scene(memory, new_context(**DESK).new_page())
+
+
+@pytest.fixture
+def review(scene: Scene) -> Scene:
+    """The list, and from there a document."""
+    scene.put()
+    scene.log_in()
+    scene.open("/documents")
+    scene.page.get_by_role("link", name="Review").click()
+    expect(scene.page).to_have_url(f"{scene.memory.url}{REVIEW}")
+    return scene
+
+
+def decline_without_a_reason(page: Page) -> None:
+    page.get_by_text("Decline instead").click()
+    page.locator("#decline_note").fill(NOTE)
+    page.get_by_role("button", name="Decline this document").click()
+    expect(page.get_by_text("Choose a reason").first).to_be_visible()
+
+
+def sign_without_a_name(page: Page) -> None:
+    page.locator("#typed_name").fill("Jane Okafor")
+    page.locator("#note").fill(NOTE)
+    page.locator("#approve").evaluate("form => form.submit()")
+    expect(page.locator("[role=alert]").first).to_be_visible()
+
+
+def test_back_from_a_decision_that_was_mended_is_the_decided_document(review: Scene) -> None:
+    page = review.page
+    decline_without_a_reason(page)
+    expect(page).to_have_url(f"{review.memory.url}{REVIEW}")
+    page.get_by_label("The patient needs a visit first").check()
+    page.get_by_role("button", name="Decline this document").click()
+    decided = page.get_by_role("heading", name="You declined this")
+    expect(decided).to_be_visible()
+    page.go_back()
+    expect(decided).to_be_visible()
+    page.go_forward()
+    expect(decided).to_be_visible()
+
+
+def test_a_refused_decline_can_be_loaded_again_and_keeps_the_note(review: Scene) -> None:
+    page = review.page
+    decline_without_a_reason(page)
+    page.reload()
+    expect(page.locator("#decline_note")).to_have_value(NOTE)
+    expect(page.get_by_role("heading", name="Ada Byron")).to_be_visible()
+
+
+def test_a_refused_approval_can_be_left_and_come_back_to(review: Scene) -> None:
+    page = review.page
+    sign_without_a_name(page)
+    expect(page).to_have_url(f"{review.memory.url}{REVIEW}")
+    page.get_by_role("link", name="Past").click()
+    expect(page.get_by_role("heading", name="Past documents")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Ada Byron")).to_be_visible()
+    expect(page.locator("#note")).to_have_value(NOTE)
+    page.reload()
+    expect(page.locator("#note")).to_have_value(NOTE)
+
+
+def test_back_after_a_refused_change_of_the_account(scene: Scene) -> None:
+    account_with_a_wrong_password(scene)
+    page = scene.page
+    expect(page).to_have_url(f"{scene.memory.url}/account")
+    page.get_by_role("link", name="Past").click()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+
+
+def test_back_to_a_refused_login_is_the_login_on_the_way_to_the_same_page(scene: Scene) -> None:
+    with_password(scene)
+    scene.open("/login?next=/documents/past")
+    page = scene.page
+    page.locator("#email").fill("dr.rivera@example.com")
+    page.locator("#password").fill("not the password")
+    page.get_by_role("button", name="Log in", exact=True).click()
+    expect(page.locator("[role=alert]").first).to_be_visible()
+    expect(page).to_have_url(f"{scene.memory.url}/login?next=/documents/past")
+    page.get_by_role("link", name="Forgot").first.click()
+    page.go_back()
+    expect(page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
+
+
+def test_back_to_a_wrong_code_is_the_page_for_the_code(scene: Scene) -> None:
+    scene.put()
+    scene.open(BY_HAND)
+    page = scene.page
+    page.get_by_label("Code", exact=True).fill("999999")
+    scene.press("Open the document")
+    expect(page).to_have_url(f"{scene.memory.url}{BY_HAND}?asked=yes")
+    page.get_by_role("link", name="Log in or set up").click()
+    page.go_back()
+    expect(page.get_by_label("Code", exact=True)).to_be_visible()

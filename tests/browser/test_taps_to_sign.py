@@ -1,0 +1,73 @@
+"""From the mailed link to the next document on the deployed app, with and without scripts; its weight."""
+
+import base64
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from chalicelib.domain.documents import Logo
+from tests.browser.conftest import NewContext
+from tests.support.browser.gateway import running_gateway
+from tests.support.browser.people import someone
+from tests.support.browser.stand_ins import Clinic, Mailbox
+from tests.support.browser.states.entry import a_png
+from tests.support.browser.traffic import check_load, newcomer
+from tests.support.browser.visitor import PHONE, Visitor
+from tests.support.stack import Stack
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_from_the_mailed_link_to_the_next_document(
+    stack: Stack, cedar: Clinic, mailbox: Mailbox, new_context: NewContext, *, scripts: bool
+) -> None:
+    person = someone()
+    documents = {cedar.send(person), cedar.send(person)}
+    phone = Visitor(new_context(java_script_enabled=scripts, **PHONE), stack.portal_url, mailbox)
+    phone.set_up(mailbox.link(person.email, "/setup/"))
+    phone.log_in(person)
+    page = phone.page
+    if page.get_by_role("heading", name="Waiting for you").count():
+        page.get_by_role("link", name=re.compile("^Review the")).first.click()
+    phone.wait_for_pages()
+    first = page.url.rpartition("/")[2]
+    expect(page.locator("[data-page] img")).to_have_count(3)
+    if scripts:
+        phone.read()
+    else:
+        page.get_by_role("checkbox", name="I have read all 3 pages.").check()
+    page.get_by_label("Your signature", exact=True).fill(person.name)
+    page.get_by_role("button", name="Approve and sign, then next", exact=True).click()
+
+    expect(page.get_by_text("The document you just signed is on its way to the clinic.")).to_be_visible()
+    (second,) = documents - {first}
+    expect(page).to_have_url(re.compile(f"/documents/{second}"))
+    phone.wait_for_pages()
+    told = cedar.wait_for(first, lambda each: bool(each.get("signed_pdf")))
+    assert (told["status"], told["outcome"]) == ("approved", "approved")
+    assert cedar.resource(second)["status"] == "pending"
+
+
+def test_deployed_pages_are_light_steady_and_ask_nobody_else(
+    stack: Stack, cedar: Clinic, phone: Visitor, new_context: NewContext
+) -> None:
+    person = someone()
+    document_id = cedar.send(person)
+    phone.sign_up(person)
+    phone.open(f"/documents/{document_id}")
+    phone.wait_for_pages()
+    with running_gateway(stack.portal_url) as gateway:
+        for path in ("/login", "/documents", "/documents/past", f"/documents/{document_id}"):
+            page = newcomer(phone.context, new_context(**PHONE))
+            check_load(page, f"{gateway.url}{path}", (gateway.url, stack.aws_endpoint_url))
+            expect(page.get_by_role("contentinfo")).to_be_visible()
+
+
+def test_the_door_shows_the_logo_of_the_practice(stack: Stack, own_clinic: Clinic, phone: Visitor) -> None:
+    image = base64.b64encode(a_png(Logo(key="", width=240, height=60))).decode()
+    asked = {"action": "set_logo", "practice_id": own_clinic.practice.id, "image": image}
+    assert stack.invoke_admin(asked) == {"id": own_clinic.practice.id, "width": 240, "height": 60}
+    phone.open(f"/documents/{own_clinic.send(someone())}")
+    logo = phone.page.locator("img.logo")
+    expect(logo).to_be_visible()
+    assert logo.evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") == 240

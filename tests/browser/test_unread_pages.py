@@ -1,0 +1,32 @@
+"""Pressing the button before every page was read leads to a page, and says why."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NewContext
+from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.states.reviewing import review_led_to_an_unread_page
+from tests.support.browser.states.scene import Scene
+from tests.support.browser.visitor import DESK, PHONE, SHOW_ALL_OF_EACH_PAGE
+
+SIZES = [pytest.param(PHONE, id="phone"), pytest.param(DESK, id="desk")]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_it_is_said_where_one_lands_what_is_still_to_read(
+    memory: MemoryPortal, new_context: NewContext, size: dict[str, object]
+) -> None:
+    scene = Scene(memory, new_context(**size).new_page())
+    review_led_to_an_unread_page(scene)
+    hint = scene.page.locator("[data-unread]")
+    expect(hint).to_be_in_viewport(ratio=1)
+    expect(hint).to_contain_text("still to read")
+    expect(scene.page.locator("[data-landed]")).to_contain_text("still to read")
+
+
+def test_once_read_it_says_so(memory: MemoryPortal, new_context: NewContext) -> None:
+    scene = Scene(memory, new_context(**PHONE).new_page())
+    review_led_to_an_unread_page(scene)
+    scene.page.evaluate(SHOW_ALL_OF_EACH_PAGE)
+    expect(scene.page.get_by_text("You have seen every page.")).to_be_visible()
+    expect(scene.page.locator("[data-unread]")).to_have_text("You have seen every page, and can sign now.")

@@ -1,0 +1,70 @@
+"""The same event 50 times at the same moment, on real conditional writes: one document, one answer."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from bench import calls
+from chalicelib import bootstrap
+from chalicelib.services.documents.idempotent_events import Answer, Inbound
+from chalicelib.services.documents.incoming_pdf import Content
+from chalicelib.services.documents.intake import Intake
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.ports import DeliveryListing, Listing
+from chalicelib.settings import from_environment
+from tests.support.emr_fixtures import sent
+from tests.support.fakes import START, FakeInspector
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.stack import Stack
+
+TIMES = 50
+
+
+@pytest.fixture
+def services(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> bootstrap.Services:
+    """The deployed function's own tables and bucket, from this process."""
+    variables = calls.environment(stack)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return bootstrap.Services(from_environment(variables))
+
+
+def test_an_event_that_comes_50_times_at_once_is_one_document(
+    stack: Stack, services: bootstrap.Services
+) -> None:
+    practice = services.store.practice(stack.practice().id)
+    assert practice is not None
+    event = sent(external_id=f"POC-{uuid4().hex}", content=Content(data=samples.plan_of_care()))
+    inbound = Inbound(
+        practice=practice,
+        webhook_id="msg_once",
+        body=b"{}",
+        now=START,
+        actor=Actor(f"practice:{practice.id}"),
+    )
+    intake = Intake(
+        store=services.store,
+        files=services.files,
+        inspector=FakeInspector(),
+        switches=services.switches,
+        ids=services.ids,
+        portal_url=services.settings.portal_url,
+    )
+    ready = threading.Barrier(TIMES)
+
+    def receive(_: int) -> Answer:
+        ready.wait()
+        return intake.receive(inbound, event)
+
+    with ThreadPoolExecutor(TIMES) as pool:
+        answers = list(pool.map(receive, range(TIMES)))
+
+    assert {each["status"] for each in answers} == {"pending"}
+    assert len({each["document_id"] for each in answers}) == 1
+    found = services.store.documents(Listing.PRACTICE_ALL, practice.id, limit=10, after=None).items
+    assert [each.id for each in found] == [answers[0]["document_id"]]
+    assert next(each.type for each in services.store.events(found[0].id)) == "document.sent"
+    messages = services.store.deliveries(DeliveryListing.ALL, practice.id, limit=10, after=None).items
+    assert sorted(each.type for each in messages) == ["ready", "setup"]

@@ -1,0 +1,81 @@
+"""An intake that is killed between its bucket and its tables leaves nothing for long; one that is slow loses
+nothing. On the local stack's own bucket and tables; only time is the test's."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.transaction import Change
+from infrastructure.local.stack import ONE_PAGE
+from tests.support.integration.emr_client import Emr
+from tests.support.integration.local_workers import Killed, Works
+
+EACH_MINUTE = {
+    "version": "0",
+    "id": "1",
+    "account": "000000000000",
+    "region": "us-east-1",
+    "detail": {},
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2026-11-22T19:00:00Z",
+    "resources": [],
+}
+
+
+def kept(works: Works, practice_id: str) -> list[str]:
+    """The keys of this practice's objects, whatever prefix they lie below."""
+    listed = works.services.clients.s3.list_objects_v2(Bucket=works.services.settings.bucket)
+    return [each["Key"] for each in listed.get("Contents", ()) if practice_id in each["Key"]]
+
+
+def sweeps(works: Works, **later: float) -> int:
+    works.catch_up()
+    works.clock.pass_time(**later)
+    return follow_up.run(works.services)["leftovers"]
+
+
+def kill(_: Change) -> None:
+    raise Killed
+
+
+def test_killed_between_the_bucket_and_the_tables_it_leaves_nothing_for_long(
+    works: Works, clinic: Emr
+) -> None:
+    post = clinic.prepared()
+    with works.replaced("store", commit=kill), pytest.raises(Killed):
+        post()
+    left = kept(works, clinic.practice.id)
+    assert sorted(each.partition("/")[0] for each in left) == ["intake", "originals"]
+    assert sweeps(works, hours=23) == 0
+    assert kept(works, clinic.practice.id) == left
+    assert sweeps(works, hours=2) == 1
+    assert kept(works, clinic.practice.id) == []
+
+    works.clock.at = datetime.now(UTC)
+    assert post().status_code == httpx.codes.ACCEPTED
+
+
+def test_a_slow_intake_is_not_robbed(works: Works, clinic: Emr) -> None:
+    real: Any = works.services.store.commit
+    post = clinic.prepared()
+
+    def hang(change: Change) -> None:
+        for _ in range(3):
+            assert sweeps(works, hours=7) == 0
+        real(change)
+
+    with works.replaced("store", commit=hang):
+        answer = post()
+    assert answer.status_code == httpx.codes.ACCEPTED, answer.body
+    assert sweeps(works, days=3) == 0
+    document_id = answer.json_body["document_id"]
+    assert kept(works, clinic.practice.id) == [f"originals/{clinic.practice.id}/{document_id}.pdf"]
+    assert clinic.original(document_id) == ONE_PAGE
+
+
+def test_the_functions_own_role_may_sweep(works: Works) -> None:
+    works.stack.invoke("FollowUp", EACH_MINUTE)

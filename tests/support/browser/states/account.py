@@ -1,0 +1,181 @@
+"""One's own account, its trail, the second half of a login, and the end of a session."""
+
+from datetime import timedelta
+
+from chalicelib.domain.account_events import Happened, Origin, account_event
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.second_factors import Authenticator, Passkey
+from chalicelib.services.transaction import Change
+from tests.support.browser.people import PASSWORD
+from tests.support.browser.states.scene import NOTE, REVIEW, Scene, state, with_password
+from tests.support.fakes import START
+from tests.support.provider_fixtures import PROVIDER
+
+PHONE = Passkey(
+    id="cGhvbmU",
+    public_key="a2V5",
+    count=1,
+    name="My phone",
+    created_at=START - timedelta(days=90),
+    last_used_at=START - timedelta(days=1),
+)
+KEY = Passkey(id="a2V5cw", public_key="a2V5", count=0, name="Key on my key ring", created_at=START)
+APP = Authenticator(secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", since=START - timedelta(days=30))
+HOME = Origin(
+    "198.51.100.7",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Mobile/15E148 Safari/604.1",
+)
+ELSEWHERE = Origin("2001:db8:85a3:8d3:1319:8a2e:370:7348", "Mozilla/5.0 (Windows NT 10.0) Firefox/132.0")
+
+
+@state
+def account(scene: Scene) -> None:
+    with_password(scene)
+    scene.log_in()
+    scene.open("/account")
+
+
+@state
+def account_with_passkeys_and_an_app(scene: Scene) -> None:
+    with_factors(scene)
+    scene.log_in()
+    scene.open("/account")
+
+
+@state
+def account_long_after_the_login(scene: Scene) -> None:
+    with_factors(scene)
+    scene.log_in()
+    for minutes in (14, 2):
+        scene.memory.portal.time.pass_time(minutes=minutes)
+        scene.open("/account")
+
+
+@state
+def account_with_a_wrong_password(scene: Scene) -> None:
+    account(scene)
+    scene.page.get_by_label("Current password").fill("not the password")
+    scene.page.get_by_label("New password", exact=True).fill("copper lantern river")
+    scene.press("Change password")
+
+
+@state
+def account_after_a_change(scene: Scene) -> None:
+    account(scene)
+    scene.open("/account?done=password")
+
+
+@state
+def authenticator_app(scene: Scene) -> None:
+    account(scene)
+    scene.open("/account/authenticator")
+
+
+@state
+def authenticator_app_with_a_wrong_code(scene: Scene) -> None:
+    authenticator_app(scene)
+    scene.page.get_by_label("Code", exact=True).fill("000000")
+    scene.press("Turn it on")
+
+
+@state
+def recovery_codes(scene: Scene) -> None:
+    account_with_passkeys_and_an_app(scene)
+    scene.press("Make new codes")
+
+
+@state
+def login_second_half(scene: Scene) -> None:
+    with_factors(scene)
+    scene.open("/login")
+    scene.page.locator("#email").fill("dr.rivera@example.com")
+    scene.page.locator("#password").fill(PASSWORD)
+    scene.press("Log in")
+
+
+@state
+def login_second_half_with_a_wrong_code(scene: Scene) -> None:
+    login_second_half(scene)
+    scene.page.get_by_label("Code", exact=True).fill("000000")
+    scene.press("Log in")
+
+
+@state
+def activity(scene: Scene) -> None:
+    with_password(scene)
+    _happened(scene)
+    scene.log_in()
+    scene.open("/account/activity")
+
+
+@state
+def activity_older(scene: Scene) -> None:
+    activity(scene)
+    scene.page.get_by_role("link", name="Older entries").click()
+    scene.page.wait_for_load_state()
+
+
+@state
+def activity_with_nothing_in_it(scene: Scene) -> None:
+    with_password(scene)
+    scene.log_in()
+    scene.open("/account/activity")
+
+
+@state
+def session_about_to_end(scene: Scene) -> None:
+    scene.page.clock.install()
+    scene.put()
+    scene.log_in()
+    scene.open("/documents")
+    scene.page.clock.fast_forward("13:30")
+    scene.page.get_by_role("alertdialog").wait_for()
+
+
+@state
+def door_after_writing_for_too_long(scene: Scene) -> None:
+    scene.put()
+    scene.log_in()
+    scene.open(REVIEW)
+    scene.page.locator("#note").fill(NOTE)
+    scene.memory.portal.time.pass_time(minutes=15)
+    scene.page.locator("#approve").evaluate("form => form.submit()")
+    scene.page.get_by_text("What you wrote is kept").wait_for()
+
+
+@state
+def review_with_what_was_written_before(scene: Scene) -> None:
+    with_password(scene)
+    door_after_writing_for_too_long(scene)
+    scene.page.locator("#email").fill("dr.rivera@example.com")
+    scene.page.locator("#password").fill(PASSWORD)
+    scene.press("Log in")
+    scene.page.get_by_text("Nothing was sent yet").wait_for()
+
+
+# Parts
+
+
+def with_factors(scene: Scene) -> Provider:
+    """Two passkeys, an app, and recovery codes of which one is used."""
+    with_password(scene)
+    return scene.provider(passkeys=(PHONE, KEY), authenticator=APP, recovery=("hash",) * 9)
+
+
+def _happened(scene: Scene) -> None:
+    """Of every kind, and enough for two pages."""
+    known = scene.memory.portal.store
+    kinds = [*Happened, *[Happened.LOGGED_IN, Happened.LOGGED_OUT] * 8]
+    for number, type in enumerate(kinds):
+        at = START - timedelta(hours=11 * number)
+        origin = ELSEWHERE if type.value.startswith("wrong") else HOME
+        entry = account_event(
+            PROVIDER.id,
+            type,
+            at,
+            origin,
+            unique=str(number),
+            tries=40,
+            method="account password and authenticator code",
+        )
+        known.commit(Change(at=START, account_events=(entry,)))

@@ -1,0 +1,84 @@
+"""Reading and signing by hand, without an account."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.services.review.by_hand import scan_prefix
+from tests.support.browser.states.scene import BY_HAND, ID, Scene, state
+from tests.support.fakes import FakeInspector
+from tests.support.provider_fixtures import PRACTICE
+
+
+@state
+def by_hand(scene: Scene) -> None:
+    scene.open(BY_HAND)
+
+
+@state
+def by_hand_after_asking_for_a_code(scene: Scene) -> None:
+    scene.open(f"{BY_HAND}?asked=yes")
+
+
+@state
+def by_hand_with_signing_switched_off(scene: Scene) -> None:
+    scene.memory.portal.switches.set_electronic_signature(PRACTICE.id, on=False)
+    by_hand_document(scene)
+
+
+@state
+def by_hand_code_with_signing_switched_off(scene: Scene) -> None:
+    scene.memory.portal.switches.set_electronic_signature(PRACTICE.id, on=False)
+    scene.put()
+    scene.open(BY_HAND)
+
+
+@state
+def by_hand_with_a_wrong_code(scene: Scene) -> None:
+    scene.put()
+    scene.open(BY_HAND)
+    scene.page.get_by_label("Code", exact=True).fill("999999")
+    scene.press("Open the document")
+
+
+@state
+def by_hand_document(scene: Scene) -> None:
+    scene.put(message="Frequency lowered to twice a week.")
+    scene.enter_code()
+
+
+@state
+def by_hand_document_refused(scene: Scene) -> None:
+    key = _scan(scene, {"refused": {"code": "not_a_scan", "detail": "A signed scan has to be a PDF."}})
+    scene.open(f"{BY_HAND}/uploaded?key={key}")
+    scene.press("Yes, this is the signed document")
+
+
+@state
+def by_hand_confirm(scene: Scene) -> None:
+    scene.open(f"{BY_HAND}/uploaded?key={_scan(scene, {})}")
+
+
+@state
+def by_hand_confirm_without_a_name(scene: Scene) -> None:
+    scene.open(f"{BY_HAND}/uploaded?key={_scan(scene, {})}")
+    scene.page.get_by_label("Who signed it?").fill("")
+    scene.press("Yes, this is the signed document")
+
+
+@state
+def by_hand_done(scene: Scene) -> None:
+    key = _scan(scene, {"sha256": "5ca4", "media_type": "application/pdf", "pages": 1})
+    scene.open(f"{BY_HAND}/uploaded?key={key}")
+    scene.press("Yes, this is the signed document")
+
+
+def _scan(scene: Scene, answer: Mapping[str, Any]) -> str:
+    """The key of an uploaded scan, of which the inspection will say `answer`."""
+    scene.put()
+    scene.enter_code()
+    key = f"{scan_prefix(ID)}scn_1"
+    scene.memory.files.put(key, b"%PDF a scan", "application/pdf")
+    inspector = scene.memory.portal.inspector
+    assert isinstance(inspector, FakeInspector)
+    inspector.answer = answer
+    return key

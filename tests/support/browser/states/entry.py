@@ -1,0 +1,137 @@
+"""Pages for who is not logged in: login, setup, a document's door, errors."""
+
+import io
+import re
+from dataclasses import replace
+
+from PIL import Image, ImageDraw
+
+from chalicelib.domain.documents import Logo
+from tests.support.browser.states.scene import REVIEW, Scene, state
+from tests.support.provider_fixtures import PRACTICE
+
+
+@state
+def login(scene: Scene) -> None:
+    scene.open("/login")
+
+
+@state
+def login_after_the_session_ended(scene: Scene) -> None:
+    scene.open("/login?reason=ended")
+
+
+@state
+def login_refused(scene: Scene) -> None:
+    scene.open("/login")
+    scene.page.locator("#email").fill("dr.rivera@example.com")
+    scene.page.locator("#password").fill("not the password")
+    scene.press("Log in")
+
+
+@state
+def login_with_a_new_password(scene: Scene) -> None:
+    scene.open("/login?reason=password-set")
+
+
+@state
+def forgot_password(scene: Scene) -> None:
+    scene.open("/forgot-password")
+
+
+@state
+def forgot_password_wrong(scene: Scene) -> None:
+    scene.open("/forgot-password")
+    scene.page.locator("form[action='/forgot-password']").evaluate("form => { form.noValidate = true; }")
+    scene.page.locator("#email").fill("nobody")
+    scene.press("Email me a link")
+
+
+@state
+def forgot_password_sent(scene: Scene) -> None:
+    scene.open("/forgot-password?sent=1")
+
+
+@state
+def link_expired(scene: Scene) -> None:
+    scene.open("/setup/long-gone")
+
+
+@state
+def setup(scene: Scene) -> None:
+    scene.provider(password_hash=None, email=None)
+    scene.put()
+    scene.open(REVIEW)
+    scene.press("Email me a link")
+    portal = scene.memory.portal
+    scene.open(f"/setup/{portal.token(portal.mails()[-1])}")
+
+
+@state
+def setup_with_a_short_password(scene: Scene) -> None:
+    setup(scene)
+    scene.page.locator("#password").fill("short")
+    scene.page.locator("form[action='/setup']").evaluate("form => { form.noValidate = true; }")
+    scene.page.get_by_role("button", name=re.compile("password")).last.click()
+    scene.page.wait_for_load_state()
+
+
+@state
+def door(scene: Scene) -> None:
+    scene.put()
+    scene.open(REVIEW)
+
+
+@state
+def door_with_a_logo(scene: Scene) -> None:
+    logo = Logo(key="logos/prc_1/logo", width=480, height=120)
+    scene.memory.files.put(logo.key, a_png(logo), "image/png")
+    scene.put(practice=replace(PRACTICE.card(), logo=logo))
+    scene.open(REVIEW)
+
+
+@state
+def door_after_asking_for_a_link(scene: Scene) -> None:
+    scene.put()
+    scene.open(f"{REVIEW}?sent=1")
+
+
+@state
+def door_with_signing_switched_off(scene: Scene) -> None:
+    scene.put()
+    scene.memory.portal.switches.set_electronic_signature(PRACTICE.id, on=False)
+    scene.open(REVIEW)
+
+
+@state
+def nothing_here(scene: Scene) -> None:
+    scene.open("/problems/no-such-problem")
+
+
+@state
+def no_such_address(scene: Scene) -> None:
+    scene.open("/nothing")
+
+
+@state
+def problem_type(scene: Scene) -> None:
+    scene.open("/problems/xfa")
+
+
+@state
+def form_expired(scene: Scene) -> None:
+    scene.open("/login")
+    scene.page.locator("input[name=csrf]").first.evaluate("field => { field.value = 'old'; }")
+    scene.page.locator("#email").fill("dr.rivera@example.com")
+    scene.page.locator("#password").fill("whatever it is")
+    scene.press("Log in")
+
+
+def a_png(logo: Logo) -> bytes:
+    picture = Image.new("RGB", (logo.width, logo.height), "#ffffff")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((0, 0, logo.height, logo.height), fill="#17613a")
+    draw.text((logo.height + 20, 30), "Hill Country", fill="#13242f", font_size=52)
+    kept = io.BytesIO()
+    picture.save(kept, "PNG")
+    return kept.getvalue()

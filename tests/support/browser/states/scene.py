@@ -1,0 +1,216 @@
+"""The scene in which the portal's pages are reached, what stands in it, and the register of their states."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache
+from typing import Any
+
+from playwright.sync_api import Page
+
+from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.documents import (
+    Decision,
+    DeclineReason,
+    Document,
+    Patient,
+    PracticeCard,
+    Signer,
+    StoredPdf,
+)
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.status import Action, Outcome, Status
+from chalicelib.pdf.inspection import inspect_pdf
+from chalicelib.pdf.rendering import page_texts, render_pages
+from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
+from chalicelib.services.review.by_hand import create_code
+from chalicelib.services.transaction import Change, Claim
+from examples.clinic import forms
+from examples.clinic.sample_plans import PLANS
+from examples.clinic.samples import build_pdf
+from tests.support.browser.memory_server import MemoryPortal
+from tests.support.browser.people import PASSWORD
+from tests.support.fakes import START
+from tests.support.provider_fixtures import PROVIDER, a_document
+
+ID = a_document().id
+REVIEW = f"/documents/{ID}"
+BY_HAND = f"/by-hand/{ID}"
+NOTE = "Please see him twice a week, and call me if the swelling is back."
+JUNIPER = PracticeCard(name="Juniper Rehabilitation and Sports Medicine", phone="+15125550142")
+
+
+@dataclass
+class Stage:
+    """A portal that was just emptied, and what is put into it."""
+
+    memory: MemoryPortal
+
+    def put(self, **changes: Any) -> Document:
+        """A document with real pages."""
+        pages = _sample()
+        original = StoredPdf(
+            key="originals/prc_1/1.pdf", sha256="1", pages=pages.count, page_sizes=pages.sizes
+        )
+        known = {"original": original, "pages_ready": pages.count, **changes}
+        document = a_document(**known)
+        self.memory.portal.store.commit(Change(at=START, documents=(document,)))
+        for key, (data, kind) in pages.objects(document.id).items():
+            self.memory.files.put(key, data, kind)
+        self.memory.files.put(original.key, pages.pdf, "application/pdf")
+        return document
+
+    def stored(self, document_id: str = ID) -> Document:
+        found = self.memory.portal.store.document(document_id)
+        assert found is not None
+        return found
+
+    def change(self, **changes: Any) -> Document:
+        """Writes to the document, as somebody else would."""
+        current = self.stored()
+        changed = replace(current, version=current.version + 1, **changes)
+        self.memory.portal.store.commit(Change(at=START, documents=(changed,)))
+        return changed
+
+    def provider(self, **changes: Any) -> Provider:
+        """Writes to the provider."""
+        store = self.memory.portal.store
+        current = store.provider(PROVIDER.id)
+        assert current is not None
+        changed = replace(current, version=current.version + 1, **changes)
+        store.commit(Change(at=START, providers=(changed,)))
+        return changed
+
+
+@dataclass
+class Scene(Stage):
+    """One browser page before it."""
+
+    page: Page
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.memory.url}{path}")
+
+    def log_in(self) -> None:
+        """The browser gets the session that a login would have given it."""
+        self.cookie("__Host-session", self.memory.session())
+
+    def cookie(self, name: str, value: str) -> None:
+        """The browser gets a cookie of the portal."""
+        self.page.context.add_cookies([self._cookie(name, value)])
+
+    def enter_code(self) -> None:
+        """Without an account, up to the document."""
+        portal = self.memory.portal
+        delivery = Delivery(
+            id="dlv_1",
+            version=1,
+            practice_id="prc_1",
+            document_id=ID,
+            event_id="evt_1",
+            channel=Channel.EMAIL,
+            type="code",
+            recipient="dr.rivera@example.com",
+            created_at=START,
+            access=self.stored().access,
+        )
+        code = create_code(portal.store, self.stored(), delivery, portal.time.now(), portal.ids)
+        self.open(BY_HAND)
+        self.page.get_by_label("Code", exact=True).fill(code)
+        self.press("Open the document")
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+        self.page.wait_for_load_state()
+
+    def _cookie(self, name: str, value: str) -> Any:
+        """Cookies know no port; `__Host-` is taken for https alone, and sent to localhost without it."""
+        return {"name": name, "value": value, "url": "https://localhost", "secure": True, "httpOnly": True}
+
+
+@dataclass(frozen=True)
+class _Pages:
+    """A sample plan of care, rendered."""
+
+    pdf: bytes
+    count: int
+    sizes: tuple[tuple[float, float], ...]
+    images: Mapping[tuple[int, int], tuple[bytes, str]]
+    texts: list[str]
+
+    def objects(self, document_id: str) -> Mapping[str, tuple[bytes, str]]:
+        found = {page_key(document_id, *place): image for place, image in self.images.items()}
+        return {**found, text_key(document_id): (json.dumps(self.texts).encode(), "application/json")}
+
+
+@cache
+def _sample() -> _Pages:
+    plan = PLANS[0]
+    values = forms.proposed(plan, number=1001, today=date(2026, 11, 20))
+    pdf = build_pdf(plan, forms.facts(plan, values)).content
+    inspection = inspect_pdf(pdf)
+    rendered = list(render_pages(pdf, WIDTHS))
+    images = {
+        (image.number, WIDTHS[place % len(WIDTHS)]): (image.data or b"", image.media_type)
+        for place, image in enumerate(rendered)
+    }
+    return _Pages(pdf, inspection.pages, inspection.page_sizes, images, page_texts(pdf))
+
+
+STATES: dict[str, Callable[[Scene], None]] = {}
+
+
+def state(reach: Callable[[Scene], None]) -> Callable[[Scene], None]:
+    """Registers a way to a state, under its name."""
+    STATES[reach.__name__.replace("_", "-").strip("-")] = reach
+    return reach
+
+
+# Parts
+
+SIGNED = StoredPdf(key="signed/doc_abcdef123456/ab.pdf", sha256="ab", pages=4, level="B-T")
+SIGNER = Signer(
+    name=PROVIDER.name,
+    credential="MD",
+    npi=PROVIDER.npi,
+    method="electronic",
+    authentication="account password",
+    provider_id=PROVIDER.id,
+)
+
+
+def patient(first_name: str, last_name: str) -> Patient:
+    return Patient(
+        external_id="PT", first_name=first_name, last_name=last_name, date_of_birth=date(1950, 12, 10)
+    )
+
+
+def decided_document(scene: Scene, **changes: Any) -> None:
+    decision = Decision(
+        action=Action.APPROVE,
+        signer=SIGNER,
+        decided_at=START - timedelta(hours=1),
+        note=NOTE,
+        typed_name="Luis Rivera",
+    )
+    known = {"status": Status.APPROVED, "outcome": Outcome.APPROVED, "decision": decision, **changes}
+    scene.put(**known)
+
+
+def declined_decision() -> Decision:
+    return Decision(
+        action=Action.DECLINE,
+        signer=SIGNER,
+        decided_at=START,
+        note=NOTE,
+        decline_reason=DeclineReason.CHANGE_THE_PLAN,
+    )
+
+
+def with_password(scene: Stage) -> None:
+    """The provider can log in with `PASSWORD`."""
+    kept = scene.provider(password_hash=hash_password(PASSWORD))
+    claim = Claim(key=f"email#{kept.email}", owner=kept.id)
+    scene.memory.portal.store.commit(Change(at=START, claims=(claim,)))

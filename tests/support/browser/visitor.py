@@ -1,0 +1,120 @@
+"""What a provider does with the portal's pages."""
+
+import re
+from typing import Any
+
+import httpx
+from playwright.sync_api import BrowserContext, Page, expect
+
+from infrastructure.local.localhost_http import LocalhostTransport
+from tests.support.browser.people import PASSWORD, Person
+from tests.support.browser.stand_ins import Mailbox
+
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+
+# Pages that wait for a job show it by themselves; jobs may queue up when the whole suite runs.
+MILLISECONDS_FOR_A_JOB = 30_000
+
+SHOW_ALL_OF_EACH_PAGE = """
+async () => {
+  // A sharp picture may take the place of the small one meanwhile.
+  const decoded = (image) => image.decode().catch(() => image.decode());
+  const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  for (const sheet of document.querySelectorAll("[data-page]")) {
+    await decoded(sheet.querySelector("img"));
+    for (const block of ["start", "end"]) {
+      sheet.scrollIntoView({ block, behavior: "instant" });
+      await painted();
+    }
+  }
+}
+"""
+
+
+class Visitor:
+    """A person at a browser, on one page of the portal."""
+
+    def __init__(self, context: BrowserContext, portal_url: str, mailbox: Mailbox) -> None:
+        self.context = context
+        self.page: Page = context.new_page()
+        self.portal_url = portal_url
+        self.mailbox = mailbox
+
+    def open(self, address: str) -> None:
+        """Open a link, or a path of the portal."""
+        self.page.goto(address if address.startswith("http") else f"{self.portal_url}{address}")
+
+    def fetch(self, path: str) -> bytes:
+        """The bytes at a path of the portal, or where it leads, with this browser's cookies."""
+        cookies = {each["name"]: each["value"] for each in self.context.cookies(self.portal_url)}
+        sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        with httpx.Client(transport=LocalhostTransport()) as client:
+            answer = client.get(f"{self.portal_url}{path}", headers={"cookie": sent})
+            return client.get(answer.headers["location"]).raise_for_status().content
+
+    # Account
+
+    def choose_password(self, password: str = PASSWORD) -> None:
+        """Fill in the setup page, or that of a forgotten password, and send it."""
+        confirmed = self.page.get_by_role("checkbox")
+        if confirmed.count():
+            confirmed.check()
+        self.page.locator("#password").fill(password)
+        self.page.get_by_role("button", name=re.compile("Set password|Change password")).click()
+
+    def set_up(self, link: str, password: str = PASSWORD) -> None:
+        """From the link in the mail to the login page."""
+        self.open(link)
+        self.choose_password(password)
+        expect(self.page.get_by_text("Your password is set")).to_be_visible()
+
+    def log_in(self, person: Person, password: str = PASSWORD) -> None:
+        """On any page with the login form."""
+        self.page.locator("#email").fill(person.email)
+        self.page.locator("#password").fill(password)
+        self.page.get_by_role("button", name="Log in", exact=True).click()
+
+    def sign_up(self, person: Person) -> None:
+        """With the setup link that has been mailed, until logged in."""
+        self.set_up(self.mailbox.link(person.email, "/setup/"))
+        self.log_in(person)
+        expect(self.page.get_by_role("button", name="Log out", exact=True)).to_be_visible()
+
+    # Review
+
+    def wait_for_pages(self) -> None:
+        """Until all pages of the document are shown: the first one comes before the others."""
+        expect(self.page.locator("[data-page] img").first).to_be_visible(timeout=MILLISECONDS_FOR_A_JOB)
+        expect(self.page.locator(".sheet__empty")).to_have_count(0, timeout=MILLISECONDS_FOR_A_JOB)
+
+    def read(self) -> None:
+        """Scroll through every page of the document."""
+        self.wait_for_pages()
+        # The script, which may come after the pictures, notes from now on what is shown.
+        expect(self.page.locator("[data-reading]")).to_be_visible()
+        self.page.evaluate(SHOW_ALL_OF_EACH_PAGE)
+        expect(self.page.get_by_text("You have seen every page.")).to_be_visible()
+
+    def approve(self, name: str, note: str = "") -> None:
+        """Type the name under the document, and approve."""
+        self.page.get_by_label("Your signature", exact=True).fill(name)
+        self.page.locator("#note").fill(note)
+        self.page.get_by_role("button", name="Approve and sign", exact=True).click()
+
+    def read_and_sign(self, person: Person, note: str = "") -> None:
+        self.read()
+        self.approve(person.name, note)
+        expect(self.page.get_by_role("heading", name=re.compile("You signed this"))).to_be_visible()
+
+    def decline(self, reason: str, note: str) -> None:
+        self.page.get_by_text("Decline instead").click()
+        self.page.get_by_label(reason).check()
+        self.page.locator("#decline_note").fill(note)
+        self.page.get_by_role("button", name="Decline this document", exact=True).click()
+        expect(self.page.get_by_role("heading", name=re.compile("You declined this"))).to_be_visible()

@@ -1,0 +1,95 @@
+"""What the tests of signing by hand share: one document, its services, and time that stands still."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
+from chalicelib.services.documents.document_writer import Writer
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.review.by_hand import ByHand, Visitor, create_code, create_fax_code
+from chalicelib.services.transaction import Change
+from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector
+from tests.support.provider_fixtures import a_document, a_store
+
+DOCUMENT_ID = a_document().id
+KEY = f"uploads/scans/{DOCUMENT_ID}/scn_1"
+
+
+class World:
+    """The services of one test, with time that only moves when told to."""
+
+    def __init__(self, document: Document | None = None) -> None:
+        self.store = a_store(document or a_document())
+        self.files = FakeFiles({KEY: (b"%PDF a scan", "application/pdf")})
+        self.inspector = FakeInspector({"sha256": "5ca4", "media_type": "application/pdf", "pages": 1})
+        self.ids = FakeIds()
+        self.now = START
+        writer = Writer(store=self.store, ids=self.ids, portal_url="https://portal.test")
+        self.by_hand = ByHand(writer, self.files, self.inspector)
+
+    def by(self) -> Visitor:
+        return Visitor(actor=Actor("by-hand", "203.0.113.9", "A desktop"), now=self.now)
+
+    def later(self, **parts: float) -> None:
+        self.now += timedelta(**parts)
+
+    def document(self) -> Document:
+        found = self.store.document(DOCUMENT_ID)
+        assert found is not None
+        return found
+
+    def delivery(self) -> Delivery:
+        return Delivery(
+            id="dlv_1",
+            version=1,
+            practice_id="prc_1",
+            document_id=DOCUMENT_ID,
+            event_id="evt_1",
+            channel=Channel.EMAIL,
+            type="code",
+            recipient="dr.rivera@example.com",
+            created_at=self.now,
+            access=self.document().access,
+        )
+
+    def code(self) -> str:
+        return create_code(self.store, self.document(), self.delivery(), self.now, self.ids)
+
+    def fax_code(self) -> str:
+        return create_fax_code(self.store, self.document(), self.delivery(), self.now, self.ids)
+
+    def ask(self) -> None:
+        self.by_hand.ask_for_code(DOCUMENT_ID, self.by())
+
+    def mails(self) -> int:
+        return len(self.store.every(Delivery, "deliveries"))
+
+    def enter(self, code: str) -> Secret:
+        token = self.by_hand.enter(DOCUMENT_ID, code, self.by())
+        visit = self.store.secret(secret_key(SecretKind.BY_HAND, token))
+        assert visit is not None
+        return visit
+
+    def refuses(self, code: str) -> bool:
+        try:
+            self.enter(code)
+        except Invalid as refused:
+            return [each.field for each in refused.errors] == ["code"]
+        return False
+
+    def visit(self) -> Secret:
+        return self.enter(self.code())
+
+    def event_types(self) -> list[str]:
+        return [event.type for event in self.store.events(DOCUMENT_ID)]
+
+    def change(self, change: Callable[[Document], Document | None]) -> None:
+        changed = change(self.document())
+        assert changed is not None
+        self.store.commit(
+            Change(at=self.now, documents=(replace(changed, version=self.document().version + 1),))
+        )

@@ -1,0 +1,213 @@
+"""A deliveries function in memory: every part a stand-in, and time that moves when told to."""
+
+import base64
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from chalicelib.domain.audit import Event
+from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.documents import Document
+from chalicelib.domain.practices import Endpoint, Practice, WebhookSecret
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.documents.recorder import PORTAL, Recorder, delivery_job
+from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.transaction import Change, Job, OutboxRow
+from chalicelib.settings import Settings, from_environment
+from tests.support.fakes import (
+    START,
+    FakeClock,
+    FakeFiles,
+    FakeIds,
+    FakeMailer,
+    FakeNotifier,
+    FakeQueues,
+    FakeStore,
+    FakeSwitches,
+    FakeWebhookSender,
+)
+from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of the clinic, 24 bytes or more").decode()
+OLD_SECRET = "whsec_" + base64.b64encode(b"the secret before, which still lives").decode()
+ENDPOINT = Endpoint(url="https://emr.example.com/hooks")
+THE_PRACTICE = replace(
+    PRACTICE,
+    endpoint=ENDPOINT,
+    reply_to="desk@hillcountry.example",
+    webhook_secrets=(WebhookSecret(value=SECRET, created_at=START),),
+)
+NAMES = [field.name.upper() for field in fields(Settings)]
+
+
+def some_settings() -> Settings:
+    return from_environment(
+        dict.fromkeys([*NAMES, "AWS_REGION"], "unused")
+        | {
+            "PORTAL_URL": "https://portal.test",
+            "MAIL_FROM": "no-reply@portal.test",
+            "FAX_DOMAIN": "fax.test",
+            "SUPPORT_CONTACT": "help@portal.test",
+        }
+    )
+
+
+@dataclass
+class World:
+    """The parts of `bootstrap.Services` that deliveries use, and what a test needs to look at them."""
+
+    store: FakeStore = field(default_factory=FakeStore)
+    queues: FakeQueues = field(default_factory=FakeQueues)
+    files: FakeFiles = field(default_factory=FakeFiles)
+    mailer: FakeMailer = field(default_factory=FakeMailer)
+    notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    webhook_sender: FakeWebhookSender = field(default_factory=FakeWebhookSender)
+    switches: FakeSwitches = field(default_factory=FakeSwitches)
+    clock: FakeClock = field(default_factory=FakeClock)
+    ids: FakeIds = field(default_factory=FakeIds)
+    settings: Settings = field(default_factory=some_settings)
+
+    def __post_init__(self) -> None:
+        self.files.clock = self.clock
+        self.switches.on.add(PRACTICE.id)
+        new = replace(PROVIDER, password_hash=None, email=None)
+        self.store.commit(
+            Change(at=START, practices=(THE_PRACTICE,), providers=(new,), documents=(a_document(),))
+        )
+
+    # What there is
+
+    @property
+    def document(self) -> Document:
+        found = self.store.document(a_document().id)
+        assert found is not None
+        return found
+
+    @property
+    def practice(self) -> Practice:
+        found = self.store.practice(PRACTICE.id)
+        assert found is not None
+        return found
+
+    @property
+    def endpoint(self) -> Endpoint:
+        found = self.practice.endpoint
+        assert found is not None
+        return found
+
+    def row(self, row_id: str) -> Delivery:
+        found = self.store.delivery(row_id)
+        assert found is not None
+        return found
+
+    def webhooks(self) -> list[str]:
+        found = self.store.every(Delivery, "deliveries")
+        return [each.type for each in found if each.channel is Channel.WEBHOOK]
+
+    def notices(self) -> list[str]:
+        found = self.store.every(Delivery, "deliveries")
+        return [each.type for each in found if each.channel is Channel.NOTICE]
+
+    def events(self) -> list[Event]:
+        return list(self.store.events(self.document.id))
+
+    def mail(self, number: int = -1) -> EmailMessage:
+        found = message_from_bytes(self.mailer.sent[number][1], policy=policy.default)
+        assert isinstance(found, EmailMessage)
+        return found
+
+    # What happens
+
+    def message(self, channel: Channel, type: str, recipient: str = "dr.rivera@example.com") -> str:
+        """A message to the provider, queued as the services do it; answers its row's id."""
+        recorder = Recorder(
+            self.document,
+            practice=self.practice,
+            now=self.clock.now(),
+            ids=self.ids,
+            portal_url=self.settings.portal_url,
+            actor=PORTAL,
+        )
+        change = recorder.event("document.sent").message(channel, type, recipient).change()
+        self.store.commit(change)
+        return change.deliveries[0].id
+
+    def webhook(self, event: str = "document.viewed") -> str:
+        recorder = Recorder(
+            self.document,
+            practice=self.practice,
+            now=self.clock.now(),
+            ids=self.ids,
+            portal_url=self.settings.portal_url,
+            actor=PORTAL,
+        )
+        change = recorder.event(event, webhook=True).change()
+        self.store.commit(change)
+        return change.deliveries[0].id
+
+    def own_message(self, type: str) -> str:
+        """A mail about the account, which no document caused."""
+        row = Delivery(
+            id=delivery_id(self.ids.new("evt"), Channel.EMAIL, type, "dr.rivera@example.com"),
+            version=1,
+            practice_id="portal",
+            document_id=None,
+            event_id="evt_own",
+            channel=Channel.EMAIL,
+            type=type,
+            recipient="dr.rivera@example.com",
+            created_at=self.clock.now(),
+            provider_id=PROVIDER.id,
+            next_attempt_at=self.clock.now(),
+        )
+        self.store.commit(Change(at=self.clock.now(), deliveries=(row,)))
+        return row.id
+
+    def deliver(self, row_id: str) -> Delivery:
+        """The queue brings the row's job; answers the row after it."""
+        delivery.deliver(delivery_job(self.row(row_id)), self)
+        return self.row(row_id)
+
+    def deliver_later(self, row_id: str, **parts: float) -> Delivery:
+        self.clock.pass_time(**parts)
+        return self.deliver(row_id)
+
+    def when_due(self, row_id: str) -> Delivery:
+        """The queue brings the row's job at the very moment it is due."""
+        due = self.row(row_id).next_attempt_at
+        assert due is not None
+        self.clock.at = max(self.clock.at, due)
+        return self.deliver(row_id)
+
+    def answers(self, *answers: HttpAnswer) -> None:
+        self.webhook_sender.answers = list(answers)
+
+    def change_practice(self, **changes: object) -> None:
+        practice = self.practice
+        changed = replace(practice, version=practice.version + 1, **changes)  # type: ignore[arg-type]  # - a test's own names
+        self.store.commit(Change(at=self.clock.now(), practices=(changed,)))
+
+    def change_document(self, **changes: object) -> None:
+        document = self.document
+        changed = replace(document, version=document.version + 1, **changes)  # type: ignore[arg-type]  # - a test's own names
+        self.store.commit(Change(at=self.clock.now(), documents=(changed,)))
+
+    def relay(self) -> list[Job]:
+        """What waits in the outbox goes to the queue; answers those jobs."""
+        jobs = list(self.store.jobs())
+        for row in self.store.every(OutboxRow, "outbox"):
+            self.store.drop_outbox(row.id)
+        return jobs
+
+    def work_off(self) -> None:
+        """The relay and the queue, until nothing is left to do at this moment."""
+        while jobs := self.relay():
+            for job in jobs:
+                if job.queue == "deliveries":
+                    delivery.deliver(job, self)
+
+
+def after(moment: datetime | None, start: datetime = START) -> timedelta:
+    assert moment is not None
+    return moment - start

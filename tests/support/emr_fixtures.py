@@ -1,0 +1,142 @@
+"""A practice, an event and the services that answer it, for the tests of the EMR's side."""
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, Kind, Patient
+from chalicelib.domain.practices import Endpoint, Practice
+from chalicelib.domain.providers import Provider
+from chalicelib.services.documents.idempotent_events import Answer, Inbound
+from chalicelib.services.documents.incoming_pdf import Content
+from chalicelib.services.documents.intake import Intake, Sent
+from chalicelib.services.documents.lifecycle_events import Returns
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.transaction import Change, Claim
+from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
+
+PORTAL_URL = "https://portal.test"
+PDF = b"%PDF-1.7 a plan of care"
+
+PRACTICE = Practice(
+    id="prc_1",
+    version=1,
+    name="Hill Country Therapy",
+    created_at=START,
+    time_zone="America/Chicago",
+    endpoint=Endpoint(url="https://emr.example.com/hooks"),
+)
+OTHER_PRACTICE = replace(PRACTICE, id="prc_2", name="Other Therapy", endpoint=None)
+
+RIVERA = Addressee(
+    first_name="Luis",
+    last_name="Rivera",
+    credential="MD",
+    npi="1234567893",
+    email="dr.rivera@example.com",
+    fax="+15125550100",
+)
+
+
+def sent(**changes: Any) -> Sent:
+    """A plan of care by email."""
+    event = Sent(
+        external_id="POC-1001",
+        kind=Kind.PLAN_OF_CARE,
+        title="Plan of Care, initial evaluation",
+        patient=Patient(
+            external_id="PT-77", first_name="Ada", last_name="Byron", date_of_birth=date(1950, 12, 10)
+        ),
+        addressee=RIVERA,
+        delivery=DeliveryChoice.EMAIL,
+        content=Content(data=PDF),
+    )
+    return replace(event, **changes)
+
+
+@dataclass
+class Emr:
+    """An EMR with the portal's services over fakes; Electronic Signature is on."""
+
+    store: FakeStore = field(default_factory=FakeStore)
+    files: FakeFiles = field(default_factory=FakeFiles)
+    inspector: FakeInspector = field(default_factory=FakeInspector)
+    switches: FakeSwitches = field(default_factory=lambda: FakeSwitches({PRACTICE.id, OTHER_PRACTICE.id}))
+    clock: FakeClock = field(default_factory=FakeClock)
+    ids: FakeIds = field(default_factory=FakeIds)
+
+    def __post_init__(self) -> None:
+        self.files.clock = self.clock
+        self.store.commit(Change(at=START, practices=(PRACTICE, OTHER_PRACTICE)))
+
+    @property
+    def intake(self) -> Intake:
+        return Intake(
+            store=self.store,
+            files=self.files,
+            inspector=self.inspector,
+            switches=self.switches,
+            ids=self.ids,
+            portal_url=PORTAL_URL,
+        )
+
+    @property
+    def returns(self) -> Returns:
+        return Returns(store=self.store, switches=self.switches, ids=self.ids, portal_url=PORTAL_URL)
+
+    def inbound(
+        self, webhook_id: str | None = None, *, body: bytes = b"{}", practice: Practice = PRACTICE
+    ) -> Inbound:
+        """An event that was signed just now, with a fresh `webhook-id` unless one is given."""
+        return Inbound(
+            practice=practice,
+            webhook_id=webhook_id or self.ids.new("msg"),
+            body=body,
+            now=self.now,
+            actor=Actor(f"practice:{practice.id}", "192.0.2.10"),
+        )
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def send(self, event: Sent | None = None, *, practice: Practice = PRACTICE) -> Document:
+        """The document that this event made or found."""
+        return self.stored(self.intake.receive(self.inbound(practice=practice), event or sent()))
+
+    def stored(self, answer: Answer) -> Document:
+        document = self.store.document(answer["document_id"])
+        assert document is not None
+        return document
+
+    def documents(self) -> tuple[Document, ...]:
+        return self.store.every(Document, "documents")
+
+    def deliveries(self) -> tuple[Delivery, ...]:
+        return self.store.every(Delivery, "deliveries")
+
+    def messages(self, document: Document) -> list[tuple[str, str, str]]:
+        """What goes out to the provider: (channel, message, recipient)."""
+        return [
+            (each.channel.value, each.type, each.recipient)
+            for each in self.deliveries()
+            if each.document_id == document.id and each.channel != "webhook"
+        ]
+
+    def webhooks(self, document: Document) -> list[tuple[str, dict[str, Any]]]:
+        """What the EMR will hear: (type, data)."""
+        found = [each for each in self.deliveries() if each.channel == "webhook"]
+        mine = [each for each in found if each.document_id == document.id]
+        return [(each.type, json.loads(each.body or "")["data"]) for each in mine]
+
+
+def with_account(emr: Emr, document: Document, email: str) -> Provider:
+    """The document's provider after they have set up an account at this address."""
+    provider = emr.store.provider(document.provider_id)
+    assert provider is not None
+    provider = replace(provider, version=provider.version + 1, email=email, password_hash="(a hash)")
+    claim = Claim(key=f"email#{email}", owner=provider.id)
+    emr.store.commit(Change(at=emr.now, providers=(provider,), claims=(claim,)))
+    return provider

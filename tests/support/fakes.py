@@ -1,0 +1,506 @@
+"""Everything outside, in memory: for unit tests. `FakeStore` keeps the rules of the real store.
+
+`tests/integration/test_store.py` runs the same tests against both, so that they cannot drift.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from pynamodb.models import Model
+
+from chalicelib.adapters import dynamodb_rows as rows
+from chalicelib.adapters import json_codec as codec
+from chalicelib.domain.account_events import AccountEvent
+from chalicelib.domain.audit import Event
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Stale, Unavailable
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.session_keys import key_id
+from chalicelib.domain.timestamps import to_text
+from chalicelib.services.ports import DeliveryListing, HttpAnswer, Listing, Page, Visit
+from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord
+
+T = TypeVar("T")
+
+START = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
+MAX_ACTIONS = 100
+
+_RANGES: Mapping[Listing, tuple[str, bool]] = {
+    Listing.PRACTICE_ALL: ("sent_key", False),
+    Listing.PRACTICE_UNSIGNED: ("sent_key", False),
+    Listing.PROVIDER_PENDING: ("due_key", True),
+    Listing.PROVIDER_PAST: ("decided_key", False),
+}
+
+
+@dataclass
+class FakeClock:
+    """Stands still until `pass_time`."""
+
+    at: datetime = START
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_time(self, **parts: float) -> datetime:
+        """E.g. `pass_time(minutes=90)`; answers the new time."""
+        self.at += timedelta(**parts)
+        return self.at
+
+
+@dataclass
+class FakeIds:
+    """Counts: `doc_0001`, `token-0002`, `000003`."""
+
+    count: int = 0
+
+    def new(self, prefix: str) -> str:
+        return f"{prefix}_{self._next():04d}"
+
+    def token(self) -> str:
+        return f"token-{self._next():04d}"
+
+    def code(self) -> str:
+        return f"{self._next():06d}"
+
+    def jitter(self) -> float:
+        return 0.5
+
+    def _next(self) -> int:
+        self.count += 1
+        return self.count
+
+
+@dataclass(frozen=True)
+class _Write:
+    """One action of a transaction: `allowed` judges the row that is there now, None for none."""
+
+    part: str
+    table: str
+    key: str
+    row: Model | None
+    allowed: Callable[[Any], bool] = lambda _: True
+
+
+def _anything(_: Any) -> bool:
+    return True
+
+
+def _nothing(row: Any) -> bool:
+    return row is None
+
+
+def _owned_by(*owners: str | None) -> Callable[[Any], bool]:
+    return lambda row: row is None or row.owner in owners
+
+
+def _live(version: int, at: datetime) -> Callable[[Any], bool]:
+    return lambda row: row is not None and row.version == version and row.expires_at > to_text(at)
+
+
+def _versioned(part: str, table: str, row: Any, version: int) -> _Write:
+    if version == 1:
+        return _Write(part, table, row.id, row, _nothing)
+    return _Write(part, table, row.id, row, lambda old: old is not None and old.version == version - 1)
+
+
+def _versioned_writes(change: Change) -> Iterator[_Write]:
+    for document in change.documents:
+        yield _versioned("document", "documents", rows.document_row(document), document.version)
+    for provider in change.providers:
+        yield _versioned("provider", "providers", rows.provider_row(provider), provider.version)
+    for practice in change.practices:
+        yield _versioned("practice", "practices", rows.practice_row(practice), practice.version)
+    for delivery in change.deliveries:
+        yield _versioned("delivery", "deliveries", rows.delivery_row(delivery), delivery.version)
+    for secret in change.secrets:
+        yield _versioned("secret", "secrets", rows.secret_row(secret), secret.version)
+
+
+def _writes(change: Change) -> Iterator[_Write]:
+    """In the order in which the store names the parts that failed."""
+    for secret in change.dropped:
+        yield _Write("secret", "secrets", secret.key, None)
+    for secret in change.spent:
+        yield _Write("secret", "secrets", secret.key, None, _live(secret.version, change.at))
+    yield from _versioned_writes(change)
+    for event in change.events:
+        key = f"{event.document_id}#{event.sequence:09d}"
+        yield _Write("document", "events", key, rows.event_row(event), _nothing)
+    for entry in change.account_events:
+        key = f"account#{entry.provider_id}#{entry.place}"
+        yield _Write("account", "events", key, rows.account_event_row(entry), _nothing)
+    for row in change.outbox:
+        yield _Write("outbox", "outbox", row.id, rows.outbox_row(row), _anything)
+    for claim in change.claims:
+        owned = _owned_by(claim.owner, claim.replaces)
+        yield _Write("claim", "claims", claim.key, rows.claim_row(claim), owned)
+    for request in change.requests:
+        stored = rows.request_row(request)
+        yield _Write("request", "requests", stored.id, stored, _nothing)
+
+
+class FakeStore:
+    """`Store` over dictionaries of the very rows that the tables would hold.
+
+    `commits` counts transactions; `before_commit` runs once before the next one, to play another writer
+    who gets in between; `failing` raises `Unavailable` and writes nothing.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, Any]] = {}
+        self.commits = 0
+        self.failing = False
+        self.before_commit: Callable[[], None] | None = None
+
+    def commit(self, change: Change) -> None:
+        intruder, self.before_commit = self.before_commit, None
+        if intruder is not None:
+            intruder()
+        if self.failing:
+            raise Unavailable("The database did not answer. Try again in a moment.")
+        writes = list(_writes(change))
+        self._check_shape(writes)
+        lost = [each.part for each in writes if not each.allowed(self._table(each.table).get(each.key))]
+        if lost:
+            raise Stale(tuple(dict.fromkeys(lost)))
+        for each in writes:
+            self._apply(each)
+        self.commits += 1
+
+    def drop_outbox(self, row_id: str) -> None:
+        self._table("outbox").pop(row_id, None)
+
+    def document(self, document_id: str) -> Document | None:
+        return self._load(Document, "documents", document_id)
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        return self._load(Delivery, "deliveries", delivery_id)
+
+    def provider(self, provider_id: str) -> Provider | None:
+        return self._load(Provider, "providers", provider_id)
+
+    def practice(self, practice_id: str) -> Practice | None:
+        return self._load(Practice, "practices", practice_id)
+
+    def secret(self, key: str) -> Secret | None:
+        return self._load(Secret, "secrets", key)
+
+    def request(self, practice_id: str, webhook_id: str) -> RequestRecord | None:
+        return self._load(RequestRecord, "requests", rows.request_id(practice_id, webhook_id))
+
+    def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
+        table = self._table("claims")
+        return {key: table[key].owner for key in keys if key in table}
+
+    def delivery_by_carrier(self, carrier_id: str) -> Delivery | None:
+        found = self._where("deliveries", "carrier_id", carrier_id)
+        return codec.load(Delivery, found[0].record) if found else None
+
+    def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
+        found = {key: self.secret(key) for key in keys}
+        return {key: secret for key, secret in found.items() if secret is not None}
+
+    def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
+        provider = self.provider(provider_id) if provider_id is not None else None
+        document = self.document(document_id) if document_id is not None else None
+        return Visit(self.secret(session_key), provider, document)
+
+    def documents(
+        self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
+    ) -> Page[Document]:
+        range_name, ascending = _RANGES[listing]
+        found = self._where("documents", listing.value, owner)
+        if before is not None:
+            found = [row for row in found if getattr(row, range_name) < to_text(before)]
+        return _page(Document, found, range_name, ascending=ascending, limit=limit, after=after)
+
+    def count(self, listing: Listing, owner: str, *, most: int) -> int:
+        return min(len(self._where("documents", listing.value, owner)), most)
+
+    def events(self, document_id: str) -> tuple[Event, ...]:
+        found = sorted(self._where("events", "document_id", document_id), key=lambda row: row.sequence)
+        return tuple(codec.load(Event, row.record) for row in found)
+
+    def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
+        found = self._where("events", "document_id", rows.account_key(provider_id))
+        found = [row for row in found if before is None or row.sequence < before]
+        found.sort(key=lambda row: -row.sequence)
+        shown = _all(AccountEvent, found[:limit])
+        return Page(shown, str(shown[-1].place) if len(found) > limit else None)
+
+    def deliveries(
+        self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
+    ) -> Page[Delivery]:
+        found = self._where("deliveries", listing.value, practice_id)
+        return _page(Delivery, found, "created_key", ascending=False, limit=limit, after=after)
+
+    def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
+        found = self._where("deliveries", "practice_held", practice_id)
+        found.sort(key=lambda row: row.created_key)
+        return _all(Delivery, found[:limit])
+
+    def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
+        found = self._where("deliveries", "practice_held", rows.WAITING + practice_id)
+        return _page(Delivery, found, "created_key", ascending=True, limit=limit, after=after)
+
+    def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
+        found = [row for row in self._rows("deliveries") if row.due_at and row.due_at <= to_text(before)]
+        found.sort(key=lambda row: (row.due_shard, row.due_at))
+        return _all(Delivery, found[:limit])
+
+    def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        return self._owed(rows.SHARDS, decided_before, limit)
+
+    def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
+        return self._owed([rows.UNTIMED + shard for shard in rows.SHARDS], decided_before, limit)
+
+    def _owed(self, shards: Sequence[str], decided_before: datetime, limit: int) -> tuple[Document, ...]:
+        limit_key = to_text(decided_before)
+        every = self._rows("documents")
+        found = [row for row in every if row.unsealed in shards and row.decided_key < limit_key]
+        found.sort(key=lambda row: (row.unsealed, row.decided_key))
+        return _all(Document, found[:limit])
+
+    def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
+        found = [row for row in self._rows("outbox") if row.created_at < to_text(before)]
+        return _all(OutboxRow, found[:limit])
+
+    # For tests
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Every job that waits in the outbox."""
+        found = _all(OutboxRow, self._rows("outbox"))
+        return tuple(job for row in found for job in row.jobs)
+
+    def every(self, kind: type[T], table: str) -> tuple[T, ...]:
+        """All values of a table, in the order in which they were first written."""
+        return _all(kind, self._rows(table))
+
+    def _check_shape(self, writes: Sequence[_Write]) -> None:
+        places = [(each.table, each.key) for each in writes]
+        if len(set(places)) != len(places) or not 0 < len(places) <= MAX_ACTIONS:
+            raise AssertionError(f"DynamoDB refuses this transaction: {places}")
+
+    def _apply(self, write: _Write) -> None:
+        if write.row is None:
+            self._table(write.table).pop(write.key, None)
+        else:
+            self._table(write.table)[write.key] = write.row
+
+    def _table(self, name: str) -> dict[str, Any]:
+        return self.tables.setdefault(name, {})
+
+    def _rows(self, table: str) -> list[Any]:
+        return list(self._table(table).values())
+
+    def _where(self, table: str, name: str, value: str) -> list[Any]:
+        return [row for row in self._rows(table) if getattr(row, name) == value]
+
+    def _load(self, kind: type[T], table: str, key: str) -> T | None:
+        row = self._table(table).get(key)
+        return None if row is None else codec.load(kind, row.record)
+
+
+def _all(kind: type[T], found: Iterable[Any]) -> tuple[T, ...]:
+    return tuple(codec.load(kind, row.record) for row in found)
+
+
+def _page(
+    kind: type[T], found: list[Any], range_name: str, *, ascending: bool, limit: int, after: str | None
+) -> Page[T]:
+    def key(row: Any) -> tuple[str, str]:
+        return getattr(row, range_name), row.id
+
+    found.sort(key=key, reverse=not ascending)
+    if after is not None:
+        value, _, row_id = after.rpartition("|")
+        found = [row for row in found if (key(row) > (value, row_id)) is ascending and row.id != row_id]
+    shown = found[:limit]
+    more = "|".join(key(shown[-1])) if len(found) > limit else None
+    return Page(_all(kind, shown), more)
+
+
+@dataclass
+class FakeFiles:
+    """`Files` over a dictionary of key to (bytes, content type), and when each was written by `clock`."""
+
+    objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    clock: FakeClock = field(default_factory=FakeClock)
+    written: dict[str, datetime] = field(default_factory=dict)
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        self.objects[key] = (data, content_type)
+        self.written[key] = self.clock.now()
+
+    def get(self, key: str) -> bytes:
+        return self.objects[key][0]
+
+    def find(self, key: str) -> bytes | None:
+        return self.objects[key][0] if key in self.objects else None
+
+    def exists(self, key: str) -> bool:
+        return key in self.objects
+
+    def copy(self, source: str, target: str) -> None:
+        self.put(target, *self.objects[source])
+
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
+
+    def versions(self, key: str) -> Sequence[str]:
+        return ["1"] if key in self.objects else []
+
+    def erase(self, key: str, versions: Sequence[str]) -> None:
+        assert versions == self.versions(key)
+        self.objects.pop(key, None)
+
+    def older(self, prefix: str, before: datetime) -> Sequence[str]:
+        return [key for key in self.keys(prefix) if self.written[key] < before]
+
+    def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
+        shown = "inline" if inline else "attachment"
+        return f"{self.origin()}/{key}?seconds={seconds}&file_name={file_name or ''}&as={shown}"
+
+    def upload_form(
+        self,
+        key: str,
+        *,
+        max_bytes: int,
+        seconds: int,
+        redirect: str | None = None,
+        content_type_prefix: str = "",
+    ) -> tuple[str, Mapping[str, str]]:
+        fields = {"key": key, "max_bytes": str(max_bytes), "seconds": str(seconds)}
+        if content_type_prefix:
+            fields["content_type_prefix"] = content_type_prefix
+        if redirect is not None:
+            fields["success_action_redirect"] = redirect
+        return self.origin(), fields
+
+    def origin(self) -> str:
+        return "https://files.test"
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys below a prefix, sorted."""
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+
+@dataclass
+class FakeQueues:
+    """Keeps (job, delay in seconds); refuses while `failing`."""
+
+    sent: list[tuple[Job, int]] = field(default_factory=list)
+    failing: bool = False
+
+    def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
+        if self.failing:
+            raise Unavailable("The queue refused.")
+        self.sent.extend((job, delay_seconds) for job in jobs)
+
+
+@dataclass
+class FakeSwitches:
+    """The practices whose Electronic Signature is `on`, and those `requiring` a second factor."""
+
+    on: set[str] = field(default_factory=set)
+    requiring: set[str] = field(default_factory=set)
+    portal_requires: bool = False
+
+    def electronic_signature(self, practice_id: str) -> bool:
+        return practice_id in self.on
+
+    def set_electronic_signature(self, practice_id: str, on: bool) -> None:  # noqa: FBT001 - the port's
+        (self.on.add if on else self.on.discard)(practice_id)
+
+    def second_factor(self, practice_ids: Collection[str]) -> bool:
+        return self.portal_requires or not self.requiring.isdisjoint(practice_ids)
+
+    def set_second_factor(self, practice_id: str, on: bool) -> None:  # noqa: FBT001 - the port's
+        (self.requiring.add if on else self.requiring.discard)(practice_id)
+
+
+@dataclass
+class FakeInspector:
+    """Answers `answer` and keeps what was asked for, as (key, kind)."""
+
+    answer: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "pages": 3,
+            "page_sizes": [[612, 792]] * 3,
+            "active_content": [],
+            "signed": False,
+        }
+    )
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    certificates: tuple[str, ...] = ()
+
+    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
+        self.asked.append((key, kind))
+        self.certificates = tuple(certificates)
+        return self.answer
+
+    def refuse(self, code: str, detail: str = "It cannot be used.") -> None:
+        self.answer = {"refused": {"code": code, "detail": detail}}
+
+
+@dataclass
+class FakeKeys:
+    """`Keys` and `KeyRing`, keys in the order in which they came; the last signs, the last two count."""
+
+    keys: list[bytes] = field(default_factory=lambda: [b"a key for tests, long enough to sign with HS256"])
+    at: datetime | None = None
+
+    def session_key(self) -> bytes:
+        return self.keys[-1]
+
+    def known_session_keys(self) -> tuple[bytes, ...]:
+        return tuple(reversed(self.keys[-2:]))
+
+    def find_session_key(self, kid: str) -> bytes | None:
+        return next((key for key in self.known_session_keys() if key_id(key) == kid), None)
+
+    def rotated_at(self) -> datetime | None:
+        return self.at
+
+    def rotate(self, key: str) -> None:
+        self.keys.append(key.encode())
+
+
+@dataclass
+class FakeMailer:
+    """Keeps (to, message); refuses while `failing`."""
+
+    sent: list[tuple[str, bytes]] = field(default_factory=list)
+    failing: bool = False
+
+    def send(self, *, to: str, message: bytes) -> str:
+        if self.failing:
+            raise Unavailable("The mail was not taken.")
+        self.sent.append((to, message))
+        return f"ses-{len(self.sent):04d}"
+
+
+@dataclass
+class FakeNotifier:
+    published: list[Mapping[str, str]] = field(default_factory=list)
+
+    def publish(self, *, practice_id: str, kind: str, subject: str, text: str) -> None:
+        self.published.append({"practice": practice_id, "kind": kind, "subject": subject, "text": text})
+
+
+@dataclass
+class FakeWebhookSender:
+    """Answers `answers` one after another, the last one for ever; keeps what was posted."""
+
+    answers: list[HttpAnswer] = field(default_factory=lambda: [HttpAnswer(204)])
+    posted: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        self.posted.append((url, dict(headers), body))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -1,0 +1,278 @@
+"""The portal's own functions in this process, over the tables, queues and bucket of a deployed stack.
+
+Time is the test's; state is DynamoDB's and SQS's. The stack's own workers are switched off, so that each
+job is taken when a test says so, and as often.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from botocore.hooks import HierarchicalEmitter
+
+from chalicelib import bootstrap, workers
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters.clock import RandomIds
+from chalicelib.adapters.webhook_http_client import HttpsWebhookSender
+from chalicelib.bootstrap import Services
+from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.errors import PortalError
+from chalicelib.services.delivery.outbox_relay import relay_rows
+from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.transaction import Change, OutboxRow
+from chalicelib.settings import from_environment
+from infrastructure.local import emulator
+from tests.support.fakes import FakeClock
+from tests.support.stack import SamplePractice, Stack, wait_until
+
+SECONDS_FOR_AN_ANSWER = 0.6
+BATCH = 10
+ROUNDS = 60
+LARGEST_CHANGE = 100
+
+
+class Killed(BaseException):
+    """The process ends here: nothing after it runs, not even what handles errors."""
+
+
+class SteadyIds(RandomIds):
+    """Real ids; the jitter is always half of what is allowed, so that a schedule can be foretold."""
+
+    def jitter(self) -> float:
+        return 0.5
+
+
+@dataclass
+class CountingSender:
+    """The real sender, and something that happens after each post."""
+
+    real: HttpsWebhookSender
+    after: Callable[[int], None] = lambda _: None
+    posts: int = 0
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        answer = self.real.post(url, headers=headers, body=body)
+        self.posts += 1
+        self.after(self.posts)
+        return answer
+
+
+class Works:
+    """Relay, queue workers and the sweep of each minute, one step at a time."""
+
+    def __init__(self, stack: Stack, services: Services, clock: FakeClock) -> None:
+        self.stack = stack
+        self.services = services
+        self.clock = clock
+        self.sender = CountingSender(HttpsWebhookSender(allow_loopback=True, seconds=SECONDS_FOR_AN_ANSWER))
+        services.webhook_sender = self.sender
+        self.sqs = stack.client("sqs")
+
+    # Steps
+
+    def catch_up(self) -> None:
+        """No moment here is before the API's own."""
+        self.clock.at = max(self.clock.at, datetime.now(UTC))
+
+    def outbox(self) -> tuple[OutboxRow, ...]:
+        return self.services.store.outbox(datetime.max.replace(tzinfo=UTC), limit=200)
+
+    def relay(self) -> None:
+        """The relay with everything in the outbox as its batch."""
+        relay_rows(self.outbox(), store=self.services.store, queues=self.services.queues)
+
+    def relay_now(self) -> None:
+        self.catch_up()
+        self.relay()
+
+    def take(self, most: int = BATCH) -> list[dict[str, Any]]:
+        """Messages of the delivery queue, hidden from others until they are put back or removed."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=most, VisibilityTimeout=600
+        )
+        found: list[dict[str, Any]] = answer.get("Messages", [])
+        return found
+
+    def run(self, messages: list[dict[str, Any]]) -> set[str]:
+        """The deliveries function with this batch; answers the ids of those that go back to the queue."""
+        records = [{"messageId": each["MessageId"], "body": each["Body"]} for each in messages]
+        answer = workers.deliveries({"Records": records})
+        return {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+
+    def done(self, message: Mapping[str, Any]) -> None:
+        self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def put_back(self, message: Mapping[str, Any]) -> None:
+        self.sqs.change_message_visibility(
+            QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
+
+    def work(self) -> int:
+        """One batch, as Lambda's poller does it; answers how many there were."""
+        messages = self.take()
+        failed = self.run(messages)
+        for each in messages:
+            (self.put_back if each["MessageId"] in failed else self.done)(each)
+        return len(messages)
+
+    def work_off(self) -> None:
+        """Relay and work until nothing is left for this moment."""
+        self.catch_up()
+        self.relay()
+        while self.work() or self.outbox():
+            self.relay()
+
+    def work_until_killed(self) -> None:
+        """One message to a worker that must not survive it. The message is not acknowledged."""
+        while True:
+            (message,) = self.take(1)
+            try:
+                self.run([message])
+            except Killed:
+                self.put_back(message)
+                return
+            self.done(message)
+
+    def persevere(self) -> None:
+        """As `work_off`, by a relay that is called again when it failed."""
+        while True:
+            try:
+                self.work_off()
+            except PortalError:
+                continue
+            return
+
+    def minute(self) -> None:
+        """What happens each minute, and the work that it finds."""
+        follow_up.run(self.services)
+        self.work_off()
+
+    def next_due(self) -> None:
+        """Time passes until the next attempt of any message is overdue; the sweep finds it; it is made."""
+        due = [each.next_attempt_at for each in self.deliveries() if each.next_attempt_at]
+        self.clock.at = max(self.clock.at, min(due)) + follow_up.OVERDUE_AFTER
+        self.minute()
+
+    def until_over(self) -> None:
+        """Days pass, until no attempt is left to be made."""
+        for _ in range(ROUNDS):
+            if not any(each.next_attempt_at for each in self.deliveries()):
+                return
+            self.next_due()
+        raise AssertionError("attempts without end")
+
+    # What there is
+
+    @property
+    def queue(self) -> str:
+        return self.services.settings.delivery_jobs_url
+
+    def deliveries(self) -> list[Delivery]:
+        """All of them, oldest first."""
+        pages = (
+            self.stack.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.services.settings.table_deliveries, ConsistentRead=True)
+        )
+        found = [codec.load(Delivery, item["record"]["S"]) for page in pages for item in page["Items"]]
+        return sorted(found, key=lambda each: (each.created_at, each.id))
+
+    def webhooks(self, practice: SamplePractice) -> list[Delivery]:
+        return [
+            each
+            for each in self.deliveries()
+            if each.practice_id == practice.id and each.channel is Channel.WEBHOOK
+        ]
+
+    def notices(self, practice: SamplePractice) -> list[str]:
+        """What staff were told, in order."""
+        return [
+            each.type
+            for each in self.deliveries()
+            if each.practice_id == practice.id and each.channel is Channel.NOTICE
+        ]
+
+    def links(self, mail: EmailMessage, path: str) -> list[str]:
+        """The paths of a mail's links that start so."""
+        text = mail.get_body(("plain",))
+        assert text is not None
+        found = re.findall(rf"{re.escape(self.stack.portal_url)}(\S+)", text.get_content())
+        return [each for each in found if each.startswith(path)]
+
+    def more_like(self, row: Delivery, count: int) -> list[str]:
+        """Further webhooks just like this one but for their ids, which are answered."""
+        ids = [self.services.ids.new("evt") for _ in range(count)]
+        made = [replace(row, version=1, id=f"dlv_{each}", event_id=each, message_id=each) for each in ids]
+        for start in range(0, count, LARGEST_CHANGE):
+            self.services.store.commit(
+                Change(at=self.clock.now(), deliveries=tuple(made[start : start + LARGEST_CHANGE]))
+            )
+        return ids
+
+    def forget_everything(self) -> None:
+        """No message of an earlier test is left to be found."""
+        dynamodb, settings = self.stack.client("dynamodb"), self.services.settings
+        for table in (settings.table_deliveries, settings.table_outbox):
+            for item in dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]:
+                dynamodb.delete_item(TableName=table, Key={"id": item["id"]})
+        self.sqs.purge_queue(QueueUrl=self.queue)
+
+    # Faults
+
+    @contextlib.contextmanager
+    def replaced(self, part: str, **methods: Callable[..., Any]) -> Iterator[None]:
+        """Methods of a part, such as its `send`, until the end of the block."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, method in methods.items():
+                patch.setattr(getattr(self.services, part), name, method)
+            yield
+
+    @property
+    def dynamodb(self) -> HierarchicalEmitter:
+        """The hooks of the client that the store uses."""
+        store: Any = self.services.store
+        hooks: HierarchicalEmitter = store._connection.client.meta.events
+        return hooks
+
+
+def switch_off_workers(stack: Stack) -> None:
+    """No event source and no schedule wakes the stack's own functions any more."""
+    functions = stack.client("lambda")
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    events = stack.client("events")
+    for rule in events.list_rules()["Rules"]:
+        events.disable_rule(Name=rule["Name"])
+    wait_until(lambda: _is_quiet(stack), 10, "the workers to be off")
+
+
+def _is_quiet(stack: Stack) -> bool:
+    mappings = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    return all(each["State"] == "Disabled" for each in mappings)
+
+
+@contextlib.contextmanager
+def works_of(stack: Stack) -> Iterator[Works]:
+    """For one test; `bootstrap.services()` answers these services meanwhile."""
+    name = stack.outputs["ApiFunction"]
+    environment = stack.client("lambda").get_function_configuration(FunctionName=name)["Environment"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", stack.aws_endpoint_url)
+        patch.setenv("AWS_ACCESS_KEY_ID", emulator.ROOT_CREDENTIALS["aws_access_key_id"])
+        patch.setenv("AWS_SECRET_ACCESS_KEY", emulator.ROOT_CREDENTIALS["aws_secret_access_key"])
+        patch.delenv("AWS_SESSION_TOKEN", raising=False)
+        patch.delenv("AWS_PROFILE", raising=False)
+        settings = from_environment({"AWS_REGION": emulator.REGION, **environment["Variables"]})
+        clock = FakeClock(datetime.now(UTC))
+        services = Services(replace(settings, region=emulator.REGION), clock=clock, ids=SteadyIds())
+        bootstrap.install(services)
+        works = Works(stack, services, clock)
+        works.forget_everything()
+        yield works
+        bootstrap.install(None)

@@ -1,0 +1,168 @@
+"""An EMR's address on this machine that answers each webhook as a test tells it to."""
+
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from standardwebhooks import Webhook
+
+LONGEST_REQUEST = 1 << 20
+SECONDS_BETWEEN_DRIPS = 0.05
+
+Behaviour = Callable[[socket.socket], None]
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request that arrived whole, whatever the receiver then made of it."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    def is_signed_with(self, secret: str) -> bool:
+        """By the official library, at the moment the sender gives: its time may be days from ours."""
+        at = datetime.fromtimestamp(int(self.headers["webhook-timestamp"]), UTC)
+        expected = Webhook(secret).sign(self.id, at, self.body.decode())
+        return expected in self.headers["webhook-signature"].split()
+
+
+@dataclass
+class Receiver:
+    """Listens on 127.0.0.1 while `up`. Requests meet `script` one by one, and `otherwise` after that."""
+
+    script: list[Behaviour] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+    port: int = 0
+    _listener: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hooks"
+
+    @property
+    def ids(self) -> set[str]:
+        return {each.id for each in self.received}
+
+    def bodies(self, webhook_id: str) -> set[bytes]:
+        return {each.body for each in self.received if each.id == webhook_id}
+
+    def up(self) -> None:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        listener.listen()
+        self.port = listener.getsockname()[1]
+        self._listener = listener
+        threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
+
+    def down(self) -> None:
+        """From now on connections are refused."""
+        if self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+
+    def _serve(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(10)
+                self._meet(connection)
+
+    def _meet(self, connection: socket.socket) -> None:
+        request = read_request(connection)
+        self.received.append(request)
+        if self.script:
+            self.script.pop(0)(connection)
+        else:
+            self.accepted.append(request.id)
+            answers(204)(connection)
+
+
+def read_request(connection: socket.socket) -> Received:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += _more(connection, data)
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, value in (re.split(r":\s*", line, maxsplit=1) for line in lines)}
+    while len(body) < int(headers["content-length"]):
+        body += _more(connection, body)
+    return Received(first.split()[1], headers, body)
+
+
+def _more(connection: socket.socket, data: bytes) -> bytes:
+    got = connection.recv(65536)
+    if not got or len(data) > LONGEST_REQUEST:
+        raise ConnectionError("the request ended early, or never")
+    return got
+
+
+# Behaviours
+
+
+def answers(status: int, **headers: str) -> Behaviour:
+    """`retry_after="120"` becomes the header `retry-after: 120`."""
+    named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    text = f"HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n{named}\r\n".encode()
+    return lambda connection: connection.sendall(text)
+
+
+def asks_to_wait_until(moment: datetime) -> Behaviour:
+    now = datetime.now(UTC)
+    return answers(
+        503, date=format_datetime(now, usegmt=True), retry_after=format_datetime(moment, usegmt=True)
+    )
+
+
+def hangs_up(connection: socket.socket) -> None:
+    """The request was read; no answer comes."""
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def drips_headers(connection: socket.socket) -> None:
+    """A byte now and then, for ever: no single read of the other side ever waits for long."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
+    _for_ever(connection, b"a", pause=SECONDS_BETWEEN_DRIPS)
+
+
+def answers_without_end(connection: socket.socket) -> None:
+    """200 at once, and then a body for as long as anyone listens."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
+    _for_ever(connection, b"x" * 8192, pause=0)
+
+
+def sends_headers_without_end(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    _for_ever(connection, b"x-more: " + b"x" * 1000 + b"\r\n", pause=0)
+
+
+def _for_ever(connection: socket.socket, piece: bytes, *, pause: float) -> None:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        connection.sendall(piece)
+        time.sleep(pause)
+    raise AssertionError("the sender listened for ten seconds")
+
+
+@contextlib.contextmanager
+def a_receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    receiver.up()
+    yield receiver
+    receiver.down()

@@ -1,0 +1,49 @@
+"""Commands for the supervisor's tests."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from infrastructure.local.emulator import inherited
+from infrastructure.local.paths import Layout
+from infrastructure.local.processes import Command
+
+
+def ready(layout: Layout, name: str = "saver") -> Path:
+    return layout.home / f"{name}-ready"
+
+
+def saved(layout: Layout, name: str = "saver") -> Path:
+    return layout.home / f"{name}-saved"
+
+
+def saver(
+    layout: Layout, *, name: str = "saver", seconds: float = 0.0, mood: str = "obedient", grace: float = 10.0
+) -> Command:
+    return Command(
+        name=name,
+        module="tests.support.local.slow_saver",
+        arguments=[str(ready(layout, name)), str(saved(layout, name)), str(seconds), mood],
+        environment=inherited(),
+        grace=grace,
+        clean_stop=layout.clean_stop,
+    )
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists and is more than an entry that nobody has collected."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False

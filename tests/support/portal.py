@@ -1,0 +1,126 @@
+"""The whole web function in memory, and browsers that keep their cookies, for the tests of pages."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from chalice.test import Client, HTTPResponse
+
+from app import app
+from chalicelib import bootstrap
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, answer_forgotten
+from chalicelib.services.accounts.setup_links import create_link_secret
+from chalicelib.web.http.request_parsing import form_token
+from tests.support.delivery_world import some_settings
+from tests.support.fakes import (
+    FakeClock,
+    FakeFiles,
+    FakeIds,
+    FakeInspector,
+    FakeKeys,
+    FakeStore,
+    FakeSwitches,
+)
+
+
+class Portal(bootstrap.Services):
+    """`bootstrap.Services` with everything outside replaced. Time and ids are the test's."""
+
+    def __init__(self, store: FakeStore | None = None) -> None:
+        super().__init__(some_settings(), clock=FakeClock(), ids=FakeIds())
+        self.store = self.fake_store = store or FakeStore()
+        self.keys = self.key_ring = FakeKeys()
+        self.files = FakeFiles()
+        self.inspector = FakeInspector()
+        self.switches = FakeSwitches({"prc_1"})
+
+    @property
+    def time(self) -> FakeClock:
+        assert isinstance(self.clock, FakeClock)
+        return self.clock
+
+    def browser(self) -> "Browser":
+        return Browser()
+
+    def mails(self) -> list[Delivery]:
+        """What is to be mailed, oldest first."""
+        return list(self.fake_store.every(Delivery, "deliveries"))
+
+    def work(self) -> None:
+        """What the deliveries function would do about forgotten passwords."""
+        for job in self.fake_store.jobs():
+            if job.name == FORGOTTEN_JOB:
+                answer_forgotten(job.event_id, self)
+
+    def token(self, mail: Delivery) -> str:
+        """The token in the link, as the deliveries function makes it when it sends the mail."""
+        return create_link_secret(self.store, mail, self.clock.now(), self.ids)
+
+
+@dataclass
+class Browser:
+    """Sends the cookies it was given, and the token of the form it would have been shown."""
+
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, **headers: str) -> HTTPResponse:
+        return self._keep(Client(app).http.get(path, headers=self._headers(headers)))
+
+    def post(
+        self,
+        path: str,
+        fields: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> HTTPResponse:
+        if "__Host-csrf" not in self.cookies:
+            self.get("/login")
+        token = form_token(self.cookies["__Host-csrf"], "pad")
+        return self.post_raw(path, {"csrf": token, **(fields or {}), **more}, headers)
+
+    def post_raw(
+        self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> HTTPResponse:
+        sent = {"content-type": "application/x-www-form-urlencoded", **(headers or {})}
+        body = urlencode(fields).encode()
+        return self._keep(Client(app).http.post(path, headers=self._headers(sent), body=body))
+
+    def log_in(self, email: str, password: str, wanted: str = "/documents") -> HTTPResponse:
+        return self.post("/login/password", email=email, password=password, next=wanted)
+
+    def _headers(self, others: dict[str, str]) -> dict[str, str]:
+        text = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {**({"cookie": text} if text else {}), **others}
+
+    def _keep(self, response: HTTPResponse) -> HTTPResponse:
+        for each in set_cookies(response):
+            name, _, value = each.partition(";")[0].partition("=")
+            if "Max-Age=0" in each:
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
+        return response
+
+
+def set_cookies(response: HTTPResponse) -> list[str]:
+    """Every Set-Cookie of a response."""
+    found: Any = response.headers.get("Set-Cookie", [])
+    return list(found) if isinstance(found, list) else [found]
+
+
+def header(response: HTTPResponse, name: str) -> str:
+    """One header, however the gateway's stand-in spells its names and values."""
+    sent: dict[str, Any] = dict(response.headers)
+    for key, value in sent.items():
+        if key.lower() == name.lower():
+            return str(value[0] if isinstance(value, list) else value)
+    return ""
+
+
+def text(response: HTTPResponse) -> str:
+    """What a person reads: the page without its tags, spaces made one."""
+    body = re.sub(r"<(script|style|title)\b.*?</\1>", " ", response.body.decode(), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())

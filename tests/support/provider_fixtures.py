@@ -1,0 +1,102 @@
+"""A practice, a provider and a document for the tests of what a provider meets."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from chalicelib.domain.documents import (
+    Addressee,
+    Author,
+    Certification,
+    DeliveryChoice,
+    Document,
+    Kind,
+    Patient,
+    StoredPdf,
+)
+from chalicelib.domain.practices import Endpoint, Practice
+from chalicelib.domain.providers import Provider
+from chalicelib.services.transaction import Change
+from tests.support.fakes import START, FakeStore
+
+PRACTICE = Practice(
+    id="prc_1",
+    version=1,
+    name="Hill Country Therapy",
+    created_at=START,
+    phone="+15125550177",
+    fax="+15125550188",
+    time_zone="America/Chicago",
+    endpoint=Endpoint(url="https://emr.example.com/hooks"),
+)
+
+PROVIDER = Provider(
+    id="prv_1",
+    version=1,
+    first_name="Luis",
+    last_name="Rivera",
+    credential="MD",
+    npi="1234567893",
+    email="dr.rivera@example.com",
+    password_hash="(not checked here)",
+)
+
+OTHER_PROVIDER = replace(PROVIDER, id="prv_2", first_name="Jane", last_name="Okafor", npi="1000000004")
+
+
+def a_document(**changes: Any) -> Document:
+    """Pending, sent two days ago, its three pages ready."""
+    document = Document(
+        id="doc_abcdef123456",
+        version=1,
+        practice_id=PRACTICE.id,
+        practice=PRACTICE.card(),
+        external_id="POC-1001",
+        content_sha256="c0ffee",
+        facts_sha256="fac75",
+        kind=Kind.PLAN_OF_CARE,
+        title="Plan of Care, initial evaluation",
+        patient=Patient(
+            external_id="PT-77", first_name="Ada", last_name="Byron", date_of_birth=date(1950, 12, 10)
+        ),
+        addressee=Addressee(
+            first_name="Luis",
+            last_name="Rivera",
+            credential="MD",
+            npi="1234567893",
+            email="dr.rivera@example.com",
+            fax="+15125550100",
+        ),
+        provider_id=PROVIDER.id,
+        delivery=DeliveryChoice.EMAIL,
+        original=StoredPdf(
+            key="originals/prc_1/0123.pdf", sha256="0123", pages=3, page_sizes=((612.0, 792.0),) * 3
+        ),
+        sent_at=START - timedelta(days=2),
+        due_on=date(2026, 12, 20),
+        pages_ready=3,
+        author=Author(name="Sam Lee", credential="PT, DPT", phone="+15125550177"),
+        certification=Certification(
+            initial_visit_on=date(2026, 11, 20), starts_on=date(2026, 11, 20), ends_on=date(2027, 2, 17)
+        ),
+    )
+    return replace(document, **changes)
+
+
+def a_store(*documents: Document) -> FakeStore:
+    """With the practice, both providers and these documents."""
+    store = FakeStore()
+    store.commit(
+        Change(at=START, practices=(PRACTICE,), providers=(PROVIDER, OTHER_PROVIDER), documents=documents)
+    )
+    return store
+
+
+def only_doing(what: Callable[[], object]) -> Callable[[], None]:
+    """`what` without its answer: for `FakeStore.before_commit`."""
+
+    def do() -> None:
+        what()
+
+    return do

@@ -1,0 +1,236 @@
+"""The stack that integration, web and browser tests share: deployed once per run, warmed, thrown away.
+
+A test takes the fixture `stack` and makes practices of its own, so that no test sees another's data.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import shutil
+import smtplib
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from infrastructure import package
+from infrastructure.local import emulator
+from infrastructure.local import sample_practice as sample
+from infrastructure.local.localhost_http import LocalhostTransport
+from infrastructure.local.paths import Layout
+from infrastructure.local.processes import Processes, take_lock
+from infrastructure.local.stack import DOMAIN, LocalStack
+from infrastructure.progress import Progress
+from infrastructure.repository import ROOT
+from tests.support.free_ports import free_port
+
+LARGEST_MAIL = 64 * 1024 * 1024
+SECONDS_BETWEEN_LOOKS = 0.2
+QUEUES = ("DocumentJobs", "DeliveryJobs")
+QUEUE_COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+)
+
+
+@dataclass(frozen=True)
+class SamplePractice:
+    """A practice of one test, and its keys."""
+
+    id: str
+    api_key: str
+    webhook_secret: str
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail as it left, with the recipients of its envelope."""
+
+    recipients: tuple[str, ...]
+    message: EmailMessage
+
+
+class Mailbox:
+    """Takes in every mail that the local AWS sends, and hands it on to the ports in `forward_to`."""
+
+    def __init__(self) -> None:
+        self.mails: list[Mail] = []
+        self.forward_to: list[int] = []
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
+        """Called by aiosmtpd for each mail."""
+        message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        self.mails.append(Mail(tuple(envelope.rcpt_tos), message))
+        for port in self.forward_to:
+            await asyncio.to_thread(hand_on, envelope, port)
+        return "250 OK"
+
+
+class Stack:
+    """A running stack, as tests see it."""
+
+    def __init__(self, local: LocalStack, mailbox: Mailbox) -> None:
+        self._local = local
+        self._mailbox = mailbox
+        self.outputs: Mapping[str, str] = local.outputs()
+        self.functions: Mapping[str, str] = local.functions()
+        self.http = self._http_client()
+
+    @property
+    def portal_url(self) -> str:
+        """The portal's origin, for browsers."""
+        return self._local.portal_url
+
+    @property
+    def aws_endpoint_url(self) -> str:
+        """Where AWS clients go."""
+        return self._local.aws_endpoint_url
+
+    @property
+    def function_names(self) -> list[str]:
+        """The physical names of all functions."""
+        return sorted(self.functions.values())
+
+    def table_name(self, logical: str) -> str:
+        """The physical name of a table, such as `DocumentsTable`, or `documents` for short."""
+        name = logical if logical.endswith("Table") else f"{logical.title()}Table"
+        return self.outputs[name]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client that may do everything."""
+        return self._local.client(service)
+
+    def browser(self) -> httpx.Client:
+        """A client with cookies of its own, for one person. Redirects are not followed."""
+        return self._http_client()
+
+    def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
+        """Invoke the function with this logical name, such as `FollowUp`."""
+        return self._local.invoke(self.functions[function], payload)
+
+    def invoke_admin(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke the admin function."""
+        answer: dict[str, Any] = self._local.invoke(self.outputs["AdminFunction"], payload)
+        return answer
+
+    def practice(self, **settings: Any) -> SamplePractice:
+        """A fresh practice, with Electronic Signature on unless `settings` say otherwise."""
+        made = sample.create_practice(self._local, sample.PROFILE | settings)
+        return SamplePractice(**made)
+
+    def mail(self, to: str) -> list[EmailMessage]:
+        """The mails to this address so far, the first one first."""
+        return [mail.message for mail in self._mailbox.mails if to in mail.recipients]
+
+    def wait_for_mail(self, to: str, count: int = 1, timeout: float = 30.0) -> list[EmailMessage]:
+        """Wait for at least `count` mails to this address."""
+        wait_until(lambda: len(self.mail(to)) >= count, timeout, f"{count} mail(s) to {to}")
+        return self.mail(to)
+
+    @contextlib.contextmanager
+    def forwarding_mail(self, port: int) -> Iterator[None]:
+        """Hand every mail on to the SMTP server at `port` on this machine, too."""
+        self._mailbox.forward_to.append(port)
+        yield
+        self._mailbox.forward_to.remove(port)
+
+    def outbox_drained(self, timeout: float = 60.0) -> None:
+        """Wait until the outbox is empty and no job is waiting or being worked on."""
+        wait_until(self._is_drained, timeout, "the outbox and the job queues to be empty")
+
+    def _is_drained(self) -> bool:
+        # The outbox before the queues: a row leaves it only once its job is in a queue.
+        rows = self.client("dynamodb").scan(TableName=self.outputs["OutboxTable"], Select="COUNT")["Count"]
+        return rows == 0 and all(self._jobs(self.outputs[queue]) == 0 for queue in QUEUES)
+
+    def _jobs(self, url: str) -> int:
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(QUEUE_COUNTS))
+        return sum(int(count) for count in answer["Attributes"].values())
+
+    def _http_client(self) -> httpx.Client:
+        # https to the client, so that it sends cookies marked Secure; plain http on the wire.
+        port = self._local.port
+        return httpx.Client(base_url=f"https://{DOMAIN}:{port}", transport=LocalhostTransport(), timeout=60.0)
+
+
+def hand_on(envelope: Envelope, port: int) -> None:
+    """Send a mail as it came to the SMTP server at `port`."""
+    with smtplib.SMTP("127.0.0.1", port) as server:
+        server.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
+
+
+def wait_until(condition: Any, timeout: float, what: str) -> None:
+    """Wait for `condition()`; fails the test, naming `what`, after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def packaged(progress: Progress) -> Path:
+    """The app as it would be deployed, made once and kept while its inputs stay the same.
+
+    Two parts of the suite may ask for it at the same time: the second waits, and finds it made.
+    """
+    folder = ROOT / "build" / "tests"
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        package.package(folder, progress, architecture=package.host_architecture(), for_this_host=True)
+    return folder
+
+
+@contextlib.contextmanager
+def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Stack]:
+    """Deploy the package in `folder` to a local AWS of its own, and take it all away afterwards, but its log:
+    `build/tests-aws-NAME.log` stays. `warm`: its functions are awake before the first test.
+    """
+    home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+    layout = Layout(home)
+    progress = Progress(time.time())
+    layout.prepare()
+    mailbox, smtp_port = Mailbox(), free_port()
+    smtp = Controller(mailbox, hostname="127.0.0.1", port=smtp_port, data_size_limit=LARGEST_MAIL)
+    smtp.start()
+    processes = Processes(layout, take_lock(layout, progress))
+    try:
+        local = LocalStack(free_port())
+        processes.start(emulator.command(layout, local.port, smtp_port=smtp_port, persistent=False))
+        emulator.wait_until_up(processes, local.port)
+        local.deploy(folder, progress)
+        assert not warm or local.warm_up(), f"a function did not wake: {name}"
+        stack = Stack(local, mailbox)
+        yield stack
+        stack.http.close()
+    finally:
+        processes.stop()
+        smtp.stop()
+        keep_log(layout, name)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def keep_log(layout: Layout, name: str) -> None:
+    """Leave the log of the local AWS, with what the functions wrote, where it can be looked at."""
+    log = layout.log_of(emulator.NAME)
+    if log.exists():
+        shutil.copyfile(log, ROOT / "build" / f"tests-aws-{name}.log")
+
+
+def as_json(answer: httpx.Response) -> Any:
+    """The body of an answer that must be JSON."""
+    return json.loads(answer.content)
+
+
+if __name__ == "__main__":
+    packaged(Progress(time.time()))

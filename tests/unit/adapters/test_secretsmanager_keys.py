@@ -1,0 +1,164 @@
+"""The two keys of the sessions: read side by side, kept for a while, looked for again, but not by anybody."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeys
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.session_keys import key_id
+from tests.support.fakes import START, FakeClock
+
+FIRST, SECOND, THIRD = ("".join([letter] * 40) for letter in "abc")
+
+
+class NotThere(Exception):
+    """As the client names it."""
+
+
+@dataclass
+class Manager:
+    """Secrets Manager with one secret: its versions, oldest first, and who asked for what."""
+
+    clock: FakeClock
+    versions: list[tuple[str, Any]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    failing: bool = False
+    exceptions: Any = field(default_factory=lambda: SimpleNamespace(ResourceNotFoundException=NotThere))
+
+    def put(self, key: str) -> None:
+        self.versions.append((key, self.clock.now()))
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> Mapping[str, Any]:  # noqa: N803 - theirs
+        self.asked.append(VersionStage)
+        if self.failing:
+            raise EndpointConnectionError(endpoint_url="https://secrets.test")
+        place = {"AWSCURRENT": 1, "AWSPREVIOUS": 2}[VersionStage]
+        if SecretId != "session" or len(self.versions) < place:
+            raise NotThere
+        key, made = self.versions[-place]
+        return {"SecretString": key, "CreatedDate": made}
+
+
+class Function:
+    """A function that has read the keys; others may rotate them meanwhile."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.manager = Manager(self.clock)
+        self.manager.put(FIRST)
+        self.clock.pass_time(days=90)
+        self.keys = self.another()
+        self.keys.session_key()
+
+    def another(self) -> SecretsManagerKeys:
+        clients: Any = SimpleNamespace(secrets=self.manager)
+        return SecretsManagerKeys(clients, "session", self.clock)
+
+    def knows(self, key: str) -> bool:
+        return self.keys.find_session_key(key_id(key.encode())) is not None
+
+
+@pytest.fixture
+def function() -> Function:
+    return Function()
+
+
+def test_a_key_is_read_once_and_then_kept(function: Function) -> None:
+    for _ in range(50):
+        assert function.keys.session_key() == FIRST.encode()
+        assert function.knows(FIRST)
+    assert sorted(function.manager.asked) == ["AWSCURRENT", "AWSPREVIOUS"]
+
+
+def test_the_first_key_of_all_signs_at_once() -> None:
+    function = Function()
+    function.manager.versions = [(FIRST, function.clock.now())]
+    assert function.another().session_key() == FIRST.encode()
+
+
+def test_a_new_key_counts_at_once_and_signs_when_every_function_has_read_it(function: Function) -> None:
+    function.manager.put(SECOND)
+    assert function.knows(SECOND)
+    assert function.knows(FIRST)
+    function.clock.pass_time(minutes=9, seconds=59)
+    assert function.keys.session_key() == function.another().session_key() == FIRST.encode()
+    function.clock.pass_time(seconds=1)
+    assert function.keys.session_key() == function.another().session_key() == SECOND.encode()
+    assert function.knows(FIRST)
+
+
+def test_a_function_that_met_no_unknown_key_takes_a_new_one_up_in_five_minutes(function: Function) -> None:
+    function.manager.put(SECOND)
+    function.clock.pass_time(minutes=5)
+    assert function.keys.known_session_keys() == (SECOND.encode(), FIRST.encode())
+
+
+def test_after_a_second_rotation_the_first_key_is_dead_within_five_minutes(function: Function) -> None:
+    function.manager.put(SECOND)
+    function.manager.put(THIRD)
+    function.clock.pass_time(minutes=5)
+    assert not function.knows(FIRST)
+    assert function.knows(SECOND)
+    assert function.knows(THIRD)
+
+
+def test_made_up_key_ids_cost_a_read_a_minute_however_many_there_are(function: Function) -> None:
+    before = len(function.manager.asked)
+    for second in range(120):
+        for _ in range(10):
+            assert function.keys.find_session_key(f"{second:08x}") is None
+        function.clock.pass_time(seconds=1)
+    assert len(function.manager.asked) - before == 2 * 2
+
+
+def test_who_makes_up_key_ids_keeps_no_owner_out(function: Function) -> None:
+    """The look that they use up comes before the rotation; nothing is signed with the new key so soon."""
+    assert function.keys.find_session_key("00000000") is None
+    function.manager.put(SECOND)
+    assert function.another().session_key() == FIRST.encode()
+    function.clock.pass_time(minutes=10)
+    assert function.keys.find_session_key("00000001") is None
+    assert function.knows(SECOND)
+
+
+def test_what_was_read_serves_while_nothing_answers(function: Function) -> None:
+    function.manager.failing = True
+    function.clock.pass_time(hours=1)
+    assert function.keys.session_key() == FIRST.encode()
+    with pytest.raises(EndpointConnectionError):
+        function.another().session_key()
+
+
+@pytest.mark.parametrize("short", ["", "changeme", "x" * 31])
+def test_in_place_of_a_key_too_short_to_sign_with_the_one_before_signs(
+    function: Function, short: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    function.manager.put(short)
+    function.clock.pass_time(minutes=30)
+    for each in (function.keys, function.another()):
+        assert each.session_key() == FIRST.encode()
+        assert each.known_session_keys() == (FIRST.encode(),)
+    assert "the newest session key is missing or too short" in caplog.text
+    assert not function.knows(short)
+    function.manager.put(SECOND)
+    function.clock.pass_time(minutes=30)
+    assert function.keys.known_session_keys() == (SECOND.encode(),)
+
+
+def test_without_any_key_that_can_sign_nobody_is_let_in(function: Function) -> None:
+    for _ in range(2):
+        function.manager.put("changeme")
+    with pytest.raises(Unavailable):
+        function.another().session_key()
+
+
+def test_the_clock_and_not_the_number_of_reads_decides(function: Function) -> None:
+    function.clock.at = START + timedelta(days=91)
+    assert function.keys.session_key() == FIRST.encode()
+    assert function.manager.asked.count("AWSCURRENT") == 2

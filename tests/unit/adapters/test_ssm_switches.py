@@ -1,0 +1,111 @@
+"""The switches as parameters: how they are named, what they default to, how often they are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chalicelib.adapters.ssm_switches import AT_ONCE, SsmSwitches
+from tests.support.fakes import FakeClock
+
+DEFAULT, OWN = "/portal/second-factor", "/portal/practices/prc_1/second-factor"
+
+
+@dataclass
+class FakeSsm:
+    """The parameters, and the names of each call; as many names at once as AWS takes."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    asked: list[Sequence[str]] = field(default_factory=list)
+
+    def get_parameters(self, *, Names: Sequence[str]) -> dict[str, Any]:  # noqa: N803 - boto3's
+        assert 0 < len(set(Names)) == len(Names) <= 10
+        self.asked.append(Names)
+        return {"Parameters": [{"Name": n, "Value": self.values[n]} for n in Names if n in self.values]}
+
+    def put_parameter(self, *, Name: str, Value: str, **_: Any) -> None:  # noqa: N803 - boto3's
+        self.values[Name] = Value
+
+    def delete_parameters(self, *, Names: Sequence[str]) -> None:  # noqa: N803 - boto3's
+        for each in Names:
+            self.values.pop(each, None)
+
+
+class Desk:
+    def __init__(self, **values: str) -> None:
+        self.ssm, self.clock = FakeSsm(dict(values)), FakeClock()
+        clients: Any = SimpleNamespace(ssm=self.ssm)
+        self.switches = SsmSwitches(clients, "/portal", self.clock)
+
+
+@pytest.mark.parametrize(
+    ("values", "asked_for"),
+    [
+        ({}, False),
+        ({DEFAULT: "off"}, False),
+        ({DEFAULT: "on"}, True),
+        ({DEFAULT: " ON "}, True),
+        ({DEFAULT: " Off "}, False),
+        ({DEFAULT: "yes"}, True),
+        ({DEFAULT: "off", OWN: "required"}, True),
+        ({DEFAULT: "off", OWN: "on"}, True),
+        ({DEFAULT: "on", OWN: "off"}, False),
+    ],
+)
+def test_a_practices_own_parameter_counts_before_the_default(
+    values: dict[str, str], *, asked_for: bool
+) -> None:
+    assert Desk(**values).switches.second_factor(["prc_1"]) is asked_for
+
+
+def test_what_cannot_be_read_asks_for_a_second_factor_lets_nobody_sign_and_is_noted_without_its_value(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk(**{OWN: "enabled", "/portal/electronic-signature": "true"})
+    assert desk.switches.second_factor(["prc_1"])
+    assert not desk.switches.electronic_signature("prc_1")
+    noted = [vars(each) for each in caplog.records]
+    assert [(each["levelname"], each["msg"], each["parameter"]) for each in noted] == [
+        ("WARNING", "switch neither on nor off", OWN),
+        ("WARNING", "switch neither on nor off", "/portal/electronic-signature"),
+    ]
+    assert "enabled" not in str(noted)
+
+
+def test_one_of_many_practices_is_enough_and_no_call_names_more_than_ten() -> None:
+    desk = Desk(**{"/portal/practices/prc_23/second-factor": "on"})
+    assert desk.switches.second_factor([f"prc_{number}" for number in range(25)])
+    assert len(desk.ssm.asked) == -(-25 // AT_ONCE)
+
+
+def test_who_has_no_documents_yet_is_asked_as_the_default_says() -> None:
+    assert Desk(**{DEFAULT: "on"}).switches.second_factor([])
+    assert not Desk().switches.second_factor([])
+
+
+def test_a_change_is_seen_within_a_minute_and_misses_are_not_asked_for_again() -> None:
+    desk = Desk()
+    for _ in range(3):
+        assert not desk.switches.second_factor(["prc_1"])
+    assert len(desk.ssm.asked) == 1
+    desk.ssm.values[OWN] = "on"
+    desk.clock.pass_time(seconds=59)
+    assert desk.switches.second_factor(["prc_1"])
+
+
+def test_the_two_switches_are_told_apart() -> None:
+    desk = Desk(**{"/portal/electronic-signature": "on"})
+    assert desk.switches.electronic_signature("prc_1")
+    assert not desk.switches.second_factor(["prc_1"])
+
+
+def test_setting_a_switch_writes_only_where_the_practice_differs() -> None:
+    desk = Desk()
+    desk.switches.set_second_factor("prc_1", on=True)
+    assert desk.ssm.values == {OWN: "on"}
+    assert desk.switches.second_factor(["prc_1"])
+    desk.switches.set_second_factor("prc_1", on=False)
+    assert desk.ssm.values == {}
+    assert not desk.switches.second_factor(["prc_1"])

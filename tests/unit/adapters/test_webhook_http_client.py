@@ -1,0 +1,552 @@
+"""The sender against real servers on this machine, good and bad, and against tricks with addresses."""
+
+import datetime as dt
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from chalicelib.adapters.public_addresses import is_public
+from chalicelib.adapters.webhook_http_client import HttpsWebhookSender, Target, parse
+from chalicelib.services.ports import HttpAnswer
+
+HOST = "emr.clinic.test"
+HEADERS = {"content-type": "application/json", "webhook-id": "evt_1"}
+BODY = b'{"type":"document.viewed"}'
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+Behaviour = Callable[[socket.socket, bytes], None]
+
+
+class Server:
+    """Takes connections on loopback, reads one request from each, and behaves as told."""
+
+    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[bytes] = []
+        self._behaviour = behaviour
+        self._tls = tls
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
+
+    def _handle(self, plain: socket.socket) -> None:
+        try:
+            connection = self._tls.wrap_socket(plain, server_side=True) if self._tls else plain
+            with connection:
+                request = read_request(connection)
+                self.requests.append(request)
+                self._behaviour(connection, request)
+        except OSError:
+            plain.close()
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    running: list[Server] = []
+
+    def start(behaviour: Behaviour | bytes, tls: ssl.SSLContext | None = None) -> Server:
+        does = behaviour if callable(behaviour) else says(behaviour)
+        running.append(Server(does, tls))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.close()
+
+
+def says(answer: bytes) -> Behaviour:
+    return lambda connection, _: connection.sendall(answer)
+
+
+def post(server: Server, *, seconds: float = 5) -> HttpAnswer:
+    sender = HttpsWebhookSender(allow_loopback=True, seconds=seconds)
+    return sender.post(f"http://127.0.0.1:{server.port}/hooks?a=1", headers=HEADERS, body=BODY)
+
+
+def resolving(*addresses: str) -> Callable[[str, int], Sequence[str]]:
+    return lambda *_: addresses
+
+
+# What is sent, and what comes back
+
+
+def test_the_request_arrives_whole(serve: Serve) -> None:
+    server = serve(OK)
+    assert post(server) == HttpAnswer(200)
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.split(b"\r\n") == [
+        b"POST /hooks?a=1 HTTP/1.1",
+        b"content-type: application/json",
+        b"webhook-id: evt_1",
+        f"host: 127.0.0.1:{server.port}".encode(),
+        b"content-length: 26",
+        b"connection: close",
+    ]
+    assert body == BODY
+
+
+@pytest.mark.parametrize("status", [200, 204, 400, 410, 500, 503])
+def test_the_status_is_answered_as_it_came(serve: Serve, status: int) -> None:
+    server = serve(f"HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n\r\n".encode())
+    assert post(server) == HttpAnswer(status)
+
+
+def test_a_redirect_is_not_followed(serve: Serve) -> None:
+    other = serve(OK)
+    location = f"http://127.0.0.1:{other.port}/".encode()
+    server = serve(b"HTTP/1.1 301 Moved\r\nlocation: " + location + b"\r\ncontent-length: 0\r\n\r\n")
+    assert post(server) == HttpAnswer(301)
+    assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        (b"retry-after: 120", 120),
+        (b"Retry-After:  0 ", 0),
+        (b"date: Sun, 22 Nov 2026 19:00:00 GMT\r\nretry-after: Sun, 22 Nov 2026 19:05:00 GMT", 300),
+        (b"date: Sun, 22 Nov 2026 19:00:00 GMT\r\nretry-after: Sun, 22 Nov 2026 18:00:00 GMT", 0),
+        (b"retry-after: Sun, 22 Nov 2026 19:05:00 GMT", None),
+        (b"retry-after: soon", None),
+        (b"retry-after: -5", None),
+        (b"x: y", None),
+    ],
+)
+def test_retry_after_is_read_in_both_its_forms(serve: Serve, headers: bytes, seconds: int | None) -> None:
+    server = serve(b"HTTP/1.1 429 Slow down\r\n" + headers + b"\r\ncontent-length: 0\r\n\r\n")
+    assert post(server) == HttpAnswer(429, retry_after=seconds)
+
+
+# Receivers that misbehave
+
+
+def drip(data: bytes, every: float) -> Behaviour:
+    def behave(connection: socket.socket, _: bytes) -> None:
+        for position in range(len(data)):
+            connection.sendall(data[position : position + 1])
+            time.sleep(every)
+
+    return behave
+
+
+def sleep(connection: socket.socket, request: bytes) -> None:
+    del connection, request
+    time.sleep(5)
+
+
+def endless(connection: socket.socket, request: bytes) -> None:
+    del request
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(b"x" * 4096)
+
+
+def endless_headers(connection: socket.socket, request: bytes) -> None:
+    del request
+    connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+    while True:
+        connection.sendall(b"y" * 4096)
+
+
+def many_continues(connection: socket.socket, request: bytes) -> None:
+    del request
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def hang_up(connection: socket.socket, request: bytes) -> None:
+    del connection, request
+
+
+@pytest.mark.parametrize(
+    "behaviour", [sleep, drip(OK * 99, 0.05), drip(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99, 0.02)]
+)
+def test_whoever_is_slow_is_left_at_the_deadline(serve: Serve, behaviour: Behaviour) -> None:
+    server = serve(behaviour)
+    started = time.monotonic()
+    found = post(server, seconds=0.5)
+    assert time.monotonic() - started < 1
+    assert found in (HttpAnswer(None, error="No answer came within 0.5 seconds."), HttpAnswer(200))
+
+
+def test_slow_headers_are_no_answer(serve: Serve) -> None:
+    server = serve(drip(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99, 0.02))
+    assert post(server, seconds=0.3) == HttpAnswer(None, error="No answer came within 0.3 seconds.")
+
+
+def test_an_endless_body_is_left_and_its_status_counts(serve: Serve) -> None:
+    started = time.monotonic()
+    assert post(serve(endless)) == HttpAnswer(200)
+    assert time.monotonic() - started < 2
+
+
+def test_a_body_that_drips_ends_at_the_deadline_and_its_status_counts(serve: Serve) -> None:
+    def behave(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+        drip(b"x" * 1000, 0.05)(connection, request)
+
+    started = time.monotonic()
+    assert post(serve(behave), seconds=0.5) == HttpAnswer(200)
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("behaviour", [endless_headers, many_continues])
+def test_an_endless_head_is_no_answer(serve: Serve, behaviour: Behaviour) -> None:
+    started = time.monotonic()
+    found = post(serve(behaviour))
+    assert time.monotonic() - started < 2
+    assert found.status is None
+    assert found.error in ("The answer was too large.", "The answer was not HTTP.")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        (hang_up, "The receiver hung up without an answer."),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "The answer was not HTTP."),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", "The answer was not HTTP."),
+    ],
+)
+def test_what_is_no_answer_is_said(serve: Serve, behaviour: Behaviour | bytes, words: str) -> None:
+    assert post(serve(behaviour)) == HttpAnswer(None, error=words)
+
+
+def test_a_port_where_nobody_listens_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    sender = HttpsWebhookSender(allow_loopback=True)
+    found = sender.post(f"http://127.0.0.1:{port}/", headers={}, body=b"")
+    assert found == HttpAnswer(None, error="The connection was refused.")
+
+
+def test_a_name_that_takes_for_ever_to_resolve_ends_at_the_deadline() -> None:
+    def slow(*_: object) -> Sequence[str]:
+        time.sleep(3)
+        return ("127.0.0.1",)
+
+    started = time.monotonic()
+    sender = HttpsWebhookSender(allow_loopback=True, resolver=slow, seconds=0.3)
+    found = sender.post("http://slow.test/", headers={}, body=b"")
+    assert found == HttpAnswer(None, error="The endpoint's name could not be resolved.")
+    assert time.monotonic() - started < 1
+
+
+def test_a_header_with_a_line_end_is_never_sent(serve: Serve) -> None:
+    server = serve(OK)
+    sender = HttpsWebhookSender(allow_loopback=True)
+    with pytest.raises(ValueError, match="webhook-id"):
+        sender.post(f"http://127.0.0.1:{server.port}/", headers={"webhook-id": "a\r\nx: y"}, body=b"")
+    assert server.requests == []
+
+
+# Where it may go
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",  # noqa: S104 - refused
+        "10.0.0.1",
+        "100.64.0.1",
+        "100.127.255.255",
+        "127.0.0.1",
+        "127.255.255.254",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.8",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.19.255.255",
+        "198.51.100.7",
+        "203.0.113.7",
+        "224.0.0.1",
+        "239.255.255.250",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::a00:1",
+        "64:ff9b:1::1",
+        "100::1",
+        "2001::1",
+        "2001:10::1",
+        "2001:20::1",
+        "2001:db8::1",
+        "2002:7f00:1::",
+        "2002:a9fe:a9fe::1",
+        "3fff::1",
+        "5f00::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fec0::1",
+        "ff02::1",
+    ],
+)
+def test_addresses_that_are_not_public_are_refused(address: str) -> None:
+    assert not is_public(address)
+    sender = HttpsWebhookSender(allow_loopback=False, resolver=resolving(address))
+    found = sender.post("https://emr.example.com/hooks", headers=HEADERS, body=BODY)
+    assert found == HttpAnswer(None, error="The endpoint's name leads to an address that is not public.")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "100.63.255.255",
+        "100.128.0.1",
+        "172.32.0.1",
+        "198.20.0.1",
+        "223.255.255.255",
+        "2606:4700:4700::1111",
+        "2001:4860:4860::8888",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+    ],
+)
+def test_public_addresses_are_allowed(address: str) -> None:
+    assert is_public(address)
+
+
+def test_one_bad_address_among_good_ones_refuses_the_name() -> None:
+    sender = HttpsWebhookSender(allow_loopback=False, resolver=resolving("8.8.8.8", "::1"))
+    found = sender.post("https://emr.example.com/", headers={}, body=b"")
+    assert found.error == "The endpoint's name leads to an address that is not public."
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://0x7f000001/",
+        "https://0177.0.0.1/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://localhost/",
+        "https://LOCALHOST./",
+        "https://portal.localhost/",
+        "https://0/",
+        "https://①②⑦.⓪.⓪.①/",
+    ],
+)
+def test_no_spelling_of_this_machine_is_reached(url: str) -> None:
+    found = HttpsWebhookSender(allow_loopback=False).post(url, headers={}, body=b"")
+    assert found.status is None
+    assert found.error in (
+        "The endpoint's name leads to an address that is not public.",
+        "The endpoint's name could not be resolved.",
+    )
+
+
+def test_a_name_is_resolved_once_so_that_a_moment_later_it_gains_nothing(serve: Serve) -> None:
+    server = serve(OK)
+    asked: list[str] = []
+
+    def rebinding(host: str, _: int) -> Sequence[str]:
+        asked.append(host)
+        return ("127.0.0.1",) if len(asked) == 1 else ("10.0.0.1",)
+
+    sender = HttpsWebhookSender(allow_loopback=True, resolver=rebinding)
+    assert sender.post(f"http://rebinding.test:{server.port}/", headers={}, body=b"") == HttpAnswer(200)
+    assert asked == ["rebinding.test"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://emr.example.com/",
+        "file:///etc/passwd",
+        "gopher://emr.example.com/",
+        "//emr.example.com/",
+        "emr",
+        "https:///path",
+        "https://user:secret@emr.example.com/",
+        "https://emr.example.com:99999/",
+        "https://[fe80::1%25eth0]/",
+        "https://" + "a" * 64 + ".com/",
+        "",
+    ],
+)
+def test_what_is_no_plain_url_is_refused(url: str) -> None:
+    found = HttpsWebhookSender(allow_loopback=True).post(url, headers={}, body=b"")
+    assert found == HttpAnswer(None, error="The endpoint's address is not a URL that can be posted to.")
+
+
+@pytest.mark.parametrize("allow_loopback", [True, False])
+def test_plain_http_goes_nowhere_but_to_this_machine(*, allow_loopback: bool) -> None:
+    sender = HttpsWebhookSender(allow_loopback=allow_loopback, resolver=resolving("8.8.8.8"))
+    found = sender.post("http://emr.example.com/", headers={}, body=b"")
+    assert found == HttpAnswer(None, error="The endpoint must be an https address.")
+
+
+def test_without_the_local_setting_http_to_this_machine_is_refused(serve: Serve) -> None:
+    server = serve(OK)
+    sender = HttpsWebhookSender(allow_loopback=False)
+    found = sender.post(f"http://127.0.0.1:{server.port}/", headers={}, body=b"")
+    assert found == HttpAnswer(None, error="The endpoint must be an https address.")
+    assert server.requests == []
+
+
+def test_the_local_setting_opens_no_private_network() -> None:
+    sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("10.0.0.1"))
+    found = sender.post("https://emr.example.com/", headers={}, body=b"")
+    assert found.error == "The endpoint's name leads to an address that is not public."
+
+
+def test_names_below_localhost_are_this_machine(serve: Serve) -> None:
+    server = serve(OK)
+    sender = HttpsWebhookSender(allow_loopback=True)
+    assert sender.post(f"http://clinic.localhost:{server.port}/", headers={}, body=b"") == HttpAnswer(200)
+
+
+def test_the_next_address_is_tried_when_one_does_not_answer(serve: Serve) -> None:
+    server = serve(OK)
+    sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("::1", "127.0.0.1"))
+    assert sender.post(f"http://two.test:{server.port}/", headers={}, body=b"") == HttpAnswer(200)
+
+
+def test_a_url_is_taken_apart_as_it_will_be_requested() -> None:
+    assert parse("https://EMR.Example.com") == Target("https", "emr.example.com", 443, "/")
+    assert parse("https://bücher.example:8443/a b?q=ä#x") == Target(
+        "https", "xn--bcher-kva.example", 8443, "/a%20b?q=%C3%A4"
+    )
+    assert parse("https://[2606:4700::1]:444/x").authority == "[2606:4700::1]:444"
+    assert parse("https://emr.example.com:443/x").authority == "emr.example.com"
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "A test authority")])
+    return _certificate(name, name, key, key, x509.BasicConstraints(ca=True, path_length=None)), key
+
+
+def _certificate(
+    name: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    signer: ec.EllipticCurvePrivateKey,
+    extension: x509.ExtensionType,
+) -> x509.Certificate:
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(issuer).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).add_extension(extension, critical=False)
+    builder = builder.not_valid_before(now - dt.timedelta(1)).not_valid_after(now + dt.timedelta(1))
+    return builder.sign(signer, hashes.SHA256())
+
+
+def server_context(
+    folder: Path, authority: tuple[x509.Certificate, ec.EllipticCurvePrivateKey], host: str
+) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    names = x509.SubjectAlternativeName([x509.DNSName(host)])
+    certificate = _certificate(name, authority[0].subject, key, authority[1], names)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "server.pem").write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return context
+
+
+def trusting(authority: tuple[x509.Certificate, ec.EllipticCurvePrivateKey]) -> ssl.SSLContext:
+    pem = authority[0].public_bytes(serialization.Encoding.PEM).decode()
+    return ssl.create_default_context(cadata=pem)
+
+
+Authority = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+def test_tls_names_the_host_and_checks_its_certificate(
+    serve: Serve, tmp_path: Path, authority: Authority
+) -> None:
+    tls = server_context(tmp_path, authority, HOST)
+    asked: list[str | None] = []
+    tls.sni_callback = lambda *seen: asked.append(seen[1])
+    server = serve(OK, tls)
+    sender = HttpsWebhookSender(allow_loopback=True, tls=trusting(authority), resolver=resolving("127.0.0.1"))
+    found = sender.post(f"https://{HOST}:{server.port}/hooks", headers=HEADERS, body=BODY)
+    assert found == HttpAnswer(200)
+    assert asked == [HOST]
+    assert f"host: {HOST}:{server.port}".encode() in server.requests[0]
+
+
+@pytest.mark.parametrize(("host", "trusted"), [("other.clinic.test", True), (HOST, False)])
+def test_a_certificate_for_another_name_or_of_nobody_is_refused(
+    serve: Serve, tmp_path: Path, authority: Authority, host: str, *, trusted: bool
+) -> None:
+    server = serve(OK, server_context(tmp_path, authority, host))
+    tls = trusting(authority) if trusted else None
+    sender = HttpsWebhookSender(allow_loopback=True, tls=tls, resolver=resolving("127.0.0.1"))
+    found = sender.post(f"https://{HOST}:{server.port}/", headers={}, body=b"")
+    assert found == HttpAnswer(None, error="The endpoint's certificate is not valid for its name.")
+    assert server.requests == []
+
+
+def test_a_server_that_speaks_no_tls_is_said(serve: Serve) -> None:
+    server = serve(OK)
+    sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("127.0.0.1"), seconds=1)
+    found = sender.post(f"https://{HOST}:{server.port}/", headers={}, body=b"")
+    assert found.status is None
+
+
+def test_a_handshake_that_never_ends_is_left_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("127.0.0.1"), seconds=0.4)
+        started = time.monotonic()
+        found = sender.post(f"https://{HOST}:{silent.getsockname()[1]}/", headers={}, body=b"")
+    assert found == HttpAnswer(None, error="No answer came within 0.4 seconds.")
+    assert time.monotonic() - started < 1

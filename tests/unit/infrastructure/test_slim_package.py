@@ -1,0 +1,90 @@
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infrastructure.repository import ROOT
+from infrastructure.slim_package import BOTOCORE_SERVICES, is_unused, slim, slim_once
+
+PACKAGES = "python/lib/python3.11/site-packages"
+
+
+def archive(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as target:
+        for name, content in files.items():
+            target.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "botocore/data/ec2/2016-11-15/service-2.json.gz",
+        "botocore/data/s3/2006-03-01/examples-1.json",
+        "reportlab/tests/test_x.py",
+        "boto3/data/s3/2006-03-01/resources-1.json",
+        "boto3-1.0.dist-info/RECORD",
+        "phonenumbers/geodata/data0.py",
+        "PIL/_imaging.pyi",
+        "jinja2/__pycache__/x.cpython-311.pyc",
+    ],
+)
+def test_what_no_function_needs_is_left_out(path: str) -> None:
+    assert is_unused(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "botocore/data/s3/2006-03-01/service-2.json.gz",
+        "botocore/data/endpoints.json",
+        "pypdf/_writer.py",
+        "boto3-1.0.dist-info/METADATA",
+        "phonenumbers/data/region_US.py",
+        "pydantic/latest.py",
+        "templates/tests.html",
+    ],
+)
+def test_what_a_function_needs_is_kept(path: str) -> None:
+    assert not is_unused(path)
+
+
+def test_the_same_files_make_the_same_zip(tmp_path: Path) -> None:
+    files = {f"{PACKAGES}/a/__init__.py": "x = 1\n", f"{PACKAGES}/a/tests/test_a.py": ""}
+    first = archive(tmp_path / "first.zip", files)
+    second = archive(tmp_path / "second.zip", dict(reversed(files.items())))
+    slim(first)
+    slim(second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_what_was_slimmed_before_is_not_slimmed_again(tmp_path: Path) -> None:
+    files = {f"{PACKAGES}/a/__init__.py": "x = 1\n"}
+    first, second = archive(tmp_path / "layer.zip", files), tmp_path / "again" / "layer.zip"
+    second.parent.mkdir()
+    second.write_bytes(first.read_bytes())
+    slim_once(first, tmp_path / "cache")
+    (kept,) = (tmp_path / "cache").iterdir()
+    kept.write_bytes(b"kept")
+    slim_once(second, tmp_path / "cache")
+    assert second.read_bytes() == b"kept"
+
+
+def test_modules_are_compiled_in_without_looking_at_dates(tmp_path: Path) -> None:
+    zip_ = archive(tmp_path / "code.zip", {"app.py": "x = 1\n"})
+    slim(zip_)
+    with zipfile.ZipFile(zip_) as slimmed:
+        names = slimmed.namelist()
+        compiled = slimmed.read(next(name for name in names if name.endswith(".pyc")))
+    assert "app.py" in names
+    # PEP 552: bit 0 says that a hash, not a date, ties it to the source; bit 1 unset that it is not checked.
+    assert int.from_bytes(compiled[4:8], "little") == 0b01
+
+
+def test_the_services_kept_are_those_the_code_makes_clients_of() -> None:
+    calls = re.compile(r"""client\(\s*["']([a-z0-9]+)["']""")
+    sources = (ROOT / "chalicelib").rglob("*.py")
+    named = {service for source in sources for service in calls.findall(source.read_text())}
+    # PynamoDB makes the client of DynamoDB.
+    assert named | {"dynamodb"} == BOTOCORE_SERVICES

@@ -1,0 +1,126 @@
+from dataclasses import replace
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf.assembly.fax import compose_fax
+from chalicelib.pdf.inspection import inspect_pdf
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf.shaped_words import SHAPED
+
+SIDE = 25 * 72 / 25.4
+
+
+def full_bleed(canvas: Canvas, _page: int) -> None:
+    canvas.setFont("Helvetica", 10)
+    for line in range(52):
+        canvas.drawString(20, 775 - line * 15, f"line {line} of a page that is full from edge to edge")
+
+
+def test_the_cover_comes_first_and_counts_itself() -> None:
+    result = compose_fax(samples.COVER, samples.plan_of_care(3))
+    assert inspect_pdf(result).page_sizes == ((612, 792),) * 4
+    cover = samples.one_line(samples.texts(result)[0])
+    for part in (
+        "Hill Country Physical Therapy",
+        "Luis Rivera-Muñoz, MD",
+        "+1 512 555 0199",
+        "+1 512 555 0177",
+        "November 22, 2026",
+        "4, this one included",
+        "portal.example.com/code",
+        "482 913",
+        "Fax all 3 pages back",
+        "Confidential.",
+    ):
+        assert part in cover
+
+
+def test_without_electronic_signature_nothing_is_said_of_signing_online() -> None:
+    cover = samples.texts(compose_fax(replace(samples.COVER, online=None), samples.plan_of_care(1)))[0]
+    assert "secure page" not in cover
+    assert "account" not in cover
+    assert "482 913" not in cover
+    assert "Sign by hand" in cover
+
+
+def test_the_code_is_offered_for_what_it_opens_and_no_more() -> None:
+    cover = samples.one_line(samples.texts(compose_fax(samples.COVER, samples.plan_of_care(1)))[0])
+    assert "Or use the secure page" in cover
+    assert "send back a photo or scan of the signed page" in cover
+    assert "sign without paper you need an account" in cover
+
+
+@pytest.mark.parametrize("original", [samples.plan_of_care(2), samples.drawn_pdf(full_bleed, pages=2)])
+def test_every_page_carries_the_mark_and_its_number(original: bytes) -> None:
+    result = compose_fax(samples.COVER, original)
+    for page in (2, 3):
+        sheet = samples.raster(result, page, scale=4)
+        assert samples.shows_code(sheet, (4 * (572 - SIDE), 4 * (772 - SIDE)), 4 * SIDE, samples.DOCUMENT_ID)
+        assert f"Code TJ4K-9Q2P, page {page - 1} of 2" in samples.texts(result)[page - 1]
+
+
+def test_the_mark_covers_nothing_of_the_page() -> None:
+    result = compose_fax(samples.COVER, samples.drawn_pdf(full_bleed))
+    strip = samples.raster(result, 2, scale=2).crop((0, 2 * (792 - 101), 2 * 612, 2 * (792 - 92)))
+    assert samples.extremes(strip) == (255, 255)
+    assert "line 51 of a page" in samples.texts(result)[1]
+
+
+def test_a_page_with_margins_keeps_its_size() -> None:
+    def bar(canvas: Canvas, _page: int) -> None:
+        canvas.rect(72, 80, 400, 600, stroke=0, fill=1)
+
+    sheet = samples.raster(compose_fax(samples.COVER, samples.drawn_pdf(bar)), 2)
+    ink = sheet.crop((0, 0, 612, 500)).point([255 if value < 128 else 0 for value in range(256)]).getbbox()
+    assert ink is not None
+    assert ink[2] - ink[0] == pytest.approx(400, abs=2)
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_every_page_is_upright_on_letter_and_whole(rotate: int) -> None:
+    def draw(canvas: Canvas, _page: int) -> None:
+        canvas.drawString(100, 100, "first words")
+        canvas.drawString(100, 700, "last words")
+
+    original = samples.shaped(samples.drawn_pdf(draw), rotate=rotate, crop=(50, 50, 600, 750), unit=1.5)
+    result = compose_fax(samples.COVER, original)
+    assert inspect_pdf(result).page_sizes[1] == (612, 792)
+    text = samples.texts(result)[1]
+    assert "first words" in text
+    assert "last words" in text
+
+
+def test_a_landscape_page_is_turned_to_the_left() -> None:
+    def top_bar(canvas: Canvas, _page: int) -> None:
+        canvas.rect(0, 560, 792, 52, stroke=0, fill=1)
+
+    sheet = samples.raster(compose_fax(samples.COVER, samples.drawn_pdf(top_bar, size=(792, 612))), 2)
+    assert samples.grey(sheet, (60, 300)) == 0
+    assert samples.grey(sheet, (560, 300)) == 255
+
+
+def test_a_blank_page_is_faxed_too() -> None:
+    assert inspect_pdf(compose_fax(samples.COVER, samples.blank_pdf())).pages == 2
+
+
+def test_the_same_inputs_give_the_same_bytes() -> None:
+    original = samples.plan_of_care(1)
+    assert compose_fax(samples.COVER, original) == compose_fax(samples.COVER, original)
+
+
+def test_long_names_stay_on_the_cover() -> None:
+    cover = replace(samples.COVER, practice_name="Practice of " * 15, provider_name="Name " * 40)
+    sheet = samples.raster(compose_fax(cover, samples.plan_of_care(1)))
+    assert samples.extremes(sheet.crop((560, 0, 612, 792))) == (255, 255)
+
+
+def test_scripts_are_left_out() -> None:
+    assert inspect_pdf(compose_fax(samples.COVER, samples.active())).active_content == ()
+
+
+@pytest.mark.parametrize("words", SHAPED.values(), ids=SHAPED)
+def test_the_cover_names_a_provider_in_any_script(words: str) -> None:
+    cover = replace(samples.COVER, provider_name=f"{words}, MD", practice_name=words)
+    found = "".join(samples.texts(compose_fax(cover, samples.plan_of_care(1)))[0].split())
+    assert found.count(words.replace(" ", "")) >= 2

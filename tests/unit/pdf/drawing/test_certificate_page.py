@@ -1,0 +1,140 @@
+import io
+import re
+from dataclasses import replace
+
+import pypdfium2
+import pytest
+
+from chalicelib.pdf.assembly.reportlab_pages import drawn
+from chalicelib.pdf.drawing.certificate_page import draw_certificate
+from chalicelib.pdf.models import CertificateFacts, SignatureBlock
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf.shaped_words import SHAPED
+
+
+def made(facts: CertificateFacts, block: SignatureBlock | None = None) -> bytes:
+    stream = drawn(lambda canvas: draw_certificate(canvas, facts, block)).stream
+    assert isinstance(stream, io.BytesIO)
+    return stream.getvalue()
+
+
+def text_of(facts: CertificateFacts, block: SignatureBlock | None = None) -> str:
+    return samples.one_line(" ".join(samples.texts(made(facts, block))))
+
+
+def test_a_short_trail_takes_one_page() -> None:
+    assert len(samples.texts(made(samples.CERTIFICATE, samples.BLOCK))) == 1
+
+
+def test_the_certificate_of_a_signature_says_everything() -> None:
+    text = text_of(samples.CERTIFICATE, samples.BLOCK)
+    for part in (
+        "Certificate of electronic signature",
+        "Luis Rivera-Muñoz, MD, NPI 1234567893 signed this document electronically on November 22, 2026",
+        "9f86d081 884c7d65 9a2feaa0 c55ad015 a3bf4f1b 2b0b822c d15d6c15 b0f00a08",
+        "Hill Country Physical Therapy",
+        "Plan of Care, initial evaluation",
+        "Password, entered again",
+        "Twice a week is fine.",
+        "1, 2, 3",
+        "2026-11-22 17:05:33 Sent by Hill Country Physical Therapy",
+        "203.0.113.24, Safari on iPhone",
+        "portal.example.com/verify",
+        "60303ae2 2b998861",
+        f"Document ID {samples.DOCUMENT_ID}",
+        "Patient Ada Byron, born 12/10/1950",
+        "Clinic's number POC-1001",
+        "page 1 of 1",
+    ):
+        assert part in text
+
+
+def test_a_name_from_the_right_turns_nothing_beside_it() -> None:
+    entry = replace(samples.CERTIFICATE.trail[0], ip="203.0.113.24", device="דהו")
+    facts = replace(samples.CERTIFICATE, signer_name="אבג", trail=(entry,))
+    lines = samples.lines_as_drawn(made(facts))
+    assert "Nameגבא,MD,NPI1234567893" in lines
+    assert any(line.startswith("גבא,MD,NPI1234567893signedthis") for line in lines)
+    assert any(line.endswith("203.0.113.24,והד") for line in lines)
+
+
+def test_a_decline_says_why() -> None:
+    facts = replace(
+        samples.CERTIFICATE, outcome="declined", decline_reason="Needs a visit", note="Please call."
+    )
+    text = text_of(facts)
+    assert "Certificate of decline" in text
+    assert "declined to sign this document" in text
+    assert "Needs a visit" in text
+    assert "Please call." in text
+
+
+def test_a_signature_by_hand_is_not_called_electronic() -> None:
+    text = text_of(replace(samples.CERTIFICATE, outcome="by_hand", note=None))
+    assert "Certificate of signature by hand" in text
+    assert "came back signed by hand" in text
+    assert "lectronic" not in text
+
+
+def test_two_hundred_events_span_pages_and_none_is_lost() -> None:
+    pages = samples.texts(made(samples.certificate_of(200), samples.BLOCK))
+    assert len(pages) > 3
+    whole = samples.one_line(" ".join(pages))
+    assert all(f"Event {index} happened" in whole for index in range(200))
+    assert all("Time (UTC)" in page for page in pages if "happened" in page)
+    assert f"page {len(pages)} of {len(pages)}" in pages[-1]
+
+
+def test_nothing_leaves_the_page_or_meets_the_footer() -> None:
+    facts = replace(
+        samples.certificate_of(60),
+        note="A long note. " * 300,
+        title="T" * 300,
+        practice_name="Practice " * 20,
+        signer_name="Name " * 30,
+    )
+    with pypdfium2.PdfDocument(made(facts, samples.BLOCK)) as document:
+        for page in document:
+            reader = page.get_textpage()
+            boxes = [reader.get_rect(index) for index in range(reader.count_rects())]
+            assert all(box[0] >= 53 and box[2] <= 560 and box[1] >= 25 and box[3] <= 770 for box in boxes)
+            assert not [box for box in boxes if 43 < box[1] < 50]
+
+
+def test_a_note_in_any_script_and_with_line_breaks_is_printed() -> None:
+    text = text_of(replace(samples.CERTIFICATE, note="Première ligne\n第二行\nЮлин"))
+    for part in ("Première ligne", "第二行", "Юлин"):
+        assert part in text
+
+
+@pytest.mark.parametrize("url", ["https://portal.example.com/verify", "http://localhost:8000/verify"])
+def test_the_code_leads_to_the_check(url: str) -> None:
+    page = samples.raster(made(replace(samples.CERTIFICATE, verify_url=url)), scale=4)
+    side = 25 * 72 / 25.4
+    assert samples.shows_code(page, (4 * (612 - 54 - side), 4 * 50), 4 * side, url)
+
+
+def test_all_print_is_black_on_white_and_nine_points_or_more() -> None:
+    content = (
+        drawn(lambda canvas: draw_certificate(canvas, samples.CERTIFICATE, None)).pages[0].get_contents()
+    )
+    assert content is not None
+    sizes = [float(size) for size in re.findall(rb"/F\d\+?\d* ([\d.]+) Tf", content.get_data())]
+    assert sizes
+    assert min(sizes) >= 9
+    page = samples.raster(made(samples.CERTIFICATE))
+    assert samples.extremes(page)[1] == 255
+
+
+def test_the_statement_to_have_read_every_page_is_printed() -> None:
+    said = "Statement ticked: I have read all 3 pages."
+    facts = replace(samples.CERTIFICATE, pages_shown=None, read_statement=said)
+    assert f"Pages {said}" in text_of(facts, samples.BLOCK)
+    assert "Pages shown" not in text_of(facts, samples.BLOCK)
+
+
+@pytest.mark.parametrize("words", SHAPED.values(), ids=SHAPED)
+def test_names_and_notes_of_any_script_stand_there(words: str) -> None:
+    facts = replace(samples.CERTIFICATE, signer_name=words, practice_name=words, note=f"{words} " * 30)
+    found = "".join(text_of(facts).split())
+    assert found.count(words.replace(" ", "")) >= 33

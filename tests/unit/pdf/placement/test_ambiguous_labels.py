@@ -1,0 +1,177 @@
+"""Whose line or field it is: what is somebody else's, or may be, is never signed."""
+
+import pytest
+from pypdf import PdfWriter
+from pypdf.generic import ArrayObject, NameObject, NumberObject, TextStringObject
+
+from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.placement.label_patterns import is_anothers, is_providers_name, names_providers_signature
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf.form_layouts import Draw, page
+
+NAMES = [
+    "Sam Lee PT",
+    "Sam Lee, P.T.",
+    "Sam Lee MSPT",
+    "Sam Lee LPT",
+    "Sam Lee DPT",
+    "Sam Lee, PT, DPT",
+    "Sam Lee OTR/L",
+    "Sam Lee O.T.R./L.",
+    "Sam Lee CCC-SLP",
+    "Sam Lee, M.S., C.C.C.-S.L.P.",
+    "Sam Lee PTA",
+    "Sam Lee COTA",
+    "Sam Lee, COTA/L",
+    "Sam J. Lee PT OCS",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_therapists_name_never_makes_the_line_the_providers(name: str) -> None:
+    assert not is_providers_name(f"Provider: {name}")
+    assert is_anothers(name)
+    row = (54, 150, f"Provider: {name}"), (300, 150, "Signature: ____________________")
+    assert find_signature_field(page(*row), (1.0,), samples.BLOCK) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Physician: Luis Rivera, MD", "Provider: Dr. Otto Pratt", "PT Plan of Care"]
+)
+def test_other_names_are_no_therapists(text: str) -> None:
+    assert not is_anothers(text)
+    assert is_providers_name(text) == (":" in text)
+
+
+def test_a_name_far_off_in_its_row_tells_nothing() -> None:
+    others = (54, 100, "Signature: ____________________")
+    near = page((54, 150, "Physician: Luis Rivera"), (300, 150, "Signature: ____________________"), others)
+    far = page((54, 150, "MD: Luis"), (400, 150, "Signature: ____________________"), others)
+    assert find_signature_field(near, (1.0,), samples.BLOCK) is not None
+    assert find_signature_field(far, (1.0,), samples.BLOCK) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "physician_signature",
+        "PhysicianSig",
+        "physicianESig",
+        "MDSig",
+        "providersignature",
+        "doctor-sign",
+        "np_sig2",
+        "NursePractitionerSignature",
+        "nurse_practitioner_sig",
+        "PhysicianAssistantSignature",
+        "provider.esignature",
+        "physiciansig",
+        "pa_signature",
+    ],
+)
+def test_fields_named_for_the_providers_signature(name: str) -> None:
+    assert names_providers_signature(name, is_signature=False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "physician_assigned",
+        "providerDesignee",
+        "physician_designation",
+        "nurse_physician_sig",
+        "provider_staff_signature",
+        "provider_assistant_signature",
+        "ParentOrProviderSignature",
+        "guardian_md_sig",
+        "physicianRepresentativeSignature",
+        "witness_provider_sig",
+        "physicianSigDate",
+        "patient_signature",
+        "nurse_signature",
+        "PTSignature_md",
+        "designated provider",
+    ],
+)
+def test_fields_that_may_be_for_somebody_else(name: str) -> None:
+    assert not names_providers_signature(name, is_signature=False)
+
+
+def _lines(*heights: float) -> Draw:
+    return lambda canvas: [canvas.line(54, height, 260, height) for height in heights]
+
+
+PATIENT, PHYSICIAN, WITNESS = "Patient Signature", "Physician Signature", "Witness Signature"
+
+
+@pytest.mark.parametrize(
+    "above", [[PATIENT], [WITNESS, PATIENT], ["Print Name"]], ids=["patient", "two others", "name"]
+)
+def test_under_its_label_a_line_is_of_that_label(above: list[str]) -> None:
+    """Labels over their lines: the line right over ours is the one of the label before."""
+    labels = [*above, PHYSICIAN]
+    texts = [(54.0, 242.0 - 42 * index, text) for index, text in enumerate(labels)]
+    data = page(*texts, drawn=_lines(*(242.0 - 28 - 42 * index for index in range(len(labels)))))
+    assert find_signature_field(data, (1.0,), samples.BLOCK) is None
+
+
+@pytest.mark.parametrize(
+    "labels", [[PATIENT, PHYSICIAN, WITNESS], [PHYSICIAN, PATIENT], [PATIENT, PHYSICIAN]]
+)
+def test_over_its_label_a_line_is_of_that_label(labels: list[str]) -> None:
+    texts = [(54.0, 200.0 - 42 * index, text) for index, text in enumerate(labels)]
+    lines = [214.0 - 42 * index for index in range(len(labels))]
+    field = find_signature_field(page(*texts, drawn=_lines(*lines)), (1.0,), samples.BLOCK)
+    assert field is not None
+    y = field.y + (field.parts.signature[1] if field.parts else 0)
+    assert y == pytest.approx(lines[labels.index(PHYSICIAN)] + 1, abs=1)
+
+
+def _column_of_fields(labels: list[str], names: list[str], *, labels_over: bool) -> bytes:
+    """Fields of 22 points, each with its label right over or under it."""
+    texts = [
+        (54.0, 220.0 - 42 * index + (28 if labels_over else -10), text) for index, text in enumerate(labels)
+    ]
+    rects = [(54.0, 220.0 - 42 * index, 260.0, 242.0 - 42 * index) for index in range(len(labels))]
+
+    def change(writer: PdfWriter) -> None:
+        places = ArrayObject(
+            writer._add_object(
+                samples.pdf_dict(
+                    Type=samples.name("Annot"),
+                    Subtype=samples.name("Widget"),
+                    FT=samples.name("Tx"),
+                    T=TextStringObject(name),
+                    Rect=samples.floats(*rect),
+                    F=NumberObject(4),
+                )
+            )
+            for name, rect in zip(names, rects, strict=True)
+        )
+        writer.pages[0][NameObject("/Annots")] = places
+        writer.root_object[NameObject("/AcroForm")] = samples.pdf_dict(Fields=places)
+
+    return samples.edited(samples.drawn_pdf(lambda c, _page: [c.drawString(*text) for text in texts]), change)
+
+
+@pytest.mark.parametrize("labels_over", [True, False])
+@pytest.mark.parametrize(
+    "labels", [[PATIENT, PHYSICIAN], [PHYSICIAN, PATIENT], [PATIENT, PHYSICIAN, WITNESS]]
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_the_field_of_the_label_is_signed_and_not_the_one_before(
+    labels: list[str], *, labels_over: bool, named: bool
+) -> None:
+    names = [text if named and text != PHYSICIAN else f"Text{index}" for index, text in enumerate(labels)]
+    data = _column_of_fields(labels, names, labels_over=labels_over)
+    field = find_signature_field(data, (1.0,), samples.BLOCK)
+    assert field is not None
+    y = field.y + (field.parts.signature[1] if field.parts else 0)
+    assert 0 <= y - (220 - 42 * labels.index(PHYSICIAN)) <= 22
+
+
+def test_a_field_named_for_somebody_else_is_never_signed() -> None:
+    for name in ("patient_signature", "PTSignature", "physician_signature_date", "Date4"):
+        data = _column_of_fields([PHYSICIAN], [name], labels_over=False)
+        field = find_signature_field(data, (1.0,), samples.BLOCK)
+        assert field is None or field.y >= 242 or field.y + field.height <= 220

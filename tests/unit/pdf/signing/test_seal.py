@@ -1,0 +1,345 @@
+import datetime as dt
+import hashlib
+import io
+import subprocess
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509 as pyca
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, TextStringObject
+
+from chalicelib.pdf.inspection import inspect_pdf
+from chalicelib.pdf.models import CertificateFacts, PdfRefused, SignatureField
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.pdf.signing import cms
+from chalicelib.pdf.signing import extensibility as soundness
+from chalicelib.pdf.signing import verification as verify
+from chalicelib.pdf.signing.incremental_update import open_to_extend
+from chalicelib.pdf.signing.release_check import faults, faults_of_timestamp
+from chalicelib.pdf.signing.seal import Sealed, Sealer
+from chalicelib.pdf.signing.sealed_document import Release, seal_by_hand, seal_declined, seal_signed
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf import sealing_key
+from tests.support.pdf.sample_pdfs import BLOCK, CERTIFICATE, NOW
+from tests.support.pdf.sealing_key import FACTS, certificate, key, sealer
+
+OURS = {chain.fingerprint(certificate())}
+FIELD = SignatureField(page=2, x=72, y=96, width=220, height=48)
+
+
+def signed(pdf: bytes, field: SignatureField | None = None, by: Sealer | None = None) -> Release:
+    return seal_signed(
+        pdf, block=BLOCK, field=field, certificate=CERTIFICATE, sealer=by or sealer(), facts=FACTS
+    )
+
+
+def is_plain(data: bytes) -> bool:
+    """Of a file that a strict reader can open."""
+    return soundness.is_plain(data, open_to_extend(data).prev)
+
+
+def accepted(data: bytes, folder: Path, signatures: int = 1) -> None:
+    """By pdfsig and qpdf."""
+    file = folder / "sealed.pdf"
+    file.write_bytes(data)
+    checked = subprocess.run(["qpdf", "--check", file], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    seen = subprocess.run(["pdfsig", file], capture_output=True, text=True, check=False).stdout
+    assert seen.count("Signature is Valid") == signatures, seen
+    assert seen.rindex("Total document signed") > seen.rindex("Signature Field Name")
+
+
+# The message
+
+
+def test_a_filled_pattern_is_byte_for_byte_what_pyhanko_makes() -> None:
+    made = cms.pattern(sealing_key.chain())
+    for text in (b"one", b"another"):
+        digest = hashlib.sha256(text).digest()
+        assert made.filled(digest, key().sign) == cms.message(sealing_key.chain(), key().sign, digest)
+
+
+# The certificate
+
+
+def test_a_self_issued_certificate_is_one_to_others_too() -> None:
+    read = pyca.load_pem_x509_certificate(chain.write_pem([certificate()]))
+    public = read.public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
+    assert public.key_size == 3072
+    public.verify(read.signature, read.tbs_certificate_bytes, padding.PKCS1v15(), hashes.SHA256())
+    assert read.not_valid_after_utc - NOW > dt.timedelta(days=20 * 365)
+    usage = read.extensions.get_extension_for_class(pyca.KeyUsage).value
+    assert (usage.digital_signature, usage.content_commitment, usage.key_cert_sign) == (True, True, False)
+
+
+def test_a_request_for_a_certificate_is_signed_by_the_key() -> None:
+    text = chain.signing_request(key().public_key(), key().sign, name="Clinic seal")
+    assert pyca.load_pem_x509_csr(text).is_signature_valid
+
+
+def test_a_certificate_of_another_key_is_refused() -> None:
+    with pytest.raises(chain.ChainRefused, match="not for the sealing key"):
+        chain.fitting_chain([certificate()], sealing_key.LocalKey().public_key(), NOW)
+
+
+@pytest.mark.parametrize("years", [-1, 31])
+def test_a_certificate_is_refused_outside_its_time(years: int) -> None:
+    with pytest.raises(chain.ChainRefused, match="not valid now"):
+        chain.fitting_chain([certificate()], key().public_key(), NOW + dt.timedelta(days=366 * years))
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+)
+def test_what_holds_no_certificate_is_refused(text: bytes) -> None:
+    with pytest.raises(chain.ChainRefused):
+        chain.fitting_chain(chain.read_pem(text), key().public_key(), NOW)
+
+
+# Sealing
+
+
+def test_a_plain_file_keeps_every_byte_and_gets_stamp_certificate_and_seal(tmp_path: Path) -> None:
+    original = samples.plan_of_care()
+    assert is_plain(original)
+    release = signed(original, FIELD)
+    data = release.sealed.data
+    assert data.startswith(original)
+    assert release.pages == len(PdfReader(io.BytesIO(data)).pages) == 4
+    assert faults(release, source=original, certificate=certificate()) == []
+    accepted(data, tmp_path)
+
+
+def test_only_the_blocks_area_changes() -> None:
+    original = samples.plan_of_care()
+    data = signed(original, FIELD).sealed.data
+    for page in (1, 2, 3):
+        box = samples.changed_box(original, data, page)
+        if page != FIELD.page:
+            assert box is None
+        else:
+            assert box is not None
+            left, bottom, right, top = box
+            assert left >= FIELD.x - 1
+            assert bottom >= FIELD.y - 1
+            assert right <= FIELD.x + FIELD.width + 1
+            assert top <= FIELD.y + FIELD.height + 1
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_turned_and_cropped_page_is_stamped_as_displayed(rotation: int) -> None:
+    original = samples.shaped(samples.plan_of_care(1), rotate=rotation, crop=(40, 30, 580, 760), unit=1.5)
+    place = SignatureField(page=1, x=100, y=120, width=220, height=48)
+    data = signed(original, place).sealed.data
+    box = samples.changed_box(original, data)
+    assert box is not None
+    left, bottom, right, top = (edge * 1.5 for edge in box)
+    assert left >= place.x - 1
+    assert bottom >= place.y - 1
+    assert right <= place.x + place.width + 1
+    assert top <= place.y + place.height + 1
+
+
+def test_a_file_with_a_form_is_made_anew_without_it(tmp_path: Path) -> None:
+    original = samples.with_bare_field("Twice a week")
+    assert not is_plain(original)
+    release = signed(original)
+    root = PdfReader(io.BytesIO(release.sealed.data)).trailer["/Root"]
+    assert [field.get_object()["/T"] for field in root["/AcroForm"]["/Fields"]] == ["Seal"]  # type: ignore[index]  # - pypdf types it loosely
+    assert faults(release, source=original, certificate=certificate()) == []
+    accepted(release.sealed.data, tmp_path)
+
+
+def test_scripts_are_in_nothing_that_is_derived() -> None:
+    original = samples.active()
+    assert not is_plain(original)
+    data = signed(original).sealed.data
+    assert inspect_pdf(original).active_content != ()
+    assert inspect_pdf(data).active_content == ()
+
+
+def test_an_action_behind_an_escaped_name_is_no_plain_file() -> None:
+    original = samples.plan_of_care().replace(b"/PageMode /UseNone", b"/Pag#65Mode /UseNo")
+    assert not is_plain(original)
+
+
+def test_an_action_behind_a_false_beginning_of_a_stream_is_no_plain_file() -> None:
+    def hide(writer: PdfWriter) -> None:
+        root = writer.root_object
+        root[NameObject("/Z1")] = TextStringObject(">>\nstream\n")
+        root[NameObject("/OpenAction")] = TextStringObject("x")
+
+    original = samples.edited(samples.plan_of_care(), hide)
+    assert not is_plain(original.replace(b"\\n", b"\n"))
+
+
+def test_a_decline_and_a_scan_are_sealed(tmp_path: Path) -> None:
+    original = samples.plan_of_care()
+    declined = CertificateFacts(**{**vars(CERTIFICATE), "outcome": "declined"})
+    for release in (
+        seal_declined(original, certificate=declined, sealer=sealer(), facts=FACTS),
+        seal_by_hand(original, certificate=CERTIFICATE, sealer=sealer(), facts=FACTS),
+    ):
+        assert faults(release, source=original, certificate=certificate()) == []
+        accepted(release.sealed.data, tmp_path)
+
+
+# Beside other signatures
+
+
+def test_a_further_signature_leaves_the_earlier_one_valid(tmp_path: Path) -> None:
+    other = sealing_key.LocalKey()
+    theirs = Sealer(chain.Chain((other.certificate(),)), other.sign)
+    original = theirs.seal(samples.plan_of_care(), FACTS).data
+    release = signed(original)
+    data = release.sealed.data
+    assert data.startswith(original)
+    first, second = verify.signatures_of(data, strict=True)
+    assert (first.sound, first.permitted, first.covers) == (True, True, False)
+    assert (second.sound, second.covers) == (True, True)
+    assert faults(release, source=original, certificate=certificate()) == []
+    assert samples.changed_box(original, data, 3) is not None
+    accepted(data, tmp_path, signatures=2)
+
+
+def test_a_file_that_others_signed_gets_its_certificate_as_a_file_of_its_own(tmp_path: Path) -> None:
+    other = sealing_key.LocalKey()
+    theirs = Sealer(chain.Chain((other.certificate(),)), other.sign)
+    original = theirs.seal(samples.plan_of_care(), FACTS).data
+    release = signed(original)
+    apart = release.certificate
+    assert apart is not None
+    accepted(apart.sealed.data, tmp_path)
+    seal = verify.check(apart.sealed.data, OURS).seal
+    assert seal is not None
+    assert (seal.document_id, seal.reason) == (FACTS.document_id, f"Certificate: {FACTS.reason}")
+    (text,) = samples.texts(apart.sealed.data)
+    digest = hashlib.sha256(release.sealed.data).hexdigest()
+    assert digest in samples.one_line(text).replace(" ", "")
+    broken = replace(release, certificate=replace(apart, sealed=Sealed(original, "B-B")))
+    assert faults(broken, source=original, certificate=certificate()) != []
+    assert signed(samples.plan_of_care()).certificate is None
+
+
+# Verification
+
+
+def test_any_changed_byte_under_the_seal_is_found() -> None:
+    data = signed(samples.plan_of_care()).sealed.data
+    start, end = verify.last_gap(data)
+    places = [*range(20, start - 2, 997), *range(end + 2, len(data) - 8, 97)]
+    assert len(places) > 50
+    for place in places:
+        changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        assert verify.check(changed, OURS).verdict not in ("intact", "signed_later"), place
+
+
+def test_anything_after_the_seal_is_found() -> None:
+    data = signed(samples.plan_of_care()).sealed.data
+    assert verify.check(data + b"\n", OURS).verdict == "changed"
+    writer = PdfWriter(io.BytesIO(data), incremental=True)
+    writer.add_blank_page(100, 100)
+    target = io.BytesIO()
+    writer.write(target)
+    assert verify.check(target.getvalue(), OURS).verdict == "changed"
+
+
+def test_bytes_hidden_beside_the_signature_are_found() -> None:
+    data = signed(samples.plan_of_care()).sealed.data
+    _, end = verify.last_gap(data)
+    changed = data[: end - 4] + b"zzzz" + data[end:]
+    assert verify.check(changed, OURS).verdict != "intact"
+
+
+def test_no_library_logs_what_is_in_a_file(caplog: pytest.LogCaptureFixture) -> None:
+    """Their warnings quote it: a name of a field, or a key of a dictionary."""
+    data = signed(samples.plan_of_care()).sealed.data
+    for spot in range(0, len(data), 1500):
+        verify.check(data[:spot] + b"/Ada Byron" + data[spot:], OURS)
+    verify.check(samples.certified(3), OURS)
+    with suppress(PdfRefused):
+        inspect_pdf(samples.plan_of_care().replace(b"/Kids", b"/Ada"))
+    assert caplog.records == []
+
+
+def test_a_seal_by_a_strangers_certificate_is_not_ours() -> None:
+    other = sealing_key.LocalKey()
+    data = signed(
+        samples.plan_of_care(), by=Sealer(chain.Chain((other.certificate(),)), other.sign)
+    ).sealed.data
+    assert verify.check(data, OURS).verdict == "not_ours"
+    assert verify.check(samples.plan_of_care(), OURS).verdict == "not_signed"
+    assert verify.check(b"%PDF-1.7 rubbish", OURS).verdict == "unreadable"
+
+
+def test_a_seal_is_intact_long_after_its_certificate_expired() -> None:
+    old = key().certificate(at=NOW - dt.timedelta(days=4 * 365), years=1, serial=11)
+    data = Sealer(chain.Chain((old,)), key().sign).seal(samples.plan_of_care(), FACTS).data
+    assert verify.check(data, {chain.fingerprint(old), *OURS}).verdict == "intact"
+
+
+def test_the_command_line_verifies_offline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, certificates = tmp_path / "a.pdf", tmp_path / "c.pem"
+    certificates.write_bytes(chain.write_pem([certificate()]))
+    data = signed(samples.plan_of_care()).sealed.data
+    file.write_bytes(data)
+    assert verify.main([str(file), "--certificates", str(certificates)]) == 0
+    assert f'"document_id": "{FACTS.document_id}"' in capsys.readouterr().out
+    assert verify.main([str(file)]) == 0
+    assert '"certificate_checked": false' in capsys.readouterr().out
+    file.write_bytes(data.replace(b"MediaBox", b"MediaBux"))
+    assert verify.main([str(file), "--certificates", str(certificates)]) == 1
+
+
+# Release
+
+
+def test_a_file_that_changed_after_sealing_is_not_released() -> None:
+    original = samples.plan_of_care()
+    release = signed(original)
+    data = release.sealed.data
+    tampered = Release(Sealed(data.replace(b"/Count 4", b"/Count 5"), "B-B"), 4)
+    assert faults(tampered, source=original, certificate=certificate()) != []
+    fewer = Release(release.sealed, 5)
+    assert faults(fewer, source=original, certificate=certificate()) == ["the sealed file has 4 pages, not 5"]
+    unsealed = Release(Sealed(original, "B-B"), 3)
+    assert faults(unsealed, source=original, certificate=certificate()) == ["the sealed file has no seal"]
+    other = sealing_key.LocalKey().certificate()
+    assert faults(release, source=original, certificate=other) == ["the seal is by another certificate"]
+
+
+# Timestamps
+
+
+def test_a_timestamp_makes_it_b_t(tmp_path: Path) -> None:
+    release = signed(samples.plan_of_care(), by=sealer(sealing_key.timestamps))
+    assert release.sealed.level == "B-T"
+    seal = verify.check(release.sealed.data, OURS).seal
+    assert seal is not None
+    assert seal.timestamped_at == NOW + dt.timedelta(seconds=2)
+    accepted(release.sealed.data, tmp_path)
+
+
+@pytest.mark.parametrize("reply", [b"", b"<html>", b"0\x030\x01"])
+def test_an_authority_that_answers_rubbish_leaves_a_seal_without(reply: bytes) -> None:
+    release = signed(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, lambda _: reply))
+    assert release.sealed.level == "B-B"
+    assert verify.check(release.sealed.data, OURS).verdict == "intact"
+
+
+def test_a_timestamp_can_come_later_and_changes_nothing_under_the_seal(tmp_path: Path) -> None:
+    def failing(_query: bytes) -> bytes:
+        raise ConnectionRefusedError
+
+    before = signed(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, failing)).sealed
+    assert before.level == "B-B"
+    after = sealer(sealing_key.timestamps).add_timestamp(before.data)
+    assert faults_of_timestamp(after, before.data) == []
+    assert faults_of_timestamp(after.replace(b"MediaBox", b"MediaBux"), before.data) != []
+    accepted(after, tmp_path)

@@ -1,0 +1,80 @@
+"""Files against the rules, and files made to harm: each has the outcome that is written beside it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.signing.release_check import faults
+from chalicelib.pdf.signing.sealed_document import seal_signed
+from chalicelib.pdf.signing.verification import check
+from chalicelib.services.pdf_jobs.sandboxed_inspection import inspect
+from tests.support.pdf import malformed_pdfs as odd
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf.malformed_pdfs import Odd
+from tests.support.pdf.sealing_key import FACTS, certificate, sealer
+from tests.unit.pdf.signing.test_corpus import accepted
+from tests.unit.pdf.signing.test_seal import OURS
+
+SOURCES: tuple[Callable[[], Iterator[Odd]], ...] = (
+    odd.tables,
+    odd.shapes,
+    odd.trees,
+    odd.contents,
+    odd.pictures,
+    odd.features,
+    odd.ciphers,
+    odd.harmful,
+)
+FIELD = SignatureField(page=1, x=40, y=40, width=220, height=48)
+UNSEEN = {"unit 0.01"}
+"""The field lies outside of so small a page."""
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
+def test_every_odd_file_has_its_outcome(source: Callable[[], Iterator[Odd]], tmp_path: Path) -> None:
+    outcomes = {name: (wanted, outcome(name, data, tmp_path)) for name, data, wanted in source()}
+    assert {name: both for name, both in outcomes.items() if both[0] != both[1]} == {}
+
+
+def outcome(name: str, data: bytes, folder: Path) -> str:
+    """`sealed`, the code of the refusal, or what is wrong with the sealed file."""
+    seen = inspect(data, "pdf")
+    if "refused" in seen:
+        assert seen["refused"]["detail"].endswith(".")
+        return str(seen["refused"]["code"])
+    found: list[str] = []
+    for anew in (False, True):
+        release = seal_signed(
+            data,
+            block=samples.BLOCK,
+            field=FIELD,
+            certificate=samples.CERTIFICATE,
+            sealer=sealer(),
+            facts=FACTS,
+            anew=anew,
+        )
+        found = faults(release, source=data, certificate=certificate())
+        if not found:
+            made = release.sealed.data
+            verdict = check(made, OURS).verdict
+            stamp = "" if name in UNSEEN else misplaced(data, made, seen["page_sizes"][0])
+            return accepted(made, folder) or stamp or ("sealed" if verdict == "intact" else verdict)
+    return "; ".join(found)
+
+
+def misplaced(before: bytes, after: bytes, size: tuple[float, float]) -> str:
+    """What is wrong with where the first page changed; empty if it did in the field alone."""
+    shown = samples.raster(before).size
+    unit = max(size) / max(shown)
+    scale = min(1.0, 3000 / max(shown))
+    box = samples.changed_box(before, after, scale=scale)
+    if box is None:
+        return "nothing shows"
+    left, bottom, right, top = (edge * unit for edge in box)
+    slack = 2 * unit / scale
+    wide = FIELD.x + FIELD.width
+    inside = left >= FIELD.x - slack and bottom >= FIELD.y - slack
+    inside = inside and right <= wide + slack and top <= FIELD.y + FIELD.height + slack
+    return "" if inside else f"changed at {box}"

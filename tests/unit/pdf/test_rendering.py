@@ -1,0 +1,85 @@
+import io
+
+import pytest
+from PIL import Image
+from pypdf import PdfWriter
+from pypdf.generic import NumberObject
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf.rendering import encode, page_texts, render_pages
+from tests.support.pdf import sample_pdfs as samples
+
+
+def opened(data: bytes | None) -> Image.Image:
+    assert data is not None
+    return Image.open(io.BytesIO(data)).convert("L")
+
+
+def test_every_page_comes_at_every_width_page_by_page() -> None:
+    images = list(render_pages(samples.plan_of_care(2), (300, 600)))
+    assert [(image.number, image.width) for image in images] == [(1, 300), (1, 600), (2, 300), (2, 600)]
+    assert [opened(image.data).size for image in images] == [(image.width, image.height) for image in images]
+
+
+def test_a_text_page_is_small_and_has_true_black_and_white() -> None:
+    (image,) = render_pages(samples.plan_of_care(1), (1500,))
+    assert image.media_type == "image/png"
+    assert len(image.data or b"") < 150_000
+    assert samples.extremes(opened(image.data)) == (0, 255)
+
+
+def test_a_photograph_is_sent_as_webp() -> None:
+    noise = Image.frombytes("RGB", (200, 200), bytes(index * index % 251 for index in range(120_000))).resize(
+        (600, 600)
+    )
+    assert encode(noise)[1] == "image/webp"
+
+
+def test_colour_survives() -> None:
+    def red(canvas: Canvas, _page: int) -> None:
+        canvas.setFillColorRGB(1, 0, 0)
+        canvas.rect(0, 0, 100, 100, stroke=0, fill=1)
+
+    (image,) = render_pages(samples.drawn_pdf(red, size=(1000, 1000)), (100,))
+    assert Image.open(io.BytesIO(image.data or b"")).convert("RGB").getpixel((5, 95)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(("rotate", "corner"), [(0, (1, 98)), (90, (1, 1)), (180, (98, 1)), (270, (98, 98))])
+def test_rotation_and_crop_are_those_displayed(rotate: int, corner: tuple[int, int]) -> None:
+    def square(canvas: Canvas, _page: int) -> None:
+        canvas.rect(100, 100, 20, 20, stroke=0, fill=1)
+
+    data = samples.shaped(samples.drawn_pdf(square), rotate=rotate, crop=(100, 100, 300, 300))
+    (image,) = render_pages(data, (100,))
+    page = opened(image.data)
+    assert page.size == (100, 100)
+    corners = [(1, 98), (1, 1), (98, 1), (98, 98)]
+    assert [spot for spot in corners if page.getpixel(spot) == 0] == [corner]
+
+
+def test_annotations_and_fields_are_drawn() -> None:
+    for data in (samples.with_annotation(), samples.with_bare_field("walk 200 feet")):
+        (image,) = render_pages(data, (600,))
+        assert samples.extremes(opened(image.data))[0] < 60
+
+
+def test_a_page_that_cannot_be_rendered_says_so_and_the_others_come() -> None:
+    def break_second(writer: PdfWriter) -> None:
+        writer.pages[1][samples.name("Type")] = NumberObject(7)
+        writer.pages[1][samples.name("MediaBox")] = samples.floats(0, 0, 1e9, 1e-3)
+
+    images = list(render_pages(samples.edited(samples.plan_of_care(3), break_second), (300,)))
+    assert [image.number for image in images] == [1, 2, 3]
+    assert [image.data is None for image in images] == [False, True, False]
+
+
+def test_a_very_long_page_is_kept_within_bounds() -> None:
+    (image,) = render_pages(samples.blank_pdf(size=(100, 14_000)), (1500,))
+    assert image.height == 8000
+
+
+def test_texts_are_those_of_the_pages() -> None:
+    found = page_texts(samples.plan_of_care(2))
+    assert [text.split(":")[0] for text in found] == ["Page 1", "Page 2"]
+    assert "\r" not in found[0]
+    assert page_texts(samples.blank_pdf()) == [""]

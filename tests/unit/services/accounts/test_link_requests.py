@@ -1,0 +1,205 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import TooMany
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.providers import Provider
+from chalicelib.services.accounts.link_requests import Recovery, addressee_claim, answer_forgotten
+from chalicelib.services.transaction import Change, Claim
+from tests.support.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
+from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, only_doing
+
+EMAIL = "dr.rivera@example.com"
+SOURCE = "198.51.100.7"
+NEW = replace(PROVIDER, email=None, password_hash=None)
+DOCUMENT = a_document()
+
+
+class Desk:
+    """One provider and their document, and what would be mailed."""
+
+    def __init__(self, provider: Provider = NEW, document: Document = DOCUMENT) -> None:
+        self.store = FakeStore()
+        self.clock = FakeClock()
+        self.switches = FakeSwitches({PRACTICE.id})
+        self.recovery = Recovery(self.store, FakeIds(), self.switches)
+        claims = [Claim(key=addressee_claim(EMAIL), owner=document.id)]
+        if provider.email:
+            claims.append(Claim(key=f"email#{provider.email}", owner=provider.id))
+        self.store.commit(
+            Change(
+                at=START,
+                practices=(PRACTICE,),
+                providers=(provider,),
+                documents=(document,),
+                claims=tuple(claims),
+            )
+        )
+
+    def ask(self, email: str = EMAIL, source: str = SOURCE) -> None:
+        self.recovery.ask(email, source, self.clock.now())
+
+    def work(self) -> None:
+        for job in self.store.jobs():
+            if job.name == "forgotten":
+                answer_forgotten(job.event_id, self)
+
+    def mails(self) -> list[tuple[str, str, str | None]]:
+        found = self.store.every(Delivery, "deliveries")
+        return [(each.type, each.recipient, each.document_id) for each in found]
+
+
+def test_the_page_only_notes_the_question(desk: Desk) -> None:
+    desk.ask()
+    assert desk.mails() == []
+    assert [(job.queue, job.name) for job in desk.store.jobs()] == [("deliveries", "forgotten")]
+    assert EMAIL not in str(desk.store.jobs())
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_a_known_and_an_unknown_address_leave_the_same_behind(desk: Desk) -> None:
+    shapes = []
+    for email in (EMAIL, "nobody@example.com"):
+        before = {name: len(table) for name, table in desk.store.tables.items()}
+        desk.ask(email, source=f"source of {email}")
+        shapes.append({name: len(table) - before.get(name, 0) for name, table in desk.store.tables.items()})
+    assert shapes[0] == shapes[1]
+
+
+def test_without_an_account_the_newest_document_decides(desk: Desk) -> None:
+    desk.ask()
+    desk.work()
+    assert desk.mails() == [("setup", EMAIL, DOCUMENT.id)]
+
+
+def test_an_account_gets_a_link_to_reset_its_password() -> None:
+    desk = Desk(PROVIDER)
+    desk.ask()
+    desk.work()
+    assert desk.mails() == [("reset", EMAIL, None)]
+
+
+def test_nobody_gets_nothing(desk: Desk) -> None:
+    desk.ask("nobody@example.com")
+    desk.work()
+    assert desk.mails() == []
+
+
+def test_answering_twice_mails_once(desk: Desk) -> None:
+    desk.ask()
+    desk.work()
+    desk.work()
+    assert len(desk.mails()) == 1
+
+
+def test_asking_again_after_the_count_was_deleted_mails_again(desk: Desk) -> None:
+    desk.ask()
+    desk.work()
+    desk.clock.pass_time(days=60)
+    for secret in desk.store.every(Secret, "secrets"):
+        desk.store.commit(Change(at=desk.clock.now(), dropped=(secret,)))
+    desk.ask()
+    desk.work()
+    assert len(desk.mails()) == 2
+
+
+def test_an_address_that_was_corrected_since_gets_nothing() -> None:
+    moved = replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email="right@example.com"))
+    desk = Desk(document=moved)
+    desk.ask()
+    desk.work()
+    assert desk.mails() == []
+
+
+def test_a_recalled_document_gets_nobody_an_account() -> None:
+    recalled = DOCUMENT.recall(None, START)
+    assert recalled is not None
+    desk = Desk(document=recalled)
+    desk.ask()
+    desk.work()
+    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    assert desk.mails() == []
+
+
+def test_with_electronic_signature_off_there_is_nothing_to_set_up(desk: Desk) -> None:
+    desk.switches.on.clear()
+    desk.ask()
+    desk.work()
+    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    assert desk.mails() == []
+
+
+def test_with_electronic_signature_off_a_forgotten_password_can_still_be_changed() -> None:
+    desk = Desk(PROVIDER)
+    desk.switches.on.clear()
+    desk.ask()
+    desk.work()
+    assert [each[0] for each in desk.mails()] == ["reset"]
+
+
+def test_another_mail_waits_a_minute_and_five_are_enough_for_an_hour(desk: Desk) -> None:
+    for _ in range(10):
+        desk.ask()
+        desk.ask()
+        desk.work()
+        desk.clock.pass_time(minutes=1)
+    assert len(desk.mails()) == 5
+    desk.clock.pass_time(hours=1)
+    desk.ask()
+    desk.work()
+    assert len(desk.mails()) == 6
+
+
+def test_one_source_that_asks_for_many_addresses_is_slowed_down(desk: Desk) -> None:
+    for number in range(20):
+        desk.ask(f"dr.{number}@example.com")
+    with pytest.raises(TooMany):
+        desk.ask("one.more@example.com")
+    desk.ask("one.more@example.com", source="203.0.113.9")
+
+
+def test_two_questions_at_the_same_moment_mail_once(desk: Desk) -> None:
+    desk.store.before_commit = only_doing(desk.ask)
+    desk.ask()
+    desk.work()
+    assert len(desk.mails()) == 1
+
+
+# From the page behind a mail
+
+
+def test_the_page_behind_a_mail_sends_a_link_to_the_address_on_file(desk: Desk) -> None:
+    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    assert desk.mails() == [("setup", EMAIL, DOCUMENT.id)]
+    assert [job.delivery_id for job in desk.store.jobs()] == [
+        each.id for each in desk.store.every(Delivery, "deliveries")
+    ]
+
+
+def test_an_accounts_link_goes_to_its_own_address_whatever_the_clinic_typed() -> None:
+    desk = Desk(replace(PROVIDER, email="luis@home.example"))
+    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    assert desk.mails() == [("reset", "luis@home.example", DOCUMENT.id)]
+
+
+def test_asking_again_at_once_sends_no_second_mail(desk: Desk) -> None:
+    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    desk.recovery.ask_for_document(DOCUMENT.id, START + timedelta(seconds=59))
+    assert len(desk.mails()) == 1
+    desk.recovery.ask_for_document(DOCUMENT.id, START + timedelta(seconds=60))
+    assert len(desk.mails()) == 2
+
+
+def test_a_document_that_is_not_there_or_was_only_faxed_sends_nothing(desk: Desk) -> None:
+    desk.recovery.ask_for_document("doc_unknown", START)
+    faxed = Desk(document=replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email=None)))
+    faxed.recovery.ask_for_document(DOCUMENT.id, START)
+    assert (desk.mails(), faxed.mails()) == ([], [])

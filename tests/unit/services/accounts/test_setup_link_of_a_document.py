@@ -1,0 +1,309 @@
+"""The link to a first password, when the document that it came with is replaced, recalled or corrected."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.documents import DeliveryChoice, Document
+from chalicelib.domain.errors import Unprocessable
+from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, Recovery, answer_forgotten
+from chalicelib.services.accounts.setup_links import Accounts, Chosen, DeadLink, create_link_secret
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend
+from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent
+from tests.support.slow_calls import Calls, Slow, in_sequence
+
+ADDRESS = "dr.rivera@example.com"
+OTHER_ADDRESS = "luis@clinic.example"
+NAMED = Named(external_id="POC-1001")
+CHOSEN = Chosen(password="violet tractor onion", credential="MD", confirmed=True)
+SECOND = sent(external_id="POC-1002")
+REPLACING = sent(external_id="POC-1002", supersedes="POC-1001")
+
+
+class Physician:
+    """Who opens what the EMR's events have mailed."""
+
+    def __init__(self) -> None:
+        self.emr = Emr()
+        self.accounts = Accounts(self.emr.store, self.emr.ids)
+
+    def setups(self, document: Document) -> list[Delivery]:
+        mails = [each for each in self.emr.deliveries() if each.type == "setup"]
+        return [each for each in mails if each.document_id == document.id]
+
+    def link(self, document: Document) -> str:
+        """The token of the newest setup mail of a document, as it goes out."""
+        return create_link_secret(self.emr.store, self.setups(document)[-1], self.emr.now, self.emr.ids)
+
+    def leads_to(self, token: str) -> str | None:
+        """The document that the link opens; None when it is dead."""
+        try:
+            found = self.accounts.opened(token, self.emr.now).document
+        except DeadLink:
+            return None
+        return found.id if found else None
+
+    def recall(self, **named: str) -> None:
+        self.emr.returns.recall(self.emr.inbound(), Recalled(named=Named(**named) if named else NAMED))
+
+    def correct(self, **corrections: object) -> Document:
+        event = Resend(named=NAMED, **corrections)  # type: ignore[arg-type]  # - a test's shorthand
+        return self.emr.stored(self.emr.returns.resend(self.emr.inbound(), event))
+
+
+@pytest.fixture
+def physician() -> Physician:
+    return Physician()
+
+
+def test_a_document_that_replaces_the_first_brings_a_setup_link_of_its_own(physician: Physician) -> None:
+    physician.link(physician.emr.send())
+    newer = physician.emr.send(REPLACING)
+    assert [each.recipient for each in physician.setups(newer)] == [ADDRESS]
+    assert physician.leads_to(physician.link(newer)) == newer.id
+
+
+def test_until_that_one_is_mailed_the_first_link_leads_to_the_newer_document(physician: Physician) -> None:
+    token = physician.link(physician.emr.send())
+    newer = physician.emr.send(REPLACING)
+    assert physician.leads_to(token) == newer.id
+    chosen = physician.accounts.choose_password(token, CHOSEN, physician.emr.now)
+    assert chosen.provider.email == ADDRESS
+    with pytest.raises(Unprocessable):
+        physician.link(newer)  # there is an account by now
+
+
+def test_only_the_newest_link_works(physician: Physician) -> None:
+    token = physician.link(physician.emr.send())
+    physician.link(physician.emr.send(REPLACING))
+    assert physician.leads_to(token) is None
+
+
+def test_a_mail_that_was_not_yet_sent_is_made_up_for(physician: Physician) -> None:
+    first = physician.emr.send()
+    newer = physician.emr.send(REPLACING)
+    with pytest.raises(Unprocessable):
+        physician.link(first)
+    assert physician.leads_to(physician.link(newer)) == newer.id
+
+
+@pytest.mark.parametrize("external_id", ["POC-1001", "POC-1002"])
+def test_sent_anew_after_a_recall_it_brings_a_setup_link(physician: Physician, external_id: str) -> None:
+    token = physician.link(physician.emr.send())
+    physician.recall()
+    assert physician.leads_to(token) is None
+    newer = physician.emr.send(sent(external_id=external_id))
+    assert physician.leads_to(token) == newer.id
+    assert physician.leads_to(physician.link(newer)) == newer.id
+
+
+def test_replacing_what_was_recalled_before_brings_one_too(physician: Physician) -> None:
+    physician.emr.send()
+    physician.recall()
+    newer = physician.emr.send(REPLACING)
+    assert physician.leads_to(physician.link(newer)) == newer.id
+
+
+def test_a_second_replacement_brings_one_again(physician: Physician) -> None:
+    physician.emr.send()
+    physician.link(physician.emr.send(REPLACING))
+    last = physician.emr.send(sent(external_id="POC-1003", supersedes="POC-1002"))
+    assert physician.leads_to(physician.link(last)) == last.id
+
+
+def test_while_the_first_waits_a_second_document_brings_none(physician: Physician) -> None:
+    token = physician.link(physician.emr.send())
+    assert physician.setups(physician.emr.send(SECOND)) == []
+    physician.recall(external_id="POC-1002")
+    assert physician.setups(physician.emr.send(SECOND)) == []
+    assert physician.leads_to(token) is not None
+
+
+def test_where_its_link_leads_after_a_recall_is_read_beside_what_was_recalled(physician: Physician) -> None:
+    """In the store, the list is two calls: the longest chain is then of three."""
+    token = physician.link(physician.emr.send())
+    other = physician.emr.send(SECOND)
+    physician.recall()
+    calls: Calls = []
+    accounts = Accounts(Slow(physician.emr.store, calls), physician.emr.ids)
+    opened = accounts.opened(token, physician.emr.now).document
+    assert opened is not None
+    assert opened.id == other.id
+    assert {name for name, _, _ in calls} == {"secrets", "visit", "documents"}
+    assert len(in_sequence(calls)) == 2
+
+
+def test_the_link_survives_a_recall_through_another_practices_document(physician: Physician) -> None:
+    token = physician.link(physician.emr.send())
+    other = physician.emr.send(SECOND, practice=OTHER_PRACTICE)
+    physician.recall()
+    assert physician.leads_to(token) == other.id
+
+
+def test_another_practices_document_after_a_recall_brings_a_link(physician: Physician) -> None:
+    physician.emr.send()
+    physician.recall()
+    other = physician.emr.send(SECOND, practice=OTHER_PRACTICE)
+    assert physician.leads_to(physician.link(other)) == other.id
+
+
+def test_what_goes_by_fax_keeps_no_mailed_link_alive(physician: Physician) -> None:
+    token = physician.link(physician.emr.send())
+    physician.emr.send(sent(external_id="POC-1002", delivery=DeliveryChoice.FAX))
+    physician.recall()
+    assert physician.leads_to(token) is None
+
+
+@pytest.mark.parametrize("minutes", [0, 89, 90])
+def test_ninety_minutes_count_from_the_mail_whatever_it_leads_to(physician: Physician, minutes: int) -> None:
+    token = physician.link(physician.emr.send())
+    newer = physician.emr.send(REPLACING)
+    physician.emr.clock.at += timedelta(minutes=minutes)
+    assert physician.leads_to(token) == (newer.id if minutes < 90 else None)
+
+
+# A mail that is still to be sent
+
+
+def test_a_mail_of_a_recalled_document_goes_out_for_the_one_that_waits(physician: Physician) -> None:
+    first = physician.emr.send()
+    second = physician.emr.send(SECOND)
+    physician.recall()
+    assert physician.setups(second) == []
+    assert physician.leads_to(physician.link(first)) == second.id
+
+
+def test_and_for_nobody_once_nothing_waits_there(physician: Physician) -> None:
+    first = physician.emr.send()
+    physician.emr.send(sent(external_id="POC-1002", delivery=DeliveryChoice.FAX))
+    physician.recall()
+    with pytest.raises(Unprocessable):
+        physician.link(first)
+
+
+@pytest.mark.parametrize("recalled_too", [True, False])
+def test_a_mail_to_an_address_that_was_corrected_stays_unsent(
+    physician: Physician, *, recalled_too: bool
+) -> None:
+    first = physician.emr.send()
+    physician.emr.send(SECOND, practice=OTHER_PRACTICE)
+    physician.correct(email=OTHER_ADDRESS)
+    if recalled_too:
+        physician.recall()
+    stale = next(each for each in physician.setups(first) if each.recipient == ADDRESS)
+    with pytest.raises(Unprocessable):
+        create_link_secret(physician.emr.store, stale, physician.emr.now, physician.emr.ids)
+
+
+def test_a_mail_that_was_asked_for_goes_out_although_its_document_is_recalled(physician: Physician) -> None:
+    physician.link(physician.emr.send())
+    second = physician.emr.send(SECOND)
+    physician.emr.clock.at += timedelta(hours=2)
+    asked(physician, second)
+    physician.recall(external_id="POC-1002")
+    assert physician.leads_to(physician.link(second)) is not None
+
+
+# An address that turned out to be wrong
+
+
+def test_a_corrected_address_kills_the_link_although_another_document_waits_there(
+    physician: Physician,
+) -> None:
+    token = physician.link(physician.emr.send())
+    physician.emr.send(SECOND, practice=OTHER_PRACTICE)
+    after = physician.correct(email=OTHER_ADDRESS)
+    assert physician.leads_to(token) is None
+    assert physician.leads_to(physician.link(after)) == after.id
+
+
+def test_and_it_stays_dead_when_the_corrected_document_is_recalled(physician: Physician) -> None:
+    token = physician.link(physician.emr.send())
+    physician.emr.send(SECOND, practice=OTHER_PRACTICE)
+    physician.correct(email=OTHER_ADDRESS)
+    physician.recall()
+    assert physician.leads_to(token) is None
+
+
+@pytest.mark.parametrize("recalled_first", [True, False])
+def test_sent_to_another_address_instead_the_first_link_is_dead(
+    physician: Physician, *, recalled_first: bool
+) -> None:
+    token = physician.link(physician.emr.send())
+    if recalled_first:
+        physician.recall()
+    elsewhere = replace(REPLACING, addressee=replace(RIVERA, email=OTHER_ADDRESS))
+    newer = physician.emr.send(elsewhere)
+    assert physician.leads_to(token) is None
+    assert [each.recipient for each in physician.setups(newer)] == [OTHER_ADDRESS]
+    assert physician.leads_to(physician.link(newer)) == newer.id
+
+
+def test_who_is_written_to_again_at_the_address_of_before_gets_a_link(physician: Physician) -> None:
+    physician.emr.send()
+    physician.correct(email=OTHER_ADDRESS)
+    again = physician.emr.send(SECOND)
+    assert physician.leads_to(physician.link(again)) == again.id
+
+
+def test_another_way_of_delivery_mails_a_link_for_the_one_it_kills(physician: Physician) -> None:
+    token = physician.link(physician.emr.send())
+    after = physician.correct(delivery=DeliveryChoice.BOTH)
+    assert physician.leads_to(token) is None
+    assert physician.leads_to(physician.link(after)) == after.id
+
+
+def test_after_a_change_to_fax_the_next_mail_brings_a_link(physician: Physician) -> None:
+    physician.emr.send()
+    physician.correct(delivery=DeliveryChoice.FAX)
+    second = physician.emr.send(SECOND)
+    assert physician.leads_to(physician.link(second)) == second.id
+
+
+# Asking for another
+
+
+def asked(physician: Physician, document: Document) -> list[tuple[str, str | None]]:
+    """What the button of a dead link's page has mailed."""
+    emr = physician.emr
+    before = len(emr.deliveries())
+    Recovery(emr.store, emr.ids, emr.switches).ask_for_document(document.id, emr.now)
+    return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
+
+
+def test_a_dead_links_page_mails_the_link_of_the_document_that_waits_now(physician: Physician) -> None:
+    first = physician.emr.send()
+    newer = physician.emr.send(REPLACING)
+    assert asked(physician, first) == [("setup", newer.id)]
+
+
+def test_and_nothing_once_nothing_waits_there(physician: Physician) -> None:
+    first = physician.emr.send()
+    physician.recall()
+    assert asked(physician, first) == []
+
+
+def forgotten(physician: Physician) -> list[tuple[str, str | None]]:
+    """What *Forgot password* has mailed, asked for at the address of all documents here."""
+    emr = physician.emr
+    before = len(emr.deliveries())
+    Recovery(emr.store, emr.ids, emr.switches).ask(ADDRESS, "198.51.100.7", emr.now)
+    (job,) = (each for each in emr.store.jobs() if each.name == FORGOTTEN_JOB)
+    answer_forgotten(job.event_id, emr)
+    return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
+
+
+def test_forgot_password_mails_the_link_of_the_document_that_waits(physician: Physician) -> None:
+    first = physician.emr.send()
+    physician.emr.send(SECOND)
+    physician.recall(external_id="POC-1002")
+    assert forgotten(physician) == [("setup", first.id)]
+
+
+def test_and_none_where_only_a_faxed_one_waits(physician: Physician) -> None:
+    physician.emr.send(sent(delivery=DeliveryChoice.FAX))
+    physician.emr.send(SECOND)
+    physician.recall(external_id="POC-1002")
+    assert forgotten(physician) == []

@@ -1,0 +1,377 @@
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from argon2 import PasswordHasher
+
+from chalicelib.domain.errors import TooMany, Unauthenticated
+from chalicelib.domain.expiring_records import Secret, SecretKind
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.second_factors import Authenticator
+from chalicelib.services.authentication import password_login as module
+from chalicelib.services.authentication import passwords
+from chalicelib.services.authentication.known_devices import Device, Devices
+from chalicelib.services.authentication.password_login import (
+    MOST_OF_KNOWN,
+    MOST_OF_STRANGERS,
+    Attempt,
+    HalfIn,
+    Login,
+)
+from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.services.authentication.sessions import Sessions
+from chalicelib.services.transaction import Change, Claim
+from tests.support.fakes import START, FakeIds, FakeKeys, FakeStore
+from tests.support.provider_fixtures import PROVIDER, only_doing
+
+PASSWORD = "violet tractor onion"
+EMAIL = "dr.rivera@example.com"
+RIGHT = Attempt(email=EMAIL, password=PASSWORD, source="198.51.100.7", now=START)
+WRONG = replace(RIGHT, password="violet tractor apple")
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.store = FakeStore()
+        self.sessions = Sessions(self.store, FakeKeys(), FakeIds(), issuer="https://portal.test")
+        self.devices = Devices(FakeKeys(), FakeIds())
+        self.login = Login(self.store, self.sessions, FakeIds())
+        owner = replace(PROVIDER, password_hash=hash_password(PASSWORD))
+        claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
+        self.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
+
+    @property
+    def owner(self) -> Provider:
+        found = self.store.provider(PROVIDER.id)
+        assert found is not None
+        return found
+
+    def fails(self, attempt: Attempt) -> str:
+        with pytest.raises((Unauthenticated, TooMany)) as refused:
+            self.login.log_in(attempt)
+        return str(refused.value.code)
+
+
+@pytest.fixture(autouse=True)
+def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of logins, each with threads of its own, would wait for a busy machine most of the time."""
+
+    def in_turn(first: Callable[[], object], second: Callable[[], object]) -> tuple[object, object]:
+        return first(), second()
+
+    monkeypatch.setattr(module, "together", in_turn)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_the_right_password_opens_a_session(desk: Desk) -> None:
+    provider, cookie = desk.login.log_in(RIGHT)
+    assert provider.id == PROVIDER.id
+    assert desk.sessions.visit(cookie, START) is not None
+
+
+def test_a_wrong_password_and_an_unknown_address_get_the_same_refusal(desk: Desk) -> None:
+    said = set()
+    for attempt in (WRONG, replace(RIGHT, email="nobody@example.com"), replace(RIGHT, email="")):
+        with pytest.raises(Unauthenticated) as refused:
+            desk.login.log_in(attempt)
+        said.add((refused.value.detail, refused.value.code))
+    assert len(said) == 1
+
+
+def test_an_unknown_address_makes_the_same_calls_and_checks_a_password_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[bool] = []
+    real = passwords.is_password
+
+    def counted(password: str, kept: str | None) -> bool:
+        checked.append(kept is not None)
+        return real(password, kept)
+
+    monkeypatch.setattr(module, "is_password", counted)
+    known, unknown = calls_of(desk, WRONG), calls_of(desk, replace(WRONG, email="nobody@example.com"))
+    assert known == unknown
+    assert checked == [True, False]
+
+
+def calls_of(desk: Desk, attempt: Attempt) -> list[str]:
+    """The names of the store's methods that an attempt reaches, sorted: some run side by side."""
+    seen: list[str] = []
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            seen.append(name)
+            return getattr(desk.store, name)
+
+    login = Login(Watched(), desk.sessions, FakeIds())  # type: ignore[arg-type]  # - stands in for the store
+    with pytest.raises(Unauthenticated):
+        login.log_in(attempt)
+    return sorted(seen)
+
+
+def test_a_row_without_password_lets_nobody_in(desk: Desk) -> None:
+    bare = replace(PROVIDER, version=2, password_hash=None)
+    desk.store.commit(Change(at=START, providers=(bare,)))
+    assert desk.fails(RIGHT) == "unauthenticated"
+
+
+def test_the_sixth_attempt_has_to_wait_and_is_not_even_looked_at(desk: Desk) -> None:
+    assert [desk.fails(WRONG) for _ in range(5)] == ["unauthenticated"] * 5
+    assert desk.fails(RIGHT) == "too-many-requests"
+    later = START + timedelta(seconds=1)
+    assert desk.login.log_in(replace(RIGHT, now=later))
+
+
+def test_waiting_longer_and_longer_never_exceeds_a_minute(desk: Desk) -> None:
+    now = START
+    for _ in range(30):
+        now += timedelta(seconds=60)
+        assert desk.fails(replace(WRONG, now=now, source=str(now))) == "unauthenticated"
+    assert desk.login.log_in(replace(RIGHT, now=now + timedelta(seconds=60)))
+
+
+@pytest.mark.parametrize("with_device", [True, False])
+def test_a_stranger_who_polls_from_ever_new_sources_keeps_the_owner_out_at_no_moment(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, with_device: bool
+) -> None:
+    monkeypatch.setattr(module, "is_password", lambda password, _: password == PASSWORD)
+    device = (
+        desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch)) if with_device else None
+    )
+    for second in range(15 * 60):
+        now = START + timedelta(seconds=second)
+        desk.fails(replace(WRONG, now=now, source=RIGHT.source if with_device else f"10.0.0.{second % 250}"))
+        if second % 60 == 59:
+            assert desk.login.log_in(replace(RIGHT, now=now, device=device))
+
+
+def test_a_device_of_one_account_is_a_stranger_to_another_and_a_made_up_one_is_none(desk: Desk) -> None:
+    name = f"{PROVIDER.id}.1.token-1"
+    assert desk.devices.read(f"{name}.{'0' * 64}") is None
+    assert desk.devices.read("") is None
+    foreign = desk.devices.read(desk.devices.issue("prv_other", 1))
+    assert foreign is not None
+    for _ in range(5):
+        desk.fails(WRONG)
+    assert desk.fails(replace(RIGHT, device=foreign)) == "too-many-requests"
+
+
+def test_a_device_that_guesses_is_slowed_down_as_well(desk: Desk) -> None:
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    answers = [desk.fails(replace(WRONG, device=device, source=f"10.0.0.{n}")) for n in range(6)]
+    assert answers == ["unauthenticated"] * 5 + ["too-many-requests"]
+
+
+def test_a_thousand_guesses_in_a_minute_from_one_source_are_hardly_any(desk: Desk) -> None:
+    answers = [
+        desk.fails(replace(WRONG, now=START + timedelta(milliseconds=60 * n), source="10.0.0.1"))
+        for n in range(1000)
+    ]
+    assert answers.count("unauthenticated") <= 12
+
+
+def test_success_clears_the_accounts_failures(desk: Desk) -> None:
+    for _ in range(4):
+        desk.fails(WRONG)
+    desk.login.log_in(RIGHT)
+    assert [desk.fails(WRONG) for _ in range(5)] == ["unauthenticated"] * 5
+
+
+def test_success_clears_what_strangers_and_known_devices_failed(desk: Desk) -> None:
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    for each in (None, device):
+        desk.fails(replace(WRONG, device=each))
+    keys = [module.PER_KNOWN.key(PROVIDER.id), module.PER_ACCOUNT.key(EMAIL), module.ATTACK.key(EMAIL)]
+    assert len(desk.store.secrets(keys)) == len(keys)
+    desk.login.log_in(RIGHT)
+    assert desk.store.secrets(keys) == {}
+
+
+def test_one_source_that_tries_many_accounts_is_slowed_down(desk: Desk) -> None:
+    answers = [desk.fails(replace(WRONG, email=f"dr.{n}@example.com")) for n in range(31)]
+    assert answers == ["unauthenticated"] * 30 + ["too-many-requests"]
+    assert desk.login.log_in(replace(RIGHT, source="203.0.113.9"))
+
+
+def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
+    desk.store.before_commit = only_doing(lambda: desk.fails(WRONG))
+    desk.fails(WRONG)
+    counts = [each.tries for each in desk.store.every(Secret, "secrets") if each.kind is SecretKind.THROTTLE]
+    assert counts == [2, 2, 2, 2]
+
+
+# A hundred in a row
+
+
+def tried(desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, like: Attempt = WRONG) -> list[str]:
+    """Which of so many guesses, each from a source of its own, the password was held against."""
+    looked_at: list[str] = []
+
+    def guess(password: str, _kept: str | None) -> bool:
+        looked_at.append(password)
+        return False
+
+    monkeypatch.setattr(module, "is_password", guess)
+    for number in range(attempts):
+        later = START + timedelta(days=3 * number)
+        source = f"2001:db8::{number}"
+        desk.fails(replace(like, now=later, source=source, password=f"guess {number}"))
+    monkeypatch.undo()
+    return looked_at
+
+
+def test_no_more_than_a_hundred_guesses_in_a_row_however_slow_and_from_wherever(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(tried(desk, monkeypatch, 130)) == MOST_OF_STRANGERS
+    assert desk.fails(replace(RIGHT, now=START + timedelta(days=400))) == "too-many-requests"
+
+
+def test_an_unknown_address_closes_just_as_an_account_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = set()
+    for email in (EMAIL, "nobody@example.com"):
+        assert len(tried(desk, monkeypatch, 101, replace(WRONG, email=email))) == MOST_OF_STRANGERS
+        with pytest.raises(TooMany) as refused:
+            desk.login.log_in(replace(RIGHT, email=email, now=START + timedelta(days=303)))
+        said.add((refused.value.detail, refused.value.retry_after))
+    assert len(said) == 1
+
+
+def test_the_owner_gets_in_with_a_browser_that_is_known_and_that_opens_the_account_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried(desk, monkeypatch, 110)
+    now = START + timedelta(days=330)
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    assert desk.login.log_in(replace(RIGHT, now=now, device=device))
+    assert desk.login.log_in(replace(RIGHT, now=now))
+
+
+def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    tried(desk, monkeypatch, 100)
+    assert len(tried(desk, monkeypatch, 130, replace(WRONG, device=device))) == MOST_OF_KNOWN
+    assert desk.fails(replace(RIGHT, now=START + timedelta(days=395), device=device)) == "too-many-requests"
+
+
+def test_no_more_than_a_hundred_in_a_row_however_many_browsers_are_known_and_whoever_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epoch = PROVIDER.session_epoch
+    devices = [desk.devices.read(desk.devices.issue(PROVIDER.id, epoch)) for _ in range(10)]
+    looked_at = [len(tried(desk, monkeypatch, 25, replace(WRONG, device=each))) for each in devices]
+    assert sum(looked_at) <= MOST_OF_KNOWN + MOST_OF_STRANGERS
+    most_forgotten = timedelta(days=365) // (module.PER_ACCOUNT.each or timedelta())
+    assert MOST_OF_KNOWN + MOST_OF_STRANGERS + most_forgotten <= 100
+
+
+def test_a_browser_is_known_no_longer_once_all_sessions_were_ended(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    tried(desk, monkeypatch, MOST_OF_STRANGERS)
+    now = START + timedelta(days=200)
+    assert desk.login.log_in(replace(RIGHT, now=now, device=device))
+    tried(desk, monkeypatch, MOST_OF_STRANGERS)
+    ended = replace(desk.owner, version=2, session_epoch=PROVIDER.session_epoch + 1)
+    desk.store.commit(Change(at=now, providers=(ended,)))
+    assert desk.fails(replace(RIGHT, now=now, device=device)) == "too-many-requests"
+
+
+def test_a_device_cookie_of_another_form_is_nobodys(desk: Desk) -> None:
+    name = f"{PROVIDER.id}.token-1"
+    signature = hmac.new(FakeKeys().session_key(), f"device:{name}".encode(), hashlib.sha256).hexdigest()
+    assert desk.devices.read(f"{name}.{signature}") is None
+
+
+def test_a_new_device_waits_for_strangers_only_until_a_day_without_them(desk: Desk) -> None:
+    for number in range(module.ATTACK.free):
+        desk.fails(replace(WRONG, source=f"2001:db8::{number}"))
+    new = replace(WRONG, source="203.0.113.9")
+    assert [desk.fails(new) for _ in range(2)] == ["unauthenticated", "too-many-requests"]
+    almost = replace(new, now=START + timedelta(hours=23), source="203.0.113.10")
+    assert [desk.fails(almost) for _ in range(2)] == ["unauthenticated", "too-many-requests"]
+    quiet = replace(new, now=almost.now + timedelta(days=1), source="203.0.113.11")
+    assert [desk.fails(quiet) for _ in range(5)] == ["unauthenticated"] * 5
+    assert desk.fails(quiet) == "too-many-requests"
+
+
+def test_what_was_tried_once_at_a_made_up_address_is_kept_for_three_months(desk: Desk) -> None:
+    desk.fails(replace(WRONG, email="made.up@example.com"))
+    rows = desk.store.every(Secret, "secrets")
+    assert max(each.expires_at for each in rows) <= START + timedelta(days=90)
+
+
+def test_confirming_with_a_session_is_not_hindered_by_guesses_elsewhere(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried(desk, monkeypatch, 110)
+    now = START + timedelta(days=330)
+    session, _ = desk.sessions.start(PROVIDER, now)
+    at_hand = Device(provider_id=PROVIDER.id, epoch=PROVIDER.session_epoch, id="session 1")
+    assert desk.login.confirm(session, replace(RIGHT, now=now, device=at_hand))
+
+
+# A hash of other parameters
+
+
+def outdated(desk: Desk) -> str:
+    kept = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=2, password_hash=kept),)))
+    return kept
+
+
+def test_an_outdated_hash_is_made_anew_in_the_transaction_of_the_login(desk: Desk) -> None:
+    kept, before = outdated(desk), desk.store.commits
+    desk.login.log_in(RIGHT)
+    anew = desk.owner.password_hash or ""
+    assert anew != kept
+    assert not passwords.is_outdated(anew)
+    assert passwords.is_password(PASSWORD, anew)
+    assert desk.store.commits == before + 2
+    assert desk.login.log_in(RIGHT)
+
+
+def test_a_hash_of_now_is_left_alone_and_so_is_one_of_who_fails(desk: Desk) -> None:
+    kept = desk.owner
+    desk.login.log_in(RIGHT)
+    assert desk.owner == kept
+    old = outdated(desk)
+    desk.fails(WRONG)
+    assert desk.owner.password_hash == old
+
+
+def test_an_account_that_changes_meanwhile_is_logged_in_to_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outdated(desk)
+
+    def rival(password: str) -> str:
+        changed = replace(desk.owner, version=desk.owner.version + 1, credential="DO")
+        desk.store.commit(Change(at=START, providers=(changed,)))
+        return hash_password(password)
+
+    monkeypatch.setattr(module, "hash_password", rival)
+    _, cookie = desk.login.log_in(RIGHT)
+    assert desk.sessions.visit(cookie, START) is not None
+    assert desk.owner.credential == "DO"
+
+
+def test_half_a_login_makes_an_outdated_hash_anew_too(desk: Desk) -> None:
+    kept = outdated(desk)
+    app = Authenticator(secret="A" * 32, since=START)
+    desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=3, authenticator=app),)))
+    with pytest.raises(HalfIn):
+        desk.login.log_in(RIGHT)
+    assert desk.owner.password_hash != kept

@@ -1,0 +1,233 @@
+import base64
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import jwt
+import pytest
+
+from chalicelib.domain.account_events import UNKNOWN
+from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.session_keys import key_id
+from chalicelib.services.authentication.sessions import AUDIENCE, Sessions
+from chalicelib.services.transaction import Change
+from tests.support.fakes import START, FakeIds, FakeKeys, FakeStore
+from tests.support.provider_fixtures import PROVIDER, a_document, a_store
+
+ISSUER = "https://portal.test"
+DOCUMENT = a_document()
+
+
+class Opened:
+    """A provider who has just logged in."""
+
+    def __init__(self) -> None:
+        self.store: FakeStore = a_store(DOCUMENT)
+        self.keys = FakeKeys()
+        self.sessions = Sessions(self.store, self.keys, FakeIds(), issuer=ISSUER)
+        self.row, self.cookie = self.sessions.start(PROVIDER, START)
+        self.store.commit(Change(at=START, secrets=(self.row,)))
+
+    def lives(self, after: timedelta = timedelta(), cookie: str | None = None) -> bool:
+        return self.sessions.visit(cookie or self.cookie, START + after) is not None
+
+    def forged(
+        self,
+        claims: Mapping[str, object] | None = None,
+        *,
+        key: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
+        real = jwt.decode(self.cookie, options={"verify_signature": False})
+        signed_with = key or FakeKeys().session_key()
+        named = dict(headers) if headers is not None else {"kid": key_id(FakeKeys().session_key())}
+        return jwt.encode({**real, **(claims or {})}, signed_with, "HS256", headers=named)
+
+
+@pytest.fixture
+def opened() -> Opened:
+    return Opened()
+
+
+def test_one_read_brings_session_provider_and_document(opened: Opened) -> None:
+    found = opened.sessions.visit(opened.cookie, START, DOCUMENT.id)
+    assert found is not None
+    assert (found.session, found.provider, found.document) == (opened.row, PROVIDER, DOCUMENT)
+
+
+def test_the_row_keeps_only_a_hash_of_what_the_cookie_says(opened: Opened) -> None:
+    token = jwt.decode(opened.cookie, options={"verify_signature": False})["sid"]
+    assert token not in repr(opened.row)
+
+
+def test_fifteen_idle_minutes_end_it(opened: Opened) -> None:
+    assert opened.lives(timedelta(minutes=14, seconds=59))
+    assert not opened.lives(timedelta(minutes=15))
+
+
+def test_use_keeps_it_alive_for_twelve_hours_and_no_longer(opened: Opened) -> None:
+    for minutes in range(0, 12 * 60, 10):
+        row = opened.store.secret(opened.row.key)
+        assert row is not None
+        opened.sessions.touch(row, START + timedelta(minutes=minutes))
+    assert opened.lives(timedelta(hours=11, minutes=59))
+    assert not opened.lives(timedelta(hours=12))
+
+
+def test_it_is_touched_at_most_once_a_minute(opened: Opened) -> None:
+    before = opened.store.commits
+    opened.sessions.touch(opened.row, START + timedelta(seconds=59))
+    assert opened.store.commits == before
+    opened.sessions.touch(opened.row, START + timedelta(seconds=60))
+    assert opened.store.commits == before + 1
+
+
+def test_a_touch_that_comes_too_late_does_not_bring_a_session_back(opened: Opened) -> None:
+    opened.sessions.end(opened.row, START, UNKNOWN)
+    opened.sessions.touch(opened.row, START + timedelta(minutes=2))
+    assert opened.store.secret(opened.row.key) is None
+
+
+def test_logging_out_ends_it(opened: Opened) -> None:
+    opened.sessions.end(opened.row, START, UNKNOWN)
+    assert not opened.lives()
+
+
+def test_a_new_epoch_of_the_account_ends_it(opened: Opened) -> None:
+    change_provider(opened, session_epoch=2)
+    assert not opened.lives()
+
+
+def test_an_account_without_password_has_no_sessions(opened: Opened) -> None:
+    change_provider(opened, password_hash=None)
+    assert not opened.lives()
+
+
+def change_provider(opened: Opened, **changes: object) -> None:
+    changed: Provider = replace(PROVIDER, version=2, **changes)  # type: ignore[arg-type]  # - a test's shorthand
+    opened.store.commit(Change(at=START, providers=(changed,)))
+
+
+def test_a_row_of_another_kind_opens_nothing(opened: Opened) -> None:
+    other: Secret = replace(opened.row, version=2, kind=opened.row.kind.CODE)
+    opened.store.commit(Change(at=START, secrets=(other,)))
+    assert not opened.lives()
+
+
+def test_a_cookie_for_another_provider_opens_nothing(opened: Opened) -> None:
+    assert not opened.lives(cookie=opened.forged({"sub": "prv_2"}))
+
+
+def test_a_faithful_copy_of_the_cookie_opens_it_so_the_forgeries_differ_in_one_thing(opened: Opened) -> None:
+    assert opened.lives(cookie=opened.forged())
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "another"},
+        {"iss": "https://elsewhere.test"},
+        {"exp": "soon"},
+        {"sid": 7},
+        {"sub": ""},
+        {"exp": int(START.timestamp())},
+    ],
+)
+def test_claims_that_are_not_ours_open_nothing(opened: Opened, claims: dict[str, object]) -> None:
+    assert not opened.lives(cookie=opened.forged(claims))
+
+
+def test_a_token_without_expiry_opens_nothing(opened: Opened) -> None:
+    claims = jwt.decode(opened.cookie, options={"verify_signature": False})
+    del claims["exp"]
+    key = FakeKeys().session_key()
+    assert not opened.lives(cookie=jwt.encode(claims, key, "HS256", headers={"kid": key_id(key)}))
+
+
+KEY = FakeKeys().session_key()
+OTHER_KEY = b"another key, just as long as the first one is"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"kid": "another"},
+        {"kid": ""},
+        {"kid": key_id(OTHER_KEY)},
+        {"kid": key_id(KEY).upper()},
+        {"kid": f"{key_id(KEY)} "},
+        {"kid": f"../{key_id(KEY)}"},
+        {"kid": "' OR 1=1 --"},
+        {"kid": "/dev/null"},
+        {"kid": KEY.decode()},
+    ],
+)
+def test_another_key_id_opens_nothing(opened: Opened, headers: dict[str, str]) -> None:
+    assert not opened.lives(cookie=opened.forged(headers=headers))
+
+
+@pytest.mark.parametrize("kid", [None, 7, ["a"], {"a": 1}, True])
+def test_a_key_id_that_is_no_text_opens_nothing(opened: Opened, kid: object) -> None:
+    head = base64.urlsafe_b64encode(json.dumps({"typ": "JWT", "alg": "HS256", "kid": kid}).encode())
+    signed = head.rstrip(b"=") + b"." + opened.cookie.split(".")[1].encode()
+    seal = base64.urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=")
+    assert not opened.lives(cookie=f"{signed.decode()}.{seal.decode()}")
+
+
+def test_a_key_in_the_header_is_not_the_key(opened: Opened) -> None:
+    """`jwk`, `jku`, `x5u`: who could say which key to check with would check their own."""
+    made_up = base64.urlsafe_b64encode(OTHER_KEY).decode()
+    named = {"kid": key_id(KEY), "jwk": {"kty": "oct", "k": made_up}, "jku": "https://elsewhere.test/keys"}
+    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
+    named["kid"] = key_id(OTHER_KEY)
+    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
+
+
+def test_a_rotation_logs_nobody_out_and_the_next_one_ends_what_the_first_key_signed(opened: Opened) -> None:
+    opened.keys.rotate("a second key, long enough to sign with HS256")
+    row, after = opened.sessions.start(PROVIDER, START)
+    opened.store.commit(Change(at=START, secrets=(row,)))
+    assert opened.lives()
+    assert opened.lives(cookie=after)
+    assert jwt.get_unverified_header(after)["kid"] != jwt.get_unverified_header(opened.cookie)["kid"]
+    opened.keys.rotate("a third key, long enough to sign with HS256")
+    assert not opened.lives()
+    assert opened.lives(cookie=after)
+
+
+def test_the_key_id_of_one_key_does_not_open_what_the_other_signed(opened: Opened) -> None:
+    opened.keys.rotate(OTHER_KEY.decode())
+    assert opened.lives(cookie=opened.forged(key=OTHER_KEY, headers={"kid": key_id(OTHER_KEY)}))
+    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers={"kid": key_id(KEY)}))
+    assert not opened.lives(cookie=opened.forged(key=KEY, headers={"kid": key_id(OTHER_KEY)}))
+
+
+def test_another_key_opens_nothing(opened: Opened) -> None:
+    assert not opened.lives(cookie=opened.forged(key=b"a key that somebody else made up, long enough"))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "HS512"])
+def test_another_algorithm_opens_nothing(opened: Opened, algorithm: str) -> None:
+    head, body, signature = opened.cookie.split(".")
+    named = json.loads(base64.urlsafe_b64decode(head + "=="))
+    changed = base64.urlsafe_b64encode(json.dumps({**named, "alg": algorithm}).encode()).decode().rstrip("=")
+    assert not opened.lives(cookie=f"{changed}.{body}.")
+    assert not opened.lives(cookie=f"{changed}.{body}.{signature}")
+    if algorithm == "HS512":
+        claims = jwt.decode(opened.cookie, options={"verify_signature": False})
+        key = FakeKeys().session_key() * 2
+        assert not opened.lives(cookie=jwt.encode(claims, key, algorithm, headers={"kid": key_id(key)}))
+
+
+@pytest.mark.parametrize("cookie", ["x", "a.b.c", "..", "é", "x" * 5000])
+def test_nonsense_opens_nothing(opened: Opened, cookie: str) -> None:
+    assert opened.sessions.visit(cookie, START) is None
+
+
+def test_no_cookie_costs_no_read(opened: Opened) -> None:
+    assert opened.sessions.read("", START) is None
+    assert jwt.decode(opened.cookie, options={"verify_signature": False})["aud"] == AUDIENCE

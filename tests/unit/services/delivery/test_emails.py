@@ -1,0 +1,378 @@
+"""Emails: what goes to whom, what stands in it, and what never does."""
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+
+import pytest
+
+from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, DeliveryStatus
+from chalicelib.domain.delivery_receipts import Receipt, ReceiptKind
+from chalicelib.domain.errors import Unprocessable
+from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.domain.status import Status
+from chalicelib.services.delivery import ses_feedback as mail_feedback
+from chalicelib.services.delivery.emails import readable
+from chalicelib.services.delivery.mime import Mail, mime
+from chalicelib.services.transaction import Change
+from tests.support.delivery_world import World
+from tests.support.fakes import START, FakeMailer
+from tests.support.provider_fixtures import PROVIDER
+
+KINDS = ["ready", "setup", "reset", "code", "password_changed"]
+PATIENT = ["Ada", "Byron", "PT-77", "1950", "POC-1001", "Plan of Care", "plan_of_care", "initial evaluation"]
+LINK = re.compile(r"https://portal\.test[^\s\"<]*")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def with_account(world: World, since: datetime = START) -> World:
+    provider = world.store.provider(PROVIDER.id)
+    assert provider is not None
+    owner = replace(PROVIDER, version=provider.version + 1, account_since=since)
+    world.store.commit(Change(at=world.clock.at, providers=(owner,)))
+    return world
+
+
+def sent(world: World, kind: str) -> EmailMessage:
+    """The mail of that kind, for the person that it is for."""
+    if kind in ("reset", "password_changed"):
+        row_id = with_account(world).own_message(kind)
+        world.clock.pass_time(seconds=1)
+    else:
+        row_id = world.message(Channel.EMAIL, kind)
+    assert world.deliver(row_id).status is DeliveryStatus.SENT
+    return world.mail()
+
+
+def part(mail: EmailMessage, subtype: str) -> str:
+    body = mail.get_body((subtype,))
+    assert body is not None
+    text = body.get_content()
+    assert isinstance(text, str)
+    return text.replace("\r\n", "\n")
+
+
+def both(mail: EmailMessage) -> list[str]:
+    return [part(mail, "plain"), part(mail, "html")]
+
+
+# Each mail
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_mail_says_anything_of_the_patient(world: World, kind: str) -> None:
+    mail = sent(world, kind)
+    everything = [*both(mail), str(mail["Subject"]), str(mail["From"]), str(mail["Message-ID"])]
+    assert not [word for word in PATIENT for text in everything if word in text]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_headers_are_those_of_an_automatic_mail(world: World, kind: str) -> None:
+    mail = sent(world, kind)
+    assert mail["To"] == "dr.rivera@example.com"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Date"].datetime == world.clock.at
+    assert re.fullmatch(r"<dlv_[0-9a-f]{32}\.1@portal\.test>", mail["Message-ID"])
+    assert mail.get_content_type() == "multipart/alternative"
+    assert mail["From"].addresses[0].addr_spec == "no-reply@portal.test"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_and_html_have_the_same_links(world: World, kind: str) -> None:
+    plain, html = both(sent(world, kind))
+    assert set(LINK.findall(plain)) == set(LINK.findall(html)) != set()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_html_loads_nothing_from_anywhere(world: World, kind: str) -> None:
+    html = part(sent(world, kind), "html")
+    assert not re.search(r"<img|<script|<link|url\(|src=", html)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("ready", True), ("setup", True), ("code", True), ("reset", False)]
+)
+def test_the_sender_is_the_clinic_where_it_is_its_matter(world: World, kind: str, *, name: bool) -> None:
+    mail = sent(world, kind)
+    expected = "Hill Country Therapy via Provider Portal" if name else "Provider Portal"
+    assert mail["From"].addresses[0].display_name == expected
+    assert mail["Reply-To"] == ("desk@hillcountry.example" if name else None)
+
+
+def test_a_practice_without_a_reply_address_gives_none(world: World) -> None:
+    world.change_practice(reply_to=None)
+    assert sent(world, "ready")["Reply-To"] is None
+
+
+# A document is ready
+
+
+def test_ready_leads_to_the_document_and_to_signing_by_hand(world: World) -> None:
+    plain, _ = both(sent(world, "ready"))
+    assert f"https://portal.test/documents/{world.document.id}\n" in plain
+    assert f"https://portal.test/by-hand/{world.document.id}\n" in plain
+    assert "fax it to (512) 555-0188" in plain
+
+
+def test_ready_explains_itself_only_to_who_has_no_account(world: World) -> None:
+    assert "First time here?" in part(sent(world, "ready"), "plain")
+    with_account(world)
+    assert "First time here?" not in part(sent(world, "ready"), "plain")
+
+
+def test_with_electronic_signature_off_it_says_to_sign_by_hand_and_leads_to_no_login(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "ready")
+    world.switches.on.clear()
+    world.deliver(row_id)
+    plain, html = both(world.mail())
+    links = set(LINK.findall(plain + html))
+    assert links == {f"https://portal.test/by-hand/{world.document.id}"}
+    for words in ("Print it, sign it and date it", "(512) 555-0188", "send a scan or photo"):
+        assert words in plain
+        assert words in re.sub(r"</?strong>", "", html)
+
+
+def test_the_line_on_the_document_follows_the_mail(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "ready")
+    assert [line.status for line in world.document.deliveries] == ["queued"]
+    world.deliver(row_id)
+    assert [(line.id, line.status) for line in world.document.deliveries] == [(row_id, "sent")]
+
+
+def test_sending_is_no_event_of_its_own(world: World) -> None:
+    world.deliver(world.message(Channel.EMAIL, "ready"))
+    assert [event.type for event in world.events()] == ["document.sent"]
+    assert world.webhooks() == []
+
+
+# Links and codes
+
+
+def test_the_setup_link_is_made_when_it_is_sent_and_lives_ninety_minutes_from_then(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "setup")
+    world.clock.pass_time(hours=3)
+    world.deliver(row_id)
+    (token,) = set(re.findall(r"https://portal\.test/setup/(\S+)", part(world.mail(), "plain")))
+    secret = world.store.secret(secret_key(SecretKind.SETUP, token))
+    assert secret is not None
+    assert secret.expires_at == world.clock.at + timedelta(minutes=90)
+
+
+def test_the_setup_mail_of_a_recalled_document_is_about_the_one_that_waits(world: World) -> None:
+    """Another clinic's, corrected once: it is named, and not the clinic that took its own back."""
+    row_id = world.message(Channel.EMAIL, "setup")
+    clinic = replace(world.practice, id="prc_other", version=1, name="Lakeside Rehab")
+    waits = replace(world.document, id="doc_waits", version=1, practice_id=clinic.id, access=2)
+    world.store.commit(Change(at=START, practices=(clinic,), documents=(waits,)))
+    world.change_document(recalled_at=START, status=Status.RECALLED, access=2)
+    assert world.deliver(row_id).status is DeliveryStatus.SENT
+    plain, _ = both(world.mail())
+    assert "Lakeside Rehab has sent you" in plain
+    assert f"/documents/{waits.id}" in plain
+
+
+def test_the_setup_mail_says_what_to_do_when_it_is_too_late(world: World) -> None:
+    plain, _ = both(sent(world, "setup"))
+    assert "The link is good for 90 minutes and works once." in plain
+    assert "https://portal.test/forgot-password" in plain
+    assert f"https://portal.test/documents/{world.document.id}" in plain
+
+
+def test_no_setup_mail_goes_to_who_has_an_account(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "setup")
+    with_account(world)
+    assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
+    assert world.mailer.sent == []
+
+
+def test_the_code_is_fresh_and_stands_in_no_header(world: World) -> None:
+    mail = sent(world, "code")
+    (code,) = re.findall(r"Your code: (\d{6})", part(mail, "plain"))
+    assert code in part(mail, "html")
+    assert code not in str(mail["Subject"])
+    assert "10 minutes" in part(mail, "plain")
+
+
+def test_the_first_password_is_welcomed_and_a_later_one_announced(world: World) -> None:
+    with_account(world, since=world.clock.at)
+    world.deliver(world.own_message("password_changed"))
+    assert world.mail()["Subject"] == "Your account on Provider Portal is ready"
+    world.clock.pass_time(days=1)
+    world.deliver(world.own_message("password_changed"))
+    assert world.mail()["Subject"] == "Your password was changed on Provider Portal"
+    assert "November 23, 2026, at 19:00 UTC" in part(world.mail(), "plain")
+
+
+# Overtaken by events
+
+
+def test_a_document_recalled_meanwhile_is_not_announced(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "ready")
+    recalled = world.document.recall(None, START)
+    assert recalled is not None
+    world.change_document(status=recalled.status, access=recalled.access)
+    row = world.deliver(row_id)
+    assert row.status is DeliveryStatus.CANCELLED
+    assert [(each.status, each.detail) for each in row.attempts] == [
+        ("cancelled", "The document was recalled or corrected meanwhile.")
+    ]
+    assert world.mailer.sent == []
+    assert [line.status for line in world.document.deliveries] == ["cancelled"]
+
+
+def test_a_corrected_address_gets_the_mail_and_the_old_one_none(world: World) -> None:
+    old = world.message(Channel.EMAIL, "ready", "typo@example.com")
+    world.change_document(access=2)
+    new = world.message(Channel.EMAIL, "ready")
+    world.deliver(old)
+    world.deliver(new)
+    assert [to for to, _ in world.mailer.sent] == ["dr.rivera@example.com"]
+
+
+def test_a_document_signed_meanwhile_is_not_announced(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "ready")
+    closed = world.document.mark_returned("paper", START)
+    assert closed is not None
+    world.change_document(status=closed.status)
+    assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
+
+
+# Trouble
+
+
+def test_a_mail_that_ses_does_not_take_is_tried_again_and_then_failed(world: World) -> None:
+    world.mailer.failing = True
+    row_id = world.message(Channel.EMAIL, "ready")
+    waits = 0
+    while world.when_due(row_id).status is DeliveryStatus.QUEUED:
+        waits += 1
+    assert waits == len(MAIL_RETRY_AFTER)
+    assert [event.type for event in world.events()][1:] == ["document.delivery_failed"]
+    assert world.webhooks() == ["document.delivery_failed"]
+    assert world.notices() == ["delivery_failed"]
+    assert [line.status for line in world.document.deliveries] == ["failed"]
+
+
+def test_a_setup_mail_that_fails_is_no_news_to_the_emr(world: World) -> None:
+    world.mailer.failing = True
+    row_id = world.message(Channel.EMAIL, "setup")
+    while world.when_due(row_id).status is DeliveryStatus.QUEUED:
+        pass
+    assert world.webhooks() == []
+    assert [line.status for line in world.document.deliveries] == ["failed"]
+
+
+def test_an_address_that_ses_will_never_take_is_tried_once(world: World) -> None:
+    class Refuses(FakeMailer):
+        def send(self, **_: object) -> str:
+            raise Unprocessable("The mail service refused it: InvalidParameterValue.")
+
+    world.mailer = Refuses()
+    row = world.deliver(world.message(Channel.EMAIL, "ready"))
+    assert (row.status, len(row.attempts)) == (DeliveryStatus.FAILED, 1)
+
+
+def test_a_reader_who_gets_in_between_is_no_trouble(world: World) -> None:
+    """The document changes between the record's read and its write."""
+    row_id = world.message(Channel.EMAIL, "ready")
+
+    def at_claim() -> None:
+        world.store.before_commit = lambda: world.change_document(viewed_at=START)
+
+    world.store.before_commit = at_claim
+    assert world.deliver(row_id).status is DeliveryStatus.SENT
+    assert world.document.viewed_at == START
+    assert [line.status for line in world.document.deliveries] == ["sent"]
+
+
+def test_a_try_that_will_be_repeated_leaves_the_document_alone(world: World) -> None:
+    world.mailer.failing = True
+    row_id = world.message(Channel.EMAIL, "ready")
+    before = world.document.version
+    world.deliver(row_id)
+    assert world.document.version == before
+
+
+def test_a_receipt_that_comes_during_the_next_attempt_stands(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "ready")
+    world.deliver(row_id)
+    back = Receipt(carrier_id="ses-0001", kind=ReceiptKind.RETURNED, at=START, detail="For now.")
+    mail_feedback.take(back, world)
+
+    class HearsFromTheFirst(FakeMailer):
+        def send(self, *, to: str, message: bytes) -> str:
+            mail_feedback.take(replace(back, kind=ReceiptKind.DELIVERED), world)
+            super().send(to=to, message=message)
+            return "ses-0002"
+
+    world.mailer = HearsFromTheFirst()
+    assert world.when_due(row_id).status is DeliveryStatus.DELIVERED
+    assert [line.status for line in world.document.deliveries] == ["delivered"]
+
+
+# The message itself
+
+
+def test_no_name_can_add_a_header(world: World) -> None:
+    world.change_practice(name="Evil\r\nBcc: thief@example.com\r\n\r\nbody")
+    mail = sent(world, "ready")
+    assert mail["Bcc"] is None
+    assert mail["From"].addresses[0].addr_spec == "no-reply@portal.test"
+    assert len(mail["From"].addresses) == 1
+
+
+def test_what_turns_text_around_or_is_not_seen_is_left_out_of_headers(world: World) -> None:
+    world.change_practice(name="Good\x00 Hands\x1b[31m \u202eTherapy\u2028")
+    shown = sent(world, "ready")["From"].addresses[0].display_name
+    assert shown == "Good Hands [31m Therapy via Provider Portal"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@example.com\r\nBcc: b@example.com",
+        "a@example.com, b@example.com",
+        "",
+        "x",
+        "josé@example.com",
+        "<a@example.com>",
+        "A <a@example.com>",
+    ],
+)
+def test_an_address_that_is_not_one_address_is_refused(address: str) -> None:
+    mail = Mail(to=address, name="Portal", subject="s", text="t")
+    with pytest.raises(Unprocessable):
+        mime(mail, sender="no-reply@portal.test", message_id="dlv_1", now=START)
+
+
+def test_names_in_any_script_arrive_as_they_are(world: World) -> None:
+    world.change_practice(name="Clínica Señor, “Łódź” 東京")
+    mail = sent(world, "ready")
+    assert mail["From"].addresses[0].display_name == "Clínica Señor, “Łódź” 東京 via Provider Portal"
+    assert "Clínica Señor" in part(mail, "html")
+    assert world.mailer.sent[0][1].isascii()
+
+
+def test_what_stands_in_a_name_is_no_markup(world: World) -> None:
+    world.change_practice(name="<b>Bold & Sons</b>")
+    plain, html = both(sent(world, "ready"))
+    assert "<b>Bold & Sons</b>" in plain
+    assert "&lt;b&gt;Bold &amp; Sons&lt;/b&gt;" in html
+
+
+def test_lines_end_as_mail_wants_it_and_are_not_too_long(world: World) -> None:
+    sent(world, "setup")
+    lines = world.mailer.sent[0][1].split(b"\r\n")
+    assert max(map(len, lines)) <= 998
+    assert not any(b"\n" in line for line in lines)
+
+
+def test_numbers_are_shown_as_people_read_them() -> None:
+    assert readable("+15125550188") == "(512) 555-0188"
+    assert readable("+442079460958") == "+442079460958"
+    assert readable("512 555 0188") == "512 555 0188"

@@ -1,0 +1,143 @@
+import io
+
+import pytest
+from pypdf import PdfReader
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.domain.deliveries import Channel, DeliveryStatus
+from chalicelib.domain.errors import Unprocessable
+from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.services.delivery import emails as messages
+from chalicelib.services.delivery import faxes as fax_messages
+from chalicelib.services.delivery.faxes import gateway_address, short_code
+from tests.support.delivery_world import World
+from tests.support.fakes import START
+
+NUMBER = "+15125550100"
+
+
+def original() -> bytes:
+    data = io.BytesIO()
+    canvas = Canvas(data, pagesize=(612, 792))
+    for number in (1, 2, 3):
+        canvas.drawString(72, 700, f"Plan of care of Ada Byron, page {number}")
+        canvas.showPage()
+    canvas.save()
+    return data.getvalue()
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.files.put(world.document.original.key, original(), "application/pdf")
+    return world
+
+
+def fax(world: World) -> bytes:
+    (part,) = world.mail().iter_attachments()
+    assert (part.get_content_type(), part.get_filename()) == ("application/pdf", "document.pdf")
+    data = part.get_content()
+    assert isinstance(data, bytes)
+    return data
+
+
+def text(pdf: bytes, page: int) -> str:
+    return PdfReader(io.BytesIO(pdf)).pages[page].extract_text()
+
+
+def test_the_fax_is_mailed_to_the_gateway_as_one_pdf(world: World) -> None:
+    row = world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    assert [to for to, _ in world.mailer.sent] == ["15125550100@fax.test"]
+    assert world.mail()["To"] == "15125550100@fax.test"
+    assert len(PdfReader(io.BytesIO(fax(world))).pages) == 4
+    assert (row.status, row.carrier_id) == (DeliveryStatus.SENT, "ses-0001")
+
+
+def test_only_the_document_itself_names_the_patient(world: World) -> None:
+    world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    mail = world.mail()
+    body = mail.get_body(("plain",))
+    assert body is not None
+    words = f"{mail['Subject']} {mail['From']} {body.get_content()} {text(fax(world), 0)}"
+    assert not [word for word in ("Ada", "Byron", "1950", "Plan", "PT-77", "POC-1001") if word in words]
+    assert "Ada Byron" in text(fax(world), 1)
+
+
+def test_the_cover_tells_where_to_fax_it_back_and_carries_a_code(world: World) -> None:
+    world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    cover = text(fax(world), 0)
+    for words in ("Hill Country Therapy", "(512) 555-0188", "(512) 555-0100", "Luis Rivera, MD"):
+        assert words in cover
+    codes = [word.replace("-", "") for word in cover.split() if len(word) == 9 and word[4] == "-"]
+    keys = [secret_key(SecretKind.FAX_CODE, f"{world.document.id}:{code}") for code in codes]
+    assert any(world.store.secret(key) for key in keys)
+
+
+def test_with_electronic_signature_off_the_cover_says_nothing_of_the_web(world: World) -> None:
+    world.switches.on.clear()
+    world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    assert "portal.test" not in text(fax(world), 0)
+
+
+def test_a_fax_that_ses_does_not_take_is_tried_again(world: World) -> None:
+    world.mailer.failing = True
+    assert world.deliver(world.message(Channel.FAX, "fax", NUMBER)).status is DeliveryStatus.QUEUED
+
+
+def test_a_document_recalled_meanwhile_is_not_faxed(world: World) -> None:
+    row_id = world.message(Channel.FAX, "fax", NUMBER)
+    world.change_document(access=2)
+    assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
+
+
+def test_without_a_number_to_fax_back_to_it_fails_and_says_what_to_do(world: World) -> None:
+    world.change_practice(fax=None)
+    row = world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    assert row.status is DeliveryStatus.FAILED
+    assert "PUT /v1/practice" in row.attempts[-1].detail
+    assert world.notices() == ["delivery_failed"]
+
+
+def test_a_fax_too_large_for_the_gateway_fails_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fax_messages, "MAX_PDF_BYTES", 1000)
+    row = world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    assert (row.status, row.attempts[-1].detail) == (
+        DeliveryStatus.FAILED,
+        "The PDF is too large to fax: 7 MB at most. Send it by email.",
+    )
+
+
+def test_the_mark_is_the_opaque_id(world: World) -> None:
+    assert short_code("doc_mfrggzdfmztwq2lk") == "MFRG-GZDF"
+    cover = fax_messages.cover_of(
+        messages.look_up(world.row(world.message(Channel.FAX, "fax", NUMBER)), world),
+        world.document,
+        world.practice,
+        world,
+    )
+    assert (cover.mark, cover.sent_at) == (world.document.id, START)
+    assert cover.online is not None
+    assert cover.online.link == f"https://portal.test/by-hand/{world.document.id}"
+
+
+@pytest.mark.parametrize("number", ["", "+", "x@evil.test"])
+def test_what_is_no_number_is_refused(number: str) -> None:
+    with pytest.raises(Unprocessable):
+        gateway_address(number, "fax.test")
+
+
+def test_nothing_of_a_number_but_digits_reaches_the_address() -> None:
+    assert gateway_address("+1 512\r\n555 0100", "fax.test") == "15125550100@fax.test"
+
+
+def test_a_document_whose_file_is_gone_is_left_for_another_attempt(world: World) -> None:
+    world.files.objects.clear()
+    row_id = world.message(Channel.FAX, "fax", NUMBER)
+    with pytest.raises(KeyError):
+        world.deliver(row_id)
+    assert world.row(row_id).status is DeliveryStatus.SENDING
+    world.files.put(world.document.original.key, original(), "application/pdf")
+    assert world.when_due(row_id).status is DeliveryStatus.SENT
+    assert world.row(row_id).attempts[0].status == "interrupted"

@@ -1,0 +1,166 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.deliveries import Delivery, DeliveryStatus
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.services.delivery.practice_deliveries import Outgoing, delivery_resource
+from chalicelib.services.documents.lifecycle_events import Named, Recalled
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
+from chalicelib.services.ports import DeliveryListing
+from chalicelib.services.transaction import Change
+from tests.support.emr_fixtures import OTHER_PRACTICE, PORTAL_URL, PRACTICE, Emr, sent
+
+STAFF = Actor("practice:prc_1")
+
+
+def an_outgoing(emr: Emr) -> Outgoing:
+    return Outgoing(store=emr.store, ids=emr.ids, portal_url=PORTAL_URL)
+
+
+def failed(emr: Emr, kind: str) -> Delivery:
+    """The practice's delivery of that type, as a worker leaves it in the end."""
+    found = next(each for each in emr.deliveries() if each.type == kind)
+    ended = replace(found, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
+    emr.store.commit(Change(at=emr.now, deliveries=(ended,)))
+    return ended
+
+
+def a_failed_mail(emr: Emr) -> tuple[Document, Delivery]:
+    return emr.send(), failed(emr, "ready")
+
+
+def a_failed_webhook(emr: Emr) -> Delivery:
+    emr.send()
+    emr.returns.recall(emr.inbound(), Recalled(named=Named(external_id="POC-1001")))
+    return failed(emr, "document.recalled")
+
+
+def test_a_failed_mail_is_queued_again_and_its_document_shows_it() -> None:
+    emr = Emr()
+    document, mail = a_failed_mail(emr)
+    emr.store.tables["outbox"].clear()
+    queued = an_outgoing(emr).retry(PRACTICE, mail.id, STAFF, emr.now)
+
+    assert (queued.status, queued.next_attempt_at) == (DeliveryStatus.QUEUED, emr.now)
+    assert [job.delivery_id for job in emr.store.jobs()] == [mail.id]
+    after = emr.store.document(document.id)
+    assert after is not None
+    assert {line.id: line.status for line in after.deliveries}[mail.id] == "queued"
+    assert emr.store.events(document.id)[-1].type == "delivery.retried"
+
+
+def test_a_replayed_webhook_keeps_its_bytes_and_id_and_goes_to_the_endpoint_of_now() -> None:
+    emr = Emr()
+    webhook = a_failed_webhook(emr)
+    assert PRACTICE.endpoint is not None
+    moved = replace(PRACTICE, endpoint=replace(PRACTICE.endpoint, url="https://new.example.com"))
+    queued = an_outgoing(emr).retry(moved, webhook.id, STAFF, emr.now)
+    assert (queued.body, queued.message_id) == (webhook.body, webhook.message_id)
+    assert queued.recipient == "https://new.example.com"
+
+
+def test_a_webhook_is_not_replayed_to_an_endpoint_that_is_off() -> None:
+    emr = Emr()
+    webhook = a_failed_webhook(emr)
+    with pytest.raises(Conflict) as refused:
+        an_outgoing(emr).retry(replace(PRACTICE, endpoint=None), webhook.id, STAFF, emr.now)
+    assert refused.value.code == "no-endpoint"
+
+
+def test_what_is_still_under_way_is_not_sent_twice() -> None:
+    emr = Emr()
+    _, mail = a_failed_mail(emr)
+    an_outgoing(emr).retry(PRACTICE, mail.id, STAFF, emr.now)
+    with pytest.raises(Conflict) as refused:
+        an_outgoing(emr).retry(PRACTICE, mail.id, STAFF, emr.now)
+    assert refused.value.code == "delivery-queued"
+
+
+@pytest.mark.parametrize("found_id", ["dlv_nothing", None])
+def test_another_practices_delivery_is_not_found_like_none(found_id: str | None) -> None:
+    emr = Emr()
+    _, mail = a_failed_mail(emr)
+    with pytest.raises(NotFound) as refused:
+        an_outgoing(emr).retry(OTHER_PRACTICE, found_id or mail.id, STAFF, emr.now)
+    assert refused.value.detail == "There is no such delivery."
+
+
+def test_the_list_of_failed_holds_those_alone_and_this_practice_alone() -> None:
+    emr = Emr()
+    _, mail = a_failed_mail(emr)
+    emr.send(sent(external_id="POC-2"), practice=OTHER_PRACTICE)
+    page = an_outgoing(emr).page(PRACTICE, DeliveryListing.FAILED, limit=10, after=None)
+    assert [each.id for each in page.items] == [mail.id]
+    everything = an_outgoing(emr).page(PRACTICE, DeliveryListing.ALL, limit=10, after=None)
+    assert {each.type for each in everything.items} == {"ready", "setup"}
+    assert {each.practice_id for each in everything.items} == {PRACTICE.id}
+
+
+def test_a_test_webhook_is_queued_once_with_frozen_bytes() -> None:
+    emr = Emr()
+    made = an_outgoing(emr).test_endpoint(PRACTICE, emr.now)
+    assert json.loads(made.body or "") == {
+        "type": "endpoint.test",
+        "timestamp": "2026-11-22T19:00:00.000Z",
+        "data": {"practice_id": "prc_1"},
+    }
+    assert [job.delivery_id for job in emr.store.jobs()] == [made.id]
+    assert delivery_resource(made)["webhook_id"] == made.message_id
+
+
+def test_without_an_endpoint_there_is_nothing_to_test() -> None:
+    emr = Emr()
+    with pytest.raises(Conflict):
+        an_outgoing(emr).test_endpoint(OTHER_PRACTICE, emr.now)
+
+
+# Paging
+
+
+def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
+    emr = Emr()
+    for number in range(5):
+        emr.clock.pass_time(seconds=1)
+        emr.send(sent(external_id=f"POC-{number}"))
+    outgoing, place = an_outgoing(emr), None
+    seen: list[str] = []
+    while True:
+        page = outgoing.page(PRACTICE, DeliveryListing.ALL, limit=2, after=place)
+        seen.extend(each.id for each in page.items)
+        emr.clock.pass_time(seconds=1)
+        emr.send(sent(external_id=f"NEW-{len(seen)}"))
+        place = place_of(cursor_of(page.next_after, of="all"), of="all")
+        if place is None:
+            break
+    assert len(seen) == len(set(seen)) == 6
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "%%%", "YWJj", "é", "A" * 5000, "Ynl0ZXM|x"])
+def test_a_cursor_that_was_never_given_out_is_invalid(cursor: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        place_of(cursor)
+    assert [each.field for each in refused.value.errors] == ["cursor"]
+
+
+@pytest.mark.parametrize("of", ["failed:prc_1", "all:prc_2", "all", ""])
+def test_a_cursor_of_another_list_is_invalid(of: str) -> None:
+    place = "2026-11-22T19:00:00.000Z#doc_1|doc_1"
+    cursor = cursor_of(place, of=of)
+    assert place_of(cursor, of=of) == place
+    with pytest.raises(Invalid) as refused:
+        place_of(cursor, of=list_name("all", "prc_1"))
+    assert [each.field for each in refused.value.errors] == ["cursor"]
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "ten", "\uff11"])
+def test_a_limit_out_of_range_is_invalid(limit: str) -> None:
+    with pytest.raises(Invalid):
+        limit_of(limit)
+
+
+def test_limits() -> None:
+    assert (limit_of(None), limit_of("1"), limit_of("100")) == (50, 1, 100)

@@ -1,0 +1,302 @@
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters.messaging import read_job
+from chalicelib.domain.audit import broken_at
+from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, Delivery, DeliveryStatus
+from chalicelib.domain.delivery_attempts import Mark, Outcome, Verdict, failures, finish, queue_again, start
+from chalicelib.domain.delivery_receipts import EFFECTS, ReceiptKind
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.delivery import ses_feedback as mail_feedback
+from chalicelib.services.transaction import Change
+from tests.support.delivery_world import World
+from tests.support.fakes import START
+
+Status = DeliveryStatus
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def notification(kind: str, carrier_id: str = "ses-0001", **detail: Any) -> Mapping[str, Any]:
+    """As SES publishes it (version 1), with the address in every place where SES puts it."""
+    at = "2026-11-22T19:00:05.000Z"
+    parts: Mapping[str, Mapping[str, Any]] = {
+        "Delivery": {"recipients": ["dr.rivera@example.com"], "smtpResponse": "250 ok"},
+        "Bounce": {
+            "bounceType": "Permanent",
+            "bounceSubType": "General",
+            "bouncedRecipients": [
+                {
+                    "emailAddress": "dr.rivera@example.com",
+                    "diagnosticCode": "550 dr.rivera@example.com unknown",
+                }
+            ],
+        },
+        "Complaint": {"complainedRecipients": [{"emailAddress": "dr.rivera@example.com"}]},
+    }
+    mail = {"timestamp": at, "messageId": carrier_id, "destination": ["dr.rivera@example.com"]}
+    part = {**parts[kind], "timestamp": at, **detail}
+    return {"notificationType": kind, "mail": mail, kind.lower(): part}
+
+
+DELIVERED, BOUNCED, COMPLAINED = (notification(kind) for kind in ("Delivery", "Bounce", "Complaint"))
+RETURNED = notification("Bounce", bounceType="Transient", bounceSubType="MailboxFull")
+
+
+def sent(world: World, kind: str = "ready", channel: Channel = Channel.EMAIL) -> str:
+    recipient = "+15125550100" if channel is Channel.FAX else "dr.rivera@example.com"
+    row_id = world.message(channel, kind, recipient)
+    row = world.row(row_id)
+    taken = replace(row, version=2, status=Status.SENT, carrier_id="ses-0001", next_attempt_at=None)
+    world.store.commit(Change(at=START, deliveries=(taken,)))
+    return row_id
+
+
+def line(world: World, row_id: str) -> str:
+    return next(each.status for each in world.document.deliveries if each.id == row_id)
+
+
+def event_types(world: World) -> list[str]:
+    return [event.type for event in world.events()][1:]
+
+
+# What each receipt does
+
+
+def test_every_status_knows_every_receipt() -> None:
+    assert {(s, r) for s in EFFECTS for r in EFFECTS[s]} == set(product(DeliveryStatus, ReceiptKind))
+
+
+def test_a_delivery_is_told_to_the_emr_and_recorded(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(DELIVERED, world)
+    assert (world.row(row_id).status, line(world, row_id)) == (Status.DELIVERED, "delivered")
+    assert event_types(world) == ["document.delivered"]
+    assert world.webhooks() == ["document.delivered"]
+    assert broken_at(world.events()) is None
+    assert world.notices() == []
+
+
+def test_an_email_delivered_transmits_nothing(world: World) -> None:
+    sent(world)
+    mail_feedback.record(DELIVERED, world)
+    assert world.document.transmitted_at is None
+
+
+def test_a_fax_that_the_gateway_took_is_noted_and_no_transmission(world: World) -> None:
+    row_id = sent(world, "fax", Channel.FAX)
+    events = len(world.events())
+    for _ in range(2):
+        mail_feedback.record(DELIVERED, world)
+    assert world.document.transmitted_at is None
+    assert world.row(row_id).status is DeliveryStatus.SENT
+    assert [each.status for each in world.row(row_id).attempts].count("taken") == 1
+    assert len(world.events()) == events
+
+
+def test_a_fax_that_bounces_fails(world: World) -> None:
+    row_id = sent(world, "fax", Channel.FAX)
+    mail_feedback.record(DELIVERED, world)
+    mail_feedback.record(BOUNCED, world)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
+
+
+def test_a_bounce_fails_it_at_once_and_tells_everybody(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(BOUNCED, world)
+    assert (world.row(row_id).status, line(world, row_id)) == (Status.FAILED, "failed")
+    assert event_types(world) == ["document.delivery_failed"]
+    assert world.webhooks() == ["document.delivery_failed"]
+    assert world.notices() == ["delivery_failed"]
+
+
+def test_the_webhook_carries_the_line_as_it_then_stands(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(BOUNCED, world)
+    (webhook,) = [d for d in world.store.every(Delivery, "deliveries") if d.channel is Channel.WEBHOOK]
+    body = json.loads(webhook.body or "")
+    assert [(each["id"], each["status"]) for each in body["data"]["deliveries"]] == [(row_id, "failed")]
+
+
+def test_a_bounce_after_delivery_fails_it(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(DELIVERED, world)
+    mail_feedback.record(BOUNCED, world)
+    assert world.row(row_id).status is Status.FAILED
+    assert event_types(world) == ["document.delivered", "document.delivery_failed"]
+
+
+def test_a_delivery_after_the_bounce_changes_nothing(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(BOUNCED, world)
+    mail_feedback.record(DELIVERED, world)
+    assert world.row(row_id).status is Status.FAILED
+    assert event_types(world) == ["document.delivery_failed"]
+
+
+@pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED, COMPLAINED], ids=["delivery", "bounce", "complaint"])
+def test_the_same_receipt_twice_does_nothing_more(world: World, receipt: Mapping[str, Any]) -> None:
+    sent(world)
+    mail_feedback.record(receipt, world)
+    before = (world.store.commits, world.events())
+    mail_feedback.record(receipt, world)
+    assert (world.store.commits, world.events()) == before
+
+
+def test_what_came_back_for_now_is_sent_again(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(RETURNED, world)
+    row = world.row(row_id)
+    assert (row.status, line(world, row_id)) == (Status.QUEUED, "queued")
+    assert row.next_attempt_at is not None
+    assert event_types(world) == []
+    assert world.when_due(row_id).status is Status.SENT
+    assert len(world.mailer.sent) == 1
+
+
+def test_what_always_comes_back_fails_in_the_end(world: World) -> None:
+    row_id = sent(world)
+    tries = 1
+    mail_feedback.record(RETURNED, world)
+    while world.row(row_id).status is Status.QUEUED:
+        tries += 1
+        carrier = world.when_due(row_id).carrier_id or ""
+        back = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
+        mail_feedback.record(notification("Bounce", carrier, **back), world)
+    assert tries == len(MAIL_RETRY_AFTER) + 1
+    assert event_types(world) == ["document.delivery_failed"]
+
+
+def test_an_absence_note_after_delivery_is_no_failure(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(DELIVERED, world)
+    mail_feedback.record(RETURNED, world)
+    assert world.row(row_id).status is Status.DELIVERED
+
+
+def test_a_receipt_of_the_attempt_before_ends_the_waiting(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(RETURNED, world)
+    mail_feedback.record(DELIVERED, world)
+    row = world.row(row_id)
+    assert (row.status, row.next_attempt_at) == (Status.DELIVERED, None)
+
+
+def test_a_late_receipt_of_what_failed_says_nothing_of_what_was_asked_for_again(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(BOUNCED, world)
+    again = queue_again(world.row(row_id), START, why="Asked for by the practice.")
+    world.store.commit(Change(at=START, deliveries=(again,)))
+    mail_feedback.record(BOUNCED, world)
+    assert world.row(row_id).status is Status.QUEUED
+
+
+def test_junk_is_told_to_staff_and_is_no_failure(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(DELIVERED, world)
+    mail_feedback.record(COMPLAINED, world)
+    assert world.row(row_id).status is Status.DELIVERED
+    world.work_off()
+    assert [each["kind"] for each in world.notifier.published] == ["complaint"]
+
+
+@pytest.mark.parametrize("kind", ["setup", "code"])
+@pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED], ids=["delivery", "bounce"])
+def test_other_mails_change_their_line_and_are_no_news(
+    world: World, kind: str, receipt: Mapping[str, Any]
+) -> None:
+    row_id = sent(world, kind)
+    mail_feedback.record(receipt, world)
+    assert line(world, row_id) == world.row(row_id).status != Status.SENT
+    assert (event_types(world), world.webhooks(), world.notices()) == ([], [], [])
+
+
+@pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED, COMPLAINED], ids=["delivery", "bounce", "complaint"])
+def test_a_mail_about_an_account_has_no_document_and_no_practice(
+    world: World, receipt: Mapping[str, Any]
+) -> None:
+    row = world.row(world.own_message("reset"))
+    taken = replace(row, version=2, status=Status.SENT, carrier_id="ses-0001", next_attempt_at=None)
+    world.store.commit(Change(at=START, deliveries=(taken,)))
+    mail_feedback.record(receipt, world)
+    assert (world.webhooks(), world.notices()) == ([], [])
+
+
+def test_a_bounce_at_an_address_since_corrected_is_on_record_but_no_news(world: World) -> None:
+    row_id = sent(world)
+    world.change_document(access=2)
+    mail_feedback.record(BOUNCED, world)
+    assert (line(world, row_id), event_types(world)) == ("failed", ["document.delivery_failed"])
+    assert (world.webhooks(), world.notices()) == ([], [])
+
+
+def test_no_address_is_in_what_is_kept_and_hashed(world: World) -> None:
+    row_id = sent(world)
+    mail_feedback.record(BOUNCED, world)
+    assert "rivera" not in str(world.row(row_id).attempts)
+    assert "rivera" not in world.events()[-1].body
+
+
+# Unknown and early
+
+
+def test_a_receipt_that_comes_before_the_record_is_looked_at_again(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "ready")
+    mail_feedback.record(DELIVERED, world)
+    world.deliver(row_id)
+    ((job, delay),) = world.queues.sent
+    assert delay == 5
+    delivery.deliver(read_job(codec.dump(job)), world)
+    assert world.row(row_id).status is Status.DELIVERED
+
+
+def test_a_receipt_of_an_unknown_message_is_let_go_after_two_looks(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail_feedback.record(notification("Delivery", "somebody-elses"), world)
+    delays: list[int] = []
+    while len(delays) < len(world.queues.sent):
+        job, delay = world.queues.sent[len(delays)]
+        delays.append(delay)
+        delivery.deliver(job, world)
+    assert delays == [5, 90]
+    assert "receipt of an unknown message" in caplog.text
+
+
+def test_what_is_no_receipt_is_ignored(world: World) -> None:
+    before = world.store.commits
+    mail_feedback.record({"notificationType": "AmazonSnsSubscriptionSucceeded"}, world)
+    assert (world.store.commits, world.queues.sent) == (before, [])
+
+
+def test_a_writer_who_gets_in_between_is_no_trouble(world: World) -> None:
+    row_id = sent(world)
+    world.store.before_commit = lambda: world.change_document(viewed_at=START)
+    mail_feedback.record(DELIVERED, world)
+    assert (world.document.viewed_at, line(world, row_id)) == (START, "delivered")
+    assert broken_at(world.events()) is None
+
+
+@pytest.mark.parametrize(("channel", "told"), [(Channel.FAX, DELIVERED), (Channel.EMAIL, COMPLAINED)])
+def test_what_is_told_while_an_attempt_is_under_way_leaves_that_the_last(
+    world: World, channel: Channel, told: Mapping[str, Any]
+) -> None:
+    row_id = sent(world, channel=channel)
+    mail_feedback.record(RETURNED, world)
+    claimed = start(world.row(row_id), world.clock.now())
+    world.store.commit(Change(at=world.clock.now(), deliveries=(claimed,)))
+    mail_feedback.record(told, world)
+    assert len(world.row(row_id).attempts) == len(claimed.attempts) + 1
+    came_back = Outcome(verdict=Verdict.RETRY, detail="It came back.")
+    ended = finish(world.row(row_id), came_back, world.clock.now(), jitter=0)
+    assert Mark.SENDING not in [each.status for each in ended.attempts]
+    assert failures(ended) == failures(claimed)

@@ -1,0 +1,268 @@
+"""The endpoint that webhooks go to: off, set again, elsewhere, and what is held or waits meanwhile."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.deliveries import RETRY_AFTER, Channel, DeliveryStatus
+from chalicelib.domain.delivery_attempts import Mark
+from chalicelib.domain.practices import Endpoint
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.practices import practices
+from chalicelib.services.transaction import Change
+from tests.support.delivery_world import ENDPOINT, World, after
+from tests.support.fakes import START, FakeWebhookSender
+
+OK, ERROR, GONE = HttpAnswer(200), HttpAnswer(500), HttpAnswer(410)
+HALF_JITTER = 1.05
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_410_switches_the_endpoint_off_and_keeps_the_webhook(world: World) -> None:
+    world.answers(GONE)
+    row = world.deliver(world.webhook())
+    assert row.status is DeliveryStatus.HELD
+    assert [(each.status, each.detail) for each in row.attempts] == [("failed", "The receiver answered 410.")]
+    assert world.endpoint == replace(
+        ENDPOINT, disabled_at=START, disabled_reason="The receiver answered 410."
+    )
+    world.work_off()
+    assert [each["kind"] for each in world.notifier.published] == ["endpoint_off"]
+
+
+def test_while_it_is_off_nothing_is_sent_and_nothing_dropped(world: World) -> None:
+    queued = world.webhook()
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+    made_while_off = world.webhook()
+    assert world.row(made_while_off).status is DeliveryStatus.QUEUED
+    for each in (queued, made_while_off):
+        world.deliver(each)
+    assert world.webhook_sender.posted == []
+    assert [world.row(each).status for each in (queued, made_while_off)] == [DeliveryStatus.HELD] * 2
+    assert world.row(queued).attempts == ()
+
+
+def test_setting_the_endpoint_again_sends_all_that_was_held(world: World) -> None:
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+    held = [world.webhook() for _ in range(delivery.RELEASED_AT_ONCE + 5)]
+    world.work_off()
+    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}
+    world.change_practice(endpoint=Endpoint(url="https://new.example.com/hooks"))
+    assert delivery.release_held(world.store, world.practice.id, world.clock.pass_time(hours=1)) == 50
+    world.work_off()
+    assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
+    assert len(world.webhook_sender.posted) == len(held)
+    assert {url for url, _, _ in world.webhook_sender.posted} == {"https://new.example.com/hooks"}
+
+
+def test_a_function_that_dies_after_the_endpoint_was_set_leaves_nothing_held(world: World) -> None:
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+    held = [world.webhook() for _ in range(3)]
+    world.work_off()
+    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}
+    practices.set_endpoint(world.store, world.practice, world.clock.at, "https://new.example.com/hooks")
+    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}, "only its one write was made"
+    world.work_off()
+    assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
+
+
+def test_one_recorded_while_the_endpoint_was_just_put_again_is_not_stranded(world: World) -> None:
+    """The recorder had read the practice while its endpoint was off."""
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+    row_id = world.webhook()
+    world.change_practice(endpoint=ENDPOINT)
+    delivery.release_held(world.store, world.practice.id, world.clock.at)
+    world.work_off()
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
+
+
+def test_setting_the_endpoint_again_while_one_is_being_held_strands_nothing(world: World) -> None:
+    row_id = world.webhook()
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+
+    def at_claim() -> None:
+        world.store.before_commit = set_again
+
+    def set_again() -> None:
+        world.change_practice(endpoint=ENDPOINT)
+        assert world.store.held_deliveries(world.practice.id, limit=1) == ()
+
+    world.store.before_commit = at_claim
+    world.deliver(row_id)
+    world.work_off()
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
+
+
+def test_setting_the_endpoint_again_makes_due_what_waits_for_a_later_attempt(world: World) -> None:
+    waiting = [world.webhook() for _ in range(delivery.RELEASED_AT_ONCE + 5)]
+    world.answers(ERROR)
+    for each in waiting:
+        world.deliver(each)
+        world.when_due(each)
+    frozen = [(world.row(each).body, world.row(each).message_id) for each in waiting]
+    waits = [after(world.row(each).next_attempt_at, world.clock.at) for each in waiting]
+    assert min(waits) > timedelta(seconds=30)
+    world.relay()
+
+    world.answers(OK)
+    put_again(world)
+    world.work_off()
+    assert {world.row(each).status for each in waiting} == {DeliveryStatus.DELIVERED}
+    assert [(world.row(each).body, world.row(each).message_id) for each in waiting] == frozen
+
+
+def test_what_fails_again_after_it_waits_as_always(world: World) -> None:
+    """Else a receiver that is still broken would be called in a circle."""
+    rows = [world.webhook() for _ in range(3)]
+    world.answers(ERROR)
+    for each in rows:
+        world.deliver(each)
+        world.when_due(each)
+    world.relay()
+    sent = len(world.webhook_sender.posted)
+
+    put_again(world)
+    world.work_off()
+    assert len(world.webhook_sender.posted) == sent + len(rows)
+    for each in rows:
+        assert after(world.row(each).next_attempt_at, world.clock.at) == RETRY_AFTER[0] * HALF_JITTER
+
+
+def test_what_waits_is_queued_until_its_time_and_then_held(world: World) -> None:
+    """As docs/emr-integration.md says; together they are what is still to come."""
+    world.answers(ERROR, GONE)
+    waiting, last = world.webhook(), world.webhook()
+    world.deliver(waiting)
+    world.deliver(last)
+    assert [world.row(each).status for each in (waiting, last)] == [
+        DeliveryStatus.QUEUED,
+        DeliveryStatus.HELD,
+    ]
+    world.when_due(waiting)
+    assert world.row(waiting).status is DeliveryStatus.HELD
+
+
+def test_an_endpoint_that_went_off_again_hastens_nothing(world: World) -> None:
+    world.answers(ERROR)
+    row_id = world.webhook()
+    world.deliver(row_id)
+    before = world.row(row_id)
+    put_again(world)
+    world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+    world.work_off()
+    assert world.row(row_id) == before
+
+
+def test_an_emr_that_puts_its_endpoint_at_every_start_keeps_no_refused_event_alive(world: World) -> None:
+    world.answers(ERROR)
+    row_id = world.webhook()
+    world.deliver(row_id)
+    for _ in RETRY_AFTER:
+        practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
+        world.work_off()
+        world.when_due(row_id)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
+    assert [each.status for each in world.row(row_id).attempts] == [Mark.FAILED] * 12
+
+
+def test_held_and_released_again_and_again_it_notes_so_once(world: World) -> None:
+    """Nothing was tried between: each release would be an entry more in the row, without end."""
+    row_id = world.webhook()
+    for _ in range(3):
+        world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
+        world.deliver(row_id)
+        assert world.row(row_id).status is DeliveryStatus.HELD
+        practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
+        delivery.release_held(world.store, world.practice.id, world.clock.pass_time(hours=1))
+    again = world.row(row_id).attempts
+    assert [(each.status, each.at) for each in again] == [(Mark.ASKED_AGAIN, world.clock.at)]
+
+
+def test_only_webhooks_of_that_practice_are_hastened(world: World) -> None:
+    world.answers(ERROR)
+    own = world.webhook()
+    world.deliver(own)
+    others = replace(world.row(own), id="dlv_other", version=1, practice_id="prc_other")
+    world.store.commit(Change(at=START, deliveries=(others,)))
+    world.relay()
+    put_again(world)
+    world.work_off()
+    assert len(world.row(own).attempts) == 3
+    assert world.row(others.id) == others
+
+
+def test_what_is_no_webhook_is_not_hastened(world: World) -> None:
+    mail = world.message(Channel.EMAIL, "ready")
+    world.mailer.failing = True
+    world.deliver(mail)
+    before = world.row(mail)
+    assert before.status is DeliveryStatus.QUEUED
+    world.relay()
+    put_again(world)
+    world.work_off()
+    assert world.row(mail) == before
+
+
+def put_again(world: World) -> None:
+    practices.set_endpoint(world.store, world.practice, world.clock.at, "https://new.example.com/hooks")
+
+
+def test_the_first_failure_is_remembered_and_forgotten_with_a_success(world: World) -> None:
+    world.answers(ERROR, ERROR, OK)
+    row_id = world.webhook()
+    world.deliver(row_id)
+    world.when_due(row_id)
+    assert world.endpoint.failing_since == START
+    world.when_due(row_id)
+    assert world.endpoint.failing_since is None
+
+
+def test_five_days_of_nothing_but_failures_switch_the_endpoint_off(world: World) -> None:
+    world.answers(ERROR)
+    world.deliver(world.webhook())
+    world.clock.pass_time(days=4, hours=23)
+    world.deliver(world.webhook())
+    assert world.endpoint.disabled_at is None
+    world.clock.pass_time(hours=1)
+    world.deliver(world.webhook())
+    assert world.endpoint.disabled_at == START + timedelta(days=5)
+    assert world.notices() == ["endpoint_off"]
+
+
+def test_one_event_that_is_always_refused_leaves_the_endpoint_on(world: World) -> None:
+    world.answers(ERROR)
+    row_id = world.webhook()
+    world.deliver(row_id)
+    while world.row(row_id).next_attempt_at is not None:
+        world.when_due(row_id)
+    assert world.row(row_id).status is DeliveryStatus.FAILED
+    assert world.clock.at > START + timedelta(days=5)
+    assert world.endpoint.disabled_at is None
+
+
+def test_an_old_answer_does_not_switch_off_a_new_endpoint(world: World) -> None:
+    row_id = world.webhook()
+    new = Endpoint(url="https://new.example.com/hooks")
+    world.webhook_sender = AnswersAfter(lambda: world.change_practice(endpoint=new))
+    world.deliver(row_id)
+    assert world.endpoint == new
+
+
+class AnswersAfter(FakeWebhookSender):
+    """Answers 410 after something else has happened, and 200 from then on."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        super().__init__([GONE, OK])
+        self._happens = [happens]
+
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        if self._happens:
+            self._happens.pop()()
+        return super().post(url, headers=headers, body=body)

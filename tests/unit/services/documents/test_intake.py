@@ -1,0 +1,457 @@
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.audit import broken_at
+from chalicelib.domain.deliveries import DeliveryStatus
+from chalicelib.domain.documents import Certification, DeliveryChoice, FieldBox
+from chalicelib.domain.errors import Conflict, Unavailable, Unprocessable
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.status import Status
+from chalicelib.services.documents import incoming_pdf as originals
+from chalicelib.services.documents.incoming_pdf import Content, sha256, upload_key
+from chalicelib.services.documents.lifecycle_events import Named, Recalled
+from chalicelib.services.transaction import RequestRecord
+from tests.support.emr_fixtures import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
+from tests.support.provider_fixtures import only_doing
+
+
+def nothing_was_kept(emr: Emr) -> bool:
+    tables = ("documents", "events", "deliveries", "providers", "claims", "requests", "outbox")
+    return emr.files.keys() == [] and not any(emr.store.tables.get(name) for name in tables)
+
+
+# What is stored
+
+
+def test_a_document_is_stored_with_its_event_messages_and_jobs_in_one_transaction() -> None:
+    emr = Emr()
+    before = emr.store.commits
+    answer = emr.intake.receive(emr.inbound(), sent())
+    document = emr.stored(answer)
+
+    assert answer == {"document_id": document.id, "status": "pending"}
+    assert emr.store.commits == before + 1
+    assert document.version == 1
+    assert document.original.key == f"originals/prc_1/{document.id}.pdf"
+    assert document.original.sha256 == sha256(PDF)
+    assert document.original.pages == 3
+    assert emr.files.objects == {document.original.key: (PDF, "application/pdf")}
+    assert {(job.queue, job.name) for job in emr.store.jobs()} == {
+        ("documents", "prepare"),
+        ("deliveries", "deliver"),
+    }
+
+
+def test_the_trail_begins_with_an_event_that_says_nothing_of_the_patient() -> None:
+    emr = Emr()
+    emr.inspector.answer = {**emr.inspector.answer, "active_content": ["javascript"]}
+    document = emr.send()
+    events = emr.store.events(document.id)
+
+    assert [each.type for each in events] == ["document.sent"]
+    assert broken_at(events) is None
+    assert json.loads(events[0].body)["data"] == {
+        "sha256": sha256(PDF),
+        "pages": 3,
+        "delivery": "email",
+        "active_content": ["javascript"],
+    }
+    assert events[0].private == {"address": "192.0.2.10"}
+    assert not {"Ada", "Byron", "PT-77", "1950"} & set(events[0].body.replace('"', " ").split())
+
+
+def test_the_due_date_counts_from_the_day_at_the_clinic() -> None:
+    emr = Emr()
+    emr.clock.at = emr.clock.at.replace(hour=3)  # still the 21st in Chicago
+    assert emr.send().due_on == date(2026, 12, 21)
+
+
+def test_the_first_treatment_sets_the_due_date() -> None:
+    certification = Certification(initial_visit_on=date(2026, 11, 10), starts_on=date(2026, 11, 12))
+    assert Emr().send(sent(certification=certification)).due_on == date(2026, 12, 10)
+
+
+# Messages
+
+
+def test_the_first_email_comes_with_one_to_set_up_a_password() -> None:
+    emr = Emr()
+    first = emr.send()
+    second = emr.send(sent(external_id="POC-1002"))
+
+    assert emr.messages(first) == [
+        ("email", "ready", "dr.rivera@example.com"),
+        ("email", "setup", "dr.rivera@example.com"),
+    ]
+    assert emr.messages(second) == [("email", "ready", "dr.rivera@example.com")]
+    assert first.provider_id == second.provider_id
+    assert [line.type for line in first.deliveries] == ["ready", "setup"]
+
+
+def test_no_setup_mail_while_electronic_signature_is_off() -> None:
+    emr = Emr()
+    emr.switches.set_electronic_signature(PRACTICE.id, on=False)
+    assert emr.messages(emr.send()) == [("email", "ready", "dr.rivera@example.com")]
+
+    emr.switches.set_electronic_signature(PRACTICE.id, on=True)
+    later = emr.send(sent(external_id="POC-1002"))
+    assert ("email", "setup", "dr.rivera@example.com") in emr.messages(later)
+
+
+def test_no_setup_mail_for_a_provider_with_an_account() -> None:
+    emr = Emr()
+    emr.switches.set_electronic_signature(PRACTICE.id, on=False)
+    with_account(emr, emr.send(), "dr.rivera@example.com")
+    emr.switches.set_electronic_signature(PRACTICE.id, on=True)
+    assert emr.messages(emr.send(sent(external_id="POC-1002"))) == [
+        ("email", "ready", "dr.rivera@example.com")
+    ]
+
+
+def test_a_fax_goes_to_the_number_and_no_mail_goes_out() -> None:
+    emr = Emr()
+    assert emr.messages(emr.send(sent(delivery=DeliveryChoice.FAX))) == [("fax", "fax", "+15125550100")]
+
+
+def test_both_goes_by_email_and_fax() -> None:
+    emr = Emr()
+    channels = [channel for channel, _, _ in emr.messages(emr.send(sent(delivery=DeliveryChoice.BOTH)))]
+    assert channels == ["email", "email", "fax"]
+
+
+# The same again
+
+
+def test_the_same_webhook_id_is_answered_the_same_and_does_nothing() -> None:
+    emr = Emr()
+    first = emr.intake.receive(emr.inbound("msg_1"), sent())
+    emr.returns.recall(emr.inbound(), Recalled(named=Named(document_id=first["document_id"])))
+    commits = emr.store.commits
+
+    again = emr.intake.receive(emr.inbound("msg_1"), sent())
+    assert again == first == {"document_id": first["document_id"], "status": "pending"}
+    assert emr.store.commits == commits
+    assert len(emr.documents()) == 1
+
+
+def test_the_same_webhook_id_with_another_body_is_a_conflict() -> None:
+    emr = Emr()
+    emr.intake.receive(emr.inbound("msg_1"), sent())
+    with pytest.raises(Conflict) as refused:
+        emr.intake.receive(emr.inbound("msg_1", body=b'{"other": 1}'), sent(external_id="POC-2"))
+    assert refused.value.code == "webhook-id-used"
+
+
+def test_two_practices_may_use_the_same_webhook_id_and_external_id() -> None:
+    emr = Emr()
+    one = emr.intake.receive(emr.inbound("msg_1"), sent())
+    other = emr.intake.receive(emr.inbound("msg_1", practice=OTHER_PRACTICE), sent())
+    assert one["document_id"] != other["document_id"]
+
+
+def test_a_webhook_id_is_remembered_for_more_than_a_week() -> None:
+    emr = Emr()
+    emr.intake.receive(emr.inbound("msg_1"), sent())
+    record = emr.store.every(RequestRecord, "requests")[0]
+    assert record.expires_at - emr.now >= timedelta(days=7)
+
+
+def test_the_same_external_id_with_the_same_data_answers_the_same_document() -> None:
+    emr = Emr()
+    first = emr.intake.receive(emr.inbound(), sent())
+    again = emr.intake.receive(emr.inbound("msg_2"), sent())
+
+    assert again == first
+    assert len(emr.documents()) == 1
+    assert len(emr.messages(emr.stored(first))) == 2
+    assert emr.store.request(PRACTICE.id, "msg_2") is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"title": "Another"}, ["data.title"]),
+        ({"content": Content(data=b"%PDF-1.7 another")}, ["data.content"]),
+        ({"addressee": replace(RIVERA, fax=None)}, ["data.provider.fax"]),
+        ({"signature_field": FieldBox(page=1, x=1, y=1, width=2, height=2)}, ["data.signature_field.height"]),
+        ({"certification": Certification(starts_on=date(2026, 11, 1))}, ["data.certification.from"]),
+        ({"message": "Hello"}, ["data.message"]),
+    ],
+)
+def test_the_same_external_id_with_other_data_names_the_field(
+    changes: Mapping[str, Any], fields: list[str]
+) -> None:
+    emr = Emr()
+    emr.send()
+    with pytest.raises(Conflict) as refused:
+        emr.send(sent(**changes))
+    assert refused.value.code == "external-id-used"
+    assert [each.field for each in refused.value.errors][: len(fields)] == fields
+    assert "supersedes" in refused.value.detail
+    assert len(emr.documents()) == 1
+
+
+def test_after_a_recall_the_external_id_may_be_sent_again() -> None:
+    emr = Emr()
+    first = emr.send()
+    emr.returns.recall(emr.inbound(), Recalled(named=Named(external_id="POC-1001")))
+    second = emr.send(sent(title="Plan of Care, corrected"))
+
+    assert second.id != first.id
+    assert second.status is Status.PENDING
+    assert emr.send(sent(title="Plan of Care, corrected")).id == second.id
+
+
+def test_of_two_at_once_the_loser_answers_what_the_winner_answered() -> None:
+    emr = Emr()
+    winner: list[Mapping[str, Any]] = []
+    emr.store.before_commit = lambda: winner.append(emr.intake.receive(emr.inbound("msg_1"), sent()))
+    loser = emr.intake.receive(emr.inbound("msg_1"), sent())
+
+    assert [loser] == winner
+    assert len(emr.documents()) == 1
+    assert emr.files.keys("uploads/") == []
+
+
+def test_two_documents_for_one_new_provider_at_once_make_one_provider() -> None:
+    emr = Emr()
+    emr.store.before_commit = only_doing(lambda: emr.send(sent(external_id="POC-2")))
+    emr.send()
+    assert {each.provider_id for each in emr.documents()} == {emr.store.every(Provider, "providers")[0].id}
+    assert len(emr.store.every(Provider, "providers")) == 1
+    assert [each.type for each in emr.deliveries()].count("setup") == 1
+
+
+def test_a_database_that_does_not_answer_leaves_what_the_sweep_finds() -> None:
+    emr = Emr()
+    emr.store.failing = True
+    with pytest.raises(Unavailable):
+        emr.intake.receive(emr.inbound("msg_1"), sent())
+    assert len(emr.files.keys("originals/")) == len(emr.files.keys("intake/")) == 1
+
+    emr.store.failing = False
+    assert emr.stored(emr.intake.receive(emr.inbound("msg_1"), sent())).status is Status.PENDING
+
+
+# Refusals
+
+
+def test_a_pdf_that_cannot_be_signed_is_refused_by_name_and_leaves_nothing() -> None:
+    emr = Emr()
+    emr.inspector.refuse("not_a_pdf", "The file is not a PDF.")
+    with pytest.raises(Unprocessable) as refused:
+        emr.send()
+    assert refused.value.code == "not-a-pdf"
+    assert [each.field for each in refused.value.errors] == ["data.content.base64"]
+    assert nothing_was_kept(emr)
+
+
+@pytest.mark.parametrize(
+    ("box", "field"),
+    [
+        (FieldBox(page=4, x=72, y=72, width=100, height=40), "page"),
+        (FieldBox(page=3, x=600, y=72, width=100, height=40), "x"),
+        (FieldBox(page=1, x=72, y=770, width=100, height=40), "y"),
+    ],
+)
+def test_a_place_to_sign_that_is_off_the_page_is_refused_and_leaves_nothing(
+    box: FieldBox, field: str
+) -> None:
+    emr = Emr()
+    with pytest.raises(Unprocessable) as refused:
+        emr.send(sent(signature_field=box))
+    assert refused.value.code == "signature-field-off-page"
+    assert [each.field for each in refused.value.errors] == [f"data.signature_field.{field}"]
+    assert nothing_was_kept(emr)
+
+
+def test_a_refused_event_may_be_sent_again_with_the_same_webhook_id_once_mended() -> None:
+    emr = Emr()
+    fine = emr.inspector.answer
+    emr.inspector.refuse("encrypted")
+    with pytest.raises(Unprocessable):
+        emr.intake.receive(emr.inbound("msg_1"), sent())
+    emr.inspector.answer = fine
+    emr.intake.receive(emr.inbound("msg_1", body=b'{"mended": 1}'), sent())
+    assert len(emr.documents()) == 1
+
+
+# Uploads
+
+
+def uploaded(emr: Emr, practice_id: str = PRACTICE.id) -> Content:
+    emr.files.put(upload_key(practice_id, "upl_big"), PDF, "application/pdf")
+    return Content(upload_id="upl_big")
+
+
+def test_an_upload_becomes_the_original() -> None:
+    emr = Emr()
+    document = emr.send(sent(content=uploaded(emr)))
+    assert emr.files.get(document.original.key) == PDF
+
+
+def test_what_is_inspected_is_a_copy_that_its_sender_cannot_replace() -> None:
+    emr = Emr()
+    emr.send(sent(content=uploaded(emr)))
+    ((key, kind),) = emr.inspector.asked
+    assert kind == "pdf"
+    assert key.startswith("intake/")
+    assert key not in emr.files.objects
+
+
+def test_another_practices_upload_is_not_found() -> None:
+    emr = Emr()
+    with pytest.raises(Unprocessable) as refused:
+        emr.send(sent(content=uploaded(emr, OTHER_PRACTICE.id)))
+    assert refused.value.code == "upload-not-found"
+
+
+def test_a_refused_upload_is_deleted() -> None:
+    emr = Emr()
+    emr.inspector.refuse("xfa")
+    with pytest.raises(Unprocessable):
+        emr.send(sent(content=uploaded(emr)))
+    assert emr.files.keys() == []
+
+
+def test_an_upload_that_is_not_what_was_hashed_is_refused_and_deleted() -> None:
+    emr = Emr()
+    content = replace(uploaded(emr), sha256="0" * 64)
+    with pytest.raises(Unprocessable) as refused:
+        emr.send(sent(content=content))
+    assert refused.value.code == "hash-mismatch"
+    assert emr.files.keys() == []
+    assert emr.send(sent(content=replace(uploaded(emr), sha256=sha256(PDF)))).status is Status.PENDING
+
+
+def test_a_pdf_in_an_event_that_is_not_what_was_hashed_is_refused() -> None:
+    emr = Emr()
+    with pytest.raises(Unprocessable) as refused:
+        emr.send(sent(content=Content(data=PDF, sha256="0" * 64)))
+    assert refused.value.code == "hash-mismatch"
+    assert [each.field for each in refused.value.errors] == ["data.content.sha256"]
+    assert nothing_was_kept(emr)
+    assert emr.send(sent(content=Content(data=PDF, sha256=sha256(PDF)))).status is Status.PENDING
+
+
+def test_bytes_that_are_compared_with_nothing_are_not_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload has up to 25 MB."""
+    hashed: list[bytes] = []
+
+    def noted(data: bytes) -> str:
+        hashed.append(data)
+        return sha256(data)
+
+    monkeypatch.setattr(originals, "sha256", noted)
+    emr = Emr()
+    for content in (Content(data=PDF), Content(data=PDF, sha256=sha256(PDF))):
+        arrival = originals.Arrival(
+            "prc_1", "doc_1", content, lambda _: None, files=emr.files, inspector=emr.inspector
+        )
+        assert arrival.data == PDF
+    assert hashed == [PDF]
+
+
+# Who a document is for
+
+
+def other(**changes: Any) -> Any:
+    """An event under another number, for this addressee."""
+    return sent(external_id="POC-2", addressee=replace(RIVERA, **changes))
+
+
+def test_the_npi_finds_the_owner_of_an_account_at_another_address() -> None:
+    emr = Emr()
+    provider = with_account(emr, emr.send(), "dr.rivera@example.com")
+    assert emr.send(other(email="luis@clinic.example")).provider_id == provider.id
+
+
+def test_without_an_account_another_address_under_the_npi_opens_nothing_of_the_first() -> None:
+    emr = Emr()
+    first, second = emr.send(), emr.send(other(email="mistyped@clinic.example"))
+    assert second.provider_id != first.provider_id
+    again = emr.send(sent(external_id="POC-3"))
+    assert again.provider_id == first.provider_id
+
+
+def test_what_was_faxed_is_found_by_the_npi_when_the_first_address_comes() -> None:
+    emr = Emr()
+    faxed = emr.send(sent(addressee=replace(RIVERA, email=None), delivery=DeliveryChoice.FAX))
+    assert emr.send(other(fax=None)).provider_id == faxed.provider_id
+
+
+def test_the_same_name_at_the_same_address_is_the_same_person_without_an_npi() -> None:
+    emr = Emr()
+    event = other(npi=None, first_name="LUÍS", fax=None)
+    assert emr.send(event).provider_id == emr.send().provider_id
+
+
+def test_the_same_name_at_the_same_fax_is_the_same_person() -> None:
+    emr = Emr()
+    first = emr.send(sent(addressee=replace(RIVERA, npi=None, email=None), delivery=DeliveryChoice.FAX))
+    assert emr.send(other(npi=None, email="new@clinic.example")).provider_id == first.provider_id
+
+
+def test_two_people_who_share_an_address_without_an_account_are_two() -> None:
+    emr = Emr()
+    assert emr.send(other(npi="1000000004", first_name="Jane")).provider_id != emr.send().provider_id
+
+
+def test_two_people_of_one_name_at_one_address_are_told_apart_by_npi() -> None:
+    emr = Emr()
+    assert emr.send(other(npi="1000000004")).provider_id != emr.send().provider_id
+
+
+def test_an_npi_that_comes_later_completes_a_provider_without_an_account() -> None:
+    emr = Emr()
+    first = emr.send(sent(addressee=replace(RIVERA, npi=None, credential=None)))
+    emr.send(other())
+    provider = emr.store.provider(first.provider_id)
+    assert provider is not None
+    assert (provider.npi, provider.credential) == ("1234567893", "MD")
+    assert emr.store.claims(["npi#1234567893"]) == {"npi#1234567893": provider.id}
+
+
+def test_no_clinic_gives_an_account_an_npi() -> None:
+    emr = Emr()
+    provider = with_account(emr, emr.send(sent(addressee=replace(RIVERA, npi=None))), "dr.rivera@example.com")
+    assert emr.send(other()).provider_id == provider.id
+    assert emr.store.claims(["npi#1234567893"]) == {}
+    assert emr.store.provider(provider.id) == provider
+
+
+@pytest.mark.parametrize("changes", [{"npi": "1000000004"}, {"npi": None, "first_name": "Jane"}])
+def test_another_person_at_an_accounts_address_is_a_provider_conflict(changes: Mapping[str, Any]) -> None:
+    emr = Emr()
+    with_account(emr, emr.send(), "dr.rivera@example.com")
+    kept = emr.files.keys()
+    with pytest.raises(Conflict) as refused:
+        emr.send(other(**changes, fax=None))
+    assert refused.value.code == "provider-conflict"
+    assert [each.field for each in refused.value.errors] == ["data.provider.email"]
+    assert emr.files.keys() == kept
+    assert len(emr.documents()) == 1
+
+
+def test_the_newest_document_of_an_address_is_remembered_for_who_asks_for_a_link() -> None:
+    emr = Emr()
+    emr.send()
+    second = emr.send(sent(external_id="POC-2"))
+    key = "addressee#dr.rivera@example.com"
+    assert emr.store.claims([key]) == {key: second.id}
+
+
+def test_webhooks_are_queued_even_while_the_endpoint_is_off() -> None:
+    """The attempt holds them; held here, one could miss that the endpoint was just put again."""
+    emr = Emr()
+    assert PRACTICE.endpoint is not None
+    off = replace(PRACTICE, endpoint=replace(PRACTICE.endpoint, disabled_at=emr.now))
+    document = emr.send()
+    emr.returns.recall(emr.inbound(practice=off), Recalled(named=Named(document_id=document.id)))
+    webhook = next(each for each in emr.deliveries() if each.channel == "webhook")
+    assert webhook.status is DeliveryStatus.QUEUED

@@ -1,0 +1,160 @@
+"""A function that dies between any two steps of answering an event: the repeat repairs it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.audit import broken_at
+from chalicelib.services.documents import orphan_cleanup as leftovers
+from chalicelib.services.documents.idempotent_events import Answer, Inbound
+from chalicelib.services.documents.incoming_pdf import Content, upload_key
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from tests.support.emr_fixtures import PDF, PRACTICE, Emr, sent
+
+UPLOAD = upload_key(PRACTICE.id, "upl_large")
+
+
+class Death(BaseException):
+    """Nothing catches it, and nothing that the function still tries has an effect."""
+
+
+@dataclass
+class Fate:
+    """Death at one call to the outside, counted from 0: before its effect, or after it."""
+
+    at: int
+    after: bool
+    calls: int = 0
+    dead: bool = False
+
+    def meet(self, do: Callable[[], Any]) -> Any:
+        self.dead = self.dead or (self.calls == self.at and not self.after)
+        if self.dead:
+            raise Death
+        answer = do()
+        self.dead = self.calls == self.at
+        self.calls += 1
+        if self.dead:
+            raise Death
+        return answer
+
+
+class Mortal:
+    """A part whose every call meets its fate."""
+
+    def __init__(self, part: Any, fate: Fate) -> None:
+        self._part, self._fate = part, fate
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._part, name)
+        return lambda *values, **named: self._fate.meet(lambda: method(*values, **named))
+
+
+Event = Callable[[Emr, Inbound], Answer]
+
+EVENTS: dict[str, Event] = {
+    "sent": lambda emr, inbound: emr.intake.receive(inbound, sent(external_id="POC-2")),
+    "uploaded": lambda emr, inbound: emr.intake.receive(
+        inbound, sent(external_id="POC-2", content=Content(upload_id="upl_large"))
+    ),
+    "superseding": lambda emr, inbound: emr.intake.receive(
+        inbound, sent(external_id="POC-2", supersedes="POC-1001")
+    ),
+    "resend": lambda emr, inbound: emr.returns.resend(
+        inbound, Resend(named=Named(external_id="POC-1001"), email="luis@clinic.example")
+    ),
+    "recalled": lambda emr, inbound: emr.returns.recall(
+        inbound, Recalled(named=Named(external_id="POC-1001"), reason="Wrong plan")
+    ),
+    "returned": lambda emr, inbound: emr.returns.close(
+        inbound, Returned(named=Named(external_id="POC-1001"), method="paper")
+    ),
+}
+
+
+def an_emr() -> Emr:
+    """With a document sent, and a file uploaded."""
+    emr = Emr()
+    emr.send()
+    emr.files.put(UPLOAD, PDF + b" of many pages", "application/pdf")
+    return emr
+
+
+def outcome(emr: Emr) -> Any:
+    """All that anybody could see of it, without the ids, which differ from try to try."""
+    documents = emr.documents()
+    for document in documents:
+        assert broken_at(emr.store.events(document.id)) is None
+    assert emr.files.keys("originals/") == sorted(each.original.key for each in documents)
+    return (
+        [
+            (each.external_id, each.status, each.addressee, each.superseded_by, each.access)
+            for each in documents
+        ],
+        [[event.type for event in emr.store.events(each.id)] for each in documents],
+        [(each.channel, each.type, each.recipient) for each in emr.deliveries()],
+        len(emr.store.jobs()),
+        sorted(emr.store.tables["claims"]),
+        len(emr.store.tables["providers"]),
+        sorted(key for key in emr.files.objects if not key.startswith("originals/")),
+    )
+
+
+def tried(emr: Emr, event: Event, inbound: Inbound, fate: Fate) -> None:
+    """One try in a function that may die; what it left behind stays."""
+    parts = {name: getattr(emr, name) for name in ("store", "files", "inspector", "switches")}
+    for name, part in parts.items():
+        setattr(emr, name, Mortal(part, fate))
+    try:
+        event(emr, inbound)
+    except Death:
+        assert fate.dead
+    finally:
+        for name, part in parts.items():
+            setattr(emr, name, part)
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_the_repeat_repairs_whatever_a_crash_left(kind: str) -> None:
+    event = EVENTS[kind]
+    whole, never = an_emr(), Fate(at=-1, after=False)
+    tried(whole, event, whole.inbound("msg_x"), never)
+    assert never.calls > 3
+    for at in range(never.calls):
+        for after in (False, True):
+            emr, fate = an_emr(), Fate(at=at, after=after)
+            inbound = emr.inbound("msg_x")
+            tried(emr, event, inbound, fate)
+            assert fate.dead
+            answer = event(emr, inbound)
+            swept_later(emr)
+            assert outcome(emr) == outcome(whole), (at, after)
+            assert event(emr, inbound) == answer
+            assert outcome(emr) == outcome(whole), (at, after)
+
+
+@pytest.mark.parametrize("kind", ["sent", "uploaded", "superseding"])
+def test_what_a_crash_left_and_nobody_repeats_is_gone_a_day_later(kind: str) -> None:
+    never = Fate(at=-1, after=False)
+    tried(an_emr(), EVENTS[kind], an_emr().inbound("msg_x"), never)
+    found = set()
+    for at in range(never.calls):
+        for after in (False, True):
+            emr, fate = an_emr(), Fate(at=at, after=after)
+            tried(emr, EVENTS[kind], emr.inbound("msg_x"), fate)
+            left = set(emr.files.keys())
+            emr.clock.pass_time(hours=23)
+            assert leftovers.sweep(emr, emr.now) == 0
+            assert set(emr.files.keys()) == left
+            found.add(swept_later(emr))
+            named = sorted(each.original.key for each in emr.documents())
+            assert emr.files.keys() == [*named, UPLOAD], (at, after)
+    assert found == {0, 1}
+
+
+def swept_later(emr: Emr) -> int:
+    """Two days on; what the sweep removed."""
+    emr.clock.pass_time(days=2)
+    return leftovers.sweep(emr, emr.now)

@@ -1,0 +1,257 @@
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.audit import broken_at
+from chalicelib.domain.documents import DeliveryChoice, Document
+from chalicelib.domain.errors import Conflict, Invalid, NotFound
+from chalicelib.domain.status import Outcome, Status
+from chalicelib.services.documents.idempotent_events import Answer
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from chalicelib.services.transaction import Change
+from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent, with_account
+from tests.support.provider_fixtures import only_doing
+
+NAMED = Named(external_id="POC-1001")
+
+
+def resend(emr: Emr, **corrections: Any) -> Document:
+    return emr.stored(emr.returns.resend(emr.inbound(), Resend(named=NAMED, **corrections)))
+
+
+def new_messages(emr: Emr, before: list[Any], document: Document) -> list[tuple[str, str, str]]:
+    return emr.messages(document)[len(before) :]
+
+
+# Naming
+
+
+def test_a_document_is_named_by_either_name() -> None:
+    emr = Emr()
+    document = emr.send()
+    for named in (
+        Named(external_id="POC-1001"),
+        Named(document_id=document.id),
+        replace(NAMED, document_id=document.id),
+    ):
+        answer = emr.returns.recall(emr.inbound(), Recalled(named=named))
+        assert answer == {"document_id": document.id, "status": "recalled"}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        Named(external_id="POC-9"),
+        Named(document_id="doc_9"),
+        Named(external_id="POC-1001", document_id="doc_9"),
+    ],
+)
+def test_what_is_not_there_is_not_found(named: Named) -> None:
+    emr = Emr()
+    emr.send()
+    with pytest.raises(NotFound):
+        emr.returns.recall(emr.inbound(), Recalled(named=named))
+
+
+def test_another_practices_document_is_not_found_by_either_name() -> None:
+    emr = Emr()
+    document = emr.send()
+    for named in (Named(external_id="POC-1001"), Named(document_id=document.id)):
+        with pytest.raises(NotFound) as refused:
+            emr.returns.recall(emr.inbound(practice=OTHER_PRACTICE), Recalled(named=named))
+        assert refused.value.detail == "There is no such document."
+
+
+# Recall and return
+
+
+def test_a_recall_ends_links_and_tells_the_emr() -> None:
+    emr = Emr()
+    before = emr.send()
+    answer = emr.returns.recall(emr.inbound(), Recalled(named=NAMED, reason="Wrong patient"))
+    after = emr.stored(answer)
+
+    assert (after.status, after.access, after.recalled_reason) == (Status.RECALLED, 2, "Wrong patient")
+    assert [(kind, data["status"]) for kind, data in emr.webhooks(before)] == [
+        ("document.recalled", "recalled")
+    ]
+
+
+def test_the_reason_of_a_recall_stays_outside_the_hashed_bytes() -> None:
+    emr = Emr()
+    document = emr.stored(emr.returns.recall(emr.inbound(), Recalled(named=_sent(emr), reason="Ada moved")))
+    event = emr.store.events(document.id)[-1]
+    assert event.private["reason"] == "Ada moved"
+    assert "Ada" not in event.body
+    assert broken_at(emr.store.events(document.id)) is None
+
+
+def _sent(emr: Emr) -> Named:
+    emr.send()
+    return NAMED
+
+
+def test_recalling_twice_does_nothing_the_second_time() -> None:
+    emr = Emr()
+    document = emr.send()
+    emr.returns.recall(emr.inbound(), Recalled(named=NAMED))
+    emr.returns.recall(emr.inbound(), Recalled(named=NAMED))
+    assert len(emr.webhooks(document)) == 1
+    assert len(emr.store.events(document.id)) == 2
+
+
+@pytest.mark.parametrize("method", ["portal", "fax", "paper"])
+def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: str) -> None:
+    emr = Emr()
+    emr.send()
+    after = emr.stored(emr.returns.close(emr.inbound(), Returned(named=NAMED, method=method)))
+    assert (after.status, after.outcome, after.returned_method) == (Status.RETURNED, Outcome.BY_HAND, method)
+    assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"method": method}
+
+
+def test_what_is_closed_cannot_be_recalled() -> None:
+    emr = Emr()
+    emr.send()
+    emr.returns.close(emr.inbound(), Returned(named=NAMED, method="paper"))
+    with pytest.raises(Conflict) as refused:
+        emr.returns.recall(emr.inbound(), Recalled(named=NAMED))
+    assert refused.value.code == "document-returned"
+
+
+def test_the_same_webhook_id_is_answered_the_same() -> None:
+    emr = Emr()
+    emr.send()
+    answers: list[Answer] = [
+        emr.returns.close(emr.inbound("msg_1"), Returned(named=NAMED, method="fax")) for _ in range(2)
+    ]
+    assert answers[0] == answers[1]
+    with pytest.raises(Conflict):
+        emr.returns.close(emr.inbound("msg_1", body=b"other"), Returned(named=NAMED, method="paper"))
+
+
+def test_a_recall_that_meets_another_writer_decides_again() -> None:
+    emr = Emr()
+    document = emr.send()
+    viewed = replace(document, version=2, viewed_at=emr.now)
+    emr.store.before_commit = only_doing(lambda: emr.store.commit(Change(at=emr.now, documents=(viewed,))))
+    after = emr.stored(emr.returns.recall(emr.inbound(), Recalled(named=NAMED)))
+    assert (after.status, after.viewed_at) == (Status.RECALLED, emr.now)
+
+
+# Sending again
+
+
+def test_sending_again_without_a_correction_mails_once_more_and_leaves_links_alone() -> None:
+    emr = Emr()
+    before = emr.send()
+    known = emr.messages(before)
+    after = resend(emr)
+    assert new_messages(emr, known, after) == [("email", "ready", "dr.rivera@example.com")]
+    assert after.access == before.access
+    assert emr.store.events(after.id)[-1].type == "document.resent"
+
+
+def test_the_same_address_again_is_no_correction() -> None:
+    emr = Emr()
+    before = emr.send()
+    after = resend(emr, email="dr.rivera@example.com", delivery=DeliveryChoice.EMAIL)
+    assert after.access == before.access
+
+
+def test_a_corrected_address_gets_both_mails_and_ends_old_links() -> None:
+    emr = Emr()
+    before = emr.send()
+    known = emr.messages(before)
+    after = resend(emr, email="luis@clinic.example")
+
+    assert new_messages(emr, known, after) == [
+        ("email", "ready", "luis@clinic.example"),
+        ("email", "setup", "luis@clinic.example"),
+    ]
+    assert after.access == before.access + 1
+    assert after.addressee == replace(RIVERA, email="luis@clinic.example")
+    assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"corrected": ["email"]}
+
+
+def test_a_setup_link_mailed_to_the_old_address_is_dead_even_if_no_other_is_mailed() -> None:
+    emr = Emr()
+    document = emr.send()
+    provider = emr.store.provider(document.provider_id)
+    assert provider is not None
+    linked = replace(provider, version=provider.version + 1, link="dlv_old")
+    emr.store.commit(Change(at=emr.now, providers=(linked,)))
+    emr.switches.set_electronic_signature(PRACTICE.id, on=False)
+
+    after = resend(emr, email="luis@clinic.example")
+    assert after.access != document.access
+    corrected = emr.store.provider(after.provider_id)
+    assert corrected is not None
+    assert corrected.link is None
+    assert corrected.npi == RIVERA.npi
+
+
+def test_an_account_made_at_the_wrong_address_loses_the_document() -> None:
+    emr = Emr()
+    stranger = with_account(emr, emr.send(), "dr.rivera@example.com")
+    after = resend(emr, email="luis@clinic.example")
+    assert after.provider_id != stranger.id
+    assert ("email", "setup", "luis@clinic.example") in emr.messages(after)
+
+
+def test_a_correction_to_an_address_of_another_person_is_a_conflict() -> None:
+    emr = Emr()
+    other = replace(RIVERA, first_name="Jane", npi="1000000004", email="jane@clinic.example", fax=None)
+    with_account(emr, emr.send(sent(external_id="POC-2", addressee=other)), "jane@clinic.example")
+    before = emr.send()
+    with pytest.raises(Conflict) as refused:
+        resend(emr, email="jane@clinic.example")
+    assert refused.value.code == "provider-conflict"
+    assert emr.store.document(before.id) == before
+
+
+def test_a_correction_to_the_providers_own_account_mails_no_setup() -> None:
+    emr = Emr()
+    event = sent(external_id="POC-2", addressee=replace(RIVERA, email="luis@clinic.example"))
+    provider = with_account(emr, emr.send(event), "luis@clinic.example")
+    known = emr.messages(emr.send())
+    after = resend(emr, email="luis@clinic.example")
+    assert after.provider_id == provider.id
+    assert new_messages(emr, known, after) == [("email", "ready", "luis@clinic.example")]
+
+
+def test_changing_to_fax_sends_a_fax_and_ends_links_in_mails() -> None:
+    emr = Emr()
+    before = emr.send()
+    known = emr.messages(before)
+    after = resend(emr, delivery=DeliveryChoice.FAX)
+    assert new_messages(emr, known, after) == [("fax", "fax", "+15125550100")]
+    assert after.access == before.access + 1
+
+
+def test_delivery_needs_an_address_or_number() -> None:
+    emr = Emr()
+    emr.send(sent(addressee=replace(RIVERA, fax=None)))
+    with pytest.raises(Invalid) as refused:
+        resend(emr, delivery=DeliveryChoice.BOTH)
+    assert [each.field for each in refused.value.errors] == ["data.provider.fax"]
+
+
+def test_only_a_pending_document_can_be_sent_again() -> None:
+    emr = Emr()
+    emr.send()
+    emr.returns.recall(emr.inbound(), Recalled(named=NAMED))
+    with pytest.raises(Conflict) as refused:
+        resend(emr, email="luis@clinic.example")
+    assert refused.value.code == "document-recalled"
+
+
+def test_the_first_data_again_after_a_correction_is_still_the_same() -> None:
+    emr = Emr()
+    first = emr.send()
+    resend(emr, email="luis@clinic.example")
+    corrected: Mapping[str, Any] = {"addressee": replace(RIVERA, email="luis@clinic.example")}
+    assert emr.send().id == first.id
+    assert emr.send(sent(**corrected)).id == first.id

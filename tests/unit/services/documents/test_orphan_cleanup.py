@@ -1,0 +1,127 @@
+"""Originals that no document names go; those that one names, or may still come to name, never do."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import Conflict
+from chalicelib.services.documents import orphan_cleanup as leftovers
+from chalicelib.services.documents.orphan_cleanup import LEFT_AFTER
+from tests.support.emr_fixtures import PDF, Emr, sent
+from tests.support.provider_fixtures import only_doing
+
+
+class Killed(BaseException):
+    """The function ends here."""
+
+
+def killed(*_: Any) -> None:
+    raise Killed
+
+
+def killed_before_storing(emr: Emr) -> None:
+    """The original is in its place; its document is never stored."""
+    emr.store.before_commit = killed
+    with pytest.raises(Killed):
+        emr.send()
+    assert len(emr.files.keys("originals/")) == 1
+
+
+def swept(emr: Emr, after: timedelta = LEFT_AFTER + timedelta(minutes=1)) -> int:
+    emr.clock.at += after
+    return leftovers.sweep(emr, emr.now)
+
+
+def test_an_original_left_by_a_crash_is_gone_after_a_day() -> None:
+    emr = Emr()
+    killed_before_storing(emr)
+    assert swept(emr, LEFT_AFTER - timedelta(minutes=1)) == 0
+    assert len(emr.files.keys("originals/")) == 1
+    assert swept(emr, timedelta(minutes=2)) == 1
+    assert emr.files.keys() == []
+    assert swept(emr) == 0
+
+
+def test_a_slow_intake_is_never_robbed() -> None:
+    """It hangs between keeping the original and storing the document, while sweeps go by."""
+    emr = Emr()
+
+    def sweeps_go_by() -> None:
+        for _ in range(23):
+            assert swept(emr, timedelta(hours=1)) == 0
+
+    emr.store.before_commit = sweeps_go_by
+    document = emr.send()
+    for _ in range(3):
+        swept(emr)
+    assert emr.files.keys() == [document.original.key]
+    assert emr.files.get(document.original.key) == PDF
+
+
+def test_one_that_died_after_storing_keeps_its_original() -> None:
+    emr = Emr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(emr.files, "delete", killed)
+        with pytest.raises(Killed):
+            emr.send()
+    (document,) = emr.documents()
+    assert len(emr.files.keys("intake/")) == 1
+    assert swept(emr) == 0
+    assert emr.files.keys() == [document.original.key]
+
+
+def test_the_same_pdf_of_another_document_is_left_alone() -> None:
+    emr = Emr()
+    killed_before_storing(emr)
+    document = emr.send(sent(external_id="POC-2"))
+    assert swept(emr) == 1
+    assert emr.files.keys() == [document.original.key]
+
+
+def test_a_sweep_that_dies_is_done_again() -> None:
+    emr = Emr()
+    killed_before_storing(emr)
+    remove, removed = emr.files.delete, list[str]()
+
+    def remove_one(key: str) -> None:
+        if removed:
+            raise Killed
+        removed.append(key)
+        remove(key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(emr.files, "delete", remove_one)
+        with pytest.raises(Killed):
+            swept(emr)
+    swept(emr)
+    assert emr.files.keys() == []
+
+
+def test_of_two_at_once_the_losers_original_goes() -> None:
+    emr = Emr()
+    emr.store.before_commit = only_doing(lambda: emr.intake.receive(emr.inbound("msg_1"), sent()))
+    emr.intake.receive(emr.inbound("msg_1"), sent())
+    (document,) = emr.documents()
+    assert len(emr.files.keys("originals/")) == 2
+    assert swept(emr) == 1
+    assert emr.files.keys() == [document.original.key]
+
+
+def test_one_refused_at_the_last_moment_leaves_nothing_for_long() -> None:
+    emr = Emr()
+    emr.store.before_commit = only_doing(lambda: emr.send(sent(title="Another")))
+    with pytest.raises(Conflict):
+        emr.send()
+    (document,) = emr.documents()
+    assert swept(emr) == 1
+    assert emr.files.keys() == [document.original.key]
+
+
+def test_what_does_not_look_like_ours_leads_to_no_original() -> None:
+    emr = Emr()
+    document = emr.send()
+    emr.files.put(f"intake/prc_1/../prc_1/{document.id}", PDF, "application/pdf")
+    emr.files.put("intake/odd", PDF, "application/pdf")
+    assert swept(emr) == 0
+    assert emr.files.keys() == [document.original.key]

@@ -1,0 +1,45 @@
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.providers import Provider
+from chalicelib.services.transaction import Change, Claim
+from tests.support.emr_fixtures import RIVERA, Emr, sent, with_account
+
+
+def with_typed_npi(emr: Emr) -> Provider:
+    """Someone whose clinic gave no NPI, and who typed one when they set up their account."""
+    own = sent(addressee=replace(RIVERA, npi=None, fax=None))
+    provider = with_account(emr, emr.send(own), "dr.rivera@example.com")
+    typed = replace(provider, version=provider.version + 1, npi=RIVERA.npi, npi_self_stated=True)
+    claim = Claim(key=f"npi#{RIVERA.npi}", owner=provider.id)
+    emr.store.commit(Change(at=emr.now, providers=(typed,), claims=(claim,)))
+    return typed
+
+
+@pytest.mark.parametrize("last_name", ["Rivera", "Okafor"])
+def test_an_npi_that_the_owner_of_an_account_typed_captures_nobodys_documents(last_name: str) -> None:
+    """Whatever they are called: an NPI is public, and so is who has the same name."""
+    emr = Emr()
+    provider = with_typed_npi(emr)
+    addressee = replace(RIVERA, email="dr@clinic.example", fax=None, last_name=last_name)
+    document = emr.send(sent(external_id="POC-2", addressee=addressee))
+    theirs = emr.store.provider(document.provider_id)
+    assert theirs is not None
+    assert theirs.id != provider.id
+    assert theirs.npi == RIVERA.npi
+
+
+def test_a_clinic_that_gives_the_same_npi_at_the_accounts_address_confirms_it() -> None:
+    emr = Emr()
+    provider = with_typed_npi(emr)
+    emr.send(sent(external_id="POC-2"))
+    elsewhere = replace(RIVERA, email="luis@clinic.example", fax=None)
+    assert emr.send(sent(external_id="POC-3", addressee=elsewhere)).provider_id == provider.id
+
+
+def test_an_npi_under_another_last_name_finds_nobody() -> None:
+    emr = Emr()
+    provider = with_account(emr, emr.send(), "dr.rivera@example.com")
+    okafor = replace(RIVERA, email="luis@clinic.example", fax=None, last_name="Okafor")
+    assert emr.send(sent(external_id="POC-2", addressee=okafor)).provider_id != provider.id

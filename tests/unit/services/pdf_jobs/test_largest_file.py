@@ -1,0 +1,26 @@
+"""What the largest file may cost: 200 pages and just under 25 MB."""
+
+from itertools import islice
+from pathlib import Path
+
+from bench.sealing import peak_memory
+from chalicelib.pdf.models import MAX_PAGES
+from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
+from chalicelib.services.pdf_jobs.page_images import WIDTHS
+from chalicelib.services.pdf_jobs.sandboxed_rendering import images
+from tests.support.pdf.largest_pdf import largest_pdf
+
+MOST_MEGABYTES = 512
+
+
+def test_the_largest_file_is_taken_and_its_first_page_shown() -> None:
+    data = largest_pdf()
+    assert inspection.inspect(data, "pdf")["pages"] == MAX_PAGES
+    first = islice(images(data, WIDTHS, MAX_PAGES), len(WIDTHS))
+    assert [each.data is not None for each in first] == [True, True]
+
+
+def test_the_largest_file_is_sealed_and_verified_within_512_mb(tmp_path: Path) -> None:
+    file = tmp_path / "largest.pdf"
+    file.write_bytes(largest_pdf())
+    assert peak_memory(file) <= MOST_MEGABYTES

@@ -1,0 +1,65 @@
+"""What the inspect function answers, and what reading may cost."""
+
+import time
+
+import pytest
+
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
+from chalicelib.services.pdf_jobs.resource_limits import OutOfTime, limited_memory, limited_time
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf.sealing_key import FACTS, certificate, sealer
+
+
+def test_a_pdf_is_described() -> None:
+    found = inspection.inspect(samples.plan_of_care(), "pdf")
+    assert (found["pages"], found["signed"], found["active_content"]) == (3, False, [])
+    assert inspection.inspect(samples.active(), "pdf")["active_content"] != []
+
+
+def test_a_refusal_names_its_code() -> None:
+    assert inspection.inspect(b"no PDF", "pdf")["refused"]["code"] == "not_a_pdf"
+
+
+def test_a_seal_is_told_by_the_certificates_given() -> None:
+    data = sealer().seal(samples.plan_of_care(), FACTS).data
+    ours = [chain.fingerprint(certificate())]
+    assert inspection.inspect(data, "seal", certificates=ours)["verdict"] == "intact"
+    assert inspection.inspect(data, "seal", certificates=[])["verdict"] == "not_ours"
+
+
+def test_a_file_that_takes_too_long_is_refused_and_costs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(_data: bytes) -> None:
+        while True:
+            try:
+                sum(range(1000))
+            except Exception:  # noqa: BLE001, S112 - as parsers do
+                continue
+
+    monkeypatch.setattr(inspection, "inspect_pdf", endless)
+    monkeypatch.setattr(inspection, "SECONDS", 0.2)
+    started = time.process_time()
+    refused = inspection.inspect(samples.plan_of_care(), "pdf")["refused"]
+    assert time.process_time() - started < 1
+    assert (refused["code"], "too long" in refused["detail"]) == ("damaged", True)
+
+
+def test_a_file_that_takes_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "inspect_pdf", lambda _data: bytearray(2 * inspection.MEMORY))
+    refused = inspection.inspect(samples.plan_of_care(), "pdf")["refused"]
+    assert (refused["code"], "memory" in refused["detail"]) == ("damaged", True)
+
+
+def _busy(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        sum(range(1000))
+
+
+def test_limits_end_with_their_block() -> None:
+    with pytest.raises(OutOfTime), limited_time(0.05):
+        _busy(5)
+    with limited_time(0.1), limited_memory(1024):
+        pass
+    _busy(0.2)
+    assert len(bytearray(64 * 1024 * 1024)) == 64 * 1024 * 1024

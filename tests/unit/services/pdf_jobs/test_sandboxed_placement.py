@@ -1,0 +1,53 @@
+"""The search for the signature's place cannot keep a document from being sealed."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.services.pdf_jobs import sandboxed_placement as placing
+from chalicelib.services.pdf_jobs.sandboxed_placement import find_apart
+from tests.support.pdf import form_layouts as layouts
+from tests.support.pdf import sample_pdfs as samples
+
+LAYOUTS = {layout.name: layout.data for layout in layouts.all_layouts()}
+
+
+@pytest.mark.parametrize("name", ["drawn line", "short line"], ids=["whole", "in parts"])
+def test_it_finds_what_the_search_finds(name: str) -> None:
+    found = find_apart(LAYOUTS[name], (1.0,), samples.BLOCK)
+    assert found is not None
+    assert found == find_signature_field(LAYOUTS[name], (1.0,), samples.BLOCK)
+
+
+def test_where_nothing_asks_there_is_no_place() -> None:
+    assert find_apart(layouts.page((54, 700, "Plan of care")), (1.0,), samples.BLOCK) is None
+
+
+def fails(*_arguments: object) -> None:
+    raise RecursionError
+
+
+def crashes(*_arguments: object) -> None:
+    os._exit(9)
+
+
+def hangs(*_arguments: object) -> None:
+    while True:
+        pass
+
+
+def grows(*_arguments: object) -> None:
+    kept = []
+    while True:
+        kept.append(bytes(64 * 1024 * 1024))
+
+
+@pytest.mark.parametrize("search", [fails, crashes, hangs, grows])
+def test_a_search_that_comes_to_nothing_is_none(
+    monkeypatch: pytest.MonkeyPatch, search: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(placing, "SECONDS", 0.5)
+    monkeypatch.setattr(placing, "find_signature_field", search)
+    assert find_apart(LAYOUTS["drawn line"], (1.0,), samples.BLOCK) is None

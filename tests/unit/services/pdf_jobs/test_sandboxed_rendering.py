@@ -1,0 +1,78 @@
+"""Pages of files that may be made to harm: what hangs or crashes its reader costs its own page alone."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.pdf.rendering import render_pages
+from chalicelib.services.pdf_jobs import sandboxed_rendering as rendering
+from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
+from chalicelib.services.pdf_jobs.sandboxed_rendering import images, texts
+from tests.support.pdf import malformed_pdfs as odd
+from tests.support.pdf import sample_pdfs as samples
+
+
+def test_every_page_comes_at_every_width() -> None:
+    found = list(images(samples.plan_of_care(3), (100, 200), 3))
+    assert [(image.number, image.width) for image in found] == [(n, w) for n in (1, 2, 3) for w in (100, 200)]
+    assert all(image.data for image in found)
+
+
+def test_a_page_that_hangs_its_reader_is_told_as_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "SECONDS", 0.5)
+    (image,) = images(odd.patterns(8), (300,), 1)
+    assert (image.number, image.data) == (1, None)
+
+
+def test_the_pages_after_one_that_crashes_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crashing(data: bytes, widths: tuple[int, ...], *, first: int) -> Iterator[object]:
+        for image in whole(data, widths, first=first):
+            if (image.number, image.width) == (2, 200):
+                os._exit(9)
+            yield image
+
+    whole = render_pages
+    monkeypatch.setattr(rendering, "render_pages", crashing)
+    found = list(images(samples.plan_of_care(3), (100, 200), 3))
+    assert [(image.number, image.data is None) for image in found] == [
+        (1, False),
+        (1, False),
+        (2, False),
+        (2, True),
+        (3, False),
+        (3, False),
+    ]
+
+
+def test_a_file_that_always_crashes_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "render_pages", lambda *_args, **_kwargs: os._exit(9))
+    found = list(images(samples.plan_of_care(10), (100,), 10))
+    assert [image.number for image in found] == list(range(1, 11))
+    assert all(image.data is None for image in found)
+    monkeypatch.setattr(rendering, "page_texts", lambda *_args: os._exit(9))
+    assert texts(samples.plan_of_care(2), 2) == ["", ""]
+
+
+def test_work_apart_says_why_it_was_lost() -> None:
+    def endless() -> Iterator[bytes]:
+        yield b"one"
+        while True:
+            pass
+
+    received = pieces(endless, seconds=0.2)
+    assert next(received) == b"one"
+    started = time.monotonic()
+    with pytest.raises(Lost) as caught:
+        next(received)
+    assert caught.value.by_time
+    assert time.monotonic() - started < 30
+
+    def crashing() -> Iterator[bytes]:
+        yield b""
+        raise MemoryError
+
+    with pytest.raises(Lost) as other:
+        list(pieces(crashing, seconds=5))
+    assert not other.value.by_time

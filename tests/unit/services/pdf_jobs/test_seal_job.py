@@ -1,0 +1,405 @@
+"""The seal job: one sealed file whatever happens, verified before anyone gets it."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.audit import broken_at
+from chalicelib.domain.documents import Decision, Document, Sealing, Signer, StoredPdf
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.status import Action, Outcome, Status
+from chalicelib.pdf.models import SignatureBlock, SignatureField
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.pdf.signing import verification as verify
+from chalicelib.pdf.signing.seal import Sealer
+from chalicelib.services.documents import audit_trail as trail
+from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.services.pdf_jobs import sandboxed_placement as placing
+from chalicelib.services.pdf_jobs import seal_job as sealing
+from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
+from chalicelib.services.pdf_jobs.sealer_cache import KEPT_FOR, Sealers
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.transaction import Job
+from chalicelib.settings import Settings
+from tests.support.delivery_world import some_settings
+from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf import sealing_key
+from tests.support.pdf.form_layouts import form
+from tests.support.pdf.sealing_key import certificate, key
+from tests.support.provider_fixtures import a_document, a_store
+
+ORIGINAL = samples.plan_of_care()
+SCAN = samples.picture("JPEG", (800, 1000))
+OURS = {chain.fingerprint(certificate())}
+
+
+class Authority:
+    """A timestamp authority that works when it is `up`, but for the requests (from 1) that are `failing`."""
+
+    up = False
+    asked = 0
+    failing: Collection[int] = ()
+
+    def request(self, query: bytes) -> bytes:
+        self.asked += 1
+        if not self.up or self.asked in self.failing:
+            raise ConnectionRefusedError
+        return sealing_key.timestamps(query)
+
+
+def decided(action: Action, **changes: Any) -> Document:
+    digest = hashlib.sha256(ORIGINAL).hexdigest()
+    signer = Signer(
+        name="Luis Rivera", credential="MD", npi="1234567893", method="electronic", authentication="password"
+    )
+    status = {Action.DECLINE: Status.DECLINED}.get(action, Status.APPROVED)
+    decision = Decision(
+        action=action,
+        signer=signer,
+        decided_at=START,
+        typed_name="Luis Rivera",
+        scan_key="scans/1",
+        scan_sha256=hashlib.sha256(SCAN).hexdigest(),
+    )
+    outcome = {Action.DECLINE: Outcome.DECLINED, Action.SIGN_BY_HAND: Outcome.BY_HAND}.get(
+        action, Outcome.APPROVED
+    )
+    original = StoredPdf(key="originals/1.pdf", sha256=digest, pages=3)
+    found = a_document(
+        status=status, outcome=outcome, decision=decision, sealing=Sealing.IN_PROGRESS, original=original
+    )
+    return replace(found, **changes)
+
+
+@dataclass
+class Portal:
+    """What the documents function has, with a key of its own."""
+
+    document_: Document
+    authority: Authority | None = None
+    files: FakeFiles = field(default_factory=FakeFiles)
+    clock: FakeClock = field(default_factory=FakeClock)
+    ids: FakeIds = field(default_factory=FakeIds)
+    queues: FakeQueues = field(default_factory=FakeQueues)
+
+    def __post_init__(self) -> None:
+        self.store: FakeStore = a_store(self.document_)
+        self.files.put("originals/1.pdf", ORIGINAL, "application/pdf")
+        self.files.put("scans/1", SCAN, "image/jpeg")
+        pem = chain.write_pem([certificate()])
+        for place in (CURRENT_KEY, PUBLISHED_KEY):
+            self.files.put(place, pem, "application/x-pem-file")
+        self.sealers = Sealers(self.files, key(), self.authority)
+
+    @property
+    def settings(self) -> Settings:
+        wanted = "https://tsa.example" if self.authority is not None else None
+        return replace(some_settings(), timestamp_authority=wanted)
+
+    @property
+    def document(self) -> Document:
+        found = self.store.document(self.document_.id)
+        assert found is not None
+        return found
+
+    @property
+    def signed(self) -> StoredPdf:
+        assert self.document.signed is not None
+        return self.document.signed
+
+    @property
+    def job(self) -> Job:
+        return Job(queue="documents", name="seal", event_id="evt", document_id=self.document_.id)
+
+    def seal(self) -> None:
+        sealing.seal(self.job, self)
+
+    def events(self, kind: str) -> int:
+        return sum(event.type == kind for event in self.store.events(self.document_.id))
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        (Action.APPROVE, "Signed electronically by Luis Rivera, MD, NPI 1234567893"),
+        (Action.DECLINE, "Declined by Luis Rivera, MD, NPI 1234567893"),
+        (Action.SIGN_BY_HAND, "Signed by hand by Luis Rivera, MD, NPI 1234567893; received and sealed"),
+    ],
+)
+def test_every_decision_is_sealed_and_says_who_and_which_document(action: Action, reason: str) -> None:
+    portal = Portal(decided(action))
+    portal.seal()
+    data = portal.files.get(portal.signed.key)
+    assert hashlib.sha256(data).hexdigest() == portal.signed.sha256
+    finding = verify.check(data, OURS)
+    assert finding.verdict == "intact"
+    assert finding.seal is not None
+    assert (finding.seal.reason, finding.seal.document_id) == (reason, portal.document.id)
+    assert (portal.document.sealing, portal.signed.level) == (Sealing.SEALED, "B-B")
+    assert broken_at(portal.store.events(portal.document.id)) is None
+
+
+def test_a_file_that_breaks_the_search_for_its_line_is_sealed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(placing, "find_signature_field", broken)
+    portal = Portal(decided(Action.APPROVE))
+    portal.seal()
+    assert verify.check(portal.files.get(portal.signed.key), OURS).verdict == "intact"
+    assert "search for the signature's place lost" in caplog.messages
+
+
+def test_the_line_is_searched_once_however_often_the_file_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = form("sig", (160.0, 145.0, 340.0, 165.0))
+    original = StoredPdf(key="originals/form.pdf", sha256=hashlib.sha256(data).hexdigest(), pages=1)
+    portal = Portal(replace(decided(Action.APPROVE), original=original))
+    portal.files.put(original.key, data, "application/pdf")
+    searched: list[int] = []
+
+    def counted(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureField | None:
+        searched.append(len(data))
+        return placing.find_apart(data, units, block)
+
+    monkeypatch.setattr(sealing, "find_apart", counted)
+    portal.seal()
+    assert (portal.document.sealing, searched) == (Sealing.SEALED, [len(data)])
+
+
+def test_run_twice_it_seals_once() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    portal.seal()
+    first = portal.signed
+    portal.seal()
+    assert portal.signed == first
+    assert portal.events("document.approved") == 1
+
+
+def test_two_at_once_release_one_file() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    portal.store.before_commit = portal.seal
+    portal.seal()
+    assert portal.events("document.approved") == 1
+    assert portal.files.exists(portal.signed.key)
+
+
+def test_killed_before_the_release_it_is_sealed_by_the_next_try() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    portal.store.failing = True
+    with pytest.raises(Unavailable):
+        portal.seal()
+    portal.store.failing = False
+    assert portal.document.signed is None
+    portal.seal()
+    assert verify.check(portal.files.get(portal.signed.key), OURS).verdict == "intact"
+    assert portal.events("document.approved") == 1
+
+
+def test_an_original_that_is_not_what_was_recorded_is_never_sealed() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    portal.files.put("originals/1.pdf", samples.plan_of_care(2), "application/pdf")
+    with pytest.raises(sealing.Damaged):
+        portal.seal()
+    assert portal.document.sealing is Sealing.IN_PROGRESS
+
+
+def test_what_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = Portal(decided(Action.APPROVE))
+    monkeypatch.setattr(sealing, "faults", lambda *_args, **_more: ["a fault"])
+    with pytest.raises(sealing.Damaged, match="a fault"):
+        portal.seal()
+    assert portal.document.signed is None
+    assert portal.files.keys("signed/") == []
+
+
+def test_nothing_is_sealed_with_a_certificate_that_does_not_fit_the_key() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    other = sealing_key.LocalKey().certificate()
+    portal.files.put(CURRENT_KEY, chain.write_pem([other]), "application/x-pem-file")
+    with pytest.raises(chain.ChainRefused, match="not for the sealing key"):
+        portal.seal()
+
+
+def test_a_new_certificate_is_taken_up_after_a_while() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    before = portal.sealers.sealer(START)
+    renewed = key().certificate(serial=99)
+    portal.files.put(CURRENT_KEY, chain.write_pem([renewed]), "application/x-pem-file")
+    assert portal.sealers.sealer(START + KEPT_FOR - timedelta(seconds=1)) is before
+    after = portal.sealers.sealer(START + KEPT_FOR)
+    assert after.chain.leaf.serial_number == 99
+
+
+# Timestamps
+
+
+def test_an_authority_that_works_makes_it_b_t() -> None:
+    authority = Authority()
+    authority.up = True
+    portal = Portal(decided(Action.APPROVE), authority)
+    portal.seal()
+    assert (portal.signed.level, portal.signed.timestamp_due) == ("B-T", False)
+
+
+def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
+    authority = Authority()
+    portal = Portal(decided(Action.APPROVE), authority)
+    portal.seal()
+    before = portal.signed
+    assert (before.level, before.timestamp_due, portal.document.sealing) == ("B-B", True, Sealing.SEALED)
+
+    portal.clock.pass_time(minutes=15)
+    assert follow_up.run(portal)["untimed"] == 1
+    ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
+    with pytest.raises(ConnectionRefusedError):
+        sealing.add_timestamp(job, portal)
+    assert portal.signed == before
+
+    authority.up = True
+    sealing.add_timestamp(job, portal)
+    sealing.add_timestamp(job, portal)
+    timed = portal.document.timestamped
+    assert timed is not None
+    assert (timed.level, timed.timestamp_due) == ("B-T", False)
+    data = portal.files.get(timed.key)
+    assert hashlib.sha256(data).hexdigest() == timed.sha256
+    finding = verify.check(data, OURS)
+    assert finding.verdict == "intact"
+    assert finding.seal is not None
+    assert finding.seal.timestamped_at is not None
+    assert portal.events("document.timestamped") == 1
+    portal.clock.pass_time(minutes=15)
+    assert follow_up.run(portal)["untimed"] == 0
+
+
+def test_a_late_timestamp_leaves_what_was_announced_as_it_is() -> None:
+    authority = Authority()
+    portal = Portal(decided(Action.APPROVE), authority)
+    portal.seal()
+    announced = document_resource(portal.document, "https://portal.test")["signed_pdf"]
+    before = portal.files.get(portal.signed.key)
+    assert hashlib.sha256(before).hexdigest() == announced["sha256"]
+
+    authority.up = True
+    sealing.add_timestamp(portal.job, portal)
+    now = document_resource(portal.document, "https://portal.test")["signed_pdf"]
+    assert {name: now[name] for name in announced} == announced
+    assert portal.files.get(portal.signed.key) == before
+    assert now["timestamped"] == {
+        "url": f"https://portal.test/v1/documents/{portal.document.id}/signed.pdf?version=timestamped",
+        "sha256": portal.document.timestamped and portal.document.timestamped.sha256,
+        "level": "B-T",
+    }
+    assert announced["level"] == "B-B"
+    assert now["timestamped"]["sha256"] != announced["sha256"]
+
+
+# Beside other signatures
+
+
+def signed_by_others(authority: Authority | None = None) -> tuple[Portal, bytes]:
+    """A portal with a document that others had signed before, and that original."""
+    other = sealing_key.LocalKey()
+    original = Sealer(chain.Chain((other.certificate(),)), other.sign).seal(ORIGINAL, sealing_key.FACTS).data
+    stored = StoredPdf(key="originals/1.pdf", sha256=hashlib.sha256(original).hexdigest(), pages=3)
+    portal = Portal(decided(Action.APPROVE, original=stored), authority)
+    portal.files.put(stored.key, original, "application/pdf")
+    return portal, original
+
+
+def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificate_apart() -> None:
+    portal, original = signed_by_others()
+    portal.seal()
+    data = portal.files.get(portal.signed.key)
+    assert data.startswith(original)
+    assert [each.sound for each in verify.signatures_of(data)] == [True, True]
+    apart = portal.document.certificate
+    assert apart is not None
+    certificate_pdf = portal.files.get(apart.key)
+    assert hashlib.sha256(certificate_pdf).hexdigest() == apart.sha256
+    assert verify.check(certificate_pdf, OURS).verdict == "intact"
+    told = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    assert (told["sha256"], told["level"]) == (apart.sha256, "B-B")
+    released = portal.store.events(portal.document.id)[-1]
+    assert json.loads(released.body)["data"]["certificate_sha256"] == apart.sha256
+
+
+def asked_again(portal: Portal) -> None:
+    portal.clock.pass_time(minutes=15)
+    assert follow_up.run(portal)["untimed"] == 1
+    ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
+    sealing.add_timestamp(job, portal)
+    sealing.add_timestamp(job, portal)
+    portal.clock.pass_time(minutes=15)
+    assert follow_up.run(portal)["untimed"] == 0
+    assert portal.events("document.timestamped") == 1
+
+
+def test_a_certificate_apart_gets_its_late_timestamp_too_and_stays_as_announced() -> None:
+    authority = Authority()
+    portal, _ = signed_by_others(authority)
+    portal.seal()
+    announced = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    authority.up = True
+    asked_again(portal)
+    timed = portal.document.timestamped_certificate
+    assert timed is not None
+    assert portal.document.timestamped is not None
+    assert (timed.level, timed.timestamp_due) == ("B-T", False)
+    finding = verify.check(portal.files.get(timed.key), OURS)
+    assert finding.seal is not None
+    assert (finding.verdict, finding.seal.level) == ("intact", "B-T")
+    told = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    assert {name: told[name] for name in announced} == announced
+    assert told["timestamped"] == {
+        "url": announced["url"].replace("=certificate", "=timestamped-certificate"),
+        "sha256": timed.sha256,
+        "level": "B-T",
+    }
+    noted = json.loads(portal.store.events(portal.document.id)[-1].body)["data"]
+    assert noted["certificate_sha256"] == timed.sha256
+
+
+def test_a_certificate_alone_that_lacks_its_timestamp_gets_it() -> None:
+    authority = Authority()
+    portal, _ = signed_by_others(authority)
+    authority.failing = {2}
+    authority.up = True
+    portal.seal()
+    lacking = [portal.document.signed, portal.document.certificate]
+    assert [each and each.timestamp_due for each in lacking] == [False, True]
+    asked_again(portal)
+    assert portal.document.timestamped is None
+    assert portal.document.timestamped_certificate is not None
+
+
+# Certificates
+
+
+def test_the_days_of_a_certificate_are_counted() -> None:
+    portal = Portal(decided(Action.APPROVE))
+    expires = certificate().not_valid_after
+    assert days_left(portal, expires - timedelta(days=59, hours=1)) == 59
+    portal.files.delete(CURRENT_KEY)
+    assert days_left(portal, START) is None
+
+
+def test_fingerprints_are_those_of_the_library_for_certificates() -> None:
+    other = sealing_key.LocalKey().certificate()
+    pem = chain.write_pem([certificate(), other])
+    assert fingerprints(pem) == [chain.fingerprint(certificate()), chain.fingerprint(other)]
+
+
+def test_the_certificate_names_a_device_in_words_that_fit_its_column() -> None:
+    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1"
+    line = trail.Line(at=START, what="Opened by the provider", address="203.0.113.24", device=agent)
+    assert sealing._entry(line).device == "Safari on iPhone"
+    assert sealing._entry(replace(line, device=None)).device is None

@@ -1,0 +1,91 @@
+"""`/verify`: the file goes once it has been judged, stays for another try, and nobody waits nine times."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import Invalid, TooMany, Unavailable
+from chalicelib.services.pdf_jobs.seal_certificates import PUBLISHED_KEY
+from chalicelib.services.pdf_jobs.seal_verification import Checking
+from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore
+from tests.support.slow_calls import EACH, Calls, Slow, in_sequence
+
+KEY = "uploads/verify/chk_1"
+FREE = 30
+INTACT = {"verdict": "intact", "seal": None}
+
+
+@dataclass
+class World:
+    store: FakeStore = field(default_factory=FakeStore)
+    files: FakeFiles = field(default_factory=FakeFiles)
+    inspector: FakeInspector = field(default_factory=lambda: FakeInspector(INTACT))
+    calls: Calls = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.files.put(KEY, b"%PDF-1.7", "application/pdf")
+        self.files.put(PUBLISHED_KEY, b"", "application/x-pem-file")
+
+    def check(self, key: str = KEY, *, each: float = 0.0) -> str:
+        slow: list[Any] = [
+            Slow(inner, self.calls, each=each) for inner in (self.store, self.files, self.inspector)
+        ]
+        checking = Checking(
+            store=slow[0], files=slow[1], inspector=slow[2], ids=FakeIds(), portal_url="https://portal.test"
+        )
+        return checking.check(key, address="198.51.100.7", now=START).verdict
+
+
+def test_what_has_been_judged_is_erased_and_not_judged_again() -> None:
+    world = World()
+    assert world.check() == "intact"
+    assert not world.files.exists(KEY)
+    with pytest.raises(Invalid):
+        world.check()
+
+
+def test_a_file_that_could_not_be_read_just_now_is_there_for_the_next_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+
+    def unavailable(*_: Any, **__: Any) -> None:
+        raise Unavailable("Try again in a moment.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.inspector, "inspect", unavailable)
+        with pytest.raises(Unavailable):
+            world.check()
+    assert world.files.exists(KEY)
+    assert world.check() == "intact"
+    assert not world.files.exists(KEY)
+
+
+def test_one_address_is_slowed_down_whether_or_not_there_is_a_file() -> None:
+    world = World()
+    for _ in range(FREE):
+        with pytest.raises(Invalid):
+            world.check("uploads/verify/chk_none")
+    with pytest.raises(TooMany):
+        world.check()
+    assert world.files.exists(KEY)
+    assert world.inspector.asked == []
+
+
+@pytest.mark.parametrize("key", ["", "originals/1.pdf", "uploads/verify/../x", "uploads/verify/x/y"])
+def test_nothing_but_an_upload_for_this_is_looked_at(key: str) -> None:
+    world = World()
+    world.files.put(key, b"%PDF-1.7", "application/pdf")
+    with pytest.raises(Invalid):
+        world.check(key)
+    assert world.files.exists(key)
+    assert world.inspector.asked == []
+
+
+def test_it_waits_for_three_rounds_of_calls() -> None:
+    """Each of them one AWS call (`adapters/files.py`), of which the last erases."""
+    world = World()
+    world.check(each=EACH)
+    assert in_sequence(world.calls)[-1] == "erase"
+    assert len(in_sequence(world.calls)) == 3

@@ -1,0 +1,96 @@
+"""A practice's logo: which images are taken, where they are kept, and what shows them."""
+
+import base64
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from chalicelib import bootstrap
+from chalicelib.services.practices import admin_actions as administration
+from chalicelib.services.practices.logos import MAX_BYTES, size_of
+from chalicelib.services.transaction import Change
+from tests.support.fakes import START, FakeFiles
+from tests.support.portal import Browser, Portal
+from tests.support.provider_fixtures import PRACTICE, a_document, a_store
+
+
+def an_image(kind: str, width: int = 480, height: int = 120, **how: Any) -> bytes:
+    kept = io.BytesIO()
+    Image.new("RGB", (width, height), "#0f4c5c").save(kept, kind, **how)
+    return kept.getvalue()
+
+
+@pytest.fixture
+def portal() -> Portal:
+    made = Portal(a_store())
+    bootstrap.install(made)
+    return made
+
+
+def stored(portal: Portal) -> dict[str, tuple[bytes, str]]:
+    assert isinstance(portal.files, FakeFiles)
+    return portal.files.objects
+
+
+def set_logo(portal: Portal, image: bytes | None) -> Any:
+    text = None if image is None else base64.b64encode(image).decode()
+    return administration.run(portal, {"action": "set_logo", "practice_id": PRACTICE.id, "image": text})
+
+
+@pytest.mark.parametrize(
+    ("kind", "media_type", "how"),
+    [("PNG", "image/png", {}), ("JPEG", "image/jpeg", {}), ("JPEG", "image/jpeg", {"progressive": True})],
+)
+def test_png_and_jpeg_are_taken_with_their_size(kind: str, media_type: str, how: dict[str, Any]) -> None:
+    assert size_of(an_image(kind, **how)) == (media_type, 480, 120)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "must be a PNG or JPEG image"),
+        (an_image("GIF"), "must be a PNG or JPEG image"),
+        (b"", "must be a PNG or JPEG image"),
+        (an_image("PNG")[:20], "must be a PNG or JPEG image"),
+        (b"\xff\xd8\xff\xe0\x00\x00", "must be a PNG or JPEG image"),
+        (b"\xff\xd8\xff" + bytes(900), "must be a PNG or JPEG image"),
+        (an_image("PNG", 1001, 10), "must be at most 1000 pixels wide and high"),
+        (an_image("JPEG", 10, 1001), "must be at most 1000 pixels wide and high"),
+        (an_image("PNG") + bytes(MAX_BYTES), f"must have at most {MAX_BYTES} bytes"),
+    ],
+)
+def test_anything_else_is_refused_and_nothing_kept(portal: Portal, image: bytes, said: str) -> None:
+    error = set_logo(portal, image)["error"]
+    assert error["errors"] == [{"field": "image", "message": said}]
+    assert stored(portal) == {}
+
+
+def test_what_is_no_base64_is_refused(portal: Portal) -> None:
+    asked = {"action": "set_logo", "practice_id": PRACTICE.id, "image": "<svg/>"}
+    answer = administration.run(portal, asked)
+    assert answer["error"]["errors"] == [{"field": "image", "message": "must be in base64"}]
+
+
+def test_the_door_of_a_document_shows_the_logo_of_when_it_was_sent(portal: Portal) -> None:
+    assert set_logo(portal, an_image("PNG")) == {"id": PRACTICE.id, "width": 480, "height": 120}
+    practice = portal.store.practice(PRACTICE.id)
+    assert practice is not None
+    assert practice.logo is not None
+    assert stored(portal)[practice.logo.key] == (an_image("PNG"), "image/png")
+    with_logo, without = a_document(practice=practice.card()), a_document(id="doc_before")
+    portal.store.commit(Change(at=START, documents=(with_logo, without)))
+    shown = Browser().get(f"/documents/{with_logo.id}").body.decode()
+    assert f'src="{portal.files.origin()}/{practice.logo.key}' in shown.replace("&amp;", "&")
+    assert 'width="224" height="56"' in shown
+    assert 'class="logo"' not in Browser().get(f"/documents/{without.id}").body.decode()
+    assert 'class="logo"' not in Browser().get("/documents/doc_unknown").body.decode()
+
+
+def test_a_logo_can_be_taken_away(portal: Portal) -> None:
+    set_logo(portal, an_image("JPEG"))
+    assert set_logo(portal, None) == {"id": PRACTICE.id}
+    practice = portal.store.practice(PRACTICE.id)
+    assert practice is not None
+    assert practice.logo is None

@@ -1,0 +1,267 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.errors import Invalid
+from chalicelib.domain.expiring_records import SecretKind
+from chalicelib.services.review.by_hand import plain_code
+from chalicelib.services.transaction import Change
+from tests.support.by_hand_world import DOCUMENT_ID, World
+from tests.support.fakes import START
+from tests.support.provider_fixtures import a_document, only_doing
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+# Asking for a code
+
+
+def test_a_code_is_mailed_to_the_address_on_file(world: World) -> None:
+    world.ask()
+    (delivery,) = world.store.every(Delivery, "deliveries")
+    assert (delivery.channel, delivery.type, delivery.recipient) == ("email", "code", "dr.rivera@example.com")
+    assert [(job.queue, job.delivery_id) for job in world.store.jobs()] == [("deliveries", delivery.id)]
+    assert world.event_types() == ["code.requested"]
+
+
+def test_one_code_a_minute_is_mailed(world: World) -> None:
+    world.ask()
+    world.later(seconds=59)
+    world.ask()
+    assert world.mails() == 1
+    world.later(seconds=1)
+    world.ask()
+    assert world.mails() == 2
+
+
+def test_five_codes_an_hour_are_mailed(world: World) -> None:
+    for _ in range(8):
+        world.ask()
+        world.later(minutes=2)
+    assert world.mails() == 5
+    world.later(minutes=44)
+    world.ask()
+    assert world.mails() == 6
+
+
+def test_twenty_codes_a_day_are_mailed(world: World) -> None:
+    for _ in range(60):
+        world.ask()
+        world.later(minutes=20)
+    assert world.mails() == 20
+    assert world.event_types() == ["code.requested"] * 20
+    world.later(hours=4)
+    world.ask()
+    assert world.mails() == 21
+
+
+def test_the_mails_of_codes_do_not_make_the_document_any_longer(world: World) -> None:
+    world.ask()
+    assert world.mails() == 1
+    assert world.document().deliveries == ()
+
+
+def test_two_requests_at_once_mail_one_code(world: World) -> None:
+    world.store.before_commit = world.ask
+    world.ask()
+    assert world.mails() == 1
+
+
+def test_asking_for_an_unknown_document_writes_nothing(world: World) -> None:
+    before = world.store.commits
+    world.by_hand.ask_for_code("doc_unknown", world.by())
+    assert world.store.commits == before
+
+
+def test_a_document_without_an_address_gets_no_mail() -> None:
+    document = a_document()
+    world = World(replace(document, addressee=replace(document.addressee, email=None)))
+    world.ask()
+    assert world.mails() == 0
+
+
+def test_a_recalled_document_gets_no_mail(world: World) -> None:
+    world.change(lambda document: document.recall(None, START))
+    world.ask()
+    assert world.mails() == 0
+
+
+# Entering it
+
+
+def test_the_code_opens_a_visit_of_an_hour(world: World) -> None:
+    visit = world.visit()
+    assert visit.kind is SecretKind.BY_HAND
+    assert (visit.document_id, visit.access) == (DOCUMENT_ID, 1)
+    assert visit.expires_at - START == timedelta(minutes=60)
+    assert world.event_types() == ["code.accepted"]
+
+
+def test_the_code_works_with_blanks_and_once(world: World) -> None:
+    code = world.code()
+    assert not world.refuses(f" {code[:3]} {code[3:]} ")
+    assert world.refuses(code)
+
+
+def test_the_code_is_good_for_ten_minutes_to_the_second(world: World) -> None:
+    code = world.code()
+    world.later(minutes=10)
+    assert world.refuses(code)
+    world.later(seconds=-1)
+    assert not world.refuses(code)
+
+
+def test_the_newest_code_wins(world: World) -> None:
+    first, second = world.code(), world.code()
+    assert world.refuses(first)
+    assert not world.refuses(second)
+
+
+def test_a_code_dies_after_five_wrong_tries(world: World) -> None:
+    code = world.code()
+    for _ in range(5):
+        assert world.refuses("999999")
+    assert world.refuses(code)
+
+
+def test_a_code_still_works_after_four_wrong_tries(world: World) -> None:
+    code = world.code()
+    for _ in range(4):
+        assert world.refuses("999999")
+    assert not world.refuses(code)
+
+
+@pytest.mark.parametrize("wrong", ["999999", "AAAA-AAAA"])
+def test_a_freshly_mailed_code_opens_whatever_was_tried_before(world: World, wrong: str) -> None:
+    for _ in range(20):
+        world.code()
+        for _ in range(10):
+            assert world.refuses(wrong)
+    assert not world.refuses(world.code())
+
+
+def test_guesses_at_mailed_codes_do_not_hold_up_the_code_of_a_fax(world: World) -> None:
+    code = world.fax_code()
+    for _ in range(50):
+        assert world.refuses("999999")
+    assert not world.refuses(code)
+
+
+def test_guesses_at_the_code_of_a_fax_have_to_wait_longer_and_longer_but_half_a_minute_at_most(
+    world: World,
+) -> None:
+    code = world.fax_code()
+    for _ in range(10):
+        assert world.refuses("AAAA-AAAA")
+    assert world.refuses(code)
+    for _ in range(8):
+        world.later(seconds=30)
+        assert world.refuses("AAAA-AAAA")
+    world.later(seconds=29)
+    assert world.refuses(code)
+    world.later(seconds=1)
+    assert not world.refuses(code)
+
+
+def test_what_is_tried_while_waiting_does_not_prolong_the_wait(world: World) -> None:
+    code = world.fax_code()
+    for _ in range(20):
+        assert world.refuses("AAAA-AAAA")
+    before = world.store.commits
+    for _ in range(20):
+        assert world.refuses("AAAA-AAAA")
+    assert world.store.commits == before
+    world.later(seconds=1)
+    assert not world.refuses(code)
+
+
+def test_the_right_code_of_a_fax_ends_the_row_of_wrong_tries(world: World) -> None:
+    code = world.fax_code()
+    for _ in range(10):
+        for _ in range(9):
+            assert world.refuses("AAAA-AAAA")
+        assert not world.refuses(code)
+
+
+def test_one_code_entered_twice_at_once_opens_one_visit(world: World) -> None:
+    code = world.code()
+    world.store.before_commit = only_doing(lambda: world.enter(code))
+    assert world.refuses(code)
+    assert world.event_types() == ["code.accepted"]
+
+
+def test_a_guess_that_races_a_wrong_one_still_counts_it(world: World) -> None:
+    code = world.code()
+    for _ in range(4):
+        world.refuses("999999")
+    world.store.before_commit = only_doing(lambda: world.refuses("999998"))
+    assert world.refuses(code)
+
+
+def test_the_code_of_one_document_opens_no_other(world: World) -> None:
+    other = a_document(id="doc_other")
+    world.store.commit(Change(at=START, documents=(other,)))
+    code = world.code()
+    with pytest.raises(Invalid):
+        world.by_hand.enter("doc_other", code, world.by())
+    assert not world.refuses(code)
+
+
+def test_an_unknown_document_refuses_in_the_same_words(world: World) -> None:
+    with pytest.raises(Invalid) as unknown:
+        world.by_hand.enter("doc_unknown", "123456", world.by())
+    with pytest.raises(Invalid) as wrong:
+        world.by_hand.enter(DOCUMENT_ID, "123456", world.by())
+    assert (unknown.value.detail, unknown.value.errors) == (wrong.value.detail, wrong.value.errors)
+
+
+def test_a_correction_of_the_address_kills_codes_that_were_out(world: World) -> None:
+    code, fax_code = world.code(), world.fax_code()
+    world.change(lambda document: replace(document, access=document.access + 1))
+    assert world.refuses(code)
+    assert world.refuses(fax_code)
+
+
+def test_a_recalled_document_opens_to_no_code(world: World) -> None:
+    code = world.code()
+    world.change(lambda document: document.recall(None, START))
+    assert world.refuses(code)
+    assert world.refuses(world.code()), "nor to one that was on its way meanwhile"
+
+
+def test_the_code_itself_is_stored_nowhere(world: World) -> None:
+    code = "271828"
+    world.ids.code = lambda: code  # type: ignore[method-assign]  # - the same code twice
+    assert world.code() == code
+    assert all(code not in row.record for row in world.store.tables["secrets"].values())
+
+
+# The code of a fax
+
+
+def test_the_code_of_a_fax_is_good_for_thirty_days_and_more_than_once(world: World) -> None:
+    code = world.fax_code()
+    world.later(days=30, seconds=-1)
+    assert not world.refuses(code.lower())
+    assert not world.refuses(code.replace("-", " "))
+    world.later(seconds=1)
+    assert world.refuses(code)
+
+
+def test_an_earlier_fax_keeps_its_code(world: World) -> None:
+    first, second = world.fax_code(), world.fax_code()
+    assert first != second
+    assert not world.refuses(first)
+    assert not world.refuses(second)
+
+
+def test_the_code_of_a_fax_has_no_letters_that_a_fax_confuses(world: World) -> None:
+    for _ in range(50):
+        code = plain_code(world.fax_code())
+        assert len(code) == 8
+        assert not set(code) & set("B8IL1O0S5Z2")

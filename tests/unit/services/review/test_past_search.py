@@ -1,0 +1,124 @@
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.documents import Document, Kind, PracticeCard
+from chalicelib.domain.status import Outcome, Status
+from chalicelib.services.ports import Page
+from chalicelib.services.review.past_search import WINDOW, WINDOWS, Search, find, searching
+from chalicelib.services.transaction import Change
+from tests.support.fakes import START, FakeStore
+from tests.support.provider_fixtures import PROVIDER, a_document, a_store
+
+
+class CountingStore(FakeStore):
+    """Counts the documents that lists have handed out."""
+
+    looked_at = 0
+
+    def documents(self, *args: Any, **kwargs: Any) -> Page[Document]:
+        found = super().documents(*args, **kwargs)
+        self.looked_at += len(found.items)
+        return found
+
+
+def returned(number: int, **changes: Any) -> Document:
+    """Closed `number` days before START, at 1 PM in Chicago."""
+    known = {
+        "id": f"doc_{number:04}",
+        "status": Status.RETURNED,
+        "outcome": Outcome.BY_HAND,
+        "returned_at": START - timedelta(days=number),
+        **changes,
+    }
+    return a_document(**known)
+
+
+def named(number: int, first_name: str, last_name: str) -> Document:
+    patient = replace(a_document().patient, first_name=first_name, last_name=last_name)
+    return returned(number, patient=patient)
+
+
+def a_past(*documents: Document) -> CountingStore:
+    store = CountingStore()
+    store.tables = a_store().tables
+    for document in documents:
+        store.commit(Change(at=START, documents=(document,)))
+    return store
+
+
+def ids(store: FakeStore, search: Search | None, after: str | None = None) -> list[str]:
+    assert search is not None
+    return [each.id for each in find(store, PROVIDER.id, search, after).items]
+
+
+@pytest.mark.parametrize("typed", ["garcia", "GARC", "josé", "jose garcia-lopez", "hill jose", "plan lopez"])
+def test_every_word_begins_one_of_patient_practice_kind_or_title(typed: str) -> None:
+    store = a_past(named(1, "Ada", "Byron"), named(2, "José", "García-López"))
+    assert ids(store, searching(typed, "", "")) == ["doc_0002"]
+
+
+@pytest.mark.parametrize("typed", ["arcia", "jose byron", "juniper"])
+def test_other_words_find_nothing(typed: str) -> None:
+    store = a_past(named(1, "Ada", "Byron"), named(2, "José", "García-López"))
+    assert ids(store, searching(typed, "", "")) == []
+
+
+def test_practice_and_kind_are_found() -> None:
+    juniper = returned(3, practice=PracticeCard(name="Juniper Rehab"), kind=Kind.ORDER)
+    store = a_past(returned(1), juniper)
+    assert ids(store, searching("juniper", "", "")) == ["doc_0003"]
+    assert ids(store, searching("order", "", "")) == ["doc_0003"]
+
+
+def test_days_are_those_of_the_practice_and_both_count() -> None:
+    late = returned(0, returned_at=START + timedelta(hours=10, minutes=30))
+    store = a_past(late, *(returned(number) for number in range(1, 6)))
+    assert late.decided_at is not None
+    assert late.decided_at.date() == date(2026, 11, 23), "in UTC; it is still the 22nd in Chicago"
+    assert ids(store, searching("", "2026-11-20", "2026-11-22")) == ["doc_0000", "doc_0001", "doc_0002"]
+    assert ids(store, searching("", "2026-11-18", "2026-11-18")) == ["doc_0004"]
+
+
+def test_nothing_newer_than_the_last_day_is_read_nor_older_than_the_first() -> None:
+    store = a_past(*(returned(number) for number in range(300)))
+    found = ids(store, searching("", "2026-04-10", "2026-04-12"))
+    assert len(found) == 3
+    assert store.looked_at <= 2 * WINDOW
+
+
+def test_one_request_looks_at_a_bounded_number_and_says_where_to_go_on() -> None:
+    store = a_past(*(returned(number) for number in range(WINDOW * WINDOWS)), named(400, "Rare", "Name"))
+    search = searching("rare", "", "")
+    assert search is not None
+    first = find(store, PROVIDER.id, search, None)
+    assert (first.items, store.looked_at) == ((), WINDOW * WINDOWS)
+    assert ids(store, search, first.next_after) == ["doc_0400"]
+
+
+def test_pages_hold_at_most_25_and_together_everything_once() -> None:
+    store = a_past(*(returned(number, kind=(Kind.ORDER, Kind.OTHER)[number % 2]) for number in range(150)))
+    search, after, seen = Search(words=("order",)), None, []
+    while True:
+        page = find(store, PROVIDER.id, search, after)
+        assert len(page.items) <= 25
+        seen += [each.id for each in page.items]
+        after = page.next_after
+        if after is None:
+            break
+    assert seen == [f"doc_{number:04}" for number in range(0, 150, 2)]
+
+
+@pytest.mark.parametrize("filled", [("", "", ""), (" . ", "yesterday", "2026-13-01")])
+def test_nothing_sensible_filled_in_is_no_search(filled: tuple[str, str, str]) -> None:
+    assert searching(*filled) is None
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "1999-12-31", "soon"])
+def test_a_day_that_is_none_or_beyond_all_documents_is_left_out(day: str) -> None:
+    store = a_past(returned(1))
+    assert searching("", day, "") is None
+    assert searching("", "", day) is None
+    assert ids(store, searching("byron", day, day)) == ["doc_0001"]

@@ -1,0 +1,80 @@
+"""A correction that names another provider while the first is acting: the first can no longer act."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.errors import Gone, NotFound
+from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind
+from chalicelib.services.documents.document_writer import Writer
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.review.by_hand import ByHand, Visitor
+from chalicelib.services.review.review import CONSENT_VERSION, Approval, By, Refusal, Review
+from chalicelib.services.transaction import Change
+from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
+from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
+
+BY = By(provider=PROVIDER, actor=Actor("provider:prv_1"), now=START, authentication="account password")
+APPROVAL = Approval(typed_name="Luis Rivera", pages_shown=frozenset({1, 2, 3}), consents_to=CONSENT_VERSION)
+
+
+def a_writer(store: FakeStore) -> Writer:
+    return Writer(store=store, ids=FakeIds(), portal_url="https://portal.test")
+
+
+def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> None:
+    """Everything else stays, the addressee's name and NPI too: only the provider is another."""
+
+    def correct() -> None:
+        corrected = replace(
+            document, version=document.version + 1, provider_id=OTHER_PROVIDER.id, access=document.access + 1
+        )
+        store.commit(Change(at=START, documents=(corrected,)))
+
+    store.before_commit = correct
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda review, document: review.approve(document, APPROVAL, BY),
+        lambda review, document: review.decline(document, Refusal(reason="needs_a_visit"), BY),
+        lambda review, document: review.open(document, BY),
+        lambda review, document: review.downloaded(document, BY),
+    ],
+    ids=["approve", "decline", "open", "download"],
+)
+def test_the_addressee_before_a_correction_does_nothing_after_it(
+    act: Callable[[Review, Document], object],
+) -> None:
+    document = a_document()
+    store = a_store(document)
+    review = Review(a_writer(store), FakeSwitches({PRACTICE.id}))
+    readdressed_before_the_next_commit(store, document)
+    with pytest.raises(NotFound):
+        act(review, document)
+    after = store.document(document.id)
+    assert after is not None
+    assert (after.decision, after.viewed_at) == (None, None)
+    assert store.events(document.id) == ()
+
+
+def test_a_visit_by_code_from_before_a_correction_views_nothing_after_it() -> None:
+    document = a_document()
+    store = a_store(document)
+    visit = Secret(
+        key="k",
+        version=1,
+        kind=SecretKind.BY_HAND,
+        created_at=START,
+        expires_at=START + BY_HAND_LIFETIME,
+        document_id=document.id,
+        access=document.access,
+    )
+    by_hand = ByHand(a_writer(store), FakeFiles(), FakeInspector())
+    readdressed_before_the_next_commit(store, document)
+    with pytest.raises(Gone):
+        by_hand.open(document, visit, Visitor(actor=Actor("by-hand"), now=START))
+    assert store.events(document.id) == ()

@@ -1,0 +1,299 @@
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from chalicelib.domain.audit import broken_at
+from chalicelib.domain.deliveries import Channel, DeliveryStatus
+from chalicelib.domain.documents import Decision, Sealing, Signer
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.status import Action, Outcome, Status
+from chalicelib.domain.timestamps import to_text
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
+from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.transaction import Job
+from tests.support.delivery_world import World
+from tests.support.fakes import START
+from tests.support.pdf.sealing_key import certificate
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def jobs(world: World, name: str) -> list[str | None]:
+    found = [job for job, _ in world.queues.sent if job.name == name]
+    return [job.delivery_id or job.document_id for job in found]
+
+
+def decided(world: World) -> None:
+    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method="electronic", authentication="p")
+    decision = Decision(action=Action.APPROVE, signer=signer, decided_at=START)
+    world.change_document(
+        status=Status.APPROVED, outcome=Outcome.APPROVED, decision=decision, sealing=Sealing.IN_PROGRESS
+    )
+
+
+def minutes(world: World, number: int) -> None:
+    """That many runs, a minute apart, the outbox relayed in between."""
+    for _ in range(number):
+        world.clock.pass_time(minutes=1)
+        follow_up.run(world)
+        world.queues.sent.extend((job, 0) for job in world.relay())
+
+
+# Due attempts
+
+
+def test_what_the_queue_still_has_is_left_to_it_for_a_minute(world: World) -> None:
+    world.webhook()
+    world.relay()
+    world.clock.pass_time(seconds=59)
+    follow_up.run(world)
+    assert world.queues.sent == []
+
+
+def test_a_message_whose_job_was_lost_goes_out(world: World) -> None:
+    row_id = world.webhook()
+    world.relay()
+    world.clock.pass_time(minutes=1)
+    assert follow_up.run(world)["due"] == 1
+    assert world.deliver(row_id).status is DeliveryStatus.DELIVERED
+
+
+def test_sweeps_enqueue_a_row_once_in_fifteen_minutes(world: World) -> None:
+    row_id = world.webhook()
+    world.relay()
+    minutes(world, 15)
+    assert jobs(world, "deliver") == [row_id]
+    minutes(world, 2)
+    assert jobs(world, "deliver") == [row_id, row_id]
+
+
+def test_two_sweeps_at_once_send_it_once(world: World) -> None:
+    row_id = world.webhook()
+    world.relay()
+    world.clock.pass_time(minutes=1)
+
+    def another() -> None:
+        follow_up.run(world)
+
+    world.store.before_commit = another
+    follow_up.run(world)
+    for job, _ in list(world.queues.sent):
+        delivery.deliver(job, world)
+    assert world.row(row_id).status is DeliveryStatus.DELIVERED
+    assert len(world.webhook_sender.posted) == 1
+
+
+def test_a_queue_that_refuses_leaves_the_row_to_the_next_sweep(world: World) -> None:
+    row_id = world.webhook()
+    world.relay()
+    world.clock.pass_time(minutes=1)
+    world.queues.failing = True
+    with pytest.raises(Unavailable):
+        follow_up.run(world)
+    world.queues.failing = False
+    minutes(world, 1)
+    assert jobs(world, "deliver") == [row_id]
+
+
+def test_an_index_that_lags_behind_calls_for_nothing(world: World) -> None:
+    done, waiting = world.webhook(), world.webhook("document.declined")
+    world.deliver(done)
+    world.relay()
+    world.clock.pass_time(seconds=30)
+    everything = (world.row(done), world.row(waiting))
+    world.store.due_deliveries = lambda *_, **__: everything  # type: ignore[method-assign]  # - the index as it was
+    assert follow_up.run(world)["due"] == 0
+    assert jobs(world, "deliver") == []
+
+
+def test_a_called_row_is_attempted_though_its_next_look_is_later(world: World) -> None:
+    world.webhook_sender.answers = [HttpAnswer(500), HttpAnswer(200)]
+    row_id = world.webhook()
+    world.deliver(row_id)
+    world.relay()
+    minutes(world, 2)
+    assert world.deliver(row_id).status is DeliveryStatus.DELIVERED
+
+
+def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> None:
+    """Only the sweep wakes: every delayed job of the queue is lost."""
+    world.webhook_sender.answers = [HttpAnswer(503)]
+    row_ids = [world.webhook(event) for event in ("document.viewed", "document.declined")]
+    frozen = {world.row(each).message_id: world.row(each).body for each in row_ids}
+    world.relay()
+    end = START + timedelta(days=4)
+    while world.clock.at < end:
+        world.clock.pass_time(minutes=20)
+        world.queues.sent.clear()
+        follow_up.run(world)
+        for job in [job for job, _ in world.queues.sent if job.name == "deliver"]:
+            delivery.deliver(job, world)
+    world.webhook_sender.answers = [HttpAnswer(200)]
+    world.webhook_sender.posted.clear()
+    while any(world.row(each).status is not DeliveryStatus.DELIVERED for each in row_ids):
+        world.clock.pass_time(minutes=20)
+        world.queues.sent.clear()
+        follow_up.run(world)
+        for job in [job for job, _ in world.queues.sent if job.name == "deliver"]:
+            delivery.deliver(job, world)
+    assert world.clock.at < end + timedelta(days=2)
+    got = {headers["webhook-id"]: body.decode() for _, headers, body in world.webhook_sender.posted}
+    assert got == frozen
+
+
+# Seals
+
+
+def test_a_seal_on_its_way_is_left_alone(world: World) -> None:
+    decided(world)
+    minutes(world, 15)
+    assert world.document.sealing is Sealing.IN_PROGRESS
+    assert jobs(world, "seal") == []
+
+
+def test_a_late_seal_is_said_once_and_tried_again(world: World) -> None:
+    decided(world)
+    minutes(world, 16)
+    assert world.document.sealing is Sealing.DELAYED
+    assert jobs(world, "seal") == [world.document.id]
+    minutes(world, 13)
+    assert jobs(world, "seal") == [world.document.id]
+    minutes(world, 31)
+    assert jobs(world, "seal") == [world.document.id] * 4
+    assert [event.type for event in world.events()] == ["document.sealing_delayed"]
+    assert broken_at(world.events()) is None
+    assert world.notices() == ["sealing_delayed"]
+
+
+def test_a_seal_that_stays_impossible_is_tried_less_and_less_often(world: World) -> None:
+    decided(world)
+    minutes(world, 24 * 60)
+    first_day = len(jobs(world, "seal"))
+    minutes(world, 3 * 24 * 60)
+    assert first_day == 4 + 23
+    assert len(jobs(world, "seal")) == first_day + 3
+
+
+def test_a_sweep_that_comes_late_takes_the_turns_of_its_minute(world: World) -> None:
+    decided(world)
+    minutes(world, 2 * 24 * 60 - 1)
+    before = len(jobs(world, "seal"))
+    meant = world.clock.now() + timedelta(minutes=1)
+    world.clock.pass_time(minutes=7)
+    follow_up.run(world, to_text(meant))
+    assert len(jobs(world, "seal")) == before + 1
+
+
+def test_what_was_sealed_just_then_is_not_called_late(world: World) -> None:
+    decided(world)
+    world.clock.pass_time(minutes=16)
+    world.store.before_commit = lambda: world.change_document(sealing=Sealing.SEALED)
+    assert follow_up.run(world)["seals_late"] == 0
+    assert world.document.sealing is Sealing.SEALED
+    assert world.events() == []
+
+
+def test_what_is_undecided_or_sealed_is_never_tried(world: World) -> None:
+    minutes(world, 3)
+    decided(world)
+    world.change_document(sealing=Sealing.SEALED)
+    minutes(world, 40)
+    assert jobs(world, "seal") == []
+
+
+# The outbox
+
+
+def test_what_the_stream_missed_is_relayed(world: World) -> None:
+    row_id = world.message(Channel.EMAIL, "ready")
+    world.clock.pass_time(minutes=2, seconds=1)
+    assert follow_up.run(world)["relayed"] == 1
+    assert row_id in jobs(world, "deliver")
+    assert world.store.jobs() == ()
+
+
+def test_a_queue_that_refuses_raises_for_the_alarm_and_loses_nothing(world: World) -> None:
+    world.message(Channel.EMAIL, "ready")
+    world.clock.pass_time(minutes=2, seconds=1)
+    world.queues.failing = True
+    with pytest.raises(Unavailable):
+        follow_up.run(world)
+    world.queues.failing = False
+    assert follow_up.run(world)["relayed"] == 1
+
+
+# Each whatever became of the others
+
+
+DUTIES = ("due", "seals_late", "seals_again", "untimed", "certificate", "relayed", "leftovers")
+
+
+def test_a_queue_that_refuses_overdue_jobs_holds_up_no_other_duty(world: World) -> None:
+    world.webhook()
+    world.clock.pass_time(minutes=2, seconds=1)
+    decided(world)
+    refused, real = list[Job](), world.queues.send
+
+    def send(jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
+        if jobs and not refused:
+            refused.extend(jobs)
+            raise Unavailable("The queue refused.")
+        real(jobs, delay_seconds=delay_seconds)
+
+    world.queues.send = send  # type: ignore[method-assign]  # - it refuses once
+    world.clock.pass_time(minutes=16)
+    with pytest.raises(Unavailable):
+        follow_up.run(world)
+    assert {job.name for job in refused} == {"deliver"}
+    assert jobs(world, "deliver") != [], "the outbox was swept"
+    assert world.document.sealing is Sealing.DELAYED, "the late seal was said"
+
+
+@pytest.mark.parametrize("failing", DUTIES)
+def test_every_duty_is_done_and_the_failure_raised_in_the_end(
+    failing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def duty(name: str) -> int:
+        done.append(name)
+        if name == failing:
+            raise RuntimeError("Ada Byron")
+        return 1
+
+    with pytest.raises(RuntimeError):
+        follow_up.each_of({name: partial(duty, name) for name in DUTIES})
+    assert done == list(DUTIES)
+    assert "Ada" not in capsys.readouterr().out
+
+
+def test_these_are_the_duties(world: World) -> None:
+    assert tuple(follow_up.run(world)) == DUTIES
+
+
+def test_the_days_of_the_certificate_are_said_once_an_hour(world: World) -> None:
+    pem = chain.write_pem([certificate()])
+    world.files.put(CURRENT_KEY, pem, "application/x-pem-file")
+    said = 0
+    for _ in range(60):
+        world.clock.pass_time(minutes=1)
+        said += follow_up.run(world)["certificate"]
+    assert said == 1
+
+
+def test_jobs_of_the_sweep_name_rows_only(world: World) -> None:
+    decided(world)
+    world.webhook()
+    world.relay()
+    minutes(world, 31)
+    for job, _ in world.queues.sent:
+        assert isinstance(job, Job)
+        assert "Byron" not in str(job)

@@ -1,0 +1,22 @@
+import pytest
+
+from chalicelib.services.delivery.mime import one_line as header
+from chalicelib.services.normalization import one_line, paragraphs
+from chalicelib.services.review.signature_input import tidy
+from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
+
+NAMES = [*SHAPED.values(), *FROM_RIGHT.values(), "Ẹ̀kọ́", "王小明", "Müller-Łukasiewicz"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_any_script_is_kept_as_it_is_spelt(name: str) -> None:
+    assert one_line(f" {name} ") == name
+    assert paragraphs(name) == name
+    assert tidy(name) == name
+    assert header(name) == name
+
+
+@pytest.mark.parametrize("character", ["\x00", "\n", "\u202e", "\u2028", "\u200b", "\ud800", "\ue000"])
+def test_what_hides_or_turns_text_is_refused(character: str) -> None:
+    with pytest.raises(ValueError, match="control characters"):
+        one_line(f"Li{character}Na")

@@ -1,0 +1,434 @@
+import base64
+import copy
+import csv
+import hmac
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from chalice.test import Client, HTTPResponse
+from standardwebhooks import Webhook
+
+from app import app
+from chalicelib import bootstrap
+from chalicelib.domain.deliveries import Delivery, DeliveryStatus
+from chalicelib.domain.documents import Document, Sealing, StoredPdf
+from chalicelib.services.practices import practices
+from chalicelib.services.transaction import Change
+from tests.support.fakes import START, FakeInspector
+from tests.support.portal import Portal, header
+from tests.unit.web.api.test_schemas import EXAMPLE
+
+
+class Emr:
+    """A practice's EMR that talks to the whole web function."""
+
+    def __init__(self, portal: Portal, name: str = "Hill Country Therapy") -> None:
+        self.portal = portal
+        self.practice, self.key, self.secret = practices.create(
+            portal.store, portal.ids, START, name=name, settings={}
+        )
+        self.webhook_id = 0
+
+    def event(
+        self, data: Mapping[str, Any], kind: str = "document.sent", *, webhook_id: str | None = None
+    ) -> HTTPResponse:
+        body = json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": data}).encode()
+        return self.post_signed(body, webhook_id=webhook_id)
+
+    def post_signed(
+        self, body: bytes, *, webhook_id: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> HTTPResponse:
+        self.webhook_id += 1
+        message_id, now = webhook_id or f"msg_{self.webhook_id}", self.portal.clock.now()
+        signed = {
+            "content-type": "application/json",
+            "portal-practice": self.practice.id,
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(self.secret).sign(message_id, now, body.decode()),
+            **(headers or {}),
+        }
+        return Client(app).http.post("/v1/events", headers=signed, body=body)
+
+    def post_bytes(self, body: bytes, *, is_binary: bool) -> HTTPResponse:
+        """Signed over these bytes, and passed on as the gateway does with text or with anything else."""
+        now = self.portal.clock.now()
+        signed = f"msg_raw.{int(now.timestamp())}.".encode() + body
+        key = base64.b64decode(self.secret.removeprefix("whsec_"))
+        digest = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+        headers = {
+            "content-type": "application/octet-stream" if is_binary else "application/json",
+            "portal-practice": self.practice.id,
+            "webhook-id": "msg_raw",
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": f"v1,{digest}",
+        }
+        passed_on = body if is_binary else body.decode(errors="replace").encode()
+        return Client(app).http.post("/v1/events", headers=headers, body=passed_on)
+
+    def send(self, **changes: Any) -> str:
+        """The id of a document that was taken."""
+        response = self.event(data(**changes))
+        assert response.status_code == 202, response.body
+        return str(response.json_body["document_id"])
+
+    def get(self, path: str, **headers: str) -> HTTPResponse:
+        return Client(app).http.get(path, headers={"authorization": f"Bearer {self.key}", **headers})
+
+    def write(self, method: str, path: str, body: Any = None) -> HTTPResponse:
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+        sent = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        return Client(app).http.request(method, path, headers=headers, body=sent)
+
+    def change(self, document_id: str, **changes: Any) -> Document:
+        found = self.portal.store.document(document_id)
+        assert found is not None
+        changed = replace(found, version=found.version + 1, **changes)
+        self.portal.store.commit(Change(at=START, documents=(changed,)))
+        return changed
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    """The contract's example, which replaces nothing."""
+    return {**copy.deepcopy(EXAMPLE["data"]), "supersedes": None, **changes}
+
+
+@pytest.fixture
+def portal() -> Portal:
+    made = Portal()
+    bootstrap.install(made)
+    return made
+
+
+@pytest.fixture
+def emr(portal: Portal) -> Emr:
+    return Emr(portal)
+
+
+@pytest.fixture
+def stranger(portal: Portal) -> Emr:
+    return Emr(portal, "Another practice")
+
+
+def problem(response: HTTPResponse, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status, response.body
+    assert header(response, "content-type") == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.body)
+    assert body["status"] == status
+    assert body["type"].endswith(code)
+    return body
+
+
+def body_of(response: HTTPResponse, status: int = 200) -> dict[str, Any]:
+    assert response.status_code == status, response.body
+    assert header(response, "content-type") == "application/json"
+    body: dict[str, Any] = json.loads(response.body)
+    return body
+
+
+# Events
+
+
+def test_a_document_is_taken_and_can_be_read(emr: Emr) -> None:
+    answer = body_of(emr.event(data()), 202)
+    assert answer.keys() == {"document_id", "status"}
+    resource = body_of(emr.get(f"/v1/documents/{answer['document_id']}"))
+    assert (resource["external_id"], resource["status"]) == ("POC-1001", "pending")
+    assert resource["practice_id"] == emr.practice.id
+
+
+@pytest.mark.parametrize("is_binary", [True, False])
+def test_a_body_that_is_not_utf_8_is_not_json(emr: Emr, *, is_binary: bool) -> None:
+    """The gateway passes on what it takes for text with U+FFFD in it, and anything else in base64."""
+    body = json.dumps({"type": "document.sent", "data": data(title="PLACE")}).encode()
+    refused = emr.post_bytes(body.replace(b"PLACE", b"Caf\xe9"), is_binary=is_binary)
+    told = problem(refused, 400, "invalid-json")
+    assert told["title"] == "Not JSON"
+    assert "UTF-8" in told["detail"]
+
+
+def test_a_retry_is_answered_the_same(emr: Emr) -> None:
+    first = emr.event(data(), webhook_id="msg_x")
+    assert emr.event(data(), webhook_id="msg_x").body == first.body
+    problem(emr.event(data(title="Other"), webhook_id="msg_x"), 409, "webhook-id-used")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "status"),
+    [
+        ("document.resend", {"provider": {"email": "luis@clinic.example"}}, "pending"),
+        ("document.recalled", {"reason": "Wrong plan"}, "recalled"),
+        ("document.returned", {"method": "paper"}, "returned"),
+    ],
+)
+def test_every_event_is_answered(emr: Emr, kind: str, more: Mapping[str, Any], status: str) -> None:
+    document_id = emr.send()
+    answer = body_of(emr.event({"external_id": "POC-1001", **more}, kind), 202)
+    assert answer == {"document_id": document_id, "status": status}
+
+
+def test_a_wrong_field_is_named(emr: Emr) -> None:
+    sent = data()
+    sent["provider"]["npi"] = "1234567890"
+    body = problem(emr.event(sent), 400, "invalid-request")
+    assert [each["field"] for each in body["errors"]] == ["data.provider.npi"]
+
+
+def test_what_is_not_json_is_said_to_be_none(emr: Emr) -> None:
+    problem(emr.post_signed(b"not json"), 400, "invalid-json")
+
+
+def test_who_cannot_sign_is_refused(emr: Emr) -> None:
+    body = json.dumps({"type": "document.sent"}).encode()
+    unknown = emr.post_signed(body, headers={"portal-practice": "prc_unknown"})
+    forged = emr.post_signed(body, headers={"webhook-signature": "v1,AAAA"})
+    assert problem(unknown, 401, "unauthenticated") == problem(forged, 401, "unauthenticated")
+    problem(emr.post_signed(body, headers={"webhook-timestamp": "1"}), 401, "unauthenticated")
+    problem(Client(app).http.post("/v1/events", body=body), 401, "unauthenticated")
+
+
+def test_a_pdf_that_cannot_be_signed_is_a_422_that_says_which(portal: Portal, emr: Emr) -> None:
+    assert isinstance(portal.inspector, FakeInspector)
+    portal.inspector.refuse("encrypted", "The PDF is encrypted.")
+    body = problem(emr.event(data()), 422, "encrypted")
+    assert body["detail"] == "The PDF is encrypted."
+    assert portal.fake_store.every(Document, "documents") == ()
+
+
+def test_a_body_over_6_mb_is_too_large(emr: Emr) -> None:
+    huge = b'{"x": "' + b"x" * (6 * 1024 * 1024) + b'"}'
+    problem(emr.post_signed(huge), 413, "too-large")
+    problem(emr.write("PUT", "/v1/practice", huge), 413, "too-large")
+
+
+# Reading
+
+
+def test_the_unsigned_report_pages_without_repeating(emr: Emr) -> None:
+    sent = []
+    for number in range(5):
+        emr.portal.time.pass_time(seconds=1)
+        sent.append(emr.send(external_id=f"POC-{number}"))
+    emr.event({"document_id": sent[0], "method": "fax"}, "document.returned")
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = body_of(emr.get(f"/v1/documents?report=unsigned&limit=2&cursor={cursor}"))
+        seen.extend(each["id"] for each in page["documents"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == list(reversed(sent[1:]))
+    everything = body_of(emr.get("/v1/documents?report=all"))
+    assert len(everything["documents"]) == 5
+
+
+@pytest.mark.parametrize("path", ["/v1/documents?status=declined", "/v1/deliveries?report=unsigned"])
+def test_a_parameter_that_a_list_does_not_have_chooses_nothing_in_silence(emr: Emr, path: str) -> None:
+    refused = problem(emr.get(path), 400, "invalid-request")
+    assert [each["field"] for each in refused["errors"]] == [path.partition("?")[2].partition("=")[0]]
+
+
+@pytest.mark.parametrize("query", ["report=some", "cursor=nonsense", "limit=0", "format=pdf"])
+def test_a_wrong_query_is_named(emr: Emr, query: str) -> None:
+    body = problem(emr.get(f"/v1/documents?{query}"), 400, "invalid-request")
+    assert [each["field"] for each in body["errors"]] == [query.partition("=")[0]]
+
+
+def test_the_report_as_csv_cannot_carry_a_formula(emr: Emr) -> None:
+    emr.send(external_id='=HYPERLINK("http://evil.example")')
+    emr.send(external_id="POC-2")
+    for response in (
+        emr.get("/v1/documents?report=unsigned", accept="text/csv"),
+        emr.get("/v1/documents?report=unsigned&format=csv"),
+    ):
+        assert header(response, "content-type") == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(response.body.decode())))
+        assert {row["external_id"] for row in rows} == {"POC-2", '\'=HYPERLINK("http://evil.example")'}
+        assert {row["status"] for row in rows} == {"pending"}
+    first = emr.get("/v1/documents?format=csv&limit=1")
+    assert 'rel="next"' in header(first, "link")
+
+
+def test_the_original_is_fetched_by_a_short_lived_url(emr: Emr) -> None:
+    document_id = emr.send()
+    response = emr.get(f"/v1/documents/{document_id}/original.pdf")
+    assert response.status_code == 303
+    assert header(response, "location").startswith("https://files.test/originals/")
+    assert header(response, "cache-control") == "no-store"
+
+
+def test_a_signed_pdf_is_not_ready_until_it_is_sealed(emr: Emr) -> None:
+    document_id = emr.send()
+    body = problem(emr.get(f"/v1/documents/{document_id}/signed.pdf"), 409, "not-ready")
+    assert "`none`" in body["detail"]
+    pdf = StoredPdf(key="signed/x/y.pdf", sha256="00", pages=4)
+    emr.change(document_id, signed=pdf, sealing=Sealing.SEALED)
+    assert emr.get(f"/v1/documents/{document_id}/signed.pdf").status_code == 303
+
+
+def test_a_late_timestamp_changes_nothing_of_what_is_fetched_unless_asked_for(emr: Emr) -> None:
+    document_id = emr.send()
+    where = f"/v1/documents/{document_id}/signed.pdf"
+    problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
+    announced = StoredPdf(key="signed/x/announced.pdf", sha256="aa", pages=4)
+    emr.change(document_id, signed=announced, sealing=Sealing.SEALED)
+    problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
+    before = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    assert set(before) == {"url", "sha256", "level"}
+
+    emr.change(document_id, timestamped=replace(announced, key="signed/x/timed.pdf", sha256="bb"))
+    signed_pdf = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    later = signed_pdf.pop("timestamped")
+    assert signed_pdf == before
+    for url, key in ((signed_pdf["url"], "announced.pdf"), (later["url"], "timed.pdf")):
+        assert key in header(emr.get(url.removeprefix("https://portal.test")), "location")
+    assert (signed_pdf["sha256"], later["sha256"]) == ("aa", "bb")
+    problem(emr.get(f"{where}?version=newest"), 400, "invalid-request")
+
+
+def test_the_certificate_of_what_others_signed_before_is_fetched_apart(emr: Emr) -> None:
+    document_id = emr.send()
+    where = f"/v1/documents/{document_id}/signed.pdf"
+    signed = StoredPdf(key="signed/x/signed.pdf", sha256="aa", pages=3, level="B-T")
+    emr.change(document_id, signed=signed, sealing=Sealing.SEALED)
+    assert "certificate" not in body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    problem(emr.get(f"{where}?version=certificate"), 409, "not-ready")
+
+    emr.change(document_id, certificate=replace(signed, key="signed/x/certificate.pdf", sha256="cc", pages=1))
+    told = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]["certificate"]
+    assert (told["sha256"], told["level"]) == ("cc", "B-T")
+    found = emr.get(told["url"].removeprefix("https://portal.test"))
+    assert "signed/x/certificate.pdf" in header(found, "location")
+    problem(emr.get(f"{where}?version=timestamped-certificate"), 409, "not-ready")
+
+    later = replace(signed, key="signed/x/later.pdf", sha256="dd", pages=1)
+    emr.change(document_id, timestamped_certificate=later)
+    told = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]["certificate"]
+    assert (told["sha256"], told["timestamped"]["sha256"]) == ("cc", "dd")
+    found = emr.get(told["timestamped"]["url"].removeprefix("https://portal.test"))
+    assert "signed/x/later.pdf" in header(found, "location")
+
+
+def test_the_audit_trail_can_be_checked(emr: Emr) -> None:
+    document_id = emr.send()
+    emr.event({"document_id": document_id}, "document.recalled")
+    trail = body_of(emr.get(f"/v1/documents/{document_id}/events"))
+    assert [each["type"] for each in trail["events"]] == ["document.sent", "document.recalled"]
+    assert trail["intact"] is True
+    assert trail["events"][-1]["hash"] == trail["head"]
+    emr.change(document_id, head="0" * 64)
+    assert body_of(emr.get(f"/v1/documents/{document_id}/events"))["intact"] is False
+
+
+def test_another_practice_learns_nothing(emr: Emr, stranger: Emr) -> None:
+    document_id = emr.send()
+    for tail in ("", "/original.pdf", "/signed.pdf", "/events"):
+        theirs = problem(stranger.get(f"/v1/documents/{document_id}{tail}"), 404, "not-found")
+        nobody = problem(stranger.get(f"/v1/documents/doc_none{tail}"), 404, "not-found")
+        assert theirs == nobody
+    assert body_of(stranger.get("/v1/documents?report=all")) == {"documents": [], "next_cursor": None}
+    cursor = body_of(emr_page(emr))["next_cursor"]
+    problem(stranger.get(f"/v1/documents?report=all&cursor={cursor}"), 400, "invalid-request")
+
+
+def test_a_cursor_is_good_for_its_own_list_alone(emr: Emr) -> None:
+    emr.send()
+    cursor = body_of(emr_page(emr))["next_cursor"]
+    found = body_of(emr.get(f"/v1/documents?report=all&limit=1&cursor={cursor}"))["documents"]
+    assert [each["external_id"] for each in found] == ["POC-1001"]
+    for other in ("documents?report=unsigned", "deliveries?status=all", "deliveries?status=held"):
+        refused = problem(emr.get(f"/v1/{other}&cursor={cursor}"), 400, "invalid-request")
+        assert [each["field"] for each in refused["errors"]] == ["cursor"]
+
+
+def emr_page(emr: Emr) -> HTTPResponse:
+    emr.send(external_id="POC-2")
+    return emr.get("/v1/documents?report=all&limit=1")
+
+
+@pytest.mark.usefixtures("portal")
+@pytest.mark.parametrize("key", [None, "Bearer pp_live_wrong"])
+def test_without_a_key_nothing_is_read(key: str | None) -> None:
+    headers = {"authorization": key} if key else {}
+    problem(Client(app).http.get("/v1/documents", headers=headers), 401, "unauthenticated")
+
+
+# Deliveries
+
+
+def test_a_failed_delivery_is_listed_and_retried(emr: Emr, stranger: Emr) -> None:
+    emr.send()
+    emr.send(external_id="POC-2")
+    mail = emr.portal.fake_store.every(Delivery, "deliveries")[0]
+    ended = replace(mail, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
+    emr.portal.store.commit(Change(at=START, deliveries=(ended,)))
+
+    listed = body_of(emr.get("/v1/deliveries?status=failed"))
+    assert [each["id"] for each in listed["deliveries"]] == [mail.id]
+    assert len(body_of(emr.get("/v1/deliveries"))["deliveries"]) == 2
+    assert body_of(stranger.get("/v1/deliveries?status=failed"))["deliveries"] == []
+    problem(stranger.write("POST", f"/v1/deliveries/{mail.id}/retry"), 404, "not-found")
+    assert body_of(emr.write("POST", f"/v1/deliveries/{mail.id}/retry"), 202)["status"] == "queued"
+    problem(emr.write("POST", f"/v1/deliveries/{mail.id}/retry"), 409, "delivery-queued")
+    problem(emr.get("/v1/deliveries?status=lost"), 400, "invalid-request")
+
+
+def test_what_waits_for_an_endpoint_that_is_off_is_listed(emr: Emr, stranger: Emr) -> None:
+    emr.send()
+    emr.send(external_id="POC-2")
+    row = emr.portal.fake_store.every(Delivery, "deliveries")[0]
+    held = replace(row, version=row.version + 1, status=DeliveryStatus.HELD, next_attempt_at=None)
+    emr.portal.store.commit(Change(at=START, deliveries=(held,)))
+    listed = body_of(emr.get("/v1/deliveries?status=held"))["deliveries"]
+    assert [(each["id"], each["status"]) for each in listed] == [(row.id, "held")]
+    assert body_of(stranger.get("/v1/deliveries?status=held"))["deliveries"] == []
+
+
+# Settings
+
+
+def test_settings_are_written_and_read(emr: Emr) -> None:
+    wanted = {"name": "New Name", "fax": "512-555-0188", "electronic_signature": True}
+    answer = body_of(emr.write("PUT", "/v1/practice", wanted))
+    assert answer == body_of(emr.get("/v1/practice"))
+    assert (answer["name"], answer["fax"], answer["electronic_signature"]) == (
+        "New Name",
+        "+15125550188",
+        True,
+    )
+    problem(emr.write("PUT", "/v1/practice", b"nonsense"), 400, "invalid-json")
+    problem(emr.write("PUT", "/v1/practice", {"time_zone": "Mars"}), 400, "invalid-request")
+
+
+def test_an_endpoint_is_set_and_tested(emr: Emr) -> None:
+    problem(emr.write("POST", "/v1/endpoint/test"), 409, "no-endpoint")
+    problem(emr.write("PUT", "/v1/endpoint", {"url": "https://10.0.0.1/"}), 400, "invalid-request")
+    answer = body_of(emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"}))
+    assert answer == {"url": "https://emr.example.com/hooks", "disabled_at": None, "disabled_reason": None}
+    queued = body_of(emr.write("POST", "/v1/endpoint/test"), 202)
+    assert (queued["type"], queued["status"]) == ("endpoint.test", "queued")
+
+
+def test_a_large_pdf_is_uploaded_first(emr: Emr, stranger: Emr) -> None:
+    offer = body_of(emr.write("POST", "/v1/uploads"), 201)
+    assert offer["max_bytes"] == 25 * 1024 * 1024
+    assert offer["fields"]["max_bytes"] == str(25 * 1024 * 1024)
+    content = {"upload_id": offer["upload_id"]}
+    problem(emr.event(data(content=content)), 422, "upload-not-found")
+    emr.portal.files.put(offer["fields"]["key"], b"%PDF-large", "application/pdf")
+    problem(stranger.event(data(content=content)), 422, "upload-not-found")
+    document = emr.portal.store.document(emr.send(content=content))
+    assert document is not None
+    assert emr.portal.files.get(document.original.key) == b"%PDF-large"
+
+
+def test_the_example_of_the_contract_carries_its_pdf(emr: Emr) -> None:
+    document = emr.portal.store.document(emr.send())
+    assert document is not None
+    stored = emr.portal.files.get(document.original.key)
+    assert stored == base64.b64decode(EXAMPLE["data"]["content"]["base64"])

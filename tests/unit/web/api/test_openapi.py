@@ -1,0 +1,101 @@
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import app
+from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.services.delivery.practice_deliveries import delivery_resource
+from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.web.api.openapi import openapi
+from chalicelib.web.route import Access
+from chalicelib.web.routes import ROUTES
+from tests.support.emr_fixtures import Emr
+
+DOCUMENT = openapi("https://portal.test")
+METHODS = ("get", "put", "post", "delete")
+"""What the paths of OpenAPI may hold beside parameters."""
+
+
+def described() -> set[tuple[str, str]]:
+    return {
+        (method.upper(), path)
+        for path, item in DOCUMENT["paths"].items()
+        for method in item
+        if method in METHODS
+    }
+
+
+def references(value: Any) -> Iterator[str]:
+    yield from re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(value))
+
+
+def test_every_route_of_the_api_is_described_and_no_other() -> None:
+    assert app.app.routes
+    served = {
+        (method, each.path) for each in ROUTES if each.path.startswith("/v1/") for method in each.methods
+    }
+    assert described() == served
+
+
+def test_each_operation_says_who_may_call_it() -> None:
+    wanted: dict[Access, list[Any]] = {
+        Access.PRACTICE_KEY: [{"apiKey": []}],
+        Access.PRACTICE_SIGNATURE: [{"practice": [], "signature": []}],
+        Access.ANYONE: [],
+    }
+    for each in ROUTES:
+        if each.path.startswith("/v1/"):
+            for method in each.methods:
+                operation = DOCUMENT["paths"][each.path][method.lower()]
+                assert operation["security"] == wanted[each.access], each.path
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in references(DOCUMENT):
+        place: Any = DOCUMENT
+        for part in reference.split("/"):
+            place = place[part]
+        assert place
+
+
+def test_every_path_parameter_is_declared() -> None:
+    for path, item in DOCUMENT["paths"].items():
+        for operation in item.values():
+            declared = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
+            assert declared == set(re.findall(r"\{(\w+)\}", path)), path
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [operation["operationId"] for item in DOCUMENT["paths"].values() for operation in item.values()]
+    assert len(names) == len(set(names))
+
+
+def test_the_document_resource_is_described_field_by_field() -> None:
+    emr = Emr()
+    resource = document_resource(emr.send(), "https://portal.test")
+    schema = DOCUMENT["components"]["schemas"]["Document"]
+    assert set(schema["properties"]) == set(resource)
+    line = DOCUMENT["components"]["schemas"]["DeliveryLine"]
+    assert set(line["properties"]) == set(resource["deliveries"][0])
+
+
+def test_a_delivery_is_described_field_by_field() -> None:
+    emr = Emr()
+    emr.send()
+    delivery = emr.store.every(Delivery, "deliveries")[0]
+    assert delivery.channel is Channel.EMAIL
+    schema = DOCUMENT["components"]["schemas"]["Delivery"]
+    assert set(schema["properties"]) == set(delivery_resource(delivery))
+
+
+def test_every_webhook_of_the_contract_is_described() -> None:
+    assert set(DOCUMENT["webhooks"]) == {
+        "document.delivered",
+        "document.delivery_failed",
+        "document.viewed",
+        "document.approved",
+        "document.declined",
+        "document.recalled",
+        "endpoint.test",
+    }

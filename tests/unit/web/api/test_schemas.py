@@ -1,0 +1,420 @@
+import base64
+import copy
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.documents import Addressee, Certification, DeliveryChoice, FieldBox, Kind
+from chalicelib.domain.errors import Invalid
+from chalicelib.services.documents.intake import Sent
+from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from chalicelib.web.api.schemas import MAX_INLINE_BYTES, read_endpoint, read_event, read_settings
+
+TODAY = date(2026, 11, 22)
+EXAMPLE: dict[str, Any] = {
+    "type": "document.sent",
+    "timestamp": "2026-11-22T19:00:00Z",
+    "data": {
+        "external_id": "POC-1001",
+        "kind": "plan_of_care",
+        "title": "Plan of Care, initial evaluation",
+        "patient": {
+            "external_id": "PT-77",
+            "first_name": "Ada",
+            "last_name": "Byron",
+            "date_of_birth": "1950-12-10",
+        },
+        "provider": {
+            "first_name": "Luis",
+            "last_name": "Rivera",
+            "credential": "MD",
+            "npi": "1234567893",
+            "email": "dr.rivera@example.com",
+            "fax": "+15125550100",
+        },
+        "author": {"name": "Sam Lee", "credential": "PT, DPT", "phone": "+15125550177"},
+        "delivery": "email",
+        "certification": {
+            "initial_visit_on": "2026-11-20",
+            "from": "2026-11-20",
+            "to": "2027-02-17",
+            "order": {"signed_on": "2026-11-10"},
+        },
+        "signature_field": {"page": 3, "x": 72, "y": 96, "width": 220, "height": 48},
+        "supersedes": "POC-0990",
+        "message": "Frequency lowered to twice a week,\r\nas you asked.",
+        "content": {"base64": base64.b64encode(b"%PDF-").decode()},
+    },
+}
+LEFT_OUT = object()
+
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+def event(path: str = "", value: Any = None) -> bytes:
+    """The example's bytes, with the field at the dotted path set to `value`, or left out."""
+    changed = copy.deepcopy(EXAMPLE)
+    *parents, name = path.split(".")
+    place = changed
+    for parent in parents:
+        place = place[parent]
+    if value is LEFT_OUT:
+        del place[name]
+    elif name:
+        place[name] = value
+    return json.dumps(changed).encode()
+
+
+def read_sent(body: bytes) -> Sent:
+    found = read_event(body, TODAY)
+    assert isinstance(found, Sent)
+    return found
+
+
+def wrong_fields(body: bytes) -> list[str]:
+    with pytest.raises(Invalid) as refused:
+        read_event(body, TODAY)
+    for each in refused.value.errors:
+        assert each.field in refused.value.detail
+        assert each.message
+    return [each.field for each in refused.value.errors]
+
+
+# What is understood
+
+
+def test_the_contracts_example_is_understood() -> None:
+    sent = read_sent(event())
+    assert (sent.external_id, sent.kind, sent.delivery) == (
+        "POC-1001",
+        Kind.PLAN_OF_CARE,
+        DeliveryChoice.EMAIL,
+    )
+    assert sent.patient.date_of_birth == date(1950, 12, 10)
+    assert sent.addressee == Addressee(
+        first_name="Luis",
+        last_name="Rivera",
+        credential="MD",
+        npi="1234567893",
+        email="dr.rivera@example.com",
+        fax="+15125550100",
+    )
+    assert sent.certification == Certification(
+        initial_visit_on=date(2026, 11, 20),
+        starts_on=date(2026, 11, 20),
+        ends_on=date(2027, 2, 17),
+        order_signed_on=date(2026, 11, 10),
+    )
+    assert sent.signature_field == FieldBox(page=3, x=72, y=96, width=220, height=48)
+    assert sent.message == "Frequency lowered to twice a week,\nas you asked."
+    assert sent.content.data == b"%PDF-"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data.author",
+        "data.certification",
+        "data.certification.order",
+        "data.signature_field",
+        "data.provider.npi",
+        "data.provider.fax",
+        "data.provider.credential",
+        "data.supersedes",
+        "data.message",
+        "data.author.phone",
+    ],
+)
+@pytest.mark.parametrize("value", [LEFT_OUT, None])
+def test_what_is_optional_may_be_left_out_or_null(path: str, value: Any) -> None:
+    assert read_sent(event(path, value)).external_id == "POC-1001"
+
+
+def test_an_empty_text_is_nothing_where_nothing_is_allowed() -> None:
+    assert read_sent(event("data.provider.npi", "")).addressee.npi is None
+
+
+def test_unknown_fields_are_ignored() -> None:
+    for path in ("data.colour", "data.patient.middle_name", "sender"):
+        assert read_sent(event(path, "x")) == read_sent(event())
+
+
+def test_addresses_and_numbers_are_made_uniform() -> None:
+    assert (
+        read_sent(event("data.provider.email", " Dr.Rivera@Example.COM ")).addressee
+        == read_sent(event()).addressee
+    )
+    assert read_sent(event("data.provider.fax", "(512) 555-0100")).addressee.fax == "+15125550100"
+
+
+def test_an_upload_may_stand_in_for_the_bytes() -> None:
+    content = read_sent(event("data.content", {"upload_id": "upl_abc"})).content
+    assert (content.data, content.upload_id) == (None, "upl_abc")
+
+
+def test_the_other_events_are_understood() -> None:
+    def other(kind: str, data: Mapping[str, Any]) -> bytes:
+        return json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00+01:00", "data": data}).encode()
+
+    named = Named(external_id="POC-1")
+    assert read_event(
+        other("document.resend", {"external_id": "POC-1", "provider": {"email": "New@x.example"}}), TODAY
+    ) == Resend(named=named, email="new@x.example")
+    assert read_event(other("document.resend", {"external_id": "POC-1", "delivery": "fax"}), TODAY) == Resend(
+        named=named, delivery=DeliveryChoice.FAX
+    )
+    assert read_event(
+        other("document.recalled", {"external_id": "POC-1", "reason": "Moved"}), TODAY
+    ) == Recalled(named=named, reason="Moved")
+    assert read_event(
+        other("document.returned", {"document_id": "doc_1", "method": "fax"}), TODAY
+    ) == Returned(named=Named(document_id="doc_1"), method="fax")
+    for kind, data, field in (
+        ("document.recalled", {}, "data"),
+        ("document.returned", {"external_id": "POC-1"}, "data.method"),
+        ("document.returned", {"external_id": "POC-1", "method": "pigeon"}, "data.method"),
+        ("document.resend", {"document_id": "No Such Id"}, "data.document_id"),
+    ):
+        assert wrong_fields(other(kind, data)) == [field]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "type",
+        "timestamp",
+        "data",
+        "data.external_id",
+        "data.kind",
+        "data.title",
+        "data.patient",
+        "data.patient.external_id",
+        "data.patient.first_name",
+        "data.patient.last_name",
+        "data.patient.date_of_birth",
+        "data.provider",
+        "data.provider.first_name",
+        "data.provider.last_name",
+        "data.provider.email",
+        "data.delivery",
+        "data.content",
+        "data.author.name",
+    ],
+)
+def test_a_missing_field_is_named(path: str) -> None:
+    assert wrong_fields(event(path, LEFT_OUT)) == [path]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("type", "document.burned"),
+        ("timestamp", "yesterday"),
+        ("timestamp", "2026-11-21T08:15:00"),
+        ("timestamp", 1763838000),
+        ("data.kind", "novel"),
+        ("data.title", ""),
+        ("data.title", "   "),
+        ("data.title", "x" * 201),
+        ("data.title", "a\nb"),
+        ("data.title", "a\x00b"),
+        ("data.title", "a\u202eb"),
+        ("data.external_id", "x" * 129),
+        ("data.external_id", 1001),
+        ("data.patient.first_name", "Ada\r\nBcc: x@example.com"),
+        ("data.patient.date_of_birth", "12/10/1950"),
+        ("data.patient.date_of_birth", "1950-02-30"),
+        ("data.patient.date_of_birth", "1850-01-01"),
+        ("data.patient.date_of_birth", "2026-11-24"),
+        ("data.patient.date_of_birth", 19501210),
+        ("data.provider.npi", "1234567890"),
+        ("data.provider.npi", "123456789"),
+        ("data.provider.npi", 1234567893),
+        ("data.provider.email", "nobody"),
+        ("data.provider.email", "a@b.example, c@d.example"),
+        ("data.provider.email", "a@b.example\r\nBcc: c@d.example"),
+        ("data.provider.email", "a@b.example\n"),
+        ("data.provider.email", "Luis <a@b.example>"),
+        ("data.provider.email", "a b@c.example"),
+        ("data.provider.email", "a@b"),
+        ("data.provider.email", "é@b.example"),
+        ("data.provider.email", "x" * 64 + "@" + "y" * 60 + "." + "z" * 60 + "." + "w" * 60 + "." + "v" * 60),
+        ("data.provider.fax", "12"),
+        ("data.provider.fax", "+15125550100 ext. 3"),
+        ("data.provider.fax", "+15125550100\r\nX: y"),
+        ("data.provider.fax", "5" * 3000),
+        ("data.author.phone", "call me"),
+        ("data.delivery", "pigeon"),
+        ("data.delivery", ["email"]),
+        ("data.certification.from", "1999-12-31"),
+        ("data.certification.to", "2026-11-19"),
+        ("data.certification.order.signed_on", "soon"),
+        ("data.signature_field.page", 0),
+        ("data.signature_field.page", 201),
+        ("data.signature_field.page", "3"),
+        ("data.signature_field.page", 1.5),
+        ("data.signature_field.x", -1),
+        ("data.signature_field.x", "72"),
+        ("data.signature_field.y", float("nan")),
+        ("data.signature_field.width", 35),
+        ("data.signature_field.height", 11.9),
+        ("data.signature_field.height", float("inf")),
+        ("data.supersedes", "POC-1001"),
+        ("data.message", "x" * 2001),
+        ("data.message", "a\x07b"),
+        ("data.content", {}),
+        ("data.content", {"base64": "JVBERi0=", "upload_id": "upl_1"}),
+        ("data.content.base64", "JVBE\nRi0="),
+        ("data.content.base64", "data:application/pdf;base64,JVBERi0="),
+        ("data.content.base64", "%%%"),
+        ("data.content.base64", 5),
+        ("data.content", "JVBERi0="),
+        ("data.patient", []),
+        ("data", "text"),
+    ],
+)
+def test_a_wrong_field_is_named_and_what_was_sent_is_not_quoted(path: str, value: Any) -> None:
+    body = event(path, value)
+    assert wrong_fields(body) == [path]
+    with pytest.raises(Invalid) as refused:
+        read_event(body, TODAY)
+    if isinstance(value, str) and len(value) > 8 and path != "data.supersedes":
+        assert value not in refused.value.detail
+
+
+def test_an_upload_id_is_one_of_ours() -> None:
+    assert wrong_fields(event("data.content", {"upload_id": "../../originals/x"})) == [
+        "data.content.upload_id"
+    ]
+
+
+@pytest.mark.parametrize("spelled", [SHA256, SHA256.upper(), SHA256.capitalize()])
+def test_a_hash_is_taken_in_either_case_and_kept_in_lower_case(spelled: str) -> None:
+    for given in ({"base64": "JVBERi0="}, {"upload_id": "upl_1"}):
+        assert read_sent(event("data.content", {**given, "sha256": spelled})).content.sha256 == SHA256
+
+
+@pytest.mark.parametrize("wrong", ["g" * 64, SHA256[1:], f"{SHA256}0", ""])
+def test_what_is_no_hash_is_refused(wrong: str) -> None:
+    body = event("data.content", {"upload_id": "upl_1", "sha256": wrong})
+    assert wrong_fields(body) == ["data.content.sha256"]
+
+
+def test_delivery_by_fax_needs_a_number() -> None:
+    body = json.loads(event("data.delivery", "both"))
+    del body["data"]["provider"]["fax"], body["data"]["provider"]["email"]
+    assert wrong_fields(json.dumps(body).encode()) == ["data.provider.email", "data.provider.fax"]
+
+
+def test_every_wrong_field_is_named_at_once() -> None:
+    body = json.loads(event("data.kind", "novel"))
+    body["data"]["provider"]["npi"] = "1"
+    assert wrong_fields(json.dumps(body).encode()) == ["data.kind", "data.provider.npi"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"not json", b"\xff\xfe\x00", b"[" * 100_000, b'{"type": "\\ud800"}', b'{"type": "a",}'],
+)
+def test_what_is_not_json_is_said_to_be_none(body: bytes) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_event(body, TODAY)
+    assert refused.value.code == "invalid-json"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"5", b'"text"', b"true"])
+def test_json_that_is_no_object_is_refused(body: bytes) -> None:
+    assert wrong_fields(body) == ["body"]
+
+
+def test_4_mb_of_pdf_fit_into_an_event_and_no_more() -> None:
+    largest = base64.b64encode(bytes(MAX_INLINE_BYTES)).decode()
+    assert len(read_sent(event("data.content.base64", largest)).content.data or b"") == MAX_INLINE_BYTES
+    larger = base64.b64encode(bytes(MAX_INLINE_BYTES + 1)).decode()
+    with pytest.raises(Invalid) as refused:
+        read_event(event("data.content.base64", larger), TODAY)
+    assert "upload_id" in refused.value.detail
+
+
+# Settings
+
+
+def test_only_the_settings_that_are_named_are_answered() -> None:
+    assert read_settings(b"{}") == {}
+    assert read_settings(b'{"fax": "512-555-0188", "reply_to": null, "electronic_signature": false}') == {
+        "fax": "+15125550188",
+        "reply_to": None,
+        "electronic_signature": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("name", None),
+        ("name", ""),
+        ("name", "a\nb"),
+        ("phone", "12"),
+        ("reply_to", "a@b.example\r\nBcc: c@d.example"),
+        ("time_zone", "Texas"),
+        ("time_zone", "../../etc/passwd"),
+        ("time_zone", None),
+        ("electronic_signature", "on"),
+        ("electronic_signature", None),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_settings(json.dumps({name: value}).encode())
+    assert [each.field for each in refused.value.errors] == [name]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://emr.example.com/hooks",
+        "ftp://emr.example.com",
+        "https://127.0.0.1/",
+        "https://10.1.2.3/",
+        "https://169.254.169.254/latest",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://127.1/",
+        "https://localhost/",
+        "https://user:pass@emr.example.com/",
+        "https://emr.example.com/#part",
+        "https://emr example.com/",
+        "https://emr.example.com:99999/",
+        "https://emr.example.com/\r\nX: y",
+        "emr.example.com",
+        "",
+        "https://" + "x" * 2100,
+    ],
+)
+def test_an_endpoint_is_public_https(url: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_endpoint(json.dumps({"url": url}).encode(), allow_loopback=False)
+    assert [each.field for each in refused.value.errors] == ["url"]
+
+
+def test_an_endpoint_on_this_machine_is_for_the_local_run_only() -> None:
+    body = b'{"url": "http://127.0.0.1:4576/webhooks"}'
+    assert read_endpoint(body, allow_loopback=True) == "http://127.0.0.1:4576/webhooks"
+    with pytest.raises(Invalid):
+        read_endpoint(body, allow_loopback=False)
+    for url in ("http://emr.example.com/", "https://10.1.2.3/"):
+        with pytest.raises(Invalid):
+            read_endpoint(json.dumps({"url": url}).encode(), allow_loopback=True)
+
+
+def test_a_public_endpoint_is_taken() -> None:
+    body = b'{"url": "https://emr.example.com:8443/hooks?practice=1"}'
+    assert read_endpoint(body, allow_loopback=False) == "https://emr.example.com:8443/hooks?practice=1"

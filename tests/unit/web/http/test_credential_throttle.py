@@ -1,0 +1,315 @@
+"""Every form that takes a password, code, link or passkey slows a source down, and counts for the alarm."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pyotp
+import pytest
+
+from chalicelib.domain.second_factors import Authenticator
+from chalicelib.services.authentication.password_login import MOST_OF_KNOWN, MOST_OF_STRANGERS
+from chalicelib.services.authentication.second_factor import TRIES
+from chalicelib.web.http.credential_throttle import METRIC
+from chalicelib.web.routes import ROUTES
+from tests.support.accounts import EMAIL, PASSWORD, give_account, portal_with
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal, header, text
+from tests.support.provider_fixtures import PROVIDER, a_document
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+FREE = 30
+BY_HAND, TYPED = f"/by-hand/{a_document().id}", {"code": "ABCDEFGH"}
+WRONG: Mapping[str, Mapping[str, str]] = {
+    "/login/passkey": {"passkey": "{}"},
+    "/login/second": {"code": "000000"},
+    "/setup": {"password": "violet tractor onion"},
+    BY_HAND: TYPED,
+}
+BEYOND_GUESSING = sorted(set(WRONG) - {BY_HAND})
+"""No passkey can be guessed, no link, and no half of a login, which is what a code without one comes to."""
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
+    monkeypatch.setattr("chalicelib.web.http.request_parsing.address", lambda _: "198.51.100.7")
+    return portal_with(a_document())
+
+
+def with_app(portal: Portal, password: str = PASSWORD) -> pyotp.TOTP:
+    owner = replace(PROVIDER, authenticator=Authenticator(secret=SECRET, since=START))
+    give_account(portal, owner, password)
+    return pyotp.TOTP(SECRET)
+
+
+def statuses(path: str, fields: Mapping[str, str], times: int) -> list[int]:
+    browser = Browser({"__Host-csrf": "token"})
+    return [browser.post(path, fields).status_code for _ in range(times)]
+
+
+@pytest.mark.usefixtures("portal")
+def test_every_form_that_takes_a_credential_says_what_a_wrong_one_is_answered() -> None:
+    guarded = {each.path for each in ROUTES if each.wrong}
+    assert guarded == {
+        "/login/password",
+        "/login/passkey",
+        "/login/second",
+        "/setup",
+        "/account/confirm",
+        "/by-hand/{document_id}",
+    }
+
+
+@pytest.mark.usefixtures("portal")
+def test_one_source_that_guesses_codes_of_documents_is_slowed_down() -> None:
+    answers = statuses(BY_HAND, TYPED, FREE + 1)
+    assert 429 not in answers[:FREE]
+    assert answers[FREE] == 429
+
+
+def test_one_source_that_guesses_codes_of_accounts_is_slowed_down(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "chalicelib.services.authentication.password_login.is_password",
+        lambda password, _: password == PASSWORD,
+    )
+    app = with_app(portal)
+    for _ in range(FREE):
+        portal.time.pass_time(minutes=2)
+        assert half(portal).post("/login/second", code="000000").status_code == 401
+    portal.time.pass_time(minutes=1)
+    second = half(portal)
+    statuses(BY_HAND, TYPED, 1)
+    assert second.post("/login/second", code=app.at(portal.time.now())).status_code == 429
+
+
+@pytest.mark.usefixtures("portal")
+@pytest.mark.parametrize("passkey", ["", "[" * 16_000, "[]", "null", "0", '{"response": {}}'])
+def test_what_is_no_passkey_is_a_wrong_one(passkey: str) -> None:
+    assert statuses("/login/passkey", {"passkey": passkey}, 1) == [401]
+
+
+@pytest.mark.usefixtures("portal")
+@pytest.mark.parametrize("path", BEYOND_GUESSING)
+def test_wrong_links_and_passkeys_keep_no_neighbour_out(path: str) -> None:
+    assert 429 not in statuses(path, WRONG[path], FREE + 5)
+    assert statuses(BY_HAND, TYPED, 1) == [422]
+
+
+@pytest.mark.parametrize("path", BEYOND_GUESSING)
+def test_a_link_and_a_passkey_wait_for_no_neighbours_guesses(portal: Portal, path: str) -> None:
+    with_app(portal)
+    statuses(BY_HAND, TYPED, FREE + 1)
+    assert statuses(BY_HAND, TYPED, 1) == [429]
+    fields = {"passkey": "{}"} if path == "/login/second" else WRONG[path]
+    assert statuses(path, fields, 1)[0] in (401, 410)
+
+
+def test_a_source_that_is_slowed_down_is_let_through_again(portal: Portal) -> None:
+    statuses(BY_HAND, TYPED, FREE + 1)
+    portal.time.pass_time(seconds=1)
+    assert statuses(BY_HAND, TYPED, 1) == [422]
+
+
+@pytest.mark.usefixtures("portal")
+def test_a_field_that_a_form_does_not_have_gets_past_no_wait() -> None:
+    statuses(BY_HAND, TYPED, FREE + 1)
+    assert statuses(BY_HAND, {**TYPED, "passkey": "{}"}, 1) == [429]
+
+
+def test_failures_of_all_kinds_count_together(portal: Portal) -> None:
+    login = {"email": EMAIL, "password": "wrong"}
+    for number in range(FREE // 2):
+        statuses("/login/password", {**login, "email": f"dr.{number}@example.com"}, 1)
+        statuses(BY_HAND, TYPED, 1)
+    assert statuses(BY_HAND, TYPED, 1) == [429]
+    assert statuses("/login/password", login, 1) == [429]
+    portal.time.pass_time(hours=1)
+    assert statuses("/login/password", login, 1) == [401]
+
+
+def test_a_browser_that_is_known_does_not_wait_for_its_neighbours(portal: Portal) -> None:
+    app = with_app(portal)
+    known = portal.browser()
+    known.cookies["__Host-device"] = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
+    for _ in range(2):
+        statuses("/login/passkey", WRONG["/login/passkey"], FREE + 1)
+    assert known.log_in(EMAIL, PASSWORD).status_code == 303
+    assert known.post("/login/second", code=app.at(START)).status_code == 303
+
+
+# Codes of the second half
+
+
+def half(portal: Portal) -> Browser:
+    browser = portal.browser()
+    browser.log_in(EMAIL, PASSWORD)
+    return browser
+
+
+def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A hundred and more, each from a source of its own and after any wait."""
+    number, answers = [0], []
+    for number[0] in range(MOST_OF_STRANGERS + 5):
+        monkeypatch.setattr("chalicelib.web.http.request_parsing.address", lambda _: f"2001:db8::{number[0]}")
+        portal.time.pass_time(minutes=2)
+        answers.append(half(portal).post("/login/second", code="000000").status_code)
+    return answers
+
+
+def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "chalicelib.services.authentication.password_login.is_password",
+        lambda password, _: password == PASSWORD,
+    )
+    app = with_app(portal)
+    known = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
+    answers = guess_codes(portal, monkeypatch)
+    assert answers.count(401) == MOST_OF_STRANGERS
+    refused = half(portal).post("/login/second", code=app.at(portal.time.now()))
+    assert refused.status_code == 429
+    assert "choose a new password" in text(refused)
+    owner = Browser({"__Host-device": known})
+    owner.log_in(EMAIL, PASSWORD)
+    assert owner.post("/login/second", code=app.at(portal.time.now())).status_code == 303
+    portal.time.pass_time(minutes=1)
+    assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+def test_a_new_password_opens_the_second_half_again(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "chalicelib.services.authentication.password_login.is_password", lambda password, _: bool(password)
+    )
+    app = with_app(portal)
+    guess_codes(portal, monkeypatch)
+    browser = portal.browser()
+    browser.post("/forgot-password", email=EMAIL)
+    portal.work()
+    browser.get(f"/setup/{portal.token(portal.mails()[-1])}")
+    assert browser.post("/setup", password="copper lantern river").status_code == 303
+    assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_password(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "chalicelib.services.authentication.password_login.is_password", lambda password, _: bool(password)
+    )
+    app = with_app(portal)
+    answers = []
+    for _ in range(MOST_OF_KNOWN + MOST_OF_STRANGERS + 5):
+        portal.time.pass_time(minutes=16)
+        known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)})
+        known.log_in(EMAIL, PASSWORD)
+        answers.append(known.post("/login/second", code="000000").status_code)
+    assert answers.count(401) == MOST_OF_KNOWN + MOST_OF_STRANGERS
+    assert answers[-1] == 429
+    known.post("/forgot-password", email=EMAIL)
+    portal.work()
+    known.get(f"/setup/{portal.token(portal.mails()[-1])}")
+    assert known.post("/setup", password="copper lantern river").status_code == 303
+    known.log_in(EMAIL, PASSWORD)
+    assert known.post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+def test_the_right_code_clears_what_strangers_and_known_browsers_failed(portal: Portal) -> None:
+    app = with_app(portal)
+    known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)})
+    for each in (portal.browser(), known):
+        each.log_in(EMAIL, PASSWORD)
+        assert each.post("/login/second", code="000000").status_code == 401
+    keys = [TRIES.key(PROVIDER.id), TRIES.key(f"known {PROVIDER.id}")]
+    assert len(portal.store.secrets(keys)) == len(keys)
+    assert known.post("/login/second", code=app.at(portal.time.now())).status_code == 303
+    assert portal.store.secrets(keys) == {}
+
+
+def test_many_cookies_of_one_account_are_one_source(portal: Portal) -> None:
+    answers = []
+    for _ in range(FREE + 1):
+        device = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
+        browser = Browser({"__Host-csrf": "token", "__Host-device": device})
+        answers.append(browser.post(BY_HAND, TYPED).status_code)
+    assert answers == [422] * FREE + [429]
+
+
+def test_strangers_close_no_account_to_who_has_just_chosen_a_new_password(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_app(portal)
+    owner = portal.browser()
+    owner.post("/forgot-password", email=EMAIL)
+    portal.work()
+    owner.get(f"/setup/{portal.token(portal.mails()[-1])}")
+    owner.post("/setup", password="copper lantern river")
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False
+        )
+        for number in range(MOST_OF_STRANGERS + 1):
+            source = f"2001:db8::{number}"
+            patched.setattr("chalicelib.web.http.request_parsing.address", lambda _, source=source: source)
+            portal.browser().log_in(EMAIL, "wrong")
+    assert portal.browser().log_in(EMAIL, "copper lantern river").status_code == 429
+    assert header(owner.log_in(EMAIL, "copper lantern river"), "Location").startswith("/login/second")
+
+
+# The alarm
+
+
+def counted(printed: str) -> int:
+    """How often the metric stands in what was printed."""
+    lines = [json.loads(line) for line in printed.splitlines() if METRIC in line]
+    for line in lines:
+        (declared,) = line["_aws"]["CloudWatchMetrics"]
+        assert (declared["Namespace"], declared["Dimensions"]) == ("unused", [["service"]])
+        assert set(line) == {"_aws", "service", METRIC}
+    return len(lines)
+
+
+@pytest.mark.usefixtures("portal")
+def test_spraying_many_accounts_is_counted_for_the_alarm_and_nothing_is_said_of_them(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for number in range(FREE + 5):
+        form = {"email": f"dr.{number}@example.com", "password": "Summer2026"}
+        statuses("/login/password", form, 1)
+    printed = capfd.readouterr().out
+    assert counted(printed) == FREE + 5
+    assert "@example.com" not in printed
+    assert "Summer2026" not in printed
+
+
+@pytest.mark.usefixtures("portal")
+def test_a_refused_credential_leaves_its_source_in_the_log_and_nothing_of_the_account(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    statuses("/login/password", {"email": EMAIL, "password": "Summer2026"}, 1)
+    statuses(f"/by-hand/{a_document().id}", {"code": "ABCDEFGH"}, 1)
+    noted = [vars(each) for each in caplog.records if each.msg == "refused credential"]
+    assert [(each["route"], each["address"]) for each in noted] == [
+        ("/login/password", "198.51.100.7"),
+        ("/by-hand/{document_id}", "198.51.100.7"),
+    ]
+    for private in (EMAIL, "Summer2026", "ABCDEFGH", a_document().id):
+        assert private not in str(noted)
+
+
+@pytest.mark.parametrize("path", WRONG)
+@pytest.mark.usefixtures("portal")
+def test_every_wrong_credential_is_counted(path: str, capfd: pytest.CaptureFixture[str]) -> None:
+    statuses(path, WRONG[path], 2)
+    assert counted(capfd.readouterr().out) == 2
+
+
+def test_a_login_that_is_right_counts_nothing(
+    portal: Portal, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with_app(portal)
+    half(portal)
+    assert counted(capfd.readouterr().out) == 0
+    assert "refused credential" not in caplog.text

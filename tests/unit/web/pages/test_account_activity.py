@@ -1,0 +1,268 @@
+"""The trail of an account: what is written for its owner, who sees it, and what it costs."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.account_events import KEPT_FOR, AccountEvent, Happened, account_event, is_told
+from chalicelib.domain.timestamps import epoch
+from chalicelib.services.practices.admin_actions import run
+from chalicelib.services.transaction import Change
+from tests.support.accounts import EMAIL, PASSWORD, app_with, give_account, logged_in, portal_with_account
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal, text
+from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document
+
+NEW = "copper lantern river"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.1 Mobile/15E148 Safari/604.1"
+)
+
+
+class Phone(Browser):
+    """A browser that says what it is."""
+
+    def _headers(self, others: dict[str, str]) -> dict[str, str]:
+        return {**super()._headers(others), "user-agent": IPHONE}
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Portal:
+    return portal_with_account()
+
+
+@pytest.fixture
+def phone(portal: Portal) -> Phone:
+    made = Phone()
+    made.log_in(EMAIL, PASSWORD)
+    portal.time.pass_time(seconds=1)
+    return made
+
+
+def trail(portal: Portal, provider_id: str = PROVIDER.id) -> list[AccountEvent]:
+    """Everything, oldest first."""
+    found = portal.store.account_events(provider_id, limit=1000, before=None)
+    return list(reversed(found.items))
+
+
+def told(portal: Portal) -> list[str]:
+    return [each.type.value for each in trail(portal)]
+
+
+# What is written
+
+
+@pytest.mark.usefixtures("phone")
+def test_a_login_is_written_with_time_address_device_and_method(portal: Portal) -> None:
+    (entry,) = trail(portal)
+    assert (entry.type, entry.at, entry.method) == (Happened.LOGGED_IN, START, "account password")
+    assert (entry.origin.device, entry.origin.address) == (IPHONE, "127.0.0.1")
+
+
+def test_a_wrong_password_is_written_before_login_and_after(portal: Portal, phone: Phone) -> None:
+    portal.browser().log_in(EMAIL, "wrong")
+    portal.time.pass_time(seconds=1)
+    phone.post("/account/password", password="wrong", new_password=NEW)
+    assert told(portal) == ["logged_in", "wrong_password", "wrong_password"]
+
+
+def test_each_change_is_written_with_where_it_was_made(portal: Portal, phone: Phone) -> None:
+    page = phone.get("/account/authenticator").body.decode()
+    app = app_with(page)
+    phone.post("/account/authenticator", code=app.at(portal.time.now()))
+    for path in ("recovery-codes", "authenticator/remove"):
+        portal.time.pass_time(seconds=1)
+        phone.post(f"/account/{path}")
+    phone.post("/account/password", password=PASSWORD, new_password=NEW)
+    portal.time.pass_time(seconds=1)
+    phone.post("/account/log-out-everywhere")
+    changes = ["authenticator_added", "recovery_codes_made", "authenticator_removed", "password_changed"]
+    assert sorted(told(portal)[1:-1]) == sorted(changes)
+    assert told(portal)[-1] == "logged_out_everywhere"
+    assert {each.origin.device for each in trail(portal)} == {IPHONE}
+
+
+def test_the_second_half_of_a_login_is_written_and_so_is_a_wrong_one(portal: Portal, phone: Phone) -> None:
+    page = phone.get("/account/authenticator").body.decode()
+    codes = phone.post("/account/authenticator", code=app_with(page).at(portal.time.now()))
+    recovery = re.findall(r"<code>([A-Z2-7-]+)</code>", codes.body.decode())[0]
+    portal.time.pass_time(seconds=1)
+    stranger = portal.browser()
+    stranger.log_in(EMAIL, PASSWORD)
+    stranger.post("/login/second", code="000000")
+    portal.time.pass_time(seconds=1)
+    stranger.post("/login/second", code=recovery)
+    assert told(portal)[2:] == ["wrong_second_factor", "logged_in"]
+    assert trail(portal)[-1].method == "account password and recovery code"
+    shown = text(phone.get("/account/activity")) + text(stranger.get("/account/activity"))
+    assert "Logged in with the password and a recovery code" in shown
+    assert "Right password, but a wrong code" in shown
+
+
+def test_a_passkey_that_could_not_be_checked_fills_no_trail_and_costs_no_row(
+    portal: Portal, phone: Phone
+) -> None:
+    page = phone.get("/account/authenticator").body.decode()
+    phone.post("/account/authenticator", code=app_with(page).at(portal.time.now()))
+    stranger, before = portal.browser(), told(portal)
+    stranger.log_in(EMAIL, PASSWORD)
+    commits = portal.fake_store.commits
+    for _ in range(3):
+        assert stranger.post("/login/second", passkey="{}").status_code == 401
+    assert told(portal) == before
+    assert portal.fake_store.commits == commits
+
+
+def test_logging_out_is_written(portal: Portal, phone: Phone) -> None:
+    phone.post("/logout")
+    assert told(portal) == ["logged_in", "logged_out"]
+
+
+def test_a_new_password_by_link_is_written(portal: Portal) -> None:
+    other = Phone()
+    other.post("/forgot-password", email=EMAIL)
+    portal.work()
+    reset = next(each for each in portal.mails() if each.type == "reset")
+    other.get(f"/setup/{portal.token(reset)}")
+    other.post("/setup", password=NEW)
+    entry = trail(portal)[-1]
+    assert (entry.type, entry.origin.device) == (Happened.PASSWORD_RESET, IPHONE)
+
+
+def test_what_support_does_is_written_as_theirs(portal: Portal, phone: Phone) -> None:
+    assert run(portal, {"action": "end_sessions", "email": EMAIL}) == {"id": PROVIDER.id}
+    assert phone.get("/documents").status_code == 303
+    assert told(portal) == ["logged_in", "sessions_ended"]
+    phone.log_in(EMAIL, PASSWORD)
+    assert "Logged out everywhere by support" in text(phone.get("/account/activity"))
+
+
+def test_support_is_told_when_there_is_no_account_to_log_out(portal: Portal) -> None:
+    answer = run(portal, {"action": "end_sessions", "email": "nobody@example.com"})
+    assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
+
+
+def test_an_unknown_address_leaves_no_entry_and_costs_as_many_writes(portal: Portal) -> None:
+    rows = []
+    for email in (EMAIL, "nobody@example.com"):
+        before = {name: len(table) for name, table in portal.fake_store.tables.items()}
+        commits = portal.fake_store.commits
+        portal.browser().log_in(email, "wrong")
+        grown = sum(len(table) for table in portal.fake_store.tables.values()) - sum(before.values())
+        rows.append((grown, portal.fake_store.commits - commits))
+    # The source is counted once for both.
+    assert rows[0] == (rows[1][0] + 1, rows[1][1])
+    assert told(portal) == ["wrong_password"]
+    assert {row.document_id for row in portal.fake_store.tables["events"].values()} == {
+        f"account#{PROVIDER.id}"
+    }
+
+
+def test_who_guesses_on_and_on_does_not_fill_the_trail() -> None:
+    written = [tries for tries in range(1, 10_001) if is_told(tries)]
+    assert written[:20] == list(range(1, 21))
+    assert written[20:] == [40, 80, 160, 320, 640, 1280, 2560, 5120]
+
+
+def test_an_entry_is_kept_for_six_years_and_a_documents_event_for_ever(portal: Portal, phone: Phone) -> None:
+    phone.get(f"/documents/{a_document().id}")
+    rows = list(portal.fake_store.tables["events"].values())
+    lives = {row.document_id: row.ttl for row in rows}
+    assert lives[f"account#{PROVIDER.id}"] == epoch(START + KEPT_FOR)
+    assert lives[a_document().id] is None
+    assert timedelta(days=6 * 365) < KEPT_FOR < timedelta(days=6 * 367)
+
+
+# Who sees it, and how
+
+
+def test_the_owner_sees_it_newest_first_in_plain_words(portal: Portal, phone: Phone) -> None:
+    portal.browser().log_in(EMAIL, "wrong")
+    shown = text(phone.get("/account/activity"))
+    wrong, right = shown.index("Wrong password entered"), shown.index("Logged in with the password")
+    assert wrong < right
+    assert "Safari on iPhone, 127.0.0.1" in shown
+    assert "Nov 22, 2026, 7:00 PM UTC" in shown
+    assert "Unknown device" in shown
+    assert "See the activity" in text(phone.get("/account"))
+
+
+def test_nobody_sees_another_ones(portal: Portal, phone: Phone) -> None:
+    give_account(portal, replace(OTHER_PROVIDER, email="jane@example.com"))
+    stranger = portal.browser()
+    stranger.log_in("jane@example.com", PASSWORD)
+    entries(portal, 60)
+    cursor = older(phone.get("/account/activity").body.decode())
+    for path in ("/account/activity", f"/account/activity?after={cursor}"):
+        assert "iPhone" not in text(stranger.get(path))
+    assert Browser().get("/account/activity").status_code == 303
+
+
+def test_twenty_five_at_a_time_each_once(portal: Portal, phone: Phone) -> None:
+    entries(portal, 60)
+    page, seen, pages = phone.get("/account/activity").body.decode(), 0, 0
+    while page:
+        seen, pages = seen + page.count('class="trail__one'), pages + 1
+        cursor = older(page) if pages < 9 else None
+        page = phone.get(f"/account/activity?after={cursor}").body.decode() if cursor else ""
+    assert (seen, pages) == (61, 3)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "MTIz", "bm9ucw", "MjAyNi0xMS0yMlQxOTowMDowMC4wMDBaI2RvY19hfGRvY19h"]
+)
+def test_a_place_that_no_page_gave_out_is_refused(phone: Phone, cursor: str) -> None:
+    assert phone.get(f"/account/activity?after={cursor}").status_code == 400
+
+
+def test_an_account_without_entries_says_so(portal: Portal) -> None:
+    assert "Nothing has happened yet." in text(logged_in(portal).get("/account/activity"))
+
+
+def test_every_kind_of_entry_has_words(portal: Portal, phone: Phone) -> None:
+    for number, type in enumerate(Happened):
+        entry = account_event(
+            PROVIDER.id, type, START, trail(portal)[0].origin, unique=str(number), tries=40, method="passkey"
+        )
+        portal.store.commit(Change(at=START, account_events=(entry,)))
+    shown = text(phone.get("/account/activity"))
+    assert "_" not in shown
+    assert "Wrong password entered, 40 times in a row" in shown
+
+
+# Parts
+
+
+def entries(portal: Portal, count: int) -> None:
+    for number in range(count):
+        at = START + timedelta(minutes=number)
+        entry = account_event(
+            PROVIDER.id, Happened.WRONG_PASSWORD, at, trail(portal)[0].origin, unique=str(number)
+        )
+        portal.store.commit(Change(at=at, account_events=(entry,)))
+
+
+def older(page: str) -> str | None:
+    found = re.search(r'href="/account/activity\?after=([A-Za-z0-9_-]+)"', page)
+    return found[1] if found else None
+
+
+def test_the_page_costs_one_read_besides_the_session_however_much_there_is(
+    portal: Portal, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries(portal, 60)
+    asked: list[str] = []
+    for name in ("visit", "account_events", "secrets", "commit", "events", "claims"):
+        real = getattr(portal.fake_store, name)
+
+        def noted(*args: object, _real: Any = real, _name: str = name, **named: object) -> object:
+            asked.append(_name)
+            return _real(*args, **named)
+
+        monkeypatch.setattr(portal.fake_store, name, noted)
+    assert phone.get("/account/activity").status_code == 200
+    assert asked == ["visit", "account_events"]

@@ -1,0 +1,321 @@
+"""Second factors by code, the password changed by its owner, and logging out everywhere."""
+
+import re
+from dataclasses import replace
+
+import pyotp
+import pytest
+
+from chalicelib.domain.providers import Provider
+from chalicelib.services.authentication.passkey_challenges import decoded, is_challenge, make_challenge
+from chalicelib.services.practices.admin_actions import run
+from chalicelib.services.transaction import Change
+from tests.support.accounts import EMAIL, PASSWORD, app_with, portal_with_account
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal, header, text
+from tests.support.provider_fixtures import PROVIDER
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Portal:
+    return portal_with_account()
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    made = portal.browser()
+    made.log_in(EMAIL, PASSWORD)
+    return made
+
+
+def provider(portal: Portal) -> Provider:
+    found = portal.store.provider(PROVIDER.id)
+    assert found is not None
+    return found
+
+
+def add_app(portal: Portal, browser: Browser) -> tuple[pyotp.TOTP, list[str]]:
+    """The app and the recovery codes."""
+    app = app_with(browser.get("/account/authenticator").body.decode())
+    codes = browser.post("/account/authenticator", code=app.at(portal.time.now()))
+    assert codes.status_code == 200
+    return app, re.findall(r"<code>([A-Z2-7-]+)</code>", codes.body.decode())
+
+
+def halfway(portal: Portal) -> Browser:
+    browser = portal.browser()
+    answer = browser.log_in(EMAIL, PASSWORD)
+    assert header(answer, "location") == "/login/second?next=/documents"
+    assert "__Host-session" not in browser.cookies
+    return browser
+
+
+# The authenticator app
+
+
+def test_an_app_is_asked_for_after_the_password(portal: Portal, browser: Browser) -> None:
+    app, _ = add_app(portal, browser)
+    portal.time.pass_time(seconds=30)
+    other = halfway(portal)
+    assert other.post("/login/second", code="000000").status_code == 401
+    answer = other.post("/login/second", code=app.at(portal.time.now()), next="/documents/past")
+    assert header(answer, "location") == "/documents/past"
+    assert other.get("/documents").status_code == 200
+
+
+def test_a_code_is_taken_once(portal: Portal, browser: Browser) -> None:
+    app, _ = add_app(portal, browser)
+    portal.time.pass_time(seconds=30)
+    code = app.at(portal.time.now())
+    assert halfway(portal).post("/login/second", code=code).status_code == 303
+    assert halfway(portal).post("/login/second", code=code).status_code == 401
+
+
+def test_the_code_that_turned_it_on_is_used_up_too(portal: Portal, browser: Browser) -> None:
+    app, _ = add_app(portal, browser)
+    assert halfway(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 401
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(-30, 303), (30, 303), (-60, 401), (60, 401)])
+def test_a_code_counts_one_step_either_way(
+    portal: Portal, browser: Browser, seconds: int, status: int
+) -> None:
+    app, _ = add_app(portal, browser)
+    portal.time.pass_time(minutes=5)
+    code = app.at(portal.time.now().timestamp() + seconds)
+    assert halfway(portal).post("/login/second", code=code).status_code == status
+
+
+def test_two_tabs_with_one_code_open_one_session(portal: Portal, browser: Browser) -> None:
+    app, _ = add_app(portal, browser)
+    portal.time.pass_time(minutes=1)
+    code, first, second = app.at(portal.time.now()), halfway(portal), halfway(portal)
+    answers = {first.post("/login/second", code=code).status_code for first in (first, second)}
+    assert answers == {303, 401}
+
+
+def test_guessing_codes_is_slowed_down_and_the_right_one_still_works(
+    portal: Portal, browser: Browser
+) -> None:
+    app, _ = add_app(portal, browser)
+    portal.time.pass_time(minutes=1)
+    other = halfway(portal)
+    answers = [other.post("/login/second", code=f"{n:06d}").status_code for n in range(20)]
+    assert answers.count(401) <= 6
+    assert answers[-1] == 429
+    portal.time.pass_time(minutes=1)
+    assert other.post("/login/second", code=app.at(portal.time.now())).status_code == 303
+
+
+def test_the_first_half_is_good_for_five_minutes(portal: Portal, browser: Browser) -> None:
+    app, _ = add_app(portal, browser)
+    other = halfway(portal)
+    portal.time.pass_time(minutes=5)
+    assert other.post("/login/second", code=app.at(portal.time.now())).status_code == 410
+
+
+def test_half_a_login_opens_nothing(portal: Portal, browser: Browser) -> None:
+    add_app(portal, browser)
+    half = halfway(portal)
+    token = half.cookies["__Host-half"]
+    for name in ("__Host-session", "__Host-by-hand", "__Host-setup"):
+        assert Browser({name: token}).get("/documents").status_code == 303
+    assert half.get("/documents").status_code == 303
+
+
+def test_a_new_password_does_not_get_past_the_second_factor(portal: Portal, browser: Browser) -> None:
+    add_app(portal, browser)
+    other = portal.browser()
+    other.post("/forgot-password", email=EMAIL)
+    portal.work()
+    reset = next(each for each in portal.mails() if each.type == "reset")
+    other.get(f"/setup/{portal.token(reset)}")
+    assert other.post("/setup", password="copper lantern river").status_code == 303
+    answer = other.log_in(EMAIL, "copper lantern river")
+    assert header(answer, "location").startswith("/login/second")
+
+
+# Recovery codes
+
+
+def test_a_recovery_code_lets_in_once(portal: Portal, browser: Browser) -> None:
+    _, codes = add_app(portal, browser)
+    assert (len(codes), len(codes[0])) == (10, 29)
+    assert halfway(portal).post("/login/second", code=f" {codes[3].lower()} ").status_code == 303
+    assert halfway(portal).post("/login/second", code=codes[3]).status_code == 401
+    assert len(provider(portal).recovery) == 9
+
+
+def test_recovery_codes_are_kept_as_hashes_and_shown_once(portal: Portal, browser: Browser) -> None:
+    _, codes = add_app(portal, browser)
+    record = portal.fake_store.tables["providers"][PROVIDER.id].record
+    assert not [each for each in codes if each in record or each.replace("-", "") in record]
+    assert codes[0] not in browser.get("/account").body.decode()
+
+
+def test_new_recovery_codes_end_the_old_ones(portal: Portal, browser: Browser) -> None:
+    _, codes = add_app(portal, browser)
+    fresh = re.findall(r"<code>([A-Z2-7-]+)</code>", browser.post("/account/recovery-codes").body.decode())
+    assert halfway(portal).post("/login/second", code=codes[0]).status_code == 401
+    assert halfway(portal).post("/login/second", code=fresh[0]).status_code == 303
+
+
+def test_there_are_no_recovery_codes_without_a_second_factor(portal: Portal, browser: Browser) -> None:
+    """They would wait for the day on which there is one, with nobody knowing of them."""
+    answer = browser.post("/account/recovery-codes")
+    assert answer.status_code == 404
+    assert provider(portal).recovery == ()
+
+
+# What a change does
+
+
+def test_a_change_ends_the_other_sessions_and_is_told_to_the_owner(portal: Portal, browser: Browser) -> None:
+    other = portal.browser()
+    other.log_in(EMAIL, PASSWORD)
+    add_app(portal, browser)
+    assert other.get("/documents").status_code == 303
+    assert browser.get("/documents").status_code == 200
+    browser.post("/account/authenticator/remove")
+    assert [each.type for each in portal.mails()] == ["authenticator_added", "authenticator_removed"]
+    assert provider(portal).recovery == ()
+    assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/account/passkeys",
+        "/account/passkeys/remove",
+        "/account/authenticator",
+        "/account/authenticator/remove",
+        "/account/recovery-codes",
+        "/account/password",
+    ],
+)
+def test_nothing_is_changed_long_after_a_login(portal: Portal, browser: Browser, path: str) -> None:
+    for _ in range(15):
+        portal.time.pass_time(minutes=1)
+        browser.get("/documents")
+    before = provider(portal)
+    fields = {"password": PASSWORD, "new_password": "copper lantern river"}
+    assert header(browser.post(path, fields), "location") == "/account"
+    assert provider(portal) == before
+    assert "Confirm that it is you" in text(browser.get("/account"))
+    assert browser.post("/account/confirm", password="wrong").status_code == 400
+    assert browser.post("/account/confirm", password=PASSWORD).status_code == 303
+    assert "Confirm that it is you" not in text(browser.get("/account"))
+
+
+# The password
+
+
+def test_the_owner_changes_the_password_with_the_current_one(portal: Portal, browser: Browser) -> None:
+    new = "copper lantern river"
+    wrong = browser.post("/account/password", password="wrong", new_password=new)
+    assert wrong.status_code == 400
+    assert "This is not your current password." in text(wrong)
+    answer = browser.post("/account/password", password=PASSWORD, new_password=new)
+    assert header(answer, "location") == "/account?done=password"
+    assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 401
+    assert portal.browser().log_in(EMAIL, new).status_code == 303
+    assert [each.type for each in portal.mails()] == ["password_changed"]
+
+
+def test_eight_characters_are_enough_only_with_a_second_factor(portal: Portal, browser: Browser) -> None:
+    short = {"password": PASSWORD, "new_password": "vxqtrakm"}
+    assert browser.post("/account/password", short).status_code == 400
+    add_app(portal, browser)
+    assert browser.post("/account/password", {**short, "new_password": "vxqtrak"}).status_code == 400
+    assert browser.post("/account/password", short).status_code == 303
+    refused = browser.post("/account/authenticator/remove")
+    assert refused.status_code == 400
+    assert "Change the password first." in text(refused)
+    long = {"password": "vxqtrakm", "new_password": PASSWORD}
+    assert browser.post("/account/password", long).status_code == 303
+    assert browser.post("/account/authenticator/remove").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "password", ["Hill Country Therapy 7", "1234567893-1234567893", "luis rivera rivera"]
+)
+def test_a_new_password_about_its_owner_or_their_practice_is_refused_and_says_why(
+    portal: Portal, browser: Browser, password: str
+) -> None:
+    known = replace(provider(portal), version=provider(portal).version + 1, practices=("prc_1",))
+    portal.store.commit(Change(at=START, providers=(known,)))
+    answer = browser.post("/account/password", password=PASSWORD, new_password=password)
+    assert answer.status_code == 400
+    assert "mostly your own name, email address, NPI or practice" in text(answer)
+
+
+def test_logging_out_everywhere_ends_every_session(portal: Portal, browser: Browser) -> None:
+    other = portal.browser()
+    other.log_in(EMAIL, PASSWORD)
+    assert browser.post("/account/log-out-everywhere").status_code == 303
+    for each in (browser, other):
+        assert each.get("/documents").status_code == 303
+
+
+def test_a_new_password_makes_strangers_of_all_browsers_but_the_one_it_was_chosen_in(
+    portal: Portal, browser: Browser
+) -> None:
+    other = portal.browser()
+    other.log_in(EMAIL, PASSWORD)
+    browser.post("/account/password", password=PASSWORD, new_password="copper lantern river")
+    changed = portal.store.provider(PROVIDER.id)
+    known = [portal.devices.read(each.cookies["__Host-device"]) for each in (browser, other)]
+    assert [each is not None and each.is_known_to(changed) for each in known] == [True, False]
+
+
+# The lost device
+
+
+def test_support_takes_a_lost_factor_away_and_the_owner_is_told(portal: Portal, browser: Browser) -> None:
+    add_app(portal, browser)
+    answer = run(portal, {"action": "reset_second_factor", "email": "Dr.Rivera@example.com"})
+    assert answer == {"id": PROVIDER.id}
+    assert not provider(portal).has_second_factor
+    assert browser.get("/documents").status_code == 303
+    assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 303
+    assert [each.type for each in portal.mails()] == ["authenticator_added", "second_factor_reset"]
+
+
+def test_a_password_that_is_too_short_alone_goes_with_the_factor(portal: Portal, browser: Browser) -> None:
+    add_app(portal, browser)
+    browser.post("/account/password", password=PASSWORD, new_password="vxqtrakm")
+    run(portal, {"action": "reset_second_factor", "email": EMAIL})
+    assert portal.browser().log_in(EMAIL, "vxqtrakm").status_code == 401
+    assert not provider(portal).short_password
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com", "", "nonsense"])
+def test_support_is_told_when_there_is_nothing_to_take_away(portal: Portal, email: str) -> None:
+    before = portal.fake_store.commits
+    answer = run(portal, {"action": "reset_second_factor", "email": email})
+    assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
+    assert portal.fake_store.commits == before
+
+
+# Passkeys that are none
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "{}", "[]", "nonsense", '{"id": 1, "response": {"clientDataJSON": "AAAA"}}', "{" * 20000]
+)
+def test_what_is_no_passkey_opens_nothing(portal: Portal, browser: Browser, answer: str) -> None:
+    assert portal.browser().post("/login/passkey", passkey=answer).status_code == 401
+    assert browser.post("/account/passkeys", passkey=answer).status_code == 400
+
+
+def test_a_challenge_is_ours_for_one_person_and_ten_minutes() -> None:
+    key = b"a key"
+    challenge = decoded(make_challenge(key, "prv_1", "nonce", START))
+    assert is_challenge(key, challenge, "prv_1", START)
+    assert is_challenge(key, challenge, "prv_1", START.replace(minute=9, second=59))
+    assert not is_challenge(key, challenge, "prv_1", START.replace(minute=10))
+    assert not is_challenge(key, challenge, "prv_2", START)
+    assert not is_challenge(key, challenge, "", START)
+    assert not is_challenge(b"another key", challenge, "prv_1", START)
+    assert not is_challenge(key, challenge[:-1], "prv_1", START)
+    assert not is_challenge(key, b"", "prv_1", START)

@@ -1,0 +1,230 @@
+import re
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+from chalice.test import HTTPResponse
+
+from chalicelib import bootstrap
+from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.documents import Document
+from chalicelib.domain.status import Outcome, Status
+from chalicelib.services.review.by_hand import create_code
+from chalicelib.services.transaction import Change
+from tests.support.fakes import START, FakeInspector
+from tests.support.portal import Browser, Portal, header, set_cookies, text
+from tests.support.provider_fixtures import a_document, a_store
+
+ID = "doc_abcdef123456"
+DOOR = f"/by-hand/{ID}"
+KEY = f"uploads/scans/{ID}/scn_1"
+
+
+@pytest.fixture
+def portal() -> Portal:
+    made = Portal(a_store(a_document()))
+    made.files.put(KEY, b"%PDF a scan", "application/pdf")
+    made.inspector = FakeInspector({"sha256": "5ca4", "media_type": "application/pdf", "pages": 1})
+    bootstrap.install(made)
+    return made
+
+
+def stored(portal: Portal) -> Document:
+    found = portal.store.document(ID)
+    assert found is not None
+    return found
+
+
+def a_code(portal: Portal) -> str:
+    delivery = Delivery(
+        id="dlv_1",
+        version=1,
+        practice_id="prc_1",
+        document_id=ID,
+        event_id="evt_1",
+        channel=Channel.EMAIL,
+        type="code",
+        recipient="dr.rivera@example.com",
+        created_at=START,
+        access=stored(portal).access,
+    )
+    return create_code(portal.store, stored(portal), delivery, portal.time.now(), portal.ids)
+
+
+def inside(portal: Portal) -> Browser:
+    browser = Browser()
+    browser.post(DOOR, code=a_code(portal))
+    return browser
+
+
+def alike(response: HTTPResponse) -> str:
+    """The page without the id that was asked for, and without what is new on every page."""
+    shown = re.sub(f"{ID}|doc_unknown", "(id)", response.body.decode())
+    return re.sub(r'name="csrf" value="[^"]+"', "token", shown)
+
+
+@pytest.mark.usefixtures("portal")
+def test_the_way_in_is_the_same_for_every_id() -> None:
+    browser = Browser()
+    known, unknown = browser.get(DOOR), browser.get("/by-hand/doc_unknown")
+    assert alike(known) == alike(unknown)
+
+
+ONLINE = "Rather sign online?"
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_signing_online_is_offered_only_where_it_can_be_done(portal: Portal, *, on: bool) -> None:
+    portal.switches.set_electronic_signature("prc_1", on=on)
+    browser = Browser()
+    assert (ONLINE in text(browser.get(DOOR))) is on
+    assert (ONLINE in text(browser.get(f"{DOOR}?asked=yes"))) is on
+    assert (ONLINE in text(browser.post(DOOR, code="000000"))) is on
+    document = inside(portal).get(f"{DOOR}/document")
+    assert "This page stays open for an hour." in text(document)
+    assert (ONLINE in text(document)) is on
+
+
+def test_asking_for_a_code_answers_the_same_for_every_id(portal: Portal) -> None:
+    browser = Browser()
+    known, unknown = browser.post(f"{DOOR}/code"), browser.post("/by-hand/doc_unknown/code")
+    assert header(known, "Location") == f"{DOOR}?asked=yes"
+    assert header(unknown, "Location") == "/by-hand/doc_unknown?asked=yes"
+    assert [each.type for each in portal.mails()] == ["code"]
+    assert "Look for our email" in text(browser.get(f"{DOOR}?asked=yes"))
+
+
+def test_a_wrong_code_is_refused_in_the_same_words_for_every_id(portal: Portal) -> None:
+    a_code(portal)
+    browser = Browser()
+    known, unknown = browser.post(DOOR, code="999999"), browser.post("/by-hand/doc_unknown", code="999999")
+    assert known.status_code == unknown.status_code == 422
+    assert alike(known) == alike(unknown)
+    assert "__Host-by-hand" not in browser.cookies
+
+
+def test_the_code_opens_the_document(portal: Portal) -> None:
+    browser = Browser()
+    answer = browser.post(DOOR, code=a_code(portal))
+    assert (answer.status_code, header(answer, "Location")) == (303, f"{DOOR}/document")
+    cookie = next(each for each in set_cookies(answer) if each.startswith("__Host-by-hand="))
+    assert cookie.endswith("; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=3600")
+    page = browser.get(f"{DOOR}/document")
+    for shown in ("Ada Byron", "Print", "Download", "Sign and date", "(512) 555-0188", "The signed document"):
+        assert shown in text(page)
+    assert page.body.count(b"<img") == 3
+    assert stored(portal).viewed_at == START
+
+
+def test_without_the_code_there_is_only_the_way_in(portal: Portal) -> None:
+    for path in ("document", "original.pdf", "uploaded"):
+        answer = Browser().get(f"{DOOR}/{path}")
+        assert (answer.status_code, header(answer, "Location")) == (303, DOOR)
+    answer = Browser().post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")
+    assert (answer.status_code, header(answer, "Location")) == (303, DOOR)
+    assert stored(portal).status is Status.PENDING
+
+
+def test_a_visit_ends_after_an_hour(portal: Portal) -> None:
+    browser = inside(portal)
+    portal.time.pass_time(minutes=60)
+    assert header(browser.get(f"{DOOR}/document"), "Location") == DOOR
+
+
+def test_a_visit_opens_no_other_document(portal: Portal) -> None:
+    portal.store.commit(Change(at=START, documents=(a_document(id="doc_other"),)))
+    answer = inside(portal).get("/by-hand/doc_other/document")
+    assert header(answer, "Location") == "/by-hand/doc_other"
+
+
+def test_the_pdf_can_be_printed_and_downloaded(portal: Portal) -> None:
+    browser = inside(portal)
+    shown = header(browser.get(f"{DOOR}/original.pdf"), "Location")
+    kept = header(browser.get(f"{DOOR}/original.pdf?download=yes"), "Location")
+    assert "as=inline" in shown
+    assert "as=attachment" in kept
+    assert "file_name=plan-of-care-123456.pdf" in kept
+
+
+def test_the_upload_form_posts_to_the_bucket_with_the_file_last(portal: Portal) -> None:
+    page = inside(portal).get(f"{DOOR}/document").body.decode()
+    form = re.search(
+        r'<form[^>]*action="https://files.test"[^>]*multipart/form-data.*?</form>', page, re.DOTALL
+    )
+    assert form
+    names = re.findall(r'name="([^"]+)"', form[0])
+    assert names[-1] == "file"
+    assert "key" in names
+    assert "csrf" not in names, "the bucket would refuse a field that its policy does not name"
+    assert "https://files.test" in header(inside(portal).get(f"{DOOR}/document"), "Content-Security-Policy")
+
+
+def test_the_signed_scan_is_confirmed_and_taken(portal: Portal) -> None:
+    browser = inside(portal)
+    page = browser.get(f"{DOOR}/uploaded?bucket=b&key={KEY}&etag=e")
+    assert 'name="signer_name" type="text" value="Luis Rivera"' in page.body.decode()
+    answer = browser.post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")
+    assert (answer.status_code, header(answer, "Location")) == (303, f"{DOOR}/document")
+    document = stored(portal)
+    assert (document.status, document.outcome) == (Status.APPROVED, Outcome.BY_HAND)
+    assert portal.store.events(ID)[-1].actor == "by_hand:prv_1"
+    thanks = browser.get(f"{DOOR}/document")
+    assert "Thank you. The signed copy has arrived." in text(thanks)
+    assert b"multipart/form-data" not in thanks.body
+
+
+def test_it_works_with_electronic_signature_off(portal: Portal) -> None:
+    portal.switches.set_electronic_signature("prc_1", on=False)
+    browser = inside(portal)
+    browser.post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")
+    assert stored(portal).outcome is Outcome.BY_HAND
+
+
+def test_a_strangers_key_is_not_confirmed(portal: Portal) -> None:
+    browser = inside(portal)
+    portal.files.put("uploads/scans/doc_other/scn_1", b"a scan", "application/pdf")
+    answer = browser.get(f"{DOOR}/uploaded?key=uploads/scans/doc_other/scn_1")
+    assert header(answer, "Location") == f"{DOOR}/document"
+
+
+@pytest.mark.parametrize("name", ["scn_2", "Ada-Byron", "Ada Byron", "", "../doc_other/scn_1"])
+def test_no_key_is_repeated_but_that_of_a_file_that_came(portal: Portal, name: str) -> None:
+    answer = inside(portal).get(f"{DOOR}/uploaded?key=uploads/scans/{ID}/{quote(name)}")
+    assert header(answer, "Location") == f"{DOOR}/document"
+
+
+def test_a_file_that_cannot_be_used_is_refused_beside_the_upload(portal: Portal) -> None:
+    refusal = {"code": "not_a_scan", "detail": "A signed scan has to be a PDF, JPEG or PNG file."}
+    portal.inspector = FakeInspector({"refused": refusal})
+    browser = inside(portal)
+    answer = browser.post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")
+    assert answer.status_code == 422
+    assert "A signed scan has to be a PDF, JPEG or PNG file." in text(answer)
+    assert "Your scan was not taken" in text(answer)
+    assert b"multipart/form-data" in answer.body
+
+
+def test_a_missing_name_is_asked_for_and_the_file_kept(portal: Portal) -> None:
+    answer = inside(portal).post(f"{DOOR}/signed", key=KEY, signer_name="")
+    assert answer.status_code == 422
+    assert "Enter the name of the person who signed." in text(answer)
+    assert f'name="key" value="{KEY}"' in answer.body.decode()
+
+
+def test_a_decision_in_between_is_explained(portal: Portal) -> None:
+    browser = inside(portal)
+    returned = stored(portal).mark_returned("fax", START)
+    assert returned is not None
+    portal.store.commit(Change(at=START, documents=(replace(returned, version=returned.version + 1),)))
+    answer = browser.post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")
+    assert answer.status_code == 409
+    assert "Your scan was not recorded" in text(answer)
+    assert "The clinic has this document back" in text(answer)
+
+
+def test_a_recall_ends_the_visit(portal: Portal) -> None:
+    browser = inside(portal)
+    recalled = stored(portal).recall(None, START)
+    assert recalled is not None
+    portal.store.commit(Change(at=START, documents=(replace(recalled, version=recalled.version + 1),)))
+    assert header(browser.get(f"{DOOR}/document"), "Location") == DOOR

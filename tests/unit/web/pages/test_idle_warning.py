@@ -1,0 +1,113 @@
+"""What a page says of the end of its session, and putting it off."""
+
+import json
+import re
+
+import pytest
+
+from chalicelib.domain.providers import Provider
+from chalicelib.services.transaction import Change
+from tests.support.accounts import logged_in, portal_with
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal, header
+from tests.support.provider_fixtures import OTHER_PROVIDER, PROVIDER, a_document
+
+REVIEW = f"/documents/{a_document().id}"
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Portal:
+    return portal_with(a_document())
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    return logged_in(portal)
+
+
+def said(browser: Browser, path: str) -> tuple[int, str]:
+    """Seconds until the end, and where to go then."""
+    found = re.search(r'data-idle="(\d+)" data-here="([^"]*)"', browser.get(path).body.decode())
+    assert found
+    return int(found[1]), found[2]
+
+
+def test_a_page_says_how_long_its_session_lasts_and_where_to_come_back_to(
+    portal: Portal, browser: Browser
+) -> None:
+    assert said(browser, "/documents") == (900, "/documents")
+    portal.time.pass_time(seconds=59)
+    assert said(browser, "/documents/past") == (841, "/documents/past")
+    portal.time.pass_time(seconds=1)
+    assert said(browser, REVIEW) == (900, REVIEW)
+
+
+def test_what_a_page_says_is_what_then_happens(portal: Portal, browser: Browser) -> None:
+    portal.time.pass_time(seconds=59)
+    seconds, _ = said(browser, "/documents")
+    portal.time.pass_time(seconds=seconds - 1)
+    kept = dict(browser.cookies)
+    assert Browser(kept).get("/documents").status_code == 200
+    portal.time.pass_time(seconds=seconds)
+    portal.time.pass_time(minutes=15)
+    assert Browser(kept).get("/documents").status_code == 303
+
+
+def test_a_page_that_a_form_led_to_names_the_page_of_the_form(browser: Browser) -> None:
+    answer = browser.post(f"{REVIEW}/decline", reason="").body.decode()
+    assert f'data-here="{REVIEW}"' in answer
+
+
+@pytest.mark.parametrize("query", ["q=Ada+Byron", "after=x", "signed=doc_1"])
+def test_no_query_is_carried_to_the_page_of_the_login(portal: Portal, browser: Browser, query: str) -> None:
+    assert said(browser, f"{REVIEW}?{query}")[1] == REVIEW
+    portal.time.pass_time(minutes=15)
+    asked = browser.get(f"/documents/past?{query}")
+    assert header(asked, "location") == "/login?next=/documents/past&reason=ended"
+
+
+def test_tabs_of_one_person_are_told_apart_from_anothers(portal: Portal, browser: Browser) -> None:
+    def mark(of: Browser) -> str:
+        found = re.search(r'<body[^>]* data-whose="([0-9a-f]{16})"', of.get("/documents").body.decode())
+        assert found
+        return found[1]
+
+    def session_of(provider: Provider) -> Browser:
+        row, cookie = portal.sessions.start(provider, START)
+        portal.store.commit(Change(at=START, secrets=(row,)))
+        return Browser({"__Host-session": cookie})
+
+    assert mark(browser) == mark(session_of(PROVIDER))
+    assert mark(browser) != mark(session_of(OTHER_PROVIDER))
+    assert PROVIDER.id not in mark(browser)
+    assert b"data-whose" not in portal.browser().get("/login").body
+
+
+def test_asking_puts_the_end_off_and_says_until_when(portal: Portal, browser: Browser) -> None:
+    for _ in range(10):
+        portal.time.pass_time(minutes=14)
+        answer = browser.post("/account/stay")
+        assert json.loads(answer.body) == {"seconds": 900}
+    assert browser.get("/documents").status_code == 200
+
+
+def test_near_the_twelfth_hour_only_what_is_left_is_given(portal: Portal, browser: Browser) -> None:
+    for _ in range(71):
+        portal.time.pass_time(minutes=10)
+        browser.get("/documents")
+    portal.time.pass_time(minutes=5)
+    assert json.loads(browser.post("/account/stay").body) == {"seconds": 300}
+
+
+def test_nothing_is_put_off_that_is_over(portal: Portal, browser: Browser) -> None:
+    browser.get("/documents")
+    portal.time.pass_time(minutes=15)
+    answer = browser.post("/account/stay")
+    assert header(answer, "location").startswith("/login")
+    assert browser.get("/documents").status_code == 303
+
+
+def test_who_is_not_logged_in_is_warned_of_nothing(portal: Portal) -> None:
+    page = portal.browser().get("/login").body.decode()
+    assert "alertdialog" not in page
+    assert "session" not in "".join(re.findall(r"<script[^>]*>", page))

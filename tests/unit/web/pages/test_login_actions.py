@@ -1,0 +1,285 @@
+from dataclasses import replace
+
+import pytest
+
+from chalicelib import bootstrap
+from chalicelib.services.accounts.link_requests import addressee_claim
+from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.services.transaction import Change, Claim
+from chalicelib.web.pages.login_form import local_path
+from tests.support.fakes import START, FakeStore
+from tests.support.portal import Browser, Portal, header, set_cookies, text
+from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document
+
+EMAIL = "dr.rivera@example.com"
+PASSWORD = "violet tractor onion"
+DOCUMENT = a_document()
+NEW = replace(PROVIDER, email=None, password_hash=None)
+OWNER = replace(PROVIDER, id="prv_9", email="owner@example.com", password_hash=hash_password(PASSWORD))
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Portal:
+    store = FakeStore()
+    claims = (
+        Claim(key=addressee_claim(EMAIL), owner=DOCUMENT.id),
+        Claim(key="email#owner@example.com", owner=OWNER.id),
+    )
+    store.commit(
+        Change(at=START, practices=(PRACTICE,), providers=(NEW, OWNER), documents=(DOCUMENT,), claims=claims)
+    )
+    made = Portal(store)
+    bootstrap.install(made)
+    return made
+
+
+def mailed_token(portal: Portal) -> str:
+    """Asks at the document's door for a link, and takes it from the mail."""
+    Browser().post(f"/documents/{DOCUMENT.id}/setup-link")
+    return portal.token(portal.mails()[-1])
+
+
+def set_up(browser: Browser, token: str, **changes: str) -> str:
+    """The path to which a browser is sent after the setup form."""
+    browser.get(f"/setup/{token}")
+    fields = {"credential": "MD", "confirmed": "yes", "password": PASSWORD, **changes}
+    return header(browser.post("/setup", fields), "location")
+
+
+# The whole way
+
+
+def test_from_a_mail_to_the_document_by_way_of_setup_and_login(portal: Portal) -> None:
+    browser = portal.browser()
+    door = browser.get(f"/documents/{DOCUMENT.id}")
+    assert "Hill Country Therapy" in text(door)
+    sent = browser.post(f"/documents/{DOCUMENT.id}/setup-link")
+    assert "Check your email" in text(browser.get(header(sent, "location")))
+    opened = browser.get(f"/setup/{portal.token(portal.mails()[-1])}")
+    assert header(opened, "location") == "/setup"
+    assert "Luis Rivera" in text(browser.get("/setup"))
+    done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
+    login = browser.get(header(done, "location"))
+    assert "Your password is set" in text(login)
+    assert f'value="{EMAIL}"' in login.body.decode()
+    arrived = browser.log_in(EMAIL, PASSWORD, wanted=f"/documents/{DOCUMENT.id}")
+    assert header(arrived, "location") == f"/documents/{DOCUMENT.id}"
+    assert "Ada Byron" in text(browser.get(f"/documents/{DOCUMENT.id}"))
+
+
+def test_the_evening_physician_gets_in_from_forgot_password_too(portal: Portal) -> None:
+    portal.time.pass_time(hours=6)
+    browser = portal.browser()
+    asked = browser.post("/forgot-password", email=" Dr.Rivera@Example.com ")
+    assert header(asked, "location") == "/forgot-password?sent=1"
+    portal.work()
+    assert set_up(browser, portal.token(portal.mails()[-1])).startswith("/login?reason=password-set&next=")
+    assert browser.log_in(EMAIL, PASSWORD).status_code == 303
+
+
+def test_changing_the_password_logs_every_browser_out_and_tells_the_owner(portal: Portal) -> None:
+    other, browser = portal.browser(), portal.browser()
+    other.log_in("owner@example.com", PASSWORD)
+    assert other.get("/documents").status_code == 200
+    browser.post("/forgot-password", email="owner@example.com")
+    portal.work()
+    assert [each.type for each in portal.mails()] == ["reset"]
+    place = set_up(browser, portal.token(portal.mails()[-1]), password="copper lantern river")
+    assert place == "/login?reason=password-changed&next=/documents"
+    assert [each.type for each in portal.mails()] == ["reset", "password_changed"]
+    assert header(other.get("/documents"), "location").startswith("/login?")
+    assert browser.log_in("owner@example.com", PASSWORD).status_code == 401
+    assert browser.log_in("owner@example.com", "copper lantern river").status_code == 303
+
+
+# The door
+
+
+def test_the_door_shows_neither_patient_nor_address(portal: Portal) -> None:
+    page = portal.browser().get(f"/documents/{DOCUMENT.id}").body.decode()
+    for secret in ("Ada", "Byron", "PT-77", "Plan of Care", "Rivera", "rivera", "example.com", PROVIDER.npi):
+        assert str(secret) not in page.replace("support@example.com", "")
+
+
+def test_the_door_of_no_document_looks_the_same_but_for_the_practice(portal: Portal) -> None:
+    unknown = portal.browser().get("/documents/doc_that_never_was")
+    known = portal.browser().get(f"/documents/{DOCUMENT.id}")
+    assert unknown.status_code == known.status_code == 200
+    same = text(known).replace("Hill Country Therapy", "From a clinic you work with")
+    assert text(unknown) == same
+
+
+def test_with_the_switch_off_the_door_offers_no_setup(portal: Portal) -> None:
+    portal.switches.set_electronic_signature(PRACTICE.id, on=False)
+    page = text(portal.browser().get(f"/documents/{DOCUMENT.id}"))
+    assert "First time here?" not in page
+    assert "Sign by hand instead" in page
+
+
+def test_asking_at_the_door_answers_the_same_for_every_document(portal: Portal) -> None:
+    for document_id in (DOCUMENT.id, "doc_that_never_was"):
+        response = portal.browser().post(f"/documents/{document_id}/setup-link")
+        assert (response.status_code, header(response, "location")) == (
+            303,
+            f"/documents/{document_id}?sent=1",
+        )
+    assert [each.recipient for each in portal.mails()] == [EMAIL]
+
+
+# The link
+
+
+def test_the_token_leaves_the_address_and_opening_spends_nothing(portal: Portal) -> None:
+    token = mailed_token(portal)
+    before = portal.fake_store.commits
+    for _ in range(3):
+        opened = portal.browser().get(f"/setup/{token}")
+        assert (opened.status_code, header(opened, "location"), opened.body) == (303, "/setup", b"")
+        assert set_cookies(opened)[0] == (
+            f"__Host-setup={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=1800"
+        )
+    assert portal.fake_store.commits == before
+
+
+def test_a_scanner_that_submits_the_form_without_input_spends_nothing(portal: Portal) -> None:
+    token, scanner = mailed_token(portal), portal.browser()
+    scanner.get(f"/setup/{token}")
+    response = scanner.post("/setup")
+    assert response.status_code == 400
+    assert set_up(portal.browser(), token).startswith("/login")
+
+
+def test_a_dead_link_offers_a_new_one_for_its_document(portal: Portal) -> None:
+    browser, token = portal.browser(), mailed_token(portal)
+    portal.time.pass_time(minutes=90)
+    browser.get(f"/setup/{token}")
+    page = browser.get("/setup")
+    assert page.status_code == 410
+    assert "good for 90 minutes" in text(page)
+    assert f'action="/documents/{DOCUMENT.id}/setup-link"' in page.body.decode()
+
+
+def test_a_link_that_is_long_gone_offers_the_form_for_an_address(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.get("/setup/nonsense")
+    page = browser.get("/setup")
+    assert page.status_code == 410
+    assert 'action="/forgot-password"' in page.body.decode()
+    assert portal.browser().get("/setup").status_code == 410
+
+
+def test_wrong_fields_are_marked_and_what_was_typed_is_kept_but_for_the_password(portal: Portal) -> None:
+    browser, token = portal.browser(), mailed_token(portal)
+    browser.get(f"/setup/{token}")
+    page = browser.post("/setup", credential="PA-C", password="passwordpassword")
+    body = page.body.decode()
+    assert page.status_code == 400
+    assert 'value="PA-C"' in body
+    assert "passwordpassword" not in body
+    assert "first passwords that would be tried" in text(page)
+    assert body.count('aria-invalid="true"') == 2
+
+
+def test_setting_up_logs_nobody_in(portal: Portal) -> None:
+    browser = portal.browser()
+    set_up(browser, mailed_token(portal))
+    assert "__Host-session" not in browser.cookies
+    assert "__Host-setup" not in browser.cookies
+
+
+# Login
+
+
+def test_a_wrong_password_shows_the_form_again_with_the_address(portal: Portal) -> None:
+    known = portal.browser().log_in("owner@example.com", "wrong", wanted="/documents/past")
+    unknown = portal.browser().log_in("nobody@example.com", "wrong", wanted="/documents/past")
+    assert known.status_code == unknown.status_code == 401
+    assert text(known) == text(unknown)
+    assert 'value="owner@example.com"' in known.body.decode()
+    assert 'name="next" value="/documents/past"' in known.body.decode()
+
+
+def test_loading_the_page_of_a_failed_login_again_starts_over(portal: Portal) -> None:
+    assert header(portal.browser().get("/login/password"), "location") == "/login"
+
+
+def test_too_many_attempts_are_told_when_to_try_again(portal: Portal) -> None:
+    browser = portal.browser()
+    answers = [browser.log_in("owner@example.com", "wrong").status_code for _ in range(6)]
+    assert answers == [401] * 5 + [429]
+    refused = browser.log_in("owner@example.com", PASSWORD)
+    assert header(refused, "retry-after") == "1"
+    assert "Please wait 1 second." in text(refused)
+
+
+def test_a_session_cookie_of_before_does_not_survive_login(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.log_in("owner@example.com", PASSWORD)
+    first = browser.cookies["__Host-session"]
+    browser.log_in("owner@example.com", PASSWORD)
+    assert browser.cookies["__Host-session"] != first
+
+
+def test_who_is_logged_in_goes_straight_on(portal: Portal) -> None:
+    browser = portal.browser()
+    assert header(browser.get("/"), "location") == "/login"
+    browser.log_in("owner@example.com", PASSWORD)
+    assert header(browser.get("/"), "location") == "/documents"
+    assert header(browser.get("/login?next=/documents/past"), "location") == "/documents/past"
+
+
+def test_logging_out_ends_the_session_for_good(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.log_in("owner@example.com", PASSWORD)
+    kept = browser.cookies["__Host-session"]
+    assert header(browser.post("/logout"), "location") == "/login?reason=logged-out"
+    assert "__Host-session" not in browser.cookies
+    copy = Browser({"__Host-session": kept})
+    assert header(copy.get("/documents"), "location").startswith("/login")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/documents", "/documents/past", "/documents/past?after=2026-11-22%7Cdoc_1", "/documents/doc_1#"[:-1]],
+)
+def test_login_returns_to_a_path_of_ours(path: str) -> None:
+    assert local_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        None,
+        "",
+        "/",
+        "//evil.test",
+        "///evil.test",
+        "/\\evil.test",
+        "\\\\evil.test",
+        "https://evil.test",
+        "javascript:alert(1)",
+        "/\t/evil.test",
+        "/\n//evil.test",
+        "/documents\r\nSet-Cookie: a=b",
+        "documents",
+        "/é",
+        "/documents?x=<b>",
+        " /documents",
+        "/documents/" + "x" * 400,
+        "/d@evil.test",
+    ],
+)
+def test_login_returns_nowhere_else(path: str | None) -> None:
+    assert local_path(path) == "/documents"
+
+
+def test_an_address_that_is_none_is_said_at_once(portal: Portal) -> None:
+    page = portal.browser().post("/forgot-password", email="dr rivera")
+    assert page.status_code == 400
+    assert "Enter an email address" in text(page)
+    assert 'value="dr rivera"' in page.body.decode()
+
+
+def test_what_is_typed_is_never_markup(portal: Portal) -> None:
+    page = portal.browser().log_in('"><script>alert(1)</script>', "wrong")
+    assert "<script>alert" not in page.body.decode()

@@ -1,0 +1,356 @@
+"""Every route for every kind of caller: what each gets is decided here, cell by cell, and a new route fails
+until it is.
+
+A cell is the status, or where a redirect leads: `login`, `door` (the document's own address, which shows the
+ways in), `code` (where a code is entered), `on` (on to what was asked for), `out` (logged out); or `done`:
+the document is decided or closed. `-` stands where there is no such cell: only our own forms carry a token.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from urllib.parse import urlencode
+
+import pytest
+from chalice.test import Client, HTTPResponse
+from standardwebhooks import Webhook
+
+from app import app
+from chalicelib import bootstrap
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.documents import Document, StoredPdf
+from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.status import Outcome, Status
+from chalicelib.services.pdf_jobs.page_images import text_key
+from chalicelib.services.practices import practices
+from chalicelib.services.review.by_hand import scan_prefix
+from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.transaction import Change
+from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, form_token
+from chalicelib.web.http.static_assets import asset_url
+from chalicelib.web.route import Access
+from chalicelib.web.routes import ROUTES
+from tests.support.fakes import START, FakeInspector
+from tests.support.portal import Portal, header, text
+from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
+
+WHO = (
+    "anonymous",
+    "provider",
+    "other_provider",
+    "expired",
+    "practice",
+    "other_practice",
+    "visitor",
+    "other_visitor",
+    "no_token",
+)
+CELLS = """
+GET  /                                            login on    on    on    login login login login -
+GET  /account                                     login 200   200   login login login login login -
+GET  /account/activity                            login 200   200   login login login login login -
+GET  /account/authenticator                       login 200   200   login login login login login -
+GET  /account/second-factor                       login 200   200   login login login login login -
+GET  /by-hand/{document_id}                       200   200   200   200   200   200   200   200   -
+GET  /by-hand/{document_id}/document              code  code  code  code  code  code  200   code  -
+GET  /by-hand/{document_id}/original.pdf          code  code  code  code  code  code  on    code  -
+GET  /by-hand/{document_id}/uploaded              code  code  code  code  code  code  200   code  -
+GET  /documents                                   login 200   200   login login login login login -
+GET  /documents/past                              login 200   200   login login login login login -
+GET  /documents/{document_id}                     door  200   404   door  door  door  door  door  -
+GET  /documents/{document_id}/certificate.pdf     door  404   404   door  door  door  door  door  -
+GET  /documents/{document_id}/original.pdf        door  on    404   door  door  door  door  door  -
+GET  /documents/{document_id}/signed.pdf          door  on    404   door  door  door  door  door  -
+GET  /documents/{document_id}/text                door  200   404   door  door  door  door  door  -
+GET  /forgot-password                             200   200   200   200   200   200   200   200   -
+GET  /login                                       200   on    on    200   200   200   200   200   -
+GET  /login/second                                410   410   410   410   410   410   410   410   -
+GET  /login/password                              login login login login login login login login -
+GET  /problems/{code}                             200   200   200   200   200   200   200   200   -
+GET  /setup                                       410   410   410   410   410   410   410   410   -
+GET  /setup/{token}                               on    on    on    on    on    on    on    on    -
+GET  /static/{name}                               200   200   200   200   200   200   200   200   -
+GET  /verify                                         200   200   200   200   200   200   200   200   -
+GET  /verify/certificates                            404   404   404   404   404   404   404   404   -
+GET  /verify/checked                                 422   422   422   422   422   422   422   422   -
+GET  /v1/deliveries                               401   401   401   401   200   200   401   401   -
+GET  /v1/documents                                401   401   401   401   200   200   401   401   -
+GET  /v1/documents/{document_id}                  401   401   401   401   200   404   401   401   -
+GET  /v1/documents/{document_id}/events           401   401   401   401   200   404   401   401   -
+GET  /v1/documents/{document_id}/original.pdf     401   401   401   401   on    404   401   401   -
+GET  /v1/documents/{document_id}/signed.pdf       401   401   401   401   on    404   401   401   -
+GET  /v1/openapi.json                             200   200   200   200   200   200   200   200   -
+GET  /v1/practice                                 401   401   401   401   200   200   401   401   -
+GET  /{proxy+}                                    404   404   404   404   404   404   404   404   -
+POST /account/authenticator                       login 400   400   login login login login login 403
+POST /account/authenticator/remove                login 404   404   login login login login login 403
+POST /account/confirm                             login on    on    login login login login login 403
+POST /account/log-out-everywhere                  login out   out   login login login login login 403
+POST /account/passkeys                            login 400   400   login login login login login 403
+POST /account/passkeys/remove                     login 404   404   login login login login login 403
+POST /account/password                            login 400   400   login login login login login 403
+POST /account/second-factor/later                 login on    on    login login login login login 403
+POST /account/recovery-codes                      login 404   404   login login login login login 403
+POST /account/stay                                login 200   200   login login login login login 403
+POST /by-hand/{document_id}                       422   422   422   422   422   422   422   422   403
+POST /by-hand/{document_id}/code                  code  code  code  code  code  code  code  code  403
+POST /by-hand/{document_id}/signed                code  code  code  code  code  code  done  code  403
+POST /documents/past                              login 200   200   login login login login login 403
+POST /documents/{document_id}/approve             door  done  404   door  door  door  door  door  403
+POST /documents/{document_id}/decline             door  done  404   door  door  door  door  door  403
+POST /documents/{document_id}/forget-signature    door  200   404   door  door  door  door  door  403
+POST /documents/{document_id}/setup-link          door  door  door  door  door  door  door  door  403
+POST /documents/{document_id}/signature           door  200   404   door  door  door  door  door  403
+POST /forgot-password                             on    on    on    on    on    on    on    on    403
+POST /login/password                              401   401   401   401   401   401   401   401   403
+POST /login/passkey                               401   401   401   401   401   401   401   401   403
+POST /login/second                                410   410   410   410   410   410   410   410   403
+POST /logout                                      login out   out   login login login login login 403
+POST /setup                                       410   410   410   410   410   410   410   410   403
+POST /v1/deliveries/{delivery_id}/retry           401   401   401   401   202   404   401   401   -
+POST /v1/endpoint/test                            401   401   401   401   202   202   401   401   -
+POST /v1/events                                   401   401   401   401   done  404   401   401   -
+POST /v1/uploads                                  401   401   401   401   201   201   401   401   -
+PUT  /v1/endpoint                                 401   401   401   401   200   200   401   401   -
+PUT  /v1/practice                                 401   401   401   401   200   200   401   401   -
+"""
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
+DENIED = {"login", "door", "code", "401", "403", "404"}
+PATIENT = re.compile(r"Ada|Byron|1950|PT-77|Plan of Care|Rivera|originals/", re.IGNORECASE)
+
+FORMS: Mapping[str, Mapping[str, str]] = {
+    "/login/password": {"email": "dr.rivera@example.com", "password": "wrong"},
+    "/forgot-password": {"email": "nobody@example.com"},
+    "/documents/past": {"q": "nobody"},
+    "/documents/{document_id}/approve": {
+        "typed_name": "Luis Rivera",
+        "pages_shown": "1,2,3",
+        "consent": CONSENT_VERSION,
+    },
+    "/documents/{document_id}/decline": {"reason": "not_my_patient"},
+    "/by-hand/{document_id}": {"code": "000000"},
+    "/by-hand/{document_id}/signed": {
+        "key": f"{scan_prefix(a_document().id)}scan",
+        "signer_name": "Luis Rivera",
+    },
+}
+BODIES: Mapping[str, Mapping[str, object]] = {
+    "/v1/events": {
+        "type": "document.returned",
+        "timestamp": "2026-11-22T19:00:00Z",
+        "data": {"document_id": a_document().id, "method": "fax"},
+    },
+    "/v1/practice": {"name": "Renamed Therapy"},
+    "/v1/endpoint": {"url": "https://emr.example.com/hooks"},
+}
+SIGNED = a_document(
+    status=Status.APPROVED,
+    outcome=Outcome.APPROVED,
+    signed=StoredPdf(key="signed/doc/ab.pdf", sha256="ab", pages=4),
+)
+ICON = asset_url("icon.svg").rpartition("/")[2]
+FAILED = Delivery(
+    id="dlv_1",
+    version=1,
+    practice_id="prc_1",
+    document_id=SIGNED.id,
+    event_id="evt_1",
+    channel=Channel.EMAIL,
+    type="ready",
+    recipient="dr.rivera@example.com",
+    created_at=START,
+    status=DeliveryStatus.FAILED,
+)
+"""The document, and with it the message, belong to `PRACTICE` and `PROVIDER`; the others have none."""
+
+
+@dataclass
+class Asked:
+    """One cell: a route, and who asks."""
+
+    portal: Portal
+    method: str
+    path: str
+    who: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Makes the caller what they are."""
+        getattr(self, f"_as_{self.who}")()
+
+    def answer(self) -> HTTPResponse:
+        body = self.body
+        values = {
+            "document_id": SIGNED.id,
+            "delivery_id": FAILED.id,
+            "token": "token",
+            "name": ICON,
+            "code": "not-found",
+            "proxy+": "nothing",
+        }
+        path = self.path.format(**values) + self._query
+        return Client(app).http.request(self.method, path, headers=self.headers, body=body)
+
+    @property
+    def _query(self) -> str:
+        key = f"{scan_prefix(SIGNED.id)}scan"
+        return f"?key={key}" if self.path.endswith("/uploaded") else ""
+
+    @cached_property
+    def body(self) -> bytes:
+        if self.method not in ("POST", "PUT"):
+            return b""
+        if self.path.startswith("/v1/"):
+            self.headers["content-type"] = "application/json"
+            return json.dumps(BODIES.get(self.path, {})).encode()
+        self.headers["content-type"] = "application/x-www-form-urlencoded"
+        token = {} if self.who == "no_token" else {"csrf": form_token("token", "pad")}
+        self._cookie("__Host-csrf", "token")
+        return urlencode({**token, **FORMS.get(self.path, {})}).encode()
+
+    def _as_anonymous(self) -> None:
+        pass
+
+    def _as_provider(self) -> None:
+        self._session(PROVIDER)
+
+    def _as_other_provider(self) -> None:
+        self._session(OTHER_PROVIDER)
+
+    def _as_expired(self) -> None:
+        self._session(PROVIDER)
+        self.portal.time.pass_time(minutes=15)
+
+    def _as_no_token(self) -> None:
+        """With the session and the visit that the form would need."""
+        self._session(PROVIDER)
+        self._visit(SIGNED.id)
+
+    def _as_practice(self) -> None:
+        self._software("prc_1")
+
+    def _as_other_practice(self) -> None:
+        self._software("prc_2")
+
+    def _as_visitor(self) -> None:
+        self._visit(SIGNED.id)
+
+    def _as_other_visitor(self) -> None:
+        self._visit("doc_other")
+
+    def _session(self, provider: Provider) -> None:
+        row, cookie = self.portal.sessions.start(provider, self.portal.time.now())
+        self.portal.store.commit(Change(at=START, secrets=(row,)))
+        self._cookie(SESSION_COOKIE, cookie)
+
+    def _visit(self, document_id: str) -> None:
+        visit = Secret(
+            key=secret_key(SecretKind.BY_HAND, "visit"),
+            version=1,
+            kind=SecretKind.BY_HAND,
+            created_at=START,
+            expires_at=START + BY_HAND_LIFETIME,
+            document_id=document_id,
+        )
+        self.portal.store.commit(Change(at=START, secrets=(visit,)))
+        self._cookie(BY_HAND_COOKIE, "visit")
+
+    def _software(self, practice_id: str) -> None:
+        """With the key of the practice, and its signature over what is sent."""
+        store, ids = self.portal.store, self.portal.ids
+        key = practices.rotate_key(store, ids, START, practice_id, end_others=False)
+        secret = practices.rotate_secret(store, ids, START, practice_id)
+        body = self.body.decode()
+        self.headers |= {
+            "authorization": f"Bearer {key}",
+            "portal-practice": practice_id,
+            "webhook-id": "msg_1",
+            "webhook-timestamp": str(int(START.timestamp())),
+            "webhook-signature": Webhook(secret).sign("msg_1", START, body),
+        }
+
+    def _cookie(self, name: str, value: str) -> None:
+        before = self.headers.get("cookie")
+        self.headers["cookie"] = f"{before}; {name}={value}" if before else f"{name}={value}"
+
+
+def document_for(path: str) -> Document:
+    """Signed where a signed copy is asked for, or the text of what was seen before; pending elsewhere."""
+    return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document()
+
+
+@pytest.fixture
+def portal() -> Portal:
+    made = Portal(a_store())
+    made.store.commit(
+        Change(at=START, practices=(replace(PRACTICE, id="prc_2", name="Other"),), deliveries=(FAILED,))
+    )
+    made.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
+    made.files.put(f"{scan_prefix(SIGNED.id)}scan", b"a scan", "image/png")
+    made.files.put(text_key(SIGNED.id), b'["Plan of Care for Ada Byron", "", ""]', "application/json")
+    bootstrap.install(made)
+    return made
+
+
+def table() -> dict[tuple[str, str], dict[str, str]]:
+    """The cells of each route, by who asks."""
+    lines = [line.split() for line in CELLS.strip().splitlines()]
+    return {(line[0], line[1]): dict(zip(WHO, line[2:], strict=True)) for line in lines}
+
+
+EXPECTED = table()
+DECLARED = sorted((method, each.path) for each in ROUTES for method in each.methods)
+OPEN = {each.path for each in ROUTES if each.access is Access.ANYONE}
+
+
+def place(response: HTTPResponse) -> str:
+    """Where it leads, as a cell says it."""
+    path, _, query = header(response, "location").partition("?")
+    if query == "reason=logged-out":
+        return "out"
+    names = {"/login": "login", f"/documents/{SIGNED.id}": "door", f"/by-hand/{SIGNED.id}": "code"}
+    return names.get(path, "on")
+
+
+def shown(response: HTTPResponse, document: Document | None) -> str:
+    """The answer as a cell says it."""
+    if document != document_for("") and document is not None and document.decided_at and not document.signed:
+        return "done"
+    if "A document waits for you" in text(response):
+        return "door"
+    return place(response) if response.status_code == 303 else str(response.status_code)
+
+
+def test_every_route_is_decided_and_nothing_else_is() -> None:
+    assert sorted(EXPECTED) == DECLARED
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize(("method", "path"), DECLARED)
+def test_each_caller_gets_what_was_decided(portal: Portal, method: str, path: str, who: str) -> None:
+    expected = EXPECTED[method, path][who]
+    if expected == "-":
+        assert who == "no_token"
+        assert path.startswith("/v1/") or method == "GET"
+        return
+    portal.store.commit(Change(at=START, documents=(document_for(path),)))
+    asked = Asked(portal, method, path, who)
+    asked.prepare()
+    before = portal.fake_store.commits
+    response = asked.answer()
+    assert shown(response, portal.store.document(SIGNED.id)) == expected
+    if expected in DENIED and path not in OPEN:
+        assert not PATIENT.search(text(response))
+        assert portal.fake_store.commits == before
+
+
+@pytest.mark.parametrize("path", sorted(app.routes))
+def test_no_other_method_reaches_anything(portal: Portal, path: str) -> None:
+    before = portal.fake_store.commits
+    for method in METHODS - set(app.routes[path]):
+        asked = Asked(portal, method, path, "anonymous")
+        assert asked.answer().status_code in (403, 405)
+    assert portal.fake_store.commits == before

@@ -1,0 +1,125 @@
+"""Going through what waits, and back through what is past."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.documents import PracticeCard
+from chalicelib.domain.status import Outcome, Status
+from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.transaction import Change
+from tests.support.accounts import logged_in, portal_with
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal, header, text
+from tests.support.provider_fixtures import a_document
+
+READ = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION, "then": "next"}
+
+
+@pytest.fixture
+def portal() -> Portal:
+    return portal_with()
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    return logged_in(portal)
+
+
+def put(portal: Portal, document_id: str, **changes: Any) -> None:
+    portal.store.commit(Change(at=START, documents=(a_document(id=document_id, **changes),)))
+
+
+def test_sign_then_next_goes_through_the_queue_to_its_end(portal: Portal, browser: Browser) -> None:
+    put(portal, "doc_one", due_on=date(2026, 11, 25))
+    put(portal, "doc_two", due_on=date(2026, 11, 26))
+    on = header(browser.post("/documents/doc_one/approve", READ), "Location")
+    assert on == "/documents/doc_two?signed=doc_one"
+    page = browser.get(on)
+    assert "The document you just signed is on its way to the clinic." in text(page)
+    assert 'href="/documents/doc_one"' in page.body.decode()
+    last = header(browser.post("/documents/doc_two/approve", READ), "Location")
+    assert last == "/documents?signed=doc_two"
+    assert "You are all caught up" in text(browser.get(last))
+
+
+def test_what_stands_in_the_address_is_not_trusted(portal: Portal, browser: Browser) -> None:
+    put(portal, "doc_one")
+    body = browser.get('/documents?signed="><script>').body.decode()
+    assert "<script>" not in body
+    assert 'href="/documents/script"' in body
+
+
+def test_several_practices_stand_apart_the_most_urgent_first(portal: Portal, browser: Browser) -> None:
+    juniper = PracticeCard(name="Juniper Rehab")
+    put(portal, "doc_1", due_on=date(2026, 11, 25))
+    put(portal, "doc_2", due_on=date(2026, 11, 24), practice_id="prc_2", practice=juniper)
+    put(portal, "doc_3", due_on=date(2026, 11, 26), practice_id="prc_2", practice=juniper)
+    body = browser.get("/documents").body.decode()
+    assert [each.strip() for each in re.findall(r'list__group">([^<]+)<', body)] == [
+        "Juniper Rehab",
+        "Hill Country Therapy",
+    ]
+    assert re.findall(r'href="/documents/(doc_\d)"', body) == ["doc_2", "doc_3", "doc_1"]
+    assert '<h3 class="entry__title">' in body
+
+
+def test_one_practice_needs_no_heading(portal: Portal, browser: Browser) -> None:
+    put(portal, "doc_1")
+    assert "list__group" not in browser.get("/documents").body.decode()
+
+
+def test_the_past_is_searched_and_the_form_stays_filled_in(portal: Portal, browser: Browser) -> None:
+    closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
+    put(portal, "doc_1", **closed)
+    put(portal, "doc_2", **closed, patient=replace(a_document().patient, first_name="Grace"))
+    page = browser.post("/documents/past", {"q": "grace", "from": "2026-11-01", "to": "2026-11-30"})
+    assert "Grace Byron" in text(page)
+    assert "Ada Byron" not in text(page)
+    for value in ("grace", "2026-11-01", "2026-11-30"):
+        assert f'value="{value}"' in page.body.decode()
+    assert "Nothing found." in text(browser.post("/documents/past", q="nobody"))
+
+
+def test_no_address_holds_what_is_searched_for(portal: Portal, browser: Browser) -> None:
+    closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
+    for number in range(201):
+        put(portal, f"doc_{number:03}", **closed)
+    for page in (browser.get("/documents/past"), browser.post("/documents/past", q="nobody")):
+        body = page.body.decode()
+        assert '<form class="search" method="post" action="/documents/past"' in body
+        assert not re.search(r'(href|action|data-here)="[^"]*(nobody|q=)', body)
+        assert 'data-here="/documents/past"' in body
+
+
+def test_a_name_in_an_address_is_not_searched_for(portal: Portal, browser: Browser) -> None:
+    closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
+    put(portal, "doc_1", **closed)
+    page = browser.get("/documents/past?q=nobody")
+    assert "nobody" not in page.body.decode()
+    assert "Ada Byron" in text(page)
+
+
+@pytest.mark.parametrize("fields", [{}, {"q": "  "}, {"from": "yesterday", "after": "x"}])
+def test_a_search_for_nothing_leads_to_the_list(browser: Browser, fields: dict[str, str]) -> None:
+    answer = browser.post("/documents/past", fields)
+    assert (answer.status_code, header(answer, "location")) == (303, "/documents/past")
+
+
+def test_a_search_goes_on_only_from_where_one_stopped(browser: Browser) -> None:
+    assert browser.post("/documents/past", q="nobody", after="x").status_code == 400
+
+
+def test_a_search_goes_on_where_it_stopped(portal: Portal, browser: Browser) -> None:
+    closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
+    for number in range(201):
+        put(portal, f"doc_{number:03}", **closed)
+    page = browser.post("/documents/past", {"q": "nobody", "from": "2020-01-01"}).body.decode()
+    assert "There are older documents to search." in page
+    (form,) = re.findall(r'<form method="post" action="/documents/past">.*?</form>', page, re.DOTALL)
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+    assert {name: fields[name] for name in ("q", "from")} == {"q": "nobody", "from": "2020-01-01"}
+    assert "Nothing found. Try" in text(browser.post_raw("/documents/past", fields))

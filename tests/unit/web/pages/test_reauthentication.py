@@ -1,0 +1,302 @@
+"""Signing: the password again after a while, consent once, and only by the person who is named."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from chalice.test import HTTPResponse
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.status import Status
+from chalicelib.services.authentication.passwords import hash_password
+from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.transaction import Change, Claim
+from tests.support.accounts import EMAIL, PASSWORD, portal_with_account
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal, text
+from tests.support.provider_fixtures import PROVIDER, a_document
+
+REVIEW = "/documents/doc_abcdef123456"
+SESSION = "__Host-session"
+
+
+@pytest.fixture
+def portal() -> Portal:
+    return portal_with_account()
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    made = portal.browser()
+    made.log_in(EMAIL, PASSWORD)
+    return made
+
+
+def stays_for(portal: Portal, browser: Browser, minutes: int) -> None:
+    """Time passes while pages are looked at, so that the session stays alive."""
+    for _ in range(minutes):
+        portal.time.pass_time(minutes=1)
+        browser.get("/documents")
+
+
+def sign(browser: Browser, **changes: str) -> HTTPResponse:
+    fields = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "note": "Looks right.", **changes}
+    return browser.post(f"{REVIEW}/approve", {"consent": CONSENT_VERSION, **fields})
+
+
+def document(portal: Portal) -> Document:
+    found = portal.store.document("doc_abcdef123456")
+    assert found is not None
+    return found
+
+
+def provider(portal: Portal) -> Provider:
+    found = portal.store.provider(PROVIDER.id)
+    assert found is not None
+    return found
+
+
+def event(portal: Portal) -> dict[str, object]:
+    data: dict[str, object] = json.loads(portal.store.events("doc_abcdef123456")[-1].body)["data"]
+    return data
+
+
+# The password again
+
+
+def test_within_fifteen_minutes_of_login_nothing_more_is_asked(portal: Portal, browser: Browser) -> None:
+    stays_for(portal, browser, 14)
+    assert b'name="password"' not in browser.get(REVIEW).body
+    assert sign(browser).status_code == 303
+    assert document(portal).status is Status.APPROVED
+    assert event(portal)["asked_again"] is False
+
+
+def test_after_fifteen_minutes_the_password_is_asked_again(portal: Portal, browser: Browser) -> None:
+    stays_for(portal, browser, 15)
+    page = browser.get(REVIEW)
+    assert b'autocomplete="current-password"' in page.body
+    refused = sign(browser)
+    assert refused.status_code == 422
+    assert "Enter your password." in text(refused)
+    assert "Looks right." in refused.body.decode()
+    assert document(portal).status is Status.PENDING
+
+
+def test_a_wrong_password_signs_nothing(portal: Portal, browser: Browser) -> None:
+    stays_for(portal, browser, 15)
+    refused = sign(browser, password="violet tractor apple")
+    assert refused.status_code == 422
+    assert "This is not your password." in text(refused)
+    assert "violet tractor" not in refused.body.decode()
+    assert document(portal).status is Status.PENDING
+
+
+def test_the_right_password_signs_and_the_certificate_says_how(portal: Portal, browser: Browser) -> None:
+    stays_for(portal, browser, 15)
+    assert sign(browser, password=PASSWORD).status_code == 303
+    decision = document(portal).decision
+    assert decision is not None
+    said = "account password, asked again to sign and entered Nov 22, 2026, 7:15 PM UTC"
+    assert decision.signer.authentication == said
+    assert (event(portal)["authentication"], event(portal)["asked_again"]) == (said, True)
+
+
+def test_the_password_given_again_counts_for_the_next_fifteen_minutes(
+    portal: Portal, browser: Browser
+) -> None:
+    stays_for(portal, browser, 15)
+    assert sign(browser, password=PASSWORD, typed_name="Jane Okafor").status_code == 422
+    assert b'name="password"' not in browser.get(REVIEW).body
+    assert sign(browser).status_code == 303
+
+
+def test_the_session_gets_another_token_and_the_one_before_is_dead(portal: Portal, browser: Browser) -> None:
+    before = browser.cookies[SESSION]
+    stays_for(portal, browser, 15)
+    sign(browser, password=PASSWORD)
+    assert browser.cookies[SESSION] != before
+    assert browser.get("/documents").status_code == 200
+    assert Browser({SESSION: before}).get("/documents").status_code == 303
+
+
+def test_the_session_still_ends_twelve_hours_after_login(portal: Portal, browser: Browser) -> None:
+    stays_for(portal, browser, 15)
+    sign(browser, password=PASSWORD)
+    stays_for(portal, browser, 12 * 60 - 16)
+    assert browser.get("/documents").status_code == 200
+    stays_for(portal, browser, 1)
+    assert browser.get("/documents").status_code == 303
+
+
+def test_guesses_at_signing_count_with_those_at_login_of_the_same_browser(
+    portal: Portal, browser: Browser
+) -> None:
+    stays_for(portal, browser, 15)
+    answers = [sign(browser, password="wrong").status_code for _ in range(6)]
+    assert answers == [422] * 5 + [429]
+    assert browser.log_in(EMAIL, PASSWORD).status_code == 429
+    assert document(portal).status is Status.PENDING
+
+
+def test_guesses_of_strangers_keep_nobody_from_signing(portal: Portal, browser: Browser) -> None:
+    stays_for(portal, browser, 15)
+    stranger = portal.browser()
+    while stranger.log_in(EMAIL, "wrong").status_code != 429:
+        pass
+    assert sign(browser, password=PASSWORD).status_code == 303
+    assert document(portal).status is Status.APPROVED
+
+
+def test_a_session_without_its_device_cookie_is_asked_as_one_that_is_known(
+    portal: Portal, browser: Browser
+) -> None:
+    stays_for(portal, browser, 15)
+    browser.cookies.pop("__Host-device")
+    stranger = portal.browser()
+    while stranger.log_in(EMAIL, "wrong").status_code != 429:
+        pass
+    answers = [sign(browser, password="wrong").status_code for _ in range(6)]
+    assert answers == [422] * 5 + [429]
+    portal.time.pass_time(seconds=1)
+    assert sign(browser, password=PASSWORD).status_code == 303
+
+
+def test_another_accounts_password_does_not_do(portal: Portal, browser: Browser) -> None:
+    stays_for(portal, browser, 15)
+    other = replace(PROVIDER, id="prv_3", email="other@example.com", password_hash=hash_password("copper"))
+    claim = Claim(key="email#other@example.com", owner="prv_3")
+    portal.store.commit(Change(at=START, providers=(other,), claims=(claim,)))
+    assert sign(browser, password="copper").status_code == 422
+
+
+def test_what_is_signed_already_asks_for_no_password(portal: Portal, browser: Browser) -> None:
+    sign(browser)
+    stays_for(portal, browser, 15)
+    assert sign(browser).status_code == 303
+
+
+# Consent
+
+
+def test_consent_is_kept_once_with_its_version(portal: Portal, browser: Browser) -> None:
+    assert "counts as my handwritten signature" in text(browser.get(REVIEW))
+    sign(browser)
+    assert (provider(portal).consent_version, provider(portal).consented_at) == (CONSENT_VERSION, START)
+    portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
+    page = text(browser.get("/documents/doc_next"))
+    assert "as I agreed on Nov 22, 2026" in page
+    assert "counts as my handwritten signature" not in page
+    version = provider(portal).version
+    browser.post("/documents/doc_next/approve", typed_name="Luis Rivera", pages_shown="1,2,3")
+    assert provider(portal).version == version
+
+
+@pytest.mark.parametrize("version", ["", "2020-01"])
+def test_a_consent_that_was_not_shown_signs_nothing(portal: Portal, browser: Browser, version: str) -> None:
+    refused = sign(browser, consent=version)
+    assert refused.status_code == 422
+    assert "read what you agree to" in text(refused)
+    assert document(portal).status is Status.PENDING
+    assert provider(portal).consent_version is None
+
+
+def test_a_new_text_asks_for_consent_again(portal: Portal, browser: Browser) -> None:
+    before = replace(provider(portal), version=3, consent_version="2020-01", consented_at=START)
+    portal.store.commit(Change(at=START, providers=(before,)))
+    assert "counts as my handwritten signature" in text(browser.get(REVIEW))
+    assert sign(browser, consent="").status_code == 422
+    assert sign(browser).status_code == 303
+    assert provider(portal).consent_version == CONSENT_VERSION
+
+
+def test_a_change_of_the_account_meanwhile_does_not_stop_the_signature(
+    portal: Portal, browser: Browser
+) -> None:
+    def link() -> None:
+        now = provider(portal)
+        portal.store.commit(Change(at=START, providers=(replace(now, version=now.version + 1),)))
+
+    browser.get("/documents")
+    portal.fake_store.before_commit = link
+    assert sign(browser).status_code == 303
+    assert provider(portal).consent_version == CONSENT_VERSION
+
+
+# Who may sign
+
+
+def test_another_npi_than_the_accounts_is_not_signed(portal: Portal, browser: Browser) -> None:
+    other = replace(a_document().addressee, npi="1000000004")
+    portal.store.commit(Change(at=START, documents=(a_document(version=2, addressee=other),)))
+    page = browser.get(REVIEW)
+    assert "Only Luis Rivera can sign this" in text(page)
+    assert b"/approve" not in page.body
+    assert sign(browser).status_code == 409
+    assert document(portal).status is Status.PENDING
+
+
+def test_without_an_npi_the_name_decides(portal: Portal, browser: Browser) -> None:
+    other = replace(a_document().addressee, npi=None, first_name="Jane", last_name="Okafor")
+    portal.store.commit(Change(at=START, documents=(a_document(version=2, addressee=other),)))
+    assert sign(browser).status_code == 409
+    assert document(portal).status is Status.PENDING
+
+
+def test_someone_else_signs_tells_the_clinic_who_if_known(portal: Portal, browser: Browser) -> None:
+    answer = browser.post(
+        f"{REVIEW}/decline",
+        reason="someone_else_signs",
+        decline_note="I cover for her.",
+        other_name="Jane\nOkafor, NP",
+        other_address="jane@example.com",
+    )
+    assert answer.status_code == 303
+    decision = document(portal).decision
+    assert decision is not None
+    assert decision.note == "I cover for her.\n\nWho signs instead: Jane Okafor, NP, jane@example.com"
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"reason": "someone_else_signs"}, None),
+        (
+            {"reason": "someone_else_signs", "other_address": "+15125550177"},
+            "Who signs instead: +15125550177",
+        ),
+        ({"reason": "not_my_patient", "other_name": "Jane Okafor"}, None),
+    ],
+)
+def test_who_signs_instead_is_optional_and_of_that_reason_only(
+    portal: Portal, browser: Browser, fields: dict[str, str], note: str | None
+) -> None:
+    assert browser.post(f"{REVIEW}/decline", fields).status_code == 303
+    decision = document(portal).decision
+    assert decision is not None
+    assert decision.note == note
+
+
+# Sessions around it
+
+
+def test_logging_in_again_ends_the_session_before(portal: Portal, browser: Browser) -> None:
+    before = browser.cookies[SESSION]
+    browser.log_in(EMAIL, PASSWORD)
+    assert Browser({SESSION: before}).get("/documents").status_code == 303
+    assert portal.browser().get("/documents").status_code == 303
+
+
+def test_a_session_that_was_planted_is_not_the_one_that_logs_in(portal: Portal) -> None:
+    """Fixation: whatever cookie is there before, another one comes of the login."""
+    attacker = portal.browser()
+    attacker.log_in(EMAIL, PASSWORD)
+    victim = Browser({SESSION: attacker.cookies[SESSION]})
+    victim.log_in(EMAIL, PASSWORD)
+    assert victim.cookies[SESSION] != attacker.cookies[SESSION]
+    assert attacker.get("/documents").status_code == 303
+
+
+def test_logging_out_clears_what_the_browser_keeps(browser: Browser) -> None:
+    assert browser.post("/logout").headers["Clear-Site-Data"] == '"cache", "storage"'

@@ -1,0 +1,260 @@
+"""A second factor: offered once, and asked for before anything else where a switch says so."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.documents import Document
+from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
+from chalicelib.domain.providers import Provider
+from chalicelib.services.transaction import Change
+from chalicelib.web.pages.unsent_drafts import draft_cookie
+from chalicelib.web.route import Access
+from chalicelib.web.routes import ROUTES
+from tests.support.accounts import EMAIL, PASSWORD, app_with, portal_with_account
+from tests.support.fakes import START, FakeSwitches
+from tests.support.portal import Browser, Portal, header, text
+from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document
+from tests.unit.web.api.test_emr import Emr
+
+DOCUMENT = a_document()
+REVIEW = f"/documents/{DOCUMENT.id}"
+PLACE = "/account/second-factor"
+PATIENT = re.compile(r"Ada|Byron|1950|Plan of Care", re.IGNORECASE)
+GATED = [
+    (method, each.path)
+    for each in ROUTES
+    for method in each.methods
+    if each.access in (Access.PROVIDER, Access.DOCUMENT)
+]
+
+
+@pytest.fixture
+def portal() -> Portal:
+    return portal_with_account(practices=(PRACTICE.id,))
+
+
+@pytest.fixture
+def browser(portal: Portal) -> Browser:
+    made = portal.browser()
+    made.log_in(EMAIL, PASSWORD)
+    return made
+
+
+def owner(portal: Portal) -> Provider:
+    found = portal.store.provider(PROVIDER.id)
+    assert found is not None
+    return found
+
+
+def require(portal: Portal, practice_id: str = PRACTICE.id) -> None:
+    portal.switches.set_second_factor(practice_id, on=True)
+
+
+def set_app_up(portal: Portal, browser: Browser, wanted: str) -> str:
+    """The page with the recovery codes."""
+    page = browser.get(f"/account/authenticator?next={wanted}").body.decode()
+    code = app_with(page).at(portal.time.now())
+    return browser.post("/account/authenticator", code=code, next=wanted).body.decode()
+
+
+# Offered
+
+
+def test_after_login_a_second_factor_is_offered_and_nothing_waits_for_it(browser: Browser) -> None:
+    page = browser.get("/documents")
+    assert "Set it up" in text(page)
+    assert "Ada Byron" in text(page)
+
+
+def test_who_does_not_want_it_is_not_asked_again(portal: Portal, browser: Browser) -> None:
+    assert header(browser.post(f"{PLACE}/later"), "location") == "/documents"
+    assert owner(portal).factor_declined_at == START
+    again = portal.browser()
+    again.log_in(EMAIL, PASSWORD)
+    for each in (browser, again):
+        assert "Set it up" not in text(each.get("/documents"))
+
+
+def test_who_has_one_is_offered_none(portal: Portal, browser: Browser) -> None:
+    set_app_up(portal, browser, "")
+    assert "Set it up" not in text(browser.get("/documents"))
+    assert header(browser.get(f"{PLACE}?next={REVIEW}"), "location") == REVIEW
+
+
+# Required
+
+
+def in_state(document: Document, state: str) -> Document:
+    """The document as it is then, its next version."""
+    found: Document | None = document
+    if state == "seen":
+        found = replace(document, viewed_at=START)
+    elif state == "recalled":
+        found = document.recall("Sent in error", START)
+    assert found is not None
+    return replace(found, version=document.version + 1)
+
+
+@pytest.mark.parametrize("state", ["new", "seen", "recalled"])
+@pytest.mark.parametrize(("method", "path"), GATED)
+def test_nothing_of_a_patient_is_seen_or_signed_before(
+    portal: Portal, browser: Browser, method: str, path: str, state: str
+) -> None:
+    """Nor is it told what became of a document."""
+    require(portal)
+    document = in_state(DOCUMENT, state)
+    portal.store.commit(Change(at=START, documents=(document,)))
+    before = dict(portal.fake_store.tables.get("events", {}))
+    here = path.format(document_id=DOCUMENT.id)
+    fields = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "reason": "not_my_patient"}
+    answer = browser.get(here) if method == "GET" else browser.post(here, fields)
+    assert answer.status_code == 303
+    assert header(answer, "location").startswith(f"{PLACE}?next=")
+    assert not PATIENT.search(text(answer))
+    assert portal.store.document(DOCUMENT.id) == document
+    assert portal.fake_store.tables.get("events", {}) == before
+
+
+def test_a_note_that_was_kept_is_there_until_a_second_factor_is(portal: Portal, browser: Browser) -> None:
+    """What is decided drops it; but only for who may see that it is."""
+    require(portal)
+    recalled = in_state(DOCUMENT, "recalled")
+    secret = Secret(
+        key=secret_key(SecretKind.DRAFT, "kept"),
+        version=1,
+        kind=SecretKind.DRAFT,
+        created_at=START,
+        expires_at=START + timedelta(hours=1),
+        provider_id=PROVIDER.id,
+        document_id=DOCUMENT.id,
+        draft='{"note": "Twice a week"}',
+    )
+    portal.store.commit(Change(at=START, documents=(recalled,), secrets=(secret,)))
+    browser.cookies[draft_cookie(DOCUMENT.id)] = "kept"
+    assert header(browser.get(REVIEW), "location").startswith(PLACE)
+    assert portal.store.secret(secret.key) is not None
+
+
+def test_a_post_is_answered_beside_the_switch_only_where_it_writes_nothing() -> None:
+    posts = {each.path for each in ROUTES if each.only_reads}
+    assert posts == {"/documents/past", "/documents/{document_id}/signature"}
+
+
+def test_who_sets_one_up_goes_straight_on_to_the_document(portal: Portal, browser: Browser) -> None:
+    require(portal)
+    answer = browser.get(REVIEW)
+    assert header(answer, "location") == f"{PLACE}?next=%2Fdocuments%2F{DOCUMENT.id}"
+    page = text(browser.get(header(answer, "location")))
+    assert "ask for a second factor" in page
+    codes = set_app_up(portal, browser, REVIEW)
+    assert f'href="{REVIEW}"' in codes
+    assert "Ada Byron" in text(browser.get(REVIEW))
+
+
+def test_a_practice_that_asks_for_none_is_read_without(portal: Portal, browser: Browser) -> None:
+    require(portal, "prc_other")
+    assert "Ada Byron" in text(browser.get(REVIEW))
+
+
+def test_one_practice_that_asks_for_it_is_enough(portal: Portal, browser: Browser) -> None:
+    several = replace(owner(portal), version=3, practices=("prc_1", "prc_2", "prc_3"))
+    portal.store.commit(Change(at=START, providers=(several,)))
+    require(portal, "prc_3")
+    assert browser.get("/documents").status_code == 303
+    assert browser.get(REVIEW).status_code == 303
+
+
+def test_a_document_of_such_a_practice_is_closed_even_where_the_account_does_not_know_it(
+    portal: Portal, browser: Browser
+) -> None:
+    unaware = replace(owner(portal), version=3, practices=())
+    portal.store.commit(Change(at=START, providers=(unaware,)))
+    require(portal)
+    place = header(browser.get(REVIEW), "location")
+    assert place.startswith(PLACE)
+    assert "ask for a second factor" in text(browser.get(place))
+
+
+def test_who_chooses_it_freely_is_not_told_that_it_must_be(browser: Browser) -> None:
+    assert "ask for a second factor" not in text(browser.get(PLACE))
+
+
+def test_the_portals_own_switch_asks_everybody(portal: Portal, browser: Browser) -> None:
+    assert isinstance(portal.switches, FakeSwitches)
+    portal.switches.portal_requires = True
+    assert header(browser.get("/documents"), "location").startswith(PLACE)
+
+
+def test_a_session_that_was_open_before_is_asked_too(portal: Portal, browser: Browser) -> None:
+    assert browser.get("/documents").status_code == 200
+    require(portal)
+    assert browser.get("/documents").status_code == 303
+
+
+def test_long_after_the_login_the_password_is_asked_for_first(portal: Portal, browser: Browser) -> None:
+    require(portal)
+    for _ in range(15):
+        portal.time.pass_time(minutes=1)
+        browser.get("/account")
+    place = header(browser.get(REVIEW), "location")
+    page = browser.get(place)
+    assert "Enter your password once more" in text(page)
+    assert "data-passkey" not in page.body.decode()
+    wrong = browser.post("/account/confirm", password="wrong", next=place)
+    assert wrong.status_code == 400
+    assert "This is not your password" in text(wrong)
+    assert f'value="{place}"' in wrong.body.decode()
+    right = browser.post("/account/confirm", password=PASSWORD, next=place)
+    assert header(right, "location") == place
+    assert "Add a passkey" in text(browser.get(place))
+
+
+def test_who_removes_the_last_one_is_asked_for_another(portal: Portal, browser: Browser) -> None:
+    require(portal)
+    set_app_up(portal, browser, REVIEW)
+    assert browser.get("/documents").status_code == 200
+    assert browser.post("/account/authenticator/remove").status_code == 303
+    assert header(browser.get("/documents"), "location").startswith(PLACE)
+
+
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"]
+)
+def test_setting_up_leads_to_no_other_site(portal: Portal, browser: Browser, wanted: str) -> None:
+    codes = set_app_up(portal, browser, "/documents")
+    assert 'href="/documents"' in codes
+    for path in (f"{PLACE}?next={wanted}", f"/account/authenticator?next={wanted}"):
+        assert header(browser.get(path), "location") in ("", "/documents")
+    browser.post("/account/authenticator/remove")
+    portal.time.at += timedelta(minutes=1)
+    made = set_app_up(portal, browser, wanted)
+    assert f'href="{wanted}' not in made
+
+
+# What tells a provider's practices
+
+
+def test_a_practice_is_known_to_ask_from_its_first_document_on(portal: Portal, browser: Browser) -> None:
+    emr = Emr(portal)
+    require(portal, emr.practice.id)
+    assert browser.get("/documents").status_code == 200
+    emr.send(external_id="POC-2002")
+    assert emr.practice.id in owner(portal).practices
+    assert header(browser.get("/documents"), "location").startswith(PLACE)
+
+
+def test_while_it_is_off_one_still_logs_in_by_password_alone(portal: Portal) -> None:
+    answer = portal.browser().log_in(EMAIL, PASSWORD, REVIEW)
+    assert header(answer, "location") == REVIEW
+
+
+def test_who_comes_from_webmail_gets_to_their_document_after_setting_one_up(
+    portal: Portal, browser: Browser
+) -> None:
+    require(portal)
+    webmail = {"sec-fetch-site": "cross-site"}  # browsers say so of every redirect that follows
+    to = header(browser.get(REVIEW, **webmail), "Location")
+    assert f'name="next" value="{REVIEW}"' in browser.get(to, **webmail).body.decode()

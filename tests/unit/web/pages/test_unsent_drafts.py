@@ -1,0 +1,269 @@
+"""A decision sent after the session ended: nothing is decided, and nothing that was written is lost."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.expiring_records import Secret, SecretKind
+from chalicelib.domain.status import Status
+from chalicelib.services.practices.admin_actions import run
+from chalicelib.services.review.review import CONSENT_VERSION
+from chalicelib.services.transaction import Change
+from tests.support.accounts import EMAIL, PASSWORD, give_account, portal_with_account
+from tests.support.fakes import START
+from tests.support.portal import Browser, Portal, header, text
+from tests.support.provider_fixtures import OTHER_PROVIDER, a_document
+
+DOCUMENT = a_document()
+REVIEW = f"/documents/{DOCUMENT.id}"
+OTHER_EMAIL = "jane@example.com"
+COOKIE = f"__Host-draft-{DOCUMENT.id}"
+NOTE = "Twice a week is enough; please call me about the stairs."
+DECLINED = {"reason": "change_the_plan", "decline_note": NOTE, "other_name": "Dr. Jane Okafor"}
+
+
+@pytest.fixture(autouse=True)
+def portal() -> Portal:
+    made = portal_with_account()
+    give_account(made, replace(OTHER_PROVIDER, email=OTHER_EMAIL))
+    return made
+
+
+@pytest.fixture
+def late(portal: Portal) -> Browser:
+    """A browser without scripts, on a review page that was left open for too long."""
+    browser = portal.browser()
+    browser.log_in(EMAIL, PASSWORD)
+    browser.get(REVIEW)
+    portal.time.pass_time(minutes=15)
+    return browser
+
+
+def drafts(portal: Portal) -> list[Secret]:
+    return [each for each in portal.fake_store.every(Secret, "secrets") if each.kind is SecretKind.DRAFT]
+
+
+def test_a_note_with_a_late_decline_is_back_after_login(portal: Portal, late: Browser) -> None:
+    sent = late.post(f"{REVIEW}/decline", DECLINED)
+    assert header(sent, "location") == REVIEW
+    door = late.get(REVIEW)
+    assert "What you wrote is kept" in text(door)
+    assert NOTE not in door.body.decode()
+    back = late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert header(back, "location") == REVIEW
+    page = late.get(REVIEW).body.decode()
+    assert "Nothing was sent yet" in page
+    assert NOTE.replace("'", "&#39;") in page
+    assert 'value="Dr. Jane Okafor"' in page
+    assert 'value="change_the_plan" required checked' in page
+    document = portal.store.document(DOCUMENT.id)
+    assert document is not None
+    assert document.status is Status.PENDING
+    assert late.post(f"{REVIEW}/decline", DECLINED).status_code == 303
+    decided = portal.store.document(DOCUMENT.id)
+    assert decided is not None
+    assert decided.status is Status.DECLINED
+
+
+def test_of_a_late_approval_the_words_are_kept_and_not_what_attests(portal: Portal, late: Browser) -> None:
+    fields = {"typed_name": "Luis A. Rivera", "note": NOTE, "read_statement": "yes", "pages_shown": "1,2,3"}
+    late.post(f"{REVIEW}/approve", {**fields, "password": PASSWORD, "consent": "1", "drawing": "{}"})
+    (row,) = drafts(portal)
+    assert row.draft is not None
+    for attesting in ("read_statement", "pages_shown", "password", "consent", "drawing", PASSWORD):
+        assert attesting not in row.draft
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    page = late.get(REVIEW).body.decode()
+    assert NOTE in page
+    assert 'value="Luis A. Rivera"' in page
+    assert 'name="pages_shown" value=""' in page
+
+
+def test_what_was_written_is_in_no_address_and_no_cookie(late: Browser) -> None:
+    sent = late.post(f"{REVIEW}/decline", DECLINED)
+    assert "stairs" not in header(sent, "location")
+    assert not [value for value in late.cookies.values() if "stairs" in value]
+
+
+def test_nobody_else_gets_it_on_the_same_browser(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    own = a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)
+    portal.store.commit(Change(at=START, documents=(own,)))
+    late.log_in(OTHER_EMAIL, PASSWORD)
+    assert late.get(REVIEW).status_code == 404
+    assert NOTE not in late.get("/documents/doc_other").body.decode()
+
+
+def test_who_the_document_is_sent_to_instead_does_not_get_it(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    current = portal.store.document(DOCUMENT.id)
+    assert current is not None
+    other = replace(current, version=current.version + 1, provider_id=OTHER_PROVIDER.id)
+    portal.store.commit(Change(at=START, documents=(other,)))
+    late.log_in(OTHER_EMAIL, PASSWORD)
+    page = late.get(REVIEW)
+    assert page.status_code == 200
+    assert NOTE not in page.body.decode()
+
+
+def test_it_is_of_that_document_alone(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
+    late.log_in(EMAIL, PASSWORD)
+    assert NOTE not in late.get("/documents/doc_next").body.decode()
+
+
+def test_after_an_hour_it_is_gone_though_its_row_is_still_there(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    portal.time.pass_time(minutes=59, seconds=50)
+    late.log_in(EMAIL, PASSWORD)
+    assert NOTE in late.get(REVIEW).body.decode()
+    portal.time.pass_time(seconds=10)
+    assert drafts(portal)
+    assert NOTE not in late.get(REVIEW).body.decode()
+
+
+@pytest.mark.parametrize("fields", [{}, {"reason": "not_my_patient"}, {"typed_name": "Luis Rivera"}])
+def test_where_nothing_was_written_nothing_is_kept(
+    portal: Portal, late: Browser, fields: dict[str, str]
+) -> None:
+    late.post(f"{REVIEW}/decline", fields)
+    assert not drafts(portal)
+    assert "Log in again to go on where you were." in text(late.get(REVIEW))
+
+
+def test_a_stranger_has_nothing_kept(portal: Portal) -> None:
+    portal.browser().post(f"{REVIEW}/decline", DECLINED)
+    Browser({"__Host-session": "made up"}).post(f"{REVIEW}/decline", DECLINED)
+    assert not drafts(portal)
+
+
+def test_a_session_that_somebody_ended_keeps_nothing(portal: Portal, late: Browser) -> None:
+    run(portal, {"action": "end_sessions", "email": EMAIL})
+    late.post(f"{REVIEW}/decline", DECLINED)
+    assert not drafts(portal)
+
+
+def test_a_session_that_was_logged_out_keeps_nothing(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.log_in(EMAIL, PASSWORD)
+    kept = browser.cookies["__Host-session"]
+    browser.post("/logout")
+    browser.cookies["__Host-session"] = kept
+    browser.post(f"{REVIEW}/decline", DECLINED)
+    assert not drafts(portal)
+
+
+def test_the_session_of_another_provider_keeps_nothing(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.log_in(OTHER_EMAIL, PASSWORD)
+    portal.time.pass_time(minutes=15)
+    browser.post(f"{REVIEW}/decline", DECLINED)
+    assert not drafts(portal)
+
+
+def test_what_is_far_too_long_is_cut(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", {**DECLINED, "decline_note": "x" * 500_000})
+    (row,) = drafts(portal)
+    assert len(row.draft or "") < 40_000
+
+
+def test_without_the_cookie_a_review_reads_no_more_than_before(portal: Portal) -> None:
+    browser = portal.browser()
+    browser.log_in(EMAIL, PASSWORD)
+    read: list[str] = []
+    real = portal.fake_store.secret
+    portal.fake_store.secret = lambda key: read.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]  # - notes what is read
+    browser.get(REVIEW)
+    assert len(read) == 1
+
+
+def test_a_decision_ends_the_row_and_the_cookie(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    assert COOKIE in late.cookies
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert late.post(f"{REVIEW}/decline", DECLINED).status_code == 303
+    assert not drafts(portal)
+    assert COOKIE not in late.cookies
+
+
+def test_an_approval_ends_them_too(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/approve", {"note": NOTE})
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    signing = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION}
+    assert late.post(f"{REVIEW}/approve", signing).status_code == 303
+    assert not drafts(portal)
+    assert COOKIE not in late.cookies
+
+
+@pytest.mark.parametrize("action", ["approve", "decline", "forget-signature"])
+def test_what_was_cleared_on_purpose_does_not_return(portal: Portal, late: Browser, action: str) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert NOTE in late.get(REVIEW).body.decode()
+    assert late.post(f"{REVIEW}/{action}", reason="", decline_note="").status_code in (200, 422)
+    assert NOTE not in late.get(REVIEW).body.decode()
+    assert not drafts(portal)
+
+
+def test_a_document_that_was_decided_otherwise_ends_them(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    current = portal.store.document(DOCUMENT.id)
+    assert current is not None
+    recalled = replace(current, version=current.version + 1, status=Status.RECALLED, recalled_at=START)
+    portal.store.commit(Change(at=START, documents=(recalled,)))
+    late.get(REVIEW)
+    assert not drafts(portal)
+    assert COOKIE not in late.cookies
+
+
+def test_the_door_of_another_document_speaks_of_no_note(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
+    assert "What you wrote is kept" in text(late.get(REVIEW))
+    assert "What you wrote is kept" not in text(late.get("/documents/doc_next"))
+
+
+def test_notes_about_two_documents_are_both_kept(portal: Portal, late: Browser) -> None:
+    portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.post("/documents/doc_next/decline", {**DECLINED, "decline_note": "Another note."})
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    assert NOTE in late.get(REVIEW).body.decode()
+    assert "Another note." in late.get("/documents/doc_next").body.decode()
+
+
+def test_the_later_of_two_notes_replaces_the_earlier(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.post(f"{REVIEW}/decline", {**DECLINED, "decline_note": "A better one."})
+    (row,) = drafts(portal)
+    assert "A better one." in (row.draft or "")
+
+
+def test_nobody_ends_the_note_of_another(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    own = a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)
+    portal.store.commit(Change(at=START, documents=(own,)))
+    late.log_in(OTHER_EMAIL, PASSWORD)
+    late.cookies["__Host-draft-doc_other"] = late.cookies[COOKIE]
+    assert late.post("/documents/doc_other/decline", DECLINED).status_code == 303
+    assert drafts(portal)
+
+
+def test_a_decision_stands_though_its_draft_cannot_be_dropped(portal: Portal, late: Browser) -> None:
+    late.post(f"{REVIEW}/decline", DECLINED)
+    late.log_in(EMAIL, PASSWORD, REVIEW)
+    real = portal.fake_store.commit
+
+    def commit(change: Change) -> None:
+        if change.dropped:
+            raise Unavailable("The draft could not be dropped.")
+        real(change)
+
+    portal.fake_store.commit = commit  # type: ignore[method-assign]  # - one write fails
+    assert late.post(f"{REVIEW}/decline", DECLINED).status_code == 303
+    decided = portal.store.document(DOCUMENT.id)
+    assert decided is not None
+    assert decided.status is Status.DECLINED
