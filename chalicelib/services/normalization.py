@@ -6,13 +6,12 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from chalicelib.pdf.text.graphemes import JOINERS
+
 MAX_EMAIL = 254
 MAX_LOCAL_PART = 64
 MAX_PHONE = 40
 MAX_URL = 2048
-
-_JOINERS = "\u200c\u200d"
-"""Invisible, but part of how names are spelt in Persian and in Indian scripts."""
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -23,7 +22,7 @@ _LOOPBACK_NAMES = ("localhost", ".localhost")
 
 def is_shown(character: str) -> bool:
     """Whether it is printable, or a joiner."""
-    return character.isprintable() or character in _JOINERS
+    return character.isprintable() or character in JOINERS
 
 
 def one_line(text: str) -> str:
@@ -102,7 +101,7 @@ def web_address(text: str, *, allow_loopback: bool) -> str:
 
 def _is_hidden(character: str) -> bool:
     category = unicodedata.category(character)
-    return (category[0] == "C" or category in ("Zl", "Zp")) and character not in _JOINERS
+    return (category[0] == "C" or category in ("Zl", "Zp")) and character not in JOINERS
 
 
 def _is_loopback(host: str) -> bool:

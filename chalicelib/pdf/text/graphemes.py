@@ -12,6 +12,7 @@ _VIRAMA = 9
 """The combining class of the sign that joins two consonants in the scripts of India and its neighbours."""
 
 JOINERS = "\u200c\u200d"
+"""Invisible characters that are part of how names are spelled in Persian and in Indian scripts."""
 ISOLATES = "\u2068\u2069"
 """Around text of others within a sentence of ours (`direction.isolated`); never drawn."""
 
