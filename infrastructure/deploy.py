@@ -1,7 +1,8 @@
-"""Deploys a package with CloudFormation: to AWS, and in just the same way to the local AWS.
+"""Deploy a package with CloudFormation, to AWS or to the local AWS of `make run`.
 
 `python -m infrastructure.deploy --stage STAGE --package FOLDER --parameters FILE Name=value …` uses the AWS
-credentials and region of the shell. Zips go to the account's artifact bucket under the hash of their bytes.
+credentials and the region of the shell. The zips go to the account's artifact bucket, each under the
+hash of its bytes.
 """
 
 import argparse
@@ -10,86 +11,66 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
-from infrastructure import package, seal_certificate
-from infrastructure import ses_notifications as mail
+from infrastructure import package, seal_certificate, ses_notifications
+from infrastructure.cloudformation import APPLICATION, Clients, Stack, Target, aws_target, describe
 from infrastructure.progress import Progress
-from infrastructure.user_error import Trouble, exit_status
+from infrastructure.user_error import UserError, run_command
 
-APPLICATION = "provider-portal"
 ZIPS = {"CodeUri": package.CODE, "ContentUri": package.LAYER}
+"""The zip that replaces a resource's property in the template."""
+
 EXAMPLE = "docs/examples/parameters.json"
 SECONDS_TO_DEPLOY = 3600.0
 EVENTS_SHOWN = 5
-WHOLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
-NEVER_MADE = "ROLLBACK_COMPLETE"
-"""What a stack is after its creation failed: CloudFormation lets it be deleted, and nothing else."""
-
-Clients = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a stack goes: how to make clients of AWS, the stack's name, and how often to look at it."""
-
-    client: Clients
-    stack: str
-    seconds_between_looks: float
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A deployed stack."""
-
-    outputs: Mapping[str, str]
-    parameters: Mapping[str, str]
-    status: str
+COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+CREATION_FAILED = "ROLLBACK_COMPLETE"
+"""The status of a stack whose creation failed. CloudFormation lets such a stack only be deleted."""
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """The bucket of what is deployed, and the account that must own it.
+    """The bucket for zips and templates, and the account that must own the bucket.
 
-    Its name can be guessed, so somebody else may have made it first: every call says whose it has to be.
+    Another account may have guessed and taken the bucket's name, so every call names the expected owner.
     """
 
     name: str
     account: str
 
     @property
-    def place(self) -> dict[str, str]:
-        """What every call on the bucket names."""
+    def owned_bucket(self) -> dict[str, str]:
+        """The arguments of every call on the bucket."""
         return {"Bucket": self.name, "ExpectedBucketOwner": self.account}
 
 
 def artifact_bucket(client: Clients) -> Artifacts:
-    """The account's bucket for what is deployed; made, private, when it is not there."""
+    """Return the account's artifact bucket. Create it, closed to the public, if it is missing."""
     account = client("sts").get_caller_identity()["Account"]
     s3 = client("s3")
     region = s3.meta.region_name
     bucket = Artifacts(f"{APPLICATION}-artifacts-{account}-{region}", account)
     try:
-        s3.head_bucket(**bucket.place)
+        s3.head_bucket(**bucket.owned_bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
-            raise Trouble(f"The artifact bucket {bucket.name} cannot be used: {error}") from error
+            raise UserError(f"The artifact bucket {bucket.name} cannot be used: {error}") from error
         _make_bucket(s3, bucket, region)
     return bucket
 
 
 def _make_bucket(s3: Any, bucket: Artifacts, region: str) -> None:
-    # us-east-1 is the one region that may not be named here.
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    s3.create_bucket(Bucket=bucket.name, **where)
+    # S3 refuses the name of its default region here.
+    location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=bucket.name, **location)
     s3.put_public_access_block(
-        **bucket.place,
+        **bucket.owned_bucket,
         PublicAccessBlockConfiguration={
             "BlockPublicAcls": True,
             "BlockPublicPolicy": True,
@@ -100,64 +81,64 @@ def _make_bucket(s3: Any, bucket: Artifacts, region: str) -> None:
 
 
 def artifact_key(name: str, content: bytes) -> str:
-    """Where `content` is in the artifact bucket: its hash makes it a new object whenever it changes."""
+    """Return the object key of `content` in the artifact bucket. Changed content gets a new key."""
     return f"{hashlib.sha256(content).hexdigest()}/{name}"
 
 
 def upload(client: Clients, bucket: Artifacts, name: str, content: bytes) -> str:
-    """Upload `content` under its hash, unless it is there already, and answer its key."""
+    """Upload `content` under its hash unless the bucket has it. Return its object key."""
     key = artifact_key(name, content)
     s3 = client("s3")
-    found = s3.list_objects_v2(**bucket.place, Prefix=key)
-    if not found["KeyCount"]:
-        s3.put_object(**bucket.place, Key=key, Body=content)
+    listing = s3.list_objects_v2(**bucket.owned_bucket, Prefix=key)
+    if not listing["KeyCount"]:
+        s3.put_object(**bucket.owned_bucket, Key=key, Body=content)
     return key
 
 
-def with_artifacts(template: dict[str, Any], locations: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The template with its local zips replaced by where they were uploaded (`{"Bucket", "Key"}`)."""
+def replace_zips(template: dict[str, Any], locations: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return the template with the uploaded objects (`{"Bucket", "Key"}`) in place of the local zips."""
     resources = {}
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
-        moved = {field: locations[zip_] for field, zip_ in ZIPS.items() if field in properties}
-        resources[name] = resource | {"Properties": properties | moved} if moved else resource
+        uploaded = {field: locations[zip_] for field, zip_ in ZIPS.items() if field in properties}
+        resources[name] = resource | {"Properties": properties | uploaded} if uploaded else resource
     return template | {"Resources": resources}
 
 
 def deploy(target: Target, folder: Path, parameters: Mapping[str, str], progress: Progress) -> Stack:
-    """Create or update the stack from the package in `folder` and wait for it.
+    """Create or update the stack from the package in `folder`, wait for the end, and return the stack.
 
-    Raises Trouble with the first reason that CloudFormation gave when it fails.
+    Raises UserError with the reasons that CloudFormation gave, the first one first.
     """
     bucket = artifact_bucket(target.client)
-    template = _revised(package.read_template(folder), _upload_zips(target.client, bucket, folder))
-    found = _settled(target)
-    if found and _is_current(found, template, parameters):
+    template = _add_revision(package.read_template(folder), _upload_zips(target.client, bucket, folder))
+    stack = _wait_until_settled(target)
+    if stack and _is_current(stack, template, parameters):
         progress.say("The stack is up to date")
-        return found
-    if found and found.status == NEVER_MADE:
-        progress.say("Removing the stack, whose creation failed: it holds nothing")
+        return stack
+    if stack and stack.status == CREATION_FAILED:
+        progress.say("Removing the stack whose creation failed; it holds no data")
         _remove(target)
-        found = None
-    progress.say("Updating the stack" if found else "Creating the stack")
+        stack = None
+    progress.say("Updating the stack" if stack else "Creating the stack")
     began = time.time()
-    key = upload(target.client, bucket, "template.json", _serialised(template))
-    changes = _submit(target, _template_url(target, bucket.name, key), parameters, update=bool(found))
-    if found and not changes:
-        progress.say("There is nothing to update: the stack went back to this very template")
-        return found
-    return _wait(target, began)
+    key = upload(target.client, bucket, "template.json", _serialize(template))
+    changes = _submit(target, _template_url(target, bucket.name, key), parameters, update=bool(stack))
+    if stack and not changes:
+        progress.say("There is nothing to update: the last rollback restored this template")
+        return stack
+    return _wait_until_complete(target, began)
 
 
 def complete(client: Clients, stack: Stack, now: dt.datetime) -> bool:
-    """Do what CloudFormation cannot: certify the sealing key, and connect SES's receipts.
+    """Certify the sealing key and connect SES's receipts, which CloudFormation cannot do.
 
-    For every deployment, whether or not it changed the stack: the last one may have ended before this.
-    Answers whether a certificate was made. Raises Trouble when SES refuses.
+    Runs after every deployment, even without changes, because the last one may have stopped before this step.
+    Returns True if a certificate was issued. Raises UserError if SES refuses.
     """
-    made = seal_certificate.ensure(client, stack.outputs, now)
-    mail.connect_receipts(client, stack.outputs)
-    return made
+    issued = seal_certificate.ensure(client, stack.outputs, now)
+    ses_notifications.connect_receipts(client, stack.outputs)
+    return issued
 
 
 def _upload_zips(client: Clients, bucket: Artifacts, folder: Path) -> dict[str, dict[str, str]]:
@@ -167,14 +148,14 @@ def _upload_zips(client: Clients, bucket: Artifacts, folder: Path) -> dict[str, 
     }
 
 
-def _revised(template: dict[str, Any], locations: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The template as it is sent, with the output `Revision`: a hash that says what is deployed."""
-    located = with_artifacts(template, locations)
-    revision = {"Value": hashlib.sha256(_serialised(located)).hexdigest()}
+def _add_revision(template: dict[str, Any], locations: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return the template to send. Its output `Revision` is a hash that identifies what is deployed."""
+    located = replace_zips(template, locations)
+    revision = {"Value": hashlib.sha256(_serialize(located)).hexdigest()}
     return located | {"Outputs": located["Outputs"] | {"Revision": revision}}
 
 
-def _serialised(template: Mapping[str, Any]) -> bytes:
+def _serialize(template: Mapping[str, Any]) -> bytes:
     return json.dumps(template, sort_keys=True).encode()
 
 
@@ -183,31 +164,19 @@ def _template_url(target: Target, bucket: str, key: str) -> str:
     return f"{endpoint}/{bucket}/{key}"
 
 
-def _is_current(found: Stack, template: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
+def _is_current(stack: Stack, template: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
     return (
-        found.status in WHOLE
-        and found.outputs.get("Revision") == template["Outputs"]["Revision"]["Value"]
-        and all(found.parameters.get(name) == value for name, value in parameters.items())
-    )
-
-
-def describe(target: Target) -> Stack | None:
-    """The stack as it is, or None when there is none."""
-    try:
-        found = target.client("cloudformation").describe_stacks(StackName=target.stack)["Stacks"][0]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":
-            return None
-        raise
-    return Stack(
-        outputs={row["OutputKey"]: row["OutputValue"] for row in found.get("Outputs", [])},
-        parameters={row["ParameterKey"]: row["ParameterValue"] for row in found.get("Parameters", [])},
-        status=found["StackStatus"],
+        stack.status in COMPLETE
+        and stack.outputs.get("Revision") == template["Outputs"]["Revision"]["Value"]
+        and all(stack.parameters.get(name) == value for name, value in parameters.items())
     )
 
 
 def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *, update: bool) -> bool:
-    """Whether there is anything to change: a stack whose last update failed stands as it was before."""
+    """Send the template to CloudFormation. Return False if the stack already matches the template.
+
+    A stack can match after a rollback, although its status says that an update failed.
+    """
     cloudformation = target.client("cloudformation")
     send = cloudformation.update_stack if update else cloudformation.create_stack
     try:
@@ -218,48 +187,50 @@ def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *,
                 {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
             ],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            # What holds data outlives its stack; what a failed deployment has just made holds none.
+            # Tables and keys are retained, but not those that this deployment creates before it fails.
             RetainExceptOnCreate=True,
         )
     except ClientError as error:
         if "No updates are to be performed" in str(error):
             return False
-        raise Trouble(f"CloudFormation refused the stack: {error}") from error
+        raise UserError(f"CloudFormation refused the stack: {error}") from error
     return True
 
 
 def _remove(target: Target) -> None:
     target.client("cloudformation").delete_stack(StackName=target.stack)
-    left = _settled(target)
-    if left:
-        raise Trouble(
-            f"The stack {target.stack}, whose creation failed, could not be removed ({left.status}). "
+    stack = _wait_until_settled(target)
+    if stack:
+        raise UserError(
+            f"The stack {target.stack}, whose creation failed, could not be removed ({stack.status}). "
             "Delete it in the CloudFormation console, then deploy again."
         )
 
 
-def _wait(target: Target, began: float) -> Stack:
-    found = _settled(target)
-    if found is None or found.status not in WHOLE:
-        status = found.status if found else "it is gone"
+def _wait_until_complete(target: Target, began: float) -> Stack:
+    stack = _wait_until_settled(target)
+    if stack is None or stack.status not in COMPLETE:
+        status = stack.status if stack else "it is gone"
         reasons = "\n".join(_failures(target, began)[:EVENTS_SHOWN]) or "no reason was given"
-        raise Trouble(f"The stack {target.stack} could not be deployed ({status}):\n{reasons}")
-    return found
+        raise UserError(f"The stack {target.stack} could not be deployed ({status}):\n{reasons}")
+    return stack
 
 
-def _settled(target: Target) -> Stack | None:
-    """The stack once nothing is under way any more; None when it is gone."""
+def _wait_until_settled(target: Target) -> Stack | None:
+    """Return the stack when no operation is in progress, or None if there is no stack."""
     deadline = time.monotonic() + SECONDS_TO_DEPLOY
     while time.monotonic() < deadline:
-        found = describe(target)
-        if found is None or not found.status.endswith("_IN_PROGRESS"):
-            return found
+        stack = describe(target)
+        if stack is None or not stack.status.endswith("_IN_PROGRESS"):
+            return stack
         time.sleep(target.seconds_between_looks)
-    raise Trouble(f"The stack {target.stack} is still under way after an hour; look at the console.")
+    raise UserError(
+        f"The stack {target.stack} is still in progress after an hour. Look at the CloudFormation console."
+    )
 
 
 def _failures(target: Target, began: float) -> list[str]:
-    """What failed since `began`, the first failure first: the others mostly follow from it."""
+    """Return the failures since `began`, the first one first, because it mostly causes the others."""
     events = target.client("cloudformation").describe_stack_events(StackName=target.stack)["StackEvents"]
     return [
         f"  {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
@@ -268,7 +239,7 @@ def _failures(target: Target, began: float) -> list[str]:
     ]
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _parse_parameter(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not separator:
         raise argparse.ArgumentTypeError(f"{text!r} is not Name=value")
@@ -276,69 +247,77 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def read_parameters(file: Path) -> dict[str, str]:
-    """The stack's parameters from a file. Raises Trouble unless it is one JSON object of texts."""
+    """Return the stack's parameters from a file. Raise UserError unless it is one JSON object of strings."""
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise Trouble(f"The parameters in {file} cannot be read: {error}") from error
+        raise UserError(f"The parameters in {file} cannot be read: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-        raise Trouble(f"{file} must be one JSON object of texts; {EXAMPLE} is one to copy.")
+        raise UserError(f"{file} must be one JSON object of strings. See {EXAMPLE} for an example.")
     return content
 
 
 def deploy_to_aws(
     target: Target, folder: Path, given: Mapping[str, str], progress: Progress, now: dt.datetime
 ) -> Stack:
-    """Deploy with the parameters given now, and for the rest those that the stack has. Raises Trouble."""
-    parameters = keeping(describe(target), given, package.read_template(folder))
+    """Deploy with the given parameters; the others stay as they are. Raises UserError."""
+    parameters = merge_parameters(describe(target), given, package.read_template(folder))
     refuse_local(parameters)
     refuse_other_address(parameters)
     stack = deploy(target, folder, parameters, progress)
-    # Not when it is created: a stack whose creation failed has to be removed.
+    # Protected only now, because a stack whose creation failed has to be deleted.
     target.client("cloudformation").update_termination_protection(
         StackName=target.stack, EnableTerminationProtection=True
     )
     if complete(target.client, stack, now):
-        progress.say("Made a certificate for the sealing key")
+        progress.say("Issued a certificate for the sealing key")
     return stack
 
 
 def refuse_local(parameters: Mapping[str, str]) -> None:
-    """Raise Trouble when a stack on AWS would be allowed what only the local run may do."""
+    """Raise UserError if `Local` is true, which relaxes security for the local run."""
     if parameters.get("Local", "false") != "false":
-        raise Trouble("The parameter Local is for `make run` alone: leave it out, or say Local=false.")
+        raise UserError("The parameter Local is for `make run` only. Omit it, or set Local=false.")
 
 
 def refuse_other_address(parameters: Mapping[str, str]) -> None:
-    """Raise Trouble unless links, cookies and passkeys are for the host that the stack answers at."""
+    """Raise UserError unless `PortalUrl` is the https URL of `PortalDomain`.
+
+    Links, cookies and passkeys work only on the host name at which the stack is reached.
+    """
     url, domain = parameters.get("PortalUrl"), parameters.get("PortalDomain")
     if not domain or url != f"https://{domain}":
-        raise Trouble(
-            f"PortalUrl must be https:// and then PortalDomain, such as https://portal.example.org and "
-            f"portal.example.org; they are {url or 'not given'} and {domain or 'not given'}."
+        raise UserError(
+            f"PortalUrl must be https:// followed by PortalDomain, such as https://portal.example.org and "
+            f"portal.example.org. They are {url or 'not given'} and {domain or 'not given'}."
         )
 
 
-def keeping(found: Stack | None, given: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters given now, and for the rest what the stack already has and the template still knows."""
-    kept = found.parameters if found else {}
-    known = template["Parameters"]
-    return {name: value for name, value in kept.items() if name in known} | dict(given)
+def merge_parameters(
+    stack: Stack | None, given: Mapping[str, str], template: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the given parameters, and the stack's own for the rest that the template still declares."""
+    current = stack.parameters if stack else {}
+    declared = template["Parameters"]
+    return {name: value for name, value in current.items() if name in declared} | dict(given)
 
 
 def main() -> int:
-    """The command line."""
+    """Deploy the package that the command line names."""
     parser = argparse.ArgumentParser(description="Deploy a package to AWS.")
     parser.add_argument("--stage", required=True)
     parser.add_argument("--package", type=Path, required=True)
     parser.add_argument("--parameters", type=Path, metavar="FILE", dest="file", help=f"such as {EXAMPLE}")
-    parser.add_argument("parameters", nargs="*", type=_pair, metavar="Name=value")
+    parser.add_argument("parameters", nargs="*", type=_parse_parameter, metavar="Name=value")
     arguments = parser.parse_args()
     given = read_parameters(arguments.file) if arguments.file else {}
     progress = Progress(time.time())
-    target = Target(boto3.client, f"{APPLICATION}-{arguments.stage}", seconds_between_looks=5.0)
     stack = deploy_to_aws(
-        target, arguments.package, given | dict(arguments.parameters), progress, dt.datetime.now(dt.UTC)
+        aws_target(arguments.stage),
+        arguments.package,
+        given | dict(arguments.parameters),
+        progress,
+        dt.datetime.now(dt.UTC),
     )
     for name, value in sorted(stack.outputs.items()):
         progress.say(f"{name}: {value}")
@@ -346,4 +325,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(run_command(main))

@@ -23,7 +23,7 @@ from infrastructure import slim_package as slim
 from infrastructure import wheelhouse
 from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
-from infrastructure.user_error import Trouble, exit_status
+from infrastructure.user_error import UserError, run_command
 
 # The one stage of `.chalice/config.json`: what is deployed to AWS is deployed locally. The stage that
 # `make deploy` asks for tells stacks apart, not packages.
@@ -50,18 +50,18 @@ HOST_ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64",
 
 
 def host_architecture() -> str:
-    """Lambda's name for this machine's processor. Raises Trouble for one that Lambda has not."""
+    """Lambda's name for this machine's processor. Raises UserError for one that Lambda has not."""
     machine = platform.machine().lower()
     if machine not in HOST_ARCHITECTURES:
-        raise Trouble(f"This machine's processor ({machine}) is neither x86-64 nor arm64, as Lambda wants.")
+        raise UserError(f"This machine's processor ({machine}) is neither x86-64 nor arm64, as Lambda wants.")
     return HOST_ARCHITECTURES[machine]
 
 
 def refuse_other_runtimes(version: tuple[int, int]) -> None:
-    """Raise Trouble for a Python that Lambda has no runtime of, or that nothing here was tried with."""
+    """Raise UserError for a Python that Lambda has no runtime of, or that nothing here was tried with."""
     if version not in RUNTIMES:
         known = ", ".join(f"{major}.{minor}" for major, minor in RUNTIMES)
-        raise Trouble(
+        raise UserError(
             f"This is Python {version[0]}.{version[1]}, and what it packages would not run in Lambda: one of "
             f"{known} is needed. Remove .venv, and name one: make deploy PYTHON=/path/to/python3."
         )
@@ -118,7 +118,7 @@ def _stage_project(project: Path, architecture: str) -> Path:
 
 def _copy(source: Path, target: Path) -> None:
     if not source.exists():
-        raise Trouble(f"{source} is missing; is this a whole checkout?")
+        raise UserError(f"{source} is missing; is this a whole checkout?")
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_file():
         shutil.copyfile(source, target)
@@ -146,7 +146,7 @@ def _run_chalice(project: Path, out: Path, wheels: Path | None) -> None:
         command, cwd=project, env=environment, capture_output=True, text=True, check=False
     )
     if answer.returncode:
-        raise Trouble(f"Chalice could not package the app:\n{(answer.stdout + answer.stderr)[-3000:]}")
+        raise UserError(f"Chalice could not package the app:\n{(answer.stdout + answer.stderr)[-3000:]}")
 
 
 def _finish(out: Path, progress: Progress) -> None:
@@ -192,4 +192,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(run_command(main))

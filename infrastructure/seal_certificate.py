@@ -1,122 +1,110 @@
-"""The certificate that documents are sealed with: made at deployment, and replaced by the administrator's.
+"""The certificate that documents are sealed with.
 
-A key in KMS has no certificate of its own. Deployment makes one that the key issues to itself and that
-outlives every retention period; `python -m infrastructure.seal_certificate` prints a request for an
-authority's certificate, or puts such a chain in its place. What was in use before stays published.
+A key in KMS has no certificate. Deployment makes a self-issued one, which is valid longer than any document
+must be stored. `python -m infrastructure.seal_certificate` prints a request for a certificate of an
+authority, or installs the authority's chain. Earlier certificates stay published, because old seals are
+verified with them.
 """
 
 import argparse
 import datetime as dt
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from chalicelib.adapters import aws_clients
+from chalicelib.adapters.kms_seal_key import KmsSealKey
+from chalicelib.adapters.s3_files import S3Files
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY
-from infrastructure.user_error import Trouble, exit_status
+from infrastructure.cloudformation import Clients, aws_target, describe
+from infrastructure.user_error import UserError, run_command
 
 YEARS = 30
 NAME = "Provider Portal document seal"
 
-Clients = Callable[[str], Any]
 
-
-class Place:
-    """The sealing key of a stack, and where its certificates are kept."""
+class SealStore:
+    """The sealing key of a stack, and the PEM files with the key's certificates."""
 
     def __init__(self, client: Clients, outputs: Mapping[str, str]) -> None:
-        self._kms, self._s3 = client("kms"), client("s3")
-        self._key, self._bucket = outputs["SealingKeyArn"], outputs["Bucket"]
+        """`outputs` are the stack's: `SealingKeyArn` and `Bucket`."""
+        clients = aws_clients.Clients(make=lambda service, _config: client(service))
+        self.key = KmsSealKey(clients, outputs["SealingKeyArn"])
+        self._files = S3Files(clients, outputs["Bucket"])
 
-    def sign(self, digest: bytes) -> bytes:
-        """Sign a SHA-256 digest with the key."""
-        answer = self._kms.sign(
-            KeyId=self._key,
-            Message=digest,
-            MessageType="DIGEST",
-            SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
-        )
-        signature: bytes = answer["Signature"]
-        return signature
+    def read(self, file: str) -> bytes:
+        """Return a PEM file, or nothing if there is no such file. Raise UserError if S3 refuses.
 
-    def public_key(self) -> bytes:
-        """The key's public half, DER."""
-        der: bytes = self._kms.get_public_key(KeyId=self._key)["PublicKey"]
-        return der
-
-    def read(self, key: str) -> bytes:
-        """An object's content; empty when it is not there."""
+        `S3Files.find` takes a refusal for a missing file. Here that would replace an authority's certificate.
+        """
         try:
-            content: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self._files.get(file)
         except ClientError as error:
             if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
-                raise Trouble(f"The certificates cannot be read: {error}") from error
+                raise UserError(f"The certificates cannot be read: {error}") from error
             return b""
-        return content
 
-    def write(self, key: str, content: bytes) -> None:
-        """Write an object."""
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType="application/x-pem-file")
+    def write(self, file: str, pem: bytes) -> None:
+        self._files.put(file, pem, "application/x-pem-file")
 
 
 def ensure(client: Clients, outputs: Mapping[str, str], now: dt.datetime) -> bool:
-    """Make a certificate unless there is one that fits the key and is valid; say whether one was made."""
-    place = Place(client, outputs)
-    public_key = place.public_key()
+    """Issue a certificate unless a valid one for the sealing key is installed. Return True if issued."""
+    store = SealStore(client, outputs)
+    public_key = store.key.public_key()
     try:
-        chain.fitting_chain(chain.read_pem(place.read(CURRENT_KEY)), public_key, now)
+        chain.fitting_chain(chain.read_pem(store.read(CURRENT_KEY)), public_key, now)
     except chain.ChainRefused:
-        made = chain.self_issued(
-            public_key, place.sign, name=NAME, serial=secrets.randbits(127), at=now, years=YEARS
+        certificate = chain.self_issued(
+            public_key, store.key.sign, name=NAME, serial=secrets.randbits(127), at=now, years=YEARS
         )
-        _install(place, chain.fitting_chain([made], public_key, now))
+        _install(store, chain.fitting_chain([certificate], public_key, now))
         return True
     return False
 
 
 def install(client: Clients, outputs: Mapping[str, str], pem: bytes, now: dt.datetime) -> None:
-    """Seal with this chain from now on. Raises Trouble when it does not fit the key or is not valid."""
-    place = Place(client, outputs)
+    """Seal with the chain in `pem` from now on.
+
+    Raises UserError if the chain is not valid now, or is not for the sealing key.
+    """
+    store = SealStore(client, outputs)
     try:
-        found = chain.fitting_chain(chain.read_pem(pem), place.public_key(), now)
+        new_chain = chain.fitting_chain(chain.read_pem(pem), store.key.public_key(), now)
     except chain.ChainRefused as error:
-        raise Trouble(str(error)) from error
-    _install(place, found)
+        raise UserError(str(error)) from error
+    _install(store, new_chain)
 
 
-def _install(place: Place, found: chain.Chain) -> None:
-    """Published first: nothing is ever sealed with a certificate that is not."""
-    published = chain.read_pem(place.read(PUBLISHED_KEY))
-    if found.leaf.dump() not in {each.dump() for each in published}:
-        place.write(PUBLISHED_KEY, chain.write_pem([*published, found.leaf]))
-    place.write(CURRENT_KEY, chain.write_pem(found.certificates))
+def _install(store: SealStore, new_chain: chain.Chain) -> None:
+    # The certificate is published before its first use, so that every seal can be verified.
+    published = chain.read_pem(store.read(PUBLISHED_KEY))
+    if new_chain.leaf.dump() not in {certificate.dump() for certificate in published}:
+        store.write(PUBLISHED_KEY, chain.write_pem([*published, new_chain.leaf]))
+    store.write(CURRENT_KEY, chain.write_pem(new_chain.certificates))
 
 
 def request(client: Clients, outputs: Mapping[str, str], name: str) -> bytes:
-    """A request for a certificate of the key, PEM."""
-    place = Place(client, outputs)
-    return chain.signing_request(place.public_key(), place.sign, name=name)
+    """Return a certificate request (PKCS #10, PEM) for the sealing key. `name` is its common name."""
+    key = SealStore(client, outputs).key
+    return chain.signing_request(key.public_key(), key.sign, name=name)
 
 
 def main() -> int:
-    """The command line."""
-    from infrastructure import deploy
-
-    parser = argparse.ArgumentParser(description="The certificate that documents are sealed with.")
+    """Print a certificate request, or install the chain that `--chain` names."""
+    parser = argparse.ArgumentParser(description="Manage the certificate that documents are sealed with.")
     parser.add_argument("--stage", required=True)
-    parser.add_argument("--chain", type=Path, help="PEM: the certificate, then its issuers")
-    parser.add_argument("--name", default=NAME, help="common name to ask a certificate for")
+    parser.add_argument("--chain", type=Path, help="PEM file: the certificate, then its issuers")
+    parser.add_argument("--name", default=NAME, help="common name of the certificate request")
     arguments = parser.parse_args()
-    stack = deploy.describe(
-        deploy.Target(boto3.client, f"{deploy.APPLICATION}-{arguments.stage}", seconds_between_looks=5.0)
-    )
+    stack = describe(aws_target(arguments.stage))
     if stack is None:
-        raise Trouble(f"There is no stack for the stage {arguments.stage}.")
+        raise UserError(f"There is no stack for the stage {arguments.stage}.")
     if arguments.chain is None:
         sys.stdout.write(request(boto3.client, stack.outputs, arguments.name).decode())
     else:
@@ -125,4 +113,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(run_command(main))

@@ -1,17 +1,20 @@
-"""The one error that ends a command: its message tells the reader what happened and what to do."""
+"""The error that ends a command with a sentence instead of a traceback."""
 
 import sys
 from collections.abc import Callable
 
 
-class Trouble(Exception):
-    """Something only the person at the keyboard can mend. The text is one or two plain sentences."""
+class UserError(Exception):
+    """A problem that only the person at the keyboard can solve.
+
+    The text is one or two plain sentences: what happened, and what to do about it.
+    """
 
 
-def exit_status(command: Callable[[], int]) -> int:
-    """Run `command`; print a Trouble as a sentence instead of a traceback, and answer 1."""
+def run_command(command: Callable[[], int]) -> int:
+    """Return the exit status of `command`. Print a UserError as a sentence, and return 1 for it."""
     try:
         return command()
-    except Trouble as trouble:
-        print(f"\n{trouble}", file=sys.stderr, flush=True)
+    except UserError as error:
+        print(f"\n{error}", file=sys.stderr, flush=True)
         return 1

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 # The C library of each Lambda runtime: Amazon Linux 2 up to Python 3.11, Amazon Linux 2023 from 3.12.
@@ -21,7 +21,7 @@ NEWEST_GLIBC_MINOR = 26 if sys.version_info < (3, 12) else 34
 def fill(requirements: Path, architecture: str, folder: Path) -> Path:
     """Fetch the wheels that `requirements` pins into a folder named after their hash, and answer it.
 
-    Raises Trouble when one cannot be had, for instance because it has no wheel for the runtime.
+    Raises UserError when one cannot be had, for instance because it has no wheel for the runtime.
     """
     target = folder / _fingerprint(requirements, architecture)
     if target.exists():
@@ -46,7 +46,7 @@ def _download(requirements: Path, architecture: str, target: Path) -> None:
     command += ["--requirement", str(requirements), "--dest", str(target)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise Trouble(
+        raise UserError(
             f"The wheels for the Lambda layer could not be fetched:\n{answer.stderr.strip()[-1500:]}\n"
             "Every requirement needs a wheel that fits the Lambda runtime; and is a package index reachable?"
         )

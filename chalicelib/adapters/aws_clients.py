@@ -1,5 +1,6 @@
 """AWS clients, made at first use and kept for the life of the function."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +11,12 @@ from botocore.config import Config
 class Clients:
     """One session; every client gives up well before API Gateway's 29 s."""
 
-    def __init__(self, region: str) -> None:
-        self._session = boto3.session.Session(region_name=region)
+    def __init__(
+        self, region: str | None = None, *, make: Callable[[str, Config], Any] | None = None
+    ) -> None:
+        """Use `make(service, config)` in place of boto3's own factory of clients, if given."""
+        session = boto3.session.Session(region_name=region)
+        self._make = make or (lambda service, config: session.client(service, config=config))
         self._config = Config(
             connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
         )
@@ -58,4 +63,4 @@ class Clients:
         return self._client("lambda", self._config.merge(once))
 
     def _client(self, service: str, config: Config) -> Any:
-        return self._session.client(service, config=config)
+        return self._make(service, config)

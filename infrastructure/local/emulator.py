@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Command, Processes
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 REGION = "us-east-1"
 # The emulator's root account; every Lambda has credentials of its own role instead.
@@ -38,7 +38,7 @@ def endpoint(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def command(layout: Layout, port: int, *, smtp_port: int, persistent: bool) -> Command:
+def command(paths: LocalPaths, port: int, *, smtp_port: int, persistent: bool) -> Command:
     """MiniStack with IAM enforced, knowing nothing of the user's own AWS settings.
 
     Whole mails go to `smtp_port`: the list of sent mail that it keeps has no attachments.
@@ -47,13 +47,13 @@ def command(layout: Layout, port: int, *, smtp_port: int, persistent: bool) -> C
         name=NAME,
         module="ministack",
         arguments=(),
-        environment=_environment(layout, port, smtp_port, persistent=persistent),
+        environment=_environment(paths, port, smtp_port, persistent=persistent),
         grace=SECONDS_TO_SAVE,
-        clean_stop=layout.clean_stop if persistent else None,
+        clean_stop=paths.clean_stop if persistent else None,
     )
 
 
-def _environment(layout: Layout, port: int, smtp_port: int, *, persistent: bool) -> dict[str, str]:
+def _environment(paths: LocalPaths, port: int, smtp_port: int, *, persistent: bool) -> dict[str, str]:
     keep = "1" if persistent else "0"
     return inherited() | {
         "AUTH": "true",
@@ -63,12 +63,12 @@ def _environment(layout: Layout, port: int, smtp_port: int, *, persistent: bool)
         "IOT_MTLS_ENABLED": "0",
         "MINISTACK_REGION": REGION,
         "PERSIST_STATE": keep,
-        "S3_DATA_DIR": str(layout.objects),
+        "S3_DATA_DIR": str(paths.objects),
         "S3_PERSIST": keep,
         "SFTP_ENABLED": "0",
         "SMTP_HOST": f"127.0.0.1:{smtp_port}",
-        "STATE_DIR": str(layout.state),
-        "TMPDIR": str(layout.temporary),
+        "STATE_DIR": str(paths.state),
+        "TMPDIR": str(paths.temporary),
     }
 
 
@@ -77,19 +77,19 @@ def inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 
-def condition(layout: Layout) -> Condition:
-    """What the last run left behind. Raises Trouble when a state file cannot be read."""
-    saved = sorted(layout.state.glob("*.json"))
+def condition(paths: LocalPaths) -> Condition:
+    """What the last run left behind. Raises UserError when a state file cannot be read."""
+    saved = sorted(paths.state.glob("*.json"))
     for file in saved:
         _read_state(file)
     if saved:
-        return Condition.SAVED if layout.clean_stop.exists() else Condition.KILLED
-    return Condition.LOST if any(layout.objects.iterdir()) else Condition.FRESH
+        return Condition.SAVED if paths.clean_stop.exists() else Condition.KILLED
+    return Condition.LOST if any(paths.objects.iterdir()) else Condition.FRESH
 
 
-def saved_at(layout: Layout) -> str:
+def saved_at(paths: LocalPaths) -> str:
     """When the local AWS last saved its state, as local time for a person to read."""
-    newest = max(file.stat().st_mtime for file in layout.state.glob("*.json"))
+    newest = max(file.stat().st_mtime for file in paths.state.glob("*.json"))
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(newest))
 
 
@@ -97,19 +97,19 @@ def _read_state(file: Path) -> Any:
     try:
         return json.loads(file.read_text())
     except ValueError as error:
-        raise Trouble(
+        raise UserError(
             f"{file} is damaged ({error}), and the local AWS would start without what was in it. "
             "Put the file back, or run `make clean-local` to remove all local data, then `make run`."
         ) from error
 
 
-def make_ready(layout: Layout, found: Condition) -> None:
+def make_ready(paths: LocalPaths, found: Condition) -> None:
     """Clear what must not survive a restart: old workers' files, stream positions, objects of no state."""
-    _replace_with_an_empty_folder(layout.temporary)
+    _replace_with_an_empty_folder(paths.temporary)
     if found is Condition.LOST:
-        shutil.rmtree(layout.objects, ignore_errors=True)
-        layout.objects.mkdir(parents=True)
-    forget_stream_positions(layout)
+        shutil.rmtree(paths.objects, ignore_errors=True)
+        paths.objects.mkdir(parents=True)
+    forget_stream_positions(paths)
 
 
 def _replace_with_an_empty_folder(folder: Path) -> None:
@@ -121,9 +121,9 @@ def _replace_with_an_empty_folder(folder: Path) -> None:
     threading.Thread(target=shutil.rmtree, args=(aside, True), daemon=True).start()
 
 
-def forget_stream_positions(layout: Layout) -> None:
+def forget_stream_positions(paths: LocalPaths) -> None:
     """Positions in a table's stream are saved but its records are not: kept, they would hide new records."""
-    file = layout.state / "lambda.json"
+    file = paths.state / "lambda.json"
     if not file.exists():
         return
     state = _read_state(file)
@@ -137,17 +137,17 @@ def forget_stream_positions(layout: Layout) -> None:
 
 
 def wait_until_up(processes: Processes, port: int) -> None:
-    """Wait for MiniStack to answer. Raises Trouble when it ends or stays silent."""
+    """Wait for MiniStack to answer. Raises UserError when it ends or stays silent."""
     wait_for(f"{endpoint(port)}/_ministack/health", processes, SECONDS_TO_START)
 
 
 def wait_for(url: str, processes: Processes, seconds: float) -> None:
-    """Wait until `url` answers 200. Raises Trouble when a process ends or `seconds` have passed."""
+    """Wait until `url` answers 200. Raises UserError when a process ends or `seconds` have passed."""
     deadline = time.monotonic() + seconds
     while not _answers(url):
         processes.check()
         if time.monotonic() > deadline:
-            raise Trouble(f"{url} did not answer within {seconds:.0f} s; the logs may say why. Try again.")
+            raise UserError(f"{url} did not answer within {seconds:.0f} s; the logs may say why. Try again.")
         time.sleep(0.1)
 
 

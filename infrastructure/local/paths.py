@@ -4,11 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 
 @dataclass(frozen=True)
-class Layout:
+class LocalPaths:
     """The folder of one local stack; `.local/` for `make run`, a temporary one for the tests."""
 
     home: Path
@@ -77,14 +77,14 @@ class Layout:
         return self.logs / f"{process}.log"
 
     def prepare(self) -> None:
-        """Make the folders, readable by their owner only. Raises Trouble when they cannot be written."""
+        """Make the folders, readable by their owner only. Raises UserError when they cannot be written."""
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             self.home.chmod(0o700)
             for folder in (self.state, self.objects, self.temporary, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise Trouble(
+            raise UserError(
                 f"{self.home} cannot be prepared ({error.strerror}: {error.filename}). "
                 f"{_owner_hint(self.home)}"
             ) from error
@@ -94,7 +94,7 @@ class Layout:
         folders = (self.home, self.home / "aws", self.state, self.objects, self.temporary, self.logs)
         for folder in folders:
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-                raise Trouble(f"{folder} cannot be written. {_owner_hint(self.home)}")
+                raise UserError(f"{folder} cannot be written. {_owner_hint(self.home)}")
 
 
 def _owner_hint(home: Path) -> str:

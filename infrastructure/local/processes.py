@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 SECONDS_TO_STOP = 150.0
 # A supervisor whose commander was killed this instant has not yet noted that it is stopping.
@@ -36,7 +36,7 @@ class Command:
     grace: float
     clean_stop: Path | None = None
 
-    def line(self, layout: Layout) -> bytes:
+    def line(self, paths: LocalPaths) -> bytes:
         """The command as the supervisor reads it."""
         described = {
             "name": self.name,
@@ -49,25 +49,25 @@ class Command:
             ],
             "environment": self.environment,
             "folder": str(ROOT),
-            "log": str(layout.log_of(self.name)),
+            "log": str(paths.log_of(self.name)),
             "grace": self.grace,
             "clean_stop": str(self.clean_stop) if self.clean_stop else None,
         }
         return json.dumps(described).encode() + b"\n"
 
 
-def take_lock(layout: Layout, progress: Progress) -> int:
+def take_lock(paths: LocalPaths, progress: Progress) -> int:
     """Lock the stack's folder and answer the descriptor. Waits for an earlier run that is still saving.
 
-    Raises Trouble while another run is up.
+    Raises UserError while another run is up.
     """
-    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if _try_lock(descriptor):
         return descriptor
-    if _stays_running(layout):
+    if _stays_running(paths):
         os.close(descriptor)
-        raise Trouble(
-            f"Another `make run` is up in this checkout (process {_record(layout).get('pid', 'unknown')}). "
+        raise UserError(
+            f"Another `make run` is up in this checkout (process {_record(paths).get('pid', 'unknown')}). "
             "Use that one, or stop it with Ctrl-C and try again."
         )
     progress.say("An earlier run is still saving its data; waiting for it")
@@ -83,9 +83,9 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _stays_running(layout: Layout) -> bool:
+def _stays_running(paths: LocalPaths) -> bool:
     deadline = time.monotonic() + SECONDS_TO_NOTICE
-    while (record := _record(layout)).get("state") == "running" and _is_alive(record.get("pid")):
+    while (record := _record(paths)).get("state") == "running" and _is_alive(record.get("pid")):
         if time.monotonic() > deadline:
             return True
         time.sleep(0.1)
@@ -104,9 +104,9 @@ def _is_alive(pid: object) -> bool:
     return True
 
 
-def _record(layout: Layout) -> dict[str, object]:
+def _record(paths: LocalPaths) -> dict[str, object]:
     try:
-        record = json.loads(layout.supervisor_record.read_text())
+        record = json.loads(paths.supervisor_record.read_text())
     except (FileNotFoundError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -117,7 +117,7 @@ def _wait_for_lock(descriptor: int) -> None:
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
             os.close(descriptor)
-            raise Trouble(
+            raise UserError(
                 "An earlier run does not come to its end. Look for its process with "
                 "`pgrep -f infrastructure.local.supervisor`, end it, and try again."
             )
@@ -127,12 +127,12 @@ def _wait_for_lock(descriptor: int) -> None:
 class Processes:
     """The running processes of one stack, as seen from `make run` or from the tests."""
 
-    def __init__(self, layout: Layout, lock: int) -> None:
+    def __init__(self, paths: LocalPaths, lock: int) -> None:
         """Start a supervisor; it, and all that it starts, hold `lock` for as long as they live."""
-        self._layout = layout
+        self._layout = paths
         self._pending = b""
         self._stopped = False
-        self._supervisor = _start_supervisor(layout, lock)
+        self._supervisor = _start_supervisor(paths, lock)
         # Both were opened as pipes.
         self._commands = cast("IO[bytes]", self._supervisor.stdin)
         self._answers = cast("IO[bytes]", self._supervisor.stdout)
@@ -144,12 +144,12 @@ class Processes:
         self._commands.flush()
 
     def check(self) -> None:
-        """Raise Trouble when a process has ended by itself."""
+        """Raise UserError when a process has ended by itself."""
         for event in self._events(0.0):
             if event["event"] == "exited":
-                raise Trouble(self._ended(str(event["name"])))
+                raise UserError(self._ended(str(event["name"])))
         if self._supervisor.poll() is not None:
-            raise Trouble(self._ended("supervisor"))
+            raise UserError(self._ended("supervisor"))
 
     def stop(self) -> bool:
         """Stop everything and wait for it; answers whether all came to a good end in time."""
@@ -184,9 +184,9 @@ class Processes:
         )
 
 
-def _start_supervisor(layout: Layout, lock: int) -> subprocess.Popen[bytes]:
-    arguments = [layout.supervisor_record, lock, layout.portal, layout.stand_ins]
-    with layout.log_of("supervisor").open("ab") as log:
+def _start_supervisor(paths: LocalPaths, lock: int) -> subprocess.Popen[bytes]:
+    arguments = [paths.supervisor_record, lock, paths.portal, paths.stand_ins]
+    with paths.log_of("supervisor").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "infrastructure.local.supervisor", *map(str, arguments)],
             stdin=subprocess.PIPE,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infrastructure.local.stack import LocalStack
-from infrastructure.user_error import exit_status
+from infrastructure.user_error import run_command
 
 # Below these, an object belongs to the document whose record names its key.
 NAMED_PREFIXES = ("originals/", "signed/", "scans/")
@@ -105,4 +105,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(run_command(main))

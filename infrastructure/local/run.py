@@ -23,12 +23,12 @@ from infrastructure import package
 from infrastructure.local import emulator, repair
 from infrastructure.local import sample_practice as sample
 from infrastructure.local.emulator import Condition
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Command, Processes, take_lock
 from infrastructure.local.stack import FIXED_PARAMETERS, LocalStack
 from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
-from infrastructure.user_error import Trouble, exit_status
+from infrastructure.user_error import UserError, run_command
 
 SECONDS_FOR_STAND_INS = 30.0
 SECONDS_TO_STOP_STAND_IN = 5.0
@@ -40,28 +40,28 @@ class Stop(Exception):
     """The person at the keyboard, the shell or `make` wants this to end."""
 
 
-def run(layout: Layout, addresses: sample.Addresses, progress: Progress, parent: int) -> None:
+def run(paths: LocalPaths, addresses: sample.Addresses, progress: Progress, parent: int) -> None:
     """Bring everything up, say where it is, and keep it up until told to stop."""
-    layout.prepare()
-    lock = take_lock(layout, progress)
+    paths.prepare()
+    lock = take_lock(paths, progress)
     refuse_taken_ports(addresses)
-    found = emulator.condition(layout)
-    explain(found, layout, progress)
-    emulator.make_ready(layout, found)
-    for announcement in (layout.portal, layout.stand_ins):
+    found = emulator.condition(paths)
+    explain(found, paths, progress)
+    emulator.make_ready(paths, found)
+    for announcement in (paths.portal, paths.stand_ins):
         announcement.unlink(missing_ok=True)
-    with supervised(layout, lock, progress) as processes:
-        with in_plain_words(layout, processes):
-            bring_up(layout, addresses, processes, progress, found)
-        progress.say(f"Ready: {layout.portal} has the addresses and keys")
+    with supervised(paths, lock, progress) as processes:
+        with in_plain_words(paths, processes):
+            bring_up(paths, addresses, processes, progress, found)
+        progress.say(f"Ready: {paths.portal} has the addresses and keys")
         print(welcome(addresses), flush=True)
         wait_for_the_end(processes, parent)
 
 
 @contextlib.contextmanager
-def supervised(layout: Layout, lock: int, progress: Progress) -> Iterator[Processes]:
+def supervised(paths: LocalPaths, lock: int, progress: Progress) -> Iterator[Processes]:
     """Processes that are stopped, and their data saved, however the block is left."""
-    processes = Processes(layout, lock)
+    processes = Processes(paths, lock)
     try:
         yield processes
     except (Stop, KeyboardInterrupt):
@@ -73,49 +73,49 @@ def supervised(layout: Layout, lock: int, progress: Progress) -> Iterator[Proces
 
 
 @contextlib.contextmanager
-def in_plain_words(layout: Layout, processes: Processes) -> Iterator[None]:
-    """Raises Trouble for an answer that did not come: nobody should have to read a trace for that."""
+def in_plain_words(paths: LocalPaths, processes: Processes) -> Iterator[None]:
+    """Raises UserError for an answer that did not come: nobody should have to read a trace for that."""
     try:
         yield
     except (httpx.TransportError, HTTPClientError, NotConnected) as error:
         # If the local AWS has ended, its last words say more.
         processes.check()
-        raise Trouble(
+        raise UserError(
             f"The local AWS did not answer in time ({type(error).__name__}): this machine may be too busy. "
             "Run `make run` again, it goes on from what is there. If it happens again, "
-            f"{layout.log_of(emulator.NAME)} may say why."
+            f"{paths.log_of(emulator.NAME)} may say why."
         ) from error
 
 
 def bring_up(
-    layout: Layout, addresses: sample.Addresses, processes: Processes, progress: Progress, found: Condition
+    paths: LocalPaths, addresses: sample.Addresses, processes: Processes, progress: Progress, found: Condition
 ) -> None:
     """From nothing running to the portal and both stand-ins answering."""
     stack = LocalStack(addresses.port)
     progress.say("Starting the local AWS")
     # The mailbox first: it must not miss a mail.
-    processes.start(mailbox(layout, addresses))
-    processes.start(emulator.command(layout, addresses.port, smtp_port=addresses.smtp_port, persistent=True))
+    processes.start(mailbox(paths, addresses))
+    processes.start(emulator.command(paths, addresses.port, smtp_port=addresses.smtp_port, persistent=True))
     package.package(
-        layout.package,
+        paths.package,
         progress,
         architecture=package.host_architecture(),
         for_this_host=True,
     )
     emulator.wait_until_up(processes, addresses.port)
-    stack.deploy(layout.package, progress)
+    stack.deploy(paths.package, progress)
     if found is Condition.KILLED:
         for line in repair.repair(stack):
             progress.say(line)
     wake(stack, progress)
-    practice = sample.sample_practice(layout, stack, progress)
+    practice = sample.sample_practice(paths, stack, progress)
     content = sample.portal_file(stack, addresses, practice)
-    sample.write_private(layout.stand_ins, content)
+    sample.write_private(paths.stand_ins, content)
     progress.say("Starting the clinic and the mailbox")
-    processes.start(clinic(layout, addresses))
+    processes.start(clinic(paths, addresses))
     for port in (addresses.clinic_port, addresses.mailbox_port):
         emulator.wait_for(f"http://127.0.0.1:{port}/healthz", processes, SECONDS_FOR_STAND_INS)
-    sample.write_private(layout.portal, content)
+    sample.write_private(paths.portal, content)
 
 
 def wake(stack: LocalStack, progress: Progress) -> None:
@@ -125,44 +125,44 @@ def wake(stack: LocalStack, progress: Progress) -> None:
         progress.say("Not every function is awake yet: the first clicks may take longer than usual")
 
 
-def mailbox(layout: Layout, addresses: sample.Addresses) -> Command:
+def mailbox(paths: LocalPaths, addresses: sample.Addresses) -> Command:
     """The provider's mailbox, which shows itself once it knows the portal."""
     options = ["--smtp-port", str(addresses.smtp_port), "--fax-domain", FIXED_PARAMETERS["FaxDomain"]]
-    return _stand_in(layout, "mailbox", addresses.mailbox_port, options)
+    return _stand_in(paths, "mailbox", addresses.mailbox_port, options)
 
 
-def clinic(layout: Layout, addresses: sample.Addresses) -> Command:
+def clinic(paths: LocalPaths, addresses: sample.Addresses) -> Command:
     """The stand-in EMR."""
-    return _stand_in(layout, "clinic", addresses.clinic_port, [])
+    return _stand_in(paths, "clinic", addresses.clinic_port, [])
 
 
-def _stand_in(layout: Layout, name: str, port: int, options: Sequence[str]) -> Command:
-    arguments = ["--portal-json", str(layout.stand_ins), "--port", str(port)]
+def _stand_in(paths: LocalPaths, name: str, port: int, options: Sequence[str]) -> Command:
+    arguments = ["--portal-json", str(paths.stand_ins), "--port", str(port)]
     return Command(
         name=name,
         module=f"examples.{name}",
-        arguments=[*arguments, "--data", str(layout.data_of(name)), *options],
+        arguments=[*arguments, "--data", str(paths.data_of(name)), *options],
         environment=emulator.inherited(),
         grace=SECONDS_TO_STOP_STAND_IN,
     )
 
 
-def explain(found: Condition, layout: Layout, progress: Progress) -> None:
+def explain(found: Condition, paths: LocalPaths, progress: Progress) -> None:
     """Say what a killed emulator means for the data."""
     if found is Condition.LOST:
         progress.say("The local AWS was killed before it had saved anything: the portal starts afresh")
     if found is Condition.KILLED:
         progress.say(
             "The local AWS was killed before it could save: the portal goes back to what it saved at "
-            f"{emulator.saved_at(layout)}, and anything later is lost"
+            f"{emulator.saved_at(paths)}, and anything later is lost"
         )
 
 
 def refuse_taken_ports(addresses: sample.Addresses) -> None:
-    """Raise Trouble when another program listens on one of our ports."""
+    """Raise UserError when another program listens on one of our ports."""
     for port in addresses.all_ports:
         if not _is_free(port):
-            raise Trouble(
+            raise UserError(
                 f"Port {port} is in use by another program. End that program, or take other ports: "
                 f"make run PORT={_other(addresses.port)}"
             )
@@ -198,7 +198,7 @@ def welcome(addresses: sample.Addresses) -> str:
 def wait_for_the_end(processes: Processes, parent: int) -> None:
     """Keep everything up until told to stop, or until `make`, the `parent`, is gone.
 
-    Raises Trouble when a process ends by itself.
+    Raises UserError when a process ends by itself.
     """
     while True:
         processes.check()
@@ -237,9 +237,9 @@ def main() -> int:
     stop_on_signals()
     progress = Progress(float(os.environ.get("PORTAL_RUN_STARTED", time.time())))
     with contextlib.suppress(Stop, KeyboardInterrupt):
-        run(Layout(arguments.home.resolve()), sample.Addresses(arguments.port), progress, os.getppid())
+        run(LocalPaths(arguments.home.resolve()), sample.Addresses(arguments.port), progress, os.getppid())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(exit_status(main))
+    sys.exit(run_command(main))

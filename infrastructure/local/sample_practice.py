@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.stack import LocalStack
 from infrastructure.progress import Progress
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 CLINIC_PORT_OFFSET = 10
 MAILBOX_PORT_OFFSET = 11
@@ -64,16 +64,16 @@ class Addresses:
         return f"http://localhost:{self.mailbox_port}"
 
 
-def sample_practice(layout: Layout, stack: LocalStack, progress: Progress) -> dict[str, str]:
+def sample_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) -> dict[str, str]:
     """The practice that is kept from an earlier run, if the stack still knows it, or else a new one."""
-    kept = _kept(layout.practice)
+    kept = _kept(paths.practice)
     if kept and _is_known(stack, kept):
         return kept
     made = _with_new_keys(stack, kept, progress) if kept else None
     if kept and made is None:
         progress.say("The stack does not know the sample practice of the last run; making a new one")
     made = made or create_practice(stack, PROFILE)
-    write_private(layout.practice, made)
+    write_private(paths.practice, made)
     return made
 
 
@@ -93,7 +93,7 @@ def create_practice(stack: LocalStack, profile: Mapping[str, Any]) -> dict[str, 
     answer = stack.invoke_admin({"action": "create_practice", "electronic_signature": True} | dict(profile))
     missing = [name for name in PRACTICE_FIELDS if name not in answer]
     if missing:
-        raise Trouble(f"The admin function could not create the sample practice: {answer}")
+        raise UserError(f"The admin function could not create the sample practice: {answer}")
     return {name: answer[name] for name in PRACTICE_FIELDS}
 
 
@@ -103,7 +103,7 @@ def _kept(file: Path) -> dict[str, str] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise Trouble(
+        raise UserError(
             f"{file} is damaged ({error}). It holds the keys of the sample practice: put it back, or remove "
             "it, and `make run` makes a new practice."
         ) from error

@@ -19,10 +19,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infrastructure import deploy, package
+from infrastructure.cloudformation import Stack, Target, describe
 from infrastructure.local import emulator
 from infrastructure.local.localhost_http import LocalhostTransport
 from infrastructure.progress import Progress
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 NAME = "portal-local"
 DOMAIN = "portal.localhost"
@@ -38,7 +39,7 @@ TRIES_TO_WARM_UP = 3
 SECONDS_TO_WARM_UP = 120.0
 """After these no function is tried again."""
 
-NOT_YET = (httpx.HTTPError, BotoCoreError, ClientError, Trouble)
+NOT_YET = (httpx.HTTPError, BotoCoreError, ClientError, UserError)
 """What a function that is still starting, on a busy machine, may come to."""
 
 # A PDF of one empty page.
@@ -89,9 +90,9 @@ class LocalStack:
         return httpx.Client(base_url=self.portal_url, transport=LocalhostTransport(), timeout=30.0)
 
     @property
-    def target(self) -> deploy.Target:
+    def target(self) -> Target:
         """Where the deployment goes."""
-        return deploy.Target(self.client, NAME, seconds_between_looks=0.2)
+        return Target(self.client, NAME, seconds_between_looks=0.2)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -99,13 +100,13 @@ class LocalStack:
         return FIXED_PARAMETERS | {"PortalUrl": self.portal_url}
 
     def outputs(self) -> Mapping[str, str]:
-        """The stack's outputs. Raises Trouble when there is no stack."""
-        found = deploy.describe(self.target)
+        """The stack's outputs. Raises UserError when there is no stack."""
+        found = describe(self.target)
         if found is None:
-            raise Trouble(f"There is no stack at {self.aws_endpoint_url}.")
+            raise UserError(f"There is no stack at {self.aws_endpoint_url}.")
         return found.outputs
 
-    def deploy(self, folder: Path, progress: Progress) -> deploy.Stack:
+    def deploy(self, folder: Path, progress: Progress) -> Stack:
         """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
         stack = deploy.deploy(self.target, folder, self.parameters, progress)
         deploy.complete(self.client, stack, dt.datetime.now(dt.UTC))
@@ -147,11 +148,11 @@ class LocalStack:
         return self._physical_names("AWS::Lambda::Function")
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
-        """Invoke a function and answer what it returned. Raises Trouble when it failed."""
+        """Invoke a function and answer what it returned. Raises UserError when it failed."""
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         content = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
-            raise Trouble(f"The function {function} failed: {content}")
+            raise UserError(f"The function {function} failed: {content}")
         return content
 
     def invoke_admin(self, payload: Mapping[str, Any]) -> Any:

@@ -18,12 +18,12 @@ import pytest
 from standardwebhooks import Webhook
 
 from infrastructure.local.localhost_http import LocalhostTransport
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.run import refuse_taken_ports
 from infrastructure.local.sample_practice import Addresses
 from infrastructure.local.stack import ONE_PAGE, LocalStack
 from infrastructure.repository import ROOT
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 from tests.support.free_ports import free_port
 from tests.support.stack import wait_until
 
@@ -34,11 +34,11 @@ SECONDS_TO_STOP = 60.0
 class Run:
     """One `make run` on a folder and ports of its own."""
 
-    def __init__(self, layout: Layout, port: int) -> None:
-        self.layout = layout
+    def __init__(self, paths: LocalPaths, port: int) -> None:
+        self.paths = paths
         self.stack = LocalStack(port)
-        self.output = layout.home.parent / "output"
-        arguments = ["--port", str(port), "--home", str(layout.home)]
+        self.output = paths.home.parent / "output"
+        arguments = ["--port", str(port), "--home", str(paths.home)]
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "infrastructure.local.run", *arguments],
@@ -52,11 +52,11 @@ class Run:
         assert self.process.poll() is None, self.output.read_text()
 
     def _is_ready_or_over(self) -> bool:
-        return self.layout.portal.exists() or self.process.poll() is not None
+        return self.paths.portal.exists() or self.process.poll() is not None
 
     @property
     def practice(self) -> dict[str, str]:
-        found: dict[str, str] = json.loads(self.layout.portal.read_text())["practice"]
+        found: dict[str, str] = json.loads(self.paths.portal.read_text())["practice"]
         return found
 
     def http(self) -> httpx.Client:
@@ -106,7 +106,7 @@ class Run:
         self.wait_for_the_supervisor()
 
     def wait_for_the_supervisor(self) -> None:
-        record = self.layout.supervisor_record
+        record = self.paths.supervisor_record
         wait_until(lambda: not record.exists(), SECONDS_TO_STOP, "the supervisor to end")
 
     def kill_the_emulator(self) -> None:
@@ -154,7 +154,7 @@ def port_with_room() -> int:
     """A port that is free together with those that the stand-ins take."""
     while True:
         port = free_port()
-        with contextlib.suppress(Trouble):
+        with contextlib.suppress(UserError):
             refuse_taken_ports(Addresses(port))
             return port
 
@@ -162,19 +162,19 @@ def port_with_room() -> int:
 @pytest.fixture
 def start(tmp_path: Path, package_folder: Path) -> Iterator[Callable[[], Run]]:
     """Starts `make run`, again and again, on one folder whose package is made already."""
-    layout, port = Layout(tmp_path / "local"), port_with_room()
-    shutil.copytree(package_folder, layout.package, ignore=shutil.ignore_patterns("project", "wheels"))
+    paths, port = LocalPaths(tmp_path / "local"), port_with_room()
+    shutil.copytree(package_folder, paths.package, ignore=shutil.ignore_patterns("project", "wheels"))
     runs: list[Run] = []
 
     def start_again() -> Run:
-        runs.append(Run(layout, port))
+        runs.append(Run(paths, port))
         runs[-1].wait_until_ready()
         return runs[-1]
 
     yield start_again
     for run in reversed(runs):
         run.stop()
-    shutil.rmtree(layout.home)
+    shutil.rmtree(paths.home)
 
 
 def test_nothing_is_lost_by_a_kill_and_a_killed_emulator_goes_back_to_its_last_save(

@@ -18,13 +18,14 @@ from chalicelib.adapters import json_codec as codec
 from chalicelib.services.delivery.outbox_relay import OLD_ENOUGH
 from chalicelib.services.transaction import OutboxRow
 from infrastructure import deploy, package
+from infrastructure.cloudformation import Target, describe
 from infrastructure.local import emulator
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes, take_lock
 from infrastructure.local.stack import ONE_PAGE
 from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 from tests.support.free_ports import free_port
 from tests.support.pdf import malformed_pdfs as odd
 from tests.support.stack import Stack, wait_until
@@ -136,12 +137,12 @@ def package_of(folder: Path, **resources: Any) -> Path:
 
 
 def test_a_creation_that_failed_leaves_no_table_and_is_made_anew(stack: Stack, tmp_path: Path) -> None:
-    target = deploy.Target(stack.client, "of-a-test", seconds_between_looks=0.1)
-    with pytest.raises(Trouble, match="ROLLBACK_COMPLETE"):
+    target = Target(stack.client, "of-a-test", seconds_between_looks=0.1)
+    with pytest.raises(UserError, match="ROLLBACK_COMPLETE"):
         deploy.deploy(target, package_of(tmp_path, Kept=KEPT_TABLE, Broken=REFUSED), {}, Progress(0.0))
-    failed = deploy.describe(target)
+    failed = describe(target)
     assert failed is not None
-    assert failed.status == deploy.NEVER_MADE
+    assert failed.status == deploy.CREATION_FAILED
     assert TABLE_NAME not in stack.client("dynamodb").list_tables()["TableNames"]
     made = deploy.deploy(target, package_of(tmp_path, Kept=KEPT_TABLE), {}, Progress(0.0))
     assert made.status == "CREATE_COMPLETE"
@@ -151,11 +152,11 @@ def test_a_creation_that_failed_leaves_no_table_and_is_made_anew(stack: Stack, t
 def empty_aws() -> Iterator[Mapping[str, str]]:
     """A local AWS with nothing in it: the environment of a shell that works on it."""
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
-    layout = Layout(home)
-    layout.prepare()
-    processes, port = Processes(layout, take_lock(layout, Progress(time.time()))), free_port()
+    paths = LocalPaths(home)
+    paths.prepare()
+    processes, port = Processes(paths, take_lock(paths, Progress(time.time()))), free_port()
     try:
-        processes.start(emulator.command(layout, port, smtp_port=free_port(), persistent=False))
+        processes.start(emulator.command(paths, port, smtp_port=free_port(), persistent=False))
         emulator.wait_until_up(processes, port)
         credentials = {name.upper(): value for name, value in emulator.ROOT_CREDENTIALS.items()}
         yield (

@@ -25,7 +25,7 @@ from chalicelib.domain.practices import ApiKey, WebhookSecret
 from chalicelib.services.ports import DeliveryListing, Listing, Store
 from chalicelib.services.transaction import Change, Claim
 from infrastructure.local import emulator
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes, take_lock
 from infrastructure.progress import Progress
 from tests.support.delivery_world import some_settings
@@ -62,12 +62,12 @@ NAMES = (
 def local_aws() -> Iterator[str]:
     """The URL of a local AWS with nothing in it."""
     home = Path(tempfile.mkdtemp(prefix="portal-store-"))
-    layout = Layout(home)
-    layout.prepare()
-    processes = Processes(layout, take_lock(layout, Progress(time.time())))
+    paths = LocalPaths(home)
+    paths.prepare()
+    processes = Processes(paths, take_lock(paths, Progress(time.time())))
     try:
         port = free_port()
-        processes.start(emulator.command(layout, port, smtp_port=free_port(), persistent=False))
+        processes.start(emulator.command(paths, port, smtp_port=free_port(), persistent=False))
         emulator.wait_until_up(processes, port)
         yield emulator.endpoint(port)
     finally:

@@ -26,7 +26,7 @@ from infrastructure import package
 from infrastructure.local import emulator
 from infrastructure.local import sample_practice as sample
 from infrastructure.local.localhost_http import LocalhostTransport
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes, take_lock
 from infrastructure.local.stack import DOMAIN, LocalStack
 from infrastructure.progress import Progress
@@ -197,16 +197,16 @@ def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Sta
     `build/tests-aws-NAME.log` stays. `warm`: its functions are awake before the first test.
     """
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
-    layout = Layout(home)
+    paths = LocalPaths(home)
     progress = Progress(time.time())
-    layout.prepare()
+    paths.prepare()
     mailbox, smtp_port = Mailbox(), free_port()
     smtp = Controller(mailbox, hostname="127.0.0.1", port=smtp_port, data_size_limit=LARGEST_MAIL)
     smtp.start()
-    processes = Processes(layout, take_lock(layout, progress))
+    processes = Processes(paths, take_lock(paths, progress))
     try:
         local = LocalStack(free_port())
-        processes.start(emulator.command(layout, local.port, smtp_port=smtp_port, persistent=False))
+        processes.start(emulator.command(paths, local.port, smtp_port=smtp_port, persistent=False))
         emulator.wait_until_up(processes, local.port)
         local.deploy(folder, progress)
         assert not warm or local.warm_up(), f"a function did not wake: {name}"
@@ -216,13 +216,13 @@ def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Sta
     finally:
         processes.stop()
         smtp.stop()
-        keep_log(layout, name)
+        keep_log(paths, name)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def keep_log(layout: Layout, name: str) -> None:
+def keep_log(paths: LocalPaths, name: str) -> None:
     """Leave the log of the local AWS, with what the functions wrote, where it can be looked at."""
-    log = layout.log_of(emulator.NAME)
+    log = paths.log_of(emulator.NAME)
     if log.exists():
         shutil.copyfile(log, ROOT / "build" / f"tests-aws-{name}.log")
 

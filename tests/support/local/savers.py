@@ -6,28 +6,33 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infrastructure.local.emulator import inherited
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Command
 
 
-def ready(layout: Layout, name: str = "saver") -> Path:
-    return layout.home / f"{name}-ready"
+def ready(paths: LocalPaths, name: str = "saver") -> Path:
+    return paths.home / f"{name}-ready"
 
 
-def saved(layout: Layout, name: str = "saver") -> Path:
-    return layout.home / f"{name}-saved"
+def saved(paths: LocalPaths, name: str = "saver") -> Path:
+    return paths.home / f"{name}-saved"
 
 
 def saver(
-    layout: Layout, *, name: str = "saver", seconds: float = 0.0, mood: str = "obedient", grace: float = 10.0
+    paths: LocalPaths,
+    *,
+    name: str = "saver",
+    seconds: float = 0.0,
+    mood: str = "obedient",
+    grace: float = 10.0,
 ) -> Command:
     return Command(
         name=name,
         module="tests.support.local.slow_saver",
-        arguments=[str(ready(layout, name)), str(saved(layout, name)), str(seconds), mood],
+        arguments=[str(ready(paths, name)), str(saved(paths, name)), str(seconds), mood],
         environment=inherited(),
         grace=grace,
-        clean_stop=layout.clean_stop,
+        clean_stop=paths.clean_stop,
     )
 
 

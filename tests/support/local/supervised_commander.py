@@ -4,17 +4,17 @@ import sys
 import time
 from pathlib import Path
 
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes, take_lock
 from infrastructure.progress import Progress
 from tests.support.local.savers import saver
 
 
 def main() -> None:
-    layout = Layout(Path(sys.argv[1]))
-    layout.prepare()
-    processes = Processes(layout, take_lock(layout, Progress(time.time())))
-    processes.start(saver(layout, seconds=float(sys.argv[2])))
+    paths = LocalPaths(Path(sys.argv[1]))
+    paths.prepare()
+    processes = Processes(paths, take_lock(paths, Progress(time.time())))
+    processes.start(saver(paths, seconds=float(sys.argv[2])))
     while True:
         processes.check()
         time.sleep(0.05)

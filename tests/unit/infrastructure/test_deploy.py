@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infrastructure import deploy, package, seal_certificate
-from infrastructure.deploy import Target
+from infrastructure.cloudformation import Stack, Target
 from infrastructure.progress import Progress
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADDRESS = {"PortalUrl": "https://portal.example", "PortalDomain": "portal.example"}
@@ -147,11 +147,11 @@ def certified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def deploy_to(aws: FakeAws, folder: Path, **parameters: str) -> deploy.Stack:
+def deploy_to(aws: FakeAws, folder: Path, **parameters: str) -> Stack:
     return deploy.deploy(target(aws), folder, parameters, Progress(0.0))
 
 
-def deploy_to_aws(aws: FakeAws, folder: Path, **given: str) -> deploy.Stack:
+def deploy_to_aws(aws: FakeAws, folder: Path, **given: str) -> Stack:
     return deploy.deploy_to_aws(target(aws), folder, ADDRESS | given, Progress(0.0), NOW)
 
 
@@ -161,7 +161,7 @@ def target(aws: FakeAws) -> Target:
 
 def test_zips_are_replaced_by_where_they_were_uploaded() -> None:
     places = {package.CODE: {"Bucket": "b", "Key": "c"}, package.LAYER: {"Bucket": "b", "Key": "l"}}
-    resources = deploy.with_artifacts(TEMPLATE, places)["Resources"]
+    resources = deploy.replace_zips(TEMPLATE, places)["Resources"]
     assert resources["Api"]["Properties"] == {"CodeUri": places[package.CODE], "Timeout": 28}
     assert resources["Layer"]["Properties"] == {"ContentUri": places[package.LAYER]}
     assert resources["Table"] == TEMPLATE["Resources"]["Table"]
@@ -226,7 +226,7 @@ def test_a_deployment_that_is_under_way_is_waited_for(folder: Path) -> None:
 def test_a_stack_whose_creation_failed_is_made_anew(folder: Path) -> None:
     """CloudFormation refuses to update it."""
     aws = FakeAws("ROLLBACK_COMPLETE")
-    with pytest.raises(Trouble, match="ROLLBACK_COMPLETE"):
+    with pytest.raises(UserError, match="ROLLBACK_COMPLETE"):
         deploy_to(aws, folder)
     aws.status = "CREATE_COMPLETE"
     deploy_to(aws, folder)
@@ -235,7 +235,7 @@ def test_a_stack_whose_creation_failed_is_made_anew(folder: Path) -> None:
 
 def test_a_stack_that_cannot_be_removed_is_told_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     aws = FakeAws("ROLLBACK_COMPLETE")
-    with pytest.raises(Trouble):
+    with pytest.raises(UserError):
         deploy_to(aws, folder)
 
     def fail(**_: str) -> None:
@@ -243,7 +243,7 @@ def test_a_stack_that_cannot_be_removed_is_told_of(folder: Path, monkeypatch: py
         aws.stack["StackStatus"] = "DELETE_FAILED"
 
     monkeypatch.setattr(aws, "delete_stack", fail)
-    with pytest.raises(Trouble, match=r"could not be removed \(DELETE_FAILED\)\. Delete it in the"):
+    with pytest.raises(UserError, match=r"could not be removed \(DELETE_FAILED\)\. Delete it in the"):
         deploy_to(aws, folder)
 
 
@@ -268,7 +268,7 @@ def test_receipts_are_connected_by_the_deployment_after_one_that_could_not(
 ) -> None:
     aws = FakeAws()
     aws.ses_refuses = True
-    with pytest.raises(Trouble, match=r"receipts of portal\.example.*no such identity"):
+    with pytest.raises(UserError, match=r"receipts of portal\.example.*no such identity"):
         deploy_to_aws(aws, folder)
     aws.ses_refuses = False
     deploy_to_aws(aws, folder)
@@ -279,7 +279,7 @@ def test_receipts_are_connected_by_the_deployment_after_one_that_could_not(
 
 def test_a_whole_stack_is_protected_and_one_that_failed_is_not(folder: Path, certified: list[str]) -> None:
     aws = FakeAws("ROLLBACK_COMPLETE")
-    with pytest.raises(Trouble):
+    with pytest.raises(UserError):
         deploy_to_aws(aws, folder)
     assert aws.protections == []
     aws.status = "CREATE_COMPLETE"
@@ -314,29 +314,29 @@ def test_a_failure_is_told_with_the_first_reason_first(folder: Path) -> None:
         for name, reason in (("Second", "cancelled"), ("First", "no such key"))
     )
     aws.events = [later, earlier]
-    with pytest.raises(Trouble, match=r"First \(AWS::SQS::Queue\): no such key\n\s+Second"):
+    with pytest.raises(UserError, match=r"First \(AWS::SQS::Queue\): no such key\n\s+Second"):
         deploy_to(aws, folder)
 
 
 def test_nothing_on_aws_is_deployed_as_local() -> None:
     deploy.refuse_local({"Local": "false"})
     deploy.refuse_local({})
-    with pytest.raises(Trouble, match="make run"):
+    with pytest.raises(UserError, match="make run"):
         deploy.refuse_local({"Local": "true"})
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({}, "they are not given and not given"),
+        ({}, "They are not given and not given"),
         ({"PortalUrl": "https://portal.example"}, "portal.example and not given"),
-        (ADDRESS | {"PortalUrl": "http://portal.example"}, "they are http://portal.example and"),
+        (ADDRESS | {"PortalUrl": "http://portal.example"}, "They are http://portal.example and"),
         (ADDRESS | {"PortalDomain": "other.example"}, "portal.example and other.example"),
     ],
 )
 def test_the_portals_address_must_be_its_host_names(given: dict[str, str], told: str) -> None:
     deploy.refuse_other_address(ADDRESS)
-    with pytest.raises(Trouble, match=told):
+    with pytest.raises(UserError, match=told):
         deploy.refuse_other_address(given)
 
 
@@ -350,10 +350,10 @@ def test_parameters_are_read_as_they_are_written(tmp_path: Path) -> None:
 def test_parameters_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "prod.json"
     file.write_text(content)
-    with pytest.raises(Trouble, match=r"prod\.json"):
+    with pytest.raises(UserError, match=r"prod\.json"):
         deploy.read_parameters(file)
 
 
 def test_parameters_that_are_not_there_are_told_of(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match=r"prod\.json cannot be read"):
+    with pytest.raises(UserError, match=r"prod\.json cannot be read"):
         deploy.read_parameters(tmp_path / "prod.json")

@@ -11,12 +11,12 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from infrastructure.local import emulator
 from infrastructure.local import run as local_run
 from infrastructure.local.emulator import Condition
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes
 from infrastructure.local.sample_practice import Addresses
 from infrastructure.local.stack import FIXED_PARAMETERS, LocalStack
 from infrastructure.progress import Progress
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 
 def free_addresses() -> Addresses:
@@ -32,7 +32,7 @@ def test_a_taken_port_is_refused_with_another_to_try(number: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
-        with pytest.raises(Trouble, match=rf"Port {port} is in use .* make run PORT=\d+"):
+        with pytest.raises(UserError, match=rf"Port {port} is in use .* make run PORT=\d+"):
             local_run.refuse_taken_ports(addresses)
 
 
@@ -43,8 +43,8 @@ def test_a_port_that_cannot_be_used_is_refused(text: str) -> None:
 
 
 def test_the_stand_ins_are_told_where_everything_is(tmp_path: Path) -> None:
-    layout, addresses = Layout(tmp_path), Addresses(5000)
-    clinic, mailbox = local_run.clinic(layout, addresses), local_run.mailbox(layout, addresses)
+    paths, addresses = LocalPaths(tmp_path), Addresses(5000)
+    clinic, mailbox = local_run.clinic(paths, addresses), local_run.mailbox(paths, addresses)
     shared = ["--portal-json", str(tmp_path / "stand-ins.json")]
     assert [clinic.module, *clinic.arguments] == [
         "examples.clinic",
@@ -71,10 +71,10 @@ def test_the_stand_ins_are_told_where_everything_is(tmp_path: Path) -> None:
 def test_a_killed_emulator_is_said_with_what_the_data_goes_back_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    layout = Layout(tmp_path)
-    layout.prepare()
-    (layout.state / "s3.json").write_text("{}")
-    local_run.explain(Condition.KILLED, layout, Progress(time.time()))
+    paths = LocalPaths(tmp_path)
+    paths.prepare()
+    (paths.state / "s3.json").write_text("{}")
+    local_run.explain(Condition.KILLED, paths, Progress(time.time()))
     said = capsys.readouterr().out
     assert "was killed before it could save: the portal goes back to what it saved at 20" in said
 
@@ -82,12 +82,12 @@ def test_a_killed_emulator_is_said_with_what_the_data_goes_back_to(
 def test_a_stack_that_was_never_saved_is_said_to_be_lost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local_run.explain(Condition.LOST, Layout(tmp_path), Progress(time.time()))
+    local_run.explain(Condition.LOST, LocalPaths(tmp_path), Progress(time.time()))
     assert "starts afresh" in capsys.readouterr().out
 
 
 def test_a_clean_stop_needs_no_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    local_run.explain(Condition.SAVED, Layout(tmp_path), Progress(time.time()))
+    local_run.explain(Condition.SAVED, LocalPaths(tmp_path), Progress(time.time()))
     assert capsys.readouterr().out == ""
 
 
@@ -99,7 +99,7 @@ class FakeProcesses:
 
     def check(self) -> None:
         if self.last_words:
-            raise Trouble(self.last_words)
+            raise UserError(self.last_words)
 
 
 @pytest.mark.parametrize(
@@ -113,20 +113,20 @@ class FakeProcesses:
 )
 def test_an_answer_that_does_not_come_is_told_with_what_to_do(tmp_path: Path, error: Exception) -> None:
     processes = cast("Processes", FakeProcesses())
-    with pytest.raises(Trouble) as told, local_run.in_plain_words(Layout(tmp_path), processes):
+    with pytest.raises(UserError) as told, local_run.in_plain_words(LocalPaths(tmp_path), processes):
         raise error
     assert str(told.value) == (
         f"The local AWS did not answer in time ({type(error).__name__}): this machine may be too busy. "
         "Run `make run` again, it goes on from what is there. If it happens again, "
-        f"{Layout(tmp_path).log_of(emulator.NAME)} may say why."
+        f"{LocalPaths(tmp_path).log_of(emulator.NAME)} may say why."
     )
 
 
 def test_a_process_that_has_ended_says_more_than_its_silence(tmp_path: Path) -> None:
     processes = cast("Processes", FakeProcesses("The process `ministack` ended by itself."))
     with (
-        pytest.raises(Trouble, match="ended by itself"),
-        local_run.in_plain_words(Layout(tmp_path), processes),
+        pytest.raises(UserError, match="ended by itself"),
+        local_run.in_plain_words(LocalPaths(tmp_path), processes),
     ):
         raise httpx.ReadTimeout("timed out")
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from infrastructure.local import sample_practice as sample
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.stack import LocalStack
 from infrastructure.progress import Progress
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 KEPT = {"id": "prc_1", "api_key": "key_1", "webhook_secret": "whsec_1"}
 NEW_KEYS = {
@@ -50,50 +50,50 @@ class FakeStack:
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path)
+def paths(tmp_path: Path) -> LocalPaths:
+    return LocalPaths(tmp_path)
 
 
-def practice_of(layout: Layout, stack: FakeStack) -> dict[str, str]:
-    return sample.sample_practice(layout, cast("LocalStack", stack), Progress(0.0))
+def practice_of(paths: LocalPaths, stack: FakeStack) -> dict[str, str]:
+    return sample.sample_practice(paths, cast("LocalStack", stack), Progress(0.0))
 
 
-def test_a_practice_that_the_stack_knows_is_kept(layout: Layout) -> None:
-    sample.write_private(layout.practice, KEPT)
-    assert practice_of(layout, FakeStack("key_1")) == KEPT
+def test_a_practice_that_the_stack_knows_is_kept(paths: LocalPaths) -> None:
+    sample.write_private(paths.practice, KEPT)
+    assert practice_of(paths, FakeStack("key_1")) == KEPT
 
 
-def test_a_practice_that_the_stack_lost_is_replaced(layout: Layout) -> None:
-    sample.write_private(layout.practice, KEPT)
-    assert practice_of(layout, FakeStack()) == MADE
-    assert json.loads(layout.practice.read_text()) == MADE
+def test_a_practice_that_the_stack_lost_is_replaced(paths: LocalPaths) -> None:
+    sample.write_private(paths.practice, KEPT)
+    assert practice_of(paths, FakeStack()) == MADE
+    assert json.loads(paths.practice.read_text()) == MADE
 
 
 def test_a_practice_whose_keys_were_rotated_away_keeps_its_documents_and_gets_new_ones(
-    layout: Layout,
+    paths: LocalPaths,
 ) -> None:
-    sample.write_private(layout.practice, KEPT)
+    sample.write_private(paths.practice, KEPT)
     renewed = {"id": "prc_1", "api_key": "key_3", "webhook_secret": "whsec_3"}
-    assert practice_of(layout, FakeStack(there=frozenset({"prc_1"}))) == renewed
-    assert json.loads(layout.practice.read_text()) == renewed
+    assert practice_of(paths, FakeStack(there=frozenset({"prc_1"}))) == renewed
+    assert json.loads(paths.practice.read_text()) == renewed
 
 
-def test_the_sample_practice_has_electronic_signature_on(layout: Layout) -> None:
+def test_the_sample_practice_has_electronic_signature_on(paths: LocalPaths) -> None:
     stack = FakeStack()
-    assert practice_of(layout, stack) == MADE
+    assert practice_of(paths, stack) == MADE
     assert stack.asked == [{"action": "create_practice", "electronic_signature": True} | sample.PROFILE]
 
 
-def test_a_damaged_file_of_keys_is_refused_with_what_to_do(layout: Layout) -> None:
-    layout.practice.write_text('{"id": "prc')
-    with pytest.raises(Trouble, match=r"practice\.json is damaged .* remove it"):
-        practice_of(layout, FakeStack())
+def test_a_damaged_file_of_keys_is_refused_with_what_to_do(paths: LocalPaths) -> None:
+    paths.practice.write_text('{"id": "prc')
+    with pytest.raises(UserError, match=r"practice\.json is damaged .* remove it"):
+        practice_of(paths, FakeStack())
 
 
-def test_a_refusal_of_the_admin_function_is_told(layout: Layout) -> None:
+def test_a_refusal_of_the_admin_function_is_told(paths: LocalPaths) -> None:
     stack = FakeStack(answer={"error": {"code": "invalid"}})
-    with pytest.raises(Trouble, match="could not create the sample practice"):
-        practice_of(layout, stack)
+    with pytest.raises(UserError, match="could not create the sample practice"):
+        practice_of(paths, stack)
 
 
 def test_the_portal_file_is_the_contract() -> None:

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.local.paths import Layout
+from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Processes, take_lock
 from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 from tests.support.local.savers import eventually, is_running, ready, saved, saver
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path / "local")
-    layout.prepare()
-    return layout
+def paths(tmp_path: Path) -> LocalPaths:
+    paths = LocalPaths(tmp_path / "local")
+    paths.prepare()
+    return paths
 
 
 @pytest.fixture
@@ -33,28 +33,28 @@ def progress() -> Progress:
 
 
 @pytest.fixture
-def processes(layout: Layout, progress: Progress) -> Iterator[Processes]:
-    processes = Processes(layout, take_lock(layout, progress))
+def processes(paths: LocalPaths, progress: Progress) -> Iterator[Processes]:
+    processes = Processes(paths, take_lock(paths, progress))
     yield processes
     processes.stop()
 
 
-def start_commander(layout: Layout, seconds_to_save: float = 0.5) -> subprocess.Popen[bytes]:
+def start_commander(paths: LocalPaths, seconds_to_save: float = 0.5) -> subprocess.Popen[bytes]:
     module = "tests.support.local.supervised_commander"
-    arguments = [sys.executable, "-m", module, str(layout.home), str(seconds_to_save)]
+    arguments = [sys.executable, "-m", module, str(paths.home), str(seconds_to_save)]
     commander = subprocess.Popen(arguments, cwd=ROOT)
-    assert eventually(ready(layout).exists)
+    assert eventually(ready(paths).exists)
     return commander
 
 
-def supervisor_pid(layout: Layout) -> int:
-    pid: int = json.loads(layout.supervisor_record.read_text())["pid"]
+def supervisor_pid(paths: LocalPaths) -> int:
+    pid: int = json.loads(paths.supervisor_record.read_text())["pid"]
     return pid
 
 
-def saver_pid(layout: Layout, name: str = "saver") -> int:
-    assert eventually(lambda: ready(layout, name).exists() and ready(layout, name).read_text() != "")
-    return int(ready(layout, name).read_text())
+def saver_pid(paths: LocalPaths, name: str = "saver") -> int:
+    assert eventually(lambda: ready(paths, name).exists() and ready(paths, name).read_text() != "")
+    return int(ready(paths, name).read_text())
 
 
 def check_until_it_complains(processes: Processes) -> None:
@@ -64,107 +64,107 @@ def check_until_it_complains(processes: Processes) -> None:
         time.sleep(0.02)
 
 
-def test_killing_the_commander_outright_still_saves_and_leaves_nobody_behind(layout: Layout) -> None:
-    commander = start_commander(layout)
-    pids = [supervisor_pid(layout), saver_pid(layout)]
+def test_killing_the_commander_outright_still_saves_and_leaves_nobody_behind(paths: LocalPaths) -> None:
+    commander = start_commander(paths)
+    pids = [supervisor_pid(paths), saver_pid(paths)]
     commander.kill()
     commander.wait()
     assert eventually(lambda: not any(is_running(pid) for pid in pids))
-    assert saved(layout).exists()
-    assert layout.clean_stop.exists()
-    assert not layout.supervisor_record.exists()
+    assert saved(paths).exists()
+    assert paths.clean_stop.exists()
+    assert not paths.supervisor_record.exists()
 
 
-def test_the_portal_is_no_longer_announced_once_its_commander_is_gone(layout: Layout) -> None:
-    commander = start_commander(layout)
-    layout.portal.touch()
+def test_the_portal_is_no_longer_announced_once_its_commander_is_gone(paths: LocalPaths) -> None:
+    commander = start_commander(paths)
+    paths.portal.touch()
     commander.kill()
     commander.wait()
-    assert eventually(lambda: not layout.portal.exists())
+    assert eventually(lambda: not paths.portal.exists())
 
 
-def test_a_new_run_waits_for_one_that_is_still_saving(layout: Layout) -> None:
-    commander = start_commander(layout, seconds_to_save=1.5)
+def test_a_new_run_waits_for_one_that_is_still_saving(paths: LocalPaths) -> None:
+    commander = start_commander(paths, seconds_to_save=1.5)
     commander.kill()
     commander.wait()
     said = StringIO()
-    lock = take_lock(layout, Progress(time.time(), stream=said))
+    lock = take_lock(paths, Progress(time.time(), stream=said))
     os.close(lock)
-    assert saved(layout).exists()
+    assert saved(paths).exists()
     assert "still saving" in said.getvalue()
 
 
 def test_a_second_run_is_refused_while_one_is_up(
-    layout: Layout, processes: Processes, progress: Progress
+    paths: LocalPaths, processes: Processes, progress: Progress
 ) -> None:
-    processes.start(saver(layout))
-    saver_pid(layout)
-    with pytest.raises(Trouble, match="Another `make run` is up"):
-        take_lock(layout, progress)
+    processes.start(saver(paths))
+    saver_pid(paths)
+    with pytest.raises(UserError, match="Another `make run` is up"):
+        take_lock(paths, progress)
 
 
-def test_killing_the_supervisor_ends_its_processes_and_lets_them_save(layout: Layout) -> None:
-    commander = start_commander(layout)
-    pid = saver_pid(layout)
-    os.kill(supervisor_pid(layout), signal.SIGKILL)
+def test_killing_the_supervisor_ends_its_processes_and_lets_them_save(paths: LocalPaths) -> None:
+    commander = start_commander(paths)
+    pid = saver_pid(paths)
+    os.kill(supervisor_pid(paths), signal.SIGKILL)
     assert eventually(lambda: not is_running(pid))
-    assert saved(layout).exists()
+    assert saved(paths).exists()
     assert eventually(lambda: commander.poll() is not None)
 
 
-def test_a_kill_is_not_taken_for_a_clean_stop(layout: Layout, processes: Processes) -> None:
-    layout.clean_stop.write_text("from an earlier run")
-    processes.start(saver(layout))
-    os.kill(saver_pid(layout), signal.SIGKILL)
-    with pytest.raises(Trouble, match="`saver` ended by itself"):
+def test_a_kill_is_not_taken_for_a_clean_stop(paths: LocalPaths, processes: Processes) -> None:
+    paths.clean_stop.write_text("from an earlier run")
+    processes.start(saver(paths))
+    os.kill(saver_pid(paths), signal.SIGKILL)
+    with pytest.raises(UserError, match="`saver` ended by itself"):
         check_until_it_complains(processes)
     processes.stop()
-    assert not layout.clean_stop.exists()
+    assert not paths.clean_stop.exists()
 
 
-def test_a_process_that_will_not_end_is_ended(layout: Layout, processes: Processes) -> None:
-    processes.start(saver(layout, mood="stubborn", grace=0.3))
-    pid = saver_pid(layout)
+def test_a_process_that_will_not_end_is_ended(paths: LocalPaths, processes: Processes) -> None:
+    processes.start(saver(paths, mood="stubborn", grace=0.3))
+    pid = saver_pid(paths)
     assert processes.stop()
     assert not is_running(pid)
-    assert not layout.clean_stop.exists()
+    assert not paths.clean_stop.exists()
 
 
-def test_a_failure_to_save_is_not_taken_for_a_clean_stop(layout: Layout, processes: Processes) -> None:
-    processes.start(saver(layout, mood="failing"))
-    saver_pid(layout)
+def test_a_failure_to_save_is_not_taken_for_a_clean_stop(paths: LocalPaths, processes: Processes) -> None:
+    processes.start(saver(paths, mood="failing"))
+    saver_pid(paths)
     assert processes.stop()
-    assert not layout.clean_stop.exists()
+    assert not paths.clean_stop.exists()
 
 
-def test_what_was_started_last_is_stopped_first(layout: Layout, processes: Processes) -> None:
+def test_what_was_started_last_is_stopped_first(paths: LocalPaths, processes: Processes) -> None:
     for name in ("first", "second"):
-        processes.start(saver(layout, name=name))
-        saver_pid(layout, name)
+        processes.start(saver(paths, name=name))
+        saver_pid(paths, name)
     assert processes.stop()
-    times = [saved(layout, name).stat().st_mtime_ns for name in ("first", "second")]
+    times = [saved(paths, name).stat().st_mtime_ns for name in ("first", "second")]
     assert times[1] < times[0]
 
 
-def test_the_supervisor_shrugs_off_the_signals_of_a_terminal(layout: Layout, processes: Processes) -> None:
-    processes.start(saver(layout))
-    pid = saver_pid(layout)
+def test_the_supervisor_shrugs_off_the_signals_of_a_terminal(paths: LocalPaths, processes: Processes) -> None:
+    processes.start(saver(paths))
+    pid = saver_pid(paths)
     for signal_number in (signal.SIGINT, signal.SIGHUP):
-        os.kill(supervisor_pid(layout), signal_number)
+        os.kill(supervisor_pid(paths), signal_number)
     time.sleep(0.7)
     processes.check()
     assert is_running(pid)
 
 
-def test_the_supervisor_stops_everything_when_told_to_end(layout: Layout, processes: Processes) -> None:
-    processes.start(saver(layout))
-    pid = saver_pid(layout)
-    os.kill(supervisor_pid(layout), signal.SIGTERM)
+def test_the_supervisor_stops_everything_when_told_to_end(paths: LocalPaths, processes: Processes) -> None:
+    processes.start(saver(paths))
+    pid = saver_pid(paths)
+    os.kill(supervisor_pid(paths), signal.SIGTERM)
     assert eventually(lambda: not is_running(pid))
-    assert eventually(layout.clean_stop.exists)
+    assert eventually(paths.clean_stop.exists)
 
 
-def test_the_supervisor_leads_a_session_of_its_own(layout: Layout, processes: Processes) -> None:
-    processes.start(saver(layout))
-    pid = saver_pid(layout)
-    assert os.getsid(supervisor_pid(layout)) == supervisor_pid(layout) == os.getsid(pid)
+def test_the_supervisor_leads_a_session_of_its_own(paths: LocalPaths, processes: Processes) -> None:
+    processes.start(saver(paths))
+    pid = saver_pid(paths)
+    assert os.getsid(supervisor_pid(paths)) == supervisor_pid(paths) == os.getsid(pid)

@@ -7,13 +7,13 @@ from botocore.exceptions import ReadTimeoutError
 
 from infrastructure.local import stack
 from infrastructure.local.stack import LocalStack
-from infrastructure.user_error import Trouble
+from infrastructure.user_error import UserError
 
 LATE: tuple[Exception, ...] = (
     httpx.ReadTimeout("timed out"),
     httpx.HTTPStatusError("504", request=httpx.Request("GET", "http://x"), response=httpx.Response(504)),
     ReadTimeoutError(endpoint_url="http://localhost"),
-    Trouble("The function failed."),
+    UserError("The function failed."),
 )
 
 

@@ -1,0 +1,51 @@
+"""A CloudFormation stack: where it is, its outputs, parameters and status."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+APPLICATION = "provider-portal"
+
+Clients = Callable[[str], Any]
+"""Returns the boto3 client of a service, such as `s3`."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a stack is deployed: a factory of AWS clients, the stack's name, and the polling interval."""
+
+    client: Clients
+    stack: str
+    seconds_between_looks: float
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: its outputs and parameters by name, and the status that CloudFormation reports."""
+
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    status: str
+
+
+def aws_target(stage: str) -> Target:
+    """Return the target of a stage on AWS, with the credentials and the region of the shell."""
+    return Target(boto3.client, f"{APPLICATION}-{stage}", seconds_between_looks=5.0)
+
+
+def describe(target: Target) -> Stack | None:
+    """Return the stack's present state, or None if there is no such stack."""
+    try:
+        stack = target.client("cloudformation").describe_stacks(StackName=target.stack)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            return None
+        raise
+    return Stack(
+        outputs={row["OutputKey"]: row["OutputValue"] for row in stack.get("Outputs", [])},
+        parameters={row["ParameterKey"]: row["ParameterValue"] for row in stack.get("Parameters", [])},
+        status=stack["StackStatus"],
+    )
