@@ -82,7 +82,6 @@ bench: environment
 
 guide: environment
 	.venv/bin/python -m infrastructure.generate_guide
-	.venv/bin/python -m infrastructure.generate_module_table
 
 lighthouse: tools
 	.venv/bin/python -m bench.lighthouse
