@@ -1,9 +1,11 @@
 PORT ?= 4566
 STAGE ?= prod
 PARAMETERS_FILE ?=
+N ?= 200
+SEED ?= 1
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
-.PHONY: help screenshots lighthouse run test test-browser test-stack test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
+.PHONY: help screenshots lighthouse mutants run test test-browser test-stack test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
 
 help:
 	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
@@ -11,6 +13,7 @@ help:
 	@echo 'make check                  the quick part of it: lint, types, unit tests'
 	@echo 'make format                 put the code into the shape that lint wants'
 	@echo 'make bench                  import times, calls per page, and what a large practice costs'
+	@echo 'make mutants N=200 SEED=1   change one place of the app at a time, and see whether a quick test fails'
 	@echo 'make lighthouse             Lighthouse at mobile settings on login, pending and review'
 	@echo 'make screenshots            every page in every state, in build/screenshots'
 	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
@@ -82,6 +85,9 @@ bench: environment
 
 guide: environment
 	.venv/bin/python -m infrastructure.generate_guide
+
+mutants: environment programs
+	.venv/bin/python -m tests.mutants --count $(N) --seed $(SEED)
 
 lighthouse: tools
 	.venv/bin/python -m bench.lighthouse

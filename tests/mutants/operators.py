@@ -1,0 +1,135 @@
+"""Mutation operators: each changes one place of a source file as a careless edit would.
+
+Texts are left alone, since no test should pin every word. Annotations are left alone, since mypy checks them.
+"""
+
+import ast
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+_COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+_ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change of one file. `scope` is the dotted name of the function or class that holds the change."""
+
+    path: Path
+    scope: str
+    line: int
+    before: str
+    after: str
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """Name the mutant without its line number, which moves with every edit."""
+        return f"{self.path}::{self.scope}::{self.before} -> {self.after}"
+
+    def source(self) -> str:
+        """Return the file's source with the change."""
+        original = self.path.read_text().encode()
+        return (original[: self.start] + self.after.encode() + original[self.end :]).decode()
+
+
+def find_mutants(path: Path) -> list[Mutant]:
+    """Return every mutant of a file, in the order of the source."""
+    source = path.read_text()
+    starts = [0]
+    for line in source.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    mutants = []
+    for scope, node, replacement in _changes(ast.parse(source), ""):
+        start = starts[node.lineno - 1] + node.col_offset
+        end = starts[int(node.end_lineno or 0) - 1] + int(node.end_col_offset or 0)
+        before = " ".join(source.encode()[start:end].decode().split())
+        mutants.append(Mutant(path, scope, node.lineno, before, replacement, start, end))
+    return mutants
+
+
+def _changes(node: ast.AST, scope: str) -> Iterator[tuple[str, ast.expr | ast.stmt, str]]:
+    for child in _mutable_children(node):
+        inner = scope
+        if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            inner = f"{scope}.{child.name}".lstrip(".")
+        for place, replacement in _mutations(child):
+            yield inner, place, replacement
+        yield from _changes(child, inner)
+
+
+def _mutable_children(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the children of a node, without annotations, decorators, docstrings and imports."""
+    skipped = {"annotation", "returns", "decorator_list", "type_params", "bases"}
+    for name, value in ast.iter_fields(node):
+        if name in skipped:
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST) and not isinstance(child, ast.Import | ast.ImportFrom):
+                yield child
+
+
+def _mutations(node: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
+    if isinstance(node, ast.expr):
+        for changed in _changed_expressions(node):
+            yield node, f"({ast.unparse(changed)})"
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield node.test, f"(not ({ast.unparse(node.test)}))"
+    if isinstance(node, ast.comprehension):
+        for test in node.ifs:
+            yield test, f"(not ({ast.unparse(test)}))"
+    if isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+        yield node.value, "None"
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield node, "pass"
+    if isinstance(node, ast.Raise) and node.exc is not None:
+        yield node, "pass"
+
+
+def _changed_expressions(node: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARISONS:
+        changed = deepcopy(node)
+        changed.ops[0] = _COMPARISONS[type(node.ops[0])]()
+        yield changed
+    if isinstance(node, ast.BoolOp):
+        changed_bool = deepcopy(node)
+        changed_bool.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        yield changed_bool
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield node.operand
+    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC and not _has_text(node):
+        changed_sum = deepcopy(node)
+        changed_sum.op = _ARITHMETIC[type(node.op)]()
+        yield changed_sum
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield ast.Constant(not node.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
+        yield ast.Constant(node.value + 1)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _has_text(node: ast.BinOp) -> bool:
+    return any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in ast.walk(node))
