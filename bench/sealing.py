@@ -128,7 +128,7 @@ def _print_row(
     data = file.read_bytes()
     mine = _median(lambda: seal(data))
     release = seal(data)
-    check = _median(lambda: released.faults(release, source=data, certificate=sealer.chain.leaf))
+    check = _median(lambda: released.find_faults(release, source=data, certificate=sealer.chain.leaf))
     print(
         f"  {pages:5} {mine:6.1f} ms {peers['libpdf']:11.1f} ms {peers['pdflib']:16.1f} ms"
         f" {mine / peers['libpdf']:14.2f} {check:18.1f} ms"
@@ -165,8 +165,8 @@ def local_key() -> tuple[Sealer, rsa.RSAPrivateKey]:
     public = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    made = chain.self_issued(public, sign, name="Bench", serial=1, at=NOW, years=30)
-    return Sealer(chain.fitting_chain([made], public, NOW), sign), key
+    made = chain.issue_self_signed(public, sign, name="Bench", serial=1, at=NOW, years=30)
+    return Sealer(chain.verify_chain([made], public, NOW), sign), key
 
 
 def _median(work: Callable[[], object]) -> float:

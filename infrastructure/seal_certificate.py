@@ -58,12 +58,12 @@ def ensure(client: Clients, outputs: Mapping[str, str], now: dt.datetime) -> boo
     store = SealStore(client, outputs)
     public_key = store.key.public_key()
     try:
-        chain.fitting_chain(chain.read_pem(store.read(CURRENT_KEY)), public_key, now)
+        chain.verify_chain(chain.read_pem(store.read(CURRENT_KEY)), public_key, now)
     except chain.ChainRefused:
-        certificate = chain.self_issued(
+        certificate = chain.issue_self_signed(
             public_key, store.key.sign, name=NAME, serial=secrets.randbits(127), at=now, years=YEARS
         )
-        _install(store, chain.fitting_chain([certificate], public_key, now))
+        _install(store, chain.verify_chain([certificate], public_key, now))
         return True
     return False
 
@@ -75,7 +75,7 @@ def install(client: Clients, outputs: Mapping[str, str], pem: bytes, now: dt.dat
     """
     store = SealStore(client, outputs)
     try:
-        new_chain = chain.fitting_chain(chain.read_pem(pem), store.key.public_key(), now)
+        new_chain = chain.verify_chain(chain.read_pem(pem), store.key.public_key(), now)
     except chain.ChainRefused as error:
         raise UserError(str(error)) from error
     _install(store, new_chain)
@@ -92,7 +92,7 @@ def _install(store: SealStore, new_chain: chain.Chain) -> None:
 def request(client: Clients, outputs: Mapping[str, str], name: str) -> bytes:
     """Return a certificate request (PKCS #10, PEM) for the sealing key. `name` is its common name."""
     key = SealStore(client, outputs).key
-    return chain.signing_request(key.public_key(), key.sign, name=name)
+    return chain.build_signing_request(key.public_key(), key.sign, name=name)
 
 
 def main() -> int:

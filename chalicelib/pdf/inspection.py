@@ -36,11 +36,11 @@ from chalicelib.pdf.models import (
 )
 from chalicelib.pdf.reader import (
     array,
-    damaged_if_it_fails,
     dictionary,
-    display_of,
     number,
     open_pdf,
+    read_display,
+    refuse_malformed,
     resolve,
 )
 
@@ -170,7 +170,7 @@ def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
 
 def _same_size(page: PageObject, shown: tuple[float, float]) -> bool:
     """Whether the page is as large as PDFium, which knows no UserUnit, shows it."""
-    display = display_of(page)
+    display = read_display(page)
     return all(
         abs(edge / display.unit - other) <= _TOLERANCE
         for edge, other in zip(display.size, shown, strict=True)
@@ -178,7 +178,7 @@ def _same_size(page: PageObject, shown: tuple[float, float]) -> bool:
 
 
 def _check_sizes(pages: list[PageObject]) -> None:
-    if not all(_NARROWEST <= edge <= _WIDEST for page in pages for edge in display_of(page).size):
+    if not all(_NARROWEST <= edge <= _WIDEST for page in pages for edge in read_display(page).size):
         raise PdfRefused("damaged", "The PDF is damaged: a page is too small, or too large, to be displayed.")
 
 
@@ -320,7 +320,7 @@ def inspect_pdf(data: bytes) -> Inspection:
     _check_size(data)
     _check_envelope(data)
     reader = _opened(data)
-    with damaged_if_it_fails():
+    with refuse_malformed():
         catalog = _catalog(reader)
         if not isinstance(
             resolve(dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)
@@ -337,20 +337,20 @@ def inspect_pdf(data: bytes) -> Inspection:
         _check_drawing(data, pages)
         return Inspection(
             pages=len(pages),
-            page_sizes=tuple(display_of(page).size for page in pages),
+            page_sizes=tuple(read_display(page).size for page in pages),
             active_content=_active_content(catalog),
             signed=bool(signatures),
         )
 
 
-def reopen(data: bytes) -> int:
+def recheck_pages(data: bytes) -> int:
     """The pages of a PDF that was made here, seen alike by both readers; `PdfRefused` (damaged) if not.
 
     The limits on strangers' files do not hold: a certificate may follow 200 pages.
     """
     _check_envelope(data)
     reader = open_pdf(data)
-    with damaged_if_it_fails():
+    with refuse_malformed():
         pages = list(reader.pages)
         _check_pages_agree(data, pages)
     return len(pages)

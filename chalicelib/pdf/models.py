@@ -116,7 +116,7 @@ class SignatureBlock:
     strokes_aspect: float = 3.0
 
 
-FindPlace = Callable[[bytes, tuple[float, ...], SignatureBlock], SignatureField | None]
+FieldFinder = Callable[[bytes, tuple[float, ...], SignatureBlock], SignatureField | None]
 """Where a file asks for the signature: of its bytes, each page's UserUnit, and what has to fit."""
 
 

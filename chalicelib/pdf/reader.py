@@ -11,18 +11,14 @@ from dataclasses import dataclass
 from pypdf import PageObject, PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, PdfObject
 
+from chalicelib.pdf.geometry import Box, Matrix, sort_corners
 from chalicelib.pdf.models import PdfRefused
-
-Matrix = tuple[float, float, float, float, float, float]
-Box = tuple[float, float, float, float]
-
-IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 _LETTER: Box = (0.0, 0.0, 612.0, 792.0)
 
 
 @contextmanager
-def damaged_if_it_fails() -> Iterator[None]:
+def refuse_malformed() -> Iterator[None]:
     """Turns whatever a parser raises on a broken file into a refusal."""
     try:
         yield
@@ -35,7 +31,7 @@ def damaged_if_it_fails() -> Iterator[None]:
 
 def open_pdf(data: bytes) -> PdfReader:
     """The file, read leniently: what can be displayed should be readable."""
-    with damaged_if_it_fails():
+    with refuse_malformed():
         return PdfReader(io.BytesIO(data), strict=False)
 
 
@@ -65,36 +61,8 @@ def box(value: PdfObject | None) -> Box | None:
     corners = [number(item, float("nan")) for item in array(value)]
     if len(corners) != len(_LETTER) or not all(map(math.isfinite, corners)):
         return None
-    found = sorted_box(corners)
+    found = sort_corners(corners)
     return found if found[2] > found[0] and found[3] > found[1] else None
-
-
-def sorted_box(corners: list[float]) -> Box:
-    """Left, bottom, right and top of two opposite corners."""
-    (x0, x1), (y0, y1) = sorted(corners[0::2]), sorted(corners[1::2])
-    return (x0, y0, x1, y1)
-
-
-def multiply(first: Matrix, then: Matrix) -> Matrix:
-    """The matrix that applies `first`, then `then`."""
-    a, b, c, d, e, f = first
-    g, h, i, j, k, m = then
-    return (a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m)
-
-
-def invert(matrix: Matrix) -> Matrix:
-    a, b, c, d, e, f = matrix
-    det = a * d - b * c
-    return (d / det, -b / det, -c / det, a / det, (c * f - d * e) / det, (b * e - a * f) / det)
-
-
-def transform_box(rectangle: Box, matrix: Matrix) -> Box:
-    """The smallest upright rectangle around the transformed one."""
-    x0, y0, x1, y1 = rectangle
-    a, b, c, d, e, f = matrix
-    xs = [a * x + c * y + e for x in (x0, x1) for y in (y0, y1)]
-    ys = [b * x + d * y + f for x in (x0, x1) for y in (y0, y1)]
-    return (min(xs), min(ys), max(xs), max(ys))
 
 
 @dataclass(frozen=True)
@@ -133,7 +101,7 @@ def _visible(media: Box, crop: Box | None) -> Box:
     return (left, bottom, right, top) if right > left and top > bottom else media
 
 
-def display_of(page: PageObject) -> Display:
+def read_display(page: PageObject) -> Display:
     """How viewers show the page; inherited values are taken from the page tree by the reader."""
     media = box(page.get("/MediaBox")) or _LETTER
     unit = number(page.get("/UserUnit"), 1.0)

@@ -9,7 +9,7 @@ import pypdfium2
 from PIL import Image, ImageChops
 
 from chalicelib.pdf.models import PageImage
-from chalicelib.pdf.reader import damaged_if_it_fails
+from chalicelib.pdf.reader import refuse_malformed
 
 _TALLEST = 8000
 _GREYS = 16
@@ -69,7 +69,7 @@ def _page_image(document: pypdfium2.PdfDocument, number: int, width: int) -> Pag
 
 def open_for_display(data: bytes) -> pypdfium2.PdfDocument:
     """The document with its form fields drawn; `PdfRefused` (damaged) if it cannot be opened."""
-    with damaged_if_it_fails():
+    with refuse_malformed():
         document = pypdfium2.PdfDocument(data)
         document.init_forms()
     return document
@@ -77,7 +77,7 @@ def open_for_display(data: bytes) -> pypdfium2.PdfDocument:
 
 def count_pages(data: bytes) -> int:
     """How many pages a viewer shows."""
-    with damaged_if_it_fails(), pypdfium2.PdfDocument(data) as document:
+    with refuse_malformed(), pypdfium2.PdfDocument(data) as document:
         return len(document)
 
 
@@ -91,7 +91,7 @@ def render_pages(data: bytes, widths: Sequence[int] = (750, 1500), *, first: int
                 yield _page_image(document, number, width)
 
 
-def page_texts(data: bytes) -> list[str]:
+def extract_page_texts(data: bytes) -> list[str]:
     """The text of each page in reading order, one line a line; empty for a scan."""
     with open_for_display(data) as document:
         return [_text(document, index) for index in range(len(document))]

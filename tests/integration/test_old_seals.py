@@ -44,7 +44,7 @@ def stack(sleeping_stack: Stack) -> Iterator[Stack]:
 
 def seal_with_a_certificate_of_one_year(works: Works, stack: Stack) -> None:
     key = seal_certificate.SealStore(stack.client, stack.outputs).key
-    made = chain.self_issued(
+    made = chain.issue_self_signed(
         key.public_key(), key.sign, name="Seal of that year", serial=uuid4().int >> 2, at=THEN, years=1
     )
     seal_certificate.install(stack.client, stack.outputs, chain.write_pem([made]), THEN)

@@ -20,18 +20,19 @@ from chalicelib.pdf.assembly.field_appearances import open_with_appearances
 from chalicelib.pdf.assembly.flatten import (
     Placed,
     add_page,
-    keep_layers_hidden,
+    collect_layers,
+    copy_layer_visibility,
     letter,
-    page_layers,
     upright,
     written,
 )
-from chalicelib.pdf.assembly.reportlab_pages import append_sheets, drawn, sheet_form
+from chalicelib.pdf.assembly.reportlab_pages import append_pages, drawn, page_to_form
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
-from chalicelib.pdf.models import CertificateFacts, FindPlace, SignatureBlock, SignatureField
+from chalicelib.pdf.geometry import Matrix, multiply
+from chalicelib.pdf.models import CertificateFacts, FieldFinder, SignatureBlock, SignatureField
 from chalicelib.pdf.placement.finder import find_signature_field
-from chalicelib.pdf.reader import Matrix, display_of, multiply
+from chalicelib.pdf.reader import read_display
 
 _SCAN_DPI = 200
 _LETTER = (612.0, 792.0)
@@ -48,22 +49,22 @@ def _seed(*parts: object) -> bytes:
 def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed] | None) -> None:
     """Every page in its own size and rotation, with the stamp over the page of that index."""
     for index, page in enumerate(reader.pages):
-        display = display_of(page)
-        layers = page_layers(writer, page, display)
+        display = read_display(page)
+        layers = collect_layers(writer, page, display)
         if stamp is not None and stamp[0] == index:
             form, matrix = stamp[1]
             layers.append((form, multiply(matrix, display.to_user)))
         add_page(writer, display, layers)
-    keep_layers_hidden(writer, reader)
+    copy_layer_visibility(writer, reader)
 
 
 def _field_on(
-    reader: PdfReader, original: bytes, field: SignatureField | None, block: SignatureBlock, find: FindPlace
+    reader: PdfReader, original: bytes, field: SignatureField | None, block: SignatureBlock, find: FieldFinder
 ) -> SignatureField | None:
     """The given field, where it is on a page; else the place that the text names; else None."""
     if field is not None and field.is_on(len(reader.pages)):
         return field
-    return find(original, tuple(display_of(page).unit for page in reader.pages), block)
+    return find(original, tuple(read_display(page).unit for page in reader.pages), block)
 
 
 def _drawn_with_certificate(
@@ -85,7 +86,7 @@ def assemble_signed(
     block: SignatureBlock,
     field: SignatureField | None,
     certificate: CertificateFacts,
-    find: FindPlace = find_signature_field,
+    find: FieldFinder = find_signature_field,
 ) -> bytes:
     """The original with the signature block in its place, and the certificate; same input, same bytes."""
     reader = open_with_appearances(original)
@@ -95,9 +96,9 @@ def assemble_signed(
     stamp = None
     if place is not None:
         move: Matrix = (1.0, 0.0, 0.0, 1.0, place.x, place.y)
-        stamp = (place.page - 1, (sheet_form(writer, sheets, 0), move))
+        stamp = (place.page - 1, (page_to_form(writer, sheets, 0), move))
     _append_as_is(writer, reader, stamp)
-    append_sheets(writer, sheets, start=0 if place is None else 1)
+    append_pages(writer, sheets, start=0 if place is None else 1)
     seed = _seed(original, block, field, certificate)
     return written(writer, title=certificate.title, at=block.signed_at, seed=seed)
 
@@ -106,7 +107,7 @@ def assemble_declined(original: bytes, certificate: CertificateFacts) -> bytes:
     """The original, unsigned, and the certificate of its decline."""
     reader, writer = open_with_appearances(original), PdfWriter()
     _append_as_is(writer, reader, None)
-    append_sheets(writer, _drawn_with_certificate(None, None, certificate))
+    append_pages(writer, _drawn_with_certificate(None, None, certificate))
     seed = _seed(original, certificate)
     return written(writer, title=certificate.title, at=certificate.decided_at, seed=seed)
 
@@ -119,12 +120,12 @@ def fit_onto(size: tuple[float, float], sheet: tuple[float, float]) -> Matrix:
 
 def _append_on_letter(writer: PdfWriter, reader: PdfReader) -> None:
     for page in reader.pages:
-        display = display_of(page)
+        display = read_display(page)
         across, up = display.size
         sheet = letter(landscape=across > up)
-        layers = page_layers(writer, page, display)
+        layers = collect_layers(writer, page, display)
         add_page(writer, sheet, upright(layers, display, fit_onto(display.size, sheet.size)))
-    keep_layers_hidden(writer, reader)
+    copy_layer_visibility(writer, reader)
 
 
 def _pixels(sheet: tuple[float, float]) -> tuple[int, int]:
@@ -159,6 +160,6 @@ def assemble_by_hand(scan: bytes, certificate: CertificateFacts) -> bytes:
     is_pdf = b"%PDF-" in scan[:1024]
     writer = PdfWriter()
     _append_on_letter(writer, open_with_appearances(scan) if is_pdf else _picture_on_letter(scan))
-    append_sheets(writer, _drawn_with_certificate(None, None, certificate))
+    append_pages(writer, _drawn_with_certificate(None, None, certificate))
     seed = _seed(scan, certificate)
     return written(writer, title=certificate.title, at=certificate.decided_at, seed=seed)

@@ -17,19 +17,20 @@ from chalicelib.pdf.assembly.field_appearances import open_with_appearances
 from chalicelib.pdf.assembly.flatten import (
     Placed,
     add_page,
-    keep_layers_hidden,
+    collect_layers,
+    copy_layer_visibility,
     letter,
-    page_layers,
     upright,
     written,
 )
-from chalicelib.pdf.assembly.reportlab_pages import append_sheets, drawn, sheet_form
+from chalicelib.pdf.assembly.reportlab_pages import append_pages, drawn, page_to_form
 from chalicelib.pdf.drawing.fax_cover import draw_cover
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
+from chalicelib.pdf.geometry import IDENTITY, Box, Matrix, multiply
 from chalicelib.pdf.models import FaxCover
-from chalicelib.pdf.reader import IDENTITY, Box, Matrix, display_of, multiply
+from chalicelib.pdf.reader import read_display
 from chalicelib.pdf.rendering import open_for_display
-from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, fitting_size
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, fit_size
 
 _WIDTH, _HEIGHT = 612.0, 792.0
 # Fax machines leave out what is nearer to the edge.
@@ -88,7 +89,7 @@ def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
         (PLAIN, 11.0, f"Code {cover.short_code}, page {page} of {pages}"),
     )
     for (face, size, line), y in zip(lines, (50.0, 31.0, 14.0), strict=True):
-        fitted = fitting_size(line, face, right - left - _QR - 16, largest=size, smallest=1)
+        fitted = fit_size(line, face, right - left - _QR - 16, largest=size, smallest=1)
         draw(canvas, left, _EDGE + y, line, face=face, size=fitted)
     canvas.showPage()
 
@@ -103,10 +104,10 @@ def _cover_and_marks(cover: FaxCover, pages: int) -> PdfReader:
 
 
 def _page_on_sheet(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage) -> list[Placed]:
-    display = display_of(page)
+    display = read_display(page)
     turn, size = _upright(display.size)
     onto = multiply(turn, _above_the_strip(_ink(picture, size), size))
-    return upright(page_layers(writer, page, display), display, onto)
+    return upright(collect_layers(writer, page, display), display, onto)
 
 
 def compose_fax(cover: FaxCover, original: bytes) -> bytes:
@@ -115,10 +116,10 @@ def compose_fax(cover: FaxCover, original: bytes) -> bytes:
         reader, writer = open_with_appearances(original), PdfWriter()
         pages = len(reader.pages)
         sheets = _cover_and_marks(cover, pages)
-        append_sheets(writer, sheets, stop=1)
+        append_pages(writer, sheets, stop=1)
         for index, page in enumerate(reader.pages):
-            mark = (sheet_form(writer, sheets, index + 1), IDENTITY)
+            mark = (page_to_form(writer, sheets, index + 1), IDENTITY)
             add_page(writer, letter(), [*_page_on_sheet(writer, page, pictures[index]), mark])
-        keep_layers_hidden(writer, reader)
+        copy_layer_visibility(writer, reader)
         seed = hashlib.sha256(original).digest() + repr(cover).encode()
         return written(writer, title="Fax", at=cover.sent_at, seed=seed)

@@ -27,20 +27,8 @@ from pypdf.generic import (
     StreamObject,
 )
 
-from chalicelib.pdf.reader import (
-    IDENTITY,
-    Box,
-    Display,
-    Matrix,
-    array,
-    box,
-    dictionary,
-    invert,
-    multiply,
-    number,
-    resolve,
-    transform_box,
-)
+from chalicelib.pdf.geometry import IDENTITY, Box, Matrix, invert, multiply, transform_box
+from chalicelib.pdf.reader import Display, array, box, dictionary, number, resolve
 
 _HIDDEN, _NO_VIEW = 2, 32
 _NOT_DRAWN = ("/Popup", "/Link", "/Movie", "/Sound", "/Screen", "/RichMedia", "/3D")
@@ -99,7 +87,7 @@ def compressed(data: bytes) -> StreamObject:
     return stream
 
 
-def page_form(writer: PdfWriter, page: PageObject, display: Display) -> IndirectObject:
+def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> IndirectObject:
     """The page's content as a form XObject in user space, clipped to what is displayed."""
     content = resolve(page.get("/Contents"))
     if isinstance(content, StreamObject):
@@ -158,9 +146,9 @@ def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> Placed 
     return _reference(writer, form), matrix
 
 
-def page_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[Placed]:
+def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[Placed]:
     """All that the page shows, in drawing order, each with its matrix to user space."""
-    layers: list[Placed] = [(page_form(writer, page, display), IDENTITY)]
+    layers: list[Placed] = [(import_page_form(writer, page, display), IDENTITY)]
     for item in array(page.get("/Annots")):
         placed = _annotation_form(writer, dictionary(item))
         if placed is not None:
@@ -201,7 +189,7 @@ def upright(layers: list[Placed], display: Display, onto: Matrix) -> list[Placed
     return [(form, multiply(matrix, move)) for form, matrix in layers]
 
 
-def keep_layers_hidden(writer: PdfWriter, reader: PdfReader) -> None:
+def copy_layer_visibility(writer: PdfWriter, reader: PdfReader) -> None:
     """Copies the optional-content settings: without them, hidden layers would show."""
     settings = dictionary(reader.trailer["/Root"]).get("/OCProperties")
     if settings is not None:

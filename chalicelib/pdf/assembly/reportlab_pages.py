@@ -10,8 +10,9 @@ from pypdf.generic import IndirectObject
 from reportlab import rl_config
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.assembly.flatten import add_page, page_form
-from chalicelib.pdf.reader import IDENTITY, display_of
+from chalicelib.pdf.assembly.flatten import add_page, import_page_form
+from chalicelib.pdf.geometry import IDENTITY
+from chalicelib.pdf.reader import read_display
 
 # Text that only mail from the last century needs: it would cost time and a quarter more room.
 rl_config.useA85 = 0
@@ -31,13 +32,13 @@ def drawn(draw: Callable[[Canvas], object]) -> PdfReader:
     return PdfReader(io.BytesIO(drawing(draw)))
 
 
-def sheet_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectObject:
+def page_to_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectObject:
     """One of those pages as a form XObject."""
     page = sheets.pages[index]
-    return page_form(writer, page, display_of(page))
+    return import_page_form(writer, page, read_display(page))
 
 
-def append_sheets(writer: PdfWriter, sheets: PdfReader, start: int = 0, stop: int | None = None) -> None:
+def append_pages(writer: PdfWriter, sheets: PdfReader, start: int = 0, stop: int | None = None) -> None:
     """Appends those pages, in the size they were drawn, from `start` up to and without `stop`."""
     for index in range(start, len(sheets.pages) if stop is None else stop):
-        add_page(writer, display_of(sheets.pages[index]), [(sheet_form(writer, sheets, index), IDENTITY)])
+        add_page(writer, read_display(sheets.pages[index]), [(page_to_form(writer, sheets, index), IDENTITY)])

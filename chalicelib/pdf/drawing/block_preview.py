@@ -13,7 +13,7 @@ from chalicelib.pdf.models import SignatureBlock
 PIXELS_PER_POINT = 3
 
 
-def block_picture(block: SignatureBlock, size: tuple[float, float]) -> bytes:
+def render_block(block: SignatureBlock, size: tuple[float, float]) -> bytes:
     """A PNG of the block in a box of (width, height) points."""
     target = io.BytesIO()
     canvas = Canvas(target, pagesize=size)

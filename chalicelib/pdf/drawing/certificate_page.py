@@ -9,10 +9,15 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH, Flow
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
-from chalicelib.pdf.drawing.signature_block import draw_block, local_time, signer_line, utc_time
+from chalicelib.pdf.drawing.signature_block import (
+    draw_block,
+    format_local_time,
+    format_signer,
+    format_utc_time,
+)
 from chalicelib.pdf.models import CertificateFacts, Outcome, SignatureBlock, TrailEntry
-from chalicelib.pdf.text.bidi import isolated
-from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, draw_right, paragraphs, wrap
+from chalicelib.pdf.text.bidi import isolate
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, draw_text_right, wrap, wrap_paragraphs
 
 _MARGIN = 54.0
 _QR = 25 * MILLIMETRE
@@ -33,12 +38,12 @@ _WHAT_COLUMN = 118.0
 
 
 def _signer(facts: CertificateFacts) -> str:
-    return signer_line(isolated(facts.signer_name), isolated(facts.credential), facts.npi)
+    return format_signer(isolate(facts.signer_name), isolate(facts.credential), facts.npi)
 
 
 def _statement(facts: CertificateFacts) -> str:
     who = _signer(facts)
-    when = f"{local_time(facts.decided_at, facts.time_zone)} ({utc_time(facts.decided_at)})"
+    when = f"{format_local_time(facts.decided_at, facts.time_zone)} ({format_utc_time(facts.decided_at)})"
     return _STATEMENTS[facts.outcome].format(who=who, when=when)
 
 
@@ -63,7 +68,7 @@ def _link_lines(link: str) -> list[str]:
 
 
 def _right_line(x: float, y: float, line: str) -> Callable[[Canvas], None]:
-    return lambda canvas: draw_right(canvas, x, y, line, size=9)
+    return lambda canvas: draw_text_right(canvas, x, y, line, size=9)
 
 
 def _signature(flow: Flow, block: SignatureBlock) -> None:
@@ -98,7 +103,7 @@ def _patient(facts: CertificateFacts) -> str | None:
     if facts.patient_name is None:
         return None
     born = f", born {facts.patient_born:%m/%d/%Y}" if facts.patient_born else ""
-    return isolated(facts.patient_name) + born
+    return isolate(facts.patient_name) + born
 
 
 def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
@@ -130,11 +135,11 @@ def _decision_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
 
 def _entry_lines(entry: TrailEntry, flow: Flow) -> tuple[list[str], list[str], list[str]]:
     at = entry.at.astimezone(dt.UTC)
-    source = ", ".join(isolated(part) for part in (entry.ip, entry.device) if part)
+    source = ", ".join(isolate(part) for part in (entry.ip, entry.device) if part)
     return (
         [f"{at:%Y-%m-%d %H:%M:%S}"],
-        paragraphs(entry.what, PLAIN, 10, _FROM_COLUMN - _WHAT_COLUMN - 10),
-        paragraphs(source, PLAIN, 9.5, flow.across - _FROM_COLUMN) if source else [],
+        wrap_paragraphs(entry.what, PLAIN, 10, _FROM_COLUMN - _WHAT_COLUMN - 10),
+        wrap_paragraphs(source, PLAIN, 9.5, flow.across - _FROM_COLUMN) if source else [],
     )
 
 
@@ -190,7 +195,7 @@ def _footer(canvas: Canvas, facts: CertificateFacts, page: int, pages: int) -> N
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, 46, WIDTH - _MARGIN, 46)
     draw(canvas, _MARGIN, 33, f"Document ID {facts.document_id}", size=9.5)
-    draw_right(canvas, WIDTH - _MARGIN, 33, f"Certificate, page {page} of {pages}", size=9.5)
+    draw_text_right(canvas, WIDTH - _MARGIN, 33, f"Certificate, page {page} of {pages}", size=9.5)
 
 
 def draw_certificate(canvas: Canvas, facts: CertificateFacts, block: SignatureBlock | None) -> int:

@@ -9,7 +9,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
 from chalicelib.pdf.models import FaxCover, FaxOnline
-from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, draw_right, fitting_size, wrap
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, draw_text_right, fit_size, wrap
 
 _MARGIN = 54.0
 _ACROSS = WIDTH - 2 * _MARGIN
@@ -28,7 +28,7 @@ _CONFIDENTIAL = (
 
 
 def _fitted(canvas: Canvas, x: float, y: float, text: str, *, face: str, size: float, limit: float) -> None:
-    draw(canvas, x, y, text, face=face, size=fitting_size(text, face, limit, largest=size, smallest=1))
+    draw(canvas, x, y, text, face=face, size=fit_size(text, face, limit, largest=size, smallest=1))
 
 
 def _paragraph(canvas: Canvas, x: float, y: float, text: str, *, size: float, limit: float) -> float:
@@ -45,7 +45,7 @@ def _letterhead(canvas: Canvas, cover: FaxCover) -> None:
     reach = [f"Phone {cover.practice_phone}"] if cover.practice_phone else []
     numbers = "  ·  ".join([*reach, f"Fax {cover.return_fax}"])
     _fitted(canvas, _MARGIN, top - 20, numbers, face=PLAIN, size=12.5, limit=_ACROSS - 110)
-    draw_right(canvas, WIDTH - _MARGIN, top - 14, "FAX", face=BOLD, size=44)
+    draw_text_right(canvas, WIDTH - _MARGIN, top - 14, "FAX", face=BOLD, size=44)
     canvas.setLineWidth(2.5)
     canvas.line(_MARGIN, top - 36, WIDTH - _MARGIN, top - 36)
 
@@ -135,5 +135,5 @@ def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, 104, WIDTH - _MARGIN, 104)
     _paragraph(canvas, _MARGIN, 98, _CONFIDENTIAL, size=10.5, limit=_ACROSS)
-    draw_right(canvas, WIDTH - _MARGIN, 40, f"Code {cover.short_code}", size=10.5)
+    draw_text_right(canvas, WIDTH - _MARGIN, 40, f"Code {cover.short_code}", size=10.5)
     canvas.showPage()

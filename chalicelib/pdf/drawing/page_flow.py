@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, paragraphs
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, wrap_paragraphs
 
 WIDTH, HEIGHT = 612.0, 792.0
 Operation = Callable[[Canvas], None]
@@ -77,7 +77,7 @@ class Flow:
         leading = size * 1.32
         self.need(leading)
         self.text(self.left, self.y - 0.76 * leading, label, size=size)
-        lines = paragraphs(value, PLAIN, size, self.across - indent)
+        lines = wrap_paragraphs(value, PLAIN, size, self.across - indent)
         self.lines(lines, x=self.left + indent, size=size, leading=leading)
         self.space(1.5)
 

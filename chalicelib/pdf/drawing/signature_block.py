@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.models import Area, Point, SignatureBlock, SignatureParts
-from chalicelib.pdf.text.bidi import isolated
-from chalicelib.pdf.text.layout import BOLD, PLAIN, SCRIPT, draw, fitting_size, width, wrap
+from chalicelib.pdf.text.bidi import isolate
+from chalicelib.pdf.text.layout import BOLD, PLAIN, SCRIPT, draw, fit_size, width, wrap
 
 LEGIBLE = 6.5
 """Points: the smallest words that a fax carries in its common resolution (98 lines an inch)."""
@@ -27,26 +27,26 @@ _INSET = 2.0
 _BAR = 1.0
 
 
-def signer_line(name: str, credential: str, npi: str | None) -> str:
+def format_signer(name: str, credential: str, npi: str | None) -> str:
     """NAME, CREDENTIAL, NPI N, without what is not known."""
     return ", ".join(part for part in (name, credential, f"NPI {npi}" if npi else "") if part)
 
 
-def local_time(at: dt.datetime, time_zone: str) -> str:
+def format_local_time(at: dt.datetime, time_zone: str) -> str:
     """November 22, 2026, 1:05:33 PM CST."""
     local = at.astimezone(ZoneInfo(time_zone))
     clock = f"{local.hour % 12 or 12}:{local:%M:%S %p %Z}"
     return f"{local:%B} {local.day}, {local.year}, {clock}"
 
 
-def utc_time(at: dt.datetime) -> str:
+def format_utc_time(at: dt.datetime) -> str:
     """2026-11-22 19:05:33 UTC."""
     return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:
     """Who, when and which document, as (face, line)."""
-    who = signer_line(isolated(block.signer_name), isolated(block.credential), block.npi)
+    who = format_signer(isolate(block.signer_name), isolate(block.credential), block.npi)
     statements = (
         (BOLD, f"Electronically signed by {who}"),
         *((PLAIN, moment) for moment in _moments(block, size, limit, brief=brief)),
@@ -59,7 +59,7 @@ def _moments(block: SignatureBlock, size: float, limit: float, *, brief: bool) -
     """The time there and in UTC, in one line or a line for each; in brief without UTC, which the certificate
     page has too.
     """
-    there, utc = local_time(block.signed_at, block.time_zone), f"({utc_time(block.signed_at)})"
+    there, utc = format_local_time(block.signed_at, block.time_zone), f"({format_utc_time(block.signed_at)})"
     if brief:
         return (there,)
     both = f"{there} {utc}"
@@ -135,7 +135,7 @@ def is_legible(block: SignatureBlock, across: float, up: float, *, brief: bool) 
 
 
 @lru_cache(maxsize=16)
-def words_height(block: SignatureBlock, across: float) -> float:
+def measure_words_height(block: SignatureBlock, across: float) -> float:
     """How many points high the words are, in full and as small as is legible, in a room of that width."""
     lines = _lines(block, LEGIBLE, across - _BAR - 3 * _INSET, brief=False)
     return len(lines) * LEGIBLE * _LEADING + _INSET + _SLACK
@@ -147,7 +147,7 @@ def _name_lines(name: str, across: float, up: float) -> tuple[float, list[str]]:
     for count in (1, 2, 3):
         size = min(up / (1.15 * count), 40.0)
         lines = [name] if count == 1 else wrap(name, SCRIPT, size, across)
-        size = min([size, *(fitting_size(line, SCRIPT, across, largest=size, smallest=1) for line in lines)])
+        size = min([size, *(fit_size(line, SCRIPT, across, largest=size, smallest=1) for line in lines)])
         if len(lines) <= count and size > best[0]:
             best = (size, lines)
     return best
@@ -243,7 +243,7 @@ def _draw_signature(canvas: Canvas, block: SignatureBlock, area: Area) -> None:
 def _draw_words(canvas: Canvas, layout: _Layout) -> None:
     x, y, across, height = layout.text
     for index, (face, line) in enumerate(layout.lines, start=1):
-        size = fitting_size(line, face, across, largest=layout.size, smallest=1)
+        size = fit_size(line, face, across, largest=layout.size, smallest=1)
         draw(
             canvas,
             x,

@@ -16,7 +16,7 @@ _STEP = 6
 _PAPER = 250
 
 
-def blank_place(data: bytes, units: tuple[float, ...]) -> SignatureField:
+def find_blank_area(data: bytes, units: tuple[float, ...]) -> SignatureField:
     """The lowest blank room of the last page that has any; else the foot of the last page.
 
     `units` is each page's UserUnit, which PDFium does not know.

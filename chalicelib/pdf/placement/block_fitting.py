@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.pdf.drawing.signature_block import is_legible, words_height
+from chalicelib.pdf.drawing.signature_block import is_legible, measure_words_height
+from chalicelib.pdf.geometry import Box
 from chalicelib.pdf.models import SignatureBlock
 from chalicelib.pdf.placement.candidate_spaces import SHORTEST
-from chalicelib.pdf.placement.free_space import beside_signature, standing
-from chalicelib.pdf.placement.label_context import SHIFT, TALLEST, WIDEST, Blank, Scene
-from chalicelib.pdf.reader import Box
+from chalicelib.pdf.placement.free_space import beside_signature, free_boxes_on_floor
+from chalicelib.pdf.placement.label_context import SHIFT, TALLEST, WIDEST, Blank, LabelContext
 
 _LOWEST, _LINE_MOST = 8.0, (150.0, 26.0)
 """The least height, and the most width and height, of a signature whose words are elsewhere."""
@@ -27,31 +27,31 @@ class Place:
     words: Box | None = None
 
 
-def fit(scene: Scene, blanks: list[Blank], block: SignatureBlock) -> Place | None:
+def fit(context: LabelContext, blanks: list[Blank], block: SignatureBlock) -> Place | None:
     """All words over the signature, else all words beside it, else fewer over it."""
-    surveyed = [(blank, *_surveyed(scene, blank)) for blank in blanks]
+    surveyed = [(blank, *_surveyed(context, blank)) for blank in blanks]
 
     def whole(*, brief: bool) -> Place | None:
         return next(filter(None, (_whole(free, block, brief=brief) for _, free, _ in surveyed)), None)
 
-    return whole(brief=False) or _apart(scene, surveyed, block) or whole(brief=True)
+    return whole(brief=False) or _apart(context, surveyed, block) or whole(brief=True)
 
 
 def _apart(
-    scene: Scene, surveyed: list[tuple[Blank, list[Box], list[Box]]], block: SignatureBlock
+    context: LabelContext, surveyed: list[tuple[Blank, list[Box], list[Box]]], block: SignatureBlock
 ) -> Place | None:
-    tried = [_in_parts(scene, blank, free, obstacles, block) for blank, free, obstacles in surveyed]
+    tried = [_in_parts(context, blank, free, obstacles, block) for blank, free, obstacles in surveyed]
     parts = [place for place in tried if place is not None]
     largest = max((_extent(place.box) for place in parts), default=0.0)
     return next((place for place in parts if _extent(place.box) >= _AMPLE * largest), None)
 
 
-def _surveyed(scene: Scene, blank: Blank) -> tuple[list[Box], list[Box]]:
+def _surveyed(context: LabelContext, blank: Blank) -> tuple[list[Box], list[Box]]:
     """The free boxes that stand in the blank, near to where it begins; and what they leave free."""
     left, floor, right, top = blank.area
-    area = (max(left, scene.page[0]), floor, min(right, scene.page[2]), min(top, scene.page[3]))
-    obstacles = scene.obstacles(blank)
-    return [box for box in standing(area, obstacles) if box[0] <= left + SHIFT], obstacles
+    area = (max(left, context.page[0]), floor, min(right, context.page[2]), min(top, context.page[3]))
+    obstacles = context.obstacles(blank)
+    return [box for box in free_boxes_on_floor(area, obstacles) if box[0] <= left + SHIFT], obstacles
 
 
 def _whole(free: list[Box], block: SignatureBlock, *, brief: bool) -> Place | None:
@@ -70,7 +70,7 @@ def _extent(box: Box) -> float:
 
 
 def _in_parts(
-    scene: Scene, blank: Blank, free: list[Box], obstacles: list[Box], block: SignatureBlock
+    context: LabelContext, blank: Blank, free: list[Box], obstacles: list[Box], block: SignatureBlock
 ) -> Place | None:
     """The signature on the line, its words nearby."""
     lines = [_capped((box[0], box[1], min(box[2], blank.end), box[3]), _LINE_MOST) for box in free]
@@ -80,9 +80,11 @@ def _in_parts(
     signature = max(lines, key=_extent)
     words = beside_signature(
         signature,
-        [(across, words_height(block, across)) for across in _WORDS],
-        within=scene.page,
+        [(across, measure_words_height(block, across)) for across in _WORDS],
+        within=context.page,
         obstacles=[*obstacles, signature, *blank.own],
-        allowed=lambda box: scene.cell(box) in (None, blank.cell) and not scene.parted(signature, box, blank),
+        allowed=lambda box: (
+            context.cell(box) in (None, blank.cell) and not context.parted(signature, box, blank)
+        ),
     )
     return None if words is None else Place(signature, words)

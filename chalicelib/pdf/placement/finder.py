@@ -13,14 +13,21 @@ from itertools import islice
 
 import pypdfium2
 
-from chalicelib.pdf.geometry import around, meets
+from chalicelib.pdf.geometry import Box, bounding_box, overlaps
 from chalicelib.pdf.models import Area, SignatureBlock, SignatureField, SignatureParts
 from chalicelib.pdf.placement.block_fitting import Place, fit
-from chalicelib.pdf.placement.candidate_spaces import blanks_of, field_blank
-from chalicelib.pdf.placement.label_context import NEIGHBOURS, TO_NAME, WIDEST, Label, Scene, Sheet, headed
-from chalicelib.pdf.placement.label_patterns import Asks, is_anothers
-from chalicelib.pdf.placement.page_marks import Piece, TooMuch
-from chalicelib.pdf.reader import Box
+from chalicelib.pdf.placement.candidate_spaces import field_blank, find_blanks
+from chalicelib.pdf.placement.label_context import (
+    NEIGHBOURS,
+    TO_NAME,
+    WIDEST,
+    Label,
+    LabelContext,
+    Sheet,
+    find_section_label,
+)
+from chalicelib.pdf.placement.label_patterns import Asks, names_other_signer
+from chalicelib.pdf.placement.page_marks import PageTooComplex, TextSpan
 from chalicelib.pdf.rendering import open_for_display
 
 _TRIED = 8
@@ -30,39 +37,43 @@ _MOST_BLANKS = 16
 
 
 def _on_label(sheet: Sheet, label: Label, block: SignatureBlock) -> Place | None:
-    scene = Scene(sheet, label)
-    if label.asks == "named" and not _is_for_signing(scene):
+    context = LabelContext(sheet, label)
+    if label.asks == "named" and not _is_for_signing(context):
         return None
-    if label.asks == "anybody" and _is_anothers(scene):
+    if label.asks == "anybody" and _is_anothers(context):
         return None
-    tried = islice(blanks_of(scene), _MOST_BLANKS)
-    place = next(filter(None, (fit(scene, blanks, block) for blanks in tried)), None)
-    own = headed(sheet, label)
+    tried = islice(find_blanks(context), _MOST_BLANKS)
+    place = next(filter(None, (fit(context, blanks, block) for blanks in tried)), None)
+    own = find_section_label(sheet, label)
     return place if place is not None or own is None else _on_label(sheet, own, block)
 
 
-def _is_for_signing(scene: Scene) -> bool:
+def _is_for_signing(context: LabelContext) -> bool:
     """Whether a blank for the referring provider is at the foot of a page, or a date is asked for beside it.
 
     Elsewhere a name is to be filled in.
     """
-    text = scene.label.piece.text.lower()
-    _, bottom, _, top = scene.label.box
+    text = context.label.piece.text.lower()
+    _, bottom, _, top = context.label.box
     row = [
-        p.text.lower() for p in scene.others if p.box[1] < top and bottom < p.box[3] and p.text.lower() != "x"
+        p.text.lower()
+        for p in context.others
+        if p.box[1] < top and bottom < p.box[3] and p.text.lower() != "x"
     ]
     if any(not each.startswith("date") for each in row):
         return False
-    return bool(row) or "date" in text or bottom < scene.size[1] / 2
+    return bool(row) or "date" in text or bottom < context.size[1] / 2
 
 
-def _is_anothers(scene: Scene) -> bool:
+def _is_anothers(context: LabelContext) -> bool:
     """Whether the therapist, the patient or a witness is named around the label."""
-    left, bottom, right, top = scene.label.box
+    left, bottom, right, top = context.label.box
     around_it = (left - NEIGHBOURS, bottom - NEIGHBOURS, right + WIDEST, top + NEIGHBOURS)
     before = (left - TO_NAME, bottom, left, top)
-    near = [piece for piece in scene.others if meets(piece.box, around_it) or meets(piece.box, before)]
-    return any(is_anothers(piece.text) for piece in near)
+    near = [
+        piece for piece in context.others if overlaps(piece.box, around_it) or overlaps(piece.box, before)
+    ]
+    return any(names_other_signer(piece.text) for piece in near)
 
 
 def _in_field(sheet: Sheet, block: SignatureBlock) -> Place | None:
@@ -70,8 +81,8 @@ def _in_field(sheet: Sheet, block: SignatureBlock) -> Place | None:
     if len(sheet.named) != 1:
         return None
     field = sheet.named[0]
-    scene = Scene(sheet, Label("provider", Piece(()), field.box, [], colon=True))
-    return fit(scene, [field_blank(scene, field)], block)
+    context = LabelContext(sheet, Label("provider", TextSpan(()), field.box, [], colon=True))
+    return fit(context, [field_blank(context, field)], block)
 
 
 def _on_sheet(sheet: Sheet, block: SignatureBlock, most: int) -> Place | None:
@@ -116,13 +127,13 @@ def find_signature_field(
                         sheets.append((index, sheet))
                     most, left = left, max(0, left - len(sheet.labels("provider")))
                     place = _on_sheet(sheet, block, most)
-                except TooMuch:
+                except PageTooComplex:
                     all_read = False
                     continue
                 if place is not None:
                     return _as_field(index, place)
         # What was given up may ask for a signature too: then no line is the only one.
-        with suppress(pypdfium2.PdfiumError, TooMuch):
+        with suppress(pypdfium2.PdfiumError, PageTooComplex):
             sole = _sole_line(sheets, block) if all_read else None
             return None if sole is None else _as_field(*sole)
     return None
@@ -132,7 +143,7 @@ def _as_field(index: int, place: Place) -> SignatureField:
     if place.words is None:
         left, bottom, right, top = place.box
         return SignatureField(index + 1, left, bottom, right - left, top - bottom)
-    left, bottom, right, top = around([place.box, place.words])
+    left, bottom, right, top = bounding_box([place.box, place.words])
     parts = SignatureParts(_from((left, bottom), place.box), _from((left, bottom), place.words))
     return SignatureField(index + 1, left, bottom, right - left, top - bottom, parts)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice, product
 
-from chalicelib.pdf.geometry import holds, meets
-from chalicelib.pdf.reader import Box
+from chalicelib.pdf.geometry import Box, contains, overlaps
 
 ASIDE, ABOVE = 3.0, 1.0
 """Points between the block and what is beside it, and what is above or below it."""
@@ -24,9 +23,9 @@ def _spaced(box: Box) -> Box:
     return (box[0] - ASIDE, box[1] - ABOVE, box[2] + ASIDE, box[3] + ABOVE)
 
 
-def standing(area: Box, obstacles: list[Box]) -> Iterator[Box]:
+def free_boxes_on_floor(area: Box, obstacles: list[Box]) -> Iterator[Box]:
     """The free boxes that stand on the area's floor, from the left; each as high as it can be."""
-    near = [box for box in map(_spaced, obstacles) if meets(box, area)]
+    near = [box for box in map(_spaced, obstacles) if overlaps(box, area)]
     if len(near) > _MOST or area[2] <= area[0] or area[3] <= area[1]:
         return
     lefts = sorted({area[0], *(box[2] for box in near if area[0] < box[2] < area[2])})
@@ -52,16 +51,16 @@ def beside_signature(
         signature[2] + 2 * _ALONG,
         signature[3] + 2 * _UNDER,
     )
-    near = [box for box in map(_spaced, obstacles) if meets(box, reach)]
+    near = [box for box in map(_spaced, obstacles) if overlaps(box, reach)]
     found: list[tuple[float, Box]] = []
     for rank, (across, up) in enumerate(sizes):
         edges = near if len(near) <= _MOST_EDGES else []
         for x, y in product(_lefts(signature, edges, across), _floors(signature, edges, up)):
             box = (x, y, x + across, y + up)
             distance = _distance(signature, box)
-            if distance is not None and holds(within, box):
+            if distance is not None and contains(within, box):
                 found.append((distance + 12 * rank, box))
-    free = (box for _, box in sorted(found) if not any(meets(box, other) for other in near))
+    free = (box for _, box in sorted(found) if not any(overlaps(box, other) for other in near))
     return next(filter(allowed, islice(free, _MOST_FREE)), None)
 
 

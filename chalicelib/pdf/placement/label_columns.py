@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.pdf.geometry import Box
 from chalicelib.pdf.placement.label_context import (
     GAP,
     LINE_SHORT,
@@ -11,11 +12,10 @@ from chalicelib.pdf.placement.label_context import (
     TALLEST,
     WORDY,
     WRITING,
-    Scene,
-    asks_or_names_others,
+    LabelContext,
+    mentions_other_signer,
 )
-from chalicelib.pdf.placement.page_marks import Piece
-from chalicelib.pdf.reader import Box
+from chalicelib.pdf.placement.page_marks import TextSpan
 
 _LONGEST_COLUMN = 20
 """Blanks of one column that are followed up and down."""
@@ -36,17 +36,17 @@ class Column:
     others_below: bool
 
 
-def column_of(scene: Scene, blanks: list[Box], reach: float) -> Column:
+def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Column:
     """`reach` is how far a label may be from its blank."""
-    label = scene.label.box
-    labels = [piece for piece in scene.others if len(piece.words) <= WORDY and not piece.text.endswith(".")]
+    label = context.label.box
+    labels = [piece for piece in context.others if len(piece.words) <= WORDY and not piece.text.endswith(".")]
     above, first, others_above = _walk(label, blanks, labels, reach, up=True)
     below, last, others_below = _walk(label, blanks, labels, reach, up=False)
     return Column(above, below, first, last, others_above, others_below)
 
 
 def _walk(
-    start: Box, blanks: list[Box], labels: list[Piece], reach: float, *, up: bool
+    start: Box, blanks: list[Box], labels: list[TextSpan], reach: float, *, up: bool
 ) -> tuple[Box | None, bool, bool]:
     """The next blank; whether the column ends that way with a blank; whether the next label is another's."""
     boxes = [piece.box for piece in labels]
@@ -54,7 +54,7 @@ def _walk(
     if nearest is None:
         return None, False, False
     following = _next(nearest, boxes, blanks, reach, up=up)
-    others = any(piece.box == following and asks_or_names_others(piece.text) for piece in labels)
+    others = any(piece.box == following and mentions_other_signer(piece.text) for piece in labels)
     blank: Box | None = nearest
     for _ in range(_LONGEST_COLUMN):
         label = None if blank is None else _next(blank, boxes, blanks, reach, up=up)
@@ -82,34 +82,40 @@ def _next(start: Box, wanted: list[Box], between: list[Box], reach: float, *, up
     return found if found is None or nearer is None or away(found) <= away(nearer) else None
 
 
-def is_theirs(scene: Scene, rule: Box) -> bool:
+def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
     """Whether a line over our label may be of the label over it, for there is one under ours too."""
     lines = [
         line
-        for line in scene.marks.rules
+        for line in context.marks.rules
         if line == rule
-        or (line[2] - line[0] >= LINE_SHORT and _are_alike(line, rule) and not is_taken(scene, line))
+        or (
+            line[2] - line[0] >= LINE_SHORT
+            and _are_alike(line, rule)
+            and not belongs_to_other_label(context, line)
+        )
     ]
-    column = column_of(scene, lines, TALLEST)
+    column = find_column(context, lines, TALLEST)
     if column.above != rule or column.below is None:
         return False
     sure = column.begins_with_blank and not column.ends_with_blank
     return not sure and (column.others_above or column.ends_with_blank)
 
 
-def is_taken(scene: Scene, rule: Box) -> bool:
+def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
     """Whether a label of another row leads to the line."""
-    for piece in scene.others:
+    for piece in context.others:
         _, bottom, right, _ = piece.box
         if -WRITING <= rule[0] - right <= WRITING and abs(bottom - rule[1]) <= WRITING / 2:
             return piece.text.lower() != "x"
     return False
 
 
-def is_over_its_line(scene: Scene) -> bool:
+def is_above_own_line(context: LabelContext) -> bool:
     """Whether the label's line may be the one under it: the room over it is somebody else's then."""
-    over = _next(scene.label.box, scene.marks.rules, [], TALLEST, up=True)
-    return over is not None and scene.cell(scene.label.box) is None and is_theirs(scene, over)
+    over = _next(context.label.box, context.marks.rules, [], TALLEST, up=True)
+    return (
+        over is not None and context.cell(context.label.box) is None and belongs_to_label_above(context, over)
+    )
 
 
 def _are_alike(one: Box, other: Box) -> bool:

@@ -7,24 +7,24 @@ from functools import cached_property
 
 import pypdfium2
 
-from chalicelib.pdf.geometry import around, holds, meets
+from chalicelib.pdf.geometry import Box, Matrix, bounding_box, contains, invert, overlaps
 from chalicelib.pdf.placement.label_patterns import (
     Asks,
-    asked,
-    is_anothers,
+    field_is_for_provider,
     is_providers_name,
-    names_providers_signature,
+    match_label,
+    names_other_signer,
 )
 from chalicelib.pdf.placement.page_marks import (
     Field,
-    Marks,
-    Piece,
-    TooMuch,
+    PageMarks,
+    PageTooComplex,
+    TextSpan,
     add_annotations,
     add_drawings,
     read_text,
 )
-from chalicelib.pdf.reader import Box, Display, Matrix, invert
+from chalicelib.pdf.reader import Display
 
 WIDEST, TALLEST = 250.0, 58.0
 """Points that the block takes at most."""
@@ -69,7 +69,7 @@ class Label:
     """A label: the box of the words that say so, and of all of its piece up to a colon."""
 
     asks: Asks
-    piece: Piece
+    piece: TextSpan
     box: Box
     rest: list[Box]
     colon: bool
@@ -83,7 +83,7 @@ class Sheet:
         self.size = display.size
         self._page = page
         self._move: Matrix = invert(display.to_user)
-        annotated = Marks()
+        annotated = PageMarks()
         add_annotations(annotated, page, self._move)
         self._fields, self._over = annotated.fields, annotated.areas
         self.named = [field for field in self._fields if _is_providers(field)]
@@ -94,7 +94,7 @@ class Sheet:
         """The labels, from the last one of the page."""
         found = [label for label in map(_label, reversed(self._text.pieces)) if label is not None]
         if len(found) > _MOST_LABELS:
-            raise TooMuch
+            raise PageTooComplex
         return [self._with_owner(label) for label in found]
 
     def _with_owner(self, label: Label) -> Label:
@@ -114,19 +114,19 @@ class Sheet:
     def labels(self, kind: Asks) -> list[Label]:
         return [label for label in self.asks if label.asks == kind]
 
-    def marks(self, ground: Box) -> Marks:
-        marks = replace(self._text, rules=[], walls=[], areas=list(self._over), fields=self._fields)
-        add_drawings(marks, self._page, self._move, ground)
+    def marks(self, background: Box) -> PageMarks:
+        marks = replace(self._text, rules=[], vertical_rules=[], areas=list(self._over), fields=self._fields)
+        add_drawings(marks, self._page, self._move, background)
         return marks
 
 
 def _is_providers(field: Field) -> bool:
-    return field.open and names_providers_signature(field.name, is_signature=field.is_signature)
+    return field.open and field_is_for_provider(field.name, is_signature=field.is_signature)
 
 
-def _label(piece: Piece) -> Label | None:
+def _label(piece: TextSpan) -> Label | None:
     text = piece.text
-    words = asked(text)
+    words = match_label(text)
     if words is None:
         return None
     kind, end = words
@@ -135,23 +135,23 @@ def _label(piece: Piece) -> Label | None:
         if at < end:
             own.append(word.box)
         at += len(word.text) + 1
-    box = around(own)
+    box = bounding_box(own)
     if box[3] - box[1] > box[2] - box[0]:
         return None
     rest = [word.box for word in piece.words[len(own) :]]
     return Label(kind, piece, box, rest, ":" in text[end:] or ":" in text[end - 1 : end + 1])
 
 
-def headed(sheet: Sheet, label: Label) -> Label | None:
+def find_section_label(sheet: Sheet, label: Label) -> Label | None:
     """The *Signature* of the section that the label heads, if it heads one."""
     if label.asks != "provider" or label.colon:
         return None
     left, bottom, _, _ = label.box
     below = (left - SHIFT, bottom - 2 * NEIGHBOURS, left + WIDEST, bottom)
-    return next((found for found in sheet.labels("anybody") if meets(found.box, below)), None)
+    return next((found for found in sheet.labels("anybody") if overlaps(found.box, below)), None)
 
 
-class Scene:
+class LabelContext:
     """A label among what is around it."""
 
     def __init__(self, sheet: Sheet, label: Label) -> None:
@@ -165,8 +165,10 @@ class Scene:
         marks = self.marks
         rules = [rule for rule in marks.rules if rule not in blank.own]
         words = [word.box for word in self.label.piece.words]
-        own = [field.box for field in marks.fields if not holds(field.box, blank.area)]
-        solid = [piece.box for piece in self.others] + words + rules + marks.walls + marks.areas + own
+        own = [field.box for field in marks.fields if not contains(field.box, blank.area)]
+        solid = (
+            [piece.box for piece in self.others] + words + rules + marks.vertical_rules + marks.areas + own
+        )
         return solid + [writing(rule) for rule in rules if rule[2] - rule[0] <= SEPARATOR] + self._asked
 
     @cached_property
@@ -216,12 +218,12 @@ class Scene:
             if rule[2] - rule[0] >= LINE_SHORT and min(abs(rule[1] - cell[1]), abs(rule[1] - cell[3])) > GAP
         ]
         apart = between[1] >= signature[3] or between[3] <= signature[1]
-        crossed = apart and any(meets(line, between) for line in lines if line not in blank.own)
-        return crossed or any(meets(box, between) for box in self._of_others)
+        crossed = apart and any(overlaps(line, between) for line in lines if line not in blank.own)
+        return crossed or any(overlaps(box, between) for box in self._of_others)
 
     @cached_property
     def _of_others(self) -> list[Box]:
-        return [piece.box for piece in self.others if asks_or_names_others(piece.text)]
+        return [piece.box for piece in self.others if mentions_other_signer(piece.text)]
 
     def cell(self, box: Box) -> Box | None:
         """The drawn box around the middle of that one, unless it is as large as a section."""
@@ -229,9 +231,12 @@ class Scene:
         rules = [
             rule for rule in self.marks.rules if rule[0] <= x <= rule[2] and rule not in self.marks.blanks
         ]
-        walls = [wall for wall in self.marks.walls if wall[1] <= y <= wall[3]]
+        vertical_rules = [wall for wall in self.marks.vertical_rules if wall[1] <= y <= wall[3]]
         floors, roofs = [r[3] for r in rules if r[3] <= y], [r[1] for r in rules if r[1] >= y]
-        lefts, rights = [w[2] for w in walls if w[2] <= x], [w[0] for w in walls if w[0] >= x]
+        lefts, rights = (
+            [w[2] for w in vertical_rules if w[2] <= x],
+            [w[0] for w in vertical_rules if w[0] >= x],
+        )
         if not (floors and roofs and lefts and rights):
             return None
         found = (max(lefts), max(floors), min(rights), min(roofs))
@@ -239,14 +244,14 @@ class Scene:
         return found if is_small else None
 
 
-def asks_or_names_others(text: str) -> bool:
-    return is_anothers(text) or ("signature" in text.lower() and len(text.split()) <= WORDY)
+def mentions_other_signer(text: str) -> bool:
+    return names_other_signer(text) or ("signature" in text.lower() and len(text.split()) <= WORDY)
 
 
 def _belongs(field: Box, label: Box) -> bool:
     """Whether a form field, and no box to tick, is right beside, over or under a label: its place then."""
     reach = (label[0], label[1] - WRITING, label[2] + TO_LINE, label[3] + WRITING)
-    return field[2] - field[0] >= LINE_SHORT and meets(field, reach)
+    return field[2] - field[0] >= LINE_SHORT and overlaps(field, reach)
 
 
 def writing(rule: Box) -> Box:

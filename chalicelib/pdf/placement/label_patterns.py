@@ -97,7 +97,7 @@ def may_ask(text: str) -> bool:
     return _HINT.search(text) is not None
 
 
-def asked(text: str) -> tuple[Asks, int] | None:
+def match_label(text: str) -> tuple[Asks, int] | None:
     """What a piece of text asks for, and where the words that say so end; None if it is no label."""
     for kind, pattern in _KINDS:
         found = pattern.fullmatch(text)
@@ -112,7 +112,7 @@ def is_providers_name(text: str) -> bool:
     return _PROVIDERS_NAME.fullmatch(text) is not None and not is_therapists
 
 
-def is_anothers(text: str) -> bool:
+def names_other_signer(text: str) -> bool:
     """Whether the text heads what is the therapist's, the patient's or a witness's."""
     return _OTHERS_HEAD.fullmatch(text) is not None or _names_a_therapist(_DOTS.sub("", text))
 
@@ -121,20 +121,20 @@ def _names_a_therapist(text: str) -> bool:
     return _THERAPIST.search(text) is not None or _THERAPISTS_NAME.fullmatch(text) is not None
 
 
-def names_providers_signature(name: str, *, is_signature: bool) -> bool:
+def field_is_for_provider(name: str, *, is_signature: bool) -> bool:
     """Whether a form field of that name is for the provider's signature; `is_signature`: of that type."""
     parts = _parts(name)
-    if not (_FIELD_WHO.search(parts) or _FIELD_ROLES.search(parts)) or names_another(name):
+    if not (_FIELD_WHO.search(parts) or _FIELD_ROLES.search(parts)) or field_is_for_other(name):
         return False
     return _FIELD_FACTS.search(parts) is None and (is_signature or _FIELD_SIGNS.search(parts) is not None)
 
 
-def names_another(name: str) -> bool:
+def field_is_for_other(name: str) -> bool:
     """Whether a form field of that name is for somebody else, or may be."""
     return _FIELD_PEOPLE.search(_FIELD_ROLES.sub("", _parts(name))) is not None
 
 
-def names_another_fact(name: str) -> bool:
+def field_is_for_fact(name: str) -> bool:
     """Whether a form field of that name is for a date, a number, or a name alone."""
     parts = _parts(name)
     fact = _FIELD_FACTS.search(parts)

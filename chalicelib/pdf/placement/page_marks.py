@@ -18,9 +18,17 @@ from itertools import pairwise
 import pypdfium2
 from pypdfium2 import raw
 
-from chalicelib.pdf.geometry import around, holds
+from chalicelib.pdf.geometry import (
+    IDENTITY,
+    Box,
+    Matrix,
+    bounding_box,
+    contains,
+    multiply,
+    sort_corners,
+    transform_box,
+)
 from chalicelib.pdf.placement.label_patterns import may_ask
-from chalicelib.pdf.reader import IDENTITY, Box, Matrix, multiply, sorted_box, transform_box
 
 _MOST = 20_000
 _MOST_ANNOTATIONS = 1_000
@@ -48,7 +56,7 @@ _NOT_DRAWN = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
 _Point = tuple[float, float]
 
 
-class TooMuch(Exception):
+class PageTooComplex(Exception):
     """A page of too many objects to look at."""
 
 
@@ -59,7 +67,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Piece:
+class TextSpan:
     """Words that stand together, of one column."""
 
     words: tuple[Word, ...]
@@ -70,7 +78,7 @@ class Piece:
 
     @cached_property
     def box(self) -> Box:
-        return around([word.box for word in self.words])
+        return bounding_box([word.box for word in self.words])
 
 
 @dataclass(frozen=True)
@@ -84,15 +92,15 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Marks:
+class PageMarks:
     """`rules` are level lines, drawn or of underscores (`blanks`); `walls` upright ones; `areas` what else
     must stay free: pictures, curves, dark fills, annotations.
     """
 
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[TextSpan] = field(default_factory=list)
     blanks: list[Box] = field(default_factory=list)
     rules: list[Box] = field(default_factory=list)
-    walls: list[Box] = field(default_factory=list)
+    vertical_rules: list[Box] = field(default_factory=list)
     areas: list[Box] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
 
@@ -104,7 +112,7 @@ def _characters(reader: pypdfium2.PdfTextPage) -> str:
     """One for each box that PDFium has."""
     count = reader.count_chars()
     if count > _MOST_CHARACTERS:
-        raise TooMuch
+        raise PageTooComplex
     return "".join(_character(raw.FPDFText_GetUnicode(reader, index)) for index in range(count))
 
 
@@ -113,22 +121,22 @@ def _character(code: int) -> str:
     return chr(code) if code <= sys.maxunicode else "\ufffd"
 
 
-def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Field]) -> Marks:
+def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Field]) -> PageMarks:
     """The words around these fields and whatever may ask for a signature, and the blanks typed between them.
 
     Boxes take time: words further off are left out, and a page of very many words is given up.
     """
     text = _characters(reader)
     if not fields and not may_ask(text):
-        return Marks()
+        return PageMarks()
     if sum(1 for _ in _PART.finditer(text)) > _MOST_WORDS:
-        raise TooMuch
+        raise PageTooComplex
     floors = _floors(reader, to_display, text)
     asking = [floor for line, floor in floors.items() if may_ask(text[slice(*line)])]
     if len(asking) > _MOST_ASKING:
-        raise TooMuch
+        raise PageTooComplex
     asking += [field.box[1] for field in fields]
-    marks = Marks()
+    marks = PageMarks()
     for line, floor in floors.items():
         if any(abs(floor - other) <= _REACH for other in asking):
             _add_line_of_text(marks, reader, to_display, text, line)
@@ -157,27 +165,29 @@ def _is_finite(box: Box) -> bool:
 
 
 def _add_line_of_text(
-    marks: Marks, reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str, line: tuple[int, int]
+    marks: PageMarks, reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str, line: tuple[int, int]
 ) -> None:
     words: list[Word] = []
     for part in _PART.finditer(text, *line):
         found = [(text[spot], _character_box(reader, spot, to_display)) for spot in range(*part.span())]
         boxes = [box for _, box in found if box is not None]
         if part["blank"]:
-            marks.blanks.extend([around(boxes)] if boxes else [])
+            marks.blanks.extend([bounding_box(boxes)] if boxes else [])
             marks.pieces.extend(_split(words))
             words = []
         elif boxes:
-            words.append(Word("".join(letter for letter, box in found if box is not None), around(boxes)))
+            words.append(
+                Word("".join(letter for letter, box in found if box is not None), bounding_box(boxes))
+            )
     marks.pieces.extend(_split(words))
 
 
-def _split(words: list[Word]) -> Iterator[Piece]:
+def _split(words: list[Word]) -> Iterator[TextSpan]:
     """The words of a line as pieces, which wide gaps part."""
     start = 0
     for index in range(1, len(words) + 1):
         if index == len(words) or _parted(words[index - 1].box, words[index].box):
-            yield Piece(tuple(words[start:index]))
+            yield TextSpan(tuple(words[start:index]))
             start = index
 
 
@@ -196,10 +206,10 @@ class _Budget:
     def spend(self, count: int) -> None:
         self.left -= count
         if self.left < 0:
-            raise TooMuch
+            raise PageTooComplex
 
 
-def add_drawings(marks: Marks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
+def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
     """Adds what is drawn around the label; what lies behind it is its ground, and no obstacle unless dark."""
     budget, grounds = _Budget(), list[Box]()
     top = (raw.FPDFPage_GetObject(page, index) for index in range(_counted(budget, page)))
@@ -211,7 +221,7 @@ def add_drawings(marks: Marks, page: pypdfium2.PdfPage, to_display: Matrix, labe
     marks.areas.extend(grounds)
     marks.rules[:] = _merged([*marks.rules, *marks.blanks])
     if len(marks.rules) > _MOST_RULES:
-        raise TooMuch
+        raise PageTooComplex
 
 
 def _counted(budget: _Budget, page: pypdfium2.PdfPage) -> int:
@@ -230,7 +240,7 @@ def _flat(
             count = max(0, raw.FPDFFormObj_CountObjects(item))
             budget.spend(count)
             if depth >= _DEEPEST:
-                raise TooMuch
+                raise PageTooComplex
             inner = (raw.FPDFFormObj_GetObject(item, index) for index in range(count))
             yield from _flat(inner, multiply(_matrix(item), matrix), budget, depth + 1)
         elif kind != raw.FPDF_PAGEOBJ_TEXT:
@@ -251,8 +261,8 @@ def _bounds(item: object, matrix: Matrix) -> Box | None:
     return transform_box((left.value, bottom.value, right.value, top.value), matrix)
 
 
-def _add_area(marks: Marks, box: Box | None, label: Box) -> None:
-    if box is not None and _is_finite(box) and not holds(box, label):
+def _add_area(marks: PageMarks, box: Box | None, label: Box) -> None:
+    if box is not None and _is_finite(box) and not contains(box, label):
         marks.areas.append(box)
 
 
@@ -266,7 +276,7 @@ def _shade(item: object, *, fill: bool) -> int:
 
 
 def _add_path(
-    marks: Marks, item: object, matrix: Matrix, budget: _Budget, label: Box, grounds: list[Box]
+    marks: PageMarks, item: object, matrix: Matrix, budget: _Budget, label: Box, grounds: list[Box]
 ) -> None:
     """`grounds` are the dark fills behind the label, so far."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
@@ -282,13 +292,15 @@ def _add_path(
         pen = max(0.25, width.value * abs(own[0] * own[3] - own[1] * own[2]) ** 0.5 / 2)
         for points in outlines:
             for one, other in pairwise(points):
-                _add_line(marks, _grown(sorted_box([*one, *other]), pen))
+                _add_line(marks, _grown(sort_corners([*one, *other]), pen))
 
 
-def _add_fill(marks: Marks, outlines: list[list[_Point]], shade: int, label: Box, grounds: list[Box]) -> None:
+def _add_fill(
+    marks: PageMarks, outlines: list[list[_Point]], shade: int, label: Box, grounds: list[Box]
+) -> None:
     """Dark fills must stay free. What is behind the label was drawn before it: white words in a dark bar."""
-    boxes = [around([(*point, *point) for point in points]) for points in outlines]
-    behind = [box for box in boxes if holds(box, label)]
+    boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
+    behind = [box for box in boxes if contains(box, label)]
     if shade >= _LIGHT:
         # Paper over whatever was dark there, where it can be seen.
         if behind and shade < _UNSEEN:
@@ -308,14 +320,14 @@ def _grown(box: Box, by: float) -> Box:
     return (box[0] - by, box[1] - by, box[2] + by, box[3] + by)
 
 
-def _add_line(marks: Marks, box: Box) -> None:
+def _add_line(marks: PageMarks, box: Box) -> None:
     if not _is_finite(box):
         return
     across, up = box[2] - box[0], box[3] - box[1]
     if up <= _THIN and across > up:
         marks.rules.append(box)
     elif across <= _THIN:
-        marks.walls.append(box)
+        marks.vertical_rules.append(box)
     else:
         marks.areas.append(box)
 
@@ -354,7 +366,7 @@ def _joined(row: list[Box]) -> list[Box]:
     done: list[Box] = []
     for rule in row:
         if done and rule[0] - done[-1][2] <= _JOINED:
-            done[-1] = around([done[-1], rule])
+            done[-1] = bounding_box([done[-1], rule])
         else:
             done.append(rule)
     return done
@@ -363,11 +375,11 @@ def _joined(row: list[Box]) -> list[Box]:
 # Form fields and other annotations
 
 
-def add_annotations(marks: Marks, page: pypdfium2.PdfPage, to_display: Matrix) -> None:
+def add_annotations(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix) -> None:
     """Adds form fields, and whatever else a viewer draws over the page."""
     count = raw.FPDFPage_GetAnnotCount(page)
     if count > _MOST_ANNOTATIONS:
-        raise TooMuch
+        raise PageTooComplex
     for index in range(count):
         item = raw.FPDFPage_GetAnnot(page, index)
         if item:
@@ -377,7 +389,7 @@ def add_annotations(marks: Marks, page: pypdfium2.PdfPage, to_display: Matrix) -
                 raw.FPDFPage_CloseAnnot(item)
 
 
-def _add_annotation(marks: Marks, page: pypdfium2.PdfPage, item: object, to_display: Matrix) -> None:
+def _add_annotation(marks: PageMarks, page: pypdfium2.PdfPage, item: object, to_display: Matrix) -> None:
     place = raw.FS_RECTF()
     kind = raw.FPDFAnnot_GetSubtype(item)
     hidden = raw.FPDFAnnot_GetFlags(item) & _HIDDEN or kind in _NOT_DRAWN

@@ -76,7 +76,7 @@ def write_pem(certificates: Sequence[x509.Certificate]) -> bytes:
     return b"".join(pem.armor("CERTIFICATE", each.dump()) for each in certificates)
 
 
-def fitting_chain(certificates: Sequence[x509.Certificate], public_key: bytes, at: dt.datetime) -> Chain:
+def verify_chain(certificates: Sequence[x509.Certificate], public_key: bytes, at: dt.datetime) -> Chain:
     """The chain, if its first certificate is for that key (SubjectPublicKeyInfo, DER), valid, for signing."""
     if not certificates:
         raise ChainRefused("There is no certificate to seal with.")
@@ -101,7 +101,7 @@ def _check_links(certificates: Sequence[x509.Certificate]) -> None:
             )
 
 
-def self_issued(
+def issue_self_signed(
     public_key: bytes, sign: SignDigest, *, name: str, serial: int, at: dt.datetime, years: int
 ) -> x509.Certificate:
     """A certificate for that key, signed by the key itself, valid for `years` from a day before `at`."""
@@ -152,7 +152,7 @@ def _extensions(public_key: bytes) -> list[dict[str, object]]:
     ]
 
 
-def signing_request(public_key: bytes, sign: SignDigest, *, name: str) -> bytes:
+def build_signing_request(public_key: bytes, sign: SignDigest, *, name: str) -> bytes:
     """A PKCS #10 request for a certificate of that key, PEM, to hand to a certificate authority."""
     info = csr.CertificationRequestInfo(
         {

@@ -92,10 +92,10 @@ class _PatternSigner(RemoteSigner):
 
     def __init__(self, chain: Chain, signature: bytes) -> None:
         super().__init__(chain, lambda _: signature)
-        self.asked = b""
+        self.match_label = b""
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 - pyHanko's signature
-        self.asked = data
+        self.match_label = data
         return await super().async_sign_raw(data, digest_algorithm, dry_run)
 
 
@@ -105,8 +105,8 @@ def pattern(chain: Chain) -> Pattern:
     signer = _PatternSigner(chain, signature)
     whole = asyncio.run(signer.async_sign(digest, _DIGEST, use_pades=True)).dump()
     return Pattern(
-        signed=signer.asked,
-        digest_in_signed=_only(digest, signer.asked),
+        signed=signer.match_label,
+        digest_in_signed=_only(digest, signer.match_label),
         whole=whole,
         digest_in_whole=_only(digest, whole),
         signature_in_whole=_only(signature, whole),

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from chalicelib.pdf.signing.incremental_update import MISLAID
+from chalicelib.pdf.signing.incremental_update import MALFORMED_PDF_ERRORS
 
 # Names that bring actions, files, fields or annotations; and any name that is spelled with escapes.
 _NOT_PLAIN = re.compile(
@@ -42,7 +42,7 @@ def is_plain(data: bytes, reader: PdfFileReader) -> bool:
         return False
     try:
         return not any(_NOT_PLAIN.search(part) for part in (*_structure(data, reader), *_compressed(reader)))
-    except MISLAID:
+    except MALFORMED_PDF_ERRORS:
         return False
 
 

@@ -17,13 +17,14 @@ from pypdf import PageObject
 from pypdf.generic import FloatObject, NameObject
 
 from chalicelib.pdf.assembly.flatten import floats
-from chalicelib.pdf.reader import Display, Matrix, display_of, multiply
-from chalicelib.pdf.signing.reportlab_import import Sheet, renumbered, take_apart
+from chalicelib.pdf.geometry import Matrix, multiply
+from chalicelib.pdf.reader import Display, read_display
+from chalicelib.pdf.signing.reportlab_import import Sheet, parse_drawing, renumber
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _DEEPEST = 64
 
-MISLAID = (
+MALFORMED_PDF_ERRORS = (
     PdfError,
     ArithmeticError,
     AssertionError,
@@ -38,7 +39,7 @@ MISLAID = (
 """What a strict reader raises on a part that is missing, or not of its type, often only when it is used."""
 
 
-class CannotExtend(ValueError):
+class NotExtensible(ValueError):
     """The file is laid out in a way that cannot be added to."""
 
 
@@ -65,24 +66,24 @@ def open_to_extend(data: bytes) -> IncrementalPdfFileWriter:
     try:
         writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=True)
         _root_pages(writer)
-    except MISLAID as error:
-        raise CannotExtend("the file is not laid out as the standard says") from error
+    except MALFORMED_PDF_ERRORS as error:
+        raise NotExtensible("the file is not laid out as the standard says") from error
     return writer
 
 
 def _root_pages(writer: IncrementalPdfFileWriter) -> Any:
     pages = writer.root["/Pages"]
     if not isinstance(pages["/Kids"], generic.ArrayObject) or not isinstance(pages["/Count"], int):
-        raise CannotExtend("the page tree has no children, or does not say how many")
+        raise NotExtensible("the page tree has no children, or does not say how many")
     return pages
 
 
-def pages_in(writer: IncrementalPdfFileWriter) -> int:
+def declared_page_count(writer: IncrementalPdfFileWriter) -> int:
     """How many pages the file says that it has."""
     return int(_root_pages(writer)["/Count"])
 
 
-def page_at(writer: IncrementalPdfFileWriter, index: int) -> Page:
+def find_page(writer: IncrementalPdfFileWriter, index: int) -> Page:
     """The page of that index, without reading the others."""
     node, inherited = _root_pages(writer), {}
     for _ in range(_DEEPEST):
@@ -92,7 +93,7 @@ def page_at(writer: IncrementalPdfFileWriter, index: int) -> Page:
         if "/Kids" not in node:
             break
     if node.get("/Type") != "/Page" or index != 0:
-        raise CannotExtend("the page is not where the page tree says")
+        raise NotExtensible("the page is not where the page tree says")
     return Page(reference, node, inherited)
 
 
@@ -106,10 +107,10 @@ def _child(node: Any, index: int) -> tuple[Any, int]:
         if index < held:
             return kids.raw_get(position), index
         index -= held
-    raise CannotExtend("the page tree has fewer pages than it says")
+    raise NotExtensible("the page tree has fewer pages than it says")
 
 
-def display_at(page: Page) -> Display:
+def page_display(page: Page) -> Display:
     """How viewers show the page."""
     found = PageObject()
     for name in ("/MediaBox", "/CropBox"):
@@ -121,7 +122,7 @@ def display_at(page: Page) -> Display:
         # A number in quotes is none: other readers leave it out.
         if isinstance(value, (int, float, Decimal)):
             found[NameObject(name)] = FloatObject(float(value))
-    return display_of(found)
+    return read_display(found)
 
 
 # Parts
@@ -168,7 +169,7 @@ def _content_form(page: Page, display: Display) -> Any:
 
 
 @dataclass(frozen=True)
-class Sheets:
+class ImportedPages:
     """Newly drawn pages inside the file being extended: the content and resources of each, and its box."""
 
     parts: tuple[tuple[Any, Any, Any], ...]
@@ -184,24 +185,24 @@ class _Verbatim(generic.PdfObject):
         stream.write(self._text)
 
 
-def bring_in(writer: IncrementalPdfFileWriter, drawn: bytes) -> Sheets:
+def import_pages(writer: IncrementalPdfFileWriter, drawn: bytes) -> ImportedPages:
     """Copies the pages of a small PDF of our own making."""
-    drawing = take_apart(drawn)
+    drawing = parse_drawing(drawn)
     numbers: dict[int, int] = {}
     for number, text in drawing.objects.items():
-        place = writer.add_object(_Verbatim(renumbered(text, numbers.__getitem__)))
+        place = writer.add_object(_Verbatim(renumber(text, numbers.__getitem__)))
         numbers[number] = place.idnum
-    return Sheets(tuple(_brought(writer, sheet, numbers) for sheet in drawing.sheets))
+    return ImportedPages(tuple(_brought(writer, sheet, numbers) for sheet in drawing.sheets))
 
 
 def _brought(writer: IncrementalPdfFileWriter, sheet: Sheet, numbers: dict[int, int]) -> tuple[Any, Any, Any]:
     content = generic.StreamObject(encoded_data=sheet.content)
     content[pdf_name("/Filter")] = pdf_name("/FlateDecode")
-    resources = _Verbatim(renumbered(sheet.resources, numbers.__getitem__))
+    resources = _Verbatim(renumber(sheet.resources, numbers.__getitem__))
     return writer.add_object(content), resources, _numbers(sheet.box)
 
 
-def as_form(sheets: Sheets, index: int, matrix: Matrix | None = None) -> Any:
+def to_xobject(sheets: ImportedPages, index: int, matrix: Matrix | None = None) -> Any:
     """The reference of one of those pages made into a form."""
     reference, resources, bounds = sheets.parts[index]
     form = reference.get_object()
@@ -217,8 +218,8 @@ def as_form(sheets: Sheets, index: int, matrix: Matrix | None = None) -> Any:
 
 def stamp(writer: IncrementalPdfFileWriter, index: int, form: Any, place: Matrix) -> None:
     """Draws a form over the page of that index, at a place in displayed points."""
-    page = page_at(writer, index)
-    display = display_at(page)
+    page = find_page(writer, index)
+    display = page_display(page)
     under = writer.add_object(_content_form(page, display))
     matrix = multiply(place, display.to_user)
     numbers = " ".join(f"{value:.5f}".rstrip("0").rstrip(".") for value in matrix)
@@ -229,7 +230,7 @@ def stamp(writer: IncrementalPdfFileWriter, index: int, form: Any, place: Matrix
     writer.mark_update(page.reference)
 
 
-def append(writer: IncrementalPdfFileWriter, sheets: Sheets, start: int) -> Any:
+def append(writer: IncrementalPdfFileWriter, sheets: ImportedPages, start: int) -> Any:
     """Appends those pages from `start` on; answers the reference of the first."""
     pages = _root_pages(writer)
     parent = writer.root.raw_get("/Pages")

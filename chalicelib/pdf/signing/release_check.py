@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from asn1crypto import x509
 
-from chalicelib.pdf.inspection import reopen
+from chalicelib.pdf.inspection import recheck_pages
 from chalicelib.pdf.models import PdfRefused
 from chalicelib.pdf.rendering import count_pages
 from chalicelib.pdf.signing.certificate_chain import fingerprint
 from chalicelib.pdf.signing.sealed_document import Release
-from chalicelib.pdf.signing.verification import Signature, last_gap, signatures_of
+from chalicelib.pdf.signing.verification import Signature, find_signature_gap, read_signatures
 
 
-def faults(release: Release, *, source: bytes, certificate: x509.Certificate) -> list[str]:
+def find_faults(release: Release, *, source: bytes, certificate: x509.Certificate) -> list[str]:
     """What is wrong with the file, in words for an engineer; nothing if it may be released.
 
     `source` is what it was made of, `certificate` the one that it should be sealed with.
     """
     data = release.sealed.data
     try:
-        pages, signatures = reopen(data), signatures_of(data, strict=True)
+        pages, signatures = recheck_pages(data), read_signatures(data, strict=True)
     except PdfRefused as refusal:
         return [f"the sealed file cannot be read: {refusal.detail}"]
     found = [*_page_faults(pages, release, source), *_seal_faults(signatures, source, certificate)]
     if release.certificate is not None:
-        found += faults(release.certificate, source=b"", certificate=certificate)
+        found += find_faults(release.certificate, source=b"", certificate=certificate)
     return found
 
 
@@ -53,20 +53,20 @@ def _all_kept(earlier: list[Signature], source: bytes) -> bool:
     """Whether each signature that was valid in the source still is; a file that was made anew has none."""
     if not earlier:
         return True
-    before = signatures_of(source)
+    before = read_signatures(source)
     return len(before) == len(earlier) and all(
         (now.sound and now.permitted) or not (then.sound and then.permitted)
         for then, now in zip(before, earlier, strict=True)
     )
 
 
-def faults_of_timestamp(data: bytes, before: bytes) -> list[str]:
+def find_timestamp_faults(data: bytes, before: bytes) -> list[str]:
     """The same of a file whose seal got its timestamp later: nothing outside the seal may have changed."""
-    start, end = last_gap(before)
+    start, end = find_signature_gap(before)
     if len(data) != len(before) or data[:start] != before[:start] or data[end:] != before[end:]:
         return ["the file changed under its seal"]
     try:
-        seal = signatures_of(data, strict=True)[-1]
+        seal = read_signatures(data, strict=True)[-1]
     except PdfRefused as refusal:
         return [f"the sealed file cannot be read: {refusal.detail}"]
     fits = seal.sound and seal.covers and seal.timestamped_at is not None

@@ -35,7 +35,7 @@ class Drawing:
     objects: dict[int, bytes]
 
 
-def take_apart(drawn: bytes) -> Drawing:
+def parse_drawing(drawn: bytes) -> Drawing:
     bodies = _bodies(drawn)
     root = _named(rb"/Pages (\d+) 0 R", bodies[_named(rb"/Root (\d+) 0 R", drawn[-1024:])])
     kids = _PAGES.search(bodies[root])
@@ -91,7 +91,7 @@ def _head(text: bytes) -> bytes:
     return text.split(b"stream", 1)[0]
 
 
-def renumbered(text: bytes, numbers: Callable[[int], int]) -> bytes:
+def renumber(text: bytes, numbers: Callable[[int], int]) -> bytes:
     """The text of an object with other numbers in its references."""
     head = _head(text)
     return _REFERENCE.sub(lambda found: b"%d 0 R" % numbers(int(found[1])), head) + text[len(head) :]

@@ -22,11 +22,16 @@ from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields, prepare_
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 
-from chalicelib.pdf.reader import Box
+from chalicelib.pdf.geometry import Box
 from chalicelib.pdf.signing import cms
 from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
-from chalicelib.pdf.signing.incremental_update import MISLAID, CannotExtend, open_to_extend, page_at
-from chalicelib.pdf.signing.verification import DOCUMENT_KEY, last_gap
+from chalicelib.pdf.signing.incremental_update import (
+    MALFORMED_PDF_ERRORS,
+    NotExtensible,
+    find_page,
+    open_to_extend,
+)
+from chalicelib.pdf.signing.verification import DOCUMENT_KEY, find_signature_gap
 
 Level = Literal["B-B", "B-T"]
 
@@ -50,7 +55,7 @@ class Sealed:
 
 
 @dataclass(frozen=True)
-class Holder:
+class SealFieldSpec:
     """Which field holds the seal: an empty one of that name, or a new one on that page (a reference).
 
     With a `form` the seal is seen, in the rectangle (user space) of the new field, or in that of the old one.
@@ -62,7 +67,7 @@ class Holder:
     form: Any = None
 
 
-Prepare = Callable[[IncrementalPdfFileWriter], Holder]
+BeforeSeal = Callable[[IncrementalPdfFileWriter], SealFieldSpec]
 """Draws onto the file before it is sealed, in the same update; answers where the seal goes."""
 
 
@@ -79,16 +84,16 @@ class Sealer:
         return cms.pattern(self.chain)
 
     @property
-    def room(self) -> int:
+    def reserved_bytes(self) -> int:
         """Bytes kept for the message, with what a timestamp takes, be it now or later."""
         return len(self._pattern.whole) + (cms.TOKEN_BYTES if self.timestamps else 0)
 
-    def seal(self, data: bytes, facts: SealFacts, *, prepare: Prepare | None = None) -> Sealed:
+    def seal(self, data: bytes, facts: SealFacts, *, prepare: BeforeSeal | None = None) -> Sealed:
         """As `seal_opened`, of a file that is not open yet."""
         return self.seal_opened(open_to_extend(data), facts, prepare=prepare)
 
     def seal_opened(
-        self, writer: IncrementalPdfFileWriter, facts: SealFacts, *, prepare: Prepare | None = None
+        self, writer: IncrementalPdfFileWriter, facts: SealFacts, *, prepare: BeforeSeal | None = None
     ) -> Sealed:
         """The file with the drawings of `prepare` and the seal over all of it; else `CannotExtend`.
 
@@ -101,17 +106,17 @@ class Sealer:
         return Sealed(sealed, level)
 
     def _prepared(
-        self, writer: IncrementalPdfFileWriter, facts: SealFacts, prepare: Prepare | None
+        self, writer: IncrementalPdfFileWriter, facts: SealFacts, prepare: BeforeSeal | None
     ) -> tuple[Any, Any, io.BytesIO]:
         """The embedding up to where the message is wanted: its steps, the digest to sign, and the file."""
         try:
-            holder = prepare(writer) if prepare is not None else Holder()
+            holder = prepare(writer) if prepare is not None else SealFieldSpec()
             steps = PdfCMSEmbedder().write_cms(_field(writer, holder), writer, existing_fields_only=True)
             next(steps)
-            steps.send(SigObjSetup(sig_placeholder=_dictionary(facts, self.room)))
+            steps.send(SigObjSetup(sig_placeholder=_dictionary(facts, self.reserved_bytes)))
             prepared, output = steps.send(SigIOSetup(md_algorithm=_DIGEST, output=io.BytesIO()))
-        except MISLAID as error:
-            raise CannotExtend("the file is not laid out as the standard says") from error
+        except MALFORMED_PDF_ERRORS as error:
+            raise NotExtensible("the file is not laid out as the standard says") from error
         return steps, prepared, output
 
     def _message(self, digest: bytes) -> tuple[bytes, Level]:
@@ -127,7 +132,7 @@ class Sealer:
         if self.timestamps is None:
             raise OSError("no timestamp authority is configured")
         made = cms.with_timestamp(message, self.timestamps)
-        if len(made) > self.room:
+        if len(made) > self.reserved_bytes:
             raise OSError("the timestamp is too large")
         return made
 
@@ -136,7 +141,7 @@ class Sealer:
 
         `OSError` where the authority still fails.
         """
-        start, end = last_gap(data)
+        start, end = find_signature_gap(data)
         reserved = bytes.fromhex(data[start:end].decode())
         message = cms.trimmed(reserved)
         made = cms.with_timestamp(message, self._sending)
@@ -151,22 +156,22 @@ class Sealer:
         return self.timestamps
 
 
-def _dictionary(facts: SealFacts, room: int) -> SignatureObject:
+def _dictionary(facts: SealFacts, reserved_bytes: int) -> SignatureObject:
     made = SignatureObject(
         timestamp=facts.at,
         subfilter=SigSeedSubFilter.PADES,
         reason=facts.reason,
         app_build_props=BuildProps(name="Provider Portal"),
-        bytes_reserved=2 * room,
+        bytes_reserved=2 * reserved_bytes,
     )
     made[pdf_name(DOCUMENT_KEY)] = pdf_string(facts.document_id)
     return made
 
 
-def _field(writer: IncrementalPdfFileWriter, holder: Holder) -> str:
+def _field(writer: IncrementalPdfFileWriter, holder: SealFieldSpec) -> str:
     """Makes the field ready that will hold the seal; answers its name."""
     name = holder.field or _free_name(writer)
-    page = holder.page or page_at(writer, 0).reference
+    page = holder.page or find_page(writer, 0).reference
     _, reference = prepare_sig_field(
         name,
         writer.root,
@@ -182,7 +187,7 @@ def _field(writer: IncrementalPdfFileWriter, holder: Holder) -> str:
     return name
 
 
-def empty_field(writer: IncrementalPdfFileWriter) -> tuple[str, Any] | None:
+def find_empty_field(writer: IncrementalPdfFileWriter) -> tuple[str, Any] | None:
     """The first signature field that waits for a signature, as its name and widget; None if none does."""
     for name, _, reference in enumerate_sig_fields(writer, filled_status=False):
         return name, get_single_field_annot(reference.get_object())

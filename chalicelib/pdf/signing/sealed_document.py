@@ -20,24 +20,31 @@ from chalicelib.pdf.assembly import assemble
 from chalicelib.pdf.assembly.reportlab_pages import drawing
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
-from chalicelib.pdf.models import CertificateFacts, FindPlace, SignatureBlock, SignatureField, SignatureParts
-from chalicelib.pdf.placement.blank_area import blank_place
+from chalicelib.pdf.geometry import Matrix, sort_corners, transform_box
+from chalicelib.pdf.models import (
+    CertificateFacts,
+    FieldFinder,
+    SignatureBlock,
+    SignatureField,
+    SignatureParts,
+)
+from chalicelib.pdf.placement.blank_area import find_blank_area
 from chalicelib.pdf.placement.finder import find_signature_field
-from chalicelib.pdf.reader import Matrix, display_of, open_pdf, sorted_box, transform_box
+from chalicelib.pdf.reader import open_pdf, read_display
 from chalicelib.pdf.signing.extensibility import is_plain
 from chalicelib.pdf.signing.incremental_update import (
-    MISLAID,
-    CannotExtend,
+    MALFORMED_PDF_ERRORS,
+    NotExtensible,
     append,
-    as_form,
-    bring_in,
-    display_at,
+    declared_page_count,
+    find_page,
+    import_pages,
     open_to_extend,
-    page_at,
-    pages_in,
+    page_display,
     stamp,
+    to_xobject,
 )
-from chalicelib.pdf.signing.seal import Holder, Prepare, Sealed, Sealer, SealFacts, empty_field
+from chalicelib.pdf.signing.seal import BeforeSeal, Sealed, Sealer, SealFacts, SealFieldSpec, find_empty_field
 
 _TURNS: dict[int, Matrix] = {
     0: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0),
@@ -67,21 +74,21 @@ def seal_signed(
     certificate: CertificateFacts,
     sealer: Sealer,
     facts: SealFacts,
-    anew: bool = False,
-    find: FindPlace = find_signature_field,
+    rebuild: bool = False,
+    find: FieldFinder = find_signature_field,
 ) -> Release:
-    """The electronically signed document; with `anew` not by adding to the original.
+    """The electronically signed document; with `rebuild` not by adding to the original.
 
     Where `field` is not given, `find` says where the block goes.
     """
-    with suppress(CannotExtend):
-        if not anew:
-            return _added_to(_opened(original, find), block, field, certificate, sealer, facts)
+    with suppress(NotExtensible):
+        if not rebuild:
+            return _add_to_original(_opened(original, find), block, field, certificate, sealer, facts)
     made = assemble.assemble_signed(original, block=block, field=field, certificate=certificate, find=find)
-    return _remade(made, original, sealer, facts)
+    return _seal_rebuilt(made, original, sealer, facts)
 
 
-def _added_to(
+def _add_to_original(
     opened: _Opened,
     block: SignatureBlock,
     field: SignatureField | None,
@@ -90,19 +97,21 @@ def _added_to(
     facts: SealFacts,
 ) -> Release:
     if _is_signed(opened):
-        release = _countersigned(opened, block, field, sealer, facts)
-        return replace(release, certificate=_certified_apart(release, block, certificate, sealer, facts))
-    return _extended(opened, _Drawn(block, _place(opened, field, block), certificate), sealer, facts)
+        release = _countersign(opened, block, field, sealer, facts)
+        return replace(
+            release, certificate=_seal_separate_certificate(release, block, certificate, sealer, facts)
+        )
+    return _extend(opened, _Drawn(block, _place(opened, field, block), certificate), sealer, facts)
 
 
 def seal_declined(
-    original: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts, anew: bool = False
+    original: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts, rebuild: bool = False
 ) -> Release:
     """The document as it was declined: unsigned, with the certificate of the decline."""
-    with suppress(CannotExtend):
-        if not anew:
-            return _extended(_opened(original), _Drawn(None, None, certificate), sealer, facts)
-    return _remade(assemble.assemble_declined(original, certificate), original, sealer, facts)
+    with suppress(NotExtensible):
+        if not rebuild:
+            return _extend(_opened(original), _Drawn(None, None, certificate), sealer, facts)
+    return _seal_rebuilt(assemble.assemble_declined(original, certificate), original, sealer, facts)
 
 
 def seal_by_hand(scan: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts) -> Release:
@@ -111,10 +120,12 @@ def seal_by_hand(scan: bytes, *, certificate: CertificateFacts, sealer: Sealer, 
     return Release(sealer.seal(made, facts), _pages(made))
 
 
-def _remade(made: bytes, original: bytes, sealer: Sealer, facts: SealFacts) -> Release:
+def _seal_rebuilt(made: bytes, original: bytes, sealer: Sealer, facts: SealFacts) -> Release:
     """Sealed on the first page of the certificate, which follows the original's pages."""
     first = _pages(original)
-    sealed = sealer.seal(made, facts, prepare=lambda writer: Holder(page_at(writer, first).reference))
+    sealed = sealer.seal(
+        made, facts, prepare=lambda writer: SealFieldSpec(find_page(writer, first).reference)
+    )
     return Release(sealed, _pages(made))
 
 
@@ -147,21 +158,21 @@ class _Opened:
 
     data: bytes
     writer: IncrementalPdfFileWriter
-    find: FindPlace = find_signature_field
+    find: FieldFinder = find_signature_field
 
     @cached_property
     def pages(self) -> int:
-        return pages_in(self.writer)
+        return declared_page_count(self.writer)
 
     @cached_property
     def units(self) -> tuple[float, ...]:
         """The UserUnit of each page."""
         if b"/UserUnit" in self.data or b"/ObjStm" in self.data:
-            return tuple(display_of(page).unit for page in open_pdf(self.data).pages)
+            return tuple(read_display(page).unit for page in open_pdf(self.data).pages)
         return (1.0,) * self.pages
 
 
-def _opened(original: bytes, find: FindPlace = find_signature_field) -> _Opened:
+def _opened(original: bytes, find: FieldFinder = find_signature_field) -> _Opened:
     """`CannotExtend` where the file has to be made anew."""
     return _Opened(original, open_to_extend(original), find)
 
@@ -172,30 +183,30 @@ def _is_signed(opened: _Opened) -> bool:
         return False
     try:
         return bool(opened.writer.prev.embedded_signatures)
-    except MISLAID as error:
-        raise CannotExtend("the signatures cannot be read") from error
+    except MALFORMED_PDF_ERRORS as error:
+        raise NotExtensible("the signatures cannot be read") from error
 
 
-def _extended(opened: _Opened, addition: _Drawn, sealer: Sealer, facts: SealFacts) -> Release:
+def _extend(opened: _Opened, addition: _Drawn, sealer: Sealer, facts: SealFacts) -> Release:
     """The original with an update; `CannotExtend` where it has to be made anew."""
     if not is_plain(opened.data, opened.writer.prev):
-        raise CannotExtend("something in the file must not stay")
+        raise NotExtensible("something in the file must not stay")
     counted: list[int] = []
     prepare = _preparing(addition, drawing(addition.draw), counted)
     sealed = sealer.seal_opened(opened.writer, facts, prepare=prepare)
     return Release(sealed, counted[0])
 
 
-def _preparing(addition: _Drawn, sheets: bytes, counted: list[int]) -> Prepare:
-    def prepare(writer: IncrementalPdfFileWriter) -> Holder:
-        brought, place = bring_in(writer, sheets), addition.place
+def _preparing(addition: _Drawn, sheets: bytes, counted: list[int]) -> BeforeSeal:
+    def prepare(writer: IncrementalPdfFileWriter) -> SealFieldSpec:
+        brought, place = import_pages(writer, sheets), addition.place
         stamped = addition.block is not None and place is not None
         if stamped and place is not None:
             move: Matrix = (1.0, 0.0, 0.0, 1.0, place.x, place.y)
-            stamp(writer, place.page - 1, as_form(brought, 0), move)
+            stamp(writer, place.page - 1, to_xobject(brought, 0), move)
         first = append(writer, brought, 1 if stamped else 0)
-        counted.append(pages_in(writer))
-        return Holder(first)
+        counted.append(declared_page_count(writer))
+        return SealFieldSpec(first)
 
     return prepare
 
@@ -210,7 +221,7 @@ def _place(opened: _Opened, field: SignatureField | None, block: SignatureBlock)
 # A signature beside others
 
 
-def _countersigned(
+def _countersign(
     opened: _Opened, block: SignatureBlock, field: SignatureField | None, sealer: Sealer, facts: SealFacts
 ) -> Release:
     """Seen in its place; in a certified file only in a field that was left for it."""
@@ -219,14 +230,14 @@ def _countersigned(
             opened.writer, facts, prepare=lambda writer: _in_empty_field(writer, block)
         )
         return Release(sealed, opened.pages)
-    place = _place(opened, field, block) or blank_place(opened.data, opened.units)
+    place = _place(opened, field, block) or find_blank_area(opened.data, opened.units)
     sealed = sealer.seal_opened(
         opened.writer, facts, prepare=lambda writer: _in_new_field(writer, block, place)
     )
     return Release(sealed, opened.pages)
 
 
-def _certified_apart(
+def _seal_separate_certificate(
     release: Release, block: SignatureBlock, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts
 ) -> Release:
     """The certificate alone, which names the signed file by its hash, under a seal of its own."""
@@ -244,30 +255,32 @@ def _certified_apart(
 def _is_certified(opened: _Opened) -> bool:
     try:
         return read_certification_data(opened.writer.prev) is not None
-    except MISLAID as error:
-        raise CannotExtend("the certification cannot be read") from error
+    except MALFORMED_PDF_ERRORS as error:
+        raise NotExtensible("the certification cannot be read") from error
 
 
-def _in_new_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureField) -> Holder:
-    page = page_at(writer, place.page - 1)
-    display = display_at(page)
+def _in_new_field(
+    writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureField
+) -> SealFieldSpec:
+    page = find_page(writer, place.page - 1)
+    display = page_display(page)
     box = (place.x, place.y, place.x + place.width, place.y + place.height)
     form = _block_form(writer, block, (place.width, place.height), display.rotation, place.parts)
-    return Holder(page.reference, rectangle=transform_box(box, display.to_user), form=form)
+    return SealFieldSpec(page.reference, rectangle=transform_box(box, display.to_user), form=form)
 
 
-def _in_empty_field(writer: IncrementalPdfFileWriter, block: SignatureBlock) -> Holder:
+def _in_empty_field(writer: IncrementalPdfFileWriter, block: SignatureBlock) -> SealFieldSpec:
     """The seal stays unseen where no field waits for it, or the one that does has no room."""
-    found = empty_field(writer)
+    found = find_empty_field(writer)
     if found is None:
-        return Holder()
+        return SealFieldSpec()
     name, widget = found
-    left, bottom, right, top = sorted_box([float(edge) for edge in widget["/Rect"]])
+    left, bottom, right, top = sort_corners([float(edge) for edge in widget["/Rect"]])
     rotation = int(widget["/P"].get("/Rotate", 0)) % 360 if "/P" in widget else 0
     across, up = (top - bottom, right - left) if rotation in (90, 270) else (right - left, top - bottom)
     if across <= 0 or up <= 0:
-        return Holder(field=name)
-    return Holder(field=name, form=_block_form(writer, block, (across, up), rotation))
+        return SealFieldSpec(field=name)
+    return SealFieldSpec(field=name, form=_block_form(writer, block, (across, up), rotation))
 
 
 def _block_form(
@@ -278,7 +291,7 @@ def _block_form(
     parts: SignatureParts | None = None,
 ) -> object:
     sheets = drawing(lambda canvas: _draw_alone(canvas, block, size, parts))
-    return as_form(bring_in(writer, sheets), 0, _TURNS[rotation])
+    return to_xobject(import_pages(writer, sheets), 0, _TURNS[rotation])
 
 
 def _draw_alone(

@@ -69,14 +69,14 @@ class Finding:
     signatures: tuple[Signature, ...]
 
 
-def last_gap(data: bytes) -> tuple[int, int]:
+def find_signature_gap(data: bytes) -> tuple[int, int]:
     """Where the hexadecimal digits of the last signature stand: what it does not cover itself."""
     found: Any = PdfFileReader(io.BytesIO(data), strict=False).embedded_signatures[-1]
     _, first, second, _ = (int(each) for each in found.byte_range)
     return first + 1, second - 1
 
 
-def signatures_of(data: bytes, *, strict: bool = False) -> tuple[Signature, ...]:
+def read_signatures(data: bytes, *, strict: bool = False) -> tuple[Signature, ...]:
     """Every signature, oldest first; `PdfRefused` (damaged) where the file cannot be read."""
     try:
         reader = PdfFileReader(io.BytesIO(data), strict=strict)
@@ -183,7 +183,7 @@ def _signer_certificate(token: Any, signer: Any) -> x509.Certificate | None:
 def check(data: bytes, published: Collection[str]) -> Finding:
     """What holds of the file; `published` are the SHA-256 fingerprints (hex) of our certificates."""
     try:
-        found = signatures_of(data)
+        found = read_signatures(data)
     except PdfRefused:
         return Finding("unreadable", None, ())
     ours = [each for each in found if each.certificate_sha256 in published]
@@ -222,7 +222,7 @@ def _published(certificates: Path | None, data: bytes) -> set[str]:
     if certificates is not None:
         return {fingerprint(each) for each in read_pem(certificates.read_bytes())}
     try:
-        return {each.certificate_sha256 for each in signatures_of(data) if each.document_id}
+        return {each.certificate_sha256 for each in read_signatures(data) if each.document_id}
     except PdfRefused:
         return set()
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from chalicelib.pdf.text.graphemes import ISOLATES, clean
+from chalicelib.pdf.text.graphemes import ISOLATES, clean_text
 
 # L left, R right, A Arabic letter, E and N European and Arabic number, S and T what separates and ends
 # numbers, C what separates either, M mark, O anything else.
@@ -33,23 +33,23 @@ _OBJECT = "\ufffc"
 """Stands for an isolate in what is around it: a character without a direction."""
 
 
-def is_right_to_left(text: str) -> bool:
+def has_right_to_left(text: str) -> bool:
     """Whether any of it is."""
     return any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
 
 
-def isolated(text: str) -> str:
+def isolate(text: str) -> str:
     """Text of others for a sentence of ours, such that its direction ends where it does.
 
     Without it, a number after a Hebrew or Arabic name would be drawn before the name.
     """
-    if not is_right_to_left(text):
+    if not has_right_to_left(text):
         return text
-    own = clean(text).translate(dict.fromkeys(map(ord, ISOLATES)))
+    own = clean_text(text).translate(dict.fromkeys(map(ord, ISOLATES)))
     return f"{_FROM}{own}{_UNTIL}"
 
 
-def levels(paragraph: str) -> list[int]:
+def resolve_levels(paragraph: str) -> list[int]:
     """An embedding level for each character: odd ones are drawn from right to left.
 
     To be asked once for a paragraph, before it is broken into lines: they share its direction (rule P2).
@@ -87,7 +87,7 @@ def _classes(text: str) -> str:
 _LEVELS = {"L": {"L": 0, "R": 1, "E": 2, "N": 2}, "R": {"L": 2, "R": 1, "E": 2, "N": 2}}
 
 
-def visual(order: Sequence[int]) -> list[int]:
+def visual_order(order: Sequence[int]) -> list[int]:
     """The indexes of these levels in the order drawn, from left to right (rule L2)."""
     indexes = list(range(len(order)))
     for level in range(max(order, default=0), 0, -1):

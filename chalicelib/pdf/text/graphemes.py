@@ -27,7 +27,7 @@ _UNSEEN = re.compile(
 )
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Composed characters, one space for any run of white space, nothing that is there without being seen.
 
     Joiners stay where a script spells with them, and isolates: `direction.levels` needs them.
@@ -53,7 +53,7 @@ def is_mark(char: str) -> bool:
     return unicodedata.category(char)[0] == "M" or char in JOINERS
 
 
-def clusters(text: str) -> list[str]:
+def split_clusters(text: str) -> list[str]:
     """What must stay together: a letter with its marks, and consonants that a virama joins (UAX #29, GB9)."""
     found: list[str] = []
     for char in text:

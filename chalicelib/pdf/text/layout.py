@@ -16,9 +16,9 @@ from typing import NamedTuple, Self
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.text.bidi import is_right_to_left, levels, visual
+from chalicelib.pdf.text.bidi import has_right_to_left, resolve_levels, visual_order
 from chalicelib.pdf.text.font_subset import Face
-from chalicelib.pdf.text.graphemes import ISOLATES, JOINERS, clean, clusters, is_mark
+from chalicelib.pdf.text.graphemes import ISOLATES, JOINERS, clean_text, is_mark, split_clusters
 from chalicelib.pdf.text.script_fonts import script_font
 from chalicelib.pdf.text.shaping import Glyph, draw_glyphs, shape
 
@@ -107,7 +107,7 @@ def _letters(cluster: str, level: int, face: str) -> list[_Letter]:
 
 def _leveled(text: str, face: str, depth: tuple[int, ...]) -> list[_Letter]:
     place, letters = 0, []
-    for cluster in clusters(text):
+    for cluster in split_clusters(text):
         letters += _letters(cluster, depth[place] if depth else 0, face)
         place += len(cluster)
     return letters
@@ -125,15 +125,15 @@ def _run(letters: list[_Letter]) -> Run:
 
 @lru_cache(maxsize=2048)
 def _paragraph(text: str) -> Line:
-    tidy = clean(text)
+    tidy = clean_text(text)
     if tidy.isascii():
         return Line(tidy)
-    found = zip(tidy, levels(tidy) if is_right_to_left(tidy) else [0] * len(tidy), strict=True)
+    found = zip(tidy, resolve_levels(tidy) if has_right_to_left(tidy) else [0] * len(tidy), strict=True)
     kept = [(char, level) for char, level in found if char not in ISOLATES]
     return Line("".join(char for char, _ in kept), tuple(level for _, level in kept))
 
 
-def runs(text: str, face: str) -> tuple[Run, ...]:
+def split_runs(text: str, face: str) -> tuple[Run, ...]:
     """The text in runs, in the order drawn: a line as it stands in its paragraph, other text as one."""
     line = text if isinstance(text, Line) else _paragraph(text)
     return _runs(str(line), face, line.levels)
@@ -145,7 +145,7 @@ def _runs(text: str, face: str, depth: tuple[int, ...]) -> tuple[Run, ...]:
         return (Run(face, text),) if text else ()
     letters = _leveled(text, face, depth)
     grouped = [list(group) for _, group in groupby(letters, key=lambda letter: letter[1:])]
-    order = visual([group[0].level for group in grouped])
+    order = visual_order([group[0].level for group in grouped])
     return tuple(_run(grouped[index]) for index in order)
 
 
@@ -172,7 +172,7 @@ def _across(name: str, part: str, size: float) -> float:
 
 def width(text: str, face: str, size: float) -> float:
     """Width in points."""
-    return sum(_run_width(run, size) for run in runs(text, face))
+    return sum(_run_width(run, size) for run in split_runs(text, face))
 
 
 def _run_width(run: Run, size: float) -> float:
@@ -183,7 +183,7 @@ def _run_width(run: Run, size: float) -> float:
 
 def draw(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> float:
     """Draws one line with its baseline's left end at (x, y); answers the x after it."""
-    for run in runs(text, face):
+    for run in split_runs(text, face):
         if run.glyphs:
             draw_glyphs(canvas, x, y, font(run.font), run.glyphs, size=size, reads_as=run.reads_as)
         else:
@@ -194,7 +194,9 @@ def draw(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, si
     return x
 
 
-def draw_right(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> None:
+def draw_text_right(
+    canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10
+) -> None:
     """Draws one line that ends at x."""
     draw(canvas, x - width(text, face, size), y, text, face=face, size=size)
 
@@ -207,7 +209,7 @@ def _words(text: str) -> list[tuple[int, int]]:
 def _pieces(word: Line, face: str, size: float, limit: float) -> list[tuple[int, int]]:
     """Where the pieces start and end of a word too wide for a line, cut where it must be."""
     pieces, start, end = [], 0, 0
-    for cluster in clusters(word):
+    for cluster in split_clusters(word):
         if end > start and width(word.part(start, end + len(cluster)), face, size) > limit:
             pieces.append((start, end))
             start = end
@@ -239,12 +241,12 @@ def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
     return [whole.part(*line) for line in lines]
 
 
-def paragraphs(text: str, face: str, size: float, limit: float) -> list[str]:
+def wrap_paragraphs(text: str, face: str, size: float, limit: float) -> list[str]:
     """As `wrap`, keeping the text's own line breaks; each paragraph has a direction of its own."""
     return [line for part in text.strip().splitlines() for line in wrap(part, face, size, limit)]
 
 
-def fitting_size(text: str, face: str, limit: float, *, largest: float, smallest: float) -> float:
+def fit_size(text: str, face: str, limit: float, *, largest: float, smallest: float) -> float:
     """The largest size at which the text is no wider than `limit`, within the two bounds."""
     natural = width(text, face, 1)
     return max(smallest, min(largest, limit / natural if natural else largest))

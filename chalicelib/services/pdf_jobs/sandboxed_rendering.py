@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from chalicelib.pdf.models import PageImage
-from chalicelib.pdf.rendering import page_texts, render_pages
+from chalicelib.pdf.rendering import extract_page_texts, render_pages
 from chalicelib.services.pdf_jobs.resource_limits import limited_memory
 from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
 
@@ -68,7 +68,7 @@ def texts(data: bytes, pages: int) -> list[str]:
 
     def work() -> Iterator[bytes]:
         with limited_memory(MEMORY):
-            yield json.dumps(page_texts(data)).encode()
+            yield json.dumps(extract_page_texts(data)).encode()
 
     try:
         (answer,) = pieces(work, seconds=SECONDS)

@@ -14,17 +14,17 @@ from typing import Protocol
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
 from chalicelib.domain.user_agents import in_words
-from chalicelib.pdf.drawing.signature_block import signer_line
+from chalicelib.pdf.drawing.signature_block import format_signer
 from chalicelib.pdf.models import (
     CertificateFacts,
-    FindPlace,
+    FieldFinder,
     Outcome,
     SignatureBlock,
     SignatureField,
     TrailEntry,
 )
 from chalicelib.pdf.signing import sealed_document as signed_pdf
-from chalicelib.pdf.signing.release_check import faults, faults_of_timestamp
+from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from chalicelib.pdf.signing.sealed_document import Release
 from chalicelib.services.documents import audit_trail as trail
@@ -102,7 +102,7 @@ def _timed(document_id: str, pdf: StoredPdf | None, parts: Parts) -> StoredPdf |
         return None
     before = _checked(parts.files.get(pdf.key), pdf.sha256)
     data = parts.sealers.sealer(parts.clock.now()).add_timestamp(before)
-    found = faults_of_timestamp(data, before)
+    found = find_timestamp_faults(data, before)
     if found:
         raise Damaged("; ".join(found))
     sha256 = hashlib.sha256(data).hexdigest()
@@ -118,9 +118,9 @@ def _sealed(document: Document, decision: Decision, parts: Parts) -> Release:
     # One search, however often the file is made: it may take seconds.
     find = lru_cache(maxsize=1)(find_apart)
     found: list[str] = []
-    for anew in (False, True):
-        release = _made(document, decision, source, sealer, parts, find, anew=anew)
-        found = faults(release, source=source, certificate=sealer.chain.leaf)
+    for rebuild in (False, True):
+        release = _made(document, decision, source, sealer, parts, find, rebuild=rebuild)
+        found = find_faults(release, source=source, certificate=sealer.chain.leaf)
         if not found:
             return release
     raise Damaged("; ".join(found))
@@ -132,9 +132,9 @@ def _made(
     source: bytes,
     sealer: Sealer,
     parts: Parts,
-    find: FindPlace,
+    find: FieldFinder,
     *,
-    anew: bool,
+    rebuild: bool,
 ) -> Release:
     certificate = _certificate(document, decision, parts)
     facts = _seal_facts(document, decision, parts.clock.now())
@@ -146,19 +146,19 @@ def _made(
             certificate=certificate,
             sealer=sealer,
             facts=facts,
-            anew=anew,
+            rebuild=rebuild,
             find=find,
         )
     if decision.action is Action.DECLINE:
         return signed_pdf.seal_declined(
-            source, certificate=certificate, sealer=sealer, facts=facts, anew=anew
+            source, certificate=certificate, sealer=sealer, facts=facts, rebuild=rebuild
         )
     return signed_pdf.seal_by_hand(source, certificate=certificate, sealer=sealer, facts=facts)
 
 
 def _seal_facts(document: Document, decision: Decision, now: datetime) -> SealFacts:
     signer = decision.signer
-    who = signer_line(signer.name, signer.credential or "", signer.npi)
+    who = format_signer(signer.name, signer.credential or "", signer.npi)
     return SealFacts(_REASONS[decision.action].format(who=who), document.id, now)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from chalicelib.pdf.signing.certificate_chain import fitting_chain, read_pem
+from chalicelib.pdf.signing.certificate_chain import read_pem, verify_chain
 from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.ports import Files, SealKey, TimestampAuthority
@@ -31,7 +31,7 @@ class Sealers:
 
     def _current(self, now: datetime) -> Sealer:
         text = self._files.get(CURRENT_KEY)
-        chain = fitting_chain(read_pem(text), self._key.public_key(), now)
+        chain = verify_chain(read_pem(text), self._key.public_key(), now)
         if self._sealer is not None and text == self._pem:
             return self._sealer
         self._pem = text

@@ -49,7 +49,7 @@ def with_signature(provider: Provider, signature: Signature | None) -> Provider:
 
 def picture(document: Document, provider: Provider, signature: Signature, now: datetime) -> bytes:
     """A PNG of the block that the signed PDF would get, were it signed now."""
-    from chalicelib.pdf.drawing.block_preview import block_picture
+    from chalicelib.pdf.drawing.block_preview import render_block
 
     drawing = signature.drawing
     block = SignatureBlock(
@@ -63,7 +63,7 @@ def picture(document: Document, provider: Provider, signature: Signature, now: d
         strokes=drawing.strokes if drawing else None,
         strokes_aspect=drawing.aspect if drawing else 1.0,
     )
-    return block_picture(block, size_of(document))
+    return render_block(block, size_of(document))
 
 
 def size_of(document: Document) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from pypdf.generic import ArrayObject, NameObject, NumberObject, TextStringObjec
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.reader import Box
+from chalicelib.pdf.geometry import Box
 from tests.support.pdf import sample_pdfs as samples
 
 Draw = Callable[[Canvas], object]

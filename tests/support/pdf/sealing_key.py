@@ -8,7 +8,7 @@ from asn1crypto import algos, cms, core, tsp, x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
-from chalicelib.pdf.signing.certificate_chain import Chain, fitting_chain, self_issued
+from chalicelib.pdf.signing.certificate_chain import Chain, issue_self_signed, verify_chain
 from chalicelib.pdf.signing.cms import Timestamps
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from tests.support.pdf.sample_pdfs import DOCUMENT_ID, NOW
@@ -30,7 +30,9 @@ class LocalKey:
         return self._key.public_key().public_bytes(der, serialization.PublicFormat.SubjectPublicKeyInfo)
 
     def certificate(self, *, at: dt.datetime = NOW, years: int = 30, serial: int = 7) -> x509.Certificate:
-        return self_issued(self.public_key(), self.sign, name="Test seal", serial=serial, at=at, years=years)
+        return issue_self_signed(
+            self.public_key(), self.sign, name="Test seal", serial=serial, at=at, years=years
+        )
 
 
 @cache
@@ -44,7 +46,7 @@ def certificate() -> x509.Certificate:
 
 
 def chain() -> Chain:
-    return fitting_chain([certificate()], key().public_key(), NOW)
+    return verify_chain([certificate()], key().public_key(), NOW)
 
 
 @cache
@@ -60,15 +62,15 @@ def _authority() -> tuple[LocalKey, x509.Certificate]:
 
 def timestamps(query: bytes) -> bytes:
     """An authority that answers at once."""
-    asked = tsp.TimeStampReq.load(query)
+    match_label = tsp.TimeStampReq.load(query)
     info = tsp.TSTInfo(
         {
             "version": "v1",
             "policy": "1.2.3.4",
-            "message_imprint": asked["message_imprint"],
+            "message_imprint": match_label["message_imprint"],
             "serial_number": 1,
             "gen_time": NOW + dt.timedelta(seconds=2),
-            "nonce": asked["nonce"].native,
+            "nonce": match_label["nonce"].native,
         }
     )
     token = _token(info.dump())

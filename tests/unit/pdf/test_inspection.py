@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from PIL import Image
 
-from chalicelib.pdf.inspection import inspect_pdf, inspect_scan, reopen
+from chalicelib.pdf.inspection import inspect_pdf, inspect_scan, recheck_pages
 from chalicelib.pdf.models import MAX_BYTES, PdfRefused, ScanKind
 from tests.support.pdf import sample_pdfs as samples
 
@@ -114,12 +114,12 @@ def test_no_mutation_raises_anything_but_a_refusal() -> None:
 
 
 def test_a_file_made_here_may_have_more_pages_than_a_strangers() -> None:
-    assert reopen(samples.plan_of_care(201)) == 201
+    assert recheck_pages(samples.plan_of_care(201)) == 201
 
 
 def test_a_file_made_here_that_is_broken_is_damaged() -> None:
     with pytest.raises(PdfRefused, match="damaged"):
-        reopen(samples.plan_of_care(2)[:-200])
+        recheck_pages(samples.plan_of_care(2)[:-200])
 
 
 def test_scans_are_known_by_their_content() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.pdf.models import SignatureField
-from chalicelib.pdf.signing.release_check import faults
+from chalicelib.pdf.signing.release_check import find_faults
 from chalicelib.pdf.signing.sealed_document import seal_signed
 from chalicelib.pdf.signing.verification import check
 from chalicelib.services.pdf_jobs.sandboxed_inspection import inspect
@@ -45,7 +45,7 @@ def outcome(name: str, data: bytes, folder: Path) -> str:
         assert seen["refused"]["detail"].endswith(".")
         return str(seen["refused"]["code"])
     found: list[str] = []
-    for anew in (False, True):
+    for rebuild in (False, True):
         release = seal_signed(
             data,
             block=samples.BLOCK,
@@ -53,9 +53,9 @@ def outcome(name: str, data: bytes, folder: Path) -> str:
             certificate=samples.CERTIFICATE,
             sealer=sealer(),
             facts=FACTS,
-            anew=anew,
+            rebuild=rebuild,
         )
-        found = faults(release, source=data, certificate=certificate())
+        found = find_faults(release, source=data, certificate=certificate())
         if not found:
             made = release.sealed.data
             verdict = check(made, OURS).verdict

@@ -6,7 +6,7 @@ from pypdf import PdfWriter
 from pypdf.generic import NumberObject
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.rendering import encode, page_texts, render_pages
+from chalicelib.pdf.rendering import encode, extract_page_texts, render_pages
 from tests.support.pdf import sample_pdfs as samples
 
 
@@ -79,7 +79,7 @@ def test_a_very_long_page_is_kept_within_bounds() -> None:
 
 
 def test_texts_are_those_of_the_pages() -> None:
-    found = page_texts(samples.plan_of_care(2))
+    found = extract_page_texts(samples.plan_of_care(2))
     assert [text.split(":")[0] for text in found] == ["Page 1", "Page 2"]
     assert "\r" not in found[0]
-    assert page_texts(samples.blank_pdf()) == [""]
+    assert extract_page_texts(samples.blank_pdf()) == [""]

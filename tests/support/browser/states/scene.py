@@ -22,7 +22,7 @@ from chalicelib.domain.documents import (
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.inspection import inspect_pdf
-from chalicelib.pdf.rendering import page_texts, render_pages
+from chalicelib.pdf.rendering import extract_page_texts, render_pages
 from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
 from chalicelib.services.review.by_hand import create_code
@@ -156,7 +156,7 @@ def _sample() -> _Pages:
         (image.number, WIDTHS[place % len(WIDTHS)]): (image.data or b"", image.media_type)
         for place, image in enumerate(rendered)
     }
-    return _Pages(pdf, inspection.pages, inspection.page_sizes, images, page_texts(pdf))
+    return _Pages(pdf, inspection.pages, inspection.page_sizes, images, extract_page_texts(pdf))
 
 
 STATES: dict[str, Callable[[Scene], None]] = {}

@@ -7,7 +7,7 @@ import pytest
 from pypdf import PdfReader
 
 from chalicelib.pdf.assembly.assemble import assemble_signed
-from chalicelib.pdf.drawing.signature_block import local_time, utc_time
+from chalicelib.pdf.drawing.signature_block import format_local_time, format_utc_time
 from chalicelib.pdf.models import SignatureBlock, SignatureField
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
@@ -69,9 +69,12 @@ def test_a_signer_without_npi_is_named_without_one() -> None:
 
 def test_the_times_are_right_across_midnight_and_noon() -> None:
     late = samples.NOW.replace(hour=5, minute=59)
-    assert local_time(late, "America/Chicago") == "November 21, 2026, 11:59:33 PM CST"
-    assert local_time(samples.NOW.replace(hour=18), "America/Chicago") == "November 22, 2026, 12:05:33 PM CST"
-    assert utc_time(late) == "2026-11-22 05:59:33 UTC"
+    assert format_local_time(late, "America/Chicago") == "November 21, 2026, 11:59:33 PM CST"
+    assert (
+        format_local_time(samples.NOW.replace(hour=18), "America/Chicago")
+        == "November 22, 2026, 12:05:33 PM CST"
+    )
+    assert format_utc_time(late) == "2026-11-22 05:59:33 UTC"
 
 
 @pytest.mark.parametrize("size", [(220, 48), (120, 90), (400, 30), (90, 30), (300, 150), (40, 12)])

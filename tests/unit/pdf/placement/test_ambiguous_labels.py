@@ -5,7 +5,11 @@ from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, NameObject, NumberObject, TextStringObject
 
 from chalicelib.pdf.placement.finder import find_signature_field
-from chalicelib.pdf.placement.label_patterns import is_anothers, is_providers_name, names_providers_signature
+from chalicelib.pdf.placement.label_patterns import (
+    field_is_for_provider,
+    is_providers_name,
+    names_other_signer,
+)
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.form_layouts import Draw, page
 
@@ -30,7 +34,7 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_a_therapists_name_never_makes_the_line_the_providers(name: str) -> None:
     assert not is_providers_name(f"Provider: {name}")
-    assert is_anothers(name)
+    assert names_other_signer(name)
     row = (54, 150, f"Provider: {name}"), (300, 150, "Signature: ____________________")
     assert find_signature_field(page(*row), (1.0,), samples.BLOCK) is None
 
@@ -39,7 +43,7 @@ def test_a_therapists_name_never_makes_the_line_the_providers(name: str) -> None
     "text", ["Physician: Luis Rivera, MD", "Provider: Dr. Otto Pratt", "PT Plan of Care"]
 )
 def test_other_names_are_no_therapists(text: str) -> None:
-    assert not is_anothers(text)
+    assert not names_other_signer(text)
     assert is_providers_name(text) == (":" in text)
 
 
@@ -70,7 +74,7 @@ def test_a_name_far_off_in_its_row_tells_nothing() -> None:
     ],
 )
 def test_fields_named_for_the_providers_signature(name: str) -> None:
-    assert names_providers_signature(name, is_signature=False)
+    assert field_is_for_provider(name, is_signature=False)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ def test_fields_named_for_the_providers_signature(name: str) -> None:
     ],
 )
 def test_fields_that_may_be_for_somebody_else(name: str) -> None:
-    assert not names_providers_signature(name, is_signature=False)
+    assert not field_is_for_provider(name, is_signature=False)
 
 
 def _lines(*heights: float) -> Draw:

@@ -10,10 +10,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.assemble import assemble_signed
 from chalicelib.pdf.drawing.signature_block import LEGIBLE
-from chalicelib.pdf.geometry import holds, meets
+from chalicelib.pdf.geometry import Box, contains, overlaps
 from chalicelib.pdf.models import SignatureBlock, SignatureField
 from chalicelib.pdf.placement.finder import find_signature_field
-from chalicelib.pdf.reader import Box
 from tests.support.pdf import form_layouts as layouts
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.form_layouts import Layout, form, page
@@ -59,7 +58,7 @@ def test_the_block_stands_where_the_provider_signs_and_covers_nothing(
 ) -> None:
     field = found(layout.data, block)
     assert field is not None
-    assert holds(layout.mark, signature_box(field)), signature_box(field)
+    assert contains(layout.mark, signature_box(field)), signature_box(field)
     before = samples.raster(layout.data, scale=SCALE)
     changed = changes(before, samples.raster(signed(layout.data, block), scale=SCALE))
     box = changed.getbbox()
@@ -67,7 +66,7 @@ def test_the_block_stands_where_the_provider_signs_and_covers_nothing(
     left, top, right, bottom = (edge / SCALE for edge in box)
     high = before.height / SCALE
     shown = (left, high - bottom, right, high - top)
-    assert holds(layout.block, shown), shown
+    assert contains(layout.block, shown), shown
     ink = before.point([255 if value < 160 else 0 for value in range(256)])
     assert ImageChops.multiply(changed, ink).getbbox() is None
     assert all(cut(changed, free).getbbox() is None for free in layout.free)
@@ -192,7 +191,7 @@ def test_a_signature_after_the_providers_name_is_the_providers() -> None:
     )
     field = found(data)
     assert field is not None
-    assert holds((340, 128, 595, 178), signature_box(field))
+    assert contains((340, 128, 595, 178), signature_box(field))
 
 
 def test_under_a_heading_the_line_is_signed() -> None:
@@ -203,7 +202,7 @@ def test_under_a_heading_the_line_is_signed() -> None:
     )
     field = found(data)
     assert field is not None
-    assert holds((100, 138, 594, 196), signature_box(field))
+    assert contains((100, 138, 594, 196), signature_box(field))
 
 
 @pytest.mark.parametrize(
@@ -226,7 +225,7 @@ def test_a_filled_field_is_not_covered() -> None:
     data = form("sig", box, value="Luis Rivera")
     field = found(data)
     assert field is not None
-    assert not meets(signature_box(field), box)
+    assert not overlaps(signature_box(field), box)
 
 
 def test_a_page_of_very_many_drawings_is_not_searched() -> None:

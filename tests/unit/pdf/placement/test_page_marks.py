@@ -12,7 +12,7 @@ from chalicelib.pdf.placement import finder as placement
 from chalicelib.pdf.placement import page_marks as marks
 from chalicelib.pdf.placement.finder import find_signature_field
 from chalicelib.pdf.placement.label_context import Blank
-from chalicelib.pdf.placement.page_marks import Marks
+from chalicelib.pdf.placement.page_marks import PageMarks
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.form_layouts import Draw, page
 
@@ -21,14 +21,14 @@ LABEL = (54, 150, "Physician Signature:")
 LINE = (54, 150, "Physician Signature: ______________________________")
 
 
-def read(data: bytes) -> Marks:
+def read(data: bytes) -> PageMarks:
     with pypdfium2.PdfDocument(data) as document:
         return marks.read_text(document[0].get_textpage(), IDENTITY, [])
 
 
-def drawings(draw: Draw, label: tuple[float, float, float, float]) -> Marks:
+def drawings(draw: Draw, label: tuple[float, float, float, float]) -> PageMarks:
     with pypdfium2.PdfDocument(samples.drawn_pdf(lambda canvas, _page: draw(canvas))) as document:
-        found = Marks()
+        found = PageMarks()
         marks.add_drawings(found, document[0], IDENTITY, label)
         return found
 
@@ -61,7 +61,7 @@ def test_a_page_of_ten_thousand_signatures_is_given_up_before_any_box_is_read(
 
 
 def test_a_page_of_very_many_words_is_given_up() -> None:
-    with pytest.raises(marks.TooMuch):
+    with pytest.raises(marks.PageTooComplex):
         read(_of_words(3_050, "Signature"))
 
 
@@ -85,7 +85,7 @@ def test_no_more_than_some_blanks_of_a_label_are_tried(monkeypatch: pytest.Monke
         blank = Blank((0.0, 0.0, 1.0, 1.0), 1.0)
         yield from ([blank] for _ in range(1_000))
 
-    monkeypatch.setattr(placement, "blanks_of", many)
+    monkeypatch.setattr(placement, "find_blanks", many)
     monkeypatch.setattr(placement, "fit", lambda *args: tried.append(args))
     assert find_signature_field(page(LINE), (1.0,), samples.BLOCK) is None
     assert len(tried) == placement._MOST_BLANKS

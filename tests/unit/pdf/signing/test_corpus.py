@@ -19,7 +19,7 @@ from pypdf import PdfReader, PdfWriter
 from chalicelib.pdf.inspection import inspect_pdf
 from chalicelib.pdf.models import MAX_PAGES, PdfRefused, SignatureField
 from chalicelib.pdf.signing.cms import RemoteSigner
-from chalicelib.pdf.signing.release_check import faults
+from chalicelib.pdf.signing.release_check import find_faults
 from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.pdf.signing.sealed_document import seal_signed
 from chalicelib.pdf.signing.verification import check
@@ -188,7 +188,7 @@ def test_every_file_is_refused_with_its_reason_or_sealed_soundly(
 def _sealed(data: bytes, folder: Path) -> str:
     found: list[str] = []
     field = SignatureField(page=1, x=72, y=96, width=220, height=48)
-    for anew in (False, True):
+    for rebuild in (False, True):
         release = seal_signed(
             data,
             block=samples.BLOCK,
@@ -196,9 +196,9 @@ def _sealed(data: bytes, folder: Path) -> str:
             certificate=samples.CERTIFICATE,
             sealer=sealer(),
             facts=FACTS,
-            anew=anew,
+            rebuild=rebuild,
         )
-        found = faults(release, source=data, certificate=certificate())
+        found = find_faults(release, source=data, certificate=certificate())
         if not found:
             verdict = check(release.sealed.data, OURS).verdict
             return accepted(release.sealed.data, folder) or ("" if verdict == "intact" else verdict)

@@ -20,7 +20,7 @@ from chalicelib.pdf.signing import cms
 from chalicelib.pdf.signing import extensibility as soundness
 from chalicelib.pdf.signing import verification as verify
 from chalicelib.pdf.signing.incremental_update import open_to_extend
-from chalicelib.pdf.signing.release_check import faults, faults_of_timestamp
+from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
 from chalicelib.pdf.signing.seal import Sealed, Sealer
 from chalicelib.pdf.signing.sealed_document import Release, seal_by_hand, seal_declined, seal_signed
 from tests.support.pdf import sample_pdfs as samples
@@ -79,19 +79,19 @@ def test_a_self_issued_certificate_is_one_to_others_too() -> None:
 
 
 def test_a_request_for_a_certificate_is_signed_by_the_key() -> None:
-    text = chain.signing_request(key().public_key(), key().sign, name="Clinic seal")
+    text = chain.build_signing_request(key().public_key(), key().sign, name="Clinic seal")
     assert pyca.load_pem_x509_csr(text).is_signature_valid
 
 
 def test_a_certificate_of_another_key_is_refused() -> None:
     with pytest.raises(chain.ChainRefused, match="not for the sealing key"):
-        chain.fitting_chain([certificate()], sealing_key.LocalKey().public_key(), NOW)
+        chain.verify_chain([certificate()], sealing_key.LocalKey().public_key(), NOW)
 
 
 @pytest.mark.parametrize("years", [-1, 31])
 def test_a_certificate_is_refused_outside_its_time(years: int) -> None:
     with pytest.raises(chain.ChainRefused, match="not valid now"):
-        chain.fitting_chain([certificate()], key().public_key(), NOW + dt.timedelta(days=366 * years))
+        chain.verify_chain([certificate()], key().public_key(), NOW + dt.timedelta(days=366 * years))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_certificate_is_refused_outside_its_time(years: int) -> None:
 )
 def test_what_holds_no_certificate_is_refused(text: bytes) -> None:
     with pytest.raises(chain.ChainRefused):
-        chain.fitting_chain(chain.read_pem(text), key().public_key(), NOW)
+        chain.verify_chain(chain.read_pem(text), key().public_key(), NOW)
 
 
 # Sealing
@@ -112,7 +112,7 @@ def test_a_plain_file_keeps_every_byte_and_gets_stamp_certificate_and_seal(tmp_p
     data = release.sealed.data
     assert data.startswith(original)
     assert release.pages == len(PdfReader(io.BytesIO(data)).pages) == 4
-    assert faults(release, source=original, certificate=certificate()) == []
+    assert find_faults(release, source=original, certificate=certificate()) == []
     accepted(data, tmp_path)
 
 
@@ -152,7 +152,7 @@ def test_a_file_with_a_form_is_made_anew_without_it(tmp_path: Path) -> None:
     release = signed(original)
     root = PdfReader(io.BytesIO(release.sealed.data)).trailer["/Root"]
     assert [field.get_object()["/T"] for field in root["/AcroForm"]["/Fields"]] == ["Seal"]  # type: ignore[index]  # - pypdf types it loosely
-    assert faults(release, source=original, certificate=certificate()) == []
+    assert find_faults(release, source=original, certificate=certificate()) == []
     accepted(release.sealed.data, tmp_path)
 
 
@@ -186,7 +186,7 @@ def test_a_decline_and_a_scan_are_sealed(tmp_path: Path) -> None:
         seal_declined(original, certificate=declined, sealer=sealer(), facts=FACTS),
         seal_by_hand(original, certificate=CERTIFICATE, sealer=sealer(), facts=FACTS),
     ):
-        assert faults(release, source=original, certificate=certificate()) == []
+        assert find_faults(release, source=original, certificate=certificate()) == []
         accepted(release.sealed.data, tmp_path)
 
 
@@ -200,10 +200,10 @@ def test_a_further_signature_leaves_the_earlier_one_valid(tmp_path: Path) -> Non
     release = signed(original)
     data = release.sealed.data
     assert data.startswith(original)
-    first, second = verify.signatures_of(data, strict=True)
+    first, second = verify.read_signatures(data, strict=True)
     assert (first.sound, first.permitted, first.covers) == (True, True, False)
     assert (second.sound, second.covers) == (True, True)
-    assert faults(release, source=original, certificate=certificate()) == []
+    assert find_faults(release, source=original, certificate=certificate()) == []
     assert samples.changed_box(original, data, 3) is not None
     accepted(data, tmp_path, signatures=2)
 
@@ -223,7 +223,7 @@ def test_a_file_that_others_signed_gets_its_certificate_as_a_file_of_its_own(tmp
     digest = hashlib.sha256(release.sealed.data).hexdigest()
     assert digest in samples.one_line(text).replace(" ", "")
     broken = replace(release, certificate=replace(apart, sealed=Sealed(original, "B-B")))
-    assert faults(broken, source=original, certificate=certificate()) != []
+    assert find_faults(broken, source=original, certificate=certificate()) != []
     assert signed(samples.plan_of_care()).certificate is None
 
 
@@ -232,7 +232,7 @@ def test_a_file_that_others_signed_gets_its_certificate_as_a_file_of_its_own(tmp
 
 def test_any_changed_byte_under_the_seal_is_found() -> None:
     data = signed(samples.plan_of_care()).sealed.data
-    start, end = verify.last_gap(data)
+    start, end = verify.find_signature_gap(data)
     places = [*range(20, start - 2, 997), *range(end + 2, len(data) - 8, 97)]
     assert len(places) > 50
     for place in places:
@@ -252,7 +252,7 @@ def test_anything_after_the_seal_is_found() -> None:
 
 def test_bytes_hidden_beside_the_signature_are_found() -> None:
     data = signed(samples.plan_of_care()).sealed.data
-    _, end = verify.last_gap(data)
+    _, end = verify.find_signature_gap(data)
     changed = data[: end - 4] + b"zzzz" + data[end:]
     assert verify.check(changed, OURS).verdict != "intact"
 
@@ -305,13 +305,17 @@ def test_a_file_that_changed_after_sealing_is_not_released() -> None:
     release = signed(original)
     data = release.sealed.data
     tampered = Release(Sealed(data.replace(b"/Count 4", b"/Count 5"), "B-B"), 4)
-    assert faults(tampered, source=original, certificate=certificate()) != []
+    assert find_faults(tampered, source=original, certificate=certificate()) != []
     fewer = Release(release.sealed, 5)
-    assert faults(fewer, source=original, certificate=certificate()) == ["the sealed file has 4 pages, not 5"]
+    assert find_faults(fewer, source=original, certificate=certificate()) == [
+        "the sealed file has 4 pages, not 5"
+    ]
     unsealed = Release(Sealed(original, "B-B"), 3)
-    assert faults(unsealed, source=original, certificate=certificate()) == ["the sealed file has no seal"]
+    assert find_faults(unsealed, source=original, certificate=certificate()) == [
+        "the sealed file has no seal"
+    ]
     other = sealing_key.LocalKey().certificate()
-    assert faults(release, source=original, certificate=other) == ["the seal is by another certificate"]
+    assert find_faults(release, source=original, certificate=other) == ["the seal is by another certificate"]
 
 
 # Timestamps
@@ -340,6 +344,6 @@ def test_a_timestamp_can_come_later_and_changes_nothing_under_the_seal(tmp_path:
     before = signed(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, failing)).sealed
     assert before.level == "B-B"
     after = sealer(sealing_key.timestamps).add_timestamp(before.data)
-    assert faults_of_timestamp(after, before.data) == []
-    assert faults_of_timestamp(after.replace(b"MediaBox", b"MediaBux"), before.data) != []
+    assert find_timestamp_faults(after, before.data) == []
+    assert find_timestamp_faults(after.replace(b"MediaBox", b"MediaBux"), before.data) != []
     accepted(after, tmp_path)

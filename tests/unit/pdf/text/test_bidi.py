@@ -1,11 +1,11 @@
 import pytest
 
-from chalicelib.pdf.text.bidi import is_right_to_left, isolated, levels, visual
+from chalicelib.pdf.text.bidi import has_right_to_left, isolate, resolve_levels, visual_order
 
 
 def drawn(text: str) -> str:
     """The characters in the order drawn, brackets as they are."""
-    return "".join(text[index] for index in visual(levels(text)))
+    return "".join(text[index] for index in visual_order(resolve_levels(text)))
 
 
 @pytest.mark.parametrize(
@@ -52,27 +52,27 @@ def shown(text: str) -> str:
     ],
 )
 def test_a_name_turns_nothing_that_stands_beside_it(before: str, name: str, after: str, order: str) -> None:
-    assert shown(before + isolated(name) + after) == order
+    assert shown(before + isolate(name) + after) == order
 
 
 def test_two_names_side_by_side_keep_their_order() -> None:
     assert drawn("by אבג, דה") == "by הד ,גבא"
-    assert shown(f"by {isolated('אבג')}, {isolated('דה')}") == "by גבא, הד"
+    assert shown(f"by {isolate('אבג')}, {isolate('דה')}") == "by גבא, הד"
 
 
 def test_a_name_from_the_left_needs_no_isolate() -> None:
-    assert isolated("Luis Rivera-Muñoz") == "Luis Rivera-Muñoz"
-    assert isolated("") == ""
+    assert isolate("Luis Rivera-Muñoz") == "Luis Rivera-Muñoz"
+    assert isolate("") == ""
 
 
 @pytest.mark.parametrize(
     "text", ["\u2068אב", "אב\u2069", "\u2069אב\u2068", "\u2068\u2068אב\u2069 12\u2069", "\u2068\u2069"]
 )
 def test_isolates_without_a_partner_do_no_harm(text: str) -> None:
-    assert len(levels(text)) == len(text)
+    assert len(resolve_levels(text)) == len(text)
 
 
 def test_right_to_left_is_known() -> None:
-    assert is_right_to_left("x א")
-    assert is_right_to_left("م")
-    assert not is_right_to_left("x 12 王")
+    assert has_right_to_left("x א")
+    assert has_right_to_left("م")
+    assert not has_right_to_left("x 12 王")

@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.pdf.text.graphemes import clean, clusters
+from chalicelib.pdf.text.graphemes import clean_text, split_clusters
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from chalicelib.pdf.text.graphemes import clean, clusters
     ],
 )
 def test_only_what_is_seen_or_spells_is_kept(text: str, kept: str) -> None:
-    assert clean(text) == kept
+    assert clean_text(text) == kept
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_only_what_is_seen_or_spells_is_kept(text: str, kept: str) -> None:
     ],
 )
 def test_a_letter_keeps_its_marks_and_conjuncts(parts: list[str]) -> None:
-    assert clusters("".join(parts)) == parts
+    assert split_clusters("".join(parts)) == parts
 
 
 def test_a_heap_of_marks_is_cut() -> None:
     heap = "a" + "\u0301" * 1000
-    assert max(map(len, clusters(heap))) <= 32
-    assert "".join(clusters(heap)) == heap
+    assert max(map(len, split_clusters(heap))) <= 32
+    assert "".join(split_clusters(heap)) == heap

@@ -13,19 +13,19 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.reportlab_pages import drawing
 from chalicelib.pdf.text import shaping
-from chalicelib.pdf.text.bidi import isolated
+from chalicelib.pdf.text.bidi import isolate
 from chalicelib.pdf.text.layout import (
     BOLD,
     PLAIN,
     SCRIPT,
     Run,
     draw,
-    fitting_size,
+    fit_size,
     font,
-    paragraphs,
-    runs,
+    split_runs,
     width,
     wrap,
+    wrap_paragraphs,
 )
 from chalicelib.pdf.text.script_fonts import SCRIPTS, font_of
 from chalicelib.pdf.text.shaping import Glyph, draw_glyphs
@@ -78,7 +78,7 @@ def read_back(text: str, *, face: str = PLAIN) -> str:
     ],
 )
 def test_every_character_has_a_glyph(face: str, text: str, fonts: list[str]) -> None:
-    found = runs(text, face)
+    found = split_runs(text, face)
     assert [run.font for run in found] == fonts
     assert not missing(found)
 
@@ -86,15 +86,15 @@ def test_every_character_has_a_glyph(face: str, text: str, fonts: list[str]) -> 
 @pytest.mark.parametrize("face", [PLAIN, BOLD, SCRIPT])
 @pytest.mark.parametrize("script", EVERY)
 def test_no_letter_of_any_script_is_an_empty_box(script: str, face: str) -> None:
-    found = runs(EVERY[script], face)
+    found = split_runs(EVERY[script], face)
     assert not missing(found)
     if font_of(script) in {font_of(each) for each in SCRIPTS}:
         assert font_of(script) in {run.font for run in found}
 
 
 def test_a_letter_without_a_font_is_told_from_one_that_has_one() -> None:
-    assert len(missing(runs("Li ꦗꦮ", PLAIN))) == 2, "two letters of Javanese"
-    assert not missing(runs("Li ជ", PLAIN))
+    assert len(missing(split_runs("Li ꦗꦮ", PLAIN))) == 2, "two letters of Javanese"
+    assert not missing(split_runs("Li ជ", PLAIN))
 
 
 def test_every_font_of_a_script_is_tried() -> None:
@@ -106,24 +106,24 @@ def test_every_font_of_a_script_is_tried() -> None:
     [("क्ष", 1), ("क्षि", 2), ("ক্ষ", 1), ("ක්\u200dෂ", 1), ("ශ්\u200dරී", 2), ("കൊ", 3), ("لا", 1), ("ကြ", 2)],
 )
 def test_letters_are_joined_into_their_conjuncts(letters: str, glyphs: int) -> None:
-    (run,) = runs(letters, PLAIN)
+    (run,) = split_runs(letters, PLAIN)
     assert len(run.glyphs) == glyphs
 
 
 def test_a_joiner_decides_between_two_spellings() -> None:
-    (joined,), (apart,) = runs("ක්\u200dෂ", PLAIN), runs("ක්ෂ", PLAIN)
+    (joined,), (apart,) = split_runs("ක්\u200dෂ", PLAIN), split_runs("ක්ෂ", PLAIN)
     assert glyphs_of(joined) != glyphs_of(apart)
-    (half,), (whole) = runs("क्\u200dष", PLAIN), runs("क्ष", PLAIN)
+    (half,), (whole) = split_runs("क्\u200dष", PLAIN), split_runs("क्ष", PLAIN)
     assert len(half.glyphs) > len(whole[0].glyphs)
 
 
 def test_a_vowel_written_before_its_consonant_is_drawn_before_it() -> None:
-    (run,) = runs("कि", PLAIN)
+    (run,) = split_runs("कि", PLAIN)
     assert glyphs_of(run)[1] == font(run.font).face.charToGlyph[ord("क")]
 
 
 def test_thai_marks_stand_above_each_other() -> None:
-    (alone,), (both,) = runs("ก่", PLAIN), runs("กี่", PLAIN)
+    (alone,), (both,) = split_runs("ก่", PLAIN), split_runs("กี่", PLAIN)
     assert [glyph.advance > 0 for glyph in both.glyphs] == [True, False, False]
     tone = [(glyphs_of(run)[-1], run.glyphs[-1].up) for run in (alone, both)]
     assert tone[0] != tone[1], "the tone goes up for the vowel"
@@ -150,9 +150,9 @@ def test_marks_are_drawn_in_their_places() -> None:
 
 
 def test_a_raised_mark_raises_nothing_else() -> None:
-    (run,) = runs("ދި", PLAIN)
+    (run,) = split_runs("ދި", PLAIN)
     assert any(glyph.up for glyph in run.glyphs)
-    (letter,) = runs("ก", PLAIN)[0].glyphs
+    (letter,) = split_runs("ก", PLAIN)[0].glyphs
 
     def top_and_bottom(*glyphs: Glyph) -> tuple[int, int]:
         face = font("NotoSansThai-Regular")
@@ -166,7 +166,7 @@ def test_a_raised_mark_raises_nothing_else() -> None:
 
 
 def test_arabic_letters_join() -> None:
-    (alone,), (word,) = runs("م", PLAIN), runs("محمد", PLAIN)
+    (alone,), (word,) = split_runs("م", PLAIN), split_runs("محمد", PLAIN)
     found = glyphs_of(word)
     assert len(set(found)) == 4, "first, middle and last letters differ, though two of them are the same"
     assert glyphs_of(alone)[0] not in found
@@ -197,30 +197,30 @@ def test_marks_and_mixtures_can_be_read_back(text: str) -> None:
 
 
 def texts_in_order(text: str) -> list[str]:
-    return [run.text for run in runs(text, PLAIN)]
+    return [run.text for run in split_runs(text, PLAIN)]
 
 
 def test_both_directions_stand_in_one_line() -> None:
     # The text of a run is in the order read; its glyphs are in the order drawn.
     assert "".join(texts_in_order("Dr. محمد الأحمد, MD, 12")) == "Dr. الأحمد محمد, MD, 12"
     assert texts_in_order("אבג 12 דה") == ["דה", " ", "12", " ", "אבג"]
-    (run,) = runs("אבג", PLAIN)
+    (run,) = split_runs("אבג", PLAIN)
     assert glyphs_of(run) == [font(run.font).face.charToGlyph[ord(char)] for char in "גבא"]
 
 
 def test_brackets_are_mirrored_in_text_from_the_right() -> None:
-    closing, _, opening, _ = runs("א (ב)", PLAIN)
+    closing, _, opening, _ = split_runs("א (ב)", PLAIN)
     glyph = font(PLAIN).face.charToGlyph
     assert (closing.text, glyphs_of(closing)) == (")", [glyph[ord("(")]]), "at the left, as an opening one"
     assert (opening.text, glyphs_of(opening)) == (" (", [glyph[ord(")")], glyph[ord(" ")]])
-    assert runs("(MD)", PLAIN) == (Run(PLAIN, "(MD)"),)
+    assert split_runs("(MD)", PLAIN) == (Run(PLAIN, "(MD)"),)
 
 
 @pytest.mark.parametrize(
     "text", ["🦄", "👩🏽\u200d⚕️", "\U0001f1fa\U0001f1f8", "\U00012000", "\U000f0001", "ก🦄ก"]
 )
 def test_what_no_font_has_is_a_mark_to_be_seen_and_reads_as_itself(text: str) -> None:
-    found = runs(f"{text} Li", PLAIN)
+    found = split_runs(f"{text} Li", PLAIN)
     assert all(glyph for run in found for glyph in glyphs_of(run))
     unknown = font("DejaVuSans").face.charToGlyph[0xFFFD]
     assert unknown in missing(found)
@@ -235,13 +235,13 @@ def test_an_unknown_letter_reads_as_itself() -> None:
 @pytest.mark.parametrize("text", ["\u0301", "\u0e48", "\u094d", "\ufffd"])
 def test_a_mark_without_a_letter_is_drawn_within_a_letter_s_width(text: str) -> None:
     drawing(lambda canvas: draw(canvas, 40, 700, text))
-    assert glyphs_of(runs(text, SCRIPT)[0])
+    assert glyphs_of(split_runs(text, SCRIPT)[0])
     assert 0 <= width(text, SCRIPT, 10) < 12
 
 
 @pytest.mark.parametrize("text", ["\u200d", "\u3164", "\u2068\u2069"])
 def test_what_cannot_be_seen_takes_no_room(text: str) -> None:
-    assert runs(text, SCRIPT) == ()
+    assert split_runs(text, SCRIPT) == ()
     assert width(text, SCRIPT, 10) == 0
 
 
@@ -251,7 +251,7 @@ def test_a_heap_of_marks_is_as_wide_as_its_letter() -> None:
 
 def drawn_lines(lines: list[str], face: str = PLAIN) -> list[str]:
     """Each line's runs in the order drawn; the text of a run is in the order read."""
-    return ["|".join(run.text.strip() for run in runs(line, face)) for line in lines]
+    return ["|".join(run.text.strip() for run in split_runs(line, face)) for line in lines]
 
 
 def test_a_line_that_begins_with_an_arabic_name_goes_on_in_its_sentence_s_direction() -> None:
@@ -267,17 +267,17 @@ def test_a_note_that_begins_in_hebrew_goes_on_from_the_right() -> None:
 
 
 def test_each_line_of_a_note_has_its_own_direction() -> None:
-    lines = paragraphs("אבג, 12.\nCall, 12.", PLAIN, 10, 200)
+    lines = wrap_paragraphs("אבג, 12.\nCall, 12.", PLAIN, 10, 200)
     assert drawn_lines(lines) == [".|12|,|אבג", "Call, 12."]
 
 
 def test_a_name_over_two_lines_keeps_its_direction_and_turns_no_number() -> None:
-    lines = wrap(f"Signed by {isolated('אבגד הוזח')}, 555-0100", PLAIN, 10, 70)
+    lines = wrap(f"Signed by {isolate('אבגד הוזח')}, 555-0100", PLAIN, 10, 70)
     assert drawn_lines(lines) == ["Signed by|אבגד", "הוזח|, 555-0100"]
 
 
 def test_what_isolates_a_name_is_neither_drawn_nor_measured() -> None:
-    text = f"by {isolated('אבג')}, 12"
+    text = f"by {isolate('אבג')}, 12"
     assert drawn_lines([text]) == ["by|אבג|, 12"]
     assert width(text, PLAIN, 10) == pytest.approx(width("by אבג, 12", PLAIN, 10), abs=0.1)
     assert "".join(wrap(text, PLAIN, 10, 20)).replace(" ", "") == "byאבג,12"
@@ -303,8 +303,8 @@ def test_a_very_long_name_is_never_broken_inside_a_letter(word: str) -> None:
 
 
 def test_paragraphs_and_sizes_are_found_for_any_script() -> None:
-    assert paragraphs("หนึ่ง\nสอง", PLAIN, 10, 200) == ["หนึ่ง", "สอง"]
-    size = fitting_size(LONG, SCRIPT, 200, largest=40, smallest=1)
+    assert wrap_paragraphs("หนึ่ง\nสอง", PLAIN, 10, 200) == ["หนึ่ง", "สอง"]
+    size = fit_size(LONG, SCRIPT, 200, largest=40, smallest=1)
     assert width(LONG, SCRIPT, size) <= 200.01 or size == 1
 
 

@@ -51,7 +51,7 @@ def test_a_file_that_always_crashes_comes_to_an_end(monkeypatch: pytest.MonkeyPa
     found = list(images(samples.plan_of_care(10), (100,), 10))
     assert [image.number for image in found] == list(range(1, 11))
     assert all(image.data is None for image in found)
-    monkeypatch.setattr(rendering, "page_texts", lambda *_args: os._exit(9))
+    monkeypatch.setattr(rendering, "extract_page_texts", lambda *_args: os._exit(9))
     assert texts(samples.plan_of_care(2), 2) == ["", ""]
 
 

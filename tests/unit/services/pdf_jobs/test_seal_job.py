@@ -213,7 +213,7 @@ def test_an_original_that_is_not_what_was_recorded_is_never_sealed() -> None:
 
 def test_what_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
     portal = Portal(decided(Action.APPROVE))
-    monkeypatch.setattr(sealing, "faults", lambda *_args, **_more: ["a fault"])
+    monkeypatch.setattr(sealing, "find_faults", lambda *_args, **_more: ["a fault"])
     with pytest.raises(sealing.Damaged, match="a fault"):
         portal.seal()
     assert portal.document.signed is None
@@ -320,7 +320,7 @@ def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificat
     portal.seal()
     data = portal.files.get(portal.signed.key)
     assert data.startswith(original)
-    assert [each.sound for each in verify.signatures_of(data)] == [True, True]
+    assert [each.sound for each in verify.read_signatures(data)] == [True, True]
     apart = portal.document.certificate
     assert apart is not None
     certificate_pdf = portal.files.get(apart.key)
