@@ -8,28 +8,28 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound, PortalError
 from chalicelib.domain.expiring_records import SecretKind, secret_key
-from chalicelib.web.http import request_parsing as requests
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http import request_parsing
+from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE
-from chalicelib.web.http.responses import cookie, redirect
+from chalicelib.web.http.responses import format_cookie, redirect
 from chalicelib.web.route import SHOWS_PATIENTS, Access, Route
 
 _NOTHING_HERE = "There is nothing at this address. It may have been withdrawn, or it is not addressed to you."
 
 
-def admitted(declared: Route, caller: Caller, values: dict[str, str]) -> Caller | Response:
+def authorize(route: Route, context: RequestContext, values: dict[str, str]) -> RequestContext | Response:
     """The caller with all that the route's rule establishes, or what they get instead."""
-    return _RULES[declared.access](caller, values)
+    return _RULES[route.access](context, values)
 
 
-def answered(declared: Route, caller: Caller, values: dict[str, str]) -> Response:
+def handle(route: Route, context: RequestContext, values: dict[str, str]) -> Response:
     """What the handler answers whom the rule has admitted."""
-    if declared.access not in SHOWS_PATIENTS or caller.known.has_second_factor:
-        return declared.load()(caller, **values)
-    return _after_second_factor(declared, caller, values)
+    if route.access not in SHOWS_PATIENTS or context.require_provider().has_second_factor:
+        return route.load()(context, **values)
+    return _enforce_second_factor(route, context, values)
 
 
-def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]) -> Response:
+def _enforce_second_factor(route: Route, context: RequestContext, values: dict[str, str]) -> Response:
     """The page, unless a practice or the portal asks for a second factor that its reader does not have yet.
 
     What records nothing is made while the switches are read, which cost it no time; its refusal, too, is only
@@ -39,33 +39,37 @@ def _after_second_factor(declared: Route, caller: Caller, values: dict[str, str]
     from chalicelib.services.documents.document_writer import together
     from chalicelib.web.pages.second_factor_setup import is_asked_for, to_enrolment
 
-    if _only_reads(declared, caller):
-        asked, answer = together(lambda: is_asked_for(caller), lambda: _made(declared, caller, values))
+    if _only_reads(route, context):
+        asked, answer = together(
+            lambda: is_asked_for(context), lambda: _render_or_refuse(route, context, values)
+        )
         if asked:
-            return to_enrolment(caller)
+            return to_enrolment(context)
         if isinstance(answer, PortalError):
             raise answer
         return answer
-    document, ahead = caller.document, caller.services.review.read_ahead
+    document, ahead = context.document, context.services.review.read_ahead
     asked, practice = together(
-        lambda: is_asked_for(caller), lambda: ahead(document) if document is not None else None
+        lambda: is_asked_for(context), lambda: ahead(document) if document is not None else None
     )
-    return to_enrolment(caller) if asked else declared.load()(replace(caller, practice=practice), **values)
+    return to_enrolment(context) if asked else route.load()(replace(context, practice=practice), **values)
 
 
-def _only_reads(declared: Route, caller: Caller) -> bool:
+def _only_reads(route: Route, context: RequestContext) -> bool:
     from chalicelib.services.documents.document_writer import needs_view
     from chalicelib.web.pages.unsent_drafts import draft_cookie
 
-    document = caller.document
-    if document is not None and (needs_view(document) or draft_cookie(document.id) in caller.cookies):
+    document = context.document
+    if document is not None and (needs_view(document) or draft_cookie(document.id) in context.cookies):
         return False
-    return declared.only_reads or declared.methods == ("GET",)
+    return route.read_only or route.methods == ("GET",)
 
 
-def _made(declared: Route, caller: Caller, values: dict[str, str]) -> Response | PortalError:
+def _render_or_refuse(
+    route: Route, context: RequestContext, values: dict[str, str]
+) -> Response | PortalError:
     try:
-        return declared.load()(caller, **values)
+        return route.load()(context, **values)
     except PortalError as refusal:
         return refusal
 
@@ -73,58 +77,58 @@ def _made(declared: Route, caller: Caller, values: dict[str, str]) -> Response |
 # The rules
 
 
-def _anyone(caller: Caller, _values: dict[str, str]) -> Caller:
-    return caller
+def _anyone(context: RequestContext, _values: dict[str, str]) -> RequestContext:
+    return context
 
 
-def _provider(caller: Caller, _values: dict[str, str]) -> Caller | Response:
-    found = caller.services.sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now)
+def _provider(context: RequestContext, _values: dict[str, str]) -> RequestContext | Response:
+    found = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
     if found is None:
-        return _to_login(caller)
-    return replace(caller, session=found.session, provider=found.provider)
+        return _to_login(context)
+    return replace(context, session=found.session, provider=found.provider)
 
 
-def _document(caller: Caller, values: dict[str, str]) -> Caller | Response:
+def _document(context: RequestContext, values: dict[str, str]) -> RequestContext | Response:
     document_id = values["document_id"]
-    sessions = caller.services.sessions
-    found = sessions.visit(caller.cookies.get(SESSION_COOKIE, ""), caller.now, document_id)
+    sessions = context.services.sessions
+    found = sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now, document_id)
     if found is None:
-        return _to_door(caller, document_id)
-    known = replace(caller, session=found.session, provider=found.provider, document=found.document)
-    if known.document is None or known.document.provider_id != known.known.id:
+        return _to_door(context, document_id)
+    known = replace(context, session=found.session, provider=found.provider, document=found.document)
+    if known.document is None or known.document.provider_id != known.require_provider().id:
         raise NotFound(_NOTHING_HERE)
     return known
 
 
-def _by_hand(caller: Caller, values: dict[str, str]) -> Caller | Response:
+def _by_hand(context: RequestContext, values: dict[str, str]) -> RequestContext | Response:
     from chalicelib.services.review.by_hand import opens
 
     document_id = values["document_id"]
-    token = caller.cookies.get(BY_HAND_COOKIE, "")
-    found = caller.services.store.visit(secret_key(SecretKind.BY_HAND, token), None, document_id)
+    token = context.cookies.get(BY_HAND_COOKIE, "")
+    found = context.services.store.visit(secret_key(SecretKind.BY_HAND, token), None, document_id)
     visit, document = found.session, found.document
-    if visit is None or document is None or not opens(visit, document, caller.now):
+    if visit is None or document is None or not opens(visit, document, context.now):
         return redirect(f"/by-hand/{document_id}")
-    return replace(caller, by_hand=visit, document=document)
+    return replace(context, by_hand=visit, document=document)
 
 
-def _practice_key(caller: Caller, _values: dict[str, str]) -> Caller:
+def _practice_key(context: RequestContext, _values: dict[str, str]) -> RequestContext:
     from chalicelib.services.practices.practices import authenticate_key
 
-    bearer = caller.request.headers.get("authorization")
-    return replace(caller, practice=authenticate_key(caller.services.store, bearer, caller.now))
+    bearer = context.request.headers.get("authorization")
+    return replace(context, practice=authenticate_key(context.services.store, bearer, context.now))
 
 
-def _practice_signature(caller: Caller, _values: dict[str, str]) -> Caller:
+def _practice_signature(context: RequestContext, _values: dict[str, str]) -> RequestContext:
     from chalicelib.services.practices.practices import authenticate_signature
 
-    request = caller.request
-    body = requests.body(request)
-    practice = authenticate_signature(caller.services.store, request.headers, body, caller.now)
-    return replace(caller, practice=practice)
+    request = context.request
+    body = request_parsing.read_body(request)
+    practice = authenticate_signature(context.services.store, request.headers, body, context.now)
+    return replace(context, practice=practice)
 
 
-_RULES: dict[Access, Callable[[Caller, dict[str, str]], Caller | Response]] = {
+_RULES: dict[Access, Callable[[RequestContext, dict[str, str]], RequestContext | Response]] = {
     Access.ANYONE: _anyone,
     Access.ACCOUNT: _provider,
     Access.PROVIDER: _provider,
@@ -135,30 +139,30 @@ _RULES: dict[Access, Callable[[Caller, dict[str, str]], Caller | Response]] = {
 }
 
 
-def _to_login(caller: Caller) -> Response:
+def _to_login(context: RequestContext) -> Response:
     """To the login page, and from there back to where one was going, if that was a page."""
-    wanted = {"next": caller.here} if caller.request.method == "GET" else {}
-    ended = {"reason": "ended"} if SESSION_COOKIE in caller.cookies else {}
+    wanted = {"next": context.return_path} if context.request.method == "GET" else {}
+    ended = {"reason": "ended"} if SESSION_COOKIE in context.cookies else {}
     text = urlencode({**wanted, **ended}, quote_via=quote, safe="/")
-    return redirect(f"/login?{text}" if text else "/login", cookies=_forget_session(caller))
+    return redirect(f"/login?{text}" if text else "/login", cookies=_forget_session(context))
 
 
-def _to_door(caller: Caller, document_id: str) -> Response:
+def _to_door(context: RequestContext, document_id: str) -> Response:
     """The document's door at the document's own address; from anywhere below it, a redirect there."""
     from chalicelib.web.pages.document_landing import door
 
-    if caller.request.method == "GET" and caller.path == f"/documents/{document_id}":
-        return door(caller, document_id)
-    return redirect(f"/documents/{document_id}", cookies=_kept(caller, document_id))
+    if context.request.method == "GET" and context.path == f"/documents/{document_id}":
+        return door(context, document_id)
+    return redirect(f"/documents/{document_id}", cookies=_kept(context, document_id))
 
 
-def _kept(caller: Caller, document_id: str) -> list[str]:
-    if caller.request.method != "POST" or not caller.path.endswith(("/approve", "/decline")):
+def _kept(context: RequestContext, document_id: str) -> list[str]:
+    if context.request.method != "POST" or not context.path.endswith(("/approve", "/decline")):
         return []
     from chalicelib.web.pages.unsent_drafts import keep_what_was_written
 
-    return keep_what_was_written(caller, document_id)
+    return keep_what_was_written(context, document_id)
 
 
-def _forget_session(caller: Caller) -> list[str]:
-    return [cookie(SESSION_COOKIE, "", 0)] if SESSION_COOKIE in caller.cookies else []
+def _forget_session(context: RequestContext) -> list[str]:
+    return [format_cookie(SESSION_COOKIE, "", 0)] if SESSION_COOKIE in context.cookies else []

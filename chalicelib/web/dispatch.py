@@ -18,12 +18,11 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import bootstrap
 from chalicelib.domain.errors import PortalError
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.web.access_rules import admitted, answered
-from chalicelib.web.http import credential_throttle as guesses
-from chalicelib.web.http import request_parsing as requests
-from chalicelib.web.http.error_mapping import NO_ANSWER, UNEXPECTED
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.http.responses import HTML, cookie, error_page, problem
+from chalicelib.web.access_rules import authorize, handle
+from chalicelib.web.http import credential_throttle, request_parsing
+from chalicelib.web.http.error_mapping import DEPENDENCY_FAILED, UNEXPECTED
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import HTML, format_cookie, problem_response, render_error_page
 from chalicelib.web.http.security_headers import security_headers
 from chalicelib.web.route import WITH_SESSION, Route
 
@@ -41,41 +40,41 @@ def register(app: Chalice, routes: Iterable[Route]) -> None:
         app.route(each.path, methods=list(each.methods), content_types=[])(_view(app, each))
 
 
-def _view(app: Chalice, declared: Route) -> Callable[..., Response]:
+def _view(app: Chalice, route: Route) -> Callable[..., Response]:
     def view(**values: str) -> Response:
-        request, context = app.current_request, app.lambda_context
-        if request is None or context is None:
+        request, invocation = app.current_request, app.lambda_context
+        if request is None or invocation is None:
             raise LookupError("a view outside of a request")
-        return _serve(declared, request, context.aws_request_id, values)
+        return _serve(route, request, invocation.aws_request_id, values)
 
     return view
 
 
-def _serve(declared: Route, request: Request, request_id: str, values: dict[str, str]) -> Response:
+def _serve(route: Route, request: Request, request_id: str, values: dict[str, str]) -> Response:
     started = time.perf_counter()
     services = bootstrap.services()
-    caller = _stranger(declared, request, services, _path(declared, request, values))
+    context = _open_context(route, request, services, _path(route, request, values))
     # The gateway's other id, `requestId`, is whatever the caller sent as x-amzn-requestid.
     told: dict[str, Any] = {
         "request_id": request_id,
         "gateway_request_id": request.context.get("extendedRequestId"),
     }
     try:
-        response = _answer(declared, caller, values, told)
+        response = _answer(route, context, values, told)
     except PortalError as error:
-        response = _refusal(declared, caller, error, told)
+        response = _refusal(route, context, error, told)
     except _AWS_FAILED as error:
-        _log_mistake(declared, error, told)
-        response = _refusal(declared, caller, NO_ANSWER, told)
+        _log_mistake(route, error, told)
+        response = _refusal(route, context, DEPENDENCY_FAILED, told)
     except Exception as error:  # noqa: BLE001 - the outermost boundary: logged, and answered as our mistake
-        _log_mistake(declared, error, told)
-        response = _refusal(declared, caller, UNEXPECTED, told)
-    _note_guess(declared, caller, response, told)
-    _add_headers(declared, caller, response)
+        _log_mistake(route, error, told)
+        response = _refusal(route, context, UNEXPECTED, told)
+    _note_guess(route, context, response, told)
+    _add_headers(route, context, response)
     logger.info(
         "request",
         method=request.method,
-        route=declared.path,
+        route=route.path,
         status=response.status_code,
         ms=round((time.perf_counter() - started) * 1000),
         **told,
@@ -83,64 +82,64 @@ def _serve(declared: Route, request: Request, request_id: str, values: dict[str,
     return response
 
 
-def _path(declared: Route, request: Request, values: dict[str, str]) -> str:
+def _path(route: Route, request: Request, values: dict[str, str]) -> str:
     """The request's own path. Chalice does not tell a view what a greedy `{proxy+}` stands for."""
-    if not declared.path.endswith("+}"):
-        return declared.path.format(**values)
+    if not route.path.endswith("+}"):
+        return route.path.format(**values)
     return "/" + "/".join((request.uri_params or {}).values())
 
 
-def _stranger(declared: Route, request: Request, services: bootstrap.Services, path: str) -> Caller:
+def _open_context(route: Route, request: Request, services: bootstrap.Services, path: str) -> RequestContext:
     """The caller before anything is established."""
-    sent = requests.cookies(request)
-    return Caller(
+    sent = request_parsing.read_cookies(request)
+    return RequestContext(
         services=services,
         request=request,
         path=path,
         now=services.clock.now(),
-        address=requests.address(request),
-        device=requests.device(request),
-        csrf="" if declared.for_software else sent.get(requests.CSRF_COOKIE) or services.ids.token(),
-        query={} if _could_be_guessed(declared, request) else requests.query(request),
+        address=request_parsing.read_address(request),
+        device=request_parsing.read_device(request),
+        csrf="" if route.is_api else sent.get(request_parsing.CSRF_COOKIE) or services.ids.token(),
+        query={} if _has_foreign_query(route, request) else request_parsing.read_query(request),
         cookies=sent,
     )
 
 
-def _could_be_guessed(declared: Route, request: Request) -> bool:
+def _has_foreign_query(route: Route, request: Request) -> bool:
     """Whether another website chose what this page would repeat beside a patient's name: pages go out
     compressed, and from the length of many a patient's name could be guessed (BREACH).
     """
-    at_risk = declared.access in WITH_SESSION and not declared.keeps_query
-    return at_risk and requests.came_from_elsewhere(request)
+    at_risk = route.access in WITH_SESSION and not route.trusts_query
+    return at_risk and request_parsing.is_cross_site(request)
 
 
-def _answer(declared: Route, caller: Caller, values: dict[str, str], told: dict[str, Any]) -> Response:
+def _answer(route: Route, context: RequestContext, values: dict[str, str], told: dict[str, Any]) -> Response:
     """What the log is told of it goes to `told`: whose and which, once the rule has admitted the caller."""
-    requests.check_path(values)
-    if caller.request.method == "POST" and not declared.for_software:
-        caller = _with_form(declared, caller)
-        guesses.check(declared, caller)
-    found = admitted(declared, caller, values)
+    request_parsing.check_path(values)
+    if context.request.method == "POST" and not route.is_api:
+        context = _with_form(route, context)
+        credential_throttle.check(route, context)
+    found = authorize(route, context, values)
     if isinstance(found, Response):
         return found
     told.update(_about(found))
     with _kept_alive(found):
-        return answered(declared, found, values)
+        return handle(route, found, values)
 
 
-def _with_form(declared: Route, caller: Caller) -> Caller:
-    sent = requests.form(caller.request) if declared.form else {}
-    requests.check_same_site(caller.request, sent, caller.services.settings.portal_url)
-    return replace(caller, form=sent)
+def _with_form(route: Route, context: RequestContext) -> RequestContext:
+    sent = request_parsing.read_form(context.request) if route.has_form else {}
+    request_parsing.check_same_site(context.request, sent, context.services.settings.portal_url)
+    return replace(context, form=sent)
 
 
 @contextmanager
-def _kept_alive(caller: Caller) -> Iterator[None]:
+def _kept_alive(context: RequestContext) -> Iterator[None]:
     """Notes the session's use while the handler works, so that no page waits for it."""
-    if caller.session is None:
+    if context.session is None:
         yield
         return
-    note = Thread(target=_touch, args=(caller, caller.session))
+    note = Thread(target=_touch, args=(context, context.session))
     note.start()
     try:
         yield
@@ -148,39 +147,39 @@ def _kept_alive(caller: Caller) -> Iterator[None]:
         note.join()
 
 
-def _touch(caller: Caller, session: Secret) -> None:
+def _touch(context: RequestContext, session: Secret) -> None:
     try:
-        caller.services.sessions.touch(session, caller.now)
+        context.services.sessions.touch(session, context.now)
     except PortalError as error:
         logger.warning("session not touched", error=error.code)
 
 
-def _about(caller: Caller) -> dict[str, str]:
+def _about(context: RequestContext) -> dict[str, str]:
     """Opaque ids, for who has to find out what happened to one document or one clinic."""
     told = {}
-    if caller.document is not None:
-        told = {"document": caller.document.id, "practice": caller.document.practice_id}
-    if caller.practice is not None:
-        told["practice"] = caller.practice.id
+    if context.document is not None:
+        told = {"document": context.document.id, "practice": context.document.practice_id}
+    if context.practice is not None:
+        told["practice"] = context.practice.id
     return told
 
 
-def _refusal(declared: Route, caller: Caller, error: PortalError, told: dict[str, Any]) -> Response:
+def _refusal(route: Route, context: RequestContext, error: PortalError, told: dict[str, Any]) -> Response:
     told["code"] = error.code
-    if declared.for_software:
-        return problem(error, caller.services.settings.portal_url)
-    return error_page(caller, error)
+    if route.is_api:
+        return problem_response(error, context.services.settings.portal_url)
+    return render_error_page(context, error)
 
 
-def _note_guess(declared: Route, caller: Caller, response: Response, told: dict[str, Any]) -> None:
+def _note_guess(route: Route, context: RequestContext, response: Response, told: dict[str, Any]) -> None:
     """The answer stands whatever becomes of the count."""
     try:
-        guesses.note(declared, caller, response.status_code)
+        credential_throttle.note(route, context, response.status_code)
     except (PortalError, *_AWS_FAILED) as error:
-        _log_mistake(declared, error, told)
+        _log_mistake(route, error, told)
 
 
-def _log_mistake(declared: Route, error: Exception, told: dict[str, Any]) -> None:
+def _log_mistake(route: Route, error: Exception, told: dict[str, Any]) -> None:
     """Where it happened, without its message: that may quote what was sent."""
     places = []
     trace = error.__traceback__
@@ -189,7 +188,7 @@ def _log_mistake(declared: Route, error: Exception, told: dict[str, Any]) -> Non
         trace = trace.tb_next
     logger.error(
         "unexpected",
-        route=declared.path,
+        route=route.path,
         kind=type(error).__name__,
         aws_code=_aws_code(error),
         places=places[-8:],
@@ -204,11 +203,11 @@ def _aws_code(error: Exception) -> str | None:
     return error.cause_response_code if isinstance(error, PynamoDBException) else None
 
 
-def _add_headers(declared: Route, caller: Caller, response: Response) -> None:
+def _add_headers(route: Route, context: RequestContext, response: Response) -> None:
     is_page = response.headers.get("Content-Type") == HTML
-    shows_files = is_page and response.status_code != HTTPStatus.SEE_OTHER and declared.deals_with_files
-    origin = caller.services.files.origin() if shows_files else None
+    shows_files = is_page and response.status_code != HTTPStatus.SEE_OTHER and route.shows_files
+    origin = context.services.files.origin() if shows_files else None
     response.headers = {**security_headers(origin), **response.headers}
-    if is_page and caller.csrf != caller.cookies.get(requests.CSRF_COOKIE):
+    if is_page and context.csrf != context.cookies.get(request_parsing.CSRF_COOKIE):
         others = response.headers.get("Set-Cookie", [])
-        response.headers["Set-Cookie"] = [*others, cookie(requests.CSRF_COOKIE, caller.csrf)]
+        response.headers["Set-Cookie"] = [*others, format_cookie(request_parsing.CSRF_COOKIE, context.csrf)]

@@ -1,4 +1,4 @@
-"""A row of the table of routes: an address, who may use it, and the handler that answers it."""
+"""One row of the table of routes: a path, an access rule and a handler."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from chalice.app import Response
 
 
 class Access(Enum):
-    """Who may come in. What each establishes on the `Caller` stands beside it."""
+    """An access rule. The comment beside a rule names the fields of `RequestContext` that the rule fills."""
 
     ANYONE = "anyone"
-    ACCOUNT = "account"  # session, provider; even while a second factor is still to be set up
+    ACCOUNT = "account"  # session, provider; also before the provider has set up a required second factor
     PROVIDER = "provider"  # session, provider
-    DOCUMENT = "document"  # session, provider, document (addressed to them)
+    DOCUMENT = "document"  # session, provider, and a document that is addressed to this provider
     BY_HAND = "by_hand"  # by_hand, document
     PRACTICE_KEY = "practice_key"  # practice
     PRACTICE_SIGNATURE = "practice_signature"  # practice
@@ -22,7 +22,7 @@ class Access(Enum):
 
 WITH_SESSION = frozenset({Access.ACCOUNT, Access.PROVIDER, Access.DOCUMENT})
 SHOWS_PATIENTS = frozenset({Access.PROVIDER, Access.DOCUMENT})
-_FOR_SOFTWARE = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE})
+_FOR_EMR = frozenset({Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE})
 _SHOWS_FILES = WITH_SESSION | {Access.BY_HAND}
 
 Handler = Callable[..., Response]
@@ -30,41 +30,47 @@ Handler = Callable[..., Response]
 
 @dataclass(frozen=True)
 class Route:
-    """One row of the table of routes. `handler` answers `(caller, **path parameters)`, or names what does as
-    `module:function`. `form` says that a post carries a form of ours, `files` that the page deals with the
-    bucket although anyone may come, `wrong` the statuses by which a post says that a password, code, link or
-    passkey was wrong: such a route is throttled by source, here unless it `counts_itself`, and not for what
-    nobody can guess: a link, or the passkey of a form that `takes_passkey` (`guesses.py`). `keeps_query` says
-    that another website's link may choose the query: it is checked, and the page shows no patient.
-    `only_reads` says of a post what goes without saying of a get: nothing is written because of it, but for
-    a document's first view and what was kept of a note.
+    """One row of the table of routes.
+
+    - `handler`: a function that takes `(context, **path parameters)`, or the name of one as
+      `module:function`, where the module is relative to `chalicelib.web`.
+    - `has_form`: a POST carries one of the portal's own forms.
+    - `uses_bucket`: the page exchanges files with the S3 bucket although anyone may open the page.
+    - `credential_failure_statuses`: the statuses with which a POST reports a wrong password, code, link or
+      passkey. `credential_throttle` slows such a route down by source.
+    - `throttles_itself`: the handler counts its own failures instead.
+    - `accepts_passkey`: the form may carry a passkey, which nobody can guess and which is not throttled.
+    - `trusts_query`: a link on another website may choose the query. The handler validates the query, and
+      the page shows no patient.
+    - `read_only`: this POST writes nothing except a first view and the removal of a saved draft.
     """
 
     path: str
     methods: tuple[str, ...]
     access: Access
     handler: str | Handler
-    form: bool = True
-    files: bool = False
-    wrong: tuple[int, ...] = ()
-    counts_itself: bool = False
-    takes_passkey: bool = False
-    keeps_query: bool = False
-    only_reads: bool = False
+    has_form: bool = True
+    uses_bucket: bool = False
+    credential_failure_statuses: tuple[int, ...] = ()
+    throttles_itself: bool = False
+    accepts_passkey: bool = False
+    trusts_query: bool = False
+    read_only: bool = False
 
     @property
-    def for_software(self) -> bool:
-        """Whether an EMR reads the answer: then errors are problem+json."""
-        return self.access in _FOR_SOFTWARE or self.path.startswith("/v1/")
+    def is_api(self) -> bool:
+        """True if an EMR reads the response, so that errors are problem+json."""
+        return self.access in _FOR_EMR or self.path.startswith("/v1/")
 
     @property
-    def deals_with_files(self) -> bool:
-        return self.files or self.access in _SHOWS_FILES
+    def shows_files(self) -> bool:
+        """True if the page shows or uploads files of the S3 bucket."""
+        return self.uses_bucket or self.access in _SHOWS_FILES
 
     def load(self) -> Handler:
-        """The handler, its module imported if this is the first request for it."""
+        """Return the handler. Import its module if this is the first request for the route."""
         if not isinstance(self.handler, str):
             return self.handler
         module, _, name = self.handler.partition(":")
-        found: Handler = getattr(import_module(f"chalicelib.web.{module}"), name)
-        return found
+        handler: Handler = getattr(import_module(f"chalicelib.web.{module}"), name)
+        return handler

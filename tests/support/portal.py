@@ -13,7 +13,7 @@ from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, answer_forgotten
 from chalicelib.services.accounts.setup_links import create_link_secret
-from chalicelib.web.http.request_parsing import form_token
+from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.delivery_world import some_settings
 from tests.support.fakes import (
     FakeClock,
@@ -78,7 +78,7 @@ class Browser:
     ) -> HTTPResponse:
         if "__Host-csrf" not in self.cookies:
             self.get("/login")
-        token = form_token(self.cookies["__Host-csrf"], "pad")
+        token = make_form_token(self.cookies["__Host-csrf"], "pad")
         return self.post_raw(path, {"csrf": token, **(fields or {}), **more}, headers)
 
     def post_raw(

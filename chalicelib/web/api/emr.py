@@ -16,10 +16,10 @@ from chalicelib.services.pagination import cursor_of, limit_of, list_name, place
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.practices import practices
 from chalicelib.services.practices.practices import MAX_BODY_BYTES
-from chalicelib.web.http import request_parsing as requests
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.http.responses import answer, redirect
-from chalicelib.web.pages.view_models import decided_as
+from chalicelib.web.http import request_parsing
+from chalicelib.web.http.file_names import decision_prefix
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import json_response, redirect
 
 UPLOAD_LIVES = timedelta(minutes=15)
 URL_LIVES_SECONDS = 60
@@ -32,57 +32,59 @@ _DELIVERIES = {
 }
 
 
-def receive_event(caller: Caller) -> Response:
+def receive_event(context: RequestContext) -> Response:
     from chalicelib.web.api.inbound_events import receive
 
-    return answer(receive(caller), 202)
+    return json_response(receive(context), 202)
 
 
-def offer_upload(caller: Caller) -> Response:
+def offer_upload(context: RequestContext) -> Response:
     from chalicelib.services.documents.incoming_pdf import MAX_UPLOAD_BYTES, upload_key
 
-    _body(caller)
-    upload_id = caller.services.ids.new("upl")
-    url, fields = caller.services.files.upload_form(
-        upload_key(caller.tenant.id, upload_id),
+    _body(context)
+    upload_id = context.services.ids.new("upl")
+    url, fields = context.services.files.upload_form(
+        upload_key(context.require_practice().id, upload_id),
         max_bytes=MAX_UPLOAD_BYTES,
         seconds=int(UPLOAD_LIVES.total_seconds()),
     )
-    expires_at = to_text(caller.now + UPLOAD_LIVES)
+    expires_at = to_text(context.now + UPLOAD_LIVES)
     offer = {"upload_id": upload_id, "url": url, "fields": dict(fields), "expires_at": expires_at}
-    return answer({**offer, "max_bytes": MAX_UPLOAD_BYTES}, 201)
+    return json_response({**offer, "max_bytes": MAX_UPLOAD_BYTES}, 201)
 
 
 # Reading
 
 
-def list_documents(caller: Caller) -> Response:
+def list_documents(context: RequestContext) -> Response:
     from chalicelib.services.documents.reports import REPORTS, as_csv
 
-    _check_query(caller, "report", "format", "limit", "cursor")
-    report = _choice(caller, "report", tuple(REPORTS), default="unsigned")
-    form = _choice(caller, "format", ("json", "csv"), default=_accepted(caller))
-    name = list_name(REPORTS[report], caller.tenant.id)
-    found = caller.services.store.documents(
+    _check_query(context, "report", "format", "limit", "cursor")
+    report = _choice(context, "report", tuple(REPORTS), default="unsigned")
+    form = _choice(context, "format", ("json", "csv"), default=_accepted(context))
+    name = list_name(REPORTS[report], context.require_practice().id)
+    found = context.services.store.documents(
         REPORTS[report],
-        caller.tenant.id,
-        limit=limit_of(caller.query.get("limit")),
-        after=place_of(caller.query.get("cursor"), of=name),
+        context.require_practice().id,
+        limit=limit_of(context.query.get("limit")),
+        after=place_of(context.query.get("cursor"), of=name),
     )
     cursor = cursor_of(found.next_after, of=name)
     if form == "csv":
-        text = as_csv(found.items, caller.services.settings.portal_url)
-        return Response(body=text, status_code=200, headers={"Content-Type": CSV, **_link(caller, cursor)})
-    return answer({"documents": [_resource(caller, each) for each in found.items], "next_cursor": cursor})
+        text = as_csv(found.items, context.services.settings.portal_url)
+        return Response(body=text, status_code=200, headers={"Content-Type": CSV, **_link(context, cursor)})
+    return json_response(
+        {"documents": [_resource(context, each) for each in found.items], "next_cursor": cursor}
+    )
 
 
-def read_document(caller: Caller, document_id: str) -> Response:
-    return answer(_resource(caller, _document(caller, document_id)))
+def read_document(context: RequestContext, document_id: str) -> Response:
+    return json_response(_resource(context, _document(context, document_id)))
 
 
-def read_original(caller: Caller, document_id: str) -> Response:
-    document = _document(caller, document_id)
-    return _to_file(caller, document.original, f"{document.id}-original.pdf")
+def read_original(context: RequestContext, document_id: str) -> Response:
+    document = _document(context, document_id)
+    return _to_file(context, document.original, f"{document.id}-original.pdf")
 
 
 _NO_FILE = {
@@ -92,10 +94,10 @@ _NO_FILE = {
 }
 
 
-def read_signed(caller: Caller, document_id: str) -> Response:
+def read_signed(context: RequestContext, document_id: str) -> Response:
     versions = ("announced", "timestamped", "certificate", "timestamped-certificate")
-    version = _choice(caller, "version", versions, default="announced")
-    document = _document(caller, document_id)
+    version = _choice(context, "version", versions, default="announced")
+    document = _document(context, document_id)
     files = (
         document.signed,
         document.timestamped,
@@ -111,118 +113,122 @@ def read_signed(caller: Caller, document_id: str) -> Response:
         )
     if pdf is None:
         raise Conflict(f"{_NO_FILE[version]}: fetch the signed PDF without `version`.", code="not-ready")
-    kind = "certificate" if version.endswith("certificate") else decided_as(document)
-    return _to_file(caller, pdf, f"{document.id}-{kind}.pdf")
+    kind = "certificate" if version.endswith("certificate") else decision_prefix(document)
+    return _to_file(context, pdf, f"{document.id}-{kind}.pdf")
 
 
-def read_trail(caller: Caller, document_id: str) -> Response:
+def read_trail(context: RequestContext, document_id: str) -> Response:
     from chalicelib.services.documents.reports import audit_trail
 
-    document = _document(caller, document_id)
-    return answer(audit_trail(document, caller.services.store.events(document.id)))
+    document = _document(context, document_id)
+    return json_response(audit_trail(document, context.services.store.events(document.id)))
 
 
 # Deliveries
 
 
-def list_deliveries(caller: Caller) -> Response:
-    _check_query(caller, "status", "limit", "cursor")
-    status = _choice(caller, "status", tuple(_DELIVERIES), default="all")
-    name = list_name(_DELIVERIES[status], caller.tenant.id)
-    found = _outgoing(caller).page(
-        caller.tenant,
+def list_deliveries(context: RequestContext) -> Response:
+    _check_query(context, "status", "limit", "cursor")
+    status = _choice(context, "status", tuple(_DELIVERIES), default="all")
+    name = list_name(_DELIVERIES[status], context.require_practice().id)
+    found = _outgoing(context).page(
+        context.require_practice(),
         _DELIVERIES[status],
-        limit=limit_of(caller.query.get("limit")),
-        after=place_of(caller.query.get("cursor"), of=name),
+        limit=limit_of(context.query.get("limit")),
+        after=place_of(context.query.get("cursor"), of=name),
     )
     shown = [delivery_resource(each) for each in found.items]
-    return answer({"deliveries": shown, "next_cursor": cursor_of(found.next_after, of=name)})
+    return json_response({"deliveries": shown, "next_cursor": cursor_of(found.next_after, of=name)})
 
 
-def retry_delivery(caller: Caller, delivery_id: str) -> Response:
-    _body(caller)
-    queued = _outgoing(caller).retry(caller.tenant, delivery_id, caller.actor, caller.now)
-    return answer(delivery_resource(queued), 202)
+def retry_delivery(context: RequestContext, delivery_id: str) -> Response:
+    _body(context)
+    queued = _outgoing(context).retry(context.require_practice(), delivery_id, context.actor, context.now)
+    return json_response(delivery_resource(queued), 202)
 
 
 # Settings
 
 
-def read_practice(caller: Caller) -> Response:
-    on = caller.services.switches.electronic_signature(caller.tenant.id)
-    return answer(practices.resource(caller.tenant, electronic_signature=on))
+def read_practice(context: RequestContext) -> Response:
+    on = context.services.switches.electronic_signature(context.require_practice().id)
+    return json_response(practices.resource(context.require_practice(), electronic_signature=on))
 
 
-def write_practice(caller: Caller) -> Response:
+def write_practice(context: RequestContext) -> Response:
     from chalicelib.web.api.schemas import read_settings
 
-    services, settings = caller.services, read_settings(_body(caller))
-    return answer(practices.update(services.store, services.switches, caller.tenant, caller.now, settings))
+    services, settings = context.services, read_settings(_body(context))
+    return json_response(
+        practices.update(services.store, services.switches, context.require_practice(), context.now, settings)
+    )
 
 
-def write_endpoint(caller: Caller) -> Response:
+def write_endpoint(context: RequestContext) -> Response:
     from chalicelib.web.api.schemas import read_endpoint
 
-    services = caller.services
-    url = read_endpoint(_body(caller), allow_loopback=services.settings.allow_loopback)
-    return answer(practices.set_endpoint(services.store, caller.tenant, caller.now, url))
+    services = context.services
+    url = read_endpoint(_body(context), allow_loopback=services.settings.allow_loopback)
+    return json_response(practices.set_endpoint(services.store, context.require_practice(), context.now, url))
 
 
-def test_endpoint(caller: Caller) -> Response:
-    _body(caller)
-    return answer(delivery_resource(_outgoing(caller).test_endpoint(caller.tenant, caller.now)), 202)
+def test_endpoint(context: RequestContext) -> Response:
+    _body(context)
+    return json_response(
+        delivery_resource(_outgoing(context).test_endpoint(context.require_practice(), context.now)), 202
+    )
 
 
-def read_openapi(caller: Caller) -> Response:
+def read_openapi(context: RequestContext) -> Response:
     from chalicelib.web.api.openapi import openapi
 
-    return answer(openapi(caller.services.settings.portal_url))
+    return json_response(openapi(context.services.settings.portal_url))
 
 
 # Common
 
 
-def _body(caller: Caller) -> bytes:
-    body = requests.body(caller.request)
+def _body(context: RequestContext) -> bytes:
+    body = request_parsing.read_body(context.request)
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge("The body is larger than 6 MB.")
     return body
 
 
-def _document(caller: Caller, document_id: str) -> Document:
+def _document(context: RequestContext, document_id: str) -> Document:
     """The practice's document; the same answer for another's as for none."""
-    document = caller.services.store.document(document_id)
-    if document is None or document.practice_id != caller.tenant.id:
+    document = context.services.store.document(document_id)
+    if document is None or document.practice_id != context.require_practice().id:
         raise NotFound("There is no such document.")
     return document
 
 
-def _resource(caller: Caller, document: Document) -> Mapping[str, Any]:
-    return document_resource(document, caller.services.settings.portal_url)
+def _resource(context: RequestContext, document: Document) -> Mapping[str, Any]:
+    return document_resource(document, context.services.settings.portal_url)
 
 
-def _to_file(caller: Caller, pdf: StoredPdf, name: str) -> Response:
-    url = caller.services.files.url(pdf.key, seconds=URL_LIVES_SECONDS, file_name=name, inline=False)
+def _to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Response:
+    url = context.services.files.url(pdf.key, seconds=URL_LIVES_SECONDS, file_name=name, inline=False)
     return redirect(url)
 
 
-def _outgoing(caller: Caller) -> Outgoing:
-    services = caller.services
+def _outgoing(context: RequestContext) -> Outgoing:
+    services = context.services
     return Outgoing(store=services.store, ids=services.ids, portal_url=services.settings.portal_url)
 
 
-def _check_query(caller: Caller, *known: str) -> None:
+def _check_query(context: RequestContext, *known: str) -> None:
     """A parameter that no list has would otherwise look as if it had chosen among the rows."""
     wrong = tuple(
-        FieldError(each, "is no parameter of this list") for each in caller.query if each not in known
+        FieldError(each, "is no parameter of this list") for each in context.query if each not in known
     )
     if wrong:
         names = ", ".join(each.field for each in wrong)
         raise Invalid(f"This list has no parameter {names}. It has {', '.join(known)}.", errors=wrong)
 
 
-def _choice(caller: Caller, name: str, choices: tuple[str, ...], *, default: str) -> str:
-    value = caller.query.get(name, default)
+def _choice(context: RequestContext, name: str, choices: tuple[str, ...], *, default: str) -> str:
+    value = context.query.get(name, default)
     if value not in choices:
         message = f"must be one of {', '.join(choices)}"
         wrong = FieldError(name, message)
@@ -230,13 +236,13 @@ def _choice(caller: Caller, name: str, choices: tuple[str, ...], *, default: str
     return value
 
 
-def _accepted(caller: Caller) -> str:
-    return "csv" if "text/csv" in caller.request.headers.get("accept", "") else "json"
+def _accepted(context: RequestContext) -> str:
+    return "csv" if "text/csv" in context.request.headers.get("accept", "") else "json"
 
 
-def _link(caller: Caller, cursor: str | None) -> Mapping[str, str]:
+def _link(context: RequestContext, cursor: str | None) -> Mapping[str, str]:
     """Where CSV goes on (RFC 8288), since it has no place for a cursor."""
     if cursor is None:
         return {}
-    query = urlencode({**caller.query, "cursor": cursor})
-    return {"Link": f'<{caller.services.settings.portal_url}/v1/documents?{query}>; rel="next"'}
+    query = urlencode({**context.query, "cursor": cursor})
+    return {"Link": f'<{context.services.settings.portal_url}/v1/documents?{query}>; rel="next"'}

@@ -4,32 +4,32 @@ from chalicelib.services.documents.idempotent_events import Answer, Inbound
 from chalicelib.services.documents.intake import Intake, Sent
 from chalicelib.services.documents.lifecycle_events import Recalled, Resend, Returns
 from chalicelib.web.api.schemas import read_event
-from chalicelib.web.http import request_parsing as requests
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http import request_parsing
+from chalicelib.web.http.request_context import RequestContext
 
 
-def receive(caller: Caller) -> Answer:
+def receive(context: RequestContext) -> Answer:
     """`{"document_id", "status"}`; the caller's signature over these very bytes has been checked."""
-    body = requests.body(caller.request)
-    event = read_event(body, caller.now.date())
+    body = request_parsing.read_body(context.request)
+    event = read_event(body, context.now.date())
     inbound = Inbound(
-        practice=caller.tenant,
-        webhook_id=caller.request.headers["webhook-id"],
+        practice=context.require_practice(),
+        webhook_id=context.request.headers["webhook-id"],
         body=body,
-        now=caller.now,
-        actor=caller.actor,
+        now=context.now,
+        actor=context.actor,
     )
     if isinstance(event, Sent):
-        return _intake(caller).receive(inbound, event)
+        return _intake(context).receive(inbound, event)
     if isinstance(event, Resend):
-        return _returns(caller).resend(inbound, event)
+        return _returns(context).resend(inbound, event)
     if isinstance(event, Recalled):
-        return _returns(caller).recall(inbound, event)
-    return _returns(caller).close(inbound, event)
+        return _returns(context).recall(inbound, event)
+    return _returns(context).close(inbound, event)
 
 
-def _intake(caller: Caller) -> Intake:
-    services = caller.services
+def _intake(context: RequestContext) -> Intake:
+    services = context.services
     return Intake(
         store=services.store,
         files=services.files,
@@ -40,8 +40,8 @@ def _intake(caller: Caller) -> Intake:
     )
 
 
-def _returns(caller: Caller) -> Returns:
-    services = caller.services
+def _returns(context: RequestContext) -> Returns:
+    services = context.services
     return Returns(
         store=services.store,
         switches=services.switches,

@@ -116,7 +116,7 @@ MaybeDay = Annotated[Day | None, OrNothing, _or_nothing(_DAY_FORMAT)]
 MaybeEmail = Annotated[Email | None, OrNothing, _or_nothing(_EMAIL_FORMAT)]
 
 
-def _context(info: ValidationInfo) -> Mapping[str, Any]:
+def _validation_context(info: ValidationInfo) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], info.context)
 
 
@@ -136,7 +136,7 @@ class Patient(_Model):
     @field_validator("date_of_birth")
     @classmethod
     def _is_past(cls, value: date, info: ValidationInfo) -> date:
-        today: date = _context(info)["today"]
+        today: date = _validation_context(info)["today"]
         # A day ahead, for clinics that are west of the next midnight.
         if not OLDEST <= value <= today + timedelta(days=1):
             raise ValueError(f"must be a day from {OLDEST} to today")
@@ -326,7 +326,7 @@ class EndpointSettings(_Model):
     @field_validator("url")
     @classmethod
     def _is_public(cls, value: str, info: ValidationInfo) -> str:
-        return formats.web_address(value, allow_loopback=_context(info)["allow_loopback"])
+        return formats.web_address(value, allow_loopback=_validation_context(info)["allow_loopback"])
 
 
 # Reading

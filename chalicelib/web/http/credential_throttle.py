@@ -1,8 +1,8 @@
 """Guesses at passwords, codes, links and passkeys: slowed down by their source, and counted for the alarm.
 
-`Route.wrong` names the statuses by which a handler says that one was wrong. Links (256 random bits) and
-passkeys cannot be guessed: they are counted for the alarm alone, so that whoever sends wrong ones keeps
-nobody behind the same address from a right one.
+`Route.credential_failure_statuses` names the statuses by which a handler says that one was wrong.
+Links (256 random bits) and passkeys cannot be guessed: they are counted for the alarm alone, so that whoever
+sends wrong ones keeps nobody behind the same address from a right one.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.logging import Logger
 
-from chalicelib.web.http.request_parsing import DEVICE_COOKIE, form
+from chalicelib.web.http.request_parsing import DEVICE_COOKIE, read_form
 
 if TYPE_CHECKING:
-    from chalicelib.web.http.request_context import Caller
+    from chalicelib.web.http.request_context import RequestContext
     from chalicelib.web.route import Route
 
 METRIC = "RefusedCredentials"
@@ -24,41 +24,45 @@ SERVICE = "portal"
 logger = Logger(service=SERVICE, child=True)
 
 
-def check(route: Route, caller: Caller) -> None:
+def check(route: Route, context: RequestContext) -> None:
     """Raises `TooMany` before a guess from this source is looked at."""
-    if _is_guarded(route, caller):
-        caller.services.sources.check(_source(caller), caller.now)
+    if _is_guarded(route, context):
+        context.services.sources.check(_source(context), context.now)
 
 
-def note(route: Route, caller: Caller, status: int) -> None:
+def note(route: Route, context: RequestContext, status: int) -> None:
     """Counts an answer that says that the guess was wrong, or that it came too soon.
 
     The line in the log says from where, so that a flood can be blocked at the edge, and not at whose account.
     """
-    if caller.request.method != "POST" or not route.wrong:
+    if context.request.method != "POST" or not route.credential_failure_statuses:
         return
-    if status in route.wrong and status != HTTPStatus.GONE and _is_guarded(route, caller):
-        caller.services.sources.failed(_source(caller), caller.now)
-    if status in route.wrong or status == HTTPStatus.TOO_MANY_REQUESTS:
-        logger.warning("refused credential", route=route.path, status=status, address=caller.address)
-        _count(caller.services.settings.stage)
+    if (
+        status in route.credential_failure_statuses
+        and status != HTTPStatus.GONE
+        and _is_guarded(route, context)
+    ):
+        context.services.sources.failed(_source(context), context.now)
+    if status in route.credential_failure_statuses or status == HTTPStatus.TOO_MANY_REQUESTS:
+        logger.warning("refused credential", route=route.path, status=status, address=context.address)
+        _count(context.services.settings.stage)
 
 
-def _is_guarded(route: Route, caller: Caller) -> bool:
+def _is_guarded(route: Route, context: RequestContext) -> bool:
     """Whether a guess might be right: 410 says that a link, or the half of a login, is not there."""
-    if caller.request.method != "POST" or route.counts_itself:
+    if context.request.method != "POST" or route.throttles_itself:
         return False
-    if route.takes_passkey and form(caller.request).get("passkey"):
+    if route.accepts_passkey and read_form(context.request).get("passkey"):
         return False
-    return any(each != HTTPStatus.GONE for each in route.wrong)
+    return any(each != HTTPStatus.GONE for each in route.credential_failure_statuses)
 
 
-def _source(caller: Caller) -> str:
+def _source(context: RequestContext) -> str:
     """The address; a browser that knows an account does not wait for its neighbours, however often it was
     made known to it.
     """
-    device = caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, ""))
-    address = caller.address or "unknown"
+    device = context.services.devices.read(context.cookies.get(DEVICE_COOKIE, ""))
+    address = context.address or "unknown"
     return f"{device.provider_id} at {address}" if device else address
 
 

@@ -21,7 +21,7 @@ from chalicelib.domain.errors import (
 
 
 @dataclass(frozen=True)
-class Shown:
+class ErrorPresentation:
     """A status and its titles: for an EMR's developer, and for a person at a page."""
 
     status: int
@@ -29,32 +29,34 @@ class Shown:
     heading: str
 
 
-class Unexpected(PortalError):
+class InternalError(PortalError):
     """Our own mistake. What went wrong is in the log, not in the answer."""
 
     code = "internal-error"
 
 
-TABLE: Mapping[type[PortalError], Shown] = {
-    Invalid: Shown(400, "Invalid request", "We could not read that"),
-    NotJson: Shown(400, "Not JSON", "We could not read that"),
-    Unauthenticated: Shown(401, "Not authenticated", "Please log in"),
-    Forbidden: Shown(403, "Forbidden", "That did not go through"),
-    NotFound: Shown(404, "Not found", "Page not found"),
-    Conflict: Shown(409, "Conflict", "That is no longer possible"),
-    Gone: Shown(410, "Gone", "This link no longer works"),
-    TooLarge: Shown(413, "Too large", "That is too large"),
-    Unprocessable: Shown(422, "Cannot be processed", "That cannot be used"),
-    TooMany: Shown(429, "Too many requests", "Please wait a moment"),
-    Unexpected: Shown(500, "Internal error", "Something went wrong on our side"),
-    Unavailable: Shown(503, "Temporarily unavailable", "Please try again in a moment"),
+TABLE: Mapping[type[PortalError], ErrorPresentation] = {
+    Invalid: ErrorPresentation(400, "Invalid request", "We could not read that"),
+    NotJson: ErrorPresentation(400, "Not JSON", "We could not read that"),
+    Unauthenticated: ErrorPresentation(401, "Not authenticated", "Please log in"),
+    Forbidden: ErrorPresentation(403, "Forbidden", "That did not go through"),
+    NotFound: ErrorPresentation(404, "Not found", "Page not found"),
+    Conflict: ErrorPresentation(409, "Conflict", "That is no longer possible"),
+    Gone: ErrorPresentation(410, "Gone", "This link no longer works"),
+    TooLarge: ErrorPresentation(413, "Too large", "That is too large"),
+    Unprocessable: ErrorPresentation(422, "Cannot be processed", "That cannot be used"),
+    TooMany: ErrorPresentation(429, "Too many requests", "Please wait a moment"),
+    InternalError: ErrorPresentation(500, "Internal error", "Something went wrong on our side"),
+    Unavailable: ErrorPresentation(503, "Temporarily unavailable", "Please try again in a moment"),
 }
 
-NO_ANSWER = Unavailable("A service that we depend on did not answer. Nothing is lost: try again in a moment.")
-UNEXPECTED = Unexpected("You did nothing wrong. Please try again; if it happens again, contact support.")
+DEPENDENCY_FAILED = Unavailable(
+    "A service that we depend on did not answer. Nothing is lost: try again in a moment."
+)
+UNEXPECTED = InternalError("You did nothing wrong. Please try again; if it happens again, contact support.")
 
 
-def shown_as(error: PortalError) -> Shown:
+def present_error(error: PortalError) -> ErrorPresentation:
     """The row of the nearest class in the table."""
     for kind in type(error).__mro__:
         if kind in TABLE:
@@ -78,7 +80,7 @@ def problem_body(error: PortalError, portal_url: str) -> dict[str, Any]:
 
     Its type is named like those of the gateway's own answers in `infrastructure/template.yaml`.
     """
-    shown = shown_as(error)
+    shown = present_error(error)
     body: dict[str, Any] = {
         "type": f"{portal_url}/problems/{error.code}",
         "title": shown.title,

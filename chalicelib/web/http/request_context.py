@@ -31,7 +31,7 @@ _POSTED_TO = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caller:
+class RequestContext:
     """One request after its route's access rule held; what the rule does not establish is None.
 
     `path` is the request's own (Chalice's `request.path` is the route's pattern), `address` what API
@@ -56,7 +56,7 @@ class Caller:
     by_hand: Secret | None = None
 
     @property
-    def here(self) -> str:
+    def return_path(self) -> str:
         """The page to come back to: this one, or the one that a form was sent from.
 
         Without its query: it comes to stand in the address of the login page.
@@ -67,7 +67,7 @@ class Caller:
             return f"/documents/{self.document.id}"
         return "/account" if self.path.startswith("/account") else "/documents"
 
-    def stands_for(self, address: str = "") -> str:
+    def history_url(self, address: str = "") -> str:
         """The address by which the page that answers this post can be had by GET; empty for a GET.
 
         Scripts write it in the browser's history: going back to, or loading again, what answered a post ends
@@ -86,7 +86,7 @@ class Caller:
         return "/" if first == "logout" else f"/{first}"
 
     @property
-    def whose(self) -> str:
+    def tab_owner(self) -> str:
         """Tells a provider's tabs and drafts from another's in a browser that both use; empty for nobody."""
         if self.provider is None:
             return ""
@@ -106,20 +106,17 @@ class Caller:
 
         return Origin(self.address, self.device)
 
-    @property
-    def known(self) -> Provider:
+    def require_provider(self) -> Provider:
         """The provider of a route that asks for one."""
-        return _there(self.provider)
+        return _require(self.provider)
 
-    @property
-    def opened(self) -> Document:
+    def require_document(self) -> Document:
         """The document of a route that asks for one."""
-        return _there(self.document)
+        return _require(self.document)
 
-    @property
-    def tenant(self) -> Practice:
+    def require_practice(self) -> Practice:
         """The practice of a route that asks for one."""
-        return _there(self.practice)
+        return _require(self.practice)
 
     @property
     def _name(self) -> str:
@@ -132,7 +129,7 @@ class Caller:
         return "visitor"
 
 
-def _there(value: T | None) -> T:
+def _require(value: T | None) -> T:
     if value is None:
         raise LookupError("this route's access rule does not establish that")
     return value

@@ -26,7 +26,7 @@ _STALE_FORM = (
 )
 
 
-def cookies(request: Request) -> Mapping[str, str]:
+def read_cookies(request: Request) -> Mapping[str, str]:
     """The cookies by name; the first of two with the same name counts."""
     found: dict[str, str] = {}
     for part in (request.headers.get("cookie") or "").split(";"):
@@ -35,35 +35,35 @@ def cookies(request: Request) -> Mapping[str, str]:
     return found
 
 
-def address(request: Request) -> str | None:
+def read_address(request: Request) -> str | None:
     """The client's address as API Gateway saw it; X-Forwarded-For can be made up."""
     text = (request.context.get("identity") or {}).get("sourceIp")
     return str(text) if text else None
 
 
-def device(request: Request) -> str | None:
+def read_device(request: Request) -> str | None:
     """The User-Agent without control characters, cut short."""
     text = request.headers.get("user-agent") or ""
     return "".join(c for c in text if c.isprintable())[:DEVICE_LENGTH] or None
 
 
-def query(request: Request) -> Mapping[str, str]:
+def read_query(request: Request) -> Mapping[str, str]:
     """The query's fields; the last of two with the same name counts."""
     return {str(name): str(value) for name, value in (request.query_params or {}).items()}
 
 
-def body(request: Request) -> bytes:
+def read_body(request: Request) -> bytes:
     """The body, byte for byte as it came."""
     sent = request.raw_body
     return sent if isinstance(sent, bytes) else sent.encode()
 
 
-def form(request: Request) -> Mapping[str, str]:
+def read_form(request: Request) -> Mapping[str, str]:
     """The fields of a posted form. Raises `Invalid` when it is not one, `TooLarge` past 1 MB."""
     kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if kind != FORM_TYPE:
         raise Invalid(f"Send the form as {FORM_TYPE}.")
-    sent = body(request)
+    sent = read_body(request)
     if len(sent) > MAX_FORM_BYTES:
         raise TooLarge("That is more than this form can take.")
     try:
@@ -79,7 +79,7 @@ def check_path(values: Mapping[str, str]) -> None:
         raise NotFound("There is nothing at this address.")
 
 
-def form_token(cookie: str, pad: str) -> str:
+def make_form_token(cookie: str, pad: str) -> str:
     """What a form carries to show that our page made it: proof of knowing the cookie, another one with each
     `pad`. Pages go out compressed, and from their length a secret that stays could be guessed (BREACH).
     """
@@ -87,7 +87,7 @@ def form_token(cookie: str, pad: str) -> str:
     return f"{pad}.{urlsafe_b64encode(proof).decode().rstrip('=')}"
 
 
-def came_from_elsewhere(request: Request) -> bool:
+def is_cross_site(request: Request) -> bool:
     """Whether another website led the browser here, as browsers tell."""
     return request.headers.get("sec-fetch-site", "none") in ("cross-site", "same-site")
 
@@ -98,8 +98,8 @@ def check_same_site(request: Request, sent: Mapping[str, str], portal_url: str) 
     Pages are served with `Referrer-Policy: no-referrer`, for which browsers send `Origin: null` with a
     form: that says nothing. Any other origin, or a fetch site that is not ours, is a stranger's.
     """
-    cookie, token = cookies(request).get(CSRF_COOKIE, ""), sent.get("csrf", "")
-    expected = form_token(cookie, token.partition(".")[0])
+    cookie, token = read_cookies(request).get(CSRF_COOKIE, ""), sent.get("csrf", "")
+    expected = make_form_token(cookie, token.partition(".")[0])
     if not cookie or not hmac.compare_digest(expected.encode(), token.encode()):
         raise Forbidden(_STALE_FORM, code="form-expired")
     origin = request.headers.get("origin") or "null"

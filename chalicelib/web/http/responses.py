@@ -15,9 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from chalicelib.domain.errors import PortalError
-from chalicelib.web.http.error_mapping import error_headers, problem_body, shown_as
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.http.request_parsing import form_token
+from chalicelib.web.http.error_mapping import error_headers, present_error, problem_body
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.request_parsing import make_form_token
 from chalicelib.web.http.static_assets import asset_url
 
 if TYPE_CHECKING:
@@ -28,39 +28,39 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 
 
-def page(
-    caller: Caller,
+def render_page(
+    context: RequestContext,
     template: str,
     *,
     status: int = 200,
     headers: Mapping[str, Any] | None = None,
     cookies: Sequence[str] = (),
-    **context: Any,
+    **values: Any,
 ) -> Response:
     """A page of `templates/pages`. Templates also get `csrf`, `provider`, `support_contact` and
     `stands_for`, which a page that is not at its form's address sets.
     """
     shown = {
-        "csrf": form_token(caller.csrf, caller.services.ids.token()),
-        "provider": caller.provider,
-        "support_contact": caller.services.settings.support_contact,
-        "idle": seconds_left(caller),
-        "here": caller.here,
-        "whose": caller.whose,
-        "stands_for": caller.stands_for(),
-        **context,
+        "csrf": make_form_token(context.csrf, context.services.ids.token()),
+        "provider": context.provider,
+        "support_contact": context.services.settings.support_contact,
+        "idle": session_seconds_left(context),
+        "return_path": context.return_path,
+        "tab_owner": context.tab_owner,
+        "history_url": context.history_url(),
+        **values,
     }
     body = environment().get_template(template).render(shown)
     return _response(body, status, {"Content-Type": HTML, **(headers or {})}, cookies)
 
 
-def seconds_left(caller: Caller) -> int:
+def session_seconds_left(context: RequestContext) -> int:
     """How long the caller's session lasts without another request; 0 for who has none."""
-    if caller.session is None or caller.provider is None:
+    if context.session is None or context.provider is None:
         return 0
     from chalicelib.services.authentication.sessions import time_left
 
-    return int(time_left(caller.session, caller.now).total_seconds())
+    return int(time_left(context.session, context.now).total_seconds())
 
 
 def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:
@@ -68,24 +68,24 @@ def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:
     return _response("", 303, {"Location": to, "Content-Type": HTML}, cookies)
 
 
-def answer(body: Mapping[str, Any], status: int = 200) -> Response:
+def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
     """JSON for an EMR."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return _response(text, status, {"Content-Type": JSON})
 
 
-def problem(error: PortalError, portal_url: str) -> Response:
+def problem_response(error: PortalError, portal_url: str) -> Response:
     """An error as problem+json."""
     headers = {"Content-Type": PROBLEM, **error_headers(error)}
     text = json.dumps(problem_body(error, portal_url), ensure_ascii=False, separators=(",", ":"))
-    return _response(text, shown_as(error).status, headers)
+    return _response(text, present_error(error).status, headers)
 
 
-def error_page(caller: Caller, error: PortalError) -> Response:
+def render_error_page(context: RequestContext, error: PortalError) -> Response:
     """An error as a page that says what to do next."""
-    shown = shown_as(error)
-    return page(
-        caller,
+    shown = present_error(error)
+    return render_page(
+        context,
         "error.html",
         status=shown.status,
         headers=error_headers(error),
@@ -95,7 +95,7 @@ def error_page(caller: Caller, error: PortalError) -> Response:
     )
 
 
-def cookie(name: str, value: str, max_age: int | None = None) -> str:
+def format_cookie(name: str, value: str, max_age: int | None = None) -> str:
     """The text of a host-only cookie; without `max_age` (seconds) it ends with the browser, 0 removes it."""
     age = "" if max_age is None else f"; Max-Age={max_age}"
     return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"

@@ -9,8 +9,8 @@ from chalice.app import Response
 from chalicelib.domain.account_events import BY_SUPPORT, TOLD_ONE_BY_ONE, AccountEvent, Happened
 from chalicelib.domain.user_agents import in_words
 from chalicelib.services.pagination import cursor_of, number_of
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.http.responses import page
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import render_page
 
 SHOWN = 25
 
@@ -51,11 +51,11 @@ class Line:
     is_trouble: bool
 
 
-def activity(caller: Caller) -> Response:
-    before = number_of(caller.query.get("after"), "after")
-    found = caller.services.store.account_events(caller.known.id, limit=SHOWN, before=before)
-    return page(
-        caller,
+def activity(context: RequestContext) -> Response:
+    before = number_of(context.query.get("after"), "after")
+    found = context.services.store.account_events(context.require_provider().id, limit=SHOWN, before=before)
+    return render_page(
+        context,
         "account_activity.html",
         section="account",
         lines=[_line(each) for each in found.items],

@@ -8,10 +8,16 @@ from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooMany, 
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.accounts.account_settings import OwnAccount, enrolment_code
 from chalicelib.services.authentication.passwords import least_length
-from chalicelib.web.http.error_mapping import shown_as
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.error_mapping import present_error
+from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
-from chalicelib.web.http.responses import answer, cookie, page, redirect, seconds_left
+from chalicelib.web.http.responses import (
+    format_cookie,
+    json_response,
+    redirect,
+    render_page,
+    session_seconds_left,
+)
 from chalicelib.web.pages.login_form import known_from_now_on, local_path
 from chalicelib.web.pages.reauthentication import attempt_of, confirmed, may_sign, passkey_options
 from chalicelib.web.pages.second_factor_setup import enrol, wanted_after
@@ -28,86 +34,90 @@ _DONE: Mapping[str, str] = {
 Changed = str | tuple[str, tuple[str, ...]]
 
 
-def account(caller: Caller) -> Response:
-    return _account(caller)
+def account(context: RequestContext) -> Response:
+    return _account(context)
 
 
-def stay(caller: Caller) -> Response:
+def stay(context: RequestContext) -> Response:
     """For the script that warns of the end: being asked has put it off."""
-    return answer({"seconds": seconds_left(caller)})
+    return json_response({"seconds": session_seconds_left(context)})
 
 
-def confirm(caller: Caller) -> Response:
+def confirm(context: RequestContext) -> Response:
     try:
-        _, cookies = confirmed(caller)
+        _, cookies = confirmed(context)
     except (Invalid, TooMany) as trouble:
-        return _where_one_was(caller, trouble)
-    return redirect(_next(caller) or HERE, cookies=cookies)
+        return _where_one_was(context, trouble)
+    return redirect(_next(context) or HERE, cookies=cookies)
 
 
-def add_passkey(caller: Caller) -> Response:
-    answer, name = caller.form.get("passkey", ""), caller.form.get("name", "")
+def add_passkey(context: RequestContext) -> Response:
+    answer, name = context.form.get("passkey", ""), context.form.get("name", "")
 
     def change(own: OwnAccount, session: Secret) -> Changed:
-        return own.add_passkey(session, caller.known, answer, name, caller.now)
+        return own.add_passkey(session, context.require_provider(), answer, name, context.now)
 
-    return _changed(caller, change, "passkey-added")
+    return _changed(context, change, "passkey-added")
 
 
-def remove_passkey(caller: Caller) -> Response:
+def remove_passkey(context: RequestContext) -> Response:
     def change(own: OwnAccount, session: Secret) -> Changed:
-        return own.remove_passkey(session, caller.known, caller.form.get("id", ""), caller.now)
+        return own.remove_passkey(
+            session, context.require_provider(), context.form.get("id", ""), context.now
+        )
 
-    return _changed(caller, change, "passkey-removed")
+    return _changed(context, change, "passkey-removed")
 
 
-def authenticator(caller: Caller) -> Response:
-    if caller.session is None or not may_sign(caller):
+def authenticator(context: RequestContext) -> Response:
+    if context.session is None or not may_sign(context):
         return redirect(HERE)
-    return _authenticator(caller, caller.session)
+    return _authenticator(context, context.session)
 
 
-def add_authenticator(caller: Caller) -> Response:
+def add_authenticator(context: RequestContext) -> Response:
     def change(own: OwnAccount, session: Secret) -> Changed:
-        return own.add_authenticator(session, caller.known, caller.form.get("code", "")[:20], caller.now)
+        return own.add_authenticator(
+            session, context.require_provider(), context.form.get("code", "")[:20], context.now
+        )
 
-    return _changed(caller, change, "authenticator-added", again=_authenticator)
+    return _changed(context, change, "authenticator-added", again=_authenticator)
 
 
-def remove_authenticator(caller: Caller) -> Response:
+def remove_authenticator(context: RequestContext) -> Response:
     def change(own: OwnAccount, session: Secret) -> Changed:
-        return own.remove_authenticator(session, caller.known, caller.now)
+        return own.remove_authenticator(session, context.require_provider(), context.now)
 
-    return _changed(caller, change, "authenticator-removed")
+    return _changed(context, change, "authenticator-removed")
 
 
-def new_recovery_codes(caller: Caller) -> Response:
+def new_recovery_codes(context: RequestContext) -> Response:
     def change(own: OwnAccount, session: Secret) -> Changed:
-        return own.new_recovery_codes(session, caller.known, caller.now)
+        return own.new_recovery_codes(session, context.require_provider(), context.now)
 
-    return _changed(caller, change, "")
+    return _changed(context, change, "")
 
 
-def change_password(caller: Caller) -> Response:
+def change_password(context: RequestContext) -> Response:
     """The current password is asked for even right after a login (ASVS 6.2.3)."""
-    typed = caller.form.get("new_password", "")
+    typed = context.form.get("new_password", "")
 
     def change(own: OwnAccount, session: Secret) -> Changed:
-        _check_password(caller, session)
-        return own.change_password(session, caller.known, typed, caller.now)
+        _check_password(context, session)
+        return own.change_password(session, context.require_provider(), typed, context.now)
 
-    return _changed(caller, change, "password")
+    return _changed(context, change, "password")
 
 
-def log_out_everywhere(caller: Caller) -> Response:
-    if caller.session is not None:
-        own = caller.services.own_account.seen_from(caller.origin)
-        own.log_out_everywhere(caller.session, caller.known, caller.now)
-    return redirect("/login?reason=logged-out", cookies=[cookie(SESSION_COOKIE, "", 0)])
+def log_out_everywhere(context: RequestContext) -> Response:
+    if context.session is not None:
+        own = context.services.own_account.seen_from(context.origin)
+        own.log_out_everywhere(context.session, context.require_provider(), context.now)
+    return redirect("/login?reason=logged-out", cookies=[format_cookie(SESSION_COOKIE, "", 0)])
 
 
 def _changed(
-    caller: Caller,
+    context: RequestContext,
     change: Callable[[OwnAccount, Secret], Changed],
     done: str,
     *,
@@ -117,73 +127,77 @@ def _changed(
 
     It ends the other sessions, and with them what their browsers are known by; this one stays known.
     """
-    if caller.session is None or not may_sign(caller):
+    if context.session is None or not may_sign(context):
         return redirect(HERE)
     try:
-        made = change(caller.services.own_account.seen_from(caller.origin), caller.session)
+        made = change(context.services.own_account.seen_from(context.origin), context.session)
     except (Invalid, Unauthenticated, TooMany) as trouble:
-        return again(caller, caller.session, trouble) if again else _where_one_was(caller, trouble)
+        return again(context, context.session, trouble) if again else _where_one_was(context, trouble)
     token, codes = made if isinstance(made, tuple) else (made, ())
-    owner = caller.known
-    device = known_from_now_on(caller, owner.id, owner.session_epoch + 1)
-    cookies = [cookie(SESSION_COOKIE, token), device]
+    owner = context.require_provider()
+    device = known_from_now_on(context, owner.id, owner.session_epoch + 1)
+    cookies = [format_cookie(SESSION_COOKIE, token), device]
     if codes:
-        on = _next(caller) or HERE
-        return page(caller, "account_codes.html", section="account", codes=codes, cookies=cookies, next=on)
+        on = _next(context) or HERE
+        return render_page(
+            context, "account_codes.html", section="account", codes=codes, cookies=cookies, next=on
+        )
     return redirect(f"{HERE}?done={done}", cookies=cookies)
 
 
-def _next(caller: Caller) -> str | None:
+def _next(context: RequestContext) -> str | None:
     """Where to go on to, for who came from elsewhere to set a second factor up."""
-    given = caller.form.get("next")
+    given = context.form.get("next")
     return local_path(given) if given else None
 
 
-def _where_one_was(caller: Caller, trouble: PortalError) -> Response:
-    wanted = _next(caller)
-    if wanted is None or caller.known.has_second_factor:
-        return _account(caller, trouble)
-    return enrol(caller, wanted_after(wanted), trouble)
+def _where_one_was(context: RequestContext, trouble: PortalError) -> Response:
+    wanted = _next(context)
+    if wanted is None or context.require_provider().has_second_factor:
+        return _account(context, trouble)
+    return enrol(context, wanted_after(wanted), trouble)
 
 
-def _account(caller: Caller, trouble: PortalError | None = None) -> Response:
-    fresh, owner = may_sign(caller), caller.known
-    return page(
-        caller,
+def _account(context: RequestContext, trouble: PortalError | None = None) -> Response:
+    fresh, owner = may_sign(context), context.require_provider()
+    return render_page(
+        context,
         "account.html",
-        status=shown_as(trouble).status if trouble else 200,
+        status=present_error(trouble).status if trouble else 200,
         section="account",
         fresh=fresh,
         trouble=trouble.detail if trouble else "",
         errors=_messages(trouble),
-        done=_DONE.get(caller.query.get("done", ""), ""),
-        passkey_options=passkey_options(caller),
-        enrolment=caller.services.passkey_options.for_enrolment(owner, caller.now) if fresh else None,
+        done=_DONE.get(context.query.get("done", ""), ""),
+        passkey_options=passkey_options(context),
+        enrolment=context.services.passkey_options.for_enrolment(owner, context.now) if fresh else None,
         least=least_length(second_factor=owner.has_second_factor),
     )
 
 
-def _authenticator(caller: Caller, session: Secret, trouble: PortalError | None = None) -> Response:
-    secret = caller.services.own_account.authenticator_secret(session, caller.known, caller.now)
-    text, side, path = enrolment_code(secret, caller.known.email or "")
-    return page(
-        caller,
+def _authenticator(context: RequestContext, session: Secret, trouble: PortalError | None = None) -> Response:
+    secret = context.services.own_account.authenticator_secret(
+        session, context.require_provider(), context.now
+    )
+    text, side, path = enrolment_code(secret, context.require_provider().email or "")
+    return render_page(
+        context,
         "account_authenticator.html",
-        status=shown_as(trouble).status if trouble else 200,
+        status=present_error(trouble).status if trouble else 200,
         section="account",
         secret=secret,
         link=text,
         side=side,
         path=path,
         errors=_messages(trouble),
-        next=caller.form.get("next") or caller.query.get("next", ""),
+        next=context.form.get("next") or context.query.get("next", ""),
     )
 
 
-def _check_password(caller: Caller, session: Secret) -> None:
-    typed = caller.form.get("password", "")
+def _check_password(context: RequestContext, session: Secret) -> None:
+    typed = context.form.get("password", "")
     try:
-        caller.services.login.check(caller.known, attempt_of(caller, session, typed))
+        context.services.login.check(context.require_provider(), attempt_of(context, session, typed))
     except Unauthenticated as wrong:
         text = "This is not your current password."
         raise Invalid(text, errors=[FieldError("password", text)]) from wrong

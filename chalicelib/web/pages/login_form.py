@@ -9,10 +9,10 @@ from urllib.parse import quote, unquote
 from chalice.app import Response
 
 from chalicelib.domain.errors import PortalError, TooMany
-from chalicelib.web.http.error_mapping import error_headers, shown_as
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.error_mapping import error_headers, present_error
+from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
-from chalicelib.web.http.responses import cookie, page, redirect
+from chalicelib.web.http.responses import format_cookie, redirect, render_page
 
 HOME = "/documents"
 USERNAME_COOKIE = "__Host-username"
@@ -22,19 +22,19 @@ _LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/-]*(\?[A-Za-z0-9_.~=&%+-]*)?")
 _LONGEST_PATH = 300
 
 
-def home(caller: Caller) -> Response:
+def home(context: RequestContext) -> Response:
     """The list of documents sends on to the login page whoever's session has ended."""
-    return redirect(HOME if SESSION_COOKIE in caller.cookies else "/login")
+    return redirect(HOME if SESSION_COOKIE in context.cookies else "/login")
 
 
-def login(caller: Caller) -> Response:
-    wanted = local_path(caller.query.get("next"))
-    if _is_logged_in(caller):
+def login(context: RequestContext) -> Response:
+    wanted = local_path(context.query.get("next"))
+    if _is_logged_in(context):
         return redirect(wanted)
-    return login_page(caller, wanted, unquote(caller.cookies.get(USERNAME_COOKIE, "")))
+    return login_page(context, wanted, unquote(context.cookies.get(USERNAME_COOKIE, "")))
 
 
-def login_again(_caller: Caller) -> Response:
+def login_again(_context: RequestContext) -> Response:
     """Where a refused login was shown: whoever comes back to that address starts over."""
     return redirect("/login")
 
@@ -50,26 +50,28 @@ def local_path(text: str | None) -> str:
     return wanted if good and wanted != "/" else HOME
 
 
-def known_from_now_on(caller: Caller, provider_id: str, epoch: int) -> str:
+def known_from_now_on(context: RequestContext, provider_id: str, epoch: int) -> str:
     """The cookie by which this account knows this browser until all its sessions are ended."""
-    return cookie(DEVICE_COOKIE, caller.services.devices.issue(provider_id, epoch), DEVICE_SECONDS)
+    return format_cookie(DEVICE_COOKIE, context.services.devices.issue(provider_id, epoch), DEVICE_SECONDS)
 
 
-def _is_logged_in(caller: Caller) -> bool:
-    session = caller.cookies.get(SESSION_COOKIE)
-    return bool(session) and caller.services.sessions.visit(session or "", caller.now) is not None
+def _is_logged_in(context: RequestContext) -> bool:
+    session = context.cookies.get(SESSION_COOKIE)
+    return bool(session) and context.services.sessions.visit(session or "", context.now) is not None
 
 
-def login_page(caller: Caller, wanted: str, email: str, refused: PortalError | None = None) -> Response:
-    return page(
-        caller,
+def login_page(
+    context: RequestContext, wanted: str, email: str, refused: PortalError | None = None
+) -> Response:
+    return render_page(
+        context,
         "login.html",
-        status=shown_as(refused).status if refused else 200,
+        status=present_error(refused).status if refused else 200,
         headers=error_headers(refused) if isinstance(refused, TooMany) else {},
         next=wanted,
         email=email,
         refused=refused.detail if refused else None,
-        reason=caller.query.get("reason"),
-        passkey_options=caller.services.passkey_options.for_login(caller.now),
-        stands_for=caller.stands_for(f"/login?next={quote(wanted, safe='/')}"),
+        reason=context.query.get("reason"),
+        passkey_options=context.services.passkey_options.for_login(context.now),
+        history_url=context.history_url(f"/login?next={quote(wanted, safe='/')}"),
     )

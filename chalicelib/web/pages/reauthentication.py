@@ -7,71 +7,73 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.authentication.known_devices import Device
 from chalicelib.services.authentication.password_login import Attempt
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
-from chalicelib.web.http.responses import cookie
+from chalicelib.web.http.responses import format_cookie
 
 
-def may_sign(caller: Caller) -> bool:
+def may_sign(context: RequestContext) -> bool:
     """Whether the caller was authenticated recently enough."""
-    return caller.session is not None and caller.session.may_sign(caller.now)
+    return context.session is not None and context.session.may_sign(context.now)
 
 
-def passkey_options(caller: Caller) -> str | None:
+def passkey_options(context: RequestContext) -> str | None:
     """What a script asks the browser for; None when it is not needed or there is no passkey."""
-    if may_sign(caller) or not caller.known.passkeys:
+    if may_sign(context) or not context.require_provider().passkeys:
         return None
-    return caller.services.passkey_options.for_login(caller.now, caller.known)
+    return context.services.passkey_options.for_login(context.now, context.require_provider())
 
 
-def confirmed_to_sign(caller: Caller) -> tuple[Caller, list[str]]:
+def confirmed_to_sign(context: RequestContext) -> tuple[RequestContext, list[str]]:
     """As `confirmed`; what is decided already needs nothing: there is nothing left to sign."""
-    if not is_decidable(caller.opened.status):
-        return caller, []
-    return confirmed(caller)
+    if not is_decidable(context.require_document().status):
+        return context, []
+    return confirmed(context)
 
 
-def confirmed(caller: Caller) -> tuple[Caller, list[str]]:
+def confirmed(context: RequestContext) -> tuple[RequestContext, list[str]]:
     """The caller, authenticated recently enough, and the cookies to set.
 
     The form's `password` or `passkey` is asked for when the last time was too long ago. Raises `Invalid`
     naming `password`, and `TooMany`.
     """
-    if caller.session is None or may_sign(caller):
-        return caller, []
+    if context.session is None or may_sign(context):
+        return context, []
     try:
-        session, token = _confirm(caller, caller.session)
+        session, token = _confirm(context, context.session)
     except Unauthenticated as wrong:
-        text = wrong.detail if caller.form.get("passkey") else "This is not your password."
+        text = wrong.detail if context.form.get("passkey") else "This is not your password."
         raise _ask_again(text) from wrong
-    latest = caller.services.store.provider(caller.known.id) or caller.known
-    return replace(caller, session=session, provider=latest), [cookie(SESSION_COOKIE, token)]
+    latest = context.services.store.provider(context.require_provider().id) or context.require_provider()
+    return replace(context, session=session, provider=latest), [format_cookie(SESSION_COOKIE, token)]
 
 
-def _confirm(caller: Caller, session: Secret) -> tuple[Secret, str]:
-    passkey, password = caller.form.get("passkey", ""), caller.form.get("password", "")
+def _confirm(context: RequestContext, session: Secret) -> tuple[Secret, str]:
+    passkey, password = context.form.get("passkey", ""), context.form.get("password", "")
     if passkey:
-        return caller.services.passkeys.confirm(session, caller.known, passkey, caller.now)
+        return context.services.passkeys.confirm(session, context.require_provider(), passkey, context.now)
     if not password:
         raise _ask_again("Enter your password.")
-    return caller.services.login.confirm(session, attempt_of(caller, session, password))
+    return context.services.login.confirm(session, attempt_of(context, session, password))
 
 
-def attempt_of(caller: Caller, session: Secret, password: str) -> Attempt:
+def attempt_of(context: RequestContext, session: Secret, password: str) -> Attempt:
     """Who is logged in enters their password: their session is as good as a browser that is known, so that
     nobody's guesses elsewhere keep them from it.
     """
-    device = caller.services.devices.read(caller.cookies.get(DEVICE_COOKIE, ""))
-    if device is None or not device.is_known_to(caller.known):
+    device = context.services.devices.read(context.cookies.get(DEVICE_COOKIE, ""))
+    if device is None or not device.is_known_to(context.require_provider()):
         device = Device(
-            provider_id=caller.known.id, epoch=caller.known.session_epoch, id=f"session {session.key}"
+            provider_id=context.require_provider().id,
+            epoch=context.require_provider().session_epoch,
+            id=f"session {session.key}",
         )
     return Attempt(
-        email=caller.known.email or "",
+        email=context.require_provider().email or "",
         password=password,
-        source=caller.address or "unknown",
-        now=caller.now,
-        agent=caller.device,
+        source=context.address or "unknown",
+        now=context.now,
+        agent=context.device,
         device=device,
     )
 

@@ -26,17 +26,16 @@ from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.past_search import Search, searching
 from chalicelib.services.review.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
 from chalicelib.services.review.signature_input import MAX_NAME, size_of
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.http.responses import moment, page, redirect
+from chalicelib.web.http.file_names import decision_prefix, make_file_name
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import moment, redirect, render_page
 from chalicelib.web.pages import signature_form as signing
 from chalicelib.web.pages.reauthentication import confirmed_to_sign, may_sign, passkey_options
 from chalicelib.web.pages.unsent_drafts import drop_what_was_written, what_was_written
 from chalicelib.web.pages.view_models import (
     FILE_SECONDS,
     by_practice,
-    decided_as,
     due,
-    file_name,
     local_day,
     page_images,
     pages_prepared,
@@ -73,68 +72,70 @@ class Entered:
     kept: bool = False
 
 
-def pending(caller: Caller) -> Response:
-    found = caller.services.review.pending(caller.known.id, _cursor(caller))
+def pending(context: RequestContext) -> Response:
+    found = context.services.review.pending(context.require_provider().id, _cursor(context))
     count = f"{COUNTED_TO - 1}+" if found.count >= COUNTED_TO else str(found.count)
-    rows = [row(each, caller.now) for each in found.documents]
-    return page(
-        caller,
+    rows = [row(each, context.now) for each in found.documents]
+    return render_page(
+        context,
         "pending.html",
         section="pending",
         rows=rows,
         count=count,
         next_after=cursor_of(found.next_after, of="pending"),
-        first="after" not in caller.query,
+        first="after" not in context.query,
         groups=by_practice(rows),
-        signed=_just_signed(caller),
-        files_origin=caller.services.files.origin(),
+        signed=_just_signed(context),
+        files_origin=context.services.files.origin(),
     )
 
 
-def past(caller: Caller) -> Response:
-    return _past(caller, caller.query.get("after"), dict.fromkeys(SOUGHT, ""), None)
+def past(context: RequestContext) -> Response:
+    return _past(context, context.query.get("after"), dict.fromkeys(SOUGHT, ""), None)
 
 
-def search_past(caller: Caller) -> Response:
+def search_past(context: RequestContext) -> Response:
     """A post although it changes nothing: what is typed is a patient's name, and no address may hold it."""
-    sought = {name: caller.form.get(name, "")[:100] for name in SOUGHT}
+    sought = {name: context.form.get(name, "")[:100] for name in SOUGHT}
     search = searching(sought["q"], sought["from"], sought["to"])
     if search is None:
         return redirect("/documents/past")
-    return _past(caller, caller.form.get("after"), sought, search)
+    return _past(context, context.form.get("after"), sought, search)
 
 
-def review(caller: Caller, document_id: str) -> Response:
-    if not is_decidable(caller.opened.status):
-        return _decided(caller, caller.opened, cookies=drop_what_was_written(caller))
-    written = what_was_written(caller)
-    return _review(caller, _kept(caller, written) if written else Entered(typed_name=caller.known.name))
+def review(context: RequestContext, document_id: str) -> Response:
+    if not is_decidable(context.require_document().status):
+        return _decided(context, context.require_document(), cookies=drop_what_was_written(context))
+    written = what_was_written(context)
+    return _review(
+        context, _kept(context, written) if written else Entered(typed_name=context.require_provider().name)
+    )
 
 
-def approve(caller: Caller, document_id: str) -> Response:
-    given = signing.approval(caller.form, _pages_shown(caller.form.get("pages_shown", "")))
+def approve(context: RequestContext, document_id: str) -> Response:
+    given = signing.approval(context.form, _pages_shown(context.form.get("pages_shown", "")))
     cookies: list[str] = []
     try:
-        caller, cookies = confirmed_to_sign(caller)
-        caller.services.review.approve(caller.opened, given, _by(caller))
+        context, cookies = confirmed_to_sign(context)
+        context.services.review.approve(context.require_document(), given, _by(context))
     except (Invalid, Conflict, TooMany) as trouble:
-        return _again(caller, trouble, declining=False, cookies=[*cookies, *drop_what_was_written(caller)])
-    cookies = [*cookies, *drop_what_was_written(caller)]
-    on = caller.form.get("then") == "next"
-    return redirect(_next_after(caller) if on else f"/documents/{document_id}", cookies=cookies)
+        return _again(context, trouble, declining=False, cookies=[*cookies, *drop_what_was_written(context)])
+    cookies = [*cookies, *drop_what_was_written(context)]
+    on = context.form.get("then") == "next"
+    return redirect(_next_after(context) if on else f"/documents/{document_id}", cookies=cookies)
 
 
-def forget_signature(caller: Caller, document_id: str) -> Response:
+def forget_signature(context: RequestContext, document_id: str) -> Response:
     """Back to the review, with what was entered beside it."""
-    provider = caller.services.review.forget_signature(caller.known, caller.now)
-    if not is_decidable(caller.opened.status):
+    provider = context.services.review.forget_signature(context.require_provider(), context.now)
+    if not is_decidable(context.require_document().status):
         return redirect(f"/documents/{document_id}")
-    entered, gone = _entered(caller, None, declining=False), drop_what_was_written(caller)
-    return _review(replace(caller, provider=provider), entered, cookies=gone)
+    entered, gone = _entered(context, None, declining=False), drop_what_was_written(context)
+    return _review(replace(context, provider=provider), entered, cookies=gone)
 
 
-def decline(caller: Caller, document_id: str) -> Response:
-    form = caller.form
+def decline(context: RequestContext, document_id: str) -> Response:
+    form = context.form
     given = Refusal(
         reason=form.get("reason", ""),
         note=form.get("decline_note", ""),
@@ -142,27 +143,29 @@ def decline(caller: Caller, document_id: str) -> Response:
         other_address=form.get("other_address", "")[:254],
     )
     try:
-        caller.services.review.decline(caller.opened, given, _by(caller))
+        context.services.review.decline(context.require_document(), given, _by(context))
     except (Invalid, Conflict) as trouble:
-        return _again(caller, trouble, declining=True, cookies=drop_what_was_written(caller))
-    return redirect(f"/documents/{document_id}", cookies=drop_what_was_written(caller))
+        return _again(context, trouble, declining=True, cookies=drop_what_was_written(context))
+    return redirect(f"/documents/{document_id}", cookies=drop_what_was_written(context))
 
 
-def original(caller: Caller, document_id: str) -> Response:
-    if not is_readable(caller.opened.status):
+def original(context: RequestContext, document_id: str) -> Response:
+    if not is_readable(context.require_document().status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
-    document = caller.services.review.downloaded(caller.opened, _by(caller))
-    return redirect(_file(caller, document.original.key, file_name(document)))
+    document = context.services.review.downloaded(context.require_document(), _by(context))
+    return redirect(_file(context, document.original.key, make_file_name(document)))
 
 
-def signed(caller: Caller, document_id: str) -> Response:
-    document = caller.opened
+def signed(context: RequestContext, document_id: str) -> Response:
+    document = context.require_document()
     if document.signed is not None:
-        return redirect(_file(caller, document.signed.key, f"{decided_as(document)}-{file_name(document)}"))
+        return redirect(
+            _file(context, document.signed.key, f"{decision_prefix(document)}-{make_file_name(document)}")
+        )
     if document.sealing is Sealing.NONE:
         raise NotFound("There is no signed copy of this document.")
-    return page(
-        caller,
+    return render_page(
+        context,
         "signed_soon.html",
         status=202,
         headers=refreshing(waiting=True),
@@ -171,37 +174,41 @@ def signed(caller: Caller, document_id: str) -> Response:
     )
 
 
-def certificate(caller: Caller, document_id: str) -> Response:
+def certificate(context: RequestContext, document_id: str) -> Response:
     """Of a document whose certificate is a file of its own."""
-    document = caller.opened
+    document = context.require_document()
     if document.certificate is None:
         raise NotFound("There is no certificate apart from the signed copy.")
-    return redirect(_file(caller, document.certificate.key, f"certificate-{file_name(document)}"))
+    return redirect(_file(context, document.certificate.key, f"certificate-{make_file_name(document)}"))
 
 
-def text(caller: Caller, document_id: str) -> Response:
+def text(context: RequestContext, document_id: str) -> Response:
     """What every page says, for documents too long to say it beside their pictures.
 
     Whoever comes here first is led to the pictures, where opening it is recorded.
     """
-    document = caller.opened
+    document = context.require_document()
     if not is_readable(document.status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
     if needs_view(document):
         return redirect(f"/documents/{document_id}")
-    texts = page_texts(document, caller.services.files)
+    texts = page_texts(document, context.services.files)
     if texts is None:
         raise NotFound("The text of this document is not there yet. The PDF is.")
-    return page(caller, "text.html", document=document, texts=texts, section="pending")
+    return render_page(context, "text.html", document=document, texts=texts, section="pending")
 
 
-def _past(caller: Caller, after: str | None, sought: Mapping[str, str], search: Search | None) -> Response:
-    found = caller.services.review.past(caller.known.id, place_of(after, "after", of="past"), search)
-    return page(
-        caller,
+def _past(
+    context: RequestContext, after: str | None, sought: Mapping[str, str], search: Search | None
+) -> Response:
+    found = context.services.review.past(
+        context.require_provider().id, place_of(after, "after", of="past"), search
+    )
+    return render_page(
+        context,
         "past.html",
         section="past",
-        rows=[row(each, caller.now) for each in found.items],
+        rows=[row(each, context.now) for each in found.items],
         next_after=cursor_of(found.next_after, of="past"),
         first=not after,
         sought=sought,
@@ -209,75 +216,85 @@ def _past(caller: Caller, after: str | None, sought: Mapping[str, str], search: 
     )
 
 
-def _review(caller: Caller, entered: Entered, *, status: int = 200, cookies: Sequence[str] = ()) -> Response:
-    files = caller.services.files
+def _review(
+    context: RequestContext, entered: Entered, *, status: int = 200, cookies: Sequence[str] = ()
+) -> Response:
+    files = context.services.files
     opened, texts = together(
-        lambda: caller.services.review.open(caller.opened, _by(caller)),
-        lambda: page_texts(caller.opened, files),
+        lambda: context.services.review.open(context.require_document(), _by(context)),
+        lambda: page_texts(context.require_document(), files),
     )
     document = opened.document
-    waiting = still_preparing(document, caller.now)
-    return page(
-        caller,
+    waiting = still_preparing(document, context.now)
+    return render_page(
+        context,
         "review.html",
         status=status,
         headers=refreshing(waiting=waiting),
         document=document,
         can_sign=opened.can_sign,
         addressed=opened.addressed,
-        ask_password=not may_sign(caller),
-        passkey_options=passkey_options(caller),
+        ask_password=not may_sign(context),
+        passkey_options=passkey_options(context),
         cookies=cookies,
         entered=entered,
-        saved=signing.saved(caller.known),
+        saved=signing.saved(context.require_provider()),
         block_size=size_of(document),
         pad={"strokes": MAX_STROKES, "points": MAX_POINTS},
         images=page_images(document, files, texts),
         prepared=pages_prepared(document),
         waiting=waiting,
-        due=due(document, caller.now),
+        due=due(document, context.now),
         reasons=REASONS,
         sent_on=local_day(document.sent_at, document),
         consent_version=CONSENT_VERSION,
         max_note=MAX_NOTE,
         section="pending",
-        signed=_just_signed(caller),
+        signed=_just_signed(context),
     )
 
 
-def _decided(caller: Caller, document: Document, *, status: int = 200, **said: Any) -> Response:
+def _decided(context: RequestContext, document: Document, *, status: int = 200, **said: Any) -> Response:
     """What became of it, and what waits next."""
-    upcoming = caller.services.review.next_pending(caller.known.id, besides=document.id)
+    upcoming = context.services.review.next_pending(context.require_provider().id, besides=document.id)
     at = document.decided_at or document.recalled_at
-    return page(
-        caller,
+    return render_page(
+        context,
         "decided.html",
         status=status,
         document=document,
         section="past",
         at=moment(at, document.practice.time_zone) if at else None,
-        upcoming=row(upcoming, caller.now) if upcoming else None,
+        upcoming=row(upcoming, context.now) if upcoming else None,
         readable=is_readable(document.status),
         **{"conflict": "", "unsent_note": "", **said},
     )
 
 
-def _again(caller: Caller, trouble: PortalError, *, declining: bool, cookies: Sequence[str] = ()) -> Response:
+def _again(
+    context: RequestContext, trouble: PortalError, *, declining: bool, cookies: Sequence[str] = ()
+) -> Response:
     """The page the form came from, with what was entered; or what became of the document meanwhile."""
-    fresh = caller.services.store.document(caller.opened.id) if isinstance(trouble, Conflict) else None
-    entered = _entered(caller, trouble, declining=declining)
+    fresh = (
+        context.services.store.document(context.require_document().id)
+        if isinstance(trouble, Conflict)
+        else None
+    )
+    entered = _entered(context, trouble, declining=declining)
     if fresh is not None and not is_decidable(fresh.status):
         note = entered.decline_note if declining else entered.note
-        return _decided(caller, fresh, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note)
+        return _decided(
+            context, fresh, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note
+        )
     status = {Conflict: 409, TooMany: 429}.get(type(trouble), 422)
-    return _review(caller, entered, status=status, cookies=cookies)
+    return _review(context, entered, status=status, cookies=cookies)
 
 
-def _kept(caller: Caller, written: Mapping[str, str]) -> Entered:
+def _kept(context: RequestContext, written: Mapping[str, str]) -> Entered:
     """The forms as they were when the session ended; what attests or authenticates is for now."""
     of_decline = ("reason", "decline_note", "other_name", "other_address")
     return Entered(
-        typed_name=written.get("typed_name") or caller.known.name,
+        typed_name=written.get("typed_name") or context.require_provider().name,
         note=written.get("note", ""),
         reason=written.get("reason", ""),
         decline_note=written.get("decline_note", ""),
@@ -288,12 +305,12 @@ def _kept(caller: Caller, written: Mapping[str, str]) -> Entered:
     )
 
 
-def _entered(caller: Caller, trouble: PortalError | None, *, declining: bool) -> Entered:
-    form = caller.form
+def _entered(context: RequestContext, trouble: PortalError | None, *, declining: bool) -> Entered:
+    form = context.form
     rename = {"note": "decline_note"} if declining else {}
     found = trouble.errors if trouble else ()
     return Entered(
-        typed_name=form.get("typed_name", caller.known.name),
+        typed_name=form.get("typed_name", context.require_provider().name),
         signature=form.get("signature", ""),
         drawing=form.get("drawing", "")[:MAX_TEXT],
         remember=form.get("remember") == "yes",
@@ -310,48 +327,50 @@ def _entered(caller: Caller, trouble: PortalError | None, *, declining: bool) ->
     )
 
 
-def _by(caller: Caller) -> By:
-    session = caller.session
+def _by(context: RequestContext) -> By:
+    session = context.session
     again = session is not None and session.authenticated_at != session.created_at
     return By(
-        provider=caller.known,
-        actor=caller.actor,
-        now=caller.now,
+        provider=context.require_provider(),
+        actor=context.actor,
+        now=context.now,
         asked_again=again,
-        authentication=_authentication(caller, again=again),
-        practice=caller.practice,
+        authentication=_authentication(context, again=again),
+        practice=context.practice,
     )
 
 
-def _authentication(caller: Caller, *, again: bool) -> str:
+def _authentication(context: RequestContext, *, again: bool) -> str:
     """How and when the provider was authenticated, in words for the certificate."""
-    method = (caller.session.method if caller.session else None) or PASSWORD
-    at = caller.session.authenticated_at if caller.session else None
+    method = (context.session.method if context.session else None) or PASSWORD
+    at = context.session.authenticated_at if context.session else None
     if at is None:
         return method
     verb = "used" if method == PASSKEY else "entered"
     return f"{method}, {'asked again to sign and ' if again else ''}{verb} {moment(at)}"
 
 
-def _file(caller: Caller, key: str, name: str) -> str:
-    inline = "download" not in caller.query
-    return caller.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline)
+def _file(context: RequestContext, key: str, name: str) -> str:
+    inline = "download" not in context.query
+    return context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline)
 
 
-def _next_after(caller: Caller) -> str:
+def _next_after(context: RequestContext) -> str:
     """Where to go on after this document: to what is due next, or the list, which says that it is empty."""
-    upcoming = caller.services.review.next_pending(caller.known.id, besides=caller.opened.id)
+    upcoming = context.services.review.next_pending(
+        context.require_provider().id, besides=context.require_document().id
+    )
     on = f"/documents/{upcoming.id}" if upcoming else "/documents"
-    return f"{on}?signed={caller.opened.id}"
+    return f"{on}?signed={context.require_document().id}"
 
 
-def _just_signed(caller: Caller) -> str:
+def _just_signed(context: RequestContext) -> str:
     """The id of the document signed just before, for a link to it; whose it is, its own page decides."""
-    return _ID.sub("", caller.query.get("signed", ""))[:64]
+    return _ID.sub("", context.query.get("signed", ""))[:64]
 
 
-def _cursor(caller: Caller) -> str | None:
-    return place_of(caller.query.get("after"), "after", of="pending")
+def _cursor(context: RequestContext) -> str | None:
+    return place_of(context.query.get("after"), "after", of="pending")
 
 
 def _pages_shown(text: str) -> frozenset[int]:

@@ -5,24 +5,24 @@ from urllib.parse import quote, unquote
 from chalice.app import Response
 
 from chalicelib.domain.errors import PortalError
-from chalicelib.web.http.error_mapping import shown_as
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.http.responses import page, redirect
+from chalicelib.web.http.error_mapping import present_error
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.pages.login_form import HOME, local_path
 from chalicelib.web.pages.reauthentication import may_sign
 
 PLACE = "/account/second-factor"
 
 
-def is_asked_for(caller: Caller) -> bool:
+def is_asked_for(context: RequestContext) -> bool:
     """Whether the portal, or a practice that sends this provider documents, wants a second factor of them."""
-    of_document = (caller.document.practice_id,) if caller.document else ()
-    return caller.services.switches.second_factor((*caller.known.practices, *of_document))
+    of_document = (context.document.practice_id,) if context.document else ()
+    return context.services.switches.second_factor((*context.require_provider().practices, *of_document))
 
 
-def to_enrolment(caller: Caller) -> Response:
+def to_enrolment(context: RequestContext) -> Response:
     """There, and afterwards on to where one was going, if that was a page."""
-    return redirect(place_before(caller.here if caller.request.method == "GET" else HOME))
+    return redirect(place_before(context.return_path if context.request.method == "GET" else HOME))
 
 
 def place_before(wanted: str) -> str:
@@ -34,29 +34,31 @@ def wanted_after(place: str) -> str:
     return local_path(unquote(place.removeprefix(f"{PLACE}?next=")))
 
 
-def second_factor(caller: Caller) -> Response:
-    wanted = local_path(caller.query.get("next"))
-    if caller.known.has_second_factor:
+def second_factor(context: RequestContext) -> Response:
+    wanted = local_path(context.query.get("next"))
+    if context.require_provider().has_second_factor:
         return redirect(wanted)
-    return enrol(caller, wanted)
+    return enrol(context, wanted)
 
 
-def enrol(caller: Caller, wanted: str, trouble: PortalError | None = None) -> Response:
+def enrol(context: RequestContext, wanted: str, trouble: PortalError | None = None) -> Response:
     """The page that offers a passkey first, and an app."""
-    fresh = may_sign(caller)
-    return page(
-        caller,
+    fresh = may_sign(context)
+    return render_page(
+        context,
         "account_second_factor.html",
-        status=shown_as(trouble).status if trouble else 200,
+        status=present_error(trouble).status if trouble else 200,
         section="account",
         fresh=fresh,
         next=wanted,
         place=place_before(wanted),
-        required=_comes_from_a_document(wanted) or is_asked_for(caller),
+        required=_comes_from_a_document(wanted) or is_asked_for(context),
         trouble=trouble.detail if trouble else "",
         errors={each.field: each.message for each in trouble.errors} if trouble else {},
-        enrolment=caller.services.passkey_options.for_enrolment(caller.known, caller.now) if fresh else None,
-        stands_for=caller.stands_for(place_before(wanted)),
+        enrolment=context.services.passkey_options.for_enrolment(context.require_provider(), context.now)
+        if fresh
+        else None,
+        history_url=context.history_url(place_before(wanted)),
     )
 
 
@@ -65,7 +67,7 @@ def _comes_from_a_document(wanted: str) -> bool:
     return wanted.startswith(f"{HOME}/")
 
 
-def later(caller: Caller) -> Response:
+def later(context: RequestContext) -> Response:
     """It is offered once; who wants it later finds it on the account page."""
-    caller.services.own_account.decline_second_factor(caller.known, caller.now)
+    context.services.own_account.decline_second_factor(context.require_provider(), context.now)
     return redirect(HOME)

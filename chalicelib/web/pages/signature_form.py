@@ -10,8 +10,8 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import from_text, path
 from chalicelib.services.review import signature_input as signing
 from chalicelib.services.review.review import Approval
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.http.responses import answer
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import json_response
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ def approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> Approval:
     )
 
 
-def preview(caller: Caller, document_id: str) -> Response:
+def preview(context: RequestContext, document_id: str) -> Response:
     """The block that the signed PDF would get now, as a PNG in JSON: gateways keep no binary answers."""
-    given = approval(caller.form, frozenset())
-    signature = signing.read(given.signature, given.typed_name, given.drawing, caller.known)
-    found = signing.errors(given.signature, signature, caller.known)
+    given = approval(context.form, frozenset())
+    signature = signing.read(given.signature, given.typed_name, given.drawing, context.require_provider())
+    found = signing.errors(given.signature, signature, context.require_provider())
     if signature is None or found:
-        return answer({"trouble": found[0].message if found else ""})
-    picture = signing.picture(caller.opened, caller.known, signature, caller.now)
-    return answer({"picture": base64.b64encode(picture).decode()})
+        return json_response({"trouble": found[0].message if found else ""})
+    picture = signing.picture(context.require_document(), context.require_provider(), signature, context.now)
+    return json_response({"picture": base64.b64encode(picture).decode()})

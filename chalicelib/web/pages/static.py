@@ -3,12 +3,12 @@
 from chalice.app import Response
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.security_headers import IMMUTABLE
 from chalicelib.web.http.static_assets import find_asset
 
 
-def static(_caller: Caller, name: str) -> Response:
+def static(_context: RequestContext, name: str) -> Response:
     found = find_asset(name)
     if found is None:
         raise NotFound("There is no such file.")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from chalicelib.domain.errors import PortalError
 from chalicelib.services.review import unsent_drafts as drafts
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
-from chalicelib.web.http.responses import cookie
+from chalicelib.web.http.responses import format_cookie
 
 
 def draft_cookie(document_id: str) -> str:
@@ -14,10 +14,10 @@ def draft_cookie(document_id: str) -> str:
     return f"__Host-draft-{document_id}"
 
 
-def keep_what_was_written(caller: Caller, document_id: str) -> list[str]:
+def keep_what_was_written(context: RequestContext, document_id: str) -> list[str]:
     """The cookie that finds it again. Nothing is kept for whoever had no session of the addressee."""
-    services = caller.services
-    found = services.sessions.lapsed(caller.cookies.get(SESSION_COOKIE, ""), caller.now, document_id)
+    services = context.services
+    found = services.sessions.lapsed(context.cookies.get(SESSION_COOKIE, ""), context.now, document_id)
     if found is None or found.session is None or found.document is None:
         return []
     if found.document.provider_id != found.session.provider_id:
@@ -28,32 +28,40 @@ def keep_what_was_written(caller: Caller, document_id: str) -> list[str]:
         services.ids,
         found.session,
         found.document,
-        caller.form,
-        caller.now,
-        before=caller.cookies.get(name, ""),
+        context.form,
+        context.now,
+        before=context.cookies.get(name, ""),
     )
-    return [cookie(name, token, int(drafts.KEPT_FOR.total_seconds()))] if token else []
+    return [format_cookie(name, token, int(drafts.KEPT_FOR.total_seconds()))] if token else []
 
 
-def what_was_written(caller: Caller) -> Mapping[str, str]:
+def what_was_written(context: RequestContext) -> Mapping[str, str]:
     """By the caller, about the document that is open; empty for the usual case, which reads nothing."""
-    return drafts.kept(caller.services.store, _token(caller), caller.known, caller.opened, caller.now)
+    return drafts.kept(
+        context.services.store,
+        _token(context),
+        context.require_provider(),
+        context.require_document(),
+        context.now,
+    )
 
 
-def drop_what_was_written(caller: Caller) -> list[str]:
+def drop_what_was_written(context: RequestContext) -> list[str]:
     """The cookie that ends it, once a later form has come or there is nothing left to decide.
 
     To be asked when the answer to that form is certain. A row that cannot be dropped runs out by itself.
     """
-    token = _token(caller)
+    token = _token(context)
     if not token:
         return []
     try:
-        drafts.drop(caller.services.store, token, caller.known, caller.opened, caller.now)
+        drafts.drop(
+            context.services.store, token, context.require_provider(), context.require_document(), context.now
+        )
     except PortalError:
         return []
-    return [cookie(draft_cookie(caller.opened.id), "", 0)]
+    return [format_cookie(draft_cookie(context.require_document().id), "", 0)]
 
 
-def _token(caller: Caller) -> str:
-    return caller.cookies.get(draft_cookie(caller.opened.id), "")
+def _token(context: RequestContext) -> str:
+    return context.cookies.get(draft_cookie(context.require_document().id), "")

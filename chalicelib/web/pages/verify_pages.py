@@ -5,28 +5,28 @@ from chalice.app import Response
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
 from chalicelib.services.pdf_jobs.seal_verification import MAX_BYTES
-from chalicelib.web.http.request_context import Caller
-from chalicelib.web.http.responses import page
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.responses import render_page
 
 
-def verify(caller: Caller) -> Response:
-    return _form(caller)
+def verify(context: RequestContext) -> Response:
+    return _form(context)
 
 
-def checked(caller: Caller) -> Response:
+def checked(context: RequestContext) -> Response:
     """Where the bucket sends the browser after the upload."""
     try:
-        found = caller.services.checking.check(
-            caller.query.get("key", ""), address=caller.address, now=caller.now
+        found = context.services.checking.check(
+            context.query.get("key", ""), address=context.address, now=context.now
         )
     except Invalid as trouble:
-        return _form(caller, trouble=trouble.detail, status=422)
-    return page(caller, "verified.html", found=found)
+        return _form(context, trouble=trouble.detail, status=422)
+    return render_page(context, "verified.html", found=found)
 
 
-def published(caller: Caller) -> Response:
+def published(context: RequestContext) -> Response:
     """Every certificate that seals were ever made with, PEM: to check files without this portal."""
-    text = certificates.published(caller.services.files).decode()
+    text = certificates.published(context.services.files).decode()
     if not text:
         raise NotFound("No certificate has been made for seals yet.")
     headers: dict[str, str | list[str]] = {
@@ -36,10 +36,10 @@ def published(caller: Caller) -> Response:
     return Response(body=text, headers=headers)
 
 
-def _form(caller: Caller, *, trouble: str = "", status: int = 200) -> Response:
-    url, fields = caller.services.checking.upload_form()
-    return page(
-        caller,
+def _form(context: RequestContext, *, trouble: str = "", status: int = 200) -> Response:
+    url, fields = context.services.checking.upload_form()
+    return render_page(
+        context,
         "verify.html",
         status=status,
         upload_url=url,

@@ -1,4 +1,4 @@
-"""What pages show of a document: its dates in the practice's zone, its page images, its file's name."""
+"""What pages show of a document: its dates in the practice's zone, and its page images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,6 @@ from itertools import accumulate, zip_longest
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.status import Outcome
 from chalicelib.services.labels import KINDS
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key
 from chalicelib.services.ports import Files
@@ -114,16 +113,6 @@ def pages_prepared(document: Document) -> bool:
 def still_preparing(document: Document, now: datetime) -> bool:
     """Whether it is worth waiting for the page images."""
     return not pages_prepared(document) and now < document.sent_at + PREPARED_WITHIN
-
-
-def decided_as(document: Document) -> str:
-    """What the name of the decided file begins with: a decline must not be filed as a signature."""
-    return "declined" if document.outcome is Outcome.DECLINED else "signed"
-
-
-def file_name(document: Document) -> str:
-    """`plan-of-care-4k2m1q.pdf`: nothing in it tells of the patient."""
-    return f"{document.kind.value.replace('_', '-')}-{document.id[-6:]}.pdf"
 
 
 def _page_image(document: Document, number: int, files: Files) -> PageImage:

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import NotFound, PortalError, TooMany, Unavailable
 from chalicelib.web import dispatch as serving
 from chalicelib.web.dispatch import register
 from chalicelib.web.http.error_mapping import TABLE
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.route import Access, Route
 from tests.support.accounts import logged_in, portal_with
@@ -164,7 +164,7 @@ def test_a_body_that_is_not_a_form_is_refused() -> None:
 def failing_app(error: Exception) -> Client:
     """An app with one page and one answer that fail so."""
 
-    def fail(_caller: Caller) -> Response:
+    def fail(_context: RequestContext) -> Response:
         raise error
 
     made = Chalice(app_name="failing")
@@ -273,10 +273,10 @@ def test_a_path_that_no_id_looks_like_is_not_found(portal: Portal) -> None:
 
 
 def test_a_caller_is_named_for_the_audit_trail(portal: Portal) -> None:
-    seen: list[Caller] = []
+    seen: list[RequestContext] = []
 
-    def look(caller: Caller) -> Response:
-        seen.append(caller)
+    def look(context: RequestContext) -> Response:
+        seen.append(context)
         raise NotFound("seen")
 
     made = Chalice(app_name="seen")

@@ -18,12 +18,12 @@ from chalicelib.pdf.models import Refusal
 from chalicelib.services.accounts.setup_links import DeadLink
 from chalicelib.services.delivery.practice_deliveries import AGAIN
 from chalicelib.web.api.problem_types import TYPES
-from chalicelib.web.http.error_mapping import TABLE, Unexpected
+from chalicelib.web.http.error_mapping import TABLE, InternalError
 from tests.support.portal import Browser, Portal, header, text
 
 ROOT = Path(__file__).parents[4]
 CLASSES: dict[str, type[errors.PortalError]] = {
-    each.__name__: each for each in (*TABLE, DeadLink, errors.Outdated) if each is not Unexpected
+    each.__name__: each for each in (*TABLE, DeadLink, errors.Outdated) if each is not InternalError
 }
 FAMILIES = {
     "document-": {
@@ -52,7 +52,7 @@ def raised() -> Iterator[tuple[str, int]]:
         yield refusal.replace("_", "-"), 422
     for code in re.findall(r"/problems/([a-z-]+)", (ROOT / "infrastructure/template.yaml").read_text()):
         yield code, 0
-    yield Unexpected.code, 500
+    yield InternalError.code, 500
 
 
 def raised_by(file: str, name: str, call: ast.Call) -> Iterator[tuple[str, int]]:

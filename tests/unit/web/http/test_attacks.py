@@ -181,7 +181,7 @@ def test_a_thousand_guesses_within_a_minute_are_a_hundred_at_most_and_the_owner_
     monkeypatch.setattr("chalicelib.services.authentication.password_login.is_password", guess)
     browser, number = Browser({"__Host-csrf": "token"}), [0]
     monkeypatch.setattr(
-        "chalicelib.web.http.request_parsing.address", lambda _: f"198.51.100.{number[0] % addresses}"
+        "chalicelib.web.http.request_parsing.read_address", lambda _: f"198.51.100.{number[0] % addresses}"
     )
     for number[0] in range(1000):
         portal.time.at = START + timedelta(milliseconds=60 * number[0])
@@ -201,7 +201,9 @@ def test_guesses_shut_nobody_out_for_good_a_new_password_opens_the_account(
         patched.setattr(
             "chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False
         )
-        patched.setattr("chalicelib.web.http.request_parsing.address", lambda _: f"2001:db8::{number[0]}")
+        patched.setattr(
+            "chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}"
+        )
         for number[0] in range(MOST_OF_STRANGERS + 1):
             browser.post("/login/password", {"email": KNOWN, "password": f"guess {number[0]}"})
     refused = portal.browser().log_in(KNOWN, PASSWORD)

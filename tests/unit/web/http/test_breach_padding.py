@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chalicelib.web.http.request_parsing import form_token
+from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.accounts import logged_in, portal_with
 from tests.support.portal import Browser, Portal, text
 
@@ -49,7 +49,7 @@ def test_a_token_that_was_tampered_with_is_refused(change: str) -> None:
     tampered = {
         "swapped pad": "pad." + token.partition(".")[2],
         "cut": token[:-1],
-        "another cookie's": form_token("another", "pad"),
+        "another cookie's": make_form_token("another", "pad"),
     }[change]
     assert browser.post_raw(ASKED, {"csrf": tampered, **MAIL}).status_code == 403
 

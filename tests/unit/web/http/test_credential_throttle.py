@@ -32,7 +32,7 @@ BEYOND_GUESSING = sorted(set(WRONG) - {BY_HAND})
 
 @pytest.fixture
 def portal(monkeypatch: pytest.MonkeyPatch) -> Portal:
-    monkeypatch.setattr("chalicelib.web.http.request_parsing.address", lambda _: "198.51.100.7")
+    monkeypatch.setattr("chalicelib.web.http.request_parsing.read_address", lambda _: "198.51.100.7")
     return portal_with(a_document())
 
 
@@ -49,7 +49,7 @@ def statuses(path: str, fields: Mapping[str, str], times: int) -> list[int]:
 
 @pytest.mark.usefixtures("portal")
 def test_every_form_that_takes_a_credential_says_what_a_wrong_one_is_answered() -> None:
-    guarded = {each.path for each in ROUTES if each.wrong}
+    guarded = {each.path for each in ROUTES if each.credential_failure_statuses}
     assert guarded == {
         "/login/password",
         "/login/passkey",
@@ -152,7 +152,9 @@ def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A hundred and more, each from a source of its own and after any wait."""
     number, answers = [0], []
     for number[0] in range(MOST_OF_STRANGERS + 5):
-        monkeypatch.setattr("chalicelib.web.http.request_parsing.address", lambda _: f"2001:db8::{number[0]}")
+        monkeypatch.setattr(
+            "chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}"
+        )
         portal.time.pass_time(minutes=2)
         answers.append(half(portal).post("/login/second", code="000000").status_code)
     return answers
@@ -252,7 +254,9 @@ def test_strangers_close_no_account_to_who_has_just_chosen_a_new_password(
         )
         for number in range(MOST_OF_STRANGERS + 1):
             source = f"2001:db8::{number}"
-            patched.setattr("chalicelib.web.http.request_parsing.address", lambda _, source=source: source)
+            patched.setattr(
+                "chalicelib.web.http.request_parsing.read_address", lambda _, source=source: source
+            )
             portal.browser().log_in(EMAIL, "wrong")
     assert portal.browser().log_in(EMAIL, "copper lantern river").status_code == 429
     assert header(owner.log_in(EMAIL, "copper lantern river"), "Location").startswith("/login/second")

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.providers import Provider
-from chalicelib.web.http.request_context import Caller
+from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.routes import ROUTES
 from tests.support.fakes import START
 
-SHOWN = [each.path for each in ROUTES if "GET" in each.methods and not each.for_software]
-POSTED = [each.path for each in ROUTES if "POST" in each.methods and not each.for_software]
+SHOWN = [each.path for each in ROUTES if "GET" in each.methods and not each.is_api]
+POSTED = [each.path for each in ROUTES if "POST" in each.methods and not each.is_api]
 
 
-def a_caller(path: str, method: str = "POST", provider: Provider | None = None) -> Caller:
+def a_caller(path: str, method: str = "POST", provider: Provider | None = None) -> RequestContext:
     request: Any = SimpleNamespace(method=method)
     services: Any = None
-    return Caller(
+    return RequestContext(
         services=services,
         request=request,
         path=path,
@@ -37,7 +37,7 @@ def is_a_page(address: str) -> bool:
 
 @pytest.mark.parametrize("path", POSTED)
 def test_whatever_is_posted_there_is_a_page_to_come_back_to(path: str) -> None:
-    assert is_a_page(a_caller(path.format(document_id="doc_1")).stands_for())
+    assert is_a_page(a_caller(path.format(document_id="doc_1")).history_url())
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_whatever_is_posted_there_is_a_page_to_come_back_to(path: str) -> None:
     ],
 )
 def test_it_is_the_page_with_the_form(path: str, page: str) -> None:
-    assert a_caller(path).stands_for() == page
-    assert a_caller(path).stands_for("/another") == "/another"
+    assert a_caller(path).history_url() == page
+    assert a_caller(path).history_url("/another") == "/another"
 
 
 def test_what_answers_a_get_stands_for_itself() -> None:
-    assert a_caller("/login", "GET").stands_for("/another") == ""
+    assert a_caller("/login", "GET").history_url("/another") == ""

@@ -29,7 +29,7 @@ from chalicelib.services.practices import practices
 from chalicelib.services.review.by_hand import scan_prefix
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.services.transaction import Change
-from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, form_token
+from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, make_form_token
 from chalicelib.web.http.static_assets import asset_url
 from chalicelib.web.route import Access
 from chalicelib.web.routes import ROUTES
@@ -207,7 +207,7 @@ class Asked:
             self.headers["content-type"] = "application/json"
             return json.dumps(BODIES.get(self.path, {})).encode()
         self.headers["content-type"] = "application/x-www-form-urlencoded"
-        token = {} if self.who == "no_token" else {"csrf": form_token("token", "pad")}
+        token = {} if self.who == "no_token" else {"csrf": make_form_token("token", "pad")}
         self._cookie("__Host-csrf", "token")
         return urlencode({**token, **FORMS.get(self.path, {})}).encode()
 

@@ -139,7 +139,7 @@ def test_a_note_that_was_kept_is_there_until_a_second_factor_is(portal: Portal, 
 
 
 def test_a_post_is_answered_beside_the_switch_only_where_it_writes_nothing() -> None:
-    posts = {each.path for each in ROUTES if each.only_reads}
+    posts = {each.path for each in ROUTES if each.read_only}
     assert posts == {"/documents/past", "/documents/{document_id}/signature"}
 
 
