@@ -30,7 +30,7 @@ from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import Stale, Unavailable
+from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
@@ -304,11 +304,11 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
     reasons = error.cancellation_reasons
     lost = [part[0] for part, why in zip(parts, reasons, strict=False) if why and why.code in _LOST]
     if lost:
-        return Stale(tuple(dict.fromkeys(lost)))
+        return ConcurrentUpdate(tuple(dict.fromkeys(lost)))
     # Asked only of an answer: PynamoDB cannot say the code of one that never came.
     answered = isinstance(error.cause, ClientError)
     if answered and error.cause_response_code == "TransactionConflictException":
-        return Stale(("document",))
+        return ConcurrentUpdate(("document",))
     return Unavailable("The database did not answer. Try again in a moment.")
 
 

@@ -87,7 +87,7 @@ class TooLarge(PortalError):
     code = "too-large"
 
 
-class TooMany(PortalError):
+class TooManyRequests(PortalError):
     """Throttled. `retry_after` is in whole seconds."""
 
     code = "too-many-requests"
@@ -103,7 +103,7 @@ class Unavailable(PortalError):
     code = "unavailable"
 
 
-class Stale(Exception):
+class ConcurrentUpdate(Exception):
     """A conditional write lost. `parts` names what failed, e.g. `document`, `request`, `claim`, `secret`.
 
     Never shown: the service re-reads and decides again.

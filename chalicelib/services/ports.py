@@ -75,7 +75,7 @@ class Store(Protocol):
     """State. Single reads are consistent; lists go through an index and re-read the rows."""
 
     def commit(self, change: Change) -> None:
-        """Writes all of it in one transaction, or raises `Stale` (a condition) or `Unavailable`."""
+        """Write the whole change in one transaction. Raises `ConcurrentUpdate` or `Unavailable`."""
 
     def document(self, document_id: str) -> Document | None: ...
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.errors import TooMany
+from chalicelib.domain.errors import TooManyRequests
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 
 
@@ -79,10 +79,10 @@ class Ration:
 
 
 def check(*waits: timedelta) -> None:
-    """Raises `TooMany` when one of the waits is not over."""
+    """Raises `TooManyRequests` when one of the waits is not over."""
     longest = math.ceil(max(each.total_seconds() for each in waits))
     if longest > 0:
-        raise TooMany(f"Too many attempts. Please wait {_spoken(longest)}.", retry_after=longest)
+        raise TooManyRequests(f"Too many attempts. Please wait {_spoken(longest)}.", retry_after=longest)
 
 
 def _spoken(seconds: int) -> str:

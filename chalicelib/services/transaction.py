@@ -1,7 +1,7 @@
 """One transaction, as a value: what is to be written together or not at all (DESIGN section 3).
 
 Every versioned thing carries the version to be written; the store requires the one before it, or nothing
-for version 1. When any part fails, `Stale` names the parts and nothing was written.
+for version 1. When any part fails, `ConcurrentUpdate` names the parts and nothing was written.
 """
 
 from collections.abc import Mapping

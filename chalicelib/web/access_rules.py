@@ -36,11 +36,11 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
     for who may see it. What records a view or a decision waits for them; what it reads first is read
     meanwhile.
     """
-    from chalicelib.services.documents.document_writer import together
+    from chalicelib.services.concurrency import run_concurrently
     from chalicelib.web.pages.second_factor_setup import is_asked_for, to_enrolment
 
     if _only_reads(route, context):
-        asked, answer = together(
+        asked, answer = run_concurrently(
             lambda: is_asked_for(context), lambda: _render_or_refuse(route, context, values)
         )
         if asked:
@@ -49,7 +49,7 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
             raise answer
         return answer
     document, ahead = context.document, context.services.review.read_ahead
-    asked, practice = together(
+    asked, practice = run_concurrently(
         lambda: is_asked_for(context), lambda: ahead(document) if document is not None else None
     )
     return to_enrolment(context) if asked else route.load()(replace(context, practice=practice), **values)

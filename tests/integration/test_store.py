@@ -20,7 +20,7 @@ from chalicelib.domain.account_events import Happened, Origin, account_event
 from chalicelib.domain.deliveries import Attempt, Channel, DeliveryStatus
 from chalicelib.domain.delivery_attempts import Mark, queue_again
 from chalicelib.domain.documents import Sealing
-from chalicelib.domain.errors import Stale
+from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.practices import ApiKey, WebhookSecret
 from chalicelib.services.ports import DeliveryListing, Listing, Store
 from chalicelib.services.transaction import Change, Claim
@@ -105,7 +105,7 @@ def world() -> World:
 
 
 def lost_parts(store: Store, change: Change) -> tuple[str, ...]:
-    with pytest.raises(Stale) as lost:
+    with pytest.raises(ConcurrentUpdate) as lost:
         store.commit(change)
     return lost.value.parts
 
@@ -507,7 +507,7 @@ def test_of_many_writers_at_once_exactly_one_wins(dynamo: DynamoStore, world: Wo
         document = world.document(title=f"Plan {number}")
         try:
             dynamo.commit(Change(at=START, documents=(document,), requests=(world.request(),)))
-        except Stale as lost:
+        except ConcurrentUpdate as lost:
             outcomes.append("lost " + ", ".join(sorted(lost.parts)))
         else:
             outcomes.append("won")

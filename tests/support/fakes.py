@@ -16,7 +16,7 @@ from chalicelib.domain.account_events import AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import Stale, Unavailable
+from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
@@ -168,7 +168,7 @@ class FakeStore:
         self._check_shape(writes)
         lost = [each.part for each in writes if not each.allowed(self._table(each.table).get(each.key))]
         if lost:
-            raise Stale(tuple(dict.fromkeys(lost)))
+            raise ConcurrentUpdate(tuple(dict.fromkeys(lost)))
         for each in writes:
             self._apply(each)
         self.commits += 1

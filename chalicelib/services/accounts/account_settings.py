@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Self
 
 from chalicelib.domain.account_events import UNKNOWN, Happened, Origin, account_event
-from chalicelib.domain.errors import FieldError, Invalid, NotFound, Stale, Unauthenticated
+from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound, Unauthenticated
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, recovery_key
@@ -22,7 +22,8 @@ from chalicelib.services.authentication.passwords import (
 )
 from chalicelib.services.authentication.second_factor import matching_step, tries_of
 from chalicelib.services.authentication.sessions import Sessions
-from chalicelib.services.documents.recorder import outbox_row, until_it_holds
+from chalicelib.services.documents.recorder import outbox_row
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change
 
@@ -151,7 +152,7 @@ class OwnAccount:
             declined = replace(latest, version=latest.version + 1, factor_declined_at=now)
             self._store.commit(Change(at=now, providers=(declined,)))
 
-        until_it_holds(step, retry_on=frozenset({"provider"}))
+        retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
     def log_out_everywhere(self, session: Secret, provider: Provider, now: datetime) -> None:
         """Ends every session of the account, this one too."""
@@ -187,7 +188,7 @@ class OwnAccount:
         )
         try:
             self._store.commit(change)
-        except Stale as lost:
+        except ConcurrentUpdate as lost:
             raise _wrong("form", "Your account was changed elsewhere meanwhile. Please try again.") from lost
         return cookie
 

@@ -6,13 +6,14 @@ from typing import Protocol
 
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import Stale
+from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
 from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, pending_at
 from chalicelib.services.authentication.password_login import email_claim
-from chalicelib.services.documents.recorder import outbox_row, until_it_holds
+from chalicelib.services.documents.recorder import outbox_row
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Store, Switches
 from chalicelib.services.throttling import Pace, Ration, check
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -56,13 +57,13 @@ class Recovery:
         """Notes that a link was asked for at this address (lower case), and nothing else.
 
         It reads and writes the same whether or not the address is known, so its time tells nothing;
-        raises `TooMany` when one client asks again and again.
+        raises `TooManyRequests` when one client asks again and again.
         """
-        until_it_holds(lambda: self._ask(email, source, now), retry_on=_RACES)
+        retry_on_conflict(lambda: self._ask(email, source, now), retry_on=_RACES)
 
     def ask_for_document(self, document_id: str, now: datetime) -> None:
         """Has a link mailed to the address on file of a document. Tells nobody whether there was one."""
-        until_it_holds(lambda: self._ask_for_document(document_id, now), retry_on=_RACES)
+        retry_on_conflict(lambda: self._ask_for_document(document_id, now), retry_on=_RACES)
 
     def _ask(self, email: str, source: str, now: datetime) -> None:
         key, source_key = _asked_key(email), PER_SOURCE.key(source)
@@ -107,7 +108,7 @@ def answer_forgotten(key: str, parts: Parts) -> None:
         return
     try:
         parts.store.commit(_change(mail, asked.link, parts.clock.now()))
-    except Stale as lost:
+    except ConcurrentUpdate as lost:
         if lost.parts != ("delivery",):
             raise
 

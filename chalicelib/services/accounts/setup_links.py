@@ -8,7 +8,7 @@ from chalicelib.domain import npi as npis
 from chalicelib.domain.account_events import UNKNOWN, Happened, Origin, account_event
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import DeliveryChoice, Document
-from chalicelib.domain.errors import FieldError, Gone, Invalid, Outdated, Stale
+from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, Invalid, Outdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
@@ -20,9 +20,10 @@ from chalicelib.services.authentication.passwords import (
     password_problem,
 )
 from chalicelib.services.authentication.second_factor import tries_of
-from chalicelib.services.documents.document_writer import together
-from chalicelib.services.documents.recorder import outbox_row, until_it_holds
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.recorder import outbox_row
 from chalicelib.services.normalization import one_line
+from chalicelib.services.optimistic_retry import retry_on_conflict, retry_on_latest
 from chalicelib.services.ports import Ids, Listing, Store
 from chalicelib.services.transaction import Change, Claim
 
@@ -123,7 +124,7 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
         providers = () if provider.link == delivery.id else (newest,)
         store.commit(Change(at=now, secrets=(secret,), providers=providers))
 
-    until_it_holds(step, retry_on=frozenset({"provider"}))
+    retry_on_conflict(step, retry_on=frozenset({"provider"}))
     return token
 
 
@@ -212,7 +213,7 @@ class Accounts:
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
         if secret is None or not secret.live(now):
             raise DeadLink(secret.document_id if secret else None)
-        found, waiting = together(
+        found, waiting = run_concurrently(
             lambda: self._store.visit(secret.key, secret.provider_id, secret.document_id),
             lambda: self._waiting_for(secret),
         )
@@ -244,17 +245,20 @@ class Accounts:
         link = self.opened(token, now)
         _check(link, chosen)
         hashed = hash_password(chosen.password)
-        as_read = [link]
 
-        def step() -> OpenLink:
-            current = as_read.pop() if as_read else self.opened(token, now)
+        def step(current: OpenLink) -> OpenLink:
             change = self._change(current, chosen, hashed, now, origin)
             self._store.commit(change)
             return replace(current, provider=change.providers[0])
 
         try:
-            return until_it_holds(step, retry_on=frozenset({"secret", "provider"}))
-        except Stale as lost:
+            return retry_on_latest(
+                step,
+                initial=link,
+                read=lambda: self.opened(token, now),
+                retry_on=frozenset({"secret", "provider"}),
+            )
+        except ConcurrentUpdate as lost:
             raise self._taken(link) from lost
 
     def _change(

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.domain.account_events import AccountEvent, Origin
-from chalicelib.domain.errors import Stale, Unauthenticated
+from chalicelib.domain.errors import ConcurrentUpdate, Unauthenticated
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Passkey
@@ -113,7 +113,7 @@ class Passkeys:
             self._store.commit(
                 Change(at=now, secrets=written, dropped=ended, providers=(used,), account_events=told)
             )
-        except Stale as lost:
+        except ConcurrentUpdate as lost:
             raise Unauthenticated(_NOT_RIGHT) from lost
 
     def _read(self, answer: str, subject: str, now: datetime) -> _Answer:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.account_events import Happened, Origin, account_event, is_told
-from chalicelib.domain.errors import Stale, TooMany, Unauthenticated
+from chalicelib.domain.errors import ConcurrentUpdate, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import HALF_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.services import throttling
 from chalicelib.services.authentication.known_devices import Device
 from chalicelib.services.authentication.passwords import hash_password, is_outdated, is_password
 from chalicelib.services.authentication.sessions import PASSWORD, Sessions, logged_in
-from chalicelib.services.documents.document_writer import together
-from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.throttling import Pace
 from chalicelib.services.transaction import Change
@@ -108,7 +108,7 @@ class Login:
         """The provider and the value of the session cookie.
 
         Raises `Unauthenticated`, the same in the same time for an unknown address as for a wrong password;
-        `TooMany` before anything is looked at; `HalfIn` where a second factor is still to come.
+        `TooManyRequests` before anything is looked at; `HalfIn` where a second factor is still to come.
         """
         provider, counted = self._checked(attempt)
         if provider.has_second_factor:
@@ -145,7 +145,7 @@ class Login:
         anew = replace(provider, version=provider.version + 1, password_hash=hash_password(attempt.password))
         try:
             self._store.commit(replace(change, providers=(anew,)))
-        except Stale as lost:
+        except ConcurrentUpdate as lost:
             if lost.parts != ("provider",):
                 raise
             self._store.commit(change)
@@ -171,11 +171,11 @@ class Login:
 
     def _checked(self, attempt: Attempt) -> tuple[Provider, _Counted]:
         """Whose password it is, and the counts that their success clears."""
-        provider, counted = until_it_holds(lambda: self._counted(attempt), retry_on=frozenset({"secret"}))
+        provider, counted = retry_on_conflict(lambda: self._counted(attempt), retry_on=frozenset({"secret"}))
         kept = provider.password_hash if provider else None
         if not is_password(attempt.password, kept) or provider is None:
             tries = counted[-1].tries
-            until_it_holds(lambda: self._failed(attempt, provider, tries), retry_on=frozenset({"secret"}))
+            retry_on_conflict(lambda: self._failed(attempt, provider, tries), retry_on=frozenset({"secret"}))
             raise Unauthenticated(_WRONG)
         return provider, (counted[0], *counts_of(attempt.email, provider.id, attempt.now))
 
@@ -184,8 +184,8 @@ class Login:
 
         A device that knows the account counts for itself alone; anyone else for place and account.
         """
-        (owner, holder), found = together(
-            lambda: together(lambda: self._owner(attempt), lambda: self._holder(attempt)),
+        (owner, holder), found = run_concurrently(
+            lambda: run_concurrently(lambda: self._owner(attempt), lambda: self._holder(attempt)),
             lambda: self._counts(attempt),
         )
         known = _known(attempt, owner, holder, found)
@@ -197,7 +197,7 @@ class Login:
             pace.counted(found.get(pace.key(whose)), whose, attempt.now)
             for pace, whose in ((PER_PLACE, place), *totals)
         )
-        provider, _ = together(
+        provider, _ = run_concurrently(
             lambda: self._store.provider(owner or _NOBODY),
             lambda: self._store.commit(Change(at=attempt.now, secrets=counted)),
         )
@@ -279,7 +279,7 @@ def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
         throttling.check(PER_PLACE.wait(counts.place, now))
         return
     if used_up(counts.account, MOST_OF_STRANGERS, now):
-        raise TooMany(_CLOSED, retry_after=CLOSED_SECONDS)
+        raise TooManyRequests(_CLOSED, retry_after=CLOSED_SECONDS)
     pace = PLACE_UNDER_ATTACK if used_up(counts.attack, ATTACK.free, now) else PER_PLACE
     throttling.check(pace.wait(counts.place, now), PER_SOURCE.wait(counts.source, now))
 

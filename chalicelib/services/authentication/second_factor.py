@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.account_events import Happened, Origin, account_event
-from chalicelib.domain.errors import Gone, Stale, TooMany, Unauthenticated
+from chalicelib.domain.errors import ConcurrentUpdate, Gone, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, recovery_key
@@ -20,7 +20,7 @@ from chalicelib.services.authentication.password_login import (
     used_up,
 )
 from chalicelib.services.authentication.sessions import PASSWORD, Sessions, logged_in
-from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Store
 from chalicelib.services.throttling import Pace
 from chalicelib.services.transaction import Change
@@ -75,7 +75,7 @@ class SecondFactor:
     def finish(self, token: str, answer: Answer, now: datetime, origin: Origin) -> tuple[Provider, str]:
         """The provider and the session cookie's value.
 
-        Raises `Unauthenticated` for a wrong answer, `TooMany`, and `Gone` when the first half is over.
+        Raises `Unauthenticated` for a wrong answer, `TooManyRequests`, and `Gone` if the first step expired.
         """
         half, provider = self._half(token, now)
         counted = self._counted(provider, answer, now)
@@ -96,7 +96,7 @@ class SecondFactor:
         )
         try:
             self._store.commit(change)
-        except Stale as lost:
+        except ConcurrentUpdate as lost:
             raise Unauthenticated(_WRONG) from lost
         return passed.provider, cookie
 
@@ -119,7 +119,7 @@ class SecondFactor:
         """Counts a code before it is looked at; None for a passkey."""
         if answer.passkey:
             return None
-        return until_it_holds(lambda: self._count(provider, answer, now), retry_on=frozenset({"secret"}))
+        return retry_on_conflict(lambda: self._count(provider, answer, now), retry_on=frozenset({"secret"}))
 
     def _count(self, provider: Provider, answer: Answer, now: datetime) -> Secret:
         """The total of all known browsers together, or else of all strangers."""
@@ -132,7 +132,7 @@ class SecondFactor:
         else:
             place = total = provider.id
         if used_up(counts[total], MOST_OF_STRANGERS, now):
-            raise TooMany(_CLOSED, retry_after=CLOSED_SECONDS)
+            raise TooManyRequests(_CLOSED, retry_after=CLOSED_SECONDS)
         throttling.check(TRIES.wait(counts[place], now))
         counted = {each: TRIES.counted(counts[each], each, now) for each in (place, total)}
         self._store.commit(Change(at=now, secrets=tuple(counted.values())))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.account_events import AccountEvent, Happened, Origin, account_event
-from chalicelib.domain.errors import Stale
+from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import SESSION_IDLE, SESSION_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import key_id
@@ -115,7 +115,7 @@ class Sessions:
         touched = replace(session, version=session.version + 1, last_seen_at=now)
         try:
             self._store.commit(Change(at=now, secrets=(touched,)))
-        except Stale:
+        except ConcurrentUpdate:
             return
 
     def end(self, session: Secret, now: datetime, origin: Origin) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from chalicelib.services import throttling
 from chalicelib.services.authentication.password_login import PER_SOURCE
-from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Store
 from chalicelib.services.transaction import Change
 
@@ -18,7 +18,7 @@ class Sources:
         self._store = store
 
     def check(self, source: str, now: datetime) -> None:
-        """Raises `TooMany` while the source has to wait."""
+        """Raises `TooManyRequests` while the source has to wait."""
         throttling.check(PER_SOURCE.wait(self._store.secret(PER_SOURCE.key(source)), now))
 
     def failed(self, source: str, now: datetime) -> None:
@@ -28,4 +28,4 @@ class Sources:
             count = self._store.secret(PER_SOURCE.key(source))
             self._store.commit(Change(at=now, secrets=(PER_SOURCE.counted(count, source, now),)))
 
-        until_it_holds(step, retry_on=frozenset({"secret"}))
+        retry_on_conflict(step, retry_on=frozenset({"secret"}))

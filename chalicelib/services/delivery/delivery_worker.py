@@ -19,7 +19,8 @@ from chalicelib.domain.delivery_attempts import Outcome, Verdict
 from chalicelib.domain.errors import Outdated, Unavailable, Unprocessable
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery.settlement import RACES, practice_of, settle
-from chalicelib.services.documents.recorder import delivery_job, until_it_holds
+from chalicelib.services.documents.recorder import delivery_job
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import (
     Clock,
     Files,
@@ -90,7 +91,7 @@ def release_held(store: Store, practice_id: str, now: datetime) -> int:
 
     What is more than `RELEASED_AT_ONCE`, or held this very moment, is released by a job that goes with it.
     """
-    return until_it_holds(lambda: _release(store, practice_id, now), retry_on=frozenset({"delivery"}))
+    return retry_on_conflict(lambda: _release(store, practice_id, now), retry_on=frozenset({"delivery"}))
 
 
 def _release(store: Store, practice_id: str, now: datetime) -> int:
@@ -119,7 +120,7 @@ def _hasten(job: Job, parts: Parts) -> None:
     It goes through them once: those that fail again behind it wait as always.
     """
     if _is_on(job.event_id, parts.store):
-        until_it_holds(lambda: _hasten_page(job, parts), retry_on=frozenset({"delivery"}))
+        retry_on_conflict(lambda: _hasten_page(job, parts), retry_on=frozenset({"delivery"}))
 
 
 def _hasten_page(job: Job, parts: Parts) -> None:
@@ -141,11 +142,11 @@ def _is_on(practice_id: str, store: Store) -> bool:
 
 
 def _attempt(job: Job, parts: Parts) -> None:
-    claimed = until_it_holds(lambda: _claim(job.delivery_id or "", parts), retry_on=RACES)
+    claimed = retry_on_conflict(lambda: _claim(job.delivery_id or "", parts), retry_on=RACES)
     if claimed is None:
         return
     outcome = _send(claimed, parts)
-    after = until_it_holds(lambda: _record(claimed, outcome, parts), retry_on=RACES)
+    after = retry_on_conflict(lambda: _record(claimed, outcome, parts), retry_on=RACES)
     _log(claimed, outcome, after)
     if after is not None:
         _wake(after, parts)

@@ -11,13 +11,8 @@ from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.documents.recorder import (
-    Actor,
-    Recorder,
-    delivery_job,
-    delivery_line,
-    until_it_holds,
-)
+from chalicelib.services.documents.recorder import Actor, Recorder, delivery_job, delivery_line
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
 from chalicelib.services.transaction import Change, OutboxRow
 
@@ -64,7 +59,7 @@ class Outgoing:
         Raises `NotFound`, the same for another practice's; `Conflict` for one that is not at its end, or
         a webhook without an endpoint to go to.
         """
-        return until_it_holds(
+        return retry_on_conflict(
             lambda: self._retry(practice, found_id, actor, now), retry_on=frozenset({"delivery", "document"})
         )
 

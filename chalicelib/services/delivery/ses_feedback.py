@@ -16,7 +16,8 @@ from chalicelib.domain.delivery_attempts import Mark, Outcome, Verdict
 from chalicelib.domain.delivery_receipts import Effect, Receipt, ReceiptKind, effect_of
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery.settlement import RACES, practice_of, settle
-from chalicelib.services.documents.recorder import delivery_job, notice, until_it_holds
+from chalicelib.services.documents.recorder import delivery_job, notice
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Queues, Store
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings
@@ -60,7 +61,7 @@ def take(receipt: Receipt, parts: Parts) -> None:
 
     When its delivery is not known yet, it is looked for again a little later, and then let go.
     """
-    if not until_it_holds(lambda: _apply(receipt, parts), retry_on=RACES):
+    if not retry_on_conflict(lambda: _apply(receipt, parts), retry_on=RACES):
         _look_again(receipt, parts.queues)
 
 

@@ -38,7 +38,7 @@ class Parts(Protocol):
 
 
 def settle(after: Delivery, parts: Parts, now: datetime) -> None:
-    """Writes the delivery's new state with all that follows. `Stale` when another writer got in between."""
+    """Store the new state of a delivery and everything that follows. Raises `ConcurrentUpdate`."""
     document = None
     if after.document_id and after.channel in _TO_PROVIDER:
         document = parts.store.document(after.document_id)

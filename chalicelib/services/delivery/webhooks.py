@@ -13,7 +13,8 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import epoch
 from chalicelib.services.delivery.settlement import practice_of
-from chalicelib.services.documents.recorder import notice, outbox_row, until_it_holds
+from chalicelib.services.documents.recorder import notice, outbox_row
+from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Clock, HttpAnswer, Ids, Store, WebhookSender
 from chalicelib.services.transaction import Change
 
@@ -96,10 +97,8 @@ def _is_success(answer: HttpAnswer) -> bool:
 def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpAnswer, parts: Parts) -> None:
     """Keeps since when the endpoint fails; switches it off on 410 or after long failure, with a notice."""
     now = parts.clock.now()
-    as_read = [practice]
 
-    def step() -> None:
-        current = as_read.pop() if as_read else practice_of(practice.id, parts.store)
+    def step(current: Practice) -> None:
         endpoint = current.endpoint
         if endpoint is None or endpoint.url != url or endpoint.disabled_at is not None:
             return
@@ -111,7 +110,12 @@ def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpAns
             # A filter makes an alarm of the line: docs/operations.md.
             logger.warning("endpoint switched off", extra={"practice": practice.id})
 
-    until_it_holds(step, retry_on=frozenset({"practice"}))
+    retry_on_latest(
+        step,
+        initial=practice,
+        read=lambda: practice_of(practice.id, parts.store),
+        retry_on=frozenset({"practice"}),
+    )
 
 
 def _after(endpoint: Endpoint, answer: HttpAnswer, delivery_id: str, now: datetime) -> Endpoint:

@@ -1,20 +1,16 @@
 """Writing to one document: on its latest state, and again when another writer got in between."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.documents.recorder import Actor, Recorder, until_it_holds
+from chalicelib.services.documents.recorder import Actor, Recorder
+from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Ids, Store
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 class Writer:
@@ -43,13 +39,13 @@ class Writer:
         )
 
     def on_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
-        """What `step` makes of the document as the caller read it, or of a fresh one if that was stale."""
-        as_read = [document]
-
-        def attempt() -> Document:
-            return step(as_read.pop() if as_read else self.document(document.id))
-
-        return until_it_holds(attempt, retry_on=frozenset({"document", "provider"}))
+        """Return the result of `step` for the document as the caller read it, or for its latest version."""
+        return retry_on_latest(
+            step,
+            initial=document,
+            read=lambda: self.document(document.id),
+            retry_on=frozenset({"document", "provider"}),
+        )
 
     def first_view(
         self,
@@ -81,10 +77,3 @@ class Writer:
 def needs_view(document: Document) -> bool:
     """Whether opening it now would be its first view."""
     return document.viewed_at is None and is_decidable(document.status)
-
-
-def together(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
-    """Both at once: two round trips in the time of one."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        pending = pool.submit(second)
-        return first(), pending.result()

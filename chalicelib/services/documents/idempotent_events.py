@@ -13,7 +13,8 @@ from typing import Any
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.practices import Practice
-from chalicelib.services.documents.recorder import Actor, Recorder, until_it_holds
+from chalicelib.services.documents.recorder import Actor, Recorder
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change, Claim, RequestRecord
 
@@ -63,7 +64,7 @@ class Desk:
             self.store.commit(replace(change, requests=(record,)))
             return record.answer
 
-        return until_it_holds(attempt, retry_on=_RETRIED)
+        return retry_on_conflict(attempt, retry_on=_RETRIED)
 
     def recorder(self, document: Document, inbound: Inbound) -> Recorder:
         return Recorder(

@@ -5,23 +5,19 @@ always stand in one transaction (DESIGN section 3).
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from chalicelib.domain.audit import Event, make_event
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, delivery_id
 from chalicelib.domain.documents import DeliveryLine, Document
-from chalicelib.domain.errors import Stale, Unavailable
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.ports import Ids
 from chalicelib.services.transaction import Change, Job, OutboxRow
-
-T = TypeVar("T")
-ATTEMPTS = 12
 
 
 @dataclass(frozen=True)
@@ -234,17 +230,3 @@ def delivery_line(delivery: Delivery, at: datetime) -> DeliveryLine:
         status=delivery.status,
         at=at,
     )
-
-
-def until_it_holds(step: Callable[[], T], *, retry_on: frozenset[str]) -> T:
-    """Runs `step` (read, decide, commit) again while another writer got in between.
-
-    Only losing on the parts named in `retry_on` is retried; `Stale` on any other part is the caller's.
-    """
-    for _ in range(ATTEMPTS):
-        try:
-            return step()
-        except Stale as lost:
-            if not set(lost.parts) <= retry_on:
-                raise
-    raise Unavailable("Too many changes at once. Try again in a moment.")

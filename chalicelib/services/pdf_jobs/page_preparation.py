@@ -7,7 +7,7 @@ from itertools import cycle
 from typing import Protocol
 
 from chalicelib.domain.documents import Document
-from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
 from chalicelib.services.pdf_jobs.sandboxed_rendering import images, texts
 from chalicelib.services.ports import Clock, Files, Store
@@ -55,7 +55,7 @@ def _announce(document_id: str, pages: int, broken: Iterable[int], parts: Parts)
             return
         parts.store.commit(Change(at=parts.clock.now(), documents=(_ready(document, pages, broken),)))
 
-    until_it_holds(step, retry_on=frozenset({"document"}))
+    retry_on_conflict(step, retry_on=frozenset({"document"}))
 
 
 def _ready(document: Document, pages: int, broken: Iterable[int]) -> Document:

@@ -28,8 +28,9 @@ from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_fau
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from chalicelib.pdf.signing.sealed_document import Release
 from chalicelib.services.documents import audit_trail as trail
-from chalicelib.services.documents.recorder import PORTAL, Recorder, until_it_holds
+from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.labels import DECLINE_REASONS, KINDS
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.sandboxed_placement import find_apart
 from chalicelib.services.ports import Clock, Files, Ids, Store
 from chalicelib.services.transaction import Claim, Job
@@ -223,7 +224,7 @@ def _release(document_id: str, signed: StoredPdf, certificate: StoredPdf | None,
         claim = Claim(key=f"sealed#{signed.sha256}", owner=document.id)
         parts.store.commit(replace(recorder.change(), claims=(claim,)))
 
-    until_it_holds(step, retry_on=frozenset({"document"}))
+    retry_on_conflict(step, retry_on=frozenset({"document"}))
 
 
 def _record_timestamps(
@@ -261,7 +262,7 @@ def _record_timestamps(
         recorder.event("document.timestamped", facts)
         parts.store.commit(recorder.change())
 
-    until_it_holds(step, retry_on=frozenset({"document"}))
+    retry_on_conflict(step, retry_on=frozenset({"document"}))
 
 
 def _due_no_more(announced: StoredPdf | None) -> StoredPdf | None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.errors import Invalid, Stale
+from chalicelib.domain.errors import ConcurrentUpdate, Invalid
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.timestamps import from_text
-from chalicelib.services.documents.document_writer import together
+from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.throttling import Pace, check
@@ -63,17 +63,17 @@ class Checking:
     def check(self, key: str, *, address: str | None, now: datetime) -> Checked:
         """What holds of the upload, which is gone afterwards; not where it is to be tried again in a moment.
 
-        `Invalid` where there is none (any more), `TooMany` for an address that keeps on asking.
+        `Invalid` where there is none (any more), `TooManyRequests` for an address that keeps on asking.
         """
         source = address or "unknown"
-        count, (versions, ours) = together(
+        count, (versions, ours) = run_concurrently(
             lambda: self._store.secret(_PACE.key(source)), lambda: self._looked_up(key)
         )
         check(_PACE.wait(count, now))
         if not versions:
             self._count(count, source, now)
             raise Invalid("There is no file to check, or it has been checked already. Choose it again.")
-        answer, _ = together(
+        answer, _ = run_concurrently(
             lambda: self._inspector.inspect(key, "seal", certificates=ours),
             lambda: self._count(count, source, now),
         )
@@ -84,14 +84,14 @@ class Checking:
         """The versions of the upload, if it is there, and the fingerprints of our certificates."""
         if not _KEY.fullmatch(key):
             return (), ()
-        return together(
+        return run_concurrently(
             lambda: self._files.versions(key),
             lambda: certificates.fingerprints(certificates.published(self._files)),
         )
 
     def _count(self, count: Secret | None, source: str, now: datetime) -> None:
         # Two at once count as one: this slows down, it does not guard.
-        with suppress(Stale):
+        with suppress(ConcurrentUpdate):
             self._store.commit(Change(at=now, secrets=(_PACE.counted(count, source, now),)))
 
 

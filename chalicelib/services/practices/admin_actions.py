@@ -13,7 +13,7 @@ from chalicelib.domain.timestamps import to_text
 from chalicelib.services import normalization as formats
 from chalicelib.services.accounts.account_settings import without_second_factor, without_sessions
 from chalicelib.services.authentication.password_login import email_claim
-from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Files, Ids, KeyRing, Store, Switches
 from chalicelib.services.practices import logos, practices
 from chalicelib.services.transaction import Change
@@ -156,7 +156,7 @@ class _Request:
             store.commit(made)
             return owner.id
 
-        found = until_it_holds(step, retry_on=frozenset({"provider"}))
+        found = retry_on_conflict(step, retry_on=frozenset({"provider"}))
         if found is None:
             raise _wrong("email", otherwise)
         return {"id": found}

@@ -21,7 +21,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret, is_live
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.documents.recorder import until_it_holds
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.transaction import Change, Claim, OutboxRow
 
@@ -235,7 +235,7 @@ def change_practice(
         store.commit(Change(at=now, practices=(changed,), claims=claims, outbox=rows))
         return changed
 
-    return until_it_holds(attempt, retry_on=frozenset({"practice"}))
+    return retry_on_conflict(attempt, retry_on=frozenset({"practice"}))
 
 
 def _new_key(ids: Ids, now: datetime) -> tuple[str, ApiKey]:

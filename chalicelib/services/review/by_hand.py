@@ -20,8 +20,10 @@ from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, CODE_LIFETIME, 
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import name_key
 from chalicelib.domain.status import Action, is_decidable, is_readable
-from chalicelib.services.documents.document_writer import Writer, needs_view, together
-from chalicelib.services.documents.recorder import Actor, until_it_holds
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.document_writer import Writer, needs_view
+from chalicelib.services.documents.recorder import Actor
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.review.signature_input import MAX_NAME, tidy
 from chalicelib.services.throttling import Pace, Ration
@@ -101,7 +103,7 @@ class ByHand:
 
         def step() -> None:
             hour, day = _asked_key(document_id), _asked_today_key(document_id)
-            document, found = together(
+            document, found = run_concurrently(
                 lambda: self._store.document(document_id), lambda: self._store.secrets([hour, day])
             )
             email = document.addressee.email if document else None
@@ -112,11 +114,11 @@ class ByHand:
             if counted is not None and today is not None:
                 self._mail_code(document, email, (counted, today), by)
 
-        until_it_holds(step, retry_on=_WRITTEN_BY_RACES)
+        retry_on_conflict(step, retry_on=_WRITTEN_BY_RACES)
 
     def enter(self, document_id: str, typed: str, by: Visitor) -> str:
         """The token of a visit, for the right code; `Invalid`, always the same, for anything else."""
-        token = until_it_holds(lambda: self._enter(document_id, typed, by), retry_on=_WRITTEN_BY_RACES)
+        token = retry_on_conflict(lambda: self._enter(document_id, typed, by), retry_on=_WRITTEN_BY_RACES)
         if token is None:
             raise Invalid("The code is not right, or no longer good.", errors=[_WRONG_CODE])
         return token
@@ -157,7 +159,7 @@ class ByHand:
         _check_visit(document, visit, by.now)
         name = _signer_name(scan.signer_name)
         _check_key(document.id, scan.key)
-        practice, stored = together(
+        practice, stored = run_concurrently(
             lambda: self._writer.practice_of(document), lambda: self._inspected(document, scan.key)
         )
         decision = _decision(document, name, visit, by, key=stored.key, sha256=stored.sha256)
@@ -231,9 +233,9 @@ class ByHand:
         return self._let_in(door.document, door, by)
 
     def _door(self, document_id: str, code: str) -> _Door:
-        document, (entered, wrong) = together(
+        document, (entered, wrong) = run_concurrently(
             lambda: self._store.document(document_id),
-            lambda: together(
+            lambda: run_concurrently(
                 lambda: self._store.secret(_code_key(document_id, code)),
                 lambda: self._store.secret(FAX_GUESSES.key(document_id)) if _is_faxed(code) else None,
             ),
@@ -289,7 +291,7 @@ def create_code(store: Store, document: Document, delivery: Delivery, now: datet
         )
         store.commit(Change(at=now, secrets=(row,)))
 
-    until_it_holds(step, retry_on=frozenset({"secret"}))
+    retry_on_conflict(step, retry_on=frozenset({"secret"}))
     return code
 
 

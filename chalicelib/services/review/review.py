@@ -11,8 +11,10 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider, same_person
 from chalicelib.domain.signatures import Signature
 from chalicelib.domain.status import Action, is_decidable
-from chalicelib.services.documents.document_writer import Writer, needs_view, together
-from chalicelib.services.documents.recorder import Actor, Recorder, until_it_holds
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.document_writer import Writer, needs_view
+from chalicelib.services.documents.recorder import Actor, Recorder
+from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Listing, Page, Store, Switches
 from chalicelib.services.review import signature_input as signing
 from chalicelib.services.review.past_search import Search, find
@@ -111,7 +113,7 @@ class Review:
 
     def pending(self, provider_id: str, after: str | None) -> Pending:
         """The oldest due first."""
-        page, count = together(
+        page, count = run_concurrently(
             lambda: self._page(Listing.PROVIDER_PENDING, provider_id, after),
             lambda: self._store.count(Listing.PROVIDER_PENDING, provider_id, most=COUNTED_TO),
         )
@@ -237,7 +239,7 @@ class Review:
             self._store.commit(Change(at=now, providers=(forgetful,)))
             return forgetful
 
-        return until_it_holds(step, retry_on=frozenset({"provider"}))
+        return retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
     def _viewed(self, document: Document, practice: Practice, by: By) -> Document:
         def may_view(current: Document) -> None:
@@ -250,7 +252,7 @@ class Review:
     ) -> tuple[Practice, bool]:
         if practice is not None:
             return practice, self._can_sign(document)
-        return together(lambda: self._writer.practice_of(document), lambda: self._can_sign(document))
+        return run_concurrently(lambda: self._writer.practice_of(document), lambda: self._can_sign(document))
 
     def _can_sign(self, document: Document) -> bool:
         return self._switches.electronic_signature(document.practice_id)

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from chalicelib.domain import delivery_attempts as attempts
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document, Sealing
-from chalicelib.domain.errors import Stale
+from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery import outbox_relay as relay
 from chalicelib.services.delivery.settlement import practice_of
@@ -109,7 +109,7 @@ def _is_overdue(delivery: Delivery, now: datetime) -> bool:
 
 def _claim(delivery: Delivery, store: Store, now: datetime) -> None:
     """Losing means that an attempt has begun, or another sweep was here: as good."""
-    with suppress(Stale):
+    with suppress(ConcurrentUpdate):
         store.commit(Change(at=now, deliveries=(attempts.call_for(delivery, now),)))
 
 
@@ -146,7 +146,7 @@ def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
     recorder.event("document.sealing_delayed").notice("sealing_delayed").job("seal")
     try:
         parts.store.commit(recorder.change())
-    except Stale:
+    except ConcurrentUpdate:
         return False
     return True
 

@@ -25,7 +25,7 @@ logger = Logger(service=SERVICE, child=True)
 
 
 def check(route: Route, context: RequestContext) -> None:
-    """Raises `TooMany` before a guess from this source is looked at."""
+    """Raises `TooManyRequests` before a guess from this source is looked at."""
     if _is_guarded(route, context):
         context.services.sources.check(_source(context), context.now)
 

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import (
     NotJson,
     PortalError,
     TooLarge,
-    TooMany,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
     Unprocessable,
@@ -45,7 +45,7 @@ TABLE: Mapping[type[PortalError], ErrorPresentation] = {
     Gone: ErrorPresentation(410, "Gone", "This link no longer works"),
     TooLarge: ErrorPresentation(413, "Too large", "That is too large"),
     Unprocessable: ErrorPresentation(422, "Cannot be processed", "That cannot be used"),
-    TooMany: ErrorPresentation(429, "Too many requests", "Please wait a moment"),
+    TooManyRequests: ErrorPresentation(429, "Too many requests", "Please wait a moment"),
     InternalError: ErrorPresentation(500, "Internal error", "Something went wrong on our side"),
     Unavailable: ErrorPresentation(503, "Temporarily unavailable", "Please try again in a moment"),
 }
@@ -66,7 +66,7 @@ def present_error(error: PortalError) -> ErrorPresentation:
 
 def error_headers(error: PortalError) -> dict[str, str]:
     """What HTTP asks to be said with some statuses."""
-    if isinstance(error, TooMany):
+    if isinstance(error, TooManyRequests):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, Unavailable):
         return {"Retry-After": "5"}

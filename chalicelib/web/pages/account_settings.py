@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from chalice.app import Response
 
-from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooMany, Unauthenticated
+from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.accounts.account_settings import OwnAccount, enrolment_code
 from chalicelib.services.authentication.passwords import least_length
@@ -46,7 +46,7 @@ def stay(context: RequestContext) -> Response:
 def confirm(context: RequestContext) -> Response:
     try:
         _, cookies = confirmed(context)
-    except (Invalid, TooMany) as trouble:
+    except (Invalid, TooManyRequests) as trouble:
         return _where_one_was(context, trouble)
     return redirect(_next(context) or HERE, cookies=cookies)
 
@@ -131,7 +131,7 @@ def _changed(
         return redirect(HERE)
     try:
         made = change(context.services.own_account.seen_from(context.origin), context.session)
-    except (Invalid, Unauthenticated, TooMany) as trouble:
+    except (Invalid, Unauthenticated, TooManyRequests) as trouble:
         return again(context, context.session, trouble) if again else _where_one_was(context, trouble)
     token, codes = made if isinstance(made, tuple) else (made, ())
     owner = context.require_provider()

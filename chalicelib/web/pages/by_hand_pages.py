@@ -9,7 +9,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.documents.document_writer import together
+from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, Scan, Visitor
 from chalicelib.web.http.file_names import make_file_name
@@ -129,7 +129,7 @@ def _code_page(
 def _document_page(
     context: RequestContext, found: Document, *, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
-    document, (texts, online) = together(
+    document, (texts, online) = run_concurrently(
         lambda: context.services.by_hand.open(found, _visit(context), _visitor(context)),
         lambda: (page_texts(found, context.services.files), signs_here(context, found)),
     )

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from chalice.app import Response
 
-from chalicelib.domain.errors import Gone, Invalid, PortalError, TooMany, Unauthenticated
+from chalicelib.domain.errors import Gone, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import HALF_LIFETIME
 from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.setup_links import Chosen, DeadLink, OpenLink
@@ -45,7 +45,7 @@ def log_in(context: RequestContext) -> Response:
         provider, session = context.services.login.log_in(attempt)
     except HalfIn as half:
         return _to_second_half(half, wanted)
-    except (Unauthenticated, TooMany) as refused:
+    except (Unauthenticated, TooManyRequests) as refused:
         return login_page(context, wanted, typed, refused)
     return _let_in(context, wanted, provider, session)
 
@@ -80,7 +80,7 @@ def finish_login(context: RequestContext) -> Response:
         provider, session = context.services.second_factor.finish(
             context.cookies.get(HALF_COOKIE, ""), answer, context.now, context.origin
         )
-    except (Unauthenticated, TooMany) as refused:
+    except (Unauthenticated, TooManyRequests) as refused:
         return _second_page(context, wanted, refused)
     except Gone as over:
         return login_page(context, wanted, "", over)
@@ -174,7 +174,7 @@ def _second_page(context: RequestContext, wanted: str, refused: PortalError | No
         context,
         "login_second.html",
         status=present_error(refused).status if refused else 200,
-        headers=error_headers(refused) if isinstance(refused, TooMany) else {},
+        headers=error_headers(refused) if isinstance(refused, TooManyRequests) else {},
         next=wanted,
         refused=refused.detail if refused else None,
         by_app=owner.authenticator is not None,

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 from chalice.app import Response
 
-from chalicelib.domain.errors import PortalError, TooMany
+from chalicelib.domain.errors import PortalError, TooManyRequests
 from chalicelib.web.http.error_mapping import error_headers, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
@@ -67,7 +67,7 @@ def login_page(
         context,
         "login.html",
         status=present_error(refused).status if refused else 200,
-        headers=error_headers(refused) if isinstance(refused, TooMany) else {},
+        headers=error_headers(refused) if isinstance(refused, TooManyRequests) else {},
         next=wanted,
         email=email,
         refused=refused.detail if refused else None,

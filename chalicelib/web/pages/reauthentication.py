@@ -35,7 +35,7 @@ def confirmed(context: RequestContext) -> tuple[RequestContext, list[str]]:
     """The caller, authenticated recently enough, and the cookies to set.
 
     The form's `password` or `passkey` is asked for when the last time was too long ago. Raises `Invalid`
-    naming `password`, and `TooMany`.
+    naming `password`, and `TooManyRequests`.
     """
     if context.session is None or may_sign(context):
         return context, []

@@ -14,13 +14,14 @@ from chalicelib.domain.errors import (
     Invalid,
     NotFound,
     PortalError,
-    TooMany,
+    TooManyRequests,
 )
 from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
 from chalicelib.domain.status import is_decidable, is_readable
 from chalicelib.services.authentication.passkeys import METHOD as PASSKEY
 from chalicelib.services.authentication.sessions import PASSWORD
-from chalicelib.services.documents.document_writer import needs_view, together
+from chalicelib.services.concurrency import run_concurrently
+from chalicelib.services.documents.document_writer import needs_view
 from chalicelib.services.pagination import cursor_of, place_of
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.past_search import Search, searching
@@ -118,7 +119,7 @@ def approve(context: RequestContext, document_id: str) -> Response:
     try:
         context, cookies = confirmed_to_sign(context)
         context.services.review.approve(context.require_document(), given, _by(context))
-    except (Invalid, Conflict, TooMany) as trouble:
+    except (Invalid, Conflict, TooManyRequests) as trouble:
         return _again(context, trouble, declining=False, cookies=[*cookies, *drop_what_was_written(context)])
     cookies = [*cookies, *drop_what_was_written(context)]
     on = context.form.get("then") == "next"
@@ -220,7 +221,7 @@ def _review(
     context: RequestContext, entered: Entered, *, status: int = 200, cookies: Sequence[str] = ()
 ) -> Response:
     files = context.services.files
-    opened, texts = together(
+    opened, texts = run_concurrently(
         lambda: context.services.review.open(context.require_document(), _by(context)),
         lambda: page_texts(context.require_document(), files),
     )
@@ -286,7 +287,7 @@ def _again(
         return _decided(
             context, fresh, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note
         )
-    status = {Conflict: 409, TooMany: 429}.get(type(trouble), 422)
+    status = {Conflict: 409, TooManyRequests: 429}.get(type(trouble), 422)
     return _review(context, entered, status=status, cookies=cookies)
 
 

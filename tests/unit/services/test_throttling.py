@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.errors import TooMany
+from chalicelib.domain.errors import TooManyRequests
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.throttling import Pace, check
 from tests.support.fakes import START
@@ -43,9 +43,9 @@ def test_another_name_or_another_person_is_counted_apart() -> None:
 
 
 def test_the_refusal_says_how_long_to_wait() -> None:
-    with pytest.raises(TooMany, match="Please wait 4 seconds") as refused:
+    with pytest.raises(TooManyRequests, match="Please wait 4 seconds") as refused:
         check(timedelta(), timedelta(seconds=3.2))
     assert refused.value.retry_after == 4
-    with pytest.raises(TooMany, match="3 minutes"):
+    with pytest.raises(TooManyRequests, match="3 minutes"):
         check(timedelta(seconds=130))
     check(timedelta(), timedelta(seconds=-5))

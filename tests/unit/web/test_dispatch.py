@@ -13,7 +13,7 @@ from chalice.test import Client, HTTPResponse
 from pynamodb.exceptions import GetError
 
 from app import app
-from chalicelib.domain.errors import NotFound, PortalError, TooMany, Unavailable
+from chalicelib.domain.errors import NotFound, PortalError, TooManyRequests, Unavailable
 from chalicelib.web import dispatch as serving
 from chalicelib.web.dispatch import register
 from chalicelib.web.http.error_mapping import TABLE
@@ -179,7 +179,7 @@ def both(error: Exception) -> tuple[HTTPResponse, HTTPResponse]:
 
 @pytest.mark.parametrize("kind", TABLE)
 def test_every_error_is_a_page_for_people_and_a_problem_for_software(kind: type[PortalError]) -> None:
-    error = kind("What to do.", retry_after=9) if kind is TooMany else kind("What to do.")
+    error = kind("What to do.", retry_after=9) if kind is TooManyRequests else kind("What to do.")
     page, problem = both(error)
     shown = TABLE[kind]
     assert (page.status_code, problem.status_code) == (shown.status, shown.status)
@@ -205,7 +205,7 @@ def test_the_table_knows_every_error_of_the_domain() -> None:
 
 
 def test_when_to_come_back_is_said() -> None:
-    assert [header(each, "retry-after") for each in both(TooMany("x", retry_after=9))] == ["9", "9"]
+    assert [header(each, "retry-after") for each in both(TooManyRequests("x", retry_after=9))] == ["9", "9"]
     assert [header(each, "retry-after") for each in both(Unavailable("x"))] == ["5", "5"]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import TooMany
+from chalicelib.domain.errors import TooManyRequests
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.link_requests import Recovery, addressee_claim, answer_forgotten
@@ -161,7 +161,7 @@ def test_another_mail_waits_a_minute_and_five_are_enough_for_an_hour(desk: Desk)
 def test_one_source_that_asks_for_many_addresses_is_slowed_down(desk: Desk) -> None:
     for number in range(20):
         desk.ask(f"dr.{number}@example.com")
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyRequests):
         desk.ask("one.more@example.com")
     desk.ask("one.more@example.com", source="203.0.113.9")
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from argon2 import PasswordHasher
 
-from chalicelib.domain.errors import TooMany, Unauthenticated
+from chalicelib.domain.errors import TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator
@@ -50,7 +50,7 @@ class Desk:
         return found
 
     def fails(self, attempt: Attempt) -> str:
-        with pytest.raises((Unauthenticated, TooMany)) as refused:
+        with pytest.raises((Unauthenticated, TooManyRequests)) as refused:
             self.login.log_in(attempt)
         return str(refused.value.code)
 
@@ -62,7 +62,7 @@ def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def in_turn(first: Callable[[], object], second: Callable[[], object]) -> tuple[object, object]:
         return first(), second()
 
-    monkeypatch.setattr(module, "together", in_turn)
+    monkeypatch.setattr(module, "run_concurrently", in_turn)
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_an_unknown_address_closes_just_as_an_account_does(
     said = set()
     for email in (EMAIL, "nobody@example.com"):
         assert len(tried(desk, monkeypatch, 101, replace(WRONG, email=email))) == MOST_OF_STRANGERS
-        with pytest.raises(TooMany) as refused:
+        with pytest.raises(TooManyRequests) as refused:
             desk.login.log_in(replace(RIGHT, email=email, now=START + timedelta(days=303)))
         said.add((refused.value.detail, refused.value.retry_after))
     assert len(said) == 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Invalid, TooMany, Unavailable
+from chalicelib.domain.errors import Invalid, TooManyRequests, Unavailable
 from chalicelib.services.pdf_jobs.seal_certificates import PUBLISHED_KEY
 from chalicelib.services.pdf_jobs.seal_verification import Checking
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore
@@ -67,7 +67,7 @@ def test_one_address_is_slowed_down_whether_or_not_there_is_a_file() -> None:
     for _ in range(FREE):
         with pytest.raises(Invalid):
             world.check("uploads/verify/chk_none")
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyRequests):
         world.check()
     assert world.files.exists(KEY)
     assert world.inspector.asked == []

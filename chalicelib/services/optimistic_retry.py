@@ -1,0 +1,36 @@
+"""Retries of a read-decide-commit step that loses to a concurrent writer."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
+
+S = TypeVar("S")
+T = TypeVar("T")
+MAX_TRIES = 12
+
+
+def retry_on_conflict(step: Callable[[], T], *, retry_on: frozenset[str]) -> T:
+    """Run `step` (read, decide, commit) until its commit succeeds, at most `MAX_TRIES` times.
+
+    `step` runs again only if its commit lost on parts named in `retry_on` and on no others. Raises
+    `ConcurrentUpdate` if the commit lost on another part, and `Unavailable` after the last try.
+    """
+    return retry_on_latest(lambda _: step(), initial=None, read=lambda: None, retry_on=retry_on)
+
+
+def retry_on_latest(
+    step: Callable[[S], T], *, initial: S, read: Callable[[], S], retry_on: frozenset[str]
+) -> T:
+    """Run `step` on `initial`, and after each conflict again on the state that `read` returns.
+
+    `initial` is the state that the caller has already read. Raises the same errors as `retry_on_conflict`.
+    """
+    for tries in range(MAX_TRIES):
+        state = read() if tries else initial
+        try:
+            return step(state)
+        except ConcurrentUpdate as conflict:
+            if not set(conflict.parts) <= retry_on:
+                raise
+    raise Unavailable("Too many changes at once. Try again in a moment.")
