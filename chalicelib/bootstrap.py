@@ -175,7 +175,7 @@ class Services:
 
     @cached_property
     def queues(self) -> Queues:
-        from chalicelib.adapters.messaging import SqsQueues
+        from chalicelib.adapters.sqs_queues import SqsQueues
 
         urls = {"documents": self.settings.document_jobs_url, "deliveries": self.settings.delivery_jobs_url}
         return SqsQueues(self.clients, urls)
@@ -188,7 +188,7 @@ class Services:
 
     @cached_property
     def inspector(self) -> Inspector:
-        from chalicelib.adapters.messaging import LambdaInspector
+        from chalicelib.adapters.lambda_inspector import LambdaInspector
 
         return LambdaInspector(
             self.clients, self.settings.inspect_function, lambda key: self.files.url(key, seconds=60)
@@ -221,13 +221,13 @@ class Services:
 
     @cached_property
     def mailer(self) -> Mailer:
-        from chalicelib.adapters.messaging import SesMailer
+        from chalicelib.adapters.ses_mailer import SesMailer
 
         return SesMailer(self.clients, self.settings.mail_from)
 
     @cached_property
     def notifier(self) -> Notifier:
-        from chalicelib.adapters.messaging import SnsNotifier
+        from chalicelib.adapters.sns_notifier import SnsNotifier
 
         return SnsNotifier(self.clients, self.settings.notices_topic)
 

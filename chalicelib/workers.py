@@ -109,7 +109,7 @@ def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, An
 
     The log names the job and the kind of error only: an error's text could quote a patient's data.
     """
-    from chalicelib.adapters.messaging import read_job
+    from chalicelib.adapters.sqs_queues import read_job
 
     failures = []
     for record in event["Records"]:

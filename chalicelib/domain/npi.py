@@ -12,11 +12,6 @@ def is_valid(npi: str) -> bool:
     return _luhn(_PREFIX + npi) % 10 == 0
 
 
-def claim_key(npi: str) -> str:
-    """Of the claim whose owner is the person with this NPI."""
-    return f"npi#{npi}"
-
-
 def _luhn(digits: str) -> int:
     total = 0
     for position, digit in enumerate(reversed(digits)):

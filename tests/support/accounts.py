@@ -7,9 +7,9 @@ from typing import Any
 import pyotp
 
 from chalicelib import bootstrap
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.documents import Document
 from chalicelib.domain.providers import Provider
-from chalicelib.services.authentication.password_login import email_claim
 from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.transaction import Change, Claim
 from chalicelib.web.http.request_parsing import SESSION_COOKIE

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from chalicelib.domain.claim_keys import addressee_claim, email_claim
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate
@@ -11,7 +12,6 @@ from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
 from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, pending_at
-from chalicelib.services.authentication.password_login import email_claim
 from chalicelib.services.documents.recorder import outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Store, Switches
@@ -136,11 +136,6 @@ def _mail_waiting(document: Document, provider: Provider, store: Store, switches
 
 
 # Rules
-
-
-def addressee_claim(email: str) -> str:
-    """The claim whose owner is the newest document that was addressed to this email address."""
-    return f"addressee#{email}"
 
 
 def _mail_for(document: Document, provider: Provider, switches: Switches) -> _Mail | None:

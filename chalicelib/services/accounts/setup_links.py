@@ -6,13 +6,14 @@ from datetime import datetime
 
 from chalicelib.domain import npi as npis
 from chalicelib.domain.account_events import UNKNOWN, Happened, Origin, account_event
+from chalicelib.domain.claim_keys import email_claim, npi_claim
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, Invalid, Outdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.authentication.password_login import counts_of, email_claim
+from chalicelib.services.authentication.password_login import counts_of
 from chalicelib.services.authentication.passwords import (
     hash_password,
     is_short,
@@ -287,7 +288,7 @@ class Accounts:
         """
         if not link.is_setup or provider.npi is None or provider.npi_self_stated:
             return None
-        key = npis.claim_key(provider.npi)
+        key = npi_claim(provider.npi)
         owner = self._store.claims([key]).get(key, provider.id)
         holder = self._store.provider(owner) if owner != provider.id else None
         gives_way = holder is not None and (not holder.has_account or holder.npi_self_stated)
@@ -359,7 +360,7 @@ def _claims(link: OpenLink, provider: Provider, rival: Provider | None) -> tuple
     mine = [Claim(key=email_claim(provider.email), owner=provider.id)]
     if provider.npi:
         replaces = rival.id if rival else None
-        mine.append(Claim(key=npis.claim_key(provider.npi), owner=provider.id, replaces=replaces))
+        mine.append(Claim(key=npi_claim(provider.npi), owner=provider.id, replaces=replaces))
     return tuple(mine)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.account_events import Happened, Origin, account_event, is_told
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.errors import ConcurrentUpdate, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import HALF_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
@@ -293,8 +294,3 @@ def _for_nobody(attempt: Attempt, nonce: str) -> Secret:
         expires_at=attempt.now,
         method=attempt.agent,
     )
-
-
-def email_claim(email: str) -> str:
-    """The claim of an account on its username."""
-    return f"email#{email}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.claim_keys import external_claim
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.practices import Practice
@@ -87,11 +88,6 @@ class Desk:
         if document is None or document.practice_id != inbound.practice.id or named_twice:
             raise NotFound("There is no such document.")
         return document
-
-
-def external_claim(practice_id: str, external_id: str) -> str:
-    """The key under which a practice's `external_id` is claimed for one document at a time."""
-    return f"external#{practice_id}|{external_id}"
 
 
 def claim_of(document: Document, replaces: Document | None) -> Claim:

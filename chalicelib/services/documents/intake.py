@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from chalicelib.domain.claim_keys import external_claim, matching_claims
 from chalicelib.domain.deliveries import Channel
 from chalicelib.domain.documents import (
     Addressee,
@@ -24,23 +25,9 @@ from chalicelib.domain.documents import (
 from chalicelib.domain.due_dates import due_on
 from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
 from chalicelib.domain.providers import Provider
-from chalicelib.services.documents.idempotent_events import (
-    Answer,
-    Desk,
-    Inbound,
-    claim_of,
-    external_claim,
-    joined,
-)
+from chalicelib.services.documents.idempotent_events import Answer, Desk, Inbound, claim_of, joined
 from chalicelib.services.documents.incoming_pdf import Arrival, Content, Original, sha256
-from chalicelib.services.documents.provider_matching import (
-    BY_EMAIL,
-    BY_FAX,
-    Resolved,
-    claim_keys,
-    mailbox_claim,
-    resolve,
-)
+from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX, Resolved, mailbox_claim, resolve
 from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.ports import Files, Ids, Inspector, Store, Switches
 from chalicelib.services.transaction import Change
@@ -131,8 +118,11 @@ class Intake(Desk):
         return document, change
 
     def _keys(self, inbound: Inbound, sent: Sent) -> list[str]:
-        names = [each for each in (sent.external_id, sent.supersedes) if each]
-        return [*(external_claim(inbound.practice.id, each) for each in names), *claim_keys(sent.addressee)]
+        names = [name for name in (sent.external_id, sent.supersedes) if name]
+        return [
+            *(external_claim(inbound.practice.id, each) for each in names),
+            *matching_claims(sent.addressee),
+        ]
 
     def _owned(self, inbound: Inbound, owners: Mapping[str, str], external_id: str) -> Document | None:
         owner = owners.get(external_claim(inbound.practice.id, external_id))

@@ -3,19 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.documents.idempotent_events import Answer, Desk, Inbound
 from chalicelib.services.documents.intake import add_messages, wants_setup
-from chalicelib.services.documents.provider_matching import (
-    Resolved,
-    check_reachable,
-    claim_keys,
-    mailbox_claim,
-    resolve,
-)
+from chalicelib.services.documents.provider_matching import Resolved, check_reachable, mailbox_claim, resolve
 from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.transaction import Change
 
@@ -97,7 +92,7 @@ class Returns(Desk):
                 code=f"document-{before.status}",
             )
         after = corrected(before, event)
-        owners = self.store.claims(claim_keys(after.addressee))
+        owners = self.store.claims(matching_claims(after.addressee))
         resolved = self._resolved(before, after, owners).of(inbound.practice.id)
         document = replace(after, provider_id=resolved.provider.id)
         if _ends_setup(before, after, resolved.provider):

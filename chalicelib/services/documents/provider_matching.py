@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.domain import npi as npis
+from chalicelib.domain.claim_keys import addressee_claim, email_claim, identity_claims, npi_claim
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, FieldError, Invalid
-from chalicelib.domain.providers import Provider, name_key, same_name_as, same_person
-from chalicelib.services.accounts.link_requests import addressee_claim
-from chalicelib.services.authentication.password_login import email_claim
+from chalicelib.domain.providers import Provider, same_name_as, same_person
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim
 
@@ -65,26 +63,6 @@ def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
         raise Invalid(f"{detail}.", errors=errors)
 
 
-def identity_claims(addressee: Addressee) -> tuple[str, ...]:
-    """The claims by which a person is known before they have an account, the surest first."""
-    name = name_key(addressee.first_name, addressee.last_name)
-    return tuple(
-        key
-        for key, given in (
-            (f"person#{addressee.email}|{name}", addressee.email),
-            (npis.claim_key(addressee.npi or ""), addressee.npi),
-            (f"fax#{addressee.fax}|{name}", addressee.fax),
-        )
-        if given
-    )
-
-
-def claim_keys(addressee: Addressee) -> tuple[str, ...]:
-    """Every claim that this module asks for, so that the caller can read them with its own in one call."""
-    by_address = (email_claim(addressee.email), addressee_claim(addressee.email)) if addressee.email else ()
-    return (*by_address, *identity_claims(addressee))
-
-
 def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim, ...]:
     """That this is the newest document mailed to its address, for who asks for a link before an account."""
     email = document.addressee.email
@@ -99,7 +77,7 @@ def resolve(
 ) -> Resolved:
     """The provider this addressee is; raises `Conflict` `provider-conflict`.
 
-    `owners` are those of `claim_keys`. `other_than` is a provider it cannot be.
+    `owners` are those of `matching_claims`. `other_than` is a provider it cannot be.
     """
     stored = _by_account(store, addressee, owners) or _by_identity(store, addressee, owners, other_than)
     provider = stored or Provider(
@@ -108,7 +86,7 @@ def resolve(
     free = [key for key in identity_claims(addressee) if key not in owners]
     if provider.has_account:
         # An account's NPI is what its owner confirmed; no clinic can give it another.
-        free = [key for key in free if key != npis.claim_key(addressee.npi or "")]
+        free = [key for key in free if key != npi_claim(addressee.npi or "")]
         provider = _confirmed(provider, addressee)
     else:
         provider = _completed(provider, addressee, free=_is_free(store, provider, addressee, owners))
@@ -158,7 +136,7 @@ def _is_known_at(provider: Provider, addressee: Addressee, owners: Mapping[str, 
 
 def _is_free(store: Store, provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
     """Whether no account has this NPI by a clinic's word; what its owner only typed gives way to one."""
-    owner = owners.get(npis.claim_key(addressee.npi or ""))
+    owner = owners.get(npi_claim(addressee.npi or ""))
     if owner in {None, provider.id}:
         return True
     holder = store.provider(owner or "")

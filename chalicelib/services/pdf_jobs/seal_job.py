@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
+from chalicelib.domain.claim_keys import sealed_claim
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
 from chalicelib.domain.user_agents import in_words
@@ -221,7 +222,7 @@ def _release(document_id: str, signed: StoredPdf, certificate: StoredPdf | None,
             recorder.event("document.sealed", facts)
         else:
             recorder.event("document.approved", facts, webhook=True)
-        claim = Claim(key=f"sealed#{signed.sha256}", owner=document.id)
+        claim = Claim(key=sealed_claim(signed.sha256), owner=document.id)
         parts.store.commit(replace(recorder.change(), claims=(claim,)))
 
     retry_on_conflict(step, retry_on=frozenset({"document"}))

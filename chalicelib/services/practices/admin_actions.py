@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
 from chalicelib.domain.expiring_records import SESSION_LIFETIME
 from chalicelib.domain.providers import Provider
@@ -12,7 +13,6 @@ from chalicelib.domain.session_keys import SIGNS_AFTER
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services import normalization as formats
 from chalicelib.services.accounts.account_settings import without_second_factor, without_sessions
-from chalicelib.services.authentication.password_login import email_claim
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Files, Ids, KeyRing, Store, Switches
 from chalicelib.services.practices import logos, practices

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.claim_keys import api_key_claim
 from chalicelib.domain.errors import (
     Conflict,
     Invalid,
@@ -59,7 +60,7 @@ def authenticate_key(store: Store, bearer: str | None, now: datetime) -> Practic
     Raises `Unauthenticated`, the same for a key that never was, is expired, or is not there.
     """
     digest = key_digest(_bare(bearer or ""))
-    owner = store.claims([_key_claim(digest)]).get(_key_claim(digest))
+    owner = store.claims([api_key_claim(digest)]).get(api_key_claim(digest))
     practice = store.practice(owner) if owner else None
     if practice is None or not practice.accepts_key(digest, now):
         raise Unauthenticated(_WRONG_KEY)
@@ -92,10 +93,6 @@ def is_practice_id(text: str) -> bool:
 def key_digest(key: str) -> str:
     """What is kept of an API key: its SHA-256, hex. The key itself has 256 random bits, so no salt."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
-
-
-def _key_claim(digest: str) -> str:
-    return f"apikey#{digest}"
 
 
 def _bare(bearer: str) -> str:
@@ -170,7 +167,7 @@ def create(
         webhook_secrets=(secret,),
         **settings,
     )
-    claim = Claim(key=_key_claim(made.sha256), owner=practice.id)
+    claim = Claim(key=api_key_claim(made.sha256), owner=practice.id)
     store.commit(Change(at=now, practices=(practice,), claims=(claim,)))
     return practice, key, secret.value
 
@@ -178,7 +175,7 @@ def create(
 def rotate_key(store: Store, ids: Ids, now: datetime, practice_id: str, *, end_others: bool = False) -> str:
     """A new API key in clear. The one before stays live until the next rotation; `end_others` ends it now."""
     key, made = _new_key(ids, now)
-    claim = Claim(key=_key_claim(made.sha256), owner=practice_id)
+    claim = Claim(key=api_key_claim(made.sha256), owner=practice_id)
 
     def rotated(practice: Practice) -> Practice:
         kept = () if end_others else _newest(practice.api_keys, now)

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib.adapters.messaging import LambdaInspector, SesMailer, SnsNotifier
+from chalicelib.adapters.lambda_inspector import LambdaInspector
+from chalicelib.adapters.ses_mailer import SesMailer
+from chalicelib.adapters.sns_notifier import SnsNotifier
 from chalicelib.domain.errors import Unavailable
 
 

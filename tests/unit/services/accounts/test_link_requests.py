@@ -3,12 +3,13 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.claim_keys import addressee_claim
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import TooManyRequests
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.link_requests import Recovery, addressee_claim, answer_forgotten
+from chalicelib.services.accounts.link_requests import Recovery, answer_forgotten
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, only_doing

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters import json_codec as codec
-from chalicelib.adapters.messaging import read_job
+from chalicelib.adapters.sqs_queues import read_job
 from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import Mark, Outcome, Verdict, failures, finish, queue_again, start

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.services.accounts.link_requests import addressee_claim
+from chalicelib.domain.claim_keys import addressee_claim
 from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.transaction import Change, Claim
 from chalicelib.web.pages.login_form import local_path

@@ -1,0 +1,58 @@
+"""Calls of the `inspect` function: the `Inspector` of `services/ports.py`."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import botocore.exceptions
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.aws_clients import Clients
+from chalicelib.adapters.aws_errors import error_code
+from chalicelib.domain.errors import Unavailable
+
+_NOT_CHECKED = "The file could not be checked just now. Nothing is lost: send the same again in a moment."
+
+logger = Logger(service="portal", child=True)
+
+
+class LambdaInspector:
+    """Client of the sandboxed function that parses strangers' files.
+
+    `presign` returns the presigned URL of an upload. The function has no rights and reads only that upload.
+    """
+
+    def __init__(self, clients: Clients, function: str, presign: Callable[[str], str]) -> None:
+        self._clients = clients
+        self._function = function
+        self._presign = presign
+
+    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
+        """Return what the function says of the file at `key`, read as a `kind` of file.
+
+        A crash or a timeout of the function means that the file harmed its reader, so the file is refused.
+        An error of AWS says nothing about the file: then `Unavailable` is raised.
+        """
+        request = {"url": self._presign(key), "kind": kind, "certificates": list(certificates)}
+        try:
+            response = self._clients.functions.invoke(
+                FunctionName=self._function, Payload=json.dumps(request).encode()
+            )
+            body = json.loads(response["Payload"].read())
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("inspection failed", cause=error_code(error))
+            raise Unavailable(_NOT_CHECKED) from None
+        failed = "FunctionError" in response or not isinstance(body, dict)
+        if (failed and _is_aws_error(body)) or (not failed and body.get("unavailable")):
+            raise Unavailable(_NOT_CHECKED)
+        if failed:
+            detail = "The PDF could not be read within the limits of time and memory. Print it to a new PDF."
+            return {"refused": {"code": "damaged", "detail": detail}}
+        return dict(body)
+
+
+def _is_aws_error(body: Any) -> bool:
+    """Return True if the error that ended the function is an error class of the AWS client."""
+    kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""
+    return kind.rpartition(".")[2] in vars(botocore.exceptions)

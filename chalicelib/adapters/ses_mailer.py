@@ -1,0 +1,28 @@
+"""Sending of email by SES: the `Mailer` of `services/ports.py`."""
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.aws_clients import Clients
+from chalicelib.adapters.aws_errors import refusal
+
+
+class SesMailer:
+    """Sender of emails. `sender` is the address in the envelope."""
+
+    def __init__(self, clients: Clients, sender: str) -> None:
+        self._clients = clients
+        self._sender = sender
+
+    def send(self, *, to: str, message: bytes) -> str:
+        """Send the RFC 5322 message and return the id that SES gave it.
+
+        Raises `Unprocessable` for an address that SES never accepts, and `Unavailable` for other failures.
+        """
+        try:
+            response = self._clients.ses.send_raw_email(
+                Source=self._sender, Destinations=[to], RawMessage={"Data": message}
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise refusal(error, "The mail service") from None
+        message_id: str = response["MessageId"]
+        return message_id

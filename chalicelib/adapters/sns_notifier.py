@@ -1,0 +1,30 @@
+"""Notices to a practice's staff by SNS: the `Notifier` of `services/ports.py`."""
+
+from collections.abc import Mapping
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.aws_clients import Clients
+from chalicelib.adapters.aws_errors import refusal
+
+
+class SnsNotifier:
+    """Publisher to one topic. Subscribers filter by the attributes `practice` and `kind`."""
+
+    def __init__(self, clients: Clients, topic: str) -> None:
+        self._clients = clients
+        self._topic = topic
+
+    def publish(self, *, practice_id: str, kind: str, subject: str, text: str) -> None:
+        """Publish one notice. Raises `Unavailable`, or `Unprocessable` if SNS never accepts the notice."""
+        attributes = {"practice": _attribute(practice_id), "kind": _attribute(kind)}
+        try:
+            self._clients.sns.publish(
+                TopicArn=self._topic, Subject=subject, Message=text, MessageAttributes=attributes
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise refusal(error, "The notice topic") from None
+
+
+def _attribute(value: str) -> Mapping[str, str]:
+    return {"DataType": "String", "StringValue": value}

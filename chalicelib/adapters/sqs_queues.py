@@ -1,0 +1,46 @@
+"""Job queues in SQS: the `Queues` of `services/ports.py`."""
+
+from collections.abc import Mapping, Sequence
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters import json_codec as codec
+from chalicelib.adapters.aws_clients import Clients
+from chalicelib.domain.errors import Unavailable
+from chalicelib.services.transaction import Job
+
+_BATCH = 10
+"""SQS takes at most ten messages in one call."""
+
+
+class SqsQueues:
+    """Sender of jobs. `urls` maps a job's queue (`documents`, `deliveries`) to its URL."""
+
+    def __init__(self, clients: Clients, urls: Mapping[str, str]) -> None:
+        self._clients = clients
+        self._urls = urls
+
+    def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
+        """Put every job on its queue. Raises `Unavailable` if SQS refuses one."""
+        for queue, url in self._urls.items():
+            batch = [job for job in jobs if job.queue == queue]
+            for start in range(0, len(batch), _BATCH):
+                self._send(url, batch[start : start + _BATCH], delay_seconds)
+
+    def _send(self, url: str, jobs: Sequence[Job], delay_seconds: int) -> None:
+        entries = [
+            {"Id": str(number), "MessageBody": codec.dump(job), "DelaySeconds": delay_seconds}
+            for number, job in enumerate(jobs)
+        ]
+        try:
+            response = self._clients.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable(f"The queue took none of {len(jobs)} jobs: {type(error).__name__}.") from None
+        if response.get("Failed"):
+            codes = sorted({failure["Code"] for failure in response["Failed"]})
+            raise Unavailable(f"The queue refused {len(response['Failed'])} jobs: {', '.join(codes)}.")
+
+
+def read_job(text: str) -> Job:
+    """Return the job that a queue message contains as JSON."""
+    return codec.load(Job, text)
