@@ -29,12 +29,12 @@ if TYPE_CHECKING:
         Files,
         Ids,
         Inspector,
-        KeyRing,
         Keys,
         Mailer,
         Notifier,
         Queues,
         SealKey,
+        SessionKeyRotation,
         Store,
         Switches,
         TimestampAuthority,
@@ -201,10 +201,10 @@ class Services:
         return SecretsManagerKeys(self.clients, self.settings.session_secret, self.clock)
 
     @cached_property
-    def key_ring(self) -> KeyRing:
-        from chalicelib.adapters.secretsmanager_keys import SessionKeyRing
+    def session_key_rotation(self) -> SessionKeyRotation:
+        from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeyRotation
 
-        return SessionKeyRing(self.clients, self.settings.session_secret)
+        return SecretsManagerKeyRotation(self.clients, self.settings.session_secret)
 
     @cached_property
     def seal_key(self) -> SealKey:

@@ -70,7 +70,7 @@ def account_key(provider_id: str) -> str:
 def account_event_row(event: AccountEvent) -> tables.EventRow:
     return tables.EventRow(
         document_id=account_key(event.provider_id),
-        sequence=event.place,
+        sequence=event.sort_key,
         record=codec.dump(event),
         ttl=epoch(event.at + KEPT_FOR),
     )

@@ -185,7 +185,7 @@ class DynamoStore:
             )
         )
         shown = tuple(codec.load(AccountEvent, row.record) for row in found[:limit])
-        return Page(shown, str(shown[-1].place) if len(found) > limit else None)
+        return Page(shown, str(shown[-1].sort_key) if len(found) > limit else None)
 
     def deliveries(
         self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None

@@ -1,8 +1,11 @@
-"""Frozen dataclasses to JSON text and back, by their type hints. Made for the domain's values only."""
+"""Frozen dataclasses of the domain to JSON text and back, by their type hints.
+
+A field whose metadata has `stored_as` is stored under that name: rows keep the name they were written with.
+"""
 
 import json
 import types
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
@@ -14,24 +17,24 @@ T = TypeVar("T")
 
 
 def dump(value: object) -> str:
-    """The JSON text of a dataclass; fields that are None by default are left out when they are None."""
+    """Return the JSON text of a dataclass, without the fields that are None both now and by default."""
     return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def load(kind: type[T], text: str) -> T:
-    """The dataclass of that kind; unknown fields are ignored, missing ones take their default."""
+    """Return the dataclass in a JSON text. Unknown fields are ignored, missing fields take their default."""
     return cast(T, _build(kind, json.loads(text)))
 
 
 def plain(value: Any) -> Any:
-    """JSON-able data: times as RFC 3339 text, enums as their values, tuples as lists."""
+    """Return the value as JSON data: times as RFC 3339 text, enums as their values, tuples as lists."""
     if is_dataclass(value):
         pairs = ((f, getattr(value, f.name)) for f in fields(value))
-        return {f.name: plain(each) for f, each in pairs if not (each is None and f.default is None)}
+        return {_stored(f): plain(item) for f, item in pairs if not (item is None and f.default is None)}
     if isinstance(value, tuple | list):
-        return [plain(each) for each in value]
+        return [plain(item) for item in value]
     if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     return _scalar(value)
 
 
@@ -43,9 +46,16 @@ def _scalar(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
+def _stored(field: Field[Any]) -> str:
+    name: str = field.metadata.get("stored_as", field.name)
+    return name
+
+
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _stored_fields(kind: Any) -> dict[str, tuple[str, Any]]:
+    """Map each stored name of a dataclass to the name and type of its field."""
+    hints = get_type_hints(kind)
+    return {_stored(field): (field.name, hints[field.name]) for field in fields(kind)}
 
 
 def _build(hint: Any, data: Any) -> Any:
@@ -63,14 +73,15 @@ def _build(hint: Any, data: Any) -> Any:
 
 def _build_tuple(args: tuple[Any, ...], data: list[Any]) -> tuple[Any, ...]:
     if args[-1] is Ellipsis:
-        return tuple(_build(args[0], each) for each in data)
-    return tuple(_build(arg, each) for arg, each in zip(args, data, strict=True))
+        return tuple(_build(args[0], item) for item in data)
+    return tuple(_build(arg, item) for arg, item in zip(args, data, strict=True))
 
 
 def _build_plain(hint: type, data: Any) -> Any:
     if is_dataclass(hint):
-        hints = _hints(hint)
-        return hint(**{name: _build(hints[name], each) for name, each in data.items() if name in hints})
+        known = _stored_fields(hint)
+        facts = ((*known[stored], item) for stored, item in data.items() if stored in known)
+        return hint(**{name: _build(kind, item) for name, kind, item in facts})
     if issubclass(hint, datetime):
         return from_text(data)
     if issubclass(hint, date):

@@ -87,8 +87,8 @@ class SecretsManagerKeys:
         return SessionKeys(newest[0], newest[1], previous[0] if previous else None)
 
 
-class SessionKeyRing:
-    """`KeyRing` of `services/ports.py`: changes the secret without being able to read it."""
+class SecretsManagerKeyRotation:
+    """`SessionKeyRotation` of `services/ports.py`: changes the secret without being able to read it."""
 
     def __init__(self, clients: Clients, secret_id: str) -> None:
         self._clients = clients

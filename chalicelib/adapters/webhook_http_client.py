@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from chalicelib.adapters.public_addresses import is_loopback, is_public
-from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.ports import HttpResult
 
 SECONDS_IN_ALL = 15.0
 MAX_ANSWER_BYTES = 64 * 1024
@@ -100,7 +100,7 @@ class HttpsWebhookSender:
         """Reading the system's authorities takes a tenth of a second."""
         return self._given_tls or ssl.create_default_context()
 
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
         """One try. Never raises for what a receiver does: it is in the answer's `status` or `error`."""
         deadline = Deadline(self._seconds)
         try:
@@ -109,11 +109,11 @@ class HttpsWebhookSender:
                 _write(connection, _request(target, headers, body), deadline)
                 return _answer(connection, deadline)
         except Refused as refused:
-            return HttpAnswer(None, error=str(refused))
+            return HttpResult(None, error=str(refused))
         except TimeoutError:
-            return HttpAnswer(None, error=deadline.words)
+            return HttpResult(None, error=deadline.words)
         except (OSError, http.client.HTTPException) as error:
-            return HttpAnswer(None, error=_trouble(error))
+            return HttpResult(None, error=_trouble(error))
 
     def _connect(self, target: Target, deadline: Deadline) -> socket.socket:
         """A connection to one of the name's addresses, all of which must be allowed, TLS included."""
@@ -213,13 +213,13 @@ def _write(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
         rest = rest[connection.send(rest) :]
 
 
-def _answer(connection: socket.socket, deadline: Deadline) -> HttpAnswer:
+def _answer(connection: socket.socket, deadline: Deadline) -> HttpResult:
     """The status and what it asks. What comes of the body is read only out of politeness, and bounded."""
     source = _Source(_Incoming(connection, deadline))
     response = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]  # - it only calls makefile
     with response:
         response.begin()
-        found = HttpAnswer(response.status, retry_after=_retry_after(response.headers))
+        found = HttpResult(response.status, retry_after=_retry_after(response.headers))
         with suppress(OSError, http.client.HTTPException, Refused):
             _drain(response)
     return found

@@ -3,7 +3,7 @@
 It is not chained by hash as a document's trail is: nothing is proved by it to others.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zlib import crc32
@@ -11,11 +11,11 @@ from zlib import crc32
 KEPT_FOR = timedelta(days=6 * 366)
 """As long as HIPAA wants records of who did what (45 CFR 164.316(b)(2)): six years."""
 
-TOLD_ONE_BY_ONE = 20
+LOGGED_INDIVIDUALLY = 20
 """Wrong passwords in a row at an account; beyond, each doubling of their number is told."""
 
 
-class Happened(StrEnum):
+class AccountEventType(StrEnum):
     """What the trail tells. The values that a mail tells of too are the names of those mails."""
 
     LOGGED_IN = "logged_in"
@@ -35,7 +35,7 @@ class Happened(StrEnum):
     SESSIONS_ENDED = "sessions_ended"
 
 
-BY_SUPPORT = frozenset({Happened.SECOND_FACTOR_RESET, Happened.SESSIONS_ENDED})
+BY_SUPPORT = frozenset({AccountEventType.SECOND_FACTOR_RESET, AccountEventType.SESSIONS_ENDED})
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ UNKNOWN = Origin()
 
 @dataclass(frozen=True, kw_only=True)
 class AccountEvent:
-    """One entry. `place` orders the trail and is unique in it: microseconds since 1970, then six digits.
+    """One entry. `sort_key` orders the trail and is unique in it: microseconds since 1970, then six digits.
 
     `method` is how somebody logged in, in words; `tries` how many wrong passwords there were by then.
     """
 
     provider_id: str
-    place: int
-    type: Happened
+    sort_key: int = field(metadata={"stored_as": "place"})
+    type: AccountEventType
     at: datetime
     origin: Origin = UNKNOWN
     method: str | None = None
@@ -67,7 +67,7 @@ class AccountEvent:
 
 def account_event(
     provider_id: str,
-    type: Happened,
+    type: AccountEventType,
     at: datetime,
     origin: Origin,
     *,
@@ -76,13 +76,19 @@ def account_event(
     tries: int | None = None,
 ) -> AccountEvent:
     """The entry. `unique` tells it from others of the same moment: a random id of what it is about."""
-    place = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
+    sort_key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
-        provider_id=provider_id, place=place, type=type, at=at, origin=origin, method=method, tries=tries
+        provider_id=provider_id,
+        sort_key=sort_key,
+        type=type,
+        at=at,
+        origin=origin,
+        method=method,
+        tries=tries,
     )
 
 
-def is_told(tries: int) -> bool:
+def is_logged(tries: int) -> bool:
     """Whether this wrong password gets an entry: who guesses on and on must not fill the trail."""
-    doublings, rest = divmod(tries, TOLD_ONE_BY_ONE)
-    return tries <= TOLD_ONE_BY_ONE or (rest == 0 and doublings & (doublings - 1) == 0)
+    doublings, rest = divmod(tries, LOGGED_INDIVIDUALLY)
+    return tries <= LOGGED_INDIVIDUALLY or (rest == 0 and doublings & (doublings - 1) == 0)

@@ -27,7 +27,7 @@ class DeliveryStatus(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
+class DeliveryAttempt:
     at: datetime
     status: str
     detail: str
@@ -56,7 +56,7 @@ class Delivery:
     message_id: str | None = None
     provider_id: str | None = None
     access: int = 1
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[DeliveryAttempt, ...] = ()
     next_attempt_at: datetime | None = None
     lease_until: datetime | None = None
     carrier_id: str | None = None

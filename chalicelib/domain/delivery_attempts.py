@@ -13,9 +13,9 @@ from enum import StrEnum
 from chalicelib.domain.deliveries import (
     MAIL_RETRY_AFTER,
     RETRY_AFTER,
-    Attempt,
     Channel,
     Delivery,
+    DeliveryAttempt,
     DeliveryStatus,
     next_wait,
 )
@@ -23,13 +23,13 @@ from chalicelib.domain.deliveries import (
 LEASE = timedelta(seconds=60)
 """Longer than any attempt takes: the function that makes it is ended sooner."""
 
-CALLED_FOR = timedelta(minutes=15)
+REQUEUE_LEASE = timedelta(minutes=15)
 """How long a row that a sweep has put on the queue is left to the queue."""
 
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 
-class Mark(StrEnum):
+class AttemptStatus(StrEnum):
     """The status of an attempt. `interrupted`: the worker ended before it recorded what came of it.
 
     `cancelled` and `asked_again` are no attempts; from the latter on the schedule starts afresh. Nor are
@@ -58,7 +58,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class AttemptResult:
     """`detail` is for people, without patient data or secrets; `retry_after` is what the receiver asks.
 
     `tried` is false when nothing was sent at all.
@@ -71,7 +71,7 @@ class Outcome:
     tried: bool = True
 
 
-_FAILURES = {Mark.SENDING, Mark.FAILED, Mark.INTERRUPTED}
+_FAILURES = {AttemptStatus.SENDING, AttemptStatus.FAILED, AttemptStatus.INTERRUPTED}
 _WAITS_NO_MORE = {
     Verdict.SENT: DeliveryStatus.SENT,
     Verdict.DELIVERED: DeliveryStatus.DELIVERED,
@@ -80,9 +80,9 @@ _WAITS_NO_MORE = {
     Verdict.CANCELLED: DeliveryStatus.CANCELLED,
 }
 _MARKS = {
-    Verdict.SENT: Mark.SUCCEEDED,
-    Verdict.DELIVERED: Mark.SUCCEEDED,
-    Verdict.CANCELLED: Mark.CANCELLED,
+    Verdict.SENT: AttemptStatus.SUCCEEDED,
+    Verdict.DELIVERED: AttemptStatus.SUCCEEDED,
+    Verdict.CANCELLED: AttemptStatus.CANCELLED,
 }
 
 
@@ -112,7 +112,10 @@ def is_used_up(delivery: Delivery) -> bool:
 
 def start(delivery: Delivery, now: datetime) -> Delivery:
     """The row claimed for one attempt."""
-    attempts = (*_interrupted(delivery.attempts), Attempt(at=now, status=Mark.SENDING, detail=""))
+    attempts = (
+        *_interrupted(delivery.attempts),
+        DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""),
+    )
     claimed = replace(
         delivery,
         version=delivery.version + 1,
@@ -124,7 +127,7 @@ def start(delivery: Delivery, now: datetime) -> Delivery:
     return replace(claimed, next_attempt_at=now + max(wait, LEASE))
 
 
-def finish(delivery: Delivery, outcome: Outcome, now: datetime, *, jitter: float) -> Delivery:
+def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter: float) -> Delivery:
     """The row with what came of the attempt that was under way, or of a receipt (`delivery.status` sent)."""
     marked = replace(
         delivery,
@@ -143,9 +146,9 @@ def finish(delivery: Delivery, outcome: Outcome, now: datetime, *, jitter: float
     return replace(marked, status=DeliveryStatus.QUEUED, next_attempt_at=now + max(wait, asked))
 
 
-def call_for(delivery: Delivery, now: datetime) -> Delivery:
+def requeue(delivery: Delivery, now: datetime) -> Delivery:
     """The row as a sweep leaves it when it has put its job on the queue: the next sweeps pass it by."""
-    until = now + CALLED_FOR
+    until = now + REQUEUE_LEASE
     return replace(
         delivery,
         version=delivery.version + 1,
@@ -162,7 +165,7 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
     It forgets its carrier's id: a late receipt of what failed says nothing of what goes out now. It notes
     once that it was asked for again, however often it was before anything was tried: rows must not grow.
     """
-    asked_before = bool(delivery.attempts) and delivery.attempts[-1].status == Mark.ASKED_AGAIN
+    asked_before = bool(delivery.attempts) and delivery.attempts[-1].status == AttemptStatus.ASKED_AGAIN
     tried = delivery.attempts[:-1] if asked_before else delivery.attempts
     return replace(
         delivery,
@@ -171,22 +174,22 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
         lease_until=None,
         next_attempt_at=now,
         carrier_id=None,
-        attempts=(*tried, Attempt(at=now, status=Mark.ASKED_AGAIN, detail=why)),
+        attempts=(*tried, DeliveryAttempt(at=now, status=AttemptStatus.ASKED_AGAIN, detail=why)),
     )
 
 
-def note(delivery: Delivery, told: Attempt) -> Delivery:
+def append_receipt(delivery: Delivery, receipt: DeliveryAttempt) -> Delivery:
     """The row with what a receipt told; an attempt under way stays the last entry."""
-    under_way = [each for each in delivery.attempts[-1:] if each.status == Mark.SENDING]
+    under_way = [each for each in delivery.attempts[-1:] if each.status == AttemptStatus.SENDING]
     before = delivery.attempts[: len(delivery.attempts) - len(under_way)]
-    return replace(delivery, version=delivery.version + 1, attempts=(*before, told, *under_way))
+    return replace(delivery, version=delivery.version + 1, attempts=(*before, receipt, *under_way))
 
 
 def failures(delivery: Delivery) -> int:
     """Failed attempts since the schedule began; one under way counts until it is known to have succeeded."""
     count = 0
     for attempt in reversed(delivery.attempts):
-        if attempt.status == Mark.ASKED_AGAIN:
+        if attempt.status == AttemptStatus.ASKED_AGAIN:
             break
         count += attempt.status in _FAILURES
     return count
@@ -200,19 +203,21 @@ def _reached(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment <= now
 
 
-def _interrupted(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
-    if not attempts or attempts[-1].status != Mark.SENDING:
+def _interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAttempt, ...]:
+    if not attempts or attempts[-1].status != AttemptStatus.SENDING:
         return tuple(attempts)
     gone = "The worker ended before it recorded what came of it."
-    return (*attempts[:-1], replace(attempts[-1], status=Mark.INTERRUPTED, detail=gone))
+    return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.INTERRUPTED, detail=gone))
 
 
-def _finished(attempts: Sequence[Attempt], outcome: Outcome, now: datetime) -> tuple[Attempt, ...]:
+def _finished(
+    attempts: Sequence[DeliveryAttempt], outcome: AttemptResult, now: datetime
+) -> tuple[DeliveryAttempt, ...]:
     """Replaces the entry of the attempt under way; none is left where nothing was tried."""
-    under_way = bool(attempts) and attempts[-1].status == Mark.SENDING
+    under_way = bool(attempts) and attempts[-1].status == AttemptStatus.SENDING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
     if not outcome.tried:
         return before
     at = attempts[-1].at if under_way else now
-    mark = _MARKS.get(outcome.verdict, Mark.FAILED)
-    return (*before, Attempt(at=at, status=mark, detail=outcome.detail))
+    mark = _MARKS.get(outcome.verdict, AttemptStatus.FAILED)
+    return (*before, DeliveryAttempt(at=at, status=mark, detail=outcome.detail))

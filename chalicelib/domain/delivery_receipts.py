@@ -1,7 +1,7 @@
 """Receipts of the mail carrier, and what each makes of a delivery in each status, odd edges included."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -27,7 +27,7 @@ class Effect(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     RETRY = "retry"
-    TELL = "tell"
+    NOTIFY_STAFF = "notify_staff"
     TAKEN = "taken"
 
 
@@ -35,33 +35,43 @@ class Effect(StrEnum):
 class Receipt:
     """One receipt for the message that the carrier knows as `carrier_id`; `detail` names no address.
 
-    `looks` counts how often its delivery was looked for in vain.
+    `lookups` counts how often its delivery was looked for in vain.
     """
 
     carrier_id: str
     kind: ReceiptKind
     at: datetime
     detail: str
-    looks: int = 0
+    lookups: int = field(default=0, metadata={"stored_as": "looks"})
 
 
 _D, _B, _R, _C = ReceiptKind.DELIVERED, ReceiptKind.BOUNCED, ReceiptKind.RETURNED, ReceiptKind.COMPLAINED
-_OVER = {_D: Effect.NOTHING, _B: Effect.NOTHING, _R: Effect.NOTHING, _C: Effect.NOTHING}
-_OF_AN_EARLIER_ATTEMPT = {_D: Effect.DELIVERED, _B: Effect.FAILED, _R: Effect.NOTHING, _C: Effect.TELL}
+_IGNORED = {_D: Effect.NOTHING, _B: Effect.NOTHING, _R: Effect.NOTHING, _C: Effect.NOTHING}
+_OF_AN_EARLIER_ATTEMPT = {
+    _D: Effect.DELIVERED,
+    _B: Effect.FAILED,
+    _R: Effect.NOTHING,
+    _C: Effect.NOTIFY_STAFF,
+}
 
 EFFECTS: Mapping[DeliveryStatus, Mapping[ReceiptKind, Effect]] = {
-    DeliveryStatus.SENT: {_D: Effect.DELIVERED, _B: Effect.FAILED, _R: Effect.RETRY, _C: Effect.TELL},
+    DeliveryStatus.SENT: {_D: Effect.DELIVERED, _B: Effect.FAILED, _R: Effect.RETRY, _C: Effect.NOTIFY_STAFF},
     # A bounce after delivery happens: a server behind the first one refused it. It never arrived. What
     # bounces only for a while after delivery is an absence note.
-    DeliveryStatus.DELIVERED: {_D: Effect.NOTHING, _B: Effect.FAILED, _R: Effect.NOTHING, _C: Effect.TELL},
+    DeliveryStatus.DELIVERED: {
+        _D: Effect.NOTHING,
+        _B: Effect.FAILED,
+        _R: Effect.NOTHING,
+        _C: Effect.NOTIFY_STAFF,
+    },
     # Receipts come in any order: the bounce stands, whatever is said of the delivery later.
-    DeliveryStatus.FAILED: _OVER,
+    DeliveryStatus.FAILED: _IGNORED,
     # It waits for another attempt, or one is under way, and the receipt is of the attempt before.
     DeliveryStatus.QUEUED: _OF_AN_EARLIER_ATTEMPT,
     DeliveryStatus.SENDING: _OF_AN_EARLIER_ATTEMPT,
     # Corrected or recalled meanwhile: nobody waits for it.
-    DeliveryStatus.CANCELLED: _OVER,
-    DeliveryStatus.HELD: _OVER,
+    DeliveryStatus.CANCELLED: _IGNORED,
+    DeliveryStatus.HELD: _IGNORED,
 }
 
 

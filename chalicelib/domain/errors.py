@@ -45,7 +45,7 @@ class Unprocessable(PortalError):
     code = "unprocessable"
 
 
-class Outdated(Unprocessable):
+class MessageOutdated(Unprocessable):
     """What waits to be sent is wanted no longer: that cancels it, and is no failure."""
 
     code = "link-outdated"

@@ -3,7 +3,7 @@ drafts; the key of an app that is being set up. Its expiry is checked wherever i
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -41,7 +41,7 @@ class Secret:
     `link` is what the row belongs to: the delivery that mailed a setup or reset token, the event that answers
     a question for a link, the digest of a code; of an app being set up it is the key itself, which the page
     shows again until it is confirmed. `access` is the document's at the time; `tries` counts wrong guesses of
-    a code; `epoch` is the provider's `session_epoch` (sessions), `method` how their owner was last
+    a code; `session_generation` is the provider's at login (sessions), `method` how their owner was last
     authenticated, in words; `draft` is what was written (JSON).
     """
 
@@ -56,7 +56,7 @@ class Secret:
     link: str | None = None
     access: int = 1
     tries: int = 0
-    epoch: int = 1
+    session_generation: int = field(default=1, metadata={"stored_as": "epoch"})
     last_seen_at: datetime | None = None
     authenticated_at: datetime | None = None
     method: str | None = None

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chalicelib.domain.documents import Addressee
@@ -16,7 +16,7 @@ class Provider:
     `npi_self_stated` says that its owner typed the NPI and no clinic has confirmed it. `mailed_to` is the
     address that a clinic first gave; `email` is the username and is set with the account. `link` names the
     newest setup or reset link: older ones are dead. `setup_document` is the document that the mail with the
-    setup link of `setup_mailed_at` came with. `session_epoch` rises when every session must end.
+    setup link of `setup_mailed_at` came with. `session_generation` rises when every session must end.
     `practices` are those that ever sent them a document; `factor_declined_at` is when they did not want the
     second factor that is offered once.
     """
@@ -32,7 +32,7 @@ class Provider:
     password_hash: str | None = None
     account_since: datetime | None = None
     link: str | None = None
-    session_epoch: int = 1
+    session_generation: int = field(default=1, metadata={"stored_as": "session_generation"})
     consent_version: str | None = None
     consented_at: datetime | None = None
     saved_signature: str | None = None

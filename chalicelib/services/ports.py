@@ -220,7 +220,7 @@ class Keys(Protocol):
         """The key of this `kid`. One that is not known is looked for, but not with every request."""
 
 
-class KeyRing(Protocol):
+class SessionKeyRotation(Protocol):
     """Rotates the key of the sessions, without being able to read it."""
 
     def rotated_at(self) -> datetime | None:
@@ -256,7 +256,7 @@ class Notifier(Protocol):
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
+class HttpResult:
     """A receiver's answer: its status, `retry_after` in seconds if it said so, or `error` if none came."""
 
     status: int | None
@@ -265,5 +265,5 @@ class HttpAnswer:
 
 
 class WebhookSender(Protocol):
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
         """One POST, public HTTPS addresses only, no redirects, 15 s in all."""

@@ -112,7 +112,7 @@ def test_work_in_another_tab_keeps_this_one_alive(scene: Scene) -> None:
 def test_a_session_that_was_ended_elsewhere_is_not_put_off(scene: Scene) -> None:
     pass_time(scene, 13)
     warning(scene.page)
-    scene.provider(session_epoch=2)
+    scene.provider(session_generation=2)
     scene.page.keyboard.press("Enter")
     expect(scene.page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.adapters.clock import SystemClock
-from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeys, SessionKeyRing
+from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeyRotation, SecretsManagerKeys
 from tests.support.fakes import FakeClock
 from tests.support.stack import Stack
 
@@ -28,7 +28,7 @@ def secret(stack: Stack) -> Iterator[str]:
 def test_a_rotation_keeps_the_key_before_and_drops_the_one_before_that(stack: Stack, secret: str) -> None:
     clients: Any = SimpleNamespace(secrets=stack.client("secretsmanager"))
     clock = FakeClock(SystemClock().now() + timedelta(hours=1))
-    keys, ring = SecretsManagerKeys(clients, secret, clock), SessionKeyRing(clients, secret)
+    keys, ring = SecretsManagerKeys(clients, secret, clock), SecretsManagerKeyRotation(clients, secret)
     made_at = ring.rotated_at()
     assert made_at is not None
     assert abs(SystemClock().now() - made_at) < timedelta(minutes=1)

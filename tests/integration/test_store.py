@@ -16,9 +16,9 @@ import pytest
 
 from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters.dynamodb_store import DynamoStore
-from chalicelib.domain.account_events import Happened, Origin, account_event
-from chalicelib.domain.deliveries import Attempt, Channel, DeliveryStatus
-from chalicelib.domain.delivery_attempts import Mark, queue_again
+from chalicelib.domain.account_events import AccountEventType, Origin, account_event
+from chalicelib.domain.deliveries import Channel, DeliveryAttempt, DeliveryStatus
+from chalicelib.domain.delivery_attempts import AttemptStatus, queue_again
 from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.practices import ApiKey, WebhookSecret
@@ -228,7 +228,7 @@ def test_the_trail_of_an_account_is_paged_from_its_newest_entry(store: Store, wo
     made = [
         account_event(
             who,
-            Happened.LOGGED_IN,
+            AccountEventType.LOGGED_IN,
             START + timedelta(milliseconds=number // 2),
             Origin("198.51.100.7", "Phone"),
             unique=str(number),
@@ -239,7 +239,7 @@ def test_the_trail_of_an_account_is_paged_from_its_newest_entry(store: Store, wo
     ]
     for entry in made:
         store.commit(Change(at=START, account_events=(entry,)))
-    whole = sorted((each for each in made if each.provider_id == owner), key=lambda each: -each.place)
+    whole = sorted((each for each in made if each.provider_id == owner), key=lambda each: -each.sort_key)
     first = store.account_events(owner, limit=3, before=None)
     second = store.account_events(owner, limit=3, before=int(first.next_after or "0"))
     third = store.account_events(owner, limit=3, before=int(second.next_after or "0"))
@@ -249,7 +249,7 @@ def test_the_trail_of_an_account_is_paged_from_its_newest_entry(store: Store, wo
 
 
 def test_an_entry_of_an_account_is_never_written_over(store: Store, world: World) -> None:
-    entry = account_event(world.id("prv"), Happened.LOGGED_IN, START, Origin(), unique="1")
+    entry = account_event(world.id("prv"), AccountEventType.LOGGED_IN, START, Origin(), unique="1")
     store.commit(Change(at=START, account_events=(entry,)))
     assert lost_parts(store, Change(at=START, account_events=(entry,))) == ("account",)
 
@@ -457,7 +457,7 @@ def test_held_deliveries_come_oldest_first(store: Store, world: World) -> None:
 
 
 def test_webhooks_that_wait_to_retry_come_oldest_first_and_are_not_held(store: Store, world: World) -> None:
-    failed = (Attempt(at=START, status=Mark.FAILED, detail=""),)
+    failed = (DeliveryAttempt(at=START, status=AttemptStatus.FAILED, detail=""),)
     waiting = [world.delivery(number, channel=Channel.WEBHOOK, attempts=failed) for number in (1, 2, 3)]
     others = (
         world.delivery(4, channel=Channel.WEBHOOK),

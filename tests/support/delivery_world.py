@@ -12,7 +12,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Endpoint, Practice, WebhookSecret
 from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.documents.recorder import PORTAL, Recorder, delivery_job
-from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings, from_environment
 from tests.support.fakes import (
@@ -180,7 +180,7 @@ class World:
         self.clock.at = max(self.clock.at, due)
         return self.deliver(row_id)
 
-    def answers(self, *answers: HttpAnswer) -> None:
+    def answers(self, *answers: HttpResult) -> None:
         self.webhook_sender.answers = list(answers)
 
     def change_practice(self, **changes: object) -> None:

@@ -22,7 +22,7 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import key_id
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.ports import DeliveryListing, HttpAnswer, Listing, Page, Visit
+from chalicelib.services.ports import DeliveryListing, HttpResult, Listing, Page, Visit
 from chalicelib.services.transaction import Change, Job, OutboxRow, RequestRecord
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ def _writes(change: Change) -> Iterator[_Write]:
         key = f"{event.document_id}#{event.sequence:09d}"
         yield _Write("document", "events", key, rows.event_row(event), _nothing)
     for entry in change.account_events:
-        key = f"account#{entry.provider_id}#{entry.place}"
+        key = f"account#{entry.provider_id}#{entry.sort_key}"
         yield _Write("account", "events", key, rows.account_event_row(entry), _nothing)
     for row in change.outbox:
         yield _Write("outbox", "outbox", row.id, rows.outbox_row(row), _anything)
@@ -232,7 +232,7 @@ class FakeStore:
         found = [row for row in found if before is None or row.sequence < before]
         found.sort(key=lambda row: -row.sequence)
         shown = _all(AccountEvent, found[:limit])
-        return Page(shown, str(shown[-1].place) if len(found) > limit else None)
+        return Page(shown, str(shown[-1].sort_key) if len(found) > limit else None)
 
     def deliveries(
         self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
@@ -451,7 +451,7 @@ class FakeInspector:
 
 @dataclass
 class FakeKeys:
-    """`Keys` and `KeyRing`, keys in the order in which they came; the last signs, the last two count."""
+    """`Keys` and `SessionKeyRotation` in memory: the last key signs, and the last two are accepted."""
 
     keys: list[bytes] = field(default_factory=lambda: [b"a key for tests, long enough to sign with HS256"])
     at: datetime | None = None
@@ -498,9 +498,9 @@ class FakeNotifier:
 class FakeWebhookSender:
     """Answers `answers` one after another, the last one for ever; keeps what was posted."""
 
-    answers: list[HttpAnswer] = field(default_factory=lambda: [HttpAnswer(204)])
+    answers: list[HttpResult] = field(default_factory=lambda: [HttpResult(204)])
     posted: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
 
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
         self.posted.append((url, dict(headers), body))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

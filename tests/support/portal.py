@@ -32,7 +32,7 @@ class Portal(bootstrap.Services):
     def __init__(self, store: FakeStore | None = None) -> None:
         super().__init__(some_settings(), clock=FakeClock(), ids=FakeIds())
         self.store = self.fake_store = store or FakeStore()
-        self.keys = self.key_ring = FakeKeys()
+        self.keys = self.session_key_rotation = FakeKeys()
         self.files = FakeFiles()
         self.inspector = FakeInspector()
         self.switches = FakeSwitches({"prc_1"})

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
-from chalicelib.domain.account_events import UNKNOWN, Happened, Origin, account_event
+from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound, Unauthenticated
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
@@ -156,9 +156,11 @@ class OwnAccount:
 
     def log_out_everywhere(self, session: Secret, provider: Provider, now: datetime) -> None:
         """Ends every session of the account, this one too."""
-        ended = replace(provider, version=provider.version + 1, session_epoch=provider.session_epoch + 1)
+        ended = replace(
+            provider, version=provider.version + 1, session_generation=provider.session_generation + 1
+        )
         told = account_event(
-            provider.id, Happened.LOGGED_OUT_EVERYWHERE, now, self._origin, unique=session.key
+            provider.id, AccountEventType.LOGGED_OUT_EVERYWHERE, now, self._origin, unique=session.key
         )
         self._store.commit(Change(at=now, providers=(ended,), dropped=(session,), account_events=(told,)))
 
@@ -172,11 +174,11 @@ class OwnAccount:
         secrets: tuple[Secret, ...] = (),
         dropped: tuple[Secret, ...] = (),
     ) -> str:
-        epoch = changed.session_epoch + 1
-        provider = replace(changed, version=changed.version + 1, session_epoch=epoch)
-        renewed, cookie = self._sessions.renew(session, now, epoch=epoch)
+        generation = changed.session_generation + 1
+        provider = replace(changed, version=changed.version + 1, session_generation=generation)
+        renewed, cookie = self._sessions.renew(session, now, session_generation=generation)
         notice = account_notice(self._ids, provider, told, now)
-        entry = account_event(provider.id, Happened(told), now, self._origin, unique=notice.event_id)
+        entry = account_event(provider.id, AccountEventType(told), now, self._origin, unique=notice.event_id)
         change = Change(
             at=now,
             providers=(provider,),
@@ -215,7 +217,7 @@ def without_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change
     bare = replace(
         provider,
         version=provider.version + 1,
-        session_epoch=provider.session_epoch + 1,
+        session_generation=provider.session_generation + 1,
         passkeys=(),
         authenticator=None,
         recovery=(),
@@ -223,7 +225,9 @@ def without_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change
     if bare.short_password:
         bare = replace(bare, password_hash=hash_password(ids.token()), short_password=False)
     notice = account_notice(ids, bare, "second_factor_reset", now)
-    told = account_event(provider.id, Happened.SECOND_FACTOR_RESET, now, UNKNOWN, unique=notice.event_id)
+    told = account_event(
+        provider.id, AccountEventType.SECOND_FACTOR_RESET, now, UNKNOWN, unique=notice.event_id
+    )
     return Change(
         at=now, providers=(bare,), deliveries=(notice,), outbox=(outbox_row(notice),), account_events=(told,)
     )
@@ -231,8 +235,10 @@ def without_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change
 
 def without_sessions(ids: Ids, provider: Provider, now: datetime) -> Change:
     """Ends all sessions of an account, as support may for its owner."""
-    ended = replace(provider, version=provider.version + 1, session_epoch=provider.session_epoch + 1)
-    told = account_event(provider.id, Happened.SESSIONS_ENDED, now, UNKNOWN, unique=ids.token())
+    ended = replace(
+        provider, version=provider.version + 1, session_generation=provider.session_generation + 1
+    )
+    told = account_event(provider.id, AccountEventType.SESSIONS_ENDED, now, UNKNOWN, unique=ids.token())
     return Change(at=now, providers=(ended,), account_events=(told,))
 
 

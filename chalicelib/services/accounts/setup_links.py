@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain import npi as npis
-from chalicelib.domain.account_events import UNKNOWN, Happened, Origin, account_event
+from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
 from chalicelib.domain.claim_keys import email_claim, npi_claim
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import DeliveryChoice, Document
-from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, Invalid, Outdated
+from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, Invalid, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
@@ -99,7 +99,7 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
     """A token for the link in the mail being sent, good for `LINK_LIFETIME` from now.
 
     Links of other mails die with it; another attempt of the same delivery makes another token, and both
-    work. Raises `Outdated` when the link must not go out any more: the address was corrected, the
+    work. Raises `MessageOutdated` when the link must not go out any more: the address was corrected, the
     account belongs to another address, or a setup is no longer needed.
     """
     token = ids.token()
@@ -107,7 +107,7 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
     def step() -> None:
         provider = store.provider(delivery.provider_id or "")
         if provider is None or not _may_go_out(store, delivery, provider):
-            raise Outdated(_OUTDATED)
+            raise MessageOutdated(_OUTDATED)
         kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
         secret = Secret(
             key=secret_key(kind, token),
@@ -269,7 +269,7 @@ class Accounts:
         rival = self._rival(link, provider)
         told = account_notice(self._ids, provider, "password_changed", now)
         failures = (*counts_of(told.recipient, provider.id, now), *tries_of(provider.id, now))
-        happened = Happened.PASSWORD_SET if link.is_setup else Happened.PASSWORD_RESET
+        happened = AccountEventType.PASSWORD_SET if link.is_setup else AccountEventType.PASSWORD_RESET
         entry = account_event(provider.id, happened, now, origin, unique=told.event_id)
         return Change(
             at=now,
@@ -332,7 +332,7 @@ def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) ->
         version=provider.version + 1,
         password_hash=hashed,
         link=None,
-        session_epoch=provider.session_epoch + 1,
+        session_generation=provider.session_generation + 1,
         short_password=is_short(chosen.password),
     )
     if not link.is_setup:

@@ -16,19 +16,19 @@ _MAX_COOKIE = 300
 
 @dataclass(frozen=True)
 class Device:
-    """A browser that this account was logged in to from, in the account's `session_epoch` of then. `id` is
+    """A browser that this account was logged in to from, in its `session_generation` of then. `id` is
     the key's part of its own count.
     """
 
     provider_id: str
-    epoch: int
+    session_generation: int
     id: str
 
     def is_known_to(self, provider: Provider | None) -> bool:
         """Whether it is this account's, and no end of all sessions came after its login."""
-        return provider is not None and (provider.id, provider.session_epoch) == (
+        return provider is not None and (provider.id, provider.session_generation) == (
             self.provider_id,
-            self.epoch,
+            self.session_generation,
         )
 
 
@@ -37,9 +37,9 @@ class Devices:
         self._keys = keys
         self._ids = ids
 
-    def issue(self, provider_id: str, epoch: int) -> str:
+    def issue(self, provider_id: str, session_generation: int) -> str:
         """The value of the cookie for who has just logged in; it proves nothing but that."""
-        name = f"{provider_id}.{epoch}.{self._ids.token()}"
+        name = f"{provider_id}.{session_generation}.{self._ids.token()}"
         return f"{name}.{_signature(self._keys.session_key(), name)}"
 
     def read(self, cookie: str) -> Device | None:
@@ -48,8 +48,8 @@ class Devices:
         if len(cookie) > _MAX_COOKIE or not self._is_ours(name, signature):
             return None
         provider_id, _, rest = name.partition(".")
-        epoch, _, token = rest.partition(".")
-        return Device(provider_id=provider_id, epoch=int(epoch), id=name) if token else None
+        generation, _, token = rest.partition(".")
+        return Device(provider_id=provider_id, session_generation=int(generation), id=name) if token else None
 
     def _is_ours(self, name: str, signature: str) -> bool:
         ours = (_signature(key, name) for key in self._keys.known_session_keys())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.account_events import Happened, Origin, account_event, is_told
+from chalicelib.domain.account_events import AccountEventType, Origin, account_event, is_logged
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.errors import ConcurrentUpdate, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import HALF_LIFETIME, Secret, SecretKind, secret_key
@@ -133,7 +133,7 @@ class Login:
             created_at=now,
             expires_at=now + HALF_LIFETIME,
             provider_id=provider.id,
-            epoch=provider.session_epoch,
+            session_generation=provider.session_generation,
         )
         self._let_in(Change(at=now, secrets=(row,), dropped=counted), provider, attempt)
         return token
@@ -230,12 +230,17 @@ class Login:
         One transaction of as many rows for an unknown address as for a known one: its time says nothing.
         """
         nonce = self._ids.token()
-        if not is_told(tries):
+        if not is_logged(tries):
             return Change(at=attempt.now, secrets=(counted,))
         if provider is None:
             return Change(at=attempt.now, secrets=(counted, _for_nobody(attempt, nonce)))
         told = account_event(
-            provider.id, Happened.WRONG_PASSWORD, attempt.now, attempt.origin, unique=nonce, tries=tries
+            provider.id,
+            AccountEventType.WRONG_PASSWORD,
+            attempt.now,
+            attempt.origin,
+            unique=nonce,
+            tries=tries,
         )
         return Change(at=attempt.now, secrets=(counted,), account_events=(told,))
 

@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.account_events import Happened, Origin, account_event
+from chalicelib.domain.account_events import AccountEventType, Origin, account_event
 from chalicelib.domain.errors import ConcurrentUpdate, Gone, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
@@ -104,14 +104,14 @@ class SecondFactor:
         """Who gets this far has the password: the owner should hear of it."""
         unique = f"{counted.key}.{counted.version}"
         told = account_event(
-            provider.id, Happened.WRONG_SECOND_FACTOR, now, origin, unique=unique, tries=counted.tries
+            provider.id, AccountEventType.WRONG_SECOND_FACTOR, now, origin, unique=unique, tries=counted.tries
         )
         self._store.commit(Change(at=now, account_events=(told,)))
 
     def _half(self, token: str, now: datetime) -> tuple[Secret, Provider]:
         half = self._store.secret(secret_key(SecretKind.HALF, token)) if token else None
         provider = self._store.provider(half.provider_id or "") if half and half.live(now) else None
-        if half is None or provider is None or provider.session_epoch != half.epoch:
+        if half is None or provider is None or provider.session_generation != half.session_generation:
             raise Gone(_OVER, code="login-over")
         return half, provider
 

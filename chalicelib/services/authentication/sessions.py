@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.account_events import AccountEvent, Happened, Origin, account_event
+from chalicelib.domain.account_events import AccountEvent, AccountEventType, Origin, account_event
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import SESSION_IDLE, SESSION_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
@@ -48,7 +48,7 @@ class Sessions:
             created_at=now,
             expires_at=now + SESSION_LIFETIME,
             provider_id=provider.id,
-            epoch=provider.session_epoch,
+            session_generation=provider.session_generation,
             last_seen_at=now,
             authenticated_at=now,
             method=method,
@@ -56,11 +56,16 @@ class Sessions:
         return row, self._sign(token, provider.id, row)
 
     def renew(
-        self, session: Secret, now: datetime, method: str | None = None, *, epoch: int | None = None
+        self,
+        session: Secret,
+        now: datetime,
+        method: str | None = None,
+        *,
+        session_generation: int | None = None,
     ) -> tuple[Secret, str]:
         """The session under another token; it ends when it would have.
 
-        A `method` says that its owner has just been authenticated by it; an `epoch`, that the others end.
+        A `method` says that its owner has just been authenticated by it; `session_generation`: others end.
 
         The row is to be committed, and the one before dropped with it.
         """
@@ -72,7 +77,7 @@ class Sessions:
             last_seen_at=now,
             authenticated_at=now if method else session.authenticated_at,
             method=method or session.method,
-            epoch=epoch or session.epoch,
+            session_generation=session_generation or session.session_generation,
         )
         return row, self._sign(token, session.provider_id or "", row)
 
@@ -121,7 +126,7 @@ class Sessions:
     def end(self, session: Secret, now: datetime, origin: Origin) -> None:
         """Ends it for good: the cookie finds nothing any more."""
         owner = session.provider_id or ""
-        told = account_event(owner, Happened.LOGGED_OUT, now, origin, unique=session.key)
+        told = account_event(owner, AccountEventType.LOGGED_OUT, now, origin, unique=session.key)
         self._store.commit(Change(at=now, dropped=(session,), account_events=(told,)))
 
     def _sign(self, token: str, provider_id: str, row: Secret) -> str:
@@ -148,7 +153,12 @@ class Sessions:
 def logged_in(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
     """The entry that belongs to a new session's row."""
     return account_event(
-        provider.id, Happened.LOGGED_IN, session.created_at, origin, unique=session.key, method=session.method
+        provider.id,
+        AccountEventType.LOGGED_IN,
+        session.created_at,
+        origin,
+        unique=session.key,
+        method=session.method,
     )
 
 
@@ -175,7 +185,7 @@ def _still_counts(visit: Visit, now: datetime) -> bool:
     return (
         session.live(now)
         and session.provider_id == provider.id
-        and session.epoch == provider.session_epoch
+        and session.session_generation == provider.session_generation
         and provider.has_account
     )
 

@@ -15,8 +15,8 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
-from chalicelib.domain.errors import Outdated, Unavailable, Unprocessable
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
+from chalicelib.domain.errors import MessageOutdated, Unavailable, Unprocessable
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery.settlement import RACES, practice_of, settle
 from chalicelib.services.documents.recorder import delivery_job
@@ -161,7 +161,7 @@ def _claim(delivery_id: str, parts: Parts) -> Delivery | None:
     if not attempts.is_due(delivery, now):
         return None
     if attempts.is_used_up(delivery):
-        over = Outcome(verdict=Verdict.REFUSED, detail="The worker ended at every try.")
+        over = AttemptResult(verdict=Verdict.REFUSED, detail="The worker ended at every try.")
         settle(attempts.finish(delivery, over, now, jitter=0), parts, now)
         return None
     claimed = attempts.start(delivery, now)
@@ -169,17 +169,17 @@ def _claim(delivery_id: str, parts: Parts) -> Delivery | None:
     return claimed
 
 
-def _send(delivery: Delivery, parts: Parts) -> Outcome:
+def _send(delivery: Delivery, parts: Parts) -> AttemptResult:
     try:
         return _CHANNELS[delivery.channel](delivery, parts)
     except Unavailable as error:
-        return Outcome(verdict=Verdict.RETRY, detail=error.detail)
+        return AttemptResult(verdict=Verdict.RETRY, detail=error.detail)
     except Unprocessable as error:
-        verdict = Verdict.CANCELLED if isinstance(error, Outdated) else Verdict.REFUSED
-        return Outcome(verdict=verdict, detail=error.detail)
+        verdict = Verdict.CANCELLED if isinstance(error, MessageOutdated) else Verdict.REFUSED
+        return AttemptResult(verdict=verdict, detail=error.detail)
 
 
-def _record(claimed: Delivery, outcome: Outcome, parts: Parts) -> Delivery | None:
+def _record(claimed: Delivery, outcome: AttemptResult, parts: Parts) -> Delivery | None:
     """The row as written, or None when something else has settled it meanwhile."""
     now = parts.clock.now()
     row = parts.store.delivery(claimed.id)
@@ -208,7 +208,7 @@ def _wake(after: Delivery, parts: Parts) -> None:
             parts.queues.send([delivery_job(after)], delay_seconds=math.ceil(wait.total_seconds()))
 
 
-def _log(claimed: Delivery, outcome: Outcome, after: Delivery | None) -> None:
+def _log(claimed: Delivery, outcome: AttemptResult, after: Delivery | None) -> None:
     """Ids and verdicts only: never a recipient, which is a person's address."""
     facts = {
         "delivery": claimed.id,
@@ -225,25 +225,25 @@ def _log(claimed: Delivery, outcome: Outcome, after: Delivery | None) -> None:
 # The channels; each imports what it needs, so that the web function may import this module
 
 
-def _send_email(delivery: Delivery, parts: Parts) -> Outcome:
+def _send_email(delivery: Delivery, parts: Parts) -> AttemptResult:
     from chalicelib.services.delivery import emails as messages
 
     return messages.send(delivery, parts)
 
 
-def _send_fax(delivery: Delivery, parts: Parts) -> Outcome:
+def _send_fax(delivery: Delivery, parts: Parts) -> AttemptResult:
     from chalicelib.services.delivery import faxes as fax_messages
 
     return fax_messages.send(delivery, parts)
 
 
-def _send_webhook(delivery: Delivery, parts: Parts) -> Outcome:
+def _send_webhook(delivery: Delivery, parts: Parts) -> AttemptResult:
     from chalicelib.services.delivery import webhooks
 
     return webhooks.send(delivery, parts)
 
 
-def _send_notice(delivery: Delivery, parts: Parts) -> Outcome:
+def _send_notice(delivery: Delivery, parts: Parts) -> AttemptResult:
     from chalicelib.services.delivery import staff_notices as notices
 
     return notices.send(delivery, parts)
@@ -263,7 +263,7 @@ def _answer_forgotten(job: Job, parts: Parts) -> None:
     recovery.answer_forgotten(job.event_id, parts)
 
 
-_Channel = Callable[[Delivery, Parts], Outcome]
+_Channel = Callable[[Delivery, Parts], AttemptResult]
 _Task = Callable[[Job, Parts], None]
 
 _CHANNELS: dict[Channel, _Channel] = {

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
@@ -79,12 +79,12 @@ class Composed:
     values: Mapping[str, Any]
 
 
-def send(delivery: Delivery, parts: Parts) -> Outcome:
+def send(delivery: Delivery, parts: Parts) -> AttemptResult:
     """Composes the mail and hands it to SES; cancels what has been overtaken by events."""
     about = look_up(delivery, parts)
     overtaken = why_not(about)
     if overtaken:
-        return Outcome(verdict=Verdict.CANCELLED, detail=overtaken)
+        return AttemptResult(verdict=Verdict.CANCELLED, detail=overtaken)
     composed = _KINDS[delivery.type](about, parts)
     message = mime(
         rendered(about, composed, parts.settings),
@@ -93,7 +93,7 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
         now=about.now,
     )
     carrier_id = parts.mailer.send(to=delivery.recipient, message=message)
-    return Outcome(verdict=Verdict.SENT, detail="The mail service took it.", carrier_id=carrier_id)
+    return AttemptResult(verdict=Verdict.SENT, detail="The mail service took it.", carrier_id=carrier_id)
 
 
 def look_up(delivery: Delivery, parts: Parts) -> About:

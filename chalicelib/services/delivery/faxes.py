@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.practices import Practice
@@ -23,12 +23,12 @@ class Parts(messages.Parts, Protocol):
     def files(self) -> Files: ...
 
 
-def send(delivery: Delivery, parts: Parts) -> Outcome:
+def send(delivery: Delivery, parts: Parts) -> AttemptResult:
     """Composes the fax and hands it to SES; cancels what has been overtaken by events."""
     about = messages.look_up(delivery, parts)
     overtaken = messages.why_not(about)
     if overtaken:
-        return Outcome(verdict=Verdict.CANCELLED, detail=overtaken)
+        return AttemptResult(verdict=Verdict.CANCELLED, detail=overtaken)
     if about.document is None or about.practice is None:
         raise LookupError("a fax of a document that does not exist")
     pdf = compose(about, about.document, about.practice, parts)
@@ -41,7 +41,7 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
         now=about.now,
     )
     carrier_id = parts.mailer.send(to=to, message=message)
-    return Outcome(verdict=Verdict.SENT, detail="Handed to the fax gateway.", carrier_id=carrier_id)
+    return AttemptResult(verdict=Verdict.SENT, detail="Handed to the fax gateway.", carrier_id=carrier_id)
 
 
 def compose(about: About, document: Document, practice: Practice, parts: Parts) -> bytes:

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
-from chalicelib.domain.deliveries import Attempt, Delivery
-from chalicelib.domain.delivery_attempts import Mark, Outcome, Verdict
+from chalicelib.domain.deliveries import Delivery, DeliveryAttempt
+from chalicelib.domain.delivery_attempts import AttemptResult, AttemptStatus, Verdict
 from chalicelib.domain.delivery_receipts import Effect, Receipt, ReceiptKind, effect_of
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery.settlement import RACES, practice_of, settle
@@ -66,11 +66,11 @@ def take(receipt: Receipt, parts: Parts) -> None:
 
 
 def _look_again(receipt: Receipt, queues: Queues) -> None:
-    if receipt.looks >= len(LOOK_AGAIN_AFTER):
+    if receipt.lookups >= len(LOOK_AGAIN_AFTER):
         logger.warning("receipt of an unknown message", extra={"kind": receipt.kind})
         return
-    later = replace(receipt, looks=receipt.looks + 1)
-    wait = LOOK_AGAIN_AFTER[receipt.looks]
+    later = replace(receipt, lookups=receipt.lookups + 1)
+    wait = LOOK_AGAIN_AFTER[receipt.lookups]
     job = Job(queue="deliveries", name="receipt", event_id=receipt.carrier_id, receipt=later)
     queues.send([job], delay_seconds=int(wait.total_seconds()))
 
@@ -88,27 +88,29 @@ def _apply(receipt: Receipt, parts: Parts) -> bool:
 
 
 def _delivered(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
-    _finish(delivery, Outcome(verdict=Verdict.DELIVERED, detail=receipt.detail), parts)
+    _finish(delivery, AttemptResult(verdict=Verdict.DELIVERED, detail=receipt.detail), parts)
 
 
 def _failed(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
-    _finish(delivery, Outcome(verdict=Verdict.REFUSED, detail=receipt.detail), parts)
+    _finish(delivery, AttemptResult(verdict=Verdict.REFUSED, detail=receipt.detail), parts)
 
 
 def _retry(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
-    _finish(delivery, Outcome(verdict=Verdict.RETRY, detail=receipt.detail), parts)
+    _finish(delivery, AttemptResult(verdict=Verdict.RETRY, detail=receipt.detail), parts)
 
 
-def _finish(delivery: Delivery, outcome: Outcome, parts: Parts) -> None:
+def _finish(delivery: Delivery, outcome: AttemptResult, parts: Parts) -> None:
     now = parts.clock.now()
     settle(attempts.finish(delivery, outcome, now, jitter=parts.ids.jitter()), parts, now)
 
 
 def _taken(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
     """Kept with the row for whoever asks where a fax went; it is no news for the EMR."""
-    told = Attempt(at=receipt.at, status=Mark.TAKEN, detail="The fax gateway took it.")
+    told = DeliveryAttempt(at=receipt.at, status=AttemptStatus.TAKEN, detail="The fax gateway took it.")
     if told not in delivery.attempts:
-        parts.store.commit(Change(at=parts.clock.now(), deliveries=(attempts.note(delivery, told),)))
+        parts.store.commit(
+            Change(at=parts.clock.now(), deliveries=(attempts.append_receipt(delivery, told),))
+        )
 
 
 def _tell(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
@@ -122,8 +124,8 @@ def _tell(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
     )
     if parts.store.delivery(told.id) is not None:
         return
-    complaint = Attempt(at=receipt.at, status=Mark.COMPLAINED, detail=receipt.detail)
-    after = attempts.note(delivery, complaint)
+    complaint = DeliveryAttempt(at=receipt.at, status=AttemptStatus.COMPLAINED, detail=receipt.detail)
+    after = attempts.append_receipt(delivery, complaint)
     row = OutboxRow(id=told.id, created_at=now, jobs=(delivery_job(told),))
     parts.store.commit(Change(at=now, deliveries=(after, told), outbox=(row,)))
 
@@ -132,7 +134,7 @@ _EFFECTS: Mapping[Effect, Callable[[Delivery, Receipt, Parts], None]] = {
     Effect.DELIVERED: _delivered,
     Effect.FAILED: _failed,
     Effect.RETRY: _retry,
-    Effect.TELL: _tell,
+    Effect.NOTIFY_STAFF: _tell,
     Effect.TAKEN: _taken,
 }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.services.ports import Notifier
 
 _REPORT = "Open Documents > Reports > Unsigned in your EMR: the row says what to do next."
@@ -53,7 +53,7 @@ class Parts(Protocol):
     def notifier(self) -> Notifier: ...
 
 
-def send(delivery: Delivery, parts: Parts) -> Outcome:
+def send(delivery: Delivery, parts: Parts) -> AttemptResult:
     """Publishes the notice; `Unavailable` when the topic does not take it."""
     words = KINDS[delivery.type]
     parts.notifier.publish(
@@ -62,7 +62,7 @@ def send(delivery: Delivery, parts: Parts) -> Outcome:
         subject=words.subject,
         text="\n\n".join([words.text, *_names(delivery)]),
     )
-    return Outcome(verdict=Verdict.DELIVERED, detail="Published.")
+    return AttemptResult(verdict=Verdict.DELIVERED, detail="Published.")
 
 
 def _names(delivery: Delivery) -> list[str]:

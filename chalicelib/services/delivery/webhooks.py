@@ -8,14 +8,14 @@ from typing import Protocol
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.delivery_attempts import Outcome, Verdict
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import epoch
 from chalicelib.services.delivery.settlement import practice_of
 from chalicelib.services.documents.recorder import notice, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_latest
-from chalicelib.services.ports import Clock, HttpAnswer, Ids, Store, WebhookSender
+from chalicelib.services.ports import Clock, HttpResult, Ids, Store, WebhookSender
 from chalicelib.services.transaction import Change
 
 USER_AGENT = "Provider-Portal-Webhooks/1"
@@ -38,12 +38,12 @@ class Parts(Protocol):
     def webhook_sender(self) -> WebhookSender: ...
 
 
-def send(delivery: Delivery, parts: Parts) -> Outcome:
+def send(delivery: Delivery, parts: Parts) -> AttemptResult:
     """Posts the frozen bytes to where the endpoint is now; a webhook for one that is off is held."""
     practice = practice_of(delivery.practice_id, parts.store)
     endpoint = practice.live_endpoint
     if endpoint is None:
-        return Outcome(verdict=Verdict.HELD, detail="The endpoint is switched off.", tried=False)
+        return AttemptResult(verdict=Verdict.HELD, detail="The endpoint is switched off.", tried=False)
     now = parts.clock.now()
     body = (delivery.body or "").encode()
     answer = parts.webhook_sender.post(
@@ -70,16 +70,16 @@ def signed_headers(delivery: Delivery, practice: Practice, body: bytes, now: dat
     }
 
 
-def _judge(answer: HttpAnswer) -> Outcome:
+def _judge(answer: HttpResult) -> AttemptResult:
     if _is_success(answer):
-        return Outcome(verdict=Verdict.DELIVERED, detail=f"The receiver answered {answer.status}.")
+        return AttemptResult(verdict=Verdict.DELIVERED, detail=f"The receiver answered {answer.status}.")
     if answer.status == GONE:
-        return Outcome(verdict=Verdict.HELD, detail="The receiver answered 410.")
+        return AttemptResult(verdict=Verdict.HELD, detail="The receiver answered 410.")
     asked = None if answer.retry_after is None else timedelta(seconds=answer.retry_after)
-    return Outcome(verdict=Verdict.RETRY, detail=_trouble(answer), retry_after=asked)
+    return AttemptResult(verdict=Verdict.RETRY, detail=_trouble(answer), retry_after=asked)
 
 
-def _trouble(answer: HttpAnswer) -> str:
+def _trouble(answer: HttpResult) -> str:
     if answer.status is None:
         return answer.error or "The receiver did not answer."
     if answer.status // 100 == 3:  # noqa: PLR2004 - a class of HTTP statuses
@@ -87,14 +87,14 @@ def _trouble(answer: HttpAnswer) -> str:
     return f"The receiver answered {answer.status}."
 
 
-def _is_success(answer: HttpAnswer) -> bool:
+def _is_success(answer: HttpResult) -> bool:
     return answer.status is not None and answer.status // 100 == 2  # noqa: PLR2004 - a class of HTTP statuses
 
 
 # The endpoint's health
 
 
-def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpAnswer, parts: Parts) -> None:
+def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpResult, parts: Parts) -> None:
     """Keeps since when the endpoint fails; switches it off on 410 or after long failure, with a notice."""
     now = parts.clock.now()
 
@@ -118,7 +118,7 @@ def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpAns
     )
 
 
-def _after(endpoint: Endpoint, answer: HttpAnswer, delivery_id: str, now: datetime) -> Endpoint:
+def _after(endpoint: Endpoint, answer: HttpResult, delivery_id: str, now: datetime) -> Endpoint:
     if _is_success(answer):
         return replace(endpoint, failing_since=None, failing=())
     if answer.status == GONE:

@@ -70,7 +70,7 @@ class Parts(Protocol):
     def settings(self) -> Settings: ...
 
 
-class Damaged(Exception):
+class StoredFileCorrupt(Exception):
     """Bytes are not what they were recorded to be; never released, an engineer must look."""
 
 
@@ -106,7 +106,7 @@ def _timed(document_id: str, pdf: StoredPdf | None, parts: Parts) -> StoredPdf |
     data = parts.sealers.sealer(parts.clock.now()).add_timestamp(before)
     found = find_timestamp_faults(data, before)
     if found:
-        raise Damaged("; ".join(found))
+        raise StoredFileCorrupt("; ".join(found))
     sha256 = hashlib.sha256(data).hexdigest()
     key = f"signed/{document_id}/{sha256}.pdf"
     parts.files.put(key, data, "application/pdf")
@@ -125,7 +125,7 @@ def _sealed(document: Document, decision: Decision, parts: Parts) -> Release:
         found = find_faults(release, source=source, certificate=sealer.chain.leaf)
         if not found:
             return release
-    raise Damaged("; ".join(found))
+    raise StoredFileCorrupt("; ".join(found))
 
 
 def _made(
@@ -180,7 +180,7 @@ def _scan(decision: Decision, files: Files) -> bytes:
 
 def _checked(data: bytes, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise Damaged("the stored file is not the one that was recorded")
+        raise StoredFileCorrupt("the stored file is not the one that was recorded")
     return data
 
 

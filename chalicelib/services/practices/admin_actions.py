@@ -14,7 +14,7 @@ from chalicelib.domain.timestamps import to_text
 from chalicelib.services import normalization as formats
 from chalicelib.services.accounts.account_settings import without_second_factor, without_sessions
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Clock, Files, Ids, KeyRing, Store, Switches
+from chalicelib.services.ports import Clock, Files, Ids, SessionKeyRotation, Store, Switches
 from chalicelib.services.practices import logos, practices
 from chalicelib.services.transaction import Change
 
@@ -37,7 +37,7 @@ class Parts(Protocol):
     @property
     def switches(self) -> Switches: ...
     @property
-    def key_ring(self) -> KeyRing: ...
+    def session_key_rotation(self) -> SessionKeyRotation: ...
     @property
     def ids(self) -> Ids: ...
     @property
@@ -163,7 +163,7 @@ class _Request:
 
     def rotate_session_key(self) -> Mapping[str, Any]:
         """Two keys count, so a session outlives one rotation: the next is for when all before have ended."""
-        ring, ids = self._services.key_ring, self._services.ids
+        ring, ids = self._services.session_key_rotation, self._services.ids
         ended = self._asks_for("end_sessions")
         if ended:
             ring.rotate(ids.token())

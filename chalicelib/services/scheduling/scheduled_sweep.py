@@ -110,7 +110,7 @@ def _is_overdue(delivery: Delivery, now: datetime) -> bool:
 def _claim(delivery: Delivery, store: Store, now: datetime) -> None:
     """Losing means that an attempt has begun, or another sweep was here: as good."""
     with suppress(ConcurrentUpdate):
-        store.commit(Change(at=now, deliveries=(attempts.call_for(delivery, now),)))
+        store.commit(Change(at=now, deliveries=(attempts.requeue(delivery, now),)))
 
 
 def _say_late(unsealed: Sequence[Document], parts: Parts, now: datetime) -> int:

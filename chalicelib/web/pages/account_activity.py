@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalice.app import Response
 
-from chalicelib.domain.account_events import BY_SUPPORT, TOLD_ONE_BY_ONE, AccountEvent, Happened
+from chalicelib.domain.account_events import BY_SUPPORT, LOGGED_INDIVIDUALLY, AccountEvent, AccountEventType
 from chalicelib.domain.user_agents import in_words
 from chalicelib.services.pagination import cursor_of, number_of
 from chalicelib.web.http.request_context import RequestContext
@@ -14,22 +14,22 @@ from chalicelib.web.http.responses import render_page
 
 SHOWN = 25
 
-_WORDS: Mapping[Happened, str] = {
-    Happened.LOGGED_IN: "Logged in",
-    Happened.WRONG_PASSWORD: "Wrong password entered",
-    Happened.WRONG_SECOND_FACTOR: "Right password, but a wrong code",
-    Happened.LOGGED_OUT: "Logged out",
-    Happened.LOGGED_OUT_EVERYWHERE: "Logged out everywhere",
-    Happened.PASSWORD_SET: "Account set up with a password",
-    Happened.PASSWORD_RESET: "New password chosen with a link from an email",
-    Happened.PASSWORD_CHANGED: "Password changed",
-    Happened.PASSKEY_ADDED: "Passkey added",
-    Happened.PASSKEY_REMOVED: "Passkey removed",
-    Happened.AUTHENTICATOR_ADDED: "Authenticator app added",
-    Happened.AUTHENTICATOR_REMOVED: "Authenticator app removed",
-    Happened.RECOVERY_CODES_MADE: "New recovery codes made",
-    Happened.SECOND_FACTOR_RESET: "Passkeys, app and recovery codes removed by support",
-    Happened.SESSIONS_ENDED: "Logged out everywhere by support",
+_WORDS: Mapping[AccountEventType, str] = {
+    AccountEventType.LOGGED_IN: "Logged in",
+    AccountEventType.WRONG_PASSWORD: "Wrong password entered",
+    AccountEventType.WRONG_SECOND_FACTOR: "Right password, but a wrong code",
+    AccountEventType.LOGGED_OUT: "Logged out",
+    AccountEventType.LOGGED_OUT_EVERYWHERE: "Logged out everywhere",
+    AccountEventType.PASSWORD_SET: "Account set up with a password",
+    AccountEventType.PASSWORD_RESET: "New password chosen with a link from an email",
+    AccountEventType.PASSWORD_CHANGED: "Password changed",
+    AccountEventType.PASSKEY_ADDED: "Passkey added",
+    AccountEventType.PASSKEY_REMOVED: "Passkey removed",
+    AccountEventType.AUTHENTICATOR_ADDED: "Authenticator app added",
+    AccountEventType.AUTHENTICATOR_REMOVED: "Authenticator app removed",
+    AccountEventType.RECOVERY_CODES_MADE: "New recovery codes made",
+    AccountEventType.SECOND_FACTOR_RESET: "Passkeys, app and recovery codes removed by support",
+    AccountEventType.SESSIONS_ENDED: "Logged out everywhere by support",
 }
 _METHODS: Mapping[str, str] = {
     "account password": "with the password",
@@ -38,7 +38,7 @@ _METHODS: Mapping[str, str] = {
     "account password and authenticator code": "with the password and a code of the app",
     "account password and recovery code": "with the password and a recovery code",
 }
-_TROUBLE = frozenset({Happened.WRONG_PASSWORD, Happened.WRONG_SECOND_FACTOR})
+_TROUBLE = frozenset({AccountEventType.WRONG_PASSWORD, AccountEventType.WRONG_SECOND_FACTOR})
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def _line(event: AccountEvent) -> Line:
 
 def _what(event: AccountEvent) -> str:
     words = _WORDS[event.type]
-    if event.type is Happened.LOGGED_IN:
+    if event.type is AccountEventType.LOGGED_IN:
         return f"{words} {_METHODS.get(event.method or '', '')}".strip()
-    if event.type is Happened.WRONG_PASSWORD and (event.tries or 0) > TOLD_ONE_BY_ONE:
+    if event.type is AccountEventType.WRONG_PASSWORD and (event.tries or 0) > LOGGED_INDIVIDUALLY:
         return f"{words}, {event.tries} times in a row"
     return words
 

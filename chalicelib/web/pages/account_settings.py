@@ -135,7 +135,7 @@ def _changed(
         return again(context, context.session, trouble) if again else _where_one_was(context, trouble)
     token, codes = made if isinstance(made, tuple) else (made, ())
     owner = context.require_provider()
-    device = known_from_now_on(context, owner.id, owner.session_epoch + 1)
+    device = known_from_now_on(context, owner.id, owner.session_generation + 1)
     cookies = [format_cookie(SESSION_COOKIE, token), device]
     if codes:
         on = _next(context) or HERE

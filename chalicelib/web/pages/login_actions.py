@@ -149,7 +149,7 @@ def set_up(context: RequestContext) -> Response:
 
 def _let_in(context: RequestContext, wanted: str, provider: Provider, session: str) -> Response:
     """On to where one was going, with the session, on a browser that is known from now on."""
-    device = known_from_now_on(context, provider.id, provider.session_epoch)
+    device = known_from_now_on(context, provider.id, provider.session_generation)
     gone = [format_cookie(USERNAME_COOKIE, "", 0), format_cookie(HALF_COOKIE, "", 0)]
     return redirect(wanted, cookies=[format_cookie(SESSION_COOKIE, session), *gone, device])
 
@@ -231,6 +231,6 @@ def _to_first_login(context: RequestContext, link: OpenLink) -> Response:
             format_cookie(SETUP_COOKIE, "", 0),
             format_cookie(SESSION_COOKIE, "", 0),
             format_cookie(USERNAME_COOKIE, quote(link.secret.email or ""), USERNAME_SECONDS),
-            known_from_now_on(context, link.provider.id, link.provider.session_epoch),
+            known_from_now_on(context, link.provider.id, link.provider.session_generation),
         ],
     )

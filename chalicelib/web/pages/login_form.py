@@ -50,9 +50,11 @@ def local_path(text: str | None) -> str:
     return wanted if good and wanted != "/" else HOME
 
 
-def known_from_now_on(context: RequestContext, provider_id: str, epoch: int) -> str:
+def known_from_now_on(context: RequestContext, provider_id: str, session_generation: int) -> str:
     """The cookie by which this account knows this browser until all its sessions are ended."""
-    return format_cookie(DEVICE_COOKIE, context.services.devices.issue(provider_id, epoch), DEVICE_SECONDS)
+    return format_cookie(
+        DEVICE_COOKIE, context.services.devices.issue(provider_id, session_generation), DEVICE_SECONDS
+    )
 
 
 def _is_logged_in(context: RequestContext) -> bool:

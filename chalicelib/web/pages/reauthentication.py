@@ -65,7 +65,7 @@ def attempt_of(context: RequestContext, session: Secret, password: str) -> Attem
     if device is None or not device.is_known_to(context.require_provider()):
         device = Device(
             provider_id=context.require_provider().id,
-            epoch=context.require_provider().session_epoch,
+            session_generation=context.require_provider().session_generation,
             id=f"session {session.key}",
         )
     return Attempt(

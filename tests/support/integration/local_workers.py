@@ -23,7 +23,7 @@ from chalicelib.bootstrap import Services
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.errors import PortalError
 from chalicelib.services.delivery.outbox_relay import relay_rows
-from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.ports import HttpResult
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Change, OutboxRow
 from chalicelib.settings import from_environment
@@ -56,7 +56,7 @@ class CountingSender:
     after: Callable[[int], None] = lambda _: None
     posts: int = 0
 
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
         answer = self.real.post(url, headers=headers, body=body)
         self.posts += 1
         self.after(self.posts)

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from chalicelib.adapters.public_addresses import is_public
 from chalicelib.adapters.webhook_http_client import HttpsWebhookSender, Target, parse
-from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.ports import HttpResult
 
 HOST = "emr.clinic.test"
 HEADERS = {"content-type": "application/json", "webhook-id": "evt_1"}
@@ -93,7 +93,7 @@ def says(answer: bytes) -> Behaviour:
     return lambda connection, _: connection.sendall(answer)
 
 
-def post(server: Server, *, seconds: float = 5) -> HttpAnswer:
+def post(server: Server, *, seconds: float = 5) -> HttpResult:
     sender = HttpsWebhookSender(allow_loopback=True, seconds=seconds)
     return sender.post(f"http://127.0.0.1:{server.port}/hooks?a=1", headers=HEADERS, body=BODY)
 
@@ -107,7 +107,7 @@ def resolving(*addresses: str) -> Callable[[str, int], Sequence[str]]:
 
 def test_the_request_arrives_whole(serve: Serve) -> None:
     server = serve(OK)
-    assert post(server) == HttpAnswer(200)
+    assert post(server) == HttpResult(200)
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert head.split(b"\r\n") == [
         b"POST /hooks?a=1 HTTP/1.1",
@@ -123,14 +123,14 @@ def test_the_request_arrives_whole(serve: Serve) -> None:
 @pytest.mark.parametrize("status", [200, 204, 400, 410, 500, 503])
 def test_the_status_is_answered_as_it_came(serve: Serve, status: int) -> None:
     server = serve(f"HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n\r\n".encode())
-    assert post(server) == HttpAnswer(status)
+    assert post(server) == HttpResult(status)
 
 
 def test_a_redirect_is_not_followed(serve: Serve) -> None:
     other = serve(OK)
     location = f"http://127.0.0.1:{other.port}/".encode()
     server = serve(b"HTTP/1.1 301 Moved\r\nlocation: " + location + b"\r\ncontent-length: 0\r\n\r\n")
-    assert post(server) == HttpAnswer(301)
+    assert post(server) == HttpResult(301)
     assert other.requests == []
 
 
@@ -149,7 +149,7 @@ def test_a_redirect_is_not_followed(serve: Serve) -> None:
 )
 def test_retry_after_is_read_in_both_its_forms(serve: Serve, headers: bytes, seconds: int | None) -> None:
     server = serve(b"HTTP/1.1 429 Slow down\r\n" + headers + b"\r\ncontent-length: 0\r\n\r\n")
-    assert post(server) == HttpAnswer(429, retry_after=seconds)
+    assert post(server) == HttpResult(429, retry_after=seconds)
 
 
 # Receivers that misbehave
@@ -201,17 +201,17 @@ def test_whoever_is_slow_is_left_at_the_deadline(serve: Serve, behaviour: Behavi
     started = time.monotonic()
     found = post(server, seconds=0.5)
     assert time.monotonic() - started < 1
-    assert found in (HttpAnswer(None, error="No answer came within 0.5 seconds."), HttpAnswer(200))
+    assert found in (HttpResult(None, error="No answer came within 0.5 seconds."), HttpResult(200))
 
 
 def test_slow_headers_are_no_answer(serve: Serve) -> None:
     server = serve(drip(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99, 0.02))
-    assert post(server, seconds=0.3) == HttpAnswer(None, error="No answer came within 0.3 seconds.")
+    assert post(server, seconds=0.3) == HttpResult(None, error="No answer came within 0.3 seconds.")
 
 
 def test_an_endless_body_is_left_and_its_status_counts(serve: Serve) -> None:
     started = time.monotonic()
-    assert post(serve(endless)) == HttpAnswer(200)
+    assert post(serve(endless)) == HttpResult(200)
     assert time.monotonic() - started < 2
 
 
@@ -221,7 +221,7 @@ def test_a_body_that_drips_ends_at_the_deadline_and_its_status_counts(serve: Ser
         drip(b"x" * 1000, 0.05)(connection, request)
 
     started = time.monotonic()
-    assert post(serve(behave), seconds=0.5) == HttpAnswer(200)
+    assert post(serve(behave), seconds=0.5) == HttpResult(200)
     assert time.monotonic() - started < 1
 
 
@@ -243,7 +243,7 @@ def test_an_endless_head_is_no_answer(serve: Serve, behaviour: Behaviour) -> Non
     ],
 )
 def test_what_is_no_answer_is_said(serve: Serve, behaviour: Behaviour | bytes, words: str) -> None:
-    assert post(serve(behaviour)) == HttpAnswer(None, error=words)
+    assert post(serve(behaviour)) == HttpResult(None, error=words)
 
 
 def test_a_port_where_nobody_listens_is_said() -> None:
@@ -251,7 +251,7 @@ def test_a_port_where_nobody_listens_is_said() -> None:
         port = taken.getsockname()[1]
     sender = HttpsWebhookSender(allow_loopback=True)
     found = sender.post(f"http://127.0.0.1:{port}/", headers={}, body=b"")
-    assert found == HttpAnswer(None, error="The connection was refused.")
+    assert found == HttpResult(None, error="The connection was refused.")
 
 
 def test_a_name_that_takes_for_ever_to_resolve_ends_at_the_deadline() -> None:
@@ -262,7 +262,7 @@ def test_a_name_that_takes_for_ever_to_resolve_ends_at_the_deadline() -> None:
     started = time.monotonic()
     sender = HttpsWebhookSender(allow_loopback=True, resolver=slow, seconds=0.3)
     found = sender.post("http://slow.test/", headers={}, body=b"")
-    assert found == HttpAnswer(None, error="The endpoint's name could not be resolved.")
+    assert found == HttpResult(None, error="The endpoint's name could not be resolved.")
     assert time.monotonic() - started < 1
 
 
@@ -332,7 +332,7 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     assert not is_public(address)
     sender = HttpsWebhookSender(allow_loopback=False, resolver=resolving(address))
     found = sender.post("https://emr.example.com/hooks", headers=HEADERS, body=BODY)
-    assert found == HttpAnswer(None, error="The endpoint's name leads to an address that is not public.")
+    assert found == HttpResult(None, error="The endpoint's name leads to an address that is not public.")
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_a_name_is_resolved_once_so_that_a_moment_later_it_gains_nothing(serve: 
         return ("127.0.0.1",) if len(asked) == 1 else ("10.0.0.1",)
 
     sender = HttpsWebhookSender(allow_loopback=True, resolver=rebinding)
-    assert sender.post(f"http://rebinding.test:{server.port}/", headers={}, body=b"") == HttpAnswer(200)
+    assert sender.post(f"http://rebinding.test:{server.port}/", headers={}, body=b"") == HttpResult(200)
     assert asked == ["rebinding.test"]
 
 
@@ -417,21 +417,21 @@ def test_a_name_is_resolved_once_so_that_a_moment_later_it_gains_nothing(serve: 
 )
 def test_what_is_no_plain_url_is_refused(url: str) -> None:
     found = HttpsWebhookSender(allow_loopback=True).post(url, headers={}, body=b"")
-    assert found == HttpAnswer(None, error="The endpoint's address is not a URL that can be posted to.")
+    assert found == HttpResult(None, error="The endpoint's address is not a URL that can be posted to.")
 
 
 @pytest.mark.parametrize("allow_loopback", [True, False])
 def test_plain_http_goes_nowhere_but_to_this_machine(*, allow_loopback: bool) -> None:
     sender = HttpsWebhookSender(allow_loopback=allow_loopback, resolver=resolving("8.8.8.8"))
     found = sender.post("http://emr.example.com/", headers={}, body=b"")
-    assert found == HttpAnswer(None, error="The endpoint must be an https address.")
+    assert found == HttpResult(None, error="The endpoint must be an https address.")
 
 
 def test_without_the_local_setting_http_to_this_machine_is_refused(serve: Serve) -> None:
     server = serve(OK)
     sender = HttpsWebhookSender(allow_loopback=False)
     found = sender.post(f"http://127.0.0.1:{server.port}/", headers={}, body=b"")
-    assert found == HttpAnswer(None, error="The endpoint must be an https address.")
+    assert found == HttpResult(None, error="The endpoint must be an https address.")
     assert server.requests == []
 
 
@@ -444,13 +444,13 @@ def test_the_local_setting_opens_no_private_network() -> None:
 def test_names_below_localhost_are_this_machine(serve: Serve) -> None:
     server = serve(OK)
     sender = HttpsWebhookSender(allow_loopback=True)
-    assert sender.post(f"http://clinic.localhost:{server.port}/", headers={}, body=b"") == HttpAnswer(200)
+    assert sender.post(f"http://clinic.localhost:{server.port}/", headers={}, body=b"") == HttpResult(200)
 
 
 def test_the_next_address_is_tried_when_one_does_not_answer(serve: Serve) -> None:
     server = serve(OK)
     sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("::1", "127.0.0.1"))
-    assert sender.post(f"http://two.test:{server.port}/", headers={}, body=b"") == HttpAnswer(200)
+    assert sender.post(f"http://two.test:{server.port}/", headers={}, body=b"") == HttpResult(200)
 
 
 def test_a_url_is_taken_apart_as_it_will_be_requested() -> None:
@@ -519,7 +519,7 @@ def test_tls_names_the_host_and_checks_its_certificate(
     server = serve(OK, tls)
     sender = HttpsWebhookSender(allow_loopback=True, tls=trusting(authority), resolver=resolving("127.0.0.1"))
     found = sender.post(f"https://{HOST}:{server.port}/hooks", headers=HEADERS, body=BODY)
-    assert found == HttpAnswer(200)
+    assert found == HttpResult(200)
     assert asked == [HOST]
     assert f"host: {HOST}:{server.port}".encode() in server.requests[0]
 
@@ -532,7 +532,7 @@ def test_a_certificate_for_another_name_or_of_nobody_is_refused(
     tls = trusting(authority) if trusted else None
     sender = HttpsWebhookSender(allow_loopback=True, tls=tls, resolver=resolving("127.0.0.1"))
     found = sender.post(f"https://{HOST}:{server.port}/", headers={}, body=b"")
-    assert found == HttpAnswer(None, error="The endpoint's certificate is not valid for its name.")
+    assert found == HttpResult(None, error="The endpoint's certificate is not valid for its name.")
     assert server.requests == []
 
 
@@ -548,5 +548,5 @@ def test_a_handshake_that_never_ends_is_left_at_the_deadline() -> None:
         sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("127.0.0.1"), seconds=0.4)
         started = time.monotonic()
         found = sender.post(f"https://{HOST}:{silent.getsockname()[1]}/", headers={}, body=b"")
-    assert found == HttpAnswer(None, error="No answer came within 0.4 seconds.")
+    assert found == HttpResult(None, error="No answer came within 0.4 seconds.")
     assert time.monotonic() - started < 1

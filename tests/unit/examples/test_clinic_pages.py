@@ -122,7 +122,10 @@ def sent(browser: FlaskClient, form: dict[str, Any]) -> str:
         ("pending", {"Resend", "Recall", "It came by fax or on paper"}),
         ("failed", {"Correct and resend", "Recall"}),
         ("approved", {"Open signed PDF", "Mark as returned"}),
-        ("declined", {"Send a new version", "Recall", "Mark as returned", "Change the plan", "twice a week"}),
+        (
+            "declined",
+            {"Send a new version", "Recall", "Mark as returned", "Change the plan", "twice a week"},
+        ),
     ],
 )
 def test_unsigned_report_offers_what_to_do_next(

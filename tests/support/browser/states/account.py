@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from chalicelib.domain.account_events import Happened, Origin, account_event
+from chalicelib.domain.account_events import AccountEventType, Origin, account_event
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, Passkey
 from chalicelib.services.transaction import Change
@@ -165,7 +165,7 @@ def with_factors(scene: Scene) -> Provider:
 def _happened(scene: Scene) -> None:
     """Of every kind, and enough for two pages."""
     known = scene.memory.portal.store
-    kinds = [*Happened, *[Happened.LOGGED_IN, Happened.LOGGED_OUT] * 8]
+    kinds = [*AccountEventType, *[AccountEventType.LOGGED_IN, AccountEventType.LOGGED_OUT] * 8]
     for number, type in enumerate(kinds):
         at = START - timedelta(hours=11 * number)
         origin = ELSEWHERE if type.value.startswith("wrong") else HOME

@@ -217,7 +217,7 @@ def test_setting_up_makes_the_account_in_one_transaction(desk: Desk) -> None:
     assert desk.store.commits == before + 1
     made = desk.provider
     assert (made.email, made.credential, made.npi) == (EMAIL, "DO", "1234567893")
-    assert (made.account_since, made.link, made.session_epoch) == (START, None, 2)
+    assert (made.account_since, made.link, made.session_generation) == (START, None, 2)
     assert desk.store.claims([f"email#{EMAIL}"]) == {f"email#{EMAIL}": PROVIDER.id}
     assert desk.mails() == [("password_changed", EMAIL)]
 
@@ -349,7 +349,7 @@ def test_a_reset_changes_the_password_and_nothing_else(owner: Desk) -> None:
     owner.accounts.choose_password(token, Chosen(password=PASSWORD), START)
     changed = owner.provider
     assert is_password(PASSWORD, changed.password_hash)
-    expected = replace(PROVIDER, version=3, session_epoch=2, password_hash=changed.password_hash)
+    expected = replace(PROVIDER, version=3, session_generation=2, password_hash=changed.password_hash)
     assert changed == expected
     assert owner.mails() == [("password_changed", EMAIL)]
 

@@ -143,7 +143,9 @@ def test_a_stranger_who_polls_from_ever_new_sources_keeps_the_owner_out_at_no_mo
 ) -> None:
     monkeypatch.setattr(module, "is_password", lambda password, _: password == PASSWORD)
     device = (
-        desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch)) if with_device else None
+        desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
+        if with_device
+        else None
     )
     for second in range(15 * 60):
         now = START + timedelta(seconds=second)
@@ -164,7 +166,7 @@ def test_a_device_of_one_account_is_a_stranger_to_another_and_a_made_up_one_is_n
 
 
 def test_a_device_that_guesses_is_slowed_down_as_well(desk: Desk) -> None:
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     answers = [desk.fails(replace(WRONG, device=device, source=f"10.0.0.{n}")) for n in range(6)]
     assert answers == ["unauthenticated"] * 5 + ["too-many-requests"]
 
@@ -185,7 +187,7 @@ def test_success_clears_the_accounts_failures(desk: Desk) -> None:
 
 
 def test_success_clears_what_strangers_and_known_devices_failed(desk: Desk) -> None:
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     for each in (None, device):
         desk.fails(replace(WRONG, device=each))
     keys = [module.PER_KNOWN.key(PROVIDER.id), module.PER_ACCOUNT.key(EMAIL), module.ATTACK.key(EMAIL)]
@@ -251,7 +253,7 @@ def test_the_owner_gets_in_with_a_browser_that_is_known_and_that_opens_the_accou
 ) -> None:
     tried(desk, monkeypatch, 110)
     now = START + timedelta(days=330)
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     assert desk.login.log_in(replace(RIGHT, now=now, device=device))
     assert desk.login.log_in(replace(RIGHT, now=now))
 
@@ -259,7 +261,7 @@ def test_the_owner_gets_in_with_a_browser_that_is_known_and_that_opens_the_accou
 def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     tried(desk, monkeypatch, 100)
     assert len(tried(desk, monkeypatch, 130, replace(WRONG, device=device))) == MOST_OF_KNOWN
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=395), device=device)) == "too-many-requests"
@@ -268,8 +270,8 @@ def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
 def test_no_more_than_a_hundred_in_a_row_however_many_browsers_are_known_and_whoever_waits(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    epoch = PROVIDER.session_epoch
-    devices = [desk.devices.read(desk.devices.issue(PROVIDER.id, epoch)) for _ in range(10)]
+    generation = PROVIDER.session_generation
+    devices = [desk.devices.read(desk.devices.issue(PROVIDER.id, generation)) for _ in range(10)]
     looked_at = [len(tried(desk, monkeypatch, 25, replace(WRONG, device=each))) for each in devices]
     assert sum(looked_at) <= MOST_OF_KNOWN + MOST_OF_STRANGERS
     most_forgotten = timedelta(days=365) // (module.PER_ACCOUNT.each or timedelta())
@@ -279,12 +281,12 @@ def test_no_more_than_a_hundred_in_a_row_however_many_browsers_are_known_and_who
 def test_a_browser_is_known_no_longer_once_all_sessions_were_ended(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_epoch))
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     tried(desk, monkeypatch, MOST_OF_STRANGERS)
     now = START + timedelta(days=200)
     assert desk.login.log_in(replace(RIGHT, now=now, device=device))
     tried(desk, monkeypatch, MOST_OF_STRANGERS)
-    ended = replace(desk.owner, version=2, session_epoch=PROVIDER.session_epoch + 1)
+    ended = replace(desk.owner, version=2, session_generation=PROVIDER.session_generation + 1)
     desk.store.commit(Change(at=now, providers=(ended,)))
     assert desk.fails(replace(RIGHT, now=now, device=device)) == "too-many-requests"
 
@@ -319,7 +321,7 @@ def test_confirming_with_a_session_is_not_hindered_by_guesses_elsewhere(
     tried(desk, monkeypatch, 110)
     now = START + timedelta(days=330)
     session, _ = desk.sessions.start(PROVIDER, now)
-    at_hand = Device(provider_id=PROVIDER.id, epoch=PROVIDER.session_epoch, id="session 1")
+    at_hand = Device(provider_id=PROVIDER.id, session_generation=PROVIDER.session_generation, id="session 1")
     assert desk.login.confirm(session, replace(RIGHT, now=now, device=at_hand))
 
 

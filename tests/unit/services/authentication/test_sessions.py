@@ -97,7 +97,7 @@ def test_logging_out_ends_it(opened: Opened) -> None:
 
 
 def test_a_new_epoch_of_the_account_ends_it(opened: Opened) -> None:
-    change_provider(opened, session_epoch=2)
+    change_provider(opened, session_generation=2)
     assert not opened.lives()
 
 

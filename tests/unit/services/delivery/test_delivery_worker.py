@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from chalicelib.domain.deliveries import RETRY_AFTER, Attempt, Channel, Delivery, DeliveryStatus
-from chalicelib.domain.delivery_attempts import Mark, queue_again
+from chalicelib.domain.deliveries import RETRY_AFTER, Channel, Delivery, DeliveryAttempt, DeliveryStatus
+from chalicelib.domain.delivery_attempts import AttemptStatus, queue_again
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, WebhookSecret
 from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.documents.recorder import delivery_job
-from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.ports import HttpResult
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Change, Job
 from tests.support.delivery_world import ENDPOINT, OLD_SECRET, SECRET, World, after
 from tests.support.fakes import START
 
-OK, ERROR, GONE = HttpAnswer(200), HttpAnswer(500), HttpAnswer(410)
+OK, ERROR, GONE = HttpResult(200), HttpResult(500), HttpResult(410)
 HALF_JITTER = 1.05
 
 
@@ -164,7 +164,7 @@ def test_dying_after_the_effect_sends_the_same_bytes_and_id_again(world: World) 
     done = world.deliver_later(row_id, seconds=1)
     first, second = world.webhook_sender.posted
     assert (first[2], first[1]["webhook-id"]) == (second[2], second[1]["webhook-id"])
-    assert [each.status for each in done.attempts] == [Mark.INTERRUPTED, Mark.SUCCEEDED]
+    assert [each.status for each in done.attempts] == [AttemptStatus.INTERRUPTED, AttemptStatus.SUCCEEDED]
     assert done.status is DeliveryStatus.DELIVERED
 
 
@@ -241,19 +241,19 @@ def test_a_long_wait_is_left_to_the_sweep(world: World) -> None:
 
 
 def test_retry_after_makes_the_wait_longer(world: World) -> None:
-    world.answers(HttpAnswer(429, retry_after=3600))
+    world.answers(HttpResult(429, retry_after=3600))
     row = world.deliver(world.webhook())
     assert after(row.next_attempt_at) == timedelta(hours=1)
 
 
 def test_retry_after_never_makes_the_wait_shorter(world: World) -> None:
-    world.answers(HttpAnswer(503, retry_after=0))
+    world.answers(HttpResult(503, retry_after=0))
     row = world.deliver(world.webhook())
     assert after(row.next_attempt_at) == timedelta(seconds=5) * HALF_JITTER
 
 
 def test_retry_after_is_bounded(world: World) -> None:
-    world.answers(HttpAnswer(429, retry_after=10**9))
+    world.answers(HttpResult(429, retry_after=10**9))
     row = world.deliver(world.webhook())
     assert after(row.next_attempt_at) == timedelta(hours=24)
 
@@ -261,16 +261,16 @@ def test_retry_after_is_bounded(world: World) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (HttpAnswer(301), "The receiver answered 301. Redirects are not followed: set the final address."),
-        (HttpAnswer(404), "The receiver answered 404."),
-        (HttpAnswer(500), "The receiver answered 500."),
-        (HttpAnswer(None, error="The connection was refused."), "The connection was refused."),
+        (HttpResult(301), "The receiver answered 301. Redirects are not followed: set the final address."),
+        (HttpResult(404), "The receiver answered 404."),
+        (HttpResult(500), "The receiver answered 500."),
+        (HttpResult(None, error="The connection was refused."), "The connection was refused."),
     ],
 )
-def test_each_failure_says_what_it_was(world: World, answer: HttpAnswer, words: str) -> None:
+def test_each_failure_says_what_it_was(world: World, answer: HttpResult, words: str) -> None:
     world.answers(answer)
     row = world.deliver(world.webhook())
-    assert [(each.status, each.detail) for each in row.attempts] == [(Mark.FAILED, words)]
+    assert [(each.status, each.detail) for each in row.attempts] == [(AttemptStatus.FAILED, words)]
     assert row.status is DeliveryStatus.QUEUED
 
 
@@ -288,7 +288,7 @@ def test_the_last_failure_is_told_to_staff(world: World) -> None:
 def test_a_replayed_delivery_has_the_whole_schedule_again(world: World) -> None:
     row_id = world.webhook()
     failed = replace(world.row(row_id), version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
-    many = tuple(Attempt(at=START, status="failed", detail="") for _ in range(12))
+    many = tuple(DeliveryAttempt(at=START, status="failed", detail="") for _ in range(12))
     again = queue_again(replace(failed, attempts=many), START, why="Asked for again.")
     world.store.commit(Change(at=START, deliveries=(replace(again, version=2),)))
     world.answers(ERROR, OK)

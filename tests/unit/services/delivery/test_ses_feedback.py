@@ -10,7 +10,15 @@ from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.sqs_queues import read_job
 from chalicelib.domain.audit import broken_at
 from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, Delivery, DeliveryStatus
-from chalicelib.domain.delivery_attempts import Mark, Outcome, Verdict, failures, finish, queue_again, start
+from chalicelib.domain.delivery_attempts import (
+    AttemptResult,
+    AttemptStatus,
+    Verdict,
+    failures,
+    finish,
+    queue_again,
+    start,
+)
 from chalicelib.domain.delivery_receipts import EFFECTS, ReceiptKind
 from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.delivery import ses_feedback as mail_feedback
@@ -296,7 +304,7 @@ def test_what_is_told_while_an_attempt_is_under_way_leaves_that_the_last(
     world.store.commit(Change(at=world.clock.now(), deliveries=(claimed,)))
     mail_feedback.record(told, world)
     assert len(world.row(row_id).attempts) == len(claimed.attempts) + 1
-    came_back = Outcome(verdict=Verdict.RETRY, detail="It came back.")
+    came_back = AttemptResult(verdict=Verdict.RETRY, detail="It came back.")
     ended = finish(world.row(row_id), came_back, world.clock.now(), jitter=0)
-    assert Mark.SENDING not in [each.status for each in ended.attempts]
+    assert AttemptStatus.SENDING not in [each.status for each in ended.attempts]
     assert failures(ended) == failures(claimed)

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.deliveries import RETRY_AFTER, Channel, DeliveryStatus
-from chalicelib.domain.delivery_attempts import Mark
+from chalicelib.domain.delivery_attempts import AttemptStatus
 from chalicelib.domain.practices import Endpoint
 from chalicelib.services.delivery import delivery_worker as delivery
-from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.ports import HttpResult
 from chalicelib.services.practices import practices
 from chalicelib.services.transaction import Change
 from tests.support.delivery_world import ENDPOINT, World, after
 from tests.support.fakes import START, FakeWebhookSender
 
-OK, ERROR, GONE = HttpAnswer(200), HttpAnswer(500), HttpAnswer(410)
+OK, ERROR, GONE = HttpResult(200), HttpResult(500), HttpResult(410)
 HALF_JITTER = 1.05
 
 
@@ -169,7 +169,7 @@ def test_an_emr_that_puts_its_endpoint_at_every_start_keeps_no_refused_event_ali
         world.work_off()
         world.when_due(row_id)
     assert world.row(row_id).status is DeliveryStatus.FAILED
-    assert [each.status for each in world.row(row_id).attempts] == [Mark.FAILED] * 12
+    assert [each.status for each in world.row(row_id).attempts] == [AttemptStatus.FAILED] * 12
 
 
 def test_held_and_released_again_and_again_it_notes_so_once(world: World) -> None:
@@ -182,7 +182,7 @@ def test_held_and_released_again_and_again_it_notes_so_once(world: World) -> Non
         practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
         delivery.release_held(world.store, world.practice.id, world.clock.pass_time(hours=1))
     again = world.row(row_id).attempts
-    assert [(each.status, each.at) for each in again] == [(Mark.ASKED_AGAIN, world.clock.at)]
+    assert [(each.status, each.at) for each in again] == [(AttemptStatus.ASKED_AGAIN, world.clock.at)]
 
 
 def test_only_webhooks_of_that_practice_are_hastened(world: World) -> None:
@@ -262,7 +262,7 @@ class AnswersAfter(FakeWebhookSender):
         super().__init__([GONE, OK])
         self._happens = [happens]
 
-    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
         if self._happens:
             self._happens.pop()()
         return super().post(url, headers=headers, body=body)

@@ -206,7 +206,7 @@ def test_killed_before_the_release_it_is_sealed_by_the_next_try() -> None:
 def test_an_original_that_is_not_what_was_recorded_is_never_sealed() -> None:
     portal = Portal(decided(Action.APPROVE))
     portal.files.put("originals/1.pdf", samples.plan_of_care(2), "application/pdf")
-    with pytest.raises(sealing.Damaged):
+    with pytest.raises(sealing.StoredFileCorrupt):
         portal.seal()
     assert portal.document.sealing is Sealing.IN_PROGRESS
 
@@ -214,7 +214,7 @@ def test_an_original_that_is_not_what_was_recorded_is_never_sealed() -> None:
 def test_what_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
     portal = Portal(decided(Action.APPROVE))
     monkeypatch.setattr(sealing, "find_faults", lambda *_args, **_more: ["a fault"])
-    with pytest.raises(sealing.Damaged, match="a fault"):
+    with pytest.raises(sealing.StoredFileCorrupt, match="a fault"):
         portal.seal()
     assert portal.document.signed is None
     assert portal.files.keys("signed/") == []

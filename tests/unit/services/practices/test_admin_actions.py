@@ -24,7 +24,7 @@ class Parts:
     store: FakeStore = field(default_factory=FakeStore)
     files: FakeFiles = field(default_factory=FakeFiles)
     switches: FakeSwitches = field(default_factory=FakeSwitches)
-    key_ring: FakeKeys = field(default_factory=FakeKeys)
+    session_key_rotation: FakeKeys = field(default_factory=FakeKeys)
     ids: FakeIds = field(default_factory=FakeIds)
     clock: FakeClock = field(default_factory=FakeClock)
 
@@ -132,27 +132,27 @@ def test_a_ping_is_answered() -> None:
 
 def test_the_session_key_is_rotated_when_no_session_of_the_one_before_lives() -> None:
     parts = Parts()
-    first = parts.key_ring.session_key()
-    parts.key_ring.at = START - timedelta(hours=12, minutes=9)
+    first = parts.session_key_rotation.session_key()
+    parts.session_key_rotation.at = START - timedelta(hours=12, minutes=9)
     refused = run(parts, {"action": "rotate_session_key"})
     assert refused["error"]["code"] == "conflict"
     assert "2026-11-22T19:01:00" in refused["error"]["detail"]
-    assert parts.key_ring.keys == [first]
+    assert parts.session_key_rotation.keys == [first]
     parts.clock.pass_time(minutes=1)
     assert run(parts, {"action": "rotate_session_key"}) == {"rotated": True, "sessions_ended": False}
-    newest, before = parts.key_ring.known_session_keys()
+    newest, before = parts.session_key_rotation.known_session_keys()
     assert before == first
     assert newest != first
 
 
 def test_a_key_in_wrong_hands_is_replaced_twice_at_once_so_that_nothing_it_signed_counts() -> None:
     parts = Parts()
-    first = parts.key_ring.session_key()
-    parts.key_ring.at = START
+    first = parts.session_key_rotation.session_key()
+    parts.session_key_rotation.at = START
     asked = {"action": "rotate_session_key", "end_sessions": True}
     assert run(parts, asked) == {"rotated": True, "sessions_ended": True}
-    assert first not in parts.key_ring.known_session_keys()
-    assert len(set(parts.key_ring.known_session_keys())) == 2
+    assert first not in parts.session_key_rotation.known_session_keys()
+    assert len(set(parts.session_key_rotation.known_session_keys())) == 2
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,10 @@ def test_a_key_in_wrong_hands_is_replaced_twice_at_once_so_that_nothing_it_signe
 def test_who_means_to_end_something_and_writes_it_otherwise_is_told(action: str, name: str) -> None:
     parts = Parts()
     practice_id = run(parts, {"action": "create_practice", "name": "Cedar"})["id"]
-    before = list(parts.key_ring.keys), parts.store.practice(practice_id)
+    before = list(parts.session_key_rotation.keys), parts.store.practice(practice_id)
     refused = run(parts, {"action": action, "practice_id": practice_id, name: "yes"})
     assert [each["field"] for each in refused["error"]["errors"]] == [name]
-    assert (parts.key_ring.keys, parts.store.practice(practice_id)) == before
+    assert (parts.session_key_rotation.keys, parts.store.practice(practice_id)) == before
 
 
 def test_a_webhook_secret_in_wrong_hands_is_replaced_with_none_left_beside_it() -> None:
@@ -185,4 +185,4 @@ def test_a_webhook_secret_in_wrong_hands_is_replaced_with_none_left_beside_it() 
 def test_the_answer_of_a_rotation_says_nothing_of_the_key() -> None:
     parts = Parts()
     answer = run(parts, {"action": "rotate_session_key"})
-    assert not [key for key in parts.key_ring.keys if key.decode() in repr(answer)]
+    assert not [key for key in parts.session_key_rotation.keys if key.decode() in repr(answer)]

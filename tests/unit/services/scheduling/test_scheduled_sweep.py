@@ -13,7 +13,7 @@ from chalicelib.domain.timestamps import to_text
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
-from chalicelib.services.ports import HttpAnswer
+from chalicelib.services.ports import HttpResult
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Job
 from tests.support.delivery_world import World
@@ -115,7 +115,7 @@ def test_an_index_that_lags_behind_calls_for_nothing(world: World) -> None:
 
 
 def test_a_called_row_is_attempted_though_its_next_look_is_later(world: World) -> None:
-    world.webhook_sender.answers = [HttpAnswer(500), HttpAnswer(200)]
+    world.webhook_sender.answers = [HttpResult(500), HttpResult(200)]
     row_id = world.webhook()
     world.deliver(row_id)
     world.relay()
@@ -125,7 +125,7 @@ def test_a_called_row_is_attempted_though_its_next_look_is_later(world: World) -
 
 def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> None:
     """Only the sweep wakes: every delayed job of the queue is lost."""
-    world.webhook_sender.answers = [HttpAnswer(503)]
+    world.webhook_sender.answers = [HttpResult(503)]
     row_ids = [world.webhook(event) for event in ("document.viewed", "document.declined")]
     frozen = {world.row(each).message_id: world.row(each).body for each in row_ids}
     world.relay()
@@ -136,7 +136,7 @@ def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> N
         follow_up.run(world)
         for job in [job for job, _ in world.queues.sent if job.name == "deliver"]:
             delivery.deliver(job, world)
-    world.webhook_sender.answers = [HttpAnswer(200)]
+    world.webhook_sender.answers = [HttpResult(200)]
     world.webhook_sender.posted.clear()
     while any(world.row(each).status is not DeliveryStatus.DELIVERED for each in row_ids):
         world.clock.pass_time(minutes=20)

@@ -23,7 +23,7 @@ from tests.support.portal import Browser, Portal, header, text
 
 ROOT = Path(__file__).parents[4]
 CLASSES: dict[str, type[errors.PortalError]] = {
-    each.__name__: each for each in (*TABLE, DeadLink, errors.Outdated) if each is not InternalError
+    each.__name__: each for each in (*TABLE, DeadLink, errors.MessageOutdated) if each is not InternalError
 }
 FAMILIES = {
     "document-": {

@@ -132,7 +132,7 @@ def test_failures_of_all_kinds_count_together(portal: Portal) -> None:
 def test_a_browser_that_is_known_does_not_wait_for_its_neighbours(portal: Portal) -> None:
     app = with_app(portal)
     known = portal.browser()
-    known.cookies["__Host-device"] = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
+    known.cookies["__Host-device"] = portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)
     for _ in range(2):
         statuses("/login/passkey", WRONG["/login/passkey"], FREE + 1)
     assert known.log_in(EMAIL, PASSWORD).status_code == 303
@@ -168,7 +168,7 @@ def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
         lambda password, _: password == PASSWORD,
     )
     app = with_app(portal)
-    known = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
+    known = portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)
     answers = guess_codes(portal, monkeypatch)
     assert answers.count(401) == MOST_OF_STRANGERS
     refused = half(portal).post("/login/second", code=app.at(portal.time.now()))
@@ -205,7 +205,7 @@ def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_p
     answers = []
     for _ in range(MOST_OF_KNOWN + MOST_OF_STRANGERS + 5):
         portal.time.pass_time(minutes=16)
-        known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)})
+        known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)})
         known.log_in(EMAIL, PASSWORD)
         answers.append(known.post("/login/second", code="000000").status_code)
     assert answers.count(401) == MOST_OF_KNOWN + MOST_OF_STRANGERS
@@ -220,7 +220,7 @@ def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_p
 
 def test_the_right_code_clears_what_strangers_and_known_browsers_failed(portal: Portal) -> None:
     app = with_app(portal)
-    known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)})
+    known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)})
     for each in (portal.browser(), known):
         each.log_in(EMAIL, PASSWORD)
         assert each.post("/login/second", code="000000").status_code == 401
@@ -233,7 +233,7 @@ def test_the_right_code_clears_what_strangers_and_known_browsers_failed(portal: 
 def test_many_cookies_of_one_account_are_one_source(portal: Portal) -> None:
     answers = []
     for _ in range(FREE + 1):
-        device = portal.devices.issue(PROVIDER.id, PROVIDER.session_epoch)
+        device = portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)
         browser = Browser({"__Host-csrf": "token", "__Host-device": device})
         answers.append(browser.post(BY_HAND, TYPED).status_code)
     assert answers == [422] * FREE + [429]

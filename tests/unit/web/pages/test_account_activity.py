@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.account_events import KEPT_FOR, AccountEvent, Happened, account_event, is_told
+from chalicelib.domain.account_events import (
+    KEPT_FOR,
+    AccountEvent,
+    AccountEventType,
+    account_event,
+    is_logged,
+)
 from chalicelib.domain.timestamps import epoch
 from chalicelib.services.practices.admin_actions import run
 from chalicelib.services.transaction import Change
@@ -59,7 +65,7 @@ def told(portal: Portal) -> list[str]:
 @pytest.mark.usefixtures("phone")
 def test_a_login_is_written_with_time_address_device_and_method(portal: Portal) -> None:
     (entry,) = trail(portal)
-    assert (entry.type, entry.at, entry.method) == (Happened.LOGGED_IN, START, "account password")
+    assert (entry.type, entry.at, entry.method) == (AccountEventType.LOGGED_IN, START, "account password")
     assert (entry.origin.device, entry.origin.address) == (IPHONE, "127.0.0.1")
 
 
@@ -130,7 +136,7 @@ def test_a_new_password_by_link_is_written(portal: Portal) -> None:
     other.get(f"/setup/{portal.token(reset)}")
     other.post("/setup", password=NEW)
     entry = trail(portal)[-1]
-    assert (entry.type, entry.origin.device) == (Happened.PASSWORD_RESET, IPHONE)
+    assert (entry.type, entry.origin.device) == (AccountEventType.PASSWORD_RESET, IPHONE)
 
 
 def test_what_support_does_is_written_as_theirs(portal: Portal, phone: Phone) -> None:
@@ -163,7 +169,7 @@ def test_an_unknown_address_leaves_no_entry_and_costs_as_many_writes(portal: Por
 
 
 def test_who_guesses_on_and_on_does_not_fill_the_trail() -> None:
-    written = [tries for tries in range(1, 10_001) if is_told(tries)]
+    written = [tries for tries in range(1, 10_001) if is_logged(tries)]
     assert written[:20] == list(range(1, 21))
     assert written[20:] == [40, 80, 160, 320, 640, 1280, 2560, 5120]
 
@@ -224,7 +230,7 @@ def test_an_account_without_entries_says_so(portal: Portal) -> None:
 
 
 def test_every_kind_of_entry_has_words(portal: Portal, phone: Phone) -> None:
-    for number, type in enumerate(Happened):
+    for number, type in enumerate(AccountEventType):
         entry = account_event(
             PROVIDER.id, type, START, trail(portal)[0].origin, unique=str(number), tries=40, method="passkey"
         )
@@ -241,7 +247,7 @@ def entries(portal: Portal, count: int) -> None:
     for number in range(count):
         at = START + timedelta(minutes=number)
         entry = account_event(
-            PROVIDER.id, Happened.WRONG_PASSWORD, at, trail(portal)[0].origin, unique=str(number)
+            PROVIDER.id, AccountEventType.WRONG_PASSWORD, at, trail(portal)[0].origin, unique=str(number)
         )
         portal.store.commit(Change(at=at, account_events=(entry,)))
 
