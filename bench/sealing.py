@@ -54,7 +54,7 @@ BLOCK = SignatureBlock(
     typed_name="Luis Rivera",
 )
 CERTIFICATE = CertificateFacts(
-    outcome="signed",
+    certificate_type="signed",
     document_id="doc_bench",
     title="Plan of Care",
     kind="Plan of care",
@@ -92,7 +92,7 @@ from bench import memory, sealing
 from chalicelib.pdf.signing import release_check as released
 sealer, data = sealing.local_key()[0], Path(sys.argv[1]).read_bytes()
 release = sealing.ours(sealer)(data)
-assert not released.faults(release, source=data, certificate=sealer.chain.leaf)
+assert not released.find_faults(release, source=data, certificate=sealer.chain.leaf)
 print(memory.peak())
 """
 
@@ -240,10 +240,10 @@ def typeset_lines() -> list[str]:
     """The lines of text of our own certificate."""
     import pypdfium2
 
-    from chalicelib.pdf.assembly.reportlab_pages import drawing
+    from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
     from chalicelib.pdf.drawing.certificate_page import draw_certificate
 
-    data = drawing(lambda canvas: draw_certificate(canvas, CERTIFICATE, None))
+    data = draw_pdf(lambda canvas: draw_certificate(canvas, CERTIFICATE, None))
     with pypdfium2.PdfDocument(data) as document:
         text: str = document[0].get_textpage().get_text_bounded()
     return [line for line in text.splitlines() if line.strip()]

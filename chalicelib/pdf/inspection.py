@@ -31,15 +31,15 @@ from chalicelib.pdf.models import (
     ActiveContent,
     Inspection,
     PdfRefused,
-    Refusal,
+    RefusalCode,
     ScanKind,
 )
 from chalicelib.pdf.reader import (
-    array,
-    dictionary,
-    number,
     open_pdf,
+    read_array,
+    read_dictionary,
     read_display,
+    read_number,
     refuse_malformed,
     resolve,
 )
@@ -54,7 +54,7 @@ _ACTIONS: dict[str, ActiveContent] = {
     "/RichMediaExecute": "rich_media",
 }
 _SUBTYPES: dict[str, ActiveContent] = {"/RichMedia": "rich_media", "/FileAttachment": "embedded_file"}
-_DETAILS: dict[Refusal, str] = {
+_DETAILS: dict[RefusalCode, str] = {
     "empty": "The file is empty.",
     "too_large": "The file is larger than 25 MB.",
     "not_a_pdf": "The file is not a PDF: it does not begin with %PDF-.",
@@ -96,7 +96,7 @@ _TRIAL = 200.0
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
-def _refuse(code: Refusal) -> PdfRefused:
+def _refuse(code: RefusalCode) -> PdfRefused:
     return PdfRefused(code, _DETAILS[code])
 
 
@@ -139,7 +139,7 @@ def _catalog(reader: PdfReader) -> DictionaryObject:
 
 
 def _pages(reader: PdfReader, catalog: DictionaryObject) -> list[PageObject]:
-    if number(dictionary(catalog.get("/Pages")).get("/Count"), 0) > MAX_PAGES:
+    if read_number(read_dictionary(catalog.get("/Pages")).get("/Count"), 0) > MAX_PAGES:
         raise _refuse("too_many_pages")
     pages = list(reader.pages)
     if not pages:
@@ -198,9 +198,9 @@ def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
 
 def _may_multiply(item: DictionaryObject) -> bool:
     """A pattern or a mask that itself uses patterns, masks or the like of them."""
-    own = dictionary(item.get("/Resources"))
+    own = read_dictionary(item.get("/Resources"))
     inner = "/Pattern" in own or "/ExtGState" in own
-    is_mask = dictionary(item.get("/Group")).get("/S") == "/Transparency"
+    is_mask = read_dictionary(item.get("/Group")).get("/S") == "/Transparency"
     return inner and (item.get("/PatternType") == 1 or is_mask)
 
 
@@ -214,8 +214,8 @@ def _check_pictures(catalog: DictionaryObject) -> None:
 
 def _unpacked_bytes(picture: DictionaryObject) -> float:
     """Of one of its colours."""
-    sides = number(picture.get("/Width"), 0) * number(picture.get("/Height"), 0)
-    return sides * number(picture.get("/BitsPerComponent"), 8) / 8
+    sides = read_number(picture.get("/Width"), 0) * read_number(picture.get("/Height"), 0)
+    return sides * read_number(picture.get("/BitsPerComponent"), 8) / 8
 
 
 def _check_contents(pages: list[PageObject]) -> None:
@@ -254,27 +254,27 @@ def _inflates(stream: StreamObject, before: list[str]) -> bool:
 
 
 def _fields(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
-    pending = list(array(dictionary(catalog.get("/AcroForm")).get("/Fields")))
+    pending = list(read_array(read_dictionary(catalog.get("/AcroForm")).get("/Fields")))
     seen: set[int] = set()
     while pending:
-        field = dictionary(pending.pop())
+        field = read_dictionary(pending.pop())
         if id(field) not in seen:
             seen.add(id(field))
             yield field
-            pending.extend(array(field.get("/Kids")))
+            pending.extend(read_array(field.get("/Kids")))
 
 
 def _signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
     """The signature dictionaries: of filled fields, and the certification wherever it hangs."""
-    values = [dictionary(field.get("/V")) for field in _fields(catalog) if field.get("/FT") == "/Sig"]
-    certification = dictionary(dictionary(catalog.get("/Perms")).get("/DocMDP"))
+    values = [read_dictionary(field.get("/V")) for field in _fields(catalog) if field.get("/FT") == "/Sig"]
+    certification = read_dictionary(read_dictionary(catalog.get("/Perms")).get("/DocMDP"))
     return [value for value in (*values, certification) if value]
 
 
 def _forbids_changes(signature: DictionaryObject) -> bool:
-    for item in array(signature.get("/Reference")):
-        reference = dictionary(item)
-        level = number(dictionary(reference.get("/TransformParams")).get("/P"), 2)
+    for item in read_array(signature.get("/Reference")):
+        reference = read_dictionary(item)
+        level = read_number(read_dictionary(reference.get("/TransformParams")).get("/P"), 2)
         if reference.get("/TransformMethod") == "/DocMDP" and level == 1:
             return True
     return False
@@ -323,7 +323,7 @@ def inspect_pdf(data: bytes) -> Inspection:
     with refuse_malformed():
         catalog = _catalog(reader)
         if not isinstance(
-            resolve(dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)
+            resolve(read_dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)
         ):
             raise _refuse("xfa")
         pages = _pages(reader, catalog)

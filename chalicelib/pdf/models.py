@@ -11,7 +11,7 @@ MAX_BYTES = 25 * 1024 * 1024
 MAX_PAGES = 200
 MAX_IMAGE_PIXELS = 64_000_000
 
-Refusal = Literal[
+RefusalCode = Literal[
     "not_a_pdf",
     "empty",
     "damaged",
@@ -27,7 +27,7 @@ Refusal = Literal[
 ActiveContent = Literal[
     "javascript", "launch", "embedded_file", "submit_form", "import_data", "remote_go_to", "rich_media"
 ]
-Outcome = Literal["signed", "declined", "by_hand"]
+CertificateType = Literal["signed", "declined", "by_hand"]
 Point = tuple[float, float]
 Area = tuple[float, float, float, float]
 """x, y, width and height, in points."""
@@ -36,9 +36,9 @@ Area = tuple[float, float, float, float]
 class PdfRefused(ValueError):
     """A file that cannot be used. `detail` is a sentence for a developer and quotes nothing of the file."""
 
-    def __init__(self, code: Refusal, detail: str) -> None:
+    def __init__(self, code: RefusalCode, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
-        self.code: Refusal = code
+        self.code: RefusalCode = code
         self.detail = detail
 
 
@@ -62,7 +62,7 @@ class ScanKind:
 
 
 @dataclass(frozen=True)
-class PageImage:
+class RenderedPage:
     """One page at one width in pixels; `data` is None where the page cannot be rendered."""
 
     number: int
@@ -138,7 +138,7 @@ class CertificateFacts:
     `signed_sha256` (hex) names the signed file where the certificate is a file of its own.
     """
 
-    outcome: Outcome
+    certificate_type: CertificateType
     document_id: str
     title: str
     kind: str

@@ -39,26 +39,26 @@ def resolve(value: PdfObject | None) -> PdfObject | None:
     return value.get_object() if value is not None else None
 
 
-def dictionary(value: PdfObject | None) -> DictionaryObject:
+def read_dictionary(value: PdfObject | None) -> DictionaryObject:
     """The dictionary that the value is or refers to, or an empty one."""
     found = resolve(value)
     return found if isinstance(found, DictionaryObject) else DictionaryObject()
 
 
-def array(value: PdfObject | None) -> ArrayObject:
+def read_array(value: PdfObject | None) -> ArrayObject:
     """The array that the value is or refers to, or an empty one."""
     found = resolve(value)
     return found if isinstance(found, ArrayObject) else ArrayObject()
 
 
-def number(value: PdfObject | None, default: float) -> float:
+def read_number(value: PdfObject | None, default: float) -> float:
     found = resolve(value)
     return float(found) if isinstance(found, (int, float)) else default
 
 
-def box(value: PdfObject | None) -> Box | None:
+def read_box(value: PdfObject | None) -> Box | None:
     """A rectangle as (left, bottom, right, top), whatever the order of its corners; None if it is none."""
-    corners = [number(item, float("nan")) for item in array(value)]
+    corners = [read_number(item, float("nan")) for item in read_array(value)]
     if len(corners) != len(_LETTER) or not all(map(math.isfinite, corners)):
         return None
     found = sort_corners(corners)
@@ -103,10 +103,10 @@ def _visible(media: Box, crop: Box | None) -> Box:
 
 def read_display(page: PageObject) -> Display:
     """How viewers show the page; inherited values are taken from the page tree by the reader."""
-    media = box(page.get("/MediaBox")) or _LETTER
-    unit = number(page.get("/UserUnit"), 1.0)
+    media = read_box(page.get("/MediaBox")) or _LETTER
+    unit = read_number(page.get("/UserUnit"), 1.0)
     return Display(
-        box=_visible(media, box(page.get("/CropBox"))),
-        rotation=int(number(page.get("/Rotate"), 0) // 90 * 90) % 360,
+        box=_visible(media, read_box(page.get("/CropBox"))),
+        rotation=int(read_number(page.get("/Rotate"), 0) // 90 * 90) % 360,
         unit=unit if unit > 0 else 1.0,
     )

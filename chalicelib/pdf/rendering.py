@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pypdfium2
 from PIL import Image, ImageChops
 
-from chalicelib.pdf.models import PageImage
+from chalicelib.pdf.models import RenderedPage
 from chalicelib.pdf.reader import refuse_malformed
 
 _TALLEST = 8000
@@ -58,13 +58,13 @@ def _picture(page: pypdfium2.PdfPage, width: int) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _page_image(document: pypdfium2.PdfDocument, number: int, width: int) -> PageImage:
+def _page_image(document: pypdfium2.PdfDocument, number: int, width: int) -> RenderedPage:
     try:
         picture = _picture(document[number - 1], width)
     except (pypdfium2.PdfiumError, ArithmeticError, ValueError, OSError, MemoryError):
-        return PageImage(number=number, width=width, height=0, data=None, media_type="image/png")
+        return RenderedPage(number=number, width=width, height=0, data=None, media_type="image/png")
     data, media_type = encode(picture)
-    return PageImage(number, picture.width, picture.height, data, media_type)
+    return RenderedPage(number, picture.width, picture.height, data, media_type)
 
 
 def open_for_display(data: bytes) -> pypdfium2.PdfDocument:
@@ -81,7 +81,9 @@ def count_pages(data: bytes) -> int:
         return len(document)
 
 
-def render_pages(data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1) -> Iterator[PageImage]:
+def render_pages(
+    data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1
+) -> Iterator[RenderedPage]:
     """Every page from `first` on at every width in pixels, page by page, as displayed: rotated, cropped, on
     white.
     """

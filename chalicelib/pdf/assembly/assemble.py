@@ -18,15 +18,15 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.field_appearances import open_with_appearances
 from chalicelib.pdf.assembly.flatten import (
-    Placed,
-    add_page,
+    PlacedForm,
+    append_layered_page,
     collect_layers,
     copy_layer_visibility,
-    letter,
-    upright,
-    written,
+    letter_page,
+    to_displayed_space,
+    write_pdf,
 )
-from chalicelib.pdf.assembly.reportlab_pages import append_pages, drawn, page_to_form
+from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open, page_to_form
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, multiply
@@ -46,7 +46,7 @@ def _seed(*parts: object) -> bytes:
     return b"".join(digests)
 
 
-def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed] | None) -> None:
+def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, PlacedForm] | None) -> None:
     """Every page in its own size and rotation, with the stamp over the page of that index."""
     for index, page in enumerate(reader.pages):
         display = read_display(page)
@@ -54,7 +54,7 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
         if stamp is not None and stamp[0] == index:
             form, matrix = stamp[1]
             layers.append((form, multiply(matrix, display.to_user)))
-        add_page(writer, display, layers)
+        append_layered_page(writer, display, layers)
     copy_layer_visibility(writer, reader)
 
 
@@ -77,7 +77,7 @@ def _drawn_with_certificate(
             canvas.showPage()
         draw_certificate(canvas, facts, block)
 
-    return drawn(draw)
+    return draw_and_open(draw)
 
 
 def assemble_signed(
@@ -100,7 +100,7 @@ def assemble_signed(
     _append_as_is(writer, reader, stamp)
     append_pages(writer, sheets, start=0 if place is None else 1)
     seed = _seed(original, block, field, certificate)
-    return written(writer, title=certificate.title, at=block.signed_at, seed=seed)
+    return write_pdf(writer, title=certificate.title, at=block.signed_at, seed=seed)
 
 
 def assemble_declined(original: bytes, certificate: CertificateFacts) -> bytes:
@@ -109,10 +109,10 @@ def assemble_declined(original: bytes, certificate: CertificateFacts) -> bytes:
     _append_as_is(writer, reader, None)
     append_pages(writer, _drawn_with_certificate(None, None, certificate))
     seed = _seed(original, certificate)
-    return written(writer, title=certificate.title, at=certificate.decided_at, seed=seed)
+    return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)
 
 
-def fit_onto(size: tuple[float, float], sheet: tuple[float, float]) -> Matrix:
+def center_on_sheet(size: tuple[float, float], sheet: tuple[float, float]) -> Matrix:
     """Centres a page of that size on the sheet, made smaller where it has to be."""
     scale = min(1.0, sheet[0] / size[0], sheet[1] / size[1])
     return (scale, 0.0, 0.0, scale, (sheet[0] - size[0] * scale) / 2, (sheet[1] - size[1] * scale) / 2)
@@ -122,9 +122,11 @@ def _append_on_letter(writer: PdfWriter, reader: PdfReader) -> None:
     for page in reader.pages:
         display = read_display(page)
         across, up = display.size
-        sheet = letter(landscape=across > up)
+        sheet = letter_page(landscape=across > up)
         layers = collect_layers(writer, page, display)
-        add_page(writer, sheet, upright(layers, display, fit_onto(display.size, sheet.size)))
+        append_layered_page(
+            writer, sheet, to_displayed_space(layers, display, center_on_sheet(display.size, sheet.size))
+        )
     copy_layer_visibility(writer, reader)
 
 
@@ -137,12 +139,12 @@ def _picture_on_letter(scan: bytes) -> PdfReader:
     with Image.open(io.BytesIO(scan), formats=("JPEG", "PNG")) as opened:
         opened.draft("RGB", _pixels((_LETTER[0], _LETTER[0])))
         turned = ImageOps.exif_transpose(opened)
-        sheet = letter(landscape=turned.width > turned.height).size
+        sheet = letter_page(landscape=turned.width > turned.height).size
         turned.thumbnail(_pixels(sheet))
         layer = turned.convert("RGBA")
     picture = Image.new("RGB", layer.size, "white")
     picture.paste(layer, mask=layer)
-    return drawn(lambda canvas: _draw_picture(canvas, picture, sheet))
+    return draw_and_open(lambda canvas: _draw_picture(canvas, picture, sheet))
 
 
 def _draw_picture(canvas: Canvas, picture: Image.Image, sheet: tuple[float, float]) -> None:
@@ -162,4 +164,4 @@ def assemble_by_hand(scan: bytes, certificate: CertificateFacts) -> bytes:
     _append_on_letter(writer, open_with_appearances(scan) if is_pdf else _picture_on_letter(scan))
     append_pages(writer, _drawn_with_certificate(None, None, certificate))
     seed = _seed(scan, certificate)
-    return written(writer, title=certificate.title, at=certificate.decided_at, seed=seed)
+    return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)

@@ -15,22 +15,22 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.field_appearances import open_with_appearances
 from chalicelib.pdf.assembly.flatten import (
-    Placed,
-    add_page,
+    PlacedForm,
+    append_layered_page,
     collect_layers,
     copy_layer_visibility,
-    letter,
-    upright,
-    written,
+    letter_page,
+    to_displayed_space,
+    write_pdf,
 )
-from chalicelib.pdf.assembly.reportlab_pages import append_pages, drawn, page_to_form
+from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open, page_to_form
 from chalicelib.pdf.drawing.fax_cover import draw_cover
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
 from chalicelib.pdf.geometry import IDENTITY, Box, Matrix, multiply
 from chalicelib.pdf.models import FaxCover
 from chalicelib.pdf.reader import read_display
 from chalicelib.pdf.rendering import open_for_display
-from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, fit_size
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, fit_size
 
 _WIDTH, _HEIGHT = 612.0, 792.0
 # Fax machines leave out what is nearer to the edge.
@@ -90,7 +90,7 @@ def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
     )
     for (face, size, line), y in zip(lines, (50.0, 31.0, 14.0), strict=True):
         fitted = fit_size(line, face, right - left - _QR - 16, largest=size, smallest=1)
-        draw(canvas, left, _EDGE + y, line, face=face, size=fitted)
+        draw_text(canvas, left, _EDGE + y, line, face=face, size=fitted)
     canvas.showPage()
 
 
@@ -100,14 +100,14 @@ def _cover_and_marks(cover: FaxCover, pages: int) -> PdfReader:
         for page in range(1, pages + 1):
             _draw_mark(canvas, cover, page, pages)
 
-    return drawn(draw_all)
+    return draw_and_open(draw_all)
 
 
-def _page_on_sheet(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage) -> list[Placed]:
+def _page_on_sheet(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage) -> list[PlacedForm]:
     display = read_display(page)
     turn, size = _upright(display.size)
     onto = multiply(turn, _above_the_strip(_ink(picture, size), size))
-    return upright(collect_layers(writer, page, display), display, onto)
+    return to_displayed_space(collect_layers(writer, page, display), display, onto)
 
 
 def compose_fax(cover: FaxCover, original: bytes) -> bytes:
@@ -119,7 +119,7 @@ def compose_fax(cover: FaxCover, original: bytes) -> bytes:
         append_pages(writer, sheets, stop=1)
         for index, page in enumerate(reader.pages):
             mark = (page_to_form(writer, sheets, index + 1), IDENTITY)
-            add_page(writer, letter(), [*_page_on_sheet(writer, page, pictures[index]), mark])
+            append_layered_page(writer, letter_page(), [*_page_on_sheet(writer, page, pictures[index]), mark])
         copy_layer_visibility(writer, reader)
         seed = hashlib.sha256(original).digest() + repr(cover).encode()
-        return written(writer, title="Fax", at=cover.sent_at, seed=seed)
+        return write_pdf(writer, title="Fax", at=cover.sent_at, seed=seed)

@@ -13,14 +13,14 @@ from contextlib import suppress
 import pypdfium2
 from pypdf import PdfReader
 
-from chalicelib.pdf.assembly.flatten import is_shown
-from chalicelib.pdf.reader import array, dictionary, open_pdf
+from chalicelib.pdf.assembly.flatten import is_visible
+from chalicelib.pdf.reader import open_pdf, read_array, read_dictionary
 
 
 def _lacks_appearances(reader: PdfReader) -> bool:
-    form = dictionary(dictionary(reader.trailer["/Root"]).get("/AcroForm"))
-    annotations = [dictionary(item) for page in reader.pages for item in array(page.get("/Annots"))]
-    bare = any(is_shown(item) and "/AP" not in item for item in annotations)
+    form = read_dictionary(read_dictionary(reader.trailer["/Root"]).get("/AcroForm"))
+    annotations = [read_dictionary(item) for page in reader.pages for item in read_array(page.get("/Annots"))]
+    bare = any(is_visible(item) and "/AP" not in item for item in annotations)
     return bare or bool(annotations and form.get("/NeedAppearances") == True)  # noqa: E712 - pypdf's own boolean
 
 

@@ -28,7 +28,7 @@ from pypdf.generic import (
 )
 
 from chalicelib.pdf.geometry import IDENTITY, Box, Matrix, invert, multiply, transform_box
-from chalicelib.pdf.reader import Display, array, box, dictionary, number, resolve
+from chalicelib.pdf.reader import Display, read_array, read_box, read_dictionary, read_number, resolve
 
 _HIDDEN, _NO_VIEW = 2, 32
 _NOT_DRAWN = ("/Popup", "/Link", "/Movie", "/Sound", "/Screen", "/RichMedia", "/3D")
@@ -48,10 +48,10 @@ _ACTIONS = (
     "/RichMediaExecute",
 )
 
-Placed = tuple[IndirectObject, Matrix]
+PlacedForm = tuple[IndirectObject, Matrix]
 
 
-def floats(values: Iterable[float]) -> ArrayObject:
+def float_array(values: Iterable[float]) -> ArrayObject:
     return ArrayObject(FloatObject(round(value, 5)) for value in values)
 
 
@@ -61,12 +61,12 @@ def _reference(writer: PdfWriter, item: PdfObject) -> IndirectObject:
     return place or writer._add_object(item)  # noqa: SLF001 - pypdf's way, if unofficial
 
 
-def _as_form(stream: StreamObject, bounds: Box, resources: PdfObject) -> StreamObject:
+def _make_form(stream: StreamObject, bounds: Box, resources: PdfObject) -> StreamObject:
     stream.update(
         {
             NameObject("/Type"): NameObject("/XObject"),
             NameObject("/Subtype"): NameObject("/Form"),
-            NameObject("/BBox"): floats(bounds),
+            NameObject("/BBox"): float_array(bounds),
             NameObject("/Resources"): resources,
         }
     )
@@ -74,12 +74,12 @@ def _as_form(stream: StreamObject, bounds: Box, resources: PdfObject) -> StreamO
 
 
 def _joined_content(page: PageObject) -> StreamObject:
-    parts = [resolve(part) for part in array(page.get("/Contents"))]
+    parts = [resolve(part) for part in read_array(page.get("/Contents"))]
     data = b"\n".join(part.get_data() for part in parts if isinstance(part, StreamObject))
-    return compressed(data)
+    return deflate(data)
 
 
-def compressed(data: bytes) -> StreamObject:
+def deflate(data: bytes) -> StreamObject:
     """A deflated stream: the encoding is done here so that the same bytes always come out."""
     stream = StreamObject()
     stream._data = zlib.compress(data, 6)  # noqa: SLF001 - set_data would deflate at another level
@@ -95,8 +95,8 @@ def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> I
         stream = cast("StreamObject", content.clone(writer, force_duplicate=True))
     else:
         stream = _joined_content(page)
-    resources = dictionary(page.get("/Resources")).clone(writer)
-    form = _as_form(stream, display.box, resources)
+    resources = read_dictionary(page.get("/Resources")).clone(writer)
+    form = _make_form(stream, display.box, resources)
     group = page.get("/Group")
     if group is not None:
         form[NameObject("/Group")] = group.clone(writer)
@@ -105,23 +105,23 @@ def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> I
 
 def _appearance(annotation: DictionaryObject) -> StreamObject | None:
     """The normal appearance, of the state that the annotation is in."""
-    normal = resolve(dictionary(annotation.get("/AP")).get("/N"))
+    normal = resolve(read_dictionary(annotation.get("/AP")).get("/N"))
     if isinstance(normal, DictionaryObject) and not isinstance(normal, StreamObject):
         normal = resolve(normal.get(str(annotation.get("/AS", "/Off"))))
     return normal if isinstance(normal, StreamObject) else None
 
 
-def is_shown(annotation: DictionaryObject) -> bool:
+def is_visible(annotation: DictionaryObject) -> bool:
     """Whether a viewer on a screen draws the annotation."""
-    flags = int(number(annotation.get("/F"), 0))
+    flags = int(read_number(annotation.get("/F"), 0))
     return not flags & (_HIDDEN | _NO_VIEW) and annotation.get("/Subtype") not in _NOT_DRAWN
 
 
 def _placement(form: DictionaryObject, rectangle: Box) -> Matrix | None:
     """Where the appearance goes: ISO 32000-1, 12.5.5, algorithm 8.1."""
-    values = [number(item, 0.0) for item in array(form.get("/Matrix"))]
+    values = [read_number(item, 0.0) for item in read_array(form.get("/Matrix"))]
     own = cast("Matrix", tuple(values)) if len(values) == len(IDENTITY) else IDENTITY
-    bounds = box(form.get("/BBox"))
+    bounds = read_box(form.get("/BBox"))
     if bounds is None:
         return None
     x0, y0, x1, y1 = transform_box(bounds, own)
@@ -131,9 +131,9 @@ def _placement(form: DictionaryObject, rectangle: Box) -> Matrix | None:
     return (across, 0.0, 0.0, up, rectangle[0] - x0 * across, rectangle[1] - y0 * up)
 
 
-def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> Placed | None:
-    appearance, rectangle = _appearance(annotation), box(annotation.get("/Rect"))
-    if appearance is None or rectangle is None or not is_shown(annotation):
+def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> PlacedForm | None:
+    appearance, rectangle = _appearance(annotation), read_box(annotation.get("/Rect"))
+    if appearance is None or rectangle is None or not is_visible(annotation):
         return None
     matrix = _placement(appearance, rectangle)
     if matrix is None:
@@ -146,17 +146,17 @@ def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> Placed 
     return _reference(writer, form), matrix
 
 
-def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[Placed]:
+def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[PlacedForm]:
     """All that the page shows, in drawing order, each with its matrix to user space."""
-    layers: list[Placed] = [(import_page_form(writer, page, display), IDENTITY)]
-    for item in array(page.get("/Annots")):
-        placed = _annotation_form(writer, dictionary(item))
+    layers: list[PlacedForm] = [(import_page_form(writer, page, display), IDENTITY)]
+    for item in read_array(page.get("/Annots")):
+        placed = _annotation_form(writer, read_dictionary(item))
         if placed is not None:
             layers.append(placed)
     return layers
 
 
-def _drawing(layers: list[Placed]) -> tuple[bytes, DictionaryObject]:
+def _drawing(layers: list[PlacedForm]) -> tuple[bytes, DictionaryObject]:
     names = DictionaryObject({NameObject(f"/L{index}"): form for index, (form, _) in enumerate(layers)})
     lines = [
         "q " + " ".join(f"{value:.5f}".rstrip("0").rstrip(".") for value in matrix) + f" cm /L{index} Do Q"
@@ -165,25 +165,25 @@ def _drawing(layers: list[Placed]) -> tuple[bytes, DictionaryObject]:
     return "\n".join(lines).encode(), DictionaryObject({NameObject("/XObject"): names})
 
 
-def add_page(writer: PdfWriter, display: Display, layers: list[Placed]) -> None:
+def append_layered_page(writer: PdfWriter, display: Display, layers: list[PlacedForm]) -> None:
     """Appends a page of these layers, with the visible box, rotation and unit given."""
     page = writer.add_blank_page(1, 1)
     content, resources = _drawing(layers)
-    page[NameObject("/MediaBox")] = floats(display.box)
+    page[NameObject("/MediaBox")] = float_array(display.box)
     page[NameObject("/Resources")] = resources
-    page[NameObject("/Contents")] = _reference(writer, compressed(content))
+    page[NameObject("/Contents")] = _reference(writer, deflate(content))
     if display.rotation:
         page[NameObject("/Rotate")] = NumberObject(display.rotation)
     if display.unit != 1:
         page[NameObject("/UserUnit")] = FloatObject(display.unit)
 
 
-def letter(*, landscape: bool = False) -> Display:
+def letter_page(*, landscape: bool = False) -> Display:
     """A US Letter sheet."""
     return Display((0.0, 0.0, 792.0, 612.0) if landscape else (0.0, 0.0, 612.0, 792.0), 0, 1.0)
 
 
-def upright(layers: list[Placed], display: Display, onto: Matrix) -> list[Placed]:
+def to_displayed_space(layers: list[PlacedForm], display: Display, onto: Matrix) -> list[PlacedForm]:
     """The layers of a page moved from its user space to its displayed space, then by `onto`."""
     move = multiply(invert(display.to_user), onto)
     return [(form, multiply(matrix, move)) for form, matrix in layers]
@@ -191,7 +191,7 @@ def upright(layers: list[Placed], display: Display, onto: Matrix) -> list[Placed
 
 def copy_layer_visibility(writer: PdfWriter, reader: PdfReader) -> None:
     """Copies the optional-content settings: without them, hidden layers would show."""
-    settings = dictionary(reader.trailer["/Root"]).get("/OCProperties")
+    settings = read_dictionary(reader.trailer["/Root"]).get("/OCProperties")
     if settings is not None:
         writer.root_object[NameObject("/OCProperties")] = settings.clone(writer)
 
@@ -221,7 +221,7 @@ def _scrub(value: PdfObject) -> None:
             pending.extend(item)
 
 
-def written(writer: PdfWriter, *, title: str, at: datetime, seed: bytes) -> bytes:
+def write_pdf(writer: PdfWriter, *, title: str, at: datetime, seed: bytes) -> bytes:
     """The file's bytes: the same writer content, title, time and seed give the same bytes."""
     for item in writer._objects:  # noqa: SLF001 - no other way to reach them all
         if item is not None:

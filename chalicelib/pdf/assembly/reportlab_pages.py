@@ -10,7 +10,7 @@ from pypdf.generic import IndirectObject
 from reportlab import rl_config
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.assembly.flatten import add_page, import_page_form
+from chalicelib.pdf.assembly.flatten import append_layered_page, import_page_form
 from chalicelib.pdf.geometry import IDENTITY
 from chalicelib.pdf.reader import read_display
 
@@ -18,7 +18,7 @@ from chalicelib.pdf.reader import read_display
 rl_config.useA85 = 0
 
 
-def drawing(draw: Callable[[Canvas], object]) -> bytes:
+def draw_pdf(draw: Callable[[Canvas], object]) -> bytes:
     """A PDF of the pages that `draw` makes, deterministically."""
     target = io.BytesIO()
     canvas = Canvas(target, invariant=1, pageCompression=1)
@@ -27,9 +27,9 @@ def drawing(draw: Callable[[Canvas], object]) -> bytes:
     return target.getvalue()
 
 
-def drawn(draw: Callable[[Canvas], object]) -> PdfReader:
+def draw_and_open(draw: Callable[[Canvas], object]) -> PdfReader:
     """The same, opened."""
-    return PdfReader(io.BytesIO(drawing(draw)))
+    return PdfReader(io.BytesIO(draw_pdf(draw)))
 
 
 def page_to_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectObject:
@@ -41,4 +41,6 @@ def page_to_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectOb
 def append_pages(writer: PdfWriter, sheets: PdfReader, start: int = 0, stop: int | None = None) -> None:
     """Appends those pages, in the size they were drawn, from `start` up to and without `stop`."""
     for index in range(start, len(sheets.pages) if stop is None else stop):
-        add_page(writer, read_display(sheets.pages[index]), [(page_to_form(writer, sheets, index), IDENTITY)])
+        append_layered_page(
+            writer, read_display(sheets.pages[index]), [(page_to_form(writer, sheets, index), IDENTITY)]
+        )

@@ -15,20 +15,20 @@ from chalicelib.pdf.drawing.signature_block import (
     format_signer,
     format_utc_time,
 )
-from chalicelib.pdf.models import CertificateFacts, Outcome, SignatureBlock, TrailEntry
+from chalicelib.pdf.models import CertificateFacts, CertificateType, SignatureBlock, TrailEntry
 from chalicelib.pdf.text.bidi import isolate
-from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, draw_text_right, wrap, wrap_paragraphs
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, draw_text_right, wrap, wrap_paragraphs
 
 _MARGIN = 54.0
 _QR = 25 * MILLIMETRE
 _INDENT = 118.0
 _BLOCK = (300.0, 66.0)
-_TITLES: dict[Outcome, str] = {
+_TITLES: dict[CertificateType, str] = {
     "signed": "Certificate of electronic signature",
     "declined": "Certificate of decline",
     "by_hand": "Certificate of signature by hand",
 }
-_STATEMENTS: dict[Outcome, str] = {
+_STATEMENTS: dict[CertificateType, str] = {
     "signed": "{who} signed this document electronically on {when}.",
     "declined": "{who} declined to sign this document on {when}.",
     "by_hand": "This document was sent to {who}, and came back signed by hand on {when}.",
@@ -44,7 +44,7 @@ def _signer(facts: CertificateFacts) -> str:
 def _statement(facts: CertificateFacts) -> str:
     who = _signer(facts)
     when = f"{format_local_time(facts.decided_at, facts.time_zone)} ({format_utc_time(facts.decided_at)})"
-    return _STATEMENTS[facts.outcome].format(who=who, when=when)
+    return _STATEMENTS[facts.certificate_type].format(who=who, when=when)
 
 
 def _header(flow: Flow, facts: CertificateFacts) -> None:
@@ -52,7 +52,9 @@ def _header(flow: Flow, facts: CertificateFacts) -> None:
     limit = flow.across - _QR - 24
     flow.lines(wrap(facts.practice_name, PLAIN, 11, limit), x=flow.left, size=11, leading=15)
     flow.space(4)
-    flow.lines(wrap(_TITLES[facts.outcome], BOLD, 21, limit), x=flow.left, face=BOLD, size=21, leading=26)
+    flow.lines(
+        wrap(_TITLES[facts.certificate_type], BOLD, 21, limit), x=flow.left, face=BOLD, size=21, leading=26
+    )
     flow.space(6)
     flow.lines(wrap(_statement(facts), PLAIN, 11.5, limit), x=flow.left, size=11.5, leading=15.5)
     top = flow.top - 2
@@ -194,7 +196,7 @@ def _flow(facts: CertificateFacts, block: SignatureBlock | None) -> Flow:
 def _footer(canvas: Canvas, facts: CertificateFacts, page: int, pages: int) -> None:
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, 46, WIDTH - _MARGIN, 46)
-    draw(canvas, _MARGIN, 33, f"Document ID {facts.document_id}", size=9.5)
+    draw_text(canvas, _MARGIN, 33, f"Document ID {facts.document_id}", size=9.5)
     draw_text_right(canvas, WIDTH - _MARGIN, 33, f"Certificate, page {page} of {pages}", size=9.5)
 
 

@@ -9,7 +9,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
 from chalicelib.pdf.models import FaxCover, FaxOnline
-from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, draw_text_right, fit_size, wrap
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, draw_text_right, fit_size, wrap
 
 _MARGIN = 54.0
 _ACROSS = WIDTH - 2 * _MARGIN
@@ -28,14 +28,14 @@ _CONFIDENTIAL = (
 
 
 def _fitted(canvas: Canvas, x: float, y: float, text: str, *, face: str, size: float, limit: float) -> None:
-    draw(canvas, x, y, text, face=face, size=fit_size(text, face, limit, largest=size, smallest=1))
+    draw_text(canvas, x, y, text, face=face, size=fit_size(text, face, limit, largest=size, smallest=1))
 
 
 def _paragraph(canvas: Canvas, x: float, y: float, text: str, *, size: float, limit: float) -> float:
     """Draws from y (the first line's top) down; answers the y below."""
     for line in wrap(text, PLAIN, size, limit):
         y -= size * 1.35
-        draw(canvas, x, y + 0.3 * size, line, size=size)
+        draw_text(canvas, x, y + 0.3 * size, line, size=size)
     return y
 
 
@@ -60,7 +60,7 @@ def _addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
     )
     y = HEIGHT - 124.0
     for label, value, face in rows:
-        draw(canvas, _MARGIN, y, label, size=12.5)
+        draw_text(canvas, _MARGIN, y, label, size=12.5)
         _fitted(canvas, _MARGIN + 62, y, value, face=face, size=12.5, limit=_ACROSS - 62)
         y -= 19
     canvas.setLineWidth(0.75)
@@ -69,10 +69,10 @@ def _addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
 
 
 def _invitation(canvas: Canvas, y: float, pages: int, *, online: bool) -> float:
-    draw(canvas, _MARGIN, y - 34, "A document is waiting for your signature", face=BOLD, size=20)
+    draw_text(canvas, _MARGIN, y - 34, "A document is waiting for your signature", face=BOLD, size=20)
     where = "It is the page that follows." if pages == 1 else f"It is the {pages} pages that follow."
     how = "Sign it, and send it back in either of two ways." if online else "Please sign it and fax it back."
-    draw(canvas, _MARGIN, y - 54, f"{where} {how}", size=12.5)
+    draw_text(canvas, _MARGIN, y - 54, f"{where} {how}", size=12.5)
     return y - 72
 
 
@@ -80,13 +80,13 @@ def _frame(canvas: Canvas, y: float, height: float, heading: str) -> float:
     """A box down from y, with its heading; answers the y below the heading."""
     canvas.setLineWidth(1)
     canvas.roundRect(_MARGIN, y - height, _ACROSS, height, 5)
-    draw(canvas, _MARGIN + _PADDING, y - 28, heading, face=BOLD, size=15)
+    draw_text(canvas, _MARGIN + _PADDING, y - 28, heading, face=BOLD, size=15)
     return y - 38
 
 
 def _steps(canvas: Canvas, y: float, steps: tuple[str, ...], limit: float) -> float:
     for number, step in enumerate(steps, start=1):
-        draw(canvas, _MARGIN + _PADDING, y - 13.1, f"{number}.", size=12.5)
+        draw_text(canvas, _MARGIN + _PADDING, y - 13.1, f"{number}.", size=12.5)
         y = _paragraph(canvas, _MARGIN + _PADDING + 18, y, step, size=12.5, limit=limit - 18) - 3
     return y
 

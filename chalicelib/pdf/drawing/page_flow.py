@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.text.layout import BOLD, PLAIN, draw, wrap_paragraphs
+from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, wrap_paragraphs
 
 WIDTH, HEIGHT = 612.0, 792.0
 Operation = Callable[[Canvas], None]
@@ -42,7 +42,7 @@ class Flow:
         self.y -= height
 
     def text(self, x: float, y: float, line: str, *, face: str = PLAIN, size: float = 10) -> None:
-        self.add(lambda canvas: ignore(draw(canvas, x, y, line, face=face, size=size)))
+        self.add(lambda canvas: ignore(draw_text(canvas, x, y, line, face=face, size=size)))
 
     def rule(self, *, weight: float = 0.5, left: float | None = None) -> None:
         """A horizontal line at the current height."""

@@ -12,7 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.models import Area, Point, SignatureBlock, SignatureParts
 from chalicelib.pdf.text.bidi import isolate
-from chalicelib.pdf.text.layout import BOLD, PLAIN, SCRIPT, draw, fit_size, width, wrap
+from chalicelib.pdf.text.layout import BOLD, PLAIN, SCRIPT, draw_text, fit_size, text_width, wrap
 
 LEGIBLE = 6.5
 """Points: the smallest words that a fax carries in its common resolution (98 lines an inch)."""
@@ -63,7 +63,7 @@ def _moments(block: SignatureBlock, size: float, limit: float, *, brief: bool) -
     if brief:
         return (there,)
     both = f"{there} {utc}"
-    return (both,) if width(both, PLAIN, size) <= limit else (there, utc)
+    return (both,) if text_width(both, PLAIN, size) <= limit else (there, utc)
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _draw_name(canvas: Canvas, name: str, area: Area) -> None:
     size, lines = _name_lines(name, across, up)
     base = y + (up - len(lines) * size * 1.1) / 2 + 0.3 * size
     for index, line in enumerate(reversed(lines)):
-        draw(canvas, x, base + index * size * 1.1, line, face=SCRIPT, size=size)
+        draw_text(canvas, x, base + index * size * 1.1, line, face=SCRIPT, size=size)
 
 
 def _fitted(block: SignatureBlock, area: Area) -> list[list[Point]]:
@@ -244,7 +244,7 @@ def _draw_words(canvas: Canvas, layout: _Layout) -> None:
     x, y, across, height = layout.text
     for index, (face, line) in enumerate(layout.lines, start=1):
         size = fit_size(line, face, across, largest=layout.size, smallest=1)
-        draw(
+        draw_text(
             canvas,
             x,
             y + height - index * layout.size * _LEADING + 0.25 * layout.size,

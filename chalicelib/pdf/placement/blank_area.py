@@ -27,11 +27,11 @@ def find_blank_area(data: bytes, units: tuple[float, ...]) -> SignatureField:
             with suppress(pypdfium2.PdfiumError):
                 found = _on_page(document[index])
             if found is not None:
-                return _field(index, found, units[index])
-        return _field(len(units) - 1, (_MARGIN, _MARGIN), units[-1])
+                return _read_field(index, found, units[index])
+        return _read_field(len(units) - 1, (_MARGIN, _MARGIN), units[-1])
 
 
-def _field(index: int, corner: tuple[float, float], unit: float) -> SignatureField:
+def _read_field(index: int, corner: tuple[float, float], unit: float) -> SignatureField:
     return SignatureField(index + 1, corner[0] * unit, corner[1] * unit, _WIDE * unit, _TALL * unit)
 
 

@@ -8,7 +8,7 @@ from chalicelib.pdf.drawing.signature_block import is_legible, measure_words_hei
 from chalicelib.pdf.geometry import Box
 from chalicelib.pdf.models import SignatureBlock
 from chalicelib.pdf.placement.candidate_spaces import SHORTEST
-from chalicelib.pdf.placement.free_space import beside_signature, free_boxes_on_floor
+from chalicelib.pdf.placement.free_space import find_box_beside, free_boxes_on_floor
 from chalicelib.pdf.placement.label_context import SHIFT, TALLEST, WIDEST, Blank, LabelContext
 
 _LOWEST, _LINE_MOST = 8.0, (150.0, 26.0)
@@ -20,33 +20,33 @@ _AMPLE = 0.6
 
 
 @dataclass(frozen=True)
-class Place:
+class BlockPlacement:
     """The whole block's box, or that of the signature and that of the words."""
 
     box: Box
     words: Box | None = None
 
 
-def fit(context: LabelContext, blanks: list[Blank], block: SignatureBlock) -> Place | None:
+def fit_block(context: LabelContext, blanks: list[Blank], block: SignatureBlock) -> BlockPlacement | None:
     """All words over the signature, else all words beside it, else fewer over it."""
-    surveyed = [(blank, *_surveyed(context, blank)) for blank in blanks]
+    surveyed = [(blank, *_survey(context, blank)) for blank in blanks]
 
-    def whole(*, brief: bool) -> Place | None:
-        return next(filter(None, (_whole(free, block, brief=brief) for _, free, _ in surveyed)), None)
+    def whole(*, brief: bool) -> BlockPlacement | None:
+        return next(filter(None, (_fit_whole(free, block, brief=brief) for _, free, _ in surveyed)), None)
 
-    return whole(brief=False) or _apart(context, surveyed, block) or whole(brief=True)
+    return whole(brief=False) or _fit_apart(context, surveyed, block) or whole(brief=True)
 
 
-def _apart(
+def _fit_apart(
     context: LabelContext, surveyed: list[tuple[Blank, list[Box], list[Box]]], block: SignatureBlock
-) -> Place | None:
-    tried = [_in_parts(context, blank, free, obstacles, block) for blank, free, obstacles in surveyed]
+) -> BlockPlacement | None:
+    tried = [_fit_in_parts(context, blank, free, obstacles, block) for blank, free, obstacles in surveyed]
     parts = [place for place in tried if place is not None]
-    largest = max((_extent(place.box) for place in parts), default=0.0)
-    return next((place for place in parts if _extent(place.box) >= _AMPLE * largest), None)
+    largest = max((_area_of(place.box) for place in parts), default=0.0)
+    return next((place for place in parts if _area_of(place.box) >= _AMPLE * largest), None)
 
 
-def _surveyed(context: LabelContext, blank: Blank) -> tuple[list[Box], list[Box]]:
+def _survey(context: LabelContext, blank: Blank) -> tuple[list[Box], list[Box]]:
     """The free boxes that stand in the blank, near to where it begins; and what they leave free."""
     left, floor, right, top = blank.area
     area = (max(left, context.page[0]), floor, min(right, context.page[2]), min(top, context.page[3]))
@@ -54,37 +54,37 @@ def _surveyed(context: LabelContext, blank: Blank) -> tuple[list[Box], list[Box]
     return [box for box in free_boxes_on_floor(area, obstacles) if box[0] <= left + SHIFT], obstacles
 
 
-def _whole(free: list[Box], block: SignatureBlock, *, brief: bool) -> Place | None:
-    for box in sorted((_capped(box, (WIDEST, TALLEST)) for box in free), key=_extent, reverse=True):
+def _fit_whole(free: list[Box], block: SignatureBlock, *, brief: bool) -> BlockPlacement | None:
+    for box in sorted((_cap(box, (WIDEST, TALLEST)) for box in free), key=_area_of, reverse=True):
         if is_legible(block, box[2] - box[0], box[3] - box[1], brief=brief):
-            return Place(box)
+            return BlockPlacement(box)
     return None
 
 
-def _capped(box: Box, most: tuple[float, float]) -> Box:
+def _cap(box: Box, most: tuple[float, float]) -> Box:
     return (box[0], box[1], min(box[2], box[0] + most[0]), min(box[3], box[1] + most[1]))
 
 
-def _extent(box: Box) -> float:
+def _area_of(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _in_parts(
+def _fit_in_parts(
     context: LabelContext, blank: Blank, free: list[Box], obstacles: list[Box], block: SignatureBlock
-) -> Place | None:
+) -> BlockPlacement | None:
     """The signature on the line, its words nearby."""
-    lines = [_capped((box[0], box[1], min(box[2], blank.end), box[3]), _LINE_MOST) for box in free]
+    lines = [_cap((box[0], box[1], min(box[2], blank.line_end), box[3]), _LINE_MOST) for box in free]
     lines = [b for b in lines if b[2] - b[0] >= SHORTEST and b[3] - b[1] >= _LOWEST]
     if not lines:
         return None
-    signature = max(lines, key=_extent)
-    words = beside_signature(
+    signature = max(lines, key=_area_of)
+    words = find_box_beside(
         signature,
         [(across, measure_words_height(block, across)) for across in _WORDS],
         within=context.page,
-        obstacles=[*obstacles, signature, *blank.own],
+        obstacles=[*obstacles, signature, *blank.own_rules],
         allowed=lambda box: (
-            context.cell(box) in (None, blank.cell) and not context.parted(signature, box, blank)
+            context.cell(box) in (None, blank.cell) and not context.is_separated(signature, box, blank)
         ),
     )
-    return None if words is None else Place(signature, words)
+    return None if words is None else BlockPlacement(signature, words)

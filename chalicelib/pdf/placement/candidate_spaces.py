@@ -22,10 +22,10 @@ from chalicelib.pdf.placement.label_context import (
     Label,
     LabelContext,
     find_section_label,
-    writing,
+    writing_area,
 )
 from chalicelib.pdf.placement.label_patterns import field_is_for_fact, field_is_for_other
-from chalicelib.pdf.placement.page_marks import Field
+from chalicelib.pdf.placement.page_marks import FormField
 
 SHORTEST = 60.0
 """Points of a line that has room for a signature."""
@@ -35,54 +35,52 @@ _CLOSE = 0.6
 
 def find_blanks(context: LabelContext) -> Iterator[list[Blank]]:
     """Each with its equals: the block goes whole into any of them, rather than in parts into the first."""
-    yield from ([blank] for blank in _fields_of(context))
-    yield from ([blank] for blank in _lines_beside(context))
+    yield from ([blank] for blank in _find_fields(context))
+    yield from ([blank] for blank in _find_lines_beside(context))
     if not context.label.colon:
-        yield from ([blank] for blank in _lines_above(context))
+        yield from ([blank] for blank in _find_lines_above(context))
         if is_above_own_line(context):
             return
-    if context.label.asks != "provider" or find_section_label(context.sheet, context.label) is not None:
+    if context.label.asks != "provider" or find_section_label(context.page_view, context.label) is not None:
         return
     cell = context.cell(context.label.box)
     if cell is not None:
-        yield list(_cells(context, cell))
+        yield list(_find_cells(context, cell))
         return
     if context.label.colon:
-        yield list(_open_room(context))
-        yield from ([blank] for blank in _lines_above(context))
-    yield from ([blank] for blank in _above_label(context))
+        yield list(_find_open_space(context))
+        yield from ([blank] for blank in _find_lines_above(context))
+    yield from ([blank] for blank in _find_space_above(context))
 
 
-def _end_of(label: Label) -> float:
+def _label_end(label: Label) -> float:
     """Where the label ends, with a colon or credentials after it, but without a date."""
-    boxes = [word.box for word in label.piece.words if word.box[0] >= label.box[0]]
-    dates = [word.box[0] for word in label.piece.words if word.text.lower().startswith("date")]
+    boxes = [word.box for word in label.span.words if word.box[0] >= label.box[0]]
+    dates = [word.box[0] for word in label.span.words if word.text.lower().startswith("date")]
     right = (
-        min([*dates, label.piece.box[2] + 1])
-        if dates and min(dates) > label.box[2]
-        else label.piece.box[2] + 1
+        min([*dates, label.span.box[2] + 1]) if dates and min(dates) > label.box[2] else label.span.box[2] + 1
     )
     return max(box[2] for box in boxes if box[0] < right)
 
 
-def _fields_of(context: LabelContext) -> Iterator[Blank]:
+def _find_fields(context: LabelContext) -> Iterator[Blank]:
     """The empty form field beside, above or below the label, that is not named for somebody else."""
-    label, end = context.label, _end_of(context.label)
-    stacked = _field_of_column(context)
+    label, end = context.label, _label_end(context.label)
+    stacked = _find_stacked_field(context)
     for field in context.marks.fields:
         beside = (
             field.box[0] >= label.box[2] - GAP
             and field.box[0] - end <= TO_LINE
             and field.box[1] < label.box[3]
             and label.box[1] < field.box[3]
-            and context.next_in_row(end) >= field.box[0]
+            and context.next_left_edge(end) >= field.box[0]
         )
         others = field_is_for_other(field.name) or field_is_for_fact(field.name)
         if field.open and not others and (beside or field is stacked):
-            yield field_blank(context, field)
+            yield blank_of_field(context, field)
 
 
-def _field_of_column(context: LabelContext) -> Field | None:
+def _find_stacked_field(context: LabelContext) -> FormField | None:
     """The field right over or under the label, where the fields around it leave no doubt which of them."""
     boxes = [field.box for field in context.marks.fields]
     column = find_column(context, boxes, WRITING)
@@ -101,7 +99,7 @@ def _field_of_column(context: LabelContext) -> Field | None:
     return next((field for field in context.marks.fields if field.box == box), None)
 
 
-def field_blank(context: LabelContext, field: Field) -> Blank:
+def blank_of_field(context: LabelContext, field: FormField) -> Blank:
     left, bottom, right, top = field.box
     lines = [rule for rule in context.marks.rules if overlaps(rule, field.box)]
     low = [rule[3] for rule in lines if rule[3] < (bottom + top) / 2]
@@ -110,11 +108,11 @@ def field_blank(context: LabelContext, field: Field) -> Blank:
     return Blank((left + 1, floor, right - 1, top), right, tuple(borders))
 
 
-def _lines_beside(context: LabelContext) -> Iterator[Blank]:
+def _find_lines_beside(context: LabelContext) -> Iterator[Blank]:
     """The line that begins after the label, or goes on under it."""
-    label, end = context.label, _end_of(context.label)
+    label, end = context.label, _label_end(context.label)
     _, bottom, _, top = label.box
-    cell, beyond = context.cell(label.box), context.next_in_row(end)
+    cell, beyond = context.cell(label.box), context.next_left_edge(end)
     for rule in sorted(context.marks.rules):
         heading = not label.colon and rule[0] < end and rule[2] - rule[0] > SEPARATOR
         if heading or (cell is not None and rule[3] <= cell[1] + _CLOSE):
@@ -124,10 +122,10 @@ def _lines_beside(context: LabelContext) -> Iterator[Blank]:
         if is_low and left - end <= TO_LINE and beyond >= left:
             right = min(rule[2], beyond)
             if right - left >= SHORTEST:
-                yield _on_line(context, rule, left, right)
+                yield _blank_on_line(context, rule, left, right)
 
 
-def _lines_above(context: LabelContext) -> Iterator[Blank]:
+def _find_lines_above(context: LabelContext) -> Iterator[Blank]:
     """The line that the label stands under."""
     label = context.label.box
     cell = context.cell(label)
@@ -139,13 +137,13 @@ def _lines_above(context: LabelContext) -> Iterator[Blank]:
             continue
         if belongs_to_label_above(context, rule):
             return
-        left, right = _share(context, rule)
+        left, right = _own_share(context, rule)
         if right - left >= SHORTEST:
-            yield _on_line(context, rule, left, right)
+            yield _blank_on_line(context, rule, left, right)
         return
 
 
-def _share(context: LabelContext, rule: Box) -> tuple[float, float]:
+def _own_share(context: LabelContext, rule: Box) -> tuple[float, float]:
     """The part of a line that is the label's, where several labels stand under one line."""
     left, right, label = rule[0], rule[2], context.label.box
     for box in [*context.row, *context.label.rest]:
@@ -157,24 +155,24 @@ def _share(context: LabelContext, rule: Box) -> tuple[float, float]:
     return left, right
 
 
-def _on_line(context: LabelContext, rule: Box, left: float, right: float) -> Blank:
+def _blank_on_line(context: LabelContext, rule: Box, left: float, right: float) -> Blank:
     floor = rule[3] + _CLOSE
     edge = min(max(right, left + WIDEST), context.page[2])
     double = [
         other
         for other in context.marks.rules
-        if abs(other[1] - rule[1]) <= GAP and overlaps(other, writing(rule))
+        if abs(other[1] - rule[1]) <= GAP and overlaps(other, writing_area(rule))
     ]
     return Blank(
         (left, floor, edge, floor + TALLEST), right, (rule, *double), context.cell(context.label.box)
     )
 
 
-def _cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
+def _find_cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
     """The drawn box that the label is in: under it, beside it, over it; else the empty one to its right."""
     label = context.label.box
     left, bottom, right, top = (cell[0] + GAP, cell[1] + _CLOSE, cell[2] - GAP, cell[3] - _CLOSE)
-    end = _end_of(context.label)
+    end = _label_end(context.label)
     areas = [
         (left, bottom, right, label[1] - GAP),
         (end + 2 * GAP, bottom, right, top),
@@ -185,26 +183,26 @@ def _cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
     for area in whole:
         yield Blank(area, area[2], own, cell)
     beyond = context.cell((cell[2] + 2 * GAP, label[1], cell[2] + 4 * GAP, label[3]))
-    if beyond is not None and not any(overlaps(piece.box, beyond) for piece in context.others):
+    if beyond is not None and not any(overlaps(span.box, beyond) for span in context.others):
         area = (beyond[0] + GAP, beyond[1] + _CLOSE, beyond[2] - GAP, beyond[3] - _CLOSE)
         yield Blank(area, area[2], own, beyond)
 
 
-def _open_room(context: LabelContext) -> Iterator[Blank]:
+def _find_open_space(context: LabelContext) -> Iterator[Blank]:
     """The space after a colon, from the label's foot or a little lower."""
-    left, bottom = _end_of(context.label) + 3 * GAP, context.label.box[1]
+    left, bottom = _label_end(context.label) + 3 * GAP, context.label.box[1]
     right = min(left + WIDEST, context.page[2])
     for lower in (0.0, 6.0, 12.0, 18.0, 24.0):
         floor = max(bottom - lower, context.page[1])
         yield Blank((left, floor, right, floor + TALLEST), right)
 
 
-def _above_label(context: LabelContext) -> Iterator[Blank]:
+def _find_space_above(context: LabelContext) -> Iterator[Blank]:
     """The space over a label without a line. Words in small letters may be the end of a sentence."""
     left, _, _, top = context.label.box
-    if context.label.piece.text[0].islower() and not context.label.colon:
+    if context.label.span.text[0].islower() and not context.label.colon:
         return
     right = min(left + WIDEST, context.page[2])
     yield Blank((left, top + GAP, right, top + GAP + TALLEST), right)
     if not context.label.colon:
-        yield from _open_room(context)
+        yield from _find_open_space(context)

@@ -15,15 +15,15 @@ import pypdfium2
 
 from chalicelib.pdf.geometry import Box, bounding_box, overlaps
 from chalicelib.pdf.models import Area, SignatureBlock, SignatureField, SignatureParts
-from chalicelib.pdf.placement.block_fitting import Place, fit
-from chalicelib.pdf.placement.candidate_spaces import field_blank, find_blanks
+from chalicelib.pdf.placement.block_fitting import BlockPlacement, fit_block
+from chalicelib.pdf.placement.candidate_spaces import blank_of_field, find_blanks
 from chalicelib.pdf.placement.label_context import (
     NEIGHBOURS,
     TO_NAME,
     WIDEST,
+    CandidatePage,
     Label,
     LabelContext,
-    Sheet,
     find_section_label,
 )
 from chalicelib.pdf.placement.label_patterns import Asks, names_other_signer
@@ -36,16 +36,16 @@ _MOST_BLANKS = 16
 """Of a label, that are tried."""
 
 
-def _on_label(sheet: Sheet, label: Label, block: SignatureBlock) -> Place | None:
-    context = LabelContext(sheet, label)
+def _on_label(page_view: CandidatePage, label: Label, block: SignatureBlock) -> BlockPlacement | None:
+    context = LabelContext(page_view, label)
     if label.asks == "named" and not _is_for_signing(context):
         return None
     if label.asks == "anybody" and _is_anothers(context):
         return None
     tried = islice(find_blanks(context), _MOST_BLANKS)
-    place = next(filter(None, (fit(context, blanks, block) for blanks in tried)), None)
-    own = find_section_label(sheet, label)
-    return place if place is not None or own is None else _on_label(sheet, own, block)
+    place = next(filter(None, (fit_block(context, blanks, block) for blanks in tried)), None)
+    own = find_section_label(page_view, label)
+    return place if place is not None or own is None else _on_label(page_view, own, block)
 
 
 def _is_for_signing(context: LabelContext) -> bool:
@@ -53,7 +53,7 @@ def _is_for_signing(context: LabelContext) -> bool:
 
     Elsewhere a name is to be filled in.
     """
-    text = context.label.piece.text.lower()
+    text = context.label.span.text.lower()
     _, bottom, _, top = context.label.box
     row = [
         p.text.lower()
@@ -70,39 +70,39 @@ def _is_anothers(context: LabelContext) -> bool:
     left, bottom, right, top = context.label.box
     around_it = (left - NEIGHBOURS, bottom - NEIGHBOURS, right + WIDEST, top + NEIGHBOURS)
     before = (left - TO_NAME, bottom, left, top)
-    near = [
-        piece for piece in context.others if overlaps(piece.box, around_it) or overlaps(piece.box, before)
-    ]
-    return any(names_other_signer(piece.text) for piece in near)
+    near = [span for span in context.others if overlaps(span.box, around_it) or overlaps(span.box, before)]
+    return any(names_other_signer(span.text) for span in near)
 
 
-def _in_field(sheet: Sheet, block: SignatureBlock) -> Place | None:
+def _in_field(page_view: CandidatePage, block: SignatureBlock) -> BlockPlacement | None:
     """The empty form field whose name says that the provider signs there."""
-    if len(sheet.named) != 1:
+    if len(page_view.named) != 1:
         return None
-    field = sheet.named[0]
-    context = LabelContext(sheet, Label("provider", TextSpan(()), field.box, [], colon=True))
-    return fit(context, [field_blank(context, field)], block)
+    field = page_view.named[0]
+    context = LabelContext(page_view, Label("provider", TextSpan(()), field.box, [], colon=True))
+    return fit_block(context, [blank_of_field(context, field)], block)
 
 
-def _on_sheet(sheet: Sheet, block: SignatureBlock, most: int) -> Place | None:
+def _on_sheet(page_view: CandidatePage, block: SignatureBlock, most: int) -> BlockPlacement | None:
     """`most` is how many labels may be tried."""
-    place = _in_field(sheet, block)
-    labels = sheet.labels("provider")[:most] if place is None else []
-    return place or next(filter(None, (_on_label(sheet, label, block) for label in labels)), None)
+    place = _in_field(page_view, block)
+    labels = page_view.labels("provider")[:most] if place is None else []
+    return place or next(filter(None, (_on_label(page_view, label, block) for label in labels)), None)
 
 
-def _sole_line(sheets: list[tuple[int, Sheet]], block: SignatureBlock) -> tuple[int, Place] | None:
+def _sole_line(
+    sheets: list[tuple[int, CandidatePage]], block: SignatureBlock
+) -> tuple[int, BlockPlacement] | None:
     """Where no label says whose signature: the last line for the referring provider, or the only one."""
-    if any(sheet.labels("provider") for _, sheet in sheets):
+    if any(page_view.labels("provider") for _, page_view in sheets):
         return None
     kinds: tuple[Asks, ...] = ("named", "anybody")
     for kind in kinds:
-        found = [(index, sheet, label) for index, sheet in sheets for label in sheet.labels(kind)]
+        found = [(index, page_view, label) for index, page_view in sheets for label in page_view.labels(kind)]
         if kind == "anybody" and len(found) != 1:
             return None
-        for index, sheet, label in found[:_TRIED]:
-            place = _on_label(sheet, label, block)
+        for index, page_view, label in found[:_TRIED]:
+            place = _on_label(page_view, label, block)
             if place is not None:
                 return index, place
     return None
@@ -116,17 +116,17 @@ def find_signature_field(
     `units` is each page's UserUnit, which PDFium does not know; `block` is what has to be legible there.
     """
     with open_for_display(data) as document:
-        sheets: list[tuple[int, Sheet]] = []
+        sheets: list[tuple[int, CandidatePage]] = []
         left, all_read = _TRIED, True
         for index in reversed(range(min(len(document), len(units)))):
             # A page that cannot be loaded asks for nothing.
             with suppress(pypdfium2.PdfiumError):
                 try:
-                    sheet = Sheet(document[index], units[index])
-                    if sheet.asks:
-                        sheets.append((index, sheet))
-                    most, left = left, max(0, left - len(sheet.labels("provider")))
-                    place = _on_sheet(sheet, block, most)
+                    page_view = CandidatePage(document[index], units[index])
+                    if page_view.asks:
+                        sheets.append((index, page_view))
+                    most, left = left, max(0, left - len(page_view.labels("provider")))
+                    place = _on_sheet(page_view, block, most)
                 except PageTooComplex:
                     all_read = False
                     continue
@@ -139,7 +139,7 @@ def find_signature_field(
     return None
 
 
-def _as_field(index: int, place: Place) -> SignatureField:
+def _as_field(index: int, place: BlockPlacement) -> SignatureField:
     if place.words is None:
         left, bottom, right, top = place.box
         return SignatureField(index + 1, left, bottom, right - left, top - bottom)

@@ -19,13 +19,13 @@ _UNDER, _ALONG = 40.0, 220.0
 """How far the words may be from the signature: below or above it, and beside it in its row."""
 
 
-def _spaced(box: Box) -> Box:
+def _add_spacing(box: Box) -> Box:
     return (box[0] - ASIDE, box[1] - ABOVE, box[2] + ASIDE, box[3] + ABOVE)
 
 
 def free_boxes_on_floor(area: Box, obstacles: list[Box]) -> Iterator[Box]:
     """The free boxes that stand on the area's floor, from the left; each as high as it can be."""
-    near = [box for box in map(_spaced, obstacles) if overlaps(box, area)]
+    near = [box for box in map(_add_spacing, obstacles) if overlaps(box, area)]
     if len(near) > _MOST or area[2] <= area[0] or area[3] <= area[1]:
         return
     lefts = sorted({area[0], *(box[2] for box in near if area[0] < box[2] < area[2])})
@@ -36,7 +36,7 @@ def free_boxes_on_floor(area: Box, obstacles: list[Box]) -> Iterator[Box]:
             yield (left, area[1], right, top)
 
 
-def beside_signature(
+def find_box_beside(
     signature: Box,
     sizes: list[tuple[float, float]],
     *,
@@ -51,7 +51,7 @@ def beside_signature(
         signature[2] + 2 * _ALONG,
         signature[3] + 2 * _UNDER,
     )
-    near = [box for box in map(_spaced, obstacles) if overlaps(box, reach)]
+    near = [box for box in map(_add_spacing, obstacles) if overlaps(box, reach)]
     found: list[tuple[float, Box]] = []
     for rank, (across, up) in enumerate(sizes):
         edges = near if len(near) <= _MOST_EDGES else []

@@ -39,32 +39,32 @@ class Column:
 def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Column:
     """`reach` is how far a label may be from its blank."""
     label = context.label.box
-    labels = [piece for piece in context.others if len(piece.words) <= WORDY and not piece.text.endswith(".")]
-    above, first, others_above = _walk(label, blanks, labels, reach, up=True)
-    below, last, others_below = _walk(label, blanks, labels, reach, up=False)
+    labels = [span for span in context.others if len(span.words) <= WORDY and not span.text.endswith(".")]
+    above, first, others_above = _follow_column(label, blanks, labels, reach, up=True)
+    below, last, others_below = _follow_column(label, blanks, labels, reach, up=False)
     return Column(above, below, first, last, others_above, others_below)
 
 
-def _walk(
+def _follow_column(
     start: Box, blanks: list[Box], labels: list[TextSpan], reach: float, *, up: bool
 ) -> tuple[Box | None, bool, bool]:
     """The next blank; whether the column ends that way with a blank; whether the next label is another's."""
-    boxes = [piece.box for piece in labels]
-    nearest = _next(start, blanks, boxes, reach, up=up)
+    boxes = [span.box for span in labels]
+    nearest = _find_nearest(start, blanks, boxes, reach, up=up)
     if nearest is None:
         return None, False, False
-    following = _next(nearest, boxes, blanks, reach, up=up)
-    others = any(piece.box == following and mentions_other_signer(piece.text) for piece in labels)
+    following = _find_nearest(nearest, boxes, blanks, reach, up=up)
+    others = any(span.box == following and mentions_other_signer(span.text) for span in labels)
     blank: Box | None = nearest
     for _ in range(_LONGEST_COLUMN):
-        label = None if blank is None else _next(blank, boxes, blanks, reach, up=up)
+        label = None if blank is None else _find_nearest(blank, boxes, blanks, reach, up=up)
         if blank is None or label is None:
             break
-        blank = _next(label, blanks, boxes, reach, up=up)
+        blank = _find_nearest(label, blanks, boxes, reach, up=up)
     return nearest, blank is not None, others
 
 
-def _next(start: Box, wanted: list[Box], between: list[Box], reach: float, *, up: bool) -> Box | None:
+def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: float, *, up: bool) -> Box | None:
     """The nearest of these boxes above (or below) that one and of its column, unless something is between."""
 
     def away(box: Box) -> float:
@@ -103,16 +103,16 @@ def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
 
 def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
     """Whether a label of another row leads to the line."""
-    for piece in context.others:
-        _, bottom, right, _ = piece.box
+    for span in context.others:
+        _, bottom, right, _ = span.box
         if -WRITING <= rule[0] - right <= WRITING and abs(bottom - rule[1]) <= WRITING / 2:
-            return piece.text.lower() != "x"
+            return span.text.lower() != "x"
     return False
 
 
 def is_above_own_line(context: LabelContext) -> bool:
     """Whether the label's line may be the one under it: the room over it is somebody else's then."""
-    over = _next(context.label.box, context.marks.rules, [], TALLEST, up=True)
+    over = _find_nearest(context.label.box, context.marks.rules, [], TALLEST, up=True)
     return (
         over is not None and context.cell(context.label.box) is None and belongs_to_label_above(context, over)
     )

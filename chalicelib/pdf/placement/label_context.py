@@ -16,7 +16,7 @@ from chalicelib.pdf.placement.label_patterns import (
     names_other_signer,
 )
 from chalicelib.pdf.placement.page_marks import (
-    Field,
+    FormField,
     PageMarks,
     PageTooComplex,
     TextSpan,
@@ -59,8 +59,8 @@ class Blank:
     """
 
     area: Box
-    end: float
-    own: tuple[Box, ...] = ()
+    line_end: float
+    own_rules: tuple[Box, ...] = ()
     cell: Box | None = None
 
 
@@ -69,13 +69,13 @@ class Label:
     """A label: the box of the words that say so, and of all of its piece up to a colon."""
 
     asks: Asks
-    piece: TextSpan
+    span: TextSpan
     box: Box
     rest: list[Box]
     colon: bool
 
 
-class Sheet:
+class CandidatePage:
     """A page as displayed, in points; what is drawn on it is read once a label was found."""
 
     def __init__(self, page: pypdfium2.PdfPage, unit: float) -> None:
@@ -92,7 +92,7 @@ class Sheet:
     @cached_property
     def asks(self) -> list[Label]:
         """The labels, from the last one of the page."""
-        found = [label for label in map(_label, reversed(self._text.pieces)) if label is not None]
+        found = [label for label in map(_parse_label, reversed(self._text.spans)) if label is not None]
         if len(found) > _MOST_LABELS:
             raise PageTooComplex
         return [self._with_owner(label) for label in found]
@@ -102,8 +102,8 @@ class Sheet:
         if label.asks != "anybody":
             return label
         left, bottom, _, top = label.box
-        before = [p for p in self._text.pieces if p.box[2] <= left and p.box[1] < top and bottom < p.box[3]]
-        nearest = max(before, key=lambda piece: piece.box[2], default=None)
+        before = [p for p in self._text.spans if p.box[2] <= left and p.box[1] < top and bottom < p.box[3]]
+        nearest = max(before, key=lambda span: span.box[2], default=None)
         if nearest is None or not is_providers_name(nearest.text):
             return label
         # A name to fill in goes as far as its blank.
@@ -120,75 +120,73 @@ class Sheet:
         return marks
 
 
-def _is_providers(field: Field) -> bool:
+def _is_providers(field: FormField) -> bool:
     return field.open and field_is_for_provider(field.name, is_signature=field.is_signature)
 
 
-def _label(piece: TextSpan) -> Label | None:
-    text = piece.text
+def _parse_label(span: TextSpan) -> Label | None:
+    text = span.text
     words = match_label(text)
     if words is None:
         return None
     kind, end = words
     at, own = 0, []
-    for word in piece.words:
+    for word in span.words:
         if at < end:
             own.append(word.box)
         at += len(word.text) + 1
     box = bounding_box(own)
     if box[3] - box[1] > box[2] - box[0]:
         return None
-    rest = [word.box for word in piece.words[len(own) :]]
-    return Label(kind, piece, box, rest, ":" in text[end:] or ":" in text[end - 1 : end + 1])
+    rest = [word.box for word in span.words[len(own) :]]
+    return Label(kind, span, box, rest, ":" in text[end:] or ":" in text[end - 1 : end + 1])
 
 
-def find_section_label(sheet: Sheet, label: Label) -> Label | None:
+def find_section_label(page_view: CandidatePage, label: Label) -> Label | None:
     """The *Signature* of the section that the label heads, if it heads one."""
     if label.asks != "provider" or label.colon:
         return None
     left, bottom, _, _ = label.box
     below = (left - SHIFT, bottom - 2 * NEIGHBOURS, left + WIDEST, bottom)
-    return next((found for found in sheet.labels("anybody") if overlaps(found.box, below)), None)
+    return next((found for found in page_view.labels("anybody") if overlaps(found.box, below)), None)
 
 
 class LabelContext:
     """A label among what is around it."""
 
-    def __init__(self, sheet: Sheet, label: Label) -> None:
-        self.sheet, self.size, self.label = sheet, sheet.size, label
-        self.marks = sheet.marks(label.box)
-        self.others = [piece for piece in self.marks.pieces if piece is not label.piece]
+    def __init__(self, page_view: CandidatePage, label: Label) -> None:
+        self.page_view, self.size, self.label = page_view, page_view.size, label
+        self.marks = page_view.marks(label.box)
+        self.others = [span for span in self.marks.spans if span is not label.span]
         self.page: Box = (_MARGIN, _MARGIN, self.size[0] - _MARGIN, self.size[1] - _MARGIN)
 
     def obstacles(self, blank: Blank) -> list[Box]:
         """What the block must not cover, and the places where others write."""
         marks = self.marks
-        rules = [rule for rule in marks.rules if rule not in blank.own]
-        words = [word.box for word in self.label.piece.words]
+        rules = [rule for rule in marks.rules if rule not in blank.own_rules]
+        words = [word.box for word in self.label.span.words]
         own = [field.box for field in marks.fields if not contains(field.box, blank.area)]
-        solid = (
-            [piece.box for piece in self.others] + words + rules + marks.vertical_rules + marks.areas + own
-        )
-        return solid + [writing(rule) for rule in rules if rule[2] - rule[0] <= SEPARATOR] + self._asked
+        solid = [span.box for span in self.others] + words + rules + marks.vertical_rules + marks.areas + own
+        return solid + [writing_area(rule) for rule in rules if rule[2] - rule[0] <= SEPARATOR] + self._asked
 
     @cached_property
     def _asked(self) -> list[Box]:
         """Where somebody is asked to write without a line."""
         places = []
-        for piece in self.others:
-            left, bottom, right, top = piece.box
-            is_signature = "signature" in piece.text.lower() and len(piece.words) <= WORDY
-            if not is_signature and not (piece.text.endswith(":") and len(piece.words) <= _SHORT):
+        for span in self.others:
+            left, bottom, right, top = span.box
+            is_signature = "signature" in span.text.lower() and len(span.words) <= WORDY
+            if not is_signature and not (span.text.endswith(":") and len(span.words) <= _SHORT):
                 continue
             ruled = any(
                 abs(rule[1] - bottom) <= WRITING / 2 and -GAP <= rule[0] - right <= TO_LINE
                 for rule in self.marks.rules
             )
-            if any(_belongs(field.box, piece.box) for field in self.marks.fields):
+            if any(_belongs(field.box, span.box) for field in self.marks.fields):
                 continue
-            if piece.text.endswith(":") and len(piece.words) <= _SHORT and not ruled:
+            if span.text.endswith(":") and len(span.words) <= _SHORT and not ruled:
                 places.append((right, bottom, right + (WIDEST if is_signature else WIDEST / 2), top))
-            elif is_signature and not piece.text.endswith(":"):
+            elif is_signature and not span.text.endswith(":"):
                 places.append((left, top, left + WIDEST / 2, top + 2 * WRITING))
         return places
 
@@ -196,13 +194,13 @@ class LabelContext:
     def row(self) -> list[Box]:
         """The other pieces in the label's row."""
         _, bottom, _, top = self.label.box
-        return [piece.box for piece in self.others if piece.box[1] < top and bottom < piece.box[3]]
+        return [span.box for span in self.others if span.box[1] < top and bottom < span.box[3]]
 
-    def next_in_row(self, right: float) -> float:
+    def next_left_edge(self, right: float) -> float:
         """Where the next piece of the row begins."""
         return min([self.size[0], *(box[0] for box in [*self.row, *self.label.rest] if box[0] >= right)])
 
-    def parted(self, signature: Box, words: Box, blank: Blank) -> bool:
+    def is_separated(self, signature: Box, words: Box, blank: Blank) -> bool:
         """Whether somebody else's line or label is between the signature and its words."""
         left, right = min(signature[0], words[0]), max(signature[2], words[2])
         if words[1] >= signature[3]:
@@ -218,12 +216,12 @@ class LabelContext:
             if rule[2] - rule[0] >= LINE_SHORT and min(abs(rule[1] - cell[1]), abs(rule[1] - cell[3])) > GAP
         ]
         apart = between[1] >= signature[3] or between[3] <= signature[1]
-        crossed = apart and any(overlaps(line, between) for line in lines if line not in blank.own)
+        crossed = apart and any(overlaps(line, between) for line in lines if line not in blank.own_rules)
         return crossed or any(overlaps(box, between) for box in self._of_others)
 
     @cached_property
     def _of_others(self) -> list[Box]:
-        return [piece.box for piece in self.others if mentions_other_signer(piece.text)]
+        return [span.box for span in self.others if mentions_other_signer(span.text)]
 
     def cell(self, box: Box) -> Box | None:
         """The drawn box around the middle of that one, unless it is as large as a section."""
@@ -254,5 +252,5 @@ def _belongs(field: Box, label: Box) -> bool:
     return field[2] - field[0] >= LINE_SHORT and overlaps(field, reach)
 
 
-def writing(rule: Box) -> Box:
+def writing_area(rule: Box) -> Box:
     return (rule[0], rule[1], rule[2], rule[3] + WRITING)

@@ -53,7 +53,7 @@ _LONGEST_NAME = 2000
 _PART = re.compile(r"(?P<blank>_{2,}|\.{4,}|\u2026{2,})|(?:(?!_{2,}|\.{4,}|\u2026{2,})\S)+")
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 _NOT_DRAWN = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
-_Point = tuple[float, float]
+Point = tuple[float, float]
 
 
 class PageTooComplex(Exception):
@@ -82,7 +82,7 @@ class TextSpan:
 
 
 @dataclass(frozen=True)
-class Field:
+class FormField:
     """A form field; `open` where it is of text or for a signature, and empty."""
 
     name: str
@@ -97,12 +97,12 @@ class PageMarks:
     must stay free: pictures, curves, dark fills, annotations.
     """
 
-    pieces: list[TextSpan] = field(default_factory=list)
+    spans: list[TextSpan] = field(default_factory=list)
     blanks: list[Box] = field(default_factory=list)
     rules: list[Box] = field(default_factory=list)
     vertical_rules: list[Box] = field(default_factory=list)
     areas: list[Box] = field(default_factory=list)
-    fields: list[Field] = field(default_factory=list)
+    fields: list[FormField] = field(default_factory=list)
 
 
 # Text
@@ -121,7 +121,7 @@ def _character(code: int) -> str:
     return chr(code) if code <= sys.maxunicode else "\ufffd"
 
 
-def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Field]) -> PageMarks:
+def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[FormField]) -> PageMarks:
     """The words around these fields and whatever may ask for a signature, and the blanks typed between them.
 
     Boxes take time: words further off are left out, and a page of very many words is given up.
@@ -139,7 +139,7 @@ def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Fi
     marks = PageMarks()
     for line, floor in floors.items():
         if any(abs(floor - other) <= _REACH for other in asking):
-            _add_line_of_text(marks, reader, to_display, text, line)
+            _add_text_line(marks, reader, to_display, text, line)
     return marks
 
 
@@ -164,7 +164,7 @@ def _is_finite(box: Box) -> bool:
     return all(map(math.isfinite, box))
 
 
-def _add_line_of_text(
+def _add_text_line(
     marks: PageMarks, reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str, line: tuple[int, int]
 ) -> None:
     words: list[Word] = []
@@ -173,25 +173,25 @@ def _add_line_of_text(
         boxes = [box for _, box in found if box is not None]
         if part["blank"]:
             marks.blanks.extend([bounding_box(boxes)] if boxes else [])
-            marks.pieces.extend(_split(words))
+            marks.spans.extend(_split(words))
             words = []
         elif boxes:
             words.append(
                 Word("".join(letter for letter, box in found if box is not None), bounding_box(boxes))
             )
-    marks.pieces.extend(_split(words))
+    marks.spans.extend(_split(words))
 
 
 def _split(words: list[Word]) -> Iterator[TextSpan]:
     """The words of a line as pieces, which wide gaps part."""
     start = 0
     for index in range(1, len(words) + 1):
-        if index == len(words) or _parted(words[index - 1].box, words[index].box):
+        if index == len(words) or _is_gap(words[index - 1].box, words[index].box):
             yield TextSpan(tuple(words[start:index]))
             start = index
 
 
-def _parted(one: Box, following: Box) -> bool:
+def _is_gap(one: Box, following: Box) -> bool:
     gap = following[0] - one[2]
     return gap > max(_COLUMN, one[3] - one[1]) or gap < -_COLUMN
 
@@ -212,25 +212,25 @@ class _Budget:
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
     """Adds what is drawn around the label; what lies behind it is its ground, and no obstacle unless dark."""
     budget, grounds = _Budget(), list[Box]()
-    top = (raw.FPDFPage_GetObject(page, index) for index in range(_counted(budget, page)))
-    for item, matrix in _flat(top, to_display, budget, 0):
+    top = (raw.FPDFPage_GetObject(page, index) for index in range(_count_objects(budget, page)))
+    for item, matrix in _walk_objects(top, to_display, budget, 0):
         if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_PATH:
             _add_path(marks, item, matrix, budget, label, grounds)
         else:
             _add_area(marks, _bounds(item, matrix), label)
     marks.areas.extend(grounds)
-    marks.rules[:] = _merged([*marks.rules, *marks.blanks])
+    marks.rules[:] = _merge_rules([*marks.rules, *marks.blanks])
     if len(marks.rules) > _MOST_RULES:
         raise PageTooComplex
 
 
-def _counted(budget: _Budget, page: pypdfium2.PdfPage) -> int:
+def _count_objects(budget: _Budget, page: pypdfium2.PdfPage) -> int:
     count = max(0, int(raw.FPDFPage_CountObjects(page)))
     budget.spend(count)
     return count
 
 
-def _flat(
+def _walk_objects(
     items: Iterable[object], matrix: Matrix, budget: _Budget, depth: int
 ) -> Iterator[tuple[object, Matrix]]:
     """Every object but text, those of forms in forms too, with its matrix to displayed points."""
@@ -242,7 +242,7 @@ def _flat(
             if depth >= _DEEPEST:
                 raise PageTooComplex
             inner = (raw.FPDFFormObj_GetObject(item, index) for index in range(count))
-            yield from _flat(inner, multiply(_matrix(item), matrix), budget, depth + 1)
+            yield from _walk_objects(inner, multiply(_matrix(item), matrix), budget, depth + 1)
         elif kind != raw.FPDF_PAGEOBJ_TEXT:
             yield item, matrix
 
@@ -266,7 +266,7 @@ def _add_area(marks: PageMarks, box: Box | None, label: Box) -> None:
         marks.areas.append(box)
 
 
-def _shade(item: object, *, fill: bool) -> int:
+def _darkest_shade(item: object, *, fill: bool) -> int:
     """The darkest of its colours, `_UNSEEN` where it is none."""
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
     read = raw.FPDFPageObj_GetFillColor if fill else raw.FPDFPageObj_GetStrokeColor
@@ -285,18 +285,18 @@ def _add_path(
     budget.spend(max(0, raw.FPDFPath_CountSegments(item)))
     outlines = list(_outlines(item, own)) if fill.value or stroke.value else []
     if fill.value:
-        _add_fill(marks, outlines, _shade(item, fill=True), label, grounds)
-    if stroke.value and _shade(item, fill=False) < _WHITE:
+        _add_fill(marks, outlines, _darkest_shade(item, fill=True), label, grounds)
+    if stroke.value and _darkest_shade(item, fill=False) < _WHITE:
         width = ctypes.c_float()
         raw.FPDFPageObj_GetStrokeWidth(item, width)
         pen = max(0.25, width.value * abs(own[0] * own[3] - own[1] * own[2]) ** 0.5 / 2)
         for points in outlines:
             for one, other in pairwise(points):
-                _add_line(marks, _grown(sort_corners([*one, *other]), pen))
+                _add_line(marks, _grow(sort_corners([*one, *other]), pen))
 
 
 def _add_fill(
-    marks: PageMarks, outlines: list[list[_Point]], shade: int, label: Box, grounds: list[Box]
+    marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, grounds: list[Box]
 ) -> None:
     """Dark fills must stay free. What is behind the label was drawn before it: white words in a dark bar."""
     boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
@@ -316,7 +316,7 @@ def _add_fill(
             _add_area(marks, box, label)
 
 
-def _grown(box: Box, by: float) -> Box:
+def _grow(box: Box, by: float) -> Box:
     return (box[0] - by, box[1] - by, box[2] + by, box[3] + by)
 
 
@@ -332,9 +332,9 @@ def _add_line(marks: PageMarks, box: Box) -> None:
         marks.areas.append(box)
 
 
-def _outlines(item: object, matrix: Matrix) -> Iterator[list[_Point]]:
+def _outlines(item: object, matrix: Matrix) -> Iterator[list[Point]]:
     """The corners of each stretch of a path; a curve is taken for the polygon of its control points."""
-    points: list[_Point] = []
+    points: list[Point] = []
     x, y = ctypes.c_float(), ctypes.c_float()
     for index in range(raw.FPDFPath_CountSegments(item)):
         segment = raw.FPDFPath_GetPathSegment(item, index)
@@ -350,7 +350,7 @@ def _outlines(item: object, matrix: Matrix) -> Iterator[list[_Point]]:
         yield points
 
 
-def _merged(rules: list[Box]) -> list[Box]:
+def _merge_rules(rules: list[Box]) -> list[Box]:
     """Rules that go on where another of their height ends, as one; the longer ones alone."""
     rows: list[list[Box]] = []
     for rule in sorted(rules, key=lambda box: box[1]):
@@ -358,11 +358,11 @@ def _merged(rules: list[Box]) -> list[Box]:
             rows[-1].append(rule)
         else:
             rows.append([rule])
-    done = [joined for row in rows for joined in _joined(sorted(row))]
+    done = [joined for row in rows for joined in _join_row(sorted(row))]
     return [rule for rule in done if rule[2] - rule[0] >= _LINE_LEAST]
 
 
-def _joined(row: list[Box]) -> list[Box]:
+def _join_row(row: list[Box]) -> list[Box]:
     done: list[Box] = []
     for rule in row:
         if done and rule[0] - done[-1][2] <= _JOINED:
@@ -399,24 +399,24 @@ def _add_annotation(marks: PageMarks, page: pypdfium2.PdfPage, item: object, to_
     if not _is_finite(box):
         return
     if kind == raw.FPDF_ANNOT_WIDGET and page.formenv is not None:
-        marks.fields.append(_field(page.formenv, item, box))
+        marks.fields.append(_read_field(page.formenv, item, box))
     else:
         marks.areas.append(box)
 
 
-def _field(form: object, item: object, box: Box) -> Field:
+def _read_field(form: object, item: object, box: Box) -> FormField:
     kind = raw.FPDFAnnot_GetFormFieldType(form, item)
     is_signature = kind == raw.FPDF_FORMFIELD_SIGNATURE
     if is_signature:
         # A widget apart from its field does not tell whether the field is signed.
         empty = bool(raw.FPDFAnnot_HasKey(item, b"FT")) and not raw.FPDFAnnot_HasKey(item, b"V")
     else:
-        value = _string(raw.FPDFAnnot_GetFormFieldValue, form, item)
+        value = _read_string(raw.FPDFAnnot_GetFormFieldValue, form, item)
         empty = kind == raw.FPDF_FORMFIELD_TEXTFIELD and not value.strip()
-    return Field(_string(raw.FPDFAnnot_GetFormFieldName, form, item), box, empty, is_signature)
+    return FormField(_read_string(raw.FPDFAnnot_GetFormFieldName, form, item), box, empty, is_signature)
 
 
-def _string(read: Callable[..., int], form: object, item: object) -> str:
+def _read_string(read: Callable[..., int], form: object, item: object) -> str:
     size = min(_LONGEST_NAME, read(form, item, None, 0))
     room = ctypes.create_string_buffer(max(2, size))
     read(form, item, ctypes.cast(room, ctypes.POINTER(ctypes.c_ushort)), size)

@@ -16,10 +16,10 @@ from pyhanko.pdf_utils.misc import PdfError
 from pypdf import PageObject
 from pypdf.generic import FloatObject, NameObject
 
-from chalicelib.pdf.assembly.flatten import floats
+from chalicelib.pdf.assembly.flatten import float_array
 from chalicelib.pdf.geometry import Matrix, multiply
 from chalicelib.pdf.reader import Display, read_display
-from chalicelib.pdf.signing.reportlab_import import Sheet, parse_drawing, renumber
+from chalicelib.pdf.signing.reportlab_import import DrawnPage, parse_drawing, renumber
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _DEEPEST = 64
@@ -44,7 +44,7 @@ class NotExtensible(ValueError):
 
 
 @dataclass(frozen=True)
-class Page:
+class UpdatablePage:
     """A page of the file being extended. `inherited` are the attributes that its ancestors give it."""
 
     reference: Any
@@ -83,7 +83,7 @@ def declared_page_count(writer: IncrementalPdfFileWriter) -> int:
     return int(_root_pages(writer)["/Count"])
 
 
-def find_page(writer: IncrementalPdfFileWriter, index: int) -> Page:
+def find_page(writer: IncrementalPdfFileWriter, index: int) -> UpdatablePage:
     """The page of that index, without reading the others."""
     node, inherited = _root_pages(writer), {}
     for _ in range(_DEEPEST):
@@ -94,7 +94,7 @@ def find_page(writer: IncrementalPdfFileWriter, index: int) -> Page:
             break
     if node.get("/Type") != "/Page" or index != 0:
         raise NotExtensible("the page is not where the page tree says")
-    return Page(reference, node, inherited)
+    return UpdatablePage(reference, node, inherited)
 
 
 def _child(node: Any, index: int) -> tuple[Any, int]:
@@ -110,13 +110,13 @@ def _child(node: Any, index: int) -> tuple[Any, int]:
     raise NotExtensible("the page tree has fewer pages than it says")
 
 
-def page_display(page: Page) -> Display:
+def page_display(page: UpdatablePage) -> Display:
     """How viewers show the page."""
     found = PageObject()
     for name in ("/MediaBox", "/CropBox"):
         edges = page.get(name)
         if isinstance(edges, generic.ArrayObject):
-            found[NameObject(name)] = floats(float(edge) for edge in edges)
+            found[NameObject(name)] = float_array(float(edge) for edge in edges)
     for name in ("/Rotate", "/UserUnit"):
         value = page.get(name)
         # A number in quotes is none: other readers leave it out.
@@ -149,7 +149,7 @@ def _form_entries(bounds: Any, resources: Any) -> dict[str, Any]:
     }
 
 
-def _content_form(page: Page, display: Display) -> Any:
+def _content_form(page: UpdatablePage, display: Display) -> Any:
     """The page's content as a form, so that nothing it leaves open reaches what is drawn after it."""
     resources = page.raw("/Resources")
     entries = _form_entries(display.box, generic.DictionaryObject() if resources is None else resources)
@@ -195,7 +195,9 @@ def import_pages(writer: IncrementalPdfFileWriter, drawn: bytes) -> ImportedPage
     return ImportedPages(tuple(_brought(writer, sheet, numbers) for sheet in drawing.sheets))
 
 
-def _brought(writer: IncrementalPdfFileWriter, sheet: Sheet, numbers: dict[int, int]) -> tuple[Any, Any, Any]:
+def _brought(
+    writer: IncrementalPdfFileWriter, sheet: DrawnPage, numbers: dict[int, int]
+) -> tuple[Any, Any, Any]:
     content = generic.StreamObject(encoded_data=sheet.content)
     content[pdf_name("/Filter")] = pdf_name("/FlateDecode")
     resources = _Verbatim(renumber(sheet.resources, numbers.__getitem__))

@@ -9,7 +9,7 @@ from chalicelib.pdf.models import PdfRefused
 from chalicelib.pdf.rendering import count_pages
 from chalicelib.pdf.signing.certificate_chain import fingerprint
 from chalicelib.pdf.signing.sealed_document import Release
-from chalicelib.pdf.signing.verification import Signature, find_signature_gap, read_signatures
+from chalicelib.pdf.signing.verification import SignatureReport, find_signature_gap, read_signatures
 
 
 def find_faults(release: Release, *, source: bytes, certificate: x509.Certificate) -> list[str]:
@@ -36,7 +36,9 @@ def _page_faults(pages: int, release: Release, source: bytes) -> list[str]:
     return []
 
 
-def _seal_faults(found: tuple[Signature, ...], source: bytes, certificate: x509.Certificate) -> list[str]:
+def _seal_faults(
+    found: tuple[SignatureReport, ...], source: bytes, certificate: x509.Certificate
+) -> list[str]:
     if not found:
         return ["the sealed file has no seal"]
     *earlier, seal = found
@@ -49,7 +51,7 @@ def _seal_faults(found: tuple[Signature, ...], source: bytes, certificate: x509.
     return [fault for fault, holds in checks.items() if not holds]
 
 
-def _all_kept(earlier: list[Signature], source: bytes) -> bool:
+def _all_kept(earlier: list[SignatureReport], source: bytes) -> bool:
     """Whether each signature that was valid in the source still is; a file that was made anew has none."""
     if not earlier:
         return True

@@ -19,7 +19,7 @@ _REFERENCE = re.compile(rb"\b(\d+) 0 R\b")
 
 
 @dataclass(frozen=True)
-class Sheet:
+class DrawnPage:
     """A page: its content, deflated; its resources as they are written; its box."""
 
     content: bytes
@@ -31,7 +31,7 @@ class Sheet:
 class Drawing:
     """Pages, and the objects that their resources refer to, as they are written, each after what it uses."""
 
-    sheets: tuple[Sheet, ...]
+    sheets: tuple[DrawnPage, ...]
     objects: dict[int, bytes]
 
 
@@ -67,7 +67,7 @@ def _bodies(drawn: bytes) -> dict[int, bytes]:
     }
 
 
-def _sheet(bodies: dict[int, bytes], number: int) -> Sheet:
+def _sheet(bodies: dict[int, bytes], number: int) -> DrawnPage:
     page = _PAGE.match(bodies[number])
     content = _CONTENT.match(bodies[int(page[1])]) if page else None
     if page is None or content is None:
@@ -75,7 +75,7 @@ def _sheet(bodies: dict[int, bytes], number: int) -> Sheet:
     left, bottom, right, top = (float(edge) for edge in page[2].split())
     body = bodies[int(page[1])]
     data = body[content.end() : content.end() + int(content[1])]
-    return Sheet(data, page[3], (left, bottom, right, top))
+    return DrawnPage(data, page[3], (left, bottom, right, top))
 
 
 def _gather(text: bytes, bodies: dict[int, bytes], found: dict[int, bytes]) -> None:

@@ -17,7 +17,7 @@ from pyhanko.sign.validation.pdf_embedded import read_certification_data
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly import assemble
-from chalicelib.pdf.assembly.reportlab_pages import drawing
+from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, sort_corners, transform_box
@@ -192,7 +192,7 @@ def _extend(opened: _Opened, addition: _Drawn, sealer: Sealer, facts: SealFacts)
     if not is_plain(opened.data, opened.writer.prev):
         raise NotExtensible("something in the file must not stay")
     counted: list[int] = []
-    prepare = _preparing(addition, drawing(addition.draw), counted)
+    prepare = _preparing(addition, draw_pdf(addition.draw), counted)
     sealed = sealer.seal_opened(opened.writer, facts, prepare=prepare)
     return Release(sealed, counted[0])
 
@@ -248,7 +248,7 @@ def _seal_separate_certificate(
         canvas.setTitle(f"Certificate: {certificate.title}")
         pages.append(draw_certificate(canvas, replace(certificate, signed_sha256=digest), block))
 
-    sealed = sealer.seal(drawing(draw), replace(facts, reason=f"Certificate: {facts.reason}"))
+    sealed = sealer.seal(draw_pdf(draw), replace(facts, reason=f"Certificate: {facts.reason}"))
     return Release(sealed, pages[0])
 
 
@@ -290,7 +290,7 @@ def _block_form(
     rotation: int,
     parts: SignatureParts | None = None,
 ) -> object:
-    sheets = drawing(lambda canvas: _draw_alone(canvas, block, size, parts))
+    sheets = draw_pdf(lambda canvas: _draw_alone(canvas, block, size, parts))
     return to_xobject(import_pages(writer, sheets), 0, _TURNS[rotation])
 
 

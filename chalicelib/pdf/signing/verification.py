@@ -38,7 +38,7 @@ _TIMESTAMP_TYPE = "/DocTimeStamp"
 
 
 @dataclass(frozen=True)
-class Signature:
+class SignatureReport:
     """One signature as found. `sound`: its bytes are what was signed; `covers`: nothing follows them.
 
     `permitted`: what follows is only what a signed file may get, such as a further signature.
@@ -61,12 +61,12 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class Finding:
+class SealVerification:
     """The answer. `seal` is the last signature by one of the given certificates; None where there is none."""
 
     verdict: Verdict
-    seal: Signature | None
-    signatures: tuple[Signature, ...]
+    seal: SignatureReport | None
+    signatures: tuple[SignatureReport, ...]
 
 
 def find_signature_gap(data: bytes) -> tuple[int, int]:
@@ -76,7 +76,7 @@ def find_signature_gap(data: bytes) -> tuple[int, int]:
     return first + 1, second - 1
 
 
-def read_signatures(data: bytes, *, strict: bool = False) -> tuple[Signature, ...]:
+def read_signatures(data: bytes, *, strict: bool = False) -> tuple[SignatureReport, ...]:
     """Every signature, oldest first; `PdfRefused` (damaged) where the file cannot be read."""
     try:
         reader = PdfFileReader(io.BytesIO(data), strict=strict)
@@ -93,14 +93,14 @@ def _is_signature(found: Any) -> bool:
     return str(found.sig_object_type) != _TIMESTAMP_TYPE
 
 
-def _examined(found: Any, data: bytes) -> Signature:
+def _examined(found: Any, data: bytes) -> SignatureReport:
     found.compute_integrity_info()
     intact, valid = validate_sig_integrity(
         found.signer_info, found.signer_cert, "data", actual_digest=found.compute_digest()
     )
     covers = found.coverage == SignatureCoverageLevel.ENTIRE_FILE and _explains_all(found, data)
     entry = found.sig_object
-    return Signature(
+    return SignatureReport(
         by=_name(found.signer_cert),
         certificate_sha256=fingerprint(found.signer_cert),
         reason=str(entry.get("/Reason", "")),
@@ -180,19 +180,19 @@ def _signer_certificate(token: Any, signer: Any) -> x509.Certificate | None:
     return None
 
 
-def check(data: bytes, published: Collection[str]) -> Finding:
+def check(data: bytes, published: Collection[str]) -> SealVerification:
     """What holds of the file; `published` are the SHA-256 fingerprints (hex) of our certificates."""
     try:
         found = read_signatures(data)
     except PdfRefused:
-        return Finding("unreadable", None, ())
+        return SealVerification("unreadable", None, ())
     ours = [each for each in found if each.certificate_sha256 in published]
     if not ours:
-        return Finding("not_ours" if found else "not_signed", None, found)
-    return Finding(_verdict(ours[-1], found[-1]), ours[-1], found)
+        return SealVerification("not_ours" if found else "not_signed", None, found)
+    return SealVerification(_verdict(ours[-1], found[-1]), ours[-1], found)
 
 
-def _verdict(seal: Signature, last: Signature) -> Verdict:
+def _verdict(seal: SignatureReport, last: SignatureReport) -> Verdict:
     """What follows the seal must be signed in its turn, to its last byte."""
     if not seal.sound:
         return "broken"
@@ -227,7 +227,7 @@ def _published(certificates: Path | None, data: bytes) -> set[str]:
         return set()
 
 
-def as_json(finding: Finding) -> dict[str, Any]:
+def as_json(finding: SealVerification) -> dict[str, Any]:
     """The finding as plain JSON; times in ISO 8601, UTC."""
     return {
         "verdict": finding.verdict,
@@ -236,7 +236,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _signature_json(signature: Signature) -> dict[str, Any]:
+def _signature_json(signature: SignatureReport) -> dict[str, Any]:
     times = {
         name: None if at is None else at.astimezone(dt.UTC).isoformat()
         for name, at in (("claimed_at", signature.claimed_at), ("timestamped_at", signature.timestamped_at))

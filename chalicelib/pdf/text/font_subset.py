@@ -72,7 +72,7 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _SubsetObjects:
     """Of a subset: its PostScript name, its objects as they are written, and the codes' widths."""
 
     name: bytes
@@ -95,7 +95,7 @@ class _Written(PDFObject):  # type: ignore[misc]  # - reportlab is untyped
 
 
 @lru_cache(maxsize=64)
-def _parts(font: Face, number: int, subset: tuple[int, ...]) -> _Parts:
+def _parts(font: Face, number: int, subset: tuple[int, ...]) -> _SubsetObjects:
     face: Any = font.face
     name = b"".join((SUBSETN(number), b"+", face.name, face.subfontNameX))
     file = face.makeSubset(list(subset))
@@ -110,7 +110,7 @@ def _parts(font: Face, number: int, subset: tuple[int, ...]) -> _Parts:
     )
     numbers = " ".join(f"/{key} {round(value)}" for key, value in entries)
     bounds = " ".join(str(round(edge)) for edge in face.bbox)
-    return _Parts(
+    return _SubsetObjects(
         name=name,
         file=_stream(file, b"/Length1 %d" % len(file)),
         to_unicode=_stream(_to_unicode(font, name.decode(), subset).encode()),
@@ -134,7 +134,7 @@ def _stream(data: bytes, entries: bytes = b"") -> bytes:
     return b"<< /Filter /FlateDecode /Length %d %s >>\nstream\n%s\nendstream" % (len(packed), entries, packed)
 
 
-def _font(doc: PDFDocument, parts: _Parts, name: str) -> _Written:
+def _font(doc: PDFDocument, parts: _SubsetObjects, name: str) -> _Written:
     """The font's dictionary, after what it refers to."""
 
     def place(text: bytes, kind: str) -> bytes:

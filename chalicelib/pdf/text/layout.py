@@ -31,7 +31,7 @@ _UNKNOWN = 0xFFFD
 _LAST_OF_FIRST_PLANE = "\uffff"
 
 
-class Line(str):
+class TextLine(str):
     """Clean text, with the levels that its characters have in their paragraph (`direction.levels`).
 
     None of them where all of it goes from left to right. Two lines of the same letters may differ in them:
@@ -46,9 +46,9 @@ class Line(str):
         line.levels = levels if any(levels) else ()
         return line
 
-    def part(self, start: int, end: int) -> Line:
+    def part(self, start: int, end: int) -> TextLine:
         """What stands there, drawn as it is within the whole."""
-        return Line(self[start:end], self.levels[start:end])
+        return TextLine(self[start:end], self.levels[start:end])
 
 
 class Run(NamedTuple):
@@ -70,7 +70,7 @@ class _Letter(NamedTuple):
 
 
 @cache
-def font(name: str) -> Face:
+def load_font(name: str) -> Face:
     """The font, read and registered once for the life of the process."""
     loaded = Face(name, _FOLDER / f"{name}.ttf")
     pdfmetrics.registerFont(loaded)
@@ -87,7 +87,7 @@ def _chain(cluster: str, face: str) -> list[str]:
 def _font_for(cluster: str, face: str) -> str | None:
     """The first font that has all of it."""
     needed = cluster.translate(_NOT_NEEDED)
-    return next((name for name in _chain(cluster, face) if all(map(font(name).has, needed))), None)
+    return next((name for name in _chain(cluster, face) if all(map(load_font(name).has, needed))), None)
 
 
 _NOT_NEEDED = dict.fromkeys(map(ord, JOINERS))
@@ -98,7 +98,7 @@ def _letters(cluster: str, level: int, face: str) -> list[_Letter]:
     if name is None and len(cluster) > 1:
         return [letter for char in cluster for letter in _letters(char, level, face)]
     if name is None:
-        unknown = font(_FALLBACKS[0])
+        unknown = load_font(_FALLBACKS[0])
         char = unknown.character(unknown.face.charToGlyph[_UNKNOWN], cluster)
         return [_Letter(char, _FALLBACKS[0], level, shaped=False)]
     shaped = level % 2 == 1 or name.startswith("Noto") or any(map(is_mark, cluster))
@@ -118,24 +118,24 @@ def _run(letters: list[_Letter]) -> Run:
     text = "".join(letter.text for letter in letters)
     if not shaped:
         return Run(name, text)
-    glyphs = shape(font(name), text, from_right=level % 2 == 1)
+    glyphs = shape(load_font(name), text, from_right=level % 2 == 1)
     # Readers turn text from the right around themselves, and some know the first plane only.
     return Run(name, text, glyphs, "" if level % 2 or max(text) > _LAST_OF_FIRST_PLANE else text)
 
 
 @lru_cache(maxsize=2048)
-def _paragraph(text: str) -> Line:
+def _paragraph(text: str) -> TextLine:
     tidy = clean_text(text)
     if tidy.isascii():
-        return Line(tidy)
+        return TextLine(tidy)
     found = zip(tidy, resolve_levels(tidy) if has_right_to_left(tidy) else [0] * len(tidy), strict=True)
     kept = [(char, level) for char, level in found if char not in ISOLATES]
-    return Line("".join(char for char, _ in kept), tuple(level for _, level in kept))
+    return TextLine("".join(char for char, _ in kept), tuple(level for _, level in kept))
 
 
 def split_runs(text: str, face: str) -> tuple[Run, ...]:
     """The text in runs, in the order drawn: a line as it stands in its paragraph, other text as one."""
-    line = text if isinstance(text, Line) else _paragraph(text)
+    line = text if isinstance(text, TextLine) else _paragraph(text)
     return _runs(str(line), face, line.levels)
 
 
@@ -157,7 +157,7 @@ class _Advances(dict[str, int]):
         self._name = name
 
     def __missing__(self, char: str) -> int:
-        self[char] = font(self._name).width(char)
+        self[char] = load_font(self._name).width(char)
         return self[char]
 
 
@@ -170,7 +170,7 @@ def _across(name: str, part: str, size: float) -> float:
     return sum(map(_advances(name).__getitem__, part)) * size / 1000
 
 
-def width(text: str, face: str, size: float) -> float:
+def text_width(text: str, face: str, size: float) -> float:
     """Width in points."""
     return sum(_run_width(run, size) for run in split_runs(text, face))
 
@@ -181,13 +181,13 @@ def _run_width(run: Run, size: float) -> float:
     return _across(run.font, run.text, size)
 
 
-def draw(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> float:
+def draw_text(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> float:
     """Draws one line with its baseline's left end at (x, y); answers the x after it."""
     for run in split_runs(text, face):
         if run.glyphs:
-            draw_glyphs(canvas, x, y, font(run.font), run.glyphs, size=size, reads_as=run.reads_as)
+            draw_glyphs(canvas, x, y, load_font(run.font), run.glyphs, size=size, reads_as=run.reads_as)
         else:
-            font(run.font)
+            load_font(run.font)
             canvas.setFont(run.font, size)
             canvas.drawString(x, y, run.text)
         x += _run_width(run, size)
@@ -198,7 +198,7 @@ def draw_text_right(
     canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10
 ) -> None:
     """Draws one line that ends at x."""
-    draw(canvas, x - width(text, face, size), y, text, face=face, size=size)
+    draw_text(canvas, x - text_width(text, face, size), y, text, face=face, size=size)
 
 
 def _words(text: str) -> list[tuple[int, int]]:
@@ -206,11 +206,11 @@ def _words(text: str) -> list[tuple[int, int]]:
     return [found.span() for found in re.finditer("[^ ]+", text)] or [(0, 0)]
 
 
-def _pieces(word: Line, face: str, size: float, limit: float) -> list[tuple[int, int]]:
+def _pieces(word: TextLine, face: str, size: float, limit: float) -> list[tuple[int, int]]:
     """Where the pieces start and end of a word too wide for a line, cut where it must be."""
     pieces, start, end = [], 0, 0
     for cluster in split_clusters(word):
-        if end > start and width(word.part(start, end + len(cluster)), face, size) > limit:
+        if end > start and text_width(word.part(start, end + len(cluster)), face, size) > limit:
             pieces.append((start, end))
             start = end
         end += len(cluster)
@@ -227,7 +227,7 @@ def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
     space, used = _across(face, " ", size), 0.0
     for start, end in _words(whole):
         word = whole.part(start, end)
-        wide = width(word, face, size)
+        wide = text_width(word, face, size)
         if lines and used + space + wide <= limit:
             lines[-1] = (lines[-1][0], end)
             used += space + wide
@@ -237,7 +237,7 @@ def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
         else:
             pieces = _pieces(word, face, size, limit)
             lines.extend((start + first, start + last) for first, last in pieces)
-            used = width(whole.part(*lines[-1]), face, size)
+            used = text_width(whole.part(*lines[-1]), face, size)
     return [whole.part(*line) for line in lines]
 
 
@@ -248,5 +248,5 @@ def wrap_paragraphs(text: str, face: str, size: float, limit: float) -> list[str
 
 def fit_size(text: str, face: str, limit: float, *, largest: float, smallest: float) -> float:
     """The largest size at which the text is no wider than `limit`, within the two bounds."""
-    natural = width(text, face, 1)
+    natural = text_width(text, face, 1)
     return max(smallest, min(largest, limit / natural if natural else largest))

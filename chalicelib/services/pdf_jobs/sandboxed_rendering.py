@@ -6,7 +6,7 @@ A page that hangs or crashes its reader is told as broken, and the others come.
 import json
 from collections.abc import Iterator, Sequence
 
-from chalicelib.pdf.models import PageImage
+from chalicelib.pdf.models import RenderedPage
 from chalicelib.pdf.rendering import extract_page_texts, render_pages
 from chalicelib.services.pdf_jobs.resource_limits import limited_memory
 from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
@@ -21,7 +21,7 @@ MOST_LOST = 4
 """After so many pages that were lost, the rest are not tried: the job has an end."""
 
 
-def images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[PageImage]:
+def images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[RenderedPage]:
     """Every page at every width, page by page; without its picture where that cannot be made."""
     first, lost = 1, 0
     while first <= pages and lost < MOST_LOST:
@@ -40,11 +40,11 @@ def images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[PageImage
     yield from (_none(page, width) for page in range(first, pages + 1) for width in widths)
 
 
-def _none(page: int, width: int) -> PageImage:
-    return PageImage(number=page, width=width, height=0, data=None, media_type="image/png")
+def _none(page: int, width: int) -> RenderedPage:
+    return RenderedPage(number=page, width=width, height=0, data=None, media_type="image/png")
 
 
-def _apart(data: bytes, widths: Sequence[int], first: int) -> Iterator[PageImage]:
+def _apart(data: bytes, widths: Sequence[int], first: int) -> Iterator[RenderedPage]:
     def work() -> Iterator[bytes]:
         with limited_memory(MEMORY):
             yield from (_packed(image) for image in render_pages(data, widths, first=first))
@@ -52,15 +52,15 @@ def _apart(data: bytes, widths: Sequence[int], first: int) -> Iterator[PageImage
     return map(_unpacked, pieces(work, seconds=SECONDS))
 
 
-def _packed(image: PageImage) -> bytes:
+def _packed(image: RenderedPage) -> bytes:
     about = [image.number, image.width, image.height, image.media_type, image.data is not None]
     return json.dumps(about).encode() + b"\n" + (image.data or b"")
 
 
-def _unpacked(piece: bytes) -> PageImage:
+def _unpacked(piece: bytes) -> RenderedPage:
     about, _, data = piece.partition(b"\n")
     number, width, height, media_type, there = json.loads(about)
-    return PageImage(number, width, height, data if there else None, media_type)
+    return RenderedPage(number, width, height, data if there else None, media_type)
 
 
 def texts(data: bytes, pages: int) -> list[str]:

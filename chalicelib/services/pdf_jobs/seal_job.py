@@ -18,8 +18,8 @@ from chalicelib.domain.user_agents import in_words
 from chalicelib.pdf.drawing.signature_block import format_signer
 from chalicelib.pdf.models import (
     CertificateFacts,
+    CertificateType,
     FieldFinder,
-    Outcome,
     SignatureBlock,
     SignatureField,
     TrailEntry,
@@ -37,7 +37,7 @@ from chalicelib.services.ports import Clock, Files, Ids, Store
 from chalicelib.services.transaction import Claim, Job
 from chalicelib.settings import Settings
 
-_OUTCOMES: Mapping[Action, Outcome] = {
+_OUTCOMES: Mapping[Action, CertificateType] = {
     Action.APPROVE: "signed",
     Action.DECLINE: "declined",
     Action.SIGN_BY_HAND: "by_hand",
@@ -296,7 +296,7 @@ def _certificate(document: Document, decision: Decision, parts: Parts) -> Certif
     events = parts.store.events(document.id)
     shown = [e for e in events if e.at <= decision.decided_at]
     return CertificateFacts(
-        outcome=_OUTCOMES[decision.action],
+        certificate_type=_OUTCOMES[decision.action],
         document_id=document.id,
         title=document.title,
         kind=KINDS[document.kind],

@@ -71,8 +71,8 @@ def shapes() -> Iterator[Odd]:
         ("cropped larger", b"[-500 -500 2000 2000]"),
         ("cropped in part", b"[300 300 900 900]"),
     ):
-        outcome = "damaged" if name == "cropped outside" else "sealed"
-        yield name, _attributes(BOX + b" /CropBox " + box), outcome
+        certificate_type = "damaged" if name == "cropped outside" else "sealed"
+        yield name, _attributes(BOX + b" /CropBox " + box), certificate_type
     for name, box in (
         ("wrong way round", b"[612 792 0 0]"),
         ("far away", b"[100000 100000 100612 100792]"),
@@ -87,12 +87,12 @@ def shapes() -> Iterator[Odd]:
         ("of references", b"[8 0 R 8 0 R 9 0 R 9 0 R]"),
     ):
         more = {"o7": b"[0 0 300 300]", "o8": b"0", "o9": b"600"}
-        outcome = {"beyond measure": "damaged", "a hair": "damaged"}.get(name, "sealed")
-        yield f"box {name}", _attributes(b"/MediaBox " + box, **more), outcome
+        certificate_type = {"beyond measure": "damaged", "a hair": "damaged"}.get(name, "sealed")
+        yield f"box {name}", _attributes(b"/MediaBox " + box, **more), certificate_type
     yield "no box at all", _attributes(b""), "sealed"
     for unit in (b"0", b"-1", b"10", b"0.01", b"(2)", b"1e9"):
-        outcome = "damaged" if unit == b"1e9" else "sealed"
-        yield f"unit {unit.decode()}", _attributes(BOX + b" /UserUnit " + unit), outcome
+        certificate_type = "damaged" if unit == b"1e9" else "sealed"
+        yield f"unit {unit.decode()}", _attributes(BOX + b" /UserUnit " + unit), certificate_type
 
 
 def _attributes(attributes: bytes, **more: bytes) -> bytes:
@@ -110,11 +110,11 @@ def trees() -> Iterator[Odd]:
         "sealed",
     )
     for count in (0, -1, 2, 150, 201, 10**9):
-        outcome = "too_many_pages" if count > 200 else "damaged" if count > 1 else "sealed"
+        certificate_type = "too_many_pages" if count > 200 else "damaged" if count > 1 else "sealed"
         yield (
             f"count says {count}",
             written(objects(o2=b"<< /Type /Pages /Kids [3 0 R] /Count %d >>" % count)),
-            outcome,
+            certificate_type,
         )
     yield "count is missing", written(objects(o2=b"<< /Type /Pages /Kids [3 0 R] >>")), "sealed"
     yield (
@@ -177,8 +177,12 @@ def contents() -> Iterator[Odd]:
         ("an array in an array", b"/Contents [[4 0 R]]"),
         ("an array of itself", b"/Contents 7 0 R"),
     ):
-        outcome = "sealed" if name == "an array with a lost part" else "damaged"
-        yield f"contents {name}", written(objects(o3=page(contents=given), o7=b"[7 0 R 4 0 R]")), outcome
+        certificate_type = "sealed" if name == "an array with a lost part" else "damaged"
+        yield (
+            f"contents {name}",
+            written(objects(o3=page(contents=given), o7=b"[7 0 R 4 0 R]")),
+            certificate_type,
+        )
     doubled = page(attributes=BOX + b" /MediaBox [0 0 100 100] /Rotate 0 /Rotate 90")
     yield "keys given twice", written(objects(o3=doubled)), "damaged"
     yield "no resources", written(objects(o3=page(resources=b""))), "sealed"

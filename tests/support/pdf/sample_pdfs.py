@@ -29,7 +29,7 @@ from pypdf.generic import (
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.models import CertificateFacts, FaxCover, FaxOnline, SignatureBlock, TrailEntry
-from chalicelib.pdf.reader import dictionary
+from chalicelib.pdf.reader import read_dictionary
 
 Size = tuple[float, float]
 LETTER: Size = (612.0, 792.0)
@@ -45,7 +45,7 @@ BLOCK = SignatureBlock(
     typed_name="Luis Rivera-Muñoz",
 )
 CERTIFICATE = CertificateFacts(
-    outcome="signed",
+    certificate_type="signed",
     document_id=DOCUMENT_ID,
     title="Plan of Care, initial evaluation",
     kind="Plan of care",
@@ -261,7 +261,7 @@ def miscounted(pages: int, count: int) -> bytes:
     """A PDF of so many pages that says that it has `count`."""
 
     def change(writer: PdfWriter) -> None:
-        dictionary(writer._pages)[name("Count")] = NumberObject(count)
+        read_dictionary(writer._pages)[name("Count")] = NumberObject(count)
 
     return edited(plan_of_care(pages), change)
 

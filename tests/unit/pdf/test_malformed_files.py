@@ -34,11 +34,11 @@ UNSEEN = {"unit 0.01"}
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 def test_every_odd_file_has_its_outcome(source: Callable[[], Iterator[Odd]], tmp_path: Path) -> None:
-    outcomes = {name: (wanted, outcome(name, data, tmp_path)) for name, data, wanted in source()}
+    outcomes = {name: (wanted, certificate_type(name, data, tmp_path)) for name, data, wanted in source()}
     assert {name: both for name, both in outcomes.items() if both[0] != both[1]} == {}
 
 
-def outcome(name: str, data: bytes, folder: Path) -> str:
+def certificate_type(name: str, data: bytes, folder: Path) -> str:
     """`sealed`, the code of the refusal, or what is wrong with the sealed file."""
     seen = inspect(data, "pdf")
     if "refused" in seen:

@@ -10,12 +10,12 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.assembly.assemble import assemble_by_hand, assemble_declined, assemble_signed
 from chalicelib.pdf.inspection import inspect_pdf
 from chalicelib.pdf.models import SignatureField
-from chalicelib.pdf.reader import array, dictionary
+from chalicelib.pdf.reader import read_array, read_dictionary
 from tests.support.pdf import sample_pdfs as samples
 
 FIELD = SignatureField(1, 72, 96, 220, 48)
-DECLINED = replace(samples.CERTIFICATE, outcome="declined", decline_reason="Needs a visit")
-BY_HAND = replace(samples.CERTIFICATE, outcome="by_hand")
+DECLINED = replace(samples.CERTIFICATE, certificate_type="declined", decline_reason="Needs a visit")
+BY_HAND = replace(samples.CERTIFICATE, certificate_type="by_hand")
 
 
 def signed(original: bytes, field: SignatureField | None = FIELD) -> bytes:
@@ -82,7 +82,7 @@ def test_scripts_launches_and_files_are_left_out() -> None:
 def test_scripts_hidden_in_resources_are_left_out() -> None:
     def change(writer: PdfWriter) -> None:
         script = samples.pdf_dict(S=samples.name("JavaScript"), JS=TextStringObject("hidden"))
-        resources = dictionary(writer.pages[0]["/Resources"])
+        resources = read_dictionary(writer.pages[0]["/Resources"])
         resources[samples.name("Properties")] = samples.pdf_dict(MC0=writer._add_object(script))
 
     result = signed(samples.edited(samples.plan_of_care(1), change))
@@ -119,13 +119,13 @@ def test_what_is_displayed_stays_the_same_pixel_by_pixel(rotate: int) -> None:
 def test_a_field_without_appearance_keeps_the_value_that_viewers_show() -> None:
     result = signed(samples.with_bare_field("walk 200 feet"))
     assert "walk 200 feet" in samples.texts(result)[0]
-    assert "/AcroForm" not in dictionary(PdfReader(io.BytesIO(result)).trailer["/Root"])
+    assert "/AcroForm" not in read_dictionary(PdfReader(io.BytesIO(result)).trailer["/Root"])
 
 
 def test_the_checked_state_of_a_box_is_kept() -> None:
     def change(writer: PdfWriter) -> None:
-        annotation = dictionary(array(writer.pages[0]["/Annots"])[0])
-        black = dictionary(annotation["/AP"]).raw_get("/N")
+        annotation = read_dictionary(read_array(writer.pages[0]["/Annots"])[0])
+        black = read_dictionary(annotation["/AP"]).raw_get("/N")
         empty = DecodedStreamObject()
         empty.set_data(b"")
         empty.update(samples.pdf_dict(Subtype=samples.name("Form"), BBox=samples.floats(0, 0, 1, 1)))
@@ -179,7 +179,7 @@ def test_a_hidden_layer_stays_hidden() -> None:
             OCGs=groups, D=samples.pdf_dict(OFF=groups, Order=groups)
         )
         page = writer.pages[0]
-        dictionary(page["/Resources"])[samples.name("Properties")] = samples.pdf_dict(MC0=layer)
+        read_dictionary(page["/Resources"])[samples.name("Properties")] = samples.pdf_dict(MC0=layer)
         content = DecodedStreamObject()
         content.set_data(b"/OC /MC0 BDC 0 g 100 100 200 200 re f EMC")
         page[samples.name("Contents")] = writer._add_object(content)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pypdfium2
 import pytest
 
-from chalicelib.pdf.assembly.reportlab_pages import drawn
+from chalicelib.pdf.assembly.reportlab_pages import draw_and_open
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.models import CertificateFacts, SignatureBlock
 from tests.support.pdf import sample_pdfs as samples
@@ -13,7 +13,7 @@ from tests.support.pdf.shaped_words import SHAPED
 
 
 def made(facts: CertificateFacts, block: SignatureBlock | None = None) -> bytes:
-    stream = drawn(lambda canvas: draw_certificate(canvas, facts, block)).stream
+    stream = draw_and_open(lambda canvas: draw_certificate(canvas, facts, block)).stream
     assert isinstance(stream, io.BytesIO)
     return stream.getvalue()
 
@@ -60,7 +60,7 @@ def test_a_name_from_the_right_turns_nothing_beside_it() -> None:
 
 def test_a_decline_says_why() -> None:
     facts = replace(
-        samples.CERTIFICATE, outcome="declined", decline_reason="Needs a visit", note="Please call."
+        samples.CERTIFICATE, certificate_type="declined", decline_reason="Needs a visit", note="Please call."
     )
     text = text_of(facts)
     assert "Certificate of decline" in text
@@ -70,7 +70,7 @@ def test_a_decline_says_why() -> None:
 
 
 def test_a_signature_by_hand_is_not_called_electronic() -> None:
-    text = text_of(replace(samples.CERTIFICATE, outcome="by_hand", note=None))
+    text = text_of(replace(samples.CERTIFICATE, certificate_type="by_hand", note=None))
     assert "Certificate of signature by hand" in text
     assert "came back signed by hand" in text
     assert "lectronic" not in text
@@ -116,7 +116,9 @@ def test_the_code_leads_to_the_check(url: str) -> None:
 
 def test_all_print_is_black_on_white_and_nine_points_or_more() -> None:
     content = (
-        drawn(lambda canvas: draw_certificate(canvas, samples.CERTIFICATE, None)).pages[0].get_contents()
+        draw_and_open(lambda canvas: draw_certificate(canvas, samples.CERTIFICATE, None))
+        .pages[0]
+        .get_contents()
     )
     assert content is not None
     sizes = [float(size) for size in re.findall(rb"/F\d\+?\d* ([\d.]+) Tf", content.get_data())]

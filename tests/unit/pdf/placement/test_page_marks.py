@@ -86,7 +86,7 @@ def test_no_more_than_some_blanks_of_a_label_are_tried(monkeypatch: pytest.Monke
         yield from ([blank] for _ in range(1_000))
 
     monkeypatch.setattr(placement, "find_blanks", many)
-    monkeypatch.setattr(placement, "fit", lambda *args: tried.append(args))
+    monkeypatch.setattr(placement, "fit_block", lambda *args: tried.append(args))
     assert find_signature_field(page(LINE), (1.0,), samples.BLOCK) is None
     assert len(tried) == placement._MOST_BLANKS
 
@@ -108,17 +108,17 @@ def test_characters_that_are_nowhere_are_ignored(monkeypatch: pytest.MonkeyPatch
         return (bad, 0.0, bad, 1.0) if chr(code) in "Pz" else box_of(reader, index, **options)
 
     monkeypatch.setattr(pypdfium2.PdfTextPage, "get_charbox", read_box)
-    pieces = [piece.text for piece in read(data).pieces]
-    assert "hysician Signature:" in pieces
-    assert "zzz" not in pieces
-    assert all(math.isfinite(edge) for piece in read(data).pieces for edge in piece.box)
+    spans = [span.text for span in read(data).spans]
+    assert "hysician Signature:" in spans
+    assert "zzz" not in spans
+    assert all(math.isfinite(edge) for span in read(data).spans for edge in span.box)
 
 
 def test_two_lines_with_a_gap_stay_two_though_one_is_a_hair_lower() -> None:
     lines = [(300.0, 100.0, 500.0, 100.4), (50.0, 100.7, 200.0, 101.0)]
-    assert sorted(marks._merged(lines)) == sorted(lines)
+    assert sorted(marks._merge_rules(lines)) == sorted(lines)
     dashes = [(50.0 + 6 * spot, 100.4 + 0.2 * (spot % 2), 54.0 + 6 * spot, 101.0) for spot in range(20)]
-    assert len(marks._merged(dashes)) == 1
+    assert len(marks._merge_rules(dashes)) == 1
 
 
 INSIDE = (60.0, 110.0, 160.0, 120.0)

@@ -181,7 +181,7 @@ def test_an_action_behind_a_false_beginning_of_a_stream_is_no_plain_file() -> No
 
 def test_a_decline_and_a_scan_are_sealed(tmp_path: Path) -> None:
     original = samples.plan_of_care()
-    declined = CertificateFacts(**{**vars(CERTIFICATE), "outcome": "declined"})
+    declined = CertificateFacts(**{**vars(CERTIFICATE), "certificate_type": "declined"})
     for release in (
         seal_declined(original, certificate=declined, sealer=sealer(), facts=FACTS),
         seal_by_hand(original, certificate=CERTIFICATE, sealer=sealer(), facts=FACTS),

@@ -11,7 +11,7 @@ import pytest
 from PIL import ImageOps
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.assembly.reportlab_pages import drawing
+from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.text import shaping
 from chalicelib.pdf.text.bidi import isolate
 from chalicelib.pdf.text.layout import (
@@ -19,11 +19,11 @@ from chalicelib.pdf.text.layout import (
     PLAIN,
     SCRIPT,
     Run,
-    draw,
+    draw_text,
     fit_size,
-    font,
+    load_font,
     split_runs,
-    width,
+    text_width,
     wrap,
     wrap_paragraphs,
 )
@@ -38,7 +38,7 @@ LONG = "จุฬาลงกรณ์มหาวิทยาลัยที่
 
 
 def glyphs_of(run: Run) -> list[int]:
-    face = font(run.font).face
+    face = load_font(run.font).face
     chars = [glyph.char for glyph in run.glyphs] or list(run.text)
     return [face.charToGlyph.get(ord(char), 0) for char in chars]
 
@@ -49,13 +49,13 @@ def missing(found: tuple[Run, ...]) -> list[int]:
         glyph
         for run in found
         for glyph in glyphs_of(run)
-        if glyph in (0, font(run.font).face.charToGlyph.get(0xFFFD))
+        if glyph in (0, load_font(run.font).face.charToGlyph.get(0xFFFD))
     ]
 
 
 def read_back(text: str, *, face: str = PLAIN) -> str:
     """What PDFium reads, which may take raised marks for a line of their own."""
-    data = drawing(lambda canvas: draw(canvas, 40, 700, text, face=face, size=12))
+    data = draw_pdf(lambda canvas: draw_text(canvas, 40, 700, text, face=face, size=12))
     with pypdfium2.PdfDocument(data) as document:
         found: str = document[0].get_textpage().get_text_bounded()
     return " ".join(found.split())
@@ -119,7 +119,7 @@ def test_a_joiner_decides_between_two_spellings() -> None:
 
 def test_a_vowel_written_before_its_consonant_is_drawn_before_it() -> None:
     (run,) = split_runs("कि", PLAIN)
-    assert glyphs_of(run)[1] == font(run.font).face.charToGlyph[ord("क")]
+    assert glyphs_of(run)[1] == load_font(run.font).face.charToGlyph[ord("क")]
 
 
 def test_thai_marks_stand_above_each_other() -> None:
@@ -131,11 +131,11 @@ def test_thai_marks_stand_above_each_other() -> None:
 
 def ink(text: str) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the text drawn from (40, 600) at 100 points."""
-    return inked(lambda canvas: draw(canvas, 40, 600, text, size=100))
+    return inked(lambda canvas: draw_text(canvas, 40, 600, text, size=100))
 
 
 def inked(work: Callable[[Canvas], object]) -> tuple[int, int, int, int]:
-    data = drawing(work)
+    data = draw_pdf(work)
     box = ImageOps.invert(samples.raster(data)).getbbox()
     assert box is not None
     return box
@@ -145,7 +145,7 @@ def test_marks_are_drawn_in_their_places() -> None:
     bare, marked, row = ink("X"), ink("X\u0301"), ink("X\u0301" * 4)
     assert marked[1] < bare[1] - 10, "above the letter, not across it"
     assert (marked[0], marked[2], marked[3]) == (bare[0], bare[2], bare[3]), "over it, not beside"
-    assert row[2] == pytest.approx(bare[2] + 3 * width("X", PLAIN, 100), abs=1.5)
+    assert row[2] == pytest.approx(bare[2] + 3 * text_width("X", PLAIN, 100), abs=1.5)
     assert row[1] == marked[1]
 
 
@@ -155,7 +155,7 @@ def test_a_raised_mark_raises_nothing_else() -> None:
     (letter,) = split_runs("ก", PLAIN)[0].glyphs
 
     def top_and_bottom(*glyphs: Glyph) -> tuple[int, int]:
-        face = font("NotoSansThai-Regular")
+        face = load_font("NotoSansThai-Regular")
         box = inked(lambda canvas: draw_glyphs(canvas, 40, 600, face, glyphs, size=100, reads_as=""))
         return box[1], box[3]
 
@@ -174,8 +174,8 @@ def test_arabic_letters_join() -> None:
 
 def test_what_is_drawn_is_as_wide_as_was_measured() -> None:
     for text in EVERY.values():
-        end = draw(Canvas(io.BytesIO()), 0, 700, text, size=12)
-        assert end == pytest.approx(width(text, PLAIN, 12))
+        end = draw_text(Canvas(io.BytesIO()), 0, 700, text, size=12)
+        assert end == pytest.approx(text_width(text, PLAIN, 12))
         assert 0 < end < 12 * 2 * len(text)
 
 
@@ -205,12 +205,12 @@ def test_both_directions_stand_in_one_line() -> None:
     assert "".join(texts_in_order("Dr. محمد الأحمد, MD, 12")) == "Dr. الأحمد محمد, MD, 12"
     assert texts_in_order("אבג 12 דה") == ["דה", " ", "12", " ", "אבג"]
     (run,) = split_runs("אבג", PLAIN)
-    assert glyphs_of(run) == [font(run.font).face.charToGlyph[ord(char)] for char in "גבא"]
+    assert glyphs_of(run) == [load_font(run.font).face.charToGlyph[ord(char)] for char in "גבא"]
 
 
 def test_brackets_are_mirrored_in_text_from_the_right() -> None:
     closing, _, opening, _ = split_runs("א (ב)", PLAIN)
-    glyph = font(PLAIN).face.charToGlyph
+    glyph = load_font(PLAIN).face.charToGlyph
     assert (closing.text, glyphs_of(closing)) == (")", [glyph[ord("(")]]), "at the left, as an opening one"
     assert (opening.text, glyphs_of(opening)) == (" (", [glyph[ord(")")], glyph[ord(" ")]])
     assert split_runs("(MD)", PLAIN) == (Run(PLAIN, "(MD)"),)
@@ -222,10 +222,10 @@ def test_brackets_are_mirrored_in_text_from_the_right() -> None:
 def test_what_no_font_has_is_a_mark_to_be_seen_and_reads_as_itself(text: str) -> None:
     found = split_runs(f"{text} Li", PLAIN)
     assert all(glyph for run in found for glyph in glyphs_of(run))
-    unknown = font("DejaVuSans").face.charToGlyph[0xFFFD]
+    unknown = load_font("DejaVuSans").face.charToGlyph[0xFFFD]
     assert unknown in missing(found)
-    assert width(text, PLAIN, 10) > 0
-    drawing(lambda canvas: draw(canvas, 40, 700, text))
+    assert text_width(text, PLAIN, 10) > 0
+    draw_pdf(lambda canvas: draw_text(canvas, 40, 700, text))
 
 
 def test_an_unknown_letter_reads_as_itself() -> None:
@@ -234,19 +234,19 @@ def test_an_unknown_letter_reads_as_itself() -> None:
 
 @pytest.mark.parametrize("text", ["\u0301", "\u0e48", "\u094d", "\ufffd"])
 def test_a_mark_without_a_letter_is_drawn_within_a_letter_s_width(text: str) -> None:
-    drawing(lambda canvas: draw(canvas, 40, 700, text))
+    draw_pdf(lambda canvas: draw_text(canvas, 40, 700, text))
     assert glyphs_of(split_runs(text, SCRIPT)[0])
-    assert 0 <= width(text, SCRIPT, 10) < 12
+    assert 0 <= text_width(text, SCRIPT, 10) < 12
 
 
 @pytest.mark.parametrize("text", ["\u200d", "\u3164", "\u2068\u2069"])
 def test_what_cannot_be_seen_takes_no_room(text: str) -> None:
     assert split_runs(text, SCRIPT) == ()
-    assert width(text, SCRIPT, 10) == 0
+    assert text_width(text, SCRIPT, 10) == 0
 
 
 def test_a_heap_of_marks_is_as_wide_as_its_letter() -> None:
-    assert width("a" + "\u0301" * 500, PLAIN, 10) == pytest.approx(width("á", PLAIN, 10), abs=0.1)
+    assert text_width("a" + "\u0301" * 500, PLAIN, 10) == pytest.approx(text_width("á", PLAIN, 10), abs=0.1)
 
 
 def drawn_lines(lines: list[str], face: str = PLAIN) -> list[str]:
@@ -279,14 +279,14 @@ def test_a_name_over_two_lines_keeps_its_direction_and_turns_no_number() -> None
 def test_what_isolates_a_name_is_neither_drawn_nor_measured() -> None:
     text = f"by {isolate('אבג')}, 12"
     assert drawn_lines([text]) == ["by|אבג|, 12"]
-    assert width(text, PLAIN, 10) == pytest.approx(width("by אבג, 12", PLAIN, 10), abs=0.1)
+    assert text_width(text, PLAIN, 10) == pytest.approx(text_width("by אבג, 12", PLAIN, 10), abs=0.1)
     assert "".join(wrap(text, PLAIN, 10, 20)).replace(" ", "") == "byאבג,12"
 
 
 def test_lines_keep_to_their_width_and_lose_nothing() -> None:
     text = "Certified nurse practitioner " * 5 + "x" * 200
     lines = wrap(text, PLAIN, 10, 120)
-    assert all(width(line, PLAIN, 10) <= 120 for line in lines)
+    assert all(text_width(line, PLAIN, 10) <= 120 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
@@ -297,7 +297,7 @@ def test_a_very_long_name_is_never_broken_inside_a_letter(word: str) -> None:
     lines = wrap(word, PLAIN, 10, 60)
     assert len(lines) > 3
     assert "".join(lines) == unicodedata.normalize("NFC", word)
-    assert all(width(line, PLAIN, 10) <= 60 for line in lines)
+    assert all(text_width(line, PLAIN, 10) <= 60 for line in lines)
     assert not any(unicodedata.category(line[0])[0] == "M" or line[0] in "\u200dำ" for line in lines)
     assert not any(unicodedata.combining(line[-1]) == 9 for line in lines[:-1] if line[-1] != "\u0e3a")
 
@@ -305,13 +305,13 @@ def test_a_very_long_name_is_never_broken_inside_a_letter(word: str) -> None:
 def test_paragraphs_and_sizes_are_found_for_any_script() -> None:
     assert wrap_paragraphs("หนึ่ง\nสอง", PLAIN, 10, 200) == ["หนึ่ง", "สอง"]
     size = fit_size(LONG, SCRIPT, 200, largest=40, smallest=1)
-    assert width(LONG, SCRIPT, size) <= 200.01 or size == 1
+    assert text_width(LONG, SCRIPT, size) <= 200.01 or size == 1
 
 
 def test_the_same_text_makes_the_same_file_whatever_was_drawn_before() -> None:
-    first = drawing(lambda canvas: draw(canvas, 40, 700, EVERY["Tamil"]))
-    drawing(lambda canvas: draw(canvas, 40, 700, "கௌதம் மொழி ஸ்ரீ"))
-    assert drawing(lambda canvas: draw(canvas, 40, 700, EVERY["Tamil"])) == first
+    first = draw_pdf(lambda canvas: draw_text(canvas, 40, 700, EVERY["Tamil"]))
+    draw_pdf(lambda canvas: draw_text(canvas, 40, 700, "கௌதம் மொழி ஸ்ரீ"))
+    assert draw_pdf(lambda canvas: draw_text(canvas, 40, 700, EVERY["Tamil"])) == first
 
 
 def test_plain_text_opens_neither_harfbuzz_nor_a_font_of_a_script() -> None:
@@ -319,11 +319,11 @@ def test_plain_text_opens_neither_harfbuzz_nor_a_font_of_a_script() -> None:
         "import sys\n"
         "from chalicelib.pdf.assembly import reportlab_pages as sheets\n"
         "from chalicelib.pdf.text import layout as typeset\n"
-        "sheets.drawing(lambda canvas: typeset.draw(canvas, 40, 700, 'Zoë Łukasiewicz, 王小明'))\n"
+        "sheets.draw_pdf(lambda canvas: typeset.draw_text(canvas, 40, 700, 'Zoë Łukasiewicz, 王小明'))\n"
         "assert not sys.modules['uharfbuzz']\n"
         "from reportlab.pdfbase import pdfmetrics\n"
         "assert not [name for name in pdfmetrics.getRegisteredFontNames() if name.startswith('Noto')]\n"
-        "sheets.drawing(lambda canvas: typeset.draw(canvas, 40, 700, 'ก'))\n"
+        "sheets.draw_pdf(lambda canvas: typeset.draw_text(canvas, 40, 700, 'ก'))\n"
         "assert sys.modules['uharfbuzz']\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

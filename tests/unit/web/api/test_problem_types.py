@@ -14,7 +14,7 @@ from chalicelib import bootstrap
 from chalicelib.domain import errors
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.status import TRANSITIONS, is_decidable
-from chalicelib.pdf.models import Refusal
+from chalicelib.pdf.models import RefusalCode
 from chalicelib.services.accounts.setup_links import DeadLink
 from chalicelib.services.delivery.practice_deliveries import AGAIN
 from chalicelib.web.api.problem_types import TYPES
@@ -48,7 +48,7 @@ def raised() -> Iterator[tuple[str, int]]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 yield from raised_by(file.name, node.func.id, node)
-    for refusal in set(get_args(Refusal)) - ONLY_OF_SCANS:
+    for refusal in set(get_args(RefusalCode)) - ONLY_OF_SCANS:
         yield refusal.replace("_", "-"), 422
     for code in re.findall(r"/problems/([a-z-]+)", (ROOT / "infrastructure/template.yaml").read_text()):
         yield code, 0
