@@ -2,8 +2,8 @@
 "use strict";
 
 function showPasswords() {
-  for (const button of document.querySelectorAll("[data-shows]")) {
-    const input = document.getElementById(button.dataset.shows);
+  for (const button of document.querySelectorAll("[data-toggles-password]")) {
+    const input = document.getElementById(button.dataset.togglesPassword);
     button.hidden = false;
     button.addEventListener("click", () => {
       const shown = input.type === "password";
@@ -35,11 +35,11 @@ function strength(typed, least, own) {
 }
 
 function countAsTyped() {
-  for (const input of document.querySelectorAll("[data-least]")) {
+  for (const input of document.querySelectorAll("[data-min-length]")) {
     const line = document.getElementById(`${input.id}-count`);
-    const least = Number(input.dataset.least);
+    const least = Number(input.dataset.minLength);
     const count = () => {
-      const [level, words] = strength(input.value, least, input.dataset.own);
+      const [level, words] = strength(input.value, least, input.dataset.personalWords);
       line.hidden = input.value === "";
       line.dataset.level = level;
       line.textContent = words;
@@ -51,13 +51,13 @@ function countAsTyped() {
 
 // A second tap on a slow network must not send a form twice.
 function sendOnce() {
-  for (const form of document.querySelectorAll("form[method=post]:not([data-repeats])")) {
+  for (const form of document.querySelectorAll("form[method=post]:not([data-allows-resubmit])")) {
     form.addEventListener("submit", (event) => {
-      if (form.dataset.sent) {
+      if (form.dataset.submitted) {
         event.preventDefault();
         return;
       }
-      form.dataset.sent = "yes";
+      form.dataset.submitted = "yes";
       for (const button of form.querySelectorAll("button[type=submit]")) {
         button.setAttribute("aria-disabled", "true");
       }
@@ -65,8 +65,8 @@ function sendOnce() {
   }
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    for (const form of document.querySelectorAll("form[data-sent]")) {
-      delete form.dataset.sent;
+    for (const form of document.querySelectorAll("form[data-submitted]")) {
+      delete form.dataset.submitted;
       for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
     }
   });
@@ -93,7 +93,7 @@ function offerZoom() {
     step += by;
     sheets.style.setProperty("--zoom", steps[step]);
     for (const image of sheets.querySelectorAll("img")) image.sizes = `${Math.round(sheets.clientWidth * steps[step])}px`;
-    zoom.querySelector("[data-zoomed]").textContent = `${steps[step] * 100}%`;
+    zoom.querySelector("[data-zoom-level]").textContent = `${steps[step] * 100}%`;
     smaller.disabled = step === 0;
     larger.disabled = step === steps.length - 1;
     if (!before || before.top > 0) return;
@@ -109,7 +109,7 @@ function offerZoom() {
 }
 
 // A browser may be used by several: what belongs to one of them carries this mark.
-const WHOSE = document.body.dataset.whose;
+const WHOSE = document.body.dataset.tabOwner;
 
 // Drafts (see review.js) end with the decision, with the person's leaving, and with another's coming.
 function dropDrafts() {
@@ -135,7 +135,7 @@ function leaveEverywhere() {
 // A page that answered a post, with what is wrong or what was found. Going back to it, or loading it again, must
 // not end at the browser's question whether to send the form once more, but at the page it stands for.
 function standForAPage() {
-  const page = document.body.dataset.standsFor;
+  const page = document.body.dataset.historyUrl;
   if (page) window.history.replaceState(null, "", page);
 }
 
@@ -144,7 +144,7 @@ function tellLocalTime() {
   const style = new Intl.DateTimeFormat("en-US", {
     year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
   });
-  for (const each of document.querySelectorAll("time[data-local]")) {
+  for (const each of document.querySelectorAll("time[data-local-time]")) {
     each.textContent = style.format(new Date(each.dateTime));
   }
 }
@@ -155,7 +155,7 @@ const SPOKEN_AT = [60, 20];
 
 function warnOfTheEnd(dialog) {
   const counted = dialog.querySelector("[data-idle-left]");
-  const told = dialog.querySelector("[data-idle-told]");
+  const told = dialog.querySelector("[data-idle-status]");
   const stay = dialog.querySelector("form");
 
   // Another tab of the same person keeps the session alive for this one too, and ends it.
@@ -171,7 +171,7 @@ function warnOfTheEnd(dialog) {
 
   // The page goes, and what it showed with it; what was written is kept (see review.js), and login returns here.
   function leave() {
-    window.location.assign(dialog.dataset.here);
+    window.location.assign(dialog.dataset.returnPath);
   }
 
   function look() {
@@ -233,7 +233,7 @@ function connectAhead() {
   const known = document.querySelector("link[rel=preconnect]");
   if (!known) return;
   document.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("[data-opens]")) document.head.append(known.cloneNode());
+    if (event.target.closest("[data-opens-document]")) document.head.append(known.cloneNode());
   });
 }
 

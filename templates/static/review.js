@@ -55,7 +55,7 @@ function tell() {
     : `Still to read: ${listed(unread)}`;
   statement.hidden = unread.length === 0;
   for (const hint of document.querySelectorAll("[data-unread]")) hint.textContent = toRead(Number(hint.dataset.unread), unread);
-  for (const button of signButtons()) button.toggleAttribute("data-unready", unread.length > 0 && !ticked);
+  for (const button of signButtons()) button.toggleAttribute("data-not-ready", unread.length > 0 && !ticked);
 }
 
 // Two thin marks per page: at its top and at its bottom edge.
@@ -104,7 +104,7 @@ function watchApproval() {
   approval.querySelector("[data-statement] input").addEventListener("change", tell);
   approval.addEventListener("submit", (event) => {
     if (event.submitter && event.submitter.hasAttribute("formaction")) return;
-    if (!signButtons()[0].hasAttribute("data-unready")) return;
+    if (!signButtons()[0].hasAttribute("data-not-ready")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     const shown = pagesShown();
@@ -131,16 +131,16 @@ function showUnread(sheet) {
   }
   hint.textContent = toRead(page, [page]);
   sheet.scrollIntoView({ block: "start" });
-  const landed = approval.querySelector("[data-landed]");
+  const landed = approval.querySelector("[data-unread-announcement]");
   landed.textContent = "";
   window.setTimeout(() => { landed.textContent = hint.textContent; }, 300);
 }
 
 function watchDock() {
-  const where = dock.querySelector("[data-where]");
+  const where = dock.querySelector("[data-page-position]");
   const decide = document.getElementById("decide");
   new IntersectionObserver(([entry]) => {
-    dock.toggleAttribute("data-away", entry.isIntersecting);
+    dock.toggleAttribute("data-out-of-sight", entry.isIntersecting);
   }, { rootMargin: "0px 0px -30% 0px" }).observe(decide);
   const visible = new Map();
   const observer = new IntersectionObserver((entries) => {
@@ -206,8 +206,8 @@ function drawOn(pad) {
   const field = approval.querySelector("[data-drawing]");
   const undo = approval.querySelector("[data-undo]");
   const clear = approval.querySelector("[data-clear]");
-  const told = approval.querySelector("[data-pad-told]");
-  const most = { strokes: Number(pad.dataset.mostStrokes), points: Number(pad.dataset.mostPoints) };
+  const told = approval.querySelector("[data-pad-status]");
+  const most = { strokes: Number(pad.dataset.maxStrokes), points: Number(pad.dataset.maxPoints) };
   let strokes = field.value ? JSON.parse(field.value).strokes : [];
   let pen = null;
 
@@ -271,8 +271,8 @@ function drawOn(pad) {
 }
 
 function offerDrawing() {
-  const way = approval.querySelector("[data-way-to-draw]");
-  approval.querySelector("[data-ways]").hidden = false;
+  const way = approval.querySelector("[data-draw-option]");
+  approval.querySelector("[data-signature-options]").hidden = false;
   way.hidden = false;
   const radio = way.querySelector("input");
   if (radio.hasAttribute("data-chosen")) radio.checked = true;
@@ -283,7 +283,7 @@ function offerDrawing() {
 function offerPreview() {
   const preview = approval.querySelector("[data-preview]");
   const canvas = preview.querySelector("canvas");
-  const told = preview.querySelector("[data-preview-told]");
+  const told = preview.querySelector("[data-preview-status]");
   let waiting = 0;
 
   async function show() {
@@ -325,7 +325,7 @@ function keepDraft() {
   const fields = () => KEPT.flatMap((name) => Array.from(review.querySelectorAll(`[name="${name}"]`)));
   const before = JSON.parse(window.sessionStorage.getItem(DRAFT) || "{}");
   for (const field of fields()) {
-    const mine = field.name in before && (!field.value || "kept" in review.dataset);
+    const mine = field.name in before && (!field.value || "draftRestored" in review.dataset);
     if (mine) field.value = before[field.name];
   }
   const reason = before.reason && review.querySelector(`[name="reason"][value="${before.reason}"]`);

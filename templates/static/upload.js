@@ -8,7 +8,7 @@ const kinds = input.accept.split(",");
 
 function problemWith(file) {
   if (!file) return "Choose the file first.";
-  if (file.size > Number(form.dataset.most)) return `This file is larger than 25 MB. ${form.dataset.tooLarge}`;
+  if (file.size > Number(form.dataset.maxBytes)) return `This file is larger than 25 MB. ${form.dataset.tooLarge}`;
   if (file.size === 0) return "This file is empty.";
   if (file.type && !kinds.includes(file.type)) return `Please choose a ${kinds.length > 1 ? "PDF, JPEG or PNG" : "PDF"} file.`;
   return "";

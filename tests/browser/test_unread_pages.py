@@ -21,7 +21,7 @@ def test_it_is_said_where_one_lands_what_is_still_to_read(
     hint = scene.page.locator("[data-unread]")
     expect(hint).to_be_in_viewport(ratio=1)
     expect(hint).to_contain_text("still to read")
-    expect(scene.page.locator("[data-landed]")).to_contain_text("still to read")
+    expect(scene.page.locator("[data-unread-announcement]")).to_contain_text("still to read")
 
 
 def test_once_read_it_says_so(memory: MemoryPortal, new_context: NewContext) -> None:

@@ -140,7 +140,7 @@ def _changed(
     if codes:
         on = _next(context) or HERE
         return render_page(
-            context, "account_codes.html", section="account", codes=codes, cookies=cookies, next=on
+            context, "recovery_codes.html", section="account", codes=codes, cookies=cookies, next=on
         )
     return redirect(f"{HERE}?done={done}", cookies=cookies)
 
@@ -182,7 +182,7 @@ def _authenticator(context: RequestContext, session: Secret, trouble: PortalErro
     text, side, path = enrolment_code(secret, context.require_provider().email or "")
     return render_page(
         context,
-        "account_authenticator.html",
+        "authenticator_setup.html",
         status=present_error(trouble).status if trouble else 200,
         section="account",
         secret=secret,

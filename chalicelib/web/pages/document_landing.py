@@ -22,7 +22,7 @@ def door(context: RequestContext, document_id: str) -> Response:
     document = context.services.store.document(document_id)
     return render_page(
         context,
-        "door.html",
+        "document_landing.html",
         document_id=document_id,
         sent="sent" in context.query,
         ended=SESSION_COOKIE in context.cookies,

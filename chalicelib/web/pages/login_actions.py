@@ -172,7 +172,7 @@ def _second_page(context: RequestContext, wanted: str, refused: PortalError | No
     options = context.services.passkey_options.for_login(context.now, owner) if owner.passkeys else None
     return render_page(
         context,
-        "login_second.html",
+        "login_second_factor.html",
         status=present_error(refused).status if refused else 200,
         headers=error_headers(refused) if isinstance(refused, TooManyRequests) else {},
         next=wanted,
@@ -211,7 +211,7 @@ def _setup_page(
 def _dead_link(context: RequestContext, dead: DeadLink) -> Response:
     return render_page(
         context,
-        "link_dead.html",
+        "link_expired.html",
         status=present_error(dead).status,
         document_id=dead.document_id,
         cookies=[format_cookie(SETUP_COOKIE, "", 0)],

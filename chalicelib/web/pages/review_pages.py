@@ -167,7 +167,7 @@ def signed(context: RequestContext, document_id: str) -> Response:
         raise NotFound("There is no signed copy of this document.")
     return render_page(
         context,
-        "signed_soon.html",
+        "signed_pdf_pending.html",
         status=202,
         headers=refreshing(waiting=True),
         document=document,
@@ -196,7 +196,7 @@ def text(context: RequestContext, document_id: str) -> Response:
     texts = page_texts(document, context.services.files)
     if texts is None:
         raise NotFound("The text of this document is not there yet. The PDF is.")
-    return render_page(context, "text.html", document=document, texts=texts, section="pending")
+    return render_page(context, "document_text.html", document=document, texts=texts, section="pending")
 
 
 def _past(
@@ -261,7 +261,7 @@ def _decided(context: RequestContext, document: Document, *, status: int = 200, 
     at = document.decided_at or document.recalled_at
     return render_page(
         context,
-        "decided.html",
+        "decision.html",
         status=status,
         document=document,
         section="past",

@@ -46,7 +46,7 @@ def enrol(context: RequestContext, wanted: str, trouble: PortalError | None = No
     fresh = may_sign(context)
     return render_page(
         context,
-        "account_second_factor.html",
+        "second_factor_setup.html",
         status=present_error(trouble).status if trouble else 200,
         section="account",
         fresh=fresh,

@@ -21,7 +21,7 @@ def checked(context: RequestContext) -> Response:
         )
     except Invalid as trouble:
         return _form(context, trouble=trouble.detail, status=422)
-    return render_page(context, "verified.html", found=found)
+    return render_page(context, "verify_result.html", found=found)
 
 
 def published(context: RequestContext) -> Response:

@@ -14,7 +14,7 @@ def verify(scene: Scene) -> None:
 @state
 def verify_a_file_that_is_too_large(scene: Scene) -> None:
     scene.open("/verify")
-    scene.page.locator("[data-upload]").evaluate("form => { form.dataset.most = '1'; }")
+    scene.page.locator("[data-upload]").evaluate("form => { form.dataset.maxBytes = '1'; }")
     scene.page.locator("#file").set_input_files(
         {"name": "plan.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
     )

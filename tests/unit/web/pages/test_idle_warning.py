@@ -27,7 +27,7 @@ def browser(portal: Portal) -> Browser:
 
 def said(browser: Browser, path: str) -> tuple[int, str]:
     """Seconds until the end, and where to go then."""
-    found = re.search(r'data-idle="(\d+)" data-here="([^"]*)"', browser.get(path).body.decode())
+    found = re.search(r'data-idle="(\d+)" data-return-path="([^"]*)"', browser.get(path).body.decode())
     assert found
     return int(found[1]), found[2]
 
@@ -55,7 +55,7 @@ def test_what_a_page_says_is_what_then_happens(portal: Portal, browser: Browser)
 
 def test_a_page_that_a_form_led_to_names_the_page_of_the_form(browser: Browser) -> None:
     answer = browser.post(f"{REVIEW}/decline", reason="").body.decode()
-    assert f'data-here="{REVIEW}"' in answer
+    assert f'data-return-path="{REVIEW}"' in answer
 
 
 @pytest.mark.parametrize("query", ["q=Ada+Byron", "after=x", "signed=doc_1"])
@@ -68,7 +68,7 @@ def test_no_query_is_carried_to_the_page_of_the_login(portal: Portal, browser: B
 
 def test_tabs_of_one_person_are_told_apart_from_anothers(portal: Portal, browser: Browser) -> None:
     def mark(of: Browser) -> str:
-        found = re.search(r'<body[^>]* data-whose="([0-9a-f]{16})"', of.get("/documents").body.decode())
+        found = re.search(r'<body[^>]* data-tab-owner="([0-9a-f]{16})"', of.get("/documents").body.decode())
         assert found
         return found[1]
 
@@ -80,7 +80,7 @@ def test_tabs_of_one_person_are_told_apart_from_anothers(portal: Portal, browser
     assert mark(browser) == mark(session_of(PROVIDER))
     assert mark(browser) != mark(session_of(OTHER_PROVIDER))
     assert PROVIDER.id not in mark(browser)
-    assert b"data-whose" not in portal.browser().get("/login").body
+    assert b"data-tab-owner" not in portal.browser().get("/login").body
 
 
 def test_asking_puts_the_end_off_and_says_until_when(portal: Portal, browser: Browser) -> None:

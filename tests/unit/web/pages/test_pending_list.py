@@ -91,8 +91,8 @@ def test_no_address_holds_what_is_searched_for(portal: Portal, browser: Browser)
     for page in (browser.get("/documents/past"), browser.post("/documents/past", q="nobody")):
         body = page.body.decode()
         assert '<form class="search" method="post" action="/documents/past"' in body
-        assert not re.search(r'(href|action|data-here)="[^"]*(nobody|q=)', body)
-        assert 'data-here="/documents/past"' in body
+        assert not re.search(r'(href|action|data-return-path)="[^"]*(nobody|q=)', body)
+        assert 'data-return-path="/documents/past"' in body
 
 
 def test_a_name_in_an_address_is_not_searched_for(portal: Portal, browser: Browser) -> None:
