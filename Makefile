@@ -3,6 +3,8 @@ STAGE ?= prod
 PARAMETERS_FILE ?=
 N ?= 200
 SEED ?= 1
+BIOME := infrastructure/lint/node_modules/.bin/biome check --config-path=infrastructure/lint
+PAGE_FILES := templates/static examples tests/js
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
 .PHONY: help screenshots lighthouse mutants run test test-browser test-stack test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
@@ -56,10 +58,11 @@ browsers: programs
 programs:
 	@infrastructure/test_tools.sh programs
 
-lint: environment
+lint: environment programs
 	.venv/bin/ruff check $(PYTHON_FILES)
 	.venv/bin/ruff format --check $(PYTHON_FILES)
 	.venv/bin/djlint --quiet --lint templates examples
+	$(BIOME) $(PAGE_FILES)
 
 types: environment
 	.venv/bin/mypy $(PYTHON_FILES)
@@ -76,9 +79,10 @@ test-pdf: environment programs
 test-rules: environment programs
 	.venv/bin/python -m pytest tests/unit --ignore=tests/unit/web --ignore=tests/unit/pdf
 
-format: environment
+format: environment programs
 	.venv/bin/ruff check --fix $(PYTHON_FILES)
 	.venv/bin/ruff format $(PYTHON_FILES)
+	$(BIOME) --write $(PAGE_FILES)
 
 bench: environment
 	.venv/bin/python -m bench

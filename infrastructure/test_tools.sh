@@ -2,7 +2,7 @@
 # Installs what the tests need besides Python packages: Debian's packages when root may install them, else it
 # says what is missing.
 # Usage: infrastructure/test_tools.sh programs|browsers|fallback
-#   programs  Node.js with npm and what it needs, and tools that look into PDFs
+#   programs  Node.js with npm, the packages of tests/js and infrastructure/lint, and tools that look into PDFs
 #   browsers  a Chromium, a WebKit with its driver, and a screen in memory
 #   fallback  the Chromium that Playwright fetches, where there is no other; needs the environment
 set -eu
@@ -53,6 +53,11 @@ need() {
     exit 1
 }
 
+install_node_packages() {
+    [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] ||
+        (cd "$1" && npm ci --no-audit --no-fund --silent)
+}
+
 programs() {
     has_pdf_tools || install poppler-utils qpdf
     has_node || install nodejs npm
@@ -60,9 +65,9 @@ programs() {
 poppler-utils qpdf; macOS: brew install poppler qpdf)'
     need has_node 'The tests need Node.js and npm. Install them (Debian: apt-get install nodejs npm; macOS: brew
 install node)'
-    # Here and not in the tests that use them: tests run side by side.
-    [ tests/js/node_modules/.package-lock.json -nt tests/js/package-lock.json ] ||
-        (cd tests/js && npm ci --no-audit --no-fund --silent)
+    # The packages are installed here and not by the tests that use them, because tests run in parallel.
+    install_node_packages tests/js
+    install_node_packages infrastructure/lint
 }
 
 # Best one without windows: a whole Chromium spends more on drawing its own than on the pages.

@@ -32,18 +32,20 @@ function answered(credential) {
 
 async function ask(form) {
   const publicKey = prepared(JSON.parse(form.dataset.options));
-  const asked = form.dataset.passkey === "create"
-    ? navigator.credentials.create({ publicKey })
-    : navigator.credentials.get({ publicKey });
+  const asked =
+    form.dataset.passkey === "create"
+      ? navigator.credentials.create({ publicKey })
+      : navigator.credentials.get({ publicKey });
   form.querySelector("[name=passkey]").value = answered(await asked);
 }
 
 function explain(form, error) {
   const line = form.querySelector("[data-passkey-trouble]");
   line.hidden = false;
-  line.textContent = error.name === "InvalidStateError"
-    ? "This device has a passkey for your account already."
-    : "That did not work, or was cancelled. Try again, or use another way.";
+  line.textContent =
+    error.name === "InvalidStateError"
+      ? "This device has a passkey for your account already."
+      : "That did not work, or was cancelled. Try again, or use another way.";
 }
 
 // `data-passkey` is on a form that is nothing but the passkey, or on a button within another form.

@@ -12,7 +12,9 @@ function showPasswords() {
       button.setAttribute("aria-pressed", String(shown));
       input.focus();
     });
-    input.form.addEventListener("submit", () => { input.type = "password"; });
+    input.form.addEventListener("submit", () => {
+      input.type = "password";
+    });
   }
 }
 
@@ -27,8 +29,10 @@ function strength(typed, least, own) {
   const words = own.split(/\s+|[^\p{L}\p{N}]+/u).filter((each) => each.length > 2);
   const left = words.reduce((rest, each) => rest.replaceAll(letters(each), ""), letters(typed));
   if (left.length <= least / 2) return [1, "Mostly words about you: choose others"];
-  const steps = characters.filter((each, at) => at === 0 || Math.abs(each.codePointAt(0) - characters[at - 1].codePointAt(0)) > 1).length;
-  if (new Set(characters).size < 5 || steps < least * .7 || /^(.{1,12}?)\1+.{0,5}$/u.test(typed)) {
+  const steps = characters.filter(
+    (each, at) => at === 0 || Math.abs(each.codePointAt(0) - characters[at - 1].codePointAt(0)) > 1,
+  ).length;
+  if (new Set(characters).size < 5 || steps < least * 0.7 || /^(.{1,12}?)\1+.{0,5}$/u.test(typed)) {
     return [1, "Easy to guess: it repeats or counts up"];
   }
   return steps >= least + 5 ? [3, "Long enough, and strong"] : [2, "Long enough"];
@@ -89,10 +93,11 @@ function offerZoom() {
 
   function change(by) {
     const read = Array.from(sheets.children).find((each) => each.getBoundingClientRect().bottom > 0);
-    const before = read && read.getBoundingClientRect();
+    const before = read?.getBoundingClientRect();
     step += by;
     sheets.style.setProperty("--zoom", steps[step]);
-    for (const image of sheets.querySelectorAll("img")) image.sizes = `${Math.round(sheets.clientWidth * steps[step])}px`;
+    for (const image of sheets.querySelectorAll("img"))
+      image.sizes = `${Math.round(sheets.clientWidth * steps[step])}px`;
     zoom.querySelector("[data-zoom-level]").textContent = `${steps[step] * 100}%`;
     smaller.disabled = step === 0;
     larger.disabled = step === steps.length - 1;
@@ -104,21 +109,23 @@ function offerZoom() {
   zoom.hidden = false;
   smaller.addEventListener("click", () => change(-1));
   larger.addEventListener("click", () => change(1));
-  const focusable = () => { sheets.tabIndex = sheets.scrollWidth > sheets.clientWidth ? 0 : -1; };
+  const focusable = () => {
+    sheets.tabIndex = sheets.scrollWidth > sheets.clientWidth ? 0 : -1;
+  };
   new ResizeObserver(focusable).observe(sheets.firstElementChild);
 }
 
 // A browser may be used by several: what belongs to one of them carries this mark.
-const WHOSE = document.body.dataset.tabOwner;
+const TAB_OWNER = document.body.dataset.tabOwner;
 
 // Drafts (see review.js) end with the decision, with the person's leaving, and with another's coming.
 function dropDrafts() {
-  if (!WHOSE) return;
+  if (!TAB_OWNER) return;
   for (const name of Object.keys(window.sessionStorage)) {
-    if (!name.startsWith(`draft:${WHOSE}:`)) window.sessionStorage.removeItem(name);
+    if (!name.startsWith(`draft:${TAB_OWNER}:`)) window.sessionStorage.removeItem(name);
   }
   for (const sent of document.querySelectorAll("[data-signed]")) {
-    window.sessionStorage.removeItem(`draft:${WHOSE}:/documents/${sent.dataset.signed}`);
+    window.sessionStorage.removeItem(`draft:${TAB_OWNER}:/documents/${sent.dataset.signed}`);
   }
 }
 
@@ -127,7 +134,7 @@ function leaveEverywhere() {
   for (const form of document.querySelectorAll("form[action='/logout'], form[action='/account/log-out-everywhere']")) {
     form.addEventListener("submit", () => {
       window.sessionStorage.clear();
-      window.addEventListener("pagehide", () => new BroadcastChannel(`session:${WHOSE}`).postMessage("over"));
+      window.addEventListener("pagehide", () => new BroadcastChannel(`session:${TAB_OWNER}`).postMessage("over"));
     });
   }
 }
@@ -142,7 +149,12 @@ function standForAPage() {
 // Times are written in UTC; who reads them is somewhere.
 function tellLocalTime() {
   const style = new Intl.DateTimeFormat("en-US", {
-    year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+    timeZoneName: "short",
   });
   for (const each of document.querySelectorAll("time[data-local-time]")) {
     each.textContent = style.format(new Date(each.dateTime));
@@ -159,7 +171,7 @@ function warnOfTheEnd(dialog) {
   const stay = dialog.querySelector("form");
 
   // Another tab of the same person keeps the session alive for this one too, and ends it.
-  const tabs = new BroadcastChannel(`session:${WHOSE}`);
+  const tabs = new BroadcastChannel(`session:${TAB_OWNER}`);
   let until = Date.now() + Number(dialog.dataset.idle) * 1000;
   let next = 0;
   let besides = "";
@@ -212,7 +224,9 @@ function warnOfTheEnd(dialog) {
 
   function tryToGoOn(event) {
     event.preventDefault();
-    goOn().catch(() => { told.textContent = "The portal could not be reached. Check your connection and try again."; });
+    goOn().catch(() => {
+      told.textContent = "The portal could not be reached. Check your connection and try again.";
+    });
   }
 
   stay.addEventListener("submit", tryToGoOn);

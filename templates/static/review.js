@@ -20,7 +20,7 @@ function signButtons() {
 // A page stays loaded while its sharp picture is on the way to take the place of the small one.
 function hasLoaded(sheet) {
   const image = sheet.querySelector("img");
-  if (image && image.complete && image.naturalWidth > 0) sheet.dataset.loaded = "";
+  if (image?.complete && image.naturalWidth > 0) sheet.dataset.loaded = "";
   return "loaded" in sheet.dataset;
 }
 
@@ -29,7 +29,9 @@ function note(sheet) {
   const seen = ends.get(page);
   if (!seen.top || !seen.bottom || !hasLoaded(sheet)) return;
   const shown = pagesShown().add(page);
-  approval.querySelector("[data-pages-shown]").value = Array.from(shown).sort((a, b) => a - b).join(",");
+  approval.querySelector("[data-pages-shown]").value = Array.from(shown)
+    .sort((a, b) => a - b)
+    .join(",");
   tell();
 }
 
@@ -50,11 +52,10 @@ function tell() {
   const ticked = statement.querySelector("input").checked;
   line.hidden = false;
   line.classList.toggle("reading__line--done", unread.length === 0);
-  line.textContent = unread.length === 0
-    ? "✓ You have seen every page."
-    : `Still to read: ${listed(unread)}`;
+  line.textContent = unread.length === 0 ? "✓ You have seen every page." : `Still to read: ${listed(unread)}`;
   statement.hidden = unread.length === 0;
-  for (const hint of document.querySelectorAll("[data-unread]")) hint.textContent = toRead(Number(hint.dataset.unread), unread);
+  for (const hint of document.querySelectorAll("[data-unread]"))
+    hint.textContent = toRead(Number(hint.dataset.unread), unread);
   for (const button of signButtons()) button.toggleAttribute("data-not-ready", unread.length > 0 && !ticked);
 }
 
@@ -70,7 +71,10 @@ function watchPages() {
   });
   for (const sheet of sheets) {
     const body = sheet.firstElementChild;
-    for (const [end, where] of [["top", "beforebegin"], ["bottom", "afterend"]]) {
+    for (const [end, where] of [
+      ["top", "beforebegin"],
+      ["bottom", "afterend"],
+    ]) {
       const mark = document.createElement("div");
       body.insertAdjacentElement(where, mark);
       marks.set(mark, [sheet, end]);
@@ -102,21 +106,27 @@ function fetchTheRest() {
 
 function watchApproval() {
   approval.querySelector("[data-statement] input").addEventListener("change", tell);
-  approval.addEventListener("submit", (event) => {
-    if (event.submitter && event.submitter.hasAttribute("formaction")) return;
-    if (!signButtons()[0].hasAttribute("data-not-ready")) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    const shown = pagesShown();
-    const next = sheets.find((sheet) => !shown.has(Number(sheet.dataset.page)));
-    if (next) showUnread(next);
-  }, { capture: true });
+  approval.addEventListener(
+    "submit",
+    (event) => {
+      if (event.submitter?.hasAttribute("formaction")) return;
+      if (!signButtons()[0].hasAttribute("data-not-ready")) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const shown = pagesShown();
+      const next = sheets.find((sheet) => !shown.has(Number(sheet.dataset.page)));
+      if (next) showUnread(next);
+    },
+    { capture: true },
+  );
 }
 
 // A page that fits the window is read as soon as one lands on it.
 function toRead(page, unread) {
   if (unread.includes(page)) return `Page ${page} is still to read. Scroll down to its end before you sign.`;
-  return unread.length ? `Before you sign, still to read: ${listed(unread)}.` : "You have seen every page, and can sign now.";
+  return unread.length
+    ? `Before you sign, still to read: ${listed(unread)}.`
+    : "You have seen every page, and can sign now.";
 }
 
 // Where the press of a button that does not work yet leads, and why: said there, and to who only hears it.
@@ -133,29 +143,42 @@ function showUnread(sheet) {
   sheet.scrollIntoView({ block: "start" });
   const landed = approval.querySelector("[data-unread-announcement]");
   landed.textContent = "";
-  window.setTimeout(() => { landed.textContent = hint.textContent; }, 300);
+  window.setTimeout(() => {
+    landed.textContent = hint.textContent;
+  }, 300);
 }
 
 function watchDock() {
   const where = dock.querySelector("[data-page-position]");
   const decide = document.getElementById("decide");
-  new IntersectionObserver(([entry]) => {
-    dock.toggleAttribute("data-out-of-sight", entry.isIntersecting);
-  }, { rootMargin: "0px 0px -30% 0px" }).observe(decide);
+  new IntersectionObserver(
+    ([entry]) => {
+      dock.toggleAttribute("data-out-of-sight", entry.isIntersecting);
+    },
+    { rootMargin: "0px 0px -30% 0px" },
+  ).observe(decide);
   const visible = new Map();
-  const observer = new IntersectionObserver((entries) => {
-    for (const entry of entries) visible.set(Number(entry.target.dataset.page), entry.intersectionRatio * entry.boundingClientRect.height);
-    const [page] = Array.from(visible).reduce((best, each) => (each[1] > best[1] ? each : best));
-    where.textContent = `Page ${page} of ${sheets.length}`;
-  }, { threshold: [0, .25, .5, .75, 1] });
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries)
+        visible.set(Number(entry.target.dataset.page), entry.intersectionRatio * entry.boundingClientRect.height);
+      const [page] = Array.from(visible).reduce((best, each) => (each[1] > best[1] ? each : best));
+      where.textContent = `Page ${page} of ${sheets.length}`;
+    },
+    { threshold: [0, 0.25, 0.5, 0.75, 1] },
+  );
   for (const sheet of sheets) observer.observe(sheet);
 }
 
 function openDecline() {
   const decline = document.getElementById("decline");
-  const show = () => { if (window.location.hash === "#decline") decline.open = true; };
+  const show = () => {
+    if (window.location.hash === "#decline") decline.open = true;
+  };
   for (const link of document.querySelectorAll("a[href='#decline']")) {
-    link.addEventListener("click", () => { decline.open = true; });
+    link.addEventListener("click", () => {
+      decline.open = true;
+    });
   }
   window.addEventListener("hashchange", show);
   show();
@@ -189,7 +212,7 @@ function sayMissing(sheet, image) {
 // Drawing: strokes in 0..1 of the pad, whose proportions stay the same however the phone is turned.
 const PAD_WIDTH = 250;
 const PAD_HEIGHT = 100;
-const LEAST_STEP = .006;
+const LEAST_STEP = 0.006;
 
 // Each point bends the line, the middles between points lie on it: as the signed PDF draws it.
 function curve(stroke) {
@@ -238,7 +261,8 @@ function drawOn(pad) {
     const point = [within((event.clientX - box.left) / box.width), within((event.clientY - box.top) / box.height)];
     const stroke = strokes[strokes.length - 1];
     const before = stroke[stroke.length - 1];
-    const far = !before || Math.hypot(point[0] - before[0], (point[1] - before[1]) * PAD_HEIGHT / PAD_WIDTH) > LEAST_STEP;
+    const far =
+      !before || Math.hypot(point[0] - before[0], ((point[1] - before[1]) * PAD_HEIGHT) / PAD_WIDTH) > LEAST_STEP;
     if (far && hasRoomForPoints()) stroke.push(point);
   }
 
@@ -265,8 +289,14 @@ function drawOn(pad) {
       keep();
     });
   }
-  undo.addEventListener("click", () => { strokes.pop(); keep(); });
-  clear.addEventListener("click", () => { strokes = []; keep(); });
+  undo.addEventListener("click", () => {
+    strokes.pop();
+    keep();
+  });
+  clear.addEventListener("click", () => {
+    strokes = [];
+    keep();
+  });
   keep();
 }
 
@@ -305,9 +335,13 @@ function offerPreview() {
   function soon() {
     window.clearTimeout(waiting);
     if (!preview.open) return;
-    waiting = window.setTimeout(() => show().catch(() => {
-      told.textContent = "The preview could not be loaded. You can sign all the same.";
-    }), 300);
+    waiting = window.setTimeout(
+      () =>
+        show().catch(() => {
+          told.textContent = "The preview could not be loaded. You can sign all the same.";
+        }),
+      300,
+    );
   }
 
   preview.hidden = false;
@@ -317,7 +351,7 @@ function offerPreview() {
 
 // What was entered outlives a broken network, a reload and the end of the session: in this tab, until it is sent,
 // its writer logs out, or somebody else logs in (see portal.js).
-const DRAFT = `draft:${WHOSE}:${window.location.pathname.replace(/\/(approve|decline|forget-signature)$/, "")}`;
+const DRAFT = `draft:${TAB_OWNER}:${window.location.pathname.replace(/\/(approve|decline|forget-signature)$/, "")}`;
 const KEPT = ["note", "decline_note", "other_name", "other_address", "drawing"];
 
 function keepDraft() {
@@ -346,17 +380,25 @@ function keepDraft() {
 // Without a network a form would end on the browser's own page.
 function holdWhileOffline() {
   const told = document.querySelector("[data-offline]");
-  document.addEventListener("submit", (event) => {
-    if (navigator.onLine) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    told.hidden = false;
-  }, { capture: true });
-  window.addEventListener("online", () => { told.hidden = true; });
+  document.addEventListener(
+    "submit",
+    (event) => {
+      if (navigator.onLine) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      told.hidden = false;
+    },
+    { capture: true },
+  );
+  window.addEventListener("online", () => {
+    told.hidden = true;
+  });
 }
 
 // The back button may show this page as it was before the decision.
-window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) window.location.reload();
+});
 
 explainMissing();
 fetchTheRest();

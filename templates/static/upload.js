@@ -10,7 +10,8 @@ function problemWith(file) {
   if (!file) return "Choose the file first.";
   if (file.size > Number(form.dataset.maxBytes)) return `This file is larger than 25 MB. ${form.dataset.tooLarge}`;
   if (file.size === 0) return "This file is empty.";
-  if (file.type && !kinds.includes(file.type)) return `Please choose a ${kinds.length > 1 ? "PDF, JPEG or PNG" : "PDF"} file.`;
+  if (file.type && !kinds.includes(file.type))
+    return `Please choose a ${kinds.length > 1 ? "PDF, JPEG or PNG" : "PDF"} file.`;
   return "";
 }
 
@@ -23,14 +24,18 @@ function show(text) {
 
 input.addEventListener("change", () => show(input.files.length ? problemWith(input.files[0]) : ""));
 
-form.addEventListener("submit", (event) => {
-  const problem = problemWith(input.files[0]);
-  show(problem);
-  if (problem) {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    input.focus();
-    return;
-  }
-  form.querySelector("[data-progress]").textContent = "Uploading. Please keep this page open…";
-}, { capture: true });
+form.addEventListener(
+  "submit",
+  (event) => {
+    const problem = problemWith(input.files[0]);
+    show(problem);
+    if (problem) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      input.focus();
+      return;
+    }
+    form.querySelector("[data-progress]").textContent = "Uploading. Please keep this page open…";
+  },
+  { capture: true },
+);
