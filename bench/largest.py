@@ -96,7 +96,7 @@ def _inspect(services: bootstrap.Services, key: str, kind: str) -> None:
     from chalicelib.adapters.presigned_fetch import fetch
     from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
 
-    data = fetch(services.files.url(key, seconds=60), most=inspection.MOST_BYTES)
+    data = fetch(services.files.url(key, seconds=60), most=inspection.MAX_FETCHED_BYTES)
     answer = inspection.inspect(data or b"", kind)
     if "refused" in answer:
         raise SystemExit(answer["refused"])

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from chalicelib.services.authentication.sessions import Sessions
     from chalicelib.services.authentication.source_throttle import Sources
     from chalicelib.services.documents.document_writer import Writer
-    from chalicelib.services.pdf_jobs.seal_verification import Checking
-    from chalicelib.services.pdf_jobs.sealer_cache import Sealers
+    from chalicelib.services.pdf_jobs.seal_verification import SealVerification
+    from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
     from chalicelib.services.ports import (
         Clock,
         Files,
@@ -129,10 +129,10 @@ class Services:
         return ByHand(self._writer, self.files, self.inspector)
 
     @cached_property
-    def checking(self) -> Checking:
-        from chalicelib.services.pdf_jobs.seal_verification import Checking
+    def seal_verification(self) -> SealVerification:
+        from chalicelib.services.pdf_jobs.seal_verification import SealVerification
 
-        return Checking(
+        return SealVerification(
             store=self.store,
             files=self.files,
             inspector=self.inspector,
@@ -141,10 +141,10 @@ class Services:
         )
 
     @cached_property
-    def sealers(self) -> Sealers:
-        from chalicelib.services.pdf_jobs.sealer_cache import Sealers
+    def sealer_cache(self) -> SealerCache:
+        from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
 
-        return Sealers(self.files, self.seal_key, self.timestamp_authority)
+        return SealerCache(self.files, self.seal_key, self.timestamp_authority)
 
     @property
     def _writer(self) -> Writer:

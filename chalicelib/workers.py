@@ -29,7 +29,7 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
     from chalicelib.adapters.presigned_fetch import fetch
     from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
 
-    data = fetch(event["url"], most=inspection.MOST_BYTES)
+    data = fetch(event["url"], most=inspection.MAX_FETCHED_BYTES)
     if data is None:
         return {"unavailable": True}
     return inspection.inspect(data, event["kind"], certificates=event.get("certificates", ()))
@@ -39,7 +39,7 @@ def admin(event: Any) -> dict[str, Any]:
     """`event` is whatever JSON was typed into the console."""
     from chalicelib.services.practices import admin_actions as administration
 
-    with _without_words("admin"):
+    with _redact_errors("admin"):
         answer = dict(administration.run(services(), event))
     about = {name: value for name, value in answer.items() if name in ("id", "error", "sessions_ended")}
     action = event.get("action") if isinstance(event, Mapping) else None
@@ -52,7 +52,7 @@ def relay(event: Mapping[str, Any]) -> None:
     from chalicelib.adapters.outbox_stream import outbox_rows
     from chalicelib.services.delivery.outbox_relay import relay_rows
 
-    with _without_words("relay"):
+    with _redact_errors("relay"):
         relay_rows(outbox_rows(event), store=services().store, queues=services().queues)
 
 
@@ -77,31 +77,31 @@ def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
 def mail_feedback(message: str) -> None:
     from chalicelib.services.delivery import ses_feedback as feedback
 
-    with _without_words("mail_feedback"):
+    with _redact_errors("mail_feedback"):
         feedback.record(json.loads(message), services())
 
 
 def follow_up(event: Mapping[str, Any]) -> None:
     from chalicelib.services.scheduling import scheduled_sweep as sweeps
 
-    with _without_words("follow_up"):
+    with _redact_errors("follow_up"):
         logger.info("swept", extra={"found": dict(sweeps.run(services(), event.get("time")))})
 
 
-class WorkFailed(Exception):
+class JobFailed(Exception):
     """What a function raises in place of what went wrong: AWS logs its words, and those could quote a
     patient's data. Which function, and what kind of error it was.
     """
 
 
 @contextmanager
-def _without_words(work: str) -> Iterator[None]:
+def _redact_errors(work: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - raised again without its words
         kind = type(error).__name__
         logger.error("work failed", extra={"work": work, "kind": kind, "at": _where(error)})  # noqa: TRY400 - a trace could quote a patient's data
-        raise WorkFailed(f"{work}: {kind}") from None
+        raise JobFailed(f"{work}: {kind}") from None
 
 
 def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def since_then(works: Works, stack: Stack, practice: SamplePractice, key: str) -
     outputs = {**stack.outputs, "SealingKeyArn": made["KeyMetadata"]["Arn"]}
     assert seal_certificate.ensure(stack.client, outputs, NOW)
     with pytest.raises(chain.ChainRefused):
-        works.services.sealers.sealer(NOW)
+        works.services.sealer_cache.sealer(NOW)
     works.services.switches.set_electronic_signature(practice.id, on=False)
     s3, bucket = stack.client("s3"), stack.outputs["Bucket"]
     s3.copy_object(

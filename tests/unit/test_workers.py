@@ -77,7 +77,7 @@ def test_what_fails_is_raised_and_logged_without_its_words(
         raise ValueError("Ada Byron")
 
     monkeypatch.setattr(workers, "services", broken)
-    with pytest.raises(workers.WorkFailed) as failed:
+    with pytest.raises(workers.JobFailed) as failed:
         work()
     said = "".join(traceback.format_exception(failed.value)) + capsys.readouterr().out
     assert "ValueError" in said

@@ -16,7 +16,7 @@ from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
 from chalicelib.services.transaction import Change, OutboxRow
 
-AGAIN = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
+RETRYABLE = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
 _ON_DOCUMENT = (Channel.EMAIL, Channel.FAX)
 _TEST = "endpoint.test"
 
@@ -41,7 +41,7 @@ def delivery_resource(delivery: Delivery) -> Mapping[str, Any]:
     }
 
 
-class Outgoing:
+class PracticeDeliveries:
     def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
         self._store = store
         self._ids = ids
@@ -89,7 +89,7 @@ class Outgoing:
         delivery = self._store.delivery(found_id)
         if delivery is None or delivery.practice_id != practice.id:
             raise NotFound("There is no such delivery.")
-        if delivery.status not in AGAIN:
+        if delivery.status not in RETRYABLE:
             raise Conflict(
                 f"Only a failed or held delivery can be sent again; this one is {delivery.status}.",
                 code=f"delivery-{delivery.status}",

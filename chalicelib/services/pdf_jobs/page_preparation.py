@@ -9,7 +9,7 @@ from typing import Protocol
 from chalicelib.domain.documents import Document
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
-from chalicelib.services.pdf_jobs.sandboxed_rendering import images, texts
+from chalicelib.services.pdf_jobs.sandboxed_rendering import extract_texts, render_images
 from chalicelib.services.ports import Clock, Files, Store
 from chalicelib.services.transaction import Change, Job
 
@@ -33,14 +33,14 @@ def prepare(job: Job, parts: Parts) -> None:
         return
     data, pages = parts.files.get(document.original.key), document.original.pages
     broken: list[int] = []
-    for image, width in zip(images(data, WIDTHS, pages), cycle(WIDTHS), strict=False):
+    for image, width in zip(render_images(data, WIDTHS, pages), cycle(WIDTHS), strict=False):
         if image.data is None:
             broken.append(image.number)
         else:
             parts.files.put(page_key(document.id, image.number, width), image.data, image.media_type)
         if (image.number, width) == (1, WIDTHS[-1]):
             _announce(document.id, 1, broken, parts)
-    _keep_text(document.id, texts(data, pages), parts.files)
+    _keep_text(document.id, extract_texts(data, pages), parts.files)
     _announce(document.id, pages, broken, parts)
 
 

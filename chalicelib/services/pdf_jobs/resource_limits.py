@@ -12,13 +12,13 @@ from types import FrameType
 _PAGE_SIZE = resource.getpagesize()
 
 
-class OutOfTime(BaseException):
+class CpuTimeExceeded(BaseException):
     """The time is up. Not an `Exception`, since parsers catch those and go on."""
 
 
 @contextmanager
-def limited_time(seconds: float) -> Iterator[None]:
-    """Raises `OutOfTime` in the block after that much time of the processor; needs the main thread.
+def limit_cpu_time(seconds: float) -> Iterator[None]:
+    """Raises `CpuTimeExceeded` in the block after that much time of the processor; needs the main thread.
 
     The processor's time, since a busy machine makes no file hostile.
     """
@@ -27,7 +27,7 @@ def limited_time(seconds: float) -> Iterator[None]:
         return
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise OutOfTime
+        raise CpuTimeExceeded
 
     before = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -39,7 +39,7 @@ def limited_time(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def limited_memory(extra: int) -> Iterator[None]:
+def limit_memory(extra: int) -> Iterator[None]:
     """In the block, allocating more than `extra` bytes raises `MemoryError`; on Linux, which can do that."""
     if sys.platform != "linux":
         yield

@@ -13,7 +13,7 @@ _PATIENCE = 10.0
 """How many times its processor time a piece may take by the clock: the machine may be busy."""
 
 
-class Lost(Exception):
+class SandboxKilled(Exception):
     """The copy ended before its work. `by_time`: it was ended, as it took too long."""
 
     def __init__(self, *, by_time: bool) -> None:
@@ -21,8 +21,8 @@ class Lost(Exception):
         self.by_time = by_time
 
 
-def pieces(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Iterator[bytes]:
-    """What `work` yields in the copy. `Lost` where a piece takes that much time, or the copy dies.
+def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Iterator[bytes]:
+    """What `work` yields in the copy. `SandboxKilled` where a piece takes that much time, or the copy dies.
 
     What `work` raises counts as dying: it should yield what it has to say.
     """
@@ -39,7 +39,7 @@ def pieces(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Iterator[b
         yield from _received(here, seconds * _PATIENCE)
     except EOFError:
         process.join()
-        raise Lost(by_time=process.exitcode in (-signal.SIGKILL, -signal.SIGXCPU)) from None
+        raise SandboxKilled(by_time=process.exitcode in (-signal.SIGKILL, -signal.SIGXCPU)) from None
     finally:
         process.kill()
         process.join()
@@ -51,7 +51,7 @@ def _received(here: Connection, seconds: float) -> Iterator[bytes]:
     """An empty piece ends it."""
     while True:
         if not here.poll(seconds):
-            raise Lost(by_time=True)
+            raise SandboxKilled(by_time=True)
         piece = here.recv_bytes()
         if not piece:
             return

@@ -11,10 +11,10 @@ from typing import Any
 
 from chalicelib.pdf.inspection import inspect_pdf, inspect_scan
 from chalicelib.pdf.models import PdfRefused
-from chalicelib.services.pdf_jobs.resource_limits import OutOfTime, limited_memory, limited_time
-from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
+from chalicelib.services.pdf_jobs.resource_limits import CpuTimeExceeded, limit_cpu_time, limit_memory
+from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
 
-MOST_BYTES = 26 * 1024 * 1024
+MAX_FETCHED_BYTES = 26 * 1024 * 1024
 """What is fetched of a file: more than a PDF may have."""
 
 SECONDS = 2.0
@@ -38,8 +38,8 @@ def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> di
         yield json.dumps(_within_limits(read, data)).encode()
 
     try:
-        (answer,) = pieces(work, seconds=SECONDS)
-    except Lost as lost:
+        (answer,) = run_sandboxed(work, seconds=SECONDS)
+    except SandboxKilled as lost:
         return _refused("damaged", _TOO_LONG if lost.by_time else _CRASHED)
     found: dict[str, Any] = json.loads(answer)
     return found
@@ -47,11 +47,11 @@ def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> di
 
 def _within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes) -> dict[str, Any]:
     try:
-        with limited_time(SECONDS), limited_memory(MEMORY):
+        with limit_cpu_time(SECONDS), limit_memory(MEMORY):
             return read(data)
     except PdfRefused as refusal:
         return _refused(refusal.code, refusal.detail)
-    except OutOfTime:
+    except CpuTimeExceeded:
         return _refused("damaged", _TOO_LONG)
     except MemoryError:
         return _refused("damaged", _TOO_MUCH)

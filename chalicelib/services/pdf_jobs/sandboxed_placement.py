@@ -12,8 +12,8 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.pdf.models import SignatureBlock, SignatureField, SignatureParts
 from chalicelib.pdf.placement.finder import find_signature_field
-from chalicelib.services.pdf_jobs.resource_limits import limited_memory
-from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
+from chalicelib.services.pdf_jobs.resource_limits import limit_memory
+from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
 
 logger = Logger(service="portal", child=True)
 
@@ -24,17 +24,19 @@ MEMORY = 512 * 1024 * 1024
 """Bytes beyond what the function has already."""
 
 
-def find_apart(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureField | None:
+def find_field_sandboxed(
+    data: bytes, units: tuple[float, ...], block: SignatureBlock
+) -> SignatureField | None:
     """As `pdf/placement.py` finds it; None, too, where the search fails or takes too much."""
 
     def work() -> Iterator[bytes]:
-        with limited_memory(MEMORY):
+        with limit_memory(MEMORY):
             found = find_signature_field(data, units, block)
         yield json.dumps(found and asdict(found)).encode()
 
     try:
-        (answer,) = pieces(work, seconds=SECONDS)
-    except Lost as lost:
+        (answer,) = run_sandboxed(work, seconds=SECONDS)
+    except SandboxKilled as lost:
         facts = {"document_id": block.document_id, "by_time": lost.by_time}
         logger.warning("search for the signature's place lost", extra=facts)
         return None

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from chalicelib.pdf.models import RenderedPage
 from chalicelib.pdf.rendering import extract_page_texts, render_pages
-from chalicelib.services.pdf_jobs.resource_limits import limited_memory
-from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
+from chalicelib.services.pdf_jobs.resource_limits import limit_memory
+from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
 
 SECONDS = 8.0
 """Of the processor, for one picture, or for all of the text; a page of a scan takes 0.1 of it."""
@@ -21,7 +21,7 @@ MOST_LOST = 4
 """After so many pages that were lost, the rest are not tried: the job has an end."""
 
 
-def images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[RenderedPage]:
+def render_images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[RenderedPage]:
     """Every page at every width, page by page; without its picture where that cannot be made."""
     first, lost = 1, 0
     while first <= pages and lost < MOST_LOST:
@@ -30,7 +30,7 @@ def images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[RenderedP
             for image in _apart(data, widths, first):
                 yield image
                 done += 1
-        except Lost:
+        except SandboxKilled:
             lost += 1
         else:
             return
@@ -46,10 +46,10 @@ def _none(page: int, width: int) -> RenderedPage:
 
 def _apart(data: bytes, widths: Sequence[int], first: int) -> Iterator[RenderedPage]:
     def work() -> Iterator[bytes]:
-        with limited_memory(MEMORY):
+        with limit_memory(MEMORY):
             yield from (_packed(image) for image in render_pages(data, widths, first=first))
 
-    return map(_unpacked, pieces(work, seconds=SECONDS))
+    return map(_unpacked, run_sandboxed(work, seconds=SECONDS))
 
 
 def _packed(image: RenderedPage) -> bytes:
@@ -63,16 +63,16 @@ def _unpacked(piece: bytes) -> RenderedPage:
     return RenderedPage(number, width, height, data if there else None, media_type)
 
 
-def texts(data: bytes, pages: int) -> list[str]:
+def extract_texts(data: bytes, pages: int) -> list[str]:
     """The text of each page; none where it cannot be read within the limits."""
 
     def work() -> Iterator[bytes]:
-        with limited_memory(MEMORY):
+        with limit_memory(MEMORY):
             yield json.dumps(extract_page_texts(data)).encode()
 
     try:
-        (answer,) = pieces(work, seconds=SECONDS)
-    except Lost:
+        (answer,) = run_sandboxed(work, seconds=SECONDS)
+    except SandboxKilled:
         return [""] * pages
     found: list[str] = json.loads(answer)
     return found

@@ -32,7 +32,7 @@ from chalicelib.services.documents import audit_trail as trail
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.labels import DECLINE_REASONS, KINDS
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.pdf_jobs.sandboxed_placement import find_apart
+from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
 from chalicelib.services.ports import Clock, Files, Ids, Store
 from chalicelib.services.transaction import Claim, Job
 from chalicelib.settings import Settings
@@ -51,13 +51,13 @@ _REASONS: Mapping[Action, str] = {
 }
 
 
-class Sealers(Protocol):
+class SealerSource(Protocol):
     def sealer(self, now: datetime) -> Sealer: ...
 
 
 class Parts(Protocol):
     @property
-    def sealers(self) -> Sealers: ...
+    def sealer_cache(self) -> SealerSource: ...
     @property
     def store(self) -> Store: ...
     @property
@@ -103,7 +103,7 @@ def _timed(document_id: str, pdf: StoredPdf | None, parts: Parts) -> StoredPdf |
     if pdf is None or not pdf.timestamp_due:
         return None
     before = _checked(parts.files.get(pdf.key), pdf.sha256)
-    data = parts.sealers.sealer(parts.clock.now()).add_timestamp(before)
+    data = parts.sealer_cache.sealer(parts.clock.now()).add_timestamp(before)
     found = find_timestamp_faults(data, before)
     if found:
         raise StoredFileCorrupt("; ".join(found))
@@ -115,10 +115,10 @@ def _timed(document_id: str, pdf: StoredPdf | None, parts: Parts) -> StoredPdf |
 
 def _sealed(document: Document, decision: Decision, parts: Parts) -> Release:
     """The sealed file, verified; made anew of its pages where adding to the original did not hold."""
-    sealer = parts.sealers.sealer(parts.clock.now())
+    sealer = parts.sealer_cache.sealer(parts.clock.now())
     source = _source(document, decision, parts.files)
     # One search, however often the file is made: it may take seconds.
-    find = lru_cache(maxsize=1)(find_apart)
+    find = lru_cache(maxsize=1)(find_field_sandboxed)
     found: list[str] = []
     for rebuild in (False, True):
         release = _made(document, decision, source, sealer, parts, find, rebuild=rebuild)

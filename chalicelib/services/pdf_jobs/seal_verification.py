@@ -31,7 +31,7 @@ _PACE = Pace(name="verify", free=30, longest=timedelta(minutes=1), forgotten=tim
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked:
+class VerificationResult:
     """What was found: `verdict` is one of `pdf/verify.py`; the rest says who, when and which document."""
 
     verdict: str
@@ -41,7 +41,7 @@ class Checked:
     timestamped_at: datetime | None = None
 
 
-class Checking:
+class SealVerification:
     def __init__(
         self, *, store: Store, files: Files, inspector: Inspector, ids: Ids, portal_url: str
     ) -> None:
@@ -60,7 +60,7 @@ class Checking:
             redirect=f"{self._portal_url}/verify/checked",
         )
 
-    def check(self, key: str, *, address: str | None, now: datetime) -> Checked:
+    def check(self, key: str, *, address: str | None, now: datetime) -> VerificationResult:
         """What holds of the upload, which is gone afterwards; not where it is to be tried again in a moment.
 
         `Invalid` where there is none (any more), `TooManyRequests` for an address that keeps on asking.
@@ -95,11 +95,11 @@ class Checking:
             self._store.commit(Change(at=now, secrets=(_PACE.counted(count, source, now),)))
 
 
-def _checked(answer: Mapping[str, Any]) -> Checked:
+def _checked(answer: Mapping[str, Any]) -> VerificationResult:
     if "refused" in answer:
-        return Checked(verdict="unreadable")
+        return VerificationResult(verdict="unreadable")
     seal = answer["seal"] or {}
-    return Checked(
+    return VerificationResult(
         verdict=answer["verdict"],
         reason=seal.get("reason", ""),
         document_id=seal.get("document_id", ""),

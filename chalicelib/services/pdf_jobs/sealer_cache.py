@@ -7,11 +7,11 @@ from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.ports import Files, SealKey, TimestampAuthority
 
-KEPT_FOR = timedelta(minutes=5)
+CACHE_LIFETIME = timedelta(minutes=5)
 """How long a certificate is used before the function looks whether there is another."""
 
 
-class Sealers:
+class SealerCache:
     """Checks that key and certificate fit before the first seal, and whenever the certificate changes."""
 
     def __init__(self, files: Files, key: SealKey, authority: TimestampAuthority | None) -> None:
@@ -24,7 +24,7 @@ class Sealers:
 
     def sealer(self, now: datetime) -> Sealer:
         """`ChainRefused` where no certificate is there that fits the key and is valid now."""
-        if self._sealer is None or self._looked_at is None or now - self._looked_at >= KEPT_FOR:
+        if self._sealer is None or self._looked_at is None or now - self._looked_at >= CACHE_LIFETIME:
             self._sealer = self._current(now)
             self._looked_at = now
         return self._sealer

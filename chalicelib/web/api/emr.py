@@ -10,7 +10,7 @@ from chalice.app import Response
 from chalicelib.domain.documents import Document, StoredPdf
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.delivery.practice_deliveries import Outgoing, delivery_resource
+from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries, delivery_resource
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
@@ -212,9 +212,9 @@ def _to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Response:
     return redirect(url)
 
 
-def _outgoing(context: RequestContext) -> Outgoing:
+def _outgoing(context: RequestContext) -> PracticeDeliveries:
     services = context.services
-    return Outgoing(store=services.store, ids=services.ids, portal_url=services.settings.portal_url)
+    return PracticeDeliveries(store=services.store, ids=services.ids, portal_url=services.settings.portal_url)
 
 
 def _check_query(context: RequestContext, *known: str) -> None:

@@ -16,7 +16,7 @@ def verify(context: RequestContext) -> Response:
 def checked(context: RequestContext) -> Response:
     """Where the bucket sends the browser after the upload."""
     try:
-        found = context.services.checking.check(
+        found = context.services.seal_verification.check(
             context.query.get("key", ""), address=context.address, now=context.now
         )
     except Invalid as trouble:
@@ -37,7 +37,7 @@ def published(context: RequestContext) -> Response:
 
 
 def _form(context: RequestContext, *, trouble: str = "", status: int = 200) -> Response:
-    url, fields = context.services.checking.upload_form()
+    url, fields = context.services.seal_verification.upload_form()
     return render_page(
         context,
         "verify.html",

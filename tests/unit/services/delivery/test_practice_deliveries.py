@@ -6,7 +6,7 @@ import pytest
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
-from chalicelib.services.delivery.practice_deliveries import Outgoing, delivery_resource
+from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries, delivery_resource
 from chalicelib.services.documents.lifecycle_events import Named, Recalled
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
@@ -17,8 +17,8 @@ from tests.support.emr_fixtures import OTHER_PRACTICE, PORTAL_URL, PRACTICE, Emr
 STAFF = Actor("practice:prc_1")
 
 
-def an_outgoing(emr: Emr) -> Outgoing:
-    return Outgoing(store=emr.store, ids=emr.ids, portal_url=PORTAL_URL)
+def an_outgoing(emr: Emr) -> PracticeDeliveries:
+    return PracticeDeliveries(store=emr.store, ids=emr.ids, portal_url=PORTAL_URL)
 
 
 def failed(emr: Emr, kind: str) -> Delivery:

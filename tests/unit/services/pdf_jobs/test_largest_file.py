@@ -7,7 +7,7 @@ from bench.sealing import peak_memory
 from chalicelib.pdf.models import MAX_PAGES
 from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
 from chalicelib.services.pdf_jobs.page_images import WIDTHS
-from chalicelib.services.pdf_jobs.sandboxed_rendering import images
+from chalicelib.services.pdf_jobs.sandboxed_rendering import render_images
 from tests.support.pdf.largest_pdf import largest_pdf
 
 MOST_MEGABYTES = 512
@@ -16,7 +16,7 @@ MOST_MEGABYTES = 512
 def test_the_largest_file_is_taken_and_its_first_page_shown() -> None:
     data = largest_pdf()
     assert inspection.inspect(data, "pdf")["pages"] == MAX_PAGES
-    first = islice(images(data, WIDTHS, MAX_PAGES), len(WIDTHS))
+    first = islice(render_images(data, WIDTHS, MAX_PAGES), len(WIDTHS))
     assert [each.data is not None for each in first] == [True, True]
 
 

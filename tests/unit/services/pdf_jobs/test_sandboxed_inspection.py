@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
-from chalicelib.services.pdf_jobs.resource_limits import OutOfTime, limited_memory, limited_time
+from chalicelib.services.pdf_jobs.resource_limits import CpuTimeExceeded, limit_cpu_time, limit_memory
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 
@@ -57,9 +57,9 @@ def _busy(seconds: float) -> None:
 
 
 def test_limits_end_with_their_block() -> None:
-    with pytest.raises(OutOfTime), limited_time(0.05):
+    with pytest.raises(CpuTimeExceeded), limit_cpu_time(0.05):
         _busy(5)
-    with limited_time(0.1), limited_memory(1024):
+    with limit_cpu_time(0.1), limit_memory(1024):
         pass
     _busy(0.2)
     assert len(bytearray(64 * 1024 * 1024)) == 64 * 1024 * 1024

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.pdf.placement.finder import find_signature_field
 from chalicelib.services.pdf_jobs import sandboxed_placement as placing
-from chalicelib.services.pdf_jobs.sandboxed_placement import find_apart
+from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
 from tests.support.pdf import form_layouts as layouts
 from tests.support.pdf import sample_pdfs as samples
 
@@ -16,13 +16,13 @@ LAYOUTS = {layout.name: layout.data for layout in layouts.all_layouts()}
 
 @pytest.mark.parametrize("name", ["drawn line", "short line"], ids=["whole", "in parts"])
 def test_it_finds_what_the_search_finds(name: str) -> None:
-    found = find_apart(LAYOUTS[name], (1.0,), samples.BLOCK)
+    found = find_field_sandboxed(LAYOUTS[name], (1.0,), samples.BLOCK)
     assert found is not None
     assert found == find_signature_field(LAYOUTS[name], (1.0,), samples.BLOCK)
 
 
 def test_where_nothing_asks_there_is_no_place() -> None:
-    assert find_apart(layouts.page((54, 700, "Plan of care")), (1.0,), samples.BLOCK) is None
+    assert find_field_sandboxed(layouts.page((54, 700, "Plan of care")), (1.0,), samples.BLOCK) is None
 
 
 def fails(*_arguments: object) -> None:
@@ -50,4 +50,4 @@ def test_a_search_that_comes_to_nothing_is_none(
 ) -> None:
     monkeypatch.setattr(placing, "SECONDS", 0.5)
     monkeypatch.setattr(placing, "find_signature_field", search)
-    assert find_apart(LAYOUTS["drawn line"], (1.0,), samples.BLOCK) is None
+    assert find_field_sandboxed(LAYOUTS["drawn line"], (1.0,), samples.BLOCK) is None

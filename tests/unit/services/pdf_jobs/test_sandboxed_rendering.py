@@ -8,21 +8,21 @@ import pytest
 
 from chalicelib.pdf.rendering import render_pages
 from chalicelib.services.pdf_jobs import sandboxed_rendering as rendering
-from chalicelib.services.pdf_jobs.sandbox import Lost, pieces
-from chalicelib.services.pdf_jobs.sandboxed_rendering import images, texts
+from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
+from chalicelib.services.pdf_jobs.sandboxed_rendering import extract_texts, render_images
 from tests.support.pdf import malformed_pdfs as odd
 from tests.support.pdf import sample_pdfs as samples
 
 
 def test_every_page_comes_at_every_width() -> None:
-    found = list(images(samples.plan_of_care(3), (100, 200), 3))
+    found = list(render_images(samples.plan_of_care(3), (100, 200), 3))
     assert [(image.number, image.width) for image in found] == [(n, w) for n in (1, 2, 3) for w in (100, 200)]
     assert all(image.data for image in found)
 
 
 def test_a_page_that_hangs_its_reader_is_told_as_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "SECONDS", 0.5)
-    (image,) = images(odd.patterns(8), (300,), 1)
+    (image,) = render_images(odd.patterns(8), (300,), 1)
     assert (image.number, image.data) == (1, None)
 
 
@@ -35,7 +35,7 @@ def test_the_pages_after_one_that_crashes_come(monkeypatch: pytest.MonkeyPatch) 
 
     whole = render_pages
     monkeypatch.setattr(rendering, "render_pages", crashing)
-    found = list(images(samples.plan_of_care(3), (100, 200), 3))
+    found = list(render_images(samples.plan_of_care(3), (100, 200), 3))
     assert [(image.number, image.data is None) for image in found] == [
         (1, False),
         (1, False),
@@ -48,11 +48,11 @@ def test_the_pages_after_one_that_crashes_come(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_file_that_always_crashes_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "render_pages", lambda *_args, **_kwargs: os._exit(9))
-    found = list(images(samples.plan_of_care(10), (100,), 10))
+    found = list(render_images(samples.plan_of_care(10), (100,), 10))
     assert [image.number for image in found] == list(range(1, 11))
     assert all(image.data is None for image in found)
     monkeypatch.setattr(rendering, "extract_page_texts", lambda *_args: os._exit(9))
-    assert texts(samples.plan_of_care(2), 2) == ["", ""]
+    assert extract_texts(samples.plan_of_care(2), 2) == ["", ""]
 
 
 def test_work_apart_says_why_it_was_lost() -> None:
@@ -61,10 +61,10 @@ def test_work_apart_says_why_it_was_lost() -> None:
         while True:
             pass
 
-    received = pieces(endless, seconds=0.2)
+    received = run_sandboxed(endless, seconds=0.2)
     assert next(received) == b"one"
     started = time.monotonic()
-    with pytest.raises(Lost) as caught:
+    with pytest.raises(SandboxKilled) as caught:
         next(received)
     assert caught.value.by_time
     assert time.monotonic() - started < 30
@@ -73,6 +73,6 @@ def test_work_apart_says_why_it_was_lost() -> None:
         yield b""
         raise MemoryError
 
-    with pytest.raises(Lost) as other:
-        list(pieces(crashing, seconds=5))
+    with pytest.raises(SandboxKilled) as other:
+        list(run_sandboxed(crashing, seconds=5))
     assert not other.value.by_time

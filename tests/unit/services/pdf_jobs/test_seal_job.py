@@ -22,7 +22,7 @@ from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pdf_jobs import sandboxed_placement as placing
 from chalicelib.services.pdf_jobs import seal_job as sealing
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
-from chalicelib.services.pdf_jobs.sealer_cache import KEPT_FOR, Sealers
+from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCache
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Job
 from chalicelib.settings import Settings
@@ -95,7 +95,7 @@ class Portal:
         pem = chain.write_pem([certificate()])
         for place in (CURRENT_KEY, PUBLISHED_KEY):
             self.files.put(place, pem, "application/x-pem-file")
-        self.sealers = Sealers(self.files, key(), self.authority)
+        self.sealer_cache = SealerCache(self.files, key(), self.authority)
 
     @property
     def settings(self) -> Settings:
@@ -167,9 +167,9 @@ def test_the_line_is_searched_once_however_often_the_file_is_made(monkeypatch: p
 
     def counted(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureField | None:
         searched.append(len(data))
-        return placing.find_apart(data, units, block)
+        return placing.find_field_sandboxed(data, units, block)
 
-    monkeypatch.setattr(sealing, "find_apart", counted)
+    monkeypatch.setattr(sealing, "find_field_sandboxed", counted)
     portal.seal()
     assert (portal.document.sealing, searched) == (Sealing.SEALED, [len(data)])
 
@@ -230,11 +230,11 @@ def test_nothing_is_sealed_with_a_certificate_that_does_not_fit_the_key() -> Non
 
 def test_a_new_certificate_is_taken_up_after_a_while() -> None:
     portal = Portal(decided(Action.APPROVE))
-    before = portal.sealers.sealer(START)
+    before = portal.sealer_cache.sealer(START)
     renewed = key().certificate(serial=99)
     portal.files.put(CURRENT_KEY, chain.write_pem([renewed]), "application/x-pem-file")
-    assert portal.sealers.sealer(START + KEPT_FOR - timedelta(seconds=1)) is before
-    after = portal.sealers.sealer(START + KEPT_FOR)
+    assert portal.sealer_cache.sealer(START + CACHE_LIFETIME - timedelta(seconds=1)) is before
+    after = portal.sealer_cache.sealer(START + CACHE_LIFETIME)
     assert after.chain.leaf.serial_number == 99
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import Invalid, TooManyRequests, Unavailable
 from chalicelib.services.pdf_jobs.seal_certificates import PUBLISHED_KEY
-from chalicelib.services.pdf_jobs.seal_verification import Checking
+from chalicelib.services.pdf_jobs.seal_verification import SealVerification
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore
 from tests.support.slow_calls import EACH, Calls, Slow, in_sequence
 
@@ -31,10 +31,10 @@ class World:
         slow: list[Any] = [
             Slow(inner, self.calls, each=each) for inner in (self.store, self.files, self.inspector)
         ]
-        checking = Checking(
+        verification = SealVerification(
             store=slow[0], files=slow[1], inspector=slow[2], ids=FakeIds(), portal_url="https://portal.test"
         )
-        return checking.check(key, address="198.51.100.7", now=START).verdict
+        return verification.check(key, address="198.51.100.7", now=START).verdict
 
 
 def test_what_has_been_judged_is_erased_and_not_judged_again() -> None:

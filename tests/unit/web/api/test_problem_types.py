@@ -16,7 +16,7 @@ from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.status import TRANSITIONS, is_decidable
 from chalicelib.pdf.models import RefusalCode
 from chalicelib.services.accounts.setup_links import DeadLink
-from chalicelib.services.delivery.practice_deliveries import AGAIN
+from chalicelib.services.delivery.practice_deliveries import RETRYABLE
 from chalicelib.web.api.problem_types import TYPES
 from chalicelib.web.http.error_mapping import TABLE, InternalError
 from tests.support.portal import Browser, Portal, header, text
@@ -31,7 +31,7 @@ FAMILIES = {
         for (status, _), rule in TRANSITIONS.items()
         if (rule.to is None and not rule.noop) or not is_decidable(status)
     },
-    "delivery-": {each.value for each in DeliveryStatus if each not in AGAIN},
+    "delivery-": {each.value for each in DeliveryStatus if each not in RETRYABLE},
 }
 """What may stand after the prefix of a code that is put together."""
 
