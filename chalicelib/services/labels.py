@@ -1,6 +1,7 @@
 """The contract's codes in plain words, as people read them on pages, in mails and on certificates."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from chalicelib.domain.documents import DeclineReason, Kind
 
@@ -20,3 +21,8 @@ DECLINE_REASONS: Mapping[DeclineReason, str] = {
     DeclineReason.NEEDS_A_VISIT: "The patient needs a visit first",
     DeclineReason.OTHER: "Another reason",
 }
+
+
+def duration(time: timedelta) -> str:
+    """Return a time in whole minutes as a text reads it, such as `90 minutes`."""
+    return f"{time // timedelta(minutes=1)} minutes"

@@ -12,6 +12,7 @@ MAX_EMAIL = 254
 MAX_LOCAL_PART = 64
 MAX_PHONE = 40
 MAX_URL = 2048
+_US_LENGTH = 12
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -68,6 +69,13 @@ def phone(text: str) -> str:
     if number.extension or not phonenumbers.is_valid_number(number):
         raise wrong
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def display_phone(number: str) -> str:
+    """Return a North American number as `(512) 555-0100`, and any other number unchanged."""
+    if len(number) == _US_LENGTH and number.startswith("+1") and number[1:].isdigit():
+        return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
+    return number
 
 
 def time_zone(text: str) -> str:

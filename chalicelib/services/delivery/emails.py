@@ -19,12 +19,12 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.delivery.settlement import READY, practice_of
+from chalicelib.services.normalization import display_phone
 from chalicelib.services.ports import Clock, Ids, Mailer, Store, Switches
 from chalicelib.settings import Settings
 
 T = TypeVar("T")
 PORTAL = "Provider Portal"
-_US_LENGTH = 12
 
 
 class Parts(Protocol):
@@ -145,7 +145,7 @@ def rendered(about: About, composed: Composed, settings: Settings) -> Mail:
         "subject": composed.subject,
         "preview": composed.preview,
         "practice": practice,
-        "phone": readable(practice.phone) if practice and practice.phone else None,
+        "phone": display_phone(practice.phone) if practice and practice.phone else None,
         "from_name": sender_name(practice),
         "support_contact": settings.support_contact,
         "forgot_link": f"{settings.portal_url}/forgot-password",
@@ -166,13 +166,6 @@ def sender_name(practice: Practice | None) -> str:
     return f"{practice.name} via {PORTAL}" if practice else PORTAL
 
 
-def readable(number: str) -> str:
-    """`(512) 555-0100` for a number of North America, any other as it is."""
-    if len(number) == _US_LENGTH and number.startswith("+1") and number[1:].isdigit():
-        return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
-    return number
-
-
 # The mails
 
 
@@ -181,7 +174,7 @@ def _ready(about: About, parts: Parts) -> Composed:
     practice = _needed(about.practice)
     on = parts.switches.electronic_signature(practice.id)
     how = "Review and sign it online, or on paper." if on else "Print it, sign it and send it back."
-    fax = readable(practice.fax) if practice.fax else None
+    fax = display_phone(practice.fax) if practice.fax else None
     values = {"by_hand_link": f"{parts.settings.portal_url}/by-hand/{document.id}", "fax": fax}
     if on:
         values["document_link"] = f"{parts.settings.portal_url}/documents/{document.id}"

@@ -9,8 +9,9 @@ from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.services.delivery import emails as messages
-from chalicelib.services.delivery.emails import About, readable
+from chalicelib.services.delivery.emails import About
 from chalicelib.services.delivery.mime import Mail, mime
+from chalicelib.services.normalization import display_phone
 from chalicelib.services.ports import Files
 from chalicelib.services.review.by_hand import create_fax_code
 
@@ -61,10 +62,10 @@ def cover_of(about: About, document: Document, practice: Practice, parts: Parts)
         raise Unprocessable("The practice has no fax number for the signed page. Set it: PUT /v1/practice.")
     return FaxCover(
         practice_name=practice.name,
-        practice_phone=readable(practice.phone) if practice.phone else None,
-        return_fax=readable(practice.fax),
+        practice_phone=display_phone(practice.phone) if practice.phone else None,
+        return_fax=display_phone(practice.fax),
         provider_name=_titled(document.addressee),
-        provider_fax=readable(about.delivery.recipient),
+        provider_fax=display_phone(about.delivery.recipient),
         sent_at=about.now,
         time_zone=practice.time_zone,
         mark=document.id,

@@ -31,14 +31,14 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
     `message_id` is the part before the @; SES puts its own in front of the receiver.
     """
     message = EmailMessage(policy=SMTP)
-    origin = _address(sender, name=one_line(mail.name))
+    origin = _address(sender, name=header_text(mail.name))
     message["From"] = origin
     message["To"] = _address(mail.to)
     if mail.reply_to:
         message["Reply-To"] = _address(mail.reply_to)
-    message["Subject"] = one_line(mail.subject)
+    message["Subject"] = header_text(mail.subject)
     message["Date"] = format_datetime(now)
-    message["Message-ID"] = f"<{one_line(message_id)}@{origin.domain}>"
+    message["Message-ID"] = f"<{header_text(message_id)}@{origin.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text, cte="quoted-printable")
     if mail.html is not None:
@@ -48,7 +48,7 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
     return message.as_bytes()
 
 
-def one_line(text: str) -> str:
+def header_text(text: str) -> str:
     """Printable characters and joiners only, so that nothing can end a header and begin another."""
     return " ".join("".join(c if is_shown(c) else " " for c in text).split())
 

@@ -1,7 +1,7 @@
 import pytest
 
-from chalicelib.services.delivery.mime import one_line as header
-from chalicelib.services.normalization import one_line, paragraphs
+from chalicelib.services.delivery.mime import header_text
+from chalicelib.services.normalization import display_phone, one_line, paragraphs
 from chalicelib.services.review.signature_input import tidy
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
 
@@ -13,10 +13,16 @@ def test_a_name_of_any_script_is_kept_as_it_is_spelt(name: str) -> None:
     assert one_line(f" {name} ") == name
     assert paragraphs(name) == name
     assert tidy(name) == name
-    assert header(name) == name
+    assert header_text(name) == name
 
 
 @pytest.mark.parametrize("character", ["\x00", "\n", "\u202e", "\u2028", "\u200b", "\ud800", "\ue000"])
 def test_what_hides_or_turns_text_is_refused(character: str) -> None:
     with pytest.raises(ValueError, match="control characters"):
         one_line(f"Li{character}Na")
+
+
+def test_a_phone_number_is_displayed_as_people_read_it() -> None:
+    assert display_phone("+15125550188") == "(512) 555-0188"
+    assert display_phone("+442079460958") == "+442079460958"
+    assert display_phone("512 555 0188") == "512 555 0188"

@@ -13,7 +13,6 @@ from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.status import Status
 from chalicelib.services.delivery import ses_feedback as mail_feedback
-from chalicelib.services.delivery.emails import readable
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.transaction import Change
 from tests.support.delivery_world import World
@@ -370,9 +369,3 @@ def test_lines_end_as_mail_wants_it_and_are_not_too_long(world: World) -> None:
     lines = world.mailer.sent[0][1].split(b"\r\n")
     assert max(map(len, lines)) <= 998
     assert not any(b"\n" in line for line in lines)
-
-
-def test_numbers_are_shown_as_people_read_them() -> None:
-    assert readable("+15125550188") == "(512) 555-0188"
-    assert readable("+442079460958") == "+442079460958"
-    assert readable("512 555 0188") == "512 555 0188"
