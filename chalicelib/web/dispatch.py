@@ -1,5 +1,7 @@
-"""What every request goes through: its caller is established, and the form's origin checked; errors become
-answers, the security headers are added, and one line is logged.
+"""The steps that every request goes through.
+
+Each step is in one place here: read the request, check the form's origin, apply the access rule, call the
+handler, turn errors into responses, add the security headers and log one line.
 """
 
 import time
@@ -18,7 +20,13 @@ from pynamodb.exceptions import PynamoDBException
 from chalicelib import bootstrap
 from chalicelib.domain.errors import PortalError
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.web.access_rules import authorize, handle
+from chalicelib.web.access_rules import (
+    Denial,
+    authorize,
+    is_read_only,
+    may_require_second_factor,
+    requires_second_factor,
+)
 from chalicelib.web.http import credential_throttle, request_parsing
 from chalicelib.web.http.error_mapping import DEPENDENCY_FAILED, UNEXPECTED
 from chalicelib.web.http.request_context import RequestContext
@@ -26,18 +34,18 @@ from chalicelib.web.http.responses import HTML, format_cookie, problem_response,
 from chalicelib.web.http.security_headers import security_headers
 from chalicelib.web.route import WITH_SESSION, Route
 
-_AWS_FAILED = (BotoCoreError, ClientError, PynamoDBException)
+_AWS_ERRORS = (BotoCoreError, ClientError, PynamoDBException)
 
 logger = Logger(service="portal")
 
 
 def register(app: Chalice, routes: Iterable[Route]) -> None:
-    """Serves these routes with `app`: nothing is reached but through its route's access rule.
+    """Serve the routes with `app`. A handler runs only if the access rule of its route allows the request.
 
-    No content type is refused before us: Chalice's own refusal would not be a problem or a page.
+    Chalice must not refuse any content type, because its refusal would be neither a problem nor a page.
     """
-    for each in routes:
-        app.route(each.path, methods=list(each.methods), content_types=[])(_view(app, each))
+    for route in routes:
+        app.route(route.path, methods=list(route.methods), content_types=[])(_view(app, route))
 
 
 def _view(app: Chalice, route: Route) -> Callable[..., Response]:
@@ -54,22 +62,22 @@ def _serve(route: Route, request: Request, request_id: str, values: dict[str, st
     started = time.perf_counter()
     services = bootstrap.services()
     context = _open_context(route, request, services, _path(route, request, values))
-    # The gateway's other id, `requestId`, is whatever the caller sent as x-amzn-requestid.
-    told: dict[str, Any] = {
+    # Callers choose the gateway's other id, `requestId`, with the header x-amzn-requestid.
+    log_fields: dict[str, Any] = {
         "request_id": request_id,
         "gateway_request_id": request.context.get("extendedRequestId"),
     }
     try:
-        response = _answer(route, context, values, told)
+        response = _respond(route, context, values, log_fields)
     except PortalError as error:
-        response = _refusal(route, context, error, told)
-    except _AWS_FAILED as error:
-        _log_mistake(route, error, told)
-        response = _refusal(route, context, DEPENDENCY_FAILED, told)
-    except Exception as error:  # noqa: BLE001 - the outermost boundary: logged, and answered as our mistake
-        _log_mistake(route, error, told)
-        response = _refusal(route, context, UNEXPECTED, told)
-    _note_guess(route, context, response, told)
+        response = _refuse(route, context, error, log_fields)
+    except _AWS_ERRORS as error:
+        _log_mistake(route, error, log_fields)
+        response = _refuse(route, context, DEPENDENCY_FAILED, log_fields)
+    except Exception as error:  # noqa: BLE001 - the outermost boundary logs every error and returns 500
+        _log_mistake(route, error, log_fields)
+        response = _refuse(route, context, UNEXPECTED, log_fields)
+    _count_credential_failure(route, context, response, log_fields)
     _add_headers(route, context, response)
     logger.info(
         "request",
@@ -77,21 +85,21 @@ def _serve(route: Route, request: Request, request_id: str, values: dict[str, st
         route=route.path,
         status=response.status_code,
         ms=round((time.perf_counter() - started) * 1000),
-        **told,
+        **log_fields,
     )
     return response
 
 
 def _path(route: Route, request: Request, values: dict[str, str]) -> str:
-    """The request's own path. Chalice does not tell a view what a greedy `{proxy+}` stands for."""
+    """Return the path of the request. Chalice passes the value of a greedy `{proxy+}` to no view."""
     if not route.path.endswith("+}"):
         return route.path.format(**values)
     return "/" + "/".join((request.uri_params or {}).values())
 
 
 def _open_context(route: Route, request: Request, services: bootstrap.Services, path: str) -> RequestContext:
-    """The caller before anything is established."""
-    sent = request_parsing.read_cookies(request)
+    """Return the context of a request to which no access rule has been applied yet."""
+    cookies = request_parsing.read_cookies(request)
     return RequestContext(
         services=services,
         request=request,
@@ -99,52 +107,101 @@ def _open_context(route: Route, request: Request, services: bootstrap.Services, 
         now=services.clock.now(),
         address=request_parsing.read_address(request),
         device=request_parsing.read_device(request),
-        csrf="" if route.is_api else sent.get(request_parsing.CSRF_COOKIE) or services.ids.token(),
+        csrf="" if route.is_api else cookies.get(request_parsing.CSRF_COOKIE) or services.ids.token(),
         query={} if _has_foreign_query(route, request) else request_parsing.read_query(request),
-        cookies=sent,
+        cookies=cookies,
     )
 
 
 def _has_foreign_query(route: Route, request: Request) -> bool:
-    """Whether another website chose what this page would repeat beside a patient's name: pages go out
-    compressed, and from the length of many a patient's name could be guessed (BREACH).
+    """Return True if another website chose the query of a page that may show a patient's name.
+
+    Pages are compressed. If a page repeated a chosen text, its length would help to guess the name (BREACH).
     """
     at_risk = route.access in WITH_SESSION and not route.trusts_query
     return at_risk and request_parsing.is_cross_site(request)
 
 
-def _answer(route: Route, context: RequestContext, values: dict[str, str], told: dict[str, Any]) -> Response:
-    """What the log is told of it goes to `told`: whose and which, once the rule has admitted the caller."""
+def _respond(
+    route: Route, context: RequestContext, values: dict[str, str], log_fields: dict[str, Any]
+) -> Response:
+    """Return the handler's response, or the page for a denied request.
+
+    Adds the ids of the document and the practice to `log_fields` once the access rule allows the request.
+    """
     request_parsing.check_path(values)
     if context.request.method == "POST" and not route.is_api:
         context = _with_form(route, context)
         credential_throttle.check(route, context)
-    found = authorize(route, context, values)
-    if isinstance(found, Response):
-        return found
-    told.update(_about(found))
-    with _kept_alive(found):
-        return handle(route, found, values)
+    admitted = authorize(route, context, values)
+    if isinstance(admitted, Denial):
+        return _render_denial(admitted, context, values)
+    log_fields.update(_log_ids(admitted))
+    with _session_touched(admitted):
+        return _handle(route, admitted, values)
+
+
+def _handle(route: Route, context: RequestContext, values: dict[str, str]) -> Response:
+    if not may_require_second_factor(route, context):
+        return route.load()(context, **values)
+    response = _enforce_second_factor(route, context, values)
+    return response or _render_denial(Denial.NO_SECOND_FACTOR, context, values)
+
+
+def _enforce_second_factor(route: Route, context: RequestContext, values: dict[str, str]) -> Response | None:
+    """Return the handler's response, or None if this provider must set up a second factor first.
+
+    The switches are in another service, so another read runs meanwhile. A handler that writes nothing is
+    called meanwhile, and its response or error is discarded if the answer is None. Every other handler
+    waits for the switches, and only the document's practice is prefetched.
+    """
+    from chalicelib.services.concurrency import run_concurrently
+
+    if is_read_only(route, context):
+        required, response = run_concurrently(
+            lambda: requires_second_factor(context), lambda: _call_handler(route, context, values)
+        )
+        if isinstance(response, PortalError) and not required:
+            raise response
+        return None if required or isinstance(response, PortalError) else response
+    document, read_ahead = context.document, context.services.review.read_ahead
+    required, practice = run_concurrently(
+        lambda: requires_second_factor(context), lambda: read_ahead(document) if document else None
+    )
+    return None if required else route.load()(replace(context, practice=practice), **values)
+
+
+def _call_handler(route: Route, context: RequestContext, values: dict[str, str]) -> Response | PortalError:
+    try:
+        return route.load()(context, **values)
+    except PortalError as error:
+        return error
+
+
+def _render_denial(denial: Denial, context: RequestContext, values: dict[str, str]) -> Response:
+    from chalicelib.web.denied_access import render_denial
+
+    return render_denial(denial, context, values)
 
 
 def _with_form(route: Route, context: RequestContext) -> RequestContext:
-    sent = request_parsing.read_form(context.request) if route.has_form else {}
-    request_parsing.check_same_site(context.request, sent, context.services.settings.portal_url)
-    return replace(context, form=sent)
+    form = request_parsing.read_form(context.request) if route.has_form else {}
+    request_parsing.check_same_site(context.request, form, context.services.settings.portal_url)
+    return replace(context, form=form)
 
 
 @contextmanager
-def _kept_alive(context: RequestContext) -> Iterator[None]:
-    """Notes the session's use while the handler works, so that no page waits for it."""
+def _session_touched(context: RequestContext) -> Iterator[None]:
+    """Extend the session in a second thread while the handler works, so that no page waits for the write."""
     if context.session is None:
         yield
         return
-    note = Thread(target=_touch, args=(context, context.session))
-    note.start()
+    thread = Thread(target=_touch, args=(context, context.session))
+    thread.start()
     try:
         yield
     finally:
-        note.join()
+        thread.join()
 
 
 def _touch(context: RequestContext, session: Secret) -> None:
@@ -154,33 +211,37 @@ def _touch(context: RequestContext, session: Secret) -> None:
         logger.warning("session not touched", error=error.code)
 
 
-def _about(context: RequestContext) -> dict[str, str]:
-    """Opaque ids, for who has to find out what happened to one document or one clinic."""
-    told = {}
+def _log_ids(context: RequestContext) -> dict[str, str]:
+    """Return the ids of the document and the practice, by which support finds the lines about them."""
+    ids = {}
     if context.document is not None:
-        told = {"document": context.document.id, "practice": context.document.practice_id}
+        ids = {"document": context.document.id, "practice": context.document.practice_id}
     if context.practice is not None:
-        told["practice"] = context.practice.id
-    return told
+        ids["practice"] = context.practice.id
+    return ids
 
 
-def _refusal(route: Route, context: RequestContext, error: PortalError, told: dict[str, Any]) -> Response:
-    told["code"] = error.code
+def _refuse(
+    route: Route, context: RequestContext, error: PortalError, log_fields: dict[str, Any]
+) -> Response:
+    log_fields["code"] = error.code
     if route.is_api:
         return problem_response(error, context.services.settings.portal_url)
     return render_error_page(context, error)
 
 
-def _note_guess(route: Route, context: RequestContext, response: Response, told: dict[str, Any]) -> None:
-    """The answer stands whatever becomes of the count."""
+def _count_credential_failure(
+    route: Route, context: RequestContext, response: Response, log_fields: dict[str, Any]
+) -> None:
+    """Count a wrong password, code, link or passkey. An error of the counter does not change the response."""
     try:
         credential_throttle.note(route, context, response.status_code)
-    except (PortalError, *_AWS_FAILED) as error:
-        _log_mistake(route, error, told)
+    except (PortalError, *_AWS_ERRORS) as error:
+        _log_mistake(route, error, log_fields)
 
 
-def _log_mistake(route: Route, error: Exception, told: dict[str, Any]) -> None:
-    """Where it happened, without its message: that may quote what was sent."""
+def _log_mistake(route: Route, error: Exception, log_fields: dict[str, Any]) -> None:
+    """Log the places of the traceback without the error's message, which may quote the request."""
     places = []
     trace = error.__traceback__
     while trace is not None:
@@ -192,12 +253,12 @@ def _log_mistake(route: Route, error: Exception, told: dict[str, Any]) -> None:
         kind=type(error).__name__,
         aws_code=_aws_code(error),
         places=places[-8:],
-        **told,
+        **log_fields,
     )
 
 
 def _aws_code(error: Exception) -> str | None:
-    """Tells what was throttled from what was denied and from what is not there."""
+    """Return the error code of AWS, such as `Throttling` or `AccessDenied`; None for another error."""
     if isinstance(error, ClientError):
         return str(error.response["Error"]["Code"])
     return error.cause_response_code if isinstance(error, PynamoDBException) else None
@@ -210,4 +271,5 @@ def _add_headers(route: Route, context: RequestContext, response: Response) -> N
     response.headers = {**security_headers(origin), **response.headers}
     if is_page and context.csrf != context.cookies.get(request_parsing.CSRF_COOKIE):
         others = response.headers.get("Set-Cookie", [])
-        response.headers["Set-Cookie"] = [*others, format_cookie(request_parsing.CSRF_COOKIE, context.csrf)]
+        cookie = format_cookie(request_parsing.CSRF_COOKIE, context.csrf)
+        response.headers["Set-Cookie"] = [*others, cookie]

@@ -35,6 +35,11 @@ def read_cookies(request: Request) -> Mapping[str, str]:
     return found
 
 
+def draft_cookie(document_id: str) -> str:
+    """Return the name of the cookie that finds the saved note about this document."""
+    return f"__Host-draft-{document_id}"
+
+
 def read_address(request: Request) -> str | None:
     """The client's address as API Gateway saw it; X-Forwarded-For can be made up."""
     text = (request.context.get("identity") or {}).get("sourceIp")

@@ -6,9 +6,8 @@ from chalice.app import Response
 
 from chalicelib.domain.documents import Document
 from chalicelib.web.http.request_context import RequestContext
-from chalicelib.web.http.request_parsing import SESSION_COOKIE
+from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
 from chalicelib.web.http.responses import render_page
-from chalicelib.web.pages.unsent_drafts import draft_cookie
 from chalicelib.web.pages.view_models import FILE_SECONDS
 
 LOGO_WIDTH, LOGO_HEIGHT = 224, 56

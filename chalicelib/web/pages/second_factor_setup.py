@@ -5,6 +5,7 @@ from urllib.parse import quote, unquote
 from chalice.app import Response
 
 from chalicelib.domain.errors import PortalError
+from chalicelib.web.access_rules import requires_second_factor
 from chalicelib.web.http.error_mapping import present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
@@ -12,17 +13,6 @@ from chalicelib.web.pages.login_form import HOME, local_path
 from chalicelib.web.pages.reauthentication import may_sign
 
 PLACE = "/account/second-factor"
-
-
-def is_asked_for(context: RequestContext) -> bool:
-    """Whether the portal, or a practice that sends this provider documents, wants a second factor of them."""
-    of_document = (context.document.practice_id,) if context.document else ()
-    return context.services.switches.second_factor((*context.require_provider().practices, *of_document))
-
-
-def to_enrolment(context: RequestContext) -> Response:
-    """There, and afterwards on to where one was going, if that was a page."""
-    return redirect(place_before(context.return_path if context.request.method == "GET" else HOME))
 
 
 def place_before(wanted: str) -> str:
@@ -52,7 +42,7 @@ def enrol(context: RequestContext, wanted: str, trouble: PortalError | None = No
         fresh=fresh,
         next=wanted,
         place=place_before(wanted),
-        required=_comes_from_a_document(wanted) or is_asked_for(context),
+        required=_comes_from_a_document(wanted) or requires_second_factor(context),
         trouble=trouble.detail if trouble else "",
         errors={each.field: each.message for each in trouble.errors} if trouble else {},
         enrolment=context.services.passkey_options.for_enrolment(context.require_provider(), context.now)

@@ -5,13 +5,8 @@ from collections.abc import Mapping
 from chalicelib.domain.errors import PortalError
 from chalicelib.services.review import unsent_drafts as drafts
 from chalicelib.web.http.request_context import RequestContext
-from chalicelib.web.http.request_parsing import SESSION_COOKIE
+from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
 from chalicelib.web.http.responses import format_cookie
-
-
-def draft_cookie(document_id: str) -> str:
-    """One for each document: a note about another does not push it out."""
-    return f"__Host-draft-{document_id}"
 
 
 def keep_what_was_written(context: RequestContext, document_id: str) -> list[str]:

@@ -10,7 +10,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.services.transaction import Change
-from chalicelib.web.pages.unsent_drafts import draft_cookie
+from chalicelib.web.http.request_parsing import draft_cookie
 from chalicelib.web.route import Access
 from chalicelib.web.routes import ROUTES
 from tests.support.accounts import EMAIL, PASSWORD, app_with, portal_with_account

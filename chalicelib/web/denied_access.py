@@ -1,0 +1,58 @@
+"""The pages that a browser gets when an access rule denies the page that the browser asked for."""
+
+from urllib.parse import quote, urlencode
+
+from chalice.app import Response
+
+from chalicelib.web.access_rules import Denial
+from chalicelib.web.http.request_context import RequestContext
+from chalicelib.web.http.request_parsing import SESSION_COOKIE
+from chalicelib.web.http.responses import format_cookie, redirect
+
+
+def render_denial(denial: Denial, context: RequestContext, values: dict[str, str]) -> Response:
+    """Return the page, or the redirect to a page, on which the person can gain access.
+
+    `values` holds the parameters of the requested path.
+    """
+    if denial is Denial.NOT_LOGGED_IN:
+        return _redirect_to_login(context)
+    if denial is Denial.NO_SECOND_FACTOR:
+        return _redirect_to_second_factor_setup(context)
+    if denial is Denial.NO_CODE_ENTERED:
+        return redirect(f"/by-hand/{values['document_id']}")
+    return _show_document_landing(context, values["document_id"])
+
+
+def _redirect_to_login(context: RequestContext) -> Response:
+    """Redirect to the login page. After a GET, the login page leads back to the requested page."""
+    wanted = {"next": context.return_path} if context.request.method == "GET" else {}
+    ended = {"reason": "ended"} if SESSION_COOKIE in context.cookies else {}
+    query = urlencode({**wanted, **ended}, quote_via=quote, safe="/")
+    cookies = [format_cookie(SESSION_COOKIE, "", 0)] if SESSION_COOKIE in context.cookies else []
+    return redirect(f"/login?{query}" if query else "/login", cookies=cookies)
+
+
+def _redirect_to_second_factor_setup(context: RequestContext) -> Response:
+    from chalicelib.web.pages.login_form import HOME
+    from chalicelib.web.pages.second_factor_setup import place_before
+
+    return redirect(place_before(context.return_path if context.request.method == "GET" else HOME))
+
+
+def _show_document_landing(context: RequestContext, document_id: str) -> Response:
+    """Render the landing page at the document's own path, and redirect there from any path below it."""
+    from chalicelib.web.pages.document_landing import door
+
+    if context.request.method == "GET" and context.path == f"/documents/{document_id}":
+        return door(context, document_id)
+    return redirect(f"/documents/{document_id}", cookies=_save_draft(context, document_id))
+
+
+def _save_draft(context: RequestContext, document_id: str) -> list[str]:
+    """Save the note of a decision that was sent after the session expired. Return the cookies to set."""
+    if context.request.method != "POST" or not context.path.endswith(("/approve", "/decline")):
+        return []
+    from chalicelib.web.pages.unsent_drafts import keep_what_was_written
+
+    return keep_what_was_written(context, document_id)
