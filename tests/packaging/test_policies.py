@@ -12,7 +12,7 @@ Statement = dict[str, Any]
 # Role and statement that may say `*`, and why.
 EVERYTHING = {
     # A mail may go to anybody; the condition binds whom it comes from.
-    ("DeliveriesRole", "SendMail"),
+    ("DeliveriesRole", "SendEmail"),
 }
 ROLES = {
     "AdminRole",
@@ -138,7 +138,7 @@ def test_the_deliveries_function_lists_only_what_waits_for_a_person(
 def test_only_the_deliveries_function_sends_mail(policies: dict[str, list[Statement]]) -> None:
     senders = {role for role, statements in policies.items() if "ses:SendRawEmail" in actions(statements)}
     assert senders == {"DeliveriesRole"}
-    (statement,) = (row for row in policies["DeliveriesRole"] if row["Sid"] == "SendMail")
+    (statement,) = (row for row in policies["DeliveriesRole"] if row["Sid"] == "SendEmail")
     assert statement["Condition"] == {"StringEqualsIfExists": {"ses:FromAddress": {"Ref": "MailFrom"}}}
 
 
