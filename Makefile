@@ -5,41 +5,46 @@ N ?= 200
 SEED ?= 1
 BIOME := infrastructure/lint/node_modules/.bin/biome check --config-path=infrastructure/lint
 PAGE_FILES := templates/static examples tests/js
+TIMED := .venv/bin/python -m infrastructure.suite_times
 PYTHON_FILES := app.py chalicelib examples infrastructure tests $(wildcard bench)
 
 .PHONY: help screenshots lighthouse mutants run test test-browser test-stack test-web test-pdf test-rules check environment tools browsers programs packaged lint types unit format bench guide package deploy requirements clean-local
 
 help:
-	@echo 'make run [PORT=4566]        the whole portal on this machine, with a clinic and a mailbox to try it with'
-	@echo 'make test                   everything that must hold before a change is accepted'
-	@echo 'make check                  the quick part of it: lint, types, unit tests'
-	@echo 'make format                 put the code into the shape that lint wants'
-	@echo 'make bench                  import times, calls per page, and what a large practice costs'
+	@echo 'make run [PORT=4566]        run the whole portal on this machine, with a clinic and a mailbox to try it'
+	@echo 'make test                   run every check that a change must pass'
+	@echo 'make check                  run the quick checks: lint, types, unit tests'
+	@echo 'make format                 format the code and fix what lint can fix'
+	@echo 'make bench                  measure import times, AWS calls per page, sealing, and a large practice'
 	@echo 'make mutants N=200 SEED=1   change one place of the app at a time, and see whether a quick test fails'
-	@echo 'make lighthouse             Lighthouse at mobile settings on login, pending and review'
-	@echo 'make screenshots            every page in every state, in build/screenshots'
-	@echo 'make package STAGE=prod     what would be deployed, in build/STAGE'
+	@echo 'make lighthouse             rate login, pending and review with Lighthouse, as on a phone'
+	@echo 'make screenshots            take a picture of every page in every state, in build/screenshots'
+	@echo 'make package STAGE=prod     make the package to deploy, in build/STAGE'
 	@echo 'make deploy STAGE=prod PARAMETERS_FILE=prod.json   package and deploy to AWS'
-	@echo 'make guide                  write the parts of the docs that are made from the code'
-	@echo 'make requirements           pin and hash the requirements again, from the .in files'
+	@echo 'make guide                  generate the parts of the docs that come from the code'
+	@echo 'make requirements           pin and hash the requirements of the .in files'
 	@echo 'make clean-local            remove the data of the local stack'
 
 run:
 	@exec infrastructure/local/run.sh $(PORT)
 
-# Two parts at a time, the longest first: those with a stack often wait for it, and the others are done meanwhile.
-# The browser's driver keeps an event loop running, which other tests must not find: a process of its own.
+# Two parts run at a time, the longest first. The parts with a stack often wait for it, and the others use that time.
+# The browser tests need a process of their own, because Playwright keeps an event loop running.
 test:
-	@echo 'Two parts of the tests at a time; each says what it did when it is done.'
-	$(MAKE) --jobs=2 --output-sync=line test-browser test-stack test-pdf test-rules test-web types lint
+	@rm -rf build/times
+	@echo 'The tests run in parts, two at a time.'
+	@status=0; \
+	$(MAKE) --jobs=2 --output-sync=line test-browser test-stack test-pdf test-rules test-web types lint || status=$$?; \
+	.venv/bin/python -m infrastructure.suite_times; \
+	exit $$status
 
 test-browser: tools packaged
-	.venv/bin/python -m pytest tests/browser
+	$(TIMED) browser .venv/bin/python -m pytest tests/browser
 
 test-stack: tools packaged
-	.venv/bin/python -m pytest tests/integration tests/packaging
+	$(TIMED) stack .venv/bin/python -m pytest tests/integration tests/packaging
 
-# Before the two that need it, so that neither waits for the other to make it.
+# The app is packaged before the two parts that need the package, so that neither waits for the other.
 packaged: environment
 	.venv/bin/python -m tests.support.stack
 
@@ -51,7 +56,7 @@ environment:
 tools: environment browsers
 	@infrastructure/test_tools.sh fallback
 
-# After the programs: two installations at a time would be in each other's way.
+# Two installations of Debian packages at the same time would fail.
 browsers: programs
 	@infrastructure/test_tools.sh browsers
 
@@ -65,19 +70,19 @@ lint: environment programs
 	$(BIOME) $(PAGE_FILES)
 
 types: environment
-	.venv/bin/mypy $(PYTHON_FILES)
+	$(TIMED) types .venv/bin/mypy $(PYTHON_FILES)
 
 unit: test-web test-pdf test-rules
 
 test-web: environment programs
-	.venv/bin/python -m pytest tests/unit/web
+	$(TIMED) web .venv/bin/python -m pytest tests/unit/web
 
-# In parts that differ less: the last one is done sooner when both have been busy to the end.
+# The unit tests are three parts of similar length, so that both processors are busy to the end.
 test-pdf: environment programs
-	.venv/bin/python -m pytest tests/unit/pdf
+	$(TIMED) pdf .venv/bin/python -m pytest tests/unit/pdf
 
 test-rules: environment programs
-	.venv/bin/python -m pytest tests/unit --ignore=tests/unit/web --ignore=tests/unit/pdf
+	$(TIMED) rules .venv/bin/python -m pytest tests/unit --ignore=tests/unit/web --ignore=tests/unit/pdf
 
 format: environment programs
 	.venv/bin/ruff check --fix $(PYTHON_FILES)
@@ -102,7 +107,7 @@ screenshots: tools
 package: environment
 	.venv/bin/python -m infrastructure.package --out build/$(STAGE)
 
-# The parameters come from a file, not from this line: a shell would take a telephone number apart.
+# The parameters come from a file, because a shell would split a phone number.
 deploy: package
 	.venv/bin/python -m infrastructure.deploy --stage $(STAGE) --package build/$(STAGE) \
 		$(if $(PARAMETERS_FILE),--parameters '$(PARAMETERS_FILE)')
