@@ -187,7 +187,7 @@ def test_the_documented_example_is_deployed_as_on_aws(
 
     first = said("--parameters", deploy.EXAMPLE)
     assert "Creating the stack" in first
-    assert "Made a certificate for the sealing key" in first
+    assert "Issued a certificate for the sealing key" in first
     assert "RegionalDomainName: portal.example.org" in first
     assert "The stack is up to date" in said()
     assert "Updating the stack" in said("OwnMailIdentity=true")

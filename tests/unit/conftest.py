@@ -15,8 +15,8 @@ CHEAP_KIB = 64
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
-    """argon2id as ever, filling less memory; not for tests marked `dear_passwords`."""
-    if request.node.get_closest_marker("dear_passwords"):
+    """argon2id as ever, filling less memory; not for tests marked `real_passwords`."""
+    if request.node.get_closest_marker("real_passwords"):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:

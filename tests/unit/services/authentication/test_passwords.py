@@ -17,7 +17,7 @@ from chalicelib.services.authentication.passwords import (
     password_problem,
 )
 
-pytestmark = pytest.mark.dear_passwords
+pytestmark = pytest.mark.real_passwords
 
 LUIS = ("Luis Rivera", "dr.rivera@example.com")
 

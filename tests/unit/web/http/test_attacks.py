@@ -119,7 +119,7 @@ def seconds(browser: Browser, email: str) -> float:
     return time.process_time() - started
 
 
-@pytest.mark.dear_passwords
+@pytest.mark.real_passwords
 def test_a_known_and_an_unknown_address_take_the_same_time(portal: Portal) -> None:
     """Medians of CPU time, taken in turn: argon2 runs for both."""
     browser, taken = Browser({"__Host-csrf": "token"}), {KNOWN: list[float](), UNKNOWN: list[float]()}
