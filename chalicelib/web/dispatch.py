@@ -164,7 +164,7 @@ def _enforce_second_factor(route: Route, context: RequestContext, values: dict[s
         if isinstance(response, PortalError) and not required:
             raise response
         return None if required or isinstance(response, PortalError) else response
-    document, read_ahead = context.document, context.services.review.read_ahead
+    document, read_ahead = context.document, context.services.review.prefetch_practice
     required, practice = run_concurrently(
         lambda: requires_second_factor(context), lambda: read_ahead(document) if document else None
     )

@@ -8,8 +8,8 @@ import pytest
 
 from bench import calls
 from chalicelib import bootstrap
-from chalicelib.services.documents.idempotent_events import Answer, Inbound
-from chalicelib.services.documents.incoming_pdf import Content
+from chalicelib.services.documents.idempotent_events import Answer, InboundEvent
+from chalicelib.services.documents.incoming_pdf import PdfSource
 from chalicelib.services.documents.intake import Intake
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.ports import DeliveryListing, Listing
@@ -36,8 +36,8 @@ def test_an_event_that_comes_50_times_at_once_is_one_document(
 ) -> None:
     practice = services.store.practice(stack.practice().id)
     assert practice is not None
-    event = sent(external_id=f"POC-{uuid4().hex}", content=Content(data=samples.plan_of_care()))
-    inbound = Inbound(
+    event = sent(external_id=f"POC-{uuid4().hex}", content=PdfSource(data=samples.plan_of_care()))
+    inbound = InboundEvent(
         practice=practice,
         webhook_id="msg_once",
         body=b"{}",

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.review import By, Refusal
+from chalicelib.services.review.review import DeclineForm, ProviderAction
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from tests.support.integration.emr_client import Emr
 from tests.support.integration.local_workers import Works
@@ -107,13 +107,13 @@ def decline(works: Works, document_id: str) -> None:
     assert document is not None
     provider = store.provider(document.provider_id)
     assert provider is not None
-    by = By(
+    by = ProviderAction(
         provider=provider,
         actor=Actor(f"provider:{provider.id}"),
         now=works.clock.now(),
         authentication="password",
     )
-    works.services.review.decline(document, Refusal(reason="other", note="Twice a week is enough."), by)
+    works.services.review.decline(document, DeclineForm(reason="other", note="Twice a week is enough."), by)
 
 
 def test_staff_hear_of_their_own_practice_alone_and_nothing_of_a_patient(

@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.services.documents.document_writer import Writer
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.by_hand import ByHand, Visitor, create_code, create_fax_code
+from chalicelib.services.review.by_hand import ByHand, CodeVisitor, create_code, create_fax_code
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector
 from tests.support.provider_fixtures import a_document, a_store
@@ -31,8 +31,8 @@ class World:
         writer = Writer(store=self.store, ids=self.ids, portal_url="https://portal.test")
         self.by_hand = ByHand(writer, self.files, self.inspector)
 
-    def by(self) -> Visitor:
-        return Visitor(actor=Actor("by-hand", "203.0.113.9", "A desktop"), now=self.now)
+    def by(self) -> CodeVisitor:
+        return CodeVisitor(actor=Actor("by-hand", "203.0.113.9", "A desktop"), now=self.now)
 
     def later(self, **parts: float) -> None:
         self.now += timedelta(**parts)
@@ -69,7 +69,7 @@ class World:
         return len(self.store.every(Delivery, "deliveries"))
 
     def enter(self, code: str) -> Secret:
-        token = self.by_hand.enter(DOCUMENT_ID, code, self.by())
+        token = self.by_hand.enter_code(DOCUMENT_ID, code, self.by())
         visit = self.store.secret(secret_key(SecretKind.BY_HAND, token))
         assert visit is not None
         return visit

@@ -9,10 +9,10 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, Kind, Patient
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.providers import Provider
-from chalicelib.services.documents.idempotent_events import Answer, Inbound
-from chalicelib.services.documents.incoming_pdf import Content
-from chalicelib.services.documents.intake import Intake, Sent
-from chalicelib.services.documents.lifecycle_events import Returns
+from chalicelib.services.documents.idempotent_events import Answer, InboundEvent
+from chalicelib.services.documents.incoming_pdf import PdfSource
+from chalicelib.services.documents.intake import Intake, SendCommand
+from chalicelib.services.documents.lifecycle_events import LifecycleEvents
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
@@ -40,9 +40,9 @@ RIVERA = Addressee(
 )
 
 
-def sent(**changes: Any) -> Sent:
+def sent(**changes: Any) -> SendCommand:
     """A plan of care by email."""
-    event = Sent(
+    event = SendCommand(
         external_id="POC-1001",
         kind=Kind.PLAN_OF_CARE,
         title="Plan of Care, initial evaluation",
@@ -51,7 +51,7 @@ def sent(**changes: Any) -> Sent:
         ),
         addressee=RIVERA,
         delivery=DeliveryChoice.EMAIL,
-        content=Content(data=PDF),
+        content=PdfSource(data=PDF),
     )
     return replace(event, **changes)
 
@@ -83,14 +83,14 @@ class Emr:
         )
 
     @property
-    def returns(self) -> Returns:
-        return Returns(store=self.store, switches=self.switches, ids=self.ids, portal_url=PORTAL_URL)
+    def lifecycle(self) -> LifecycleEvents:
+        return LifecycleEvents(store=self.store, switches=self.switches, ids=self.ids, portal_url=PORTAL_URL)
 
     def inbound(
         self, webhook_id: str | None = None, *, body: bytes = b"{}", practice: Practice = PRACTICE
-    ) -> Inbound:
+    ) -> InboundEvent:
         """An event that was signed just now, with a fresh `webhook-id` unless one is given."""
-        return Inbound(
+        return InboundEvent(
             practice=practice,
             webhook_id=webhook_id or self.ids.new("msg"),
             body=body,
@@ -102,7 +102,7 @@ class Emr:
     def now(self) -> datetime:
         return self.clock.now()
 
-    def send(self, event: Sent | None = None, *, practice: Practice = PRACTICE) -> Document:
+    def send(self, event: SendCommand | None = None, *, practice: Practice = PRACTICE) -> Document:
         """The document that this event made or found."""
         return self.stored(self.intake.receive(self.inbound(practice=practice), event or sent()))
 

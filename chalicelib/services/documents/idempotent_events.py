@@ -27,7 +27,7 @@ Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inbound:
+class InboundEvent:
     """One signed event: whose, under which `webhook-id`, the body as signed, and when it came."""
 
     practice: Practice
@@ -49,7 +49,7 @@ class Desk:
         self.ids = ids
         self.portal_url = portal_url
 
-    def once(self, inbound: Inbound, step: Callable[[], tuple[Document, Change]]) -> Answer:
+    def once(self, inbound: InboundEvent, step: Callable[[], tuple[Document, Change]]) -> Answer:
         """The answer to this event: of the first time if there was one, else of `step`, written down.
 
         `step` reads, decides and answers the document with the change to commit; it runs again when
@@ -67,7 +67,7 @@ class Desk:
 
         return retry_on_conflict(attempt, retry_on=_RETRIED)
 
-    def recorder(self, document: Document, inbound: Inbound) -> Recorder:
+    def recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
         return Recorder(
             document,
             practice=inbound.practice,
@@ -77,7 +77,7 @@ class Desk:
             actor=inbound.actor,
         )
 
-    def named(self, inbound: Inbound, *, external_id: str | None, document_id: str | None) -> Document:
+    def named(self, inbound: InboundEvent, *, external_id: str | None, document_id: str | None) -> Document:
         """The practice's document of that name, else `NotFound`: the same for another practice's."""
         found = document_id
         if external_id is not None:
@@ -107,7 +107,7 @@ def joined(first: Change, *others: Change) -> Change:
     return first
 
 
-def _answered(earlier: RequestRecord, inbound: Inbound) -> Answer:
+def _answered(earlier: RequestRecord, inbound: InboundEvent) -> Answer:
     if earlier.body_sha256 != inbound.body_sha256:
         raise Conflict(
             "This webhook-id was already used for another body. A new event takes a new webhook-id; a retry "
@@ -117,7 +117,7 @@ def _answered(earlier: RequestRecord, inbound: Inbound) -> Answer:
     return earlier.answer
 
 
-def _record(inbound: Inbound, document: Document) -> RequestRecord:
+def _record(inbound: InboundEvent, document: Document) -> RequestRecord:
     return RequestRecord(
         practice_id=inbound.practice.id,
         webhook_id=inbound.webhook_id,

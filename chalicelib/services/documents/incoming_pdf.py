@@ -17,7 +17,7 @@ _PDF = "application/pdf"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Content:
+class PdfSource:
     """What an event says of its PDF: the bytes themselves, or the upload they are in.
 
     `sha256` (lower-case hex), when given, is what these bytes must have.
@@ -29,7 +29,7 @@ class Content:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Original:
+class InspectedPdf:
     """A PDF that can be signed, in its place, and the active content that was found in it."""
 
     pdf: StoredPdf
@@ -55,7 +55,7 @@ def original_key(practice_id: str, document_id: str) -> str:
     return f"originals/{practice_id}/{document_id}.pdf"
 
 
-class Arrival:
+class IncomingPdf:
     """The PDF of one event: read, inspected and kept at most once, however often its intake decides again.
 
     `fits` may refuse what `inspect` let through, before anything is kept.
@@ -65,7 +65,7 @@ class Arrival:
         self,
         practice_id: str,
         document_id: str,
-        content: Content,
+        content: PdfSource,
         fits: Callable[[StoredPdf], None],
         *,
         files: Files,
@@ -105,7 +105,7 @@ class Arrival:
             self._files.delete(upload_key(self._practice_id, self._content.upload_id))
 
     @cached_property
-    def original(self) -> Original:
+    def original(self) -> InspectedPdf:
         """Has the bytes inspected and puts them among the originals; `Unprocessable` says what is wrong.
 
         Inspected and copied is a copy of our own, since its sender could still replace an upload. A refused
@@ -134,7 +134,7 @@ class Arrival:
     def _staged(self) -> str:
         return staged_key(self._practice_id, self.document_id)
 
-    def _inspected(self) -> Original:
+    def _inspected(self) -> InspectedPdf:
         answer = self._inspector.inspect(self._staged, "pdf")
         refused = answer.get("refused")
         if refused:
@@ -146,13 +146,13 @@ class Arrival:
         return found
 
 
-def _original(key: str, digest: str, answer: Mapping[str, Any]) -> Original:
+def _original(key: str, digest: str, answer: Mapping[str, Any]) -> InspectedPdf:
     sizes = tuple((float(width), float(height)) for width, height in answer.get("page_sizes", ()))
     pdf = StoredPdf(key=key, sha256=digest, pages=answer["pages"], page_sizes=sizes)
-    return Original(pdf=pdf, active_content=tuple(answer.get("active_content", ())))
+    return InspectedPdf(pdf=pdf, active_content=tuple(answer.get("active_content", ())))
 
 
-def _unusable(refused: Mapping[str, str], content: Content) -> Unprocessable:
+def _unusable(refused: Mapping[str, str], content: PdfSource) -> Unprocessable:
     return _refused(
         refused["code"].replace("_", "-"),
         refused["detail"],

@@ -25,9 +25,21 @@ from chalicelib.domain.documents import (
 from chalicelib.domain.due_dates import due_on
 from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
 from chalicelib.domain.providers import Provider
-from chalicelib.services.documents.idempotent_events import Answer, Desk, Inbound, claim_of, joined
-from chalicelib.services.documents.incoming_pdf import Arrival, Content, Original, sha256
-from chalicelib.services.documents.provider_matching import BY_EMAIL, BY_FAX, Resolved, mailbox_claim, resolve
+from chalicelib.services.documents.idempotent_events import (
+    Answer,
+    Desk,
+    InboundEvent,
+    claim_of,
+    joined,
+)
+from chalicelib.services.documents.incoming_pdf import IncomingPdf, InspectedPdf, PdfSource, sha256
+from chalicelib.services.documents.provider_matching import (
+    BY_EMAIL,
+    BY_FAX,
+    ProviderMatch,
+    mailbox_claim,
+    resolve,
+)
 from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.ports import Files, Ids, Inspector, Store, Switches
 from chalicelib.services.transaction import Change
@@ -41,7 +53,7 @@ _CERTIFICATION_NAMES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
+class SendCommand:
     """The event's data, checked. `supersedes` is an `external_id` of the same practice."""
 
     external_id: str
@@ -50,7 +62,7 @@ class Sent:
     patient: Patient
     addressee: Addressee
     delivery: DeliveryChoice
-    content: Content
+    content: PdfSource
     author: Author | None = None
     certification: Certification | None = None
     signature_field: FieldBox | None = None
@@ -84,9 +96,9 @@ class Intake(Desk):
         self._inspector = inspector
         self._switches = switches
 
-    def receive(self, inbound: Inbound, sent: Sent) -> Answer:
+    def receive(self, inbound: InboundEvent, sent: SendCommand) -> Answer:
         """Answers `{"document_id", "status"}`; raises `Conflict` or `Unprocessable`, naming the field."""
-        pdf = Arrival(
+        pdf = IncomingPdf(
             inbound.practice.id,
             self.ids.new("doc"),
             sent.content,
@@ -98,46 +110,48 @@ class Intake(Desk):
         pdf.settle(answer["document_id"])
         return answer
 
-    def _decide(self, inbound: Inbound, sent: Sent, pdf: Arrival) -> tuple[Document, Change]:
+    def _decide(self, inbound: InboundEvent, sent: SendCommand, pdf: IncomingPdf) -> tuple[Document, Change]:
         owners = self.store.claims(self._keys(inbound, sent))
         earlier = self._owned(inbound, owners, sent.external_id)
         if earlier is not None and earlier.recalled_at is None:
             check_same(earlier, sent, sha256(pdf.data))
             return earlier, Change(at=inbound.now)
-        resolved = resolve(self.store, self.ids, sent.addressee, owners).of(inbound.practice.id)
+        resolved = resolve(self.store, self.ids, sent.addressee, owners).with_practice(inbound.practice.id)
         replaced = self._replaced(inbound, owners, sent)
         document = self._document(inbound, sent, resolved, pdf)
         claims = (claim_of(document, earlier), *mailbox_claim(document, owners), *resolved.claims)
         # Only then is the question worth a read.
         if document.delivery in BY_EMAIL and self._has_lost_setup(resolved.provider, replaced):
-            resolved = resolved.unmailed()
+            resolved = resolved.without_setup_email()
         change = self._first(inbound, document, resolved, _noted(sent, pdf.original))
         change = replace(change, claims=claims)
         if replaced is not None:
             change = joined(change, self._recall(inbound, replaced, document.id))
         return document, change
 
-    def _keys(self, inbound: Inbound, sent: Sent) -> list[str]:
-        names = [name for name in (sent.external_id, sent.supersedes) if name]
+    def _keys(self, inbound: InboundEvent, sent: SendCommand) -> list[str]:
+        names = [each for each in (sent.external_id, sent.supersedes) if each]
         return [
             *(external_claim(inbound.practice.id, each) for each in names),
             *matching_claims(sent.addressee),
         ]
 
-    def _owned(self, inbound: Inbound, owners: Mapping[str, str], external_id: str) -> Document | None:
+    def _owned(self, inbound: InboundEvent, owners: Mapping[str, str], external_id: str) -> Document | None:
         owner = owners.get(external_claim(inbound.practice.id, external_id))
         return self.store.document(owner) if owner else None
 
     def _first(
-        self, inbound: Inbound, document: Document, resolved: Resolved, facts: Mapping[str, Any]
+        self, inbound: InboundEvent, document: Document, resolved: ProviderMatch, facts: Mapping[str, Any]
     ) -> Change:
         """The document with its first event, its messages and the job to make page images."""
         recorder = self.recorder(document, inbound).event("document.sent", facts)
         setup = wants_setup(resolved.provider, document, self._switches)
         resolved = add_messages(recorder, document, resolved, setup=setup, now=inbound.now)
-        return replace(recorder.job("prepare").change(), providers=resolved.change())
+        return replace(recorder.job("prepare").change(), providers=resolved.changed_rows())
 
-    def _document(self, inbound: Inbound, sent: Sent, resolved: Resolved, arrival: Arrival) -> Document:
+    def _document(
+        self, inbound: InboundEvent, sent: SendCommand, resolved: ProviderMatch, arrival: IncomingPdf
+    ) -> Document:
         """Version 0: recording the first event makes it 1."""
         pdf = arrival.original.pdf
         sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
@@ -176,7 +190,9 @@ class Intake(Desk):
         carrier = self.store.document(provider.setup_document)
         return carrier is None or carrier.recalled_at is not None or carrier.provider_id != provider.id
 
-    def _replaced(self, inbound: Inbound, owners: Mapping[str, str], sent: Sent) -> _Replaced | None:
+    def _replaced(
+        self, inbound: InboundEvent, owners: Mapping[str, str], sent: SendCommand
+    ) -> _Replaced | None:
         if sent.supersedes is None:
             return None
         found = self._owned(inbound, owners, sent.supersedes)
@@ -198,7 +214,7 @@ class Intake(Desk):
         newer = replace(recalled or found, superseded_by=sent.external_id)
         return _Replaced(document=newer, event="document.recalled" if recalled else "document.superseded")
 
-    def _recall(self, inbound: Inbound, replaced: _Replaced, by: str) -> Change:
+    def _recall(self, inbound: InboundEvent, replaced: _Replaced, by: str) -> Change:
         recorder = self.recorder(replaced.document, inbound)
         webhook = replaced.event == "document.recalled"
         return recorder.event(replaced.event, {"superseded_by": by}, webhook=webhook).change()
@@ -211,8 +227,8 @@ def wants_setup(provider: Provider, document: Document, switches: Switches) -> b
 
 
 def add_messages(
-    recorder: Recorder, document: Document, resolved: Resolved, *, setup: bool, now: datetime
-) -> Resolved:
+    recorder: Recorder, document: Document, resolved: ProviderMatch, *, setup: bool, now: datetime
+) -> ProviderMatch:
     """Queues what tells the provider of the document, because of the recorder's last event.
 
     `setup` adds the mail to choose a password where there is an address; the answer notes it.
@@ -222,7 +238,7 @@ def add_messages(
         recorder.message(Channel.EMAIL, "ready", addressee.email)
         if setup:
             recorder.message(Channel.EMAIL, "setup", addressee.email)
-            mailed = resolved.mailed(document.id, now)
+            mailed = resolved.with_setup_email(document.id, now)
     if document.delivery in BY_FAX and addressee.fax:
         recorder.message(Channel.FAX, "fax", addressee.fax)
     return mailed
@@ -250,7 +266,7 @@ def _off_page(name: str, message: str) -> Unprocessable:
     )
 
 
-def check_patient(replaced: Document, sent: Sent) -> None:
+def check_patient(replaced: Document, sent: SendCommand) -> None:
     """One wrong digit in `supersedes` must not take another patient's plan back."""
     if replaced.patient.external_id == sent.patient.external_id:
         return
@@ -262,7 +278,7 @@ def check_patient(replaced: Document, sent: Sent) -> None:
     )
 
 
-def _check_newest(replaced: Document, sent: Sent) -> None:
+def _check_newest(replaced: Document, sent: SendCommand) -> None:
     """Of one plan, one version is to be signed: two that replace the same would both wait for it."""
     newer = replaced.superseded_by
     if newer is None or newer == sent.external_id:
@@ -273,7 +289,7 @@ def _check_newest(replaced: Document, sent: Sent) -> None:
     )
 
 
-def _noted(sent: Sent, original: Original) -> Mapping[str, Any]:
+def _noted(sent: SendCommand, original: InspectedPdf) -> Mapping[str, Any]:
     """What the audit trail keeps for ever: nothing about the patient."""
     return {
         "sha256": original.pdf.sha256,
@@ -286,7 +302,7 @@ def _noted(sent: Sent, original: Original) -> Mapping[str, Any]:
 # The same again
 
 
-def check_same(earlier: Document, sent: Sent, content_sha256: str) -> None:
+def check_same(earlier: Document, sent: SendCommand, content_sha256: str) -> None:
     """`Conflict` naming each field in which a second event of one `external_id` differs from the first."""
     differing = [] if earlier.facts_sha256 == facts_sha256(sent) else _differences(earlier, sent)
     if earlier.content_sha256 != content_sha256:
@@ -301,18 +317,18 @@ def check_same(earlier: Document, sent: Sent, content_sha256: str) -> None:
         )
 
 
-def facts_sha256(sent: Sent) -> str:
+def facts_sha256(sent: SendCommand) -> str:
     """The hash over everything the EMR said, except the PDF, which has its own."""
     return hashlib.sha256(json.dumps(facts(sent), sort_keys=True).encode()).hexdigest()
 
 
-def _differences(earlier: Document, sent: Sent) -> list[str]:
+def _differences(earlier: Document, sent: SendCommand) -> list[str]:
     """None when only what a correction has changed since differs."""
     before, now = facts(earlier), facts(sent)
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
-def facts(thing: Sent | Document) -> dict[str, str]:
+def facts(thing: SendCommand | Document) -> dict[str, str]:
     """What was said about a document, by the contract's dotted names; what was left out is not in it."""
     flat: dict[str, Any] = {
         "data.kind": thing.kind,

@@ -8,15 +8,20 @@ from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.documents.idempotent_events import Answer, Desk, Inbound
+from chalicelib.services.documents.idempotent_events import Answer, Desk, InboundEvent
 from chalicelib.services.documents.intake import add_messages, wants_setup
-from chalicelib.services.documents.provider_matching import Resolved, check_reachable, mailbox_claim, resolve
+from chalicelib.services.documents.provider_matching import (
+    ProviderMatch,
+    check_reachable,
+    mailbox_claim,
+    resolve,
+)
 from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.transaction import Change
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named:
+class DocumentRef:
     """The document meant, by either name or both."""
 
     external_id: str | None = None
@@ -24,50 +29,50 @@ class Named:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resend:
+class ResendCommand:
     """What is corrected; None for what stays as it was."""
 
-    named: Named
+    document: DocumentRef
     email: str | None = None
     fax: str | None = None
     delivery: DeliveryChoice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recalled:
-    named: Named
+class RecallCommand:
+    document: DocumentRef
     reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Returned:
+class ReturnCommand:
     """`method` is how it came back: `portal`, `fax` or `paper`."""
 
-    named: Named
+    document: DocumentRef
     method: str
 
 
-class Returns(Desk):
+class LifecycleEvents(Desk):
     """Each answers `{"document_id", "status"}`, and the same again for the same `webhook-id`."""
 
     def __init__(self, *, store: Store, switches: Switches, ids: Ids, portal_url: str) -> None:
         super().__init__(store=store, ids=ids, portal_url=portal_url)
         self._switches = switches
 
-    def resend(self, inbound: Inbound, event: Resend) -> Answer:
+    def resend(self, inbound: InboundEvent, event: ResendCommand) -> Answer:
         """Sends the messages again; a correction ends old links and the old address's access."""
         return self.once(inbound, lambda: self._resend(inbound, event))
 
-    def recall(self, inbound: Inbound, event: Recalled) -> Answer:
+    def recall(self, inbound: InboundEvent, event: RecallCommand) -> Answer:
         """Takes a pending or declined document back; one taken back already stays so."""
         return self.once(inbound, lambda: self._recall(inbound, event))
 
-    def close(self, inbound: Inbound, event: Returned) -> Answer:
+    def close(self, inbound: InboundEvent, event: ReturnCommand) -> Answer:
         """Staff close the document; one closed already stays so."""
         return self.once(inbound, lambda: self._close(inbound, event))
 
-    def _recall(self, inbound: Inbound, event: Recalled) -> tuple[Document, Change]:
-        document = self._named(inbound, event.named)
+    def _recall(self, inbound: InboundEvent, event: RecallCommand) -> tuple[Document, Change]:
+        document = self._find(inbound, event.document)
         recalled = document.recall(event.reason, inbound.now)
         if recalled is None:
             return document, Change(at=inbound.now)
@@ -76,16 +81,16 @@ class Returns(Desk):
         private = {"reason": event.reason} if event.reason else {}
         return recalled, recorder.event("document.recalled", private=private, webhook=True).change()
 
-    def _close(self, inbound: Inbound, event: Returned) -> tuple[Document, Change]:
-        document = self._named(inbound, event.named)
+    def _close(self, inbound: InboundEvent, event: ReturnCommand) -> tuple[Document, Change]:
+        document = self._find(inbound, event.document)
         closed = document.mark_returned(event.method, inbound.now)
         if closed is None:
             return document, Change(at=inbound.now)
         recorder = self.recorder(closed, inbound)
         return closed, recorder.event("document.returned", {"method": event.method}).change()
 
-    def _resend(self, inbound: Inbound, event: Resend) -> tuple[Document, Change]:
-        before = self._named(inbound, event.named)
+    def _resend(self, inbound: InboundEvent, event: ResendCommand) -> tuple[Document, Change]:
+        before = self._find(inbound, event.document)
         if not is_decidable(before.status):
             raise Conflict(
                 f"Only a pending document can be sent again; this one is {before.status}.",
@@ -93,25 +98,25 @@ class Returns(Desk):
             )
         after = corrected(before, event)
         owners = self.store.claims(matching_claims(after.addressee))
-        resolved = self._resolved(before, after, owners).of(inbound.practice.id)
+        resolved = self._resolved(before, after, owners).with_practice(inbound.practice.id)
         document = replace(after, provider_id=resolved.provider.id)
         if _ends_setup(before, after, resolved.provider):
-            resolved = resolved.unmailed()
+            resolved = resolved.without_setup_email()
         recorder = self.recorder(document, inbound).event("document.resent", _noted(before, after))
         setup = wants_setup(resolved.provider, document, self._switches)
         resolved = add_messages(recorder, document, resolved, setup=setup, now=inbound.now)
         change = recorder.change()
         claims = (*mailbox_claim(document, owners), *resolved.claims)
-        return document, replace(change, providers=resolved.change(), claims=claims)
+        return document, replace(change, providers=resolved.changed_rows(), claims=claims)
 
-    def _named(self, inbound: Inbound, named: Named) -> Document:
-        return self.named(inbound, external_id=named.external_id, document_id=named.document_id)
+    def _find(self, inbound: InboundEvent, ref: DocumentRef) -> Document:
+        return self.named(inbound, external_id=ref.external_id, document_id=ref.document_id)
 
-    def _resolved(self, before: Document, after: Document, owners: Mapping[str, str]) -> Resolved:
+    def _resolved(self, before: Document, after: Document, owners: Mapping[str, str]) -> ProviderMatch:
         """Who it is for now. Nothing is asked again unless the address is another one."""
         known = self.store.provider(before.provider_id)
         if known is not None and after.addressee == before.addressee:
-            return Resolved(provider=known, stored=known, claims=())
+            return ProviderMatch(provider=known, stored=known, claims=())
         stranger = before.provider_id if _lives_at_old_address(known, before, after) else None
         found = resolve(self.store, self.ids, after.addressee, owners, other_than=stranger)
         # A setup link that went to the old address dies, whether or not another is mailed.
@@ -120,7 +125,7 @@ class Returns(Desk):
         return found
 
 
-def corrected(document: Document, event: Resend) -> Document:
+def corrected(document: Document, event: ResendCommand) -> Document:
     """The document as it goes out again; `access` rises with a correction, which ends what was let in."""
     addressee = replace(
         document.addressee,

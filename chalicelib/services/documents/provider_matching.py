@@ -21,31 +21,31 @@ _CONFLICT = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resolved:
+class ProviderMatch:
     """The provider with what is to be written about them: `stored` is None for a new one."""
 
     provider: Provider
     stored: Provider | None
     claims: tuple[Claim, ...]
 
-    def change(self) -> tuple[Provider, ...]:
+    def changed_rows(self) -> tuple[Provider, ...]:
         """The provider's row, if it is new or differs from the one that is stored."""
         if self.provider == self.stored:
             return ()
         version = self.stored.version + 1 if self.stored else 1
         return (replace(self.provider, version=version),)
 
-    def of(self, practice_id: str) -> "Resolved":
+    def with_practice(self, practice_id: str) -> "ProviderMatch":
         """With the note that this practice sends them documents."""
         practices = tuple(sorted({*self.provider.practices, practice_id}))
         return replace(self, provider=replace(self.provider, practices=practices))
 
-    def mailed(self, document_id: str, now: datetime) -> "Resolved":
+    def with_setup_email(self, document_id: str, now: datetime) -> "ProviderMatch":
         """With the note that a mail with a setup link is on its way, because of this document."""
         provider = replace(self.provider, setup_mailed_at=now, setup_document=document_id)
         return replace(self, provider=provider)
 
-    def unmailed(self) -> "Resolved":
+    def without_setup_email(self) -> "ProviderMatch":
         """As if no mail with a setup link had gone out: what was mailed no longer works."""
         provider = replace(self.provider, setup_mailed_at=None, setup_document=None)
         return replace(self, provider=provider)
@@ -74,7 +74,7 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
 
 def resolve(
     store: Store, ids: Ids, addressee: Addressee, owners: Mapping[str, str], *, other_than: str | None = None
-) -> Resolved:
+) -> ProviderMatch:
     """The provider this addressee is; raises `Conflict` `provider-conflict`.
 
     `owners` are those of `matching_claims`. `other_than` is a provider it cannot be.
@@ -91,7 +91,7 @@ def resolve(
     else:
         provider = _completed(provider, addressee, free=_is_free(store, provider, addressee, owners))
     claims = tuple(Claim(key=key, owner=provider.id) for key in free)
-    return Resolved(provider=provider, stored=stored, claims=claims)
+    return ProviderMatch(provider=provider, stored=stored, claims=claims)
 
 
 def _by_account(store: Store, addressee: Addressee, owners: Mapping[str, str]) -> Provider | None:

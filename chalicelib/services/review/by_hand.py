@@ -55,7 +55,7 @@ _WRONG_CODE = FieldError(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visitor:
+class CodeVisitor:
     """Somebody without an account, and when: known only by the code they entered."""
 
     actor: Actor
@@ -63,7 +63,7 @@ class Visitor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Door:
+class _CodeEntry:
     """What decides whether a code opens a document; a row that does not exist is None.
 
     `wrong` counts the wrong codes of a fax's kind.
@@ -75,7 +75,7 @@ class _Door:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scan:
+class ScanForm:
     """A signed scan that was uploaded: its key below `uploads/scans/`, and the name under the signature."""
 
     key: str
@@ -83,7 +83,7 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _StoredScan:
     """A scan among the scans: its key there, and the SHA-256 (hex) of its bytes."""
 
     key: str
@@ -98,7 +98,7 @@ class ByHand:
 
     # The code
 
-    def ask_for_code(self, document_id: str, by: Visitor) -> None:
+    def ask_for_code(self, document_id: str, by: CodeVisitor) -> None:
         """Has a code mailed to the address on file. Tells nobody whether there was one to mail to."""
 
         def step() -> None:
@@ -116,23 +116,23 @@ class ByHand:
 
         retry_on_conflict(step, retry_on=_WRITTEN_BY_RACES)
 
-    def enter(self, document_id: str, typed: str, by: Visitor) -> str:
+    def enter_code(self, document_id: str, typed: str, by: CodeVisitor) -> str:
         """The token of a visit, for the right code; `Invalid`, always the same, for anything else."""
-        token = retry_on_conflict(lambda: self._enter(document_id, typed, by), retry_on=_WRITTEN_BY_RACES)
+        token = retry_on_conflict(lambda: self._try_code(document_id, typed, by), retry_on=_WRITTEN_BY_RACES)
         if token is None:
             raise Invalid("The code is not right, or no longer good.", errors=[_WRONG_CODE])
         return token
 
     # The visit
 
-    def open(self, document: Document, visit: Secret, by: Visitor) -> Document:
+    def open(self, document: Document, visit: Secret, by: CodeVisitor) -> Document:
         """The document, its first view recorded once the pages can be seen."""
         _check_visit(document, visit, by.now)
         if not document.pages_ready or not needs_view(document):
             return document
         return self._viewed(document, visit, by)
 
-    def downloaded(self, document: Document, visit: Secret, by: Visitor) -> Document:
+    def record_download(self, document: Document, visit: Secret, by: CodeVisitor) -> Document:
         """The visitor fetches the PDF: a view too."""
         _check_visit(document, visit, by.now)
         return self._viewed(document, visit, by) if needs_view(document) else document
@@ -146,11 +146,11 @@ class ByHand:
             redirect=f"{self._writer.portal_url}/by-hand/{document.id}/uploaded",
         )
 
-    def has_received(self, document_id: str, key: str) -> bool:
+    def has_upload(self, document_id: str, key: str) -> bool:
         """Whether the bucket holds an upload for this document under that key."""
         return _is_key(document_id, key) and self._files.exists(key)
 
-    def take_scan(self, document: Document, scan: Scan, visit: Secret, by: Visitor) -> Document:
+    def take_scan(self, document: Document, scan: ScanForm, visit: Secret, by: CodeVisitor) -> Document:
         """Records the document as signed by hand, with this scan.
 
         The same file again changes nothing. Raises `Invalid` with the field to mend, `Conflict` when the
@@ -167,7 +167,7 @@ class ByHand:
             document, lambda current: self._decide(current, decision, practice, visit, by)
         )
 
-    def _inspected(self, document: Document, uploaded: str) -> _Stored:
+    def _inspected(self, document: Document, uploaded: str) -> _StoredScan:
         """The scan in its place, named after its bytes; after the decision it is only looked at.
 
         Inspected and kept is a copy of our own, since its sender could still replace the upload.
@@ -176,7 +176,7 @@ class ByHand:
             answer = self._inspector.inspect(key, "scan")
             if "refused" in answer:
                 raise Invalid("We cannot use this file.", errors=[_refused(answer)])
-            stored = _Stored(f"scans/{document.id}/{answer['sha256']}", answer["sha256"])
+            stored = _StoredScan(f"scans/{document.id}/{answer['sha256']}", answer["sha256"])
             if is_decidable(document.status):
                 self._files.copy(key, stored.key)
         return stored
@@ -193,7 +193,7 @@ class ByHand:
             self._files.delete(key)
 
     def _decide(
-        self, current: Document, decision: Decision, practice: Practice, visit: Secret, by: Visitor
+        self, current: Document, decision: Decision, practice: Practice, visit: Secret, by: CodeVisitor
     ) -> Document:
         _check_visit(current, visit, by.now)
         if current.decision is not None and current.decision.scan_sha256 == decision.scan_sha256:
@@ -207,32 +207,32 @@ class ByHand:
         self._store.commit(change)
         return change.documents[0]
 
-    def _viewed(self, document: Document, visit: Secret, by: Visitor) -> Document:
+    def _viewed(self, document: Document, visit: Secret, by: CodeVisitor) -> Document:
         def may_view(current: Document) -> None:
             _check_visit(current, visit, by.now)
 
         practice = self._writer.practice_of(document)
         return self._writer.first_view(document, practice, by.actor, by.now, may_view)
 
-    def _mail_code(self, document: Document, email: str, asked: tuple[Secret, ...], by: Visitor) -> None:
+    def _mail_code(self, document: Document, email: str, asked: tuple[Secret, ...], by: CodeVisitor) -> None:
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, by.actor, by.now)
         recorder.event("code.requested").message(Channel.EMAIL, "code", email, shown=False)
         self._store.commit(replace(recorder.change(), secrets=asked))
 
-    def _enter(self, document_id: str, typed: str, by: Visitor) -> str | None:
+    def _try_code(self, document_id: str, typed: str, by: CodeVisitor) -> str | None:
         code = plain_code(typed)
-        door = self._door(document_id, code)
-        if door.document is None or not is_readable(door.document.status):
+        entry = self._read_entry(document_id, code)
+        if entry.document is None or not is_readable(entry.document.status):
             return None
-        if _is_faxed(code) and FAX_GUESSES.wait(door.wrong, by.now) > timedelta():
+        if _is_faxed(code) and FAX_GUESSES.wait(entry.wrong, by.now) > timedelta():
             return None
-        if not _opens(door, code, by.now):
-            self._count_wrong(door.document, door, code, by.now)
+        if not _opens(entry, code, by.now):
+            self._count_wrong(entry.document, entry, code, by.now)
             return None
-        return self._let_in(door.document, door, by)
+        return self._let_in(entry.document, entry, by)
 
-    def _door(self, document_id: str, code: str) -> _Door:
+    def _read_entry(self, document_id: str, code: str) -> _CodeEntry:
         document, (entered, wrong) = run_concurrently(
             lambda: self._store.document(document_id),
             lambda: run_concurrently(
@@ -240,26 +240,26 @@ class ByHand:
                 lambda: self._store.secret(FAX_GUESSES.key(document_id)) if _is_faxed(code) else None,
             ),
         )
-        return _Door(document=document, code=entered, wrong=wrong)
+        return _CodeEntry(document=document, code=entered, wrong=wrong)
 
-    def _count_wrong(self, document: Document, door: _Door, code: str, now: datetime) -> None:
+    def _count_wrong(self, document: Document, entry: _CodeEntry, code: str, now: datetime) -> None:
         if _is_faxed(code):
-            counted = FAX_GUESSES.counted(door.wrong, document.id, now)
-        elif door.code is not None and _is_good(door.code, document, now):
-            counted = replace(door.code, version=door.code.version + 1, tries=door.code.tries + 1)
+            counted = FAX_GUESSES.counted(entry.wrong, document.id, now)
+        elif entry.code is not None and _is_good(entry.code, document, now):
+            counted = replace(entry.code, version=entry.code.version + 1, tries=entry.code.tries + 1)
         else:
             return
         self._store.commit(Change(at=now, secrets=(counted,)))
 
-    def _let_in(self, document: Document, door: _Door, by: Visitor) -> str:
+    def _let_in(self, document: Document, entry: _CodeEntry, by: CodeVisitor) -> str:
         """A mailed code is spent with it; a faxed one stays good: its paper is all that person has."""
         token = self._writer.ids.token()
-        mailed = door.code is not None and door.code.kind is SecretKind.CODE
-        visit = _visit(document, token, by.now, email=door.code.email if door.code else None)
-        forgotten = [replace(door.wrong, version=door.wrong.version + 1, tries=0)] if door.wrong else []
+        mailed = entry.code is not None and entry.code.kind is SecretKind.CODE
+        visit = _visit(document, token, by.now, email=entry.code.email if entry.code else None)
+        forgotten = [replace(entry.wrong, version=entry.wrong.version + 1, tries=0)] if entry.wrong else []
         recorder = self._writer.recorder(document, self._writer.practice_of(document), by.actor, by.now)
         change = recorder.event("code.accepted", {"channel": "email" if mailed else "fax"}).change()
-        spent = (door.code,) if door.code is not None and mailed else ()
+        spent = (entry.code,) if entry.code is not None and mailed else ()
         self._store.commit(replace(change, secrets=(visit, *forgotten), spent=spent))
         return token
 
@@ -357,8 +357,8 @@ def _digest(document_id: str, code: str) -> str:
     return secret_key(SecretKind.CODE, f"{document_id}:{code}")
 
 
-def _opens(door: _Door, code: str, now: datetime) -> bool:
-    secret, document = door.code, door.document
+def _opens(entry: _CodeEntry, code: str, now: datetime) -> bool:
+    secret, document = entry.code, entry.document
     if secret is None or document is None or secret.link is None:
         return False
     return _is_good(secret, document, now) and hmac.compare_digest(secret.link, _digest(document.id, code))
@@ -420,7 +420,7 @@ def _refused(answer: Mapping[str, Any]) -> FieldError:
 
 
 def _decision(
-    document: Document, name: str, visit: Secret, by: Visitor, *, key: str, sha256: str
+    document: Document, name: str, visit: Secret, by: CodeVisitor, *, key: str, sha256: str
 ) -> Decision:
     return Decision(
         action=Action.SIGN_BY_HAND,

@@ -22,7 +22,7 @@ _EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search:
+class PastSearch:
     """`words` are beginnings of words of the patient, practice, kind or title; days are the practice's."""
 
     words: tuple[str, ...] = ()
@@ -47,13 +47,13 @@ class Search:
         return day is not None and (self.first or day) <= day <= (self.last or day)
 
 
-def searching(text: str, first: str, last: str) -> Search | None:
+def searching(text: str, first: str, last: str) -> PastSearch | None:
     """What was filled in; None for nothing. A day that is none is left out."""
-    search = Search(words=tuple(_words(text)[:MAX_WORDS]), first=_day(first), last=_day(last))
-    return None if search == Search() else search
+    search = PastSearch(words=tuple(_words(text)[:MAX_WORDS]), first=_day(first), last=_day(last))
+    return None if search == PastSearch() else search
 
 
-def find(store: Store, provider_id: str, search: Search, after: str | None) -> Page[Document]:
+def find(store: Store, provider_id: str, search: PastSearch, after: str | None) -> Page[Document]:
     """At most `WINDOW` documents, newest decision first, and where to search on."""
     before = None
     if search.last is not None:

@@ -17,7 +17,7 @@ from chalicelib.services.documents.recorder import Actor, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Listing, Page, Store, Switches
 from chalicelib.services.review import signature_input as signing
-from chalicelib.services.review.past_search import Search, find
+from chalicelib.services.review.past_search import PastSearch, find
 from chalicelib.services.review.signature_input import tidy
 from chalicelib.services.transaction import Change
 
@@ -37,7 +37,7 @@ NOTE_REQUIRED: Mapping[DeclineReason, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pending:
+class PendingDocuments:
     """A page of what waits; `count` is of all pages, at most `COUNTED_TO`."""
 
     documents: tuple[Document, ...]
@@ -46,7 +46,7 @@ class Pending:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
+class OpenedDocument:
     """A document as the provider meets it.
 
     `can_sign`: Electronic Signature is on for its practice; `addressed`: it names this very person.
@@ -54,11 +54,11 @@ class Opened:
 
     document: Document
     can_sign: bool
-    addressed: bool
+    is_addressee: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class By:
+class ProviderAction:
     """The provider who acts, when, and how they were authenticated (a plain phrase).
 
     `asked_again` tells that they had to authenticate once more in order to sign. `practice` is the
@@ -69,12 +69,12 @@ class By:
     actor: Actor
     now: datetime
     authentication: str
-    asked_again: bool = False
+    reauthenticated: bool = False
     practice: Practice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Approval:
+class ApprovalForm:
     """What the provider filled in to sign. `pages_shown` are page numbers from 1, as the browser saw them.
 
     `consents_to` is the version of the consent that stood above the button. `signature` is `typed`, `drawn`
@@ -92,7 +92,7 @@ class Approval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class DeclineForm:
     """What the provider filled in to decline. `reason` is still to be checked.
 
     `other_name` and `other_address` are of who signs instead, if they are known.
@@ -111,18 +111,18 @@ class Review:
 
     # Lists
 
-    def pending(self, provider_id: str, after: str | None) -> Pending:
+    def pending(self, provider_id: str, after: str | None) -> PendingDocuments:
         """The oldest due first."""
         page, count = run_concurrently(
             lambda: self._page(Listing.PROVIDER_PENDING, provider_id, after),
             lambda: self._store.count(Listing.PROVIDER_PENDING, provider_id, most=COUNTED_TO),
         )
         whole = after is None and page.next_after is None
-        return Pending(
+        return PendingDocuments(
             documents=page.items, next_after=page.next_after, count=len(page.items) if whole else count
         )
 
-    def past(self, provider_id: str, after: str | None, search: Search | None = None) -> Page[Document]:
+    def past(self, provider_id: str, after: str | None, search: PastSearch | None = None) -> Page[Document]:
         """The newest decision first; all of it, or what a search finds."""
         if search is not None:
             return find(self._store, provider_id, search, after)
@@ -135,21 +135,23 @@ class Review:
 
     # One document
 
-    def read_ahead(self, document: Document) -> Practice | None:
+    def prefetch_practice(self, document: Document) -> Practice | None:
         """The practice, where a view or a decision is to be recorded; its switch is then known too."""
         return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
 
-    def open(self, document: Document, by: By) -> Opened:
+    def open(self, document: Document, by: ProviderAction) -> OpenedDocument:
         """Records the first view once the pages can be seen; tells whether it can be signed here."""
         _check_addressee(document, by.provider)
-        addressed = same_person(by.provider, document.addressee)
+        is_addressee = same_person(by.provider, document.addressee)
         if not document.pages_ready or not needs_view(document):
-            return Opened(document=document, can_sign=self._can_sign(document), addressed=addressed)
+            return OpenedDocument(
+                document=document, can_sign=self._can_sign(document), is_addressee=is_addressee
+            )
         practice, can_sign = self._practice_and_switch(document, by.practice)
         viewed = self._viewed(document, practice, by)
-        return Opened(document=viewed, can_sign=can_sign, addressed=addressed)
+        return OpenedDocument(document=viewed, can_sign=can_sign, is_addressee=is_addressee)
 
-    def downloaded(self, document: Document, by: By) -> Document:
+    def record_download(self, document: Document, by: ProviderAction) -> Document:
         """The provider fetches the original: a view too."""
         _check_addressee(document, by.provider)
         if not needs_view(document):
@@ -157,7 +159,7 @@ class Review:
         practice = by.practice or self._writer.practice_of(document)
         return self._viewed(document, practice, by)
 
-    def approve(self, document: Document, given: Approval, by: By) -> Document:
+    def approve(self, document: Document, given: ApprovalForm, by: ProviderAction) -> Document:
         """Signs electronically; the same again changes nothing.
 
         Raises `Invalid` with the fields to mend, `Conflict` when it cannot be signed (any more) or, with
@@ -185,7 +187,7 @@ class Review:
         remembered = signature if given.remember else None
         return self._decide(document, practice, decision, by, check, record, remembered)
 
-    def decline(self, document: Document, given: Refusal, by: By) -> Document:
+    def decline(self, document: Document, given: DeclineForm, by: ProviderAction) -> Document:
         """Refuses with a reason; the same again changes nothing. Raises `Invalid` and `Conflict`."""
         _check_addressee(document, by.provider)
         practice = by.practice or self._writer.practice_of(document)
@@ -201,7 +203,7 @@ class Review:
         document: Document,
         practice: Practice,
         decision: Decision,
-        by: By,
+        by: ProviderAction,
         check: Callable[[Document], None],
         record: Callable[[Recorder, Decision], Recorder],
         remembered: Signature | None = None,
@@ -220,7 +222,9 @@ class Review:
 
         return self._writer.on_latest(document, step)
 
-    def _kept(self, decision: Decision, by: By, remembered: Signature | None) -> tuple[Provider, ...]:
+    def _kept(
+        self, decision: Decision, by: ProviderAction, remembered: Signature | None
+    ) -> tuple[Provider, ...]:
         """The provider with what this decision adds: their first consent, a signature for next time."""
         if remembered is None and decision.consent_version in (None, by.provider.consent_version):
             return ()
@@ -241,7 +245,7 @@ class Review:
 
         return retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
-    def _viewed(self, document: Document, practice: Practice, by: By) -> Document:
+    def _viewed(self, document: Document, practice: Practice, by: ProviderAction) -> Document:
         def may_view(current: Document) -> None:
             _check_addressee(current, by.provider)
 
@@ -280,7 +284,7 @@ def _with_consent(provider: Provider, decision: Decision, now: datetime) -> Prov
     return replace(provider, consent_version=decision.consent_version, consented_at=now)
 
 
-def _approval(given: Approval, pages: int, by: By, signature: Signature | None) -> Decision:
+def _approval(given: ApprovalForm, pages: int, by: ProviderAction, signature: Signature | None) -> Decision:
     drawing = signature.drawing if signature else None
     return Decision(
         action=Action.APPROVE,
@@ -296,7 +300,7 @@ def _approval(given: Approval, pages: int, by: By, signature: Signature | None) 
     )
 
 
-def _refusal(given: Refusal, reason: DeclineReason | None, by: By) -> Decision:
+def _refusal(given: DeclineForm, reason: DeclineReason | None, by: ProviderAction) -> Decision:
     return Decision(
         action=Action.DECLINE,
         signer=_signer(by),
@@ -306,7 +310,7 @@ def _refusal(given: Refusal, reason: DeclineReason | None, by: By) -> Decision:
     )
 
 
-def _signer(by: By) -> Signer:
+def _signer(by: ProviderAction) -> Signer:
     provider = by.provider
     return Signer(
         name=provider.name,
@@ -318,10 +322,10 @@ def _signer(by: By) -> Signer:
     )
 
 
-def _record_approval(recorder: Recorder, decision: Decision, by: By) -> Recorder:
+def _record_approval(recorder: Recorder, decision: Decision, by: ProviderAction) -> Recorder:
     data = {
         **_signer_facts(decision.signer),
-        "asked_again": by.asked_again,
+        "asked_again": by.reauthenticated,
         "consent_version": decision.consent_version,
         "pages_shown": list(decision.pages_shown),
         "read_statement": decision.read_statement,
@@ -345,7 +349,7 @@ def _signer_facts(signer: Signer) -> Mapping[str, Any]:
 
 
 def _check_approval(
-    given: Approval, document: Document, provider: Provider, signature: Signature | None
+    given: ApprovalForm, document: Document, provider: Provider, signature: Signature | None
 ) -> None:
     errors = signing.errors(given.signature, signature, provider)
     unread = set(range(1, document.original.pages + 1)) - given.pages_shown
@@ -356,7 +360,7 @@ def _check_approval(
     _refuse_if(errors + _note_errors(given.note))
 
 
-def _check_refusal(given: Refusal, reason: DeclineReason | None) -> None:
+def _check_refusal(given: DeclineForm, reason: DeclineReason | None) -> None:
     errors = _note_errors(_refusal_note(given, reason))
     if reason is None:
         errors.append(FieldError("reason", "Choose a reason, so that the clinic knows what to do."))
@@ -365,7 +369,7 @@ def _check_refusal(given: Refusal, reason: DeclineReason | None) -> None:
     _refuse_if(errors)
 
 
-def _refusal_note(given: Refusal, reason: DeclineReason | None) -> str:
+def _refusal_note(given: DeclineForm, reason: DeclineReason | None) -> str:
     """The note to the clinic, with who signs instead: the contract has no field of its own for that."""
     note = tidy(given.note)
     if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:

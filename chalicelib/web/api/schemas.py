@@ -30,9 +30,14 @@ from chalicelib.domain import documents, npi
 from chalicelib.domain.documents import DeliveryChoice, Kind
 from chalicelib.domain.errors import FieldError, Invalid, NotJson
 from chalicelib.services import normalization as formats
-from chalicelib.services.documents.incoming_pdf import Content as PdfContent
-from chalicelib.services.documents.intake import Sent
-from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from chalicelib.services.documents.incoming_pdf import PdfSource
+from chalicelib.services.documents.intake import SendCommand
+from chalicelib.services.documents.lifecycle_events import (
+    DocumentRef,
+    RecallCommand,
+    ResendCommand,
+    ReturnCommand,
+)
 from chalicelib.services.documents.provider_matching import check_reachable
 
 MAX_INLINE_BYTES = 4 * 1024 * 1024
@@ -44,7 +49,7 @@ MAX_POINTS = 14_400
 LEAST_WIDTH, LEAST_HEIGHT = 36, 12
 """Points, of a box to sign in: half an inch wide, and as high as a line of text."""
 
-Event = Sent | Resend | Recalled | Returned
+Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand
 M = TypeVar("M", bound=BaseModel)
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -214,10 +219,10 @@ class Content(_Model):
             raise ValueError("holds more than 4 MB; send the PDF by POST /v1/uploads and name its upload_id")
         return value
 
-    def decoded(self) -> PdfContent:
+    def decoded(self) -> PdfSource:
         """The bytes; `Invalid` when they are not base64 of the standard alphabet, without line breaks."""
         data = None if self.base64 is None else _decoded(self.base64)
-        return PdfContent(data=data, upload_id=self.upload_id, sha256=self.sha256)
+        return PdfSource(data=data, upload_id=self.upload_id, sha256=self.sha256)
 
 
 class DocumentSent(_Model):
@@ -257,8 +262,8 @@ class _Named(_Model):
             raise ValueError("must name the document by external_id or document_id")
         return self
 
-    def named(self) -> Named:
-        return Named(external_id=self.external_id, document_id=self.document_id)
+    def document_ref(self) -> DocumentRef:
+        return DocumentRef(external_id=self.external_id, document_id=self.document_id)
 
 
 class CorrectedProvider(_Model):
@@ -348,12 +353,12 @@ def read_endpoint(body: bytes, *, allow_loopback: bool) -> str:
     return _read(EndpointSettings, body, {"allow_loopback": allow_loopback}).url
 
 
-def _sent(body: bytes, context: Mapping[str, Any]) -> Sent:
+def _sent(body: bytes, context: Mapping[str, Any]) -> SendCommand:
     data = _read(SentEvent, body, context).data
     addressee = documents.Addressee(**data.provider.model_dump())
     check_reachable(addressee, data.delivery)
     author, box = data.author, data.signature_field
-    return Sent(
+    return SendCommand(
         external_id=data.external_id,
         kind=data.kind,
         title=data.title,
@@ -380,20 +385,22 @@ def _certification(found: Certification | None) -> documents.Certification | Non
     )
 
 
-def _resend(body: bytes, context: Mapping[str, Any]) -> Resend:
+def _resend(body: bytes, context: Mapping[str, Any]) -> ResendCommand:
     data = _read(ResendEvent, body, context).data
     address = data.provider or CorrectedProvider()
-    return Resend(named=data.named(), email=address.email, fax=address.fax, delivery=data.delivery)
+    return ResendCommand(
+        document=data.document_ref(), email=address.email, fax=address.fax, delivery=data.delivery
+    )
 
 
-def _recalled(body: bytes, context: Mapping[str, Any]) -> Recalled:
+def _recalled(body: bytes, context: Mapping[str, Any]) -> RecallCommand:
     data = _read(RecalledEvent, body, context).data
-    return Recalled(named=data.named(), reason=data.reason)
+    return RecallCommand(document=data.document_ref(), reason=data.reason)
 
 
-def _returned(body: bytes, context: Mapping[str, Any]) -> Returned:
+def _returned(body: bytes, context: Mapping[str, Any]) -> ReturnCommand:
     data = _read(ReturnedEvent, body, context).data
-    return Returned(named=data.named(), method=data.method)
+    return ReturnCommand(document=data.document_ref(), method=data.method)
 
 
 _READERS: Mapping[str, Callable[[bytes, Mapping[str, Any]], Event]] = {

@@ -11,7 +11,7 @@ from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
-from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, Scan, Visitor
+from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, ScanForm
 from chalicelib.web.http.file_names import make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE
@@ -43,7 +43,9 @@ def ask_for_code(context: RequestContext, document_id: str) -> Response:
 
 def enter_code(context: RequestContext, document_id: str) -> Response:
     try:
-        entered = context.services.by_hand.enter(document_id, context.form.get("code", ""), _visitor(context))
+        entered = context.services.by_hand.enter_code(
+            document_id, context.form.get("code", ""), _visitor(context)
+        )
     except Invalid as trouble:
         errors, online = _messages(trouble), _signs_online(context, document_id)
         return _code_page(context, document_id, asked=True, online=online, errors=errors, status=422)
@@ -62,7 +64,7 @@ def read(context: RequestContext, document_id: str) -> Response:
 
 
 def original(context: RequestContext, document_id: str) -> Response:
-    document = context.services.by_hand.downloaded(
+    document = context.services.by_hand.record_download(
         context.require_document(), _visit(context), _visitor(context)
     )
     url = context.services.files.url(
@@ -81,7 +83,7 @@ def uploaded(context: RequestContext, document_id: str) -> Response:
     uploaded, which nobody else can choose (BREACH).
     """
     key = context.query.get("key", "")
-    if not is_decidable(context.require_document().status) or not context.services.by_hand.has_received(
+    if not is_decidable(context.require_document().status) or not context.services.by_hand.has_upload(
         document_id, key
     ):
         return redirect(f"/by-hand/{document_id}/document")
@@ -89,7 +91,7 @@ def uploaded(context: RequestContext, document_id: str) -> Response:
 
 
 def take_scan(context: RequestContext, document_id: str) -> Response:
-    scan = Scan(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
+    scan = ScanForm(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
     try:
         context.services.by_hand.take_scan(
             context.require_document(), scan, _visit(context), _visitor(context)
@@ -195,5 +197,5 @@ def _visit(context: RequestContext) -> Secret:
     return context.by_hand
 
 
-def _visitor(context: RequestContext) -> Visitor:
-    return Visitor(actor=context.actor, now=context.now)
+def _visitor(context: RequestContext) -> CodeVisitor:
+    return CodeVisitor(actor=context.actor, now=context.now)

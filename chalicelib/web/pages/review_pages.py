@@ -24,8 +24,14 @@ from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import needs_view
 from chalicelib.services.pagination import cursor_of, place_of
 from chalicelib.services.pdf_jobs.page_images import page_texts
-from chalicelib.services.review.past_search import Search, searching
-from chalicelib.services.review.review import CONSENT_VERSION, COUNTED_TO, MAX_NOTE, By, Refusal
+from chalicelib.services.review.past_search import PastSearch, searching
+from chalicelib.services.review.review import (
+    CONSENT_VERSION,
+    COUNTED_TO,
+    MAX_NOTE,
+    DeclineForm,
+    ProviderAction,
+)
 from chalicelib.services.review.signature_input import MAX_NAME, size_of
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
@@ -137,7 +143,7 @@ def forget_signature(context: RequestContext, document_id: str) -> Response:
 
 def decline(context: RequestContext, document_id: str) -> Response:
     form = context.form
-    given = Refusal(
+    given = DeclineForm(
         reason=form.get("reason", ""),
         note=form.get("decline_note", ""),
         other_name=form.get("other_name", "")[:MAX_NAME],
@@ -153,7 +159,7 @@ def decline(context: RequestContext, document_id: str) -> Response:
 def original(context: RequestContext, document_id: str) -> Response:
     if not is_readable(context.require_document().status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
-    document = context.services.review.downloaded(context.require_document(), _by(context))
+    document = context.services.review.record_download(context.require_document(), _by(context))
     return redirect(_file(context, document.original.key, make_file_name(document)))
 
 
@@ -200,7 +206,7 @@ def text(context: RequestContext, document_id: str) -> Response:
 
 
 def _past(
-    context: RequestContext, after: str | None, sought: Mapping[str, str], search: Search | None
+    context: RequestContext, after: str | None, sought: Mapping[str, str], search: PastSearch | None
 ) -> Response:
     found = context.services.review.past(
         context.require_provider().id, place_of(after, "after", of="past"), search
@@ -234,7 +240,7 @@ def _review(
         headers=refreshing(waiting=waiting),
         document=document,
         can_sign=opened.can_sign,
-        addressed=opened.addressed,
+        addressed=opened.is_addressee,
         ask_password=not may_sign(context),
         passkey_options=passkey_options(context),
         cookies=cookies,
@@ -328,14 +334,14 @@ def _entered(context: RequestContext, trouble: PortalError | None, *, declining:
     )
 
 
-def _by(context: RequestContext) -> By:
+def _by(context: RequestContext) -> ProviderAction:
     session = context.session
     again = session is not None and session.authenticated_at != session.created_at
-    return By(
+    return ProviderAction(
         provider=context.require_provider(),
         actor=context.actor,
         now=context.now,
-        asked_again=again,
+        reauthenticated=again,
         authentication=_authentication(context, again=again),
         practice=context.practice,
     )

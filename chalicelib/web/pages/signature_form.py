@@ -9,7 +9,7 @@ from chalice.app import Response
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import from_text, path
 from chalicelib.services.review import signature_input as signing
-from chalicelib.services.review.review import Approval
+from chalicelib.services.review.review import ApprovalForm
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import json_response
 
@@ -31,9 +31,9 @@ def saved(provider: Provider) -> Saved | None:
     return Saved(found.typed, path(drawing) if drawing else "", drawing.aspect * 100 if drawing else 0)
 
 
-def approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> Approval:
+def approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> ApprovalForm:
     """What was filled in to sign."""
-    return Approval(
+    return ApprovalForm(
         typed_name=form.get("typed_name", ""),
         signature=form.get("signature", signing.TYPED),
         drawing=form.get("drawing", ""),

@@ -10,13 +10,13 @@ from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, Recovery, answer_forgotten
 from chalicelib.services.accounts.setup_links import Accounts, Chosen, DeadLink, create_link_secret
-from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend
+from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent
 from tests.support.slow_calls import Calls, Slow, in_sequence
 
 ADDRESS = "dr.rivera@example.com"
 OTHER_ADDRESS = "luis@clinic.example"
-NAMED = Named(external_id="POC-1001")
+NAMED = DocumentRef(external_id="POC-1001")
 CHOSEN = Chosen(password="violet tractor onion", credential="MD", confirmed=True)
 SECOND = sent(external_id="POC-1002")
 REPLACING = sent(external_id="POC-1002", supersedes="POC-1001")
@@ -46,11 +46,13 @@ class Physician:
         return found.id if found else None
 
     def recall(self, **named: str) -> None:
-        self.emr.returns.recall(self.emr.inbound(), Recalled(named=Named(**named) if named else NAMED))
+        self.emr.lifecycle.recall(
+            self.emr.inbound(), RecallCommand(document=DocumentRef(**named) if named else NAMED)
+        )
 
     def correct(self, **corrections: object) -> Document:
-        event = Resend(named=NAMED, **corrections)  # type: ignore[arg-type]  # - a test's shorthand
-        return self.emr.stored(self.emr.returns.resend(self.emr.inbound(), event))
+        event = ResendCommand(document=NAMED, **corrections)  # type: ignore[arg-type]  # - a test's shorthand
+        return self.emr.stored(self.emr.lifecycle.resend(self.emr.inbound(), event))
 
 
 @pytest.fixture

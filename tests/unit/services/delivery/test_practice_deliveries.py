@@ -7,7 +7,7 @@ from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries, delivery_resource
-from chalicelib.services.documents.lifecycle_events import Named, Recalled
+from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
@@ -35,7 +35,7 @@ def a_failed_mail(emr: Emr) -> tuple[Document, Delivery]:
 
 def a_failed_webhook(emr: Emr) -> Delivery:
     emr.send()
-    emr.returns.recall(emr.inbound(), Recalled(named=Named(external_id="POC-1001")))
+    emr.lifecycle.recall(emr.inbound(), RecallCommand(document=DocumentRef(external_id="POC-1001")))
     return failed(emr, "document.recalled")
 
 

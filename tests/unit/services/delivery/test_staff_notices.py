@@ -7,7 +7,7 @@ from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.services.delivery import staff_notices as notices
 from chalicelib.services.documents.document_writer import Writer
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.review import By, Refusal, Review
+from chalicelib.services.review.review import DeclineForm, ProviderAction, Review
 from tests.support.delivery_world import World
 from tests.support.provider_fixtures import PROVIDER
 
@@ -31,8 +31,12 @@ def test_subjects_are_what_sns_takes(kind: str) -> None:
 def test_a_decline_is_told_to_staff_without_patient_reason_or_note() -> None:
     world = World()
     writer = Writer(store=world.store, ids=world.ids, portal_url="https://portal.test")
-    by = By(provider=PROVIDER, actor=Actor("provider:prv_1"), now=world.clock.at, authentication="password")
-    Review(writer, world.switches).decline(world.document, Refusal(reason="other", note="A secret note"), by)
+    by = ProviderAction(
+        provider=PROVIDER, actor=Actor("provider:prv_1"), now=world.clock.at, authentication="password"
+    )
+    Review(writer, world.switches).decline(
+        world.document, DeclineForm(reason="other", note="A secret note"), by
+    )
     world.work_off()
     (published,) = world.notifier.published
     assert (published["practice"], published["kind"]) == (world.practice.id, "declined")

@@ -13,8 +13,8 @@ from chalicelib.domain.errors import Conflict, Unavailable, Unprocessable
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Status
 from chalicelib.services.documents import incoming_pdf as originals
-from chalicelib.services.documents.incoming_pdf import Content, sha256, upload_key
-from chalicelib.services.documents.lifecycle_events import Named, Recalled
+from chalicelib.services.documents.incoming_pdf import PdfSource, sha256, upload_key
+from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand
 from chalicelib.services.transaction import RequestRecord
 from tests.support.emr_fixtures import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.provider_fixtures import only_doing
@@ -130,7 +130,7 @@ def test_both_goes_by_email_and_fax() -> None:
 def test_the_same_webhook_id_is_answered_the_same_and_does_nothing() -> None:
     emr = Emr()
     first = emr.intake.receive(emr.inbound("msg_1"), sent())
-    emr.returns.recall(emr.inbound(), Recalled(named=Named(document_id=first["document_id"])))
+    emr.lifecycle.recall(emr.inbound(), RecallCommand(document=DocumentRef(document_id=first["document_id"])))
     commits = emr.store.commits
 
     again = emr.intake.receive(emr.inbound("msg_1"), sent())
@@ -176,7 +176,7 @@ def test_the_same_external_id_with_the_same_data_answers_the_same_document() -> 
     ("changes", "fields"),
     [
         ({"title": "Another"}, ["data.title"]),
-        ({"content": Content(data=b"%PDF-1.7 another")}, ["data.content"]),
+        ({"content": PdfSource(data=b"%PDF-1.7 another")}, ["data.content"]),
         ({"addressee": replace(RIVERA, fax=None)}, ["data.provider.fax"]),
         ({"signature_field": FieldBox(page=1, x=1, y=1, width=2, height=2)}, ["data.signature_field.height"]),
         ({"certification": Certification(starts_on=date(2026, 11, 1))}, ["data.certification.from"]),
@@ -199,7 +199,7 @@ def test_the_same_external_id_with_other_data_names_the_field(
 def test_after_a_recall_the_external_id_may_be_sent_again() -> None:
     emr = Emr()
     first = emr.send()
-    emr.returns.recall(emr.inbound(), Recalled(named=Named(external_id="POC-1001")))
+    emr.lifecycle.recall(emr.inbound(), RecallCommand(document=DocumentRef(external_id="POC-1001")))
     second = emr.send(sent(title="Plan of Care, corrected"))
 
     assert second.id != first.id
@@ -284,9 +284,9 @@ def test_a_refused_event_may_be_sent_again_with_the_same_webhook_id_once_mended(
 # Uploads
 
 
-def uploaded(emr: Emr, practice_id: str = PRACTICE.id) -> Content:
+def uploaded(emr: Emr, practice_id: str = PRACTICE.id) -> PdfSource:
     emr.files.put(upload_key(practice_id, "upl_big"), PDF, "application/pdf")
-    return Content(upload_id="upl_big")
+    return PdfSource(upload_id="upl_big")
 
 
 def test_an_upload_becomes_the_original() -> None:
@@ -332,11 +332,11 @@ def test_an_upload_that_is_not_what_was_hashed_is_refused_and_deleted() -> None:
 def test_a_pdf_in_an_event_that_is_not_what_was_hashed_is_refused() -> None:
     emr = Emr()
     with pytest.raises(Unprocessable) as refused:
-        emr.send(sent(content=Content(data=PDF, sha256="0" * 64)))
+        emr.send(sent(content=PdfSource(data=PDF, sha256="0" * 64)))
     assert refused.value.code == "hash-mismatch"
     assert [each.field for each in refused.value.errors] == ["data.content.sha256"]
     assert nothing_was_kept(emr)
-    assert emr.send(sent(content=Content(data=PDF, sha256=sha256(PDF)))).status is Status.PENDING
+    assert emr.send(sent(content=PdfSource(data=PDF, sha256=sha256(PDF)))).status is Status.PENDING
 
 
 def test_bytes_that_are_compared_with_nothing_are_not_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,8 +349,8 @@ def test_bytes_that_are_compared_with_nothing_are_not_hashed(monkeypatch: pytest
 
     monkeypatch.setattr(originals, "sha256", noted)
     emr = Emr()
-    for content in (Content(data=PDF), Content(data=PDF, sha256=sha256(PDF))):
-        arrival = originals.Arrival(
+    for content in (PdfSource(data=PDF), PdfSource(data=PDF, sha256=sha256(PDF))):
+        arrival = originals.IncomingPdf(
             "prc_1", "doc_1", content, lambda _: None, files=emr.files, inspector=emr.inspector
         )
         assert arrival.data == PDF
@@ -452,6 +452,8 @@ def test_webhooks_are_queued_even_while_the_endpoint_is_off() -> None:
     assert PRACTICE.endpoint is not None
     off = replace(PRACTICE, endpoint=replace(PRACTICE.endpoint, disabled_at=emr.now))
     document = emr.send()
-    emr.returns.recall(emr.inbound(practice=off), Recalled(named=Named(document_id=document.id)))
+    emr.lifecycle.recall(
+        emr.inbound(practice=off), RecallCommand(document=DocumentRef(document_id=document.id))
+    )
     webhook = next(each for each in emr.deliveries() if each.channel == "webhook")
     assert webhook.status is DeliveryStatus.QUEUED

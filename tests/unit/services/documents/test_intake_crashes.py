@@ -8,9 +8,14 @@ import pytest
 
 from chalicelib.domain.audit import broken_at
 from chalicelib.services.documents import orphan_cleanup as leftovers
-from chalicelib.services.documents.idempotent_events import Answer, Inbound
-from chalicelib.services.documents.incoming_pdf import Content, upload_key
-from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from chalicelib.services.documents.idempotent_events import Answer, InboundEvent
+from chalicelib.services.documents.incoming_pdf import PdfSource, upload_key
+from chalicelib.services.documents.lifecycle_events import (
+    DocumentRef,
+    RecallCommand,
+    ResendCommand,
+    ReturnCommand,
+)
 from tests.support.emr_fixtures import PDF, PRACTICE, Emr, sent
 
 UPLOAD = upload_key(PRACTICE.id, "upl_large")
@@ -52,24 +57,24 @@ class Mortal:
         return lambda *values, **named: self._fate.meet(lambda: method(*values, **named))
 
 
-Event = Callable[[Emr, Inbound], Answer]
+Event = Callable[[Emr, InboundEvent], Answer]
 
 EVENTS: dict[str, Event] = {
     "sent": lambda emr, inbound: emr.intake.receive(inbound, sent(external_id="POC-2")),
     "uploaded": lambda emr, inbound: emr.intake.receive(
-        inbound, sent(external_id="POC-2", content=Content(upload_id="upl_large"))
+        inbound, sent(external_id="POC-2", content=PdfSource(upload_id="upl_large"))
     ),
     "superseding": lambda emr, inbound: emr.intake.receive(
         inbound, sent(external_id="POC-2", supersedes="POC-1001")
     ),
-    "resend": lambda emr, inbound: emr.returns.resend(
-        inbound, Resend(named=Named(external_id="POC-1001"), email="luis@clinic.example")
+    "resend": lambda emr, inbound: emr.lifecycle.resend(
+        inbound, ResendCommand(document=DocumentRef(external_id="POC-1001"), email="luis@clinic.example")
     ),
-    "recalled": lambda emr, inbound: emr.returns.recall(
-        inbound, Recalled(named=Named(external_id="POC-1001"), reason="Wrong plan")
+    "recalled": lambda emr, inbound: emr.lifecycle.recall(
+        inbound, RecallCommand(document=DocumentRef(external_id="POC-1001"), reason="Wrong plan")
     ),
-    "returned": lambda emr, inbound: emr.returns.close(
-        inbound, Returned(named=Named(external_id="POC-1001"), method="paper")
+    "returned": lambda emr, inbound: emr.lifecycle.close(
+        inbound, ReturnCommand(document=DocumentRef(external_id="POC-1001"), method="paper")
     ),
 }
 
@@ -102,7 +107,7 @@ def outcome(emr: Emr) -> Any:
     )
 
 
-def tried(emr: Emr, event: Event, inbound: Inbound, fate: Fate) -> None:
+def tried(emr: Emr, event: Event, inbound: InboundEvent, fate: Fate) -> None:
     """One try in a function that may die; what it left behind stays."""
     parts = {name: getattr(emr, name) for name in ("store", "files", "inspector", "switches")}
     for name, part in parts.items():

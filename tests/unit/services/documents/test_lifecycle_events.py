@@ -10,16 +10,21 @@ from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.idempotent_events import Answer
-from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from chalicelib.services.documents.lifecycle_events import (
+    DocumentRef,
+    RecallCommand,
+    ResendCommand,
+    ReturnCommand,
+)
 from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.provider_fixtures import only_doing
 
-NAMED = Named(external_id="POC-1001")
+NAMED = DocumentRef(external_id="POC-1001")
 
 
 def resend(emr: Emr, **corrections: Any) -> Document:
-    return emr.stored(emr.returns.resend(emr.inbound(), Resend(named=NAMED, **corrections)))
+    return emr.stored(emr.lifecycle.resend(emr.inbound(), ResendCommand(document=NAMED, **corrections)))
 
 
 def new_messages(emr: Emr, before: list[Any], document: Document) -> list[tuple[str, str, str]]:
@@ -33,35 +38,35 @@ def test_a_document_is_named_by_either_name() -> None:
     emr = Emr()
     document = emr.send()
     for named in (
-        Named(external_id="POC-1001"),
-        Named(document_id=document.id),
+        DocumentRef(external_id="POC-1001"),
+        DocumentRef(document_id=document.id),
         replace(NAMED, document_id=document.id),
     ):
-        answer = emr.returns.recall(emr.inbound(), Recalled(named=named))
+        answer = emr.lifecycle.recall(emr.inbound(), RecallCommand(document=named))
         assert answer == {"document_id": document.id, "status": "recalled"}
 
 
 @pytest.mark.parametrize(
     "named",
     [
-        Named(external_id="POC-9"),
-        Named(document_id="doc_9"),
-        Named(external_id="POC-1001", document_id="doc_9"),
+        DocumentRef(external_id="POC-9"),
+        DocumentRef(document_id="doc_9"),
+        DocumentRef(external_id="POC-1001", document_id="doc_9"),
     ],
 )
-def test_what_is_not_there_is_not_found(named: Named) -> None:
+def test_what_is_not_there_is_not_found(named: DocumentRef) -> None:
     emr = Emr()
     emr.send()
     with pytest.raises(NotFound):
-        emr.returns.recall(emr.inbound(), Recalled(named=named))
+        emr.lifecycle.recall(emr.inbound(), RecallCommand(document=named))
 
 
 def test_another_practices_document_is_not_found_by_either_name() -> None:
     emr = Emr()
     document = emr.send()
-    for named in (Named(external_id="POC-1001"), Named(document_id=document.id)):
+    for named in (DocumentRef(external_id="POC-1001"), DocumentRef(document_id=document.id)):
         with pytest.raises(NotFound) as refused:
-            emr.returns.recall(emr.inbound(practice=OTHER_PRACTICE), Recalled(named=named))
+            emr.lifecycle.recall(emr.inbound(practice=OTHER_PRACTICE), RecallCommand(document=named))
         assert refused.value.detail == "There is no such document."
 
 
@@ -71,7 +76,7 @@ def test_another_practices_document_is_not_found_by_either_name() -> None:
 def test_a_recall_ends_links_and_tells_the_emr() -> None:
     emr = Emr()
     before = emr.send()
-    answer = emr.returns.recall(emr.inbound(), Recalled(named=NAMED, reason="Wrong patient"))
+    answer = emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED, reason="Wrong patient"))
     after = emr.stored(answer)
 
     assert (after.status, after.access, after.recalled_reason) == (Status.RECALLED, 2, "Wrong patient")
@@ -82,14 +87,16 @@ def test_a_recall_ends_links_and_tells_the_emr() -> None:
 
 def test_the_reason_of_a_recall_stays_outside_the_hashed_bytes() -> None:
     emr = Emr()
-    document = emr.stored(emr.returns.recall(emr.inbound(), Recalled(named=_sent(emr), reason="Ada moved")))
+    document = emr.stored(
+        emr.lifecycle.recall(emr.inbound(), RecallCommand(document=_sent(emr), reason="Ada moved"))
+    )
     event = emr.store.events(document.id)[-1]
     assert event.private["reason"] == "Ada moved"
     assert "Ada" not in event.body
     assert broken_at(emr.store.events(document.id)) is None
 
 
-def _sent(emr: Emr) -> Named:
+def _sent(emr: Emr) -> DocumentRef:
     emr.send()
     return NAMED
 
@@ -97,8 +104,8 @@ def _sent(emr: Emr) -> Named:
 def test_recalling_twice_does_nothing_the_second_time() -> None:
     emr = Emr()
     document = emr.send()
-    emr.returns.recall(emr.inbound(), Recalled(named=NAMED))
-    emr.returns.recall(emr.inbound(), Recalled(named=NAMED))
+    emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED))
+    emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED))
     assert len(emr.webhooks(document)) == 1
     assert len(emr.store.events(document.id)) == 2
 
@@ -107,7 +114,7 @@ def test_recalling_twice_does_nothing_the_second_time() -> None:
 def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: str) -> None:
     emr = Emr()
     emr.send()
-    after = emr.stored(emr.returns.close(emr.inbound(), Returned(named=NAMED, method=method)))
+    after = emr.stored(emr.lifecycle.close(emr.inbound(), ReturnCommand(document=NAMED, method=method)))
     assert (after.status, after.outcome, after.returned_method) == (Status.RETURNED, Outcome.BY_HAND, method)
     assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"method": method}
 
@@ -115,9 +122,9 @@ def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: str) -> N
 def test_what_is_closed_cannot_be_recalled() -> None:
     emr = Emr()
     emr.send()
-    emr.returns.close(emr.inbound(), Returned(named=NAMED, method="paper"))
+    emr.lifecycle.close(emr.inbound(), ReturnCommand(document=NAMED, method="paper"))
     with pytest.raises(Conflict) as refused:
-        emr.returns.recall(emr.inbound(), Recalled(named=NAMED))
+        emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED))
     assert refused.value.code == "document-returned"
 
 
@@ -125,11 +132,14 @@ def test_the_same_webhook_id_is_answered_the_same() -> None:
     emr = Emr()
     emr.send()
     answers: list[Answer] = [
-        emr.returns.close(emr.inbound("msg_1"), Returned(named=NAMED, method="fax")) for _ in range(2)
+        emr.lifecycle.close(emr.inbound("msg_1"), ReturnCommand(document=NAMED, method="fax"))
+        for _ in range(2)
     ]
     assert answers[0] == answers[1]
     with pytest.raises(Conflict):
-        emr.returns.close(emr.inbound("msg_1", body=b"other"), Returned(named=NAMED, method="paper"))
+        emr.lifecycle.close(
+            emr.inbound("msg_1", body=b"other"), ReturnCommand(document=NAMED, method="paper")
+        )
 
 
 def test_a_recall_that_meets_another_writer_decides_again() -> None:
@@ -137,7 +147,7 @@ def test_a_recall_that_meets_another_writer_decides_again() -> None:
     document = emr.send()
     viewed = replace(document, version=2, viewed_at=emr.now)
     emr.store.before_commit = only_doing(lambda: emr.store.commit(Change(at=emr.now, documents=(viewed,))))
-    after = emr.stored(emr.returns.recall(emr.inbound(), Recalled(named=NAMED)))
+    after = emr.stored(emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED)))
     assert (after.status, after.viewed_at) == (Status.RECALLED, emr.now)
 
 
@@ -242,7 +252,7 @@ def test_delivery_needs_an_address_or_number() -> None:
 def test_only_a_pending_document_can_be_sent_again() -> None:
     emr = Emr()
     emr.send()
-    emr.returns.recall(emr.inbound(), Recalled(named=NAMED))
+    emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED))
     with pytest.raises(Conflict) as refused:
         resend(emr, email="luis@clinic.example")
     assert refused.value.code == "document-recalled"

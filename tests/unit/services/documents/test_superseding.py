@@ -7,8 +7,8 @@ import pytest
 from chalicelib.domain.audit import broken_at
 from chalicelib.domain.errors import Conflict, PortalError, Unprocessable
 from chalicelib.domain.status import Status
-from chalicelib.services.documents.incoming_pdf import Content
-from chalicelib.services.documents.lifecycle_events import Named, Recalled, Returned
+from chalicelib.services.documents.incoming_pdf import PdfSource
+from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ReturnCommand
 from tests.support.emr_fixtures import OTHER_PRACTICE, Emr, sent
 
 
@@ -31,7 +31,7 @@ def test_a_new_version_recalls_the_old_one_in_the_same_transaction() -> None:
 def test_a_new_version_of_a_recalled_one_is_noted_without_recalling_it_again() -> None:
     emr = Emr()
     old = emr.send()
-    emr.returns.recall(emr.inbound(), Recalled(named=Named(document_id=old.id)))
+    emr.lifecycle.recall(emr.inbound(), RecallCommand(document=DocumentRef(document_id=old.id)))
     emr.send(sent(external_id="POC-1002", supersedes="POC-1001"))
     assert [each.type for each in emr.store.events(old.id)] == [
         "document.sent",
@@ -44,10 +44,12 @@ def test_a_new_version_of_a_recalled_one_is_noted_without_recalling_it_again() -
 def test_a_version_that_is_closed_cannot_be_replaced() -> None:
     emr = Emr()
     old = emr.send()
-    emr.returns.close(emr.inbound(), Returned(named=Named(document_id=old.id), method="paper"))
+    emr.lifecycle.close(
+        emr.inbound(), ReturnCommand(document=DocumentRef(document_id=old.id), method="paper")
+    )
     kept = emr.files.keys()
     with pytest.raises(Conflict) as refused:
-        emr.send(sent(external_id="POC-1002", supersedes="POC-1001", content=Content(data=b"%PDF-1.7 new")))
+        emr.send(sent(external_id="POC-1002", supersedes="POC-1001", content=PdfSource(data=b"%PDF-1.7 new")))
     assert refused.value.code == "document-returned"
     assert [each.field for each in refused.value.errors] == ["data.supersedes"]
     assert emr.files.keys() == kept

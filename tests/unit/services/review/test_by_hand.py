@@ -10,12 +10,12 @@ from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid
 from chalicelib.domain.expiring_records import SecretKind
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.review.by_hand import ByHand, Scan
+from chalicelib.services.review.by_hand import ByHand, ScanForm
 from tests.support.by_hand_world import DOCUMENT_ID, KEY, World
 from tests.support.fakes import START, FakeFiles, FakeInspector
 from tests.support.provider_fixtures import a_document
 
-SCAN = Scan(key=KEY, signer_name="Luis Rivera")
+SCAN = ScanForm(key=KEY, signer_name="Luis Rivera")
 
 
 class ReplacingInspector(FakeInspector):
@@ -44,7 +44,7 @@ def test_reading_by_code_is_a_first_view_once(world: World) -> None:
     visit = world.visit()
     opened = world.by_hand.open(world.document(), visit, world.by())
     world.by_hand.open(opened, visit, world.by())
-    world.by_hand.downloaded(opened, visit, world.by())
+    world.by_hand.record_download(opened, visit, world.by())
     assert (opened.viewed_at, opened.transmitted_at) == (START, START)
     assert world.event_types() == ["code.accepted", "document.viewed"]
 

@@ -208,15 +208,15 @@ def test_the_code_of_one_document_opens_no_other(world: World) -> None:
     world.store.commit(Change(at=START, documents=(other,)))
     code = world.code()
     with pytest.raises(Invalid):
-        world.by_hand.enter("doc_other", code, world.by())
+        world.by_hand.enter_code("doc_other", code, world.by())
     assert not world.refuses(code)
 
 
 def test_an_unknown_document_refuses_in_the_same_words(world: World) -> None:
     with pytest.raises(Invalid) as unknown:
-        world.by_hand.enter("doc_unknown", "123456", world.by())
+        world.by_hand.enter_code("doc_unknown", "123456", world.by())
     with pytest.raises(Invalid) as wrong:
-        world.by_hand.enter(DOCUMENT_ID, "123456", world.by())
+        world.by_hand.enter_code(DOCUMENT_ID, "123456", world.by())
     assert (unknown.value.detail, unknown.value.errors) == (wrong.value.detail, wrong.value.errors)
 
 

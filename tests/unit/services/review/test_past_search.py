@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.documents import Document, Kind, PracticeCard
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.ports import Page
-from chalicelib.services.review.past_search import WINDOW, WINDOWS, Search, find, searching
+from chalicelib.services.review.past_search import WINDOW, WINDOWS, PastSearch, find, searching
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeStore
 from tests.support.provider_fixtures import PROVIDER, a_document, a_store
@@ -49,7 +49,7 @@ def a_past(*documents: Document) -> CountingStore:
     return store
 
 
-def ids(store: FakeStore, search: Search | None, after: str | None = None) -> list[str]:
+def ids(store: FakeStore, search: PastSearch | None, after: str | None = None) -> list[str]:
     assert search is not None
     return [each.id for each in find(store, PROVIDER.id, search, after).items]
 
@@ -100,7 +100,7 @@ def test_one_request_looks_at_a_bounded_number_and_says_where_to_go_on() -> None
 
 def test_pages_hold_at_most_25_and_together_everything_once() -> None:
     store = a_past(*(returned(number, kind=(Kind.ORDER, Kind.OTHER)[number % 2]) for number in range(150)))
-    search, after, seen = Search(words=("order",)), None, []
+    search, after, seen = PastSearch(words=("order",)), None, []
     while True:
         page = find(store, PROVIDER.id, search, after)
         assert len(page.items) <= 25

@@ -10,14 +10,24 @@ from chalicelib.domain.errors import Gone, NotFound
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind
 from chalicelib.services.documents.document_writer import Writer
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.by_hand import ByHand, Visitor
-from chalicelib.services.review.review import CONSENT_VERSION, Approval, By, Refusal, Review
+from chalicelib.services.review.by_hand import ByHand, CodeVisitor
+from chalicelib.services.review.review import (
+    CONSENT_VERSION,
+    ApprovalForm,
+    DeclineForm,
+    ProviderAction,
+    Review,
+)
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
 
-BY = By(provider=PROVIDER, actor=Actor("provider:prv_1"), now=START, authentication="account password")
-APPROVAL = Approval(typed_name="Luis Rivera", pages_shown=frozenset({1, 2, 3}), consents_to=CONSENT_VERSION)
+BY = ProviderAction(
+    provider=PROVIDER, actor=Actor("provider:prv_1"), now=START, authentication="account password"
+)
+APPROVAL = ApprovalForm(
+    typed_name="Luis Rivera", pages_shown=frozenset({1, 2, 3}), consents_to=CONSENT_VERSION
+)
 
 
 def a_writer(store: FakeStore) -> Writer:
@@ -40,9 +50,9 @@ def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> 
     "act",
     [
         lambda review, document: review.approve(document, APPROVAL, BY),
-        lambda review, document: review.decline(document, Refusal(reason="needs_a_visit"), BY),
+        lambda review, document: review.decline(document, DeclineForm(reason="needs_a_visit"), BY),
         lambda review, document: review.open(document, BY),
-        lambda review, document: review.downloaded(document, BY),
+        lambda review, document: review.record_download(document, BY),
     ],
     ids=["approve", "decline", "open", "download"],
 )
@@ -76,5 +86,5 @@ def test_a_visit_by_code_from_before_a_correction_views_nothing_after_it() -> No
     by_hand = ByHand(a_writer(store), FakeFiles(), FakeInspector())
     readdressed_before_the_next_commit(store, document)
     with pytest.raises(Gone):
-        by_hand.open(document, visit, Visitor(actor=Actor("by-hand"), now=START))
+        by_hand.open(document, visit, CodeVisitor(actor=Actor("by-hand"), now=START))
     assert store.events(document.id) == ()

@@ -14,7 +14,13 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.document_writer import Writer
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.review import CONSENT_VERSION, Approval, By, Refusal, Review
+from chalicelib.services.review.review import (
+    CONSENT_VERSION,
+    ApprovalForm,
+    DeclineForm,
+    ProviderAction,
+    Review,
+)
 from chalicelib.services.review.signature_input import signature_fits, tidy
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeIds, FakeStore, FakeSwitches
@@ -27,13 +33,13 @@ from tests.support.provider_fixtures import (
     only_doing,
 )
 
-BY = By(
+BY = ProviderAction(
     provider=PROVIDER,
     actor=Actor("provider:prv_1", "203.0.113.7", "A phone"),
     now=START,
     authentication="account password",
 )
-ALL_SHOWN = Approval(
+ALL_SHOWN = ApprovalForm(
     typed_name="Luis Rivera",
     note="Looks right.",
     pages_shown=frozenset({1, 2, 3}),
@@ -130,8 +136,8 @@ def test_view_is_not_recorded_before_there_is_a_page_to_see() -> None:
 def test_downloading_is_a_view_too() -> None:
     document = a_document(pages_ready=None)
     review = a_review(store := a_store(document))
-    assert review.downloaded(document, BY).viewed_at == START
-    review.downloaded(stored(store, document), BY)
+    assert review.record_download(document, BY).viewed_at == START
+    review.record_download(stored(store, document), BY)
     assert len(store.events(document.id)) == 1
 
 
@@ -298,11 +304,11 @@ def test_nobody_signs_what_is_addressed_to_someone_else() -> None:
     with pytest.raises(NotFound):
         review.approve(document, replace(ALL_SHOWN, typed_name="Jane Okafor"), other)
     with pytest.raises(NotFound):
-        review.decline(document, Refusal(reason="not_my_patient"), other)
+        review.decline(document, DeclineForm(reason="not_my_patient"), other)
     with pytest.raises(NotFound):
         review.open(document, other)
     with pytest.raises(NotFound):
-        review.downloaded(document, other)
+        review.record_download(document, other)
     assert stored(store, document) == document
 
 
@@ -339,7 +345,7 @@ def test_nothing_is_signed_when_the_database_fails() -> None:
 def test_decline_tells_the_emr_at_once_and_asks_for_the_certificate() -> None:
     document = a_document()
     review = a_review(store := a_store(document), on=False)
-    declined = review.decline(document, Refusal(reason="needs_a_visit", note="Not seen since May."), BY)
+    declined = review.decline(document, DeclineForm(reason="needs_a_visit", note="Not seen since May."), BY)
     assert (declined.status, declined.outcome) == (Status.DECLINED, Outcome.DECLINED)
     assert [event.type for event in store.events(document.id)] == ["document.declined"]
     body: dict[str, Any] = json.loads(webhooks(store)[0].body or "")
@@ -364,7 +370,7 @@ def test_decline_tells_the_emr_at_once_and_asks_for_the_certificate() -> None:
 def test_decline_needs_a_reason_and_some_reasons_a_note(reason: str, note: str, fields: set[str]) -> None:
     document = a_document()
     with pytest.raises(Invalid) as refused:
-        a_review(store := a_store(document)).decline(document, Refusal(reason=reason, note=note), BY)
+        a_review(store := a_store(document)).decline(document, DeclineForm(reason=reason, note=note), BY)
     assert fields_of(refused) == fields
     assert stored(store, document).status is Status.PENDING
 
@@ -372,7 +378,7 @@ def test_decline_needs_a_reason_and_some_reasons_a_note(reason: str, note: str, 
 @pytest.mark.parametrize("reason", ["not_my_patient", "someone_else_signs", "needs_a_visit"])
 def test_the_other_reasons_stand_alone(reason: str) -> None:
     document = a_document()
-    declined = a_review(a_store(document)).decline(document, Refusal(reason=reason), BY)
+    declined = a_review(a_store(document)).decline(document, DeclineForm(reason=reason), BY)
     assert declined.decision is not None
     assert (declined.decision.decline_reason, declined.decision.note) == (DeclineReason(reason), None)
 
@@ -382,17 +388,17 @@ def test_declining_what_was_signed_is_a_conflict() -> None:
     review = a_review(a_store(document))
     signed = review.approve(document, ALL_SHOWN, BY)
     with pytest.raises(Conflict) as conflict:
-        review.decline(signed, Refusal(reason="not_my_patient"), BY)
+        review.decline(signed, DeclineForm(reason="not_my_patient"), BY)
     assert conflict.value.code == "document-approved"
 
 
 def test_another_decline_of_the_same_document_is_a_conflict_and_the_same_is_not() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
-    first = review.decline(document, Refusal(reason="not_my_patient"), BY)
-    assert review.decline(first, Refusal(reason="not_my_patient"), BY) == first
+    first = review.decline(document, DeclineForm(reason="not_my_patient"), BY)
+    assert review.decline(first, DeclineForm(reason="not_my_patient"), BY) == first
     with pytest.raises(Conflict):
-        review.decline(first, Refusal(reason="needs_a_visit"), BY)
+        review.decline(first, DeclineForm(reason="needs_a_visit"), BY)
     assert stored(store, document) == first
 
 
@@ -400,7 +406,7 @@ def test_a_practice_without_an_endpoint_gets_no_webhook() -> None:
     document = a_document()
     store = FakeStore()
     store.commit(Change(at=START, practices=(replace(PRACTICE, endpoint=None),), documents=(document,)))
-    a_review(store).decline(document, Refusal(reason="not_my_patient"), BY)
+    a_review(store).decline(document, DeclineForm(reason="not_my_patient"), BY)
     assert webhooks(store) == []
     assert store.every(Practice, "practices")[0].endpoint is None
 

@@ -9,8 +9,13 @@ import pytest
 
 from chalicelib.domain.documents import Addressee, Certification, DeliveryChoice, FieldBox, Kind
 from chalicelib.domain.errors import Invalid
-from chalicelib.services.documents.intake import Sent
-from chalicelib.services.documents.lifecycle_events import Named, Recalled, Resend, Returned
+from chalicelib.services.documents.intake import SendCommand
+from chalicelib.services.documents.lifecycle_events import (
+    DocumentRef,
+    RecallCommand,
+    ResendCommand,
+    ReturnCommand,
+)
 from chalicelib.web.api.schemas import MAX_INLINE_BYTES, read_endpoint, read_event, read_settings
 
 TODAY = date(2026, 11, 22)
@@ -68,9 +73,9 @@ def event(path: str = "", value: Any = None) -> bytes:
     return json.dumps(changed).encode()
 
 
-def read_sent(body: bytes) -> Sent:
+def read_sent(body: bytes) -> SendCommand:
     found = read_event(body, TODAY)
-    assert isinstance(found, Sent)
+    assert isinstance(found, SendCommand)
     return found
 
 
@@ -159,19 +164,19 @@ def test_the_other_events_are_understood() -> None:
     def other(kind: str, data: Mapping[str, Any]) -> bytes:
         return json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00+01:00", "data": data}).encode()
 
-    named = Named(external_id="POC-1")
+    named = DocumentRef(external_id="POC-1")
     assert read_event(
         other("document.resend", {"external_id": "POC-1", "provider": {"email": "New@x.example"}}), TODAY
-    ) == Resend(named=named, email="new@x.example")
-    assert read_event(other("document.resend", {"external_id": "POC-1", "delivery": "fax"}), TODAY) == Resend(
-        named=named, delivery=DeliveryChoice.FAX
-    )
+    ) == ResendCommand(document=named, email="new@x.example")
+    assert read_event(
+        other("document.resend", {"external_id": "POC-1", "delivery": "fax"}), TODAY
+    ) == ResendCommand(document=named, delivery=DeliveryChoice.FAX)
     assert read_event(
         other("document.recalled", {"external_id": "POC-1", "reason": "Moved"}), TODAY
-    ) == Recalled(named=named, reason="Moved")
+    ) == RecallCommand(document=named, reason="Moved")
     assert read_event(
         other("document.returned", {"document_id": "doc_1", "method": "fax"}), TODAY
-    ) == Returned(named=Named(document_id="doc_1"), method="fax")
+    ) == ReturnCommand(document=DocumentRef(document_id="doc_1"), method="fax")
     for kind, data, field in (
         ("document.recalled", {}, "data"),
         ("document.returned", {"external_id": "POC-1"}, "data.method"),
