@@ -11,7 +11,8 @@ from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Endpoint, Practice, WebhookSecret
 from chalicelib.services.delivery import delivery_worker as delivery
-from chalicelib.services.documents.recorder import PORTAL, Recorder, delivery_job
+from chalicelib.services.delivery_rows import delivery_job
+from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings, from_environment

@@ -22,7 +22,7 @@ from chalicelib.services.authentication.passwords import (
 )
 from chalicelib.services.authentication.second_factor import matching_step, tries_of
 from chalicelib.services.authentication.sessions import Sessions
-from chalicelib.services.documents.recorder import outbox_row
+from chalicelib.services.delivery_rows import outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change

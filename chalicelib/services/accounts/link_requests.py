@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chalicelib.domain.claim_keys import addressee_claim, email_claim
-from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.deliveries import Channel
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
 from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, pending_at
-from chalicelib.services.documents.recorder import outbox_row
+from chalicelib.services.delivery_rows import new_delivery, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Store, Switches
 from chalicelib.services.throttling import Pace, Ration, check
@@ -150,19 +150,16 @@ def _mail_for(document: Document, provider: Provider, switches: Switches) -> _Ma
 
 def _change(mail: _Mail, event_id: str, now: datetime) -> Change:
     document = mail.document
-    delivery = Delivery(
-        id=delivery_id(event_id, Channel.EMAIL, mail.type, mail.recipient),
-        version=1,
-        practice_id=document.practice_id if document else PORTAL_PRACTICE,
-        document_id=document.id if document else None,
+    delivery = new_delivery(
+        Channel.EMAIL,
+        mail.type,
+        mail.recipient,
         event_id=event_id,
-        channel=Channel.EMAIL,
-        type=mail.type,
-        recipient=mail.recipient,
-        created_at=now,
+        practice_id=document.practice_id if document else PORTAL_PRACTICE,
+        now=now,
+        document_id=document.id if document else None,
         provider_id=mail.provider.id,
         access=document.access if document else 1,
-        next_attempt_at=now,
     )
     return Change(at=now, deliveries=(delivery,), outbox=(outbox_row(delivery),))
 

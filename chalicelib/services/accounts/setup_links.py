@@ -7,7 +7,7 @@ from datetime import datetime
 from chalicelib.domain import npi as npis
 from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
 from chalicelib.domain.claim_keys import email_claim, npi_claim
-from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, Invalid, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
@@ -22,7 +22,7 @@ from chalicelib.services.authentication.passwords import (
 )
 from chalicelib.services.authentication.second_factor import tries_of
 from chalicelib.services.concurrency import run_concurrently
-from chalicelib.services.documents.recorder import outbox_row
+from chalicelib.services.delivery_rows import new_delivery, outbox_row
 from chalicelib.services.normalization import one_line
 from chalicelib.services.optimistic_retry import retry_on_conflict, retry_on_latest
 from chalicelib.services.ports import Ids, Listing, Store
@@ -305,19 +305,14 @@ class Accounts:
 
 def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> Delivery:
     """Tells the owner of a change to their account, in case it was not them."""
-    event_id, recipient = ids.new("evt"), provider.email or ""
-    return Delivery(
-        id=delivery_id(event_id, Channel.EMAIL, told, recipient),
-        version=1,
+    return new_delivery(
+        Channel.EMAIL,
+        told,
+        provider.email or "",
+        event_id=ids.new("evt"),
         practice_id=PORTAL_PRACTICE,
-        document_id=None,
-        event_id=event_id,
-        channel=Channel.EMAIL,
-        type=told,
-        recipient=recipient,
-        created_at=now,
+        now=now,
         provider_id=provider.id,
-        next_attempt_at=now,
     )
 
 

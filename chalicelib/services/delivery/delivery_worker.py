@@ -18,8 +18,9 @@ from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.errors import MessageOutdated, Unavailable, Unprocessable
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.delivery.settlement import RACES, practice_of, settle
-from chalicelib.services.documents.recorder import delivery_job
+from chalicelib.services.delivery.settlement import RACES, settle
+from chalicelib.services.delivery_rows import delivery_job
+from chalicelib.services.lookups import require_practice
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import (
     Clock,
@@ -135,7 +136,7 @@ def _hasten_page(job: Job, parts: Parts) -> None:
 
 
 def _is_on(practice_id: str, store: Store) -> bool:
-    return practice_of(practice_id, store).live_endpoint is not None
+    return require_practice(store, practice_id).live_endpoint is not None
 
 
 # One attempt

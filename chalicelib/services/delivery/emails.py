@@ -18,7 +18,8 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.delivery.mime import Mail, mime
-from chalicelib.services.delivery.settlement import READY, practice_of
+from chalicelib.services.delivery.settlement import READY
+from chalicelib.services.lookups import require_practice
 from chalicelib.services.normalization import display_phone
 from chalicelib.services.ports import Clock, Ids, Mailer, Store, Switches
 from chalicelib.settings import Settings
@@ -105,7 +106,7 @@ def look_up(delivery: Delivery, parts: Parts) -> About:
         delivery=delivery,
         now=parts.clock.now(),
         document=document,
-        practice=practice_of(document.practice_id, parts.store) if document and by_practice else None,
+        practice=require_practice(parts.store, document.practice_id) if document and by_practice else None,
         provider=provider,
     )
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, delivery_id
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Conflict, NotFound
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.documents.recorder import Actor, Recorder, delivery_job, delivery_line
+from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery
+from chalicelib.services.documents.recorder import Actor, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
 from chalicelib.services.transaction import Change, OutboxRow
@@ -68,18 +69,13 @@ class PracticeDeliveries:
         event_id = self._ids.new("evt")
         body = {"type": _TEST, "timestamp": to_text(now), "data": {"practice_id": practice.id}}
         url = _live_endpoint(practice).url
-        delivery = Delivery(
-            id=delivery_id(event_id, Channel.WEBHOOK, _TEST, practice.id),
-            version=1,
-            practice_id=practice.id,
-            document_id=None,
+        delivery = new_delivery(
+            Channel.WEBHOOK,
+            _TEST,
+            url,
             event_id=event_id,
-            channel=Channel.WEBHOOK,
-            type=_TEST,
-            recipient=url,
-            created_at=now,
-            message_id=event_id,
-            next_attempt_at=now,
+            practice_id=practice.id,
+            now=now,
             body=json.dumps(body, separators=(",", ":")),
         )
         self._store.commit(Change(at=now, deliveries=(delivery,), outbox=(self._job(delivery, now),)))

@@ -15,8 +15,8 @@ from chalicelib.domain.deliveries import Delivery, DeliveryAttempt
 from chalicelib.domain.delivery_attempts import AttemptResult, AttemptStatus, Verdict
 from chalicelib.domain.delivery_receipts import Effect, Receipt, ReceiptKind, effect_of
 from chalicelib.domain.timestamps import from_text
-from chalicelib.services.delivery.settlement import RACES, practice_of, settle
-from chalicelib.services.documents.recorder import delivery_job, notice
+from chalicelib.services.delivery.settlement import RACES, settle
+from chalicelib.services.delivery_rows import delivery_job, staff_notice
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Queues, Store
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -118,9 +118,12 @@ def _tell(delivery: Delivery, receipt: Receipt, parts: Parts) -> None:
     if delivery.document_id is None:
         return
     now = parts.clock.now()
-    practice = practice_of(delivery.practice_id, parts.store)
-    told = notice(
-        "complaint", event_id=delivery.id, practice=practice, at=now, document_id=delivery.document_id
+    told = staff_notice(
+        "complaint",
+        event_id=delivery.id,
+        practice_id=delivery.practice_id,
+        now=now,
+        document_id=delivery.document_id,
     )
     if parts.store.delivery(told.id) is not None:
         return

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
-from chalicelib.domain.practices import Practice
-from chalicelib.services.documents.recorder import PORTAL, Recorder, delivery_line, notice, outbox_row
+from chalicelib.services.delivery_rows import delivery_line, outbox_row, staff_notice
+from chalicelib.services.documents.recorder import PORTAL, Recorder
+from chalicelib.services.lookups import require_practice
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change
 from chalicelib.settings import Settings
@@ -46,13 +47,6 @@ def settle(after: Delivery, parts: Parts, now: datetime) -> None:
     parts.store.commit(change)
 
 
-def practice_of(practice_id: str, store: Store) -> Practice:
-    practice = store.practice(practice_id)
-    if practice is None:
-        raise LookupError("a delivery of a practice that does not exist")
-    return practice
-
-
 def is_about_document(delivery: Delivery) -> bool:
     """Whether the message tells of the document or carries it, so that the EMR hears how it fared."""
     return delivery.channel is Channel.FAX or (delivery.channel is Channel.EMAIL and delivery.type == READY)
@@ -61,11 +55,11 @@ def is_about_document(delivery: Delivery) -> bool:
 def _alone(after: Delivery, parts: Parts, now: datetime) -> Change:
     if after.channel is not Channel.WEBHOOK or after.status is not DeliveryStatus.FAILED:
         return Change(at=now, deliveries=(after,))
-    told = notice(
+    told = staff_notice(
         "webhook_failed",
         event_id=parts.ids.new("evt"),
-        practice=practice_of(after.practice_id, parts.store),
-        at=now,
+        practice_id=after.practice_id,
+        now=now,
         document_id=after.document_id,
     )
     return Change(at=now, deliveries=(after, told), outbox=(outbox_row(told),))
@@ -78,7 +72,7 @@ def _with_document(document: Document, after: Delivery, parts: Parts, now: datet
         return Change(at=now, deliveries=(after,))
     recorder = Recorder(
         lined,
-        practice=practice_of(after.practice_id, parts.store),
+        practice=require_practice(parts.store, after.practice_id),
         now=now,
         ids=parts.ids,
         portal_url=parts.settings.portal_url,

@@ -12,8 +12,8 @@ from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import epoch
-from chalicelib.services.delivery.settlement import practice_of
-from chalicelib.services.documents.recorder import notice, outbox_row
+from chalicelib.services.delivery_rows import outbox_row, staff_notice
+from chalicelib.services.lookups import require_practice
 from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Clock, HttpResult, Ids, Store, WebhookSender
 from chalicelib.services.transaction import Change
@@ -40,7 +40,7 @@ class Parts(Protocol):
 
 def send(delivery: Delivery, parts: Parts) -> AttemptResult:
     """Posts the frozen bytes to where the endpoint is now; a webhook for one that is off is held."""
-    practice = practice_of(delivery.practice_id, parts.store)
+    practice = require_practice(parts.store, delivery.practice_id)
     endpoint = practice.live_endpoint
     if endpoint is None:
         return AttemptResult(verdict=Verdict.HELD, detail="The endpoint is switched off.", tried=False)
@@ -113,7 +113,7 @@ def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpRes
     retry_on_latest(
         step,
         initial=practice,
-        read=lambda: practice_of(practice.id, parts.store),
+        read=lambda: require_practice(parts.store, practice.id),
         retry_on=frozenset({"practice"}),
     )
 
@@ -134,5 +134,5 @@ def _change(practice: Practice, endpoint: Endpoint, ids: Ids, now: datetime) -> 
     after = replace(practice, version=practice.version + 1, endpoint=endpoint)
     if endpoint.disabled_at is None:
         return Change(at=now, practices=(after,))
-    told = notice("endpoint_off", event_id=ids.new("evt"), practice=practice, at=now)
+    told = staff_notice("endpoint_off", event_id=ids.new("evt"), practice_id=practice.id, now=now)
     return Change(at=now, practices=(after,), deliveries=(told,), outbox=(outbox_row(told),))

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.domain.audit import Event, make_event
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, delivery_id
-from chalicelib.domain.documents import DeliveryLine, Document
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.timestamps import to_text
+from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery, staff_notice
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.ports import Ids
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -93,19 +94,16 @@ class Recorder:
 
         What anybody with a link can ask for is not shown: the document's row would grow without end.
         """
-        delivery = Delivery(
-            id=delivery_id(self._event_id, channel, type, recipient),
-            version=1,
-            practice_id=self._document.practice_id,
-            document_id=self._document.id,
+        delivery = new_delivery(
+            channel,
+            type,
+            recipient,
             event_id=self._event_id,
-            channel=channel,
-            type=type,
-            recipient=recipient,
-            created_at=self._now,
+            practice_id=self._document.practice_id,
+            now=self._now,
+            document_id=self._document.id,
             provider_id=self._document.provider_id,
             access=self._document.access,
-            next_attempt_at=self._now,
         )
         self._add(delivery)
         if shown:
@@ -115,11 +113,11 @@ class Recorder:
     def notice(self, kind: str) -> Self:
         """Tells staff of the last event (`declined`, …: `services/notices.py` has the words)."""
         self._add(
-            notice(
+            staff_notice(
                 kind,
                 event_id=self._event_id,
-                practice=self._practice,
-                at=self._now,
+                practice_id=self._practice.id,
+                now=self._now,
                 document_id=self._document.id,
             )
         )
@@ -170,63 +168,13 @@ class Recorder:
         }
         # Queued even while the endpoint is off: the attempt holds it then, and looks again after holding.
         # Held here, it could miss the release of an endpoint that was put again a moment ago.
-        return Delivery(
-            id=delivery_id(event_id, Channel.WEBHOOK, type, document.practice_id),
-            version=1,
-            practice_id=document.practice_id,
-            document_id=document.id,
+        return new_delivery(
+            Channel.WEBHOOK,
+            type,
+            endpoint.url,
             event_id=event_id,
-            channel=Channel.WEBHOOK,
-            type=type,
-            recipient=endpoint.url,
-            created_at=self._now,
+            practice_id=document.practice_id,
+            now=self._now,
+            document_id=document.id,
             body=json.dumps(body, separators=(",", ":"), ensure_ascii=False),
-            message_id=event_id,
-            next_attempt_at=self._now,
         )
-
-
-def notice(
-    kind: str, *, event_id: str, practice: Practice, at: datetime, document_id: str | None = None
-) -> Delivery:
-    """A message to the practice's staff by the SNS topic: once for each event and kind."""
-    return Delivery(
-        id=delivery_id(event_id, Channel.NOTICE, kind, practice.id),
-        version=1,
-        practice_id=practice.id,
-        document_id=document_id,
-        event_id=event_id,
-        channel=Channel.NOTICE,
-        type=kind,
-        recipient=practice.id,
-        created_at=at,
-        next_attempt_at=at,
-    )
-
-
-def delivery_job(delivery: Delivery) -> Job:
-    """The job that attempts this delivery."""
-    return Job(
-        queue="deliveries",
-        name="deliver",
-        event_id=delivery.event_id,
-        document_id=delivery.document_id,
-        delivery_id=delivery.id,
-    )
-
-
-def outbox_row(delivery: Delivery) -> OutboxRow:
-    """What puts that job on its queue, under the id of the event that caused the delivery."""
-    return OutboxRow(id=delivery.event_id, created_at=delivery.created_at, jobs=(delivery_job(delivery),))
-
-
-def delivery_line(delivery: Delivery, at: datetime) -> DeliveryLine:
-    """The line that shows this delivery on its document."""
-    return DeliveryLine(
-        id=delivery.id,
-        channel=delivery.channel,
-        type=delivery.type,
-        recipient=delivery.recipient,
-        status=delivery.status,
-        at=at,
-    )

@@ -31,6 +31,7 @@ from chalicelib.pdf.signing.sealed_document import Release
 from chalicelib.services.documents import audit_trail as trail
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.labels import DECLINE_REASONS, KINDS
+from chalicelib.services.lookups import require_practice
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
 from chalicelib.services.ports import Clock, Files, Ids, Store
@@ -204,12 +205,9 @@ def _release(document_id: str, signed: StoredPdf, certificate: StoredPdf | None,
         document = parts.store.document(document_id)
         if document is None or document.decision is None or document.sealing is Sealing.SEALED:
             return
-        practice = parts.store.practice(document.practice_id)
-        if practice is None:
-            raise LookupError("a document of a practice that does not exist")
         recorder = Recorder(
             replace(document, sealing=Sealing.SEALED, signed=signed, certificate=certificate),
-            practice=practice,
+            practice=require_practice(parts.store, document.practice_id),
             now=parts.clock.now(),
             ids=parts.ids,
             portal_url=parts.settings.portal_url,
@@ -242,9 +240,6 @@ def _record_timestamps(
         document = parts.store.document(document_id)
         if document is None or not document.timestamp_due:
             return
-        practice = parts.store.practice(document.practice_id)
-        if practice is None:
-            raise LookupError("a document of a practice that does not exist")
         with_both = replace(
             document,
             timestamped=signed or document.timestamped,
@@ -254,7 +249,7 @@ def _record_timestamps(
         )
         recorder = Recorder(
             with_both,
-            practice=practice,
+            practice=require_practice(parts.store, document.practice_id),
             now=parts.clock.now(),
             ids=parts.ids,
             portal_url=parts.settings.portal_url,

@@ -16,9 +16,10 @@ from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery import outbox_relay as relay
-from chalicelib.services.delivery.settlement import practice_of
+from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.documents import orphan_cleanup as leftovers
-from chalicelib.services.documents.recorder import PORTAL, Recorder, delivery_job
+from chalicelib.services.documents.recorder import PORTAL, Recorder
+from chalicelib.services.lookups import require_practice
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
 from chalicelib.services.ports import Clock, Files, Ids, Queues, Store
 from chalicelib.services.transaction import Change, Job
@@ -137,7 +138,7 @@ def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
     """Says so once, to the record and to staff, and has it tried again. Losing: it was sealed just now."""
     recorder = Recorder(
         replace(document, sealing=Sealing.DELAYED),
-        practice=practice_of(document.practice_id, parts.store),
+        practice=require_practice(parts.store, document.practice_id),
         now=now,
         ids=parts.ids,
         portal_url=parts.settings.portal_url,

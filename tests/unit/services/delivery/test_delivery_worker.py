@@ -15,7 +15,7 @@ from chalicelib.domain.delivery_attempts import AttemptStatus, queue_again
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, WebhookSecret
 from chalicelib.services.delivery import delivery_worker as delivery
-from chalicelib.services.documents.recorder import delivery_job
+from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Change, Job

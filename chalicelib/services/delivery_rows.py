@@ -1,0 +1,87 @@
+"""Builders of a delivery and of the rows that belong to it: its job, its outbox row, its document's line."""
+
+from datetime import datetime
+
+from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.documents import DeliveryLine
+from chalicelib.services.transaction import Job, OutboxRow
+
+
+def new_delivery(
+    channel: Channel,
+    message_type: str,
+    recipient: str,
+    *,
+    event_id: str,
+    practice_id: str,
+    now: datetime,
+    document_id: str | None = None,
+    provider_id: str | None = None,
+    access: int = 1,
+    body: str | None = None,
+) -> Delivery:
+    """Return a queued delivery that is due now.
+
+    The same event, channel, type and recipient always give the same id, so a job that runs twice writes one
+    row. In a webhook's id the practice takes the place of the recipient, because the URL may change.
+    """
+    is_webhook = channel is Channel.WEBHOOK
+    return Delivery(
+        id=delivery_id(event_id, channel, message_type, practice_id if is_webhook else recipient),
+        version=1,
+        practice_id=practice_id,
+        document_id=document_id,
+        event_id=event_id,
+        channel=channel,
+        type=message_type,
+        recipient=recipient,
+        created_at=now,
+        body=body,
+        message_id=event_id if is_webhook else None,
+        provider_id=provider_id,
+        access=access,
+        next_attempt_at=now,
+    )
+
+
+def staff_notice(
+    kind: str, *, event_id: str, practice_id: str, now: datetime, document_id: str | None = None
+) -> Delivery:
+    """Return a notice to the practice's staff, by SNS. An event gives at most one notice of a kind."""
+    return new_delivery(
+        Channel.NOTICE,
+        kind,
+        practice_id,
+        event_id=event_id,
+        practice_id=practice_id,
+        now=now,
+        document_id=document_id,
+    )
+
+
+def delivery_job(delivery: Delivery) -> Job:
+    """Return the job that attempts this delivery."""
+    return Job(
+        queue="deliveries",
+        name="deliver",
+        event_id=delivery.event_id,
+        document_id=delivery.document_id,
+        delivery_id=delivery.id,
+    )
+
+
+def outbox_row(delivery: Delivery) -> OutboxRow:
+    """Return the outbox row that queues the delivery's job. The row's id is that of the delivery's event."""
+    return OutboxRow(id=delivery.event_id, created_at=delivery.created_at, jobs=(delivery_job(delivery),))
+
+
+def delivery_line(delivery: Delivery, at: datetime) -> DeliveryLine:
+    """Return the line that shows this delivery on its document, with the time of its last change."""
+    return DeliveryLine(
+        id=delivery.id,
+        channel=delivery.channel,
+        type=delivery.type,
+        recipient=delivery.recipient,
+        status=delivery.status,
+        at=at,
+    )
