@@ -1,26 +1,108 @@
-"""What can go wrong, in the domain's words. Nothing here knows of HTTP: `web/errors.py` maps each class.
+"""What can go wrong, in the domain's words. `web/http/error_mapping.py` maps each class to an HTTP status.
 
-`detail` is a sentence for the person who must act and never carries patient data or a secret.
+`detail` is a sentence for the person who must act. It never contains patient data or a secret.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class InvalidCode(StrEnum):
+    """Codes of `Invalid`."""
+
+    INVALID_REQUEST = "invalid-request"
+    INVALID_JSON = "invalid-json"
+    ADDRESS_TAKEN = "address-taken"
+    NPI_TAKEN = "npi-taken"
+
+
+class ForbiddenCode(StrEnum):
+    """Codes of `Forbidden`."""
+
+    FORM_EXPIRED = "form-expired"
+    FOREIGN_FORM = "foreign-form"
+
+
+class ConflictCode(StrEnum):
+    """Codes of `Conflict`."""
+
+    CONFLICT = "conflict"
+    WEBHOOK_ID_USED = "webhook-id-used"
+    EXTERNAL_ID_USED = "external-id-used"
+    ALREADY_SUPERSEDED = "already-superseded"
+    PROVIDER_CONFLICT = "provider-conflict"
+    NOT_ADDRESSEE = "not-addressee"
+    ELECTRONIC_SIGNATURE_OFF = "electronic-signature-off"
+    NOT_READY = "not-ready"
+    NO_ENDPOINT = "no-endpoint"
+    DOCUMENT_APPROVED = "document-approved"
+    DOCUMENT_DECLINED = "document-declined"
+    DOCUMENT_RECALLED = "document-recalled"
+    DOCUMENT_RETURNED = "document-returned"
+    DELIVERY_QUEUED = "delivery-queued"
+    DELIVERY_SENDING = "delivery-sending"
+    DELIVERY_SENT = "delivery-sent"
+    DELIVERY_DELIVERED = "delivery-delivered"
+    DELIVERY_CANCELLED = "delivery-cancelled"
+
+
+class GoneCode(StrEnum):
+    """Codes of `Gone`."""
+
+    GONE = "gone"
+    LINK_DEAD = "link-dead"
+    LOGIN_OVER = "login-over"
+
+
+class UnprocessableCode(StrEnum):
+    """Codes of `Unprocessable`. Most name a fault of a PDF."""
+
+    UNPROCESSABLE = "unprocessable"
+    LINK_OUTDATED = "link-outdated"
+    SIGNATURE_FIELD_OFF_PAGE = "signature-field-off-page"
+    SUPERSEDES_NOT_FOUND = "supersedes-not-found"
+    SUPERSEDES_OTHER_PATIENT = "supersedes-other-patient"
+    UPLOAD_NOT_FOUND = "upload-not-found"
+    HASH_MISMATCH = "hash-mismatch"
+    EMPTY = "empty"
+    NOT_A_PDF = "not-a-pdf"
+    DAMAGED = "damaged"
+    ENCRYPTED = "encrypted"
+    NO_PAGES = "no-pages"
+    TOO_MANY_PAGES = "too-many-pages"
+    TOO_LARGE = "too-large"
+    XFA = "xfa"
+    CERTIFIED_NO_CHANGES = "certified-no-changes"
+
+
+class CommonCode(StrEnum):
+    """Codes of the classes that have only one."""
+
+    UNAUTHENTICATED = "unauthenticated"
+    NOT_FOUND = "not-found"
+    TOO_LARGE = "too-large"
+    TOO_MANY_REQUESTS = "too-many-requests"
+    INTERNAL_ERROR = "internal-error"
+    UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True)
 class FieldError:
-    """One trouble with one field: `field` is a dotted path such as `data.provider.npi`."""
+    """A mistake in one field. `field` is a dotted path such as `data.provider.npi`."""
 
     field: str
     message: str
 
 
 class PortalError(Exception):
-    """Base of every refusal. `code` is stable and public (the last part of the problem's `type`)."""
+    """Base class of refusals. `code` is public and stable: the last part of the problem's `type`."""
 
-    code = "error"
+    code: StrEnum
 
-    def __init__(self, detail: str, *, errors: Sequence[FieldError] = (), code: str | None = None) -> None:
+    def __init__(
+        self, detail: str, *, errors: Sequence[FieldError] = (), code: StrEnum | None = None
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = tuple(errors)
@@ -28,69 +110,96 @@ class PortalError(Exception):
 
 
 class Invalid(PortalError):
-    """The request cannot be understood or breaks a rule of its form."""
+    """The request breaks a rule of its form."""
 
-    code = "invalid-request"
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        code: InvalidCode = InvalidCode.INVALID_REQUEST,
+    ) -> None:
+        super().__init__(detail, errors=errors, code=code)
 
 
 class NotJson(Invalid):
-    """The body is not JSON, or no text at all."""
+    """The body is not JSON, or not text."""
 
-    code = "invalid-json"
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, code=InvalidCode.INVALID_JSON)
 
 
 class Unprocessable(PortalError):
-    """Well-formed, but it cannot be done: a PDF that cannot be signed, say."""
+    """The request is well-formed, but cannot be carried out: for example, the PDF cannot be signed."""
 
-    code = "unprocessable"
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        code: UnprocessableCode = UnprocessableCode.UNPROCESSABLE,
+    ) -> None:
+        super().__init__(detail, errors=errors, code=code)
 
 
 class MessageOutdated(Unprocessable):
-    """What waits to be sent is wanted no longer: that cancels it, and is no failure."""
+    """A message in the queue is no longer needed. The message is cancelled; this is not a failure."""
 
-    code = "link-outdated"
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, code=UnprocessableCode.LINK_OUTDATED)
 
 
 class Unauthenticated(PortalError):
-    """Who is asking could not be established."""
+    """The caller's identity could not be established."""
 
-    code = "unauthenticated"
+    code = CommonCode.UNAUTHENTICATED
 
 
 class Forbidden(PortalError):
-    """Known, and not allowed."""
+    """The caller is known and may not do this."""
 
-    code = "forbidden"
+    def __init__(self, detail: str, *, code: ForbiddenCode) -> None:
+        super().__init__(detail, code=code)
 
 
 class NotFound(PortalError):
-    """No such thing, or not for this caller: the two are never told apart."""
+    """The thing does not exist, or is not for this caller. The response is the same for both."""
 
-    code = "not-found"
+    code = CommonCode.NOT_FOUND
 
 
 class Conflict(PortalError):
-    """It contradicts what has already happened."""
+    """The request contradicts what has already happened."""
 
-    code = "conflict"
+    code: ConflictCode
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        code: ConflictCode = ConflictCode.CONFLICT,
+    ) -> None:
+        super().__init__(detail, errors=errors, code=code)
 
 
 class Gone(PortalError):
-    """A link or code that is spent, expired or replaced."""
+    """The link or code was already used, has expired or was replaced."""
 
-    code = "gone"
+    def __init__(self, detail: str, *, code: GoneCode = GoneCode.GONE) -> None:
+        super().__init__(detail, code=code)
 
 
 class TooLarge(PortalError):
-    """Over a size limit."""
+    """The request is larger than a limit."""
 
-    code = "too-large"
+    code = CommonCode.TOO_LARGE
 
 
 class TooManyRequests(PortalError):
-    """Throttled. `retry_after` is in whole seconds."""
+    """The caller must wait. `retry_after` is in whole seconds."""
 
-    code = "too-many-requests"
+    code = CommonCode.TOO_MANY_REQUESTS
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail)
@@ -98,15 +207,16 @@ class TooManyRequests(PortalError):
 
 
 class Unavailable(PortalError):
-    """Try again shortly: a dependency did not answer."""
+    """A dependency did not respond. The same request may succeed shortly."""
 
-    code = "unavailable"
+    code = CommonCode.UNAVAILABLE
 
 
 class ConcurrentUpdate(Exception):
-    """A conditional write lost. `parts` names what failed, e.g. `document`, `request`, `claim`, `secret`.
+    """A conditional write lost to another writer.
 
-    Never shown: the service re-reads and decides again.
+    `parts` names what failed, such as `document`, `request`, `claim` or `secret`. No user sees this error:
+    the service reads the latest state and decides again.
     """
 
     def __init__(self, parts: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, ConflictCode
 
 
 class Status(StrEnum):
@@ -106,7 +106,7 @@ def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool 
         return Move(rule.to, rule.outcome or outcome)
     if rule.noop or (rule.same_only and same):
         return None
-    raise Conflict(f"This document {_DONE[status]}.", code=f"document-{status}")
+    raise Conflict(f"This document {_DONE[status]}.", code=ConflictCode(f"document-{status}"))
 
 
 def is_open(status: Status) -> bool:

@@ -9,7 +9,15 @@ from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, 
 from chalicelib.domain.claim_keys import email_claim, npi_claim
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document
-from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, Invalid, MessageOutdated
+from chalicelib.domain.errors import (
+    ConcurrentUpdate,
+    FieldError,
+    Gone,
+    GoneCode,
+    Invalid,
+    InvalidCode,
+    MessageOutdated,
+)
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
@@ -49,10 +57,8 @@ _TAKEN_NPI = "This NPI already belongs to someone else here. Check it, or leave 
 class DeadLink(Gone):
     """A link that is spent, expired or replaced; `document_id` if it is still known what it was for."""
 
-    code = "link-dead"
-
     def __init__(self, document_id: str | None = None) -> None:
-        super().__init__(_DEAD)
+        super().__init__(_DEAD, code=GoneCode.LINK_DEAD)
         self.document_id = document_id
 
 
@@ -299,8 +305,10 @@ class Accounts:
         key = email_claim(link.secret.email or "")
         owner = self._store.claims([key]).get(key, link.provider.id)
         if link.is_setup and owner != link.provider.id:
-            return Invalid(_TAKEN_ADDRESS, code="address-taken", errors=[FieldError("form", _TAKEN_ADDRESS)])
-        return Invalid(_TAKEN_NPI, code="npi-taken", errors=[FieldError("npi", _TAKEN_NPI)])
+            return Invalid(
+                _TAKEN_ADDRESS, code=InvalidCode.ADDRESS_TAKEN, errors=[FieldError("form", _TAKEN_ADDRESS)]
+            )
+        return Invalid(_TAKEN_NPI, code=InvalidCode.NPI_TAKEN, errors=[FieldError("npi", _TAKEN_NPI)])
 
 
 def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> Delivery:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.account_events import AccountEventType, Origin, account_event
-from chalicelib.domain.errors import ConcurrentUpdate, Gone, TooManyRequests, Unauthenticated
+from chalicelib.domain.errors import ConcurrentUpdate, Gone, GoneCode, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, recovery_key
@@ -112,7 +112,7 @@ class SecondFactor:
         half = self._store.secret(secret_key(SecretKind.HALF, token)) if token else None
         provider = self._store.provider(half.provider_id or "") if half and half.live(now) else None
         if half is None or provider is None or provider.session_generation != half.session_generation:
-            raise Gone(_OVER, code="login-over")
+            raise Gone(_OVER, code=GoneCode.LOGIN_OVER)
         return half, provider
 
     def _counted(self, provider: Provider, answer: Answer, now: datetime) -> Secret | None:

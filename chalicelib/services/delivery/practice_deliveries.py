@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import queue_again
-from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery
@@ -88,7 +88,7 @@ class PracticeDeliveries:
         if delivery.status not in RETRYABLE:
             raise Conflict(
                 f"Only a failed or held delivery can be sent again; this one is {delivery.status}.",
-                code=f"delivery-{delivery.status}",
+                code=ConflictCode(f"delivery-{delivery.status}"),
             )
         if delivery.channel is Channel.WEBHOOK:
             delivery = replace(delivery, recipient=_live_endpoint(practice).url)
@@ -121,6 +121,6 @@ def _live_endpoint(practice: Practice) -> Endpoint:
     if endpoint is None:
         raise Conflict(
             "There is no endpoint to send to, or it was switched off. Set it by PUT /v1/endpoint.",
-            code="no-endpoint",
+            code=ConflictCode.NO_ENDPOINT,
         )
     return endpoint

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.domain.claim_keys import external_claim
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import Conflict, NotFound
+from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
 from chalicelib.domain.practices import Practice
 from chalicelib.services.documents.recorder import Actor, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
@@ -112,7 +112,7 @@ def _answered(earlier: RequestRecord, inbound: InboundEvent) -> Answer:
         raise Conflict(
             "This webhook-id was already used for another body. A new event takes a new webhook-id; a retry "
             "repeats the body byte for byte.",
-            code="webhook-id-used",
+            code=ConflictCode.WEBHOOK_ID_USED,
         )
     return earlier.answer
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib.domain.documents import StoredPdf
-from chalicelib.domain.errors import FieldError, Unprocessable
+from chalicelib.domain.errors import FieldError, Unprocessable, UnprocessableCode
 from chalicelib.services.ports import Files, Inspector
 
 MAX_UPLOAD_BYTES = 25 * 1024 * 1024
@@ -86,14 +86,16 @@ class IncomingPdf:
         given = self._content.sha256
         if given is not None and given != sha256(data):
             self._delete_upload()
-            raise _refused("hash-mismatch", "The PDF that arrived does not have that SHA-256.", "sha256")
+            raise _refused(
+                UnprocessableCode.HASH_MISMATCH, "The PDF that arrived does not have that SHA-256.", "sha256"
+            )
         return data
 
     def _uploaded(self) -> bytes:
         key = upload_key(self._practice_id, self._content.upload_id or "")
         if not self._files.exists(key):
             raise _refused(
-                "upload-not-found",
+                UnprocessableCode.UPLOAD_NOT_FOUND,
                 "There is no such upload. Uploads are kept for a day: POST /v1/uploads, send the file there, "
                 "then name its upload_id.",
                 "upload_id",
@@ -154,11 +156,11 @@ def _original(key: str, digest: str, answer: Mapping[str, Any]) -> InspectedPdf:
 
 def _unusable(refused: Mapping[str, str], content: PdfSource) -> Unprocessable:
     return _refused(
-        refused["code"].replace("_", "-"),
+        UnprocessableCode(refused["code"].replace("_", "-")),
         refused["detail"],
         "base64" if content.data is not None else "upload_id",
     )
 
 
-def _refused(code: str, detail: str, field: str) -> Unprocessable:
+def _refused(code: UnprocessableCode, detail: str, field: str) -> Unprocessable:
     return Unprocessable(detail, code=code, errors=(FieldError(f"data.content.{field}", detail),))

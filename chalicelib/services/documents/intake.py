@@ -23,7 +23,7 @@ from chalicelib.domain.documents import (
     StoredPdf,
 )
 from chalicelib.domain.due_dates import due_on
-from chalicelib.domain.errors import Conflict, FieldError, Unprocessable
+from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
 from chalicelib.domain.providers import Provider
 from chalicelib.services.documents.idempotent_events import (
     Answer,
@@ -200,7 +200,7 @@ class Intake(Desk):
             wrong = "names no document of this practice; send the external_id of the one to replace"
             raise Unprocessable(
                 f"supersedes {wrong}.",
-                code="supersedes-not-found",
+                code=UnprocessableCode.SUPERSEDES_NOT_FOUND,
                 errors=(FieldError("data.supersedes", wrong),),
             )
         check_patient(found, sent)
@@ -261,7 +261,7 @@ def _off_page(name: str, message: str) -> Unprocessable:
     field = FieldError(f"data.signature_field.{name}", message)
     return Unprocessable(
         f"The signature_field is not on the page: {message}.",
-        code="signature-field-off-page",
+        code=UnprocessableCode.SIGNATURE_FIELD_OFF_PAGE,
         errors=(field,),
     )
 
@@ -273,7 +273,7 @@ def check_patient(replaced: Document, sent: SendCommand) -> None:
     wrong = "names a document of another patient (patient.external_id); nothing was replaced"
     raise Unprocessable(
         f"supersedes {wrong}.",
-        code="supersedes-other-patient",
+        code=UnprocessableCode.SUPERSEDES_OTHER_PATIENT,
         errors=(FieldError("data.supersedes", wrong),),
     )
 
@@ -285,7 +285,9 @@ def _check_newest(replaced: Document, sent: SendCommand) -> None:
         return
     wrong = f"names a document that {newer} has replaced already; send the external_id of the newest version"
     raise Conflict(
-        f"supersedes {wrong}.", code="already-superseded", errors=(FieldError("data.supersedes", wrong),)
+        f"supersedes {wrong}.",
+        code=ConflictCode.ALREADY_SUPERSEDED,
+        errors=(FieldError("data.supersedes", wrong),),
     )
 
 
@@ -312,7 +314,7 @@ def check_same(earlier: Document, sent: SendCommand, content_sha256: str) -> Non
         raise Conflict(
             f"This external_id was already sent with other data ({', '.join(differing)}). Send a new version "
             "under a new external_id that `supersedes` this one, or recall this one first.",
-            code="external-id-used",
+            code=ConflictCode.EXTERNAL_ID_USED,
             errors=tuple(FieldError(name, remedy) for name in differing),
         )
 

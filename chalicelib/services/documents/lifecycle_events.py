@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.claim_keys import matching_claims
 from chalicelib.domain.documents import DeliveryChoice, Document
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, ConflictCode
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.documents.idempotent_events import Answer, Desk, InboundEvent
@@ -94,7 +94,7 @@ class LifecycleEvents(Desk):
         if not is_decidable(before.status):
             raise Conflict(
                 f"Only a pending document can be sent again; this one is {before.status}.",
-                code=f"document-{before.status}",
+                code=ConflictCode(f"document-{before.status}"),
             )
         after = corrected(before, event)
         owners = self.store.claims(matching_claims(after.addressee))

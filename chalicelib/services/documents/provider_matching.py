@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.domain.claim_keys import addressee_claim, email_claim, identity_claims, npi_claim
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
-from chalicelib.domain.errors import Conflict, FieldError, Invalid
+from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
 from chalicelib.domain.providers import Provider, same_name_as, same_person
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim
@@ -99,7 +99,7 @@ def _by_account(store: Store, addressee: Addressee, owners: Mapping[str, str]) -
     found = store.provider(owner) if owner else None
     if found is not None and not same_person(found, addressee):
         wrong = FieldError("data.provider.email", "belongs to another provider; use their own, or a fax")
-        raise Conflict(_CONFLICT, code="provider-conflict", errors=(wrong,))
+        raise Conflict(_CONFLICT, code=ConflictCode.PROVIDER_CONFLICT, errors=(wrong,))
     return found
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer
-from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound
+from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider, same_person
 from chalicelib.domain.signatures import Signature
@@ -174,7 +174,7 @@ class Review:
                 raise Conflict(
                     f"{current.practice.name} has switched electronic signatures off, so nothing was signed. "
                     "Sign it by hand instead.",
-                    code="electronic-signature-off",
+                    code=ConflictCode.ELECTRONIC_SIGNATURE_OFF,
                 )
             _check_person(current, by.provider)
             _check_approval(given, current, by.provider, signature)
@@ -384,7 +384,9 @@ def _check_person(document: Document, provider: Provider) -> None:
     if not same_person(provider, document.addressee):
         who = document.addressee
         named = f"{who.name}, NPI {who.npi}" if who.npi else who.name
-        raise Conflict(f"This document is addressed to {named}. Only they can sign it.", code="not-addressee")
+        raise Conflict(
+            f"This document is addressed to {named}. Only they can sign it.", code=ConflictCode.NOT_ADDRESSEE
+        )
 
 
 def _note_errors(note: str) -> list[FieldError]:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from chalice.app import Response
 
 from chalicelib.domain.documents import Document, StoredPdf
-from chalicelib.domain.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
+from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound, TooLarge
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries, delivery_resource
 from chalicelib.services.documents.document_resource import document_resource
@@ -109,10 +109,12 @@ def read_signed(context: RequestContext, document_id: str) -> Response:
         raise Conflict(
             f"There is no signed PDF to fetch: the document is {document.status}, its sealing stands at "
             f"`{document.sealing}`. Wait for the webhook document.approved.",
-            code="not-ready",
+            code=ConflictCode.NOT_READY,
         )
     if pdf is None:
-        raise Conflict(f"{_NO_FILE[version]}: fetch the signed PDF without `version`.", code="not-ready")
+        raise Conflict(
+            f"{_NO_FILE[version]}: fetch the signed PDF without `version`.", code=ConflictCode.NOT_READY
+        )
     kind = "certificate" if version.endswith("certificate") else decision_prefix(document)
     return _to_file(context, pdf, f"{document.id}-{kind}.pdf")
 

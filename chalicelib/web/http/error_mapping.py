@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.errors import (
+    CommonCode,
     Conflict,
     Forbidden,
     Gone,
@@ -32,7 +33,7 @@ class ErrorPresentation:
 class InternalError(PortalError):
     """Our own mistake. What went wrong is in the log, not in the answer."""
 
-    code = "internal-error"
+    code = CommonCode.INTERNAL_ERROR
 
 
 TABLE: Mapping[type[PortalError], ErrorPresentation] = {

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from chalice.app import Request
 
-from chalicelib.domain.errors import Forbidden, Invalid, NotFound, TooLarge
+from chalicelib.domain.errors import Forbidden, ForbiddenCode, Invalid, NotFound, TooLarge
 
 DEVICE_COOKIE = "__Host-device"
 SESSION_COOKIE = "__Host-session"
@@ -106,8 +106,8 @@ def check_same_site(request: Request, sent: Mapping[str, str], portal_url: str) 
     cookie, token = read_cookies(request).get(CSRF_COOKIE, ""), sent.get("csrf", "")
     expected = make_form_token(cookie, token.partition(".")[0])
     if not cookie or not hmac.compare_digest(expected.encode(), token.encode()):
-        raise Forbidden(_STALE_FORM, code="form-expired")
+        raise Forbidden(_STALE_FORM, code=ForbiddenCode.FORM_EXPIRED)
     origin = request.headers.get("origin") or "null"
     site = request.headers.get("sec-fetch-site") or "none"
     if origin not in ("null", portal_url) or site not in ("same-origin", "none"):
-        raise Forbidden("This form was sent from another website.", code="foreign-form")
+        raise Forbidden("This form was sent from another website.", code=ForbiddenCode.FOREIGN_FORM)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from io import StringIO
 from logging import StreamHandler
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +14,14 @@ from chalice.test import Client, HTTPResponse
 from pynamodb.exceptions import GetError
 
 from app import app
-from chalicelib.domain.errors import NotFound, PortalError, TooManyRequests, Unavailable
+from chalicelib.domain.errors import (
+    Forbidden,
+    ForbiddenCode,
+    NotFound,
+    PortalError,
+    TooManyRequests,
+    Unavailable,
+)
 from chalicelib.web import dispatch as serving
 from chalicelib.web.dispatch import register
 from chalicelib.web.http.error_mapping import TABLE
@@ -179,7 +187,11 @@ def both(error: Exception) -> tuple[HTTPResponse, HTTPResponse]:
 
 @pytest.mark.parametrize("kind", TABLE)
 def test_every_error_is_a_page_for_people_and_a_problem_for_software(kind: type[PortalError]) -> None:
-    error = kind("What to do.", retry_after=9) if kind is TooManyRequests else kind("What to do.")
+    more: dict[type[PortalError], dict[str, Any]] = {
+        TooManyRequests: {"retry_after": 9},
+        Forbidden: {"code": ForbiddenCode.FORM_EXPIRED},
+    }
+    error = kind("What to do.", **more.get(kind, {}))
     page, problem = both(error)
     shown = TABLE[kind]
     assert (page.status_code, problem.status_code) == (shown.status, shown.status)
