@@ -1,7 +1,7 @@
-"""Packages the app with Chalice and the merge template, into what CloudFormation deploys.
+"""Package the app with Chalice and the merge template, for CloudFormation.
 
-`python -m infrastructure.package --out FOLDER` leaves `sam.json`, `deployment.zip` and
-`layer-deployment.zip` in FOLDER. Nothing is done when nothing that goes in has changed.
+`python -m infrastructure.package --out FOLDER` writes `sam.json`, `deployment.zip` and `layer-deployment.zip`
+to FOLDER. If no input has changed since the last time, nothing is written.
 """
 
 import argparse
@@ -25,13 +25,13 @@ from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
 from infrastructure.user_error import UserError, run_command
 
-# The one stage of `.chalice/config.json`: what is deployed to AWS is deployed locally. The stage that
-# `make deploy` asks for tells stacks apart, not packages.
+# `.chalice/config.json` has one stage, because AWS and the local run deploy the same package. The stage of
+# `make deploy` selects a stack, not a package.
 CHALICE_STAGE = "portal"
-# Lambda runs what it is given with the Python that packaged it: wheels and compiled modules fit no other.
+# The wheels and compiled modules of a package fit only the Python version that made the package.
 RUNTIMES = ((3, 11), (3, 12), (3, 13))
 
-# All that Chalice gets to see; nothing else of the checkout can be packaged by accident.
+# Chalice sees only these files, so nothing else of the checkout can be packaged by accident.
 SOURCES = (
     ".chalice/config.json",
     "app.py",
@@ -50,27 +50,29 @@ HOST_ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64",
 
 
 def host_architecture() -> str:
-    """Lambda's name for this machine's processor. Raises UserError for one that Lambda has not."""
+    """Return Lambda's name for this machine's processor. Raise UserError if Lambda does not support it."""
     machine = platform.machine().lower()
     if machine not in HOST_ARCHITECTURES:
-        raise UserError(f"This machine's processor ({machine}) is neither x86-64 nor arm64, as Lambda wants.")
+        raise UserError(
+            f"This machine's processor ({machine}) is neither x86-64 nor arm64, which Lambda needs."
+        )
     return HOST_ARCHITECTURES[machine]
 
 
 def refuse_other_runtimes(version: tuple[int, int]) -> None:
-    """Raise UserError for a Python that Lambda has no runtime of, or that nothing here was tried with."""
+    """Raise UserError if Lambda has no runtime for this Python, or if the portal was not tested with it."""
     if version not in RUNTIMES:
         known = ", ".join(f"{major}.{minor}" for major, minor in RUNTIMES)
         raise UserError(
-            f"This is Python {version[0]}.{version[1]}, and what it packages would not run in Lambda: one of "
-            f"{known} is needed. Remove .venv, and name one: make deploy PYTHON=/path/to/python3."
+            f"This is Python {version[0]}.{version[1]}, which does not fit Lambda. One of {known} is needed. "
+            "Remove .venv, and name another Python: make deploy PYTHON=/path/to/python3."
         )
 
 
 def package(out: Path, progress: Progress, *, architecture: str, for_this_host: bool = False) -> None:
-    """Package the app into `out`, unless what is there was made from the same inputs.
+    """Package the app into `out`, unless the package there has the same inputs.
 
-    `for_this_host`: the functions will run as processes of this machine, which may not be a Linux.
+    `for_this_host`: for the local AWS, whose functions are processes of this machine (Linux or macOS).
     """
     fingerprint = inputs_fingerprint(architecture)
     stamp = out / "inputs"
@@ -90,7 +92,7 @@ def package(out: Path, progress: Progress, *, architecture: str, for_this_host: 
 
 
 def inputs_fingerprint(architecture: str) -> str:
-    """A hash of all that goes into a package."""
+    """Return a hash of all inputs of a package."""
     digest = hashlib.sha256(f"{architecture} {sys.version_info[:2]}".encode())
     for file in _input_files():
         digest.update(f"\n{file.relative_to(ROOT)}\n".encode())
@@ -106,7 +108,7 @@ def _input_files() -> Iterator[Path]:
 
 
 def _stage_project(project: Path, architecture: str) -> Path:
-    """Copy the sources to where only they are. Chalice's own cache there is kept: it saves time."""
+    """Copy the sources to the folder `project`, where Chalice also keeps a cache. Return the folder."""
     for source in SOURCES:
         _copy(ROOT / source, project / source)
     config_file = project / ".chalice" / "config.json"
@@ -118,7 +120,7 @@ def _stage_project(project: Path, architecture: str) -> Path:
 
 def _copy(source: Path, target: Path) -> None:
     if not source.exists():
-        raise UserError(f"{source} is missing; is this a whole checkout?")
+        raise UserError(f"{source} is missing. The checkout is incomplete.")
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_file():
         shutil.copyfile(source, target)
@@ -130,7 +132,7 @@ def _copy(source: Path, target: Path) -> None:
 def _wheels(project: Path, architecture: str, folder: Path, progress: Progress) -> Path | None:
     if sys.platform != "linux":
         return None
-    progress.say("Fetching the wheels of the Lambda layer, unless they are here already")
+    progress.say("Downloading the wheels of the Lambda layer, unless they are already here")
     return wheelhouse.fill(project / "requirements.txt", architecture, folder)
 
 
@@ -138,7 +140,7 @@ def _run_chalice(project: Path, out: Path, wheels: Path | None) -> None:
     command = [str(Path(sys.executable).parent / "chalice"), "package", "--stage", CHALICE_STAGE]
     command += ["--pkg-format", "cloudformation", "--template-format", "yaml"]
     command += ["--merge-template", "infrastructure/template.yaml", str(out)]
-    # Chalice wants a region even offline.
+    # Chalice needs a region, although it makes no request.
     environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1"}
     if wheels:
         environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
@@ -150,7 +152,7 @@ def _run_chalice(project: Path, out: Path, wheels: Path | None) -> None:
 
 
 def _finish(out: Path, progress: Progress) -> None:
-    # CloudFormation does not take the aliases that Chalice's YAML has.
+    # CloudFormation rejects the YAML aliases in Chalice's output.
     template = yaml.safe_load((out / "sam.yaml").read_text())
     (out / TEMPLATE).write_text(json.dumps(template, indent=1, sort_keys=True))
     for archive in (CODE, LAYER):
@@ -160,7 +162,7 @@ def _finish(out: Path, progress: Progress) -> None:
 
 
 def _build_for_host(layer: Path, project: Path) -> None:
-    """Replace the layer's Linux wheels by this machine's: a local Lambda is a process of this machine."""
+    """Replace the layer's Linux wheels with wheels for this machine, where the local functions run."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     tree = layer.parent / "host-layer"
     packages = tree / "python" / "lib" / version / "site-packages"
@@ -174,13 +176,13 @@ def _build_for_host(layer: Path, project: Path) -> None:
 
 
 def read_template(out: Path) -> dict[str, Any]:
-    """The packaged template."""
+    """Return the packaged template in the folder `out`."""
     template: dict[str, Any] = json.loads((out / TEMPLATE).read_text())
     return template
 
 
 def main() -> int:
-    """The command line."""
+    """Package the app into the folder that the command line names."""
     parser = argparse.ArgumentParser(description="Package the app for CloudFormation.")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--architecture", choices=sorted(wheelhouse.MACHINES), default="x86_64")

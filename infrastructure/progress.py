@@ -1,4 +1,4 @@
-"""Plain progress lines with the seconds since the command began."""
+"""Progress lines with the seconds since the command began."""
 
 import sys
 import time
@@ -7,12 +7,12 @@ from typing import TextIO
 
 
 class Progress:
-    """Prints lines such as ` 12 s  Deploying the stack`."""
+    """A printer of lines such as ` 12 s  Deploying the stack`."""
 
     def __init__(
         self, started: float, *, clock: Callable[[], float] = time.time, stream: TextIO | None = None
     ) -> None:
-        """`started` and `clock` are seconds since the epoch."""
+        """Count from `started`, in seconds since the epoch, as `clock` returns them."""
         self._started = started
         self._clock = clock
         self._stream = stream or sys.stdout

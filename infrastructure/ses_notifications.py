@@ -1,19 +1,19 @@
-"""Has SES tell the portal what became of each mail: what CloudFormation cannot set."""
+"""The delivery receipts of SES, which CloudFormation cannot connect to the portal."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
 
+from infrastructure.cloudformation import Clients
 from infrastructure.user_error import UserError
 
 RECEIPTS = ("Delivery", "Bounce", "Complaint")
 
 
-def connect_receipts(client: Callable[[str], Any], outputs: Mapping[str, str]) -> None:
-    """Send the receipts of the sender's domain to the stack's topic. Doing it again changes nothing.
+def connect_receipts(client: Clients, outputs: Mapping[str, str]) -> None:
+    """Tell SES to send the receipts of the sender's domain to the stack's topic. Idempotent.
 
-    Raises UserError when SES refuses, for instance because the domain is no identity of the account.
+    Raises UserError if SES refuses, for instance because the domain is not verified in this account.
     """
     ses = client("ses")
     try:
@@ -23,6 +23,6 @@ def connect_receipts(client: Callable[[str], Any], outputs: Mapping[str, str]) -
             )
     except ClientError as error:
         raise UserError(
-            f"The stack is deployed, but SES sends it no receipts of {outputs['MailDomain']}: {error}\n"
-            "Mend that, and deploy again: it goes on from there."
+            f"The stack is deployed, but SES sends no receipts of {outputs['MailDomain']}: {error}\n"
+            "Fix the cause, then deploy again. The deployment continues with this step."
         ) from error

@@ -1,7 +1,7 @@
-"""Makes the zips of a package small, quick to import and the same every time.
+"""Shrink the zips of a package, compile their modules, and make their bytes reproducible.
 
-Small, because every Lambda worker unpacks them before its first answer; with compiled modules, because a
-function's disk cannot be written, so that nothing compiled there would be kept.
+Small zips shorten cold starts, because every Lambda worker unpacks them before its first response. The
+modules are compiled here, because a Lambda function cannot write compiled modules to its disk.
 """
 
 import compileall
@@ -14,11 +14,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-# The services whose clients the code makes; a test compares this with the code.
+# The services that the code has clients of. A test compares this set with the code.
 BOTOCORE_SERVICES = frozenset(
     {"dynamodb", "kms", "lambda", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm"}
 )
-# What no function imports, as patterns of paths below site-packages.
+# Patterns of paths below site-packages that no function imports.
 UNUSED = (
     r"[^/]+/(.+/)?tests?/.*",
     r"PIL/_(avif|imagingtk)\..*",
@@ -42,7 +42,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def slim(archive: Path) -> None:
-    """Rewrite `archive`: unused files out, compiled modules in, in a fixed order with fixed dates."""
+    """Rewrite `archive` without unused files, with compiled modules, in a fixed order, with fixed dates."""
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         tree = Path(folder)
         with zipfile.ZipFile(archive) as source:
@@ -53,7 +53,7 @@ def slim(archive: Path) -> None:
 
 
 def slim_once(archive: Path, cache: Path) -> None:
-    """Slim `archive`, or take from the folder `cache` what the same bytes were slimmed to before."""
+    """Slim `archive`, or copy the earlier result for the same bytes from the folder `cache`."""
     fingerprint = hashlib.sha256(Path(__file__).read_bytes() + archive.read_bytes()).hexdigest()[:16]
     slimmed = cache / f"{fingerprint}-{archive.name}"
     if slimmed.exists():
@@ -67,7 +67,7 @@ def slim_once(archive: Path, cache: Path) -> None:
 
 
 def is_unused(path: str) -> bool:
-    """Whether a path below site-packages is left out of the layer."""
+    """Return True if the layer omits this path below site-packages."""
     service = re.match(r"botocore/data/([^/]+)/", path)
     if service:
         return service.group(1) not in BOTOCORE_SERVICES or _matches_unused(path)
@@ -88,7 +88,7 @@ def _remove_unused(tree: Path) -> None:
 
 
 def _compile(tree: Path) -> None:
-    # Unchecked: the sources' dates say nothing once they have been through a zip.
+    # Python must not compare the dates of the sources, because a zip does not preserve them.
     compileall.compile_dir(
         tree,
         quiet=2,

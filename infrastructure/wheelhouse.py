@@ -1,7 +1,7 @@
-"""The wheels that go into the Lambda layer: hash-checked, for the right platform, fetched once.
+"""The wheels of the Lambda layer, downloaded once, with checked hashes, for the Lambda runtime.
 
-Chalice checks the hashes of what its first download brings, but replaces wheels that are too new for the
-Lambda runtime without checking; given a wheelhouse that already fits, it has nothing to replace.
+Chalice checks the hashes of its first download. It then replaces wheels that are too new for the Lambda
+runtime, and does not check the replacements. With these wheels there is nothing to replace.
 """
 
 import hashlib
@@ -13,15 +13,15 @@ from pathlib import Path
 from infrastructure.user_error import UserError
 
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
-# The C library of each Lambda runtime: Amazon Linux 2 up to Python 3.11, Amazon Linux 2023 from 3.12.
+# The runtimes up to Python 3.11 use glibc 2.26 (Amazon Linux 2), the later ones 2.34 (Amazon Linux 2023).
 OLDEST_GLIBC_MINOR = 17
 NEWEST_GLIBC_MINOR = 26 if sys.version_info < (3, 12) else 34
 
 
 def fill(requirements: Path, architecture: str, folder: Path) -> Path:
-    """Fetch the wheels that `requirements` pins into a folder named after their hash, and answer it.
+    """Download the wheels that `requirements` pins, and return the folder with them.
 
-    Raises UserError when one cannot be had, for instance because it has no wheel for the runtime.
+    Raises UserError if a wheel cannot be downloaded, for instance because none fits the runtime.
     """
     target = folder / _fingerprint(requirements, architecture)
     if target.exists():
@@ -47,13 +47,13 @@ def _download(requirements: Path, architecture: str, target: Path) -> None:
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise UserError(
-            f"The wheels for the Lambda layer could not be fetched:\n{answer.stderr.strip()[-1500:]}\n"
-            "Every requirement needs a wheel that fits the Lambda runtime; and is a package index reachable?"
+            f"The wheels for the Lambda layer could not be downloaded:\n{answer.stderr.strip()[-1500:]}\n"
+            "Check that a package index is reachable and that every requirement has a wheel for Lambda."
         )
 
 
 def platforms(architecture: str) -> list[str]:
-    """Platform tags that the Lambda runtime can load, the newest first."""
+    """Return the platform tags that the Lambda runtime can load, the newest first."""
     machine = MACHINES[architecture]
     minors = range(NEWEST_GLIBC_MINOR, OLDEST_GLIBC_MINOR - 1, -1)
     return [f"manylinux_2_{minor}_{machine}" for minor in minors] + [f"manylinux2014_{machine}"]

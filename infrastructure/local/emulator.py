@@ -1,4 +1,4 @@
-"""The local AWS: how MiniStack is started, and in what condition it left its data the last time."""
+"""MiniStack, the local AWS: how to start it, and the condition in which its last run left the data."""
 
 import enum
 import json
@@ -16,7 +16,7 @@ from infrastructure.local.processes import Command, Processes
 from infrastructure.user_error import UserError
 
 REGION = "us-east-1"
-# The emulator's root account; every Lambda has credentials of its own role instead.
+# The emulator's root account. Each Lambda function has the credentials of its own role instead.
 ROOT_CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 NAME = "aws"
 SECONDS_TO_SAVE = 120.0
@@ -25,23 +25,23 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL")
 
 
 class Condition(enum.Enum):
-    """What the last run left behind."""
+    """The condition in which the last run left the data."""
 
-    FRESH = "there is nothing yet"
-    LOST = "killed before it had saved anything"
+    FRESH = "there is no data yet"
+    LOST = "killed before its first save"
     SAVED = "stopped cleanly"
-    KILLED = "killed before it could save"
+    KILLED = "killed before it could save again"
 
 
 def endpoint(port: int) -> str:
-    """The URL that AWS clients use."""
+    """Return the URL for AWS clients."""
     return f"http://127.0.0.1:{port}"
 
 
 def command(paths: LocalPaths, port: int, *, smtp_port: int, persistent: bool) -> Command:
-    """MiniStack with IAM enforced, knowing nothing of the user's own AWS settings.
+    """Return the command that starts MiniStack with IAM enforced and without the user's AWS settings.
 
-    Whole mails go to `smtp_port`: the list of sent mail that it keeps has no attachments.
+    MiniStack sends emails to `smtp_port`, because its own list of sent emails has no attachments.
     """
     return Command(
         name=NAME,
@@ -55,7 +55,7 @@ def command(paths: LocalPaths, port: int, *, smtp_port: int, persistent: bool) -
 
 def _environment(paths: LocalPaths, port: int, smtp_port: int, *, persistent: bool) -> dict[str, str]:
     keep = "1" if persistent else "0"
-    return inherited() | {
+    return inherited_variables() | {
         "AUTH": "true",
         "AWS_DEFAULT_REGION": REGION,
         "BIND_HOST": "127.0.0.1",
@@ -72,23 +72,23 @@ def _environment(paths: LocalPaths, port: int, smtp_port: int, *, persistent: bo
     }
 
 
-def inherited() -> dict[str, str]:
-    """The few variables of the user's environment that a process of ours is given."""
+def inherited_variables() -> dict[str, str]:
+    """Return the few variables that a process inherits from the user's environment."""
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 
-def condition(paths: LocalPaths) -> Condition:
-    """What the last run left behind. Raises UserError when a state file cannot be read."""
-    saved = sorted(paths.state.glob("*.json"))
-    for file in saved:
+def read_condition(paths: LocalPaths) -> Condition:
+    """Return the condition of the data. Raise UserError if a state file is damaged."""
+    state_files = sorted(paths.state.glob("*.json"))
+    for file in state_files:
         _read_state(file)
-    if saved:
+    if state_files:
         return Condition.SAVED if paths.clean_stop.exists() else Condition.KILLED
     return Condition.LOST if any(paths.objects.iterdir()) else Condition.FRESH
 
 
 def saved_at(paths: LocalPaths) -> str:
-    """When the local AWS last saved its state, as local time for a person to read."""
+    """Return the local time of the last save, such as `2026-11-30 09:26:00`."""
     newest = max(file.stat().st_mtime for file in paths.state.glob("*.json"))
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(newest))
 
@@ -98,22 +98,25 @@ def _read_state(file: Path) -> Any:
         return json.loads(file.read_text())
     except ValueError as error:
         raise UserError(
-            f"{file} is damaged ({error}), and the local AWS would start without what was in it. "
-            "Put the file back, or run `make clean-local` to remove all local data, then `make run`."
+            f"{file} is damaged ({error}), and the local AWS would start without this data. "
+            "Restore the file, or run `make clean-local` to remove all local data. Then run `make run`."
         ) from error
 
 
-def make_ready(paths: LocalPaths, found: Condition) -> None:
-    """Clear what must not survive a restart: old workers' files, stream positions, objects of no state."""
-    _replace_with_an_empty_folder(paths.temporary)
-    if found is Condition.LOST:
+def prepare(paths: LocalPaths, condition: Condition) -> None:
+    """Remove the data that must not survive a restart.
+
+    That is the files of old workers, the stream positions, and the objects of a run that saved no tables.
+    """
+    _empty_folder(paths.temporary)
+    if condition is Condition.LOST:
         shutil.rmtree(paths.objects, ignore_errors=True)
         paths.objects.mkdir(parents=True)
     forget_stream_positions(paths)
 
 
-def _replace_with_an_empty_folder(folder: Path) -> None:
-    # Tens of thousands of files: nobody should wait for their removal.
+def _empty_folder(folder: Path) -> None:
+    # The folder may hold tens of thousands of files, so a thread removes them.
     aside = folder.with_name(f"{folder.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
     folder.rename(aside)
@@ -122,7 +125,10 @@ def _replace_with_an_empty_folder(folder: Path) -> None:
 
 
 def forget_stream_positions(paths: LocalPaths) -> None:
-    """Positions in a table's stream are saved but its records are not: kept, they would hide new records."""
+    """Remove the saved positions in table streams.
+
+    The records of a stream are not saved, so an old position would skip new records.
+    """
     file = paths.state / "lambda.json"
     if not file.exists():
         return
@@ -137,21 +143,23 @@ def forget_stream_positions(paths: LocalPaths) -> None:
 
 
 def wait_until_up(processes: Processes, port: int) -> None:
-    """Wait for MiniStack to answer. Raises UserError when it ends or stays silent."""
+    """Wait until MiniStack responds. Raise UserError if MiniStack ends or does not respond."""
     wait_for(f"{endpoint(port)}/_ministack/health", processes, SECONDS_TO_START)
 
 
 def wait_for(url: str, processes: Processes, seconds: float) -> None:
-    """Wait until `url` answers 200. Raises UserError when a process ends or `seconds` have passed."""
+    """Wait until `url` responds with 200. Raise UserError if a process ends or `seconds` have passed."""
     deadline = time.monotonic() + seconds
-    while not _answers(url):
+    while not _responds(url):
         processes.check()
         if time.monotonic() > deadline:
-            raise UserError(f"{url} did not answer within {seconds:.0f} s; the logs may say why. Try again.")
+            raise UserError(
+                f"{url} did not respond within {seconds:.0f} s. The logs may show why. Try again."
+            )
         time.sleep(0.1)
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         return httpx.get(url, timeout=5.0, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:

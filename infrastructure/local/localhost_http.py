@@ -1,16 +1,18 @@
-"""HTTP to `*.localhost` from Python, whose resolver may not know these names as browsers do."""
+"""HTTP requests from Python to `*.localhost`, which browsers resolve but Python may not."""
 
 import httpx
 
 
 class LocalhostTransport(httpx.HTTPTransport):
-    """Sends what is for a host below `.localhost` to 127.0.0.1 as plain HTTP, with the same Host header."""
+    """An httpx transport that sends requests for `*.localhost` to 127.0.0.1, with the same Host header.
+
+    The request goes over plain HTTP, even if its URL says https.
+    """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """See httpx."""
         if not request.url.host.endswith(".localhost"):
             return super().handle_request(request)
-        # A copy: the client looks at its own request when it keeps the cookies of the answer.
+        # The client compares its own request with the cookies of the response, so a copy is sent.
         sent = httpx.Request(
             request.method,
             request.url.copy_with(scheme="http", host="127.0.0.1"),

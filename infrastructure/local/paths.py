@@ -1,4 +1,4 @@
-"""Where everything lives: the checkout's sources, and the folder that one local stack keeps its data in."""
+"""The folders and files of one local stack."""
 
 import os
 from dataclasses import dataclass
@@ -9,75 +9,75 @@ from infrastructure.user_error import UserError
 
 @dataclass(frozen=True)
 class LocalPaths:
-    """The folder of one local stack; `.local/` for `make run`, a temporary one for the tests."""
+    """The folder of one local stack: `.local/` for `make run`, a temporary folder for tests."""
 
     home: Path
 
     @property
     def lock(self) -> Path:
-        """Locked by the supervisor for as long as it lives."""
+        """Return the file that the supervisor locks until the supervisor ends."""
         return self.home / "lock"
 
     @property
     def supervisor_record(self) -> Path:
-        """Which supervisor runs, and whether it is stopping."""
+        """Return the file with the supervisor's process id and state (`running` or `stopping`)."""
         return self.home / "supervisor.json"
 
     @property
     def portal(self) -> Path:
-        """The contract file: it exists only while the portal is ready."""
+        """Return the file with the addresses and keys, which exists only while the portal is ready."""
         return self.home / "portal.json"
 
     @property
     def stand_ins(self) -> Path:
-        """The same content, for the stand-ins, which start before the portal is said to be ready."""
+        """Return the copy of `portal` for the clinic and the mailbox, which start before `portal` exists."""
         return self.home / "stand-ins.json"
 
     @property
     def practice(self) -> Path:
-        """The sample practice and its keys, which are told only once."""
+        """Return the file with the sample practice and its keys, which the portal shows only once."""
         return self.home / "practice.json"
 
     @property
     def state(self) -> Path:
-        """What the local AWS saves at a clean stop, one JSON file per service."""
+        """Return the folder in which the local AWS saves one JSON file per service at a clean stop."""
         return self.home / "aws" / "state"
 
     @property
     def objects(self) -> Path:
-        """The S3 objects of the local AWS, written as they come."""
+        """Return the folder with the S3 objects of the local AWS, which are written immediately."""
         return self.home / "aws" / "s3"
 
     @property
     def clean_stop(self) -> Path:
-        """Exists when the local AWS was stopped and has saved its state."""
+        """Return the file that exists if the local AWS was stopped and has saved its state."""
         return self.home / "aws" / "stopped-cleanly"
 
     @property
     def temporary(self) -> Path:
-        """TMPDIR of the local AWS: each Lambda worker unzips its own copy of the code there."""
+        """Return the TMPDIR of the local AWS, in which each Lambda worker unzips a copy of the code."""
         return self.home / "tmp"
 
     @property
     def logs(self) -> Path:
-        """One log per process."""
+        """Return the folder with one log per process."""
         return self.home / "log"
 
     @property
     def package(self) -> Path:
-        """The packaged app, as deployed to this stack."""
+        """Return the folder with the package that is deployed to this stack."""
         return self.home / "package"
 
     def data_of(self, stand_in: str) -> Path:
-        """The data folder of a stand-in."""
+        """Return the data folder of a stand-in, `clinic` or `mailbox`."""
         return self.home / stand_in
 
     def log_of(self, process: str) -> Path:
-        """The log of one process."""
+        """Return the log of the process with this name."""
         return self.logs / f"{process}.log"
 
     def prepare(self) -> None:
-        """Make the folders, readable by their owner only. Raises UserError when they cannot be written."""
+        """Create the folders, readable only by their owner. Raise UserError if a folder is not writable."""
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             self.home.chmod(0o700)
@@ -99,6 +99,6 @@ class LocalPaths:
 
 def _owner_hint(home: Path) -> str:
     return (
-        f"Make the folder yours (sudo chown -R $(id -u):$(id -g) {home}), or remove it and start afresh: "
-        "it holds local trial data only."
+        f"Make the folder yours (sudo chown -R $(id -u):$(id -g) {home}), or remove the folder: "
+        "it holds only local test data."
     )

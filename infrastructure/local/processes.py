@@ -1,4 +1,4 @@
-"""The commander's side of the supervisor: one run at a time, processes started, their ends noticed."""
+"""The processes of a local stack, as `make run` sees them: start them, check them, stop them."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ from infrastructure.repository import ROOT
 from infrastructure.user_error import UserError
 
 SECONDS_TO_STOP = 150.0
-# A supervisor whose commander was killed this instant has not yet noted that it is stopping.
+# If `make run` was killed, its supervisor records the state `stopping` only after a moment.
 SECONDS_TO_NOTICE = 2.0
 LOG_LINES_SHOWN = 8
 BYTES_PER_READ = 65536
@@ -27,7 +27,11 @@ BYTES_PER_READ = 65536
 
 @dataclass(frozen=True)
 class Command:
-    """A process for the supervisor: a Python module, its arguments, its whole environment."""
+    """A process for the supervisor to start: a Python module, its arguments and its whole environment.
+
+    `grace` is the seconds that the process may take to end. `clean_stop`, if any, is the file that marks a
+    clean stop.
+    """
 
     name: str
     module: str
@@ -37,8 +41,8 @@ class Command:
     clean_stop: Path | None = None
 
     def line(self, paths: LocalPaths) -> bytes:
-        """The command as the supervisor reads it."""
-        described = {
+        """Return the command as a line of JSON for the supervisor."""
+        command = {
             "name": self.name,
             "argv": [
                 sys.executable,
@@ -53,13 +57,13 @@ class Command:
             "grace": self.grace,
             "clean_stop": str(self.clean_stop) if self.clean_stop else None,
         }
-        return json.dumps(described).encode() + b"\n"
+        return json.dumps(command).encode() + b"\n"
 
 
 def take_lock(paths: LocalPaths, progress: Progress) -> int:
-    """Lock the stack's folder and answer the descriptor. Waits for an earlier run that is still saving.
+    """Lock the stack's folder, and return the descriptor of the lock.
 
-    Raises UserError while another run is up.
+    Waits for an earlier run that is still saving its data. Raises UserError if another run is up.
     """
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if _try_lock(descriptor):
@@ -68,9 +72,9 @@ def take_lock(paths: LocalPaths, progress: Progress) -> int:
         os.close(descriptor)
         raise UserError(
             f"Another `make run` is up in this checkout (process {_record(paths).get('pid', 'unknown')}). "
-            "Use that one, or stop it with Ctrl-C and try again."
+            "Use that run, or stop it with Ctrl-C and try again."
         )
-    progress.say("An earlier run is still saving its data; waiting for it")
+    progress.say("Waiting for an earlier run, which is still saving its data")
     _wait_for_lock(descriptor)
     return descriptor
 
@@ -118,41 +122,41 @@ def _wait_for_lock(descriptor: int) -> None:
         if time.monotonic() > deadline:
             os.close(descriptor)
             raise UserError(
-                "An earlier run does not come to its end. Look for its process with "
+                "An earlier run does not end. Look for its process with "
                 "`pgrep -f infrastructure.local.supervisor`, end it, and try again."
             )
         time.sleep(0.2)
 
 
 class Processes:
-    """The running processes of one stack, as seen from `make run` or from the tests."""
+    """The running processes of one stack."""
 
     def __init__(self, paths: LocalPaths, lock: int) -> None:
-        """Start a supervisor; it, and all that it starts, hold `lock` for as long as they live."""
+        """Start a supervisor. The supervisor and its processes hold `lock` until they end."""
         self._layout = paths
         self._pending = b""
         self._stopped = False
         self._supervisor = _start_supervisor(paths, lock)
-        # Both were opened as pipes.
+        # Popen has these because it was asked for pipes.
         self._commands = cast("IO[bytes]", self._supervisor.stdin)
         self._answers = cast("IO[bytes]", self._supervisor.stdout)
         os.close(lock)
 
     def start(self, command: Command) -> None:
-        """Have the supervisor start `command`."""
+        """Tell the supervisor to start `command`."""
         self._commands.write(command.line(self._layout))
         self._commands.flush()
 
     def check(self) -> None:
-        """Raise UserError when a process has ended by itself."""
+        """Raise UserError if a process has ended unexpectedly."""
         for event in self._events(0.0):
             if event["event"] == "exited":
-                raise UserError(self._ended(str(event["name"])))
+                raise UserError(self._describe_end(str(event["name"])))
         if self._supervisor.poll() is not None:
-            raise UserError(self._ended("supervisor"))
+            raise UserError(self._describe_end("supervisor"))
 
     def stop(self) -> bool:
-        """Stop everything and wait for it; answers whether all came to a good end in time."""
+        """Stop all processes and wait for them. Return True if all have ended in time."""
         if self._answers.closed:
             return self._stopped
         with contextlib.suppress(BrokenPipeError):
@@ -175,12 +179,12 @@ class Processes:
         self._stopped = self._stopped or any(event["event"] == "stopped" for event in events)
         return events
 
-    def _ended(self, name: str) -> str:
+    def _describe_end(self, name: str) -> str:
         log = self._layout.log_of(name)
         tail = "\n".join(f"    {line}" for line in last_lines(log, LOG_LINES_SHOWN))
         return (
-            f"The process `{name}` ended by itself. Its last words, from {log}:\n{tail}\n"
-            "Everything else is being stopped; run `make run` again to start afresh from the saved data."
+            f"The process `{name}` ended unexpectedly. The end of its log, {log}:\n{tail}\n"
+            "All other processes are being stopped. Run `make run` again to start from the saved data."
         )
 
 
@@ -199,7 +203,7 @@ def _start_supervisor(paths: LocalPaths, lock: int) -> subprocess.Popen[bytes]:
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """The last lines of a log, or none when there is no log."""
+    """Return the last lines of a log, or no lines if there is no log."""
     if not log.exists():
         return []
     return log.read_text(errors="replace").splitlines()[-count:]

@@ -1,8 +1,8 @@
-"""Makes the objects and the tables of a local stack agree again after the local AWS was killed.
+"""Make the objects and the tables of a local stack agree after the local AWS was killed.
 
-Objects are on disk as soon as they are written, tables only from the last clean stop. So there may be objects
-of documents that no longer exist, which are removed, and documents whose object is missing, which are named
-for a person to look at.
+An object is on disk immediately, but a table only after a clean stop. So some objects may belong to documents
+that no longer exist; those objects are removed. Some documents may lack an object; those documents are
+reported.
 """
 
 import json
@@ -14,23 +14,23 @@ from typing import Any
 from infrastructure.local.stack import LocalStack
 from infrastructure.user_error import run_command
 
-# Below these, an object belongs to the document whose record names its key.
+# An object with one of these prefixes belongs to the documents whose record names its key.
 NAMED_PREFIXES = ("originals/", "signed/", "scans/")
-# Below this, to the document named by the next part of the key.
+# An object with this prefix belongs to the document in the next part of its key.
 PAGES_PREFIX = "pages/"
 OBJECTS_PER_DELETION = 1000
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Keys of objects that no document refers to, and (document id, key) of objects that are missing."""
+    """The keys of objects without a document, and the (document id, key) pairs of missing objects."""
 
     orphans: tuple[str, ...]
     missing: tuple[tuple[str, str], ...]
 
 
 def compare(records: Mapping[str, Any], keys: Iterable[str]) -> Findings:
-    """Compare documents' records (by document id) with the keys of the bucket."""
+    """Compare the records of documents (by document id) with the keys of the bucket."""
     present = frozenset(keys)
     named = {document: frozenset(_named_keys(record)) for document, record in records.items()}
     wanted = frozenset().union(*named.values())
@@ -60,7 +60,7 @@ def _belongs(key: str, wanted: frozenset[str], records: Mapping[str, Any]) -> bo
 
 
 def repair(stack: LocalStack) -> list[str]:
-    """Remove the orphans and answer, in sentences, what was done and what is missing."""
+    """Remove the orphaned objects. Return sentences about what was removed and what is missing."""
     outputs = stack.outputs()
     records = dict(_records(stack.client("dynamodb"), outputs["DocumentsTable"]))
     s3 = stack.client("s3")
@@ -70,10 +70,10 @@ def repair(stack: LocalStack) -> list[str]:
 
 
 def describe(findings: Findings) -> list[str]:
-    """The findings in sentences that name no person."""
-    lines = [f"Document {document} misses its object {key}" for document, key in findings.missing]
+    """Return the findings as sentences, which name no person."""
+    lines = [f"Document {document} lacks its object {key}" for document, key in findings.missing]
     if findings.orphans:
-        lines.append(f"Removed {len(findings.orphans)} stored files of documents that are no longer known")
+        lines.append(f"Removed {len(findings.orphans)} stored files of documents that no longer exist")
     return lines or ["Files and documents agree"]
 
 
@@ -98,7 +98,7 @@ def _remove(s3: Any, bucket: str, keys: tuple[str, ...]) -> None:
 
 
 def main() -> int:
-    """The command line: repair the stack that runs at the given port."""
+    """Repair the stack at the port that the command line names."""
     for line in repair(LocalStack(int(sys.argv[1]))):
         print(line)
     return 0

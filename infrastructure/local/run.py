@@ -1,7 +1,7 @@
-"""`make run`: the whole portal on this machine, in the foreground, until Ctrl-C.
+"""Run the whole portal on this machine until Ctrl-C: `make run`.
 
-The processes belong to the supervisor; this one only says what is to be done and shows how it goes, so that
-it may be killed at any moment.
+The supervisor owns the processes. This process only sends commands to the supervisor and prints the progress,
+so it may be killed at any moment.
 """
 
 import argparse
@@ -37,63 +37,67 @@ HIGHEST_PORT = 65535
 
 
 class Stop(Exception):
-    """The person at the keyboard, the shell or `make` wants this to end."""
+    """A request to end `make run`, from the keyboard, the shell or `make`."""
 
 
 def run(paths: LocalPaths, addresses: sample.Addresses, progress: Progress, parent: int) -> None:
-    """Bring everything up, say where it is, and keep it up until told to stop."""
+    """Start the portal, print its addresses, and wait for the request to stop."""
     paths.prepare()
     lock = take_lock(paths, progress)
     refuse_taken_ports(addresses)
-    found = emulator.condition(paths)
-    explain(found, paths, progress)
-    emulator.make_ready(paths, found)
+    condition = emulator.read_condition(paths)
+    explain(condition, paths, progress)
+    emulator.prepare(paths, condition)
     for announcement in (paths.portal, paths.stand_ins):
         announcement.unlink(missing_ok=True)
-    with supervised(paths, lock, progress) as processes:
-        with in_plain_words(paths, processes):
-            bring_up(paths, addresses, processes, progress, found)
-        progress.say(f"Ready: {paths.portal} has the addresses and keys")
+    with supervise(paths, lock, progress) as processes:
+        with explain_timeouts(paths, processes):
+            start_portal(paths, addresses, processes, progress, condition)
+        progress.say(f"Ready. The addresses and keys are in {paths.portal}")
         print(welcome(addresses), flush=True)
         wait_for_the_end(processes, parent)
 
 
 @contextlib.contextmanager
-def supervised(paths: LocalPaths, lock: int, progress: Progress) -> Iterator[Processes]:
-    """Processes that are stopped, and their data saved, however the block is left."""
+def supervise(paths: LocalPaths, lock: int, progress: Progress) -> Iterator[Processes]:
+    """Yield the processes. Stop them and save their data at the end of the block, even after an error."""
     processes = Processes(paths, lock)
     try:
         yield processes
     except (Stop, KeyboardInterrupt):
         print(flush=True)
     finally:
-        progress.say("Stopping, and saving the data")
-        well = processes.stop()
-        progress.say("Stopped" if well else "Not all has ended yet; what is left saves its data by itself")
+        progress.say("Stopping and saving the data")
+        in_time = processes.stop()
+        progress.say("Stopped" if in_time else "Some processes are still saving their data and will then end")
 
 
 @contextlib.contextmanager
-def in_plain_words(paths: LocalPaths, processes: Processes) -> Iterator[None]:
-    """Raises UserError for an answer that did not come: nobody should have to read a trace for that."""
+def explain_timeouts(paths: LocalPaths, processes: Processes) -> Iterator[None]:
+    """Raise UserError instead of a traceback if the local AWS does not respond."""
     try:
         yield
     except (httpx.TransportError, HTTPClientError, NotConnected) as error:
-        # If the local AWS has ended, its last words say more.
+        # If the local AWS has ended, its log explains more.
         processes.check()
         raise UserError(
-            f"The local AWS did not answer in time ({type(error).__name__}): this machine may be too busy. "
-            "Run `make run` again, it goes on from what is there. If it happens again, "
-            f"{paths.log_of(emulator.NAME)} may say why."
+            f"The local AWS did not respond in time ({type(error).__name__}). This machine may be too busy. "
+            "Run `make run` again; finished steps are not repeated. If the problem persists, see "
+            f"{paths.log_of(emulator.NAME)}."
         ) from error
 
 
-def bring_up(
-    paths: LocalPaths, addresses: sample.Addresses, processes: Processes, progress: Progress, found: Condition
+def start_portal(
+    paths: LocalPaths,
+    addresses: sample.Addresses,
+    processes: Processes,
+    progress: Progress,
+    condition: Condition,
 ) -> None:
-    """From nothing running to the portal and both stand-ins answering."""
+    """Start the local AWS, deploy the portal, and start the clinic and the mailbox."""
     stack = LocalStack(addresses.port)
     progress.say("Starting the local AWS")
-    # The mailbox first: it must not miss a mail.
+    # The mailbox starts first, because it must not miss an email.
     processes.start(mailbox(paths, addresses))
     processes.start(emulator.command(paths, addresses.port, smtp_port=addresses.smtp_port, persistent=True))
     package.package(
@@ -104,11 +108,11 @@ def bring_up(
     )
     emulator.wait_until_up(processes, addresses.port)
     stack.deploy(paths.package, progress)
-    if found is Condition.KILLED:
+    if condition is Condition.KILLED:
         for line in repair.repair(stack):
             progress.say(line)
-    wake(stack, progress)
-    practice = sample.sample_practice(paths, stack, progress)
+    warm_up(stack, progress)
+    practice = sample.ensure_practice(paths, stack, progress)
     content = sample.portal_file(stack, addresses, practice)
     sample.write_private(paths.stand_ins, content)
     progress.say("Starting the clinic and the mailbox")
@@ -118,21 +122,21 @@ def bring_up(
     sample.write_private(paths.portal, content)
 
 
-def wake(stack: LocalStack, progress: Progress) -> None:
-    """Warm the functions up; one that stays asleep is no reason to end."""
+def warm_up(stack: LocalStack, progress: Progress) -> None:
+    """Warm up the functions. Report a function that does not respond, and continue without it."""
     progress.say("Warming up the functions")
     if not stack.warm_up():
-        progress.say("Not every function is awake yet: the first clicks may take longer than usual")
+        progress.say("Not every function is warm yet, so the first clicks may take longer than usual")
 
 
 def mailbox(paths: LocalPaths, addresses: sample.Addresses) -> Command:
-    """The provider's mailbox, which shows itself once it knows the portal."""
+    """Return the command of the mailbox, the provider's inbox and fax machine."""
     options = ["--smtp-port", str(addresses.smtp_port), "--fax-domain", FIXED_PARAMETERS["FaxDomain"]]
     return _stand_in(paths, "mailbox", addresses.mailbox_port, options)
 
 
 def clinic(paths: LocalPaths, addresses: sample.Addresses) -> Command:
-    """The stand-in EMR."""
+    """Return the command of the clinic, the stand-in EMR."""
     return _stand_in(paths, "clinic", addresses.clinic_port, [])
 
 
@@ -142,35 +146,35 @@ def _stand_in(paths: LocalPaths, name: str, port: int, options: Sequence[str]) -
         name=name,
         module=f"examples.{name}",
         arguments=[*arguments, "--data", str(paths.data_of(name)), *options],
-        environment=emulator.inherited(),
+        environment=emulator.inherited_variables(),
         grace=SECONDS_TO_STOP_STAND_IN,
     )
 
 
-def explain(found: Condition, paths: LocalPaths, progress: Progress) -> None:
-    """Say what a killed emulator means for the data."""
-    if found is Condition.LOST:
-        progress.say("The local AWS was killed before it had saved anything: the portal starts afresh")
-    if found is Condition.KILLED:
+def explain(condition: Condition, paths: LocalPaths, progress: Progress) -> None:
+    """Print the consequence for the data if the local AWS was killed."""
+    if condition is Condition.LOST:
+        progress.say("The local AWS was killed before its first save, so the portal starts without data")
+    if condition is Condition.KILLED:
         progress.say(
-            "The local AWS was killed before it could save: the portal goes back to what it saved at "
-            f"{emulator.saved_at(paths)}, and anything later is lost"
+            "The local AWS was killed before it could save. The portal returns to its data of "
+            f"{emulator.saved_at(paths)}, and later changes are lost"
         )
 
 
 def refuse_taken_ports(addresses: sample.Addresses) -> None:
-    """Raise UserError when another program listens on one of our ports."""
+    """Raise UserError if another program listens on one of the four ports."""
     for port in addresses.all_ports:
         if not _is_free(port):
             raise UserError(
-                f"Port {port} is in use by another program. End that program, or take other ports: "
+                f"Port {port} is in use by another program. End that program, or use other ports: "
                 f"make run PORT={_other(addresses.port)}"
             )
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do: a port that is only waiting out its last connections is free.
+        # Servers set this option too, so that a port with only closed connections counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -184,32 +188,32 @@ def _other(port: int) -> int:
 
 
 def welcome(addresses: sample.Addresses) -> str:
-    """What to open, and what to do there."""
+    """Return the text that tells the person what to open and what to do there."""
     stack = LocalStack(addresses.port)
     return f"""
   Clinic   {addresses.clinic_url}   press "Approve and send" on a plan of care
   Mailbox  {addresses.mailbox_url}   read what the provider gets, set up the password, review and sign
   Portal   {stack.portal_url}   where the provider signs; the clinic then shows the plan as returned
 
-  Ctrl-C stops it. Everything is kept for the next `make run`.
+  Ctrl-C stops everything. The data is saved for the next `make run`.
 """
 
 
 def wait_for_the_end(processes: Processes, parent: int) -> None:
-    """Keep everything up until told to stop, or until `make`, the `parent`, is gone.
+    """Wait until a signal arrives or `make`, the process with the id `parent`, has ended.
 
-    Raises UserError when a process ends by itself.
+    Raises UserError if a process ends unexpectedly.
     """
     while True:
         processes.check()
-        # A `make` that is killed outright cannot pass the signal on.
+        # A killed `make` cannot forward the signal.
         if "MAKELEVEL" in os.environ and os.getppid() != parent:
             raise Stop
         time.sleep(0.3)
 
 
 def stop_on_signals() -> None:
-    """Make the signals that mean "end" end this the orderly way."""
+    """Raise Stop for SIGTERM and SIGHUP, so that the data is saved."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise Stop
@@ -219,20 +223,20 @@ def stop_on_signals() -> None:
 
 
 def port_number(text: str) -> int:
-    """A port with room for the other three, from the command line."""
+    """Parse a port of the command line. The three other ports must fit above it."""
     port = int(text) if text.isdecimal() else 0
     if not LOWEST_PORT <= port <= HIGHEST_PORT - sample.SMTP_PORT_OFFSET:
         raise argparse.ArgumentTypeError(
-            f"{text} is not a port from {LOWEST_PORT} on with room for three more"
+            f"{text} is not a port from {LOWEST_PORT} to {HIGHEST_PORT - sample.SMTP_PORT_OFFSET}"
         )
     return port
 
 
 def main() -> int:
-    """The command line."""
+    """Run the portal at the port that the command line names."""
     parser = argparse.ArgumentParser(description="Run the portal on this machine.")
     parser.add_argument("--port", type=port_number, default=4566)
-    parser.add_argument("--home", type=Path, default=ROOT / ".local", help="where the data is kept")
+    parser.add_argument("--home", type=Path, default=ROOT / ".local", help="folder for the data")
     arguments = parser.parse_args()
     stop_on_signals()
     progress = Progress(float(os.environ.get("PORTAL_RUN_STARTED", time.time())))

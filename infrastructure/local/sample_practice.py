@@ -1,4 +1,4 @@
-"""The sample practice of `make run`, and the file that tells other programs where everything is."""
+"""The sample practice of `make run`, and the file with the addresses and keys for other programs."""
 
 import json
 import os
@@ -29,67 +29,67 @@ PROFILE = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """The four ports that one local run listens on."""
+    """The four ports of one local run."""
 
     port: int
 
     @property
     def clinic_port(self) -> int:
-        """The stand-in EMR's port."""
+        """Return the port of the clinic, the stand-in EMR."""
         return self.port + CLINIC_PORT_OFFSET
 
     @property
     def mailbox_port(self) -> int:
-        """The mailbox's port."""
+        """Return the port of the mailbox."""
         return self.port + MAILBOX_PORT_OFFSET
 
     @property
     def smtp_port(self) -> int:
-        """Where the mailbox takes in what the local AWS mails."""
+        """Return the port at which the mailbox receives emails of the local AWS."""
         return self.port + SMTP_PORT_OFFSET
 
     @property
     def all_ports(self) -> tuple[int, ...]:
-        """All of them."""
+        """Return all four ports."""
         return (self.port, self.clinic_port, self.mailbox_port, self.smtp_port)
 
     @property
     def clinic_url(self) -> str:
-        """The stand-in EMR."""
+        """Return the URL of the clinic, the stand-in EMR."""
         return f"http://localhost:{self.clinic_port}"
 
     @property
     def mailbox_url(self) -> str:
-        """The mailbox."""
+        """Return the URL of the mailbox."""
         return f"http://localhost:{self.mailbox_port}"
 
 
-def sample_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) -> dict[str, str]:
-    """The practice that is kept from an earlier run, if the stack still knows it, or else a new one."""
-    kept = _kept(paths.practice)
-    if kept and _is_known(stack, kept):
-        return kept
-    made = _with_new_keys(stack, kept, progress) if kept else None
-    if kept and made is None:
-        progress.say("The stack does not know the sample practice of the last run; making a new one")
-    made = made or create_practice(stack, PROFILE)
-    write_private(paths.practice, made)
-    return made
+def ensure_practice(paths: LocalPaths, stack: LocalStack, progress: Progress) -> dict[str, str]:
+    """Return the practice of an earlier run if the stack still has it. Otherwise create a practice."""
+    saved = _read_practice(paths.practice)
+    if saved and _is_known(stack, saved):
+        return saved
+    practice = _rotate_keys(stack, saved, progress) if saved else None
+    if saved and practice is None:
+        progress.say("The stack does not have the sample practice of the last run. Creating a new one")
+    practice = practice or create_practice(stack, PROFILE)
+    write_private(paths.practice, practice)
+    return practice
 
 
-def _with_new_keys(stack: LocalStack, kept: dict[str, str], progress: Progress) -> dict[str, str] | None:
-    """The practice whose keys somebody has rotated away, documents and all; None if it is gone."""
-    named = {"practice_id": kept["id"], "end_others": True}
+def _rotate_keys(stack: LocalStack, practice: dict[str, str], progress: Progress) -> dict[str, str] | None:
+    """Give the practice new keys, because its saved keys no longer work. Return None if it is gone."""
+    named = {"practice_id": practice["id"], "end_others": True}
     key = stack.invoke_admin({"action": "rotate_api_key"} | named)
     if "api_key" not in key:
         return None
     secret = stack.invoke_admin({"action": "rotate_webhook_secret"} | named)
-    progress.say("The keys of the sample practice were changed elsewhere; it has new ones")
-    return kept | {"api_key": key["api_key"], "webhook_secret": secret["webhook_secret"]}
+    progress.say("The keys of the sample practice were changed elsewhere, so it has new keys")
+    return practice | {"api_key": key["api_key"], "webhook_secret": secret["webhook_secret"]}
 
 
 def create_practice(stack: LocalStack, profile: Mapping[str, Any]) -> dict[str, str]:
-    """Create a practice with Electronic Signature on; its keys are told this once."""
+    """Create a practice with Electronic Signature on. Return its id and keys (`PRACTICE_FIELDS`)."""
     answer = stack.invoke_admin({"action": "create_practice", "electronic_signature": True} | dict(profile))
     missing = [name for name in PRACTICE_FIELDS if name not in answer]
     if missing:
@@ -97,18 +97,19 @@ def create_practice(stack: LocalStack, profile: Mapping[str, Any]) -> dict[str, 
     return {name: answer[name] for name in PRACTICE_FIELDS}
 
 
-def _kept(file: Path) -> dict[str, str] | None:
+def _read_practice(file: Path) -> dict[str, str] | None:
     try:
-        found = json.loads(file.read_text())
+        practice = json.loads(file.read_text())
     except FileNotFoundError:
         return None
     except ValueError as error:
         raise UserError(
-            f"{file} is damaged ({error}). It holds the keys of the sample practice: put it back, or remove "
-            "it, and `make run` makes a new practice."
+            f"{file} is damaged ({error}). The file holds the keys of the sample practice. Restore it, or "
+            "remove it so that `make run` creates a new practice."
         ) from error
-    whole = isinstance(found, dict) and all(isinstance(found.get(name), str) for name in PRACTICE_FIELDS)
-    return found if whole else None
+    if isinstance(practice, dict) and all(isinstance(practice.get(name), str) for name in PRACTICE_FIELDS):
+        return practice
+    return None
 
 
 def _is_known(stack: LocalStack, practice: Mapping[str, str]) -> bool:
@@ -121,7 +122,7 @@ def _is_known(stack: LocalStack, practice: Mapping[str, str]) -> bool:
 
 
 def portal_file(stack: LocalStack, addresses: Addresses, practice: Mapping[str, str]) -> dict[str, Any]:
-    """The content of `.local/portal.json`."""
+    """Return the content of `.local/portal.json`, the contract with other programs."""
     return {
         "portal_url": stack.portal_url,
         "aws_endpoint_url": stack.aws_endpoint_url,
@@ -132,7 +133,7 @@ def portal_file(stack: LocalStack, addresses: Addresses, practice: Mapping[str, 
 
 
 def write_private(file: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that only its owner may read, whole or not at all."""
+    """Write `content` as JSON that only its owner may read. The file is replaced in one step."""
     draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

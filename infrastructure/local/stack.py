@@ -1,6 +1,6 @@
-"""One local stack: its addresses, its parameters, and the way from a package to a warm portal.
+"""A stack on the local AWS: its addresses, its parameters, and its deployment.
 
-Used by `make run` and, with a folder and port of its own, by the tests.
+`make run` has one such stack. The tests have others, with another folder and port.
 """
 
 import datetime as dt
@@ -37,10 +37,10 @@ FIXED_PARAMETERS = {
 FUNCTIONS_WARMED_AT_ONCE = 3
 TRIES_TO_WARM_UP = 3
 SECONDS_TO_WARM_UP = 120.0
-"""After these no function is tried again."""
+"""No function is called again after this time."""
 
 NOT_YET = (httpx.HTTPError, BotoCoreError, ClientError, UserError)
-"""What a function that is still starting, on a busy machine, may come to."""
+"""The errors of a function that is still starting on a busy machine."""
 
 # A PDF of one empty page.
 ONE_PAGE = (
@@ -58,27 +58,27 @@ ONE_PAGE = (
 
 @dataclass(frozen=True)
 class LocalStack:
-    """A stack on the local AWS at `port`, or one about to be there."""
+    """A stack on the local AWS at `port`, deployed or not."""
 
     port: int
 
     @property
     def portal_url(self) -> str:
-        """Where providers go. Browsers know `*.localhost`, and so does `http`."""
+        """Return the portal's URL. Browsers and the client of `http` resolve `*.localhost`."""
         return f"http://{DOMAIN}:{self.port}"
 
     @property
     def aws_endpoint_url(self) -> str:
-        """Where AWS clients go."""
+        """Return the URL for AWS clients."""
         return emulator.endpoint(self.port)
 
     def client(self, service: str) -> Any:
-        """A client with the emulator's root credentials."""
+        """Return a boto3 client with the emulator's root credentials."""
         return boto3.client(
             service,
             endpoint_url=self.aws_endpoint_url,
             region_name=emulator.REGION,
-            # No proxies: this machine needs none to talk to itself, whatever the shell says.
+            # The shell may name a proxy, which cannot reach this machine's own ports.
             config=Config(
                 retries={"total_max_attempts": 2}, signature_version=_signature(service), proxies={}
             ),
@@ -86,28 +86,28 @@ class LocalStack:
         )
 
     def http(self) -> httpx.Client:
-        """A client of the portal."""
+        """Return an HTTP client of the portal."""
         return httpx.Client(base_url=self.portal_url, transport=LocalhostTransport(), timeout=30.0)
 
     @property
     def target(self) -> Target:
-        """Where the deployment goes."""
+        """Return the target of a deployment."""
         return Target(self.client, NAME, seconds_between_looks=0.2)
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The stack's parameters."""
+        """Return the stack's parameters."""
         return FIXED_PARAMETERS | {"PortalUrl": self.portal_url}
 
     def outputs(self) -> Mapping[str, str]:
-        """The stack's outputs. Raises UserError when there is no stack."""
-        found = describe(self.target)
-        if found is None:
+        """Return the stack's outputs. Raise UserError if there is no stack."""
+        stack = describe(self.target)
+        if stack is None:
             raise UserError(f"There is no stack at {self.aws_endpoint_url}.")
-        return found.outputs
+        return stack.outputs
 
     def deploy(self, folder: Path, progress: Progress) -> Stack:
-        """Deploy the package in `folder`, and do what the emulator leaves out of the template."""
+        """Deploy the package in `folder`, and set what the emulator ignores in the template."""
         stack = deploy.deploy(self.target, folder, self.parameters, progress)
         deploy.complete(self.client, stack, dt.datetime.now(dt.UTC))
         self._switch_on_ttl(package.read_template(folder))
@@ -115,19 +115,19 @@ class LocalStack:
         return stack
 
     def _switch_on_ttl(self, template: Mapping[str, Any]) -> None:
-        """The emulator ignores a table's TTL in CloudFormation, but not in its API."""
+        """Switch on the TTL of tables, which the emulator ignores in a template but not in its API."""
         names = self._physical_names()
         dynamodb = self.client("dynamodb")
         for logical, resource in template["Resources"].items():
             ttl = resource.get("Properties", {}).get("TimeToLiveSpecification")
             if not ttl:
                 continue
-            found = dynamodb.describe_time_to_live(TableName=names[logical])
-            if found["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
+            current = dynamodb.describe_time_to_live(TableName=names[logical])
+            if current["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
                 dynamodb.update_time_to_live(TableName=names[logical], TimeToLiveSpecification=ttl)
 
     def _remove_old_artifacts(self, folder: Path) -> None:
-        """What was deployed earlier would only fill this machine's disk."""
+        """Delete the zips of earlier deployments, which would fill this machine's disk."""
         s3, bucket = self.client("s3"), deploy.artifact_bucket(self.client).name
         current = {deploy.artifact_key(name, (folder / name).read_bytes()) for name in deploy.ZIPS.values()}
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -144,11 +144,11 @@ class LocalStack:
         }
 
     def functions(self) -> dict[str, str]:
-        """The deployed functions, physical name by logical name."""
+        """Return the physical names of the deployed functions by logical name."""
         return self._physical_names("AWS::Lambda::Function")
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
-        """Invoke a function and answer what it returned. Raises UserError when it failed."""
+        """Invoke a function and return its result. Raise UserError if the function failed."""
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         content = json.loads(answer["Payload"].read() or b"null")
         if "FunctionError" in answer:
@@ -156,22 +156,22 @@ class LocalStack:
         return content
 
     def invoke_admin(self, payload: Mapping[str, Any]) -> Any:
-        """Invoke the admin function."""
+        """Invoke the `admin` function and return its result."""
         return self.invoke(self.outputs()["AdminFunction"], payload)
 
     def warm_up(self) -> bool:
-        """Call each function once, so that nobody's first click waits for a cold start.
+        """Call each function once, so that no first click waits for a cold start.
 
-        A courtesy: answers whether all came in time, and raises nothing for one that did not.
+        Returns True if every function responded in time. Raises nothing for a function that did not.
         """
-        comes = partial(_comes, before=time.monotonic() + SECONDS_TO_WARM_UP)
+        succeeds = partial(_succeeds, before=time.monotonic() + SECONDS_TO_WARM_UP)
         pool = ThreadPoolExecutor(max_workers=FUNCTIONS_WARMED_AT_ONCE)
         try:
-            return all(list(pool.map(comes, self._warm_ups())))
+            return all(list(pool.map(succeeds, self._warm_ups())))
         except NOT_YET:
             return False
         finally:
-            # Who presses Ctrl-C meanwhile does not wait for functions that do not answer.
+            # After Ctrl-C nobody waits for a function that does not respond.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _warm_ups(self) -> Sequence[Callable[[], object]]:
@@ -198,8 +198,8 @@ class LocalStack:
             s3.delete_object(**place)
 
 
-def _comes(call: Callable[[], object], *, before: float) -> bool:
-    """Whether the call succeeds, if not at the first try. `before` is of the monotonic clock."""
+def _succeeds(call: Callable[[], object], *, before: float) -> bool:
+    """Return True if one of a few calls succeeds. `before` is a time of the monotonic clock."""
     for _ in range(TRIES_TO_WARM_UP):
         try:
             call()

@@ -1,7 +1,7 @@
 """Run a module as a child of the supervisor, and end the module when the supervisor is gone.
 
 Usage: `python -m infrastructure.local.supervised_child MODULE ARGUMENTS…`
-A killed supervisor therefore leaves no process behind, and the local AWS can still save its state.
+So a killed supervisor leaves no process behind, and the local AWS can still save its state.
 """
 
 import os
@@ -15,14 +15,14 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def end_with_parent(parent: int) -> None:
-    """Ask this process to stop as soon as `parent` is no longer its parent. Runs for ever, in a thread."""
+    """Send SIGTERM to this process when its parent is no longer `parent` (a process id). Runs in a thread."""
     while os.getppid() == parent:
         time.sleep(SECONDS_BETWEEN_LOOKS)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
-    """Run the module named by the first argument as `__main__`, with the rest as its arguments."""
+    """Run the module that the first argument names, with the other arguments."""
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

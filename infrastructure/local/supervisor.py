@@ -1,12 +1,13 @@
-"""Owns the processes of a local stack, in a session of its own, so that they outlive a killed `make run`.
+"""The supervisor, which owns the processes of a local stack.
 
-Commands come as JSON lines on standard input and events leave as JSON lines on standard output. The end of
-standard input means that `make run` is gone, however it went: everything is stopped then, the last started
-first, the local AWS last, with time to save its state.
+The supervisor has its own session, so that the processes outlive a killed `make run`. It reads commands as
+lines of JSON from standard input, and writes events as lines of JSON to standard output. Standard input ends
+when `make run` has ended or was killed. Then the supervisor stops all processes, in reverse order of their
+start: the local AWS is stopped last and has time to save its state.
 
-Command: `{"name", "argv", "environment", "folder", "log", "grace", "clean_stop"}`: `grace` is how many
-seconds the process may take to end, `clean_stop` a file that is removed now and written back once the process
-has ended well when told to (or null).
+Command: `{"name", "argv", "environment", "folder", "log", "grace", "clean_stop"}`. `grace` is the seconds
+that the process may take to end. `clean_stop` is a file or null. The supervisor removes the file at the start
+of the process, and writes it again after a clean stop.
 Events: `{"event": "exited", "name", "status"}`, `{"event": "stopped"}`.
 """
 
@@ -28,7 +29,7 @@ BYTES_PER_READ = 65536
 
 @dataclass(frozen=True)
 class Child:
-    """A running process and how to stop it."""
+    """A running process, and how to stop it."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -36,7 +37,7 @@ class Child:
     clean_stop: Path | None
 
     def stop(self) -> None:
-        """Ask the process to end, insist after `grace` seconds, and note a clean stop."""
+        """Ask the process to end, kill it after `grace` seconds, and record a clean stop."""
         self.process.terminate()
         try:
             self.process.wait(self.grace)
@@ -44,15 +45,18 @@ class Child:
             self.process.kill()
             self.process.wait()
         else:
-            self._note_clean_stop()
+            self._record_clean_stop()
 
-    def _note_clean_stop(self) -> None:
+    def _record_clean_stop(self) -> None:
         if self.clean_stop and self.process.returncode == 0:
             self.clean_stop.write_text("The local AWS has saved its state.\n")
 
 
 def start_child(command: Mapping[str, Any], lock: int) -> Child:
-    """Start the process that `command` describes. It shares `lock`: no new run starts before it ends."""
+    """Start the process that `command` describes.
+
+    The process inherits `lock`, so that no new run starts while the process still runs.
+    """
     clean_stop = Path(command["clean_stop"]) if command["clean_stop"] else None
     if clean_stop:
         clean_stop.unlink(missing_ok=True)
@@ -70,14 +74,15 @@ def start_child(command: Mapping[str, Any], lock: int) -> Child:
 
 
 class Supervisor:
-    """Starts what it is told to, reports what ends, and stops everything when its commander is gone."""
+    """The owner of the processes, which starts them, reports their ends, and stops them."""
 
     def __init__(
         self, commands: int, events: TextIO, *, record: Path, lock: int, announcements: Sequence[Path]
     ) -> None:
-        """`commands` and `lock` are file descriptors; `record` tells the next start what goes on here.
+        """Read from `commands` and write to `events`. `commands` and `lock` are file descriptors.
 
-        `announcements` say to other programs that all is up: they are removed once it no longer is.
+        `record` is the file that shows the next run the state of this supervisor. `announcements` are files
+        that tell other programs that the portal is ready. They are removed before the processes are stopped.
         """
         self._commands = commands
         self._events = events
@@ -88,7 +93,7 @@ class Supervisor:
         self._pending = b""
 
     def run(self) -> None:
-        """Serve commands until standard input ends, then stop all children, the last one first."""
+        """Carry out commands until standard input ends. Then stop all processes, the newest first."""
         self._write_record("running")
         while self._serve_once():
             self._report_ended()
@@ -119,7 +124,7 @@ class Supervisor:
         try:
             print(json.dumps(event), file=self._events, flush=True)
         except BrokenPipeError:
-            # Nobody listens any more: the commander was killed. What must be done is done all the same.
+            # `make run` was killed, so nobody reads the events. The processes must be stopped nevertheless.
             self._events = io.StringIO()
 
     def _write_record(self, state: str) -> None:
@@ -129,13 +134,13 @@ class Supervisor:
 
 
 def interrupt(_signal: int, _frame: object) -> None:
-    """Treat a request to end like the end of the commands."""
+    """Handle SIGTERM like the end of the commands."""
     os.close(0)
     os.open(os.devnull, os.O_RDONLY)
 
 
 def main() -> None:
-    """Run in the session that `make run` gave this process, then end whatever is left of its group."""
+    """Run the supervisor, then kill the rest of its process group."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, interrupt)

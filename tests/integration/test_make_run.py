@@ -192,7 +192,7 @@ def test_nothing_is_lost_by_a_kill_and_a_killed_emulator_goes_back_to_its_last_s
     assert run.documents() == {kept, lost}
     assert run.originals() == 2
     run.kill_the_emulator()
-    assert "The process `aws` ended by itself" in run.output.read_text()
+    assert "The process `aws` ended unexpectedly" in run.output.read_text()
 
     run = start()
     assert "was killed before it could save" in run.output.read_text()

@@ -160,7 +160,7 @@ def empty_aws() -> Iterator[Mapping[str, str]]:
         emulator.wait_until_up(processes, port)
         credentials = {name.upper(): value for name, value in emulator.ROOT_CREDENTIALS.items()}
         yield (
-            emulator.inherited()
+            emulator.inherited_variables()
             | credentials
             | {
                 "AWS_ENDPOINT_URL": emulator.endpoint(port),

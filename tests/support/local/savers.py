@@ -1,11 +1,11 @@
-"""Commands for the supervisor's tests."""
+"""Commands for the tests of the supervisor, and helpers to look at processes."""
 
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from infrastructure.local.emulator import inherited
+from infrastructure.local.emulator import inherited_variables
 from infrastructure.local.paths import LocalPaths
 from infrastructure.local.processes import Command
 
@@ -23,14 +23,14 @@ def saver(
     *,
     name: str = "saver",
     seconds: float = 0.0,
-    mood: str = "obedient",
+    manner: str = "obedient",
     grace: float = 10.0,
 ) -> Command:
     return Command(
         name=name,
         module="tests.support.local.slow_saver",
-        arguments=[str(ready(paths, name)), str(saved(paths, name)), str(seconds), mood],
-        environment=inherited(),
+        arguments=[str(ready(paths, name)), str(saved(paths, name)), str(seconds), manner],
+        environment=inherited_variables(),
         grace=grace,
         clean_stop=paths.clean_stop,
     )
@@ -46,7 +46,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process exists and is more than an entry that nobody has collected."""
+    """Return True if the process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -1,7 +1,7 @@
-"""A process that, like the local AWS, needs a moment to save before it ends.
+"""A process that needs a moment to save its data before it ends, like the local AWS.
 
-Arguments: the file to write its process id to, the file to write when it has saved, the seconds saving takes,
-and a mood: `obedient`, `stubborn` to ignore being told to end, `failing` to end without having saved.
+Arguments: the file for its process id, the file to write after saving, the seconds that saving takes, and a
+manner: `obedient`, `stubborn` (ignores SIGTERM) or `failing` (ends without saving).
 """
 
 import os
@@ -12,16 +12,16 @@ from pathlib import Path
 
 
 def main() -> None:
-    ready, saved, seconds, mood = sys.argv[1:]
+    ready, saved, seconds, manner = sys.argv[1:]
 
     def save(_signal: int, _frame: object) -> None:
         time.sleep(float(seconds))
-        if mood == "failing":
+        if manner == "failing":
             sys.exit(1)
         Path(saved).write_text("saved")
         sys.exit(0)
 
-    signal.signal(signal.SIGTERM, signal.SIG_IGN if mood == "stubborn" else save)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if manner == "stubborn" else save)
     Path(ready).write_text(str(os.getpid()))
     while True:
         time.sleep(0.05)

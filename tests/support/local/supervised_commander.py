@@ -1,4 +1,4 @@
-"""What `make run` is to the supervisor: starts one slow saver in the given folder, and waits to be killed."""
+"""A stand-in for `make run`: starts one slow saver in the given folder and waits to be killed."""
 
 import sys
 import time

@@ -32,7 +32,7 @@ TEMPLATE: dict[str, Any] = {
 
 
 class FakeAws:
-    """CloudFormation, S3 and the rest, for one stack that ends as `status` says."""
+    """A fake of all AWS services that deployment uses, for one stack whose operations end in `status`."""
 
     def __init__(self, status: str = "CREATE_COMPLETE") -> None:
         self.status = status
@@ -122,7 +122,7 @@ class FakeAws:
         }
 
     def parameters(self) -> dict[str, str]:
-        """Those of the last submission."""
+        """Return the parameters of the last submission."""
         return {row["ParameterKey"]: row["ParameterValue"] for row in self.requests[-1]["Parameters"]}
 
 
@@ -136,7 +136,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def certified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """How often a certificate was asked for; the fake AWS has no keys."""
+    """Replace the certificate step, because the fake AWS has no keys. Return the list of its calls."""
     calls: list[str] = []
 
     def ensure(_client: Any, outputs: Mapping[str, str], _now: datetime) -> bool:
@@ -159,7 +159,7 @@ def target(aws: FakeAws) -> Target:
     return Target(aws.client, "portal", seconds_between_looks=0.0)
 
 
-def test_zips_are_replaced_by_where_they_were_uploaded() -> None:
+def test_zips_are_replaced_by_the_uploaded_objects() -> None:
     places = {package.CODE: {"Bucket": "b", "Key": "c"}, package.LAYER: {"Bucket": "b", "Key": "l"}}
     resources = deploy.replace_zips(TEMPLATE, places)["Resources"]
     assert resources["Api"]["Properties"] == {"CodeUri": places[package.CODE], "Timeout": 28}
@@ -167,7 +167,7 @@ def test_zips_are_replaced_by_where_they_were_uploaded() -> None:
     assert resources["Table"] == TEMPLATE["Resources"]["Table"]
 
 
-def test_an_unchanged_stack_is_left_alone(folder: Path) -> None:
+def test_an_unchanged_stack_is_not_updated(folder: Path) -> None:
     aws = FakeAws()
     first = deploy_to(aws, folder, Local="true")
     assert deploy_to(aws, folder, Local="true") == first
@@ -184,7 +184,7 @@ def test_a_change_updates_the_stack(folder: Path, changed: str) -> None:
     assert aws.submissions == ["create", "update"]
 
 
-def test_a_stack_that_was_rolled_back_is_deployed_again(folder: Path) -> None:
+def test_a_stack_after_a_rollback_is_updated(folder: Path) -> None:
     aws = FakeAws()
     deploy_to(aws, folder)
     assert aws.stack is not None
@@ -194,8 +194,8 @@ def test_a_stack_that_was_rolled_back_is_deployed_again(folder: Path) -> None:
     assert aws.submissions == ["create", "update"]
 
 
-def test_a_stack_that_went_back_to_what_is_deployed_now_is_whole(folder: Path, certified: list[str]) -> None:
-    """CloudFormation has nothing to update then; what comes after it is done all the same."""
+def test_a_rollback_to_the_same_template_counts_as_deployed(folder: Path, certified: list[str]) -> None:
+    """CloudFormation has nothing to update then, but the steps after the update still run."""
     aws = FakeAws()
     deploy_to_aws(aws, folder)
     assert aws.stack is not None
@@ -205,16 +205,16 @@ def test_a_stack_that_went_back_to_what_is_deployed_now_is_whole(folder: Path, c
     assert len(certified) == 2
 
 
-def test_a_deployment_that_is_under_way_is_waited_for(folder: Path) -> None:
+def test_a_deployment_in_progress_is_awaited(folder: Path) -> None:
     aws = FakeAws()
     deploy_to(aws, folder)
     assert aws.stack is not None
     aws.stack["StackStatus"] = "UPDATE_IN_PROGRESS"
-    looks = iter(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+    statuses = iter(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
 
     def describe_stacks(**_: str) -> dict[str, Any]:
         assert aws.stack is not None
-        aws.stack["StackStatus"] = next(looks, "UPDATE_COMPLETE")
+        aws.stack["StackStatus"] = next(statuses, "UPDATE_COMPLETE")
         return {"Stacks": [aws.stack]}
 
     aws.describe_stacks = describe_stacks  # type: ignore[method-assign]  # - as time goes by
@@ -223,7 +223,7 @@ def test_a_deployment_that_is_under_way_is_waited_for(folder: Path) -> None:
     assert aws.submissions == ["create", "update"]
 
 
-def test_a_stack_whose_creation_failed_is_made_anew(folder: Path) -> None:
+def test_a_stack_whose_creation_failed_is_created_again(folder: Path) -> None:
     """CloudFormation refuses to update it."""
     aws = FakeAws("ROLLBACK_COMPLETE")
     with pytest.raises(UserError, match="ROLLBACK_COMPLETE"):
@@ -233,7 +233,7 @@ def test_a_stack_whose_creation_failed_is_made_anew(folder: Path) -> None:
     assert aws.submissions == ["create", "delete", "create"]
 
 
-def test_a_stack_that_cannot_be_removed_is_told_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_that_cannot_be_removed_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     aws = FakeAws("ROLLBACK_COMPLETE")
     with pytest.raises(UserError):
         deploy_to(aws, folder)
@@ -247,25 +247,23 @@ def test_a_stack_that_cannot_be_removed_is_told_of(folder: Path, monkeypatch: py
         deploy_to(aws, folder)
 
 
-def test_a_failed_deployment_leaves_nothing_that_it_has_made(folder: Path) -> None:
-    """Else the next one would make tables and keys beside those that were kept."""
+def test_a_failed_deployment_leaves_no_new_resource(folder: Path) -> None:
+    """Otherwise the next deployment would create tables and keys beside the retained ones."""
     aws = FakeAws()
     deploy_to(aws, folder, PortalUrl="http://one")
     deploy_to(aws, folder, PortalUrl="http://two")
     assert [request["RetainExceptOnCreate"] for request in aws.requests] == [True, True]
 
 
-def test_every_call_on_the_artifact_bucket_says_whose_it_must_be(folder: Path) -> None:
+def test_every_call_on_the_artifact_bucket_names_the_expected_owner(folder: Path) -> None:
     aws = FakeAws()
     aws.has_bucket = False
     deploy_to(aws, folder)
-    # Looked for and closed to the public; then two zips and a template, each looked for and put.
+    # Head and close the bucket, then list and put for two zips and a template.
     assert aws.owners == ["000000000000"] * 8
 
 
-def test_receipts_are_connected_by_the_deployment_after_one_that_could_not(
-    folder: Path, certified: list[str]
-) -> None:
+def test_the_next_deployment_connects_receipts_that_ses_refused(folder: Path, certified: list[str]) -> None:
     aws = FakeAws()
     aws.ses_refuses = True
     with pytest.raises(UserError, match=r"receipts of portal\.example.*no such identity"):
@@ -277,7 +275,7 @@ def test_receipts_are_connected_by_the_deployment_after_one_that_could_not(
     assert len(certified) == 2
 
 
-def test_a_whole_stack_is_protected_and_one_that_failed_is_not(folder: Path, certified: list[str]) -> None:
+def test_only_a_complete_stack_is_protected_from_deletion(folder: Path, certified: list[str]) -> None:
     aws = FakeAws("ROLLBACK_COMPLETE")
     with pytest.raises(UserError):
         deploy_to_aws(aws, folder)
@@ -289,7 +287,7 @@ def test_a_whole_stack_is_protected_and_one_that_failed_is_not(folder: Path, cer
 
 
 @pytest.mark.usefixtures("certified")
-def test_what_was_given_once_is_kept_unless_the_template_knows_it_no_more(folder: Path) -> None:
+def test_earlier_parameters_stay_while_the_template_declares_them(folder: Path) -> None:
     aws = FakeAws()
     deploy_to_aws(aws, folder, FaxDomain="fax.example")
     without = TEMPLATE | {"Parameters": {name: {} for name in ADDRESS}}
@@ -301,7 +299,7 @@ def test_what_was_given_once_is_kept_unless_the_template_knows_it_no_more(folder
     assert aws.parameters() == ADDRESS
 
 
-def test_a_failure_is_told_with_the_first_reason_first(folder: Path) -> None:
+def test_the_error_names_the_first_reason_first(folder: Path) -> None:
     aws = FakeAws("ROLLBACK_COMPLETE")
     later, earlier = (
         {
@@ -318,7 +316,7 @@ def test_a_failure_is_told_with_the_first_reason_first(folder: Path) -> None:
         deploy_to(aws, folder)
 
 
-def test_nothing_on_aws_is_deployed_as_local() -> None:
+def test_a_local_stack_is_refused_on_aws() -> None:
     deploy.refuse_local({"Local": "false"})
     deploy.refuse_local({})
     with pytest.raises(UserError, match="make run"):
@@ -326,7 +324,7 @@ def test_nothing_on_aws_is_deployed_as_local() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({}, "They are not given and not given"),
         ({"PortalUrl": "https://portal.example"}, "portal.example and not given"),
@@ -334,26 +332,26 @@ def test_nothing_on_aws_is_deployed_as_local() -> None:
         (ADDRESS | {"PortalDomain": "other.example"}, "portal.example and other.example"),
     ],
 )
-def test_the_portals_address_must_be_its_host_names(given: dict[str, str], told: str) -> None:
+def test_the_url_must_match_the_host_name(given: dict[str, str], message: str) -> None:
     deploy.refuse_other_address(ADDRESS)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         deploy.refuse_other_address(given)
 
 
-def test_parameters_are_read_as_they_are_written(tmp_path: Path) -> None:
+def test_parameters_are_read_without_any_quoting(tmp_path: Path) -> None:
     file = tmp_path / "prod.json"
     file.write_text('{"SupportContact": "(512) 555-0177 & \'friends\'"}')
     assert deploy.read_parameters(file) == {"SupportContact": "(512) 555-0177 & 'friends'"}
 
 
 @pytest.mark.parametrize("content", ["", "PortalUrl=x", "[]", '{"WithoutTimestamps": true}'])
-def test_parameters_that_are_none_are_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_without_parameters_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "prod.json"
     file.write_text(content)
     with pytest.raises(UserError, match=r"prod\.json"):
         deploy.read_parameters(file)
 
 
-def test_parameters_that_are_not_there_are_told_of(tmp_path: Path) -> None:
+def test_a_missing_parameters_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"prod\.json cannot be read"):
         deploy.read_parameters(tmp_path / "prod.json")

@@ -1,4 +1,4 @@
-"""The shell script that a bare machine meets first."""
+"""The shell script that makes the Python environment on a new machine."""
 
 import hashlib
 import os
@@ -45,18 +45,18 @@ def run(checkout: Path, kind: str = "run") -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_machine_without_python_is_told_what_to_install(checkout: Path) -> None:
+def test_without_python_the_error_names_what_to_install(checkout: Path) -> None:
     answer = run(checkout)
     assert answer.returncode == 1
     assert "Python 3.11 or newer is needed" in answer.stderr
 
 
-def test_an_old_python_is_not_taken(checkout: Path) -> None:
+def test_an_old_python_is_refused(checkout: Path) -> None:
     script(checkout / "bin" / "python3", OLD_PYTHON)
     assert "Python 3.11 or newer is needed" in run(checkout).stderr
 
 
-def test_a_python_without_venv_is_told_what_to_install(checkout: Path) -> None:
+def test_without_venv_the_error_names_what_to_install(checkout: Path) -> None:
     script(checkout / "bin" / "python3", PYTHON_WITHOUT_VENV)
     answer = run(checkout)
     assert answer.returncode == 1
@@ -65,7 +65,7 @@ def test_a_python_without_venv_is_told_what_to_install(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("installed", "asked", "done"),
+    ("installed", "requested", "ready"),
     [
         ("run", "run", True),
         ("dev", "run", True),
@@ -73,15 +73,15 @@ def test_a_python_without_venv_is_told_what_to_install(checkout: Path) -> None:
         ("run", "dev", False),
     ],
 )
-def test_what_is_installed_is_not_installed_again(
+def test_installed_requirements_are_not_installed_again(
     checkout: Path,
     installed: str,
-    asked: str,
-    done: bool,  # noqa: FBT001 - a parameter of the test
+    requested: str,
+    ready: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     script(checkout / ".venv" / "bin" / "python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     content = (checkout / f"requirements-{installed}.txt").read_bytes()
     marker = checkout / ".venv" / f"requirements-{installed}"
     marker.write_text(hashlib.sha256(content).hexdigest() + os.linesep)
-    answer = run(checkout, asked)
-    assert (answer.returncode == 0 and answer.stdout == "") is done
+    answer = run(checkout, requested)
+    assert (answer.returncode == 0 and answer.stdout == "") is ready

@@ -30,7 +30,7 @@ def archive(path: Path, files: dict[str, str]) -> Path:
         "jinja2/__pycache__/x.cpython-311.pyc",
     ],
 )
-def test_what_no_function_needs_is_left_out(path: str) -> None:
+def test_files_that_no_function_needs_are_omitted(path: str) -> None:
     assert is_unused(path)
 
 
@@ -46,7 +46,7 @@ def test_what_no_function_needs_is_left_out(path: str) -> None:
         "templates/tests.html",
     ],
 )
-def test_what_a_function_needs_is_kept(path: str) -> None:
+def test_files_that_a_function_needs_stay(path: str) -> None:
     assert not is_unused(path)
 
 
@@ -59,32 +59,32 @@ def test_the_same_files_make_the_same_zip(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_what_was_slimmed_before_is_not_slimmed_again(tmp_path: Path) -> None:
+def test_an_archive_with_a_cached_result_is_not_slimmed_again(tmp_path: Path) -> None:
     files = {f"{PACKAGES}/a/__init__.py": "x = 1\n"}
     first, second = archive(tmp_path / "layer.zip", files), tmp_path / "again" / "layer.zip"
     second.parent.mkdir()
     second.write_bytes(first.read_bytes())
     slim_once(first, tmp_path / "cache")
-    (kept,) = (tmp_path / "cache").iterdir()
-    kept.write_bytes(b"kept")
+    (cached,) = (tmp_path / "cache").iterdir()
+    cached.write_bytes(b"cached")
     slim_once(second, tmp_path / "cache")
-    assert second.read_bytes() == b"kept"
+    assert second.read_bytes() == b"cached"
 
 
-def test_modules_are_compiled_in_without_looking_at_dates(tmp_path: Path) -> None:
+def test_modules_are_compiled_without_a_check_of_dates(tmp_path: Path) -> None:
     zip_ = archive(tmp_path / "code.zip", {"app.py": "x = 1\n"})
     slim(zip_)
     with zipfile.ZipFile(zip_) as slimmed:
         names = slimmed.namelist()
         compiled = slimmed.read(next(name for name in names if name.endswith(".pyc")))
     assert "app.py" in names
-    # PEP 552: bit 0 says that a hash, not a date, ties it to the source; bit 1 unset that it is not checked.
+    # PEP 552: bit 0 means that the module refers to its source by a hash; unset bit 1, that no check is made.
     assert int.from_bytes(compiled[4:8], "little") == 0b01
 
 
-def test_the_services_kept_are_those_the_code_makes_clients_of() -> None:
+def test_the_package_has_the_services_that_the_code_has_clients_of() -> None:
     calls = re.compile(r"""client\(\s*["']([a-z0-9]+)["']""")
     sources = (ROOT / "chalicelib").rglob("*.py")
     named = {service for source in sources for service in calls.findall(source.read_text())}
-    # PynamoDB makes the client of DynamoDB.
+    # PynamoDB creates the client of DynamoDB.
     assert named | {"dynamodb"} == BOTOCORE_SERVICES

@@ -38,9 +38,9 @@ def test_a_shared_original_is_kept_while_one_document_names_it() -> None:
     assert compare({"doc_2": other}, [ORIGINAL]) == Findings((), ())
 
 
-def test_the_findings_are_told_in_sentences() -> None:
+def test_the_findings_are_described_in_sentences() -> None:
     assert describe(Findings(("a", "b"), (("doc_1", SIGNED),))) == [
-        f"Document doc_1 misses its object {SIGNED}",
-        "Removed 2 stored files of documents that are no longer known",
+        f"Document doc_1 lacks its object {SIGNED}",
+        "Removed 2 stored files of documents that no longer exist",
     ]
     assert describe(Findings((), ())) == ["Files and documents agree"]

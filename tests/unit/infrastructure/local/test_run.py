@@ -20,13 +20,13 @@ from infrastructure.user_error import UserError
 
 
 def free_addresses() -> Addresses:
-    """Below the ports that the system hands out to anybody, where a neighbour may be taken at any moment."""
+    """Return ports below the ephemeral range, in which another program may take a port at any moment."""
     candidates = (Addresses(port) for port in range(20_000, 30_000, 20))
-    return next(each for each in candidates if all(map(local_run._is_free, each.all_ports)))
+    return next(addresses for addresses in candidates if all(map(local_run._is_free, addresses.all_ports)))
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_a_taken_port_is_refused_with_another_to_try(number: int) -> None:
+def test_a_taken_port_is_refused_and_another_suggested(number: int) -> None:
     addresses = free_addresses()
     port = addresses.all_ports[number]
     with socket.socket() as taken:
@@ -38,11 +38,11 @@ def test_a_taken_port_is_refused_with_another_to_try(number: int) -> None:
 
 @pytest.mark.parametrize("text", ["80", "65530", "http", ""])
 def test_a_port_that_cannot_be_used_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is not a port from 1024 on"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a port from 1024 to 65523"):
         local_run.port_number(text)
 
 
-def test_the_stand_ins_are_told_where_everything_is(tmp_path: Path) -> None:
+def test_the_stand_ins_get_the_addresses_and_their_folders(tmp_path: Path) -> None:
     paths, addresses = LocalPaths(tmp_path), Addresses(5000)
     clinic, mailbox = local_run.clinic(paths, addresses), local_run.mailbox(paths, addresses)
     shared = ["--portal-json", str(tmp_path / "stand-ins.json")]
@@ -68,38 +68,38 @@ def test_the_stand_ins_are_told_where_everything_is(tmp_path: Path) -> None:
     ]
 
 
-def test_a_killed_emulator_is_said_with_what_the_data_goes_back_to(
+def test_after_a_kill_the_time_of_the_restored_data_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = LocalPaths(tmp_path)
     paths.prepare()
     (paths.state / "s3.json").write_text("{}")
     local_run.explain(Condition.KILLED, paths, Progress(time.time()))
-    said = capsys.readouterr().out
-    assert "was killed before it could save: the portal goes back to what it saved at 20" in said
+    output = capsys.readouterr().out
+    assert "was killed before it could save. The portal returns to its data of 20" in output
 
 
-def test_a_stack_that_was_never_saved_is_said_to_be_lost(
+def test_after_a_kill_before_the_first_save_the_loss_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local_run.explain(Condition.LOST, LocalPaths(tmp_path), Progress(time.time()))
-    assert "starts afresh" in capsys.readouterr().out
+    assert "the portal starts without data" in capsys.readouterr().out
 
 
-def test_a_clean_stop_needs_no_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_after_a_clean_stop_nothing_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     local_run.explain(Condition.SAVED, LocalPaths(tmp_path), Progress(time.time()))
     assert capsys.readouterr().out == ""
 
 
 class FakeProcesses:
-    """Processes of which one has ended, if there are last words."""
+    """The processes of a stack; if there is an `error`, one of them has ended."""
 
-    def __init__(self, last_words: str = "") -> None:
-        self.last_words = last_words
+    def __init__(self, error: str = "") -> None:
+        self.error = error
 
     def check(self) -> None:
-        if self.last_words:
-            raise UserError(self.last_words)
+        if self.error:
+            raise UserError(self.error)
 
 
 @pytest.mark.parametrize(
@@ -111,30 +111,30 @@ class FakeProcesses:
         ConnectTimeoutError(endpoint_url="http://localhost"),
     ],
 )
-def test_an_answer_that_does_not_come_is_told_with_what_to_do(tmp_path: Path, error: Exception) -> None:
+def test_a_timeout_is_explained_with_advice(tmp_path: Path, error: Exception) -> None:
     processes = cast("Processes", FakeProcesses())
-    with pytest.raises(UserError) as told, local_run.in_plain_words(LocalPaths(tmp_path), processes):
+    with pytest.raises(UserError) as raised, local_run.explain_timeouts(LocalPaths(tmp_path), processes):
         raise error
-    assert str(told.value) == (
-        f"The local AWS did not answer in time ({type(error).__name__}): this machine may be too busy. "
-        "Run `make run` again, it goes on from what is there. If it happens again, "
-        f"{LocalPaths(tmp_path).log_of(emulator.NAME)} may say why."
+    assert str(raised.value) == (
+        f"The local AWS did not respond in time ({type(error).__name__}). This machine may be too busy. "
+        "Run `make run` again; finished steps are not repeated. If the problem persists, see "
+        f"{LocalPaths(tmp_path).log_of(emulator.NAME)}."
     )
 
 
-def test_a_process_that_has_ended_says_more_than_its_silence(tmp_path: Path) -> None:
-    processes = cast("Processes", FakeProcesses("The process `ministack` ended by itself."))
+def test_the_end_of_a_process_explains_more_than_a_timeout(tmp_path: Path) -> None:
+    processes = cast("Processes", FakeProcesses("The process `ministack` ended unexpectedly."))
     with (
-        pytest.raises(UserError, match="ended by itself"),
-        local_run.in_plain_words(LocalPaths(tmp_path), processes),
+        pytest.raises(UserError, match="ended unexpectedly"),
+        local_run.explain_timeouts(LocalPaths(tmp_path), processes),
     ):
         raise httpx.ReadTimeout("timed out")
 
 
-def test_a_start_goes_on_without_a_function_that_stays_asleep(capsys: pytest.CaptureFixture[str]) -> None:
-    class Sleepy:
+def test_the_start_continues_without_a_function_that_stays_cold(capsys: pytest.CaptureFixture[str]) -> None:
+    class ColdStack:
         def warm_up(self) -> bool:
             return False
 
-    local_run.wake(cast("LocalStack", Sleepy()), Progress(time.time()))
-    assert "Not every function is awake yet" in capsys.readouterr().out
+    local_run.warm_up(cast("LocalStack", ColdStack()), Progress(time.time()))
+    assert "Not every function is warm yet" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""No way of ending `make run` loses data or leaves a process behind."""
+"""However `make run` ends, it loses no data and leaves no process behind."""
 
 import json
 import os
@@ -57,14 +57,14 @@ def saver_pid(paths: LocalPaths, name: str = "saver") -> int:
     return int(ready(paths, name).read_text())
 
 
-def check_until_it_complains(processes: Processes) -> None:
+def check_until_an_error(processes: Processes) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         processes.check()
         time.sleep(0.02)
 
 
-def test_killing_the_commander_outright_still_saves_and_leaves_nobody_behind(paths: LocalPaths) -> None:
+def test_a_killed_run_saves_its_data_and_leaves_no_process_behind(paths: LocalPaths) -> None:
     commander = start_commander(paths)
     pids = [supervisor_pid(paths), saver_pid(paths)]
     commander.kill()
@@ -75,7 +75,7 @@ def test_killing_the_commander_outright_still_saves_and_leaves_nobody_behind(pat
     assert not paths.supervisor_record.exists()
 
 
-def test_the_portal_is_no_longer_announced_once_its_commander_is_gone(paths: LocalPaths) -> None:
+def test_a_killed_run_no_longer_announces_the_portal(paths: LocalPaths) -> None:
     commander = start_commander(paths)
     paths.portal.touch()
     commander.kill()
@@ -83,18 +83,18 @@ def test_the_portal_is_no_longer_announced_once_its_commander_is_gone(paths: Loc
     assert eventually(lambda: not paths.portal.exists())
 
 
-def test_a_new_run_waits_for_one_that_is_still_saving(paths: LocalPaths) -> None:
+def test_a_new_run_waits_for_an_earlier_run_that_is_still_saving(paths: LocalPaths) -> None:
     commander = start_commander(paths, seconds_to_save=1.5)
     commander.kill()
     commander.wait()
-    said = StringIO()
-    lock = take_lock(paths, Progress(time.time(), stream=said))
+    output = StringIO()
+    lock = take_lock(paths, Progress(time.time(), stream=output))
     os.close(lock)
     assert saved(paths).exists()
-    assert "still saving" in said.getvalue()
+    assert "still saving" in output.getvalue()
 
 
-def test_a_second_run_is_refused_while_one_is_up(
+def test_a_second_run_is_refused_while_another_is_up(
     paths: LocalPaths, processes: Processes, progress: Progress
 ) -> None:
     processes.start(saver(paths))
@@ -103,7 +103,7 @@ def test_a_second_run_is_refused_while_one_is_up(
         take_lock(paths, progress)
 
 
-def test_killing_the_supervisor_ends_its_processes_and_lets_them_save(paths: LocalPaths) -> None:
+def test_a_killed_supervisor_ends_its_processes_and_lets_them_save(paths: LocalPaths) -> None:
     commander = start_commander(paths)
     pid = saver_pid(paths)
     os.kill(supervisor_pid(paths), signal.SIGKILL)
@@ -112,32 +112,32 @@ def test_killing_the_supervisor_ends_its_processes_and_lets_them_save(paths: Loc
     assert eventually(lambda: commander.poll() is not None)
 
 
-def test_a_kill_is_not_taken_for_a_clean_stop(paths: LocalPaths, processes: Processes) -> None:
+def test_a_kill_does_not_count_as_a_clean_stop(paths: LocalPaths, processes: Processes) -> None:
     paths.clean_stop.write_text("from an earlier run")
     processes.start(saver(paths))
     os.kill(saver_pid(paths), signal.SIGKILL)
-    with pytest.raises(UserError, match="`saver` ended by itself"):
-        check_until_it_complains(processes)
+    with pytest.raises(UserError, match="`saver` ended unexpectedly"):
+        check_until_an_error(processes)
     processes.stop()
     assert not paths.clean_stop.exists()
 
 
-def test_a_process_that_will_not_end_is_ended(paths: LocalPaths, processes: Processes) -> None:
-    processes.start(saver(paths, mood="stubborn", grace=0.3))
+def test_a_process_that_ignores_sigterm_is_killed(paths: LocalPaths, processes: Processes) -> None:
+    processes.start(saver(paths, manner="stubborn", grace=0.3))
     pid = saver_pid(paths)
     assert processes.stop()
     assert not is_running(pid)
     assert not paths.clean_stop.exists()
 
 
-def test_a_failure_to_save_is_not_taken_for_a_clean_stop(paths: LocalPaths, processes: Processes) -> None:
-    processes.start(saver(paths, mood="failing"))
+def test_a_failure_to_save_does_not_count_as_a_clean_stop(paths: LocalPaths, processes: Processes) -> None:
+    processes.start(saver(paths, manner="failing"))
     saver_pid(paths)
     assert processes.stop()
     assert not paths.clean_stop.exists()
 
 
-def test_what_was_started_last_is_stopped_first(paths: LocalPaths, processes: Processes) -> None:
+def test_the_process_that_started_last_is_stopped_first(paths: LocalPaths, processes: Processes) -> None:
     for name in ("first", "second"):
         processes.start(saver(paths, name=name))
         saver_pid(paths, name)
@@ -146,7 +146,7 @@ def test_what_was_started_last_is_stopped_first(paths: LocalPaths, processes: Pr
     assert times[1] < times[0]
 
 
-def test_the_supervisor_shrugs_off_the_signals_of_a_terminal(paths: LocalPaths, processes: Processes) -> None:
+def test_the_supervisor_ignores_the_signals_of_a_terminal(paths: LocalPaths, processes: Processes) -> None:
     processes.start(saver(paths))
     pid = saver_pid(paths)
     for signal_number in (signal.SIGINT, signal.SIGHUP):
@@ -156,7 +156,7 @@ def test_the_supervisor_shrugs_off_the_signals_of_a_terminal(paths: LocalPaths, 
     assert is_running(pid)
 
 
-def test_the_supervisor_stops_everything_when_told_to_end(paths: LocalPaths, processes: Processes) -> None:
+def test_the_supervisor_stops_all_processes_on_sigterm(paths: LocalPaths, processes: Processes) -> None:
     processes.start(saver(paths))
     pid = saver_pid(paths)
     os.kill(supervisor_pid(paths), signal.SIGTERM)
@@ -164,7 +164,7 @@ def test_the_supervisor_stops_everything_when_told_to_end(paths: LocalPaths, pro
     assert eventually(paths.clean_stop.exists)
 
 
-def test_the_supervisor_leads_a_session_of_its_own(paths: LocalPaths, processes: Processes) -> None:
+def test_the_supervisor_has_its_own_session(paths: LocalPaths, processes: Processes) -> None:
     processes.start(saver(paths))
     pid = saver_pid(paths)
     assert os.getsid(supervisor_pid(paths)) == supervisor_pid(paths) == os.getsid(pid)
