@@ -11,16 +11,16 @@ from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
     from chalicelib.adapters.aws_clients import Clients
-    from chalicelib.services.accounts.account_settings import OwnAccount
-    from chalicelib.services.accounts.link_requests import Recovery
-    from chalicelib.services.accounts.setup_links import Accounts
-    from chalicelib.services.authentication.known_devices import Devices
+    from chalicelib.services.accounts.account_settings import AccountSettings
+    from chalicelib.services.accounts.link_requests import LinkRequests
+    from chalicelib.services.accounts.setup_links import SetupLinks
+    from chalicelib.services.authentication.known_devices import KnownDevices
     from chalicelib.services.authentication.passkey_options import PasskeyOptions
     from chalicelib.services.authentication.passkeys import Passkeys
     from chalicelib.services.authentication.password_login import Login
     from chalicelib.services.authentication.second_factor import SecondFactor
     from chalicelib.services.authentication.sessions import Sessions
-    from chalicelib.services.authentication.source_throttle import Sources
+    from chalicelib.services.authentication.source_throttle import SourceThrottle
     from chalicelib.services.documents.document_writer import Writer
     from chalicelib.services.pdf_jobs.seal_verification import SealVerification
     from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
@@ -63,10 +63,10 @@ class Services:
         return Sessions(self.store, self.keys, self.ids, issuer=self.settings.portal_url)
 
     @cached_property
-    def devices(self) -> Devices:
-        from chalicelib.services.authentication.known_devices import Devices
+    def known_devices(self) -> KnownDevices:
+        from chalicelib.services.authentication.known_devices import KnownDevices
 
-        return Devices(self.keys, self.ids)
+        return KnownDevices(self.keys, self.ids)
 
     @cached_property
     def login(self) -> Login:
@@ -75,10 +75,10 @@ class Services:
         return Login(self.store, self.sessions, self.ids)
 
     @cached_property
-    def sources(self) -> Sources:
-        from chalicelib.services.authentication.source_throttle import Sources
+    def source_throttle(self) -> SourceThrottle:
+        from chalicelib.services.authentication.source_throttle import SourceThrottle
 
-        return Sources(self.store)
+        return SourceThrottle(self.store)
 
     @cached_property
     def passkeys(self) -> Passkeys:
@@ -99,22 +99,22 @@ class Services:
         return SecondFactor(self.store, self.sessions, self.passkeys)
 
     @cached_property
-    def own_account(self) -> OwnAccount:
-        from chalicelib.services.accounts.account_settings import OwnAccount
+    def account_settings(self) -> AccountSettings:
+        from chalicelib.services.accounts.account_settings import AccountSettings
 
-        return OwnAccount(self.store, self.ids, self.sessions, self.passkeys)
-
-    @cached_property
-    def accounts(self) -> Accounts:
-        from chalicelib.services.accounts.setup_links import Accounts
-
-        return Accounts(self.store, self.ids)
+        return AccountSettings(self.store, self.ids, self.sessions, self.passkeys)
 
     @cached_property
-    def recovery(self) -> Recovery:
-        from chalicelib.services.accounts.link_requests import Recovery
+    def setup_links(self) -> SetupLinks:
+        from chalicelib.services.accounts.setup_links import SetupLinks
 
-        return Recovery(self.store, self.ids, self.switches)
+        return SetupLinks(self.store, self.ids)
+
+    @cached_property
+    def link_requests(self) -> LinkRequests:
+        from chalicelib.services.accounts.link_requests import LinkRequests
+
+        return LinkRequests(self.store, self.ids, self.switches)
 
     @cached_property
     def review(self) -> Review:

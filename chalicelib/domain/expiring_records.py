@@ -17,7 +17,7 @@ class SecretKind(StrEnum):
     SESSION = "session"
     FORGOTTEN = "forgotten"
     THROTTLE = "throttle"
-    HALF = "half"
+    PENDING_LOGIN = "half"
     AUTHENTICATOR = "authenticator"
     PASSKEY = "passkey"
     DRAFT = "draft"
@@ -28,9 +28,9 @@ CODE_LIFETIME = timedelta(minutes=10)
 BY_HAND_LIFETIME = timedelta(minutes=60)
 SESSION_IDLE = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(hours=12)
-HALF_LIFETIME = timedelta(minutes=5)
+PENDING_LOGIN_LIFETIME = timedelta(minutes=5)
 ENROL_LIFETIME = timedelta(minutes=15)
-SIGNS_FOR = timedelta(minutes=15)
+REAUTH_AFTER = timedelta(minutes=15)
 """How long after its authentication a session may sign without another."""
 
 
@@ -66,9 +66,9 @@ class Secret:
         """Whether it still counts: TTL deletes late, so every reader asks."""
         return now < self.expires_at
 
-    def may_sign(self, now: datetime) -> bool:
+    def is_recently_authenticated(self, now: datetime) -> bool:
         """Whether a session's owner was authenticated recently enough to sign."""
-        return self.authenticated_at is not None and now - self.authenticated_at < SIGNS_FOR
+        return self.authenticated_at is not None and now - self.authenticated_at < REAUTH_AFTER
 
 
 def secret_key(kind: SecretKind, token: str) -> str:

@@ -1,4 +1,4 @@
-"""Growing delays between attempts, counted in rows that expire. Nobody is ever locked out for good."""
+"""Growing delays and quotas, counted in rows that expire. No counter locks anyone out for good."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,82 +9,84 @@ from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How many attempts are `free`; then one second, two, four… up to `longest`, until `forgotten`: earlier
-    where `each` attempt is remembered for a while of its own, and all for their sum.
+class Backoff:
+    """A growing delay between attempts.
+
+    The first `free_attempts` need no wait. The next waits are 1, 2, 4… seconds, up to `max_wait`. The counter
+    expires after `lifetime`. With `lifetime_per_attempt`, a counter of few attempts expires sooner: after
+    that time for every attempt, and after `lifetime` at the latest.
     """
 
     name: str
-    free: int
-    longest: timedelta
-    forgotten: timedelta
-    each: timedelta | None = None
+    free_attempts: int
+    max_wait: timedelta
+    lifetime: timedelta
+    lifetime_per_attempt: timedelta | None = None
 
-    def key(self, whose: str) -> str:
-        """The row that counts for this account, address or document."""
-        return secret_key(SecretKind.THROTTLE, f"{self.name}:{whose}")
+    def key(self, subject: str) -> str:
+        """Return the key of the counter of this account, address or document."""
+        return secret_key(SecretKind.THROTTLE, f"{self.name}:{subject}")
 
-    def wait(self, count: Secret | None, now: datetime) -> timedelta:
-        """How long until the next attempt is let through; zero or less is now."""
-        if count is None or not count.live(now) or count.tries < self.free:
+    def wait_left(self, count: Secret | None, now: datetime) -> timedelta:
+        """Return the time until the next attempt is allowed. Zero or less means now."""
+        if count is None or not count.live(now) or count.tries < self.free_attempts:
             return timedelta()
-        seconds = min(2.0 ** min(count.tries - self.free, 30), self.longest.total_seconds())
+        seconds = min(2.0 ** min(count.tries - self.free_attempts, 30), self.max_wait.total_seconds())
         return (count.last_seen_at or count.created_at) + timedelta(seconds=seconds) - now
 
-    def counted(self, count: Secret | None, whose: str, now: datetime) -> Secret:
-        """The row after one more attempt."""
+    def add_attempt(self, count: Secret | None, subject: str, now: datetime) -> Secret:
+        """Return the counter's row after one more attempt."""
         if count is None or not count.live(now):
-            return Secret(
-                key=self.key(whose),
-                version=count.version + 1 if count else 1,
-                kind=SecretKind.THROTTLE,
-                created_at=now,
-                expires_at=now + self._kept(1),
-                tries=1,
-                last_seen_at=now,
-            )
+            return _first(count, self.key(subject), SecretKind.THROTTLE, now, self._lifetime(1))
         tries = count.tries + 1
-        until = now + self._kept(tries)
-        return replace(count, version=count.version + 1, tries=tries, last_seen_at=now, expires_at=until)
+        expires_at = now + self._lifetime(tries)
+        return replace(count, version=count.version + 1, tries=tries, last_seen_at=now, expires_at=expires_at)
 
-    def _kept(self, tries: int) -> timedelta:
-        return min(self.forgotten, self.each * tries) if self.each else self.forgotten
+    def _lifetime(self, tries: int) -> timedelta:
+        if self.lifetime_per_attempt is None:
+            return self.lifetime
+        return min(self.lifetime, self.lifetime_per_attempt * tries)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ration:
-    """At most `most` within `period` of the first, any two of them at least `between` apart."""
+class Quota:
+    """At most `limit` uses within `period` of the first use, and `min_interval` between two uses."""
 
     kind: SecretKind
-    most: int
+    limit: int
     period: timedelta
-    between: timedelta = timedelta()
+    min_interval: timedelta = timedelta()
 
-    def counted(self, count: Secret | None, key: str, now: datetime) -> Secret | None:
-        """The row after one more, or None when that would be too soon or too many."""
+    def count_use(self, count: Secret | None, key: str, now: datetime) -> Secret | None:
+        """Return the counter's row after one more use, or None if the quota forbids another use now."""
         if count is None or not count.live(now):
-            return Secret(
-                key=key,
-                version=count.version + 1 if count else 1,
-                kind=self.kind,
-                created_at=now,
-                expires_at=now + self.period,
-                tries=1,
-                last_seen_at=now,
-            )
-        recent = count.last_seen_at is not None and now < count.last_seen_at + self.between
-        if recent or count.tries >= self.most:
+            return _first(count, key, self.kind, now, self.period)
+        too_soon = count.last_seen_at is not None and now < count.last_seen_at + self.min_interval
+        if too_soon or count.tries >= self.limit:
             return None
         return replace(count, version=count.version + 1, tries=count.tries + 1, last_seen_at=now)
 
 
-def check(*waits: timedelta) -> None:
-    """Raises `TooManyRequests` when one of the waits is not over."""
-    longest = math.ceil(max(each.total_seconds() for each in waits))
+def require_no_wait(*waits: timedelta) -> None:
+    """Raise `TooManyRequests` with the longest of the waits, if any wait is longer than zero."""
+    longest = math.ceil(max(wait.total_seconds() for wait in waits))
     if longest > 0:
-        raise TooManyRequests(f"Too many attempts. Please wait {_spoken(longest)}.", retry_after=longest)
+        raise TooManyRequests(f"Too many attempts. Please wait {_duration(longest)}.", retry_after=longest)
 
 
-def _spoken(seconds: int) -> str:
+def _first(expired: Secret | None, key: str, kind: SecretKind, now: datetime, lifetime: timedelta) -> Secret:
+    """Return a counter that starts at one, in place of an expired row or of none."""
+    return Secret(
+        key=key,
+        version=expired.version + 1 if expired else 1,
+        kind=kind,
+        created_at=now,
+        expires_at=now + lifetime,
+        tries=1,
+        last_seen_at=now,
+    )
+
+
+def _duration(seconds: int) -> str:
     minutes, unit = math.ceil(seconds / 60), "second" if seconds == 1 else "seconds"
     return f"{minutes} minutes" if minutes > 1 else f"{seconds} {unit}"

@@ -50,7 +50,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "/setup", ("POST",), Access.ANYONE, "pages.login_actions:set_up", credential_failure_statuses=(410,)
     ),
-    # own_account
+    # account_settings
     Route("/account", ("GET",), Access.ACCOUNT, "pages.account_settings:account"),
     Route("/account/activity", ("GET",), Access.ACCOUNT, "pages.account_activity:activity"),
     Route("/account/stay", ("POST",), Access.ACCOUNT, "pages.account_settings:stay"),

@@ -12,7 +12,7 @@ from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKin
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, recovery_key
 from chalicelib.services.accounts.setup_links import account_notice
-from chalicelib.services.authentication.passkeys import MOST_PASSKEYS, Passkeys
+from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
     LEAST_LENGTH,
     hash_password,
@@ -20,7 +20,7 @@ from chalicelib.services.authentication.passwords import (
     least_length,
     password_problem,
 )
-from chalicelib.services.authentication.second_factor import matching_step, tries_of
+from chalicelib.services.authentication.second_factor import matching_step, second_factor_counters
 from chalicelib.services.authentication.sessions import Sessions
 from chalicelib.services.delivery_rows import outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
@@ -37,7 +37,7 @@ _SHORT = (
 )
 
 
-class OwnAccount:
+class AccountSettings:
     """Every method wants a session whose owner was authenticated just now: the page sees to it."""
 
     def __init__(
@@ -57,11 +57,11 @@ class OwnAccount:
         self, session: Secret, provider: Provider, answer: str, name: str, now: datetime
     ) -> tuple[str, tuple[str, ...]]:
         """The new session cookie, and recovery codes if it is the first second factor."""
-        if len(provider.passkeys) >= MOST_PASSKEYS:
+        if len(provider.passkeys) >= MAX_PASSKEYS:
             raise _wrong("name", "There are ten passkeys already. Remove one first.")
         called = " ".join(name.split())[:MAX_NAME] or "Passkey"
         try:
-            made, challenge = self._passkeys.enrolled(provider, answer, called, now)
+            made, challenge = self._passkeys.verify_registration(provider, answer, called, now)
         except Unauthenticated as error:
             raise _wrong("form", "The passkey could not be added. Please try again.") from error
         changed = replace(provider, passkeys=(*provider.passkeys, made))
@@ -135,7 +135,7 @@ class OwnAccount:
             password_hash=hash_password(password),
             short_password=is_short(password),
         )
-        failures = tries_of(provider.id, now)
+        failures = second_factor_counters(provider.id, now)
         return self._change(session, changed, "password_changed", now, dropped=failures)
 
     def _personal(self, provider: Provider) -> list[str]:

@@ -11,17 +11,21 @@ from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
-from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, pending_at
+from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, first_pending_document_at
 from chalicelib.services.delivery_rows import new_delivery, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Store, Switches
-from chalicelib.services.throttling import Pace, Ration, check
+from chalicelib.services.throttling import Backoff, Quota, require_no_wait
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
 FORGOTTEN_JOB = "forgotten"
-MAILS = Ration(kind=SecretKind.FORGOTTEN, most=5, period=timedelta(hours=1), between=timedelta(minutes=1))
+LINK_EMAILS = Quota(
+    kind=SecretKind.FORGOTTEN, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1)
+)
 
-PER_SOURCE = Pace(name="forgotten", free=20, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))
+PER_SOURCE = Backoff(
+    name="forgotten", free_attempts=20, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1)
+)
 
 _RACES = frozenset({"secret"})
 
@@ -47,7 +51,7 @@ class _Mail:
     document: Document | None
 
 
-class Recovery:
+class LinkRequests:
     def __init__(self, store: Store, ids: Ids, switches: Switches) -> None:
         self._store = store
         self._ids = ids
@@ -68,9 +72,9 @@ class Recovery:
     def _ask(self, email: str, source: str, now: datetime) -> None:
         key, source_key = _asked_key(email), PER_SOURCE.key(source)
         found = self._store.secrets([key, source_key])
-        check(PER_SOURCE.wait(found.get(source_key), now))
-        counted = PER_SOURCE.counted(found.get(source_key), source, now)
-        asked = MAILS.counted(found.get(key), key, now)
+        require_no_wait(PER_SOURCE.wait_left(found.get(source_key), now))
+        counted = PER_SOURCE.add_attempt(found.get(source_key), source, now)
+        asked = LINK_EMAILS.count_use(found.get(key), key, now)
         if asked is None:
             self._store.commit(Change(at=now, secrets=(counted,)))
             return
@@ -83,7 +87,7 @@ class Recovery:
         document = self._store.document(document_id)
         key = _asked_key(document_id)
         found = self._store.visit(key, document.provider_id if document else None, None)
-        asked = MAILS.counted(found.session, key, now)
+        asked = LINK_EMAILS.count_use(found.session, key, now)
         if document is None or found.provider is None or asked is None:
             return
         mail = _mail_waiting(document, found.provider, self._store, self._switches)
@@ -96,7 +100,7 @@ class Recovery:
 # In the deliveries function
 
 
-def answer_forgotten(key: str, parts: Parts) -> None:
+def send_requested_link(key: str, parts: Parts) -> None:
     """Mails a link to the address that was asked for, if it is known: to its account, or else, as long as
     a document addressed there can still be read, to set one up. Doing it twice mails once.
     """
@@ -131,7 +135,7 @@ def _mail_waiting(document: Document, provider: Provider, store: Store, switches
     email = document.addressee.email
     if document.recalled_at is None or email is None or provider.has_account:
         return _mail_for(document, provider, switches)
-    other = pending_at(store, provider, email)
+    other = first_pending_document_at(store, provider, email)
     return _mail_for(other, provider, switches) if other else None
 
 

@@ -21,14 +21,14 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.authentication.password_login import counts_of
+from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import (
     hash_password,
     is_short,
     least_length,
     password_problem,
 )
-from chalicelib.services.authentication.second_factor import tries_of
+from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.delivery_rows import new_delivery, outbox_row
 from chalicelib.services.normalization import one_line
@@ -54,7 +54,7 @@ _TAKEN_ADDRESS = (
 _TAKEN_NPI = "This NPI already belongs to someone else here. Check it, or leave it empty and contact support."
 
 
-class DeadLink(Gone):
+class LinkExpired(Gone):
     """A link that is spent, expired or replaced; `document_id` if it is still known what it was for."""
 
     def __init__(self, document_id: str | None = None) -> None:
@@ -63,7 +63,7 @@ class DeadLink(Gone):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenLink:
+class ValidLink:
     """A link that works, whose it is, and the document it came with."""
 
     secret: Secret
@@ -89,7 +89,7 @@ class OpenLink:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
+class PasswordForm:
     """What was typed at setup; for a forgotten password only the password counts."""
 
     password: str
@@ -101,7 +101,7 @@ class Chosen:
 # For the deliveries, at the moment of sending
 
 
-def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids) -> str:
+def create_link_token(store: Store, delivery: Delivery, now: datetime, ids: Ids) -> str:
     """A token for the link in the mail being sent, good for `LINK_LIFETIME` from now.
 
     Links of other mails die with it; another attempt of the same delivery makes another token, and both
@@ -138,10 +138,10 @@ def create_link_secret(store: Store, delivery: Delivery, now: datetime, ids: Ids
 def _may_go_out(store: Store, delivery: Delivery, provider: Provider) -> bool:
     if provider.has_account:
         return delivery.type == "reset" and delivery.recipient == provider.email
-    return mailed_for(store, delivery, provider) is not None
+    return document_of_setup_email(store, delivery, provider) is not None
 
 
-def mailed_for(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
+def document_of_setup_email(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
     """The document that a setup mail goes out for: its own or, once that one is recalled, what its link
     leads to then, unless a newer setup mail is on its way. None when it must not go out.
     """
@@ -187,7 +187,7 @@ def _reached(
     return _mailed_to(email, provider, waiting())
 
 
-def pending_at(store: Store, provider: Provider, email: str) -> Document | None:
+def first_pending_document_at(store: Store, provider: Provider, email: str) -> Document | None:
     """A document that waits for this person and was mailed to this address: what is due first, if any."""
     return _mailed_to(email, provider, _waiting(store, provider.id))
 
@@ -209,31 +209,31 @@ def _was_mailed_to(document: Document, provider: Provider, email: str) -> bool:
 # The person at the page
 
 
-class Accounts:
+class SetupLinks:
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
         self._ids = ids
 
-    def opened(self, token: str, now: datetime) -> OpenLink:
-        """What the link of this token leads to; looking spends nothing. Raises `DeadLink`."""
+    def open(self, token: str, now: datetime) -> ValidLink:
+        """What the link of this token leads to; looking spends nothing. Raises `LinkExpired`."""
         keys = [secret_key(kind, token) for kind in _LINK_KINDS]
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
         if secret is None or not secret.live(now):
-            raise DeadLink(secret.document_id if secret else None)
+            raise LinkExpired(secret.document_id if secret else None)
         found, waiting = run_concurrently(
             lambda: self._store.visit(secret.key, secret.provider_id, secret.document_id),
             lambda: self._waiting_for(secret),
         )
         if found.provider is None or not _works(secret, found.provider):
-            raise DeadLink(secret.document_id)
+            raise LinkExpired(secret.document_id)
         if secret.kind is SecretKind.RESET:
-            return OpenLink(secret=secret, provider=found.provider, document=found.document)
+            return ValidLink(secret=secret, provider=found.provider, document=found.document)
         document = _reached(
             found.provider, found.document, lambda: waiting, access=secret.access, email=secret.email
         )
         if document is None:
-            raise DeadLink(secret.document_id)
-        return OpenLink(secret=secret, provider=found.provider, document=document)
+            raise LinkExpired(secret.document_id)
+        return ValidLink(secret=secret, provider=found.provider, document=document)
 
     def _waiting_for(self, secret: Secret) -> Sequence[Document]:
         """Read ahead: whether a setup link needs it, the document that it came with tells only later."""
@@ -242,18 +242,18 @@ class Accounts:
         return _waiting(self._store, secret.provider_id)
 
     def choose_password(
-        self, token: str, chosen: Chosen, now: datetime, origin: Origin = UNKNOWN
-    ) -> OpenLink:
+        self, token: str, chosen: PasswordForm, now: datetime, origin: Origin = UNKNOWN
+    ) -> ValidLink:
         """Spends the link together with the new password, and ends every session of the account. What it
         answers has the provider as they are from then on.
 
-        Raises `DeadLink`, or `Invalid` with the fields to mend; then the link still works.
+        Raises `LinkExpired`, or `Invalid` with the fields to mend; then the link still works.
         """
-        link = self.opened(token, now)
+        link = self.open(token, now)
         _check(link, chosen)
         hashed = hash_password(chosen.password)
 
-        def step(current: OpenLink) -> OpenLink:
+        def step(current: ValidLink) -> ValidLink:
             change = self._change(current, chosen, hashed, now, origin)
             self._store.commit(change)
             return replace(current, provider=change.providers[0])
@@ -262,19 +262,22 @@ class Accounts:
             return retry_on_latest(
                 step,
                 initial=link,
-                read=lambda: self.opened(token, now),
+                read=lambda: self.open(token, now),
                 retry_on=frozenset({"secret", "provider"}),
             )
         except ConcurrentUpdate as lost:
             raise self._taken(link) from lost
 
     def _change(
-        self, link: OpenLink, chosen: Chosen, hashed: str, now: datetime, origin: Origin = UNKNOWN
+        self, link: ValidLink, chosen: PasswordForm, hashed: str, now: datetime, origin: Origin = UNKNOWN
     ) -> Change:
         provider = with_password(link, chosen, hashed, now)
         rival = self._rival(link, provider)
         told = account_notice(self._ids, provider, "password_changed", now)
-        failures = (*counts_of(told.recipient, provider.id, now), *tries_of(provider.id, now))
+        failures = (
+            *login_counters(told.recipient, provider.id, now),
+            *second_factor_counters(provider.id, now),
+        )
         happened = AccountEventType.PASSWORD_SET if link.is_setup else AccountEventType.PASSWORD_RESET
         entry = account_event(provider.id, happened, now, origin, unique=told.event_id)
         return Change(
@@ -288,7 +291,7 @@ class Accounts:
             outbox=(outbox_row(told),),
         )
 
-    def _rival(self, link: OpenLink, provider: Provider) -> Provider | None:
+    def _rival(self, link: ValidLink, provider: Provider) -> Provider | None:
         """Who must give up the NPI that a clinic gave this person: whoever has no account, or one whose
         owner only typed it.
         """
@@ -300,7 +303,7 @@ class Accounts:
         gives_way = holder is not None and (not holder.has_account or holder.npi_self_stated)
         return holder if gives_way else None
 
-    def _taken(self, link: OpenLink) -> Invalid:
+    def _taken(self, link: ValidLink) -> Invalid:
         """Which claim another person got first."""
         key = email_claim(link.secret.email or "")
         owner = self._store.claims([key]).get(key, link.provider.id)
@@ -327,7 +330,7 @@ def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> De
 # Rules
 
 
-def with_password(link: OpenLink, chosen: Chosen, hashed: str, now: datetime) -> Provider:
+def with_password(link: ValidLink, chosen: PasswordForm, hashed: str, now: datetime) -> Provider:
     """The provider with this password: an account, if it was none, and no session of before."""
     provider = link.provider
     changed = replace(
@@ -357,7 +360,7 @@ def _works(secret: Secret, provider: Provider) -> bool:
     return newest and not provider.has_account
 
 
-def _claims(link: OpenLink, provider: Provider, rival: Provider | None) -> tuple[Claim, ...]:
+def _claims(link: ValidLink, provider: Provider, rival: Provider | None) -> tuple[Claim, ...]:
     if not link.is_setup or provider.email is None:
         return ()
     mine = [Claim(key=email_claim(provider.email), owner=provider.id)]
@@ -372,7 +375,7 @@ def _without_npi(rival: Provider) -> Provider:
     return replace(rival, version=rival.version + 1, npi=None, npi_self_stated=False)
 
 
-def _check(link: OpenLink, chosen: Chosen) -> None:
+def _check(link: ValidLink, chosen: PasswordForm) -> None:
     wrong = [*(_check_person(link, chosen) if link.is_setup else ())]
     personal = (*link.personal, chosen.npi)
     problem = password_problem(chosen.password, personal, least=link.least)
@@ -382,7 +385,7 @@ def _check(link: OpenLink, chosen: Chosen) -> None:
         raise Invalid("Please look at the marked fields.", errors=wrong)
 
 
-def _check_person(link: OpenLink, chosen: Chosen) -> list[FieldError]:
+def _check_person(link: ValidLink, chosen: PasswordForm) -> list[FieldError]:
     wrong = []
     if not _is_credential(chosen.credential):
         wrong.append(FieldError("credential", "Enter your credential, such as MD, DO, NP or PA-C."))

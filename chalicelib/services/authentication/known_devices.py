@@ -1,23 +1,25 @@
-"""Device cookies: a browser that has logged in to an account once is throttled apart from strangers.
+"""Signed cookies of known browsers. The login throttles a known browser apart from unknown ones.
 
-It is known for as long as a session of that login would not have been ended with all the others: a new
-password, and *Log out everywhere*, make strangers of all browsers but the one that it was done in.
+A browser becomes known to an account when somebody logs in to the account with it. It stops being known when
+all sessions of the account end: after a new password or *Log out everywhere*, only the browser in use then
+stays known.
 """
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 
 from chalicelib.domain.providers import Provider
 from chalicelib.services.ports import Ids, Keys
+from chalicelib.services.signed_tokens import is_signed, sign
 
-_MAX_COOKIE = 300
+_MAX_COOKIE_CHARS = 300
 
 
 @dataclass(frozen=True)
-class Device:
-    """A browser that this account was logged in to from, in its `session_generation` of then. `id` is
-    the key's part of its own count.
+class KnownDevice:
+    """A browser that has logged in to an account.
+
+    `session_generation` is the account's at that login. `id` names the browser in the key of its
+    counter of failed attempts.
     """
 
     provider_id: str
@@ -25,36 +27,40 @@ class Device:
     id: str
 
     def is_known_to(self, provider: Provider | None) -> bool:
-        """Whether it is this account's, and no end of all sessions came after its login."""
+        """Return True if the browser logged in to this account after its sessions were last ended."""
         return provider is not None and (provider.id, provider.session_generation) == (
             self.provider_id,
             self.session_generation,
         )
 
 
-class Devices:
+class KnownDevices:
+    """Issues and reads the cookies of known browsers."""
+
     def __init__(self, keys: Keys, ids: Ids) -> None:
         self._keys = keys
         self._ids = ids
 
     def issue(self, provider_id: str, session_generation: int) -> str:
-        """The value of the cookie for who has just logged in; it proves nothing but that."""
+        """Return the cookie's value for a browser that has just logged in to the account."""
         name = f"{provider_id}.{session_generation}.{self._ids.token()}"
-        return f"{name}.{_signature(self._keys.session_key(), name)}"
+        return f"{name}.{sign(self._keys.session_key(), _message(name)).hex()}"
 
-    def read(self, cookie: str) -> Device | None:
-        """What the cookie says; None unless we signed it."""
+    def read(self, cookie: str) -> KnownDevice | None:
+        """Return the browser that the cookie names, or None if the portal has not signed the cookie."""
         name, _, signature = cookie.rpartition(".")
-        if len(cookie) > _MAX_COOKIE or not self._is_ours(name, signature):
+        if len(cookie) > _MAX_COOKIE_CHARS or not self._is_ours(name, signature):
             return None
         provider_id, _, rest = name.partition(".")
         generation, _, token = rest.partition(".")
-        return Device(provider_id=provider_id, session_generation=int(generation), id=name) if token else None
+        return KnownDevice(provider_id, int(generation), name) if token else None
 
     def _is_ours(self, name: str, signature: str) -> bool:
-        ours = (_signature(key, name) for key in self._keys.known_session_keys())
-        return any(hmac.compare_digest(signature.encode(), each.encode()) for each in ours)
+        try:
+            return is_signed(self._keys.known_session_keys(), _message(name), bytes.fromhex(signature))
+        except ValueError:
+            return False
 
 
-def _signature(key: bytes, name: str) -> str:
-    return hmac.new(key, f"device:{name}".encode(), hashlib.sha256).hexdigest()
+def _message(name: str) -> bytes:
+    return f"device:{name}".encode()

@@ -1,43 +1,37 @@
-"""Challenges for passkeys: signed by us and dated, so that asking for one writes nothing."""
+"""Challenges for passkeys. The portal signs and dates them, so that a new challenge needs no row."""
 
-import base64
 import hashlib
-import hmac
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from chalicelib.domain.timestamps import epoch
+from chalicelib.services.signed_tokens import is_signed, sign, to_base64url
 
 LIFETIME = timedelta(minutes=10)
 
-_NONCE, _DATE = 16, 8
+_NONCE_BYTES, _DATE_BYTES = 16, 8
 
 
 def make_challenge(key: bytes, subject: str, nonce: str, now: datetime) -> str:
-    """A challenge (base64url) for `subject`: a provider's id, or nobody's for a login. `nonce` is random."""
-    head = hashlib.sha256(nonce.encode()).digest()[:_NONCE] + epoch(now).to_bytes(_DATE, "big")
-    return encoded(head + _seal(key, subject, head))
+    """Return a challenge (base64url).
 
-
-def is_challenge(key: bytes, challenge: bytes, subject: str, now: datetime) -> bool:
-    """Whether we made it for this subject, and not too long ago.
-
-    That it is used once, the caller's write decides.
+    `subject` is the provider's id, or empty for a login by an unknown person. `nonce` is random.
     """
-    head, seal = challenge[: _NONCE + _DATE], challenge[_NONCE + _DATE :]
-    made = int.from_bytes(head[_NONCE:], "big")
-    fresh = 0 <= epoch(now) - made < LIFETIME.total_seconds()
-    return fresh and hmac.compare_digest(seal, _seal(key, subject, head))
+    head = hashlib.sha256(nonce.encode()).digest()[:_NONCE_BYTES] + epoch(now).to_bytes(_DATE_BYTES, "big")
+    return to_base64url(head + sign(key, _message(subject, head)))
 
 
-def encoded(data: bytes) -> str:
-    """Base64url without padding, as WebAuthn writes it."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+def is_valid_challenge(keys: Iterable[bytes], challenge: bytes, subject: str, now: datetime) -> bool:
+    """Return True if the portal made this challenge for this subject within `LIFETIME`.
+
+    The caller writes a row for the challenge, so that nobody can use the challenge twice.
+    """
+    length = _NONCE_BYTES + _DATE_BYTES
+    head, signature = challenge[:length], challenge[length:]
+    age = epoch(now) - int.from_bytes(head[_NONCE_BYTES:], "big")
+    is_fresh = 0 <= age < LIFETIME.total_seconds()
+    return is_fresh and is_signed(keys, _message(subject, head), signature)
 
 
-def decoded(text: str) -> bytes:
-    """Raises `ValueError` for what is none."""
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _seal(key: bytes, subject: str, head: bytes) -> bytes:
-    return hmac.digest(key, b"passkey:" + subject.encode() + b":" + head, "sha256")
+def _message(subject: str, head: bytes) -> bytes:
+    return b"passkey:" + subject.encode() + b":" + head

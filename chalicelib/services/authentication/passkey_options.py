@@ -1,6 +1,7 @@
-"""What a browser is asked when it shall use or make a passkey (WebAuthn level 2).
+"""Options of WebAuthn level 2 that a browser needs to use or to create a passkey.
 
-Apart from the checking of its answers: the login page asks for every visitor, and needs no table for it.
+This module is apart from the verification of the browser's response: the login page needs options for every
+visitor, and they need neither the store nor the WebAuthn library.
 """
 
 import json
@@ -8,7 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from chalicelib.services.authentication.passkey_challenges import LIFETIME, encoded, make_challenge
+from chalicelib.services.authentication.passkey_challenges import LIFETIME, make_challenge
+from chalicelib.services.signed_tokens import to_base64url
 
 if TYPE_CHECKING:
     from chalicelib.domain.providers import Provider
@@ -19,7 +21,7 @@ _MILLISECONDS = int(LIFETIME.total_seconds()) * 1000
 
 
 class PasskeyOptions:
-    """User verification is required, so that a passkey is two factors in one."""
+    """Builds the options as JSON. They require user verification, so a passkey is two factors in one."""
 
     def __init__(self, keys: "Keys", ids: "Ids", *, portal_url: str) -> None:
         self._keys = keys
@@ -27,7 +29,10 @@ class PasskeyOptions:
         self._rp_id = urlsplit(portal_url).hostname or ""
 
     def for_login(self, now: datetime, provider: "Provider | None" = None) -> str:
-        """JSON for `navigator.credentials.get`: any passkey of ours, or one of this provider."""
+        """Return the JSON for `navigator.credentials.get`.
+
+        The browser offers the passkeys of this provider, or any passkey if there is no provider.
+        """
         subject = provider.id if provider else ""
         return json.dumps(
             {
@@ -35,12 +40,12 @@ class PasskeyOptions:
                 "rpId": self._rp_id,
                 "timeout": _MILLISECONDS,
                 "userVerification": "required",
-                "allowCredentials": _listed(provider) if provider else [],
+                "allowCredentials": _credentials(provider) if provider else [],
             }
         )
 
     def for_enrolment(self, provider: "Provider", now: datetime) -> str:
-        """JSON for `navigator.credentials.create`."""
+        """Return the JSON for `navigator.credentials.create`, for a new passkey of this provider."""
         return json.dumps(
             {
                 "challenge": self._challenge(provider.id, now),
@@ -48,13 +53,13 @@ class PasskeyOptions:
                 "attestation": "none",
                 "rp": {"id": self._rp_id, "name": "Provider Portal"},
                 "user": {
-                    "id": encoded(provider.id.encode()),
+                    "id": to_base64url(provider.id.encode()),
                     "name": provider.email,
                     "displayName": provider.name,
                 },
-                "pubKeyCredParams": [{"type": "public-key", "alg": each} for each in _ALGORITHMS],
+                "pubKeyCredParams": [{"type": "public-key", "alg": number} for number in _ALGORITHMS],
                 "authenticatorSelection": {"residentKey": "required", "userVerification": "required"},
-                "excludeCredentials": _listed(provider),
+                "excludeCredentials": _credentials(provider),
             }
         )
 
@@ -62,5 +67,5 @@ class PasskeyOptions:
         return make_challenge(self._keys.session_key(), subject, self._ids.token(), now)
 
 
-def _listed(provider: "Provider") -> list[dict[str, str]]:
-    return [{"type": "public-key", "id": each.id} for each in provider.passkeys]
+def _credentials(provider: "Provider") -> list[dict[str, str]]:
+    return [{"type": "public-key", "id": passkey.id} for passkey in provider.passkeys]

@@ -1,7 +1,7 @@
-"""Passkeys (WebAuthn level 2): what a browser's answer proves. What it was asked is in `passkey_options`.
+"""Verification of passkeys (WebAuthn level 2). `passkey_options` builds the requests to the browser.
 
-The library that checks answers is imported only when there is one to check. User verification is required,
-so that a passkey is two factors in one.
+User verification is required, so a passkey is two factors in one. The WebAuthn library is imported only when
+there is a response to verify.
 """
 
 import json
@@ -16,27 +16,30 @@ from chalicelib.domain.errors import ConcurrentUpdate, Unauthenticated
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Passkey
-from chalicelib.services.authentication.passkey_challenges import LIFETIME, decoded, encoded, is_challenge
-from chalicelib.services.authentication.sessions import Sessions, logged_in
+from chalicelib.services.authentication.passkey_challenges import LIFETIME, is_valid_challenge
+from chalicelib.services.authentication.sessions import Sessions, login_event
 from chalicelib.services.ports import Keys, Store
+from chalicelib.services.signed_tokens import from_base64url, to_base64url
 from chalicelib.services.transaction import Change
 
 METHOD = "passkey"
-MOST_PASSKEYS = 10
-MAX_ANSWER = 16 * 1024
+MAX_PASSKEYS = 10
+MAX_RESPONSE_CHARS = 16 * 1024
 
-_NOT_RIGHT = "This passkey could not be checked. Try again, or use your password."
+_FAILED = "We couldn't verify this passkey. Try again, or use your password."
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """A browser's answer with the challenge that it says it answers."""
+class _Response:
+    """A browser's WebAuthn response, and the challenge that the response names."""
 
     credential: Mapping[str, Any]
     challenge: bytes
 
 
 class Passkeys:
+    """Verifies new passkeys, and logins and confirmations by passkey."""
+
     def __init__(self, store: Store, keys: Keys, sessions: Sessions, *, portal_url: str) -> None:
         self._store = store
         self._keys = keys
@@ -44,126 +47,145 @@ class Passkeys:
         self._origin = portal_url
         self._rp_id = urlsplit(portal_url).hostname or ""
 
-    def enrolled(self, provider: Provider, answer: str, name: str, now: datetime) -> tuple[Passkey, Secret]:
-        """The new passkey, and the challenge's row to be written with it. Raises `Unauthenticated`."""
+    def verify_registration(
+        self, provider: Provider, response: str, name: str, now: datetime
+    ) -> tuple[Passkey, Secret]:
+        """Return the new passkey, and the row to commit with it, which marks the challenge as used.
+
+        Raise `Unauthenticated` if the browser's response is not valid.
+        """
         from webauthn import verify_registration_response
         from webauthn.helpers.exceptions import WebAuthnException
 
-        read = self._read(answer, provider.id, now)
+        parsed = self._parse(response, provider.id, now)
         try:
             verified = verify_registration_response(
-                credential=dict(read.credential),
-                expected_challenge=read.challenge,
+                credential=dict(parsed.credential),
+                expected_challenge=parsed.challenge,
                 expected_rp_id=self._rp_id,
                 expected_origin=self._origin,
                 require_user_verification=True,
             )
         except (WebAuthnException, ValueError) as error:
-            raise Unauthenticated(_NOT_RIGHT) from error
-        made = Passkey(
-            id=encoded(verified.credential_id),
-            public_key=encoded(verified.credential_public_key),
+            raise Unauthenticated(_FAILED) from error
+        passkey = Passkey(
+            id=to_base64url(verified.credential_id),
+            public_key=to_base64url(verified.credential_public_key),
             count=verified.sign_count,
             name=name,
             created_at=now,
         )
-        return made, _spent(read.challenge, now)
+        return passkey, _used_challenge(parsed.challenge, now)
 
     def log_in(
-        self, answer: str, now: datetime, origin: Origin, replaces: Secret | None = None
+        self, response: str, now: datetime, origin: Origin, previous_session: Secret | None = None
     ) -> tuple[Provider, str]:
-        """The provider whose passkey it is, and the value of the session cookie. Raises `Unauthenticated`."""
-        read = self._read(answer, "", now)
-        handle = (read.credential.get("response") or {}).get("userHandle")
-        provider = self._store.provider(_owner(handle))
+        """Return the owner of the passkey, and the value of the session cookie.
+
+        The browser's `previous_session` ends. Raise `Unauthenticated` if the response is not valid.
+        """
+        parsed = self._parse(response, "", now)
+        handle = (parsed.credential.get("response") or {}).get("userHandle")
+        provider = self._store.provider(_provider_id(handle))
         if provider is None or not provider.has_account:
-            raise Unauthenticated(_NOT_RIGHT)
-        used = self._checked(provider, read, now)
+            raise Unauthenticated(_FAILED)
+        used = self._verify(provider, parsed, now)
         session, cookie = self._sessions.start(provider, now, METHOD)
-        ended = (replaces,) if replaces else ()
-        told = logged_in(provider, session, origin)
-        self._commit(used, read, (session,), ended, now, told=(told,))
+        ended = (previous_session,) if previous_session else ()
+        event = login_event(provider, session, origin)
+        self._commit(used, parsed, (session,), ended, now, events=(event,))
         return provider, cookie
 
-    def answered(self, provider: Provider, answer: str, now: datetime) -> tuple[Provider, Secret]:
-        """The provider with this use of their passkey noted, and the challenge's row. `Unauthenticated`."""
-        read = self._read(answer, provider.id, now)
-        return self._checked(provider, read, now), _spent(read.challenge, now)
+    def verify_authentication(
+        self, provider: Provider, response: str, now: datetime
+    ) -> tuple[Provider, Secret]:
+        """Return the provider with the updated passkey, and the row that marks the challenge as used.
 
-    def confirm(self, session: Secret, provider: Provider, answer: str, now: datetime) -> tuple[Secret, str]:
-        """The session of who has just used their passkey again, and its cookie. Raises `Unauthenticated`."""
-        read = self._read(answer, provider.id, now)
-        used = self._checked(provider, read, now)
+        The caller commits both. Raise `Unauthenticated` if the browser's response is not valid.
+        """
+        parsed = self._parse(response, provider.id, now)
+        return self._verify(provider, parsed, now), _used_challenge(parsed.challenge, now)
+
+    def reauthenticate(
+        self, session: Secret, provider: Provider, response: str, now: datetime
+    ) -> tuple[Secret, str]:
+        """Return the session under a new token, authenticated now, and its cookie.
+
+        Raise `Unauthenticated` if the browser's response is not valid.
+        """
+        parsed = self._parse(response, provider.id, now)
+        used = self._verify(provider, parsed, now)
         renewed, cookie = self._sessions.renew(session, now, METHOD)
-        self._commit(used, read, (renewed,), (session,), now)
+        self._commit(used, parsed, (renewed,), (session,), now)
         return renewed, cookie
 
     def _commit(
         self,
         used: Provider,
-        read: _Answer,
+        parsed: _Response,
         secrets: tuple[Secret, ...],
         ended: tuple[Secret, ...],
         now: datetime,
         *,
-        told: tuple[AccountEvent, ...] = (),
+        events: tuple[AccountEvent, ...] = (),
     ) -> None:
-        written = (*secrets, _spent(read.challenge, now))
+        written = (*secrets, _used_challenge(parsed.challenge, now))
         try:
             self._store.commit(
-                Change(at=now, secrets=written, dropped=ended, providers=(used,), account_events=told)
+                Change(at=now, secrets=written, dropped=ended, providers=(used,), account_events=events)
             )
-        except ConcurrentUpdate as lost:
-            raise Unauthenticated(_NOT_RIGHT) from lost
+        except ConcurrentUpdate as conflict:
+            raise Unauthenticated(_FAILED) from conflict
 
-    def _read(self, answer: str, subject: str, now: datetime) -> _Answer:
-        """The answer, if it is to a challenge of ours for this subject."""
+    def _parse(self, response: str, subject: str, now: datetime) -> _Response:
+        """Return the response if its challenge is the portal's and was made for this subject."""
         try:
-            credential = json.loads(answer[:MAX_ANSWER])
-            client = json.loads(decoded(credential["response"]["clientDataJSON"]))
-            challenge = decoded(client["challenge"])
+            credential = json.loads(response[:MAX_RESPONSE_CHARS])
+            client = json.loads(from_base64url(credential["response"]["clientDataJSON"]))
+            challenge = from_base64url(client["challenge"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise Unauthenticated(_NOT_RIGHT) from error
-        keys = self._keys.known_session_keys()
-        if not any(is_challenge(key, challenge, subject, now) for key in keys):
+            raise Unauthenticated(_FAILED) from error
+        if not is_valid_challenge(self._keys.known_session_keys(), challenge, subject, now):
             raise Unauthenticated("That took too long. Please try again.")
-        return _Answer(credential, challenge)
+        return _Response(credential, challenge)
 
-    def _checked(self, provider: Provider, read: _Answer, now: datetime) -> Provider:
+    def _verify(self, provider: Provider, parsed: _Response, now: datetime) -> Provider:
+        """Return the provider whose passkey has its new sign count and time of use."""
         from webauthn import verify_authentication_response
         from webauthn.helpers.exceptions import WebAuthnException
 
-        kept = next((each for each in provider.passkeys if each.id == read.credential.get("id")), None)
-        if kept is None:
-            raise Unauthenticated(_NOT_RIGHT)
+        credential_id = parsed.credential.get("id")
+        passkey = next((item for item in provider.passkeys if item.id == credential_id), None)
+        if passkey is None:
+            raise Unauthenticated(_FAILED)
         try:
             verified = verify_authentication_response(
-                credential=dict(read.credential),
-                expected_challenge=read.challenge,
+                credential=dict(parsed.credential),
+                expected_challenge=parsed.challenge,
                 expected_rp_id=self._rp_id,
                 expected_origin=self._origin,
-                credential_public_key=decoded(kept.public_key),
-                credential_current_sign_count=kept.count,
+                credential_public_key=from_base64url(passkey.public_key),
+                credential_current_sign_count=passkey.count,
                 require_user_verification=True,
             )
         except (WebAuthnException, ValueError) as error:
-            raise Unauthenticated(_NOT_RIGHT) from error
-        used = replace(kept, count=verified.new_sign_count, last_used_at=now)
-        passkeys = tuple(used if each.id == used.id else each for each in provider.passkeys)
+            raise Unauthenticated(_FAILED) from error
+        used = replace(passkey, count=verified.new_sign_count, last_used_at=now)
+        passkeys = tuple(used if item.id == used.id else item for item in provider.passkeys)
         return replace(provider, version=provider.version + 1, passkeys=passkeys)
 
 
-def _owner(handle: object) -> str:
+def _provider_id(handle: object) -> str:
     try:
-        return decoded(handle).decode() if isinstance(handle, str) else ""
+        return from_base64url(handle).decode() if isinstance(handle, str) else ""
     except ValueError:
         return ""
 
 
-def _spent(challenge: bytes, now: datetime) -> Secret:
-    """A row that can be written once: the same answer sent again finds it there."""
+def _used_challenge(challenge: bytes, now: datetime) -> Secret:
+    """Return a row that can be written only once, so that a repeated response fails."""
     return Secret(
-        key=secret_key(SecretKind.PASSKEY, encoded(challenge)),
+        key=secret_key(SecretKind.PASSKEY, to_base64url(challenge)),
         version=1,
         kind=SecretKind.PASSKEY,
         created_at=now,

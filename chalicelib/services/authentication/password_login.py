@@ -1,4 +1,4 @@
-"""Logging in with email address and password."""
+"""Login with email address and password, and its limits on guessing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,66 +7,82 @@ from datetime import datetime, timedelta
 from chalicelib.domain.account_events import AccountEventType, Origin, account_event, is_logged
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.errors import ConcurrentUpdate, TooManyRequests, Unauthenticated
-from chalicelib.domain.expiring_records import HALF_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.expiring_records import PENDING_LOGIN_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.services import throttling
-from chalicelib.services.authentication.known_devices import Device
+from chalicelib.services.authentication.known_devices import KnownDevice
 from chalicelib.services.authentication.passwords import hash_password, is_outdated, is_password
-from chalicelib.services.authentication.sessions import PASSWORD, Sessions, logged_in
+from chalicelib.services.authentication.sessions import PASSWORD, Sessions, login_event
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
-from chalicelib.services.throttling import Pace
+from chalicelib.services.throttling import Backoff
 from chalicelib.services.transaction import Change
 
-PER_PLACE = Pace(name="place", free=5, longest=timedelta(minutes=1), forgotten=timedelta(hours=24))
-"""Attempts on one account from one device that knows it, or else from one source, until one succeeds.
-
-Nobody else's attempts count: who is elsewhere cannot take the owner's turn.
-"""
-
-PLACE_UNDER_ATTACK = replace(PER_PLACE, free=1, longest=timedelta(minutes=15))
-"""For a source without such a device, while many guess at the account."""
-
-PER_ACCOUNT = Pace(
-    name="login", free=0, longest=timedelta(), forgotten=timedelta(days=365), each=timedelta(days=90)
+PER_CLIENT = Backoff(
+    name="place", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=24)
 )
-"""Attempts without such a device, wherever they come from, until one succeeds: at `MOST_OF_STRANGERS` only
-its known devices, a passkey or a new password get in.
+"""Failed attempts on one account by one client: a browser that the account knows, or a client address.
+
+A login resets the counter. Other clients' attempts do not count, so nobody can make the owner wait.
 """
 
-ATTACK = Pace(name="attack", free=20, longest=timedelta(), forgotten=timedelta(days=1))
-"""The same attempts until a day passes without any: past `free`, the account is attacked."""
+PER_CLIENT_UNDER_ATTACK = replace(PER_CLIENT, free_attempts=1, max_wait=timedelta(minutes=15))
+"""The stricter limit of an unknown browser while many attempts on the account fail."""
 
-PER_KNOWN = Pace(name="known", free=0, longest=timedelta(), forgotten=timedelta(days=365))
-"""Attempts from all devices that know the account together: at `MOST_OF_KNOWN` they are strangers."""
-
-MOST_OF_STRANGERS = 75
-MOST_OF_KNOWN = 20
-"""NIST SP 800-63B-4, 3.2.2: at most 100 failures in a row at one account, and these two are all there are.
-Who waits three months after each, until it is forgotten, has four more in a year. Strangers cannot use up
-what the devices have.
-"""
-
-PER_SOURCE = Pace(name="source", free=30, longest=timedelta(minutes=15), forgotten=timedelta(hours=1))
-"""Failures only: a whole clinic may stand behind one address."""
-
-_WRONG = "The email address or the password is not right."
-_CLOSED = (
-    "There were too many wrong passwords for this address. Log in with a passkey or in a browser that you "
-    "have used before, or choose a new password: see Forgot password."
+PER_ACCOUNT = Backoff(
+    name="login",
+    free_attempts=0,
+    max_wait=timedelta(),
+    lifetime=timedelta(days=365),
+    lifetime_per_attempt=timedelta(days=90),
 )
-CLOSED_SECONDS = 3600
-_NOBODY = "prv_nobody"
+"""Failed attempts by all unknown browsers on one account.
 
-_Counted = tuple[Secret, ...]
-"""The counts of one attempt: first of its place, last of all known devices or else of all strangers."""
+After `MAX_UNKNOWN_FAILURES`, only a known browser, a passkey or a new password opens the account.
+"""
+
+UNDER_ATTACK = Backoff(name="attack", free_attempts=20, max_wait=timedelta(), lifetime=timedelta(days=1))
+"""The same attempts, counted until a day passes without any.
+
+After `free_attempts`, the account counts as under attack.
+"""
+
+KNOWN_BROWSERS = Backoff(name="known", free_attempts=0, max_wait=timedelta(), lifetime=timedelta(days=365))
+"""Failed attempts by all known browsers of one account.
+
+After `MAX_KNOWN_FAILURES`, these browsers count as unknown.
+"""
+
+MAX_UNKNOWN_FAILURES = 75
+MAX_KNOWN_FAILURES = 20
+"""NIST SP 800-63B-4, 3.2.2 allows 100 consecutive failures on one account. These two limits stay below 100.
+
+A failure expires after 90 days, so a patient attacker gets four extra tries a year. Unknown browsers never
+use up the allowance of known ones.
+"""
+
+PER_SOURCE = Backoff(
+    name="source", free_attempts=30, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1)
+)
+"""Failed attempts by one client address on any account. A whole clinic may share one address."""
+
+LOCKOUT_RETRY_SECONDS = 3600
+
+_WRONG = "Incorrect email or password."
+_LOCKED = (
+    "There were too many wrong passwords for this email address. Log in with a passkey or in a browser that "
+    "you've used before, or choose a new password with Forgot password."
+)
+_NO_PROVIDER = "prv_nobody"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """Somebody says who they are. `email` is lower case; `source` is the client's address, `agent` its
-    User-Agent.
+class LoginAttempt:
+    """One try of a password.
+
+    `email` is in lower case. `source` is the client's address and `agent` is its User-Agent header. `device`
+    is the browser if the portal knows it. `previous_session` is the browser's session, which the login ends.
     """
 
     email: str
@@ -74,17 +90,16 @@ class Attempt:
     source: str
     now: datetime
     agent: str | None = None
-    device: Device | None = None
-    replaces: Secret | None = None
-    """The session that the browser had before: it ends with the new one."""
+    device: KnownDevice | None = None
+    previous_session: Secret | None = None
 
     @property
     def origin(self) -> Origin:
         return Origin(self.source, self.agent)
 
 
-class HalfIn(Exception):
-    """The password was right, and the account has a second factor: `token` is for `SecondFactor.finish`."""
+class SecondFactorRequired(Exception):
+    """The password was right, and the account needs a second factor. `token` is for `SecondFactor.finish`."""
 
     def __init__(self, token: str) -> None:
         super().__init__("a second factor is needed")
@@ -92,149 +107,177 @@ class HalfIn(Exception):
 
 
 @dataclass(frozen=True)
-class _Counts:
-    place: Secret | None
-    attack: Secret | None
-    account: Secret | None
-    source: Secret | None
+class _Counted:
+    """The counters after one attempt has been added to them.
+
+    `client` is the client's counter. `total` counts all known browsers or all unknown ones, whichever the
+    client belongs to. `attack` counts unknown browsers only.
+    """
+
+    client: Secret
+    total: Secret
+    attack: Secret | None = None
+
+    @property
+    def rows(self) -> tuple[Secret, ...]:
+        return tuple(row for row in (self.client, self.attack, self.total) if row)
 
 
 class Login:
+    """Checks passwords and starts sessions."""
+
     def __init__(self, store: Store, sessions: Sessions, ids: Ids) -> None:
         self._store = store
         self._sessions = sessions
         self._ids = ids
 
-    def log_in(self, attempt: Attempt) -> tuple[Provider, str]:
-        """The provider and the value of the session cookie.
+    def log_in(self, attempt: LoginAttempt) -> tuple[Provider, str]:
+        """Return the provider and the value of the session cookie.
 
-        Raises `Unauthenticated`, the same in the same time for an unknown address as for a wrong password;
-        `TooManyRequests` before anything is looked at; `HalfIn` where a second factor is still to come.
+        Raise `Unauthenticated`, with the same text after the same time for an unknown address and for a wrong
+        password. Raise `TooManyRequests` before the password is looked at. Raise `SecondFactorRequired` if
+        the password was right and the account has a second factor.
         """
-        provider, counted = self._checked(attempt)
+        provider, cleared = self._verify(attempt)
         if provider.has_second_factor:
-            raise HalfIn(self._half(provider, counted, attempt))
+            raise SecondFactorRequired(self._start_pending_login(provider, cleared, attempt))
         session, cookie = self._sessions.start(provider, attempt.now)
-        ended = (attempt.replaces,) if attempt.replaces else ()
-        told = logged_in(provider, session, attempt.origin)
+        ended = (attempt.previous_session,) if attempt.previous_session else ()
+        event = login_event(provider, session, attempt.origin)
         change = Change(
-            at=attempt.now, secrets=(session,), dropped=(*counted, *ended), account_events=(told,)
+            at=attempt.now, secrets=(session,), dropped=(*cleared, *ended), account_events=(event,)
         )
-        self._let_in(change, provider, attempt)
+        self._commit_and_rehash(change, provider, attempt)
         return provider, cookie
 
-    def _half(self, provider: Provider, counted: _Counted, attempt: Attempt) -> str:
+    def _start_pending_login(
+        self, provider: Provider, cleared: tuple[Secret, ...], attempt: LoginAttempt
+    ) -> str:
+        """Store a login that waits for its second factor, and return its token."""
         now = attempt.now
         token = self._ids.token()
         row = Secret(
-            key=secret_key(SecretKind.HALF, token),
+            key=secret_key(SecretKind.PENDING_LOGIN, token),
             version=1,
-            kind=SecretKind.HALF,
+            kind=SecretKind.PENDING_LOGIN,
             created_at=now,
-            expires_at=now + HALF_LIFETIME,
+            expires_at=now + PENDING_LOGIN_LIFETIME,
             provider_id=provider.id,
             session_generation=provider.session_generation,
         )
-        self._let_in(Change(at=now, secrets=(row,), dropped=counted), provider, attempt)
+        self._commit_and_rehash(Change(at=now, secrets=(row,), dropped=cleared), provider, attempt)
         return token
 
-    def _let_in(self, change: Change, provider: Provider, attempt: Attempt) -> None:
-        """Commits; a hash of other parameters is made anew along with it, unless the account just changed."""
+    def _commit_and_rehash(self, change: Change, provider: Provider, attempt: LoginAttempt) -> None:
+        """Commit, and replace a password hash that has outdated parameters.
+
+        If the account changes at the same time, the old hash stays until the next login.
+        """
         if provider.password_hash is None or not is_outdated(provider.password_hash):
             self._store.commit(change)
             return
-        anew = replace(provider, version=provider.version + 1, password_hash=hash_password(attempt.password))
+        rehashed = replace(
+            provider, version=provider.version + 1, password_hash=hash_password(attempt.password)
+        )
         try:
-            self._store.commit(replace(change, providers=(anew,)))
-        except ConcurrentUpdate as lost:
-            if lost.parts != ("provider",):
+            self._store.commit(replace(change, providers=(rehashed,)))
+        except ConcurrentUpdate as conflict:
+            if conflict.parts != ("provider",):
                 raise
             self._store.commit(change)
 
-    def confirm(self, session: Secret, attempt: Attempt) -> tuple[Secret, str]:
-        """The session of who has just entered their password again, under another token, and its cookie.
+    def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> tuple[Secret, str]:
+        """Return the session under a new token, authenticated now, and its cookie.
 
-        Counts and raises as `log_in` does; a password of another account is a wrong one.
+        Count and raise as `log_in` does. The password of another account is wrong.
         """
-        provider, counted = self._checked(attempt)
+        provider, cleared = self._verify(attempt)
         if provider.id != session.provider_id:
             raise Unauthenticated(_WRONG)
         renewed, cookie = self._sessions.renew(session, attempt.now, PASSWORD)
-        self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(*counted, session)))
+        self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(*cleared, session)))
         return renewed, cookie
 
-    def check(self, provider: Provider, attempt: Attempt) -> None:
-        """Whether it is this provider's password; counts and raises as `log_in` does."""
-        owner, counted = self._checked(attempt)
+    def verify_password(self, provider: Provider, attempt: LoginAttempt) -> None:
+        """Raise `Unauthenticated` unless this is the provider's password.
+
+        Count the attempt and raise as `log_in` does.
+        """
+        owner, cleared = self._verify(attempt)
         if owner.id != provider.id:
             raise Unauthenticated(_WRONG)
-        self._store.commit(Change(at=attempt.now, dropped=counted))
+        self._store.commit(Change(at=attempt.now, dropped=cleared))
 
-    def _checked(self, attempt: Attempt) -> tuple[Provider, _Counted]:
-        """Whose password it is, and the counts that their success clears."""
-        provider, counted = retry_on_conflict(lambda: self._counted(attempt), retry_on=frozenset({"secret"}))
-        kept = provider.password_hash if provider else None
-        if not is_password(attempt.password, kept) or provider is None:
-            tries = counted[-1].tries
-            retry_on_conflict(lambda: self._failed(attempt, provider, tries), retry_on=frozenset({"secret"}))
+    def _verify(self, attempt: LoginAttempt) -> tuple[Provider, tuple[Secret, ...]]:
+        """Return the owner of the password, and the counters that the success clears."""
+        provider, counted = retry_on_conflict(lambda: self._count(attempt), retry_on=frozenset({"secret"}))
+        stored_hash = provider.password_hash if provider else None
+        if not is_password(attempt.password, stored_hash) or provider is None:
+            retry_on_conflict(
+                lambda: self._record_failure(attempt, provider, counted.total.tries),
+                retry_on=frozenset({"secret"}),
+            )
             raise Unauthenticated(_WRONG)
-        return provider, (counted[0], *counts_of(attempt.email, provider.id, attempt.now))
+        return provider, (counted.client, *login_counters(attempt.email, provider.id, attempt.now))
 
-    def _counted(self, attempt: Attempt) -> tuple[Provider | None, _Counted]:
-        """Counts the attempt before the password is looked at, so that many at once get no further.
+    def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _Counted]:
+        """Return the account's provider and the counters after this attempt.
 
-        A device that knows the account counts for itself alone; anyone else for place and account.
+        The attempt is counted before the password is looked at, so parallel attempts gain nothing.
         """
-        (owner, holder), found = run_concurrently(
-            lambda: run_concurrently(lambda: self._owner(attempt), lambda: self._holder(attempt)),
-            lambda: self._counts(attempt),
+        (owner_id, device_owner), counters = run_concurrently(
+            lambda: run_concurrently(lambda: self._owner_id(attempt), lambda: self._device_owner(attempt)),
+            lambda: self._read_counters(attempt),
         )
-        known = _known(attempt, owner, holder, found)
-        place = _place(attempt, known)
-        counts = _Counts(*(found.get(each.key(whose)) for each, whose in _counters(attempt, place)))
-        _check(counts, known, attempt.now)
-        totals = ((PER_KNOWN, known.provider_id),) if known else _of_strangers(attempt)
-        counted = tuple(
-            pace.counted(found.get(pace.key(whose)), whose, attempt.now)
-            for pace, whose in ((PER_PLACE, place), *totals)
-        )
+        known = _known_device(attempt, owner_id, device_owner, counters)
+        _require_allowed(attempt, known, counters)
+        counted = _add_attempt(attempt, known, counters)
         provider, _ = run_concurrently(
-            lambda: self._store.provider(owner or _NOBODY),
-            lambda: self._store.commit(Change(at=attempt.now, secrets=counted)),
+            lambda: self._store.provider(owner_id or _NO_PROVIDER),
+            lambda: self._store.commit(Change(at=attempt.now, secrets=counted.rows)),
         )
         return provider, counted
 
-    def _owner(self, attempt: Attempt) -> str | None:
+    def _owner_id(self, attempt: LoginAttempt) -> str | None:
         key = email_claim(attempt.email)
         return self._store.claims([key]).get(key)
 
-    def _holder(self, attempt: Attempt) -> Provider | None:
-        """Whose the device is, whether or not it turns out to be this account's."""
+    def _device_owner(self, attempt: LoginAttempt) -> Provider | None:
+        """Return the provider whose account knows the browser. That may be another account's provider."""
         return self._store.provider(attempt.device.provider_id) if attempt.device else None
 
-    def _counts(self, attempt: Attempt) -> Mapping[str, Secret]:
-        places = {_place(attempt, None), _place(attempt, attempt.device)}
-        wanted = {pace.key(whose) for place in places for pace, whose in _counters(attempt, place)}
+    def _read_counters(self, attempt: LoginAttempt) -> Mapping[str, Secret]:
+        """Return every counter that may matter, by key: the browser may turn out to be known or unknown."""
+        keys = {
+            PER_CLIENT.key(_client(attempt, None)),
+            PER_CLIENT.key(_client(attempt, attempt.device)),
+            PER_ACCOUNT.key(attempt.email),
+            UNDER_ATTACK.key(attempt.email),
+            PER_SOURCE.key(attempt.source),
+        }
         if attempt.device:
-            wanted.add(PER_KNOWN.key(attempt.device.provider_id))
-        return self._store.secrets(sorted(wanted))
+            keys.add(KNOWN_BROWSERS.key(attempt.device.provider_id))
+        return self._store.secrets(sorted(keys))
 
-    def _failed(self, attempt: Attempt, provider: Provider | None, tries: int) -> None:
+    def _record_failure(self, attempt: LoginAttempt, provider: Provider | None, tries: int) -> None:
         source = self._store.secret(PER_SOURCE.key(attempt.source))
-        counted = PER_SOURCE.counted(source, attempt.source, attempt.now)
-        self._store.commit(self._failure(attempt, provider, counted, tries))
+        counter = PER_SOURCE.add_attempt(source, attempt.source, attempt.now)
+        self._store.commit(self._failure(attempt, provider, counter, tries))
 
-    def _failure(self, attempt: Attempt, provider: Provider | None, counted: Secret, tries: int) -> Change:
-        """The count, and an entry in the account's trail; for nobody, a row just as large, over already.
+    def _failure(
+        self, attempt: LoginAttempt, provider: Provider | None, counter: Secret, tries: int
+    ) -> Change:
+        """Return the source's counter and the account event of a failed attempt.
 
-        One transaction of as many rows for an unknown address as for a known one: its time says nothing.
+        An unknown address gets an expired row of the same size instead of the event. So both transactions
+        have the same number of rows, and their time does not reveal whether the address is known.
         """
         nonce = self._ids.token()
         if not is_logged(tries):
-            return Change(at=attempt.now, secrets=(counted,))
+            return Change(at=attempt.now, secrets=(counter,))
         if provider is None:
-            return Change(at=attempt.now, secrets=(counted, _for_nobody(attempt, nonce)))
-        told = account_event(
+            return Change(at=attempt.now, secrets=(counter, _decoy(attempt, nonce)))
+        event = account_event(
             provider.id,
             AccountEventType.WRONG_PASSWORD,
             attempt.now,
@@ -242,55 +285,79 @@ class Login:
             unique=nonce,
             tries=tries,
         )
-        return Change(at=attempt.now, secrets=(counted,), account_events=(told,))
+        return Change(at=attempt.now, secrets=(counter,), account_events=(event,))
 
 
-def _known(
-    attempt: Attempt, owner: str | None, holder: Provider | None, found: Mapping[str, Secret]
-) -> Device | None:
-    """The device, if this account knows it, and those that it knows have not guessed too often."""
+def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
+    """Return True if the counter has reached the limit."""
+    return count is not None and count.live(now) and count.tries >= limit
+
+
+def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
+    """Return the login's counters of a whole account.
+
+    The caller drops the counters after a login or a new password.
+    """
+    counters = ((PER_ACCOUNT, email), (UNDER_ATTACK, email), (KNOWN_BROWSERS, provider_id))
+    return tuple(backoff.add_attempt(None, subject, now) for backoff, subject in counters)
+
+
+def _known_device(
+    attempt: LoginAttempt,
+    owner_id: str | None,
+    device_owner: Provider | None,
+    counters: Mapping[str, Secret],
+) -> KnownDevice | None:
+    """Return the browser if the account knows it.
+
+    Return None if all known browsers together have failed too often.
+    """
     device = attempt.device
-    if device is None or device.provider_id != owner or not device.is_known_to(holder):
+    if device is None or device.provider_id != owner_id or not device.is_known_to(device_owner):
         return None
-    count = found.get(PER_KNOWN.key(device.provider_id))
-    return None if used_up(count, MOST_OF_KNOWN, attempt.now) else device
+    total = counters.get(KNOWN_BROWSERS.key(device.provider_id))
+    return None if is_used_up(total, MAX_KNOWN_FAILURES, attempt.now) else device
 
 
-def used_up(count: Secret | None, most: int, now: datetime) -> bool:
-    """Whether there were as many failures in a row as there may be."""
-    return count is not None and count.live(now) and count.tries >= most
-
-
-def counts_of(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """What is counted for the whole account, to be dropped by who got in or chose a new password."""
-    counters = ((PER_ACCOUNT, email), (ATTACK, email), (PER_KNOWN, provider_id))
-    return tuple(pace.counted(None, whose, now) for pace, whose in counters)
-
-
-def _place(attempt: Attempt, known: Device | None) -> str:
+def _client(attempt: LoginAttempt, known: KnownDevice | None) -> str:
     return f"device {known.id}" if known else f"{attempt.email} from {attempt.source}"
 
 
-def _counters(attempt: Attempt, place: str) -> tuple[tuple[Pace, str], ...]:
-    return (PER_PLACE, place), *_of_strangers(attempt), (PER_SOURCE, attempt.source)
+def _require_allowed(
+    attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]
+) -> None:
+    """Raise `TooManyRequests` if the attempt comes too soon.
 
-
-def _of_strangers(attempt: Attempt) -> tuple[tuple[Pace, str], ...]:
-    return (ATTACK, attempt.email), (PER_ACCOUNT, attempt.email)
-
-
-def _check(counts: _Counts, known: Device | None, now: datetime) -> None:
-    """A device that knows the account answers for itself alone, whatever happens around it."""
+    A known browser waits only for its own failures.
+    """
+    now, client = attempt.now, counters.get(PER_CLIENT.key(_client(attempt, known)))
     if known:
-        throttling.check(PER_PLACE.wait(counts.place, now))
+        throttling.require_no_wait(PER_CLIENT.wait_left(client, now))
         return
-    if used_up(counts.account, MOST_OF_STRANGERS, now):
-        raise TooManyRequests(_CLOSED, retry_after=CLOSED_SECONDS)
-    pace = PLACE_UNDER_ATTACK if used_up(counts.attack, ATTACK.free, now) else PER_PLACE
-    throttling.check(pace.wait(counts.place, now), PER_SOURCE.wait(counts.source, now))
+    if is_used_up(counters.get(PER_ACCOUNT.key(attempt.email)), MAX_UNKNOWN_FAILURES, now):
+        raise TooManyRequests(_LOCKED, retry_after=LOCKOUT_RETRY_SECONDS)
+    attack = counters.get(UNDER_ATTACK.key(attempt.email))
+    is_attacked = is_used_up(attack, UNDER_ATTACK.free_attempts, now)
+    backoff = PER_CLIENT_UNDER_ATTACK if is_attacked else PER_CLIENT
+    source = counters.get(PER_SOURCE.key(attempt.source))
+    throttling.require_no_wait(backoff.wait_left(client, now), PER_SOURCE.wait_left(source, now))
 
 
-def _for_nobody(attempt: Attempt, nonce: str) -> Secret:
+def _add_attempt(
+    attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]
+) -> _Counted:
+    def add(backoff: Backoff, subject: str) -> Secret:
+        return backoff.add_attempt(counters.get(backoff.key(subject)), subject, attempt.now)
+
+    client = add(PER_CLIENT, _client(attempt, known))
+    if known:
+        return _Counted(client, total=add(KNOWN_BROWSERS, known.provider_id))
+    total, attack = add(PER_ACCOUNT, attempt.email), add(UNDER_ATTACK, attempt.email)
+    return _Counted(client, total=total, attack=attack)
+
+
+def _decoy(attempt: LoginAttempt, nonce: str) -> Secret:
+    """Return an expired row in place of the account event that an unknown address cannot have."""
     return Secret(
         key=secret_key(SecretKind.THROTTLE, f"nobody:{nonce}"),
         version=1,

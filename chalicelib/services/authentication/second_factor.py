@@ -1,4 +1,4 @@
-"""The second half of a login: a passkey, a code of an authenticator app, or a recovery code."""
+"""The second step of a login: a passkey, a code of an authenticator app, or a recovery code."""
 
 import hmac
 from dataclasses import dataclass, replace
@@ -11,51 +11,55 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator, recovery_key
 from chalicelib.domain.timestamps import epoch
 from chalicelib.services import throttling
-from chalicelib.services.authentication.known_devices import Device
+from chalicelib.services.authentication.known_devices import KnownDevice
 from chalicelib.services.authentication.passkeys import Passkeys
 from chalicelib.services.authentication.password_login import (
-    CLOSED_SECONDS,
-    MOST_OF_KNOWN,
-    MOST_OF_STRANGERS,
-    used_up,
+    LOCKOUT_RETRY_SECONDS,
+    MAX_KNOWN_FAILURES,
+    MAX_UNKNOWN_FAILURES,
+    is_used_up,
 )
-from chalicelib.services.authentication.sessions import PASSWORD, Sessions, logged_in
+from chalicelib.services.authentication.sessions import PASSWORD, Sessions, login_event
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Store
-from chalicelib.services.throttling import Pace
+from chalicelib.services.throttling import Backoff
 from chalicelib.services.transaction import Change
 
 STEP_SECONDS = 30
-TRIES = Pace(name="second", free=5, longest=timedelta(minutes=1), forgotten=timedelta(days=365))
-"""Codes: for an account as a whole, and apart for each browser that it knows, up to `MOST_OF_KNOWN` in a row
-from all of those together; then they are strangers, and at `MOST_OF_STRANGERS` a new password is needed.
+CODE_ATTEMPTS = Backoff(
+    name="second", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(days=365)
+)
+"""Failed codes of the app and failed recovery codes.
 
-Whoever gets this far has the password. A passkey cannot be guessed: it neither waits nor counts.
+All unknown browsers share the account's counter, and every known browser has its own. After
+`MAX_KNOWN_FAILURES` in a row by all known browsers together, these browsers count as unknown. After
+`MAX_UNKNOWN_FAILURES`, the owner must choose a new password. Nobody can guess a passkey, so a passkey neither
+waits nor counts.
 """
 
-_WRONG = "That code is not right, or it was used before. Wait for the next one."
-_CLOSED = (
-    "There were too many wrong codes. Use your passkey, log in with a browser that you have used before, or "
-    "choose a new password: see Forgot password on the login page."
+_WRONG = "That code is incorrect or was already used. Wait for the next one."
+_LOCKED = (
+    "There were too many wrong codes. Use your passkey, log in with a browser that you've used before, or "
+    "choose a new password with Forgot password on the login page."
 )
-_OVER = "This login took too long. Please start again."
+_EXPIRED = "This login took too long. Please start again."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What was given: a `code` as typed (of the app, or a recovery code), or a browser's `passkey` answer.
+class SecondFactorResponse:
+    """The person's response at the second step: a typed `code`, or a browser's `passkey` response (JSON).
 
-    `device` is the browser, if it has logged in here before.
+    The code is the app's or a recovery code. `device` is the browser if the portal knows it.
     """
 
     code: str = ""
     passkey: str = ""
-    device: Device | None = None
+    device: KnownDevice | None = None
 
 
 @dataclass(frozen=True)
-class _Passed:
-    """The provider after an answer that was right, what to write with it, and what to call it."""
+class _Verified:
+    """The provider after a right response, the rows to commit with it, and the name of the login's method."""
 
     provider: Provider
     secrets: tuple[Secret, ...]
@@ -63,127 +67,148 @@ class _Passed:
 
 
 class SecondFactor:
+    """Finishes logins that wait for a second factor."""
+
     def __init__(self, store: Store, sessions: Sessions, passkeys: Passkeys) -> None:
         self._store = store
         self._sessions = sessions
         self._passkeys = passkeys
 
-    def waiting(self, token: str, now: datetime) -> Provider:
-        """Whose login waits for its second half. Raises `Gone` when it took too long."""
-        return self._half(token, now)[1]
+    def find_pending_login(self, token: str, now: datetime) -> Provider:
+        """Return the provider whose login waits for a second factor. Raise `Gone` after its lifetime."""
+        return self._pending_login(token, now)[1]
 
-    def finish(self, token: str, answer: Answer, now: datetime, origin: Origin) -> tuple[Provider, str]:
-        """The provider and the session cookie's value.
+    def finish(
+        self, token: str, response: SecondFactorResponse, now: datetime, origin: Origin
+    ) -> tuple[Provider, str]:
+        """Return the provider and the session cookie's value.
 
-        Raises `Unauthenticated` for a wrong answer, `TooManyRequests`, and `Gone` if the first step expired.
+        Raise `Unauthenticated` for a wrong response, `TooManyRequests`, and `Gone` if the login has expired.
         """
-        half, provider = self._half(token, now)
-        counted = self._counted(provider, answer, now)
+        pending, provider = self._pending_login(token, now)
+        total = self._count_code(provider, response, now)
         try:
-            passed = self._passed(provider, answer, now)
+            verified = self._verify(provider, response, now)
         except Unauthenticated:
-            if counted is not None:
-                self._tell_failure(counted, provider, now, origin)
+            if total is not None:
+                self._record_failure(total, provider, now, origin)
             raise
-        session, cookie = self._sessions.start(passed.provider, now, passed.method)
+        session, cookie = self._sessions.start(verified.provider, now, verified.method)
         change = Change(
             at=now,
-            providers=(passed.provider,),
-            secrets=(session, *passed.secrets),
-            spent=(half,),
-            dropped=_cleared(provider, answer, now),
-            account_events=(logged_in(passed.provider, session, origin),),
+            providers=(verified.provider,),
+            secrets=(session, *verified.secrets),
+            spent=(pending,),
+            dropped=_counters_to_clear(provider, response, now),
+            account_events=(login_event(verified.provider, session, origin),),
         )
         try:
             self._store.commit(change)
-        except ConcurrentUpdate as lost:
-            raise Unauthenticated(_WRONG) from lost
-        return passed.provider, cookie
+        except ConcurrentUpdate as conflict:
+            raise Unauthenticated(_WRONG) from conflict
+        return verified.provider, cookie
 
-    def _tell_failure(self, counted: Secret, provider: Provider, now: datetime, origin: Origin) -> None:
-        """Who gets this far has the password: the owner should hear of it."""
-        unique = f"{counted.key}.{counted.version}"
-        told = account_event(
-            provider.id, AccountEventType.WRONG_SECOND_FACTOR, now, origin, unique=unique, tries=counted.tries
+    def _record_failure(self, total: Secret, provider: Provider, now: datetime, origin: Origin) -> None:
+        # Every failure is recorded: somebody who gets this far has the password.
+        event = account_event(
+            provider.id,
+            AccountEventType.WRONG_SECOND_FACTOR,
+            now,
+            origin,
+            unique=f"{total.key}.{total.version}",
+            tries=total.tries,
         )
-        self._store.commit(Change(at=now, account_events=(told,)))
+        self._store.commit(Change(at=now, account_events=(event,)))
 
-    def _half(self, token: str, now: datetime) -> tuple[Secret, Provider]:
-        half = self._store.secret(secret_key(SecretKind.HALF, token)) if token else None
-        provider = self._store.provider(half.provider_id or "") if half and half.live(now) else None
-        if half is None or provider is None or provider.session_generation != half.session_generation:
-            raise Gone(_OVER, code=GoneCode.LOGIN_OVER)
-        return half, provider
+    def _pending_login(self, token: str, now: datetime) -> tuple[Secret, Provider]:
+        row = self._store.secret(secret_key(SecretKind.PENDING_LOGIN, token)) if token else None
+        provider = self._store.provider(row.provider_id or "") if row and row.live(now) else None
+        if row is None or provider is None or provider.session_generation != row.session_generation:
+            raise Gone(_EXPIRED, code=GoneCode.LOGIN_OVER)
+        return row, provider
 
-    def _counted(self, provider: Provider, answer: Answer, now: datetime) -> Secret | None:
-        """Counts a code before it is looked at; None for a passkey."""
-        if answer.passkey:
+    def _count_code(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret | None:
+        """Count one try of a code before the code is looked at. Return the total, or None for a passkey."""
+        if response.passkey:
             return None
-        return retry_on_conflict(lambda: self._count(provider, answer, now), retry_on=frozenset({"secret"}))
+        return retry_on_conflict(
+            lambda: self._add_attempt(provider, response, now), retry_on=frozenset({"secret"})
+        )
 
-    def _count(self, provider: Provider, answer: Answer, now: datetime) -> Secret:
-        """The total of all known browsers together, or else of all strangers."""
-        known, device = _of_known(provider.id), _device(provider, answer)
-        places = (device, known, provider.id) if device else (provider.id,)
-        found = self._store.secrets([TRIES.key(each) for each in places])
-        counts = {each: found.get(TRIES.key(each)) for each in places}
-        if device and not used_up(counts[known], MOST_OF_KNOWN, now):
-            place, total = device, known
+    def _add_attempt(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret:
+        """Count one try. Return the counter that all known browsers share, or the one of all unknown ones."""
+        known, device = _known_browsers(provider.id), _known_browser(provider, response)
+        subjects = (device, known, provider.id) if device else (provider.id,)
+        stored = self._store.secrets([CODE_ATTEMPTS.key(subject) for subject in subjects])
+        counts = {subject: stored.get(CODE_ATTEMPTS.key(subject)) for subject in subjects}
+        if device and not is_used_up(counts[known], MAX_KNOWN_FAILURES, now):
+            client, total = device, known
         else:
-            place = total = provider.id
-        if used_up(counts[total], MOST_OF_STRANGERS, now):
-            raise TooManyRequests(_CLOSED, retry_after=CLOSED_SECONDS)
-        throttling.check(TRIES.wait(counts[place], now))
-        counted = {each: TRIES.counted(counts[each], each, now) for each in (place, total)}
+            client = total = provider.id
+        if is_used_up(counts[total], MAX_UNKNOWN_FAILURES, now):
+            raise TooManyRequests(_LOCKED, retry_after=LOCKOUT_RETRY_SECONDS)
+        throttling.require_no_wait(CODE_ATTEMPTS.wait_left(counts[client], now))
+        counted = {
+            subject: CODE_ATTEMPTS.add_attempt(counts[subject], subject, now) for subject in (client, total)
+        }
         self._store.commit(Change(at=now, secrets=tuple(counted.values())))
         return counted[total]
 
-    def _passed(self, provider: Provider, answer: Answer, now: datetime) -> _Passed:
-        if answer.passkey:
-            used, challenge = self._passkeys.answered(provider, answer.passkey, now)
-            return _Passed(used, (challenge,), f"{PASSWORD} and passkey")
-        by_app = with_code(provider, answer.code, now)
+    def _verify(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> _Verified:
+        if response.passkey:
+            used, challenge = self._passkeys.verify_authentication(provider, response.passkey, now)
+            return _Verified(used, (challenge,), f"{PASSWORD} and passkey")
+        by_app = _use_app_code(provider, response.code, now)
         if by_app is not None:
-            return _Passed(by_app, (), f"{PASSWORD} and authenticator code")
-        by_paper = _with_recovery_code(provider, answer.code)
-        if by_paper is not None:
-            return _Passed(by_paper, (), f"{PASSWORD} and recovery code")
+            return _Verified(by_app, (), f"{PASSWORD} and authenticator code")
+        by_recovery_code = _use_recovery_code(provider, response.code)
+        if by_recovery_code is not None:
+            return _Verified(by_recovery_code, (), f"{PASSWORD} and recovery code")
         raise Unauthenticated(_WRONG)
 
 
-def tries_of(provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """What is counted for the whole account, to be dropped by who got in or chose a new password."""
-    return tuple(TRIES.counted(None, each, now) for each in (provider_id, _of_known(provider_id)))
+def second_factor_counters(provider_id: str, now: datetime) -> tuple[Secret, ...]:
+    """Return the counters of codes of a whole account.
+
+    The caller drops the counters after a finished login or a new password.
+    """
+    subjects = (provider_id, _known_browsers(provider_id))
+    return tuple(CODE_ATTEMPTS.add_attempt(None, subject, now) for subject in subjects)
 
 
-def _cleared(provider: Provider, answer: Answer, now: datetime) -> tuple[Secret, ...]:
-    device = _device(provider, answer)
-    own = (TRIES.counted(None, device, now),) if device else ()
-    return (*tries_of(provider.id, now), *own)
+def _counters_to_clear(
+    provider: Provider, response: SecondFactorResponse, now: datetime
+) -> tuple[Secret, ...]:
+    device = _known_browser(provider, response)
+    own = (CODE_ATTEMPTS.add_attempt(None, device, now),) if device else ()
+    return (*second_factor_counters(provider.id, now), *own)
 
 
-def _device(provider: Provider, answer: Answer) -> str | None:
-    device = answer.device
+def _known_browser(provider: Provider, response: SecondFactorResponse) -> str | None:
+    device = response.device
     return f"device {device.id}" if device and device.is_known_to(provider) else None
 
 
-def _of_known(provider_id: str) -> str:
+def _known_browsers(provider_id: str) -> str:
     return f"known {provider_id}"
 
 
 def matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
-    """The step of this code, one either side of now allowed; None when it is wrong or was used."""
+    """Return the 30-second step of the app's code, or None if the code is wrong or was used.
+
+    The code may be one step early or one step late.
+    """
     import pyotp
 
     digits = "".join(code.split())
-    step = epoch(now) // STEP_SECONDS
-    codes = {each: pyotp.TOTP(app.secret).generate_otp(each) for each in (step - 1, step, step + 1)}
-    found = [each for each, shown in codes.items() if hmac.compare_digest(shown.encode(), digits.encode())]
-    return next((each for each in found if each > app.last_step), None)
+    current = epoch(now) // STEP_SECONDS
+    codes = {step: pyotp.TOTP(app.secret).generate_otp(step) for step in (current - 1, current, current + 1)}
+    steps = [step for step, shown in codes.items() if hmac.compare_digest(shown.encode(), digits.encode())]
+    return next((step for step in steps if step > app.last_step), None)
 
 
-def with_code(provider: Provider, code: str, now: datetime) -> Provider | None:
-    """The provider with the app's code used up; None when it is not right."""
+def _use_app_code(provider: Provider, code: str, now: datetime) -> Provider | None:
+    """Return the provider with the app's code marked as used, or None if the code is wrong."""
     app = provider.authenticator
     step = matching_step(app, code, now) if app else None
     if app is None or step is None:
@@ -191,9 +216,10 @@ def with_code(provider: Provider, code: str, now: datetime) -> Provider | None:
     return replace(provider, version=provider.version + 1, authenticator=replace(app, last_step=step))
 
 
-def _with_recovery_code(provider: Provider, code: str) -> Provider | None:
+def _use_recovery_code(provider: Provider, code: str) -> Provider | None:
+    """Return the provider without this recovery code, or None if the code is wrong."""
     key = recovery_key(code)
     if key not in provider.recovery:
         return None
-    left = tuple(each for each in provider.recovery if each != key)
-    return replace(provider, version=provider.version + 1, recovery=left)
+    remaining = tuple(item for item in provider.recovery if item != key)
+    return replace(provider, version=provider.version + 1, recovery=remaining)

@@ -1,4 +1,8 @@
-"""Sessions: a signed cookie that names a row; the row and the account decide whether it lives."""
+"""Sessions of logged-in providers.
+
+A session is a signed cookie (a JWT) and a row. The cookie names the row. A request is logged in only if the
+signature, the row and the account all say so.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,22 +19,22 @@ from chalicelib.services.transaction import Change
 
 ALGORITHM = "HS256"
 AUDIENCE = "provider-portal"
-TOUCHED_AT_MOST_EVERY = timedelta(minutes=1)
+TOUCH_INTERVAL = timedelta(minutes=1)
 PASSWORD = "account password"  # noqa: S105 - words for the certificate
 
-_MAX_COOKIE = 2048
+_MAX_COOKIE_CHARS = 2048
 
 
 @dataclass(frozen=True)
-class Ticket:
-    """What a session cookie names: a row by its key, and whose it is."""
+class SessionClaims:
+    """The claims of a valid session cookie: the key of the session's row, and the provider's id."""
 
     key: str
     provider_id: str
 
 
 class Sessions:
-    """Opens, reads, keeps alive and ends sessions. `issuer` is the portal's URL."""
+    """Starts, reads, renews and ends sessions. `issuer` is the portal's URL."""
 
     def __init__(self, store: Store, keys: Keys, ids: Ids, *, issuer: str) -> None:
         self._store = store
@@ -39,7 +43,10 @@ class Sessions:
         self._issuer = issuer
 
     def start(self, provider: Provider, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
-        """A new session's row, to be committed, and the cookie's value."""
+        """Return the row of a new session, for the caller to commit, and the cookie's value.
+
+        `method` says in words how the provider logged in.
+        """
         token = self._ids.token()
         row = Secret(
             key=secret_key(SecretKind.SESSION, token),
@@ -63,11 +70,11 @@ class Sessions:
         *,
         session_generation: int | None = None,
     ) -> tuple[Secret, str]:
-        """The session under another token; it ends when it would have.
+        """Return the session under a new token, and its cookie. The session's end does not move.
 
-        A `method` says that its owner has just been authenticated by it; `session_generation`: others end.
-
-        The row is to be committed, and the one before dropped with it.
+        Pass `method` if the provider has just been authenticated by this method. Pass the account's new
+        `session_generation` if all other sessions end. The caller commits the returned row and drops the old
+        one.
         """
         token = self._ids.token()
         row = replace(
@@ -81,41 +88,42 @@ class Sessions:
         )
         return row, self._sign(token, session.provider_id or "", row)
 
-    def read(self, cookie: str, now: datetime) -> Ticket | None:
-        """What the cookie names; None unless we signed it and it has not run out. Reads no row."""
+    def read(self, cookie: str, now: datetime) -> SessionClaims | None:
+        """Return the cookie's claims, or None unless the portal signed them and they have not expired.
+
+        This reads no row, so the session may have ended all the same.
+        """
         import jwt
 
-        if not cookie or len(cookie) > _MAX_COOKIE:
+        if not cookie or len(cookie) > _MAX_COOKIE_CHARS:
             return None
         try:
             key = self._keys.find_session_key(jwt.get_unverified_header(cookie).get("kid", ""))
             if key is None:
                 return None
-            claims = jwt.decode(cookie, key, [ALGORITHM], **self._checks())
+            claims = jwt.decode(cookie, key, [ALGORITHM], **self._decode_options())
         except jwt.InvalidTokenError:
             return None
-        return _ticket(claims, now)
+        return _session_claims(claims, now)
 
     def visit(self, cookie: str, now: datetime, document_id: str | None = None) -> Visit | None:
-        """Session, provider and document in one read; None unless the session lives."""
-        ticket = self.read(cookie, now)
-        if ticket is None:
-            return None
-        found = self._store.visit(ticket.key, ticket.provider_id, document_id)
-        return found if is_live(found, now) else None
+        """Return session, provider and document in one read, or None unless the session is live."""
+        visit = self._read_visit(cookie, now, document_id)
+        return visit if visit and is_live(visit, now) else None
 
-    def lapsed(self, cookie: str, now: datetime, document_id: str) -> Visit | None:
-        """As `visit`, but also for a session that nothing has ended but its idleness."""
-        ticket = self.read(cookie, now)
-        if ticket is None:
-            return None
-        found = self._store.visit(ticket.key, ticket.provider_id, document_id)
-        return found if _still_counts(found, now) else None
+    def visit_even_if_idle(self, cookie: str, now: datetime, document_id: str) -> Visit | None:
+        """Return session, provider and document, also if the session has ended only by idleness."""
+        visit = self._read_visit(cookie, now, document_id)
+        return visit if visit and _is_live_or_idle(visit, now) else None
+
+    def _read_visit(self, cookie: str, now: datetime, document_id: str | None) -> Visit | None:
+        claims = self.read(cookie, now)
+        return self._store.visit(claims.key, claims.provider_id, document_id) if claims else None
 
     def touch(self, session: Secret, now: datetime) -> None:
-        """Notes that the session was used: at most once a minute, and not when another request just did."""
+        """Store the time of use, at most once a minute and not if another request has just stored it."""
         seen = session.last_seen_at or session.created_at
-        if now - seen < TOUCHED_AT_MOST_EVERY:
+        if now - seen < TOUCH_INTERVAL:
             return
         touched = replace(session, version=session.version + 1, last_seen_at=now)
         try:
@@ -124,10 +132,10 @@ class Sessions:
             return
 
     def end(self, session: Secret, now: datetime, origin: Origin) -> None:
-        """Ends it for good: the cookie finds nothing any more."""
+        """Delete the session's row and record the logout."""
         owner = session.provider_id or ""
-        told = account_event(owner, AccountEventType.LOGGED_OUT, now, origin, unique=session.key)
-        self._store.commit(Change(at=now, dropped=(session,), account_events=(told,)))
+        event = account_event(owner, AccountEventType.LOGGED_OUT, now, origin, unique=session.key)
+        self._store.commit(Change(at=now, dropped=(session,), account_events=(event,)))
 
     def _sign(self, token: str, provider_id: str, row: Secret) -> str:
         import jwt
@@ -143,15 +151,15 @@ class Sessions:
         key = self._keys.session_key()
         return jwt.encode(claims, key, ALGORITHM, headers={"kid": key_id(key)})
 
-    def _checks(self) -> dict[str, Any]:
-        """The expiry is compared with our own clock in `_ticket`."""
+    def _decode_options(self) -> dict[str, Any]:
+        # `_session_claims` compares the expiry with the portal's own clock, which tests can set.
         required = ["iss", "aud", "sub", "sid", "iat", "exp"]
         options = {"require": required, "verify_exp": False, "verify_iat": False}
         return {"audience": AUDIENCE, "issuer": self._issuer, "options": options}
 
 
-def logged_in(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
-    """The entry that belongs to a new session's row."""
+def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
+    """Return the account event of a login, to be committed with the new session's row."""
     return account_event(
         provider.id,
         AccountEventType.LOGGED_IN,
@@ -163,22 +171,24 @@ def logged_in(provider: Provider, session: Secret, origin: Origin) -> AccountEve
 
 
 def time_left(session: Secret, now: datetime) -> timedelta:
-    """How long a session that is being used now lasts without another request: what `touch` makes of it."""
+    """Return the time until a session that is in use now ends, if no other request comes.
+
+    `touch` stores the time of use at most once a minute, so the answer counts from the stored time.
+    """
     seen = session.last_seen_at or session.created_at
-    noted = now if now - seen >= TOUCHED_AT_MOST_EVERY else seen
-    return min(noted + SESSION_IDLE, session.expires_at) - now
+    stored = now if now - seen >= TOUCH_INTERVAL else seen
+    return min(stored + SESSION_IDLE, session.expires_at) - now
 
 
 def is_live(visit: Visit, now: datetime) -> bool:
-    """Whether this row still opens this account: neither over, idle, logged out nor outdated."""
+    """Return True if the session is the account's and is neither expired, idle, logged out nor revoked."""
     session = visit.session
-    if session is None or not _still_counts(visit, now):
+    if session is None or not _is_live_or_idle(visit, now):
         return False
     return now - (session.last_seen_at or session.created_at) < SESSION_IDLE
 
 
-def _still_counts(visit: Visit, now: datetime) -> bool:
-    """All of that but idleness."""
+def _is_live_or_idle(visit: Visit, now: datetime) -> bool:
     session, provider = visit.session, visit.provider
     if session is None or provider is None or session.kind is not SecretKind.SESSION:
         return False
@@ -190,10 +200,10 @@ def _still_counts(visit: Visit, now: datetime) -> bool:
     )
 
 
-def _ticket(claims: dict[str, Any], now: datetime) -> Ticket | None:
-    token, owner, ends = claims["sid"], claims["sub"], claims["exp"]
-    if not (isinstance(token, str) and isinstance(owner, str) and isinstance(ends, int)):
+def _session_claims(claims: dict[str, Any], now: datetime) -> SessionClaims | None:
+    token, owner, expires_at = claims["sid"], claims["sub"], claims["exp"]
+    if not (isinstance(token, str) and isinstance(owner, str) and isinstance(expires_at, int)):
         return None
-    if not owner or epoch(now) >= ends:
+    if not owner or epoch(now) >= expires_at:
         return None
-    return Ticket(secret_key(SecretKind.SESSION, token), owner)
+    return SessionClaims(secret_key(SecretKind.SESSION, token), owner)

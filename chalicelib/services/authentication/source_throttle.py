@@ -1,4 +1,4 @@
-"""Wrong passwords, codes, links and passkeys by where they come from, whichever account they are for."""
+"""Throttling by source: failed passwords, codes and links of one client address, for any account."""
 
 from datetime import datetime
 
@@ -9,23 +9,25 @@ from chalicelib.services.ports import Store
 from chalicelib.services.transaction import Change
 
 
-class Sources:
-    """Counts failures in the rows in which a login counts its own. `source` is a client's address, or a
-    browser that somebody has logged in with before: it answers for itself, whatever its neighbours do.
+class SourceThrottle:
+    """Counts failures in the same rows as the password login.
+
+    A source is a client's address, or one known browser at that address. A known browser has its own counter,
+    so it never waits for other people at the same address.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def check(self, source: str, now: datetime) -> None:
-        """Raises `TooManyRequests` while the source has to wait."""
-        throttling.check(PER_SOURCE.wait(self._store.secret(PER_SOURCE.key(source)), now))
+        """Raise `TooManyRequests` while the source has to wait."""
+        throttling.require_no_wait(PER_SOURCE.wait_left(self._store.secret(PER_SOURCE.key(source)), now))
 
-    def failed(self, source: str, now: datetime) -> None:
-        """Counts one more."""
+    def count_failure(self, source: str, now: datetime) -> None:
+        """Add one failure to the source's counter."""
 
         def step() -> None:
             count = self._store.secret(PER_SOURCE.key(source))
-            self._store.commit(Change(at=now, secrets=(PER_SOURCE.counted(count, source, now),)))
+            self._store.commit(Change(at=now, secrets=(PER_SOURCE.add_attempt(count, source, now),)))
 
         retry_on_conflict(step, retry_on=frozenset({"secret"}))

@@ -259,9 +259,9 @@ def _take_receipt(job: Job, parts: Parts) -> None:
 
 
 def _answer_forgotten(job: Job, parts: Parts) -> None:
-    from chalicelib.services.accounts import link_requests as recovery
+    from chalicelib.services.accounts import link_requests
 
-    recovery.answer_forgotten(job.event_id, parts)
+    link_requests.send_requested_link(job.event_id, parts)
 
 
 _Channel = Callable[[Delivery, Parts], AttemptResult]

@@ -114,9 +114,9 @@ def look_up(delivery: Delivery, parts: Parts) -> About:
 def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:
     """Its own; a setup mail's may be another, or none."""
     if delivery.type == "setup" and provider is not None:
-        from chalicelib.services.accounts.setup_links import mailed_for
+        from chalicelib.services.accounts.setup_links import document_of_setup_email
 
-        return mailed_for(store, delivery, provider)
+        return document_of_setup_email(store, delivery, provider)
     return store.document(delivery.document_id) if delivery.document_id else None
 
 
@@ -133,7 +133,7 @@ def why_not(about: About) -> str | None:
 
 
 def _is_outdated(about: About) -> bool:
-    """A setup mail has no document left then: `mailed_for` has compared."""
+    """A setup mail has no document left then: `document_of_setup_email` has compared."""
     if about.delivery.type == "setup":
         return about.document is None
     return about.document is not None and about.document.access != about.delivery.access
@@ -236,9 +236,9 @@ def _composed(template: str, subject: str, preview: str, values: Mapping[str, An
 
 
 def _secret_link(about: About, parts: Parts) -> str:
-    from chalicelib.services.accounts.setup_links import create_link_secret
+    from chalicelib.services.accounts.setup_links import create_link_token
 
-    token = create_link_secret(parts.store, about.delivery, about.now, parts.ids)
+    token = create_link_token(parts.store, about.delivery, about.now, parts.ids)
     return f"{parts.settings.portal_url}/setup/{token}"
 
 

@@ -19,7 +19,7 @@ from chalicelib.domain.timestamps import from_text
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
 from chalicelib.services.ports import Files, Ids, Inspector, Store
-from chalicelib.services.throttling import Pace, check
+from chalicelib.services.throttling import Backoff, require_no_wait
 from chalicelib.services.transaction import Change
 
 MAX_BYTES = 25 * 1024 * 1024
@@ -27,7 +27,9 @@ UPLOAD_LIFETIME = timedelta(minutes=15)
 
 _PREFIX = "uploads/verify/"
 _KEY = re.compile(r"uploads/verify/[A-Za-z0-9_-]{1,80}")
-_PACE = Pace(name="verify", free=30, longest=timedelta(minutes=1), forgotten=timedelta(hours=1))
+_BACKOFF = Backoff(
+    name="verify", free_attempts=30, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=1)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +69,9 @@ class SealVerification:
         """
         source = address or "unknown"
         count, (versions, ours) = run_concurrently(
-            lambda: self._store.secret(_PACE.key(source)), lambda: self._looked_up(key)
+            lambda: self._store.secret(_BACKOFF.key(source)), lambda: self._looked_up(key)
         )
-        check(_PACE.wait(count, now))
+        require_no_wait(_BACKOFF.wait_left(count, now))
         if not versions:
             self._count(count, source, now)
             raise Invalid("There is no file to check, or it has been checked already. Choose it again.")
@@ -92,7 +94,7 @@ class SealVerification:
     def _count(self, count: Secret | None, source: str, now: datetime) -> None:
         # Two at once count as one: this slows down, it does not guard.
         with suppress(ConcurrentUpdate):
-            self._store.commit(Change(at=now, secrets=(_PACE.counted(count, source, now),)))
+            self._store.commit(Change(at=now, secrets=(_BACKOFF.add_attempt(count, source, now),)))
 
 
 def _checked(answer: Mapping[str, Any]) -> VerificationResult:

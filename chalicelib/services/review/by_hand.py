@@ -26,7 +26,7 @@ from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.review.signature_input import MAX_NAME, tidy
-from chalicelib.services.throttling import Pace, Ration
+from chalicelib.services.throttling import Backoff, Quota
 from chalicelib.services.transaction import Change
 
 FAX_CODE_LIFETIME = timedelta(days=30)
@@ -35,11 +35,13 @@ FAX_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 """What a poor fax still tells apart: no B and 8, I, L and 1, O and 0, S and 5, Z and 2."""
 
 TRIES_PER_CODE = 5
-FAX_GUESSES = Pace(name="fax-code", free=10, longest=timedelta(seconds=30), forgotten=timedelta(hours=1))
+FAX_GUESSES = Backoff(
+    name="fax-code", free_attempts=10, max_wait=timedelta(seconds=30), lifetime=timedelta(hours=1)
+)
 """Per document: some 90,000 guesses in the life of a code, of 150,000,000,000 codes."""
 
-CODES = Ration(kind=SecretKind.CODE, most=5, period=timedelta(hours=1), between=timedelta(minutes=1))
-CODES_OF_A_DAY = Ration(kind=SecretKind.CODE, most=20, period=timedelta(hours=24))
+CODES = Quota(kind=SecretKind.CODE, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
+CODES_OF_A_DAY = Quota(kind=SecretKind.CODE, limit=20, period=timedelta(hours=24))
 
 MAX_SCAN_BYTES = 25 * 1024 * 1024
 UPLOAD_LIFETIME = BY_HAND_LIFETIME
@@ -109,8 +111,8 @@ class ByHand:
             email = document.addressee.email if document else None
             if document is None or email is None or not is_readable(document.status):
                 return
-            counted = CODES.counted(found.get(hour), hour, by.now)
-            today = CODES_OF_A_DAY.counted(found.get(day), day, by.now)
+            counted = CODES.count_use(found.get(hour), hour, by.now)
+            today = CODES_OF_A_DAY.count_use(found.get(day), day, by.now)
             if counted is not None and today is not None:
                 self._mail_code(document, email, (counted, today), by)
 
@@ -225,7 +227,7 @@ class ByHand:
         entry = self._read_entry(document_id, code)
         if entry.document is None or not is_readable(entry.document.status):
             return None
-        if _is_faxed(code) and FAX_GUESSES.wait(entry.wrong, by.now) > timedelta():
+        if _is_faxed(code) and FAX_GUESSES.wait_left(entry.wrong, by.now) > timedelta():
             return None
         if not _opens(entry, code, by.now):
             self._count_wrong(entry.document, entry, code, by.now)
@@ -244,7 +246,7 @@ class ByHand:
 
     def _count_wrong(self, document: Document, entry: _CodeEntry, code: str, now: datetime) -> None:
         if _is_faxed(code):
-            counted = FAX_GUESSES.counted(entry.wrong, document.id, now)
+            counted = FAX_GUESSES.add_attempt(entry.wrong, document.id, now)
         elif entry.code is not None and _is_good(entry.code, document, now):
             counted = replace(entry.code, version=entry.code.version + 1, tries=entry.code.tries + 1)
         else:

@@ -27,7 +27,7 @@ logger = Logger(service=SERVICE, child=True)
 def check(route: Route, context: RequestContext) -> None:
     """Raises `TooManyRequests` before a guess from this source is looked at."""
     if _is_guarded(route, context):
-        context.services.sources.check(_source(context), context.now)
+        context.services.source_throttle.check(_source(context), context.now)
 
 
 def note(route: Route, context: RequestContext, status: int) -> None:
@@ -42,7 +42,7 @@ def note(route: Route, context: RequestContext, status: int) -> None:
         and status != HTTPStatus.GONE
         and _is_guarded(route, context)
     ):
-        context.services.sources.failed(_source(context), context.now)
+        context.services.source_throttle.count_failure(_source(context), context.now)
     if status in route.credential_failure_statuses or status == HTTPStatus.TOO_MANY_REQUESTS:
         logger.warning("refused credential", route=route.path, status=status, address=context.address)
         _count(context.services.settings.stage)
@@ -61,7 +61,7 @@ def _source(context: RequestContext) -> str:
     """The address; a browser that knows an account does not wait for its neighbours, however often it was
     made known to it.
     """
-    device = context.services.devices.read(context.cookies.get(DEVICE_COOKIE, ""))
+    device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     address = context.address or "unknown"
     return f"{device.provider_id} at {address}" if device else address
 

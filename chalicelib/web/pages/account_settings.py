@@ -6,7 +6,7 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.services.accounts.account_settings import OwnAccount, enrolment_code
+from chalicelib.services.accounts.account_settings import AccountSettings, enrolment_code
 from chalicelib.services.authentication.passwords import least_length
 from chalicelib.web.http.error_mapping import present_error
 from chalicelib.web.http.request_context import RequestContext
@@ -19,7 +19,12 @@ from chalicelib.web.http.responses import (
     session_seconds_left,
 )
 from chalicelib.web.pages.login_form import known_from_now_on, local_path
-from chalicelib.web.pages.reauthentication import attempt_of, confirmed, may_sign, passkey_options
+from chalicelib.web.pages.reauthentication import (
+    attempt_of,
+    confirmed,
+    is_recently_authenticated,
+    passkey_options,
+)
 from chalicelib.web.pages.second_factor_setup import enrol, wanted_after
 
 HERE = "/account"
@@ -54,14 +59,14 @@ def confirm(context: RequestContext) -> Response:
 def add_passkey(context: RequestContext) -> Response:
     answer, name = context.form.get("passkey", ""), context.form.get("name", "")
 
-    def change(own: OwnAccount, session: Secret) -> Changed:
+    def change(own: AccountSettings, session: Secret) -> Changed:
         return own.add_passkey(session, context.require_provider(), answer, name, context.now)
 
     return _changed(context, change, "passkey-added")
 
 
 def remove_passkey(context: RequestContext) -> Response:
-    def change(own: OwnAccount, session: Secret) -> Changed:
+    def change(own: AccountSettings, session: Secret) -> Changed:
         return own.remove_passkey(
             session, context.require_provider(), context.form.get("id", ""), context.now
         )
@@ -70,13 +75,13 @@ def remove_passkey(context: RequestContext) -> Response:
 
 
 def authenticator(context: RequestContext) -> Response:
-    if context.session is None or not may_sign(context):
+    if context.session is None or not is_recently_authenticated(context):
         return redirect(HERE)
     return _authenticator(context, context.session)
 
 
 def add_authenticator(context: RequestContext) -> Response:
-    def change(own: OwnAccount, session: Secret) -> Changed:
+    def change(own: AccountSettings, session: Secret) -> Changed:
         return own.add_authenticator(
             session, context.require_provider(), context.form.get("code", "")[:20], context.now
         )
@@ -85,14 +90,14 @@ def add_authenticator(context: RequestContext) -> Response:
 
 
 def remove_authenticator(context: RequestContext) -> Response:
-    def change(own: OwnAccount, session: Secret) -> Changed:
+    def change(own: AccountSettings, session: Secret) -> Changed:
         return own.remove_authenticator(session, context.require_provider(), context.now)
 
     return _changed(context, change, "authenticator-removed")
 
 
 def new_recovery_codes(context: RequestContext) -> Response:
-    def change(own: OwnAccount, session: Secret) -> Changed:
+    def change(own: AccountSettings, session: Secret) -> Changed:
         return own.new_recovery_codes(session, context.require_provider(), context.now)
 
     return _changed(context, change, "")
@@ -102,7 +107,7 @@ def change_password(context: RequestContext) -> Response:
     """The current password is asked for even right after a login (ASVS 6.2.3)."""
     typed = context.form.get("new_password", "")
 
-    def change(own: OwnAccount, session: Secret) -> Changed:
+    def change(own: AccountSettings, session: Secret) -> Changed:
         _check_password(context, session)
         return own.change_password(session, context.require_provider(), typed, context.now)
 
@@ -111,14 +116,14 @@ def change_password(context: RequestContext) -> Response:
 
 def log_out_everywhere(context: RequestContext) -> Response:
     if context.session is not None:
-        own = context.services.own_account.seen_from(context.origin)
+        own = context.services.account_settings.seen_from(context.origin)
         own.log_out_everywhere(context.session, context.require_provider(), context.now)
     return redirect("/login?reason=logged-out", cookies=[format_cookie(SESSION_COOKIE, "", 0)])
 
 
 def _changed(
     context: RequestContext,
-    change: Callable[[OwnAccount, Secret], Changed],
+    change: Callable[[AccountSettings, Secret], Changed],
     done: str,
     *,
     again: Callable[..., Response] | None = None,
@@ -127,10 +132,10 @@ def _changed(
 
     It ends the other sessions, and with them what their browsers are known by; this one stays known.
     """
-    if context.session is None or not may_sign(context):
+    if context.session is None or not is_recently_authenticated(context):
         return redirect(HERE)
     try:
-        made = change(context.services.own_account.seen_from(context.origin), context.session)
+        made = change(context.services.account_settings.seen_from(context.origin), context.session)
     except (Invalid, Unauthenticated, TooManyRequests) as trouble:
         return again(context, context.session, trouble) if again else _where_one_was(context, trouble)
     token, codes = made if isinstance(made, tuple) else (made, ())
@@ -159,7 +164,7 @@ def _where_one_was(context: RequestContext, trouble: PortalError) -> Response:
 
 
 def _account(context: RequestContext, trouble: PortalError | None = None) -> Response:
-    fresh, owner = may_sign(context), context.require_provider()
+    fresh, owner = is_recently_authenticated(context), context.require_provider()
     return render_page(
         context,
         "account.html",
@@ -176,7 +181,7 @@ def _account(context: RequestContext, trouble: PortalError | None = None) -> Res
 
 
 def _authenticator(context: RequestContext, session: Secret, trouble: PortalError | None = None) -> Response:
-    secret = context.services.own_account.authenticator_secret(
+    secret = context.services.account_settings.authenticator_secret(
         session, context.require_provider(), context.now
     )
     text, side, path = enrolment_code(secret, context.require_provider().email or "")
@@ -197,7 +202,9 @@ def _authenticator(context: RequestContext, session: Secret, trouble: PortalErro
 def _check_password(context: RequestContext, session: Secret) -> None:
     typed = context.form.get("password", "")
     try:
-        context.services.login.check(context.require_provider(), attempt_of(context, session, typed))
+        context.services.login.verify_password(
+            context.require_provider(), attempt_of(context, session, typed)
+        )
     except Unauthenticated as wrong:
         text = "This is not your current password."
         raise Invalid(text, errors=[FieldError("password", text)]) from wrong

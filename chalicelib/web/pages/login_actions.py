@@ -6,11 +6,11 @@ from urllib.parse import quote
 from chalice.app import Response
 
 from chalicelib.domain.errors import Gone, Invalid, PortalError, TooManyRequests, Unauthenticated
-from chalicelib.domain.expiring_records import HALF_LIFETIME
+from chalicelib.domain.expiring_records import PENDING_LOGIN_LIFETIME
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.setup_links import Chosen, DeadLink, OpenLink
-from chalicelib.services.authentication.password_login import Attempt, HalfIn
-from chalicelib.services.authentication.second_factor import Answer
+from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, ValidLink
+from chalicelib.services.authentication.password_login import LoginAttempt, SecondFactorRequired
+from chalicelib.services.authentication.second_factor import SecondFactorResponse
 from chalicelib.services.normalization import email as email_address
 from chalicelib.web.http.error_mapping import error_headers, present_error
 from chalicelib.web.http.request_context import RequestContext
@@ -19,7 +19,7 @@ from chalicelib.web.http.responses import format_cookie, redirect, render_page
 from chalicelib.web.pages.login_form import HOME, USERNAME_COOKIE, known_from_now_on, local_path, login_page
 
 SETUP_COOKIE = "__Host-setup"
-HALF_COOKIE = "__Host-half"
+PENDING_LOGIN_COOKIE = "__Host-half"
 SETUP_SECONDS = 30 * 60
 USERNAME_SECONDS = 10 * 60
 
@@ -32,18 +32,18 @@ _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
 def log_in(context: RequestContext) -> Response:
     wanted, typed = local_path(context.form.get("next")), context.form.get("email", "")
     before = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
-    attempt = Attempt(
+    attempt = LoginAttempt(
         email=typed.strip().lower()[:254],
         password=context.form.get("password", ""),
         source=context.address or "unknown",
         agent=context.device,
         now=context.now,
-        replaces=before.session if before else None,
-        device=context.services.devices.read(context.cookies.get(DEVICE_COOKIE, "")),
+        previous_session=before.session if before else None,
+        device=context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, "")),
     )
     try:
         provider, session = context.services.login.log_in(attempt)
-    except HalfIn as half:
+    except SecondFactorRequired as half:
         return _to_second_half(half, wanted)
     except (Unauthenticated, TooManyRequests) as refused:
         return login_page(context, wanted, typed, refused)
@@ -58,7 +58,7 @@ def log_in_with_passkey(context: RequestContext) -> Response:
             context.form.get("passkey", ""),
             context.now,
             context.origin,
-            replaces=before.session if before else None,
+            previous_session=before.session if before else None,
         )
     except Unauthenticated as refused:
         return login_page(context, wanted, "", refused)
@@ -71,14 +71,14 @@ def second_half(context: RequestContext) -> Response:
 
 def finish_login(context: RequestContext) -> Response:
     wanted = local_path(context.form.get("next"))
-    answer = Answer(
+    answer = SecondFactorResponse(
         code=context.form.get("code", "")[:100],
         passkey=context.form.get("passkey", ""),
-        device=context.services.devices.read(context.cookies.get(DEVICE_COOKIE, "")),
+        device=context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, "")),
     )
     try:
         provider, session = context.services.second_factor.finish(
-            context.cookies.get(HALF_COOKIE, ""), answer, context.now, context.origin
+            context.cookies.get(PENDING_LOGIN_COOKIE, ""), answer, context.now, context.origin
         )
     except (Unauthenticated, TooManyRequests) as refused:
         return _second_page(context, wanted, refused)
@@ -110,12 +110,12 @@ def ask_for_link(context: RequestContext) -> Response:
         return render_page(
             context, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS
         )
-    context.services.recovery.ask(email, context.address or "unknown", context.now)
+    context.services.link_requests.ask(email, context.address or "unknown", context.now)
     return redirect("/forgot-password?sent=1")
 
 
 def ask_for_document_link(context: RequestContext, document_id: str) -> Response:
-    context.services.recovery.ask_for_document(document_id, context.now)
+    context.services.link_requests.ask_for_document(document_id, context.now)
     return redirect(f"/documents/{document_id}?sent=1")
 
 
@@ -126,21 +126,21 @@ def take_link(_context: RequestContext, token: str) -> Response:
 
 def setup(context: RequestContext) -> Response:
     try:
-        link = context.services.accounts.opened(context.cookies.get(SETUP_COOKIE, ""), context.now)
-    except DeadLink as dead:
+        link = context.services.setup_links.open(context.cookies.get(SETUP_COOKIE, ""), context.now)
+    except LinkExpired as dead:
         return _dead_link(context, dead)
     return _setup_page(context, link, {"credential": link.provider.credential or ""}, {})
 
 
 def set_up(context: RequestContext) -> Response:
-    token, accounts = context.cookies.get(SETUP_COOKIE, ""), context.services.accounts
+    token, setup_links = context.cookies.get(SETUP_COOKIE, ""), context.services.setup_links
     try:
-        link = accounts.choose_password(token, _chosen(context.form), context.now, context.origin)
-    except DeadLink as dead:
+        link = setup_links.choose_password(token, _chosen(context.form), context.now, context.origin)
+    except LinkExpired as dead:
         return _dead_link(context, dead)
     except Invalid as wrong:
         errors = {each.field: each.message for each in wrong.errors}
-        return _setup_page(context, accounts.opened(token, context.now), context.form, errors)
+        return _setup_page(context, setup_links.open(token, context.now), context.form, errors)
     return _to_first_login(context, link)
 
 
@@ -150,14 +150,16 @@ def set_up(context: RequestContext) -> Response:
 def _let_in(context: RequestContext, wanted: str, provider: Provider, session: str) -> Response:
     """On to where one was going, with the session, on a browser that is known from now on."""
     device = known_from_now_on(context, provider.id, provider.session_generation)
-    gone = [format_cookie(USERNAME_COOKIE, "", 0), format_cookie(HALF_COOKIE, "", 0)]
+    gone = [format_cookie(USERNAME_COOKIE, "", 0), format_cookie(PENDING_LOGIN_COOKIE, "", 0)]
     return redirect(wanted, cookies=[format_cookie(SESSION_COOKIE, session), *gone, device])
 
 
-def _to_second_half(half: HalfIn, wanted: str) -> Response:
-    seconds = int(HALF_LIFETIME.total_seconds())
+def _to_second_half(half: SecondFactorRequired, wanted: str) -> Response:
+    seconds = int(PENDING_LOGIN_LIFETIME.total_seconds())
     gone = format_cookie(USERNAME_COOKIE, "", 0)
-    return redirect(_second_place(wanted), cookies=[format_cookie(HALF_COOKIE, half.token, seconds), gone])
+    return redirect(
+        _second_place(wanted), cookies=[format_cookie(PENDING_LOGIN_COOKIE, half.token, seconds), gone]
+    )
 
 
 def _second_place(wanted: str) -> str:
@@ -166,7 +168,9 @@ def _second_place(wanted: str) -> str:
 
 def _second_page(context: RequestContext, wanted: str, refused: PortalError | None = None) -> Response:
     try:
-        owner = context.services.second_factor.waiting(context.cookies.get(HALF_COOKIE, ""), context.now)
+        owner = context.services.second_factor.find_pending_login(
+            context.cookies.get(PENDING_LOGIN_COOKIE, ""), context.now
+        )
     except Gone as over:
         return login_page(context, wanted, "", over)
     options = context.services.passkey_options.for_login(context.now, owner) if owner.passkeys else None
@@ -183,8 +187,8 @@ def _second_page(context: RequestContext, wanted: str, refused: PortalError | No
     )
 
 
-def _chosen(form: Mapping[str, str]) -> Chosen:
-    return Chosen(
+def _chosen(form: Mapping[str, str]) -> PasswordForm:
+    return PasswordForm(
         password=form.get("password", ""),
         credential=form.get("credential", ""),
         npi=form.get("npi", "").strip(),
@@ -193,7 +197,7 @@ def _chosen(form: Mapping[str, str]) -> Chosen:
 
 
 def _setup_page(
-    context: RequestContext, link: OpenLink, typed: Mapping[str, str], errors: Mapping[str, str]
+    context: RequestContext, link: ValidLink, typed: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response:
     return render_page(
         context,
@@ -208,7 +212,7 @@ def _setup_page(
     )
 
 
-def _dead_link(context: RequestContext, dead: DeadLink) -> Response:
+def _dead_link(context: RequestContext, dead: LinkExpired) -> Response:
     return render_page(
         context,
         "link_expired.html",
@@ -218,7 +222,7 @@ def _dead_link(context: RequestContext, dead: DeadLink) -> Response:
     )
 
 
-def _to_first_login(context: RequestContext, link: OpenLink) -> Response:
+def _to_first_login(context: RequestContext, link: ValidLink) -> Response:
     """To the login page, with the username filled in and the document next. Nobody is logged in by a link.
 
     But the browser is known from now on, so that strangers who go on guessing do not close the login to it.

@@ -53,7 +53,7 @@ def local_path(text: str | None) -> str:
 def known_from_now_on(context: RequestContext, provider_id: str, session_generation: int) -> str:
     """The cookie by which this account knows this browser until all its sessions are ended."""
     return format_cookie(
-        DEVICE_COOKIE, context.services.devices.issue(provider_id, session_generation), DEVICE_SECONDS
+        DEVICE_COOKIE, context.services.known_devices.issue(provider_id, session_generation), DEVICE_SECONDS
     )
 
 

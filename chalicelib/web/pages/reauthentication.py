@@ -5,21 +5,21 @@ from dataclasses import replace
 from chalicelib.domain.errors import FieldError, Invalid, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.authentication.known_devices import Device
-from chalicelib.services.authentication.password_login import Attempt
+from chalicelib.services.authentication.known_devices import KnownDevice
+from chalicelib.services.authentication.password_login import LoginAttempt
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie
 
 
-def may_sign(context: RequestContext) -> bool:
+def is_recently_authenticated(context: RequestContext) -> bool:
     """Whether the caller was authenticated recently enough."""
-    return context.session is not None and context.session.may_sign(context.now)
+    return context.session is not None and context.session.is_recently_authenticated(context.now)
 
 
 def passkey_options(context: RequestContext) -> str | None:
     """What a script asks the browser for; None when it is not needed or there is no passkey."""
-    if may_sign(context) or not context.require_provider().passkeys:
+    if is_recently_authenticated(context) or not context.require_provider().passkeys:
         return None
     return context.services.passkey_options.for_login(context.now, context.require_provider())
 
@@ -37,7 +37,7 @@ def confirmed(context: RequestContext) -> tuple[RequestContext, list[str]]:
     The form's `password` or `passkey` is asked for when the last time was too long ago. Raises `Invalid`
     naming `password`, and `TooManyRequests`.
     """
-    if context.session is None or may_sign(context):
+    if context.session is None or is_recently_authenticated(context):
         return context, []
     try:
         session, token = _confirm(context, context.session)
@@ -51,24 +51,26 @@ def confirmed(context: RequestContext) -> tuple[RequestContext, list[str]]:
 def _confirm(context: RequestContext, session: Secret) -> tuple[Secret, str]:
     passkey, password = context.form.get("passkey", ""), context.form.get("password", "")
     if passkey:
-        return context.services.passkeys.confirm(session, context.require_provider(), passkey, context.now)
+        return context.services.passkeys.reauthenticate(
+            session, context.require_provider(), passkey, context.now
+        )
     if not password:
         raise _ask_again("Enter your password.")
-    return context.services.login.confirm(session, attempt_of(context, session, password))
+    return context.services.login.reauthenticate(session, attempt_of(context, session, password))
 
 
-def attempt_of(context: RequestContext, session: Secret, password: str) -> Attempt:
+def attempt_of(context: RequestContext, session: Secret, password: str) -> LoginAttempt:
     """Who is logged in enters their password: their session is as good as a browser that is known, so that
     nobody's guesses elsewhere keep them from it.
     """
-    device = context.services.devices.read(context.cookies.get(DEVICE_COOKIE, ""))
+    device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     if device is None or not device.is_known_to(context.require_provider()):
-        device = Device(
+        device = KnownDevice(
             provider_id=context.require_provider().id,
             session_generation=context.require_provider().session_generation,
             id=f"session {session.key}",
         )
-    return Attempt(
+    return LoginAttempt(
         email=context.require_provider().email or "",
         password=password,
         source=context.address or "unknown",

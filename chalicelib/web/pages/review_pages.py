@@ -37,7 +37,11 @@ from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import moment, redirect, render_page
 from chalicelib.web.pages import signature_form as signing
-from chalicelib.web.pages.reauthentication import confirmed_to_sign, may_sign, passkey_options
+from chalicelib.web.pages.reauthentication import (
+    confirmed_to_sign,
+    is_recently_authenticated,
+    passkey_options,
+)
 from chalicelib.web.pages.unsent_drafts import drop_what_was_written, what_was_written
 from chalicelib.web.pages.view_models import (
     FILE_SECONDS,
@@ -241,7 +245,7 @@ def _review(
         document=document,
         can_sign=opened.can_sign,
         addressed=opened.is_addressee,
-        ask_password=not may_sign(context),
+        ask_password=not is_recently_authenticated(context),
         passkey_options=passkey_options(context),
         cookies=cookies,
         entered=entered,

@@ -10,7 +10,7 @@ from chalicelib.web.http.error_mapping import present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.pages.login_form import HOME, local_path
-from chalicelib.web.pages.reauthentication import may_sign
+from chalicelib.web.pages.reauthentication import is_recently_authenticated
 
 PLACE = "/account/second-factor"
 
@@ -33,7 +33,7 @@ def second_factor(context: RequestContext) -> Response:
 
 def enrol(context: RequestContext, wanted: str, trouble: PortalError | None = None) -> Response:
     """The page that offers a passkey first, and an app."""
-    fresh = may_sign(context)
+    fresh = is_recently_authenticated(context)
     return render_page(
         context,
         "second_factor_setup.html",
@@ -59,5 +59,5 @@ def _comes_from_a_document(wanted: str) -> bool:
 
 def later(context: RequestContext) -> Response:
     """It is offered once; who wants it later finds it on the account page."""
-    context.services.own_account.decline_second_factor(context.require_provider(), context.now)
+    context.services.account_settings.decline_second_factor(context.require_provider(), context.now)
     return redirect(HOME)

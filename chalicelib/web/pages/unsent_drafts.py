@@ -12,7 +12,9 @@ from chalicelib.web.http.responses import format_cookie
 def keep_what_was_written(context: RequestContext, document_id: str) -> list[str]:
     """The cookie that finds it again. Nothing is kept for whoever had no session of the addressee."""
     services = context.services
-    found = services.sessions.lapsed(context.cookies.get(SESSION_COOKIE, ""), context.now, document_id)
+    found = services.sessions.visit_even_if_idle(
+        context.cookies.get(SESSION_COOKIE, ""), context.now, document_id
+    )
     if found is None or found.session is None or found.document is None:
         return []
     if found.document.provider_id != found.session.provider_id:

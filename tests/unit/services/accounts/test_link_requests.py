@@ -9,7 +9,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import TooManyRequests
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.link_requests import Recovery, answer_forgotten
+from chalicelib.services.accounts.link_requests import LinkRequests, send_requested_link
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, only_doing
@@ -27,7 +27,7 @@ class Desk:
         self.store = FakeStore()
         self.clock = FakeClock()
         self.switches = FakeSwitches({PRACTICE.id})
-        self.recovery = Recovery(self.store, FakeIds(), self.switches)
+        self.link_requests = LinkRequests(self.store, FakeIds(), self.switches)
         claims = [Claim(key=addressee_claim(EMAIL), owner=document.id)]
         if provider.email:
             claims.append(Claim(key=f"email#{provider.email}", owner=provider.id))
@@ -42,12 +42,12 @@ class Desk:
         )
 
     def ask(self, email: str = EMAIL, source: str = SOURCE) -> None:
-        self.recovery.ask(email, source, self.clock.now())
+        self.link_requests.ask(email, source, self.clock.now())
 
     def work(self) -> None:
         for job in self.store.jobs():
             if job.name == "forgotten":
-                answer_forgotten(job.event_id, self)
+                send_requested_link(job.event_id, self)
 
     def mails(self) -> list[tuple[str, str, str | None]]:
         found = self.store.every(Delivery, "deliveries")
@@ -126,7 +126,7 @@ def test_a_recalled_document_gets_nobody_an_account() -> None:
     desk = Desk(document=recalled)
     desk.ask()
     desk.work()
-    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    desk.link_requests.ask_for_document(DOCUMENT.id, START)
     assert desk.mails() == []
 
 
@@ -134,7 +134,7 @@ def test_with_electronic_signature_off_there_is_nothing_to_set_up(desk: Desk) ->
     desk.switches.on.clear()
     desk.ask()
     desk.work()
-    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    desk.link_requests.ask_for_document(DOCUMENT.id, START)
     assert desk.mails() == []
 
 
@@ -178,7 +178,7 @@ def test_two_questions_at_the_same_moment_mail_once(desk: Desk) -> None:
 
 
 def test_the_page_behind_a_mail_sends_a_link_to_the_address_on_file(desk: Desk) -> None:
-    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    desk.link_requests.ask_for_document(DOCUMENT.id, START)
     assert desk.mails() == [("setup", EMAIL, DOCUMENT.id)]
     assert [job.delivery_id for job in desk.store.jobs()] == [
         each.id for each in desk.store.every(Delivery, "deliveries")
@@ -187,20 +187,20 @@ def test_the_page_behind_a_mail_sends_a_link_to_the_address_on_file(desk: Desk) 
 
 def test_an_accounts_link_goes_to_its_own_address_whatever_the_clinic_typed() -> None:
     desk = Desk(replace(PROVIDER, email="luis@home.example"))
-    desk.recovery.ask_for_document(DOCUMENT.id, START)
+    desk.link_requests.ask_for_document(DOCUMENT.id, START)
     assert desk.mails() == [("reset", "luis@home.example", DOCUMENT.id)]
 
 
 def test_asking_again_at_once_sends_no_second_mail(desk: Desk) -> None:
-    desk.recovery.ask_for_document(DOCUMENT.id, START)
-    desk.recovery.ask_for_document(DOCUMENT.id, START + timedelta(seconds=59))
+    desk.link_requests.ask_for_document(DOCUMENT.id, START)
+    desk.link_requests.ask_for_document(DOCUMENT.id, START + timedelta(seconds=59))
     assert len(desk.mails()) == 1
-    desk.recovery.ask_for_document(DOCUMENT.id, START + timedelta(seconds=60))
+    desk.link_requests.ask_for_document(DOCUMENT.id, START + timedelta(seconds=60))
     assert len(desk.mails()) == 2
 
 
 def test_a_document_that_is_not_there_or_was_only_faxed_sends_nothing(desk: Desk) -> None:
-    desk.recovery.ask_for_document("doc_unknown", START)
+    desk.link_requests.ask_for_document("doc_unknown", START)
     faxed = Desk(document=replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email=None)))
-    faxed.recovery.ask_for_document(DOCUMENT.id, START)
+    faxed.link_requests.ask_for_document(DOCUMENT.id, START)
     assert (desk.mails(), faxed.mails()) == ([], [])

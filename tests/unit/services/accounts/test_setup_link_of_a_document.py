@@ -8,8 +8,8 @@ import pytest
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, Recovery, answer_forgotten
-from chalicelib.services.accounts.setup_links import Accounts, Chosen, DeadLink, create_link_secret
+from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, LinkRequests, send_requested_link
+from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks, create_link_token
 from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent
 from tests.support.slow_calls import Calls, Slow, in_sequence
@@ -17,7 +17,7 @@ from tests.support.slow_calls import Calls, Slow, in_sequence
 ADDRESS = "dr.rivera@example.com"
 OTHER_ADDRESS = "luis@clinic.example"
 NAMED = DocumentRef(external_id="POC-1001")
-CHOSEN = Chosen(password="violet tractor onion", credential="MD", confirmed=True)
+FORM = PasswordForm(password="violet tractor onion", credential="MD", confirmed=True)
 SECOND = sent(external_id="POC-1002")
 REPLACING = sent(external_id="POC-1002", supersedes="POC-1001")
 
@@ -27,7 +27,7 @@ class Physician:
 
     def __init__(self) -> None:
         self.emr = Emr()
-        self.accounts = Accounts(self.emr.store, self.emr.ids)
+        self.setup_links = SetupLinks(self.emr.store, self.emr.ids)
 
     def setups(self, document: Document) -> list[Delivery]:
         mails = [each for each in self.emr.deliveries() if each.type == "setup"]
@@ -35,13 +35,13 @@ class Physician:
 
     def link(self, document: Document) -> str:
         """The token of the newest setup mail of a document, as it goes out."""
-        return create_link_secret(self.emr.store, self.setups(document)[-1], self.emr.now, self.emr.ids)
+        return create_link_token(self.emr.store, self.setups(document)[-1], self.emr.now, self.emr.ids)
 
     def leads_to(self, token: str) -> str | None:
         """The document that the link opens; None when it is dead."""
         try:
-            found = self.accounts.opened(token, self.emr.now).document
-        except DeadLink:
+            found = self.setup_links.open(token, self.emr.now).document
+        except LinkExpired:
             return None
         return found.id if found else None
 
@@ -71,7 +71,7 @@ def test_until_that_one_is_mailed_the_first_link_leads_to_the_newer_document(phy
     token = physician.link(physician.emr.send())
     newer = physician.emr.send(REPLACING)
     assert physician.leads_to(token) == newer.id
-    chosen = physician.accounts.choose_password(token, CHOSEN, physician.emr.now)
+    chosen = physician.setup_links.choose_password(token, FORM, physician.emr.now)
     assert chosen.provider.email == ADDRESS
     with pytest.raises(Unprocessable):
         physician.link(newer)  # there is an account by now
@@ -129,8 +129,8 @@ def test_where_its_link_leads_after_a_recall_is_read_beside_what_was_recalled(ph
     other = physician.emr.send(SECOND)
     physician.recall()
     calls: Calls = []
-    accounts = Accounts(Slow(physician.emr.store, calls), physician.emr.ids)
-    opened = accounts.opened(token, physician.emr.now).document
+    setup_links = SetupLinks(Slow(physician.emr.store, calls), physician.emr.ids)
+    opened = setup_links.open(token, physician.emr.now).document
     assert opened is not None
     assert opened.id == other.id
     assert {name for name, _, _ in calls} == {"secrets", "visit", "documents"}
@@ -196,7 +196,7 @@ def test_a_mail_to_an_address_that_was_corrected_stays_unsent(
         physician.recall()
     stale = next(each for each in physician.setups(first) if each.recipient == ADDRESS)
     with pytest.raises(Unprocessable):
-        create_link_secret(physician.emr.store, stale, physician.emr.now, physician.emr.ids)
+        create_link_token(physician.emr.store, stale, physician.emr.now, physician.emr.ids)
 
 
 def test_a_mail_that_was_asked_for_goes_out_although_its_document_is_recalled(physician: Physician) -> None:
@@ -271,7 +271,7 @@ def asked(physician: Physician, document: Document) -> list[tuple[str, str | Non
     """What the button of a dead link's page has mailed."""
     emr = physician.emr
     before = len(emr.deliveries())
-    Recovery(emr.store, emr.ids, emr.switches).ask_for_document(document.id, emr.now)
+    LinkRequests(emr.store, emr.ids, emr.switches).ask_for_document(document.id, emr.now)
     return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
 
 
@@ -291,9 +291,9 @@ def forgotten(physician: Physician) -> list[tuple[str, str | None]]:
     """What *Forgot password* has mailed, asked for at the address of all documents here."""
     emr = physician.emr
     before = len(emr.deliveries())
-    Recovery(emr.store, emr.ids, emr.switches).ask(ADDRESS, "198.51.100.7", emr.now)
+    LinkRequests(emr.store, emr.ids, emr.switches).ask(ADDRESS, "198.51.100.7", emr.now)
     (job,) = (each for each in emr.store.jobs() if each.name == FORGOTTEN_JOB)
-    answer_forgotten(job.event_id, emr)
+    send_requested_link(job.event_id, emr)
     return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
 
 

@@ -8,10 +8,10 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid, Unprocessable
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.setup_links import Accounts, Chosen, DeadLink, create_link_secret
-from chalicelib.services.authentication.password_login import counts_of
+from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks, create_link_token
+from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import is_password
-from chalicelib.services.authentication.second_factor import tries_of
+from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeIds, FakeStore
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, only_doing
@@ -21,7 +21,7 @@ NEW = replace(PROVIDER, email=None, password_hash=None)
 NAMELESS = replace(NEW, npi=None, credential=None)
 DOCUMENT = a_document()
 EMAIL = "dr.rivera@example.com"
-CHOSEN = Chosen(password=PASSWORD, credential="MD", confirmed=True)
+FORM = PasswordForm(password=PASSWORD, credential="MD", confirmed=True)
 
 
 class Desk:
@@ -30,13 +30,13 @@ class Desk:
     def __init__(self, provider: Provider = NEW) -> None:
         self.store = FakeStore()
         self.ids = FakeIds()
-        self.accounts = Accounts(self.store, self.ids)
+        self.setup_links = SetupLinks(self.store, self.ids)
         people = (provider, OTHER_PROVIDER)
         self.store.commit(Change(at=START, practices=(PRACTICE,), providers=people, documents=(DOCUMENT,)))
 
     def link(self, number: int = 1, **changes: object) -> str:
         """The token of the link in mail number so-and-so."""
-        return create_link_secret(self.store, a_mail(f"dlv_{number}", **changes), START, self.ids)
+        return create_link_token(self.store, a_mail(f"dlv_{number}", **changes), START, self.ids)
 
     @property
     def provider(self) -> Provider:
@@ -90,41 +90,41 @@ def test_only_a_hash_of_the_token_is_kept(desk: Desk) -> None:
 
 
 def test_link_works_at_eighty_nine_fifty_nine(desk: Desk) -> None:
-    link = desk.accounts.opened(desk.link(), START + timedelta(minutes=89, seconds=59))
+    link = desk.setup_links.open(desk.link(), START + timedelta(minutes=89, seconds=59))
     assert (link.is_setup, link.provider.id, link.document) == (True, PROVIDER.id, DOCUMENT)
 
 
 def test_link_is_refused_at_ninety_minutes_though_its_row_is_still_there(desk: Desk) -> None:
     token = desk.link()
-    with pytest.raises(DeadLink) as dead:
-        desk.accounts.opened(token, START + LINK_LIFETIME)
+    with pytest.raises(LinkExpired) as dead:
+        desk.setup_links.open(token, START + LINK_LIFETIME)
     assert dead.value.document_id == DOCUMENT.id
-    with pytest.raises(DeadLink):
-        desk.accounts.choose_password(token, CHOSEN, START + LINK_LIFETIME)
+    with pytest.raises(LinkExpired):
+        desk.setup_links.choose_password(token, FORM, START + LINK_LIFETIME)
     assert len(desk.store.every(Secret, "secrets")) == 1
 
 
 def test_the_transaction_itself_refuses_a_link_that_ran_out_meanwhile(desk: Desk) -> None:
     token, late = desk.link(), START + LINK_LIFETIME
-    link = desk.accounts.opened(token, START)
+    link = desk.setup_links.open(token, START)
     before = desk.store.commits
     with pytest.raises(Exception, match="secret"):
-        desk.store.commit(desk.accounts._change(link, CHOSEN, "hash", late))
+        desk.store.commit(desk.setup_links._change(link, FORM, "hash", late))
     assert desk.store.commits == before
 
 
 def test_opening_spends_nothing(desk: Desk) -> None:
     token = desk.link()
     for _ in range(5):
-        desk.accounts.opened(token, START)
-    assert desk.accounts.choose_password(token, CHOSEN, START).is_setup
+        desk.setup_links.open(token, START)
+    assert desk.setup_links.choose_password(token, FORM, START).is_setup
 
 
 def test_link_is_spent_once(desk: Desk) -> None:
     token = desk.link()
-    desk.accounts.choose_password(token, CHOSEN, START)
-    with pytest.raises(DeadLink):
-        desk.accounts.choose_password(token, replace(CHOSEN, password="another violet onion"), START)
+    desk.setup_links.choose_password(token, FORM, START)
+    with pytest.raises(LinkExpired):
+        desk.setup_links.choose_password(token, replace(FORM, password="another violet onion"), START)
     assert is_password(PASSWORD, desk.provider.password_hash)
 
 
@@ -136,48 +136,48 @@ def test_a_first_password_about_its_owner_or_the_practice_is_refused_and_the_lin
 ) -> None:
     token = desk.link()
     with pytest.raises(Invalid) as refused:
-        desk.accounts.choose_password(token, replace(CHOSEN, password=password), START)
+        desk.setup_links.choose_password(token, replace(FORM, password=password), START)
     assert [each.field for each in refused.value.errors] == ["password"]
     assert "NPI or practice" in refused.value.errors[0].message
-    assert desk.accounts.choose_password(token, CHOSEN, START).is_setup
+    assert desk.setup_links.choose_password(token, FORM, START).is_setup
 
 
 def test_of_two_tabs_that_spend_it_at_once_one_wins(desk: Desk) -> None:
     token = desk.link()
-    rival = replace(CHOSEN, password="the other tab's onion")
-    desk.store.before_commit = only_doing(lambda: desk.accounts.choose_password(token, rival, START))
-    with pytest.raises(DeadLink):
-        desk.accounts.choose_password(token, CHOSEN, START)
+    rival = replace(FORM, password="the other tab's onion")
+    desk.store.before_commit = only_doing(lambda: desk.setup_links.choose_password(token, rival, START))
+    with pytest.raises(LinkExpired):
+        desk.setup_links.choose_password(token, FORM, START)
     assert is_password(rival.password, desk.provider.password_hash)
 
 
 def test_a_newer_mail_kills_the_links_of_older_ones(desk: Desk) -> None:
     older = desk.link(1)
     newer = desk.link(2)
-    with pytest.raises(DeadLink):
-        desk.accounts.opened(older, START)
-    assert desk.accounts.opened(newer, START).is_setup
+    with pytest.raises(LinkExpired):
+        desk.setup_links.open(older, START)
+    assert desk.setup_links.open(newer, START).is_setup
 
 
 def test_a_mail_that_is_tried_again_leaves_both_its_links_good_until_one_is_spent(desk: Desk) -> None:
     first, second = desk.link(), desk.link()
-    assert desk.accounts.opened(first, START)
-    desk.accounts.choose_password(second, CHOSEN, START)
-    with pytest.raises(DeadLink):
-        desk.accounts.opened(first, START)
+    assert desk.setup_links.open(first, START)
+    desk.setup_links.choose_password(second, FORM, START)
+    with pytest.raises(LinkExpired):
+        desk.setup_links.open(first, START)
 
 
 def test_correcting_the_address_kills_the_link(desk: Desk) -> None:
     token = desk.link()
     desk.correct_address()
-    with pytest.raises(DeadLink):
-        desk.accounts.opened(token, START)
+    with pytest.raises(LinkExpired):
+        desk.setup_links.open(token, START)
 
 
 @pytest.mark.parametrize("token", ["", "nonsense"])
 def test_a_token_that_never_was_opens_nothing(desk: Desk, token: str) -> None:
-    with pytest.raises(DeadLink) as dead:
-        desk.accounts.opened(token, START)
+    with pytest.raises(LinkExpired) as dead:
+        desk.setup_links.open(token, START)
     assert dead.value.document_id is None
 
 
@@ -204,8 +204,8 @@ def test_a_setup_link_is_dead_once_the_account_was_made_another_way(desk: Desk) 
     token = desk.link()
     made = replace(desk.provider, version=3, email=EMAIL, password_hash="(made)")
     desk.store.commit(Change(at=START, providers=(made,)))
-    with pytest.raises(DeadLink):
-        desk.accounts.opened(token, START)
+    with pytest.raises(LinkExpired):
+        desk.setup_links.open(token, START)
 
 
 # Setting up
@@ -213,7 +213,7 @@ def test_a_setup_link_is_dead_once_the_account_was_made_another_way(desk: Desk) 
 
 def test_setting_up_makes_the_account_in_one_transaction(desk: Desk) -> None:
     token, before = desk.link(), desk.store.commits
-    desk.accounts.choose_password(token, replace(CHOSEN, credential=" DO "), START)
+    desk.setup_links.choose_password(token, replace(FORM, credential=" DO "), START)
     assert desk.store.commits == before + 1
     made = desk.provider
     assert (made.email, made.credential, made.npi) == (EMAIL, "DO", "1234567893")
@@ -223,13 +223,13 @@ def test_setting_up_makes_the_account_in_one_transaction(desk: Desk) -> None:
 
 
 def test_an_npi_from_the_clinic_cannot_be_changed(desk: Desk) -> None:
-    desk.accounts.choose_password(desk.link(), replace(CHOSEN, npi="1000000004"), START)
+    desk.setup_links.choose_password(desk.link(), replace(FORM, npi="1000000004"), START)
     assert desk.provider.npi == "1234567893"
 
 
 def test_an_npi_that_the_clinic_left_out_may_be_given_and_is_then_ones_own() -> None:
     desk = Desk(NAMELESS)
-    desk.accounts.choose_password(desk.link(), replace(CHOSEN, npi="1234567893"), START)
+    desk.setup_links.choose_password(desk.link(), replace(FORM, npi="1234567893"), START)
     assert desk.provider.npi == "1234567893"
     assert desk.provider.npi_self_stated
     assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": PROVIDER.id}
@@ -237,7 +237,7 @@ def test_an_npi_that_the_clinic_left_out_may_be_given_and_is_then_ones_own() -> 
 
 def test_an_npi_may_be_left_out() -> None:
     desk = Desk(NAMELESS)
-    desk.accounts.choose_password(desk.link(), CHOSEN, START)
+    desk.setup_links.choose_password(desk.link(), FORM, START)
     assert desk.provider.npi is None
 
 
@@ -247,17 +247,17 @@ def test_another_persons_npi_is_refused_and_the_link_still_works() -> None:
     desk.store.commit(Change(at=START, claims=(taken,)))
     token = desk.link()
     with pytest.raises(Invalid) as refused:
-        desk.accounts.choose_password(token, replace(CHOSEN, npi="1000000004"), START)
+        desk.setup_links.choose_password(token, replace(FORM, npi="1000000004"), START)
     assert [each.field for each in refused.value.errors] == ["npi"]
     assert not desk.provider.has_account
-    assert desk.accounts.opened(token, START)
+    assert desk.setup_links.open(token, START)
 
 
 def test_the_first_account_takes_over_an_npi_that_clinics_gave_to_another_address(desk: Desk) -> None:
     rival = replace(NEW, id="prv_rival", version=1)
     claim = Claim(key="npi#1234567893", owner=rival.id)
     desk.store.commit(Change(at=START, providers=(rival,), claims=(claim,)))
-    desk.accounts.choose_password(desk.link(), CHOSEN, START)
+    desk.setup_links.choose_password(desk.link(), FORM, START)
     assert desk.provider.npi == "1234567893"
     assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": PROVIDER.id}
     after = desk.store.provider(rival.id)
@@ -271,12 +271,12 @@ def test_an_npi_that_another_account_only_typed_gives_way_to_a_clinics_word(*, b
     holder = replace(OTHER_PROVIDER, version=2, npi="1234567893", npi_self_stated=True)
     claim = Claim(key="npi#1234567893", owner=holder.id)
     desk.store.commit(Change(at=START, providers=(holder,), claims=(claim,)))
-    token, chosen = desk.link(), replace(CHOSEN, npi="1234567893")
+    token, chosen = desk.link(), replace(FORM, npi="1234567893")
     if by_clinic:
-        desk.accounts.choose_password(token, chosen, START)
+        desk.setup_links.choose_password(token, chosen, START)
     else:
         with pytest.raises(Invalid):
-            desk.accounts.choose_password(token, chosen, START)
+            desk.setup_links.choose_password(token, chosen, START)
     owner = PROVIDER.id if by_clinic else holder.id
     assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": owner}
 
@@ -287,7 +287,7 @@ def test_typing_an_npi_takes_it_from_nobody_whom_a_clinic_gave_it() -> None:
     claim = Claim(key=f"npi#{holder.npi}", owner=holder.id)
     desk.store.commit(Change(at=START, providers=(holder,), claims=(claim,)))
     with pytest.raises(Invalid) as refused:
-        desk.accounts.choose_password(desk.link(), replace(CHOSEN, npi=str(holder.npi)), START)
+        desk.setup_links.choose_password(desk.link(), replace(FORM, npi=str(holder.npi)), START)
     assert refused.value.code == "npi-taken"
     assert desk.store.provider(holder.id) == holder
 
@@ -296,7 +296,7 @@ def test_an_npi_that_is_an_accounts_own_is_not_taken_over(desk: Desk) -> None:
     claim = Claim(key="npi#1234567893", owner=OTHER_PROVIDER.id)
     desk.store.commit(Change(at=START, claims=(claim,)))
     with pytest.raises(Invalid) as refused:
-        desk.accounts.choose_password(desk.link(), CHOSEN, START)
+        desk.setup_links.choose_password(desk.link(), FORM, START)
     assert refused.value.code == "npi-taken"
 
 
@@ -305,7 +305,7 @@ def test_setup_refuses_when_the_address_became_another_persons_meanwhile(desk: D
     taken = Claim(key=f"email#{EMAIL}", owner=OTHER_PROVIDER.id)
     desk.store.before_commit = lambda: desk.store.commit(Change(at=START, claims=(taken,)))
     with pytest.raises(Invalid, match="another person's account") as refused:
-        desk.accounts.choose_password(token, CHOSEN, START)
+        desk.setup_links.choose_password(token, FORM, START)
     assert refused.value.code == "address-taken"
     assert not desk.provider.has_account
 
@@ -327,7 +327,7 @@ def test_wrong_fields_are_named_and_nothing_is_written(changes: dict[str, str], 
     desk = Desk(NAMELESS)
     token, before = desk.link(), desk.store.commits
     with pytest.raises(Invalid) as refused:
-        desk.accounts.choose_password(token, replace(CHOSEN, **changes), START)  # type: ignore[arg-type]  # - a test's shorthand
+        desk.setup_links.choose_password(token, replace(FORM, **changes), START)  # type: ignore[arg-type]  # - a test's shorthand
     assert [each.field for each in refused.value.errors] == fields
     assert desk.store.commits == before
 
@@ -336,7 +336,7 @@ def test_a_provider_row_that_changed_meanwhile_is_read_again(desk: Desk) -> None
     token = desk.link()
     noted = replace(desk.provider, version=3, setup_mailed_at=START)
     desk.store.before_commit = lambda: desk.store.commit(Change(at=START, providers=(noted,)))
-    desk.accounts.choose_password(token, CHOSEN, START)
+    desk.setup_links.choose_password(token, FORM, START)
     assert desk.provider.setup_mailed_at == START
     assert desk.provider.has_account
 
@@ -346,7 +346,7 @@ def test_a_provider_row_that_changed_meanwhile_is_read_again(desk: Desk) -> None
 
 def test_a_reset_changes_the_password_and_nothing_else(owner: Desk) -> None:
     token = owner.link(type="reset")
-    owner.accounts.choose_password(token, Chosen(password=PASSWORD), START)
+    owner.setup_links.choose_password(token, PasswordForm(password=PASSWORD), START)
     changed = owner.provider
     assert is_password(PASSWORD, changed.password_hash)
     expected = replace(PROVIDER, version=3, session_generation=2, password_hash=changed.password_hash)
@@ -355,14 +355,14 @@ def test_a_reset_changes_the_password_and_nothing_else(owner: Desk) -> None:
 
 
 def test_a_reset_forgets_the_failures_of_others(owner: Desk) -> None:
-    failures = (*counts_of(EMAIL, PROVIDER.id, START), *tries_of(PROVIDER.id, START))
+    failures = (*login_counters(EMAIL, PROVIDER.id, START), *second_factor_counters(PROVIDER.id, START))
     owner.store.commit(Change(at=START, secrets=failures))
-    owner.accounts.choose_password(owner.link(type="reset"), Chosen(password=PASSWORD), START)
+    owner.setup_links.choose_password(owner.link(type="reset"), PasswordForm(password=PASSWORD), START)
     assert [owner.store.secret(each.key) for each in failures] == [None] * len(failures)
 
 
 def test_a_reset_link_outlives_a_corrected_document(owner: Desk) -> None:
     token = owner.link(type="reset")
     owner.correct_address()
-    document: Document | None = owner.accounts.opened(token, START).document
+    document: Document | None = owner.setup_links.open(token, START).document
     assert document is not None

@@ -13,13 +13,13 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Authenticator
 from chalicelib.services.authentication import password_login as module
 from chalicelib.services.authentication import passwords
-from chalicelib.services.authentication.known_devices import Device, Devices
+from chalicelib.services.authentication.known_devices import KnownDevice, KnownDevices
 from chalicelib.services.authentication.password_login import (
-    MOST_OF_KNOWN,
-    MOST_OF_STRANGERS,
-    Attempt,
-    HalfIn,
+    MAX_KNOWN_FAILURES,
+    MAX_UNKNOWN_FAILURES,
     Login,
+    LoginAttempt,
+    SecondFactorRequired,
 )
 from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.authentication.sessions import Sessions
@@ -29,7 +29,7 @@ from tests.support.provider_fixtures import PROVIDER, only_doing
 
 PASSWORD = "violet tractor onion"
 EMAIL = "dr.rivera@example.com"
-RIGHT = Attempt(email=EMAIL, password=PASSWORD, source="198.51.100.7", now=START)
+RIGHT = LoginAttempt(email=EMAIL, password=PASSWORD, source="198.51.100.7", now=START)
 WRONG = replace(RIGHT, password="violet tractor apple")
 
 
@@ -37,7 +37,7 @@ class Desk:
     def __init__(self) -> None:
         self.store = FakeStore()
         self.sessions = Sessions(self.store, FakeKeys(), FakeIds(), issuer="https://portal.test")
-        self.devices = Devices(FakeKeys(), FakeIds())
+        self.devices = KnownDevices(FakeKeys(), FakeIds())
         self.login = Login(self.store, self.sessions, FakeIds())
         owner = replace(PROVIDER, password_hash=hash_password(PASSWORD))
         claim = Claim(key=f"email#{EMAIL}", owner=owner.id)
@@ -49,7 +49,7 @@ class Desk:
         assert found is not None
         return found
 
-    def fails(self, attempt: Attempt) -> str:
+    def fails(self, attempt: LoginAttempt) -> str:
         with pytest.raises((Unauthenticated, TooManyRequests)) as refused:
             self.login.log_in(attempt)
         return str(refused.value.code)
@@ -101,7 +101,7 @@ def test_an_unknown_address_makes_the_same_calls_and_checks_a_password_too(
     assert checked == [True, False]
 
 
-def calls_of(desk: Desk, attempt: Attempt) -> list[str]:
+def calls_of(desk: Desk, attempt: LoginAttempt) -> list[str]:
     """The names of the store's methods that an attempt reaches, sorted: some run side by side."""
     seen: list[str] = []
 
@@ -190,7 +190,11 @@ def test_success_clears_what_strangers_and_known_devices_failed(desk: Desk) -> N
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     for each in (None, device):
         desk.fails(replace(WRONG, device=each))
-    keys = [module.PER_KNOWN.key(PROVIDER.id), module.PER_ACCOUNT.key(EMAIL), module.ATTACK.key(EMAIL)]
+    keys = [
+        module.KNOWN_BROWSERS.key(PROVIDER.id),
+        module.PER_ACCOUNT.key(EMAIL),
+        module.UNDER_ATTACK.key(EMAIL),
+    ]
     assert len(desk.store.secrets(keys)) == len(keys)
     desk.login.log_in(RIGHT)
     assert desk.store.secrets(keys) == {}
@@ -212,7 +216,9 @@ def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
 # A hundred in a row
 
 
-def tried(desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, like: Attempt = WRONG) -> list[str]:
+def tried(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, like: LoginAttempt = WRONG
+) -> list[str]:
     """Which of so many guesses, each from a source of its own, the password was held against."""
     looked_at: list[str] = []
 
@@ -232,7 +238,7 @@ def tried(desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, like: Atte
 def test_no_more_than_a_hundred_guesses_in_a_row_however_slow_and_from_wherever(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(tried(desk, monkeypatch, 130)) == MOST_OF_STRANGERS
+    assert len(tried(desk, monkeypatch, 130)) == MAX_UNKNOWN_FAILURES
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=400))) == "too-many-requests"
 
 
@@ -241,7 +247,7 @@ def test_an_unknown_address_closes_just_as_an_account_does(
 ) -> None:
     said = set()
     for email in (EMAIL, "nobody@example.com"):
-        assert len(tried(desk, monkeypatch, 101, replace(WRONG, email=email))) == MOST_OF_STRANGERS
+        assert len(tried(desk, monkeypatch, 101, replace(WRONG, email=email))) == MAX_UNKNOWN_FAILURES
         with pytest.raises(TooManyRequests) as refused:
             desk.login.log_in(replace(RIGHT, email=email, now=START + timedelta(days=303)))
         said.add((refused.value.detail, refused.value.retry_after))
@@ -263,7 +269,7 @@ def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
 ) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     tried(desk, monkeypatch, 100)
-    assert len(tried(desk, monkeypatch, 130, replace(WRONG, device=device))) == MOST_OF_KNOWN
+    assert len(tried(desk, monkeypatch, 130, replace(WRONG, device=device))) == MAX_KNOWN_FAILURES
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=395), device=device)) == "too-many-requests"
 
 
@@ -273,19 +279,19 @@ def test_no_more_than_a_hundred_in_a_row_however_many_browsers_are_known_and_who
     generation = PROVIDER.session_generation
     devices = [desk.devices.read(desk.devices.issue(PROVIDER.id, generation)) for _ in range(10)]
     looked_at = [len(tried(desk, monkeypatch, 25, replace(WRONG, device=each))) for each in devices]
-    assert sum(looked_at) <= MOST_OF_KNOWN + MOST_OF_STRANGERS
-    most_forgotten = timedelta(days=365) // (module.PER_ACCOUNT.each or timedelta())
-    assert MOST_OF_KNOWN + MOST_OF_STRANGERS + most_forgotten <= 100
+    assert sum(looked_at) <= MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES
+    most_forgotten = timedelta(days=365) // (module.PER_ACCOUNT.lifetime_per_attempt or timedelta())
+    assert MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES + most_forgotten <= 100
 
 
 def test_a_browser_is_known_no_longer_once_all_sessions_were_ended(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
-    tried(desk, monkeypatch, MOST_OF_STRANGERS)
+    tried(desk, monkeypatch, MAX_UNKNOWN_FAILURES)
     now = START + timedelta(days=200)
     assert desk.login.log_in(replace(RIGHT, now=now, device=device))
-    tried(desk, monkeypatch, MOST_OF_STRANGERS)
+    tried(desk, monkeypatch, MAX_UNKNOWN_FAILURES)
     ended = replace(desk.owner, version=2, session_generation=PROVIDER.session_generation + 1)
     desk.store.commit(Change(at=now, providers=(ended,)))
     assert desk.fails(replace(RIGHT, now=now, device=device)) == "too-many-requests"
@@ -298,7 +304,7 @@ def test_a_device_cookie_of_another_form_is_nobodys(desk: Desk) -> None:
 
 
 def test_a_new_device_waits_for_strangers_only_until_a_day_without_them(desk: Desk) -> None:
-    for number in range(module.ATTACK.free):
+    for number in range(module.UNDER_ATTACK.free_attempts):
         desk.fails(replace(WRONG, source=f"2001:db8::{number}"))
     new = replace(WRONG, source="203.0.113.9")
     assert [desk.fails(new) for _ in range(2)] == ["unauthenticated", "too-many-requests"]
@@ -321,8 +327,10 @@ def test_confirming_with_a_session_is_not_hindered_by_guesses_elsewhere(
     tried(desk, monkeypatch, 110)
     now = START + timedelta(days=330)
     session, _ = desk.sessions.start(PROVIDER, now)
-    at_hand = Device(provider_id=PROVIDER.id, session_generation=PROVIDER.session_generation, id="session 1")
-    assert desk.login.confirm(session, replace(RIGHT, now=now, device=at_hand))
+    at_hand = KnownDevice(
+        provider_id=PROVIDER.id, session_generation=PROVIDER.session_generation, id="session 1"
+    )
+    assert desk.login.reauthenticate(session, replace(RIGHT, now=now, device=at_hand))
 
 
 # A hash of other parameters
@@ -374,6 +382,6 @@ def test_half_a_login_makes_an_outdated_hash_anew_too(desk: Desk) -> None:
     kept = outdated(desk)
     app = Authenticator(secret="A" * 32, since=START)
     desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=3, authenticator=app),)))
-    with pytest.raises(HalfIn):
+    with pytest.raises(SecondFactorRequired):
         desk.login.log_in(RIGHT)
     assert desk.owner.password_hash != kept

@@ -17,8 +17,8 @@ from app import app
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.npi import is_valid
-from chalicelib.services.accounts.setup_links import create_link_secret
-from chalicelib.services.authentication.password_login import MOST_OF_STRANGERS
+from chalicelib.services.accounts.setup_links import create_link_token
+from chalicelib.services.authentication.password_login import MAX_UNKNOWN_FAILURES
 from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.review.by_hand import create_code, create_fax_code, scan_prefix
 from chalicelib.services.review.review import CONSENT_VERSION
@@ -186,7 +186,7 @@ def test_a_thousand_guesses_within_a_minute_are_a_hundred_at_most_and_the_owner_
     for number[0] in range(1000):
         portal.time.at = START + timedelta(milliseconds=60 * number[0])
         browser.post("/login/password", {"email": KNOWN, "password": f"guess {number[0]}"})
-    assert len(looked_at) <= (12 if addresses == 1 else MOST_OF_STRANGERS)
+    assert len(looked_at) <= (12 if addresses == 1 else MAX_UNKNOWN_FAILURES)
     monkeypatch.undo()
     portal.time.pass_time(minutes=1)
     assert owners.log_in(KNOWN, PASSWORD).status_code == 303
@@ -204,7 +204,7 @@ def test_guesses_shut_nobody_out_for_good_a_new_password_opens_the_account(
         patched.setattr(
             "chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}"
         )
-        for number[0] in range(MOST_OF_STRANGERS + 1):
+        for number[0] in range(MAX_UNKNOWN_FAILURES + 1):
             browser.post("/login/password", {"email": KNOWN, "password": f"guess {number[0]}"})
     refused = portal.browser().log_in(KNOWN, PASSWORD)
     assert refused.status_code == 429
@@ -260,7 +260,7 @@ def setup_mail(portal: Portal, document_id: str) -> Delivery:
 
 def set_up(portal: Portal, document_id: str) -> HTTPResponse:
     browser = portal.browser()
-    token = create_link_secret(portal.store, setup_mail(portal, document_id), START, portal.ids)
+    token = create_link_token(portal.store, setup_mail(portal, document_id), START, portal.ids)
     browser.get(f"/setup/{token}")
     return browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
 

@@ -8,8 +8,8 @@ import pyotp
 import pytest
 
 from chalicelib.domain.second_factors import Authenticator
-from chalicelib.services.authentication.password_login import MOST_OF_KNOWN, MOST_OF_STRANGERS
-from chalicelib.services.authentication.second_factor import TRIES
+from chalicelib.services.authentication.password_login import MAX_KNOWN_FAILURES, MAX_UNKNOWN_FAILURES
+from chalicelib.services.authentication.second_factor import CODE_ATTEMPTS
 from chalicelib.web.http.credential_throttle import METRIC
 from chalicelib.web.routes import ROUTES
 from tests.support.accounts import EMAIL, PASSWORD, give_account, portal_with
@@ -132,7 +132,7 @@ def test_failures_of_all_kinds_count_together(portal: Portal) -> None:
 def test_a_browser_that_is_known_does_not_wait_for_its_neighbours(portal: Portal) -> None:
     app = with_app(portal)
     known = portal.browser()
-    known.cookies["__Host-device"] = portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)
+    known.cookies["__Host-device"] = portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)
     for _ in range(2):
         statuses("/login/passkey", WRONG["/login/passkey"], FREE + 1)
     assert known.log_in(EMAIL, PASSWORD).status_code == 303
@@ -151,7 +151,7 @@ def half(portal: Portal) -> Browser:
 def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A hundred and more, each from a source of its own and after any wait."""
     number, answers = [0], []
-    for number[0] in range(MOST_OF_STRANGERS + 5):
+    for number[0] in range(MAX_UNKNOWN_FAILURES + 5):
         monkeypatch.setattr(
             "chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}"
         )
@@ -168,9 +168,9 @@ def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
         lambda password, _: password == PASSWORD,
     )
     app = with_app(portal)
-    known = portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)
+    known = portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)
     answers = guess_codes(portal, monkeypatch)
-    assert answers.count(401) == MOST_OF_STRANGERS
+    assert answers.count(401) == MAX_UNKNOWN_FAILURES
     refused = half(portal).post("/login/second", code=app.at(portal.time.now()))
     assert refused.status_code == 429
     assert "choose a new password" in text(refused)
@@ -203,12 +203,14 @@ def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_p
     )
     app = with_app(portal)
     answers = []
-    for _ in range(MOST_OF_KNOWN + MOST_OF_STRANGERS + 5):
+    for _ in range(MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES + 5):
         portal.time.pass_time(minutes=16)
-        known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)})
+        known = Browser(
+            {"__Host-device": portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)}
+        )
         known.log_in(EMAIL, PASSWORD)
         answers.append(known.post("/login/second", code="000000").status_code)
-    assert answers.count(401) == MOST_OF_KNOWN + MOST_OF_STRANGERS
+    assert answers.count(401) == MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES
     assert answers[-1] == 429
     known.post("/forgot-password", email=EMAIL)
     portal.work()
@@ -220,11 +222,11 @@ def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_p
 
 def test_the_right_code_clears_what_strangers_and_known_browsers_failed(portal: Portal) -> None:
     app = with_app(portal)
-    known = Browser({"__Host-device": portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)})
+    known = Browser({"__Host-device": portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)})
     for each in (portal.browser(), known):
         each.log_in(EMAIL, PASSWORD)
         assert each.post("/login/second", code="000000").status_code == 401
-    keys = [TRIES.key(PROVIDER.id), TRIES.key(f"known {PROVIDER.id}")]
+    keys = [CODE_ATTEMPTS.key(PROVIDER.id), CODE_ATTEMPTS.key(f"known {PROVIDER.id}")]
     assert len(portal.store.secrets(keys)) == len(keys)
     assert known.post("/login/second", code=app.at(portal.time.now())).status_code == 303
     assert portal.store.secrets(keys) == {}
@@ -233,7 +235,7 @@ def test_the_right_code_clears_what_strangers_and_known_browsers_failed(portal: 
 def test_many_cookies_of_one_account_are_one_source(portal: Portal) -> None:
     answers = []
     for _ in range(FREE + 1):
-        device = portal.devices.issue(PROVIDER.id, PROVIDER.session_generation)
+        device = portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)
         browser = Browser({"__Host-csrf": "token", "__Host-device": device})
         answers.append(browser.post(BY_HAND, TYPED).status_code)
     assert answers == [422] * FREE + [429]
@@ -252,7 +254,7 @@ def test_strangers_close_no_account_to_who_has_just_chosen_a_new_password(
         patched.setattr(
             "chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False
         )
-        for number in range(MOST_OF_STRANGERS + 1):
+        for number in range(MAX_UNKNOWN_FAILURES + 1):
             source = f"2001:db8::{number}"
             patched.setattr(
                 "chalicelib.web.http.request_parsing.read_address", lambda _, source=source: source

@@ -7,8 +7,9 @@ import pyotp
 import pytest
 
 from chalicelib.domain.providers import Provider
-from chalicelib.services.authentication.passkey_challenges import decoded, is_challenge, make_challenge
+from chalicelib.services.authentication.passkey_challenges import is_valid_challenge, make_challenge
 from chalicelib.services.practices.admin_actions import run
+from chalicelib.services.signed_tokens import from_base64url
 from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, app_with, portal_with_account
 from tests.support.fakes import START
@@ -264,7 +265,7 @@ def test_a_new_password_makes_strangers_of_all_browsers_but_the_one_it_was_chose
     other.log_in(EMAIL, PASSWORD)
     browser.post("/account/password", password=PASSWORD, new_password="copper lantern river")
     changed = portal.store.provider(PROVIDER.id)
-    known = [portal.devices.read(each.cookies["__Host-device"]) for each in (browser, other)]
+    known = [portal.known_devices.read(each.cookies["__Host-device"]) for each in (browser, other)]
     assert [each is not None and each.is_known_to(changed) for each in known] == [True, False]
 
 
@@ -310,12 +311,12 @@ def test_what_is_no_passkey_opens_nothing(portal: Portal, browser: Browser, answ
 
 def test_a_challenge_is_ours_for_one_person_and_ten_minutes() -> None:
     key = b"a key"
-    challenge = decoded(make_challenge(key, "prv_1", "nonce", START))
-    assert is_challenge(key, challenge, "prv_1", START)
-    assert is_challenge(key, challenge, "prv_1", START.replace(minute=9, second=59))
-    assert not is_challenge(key, challenge, "prv_1", START.replace(minute=10))
-    assert not is_challenge(key, challenge, "prv_2", START)
-    assert not is_challenge(key, challenge, "", START)
-    assert not is_challenge(b"another key", challenge, "prv_1", START)
-    assert not is_challenge(key, challenge[:-1], "prv_1", START)
-    assert not is_challenge(key, b"", "prv_1", START)
+    challenge = from_base64url(make_challenge(key, "prv_1", "nonce", START))
+    assert is_valid_challenge([key], challenge, "prv_1", START)
+    assert is_valid_challenge([key], challenge, "prv_1", START.replace(minute=9, second=59))
+    assert not is_valid_challenge([key], challenge, "prv_1", START.replace(minute=10))
+    assert not is_valid_challenge([key], challenge, "prv_2", START)
+    assert not is_valid_challenge([key], challenge, "", START)
+    assert not is_valid_challenge([b"another key"], challenge, "prv_1", START)
+    assert not is_valid_challenge([key], challenge[:-1], "prv_1", START)
+    assert not is_valid_challenge([key], b"", "prv_1", START)

@@ -1,0 +1,28 @@
+"""HMAC-SHA256 signatures of the portal's own tokens: device cookies, passkey challenges and form tokens.
+
+Session cookies are JWTs, which PyJWT signs.
+"""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+
+
+def sign(key: bytes, message: bytes) -> bytes:
+    """Return the 32 bytes of the signature. A message starts with its purpose, so that no token has two."""
+    return hmac.digest(key, message, "sha256")
+
+
+def is_signed(keys: Iterable[bytes], message: bytes, signature: bytes) -> bool:
+    """Return True if one of the keys signed the message."""
+    return any(hmac.compare_digest(sign(key, message), signature) for key in keys)
+
+
+def to_base64url(data: bytes) -> str:
+    """Return the data as base64url without padding, as WebAuthn writes it."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def from_base64url(text: str) -> bytes:
+    """Decode base64url without padding. Raise `ValueError` for anything else."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
