@@ -1,10 +1,10 @@
 """What a practice sees and does of its messages out: the list, sending one again, testing its endpoint."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import queue_again
@@ -13,6 +13,7 @@ from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery
 from chalicelib.services.documents.recorder import Actor, Recorder
+from chalicelib.services.json_schema import Timestamp
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
 from chalicelib.services.transaction import Change, OutboxRow
@@ -22,8 +23,31 @@ _ON_DOCUMENT = (Channel.EMAIL, Channel.FAX)
 _TEST = "endpoint.test"
 
 
-def delivery_resource(delivery: Delivery) -> Mapping[str, Any]:
-    """One message with its attempts; `webhook_id` is what its receiver saw."""
+class AttemptResource(TypedDict):
+    """One attempt to deliver a message."""
+
+    at: Timestamp
+    status: str
+    detail: str
+
+
+class DeliveryResource(TypedDict):
+    """One message to one recipient. `webhook_id` is the header that the receiver of a webhook got."""
+
+    id: str
+    channel: Channel
+    type: str
+    recipient: str
+    status: DeliveryStatus
+    document_id: str | None
+    webhook_id: str | None
+    created_at: Timestamp
+    next_attempt_at: Timestamp | None
+    attempts: list[AttemptResource]
+
+
+def delivery_resource(delivery: Delivery) -> DeliveryResource:
+    """Return the message and its attempts as the EMR sees them."""
     due = delivery.next_attempt_at
     return {
         "id": delivery.id,
@@ -36,8 +60,8 @@ def delivery_resource(delivery: Delivery) -> Mapping[str, Any]:
         "created_at": to_text(delivery.created_at),
         "next_attempt_at": to_text(due) if due else None,
         "attempts": [
-            {"at": to_text(each.at), "status": each.status, "detail": each.detail}
-            for each in delivery.attempts
+            {"at": to_text(attempt.at), "status": attempt.status, "detail": attempt.detail}
+            for attempt in delivery.attempts
         ],
     }
 

@@ -1,15 +1,103 @@
-"""The document resource: what the EMR gets in webhooks and reads (DESIGN section 4, contract)."""
+"""The JSON of a document: the EMR gets the same JSON in webhooks and from `GET /v1/documents/{id}`."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, NotRequired
 
-from chalicelib.domain.documents import DeliveryLine, Document, StoredPdf
+from typing_extensions import TypedDict
+
+from chalicelib.domain.deliveries import Channel, DeliveryStatus
+from chalicelib.domain.documents import DeclineReason, DeliveryLine, Document, Kind, Sealing, StoredPdf
+from chalicelib.domain.status import Outcome, Status
 from chalicelib.domain.timestamps import to_text
+from chalicelib.services.json_schema import Day, FixedSchema, Timestamp, Url
+
+_Level = Annotated[
+    str | None,
+    FixedSchema(
+        {
+            "enum": ["B-B", "B-T", None],
+            "description": "The PAdES level of the seal. `B-T` has a timestamp of an authority.",
+        }
+    ),
+]
 
 
-def document_resource(document: Document, portal_url: str) -> Mapping[str, Any]:
-    """The whole resource; enough to stand alone, whatever order events arrive in."""
+class SignerResource(TypedDict):
+    """The person who decided. `method` is `electronic` or `by_hand`."""
+
+    name: str
+    credential: str | None
+    npi: str | None
+    method: str
+
+
+class SealedFile(TypedDict):
+    """A sealed PDF. `sha256` is the SHA-256 of the file as hex."""
+
+    url: Url
+    sha256: str
+    level: _Level
+
+
+class SealedCertificate(SealedFile):
+    """A certificate page in a file of its own, with a later version if a timestamp came late."""
+
+    timestamped: NotRequired[SealedFile]
+
+
+class SignedPdf(SealedFile):
+    """The signed PDF as announced by `document.approved`. This file never changes.
+
+    `timestamped` is a later version with the same seal and a timestamp that came late. `certificate` exists
+    only if no page could be added to the PDF.
+    """
+
+    timestamped: NotRequired[SealedFile]
+    certificate: NotRequired[SealedCertificate]
+
+
+class DeliveryLineResource(TypedDict):
+    """The latest state of one message about a document."""
+
+    id: str
+    channel: Channel
+    type: str
+    recipient: str
+    status: DeliveryStatus
+    at: Timestamp
+
+
+class DocumentResource(TypedDict):
+    """A document as the EMR sees the document."""
+
+    id: str
+    practice_id: str
+    external_id: str
+    patient_external_id: str
+    kind: Kind
+    title: str
+    status: Status
+    outcome: Outcome | None
+    note: str | None
+    decline_reason: DeclineReason | None
+    sent_at: Timestamp
+    viewed_at: Timestamp | None
+    transmitted_at: Timestamp | None
+    decided_at: Timestamp | None
+    due_on: Day
+    signer: SignerResource | None
+    sealing: Sealing
+    signed_pdf: SignedPdf | None
+    supersedes: str | None
+    superseded_by: str | None
+    returned_at: Timestamp | None
+    returned_method: str | None
+    recalled_reason: str | None
+    deliveries: list[DeliveryLineResource]
+
+
+def document_resource(document: Document, portal_url: str) -> DocumentResource:
+    """Return all fields of the document, so that a webhook makes sense whatever arrived before."""
     decision = document.decision
     return {
         "id": document.id,
@@ -23,27 +111,27 @@ def document_resource(document: Document, portal_url: str) -> Mapping[str, Any]:
         "note": decision.note if decision else None,
         "decline_reason": decision.decline_reason if decision else None,
         "sent_at": to_text(document.sent_at),
-        "viewed_at": _moment(document.viewed_at),
-        "transmitted_at": _moment(document.transmitted_at),
-        "decided_at": _moment(document.decided_at),
+        "viewed_at": _timestamp(document.viewed_at),
+        "transmitted_at": _timestamp(document.transmitted_at),
+        "decided_at": _timestamp(document.decided_at),
         "due_on": document.due_on.isoformat(),
         "signer": _signer(document),
         "sealing": document.sealing,
         "signed_pdf": _signed_pdf(document, portal_url),
         "supersedes": document.supersedes,
         "superseded_by": document.superseded_by,
-        "returned_at": _moment(document.returned_at),
+        "returned_at": _timestamp(document.returned_at),
         "returned_method": document.returned_method,
         "recalled_reason": document.recalled_reason,
-        "deliveries": [_line(line) for line in document.deliveries],
+        "deliveries": [_delivery_line(line) for line in document.deliveries],
     }
 
 
-def _moment(at: datetime | None) -> str | None:
+def _timestamp(at: datetime | None) -> str | None:
     return to_text(at) if at else None
 
 
-def _signer(document: Document) -> Mapping[str, Any] | None:
+def _signer(document: Document) -> SignerResource | None:
     if document.decision is None:
         return None
     signer = document.decision.signer
@@ -55,34 +143,34 @@ def _signer(document: Document) -> Mapping[str, Any] | None:
     }
 
 
-def _signed_pdf(document: Document, portal_url: str) -> Mapping[str, Any] | None:
-    """The file as announced, for ever; `timestamped` only where a timestamp came late, `certificate` only
-    where it is a file of its own, with a `timestamped` of its own likewise.
-    """
+def _signed_pdf(document: Document, portal_url: str) -> SignedPdf | None:
     if document.signed is None:
         return None
     url = f"{portal_url}/v1/documents/{document.id}/signed.pdf"
-    told = dict(_file(document.signed, url))
+    pdf, certificate = document.signed, document.certificate
+    signed = SignedPdf(url=url, sha256=pdf.sha256, level=pdf.level)
     if document.timestamped is not None:
-        told["timestamped"] = _file(document.timestamped, f"{url}?version=timestamped")
-    if document.certificate is not None:
-        told["certificate"] = apart = dict(_file(document.certificate, f"{url}?version=certificate"))
+        signed["timestamped"] = _file(document.timestamped, f"{url}?version=timestamped")
+    if certificate is not None:
+        signed["certificate"] = SealedCertificate(
+            url=f"{url}?version=certificate", sha256=certificate.sha256, level=certificate.level
+        )
         if document.timestamped_certificate is not None:
             later = f"{url}?version=timestamped-certificate"
-            apart["timestamped"] = _file(document.timestamped_certificate, later)
-    return told
+            signed["certificate"]["timestamped"] = _file(document.timestamped_certificate, later)
+    return signed
 
 
-def _file(pdf: StoredPdf, url: str) -> Mapping[str, Any]:
+def _file(pdf: StoredPdf, url: str) -> SealedFile:
     return {"url": url, "sha256": pdf.sha256, "level": pdf.level}
 
 
-def _line(line: DeliveryLine) -> Mapping[str, Any]:
+def _delivery_line(line: DeliveryLine) -> DeliveryLineResource:
     return {
         "id": line.id,
-        "channel": line.channel,
+        "channel": Channel(line.channel),
         "type": line.type,
         "recipient": line.recipient,
-        "status": line.status,
+        "status": DeliveryStatus(line.status),
         "at": to_text(line.at),
     }

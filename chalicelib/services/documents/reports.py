@@ -4,13 +4,15 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from typing_extensions import TypedDict
 
 from chalicelib.domain.audit import Event, broken_at
 from chalicelib.domain.documents import Document
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.documents.audit_trail import WORDS
 from chalicelib.services.documents.document_resource import document_resource
+from chalicelib.services.json_schema import JsonObject, Timestamp
 from chalicelib.services.ports import Listing
 
 REPORTS: Mapping[str, Listing] = {
@@ -36,6 +38,38 @@ COLUMNS = (
     "id",
 )
 
+
+class TrailEventResource(TypedDict):
+    """One event of a document's audit trail.
+
+    `body` is the exact text that `hash` covers. The hash is the SHA-256 of `{previous}`, a line feed and
+    `{body}`.
+    """
+
+    id: str
+    sequence: int
+    type: str
+    what: str
+    at: Timestamp
+    actor: str
+    data: JsonObject
+    private: JsonObject
+    body: str
+    previous: str
+    hash: str
+
+
+class TrailResource(TypedDict):
+    """The audit trail of a document, oldest event first.
+
+    `intact` is true if no event was changed and the last hash is `head`, the hash stored with the document.
+    """
+
+    events: list[TrailEventResource]
+    intact: bool
+    head: str
+
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -45,13 +79,13 @@ def as_csv(documents: Iterable[Document], portal_url: str) -> str:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for document in documents:
-        resource = document_resource(document, portal_url)
-        writer.writerow([_cell(resource[name]) for name in COLUMNS])
+        values: Mapping[str, object] = {**document_resource(document, portal_url)}
+        writer.writerow([_cell(values[name]) for name in COLUMNS])
     return text.getvalue()
 
 
-def audit_trail(document: Document, events: tuple[Event, ...]) -> Mapping[str, Any]:
-    """The events, oldest first. `intact`: the chain is whole and ends where the document says."""
+def audit_trail(document: Document, events: tuple[Event, ...]) -> TrailResource:
+    """Return the events, oldest first, and whether they form an unbroken chain."""
     head = events[-1].hash if events else ""
     return {
         "events": [_event(each) for each in events],
@@ -65,8 +99,7 @@ def _cell(value: object) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _event(event: Event) -> Mapping[str, Any]:
-    """`body` is the very text that `hash` covers: SHA-256 of `{previous}`, a line feed and `{body}`."""
+def _event(event: Event) -> TrailEventResource:
     return {
         "id": event.id,
         "sequence": event.sequence,

@@ -21,9 +21,14 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret, is_live
-from chalicelib.domain.timestamps import to_text
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store, Switches
+from chalicelib.services.practices.practice_resource import (
+    EndpointResource,
+    PracticeResource,
+    endpoint_resource,
+    practice_resource,
+)
 from chalicelib.services.transaction import Change, Claim, OutboxRow
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
@@ -255,33 +260,9 @@ def _newest(keys: tuple[ApiKey, ...], now: datetime) -> tuple[ApiKey, ...]:
 # Settings
 
 
-def resource(practice: Practice, *, electronic_signature: bool) -> Mapping[str, Any]:
-    """What `GET /v1/practice` answers."""
-    return {
-        "id": practice.id,
-        "name": practice.name,
-        "phone": practice.phone,
-        "fax": practice.fax,
-        "reply_to": practice.reply_to,
-        "time_zone": practice.time_zone,
-        "electronic_signature": electronic_signature,
-        "endpoint": endpoint_resource(practice.endpoint),
-    }
-
-
-def endpoint_resource(endpoint: Endpoint | None) -> Mapping[str, Any] | None:
-    if endpoint is None:
-        return None
-    return {
-        "url": endpoint.url,
-        "disabled_at": to_text(endpoint.disabled_at) if endpoint.disabled_at else None,
-        "disabled_reason": endpoint.disabled_reason,
-    }
-
-
 def update(
     store: Store, switches: Switches, practice: Practice, now: datetime, settings: Mapping[str, Any]
-) -> Mapping[str, Any]:
+) -> PracticeResource:
     """Writes the settings that are named, checked and made uniform already; answers the resource.
 
     `electronic_signature` goes to the parameter that administrators see in the AWS console.
@@ -294,10 +275,10 @@ def update(
     on = settings.get("electronic_signature")
     if on is None:
         on = switches.electronic_signature(practice.id)
-    return resource(practice, electronic_signature=on)
+    return practice_resource(practice, electronic_signature=on)
 
 
-def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> Mapping[str, Any]:
+def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> EndpointResource:
     """Sends webhooks there from now on, also those that were held while the endpoint was off.
 
     The job that releases them is written with the endpoint, so that none stays held if this ends here. What
@@ -314,7 +295,7 @@ def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> M
         lambda latest: replace(latest, endpoint=_on_at(latest, url) or Endpoint(url=url)),
         outbox=lambda latest: release_row(practice.id, now, hastens=_on_at(latest, url) is None),
     )
-    return endpoint_resource(changed.endpoint) or {}
+    return endpoint_resource(changed.endpoint or Endpoint(url=url))
 
 
 def _on_at(practice: Practice, url: str) -> Endpoint | None:

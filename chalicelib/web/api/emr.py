@@ -15,7 +15,9 @@ from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.practices import practices
+from chalicelib.services.practices.practice_resource import practice_resource
 from chalicelib.services.practices.practices import MAX_BODY_BYTES
+from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, REPORT, VERSION
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.file_names import decision_prefix
 from chalicelib.web.http.request_context import RequestContext
@@ -60,8 +62,8 @@ def list_documents(context: RequestContext) -> Response:
     from chalicelib.services.documents.reports import REPORTS, as_csv
 
     _check_query(context, "report", "format", "limit", "cursor")
-    report = _choice(context, "report", tuple(REPORTS), default="unsigned")
-    form = _choice(context, "format", ("json", "csv"), default=_accepted(context))
+    report = REPORT.read(context.query)
+    form = FORMAT.read(context.query, default=_accepted_format(context))
     name = list_name(REPORTS[report], context.require_practice().id)
     found = context.services.store.documents(
         REPORTS[report],
@@ -95,8 +97,7 @@ _NO_FILE = {
 
 
 def read_signed(context: RequestContext, document_id: str) -> Response:
-    versions = ("announced", "timestamped", "certificate", "timestamped-certificate")
-    version = _choice(context, "version", versions, default="announced")
+    version = VERSION.read(context.query)
     document = _document(context, document_id)
     files = (
         document.signed,
@@ -104,7 +105,7 @@ def read_signed(context: RequestContext, document_id: str) -> Response:
         document.certificate,
         document.timestamped_certificate,
     )
-    pdf = dict(zip(versions, files, strict=True))[version]
+    pdf = dict(zip(VERSION.values, files, strict=True))[version]
     if document.signed is None:
         raise Conflict(
             f"There is no signed PDF to fetch: the document is {document.status}, its sealing stands at "
@@ -131,7 +132,7 @@ def read_trail(context: RequestContext, document_id: str) -> Response:
 
 def list_deliveries(context: RequestContext) -> Response:
     _check_query(context, "status", "limit", "cursor")
-    status = _choice(context, "status", tuple(_DELIVERIES), default="all")
+    status = DELIVERY_STATUS.read(context.query)
     name = list_name(_DELIVERIES[status], context.require_practice().id)
     found = _outgoing(context).page(
         context.require_practice(),
@@ -154,7 +155,7 @@ def retry_delivery(context: RequestContext, delivery_id: str) -> Response:
 
 def read_practice(context: RequestContext) -> Response:
     on = context.services.switches.electronic_signature(context.require_practice().id)
-    return json_response(practices.resource(context.require_practice(), electronic_signature=on))
+    return json_response(practice_resource(context.require_practice(), electronic_signature=on))
 
 
 def write_practice(context: RequestContext) -> Response:
@@ -229,16 +230,7 @@ def _check_query(context: RequestContext, *known: str) -> None:
         raise Invalid(f"This list has no parameter {names}. It has {', '.join(known)}.", errors=wrong)
 
 
-def _choice(context: RequestContext, name: str, choices: tuple[str, ...], *, default: str) -> str:
-    value = context.query.get(name, default)
-    if value not in choices:
-        message = f"must be one of {', '.join(choices)}"
-        wrong = FieldError(name, message)
-        raise Invalid(f"The query parameter {name} {message}.", errors=(wrong,))
-    return value
-
-
-def _accepted(context: RequestContext) -> str:
+def _accepted_format(context: RequestContext) -> str:
     return "csv" if "text/csv" in context.request.headers.get("accept", "") else "json"
 
 

@@ -1,24 +1,36 @@
-"""The EMR's contract as OpenAPI 3.1. What comes in is described by the very models that check it."""
+"""The OpenAPI 3.1 document of the EMR's API.
 
+The paths and their access come from the table of routes, the schemas from the classes that the code uses, and
+the rest from the table of operations below.
+"""
+
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.web.api import openapi_schemas as answers
-from chalicelib.web.api.schemas import (
-    EndpointSettings,
-    PracticeSettings,
-    RecalledEvent,
-    ResendEvent,
-    ReturnedEvent,
-    SentEvent,
+from chalicelib.services.delivery.practice_deliveries import DeliveryResource
+from chalicelib.services.documents.document_resource import DocumentResource
+from chalicelib.services.documents.reports import TrailResource
+from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
+from chalicelib.web.api.openapi_schemas import (
+    INBOUND_EVENTS,
+    Accepted,
+    Deliveries,
+    DocumentEvent,
+    Documents,
+    Json,
+    TestEvent,
+    Upload,
+    component_schemas,
+    ref,
 )
-
-Json = Mapping[str, Any]
-
-_INBOUND = (SentEvent, ResendEvent, RecalledEvent, ReturnedEvent)
-_REF = "#/components/schemas/{model}"
-_KEY: list[Json] = [{"apiKey": []}]
-_SIGNED: list[Json] = [{"practice": [], "signature": []}]
+from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, REPORT, VERSION, Choice
+from chalicelib.web.api.schemas import EndpointSettings, PracticeSettings
+from chalicelib.web.http.error_mapping import Problem
+from chalicelib.web.route import Access, Route
+from chalicelib.web.routes import ROUTES
 
 WEBHOOKS: Mapping[str, str] = {
     "document.delivered": "A message about the document was delivered, as far as its carrier can tell.",
@@ -28,10 +40,154 @@ WEBHOOKS: Mapping[str, str] = {
     "document.declined": "The provider declined, with a reason and perhaps a note.",
     "document.recalled": "The practice took the document back, or replaced it.",
 }
+"""Webhooks about a document, and the occasion of each webhook."""
+
+_ABOUT = (
+    "Events in both directions follow Standard Webhooks (https://www.standardwebhooks.com). Sign "
+    "`{webhook-id}.{webhook-timestamp}.{body}` with the practice's `whsec_` secret. A repeated webhook-id "
+    "gets the same response and has no further effect. Reading and settings take the practice's API key. "
+    "Errors are application/problem+json (RFC 9457) and name the wrong field."
+)
+
+_STATUSES: Mapping[int, str] = {
+    200: "OK.",
+    201: "Created.",
+    202: "Accepted. The work continues after the response.",
+    303: "The file is at `Location`.",
+    400: "The request cannot be understood, or a field is wrong.",
+    401: "The API key or the signature is missing or wrong.",
+    404: "There is no such thing, or it belongs to another practice.",
+    409: "The request contradicts something that has already happened.",
+    413: "The body is larger than 6 MB.",
+    422: "The request is well formed but cannot be done, for example because the PDF cannot be signed.",
+    429: "Too many requests in a short time. Wait a moment.",
+    500: "An error of the portal. Trying again may help.",
+    503: "Try again shortly.",
+}
+_ANY_REQUEST = (429, 500, 503)
+_PROBLEMS = (400, 401, 404, 409, 413, 422, *_ANY_REQUEST)
+
+_SECURITY: Mapping[Access, list[Json]] = {
+    Access.PRACTICE_KEY: [{"apiKey": []}],
+    Access.PRACTICE_SIGNATURE: [{"practice": [], "signature": []}],
+    Access.ANYONE: [],
+}
+_SECURITY_SCHEMES: Json = {
+    "apiKey": {"type": "http", "scheme": "bearer", "description": "The practice's API key, `pp_live_...`."},
+    "practice": {"type": "apiKey", "in": "header", "name": "portal-practice"},
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "`v1,<base64 of HMAC-SHA256>`. Separate several signatures by spaces.",
+    },
+}
+_RETRY_AFTER: Json = {
+    "Retry-After": {
+        "description": "Seconds to wait before the same request may be sent again.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
+_LOCATION: Json = {
+    "Location": {
+        "description": "A URL that is valid for a minute.",
+        "schema": {"type": "string", "format": "uri"},
+    }
+}
+_NEXT_PAGE: Json = {
+    "Link": {"description": "The URL of the next page of CSV.", "schema": {"type": "string"}},
+}
+_CSV: Json = {"text/csv": {"schema": {"type": "string"}}}
+
+
+def _header(name: str) -> Json:
+    return {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+
+
+def _query(choice: Choice) -> Json:
+    schema = {"type": "string", "enum": choice.values, "default": choice.values[0]}
+    return {"name": choice.name, "in": "query", "description": choice.description, "schema": schema}
+
+
+_PAGING: tuple[Json, ...] = (
+    {
+        "name": "cursor",
+        "in": "query",
+        "description": "The next_cursor of an earlier response.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    },
+)
+
+
+@dataclass(frozen=True)
+class _Operation:
+    """One operation of the API. `response` is None for a redirect to a file."""
+
+    summary: str
+    response: type | None
+    status: int = 200
+    problems: tuple[int, ...] = (401,)
+    parameters: tuple[Json, ...] = ()
+    body: tuple[type, ...] = ()
+    headers: Json = field(default_factory=dict)
+    content: Json = field(default_factory=dict)
+
+
+_WRITING = (400, 401, 413)
+_OPERATIONS: Mapping[str, _Operation] = {
+    "receive_event": _Operation(
+        "Send, resend, recall or close a document",
+        Accepted,
+        202,
+        (400, 401, 404, 409, 413, 422),
+        (_header("webhook-id"), _header("webhook-timestamp")),
+        INBOUND_EVENTS,
+    ),
+    "offer_upload": _Operation("Ask where to upload a PDF", Upload, 201, _WRITING),
+    "list_documents": _Operation(
+        "List unsigned documents, or all documents",
+        Documents,
+        200,
+        (400, 401),
+        (_query(REPORT), _query(FORMAT), *_PAGING),
+        headers=_NEXT_PAGE,
+        content=_CSV,
+    ),
+    "read_document": _Operation("Read a document", DocumentResource, problems=(401, 404)),
+    "read_original": _Operation("Fetch the PDF as it was sent", None, 303, (401, 404), headers=_LOCATION),
+    "read_signed": _Operation(
+        "Fetch the signed PDF", None, 303, (400, 401, 404, 409), (_query(VERSION),), headers=_LOCATION
+    ),
+    "read_trail": _Operation("Read the audit trail of a document", TrailResource, problems=(401, 404)),
+    "list_deliveries": _Operation(
+        "List sent messages, newest first",
+        Deliveries,
+        200,
+        (400, 401),
+        (_query(DELIVERY_STATUS), *_PAGING),
+    ),
+    "retry_delivery": _Operation(
+        "Send a failed or held message again", DeliveryResource, 202, (401, 404, 409, 413)
+    ),
+    "read_practice": _Operation("Read the practice's settings", PracticeResource),
+    "write_practice": _Operation(
+        "Change some of the practice's settings", PracticeResource, 200, _WRITING, body=(PracticeSettings,)
+    ),
+    "write_endpoint": _Operation(
+        "Set the URL for webhooks", EndpointResource, 200, _WRITING, body=(EndpointSettings,)
+    ),
+    "test_endpoint": _Operation("Ask for an endpoint.test webhook", DeliveryResource, 202, (401, 409, 413)),
+}
+"""The operations by the names of their handlers in `emr`."""
 
 
 def openapi(portal_url: str) -> Json:
-    """The whole document, for an installation at that URL."""
+    """Return the OpenAPI document of an installation at this URL."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -42,246 +198,97 @@ def openapi(portal_url: str) -> Json:
         },
         "servers": [{"url": portal_url}],
         "paths": _paths(),
-        "webhooks": _webhooks(),
+        "webhooks": {
+            **{name: {"post": _webhook(name, about, DocumentEvent)} for name, about in WEBHOOKS.items()},
+            "endpoint.test": {
+                "post": _webhook("endpoint.test", "Requested by POST /v1/endpoint/test.", TestEvent)
+            },
+        },
         "components": {
-            "schemas": {**_inbound_schemas(), **answers.SCHEMAS},
-            "responses": answers.RESPONSES,
-            "securitySchemes": _SECURITY,
+            "schemas": component_schemas(),
+            "responses": {f"Problem{status}": _problem(status) for status in _PROBLEMS},
+            "securitySchemes": _SECURITY_SCHEMES,
         },
     }
-
-
-_ABOUT = (
-    "Events in both directions follow Standard Webhooks (https://www.standardwebhooks.com): sign "
-    "`{webhook-id}.{webhook-timestamp}.{body}` with the practice's `whsec_` secret. The same webhook-id "
-    "is answered the same and does nothing twice. Reading and settings take the practice's API key. "
-    "Errors are application/problem+json (RFC 9457) and name the field."
-)
-
-_SECURITY: Json = {
-    "apiKey": {"type": "http", "scheme": "bearer", "description": "The practice's API key, `pp_live_...`."},
-    "practice": {"type": "apiKey", "in": "header", "name": "portal-practice"},
-    "signature": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "webhook-signature",
-        "description": "`v1,<base64 of HMAC-SHA256>`; several may stand there, separated by spaces.",
-    },
-}
 
 
 def _paths() -> Json:
+    paths: dict[str, dict[str, Json]] = {}
+    for route in ROUTES:
+        if route.path.startswith("/v1/"):
+            for method in route.methods:
+                paths.setdefault(route.path, {})[method.lower()] = _describe(route, method)
+    return paths
+
+
+def _describe(route: Route, method: str) -> Json:
+    handler = str(route.handler).rpartition(":")[2]
+    common = {"operationId": _operation_id(handler), "security": _SECURITY[route.access]}
+    if handler == "read_openapi":
+        ok = {"description": "OpenAPI 3.1.", "content": _json({"type": "object"})}
+        return {**common, "summary": "Read this document", "responses": {"200": ok}}
+    operation = _OPERATIONS[handler]
+    names = re.findall(r"\{(\w+)\}", route.path)
+    parameters = [*(_path_parameter(name) for name in names), *operation.parameters]
     return {
-        "/v1/events": {"post": _receive_event()},
-        "/v1/uploads": {"post": _operation("offerUpload", "Ask where to upload a PDF", "201", "Upload")},
-        **_document_paths(),
-        **_delivery_paths(),
-        **_setting_paths(),
-        "/v1/openapi.json": {"get": _openapi()},
+        **common,
+        "summary": operation.summary,
+        **({"parameters": parameters} if parameters or method == "GET" else {}),
+        **({"requestBody": _body(*operation.body)} if operation.body else {}),
+        "responses": _responses(operation),
     }
 
 
-def _receive_event() -> Json:
-    kinds = [_ref(model.__name__) for model in _INBOUND]
+def _operation_id(handler: str) -> str:
+    """Return `readTrail` for `read_trail`."""
+    first, *others = handler.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _responses(operation: _Operation) -> Json:
+    success: dict[str, Any] = {"description": _STATUSES[operation.status]}
+    if operation.headers:
+        success["headers"] = operation.headers
+    if operation.response is not None:
+        success["content"] = {**_json(ref(operation.response)), **operation.content}
+    problems = (*operation.problems, *_ANY_REQUEST)
     return {
-        **_operation("receiveEvent", "Send, send again, recall or close a document", "202", "Accepted"),
-        "security": _SIGNED,
-        "parameters": [_header("webhook-id", "string"), _header("webhook-timestamp", "string")],
-        "requestBody": _body({"oneOf": kinds}),
-        "responses": _responses("202", "Accepted", "400", "401", "404", "409", "413", "422"),
+        str(operation.status): success,
+        **{str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in problems},
     }
 
 
-def _document_paths() -> Json:
-    one, root = [_path("document_id")], "/v1/documents"
-    here = f"{root}/{{document_id}}"
+def _problem(status: int) -> Json:
     return {
-        root: {"get": _list_documents()},
-        here: {"get": _read("readDocument", "One document", "Document", one)},
-        f"{here}/original.pdf": {"get": _file("readOriginal", "The PDF as it was sent", one, "404")},
-        f"{here}/signed.pdf": {"get": _signed_file(one)},
-        f"{here}/events": {"get": _read("readTrail", "The audit trail of a document", "Trail", one)},
+        "description": _STATUSES[status],
+        **({"headers": _RETRY_AFTER} if status in (429, 503) else {}),
+        "content": {"application/problem+json": {"schema": ref(Problem)}},
     }
 
 
-def _signed_file(one: list[Json]) -> Json:
-    about = (
-        "`timestamped`: the same under the same seal, with the timestamp that came late; its hash differs. "
-        "`certificate`: that of a PDF that others had signed before, to which no page can be added; "
-        "`timestamped-certificate`: the same with a timestamp that came late."
-    )
-    versions = ["announced", "timestamped", "certificate", "timestamped-certificate"]
-    choice = {"enum": versions, "default": "announced"}
-    query = {**_query("version", choice), "description": about}
-    return _file("readSigned", "The signed PDF", [*one, query], "400", "404", "409")
-
-
-def _list_documents() -> Json:
-    query = [
-        _query("report", {"enum": ["unsigned", "all"], "default": "unsigned"}),
-        _query("format", {"enum": ["json", "csv"], "default": "json"}),
-        *_PAGING,
-    ]
-    found = _operation("listDocuments", "The Unsigned report, or all documents", "200", "Documents")
-    responses = dict(_responses("200", "Documents", "400", "401"))
-    responses["200"] = {
-        **responses["200"],
-        "headers": {"Link": {"description": "Where CSV goes on.", "schema": {"type": "string"}}},
-        "content": {**responses["200"]["content"], "text/csv": {"schema": {"type": "string"}}},
-    }
-    return {**found, "parameters": query, "responses": responses}
-
-
-def _delivery_paths() -> Json:
-    listed = _operation("listDeliveries", "Messages out, newest first", "200", "Deliveries")
-    query = [_query("status", {"enum": ["all", "failed", "held"], "default": "all"}), *_PAGING]
-    retry = _operation("retryDelivery", "Send a failed or held message again", "202", "Delivery")
-    return {
-        "/v1/deliveries": {
-            "get": {
-                **listed,
-                "parameters": query,
-                "responses": _responses("200", "Deliveries", "400", "401"),
-            }
-        },
-        "/v1/deliveries/{delivery_id}/retry": {
-            "post": {
-                **retry,
-                "parameters": [_path("delivery_id")],
-                "responses": _responses("202", "Delivery", "401", "404", "409", "413"),
-            }
-        },
-    }
-
-
-def _setting_paths() -> Json:
-    write = _operation("writePractice", "Change the settings that are named", "200", "Practice")
-    endpoint = _operation("writeEndpoint", "Set where webhooks go", "200", "Endpoint")
-    test = _operation("testEndpoint", "Ask for an endpoint.test webhook", "202", "Delivery")
-    return {
-        "/v1/practice": {
-            "get": _read("readPractice", "The practice's settings", "Practice", []),
-            "put": {**write, "requestBody": _body(_ref("PracticeSettings"))},
-        },
-        "/v1/endpoint": {"put": {**endpoint, "requestBody": _body(_ref("EndpointSettings"))}},
-        "/v1/endpoint/test": {
-            "post": {**test, "responses": _responses("202", "Delivery", "401", "409", "413")}
-        },
-    }
-
-
-def _openapi() -> Json:
-    ok = {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": {"type": "object"}}}}
-    return {
-        "operationId": "readOpenapi",
-        "summary": "This document",
-        "security": [],
-        "responses": {"200": ok},
-    }
-
-
-def _webhooks() -> Json:
-    found = {name: {"post": _webhook(name, about, _ref("DocumentEvent"))} for name, about in WEBHOOKS.items()}
-    test = _webhook("endpoint.test", "Asked for by POST /v1/endpoint/test.", _ref("TestEvent"))
-    return {**found, "endpoint.test": {"post": test}}
-
-
-def _webhook(name: str, about: str, schema: Json) -> Json:
+def _webhook(name: str, about: str, event: type) -> Json:
     headers = ("webhook-id", "webhook-timestamp", "webhook-signature")
     return {
         "operationId": f"webhook.{name}",
         "summary": about,
-        "parameters": [_header(each, "string") for each in headers],
-        "requestBody": _body(schema),
+        "parameters": [_header(header) for header in headers],
+        "requestBody": _body(event),
         "responses": {
-            "2XX": {"description": "Taken. Everything else but 410 is tried again."},
-            "410": {"description": "The endpoint is gone: it is switched off until it is set again."},
+            "2XX": {"description": "Received. After any other status but 410 the portal tries again."},
+            "410": {"description": "The endpoint is gone. The portal switches it off until it is set again."},
         },
     }
 
 
-def _inbound_schemas() -> Json:
-    from pydantic.json_schema import models_json_schema
-
-    models = [(model, "validation") for model in (*_INBOUND, PracticeSettings, EndpointSettings)]
-    _, found = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]  # - a list of pairs
-    schemas: dict[str, Json] = found["$defs"]
-    return schemas
+def _body(*models: type) -> Json:
+    schema = ref(models[0]) if len(models) == 1 else {"oneOf": [ref(model) for model in models]}
+    return {"required": True, "content": _json(schema)}
 
 
-# The parts that repeat
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
 
 
-_PAGING: list[Json] = [
-    {
-        "name": "cursor",
-        "in": "query",
-        "description": "The next_cursor of an earlier answer.",
-        "schema": {"type": "string"},
-    },
-    {
-        "name": "limit",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
-    },
-]
-
-
-def _operation(name: str, summary: str, status: str, schema: str) -> Json:
-    responses = _responses(status, schema, "400", "401", "413")
-    return {"operationId": name, "summary": summary, "security": _KEY, "responses": responses}
-
-
-def _read(name: str, summary: str, schema: str, parameters: list[Json]) -> Json:
-    refusals = ("401", "404") if parameters else ("401",)
-    responses = _responses("200", schema, *refusals)
-    return {
-        "operationId": name,
-        "summary": summary,
-        "security": _KEY,
-        "parameters": parameters,
-        "responses": responses,
-    }
-
-
-def _file(name: str, summary: str, parameters: list[Json], *refusals: str) -> Json:
-    location = {
-        "description": "A URL that lives for a minute.",
-        "schema": {"type": "string", "format": "uri"},
-    }
-    found = {"description": "The file is there.", "headers": {"Location": location}}
-    others = {each: answers.problem_ref(each) for each in ("401", *refusals, *answers.ALWAYS)}
-    return {
-        "operationId": name,
-        "summary": summary,
-        "security": _KEY,
-        "parameters": parameters,
-        "responses": {"303": found, **others},
-    }
-
-
-def _responses(status: str, schema: str, *refusals: str) -> Mapping[str, Any]:
-    content = {"application/json": {"schema": _ref(schema)}}
-    others = {each: answers.problem_ref(each) for each in (*refusals, *answers.ALWAYS)}
-    return {status: {"description": answers.WORDS[status], "content": content}, **others}
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": _REF.format(model=name)}
-
-
-def _body(schema: Json) -> Json:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-def _path(name: str) -> Json:
+def _path_parameter(name: str) -> Json:
     schema = {"type": "string", "pattern": "^[a-z0-9_]{1,64}$"}
     return {"name": name, "in": "path", "required": True, "schema": schema}
-
-
-def _query(name: str, schema: Json) -> Json:
-    return {"name": name, "in": "query", "schema": {"type": "string", **schema}}
-
-
-def _header(name: str, kind: str) -> Json:
-    return {"name": name, "in": "header", "required": True, "schema": {"type": kind}}

@@ -1,219 +1,137 @@
-"""What the EMR's API answers, as JSON Schema: the components of the OpenAPI document."""
+"""The component schemas of the OpenAPI document, generated from the classes that the code uses.
+
+Pydantic models check incoming data (`schemas`). `TypedDict` classes are the bodies of responses, and they are
+declared beside the code that builds each body.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from chalicelib.domain.deliveries import Channel, DeliveryStatus
-from chalicelib.domain.documents import DeclineReason, Kind, Sealing
-from chalicelib.domain.status import Outcome, Status
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonRef, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+from typing_extensions import TypedDict
+
+from chalicelib.domain.status import Status
+from chalicelib.services.delivery.practice_deliveries import DeliveryResource
+from chalicelib.services.documents.document_resource import DocumentResource
+from chalicelib.services.documents.reports import TrailResource
+from chalicelib.services.json_schema import FixedSchema, Timestamp, Url
+from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
+from chalicelib.web.api.schemas import (
+    EndpointSettings,
+    PracticeSettings,
+    RecalledEvent,
+    ResendEvent,
+    ReturnedEvent,
+    SentEvent,
+)
+from chalicelib.web.http.error_mapping import Problem
 
 Json = Mapping[str, Any]
 
-WORDS: Mapping[str, str] = {
-    "200": "As asked for.",
-    "201": "Made.",
-    "202": "Taken; the work goes on by itself.",
-    "400": "The request cannot be understood, or a field is wrong.",
-    "401": "Who is asking could not be established.",
-    "404": "No such thing, or not this practice's.",
-    "409": "It contradicts what has already happened.",
-    "413": "The body is larger than 6 MB.",
-    "422": "Well-formed, but it cannot be done: a PDF that cannot be signed, say.",
-    "429": "Too many requests at once; wait a moment.",
-    "500": "Our own mistake. Trying again may help.",
-    "503": "Try again shortly.",
-}
-
-ALWAYS = ("429", "500", "503")
-"""What any request may be answered."""
-
-_TEXT: Json = {"type": "string"}
-_MAYBE: Json = {"type": ["string", "null"]}
-_MOMENT: Json = {"type": "string", "format": "date-time"}
-_MAYBE_MOMENT: Json = {"type": ["string", "null"], "format": "date-time"}
-_DAY: Json = {"type": "string", "format": "date"}
+INBOUND_EVENTS = (SentEvent, ResendEvent, RecalledEvent, ReturnedEvent)
+_REF = "#/components/schemas/{model}"
 
 
-def problem_ref(status: str) -> Json:
-    """The response of that status."""
-    return {"$ref": f"#/components/responses/Problem{status}"}
+class Accepted(TypedDict):
+    """The document that an event created or changed, and its status after the event."""
+
+    document_id: str
+    status: Status
 
 
-def _object(properties: Json, *, optional: tuple[str, ...] = ()) -> Json:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "required": required, "properties": properties}
+class Upload(TypedDict):
+    """A form for one upload: POST `fields` and the file to `url` as multipart/form-data."""
+
+    upload_id: str
+    url: Url
+    fields: dict[str, str]
+    expires_at: Timestamp
+    max_bytes: int
 
 
-def _enum(values: Any, *, maybe: bool = False) -> Json:
-    names: list[str | None] = [each.value for each in values]
-    return (
-        {"type": ["string", "null"], "enum": [*names, None]} if maybe else {"type": "string", "enum": names}
-    )
+class Documents(TypedDict):
+    """One page of a list of documents."""
+
+    documents: list[DocumentResource]
+    next_cursor: str | None
 
 
-def _list(name: str) -> Json:
-    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+class Deliveries(TypedDict):
+    """One page of a list of messages."""
+
+    deliveries: list[DeliveryResource]
+    next_cursor: str | None
 
 
-def _maybe(schema: Json) -> Json:
-    return {"oneOf": [schema, {"type": "null"}]}
+class DocumentEvent(TypedDict):
+    """A webhook about a document."""
+
+    type: str
+    timestamp: Timestamp
+    data: DocumentResource
 
 
-_SIGNER = _object({"name": _TEXT, "credential": _MAYBE, "npi": _MAYBE, "method": _TEXT})
-_LEVEL: Json = {"enum": ["B-B", "B-T", None], "description": "PAdES; `B-T` with a timestamp of an authority."}
-_FILE: Json = {"url": {"type": "string", "format": "uri"}, "sha256": _TEXT, "level": _LEVEL}
-_SIGNED_PDF = _object(
-    {
-        **_FILE,
-        "timestamped": _object(_FILE),
-        "certificate": _object({**_FILE, "timestamped": _object(_FILE)}, optional=("timestamped",)),
-    },
-    optional=("timestamped", "certificate"),
-)
-_DELIVERY_STATUS = _enum(DeliveryStatus)
+class TestData(TypedDict):
+    """The practice whose endpoint is tested."""
 
-_DOCUMENT = _object(
-    {
-        "id": _TEXT,
-        "practice_id": _TEXT,
-        "external_id": _TEXT,
-        "patient_external_id": _TEXT,
-        "kind": _enum(Kind),
-        "title": _TEXT,
-        "status": _enum(Status),
-        "outcome": _enum(Outcome, maybe=True),
-        "note": _MAYBE,
-        "decline_reason": _enum(DeclineReason, maybe=True),
-        "sent_at": _MOMENT,
-        "viewed_at": _MAYBE_MOMENT,
-        "transmitted_at": _MAYBE_MOMENT,
-        "decided_at": _MAYBE_MOMENT,
-        "due_on": _DAY,
-        "signer": _maybe(_SIGNER),
-        "sealing": _enum(Sealing),
-        "signed_pdf": _maybe(_SIGNED_PDF),
-        "supersedes": _MAYBE,
-        "superseded_by": _MAYBE,
-        "returned_at": _MAYBE_MOMENT,
-        "returned_method": _MAYBE,
-        "recalled_reason": _MAYBE,
-        "deliveries": _list("DeliveryLine"),
-    }
+    practice_id: str
+
+
+class TestEvent(TypedDict):
+    """The webhook that `POST /v1/endpoint/test` asks for."""
+
+    type: Annotated[Literal["endpoint.test"], FixedSchema({"const": "endpoint.test"})]
+    timestamp: Timestamp
+    data: TestData
+
+
+_RESPONSES = (
+    Accepted,
+    Deliveries,
+    DeliveryResource,
+    DocumentEvent,
+    DocumentResource,
+    Documents,
+    EndpointResource,
+    PracticeResource,
+    Problem,
+    TestEvent,
+    TrailResource,
+    Upload,
 )
 
-_DELIVERY = _object(
-    {
-        "id": _TEXT,
-        "channel": _enum(Channel),
-        "type": _TEXT,
-        "recipient": _TEXT,
-        "status": _DELIVERY_STATUS,
-        "document_id": _MAYBE,
-        "webhook_id": _MAYBE,
-        "created_at": _MOMENT,
-        "next_attempt_at": _MAYBE_MOMENT,
-        "attempts": {
-            "type": "array",
-            "items": _object({"at": _MOMENT, "status": _TEXT, "detail": _TEXT}),
-        },
-    }
-)
 
-_EVENT = _object(
-    {
-        "id": _TEXT,
-        "sequence": {"type": "integer"},
-        "type": _TEXT,
-        "what": _TEXT,
-        "at": _MOMENT,
-        "actor": _TEXT,
-        "data": {"type": "object"},
-        "private": {"type": "object"},
-        "body": _TEXT,
-        "previous": _TEXT,
-        "hash": _TEXT,
-    }
-)
+class _ResponseSchemas(GenerateJsonSchema):
+    """Write a nullable field as `type: [..., null]`, and leave the suffix `Resource` out of names."""
 
-_PRACTICE = _object(
-    {
-        "id": _TEXT,
-        "name": _TEXT,
-        "phone": _MAYBE,
-        "fax": _MAYBE,
-        "reply_to": _MAYBE,
-        "time_zone": _TEXT,
-        "electronic_signature": {"type": "boolean"},
-        "endpoint": _maybe({"$ref": "#/components/schemas/Endpoint"}),
-    }
-)
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        inner = self.generate_inner(schema["schema"])
+        if "$ref" in inner:
+            target = self.get_schema_from_definitions(JsonRef(inner["$ref"])) or {}
+            if "enum" not in target:
+                return {"oneOf": [inner, {"type": "null"}]}
+            inner = {"type": target["type"], "enum": [*target["enum"], None]}
+        return {**inner, "type": [inner["type"], "null"]}
 
-_UPLOAD = _object(
-    {
-        "upload_id": _TEXT,
-        "url": {"type": "string", "format": "uri"},
-        "fields": {"type": "object", "additionalProperties": _TEXT},
-        "expires_at": _MOMENT,
-        "max_bytes": {"type": "integer"},
-    }
-)
+    def field_title_should_be_set(self, _schema: object) -> bool:
+        return False
 
-_PROBLEM = _object(
-    {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": _TEXT,
-        "status": {"type": "integer"},
-        "detail": _TEXT,
-        "code": _TEXT,
-        "errors": {"type": "array", "items": _object({"field": _TEXT, "message": _TEXT})},
-    },
-    optional=("errors",),
-)
+    def normalize_name(self, name: str) -> str:
+        return super().normalize_name(name).removesuffix("Resource")
 
-SCHEMAS: Json = {
-    "Accepted": _object({"document_id": _TEXT, "status": _enum(Status)}),
-    "Document": _DOCUMENT,
-    "Documents": _object({"documents": _list("Document"), "next_cursor": _MAYBE}),
-    "Delivery": _DELIVERY,
-    "DeliveryLine": _object(
-        {
-            "id": _TEXT,
-            "channel": _enum(Channel),
-            "type": _TEXT,
-            "recipient": _TEXT,
-            "status": _DELIVERY_STATUS,
-            "at": _MOMENT,
-        }
-    ),
-    "Deliveries": _object({"deliveries": _list("Delivery"), "next_cursor": _MAYBE}),
-    "Trail": _object({"events": _list("TrailEvent"), "intact": {"type": "boolean"}, "head": _TEXT}),
-    "TrailEvent": _EVENT,
-    "Practice": _PRACTICE,
-    "Endpoint": _object({"url": _TEXT, "disabled_at": _MAYBE_MOMENT, "disabled_reason": _MAYBE}),
-    "Upload": _UPLOAD,
-    "DocumentEvent": _object(
-        {"type": _TEXT, "timestamp": _MOMENT, "data": {"$ref": "#/components/schemas/Document"}}
-    ),
-    "TestEvent": _object(
-        {"type": {"const": "endpoint.test"}, "timestamp": _MOMENT, "data": _object({"practice_id": _TEXT})}
-    ),
-    "Problem": _PROBLEM,
-}
 
-_REFUSALS = ("400", "401", "404", "409", "413", "422", *ALWAYS)
+def component_schemas() -> dict[str, Json]:
+    """Return every schema of the API by its name."""
+    incoming = [(model, "validation") for model in (*INBOUND_EVENTS, PracticeSettings, EndpointSettings)]
+    _, inbound = models_json_schema(incoming, ref_template=_REF)  # type: ignore[arg-type]  # - a list of pairs
+    outgoing: list[Any] = [(model.__name__, "validation", TypeAdapter(model)) for model in _RESPONSES]
+    _, outbound = TypeAdapter.json_schemas(outgoing, ref_template=_REF, schema_generator=_ResponseSchemas)
+    named = {name: {**schema, "title": name} for name, schema in outbound["$defs"].items()}
+    return {**inbound["$defs"], **named}
 
-_RETRY_AFTER: Json = {
-    "Retry-After": {
-        "description": "After so many seconds the same may be sent again.",
-        "schema": {"type": "integer", "minimum": 0},
-    }
-}
 
-RESPONSES: Json = {
-    f"Problem{status}": {
-        "description": WORDS[status],
-        **({"headers": _RETRY_AFTER} if status in ("429", "503") else {}),
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for status in _REFUSALS
-}
+def ref(model: type) -> Json:
+    """Return a reference to the schema of a class that is among the component schemas."""
+    return {"$ref": _REF.format(model=model.__name__.removesuffix("Resource"))}

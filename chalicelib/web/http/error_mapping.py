@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, NotRequired
+
+from typing_extensions import TypedDict
 
 from chalicelib.domain.errors import (
     CommonCode,
@@ -19,6 +21,25 @@ from chalicelib.domain.errors import (
     Unavailable,
     Unprocessable,
 )
+from chalicelib.services.json_schema import FixedSchema
+
+
+class ProblemError(TypedDict):
+    """One wrong field. `field` is a path such as `data.provider.npi`."""
+
+    field: str
+    message: str
+
+
+class Problem(TypedDict):
+    """An error as application/problem+json (RFC 9457), plus `code` and the `errors` of single fields."""
+
+    type: Annotated[str, FixedSchema({"type": "string", "format": "uri-reference"})]
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: NotRequired[list[ProblemError]]
 
 
 @dataclass(frozen=True)
@@ -76,19 +97,19 @@ def error_headers(error: PortalError) -> dict[str, str]:
     return {}
 
 
-def problem_body(error: PortalError, portal_url: str) -> dict[str, Any]:
-    """The problem as RFC 9457 wants it, plus `code` and the `errors` of single fields.
+def problem_body(error: PortalError, portal_url: str) -> Problem:
+    """Return the error as the body of a problem response.
 
-    Its type is named like those of the gateway's own answers in `infrastructure/template.yaml`.
+    The responses of the API gateway in `infrastructure/template.yaml` name their types in the same way.
     """
-    shown = present_error(error)
-    body: dict[str, Any] = {
+    presentation = present_error(error)
+    body: Problem = {
         "type": f"{portal_url}/problems/{error.code}",
-        "title": shown.title,
-        "status": shown.status,
+        "title": presentation.title,
+        "status": presentation.status,
         "detail": error.detail,
         "code": error.code,
     }
     if error.errors:
-        body["errors"] = [{"field": each.field, "message": each.message} for each in error.errors]
+        body["errors"] = [{"field": wrong.field, "message": wrong.message} for wrong in error.errors]
     return body

@@ -280,17 +280,24 @@ def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
     assert follow_up.run(portal)["untimed"] == 0
 
 
+def signed_pdf_resource(portal: Portal) -> dict[str, Any]:
+    """Return `signed_pdf` as the EMR reads it."""
+    signed = document_resource(portal.document, "https://portal.test")["signed_pdf"]
+    assert signed is not None
+    return {**signed}
+
+
 def test_a_late_timestamp_leaves_what_was_announced_as_it_is() -> None:
     authority = Authority()
     portal = Portal(decided(Action.APPROVE), authority)
     portal.seal()
-    announced = document_resource(portal.document, "https://portal.test")["signed_pdf"]
+    announced = signed_pdf_resource(portal)
     before = portal.files.get(portal.signed.key)
     assert hashlib.sha256(before).hexdigest() == announced["sha256"]
 
     authority.up = True
     sealing.add_timestamp(portal.job, portal)
-    now = document_resource(portal.document, "https://portal.test")["signed_pdf"]
+    now = signed_pdf_resource(portal)
     assert {name: now[name] for name in announced} == announced
     assert portal.files.get(portal.signed.key) == before
     assert now["timestamped"] == {
@@ -326,7 +333,7 @@ def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificat
     certificate_pdf = portal.files.get(apart.key)
     assert hashlib.sha256(certificate_pdf).hexdigest() == apart.sha256
     assert verify.check(certificate_pdf, OURS).verdict == "intact"
-    told = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    told = signed_pdf_resource(portal)["certificate"]
     assert (told["sha256"], told["level"]) == (apart.sha256, "B-B")
     released = portal.store.events(portal.document.id)[-1]
     assert json.loads(released.body)["data"]["certificate_sha256"] == apart.sha256
@@ -347,7 +354,7 @@ def test_a_certificate_apart_gets_its_late_timestamp_too_and_stays_as_announced(
     authority = Authority()
     portal, _ = signed_by_others(authority)
     portal.seal()
-    announced = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    announced = signed_pdf_resource(portal)["certificate"]
     authority.up = True
     asked_again(portal)
     timed = portal.document.timestamped_certificate
@@ -357,7 +364,7 @@ def test_a_certificate_apart_gets_its_late_timestamp_too_and_stays_as_announced(
     finding = verify.check(portal.files.get(timed.key), OURS)
     assert finding.seal is not None
     assert (finding.verdict, finding.seal.level) == ("intact", "B-T")
-    told = document_resource(portal.document, "https://portal.test")["signed_pdf"]["certificate"]
+    told = signed_pdf_resource(portal)["certificate"]
     assert {name: told[name] for name in announced} == announced
     assert told["timestamped"] == {
         "url": announced["url"].replace("=certificate", "=timestamped-certificate"),

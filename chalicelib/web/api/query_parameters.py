@@ -1,0 +1,40 @@
+"""The query parameters of the API that take one of a few values.
+
+The handlers read the parameters with these objects, and the OpenAPI document describes the same objects.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import FieldError, Invalid
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A query parameter with a closed set of values. The first value is the default."""
+
+    name: str
+    values: tuple[str, ...]
+    description: str = ""
+
+    def read(self, query: Mapping[str, str], default: str | None = None) -> str:
+        """Return the value in the query, or the default. Raises `Invalid` for any other value."""
+        value = query.get(self.name, default or self.values[0])
+        if value not in self.values:
+            message = f"must be one of {', '.join(self.values)}"
+            wrong = FieldError(self.name, message)
+            raise Invalid(f"The query parameter {self.name} {message}.", errors=(wrong,))
+        return value
+
+
+REPORT = Choice("report", ("unsigned", "all"))
+FORMAT = Choice("format", ("json", "csv"), "`csv` is also chosen by `Accept: text/csv`.")
+DELIVERY_STATUS = Choice("status", ("all", "failed", "held"))
+VERSION = Choice(
+    "version",
+    ("announced", "timestamped", "certificate", "timestamped-certificate"),
+    "`announced`: the signed PDF that the webhook `document.approved` announced. `timestamped`: the PDF with "
+    "the same seal and a timestamp that came late, so that its hash differs. `certificate`: the certificate "
+    "page as a file of its own, for a PDF that others had signed before. `timestamped-certificate`: this "
+    "file with a timestamp that came late.",
+)
