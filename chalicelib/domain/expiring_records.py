@@ -26,6 +26,7 @@ class SecretKind(StrEnum):
 LINK_LIFETIME = timedelta(minutes=90)
 CODE_LIFETIME = timedelta(minutes=10)
 BY_HAND_LIFETIME = timedelta(minutes=60)
+DRAFT_LIFETIME = timedelta(minutes=60)
 SESSION_IDLE = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(hours=12)
 PENDING_LOGIN_LIFETIME = timedelta(minutes=5)

@@ -16,10 +16,10 @@ KINDS: Mapping[Kind, str] = {
 
 DECLINE_REASONS: Mapping[DeclineReason, str] = {
     DeclineReason.NOT_MY_PATIENT: "Not my patient",
-    DeclineReason.SOMEONE_ELSE_SIGNS: "Someone else signs this",
-    DeclineReason.CHANGE_THE_PLAN: "Please change the plan",
+    DeclineReason.SOMEONE_ELSE_SIGNS: "Another provider should sign",
+    DeclineReason.CHANGE_THE_PLAN: "Request changes to the plan",
     DeclineReason.NEEDS_A_VISIT: "The patient needs a visit first",
-    DeclineReason.OTHER: "Another reason",
+    DeclineReason.OTHER: "Other",
 }
 
 

@@ -20,7 +20,7 @@ KINDS: Mapping[str, str] = {
 
 DECLINE_REASONS: Mapping[str, str] = {
     "not_my_patient": "Not my patient",
-    "someone_else_signs": "Someone else signs this",
+    "someone_else_signs": "Another provider should sign",
     "change_the_plan": "Change the plan",
     "needs_a_visit": "The patient needs a visit first",
     "other": "Other",

@@ -44,8 +44,8 @@ function explain(form, error) {
   line.hidden = false;
   line.textContent =
     error.name === "InvalidStateError"
-      ? "This device has a passkey for your account already."
-      : "That did not work, or was cancelled. Try again, or use another way.";
+      ? "This device already has a passkey for your account."
+      : "That didn't work or was canceled. Try again or use another method.";
 }
 
 // `data-passkey` is on a form that is nothing but the passkey, or on a button within another form.

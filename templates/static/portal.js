@@ -28,14 +28,14 @@ function strength(typed, least, own) {
   const letters = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
   const words = own.split(/\s+|[^\p{L}\p{N}]+/u).filter((each) => each.length > 2);
   const left = words.reduce((rest, each) => rest.replaceAll(letters(each), ""), letters(typed));
-  if (left.length <= least / 2) return [1, "Mostly words about you: choose others"];
+  if (left.length <= least / 2) return [1, "Too similar to your name or email"];
   const steps = characters.filter(
     (each, at) => at === 0 || Math.abs(each.codePointAt(0) - characters[at - 1].codePointAt(0)) > 1,
   ).length;
   if (new Set(characters).size < 5 || steps < least * 0.7 || /^(.{1,12}?)\1+.{0,5}$/u.test(typed)) {
-    return [1, "Easy to guess: it repeats or counts up"];
+    return [1, "This pattern is easy to guess"];
   }
-  return steps >= least + 5 ? [3, "Long enough, and strong"] : [2, "Long enough"];
+  return steps >= least + 5 ? [3, "Strong"] : [2, "Long enough"];
 }
 
 function countAsTyped() {
@@ -216,7 +216,10 @@ function warnOfTheEnd(dialog) {
       return;
     }
     const { seconds } = await answer.json();
-    besides = seconds > WARN ? "" : "Twelve hours after a login you have to log in again.";
+    besides =
+      seconds > WARN
+        ? ""
+        : `Sessions end ${dialog.dataset.sessionHours} hours after login. You'll need to log in again.`;
     told.textContent = besides;
     goOnUntil(Date.now() + seconds * 1000);
     tabs.postMessage(until);
@@ -225,7 +228,7 @@ function warnOfTheEnd(dialog) {
   function tryToGoOn(event) {
     event.preventDefault();
     goOn().catch(() => {
-      told.textContent = "The portal could not be reached. Check your connection and try again.";
+      told.textContent = "We couldn't reach the portal. Check your connection and try again.";
     });
   }
 

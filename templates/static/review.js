@@ -43,6 +43,10 @@ function listed(pages) {
   return `pages ${named.join(", ")} and ${last}`;
 }
 
+function capitalized(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 // What is still unread, and whether the button may work.
 function tell() {
   const shown = pagesShown();
@@ -52,7 +56,7 @@ function tell() {
   const ticked = statement.querySelector("input").checked;
   line.hidden = false;
   line.classList.toggle("reading__line--done", unread.length === 0);
-  line.textContent = unread.length === 0 ? "✓ You have seen every page." : `Still to read: ${listed(unread)}`;
+  line.textContent = unread.length === 0 ? "✓ You've seen every page." : `${capitalized(listed(unread))} left to read.`;
   statement.hidden = unread.length === 0;
   for (const hint of document.querySelectorAll("[data-unread]"))
     hint.textContent = toRead(Number(hint.dataset.unread), unread);
@@ -123,10 +127,8 @@ function watchApproval() {
 
 // A page that fits the window is read as soon as one lands on it.
 function toRead(page, unread) {
-  if (unread.includes(page)) return `Page ${page} is still to read. Scroll down to its end before you sign.`;
-  return unread.length
-    ? `Before you sign, still to read: ${listed(unread)}.`
-    : "You have seen every page, and can sign now.";
+  if (unread.includes(page)) return `Page ${page} left to read. Scroll to the end of the page before you sign.`;
+  return unread.length ? `${capitalized(listed(unread))} left to read.` : "You've seen every page and can sign now.";
 }
 
 // Where the press of a button that does not work yet leads, and why: said there, and to who only hears it.
@@ -203,9 +205,9 @@ function sayMissing(sheet, image) {
   const link = document.createElement("a");
   sheet.dataset.missing = "";
   link.href = window.location.pathname;
-  link.textContent = "Load it again";
+  link.textContent = "Reload";
   text.className = "sheet__number";
-  text.append(`Page ${sheet.dataset.page} could not be loaded. `, link);
+  text.append(`Page ${sheet.dataset.page} couldn't be loaded. `, link);
   image.insertAdjacentElement("afterend", text);
 }
 
@@ -242,7 +244,7 @@ function drawOn(pad) {
     show();
     field.value = strokes.length ? JSON.stringify({ aspect: PAD_WIDTH / PAD_HEIGHT, strokes }) : "";
     undo.disabled = clear.disabled = !strokes.length;
-    const drawn = isFull() ? "Drawn. The pad is full: undo or clear to change it." : "Drawn";
+    const drawn = isFull() ? "Drawn. The pad is full. Undo or clear to change your signature." : "Drawn";
     told.textContent = strokes.length ? drawn : "Nothing drawn yet";
     field.dispatchEvent(new Event("change", { bubbles: true }));
   }
@@ -322,7 +324,7 @@ function offerPreview() {
     const answer = await fetch(approval.querySelector("[data-signing]").dataset.address, { method: "POST", body });
     const { picture, trouble } = await answer.json();
     canvas.hidden = !picture;
-    told.textContent = trouble || "Date and time will be those of your signing.";
+    told.textContent = trouble || "The date and time will be when you sign.";
     if (!picture) return;
     const bytes = Uint8Array.from(atob(picture), (each) => each.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
@@ -338,7 +340,7 @@ function offerPreview() {
     waiting = window.setTimeout(
       () =>
         show().catch(() => {
-          told.textContent = "The preview could not be loaded. You can sign all the same.";
+          told.textContent = "The preview couldn't be loaded. You can still sign.";
         }),
       300,
     );

@@ -5,10 +5,12 @@ const form = document.querySelector("[data-upload]");
 const input = form.querySelector("input[type=file]");
 const trouble = document.getElementById(`${input.id}-error`);
 const kinds = input.accept.split(",");
+const maxBytes = Number(form.dataset.maxBytes);
 
 function problemWith(file) {
-  if (!file) return "Choose the file first.";
-  if (file.size > Number(form.dataset.maxBytes)) return `This file is larger than 25 MB. ${form.dataset.tooLarge}`;
+  if (!file) return "Choose a file first.";
+  if (file.size > maxBytes)
+    return `This file is larger than ${Math.floor(maxBytes / 2 ** 20)} MB. ${form.dataset.tooLarge}`;
   if (file.size === 0) return "This file is empty.";
   if (file.type && !kinds.includes(file.type))
     return `Please choose a ${kinds.length > 1 ? "PDF, JPEG or PNG" : "PDF"} file.`;

@@ -161,7 +161,7 @@ def test_the_focus_is_always_seen_and_leaves_every_part(name: str, size: Any, sc
     scene.page.set_viewport_size(size)
     STATES[name](scene)
     names = walk(scene.page)
-    assert names[0] == "Skip to the content"
+    assert names[0] == "Skip to main content"
     assert len(names) < 80, "the focus comes to an end"
 
 
@@ -187,7 +187,7 @@ def test_a_plan_is_signed_with_the_keyboard_alone(scene: Scene) -> None:
 
 def read_every_page(page: Page) -> None:
     """Down through the document by the keyboard, a screen at a time, until all is said to be seen."""
-    seen = page.get_by_text("You have seen every page.")
+    seen = page.get_by_text("You've seen every page.")
     for _ in range(60):
         if seen.is_visible():
             return

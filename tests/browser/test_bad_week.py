@@ -238,7 +238,7 @@ def test_a_decline_is_answered_with_a_new_version_and_the_old_one_is_gone(week: 
     document_id, number = week.approve_and_send(person)
     phone.sign_up(person)
     phone.open(f"/documents/{document_id}")
-    decline(phone, "Please change the plan", "Twice a week is enough.")
+    decline(phone, "Request changes to the plan", "Twice a week is enough.")
     row = week.desk.wait_for_row(number, DECLINED, "Change the plan", "Twice a week is enough.")
     assert "Send a new version" in row
 

@@ -31,7 +31,7 @@ def scan(folder: Path, kind: str) -> Path:
 def enter_mailed_code(phone: Visitor, person: Person) -> None:
     """From the by-code page to the document."""
     phone.page.get_by_role("button", name="Email me a code", exact=True).click()
-    expect(phone.page.get_by_text("Look for our email")).to_be_visible()
+    expect(phone.page.get_by_text("Check your email")).to_be_visible()
     enter_code(phone, code_for(phone.mailbox, person))
 
 

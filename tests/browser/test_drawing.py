@@ -61,7 +61,7 @@ def test_a_drawn_signature_signs_and_is_there_next_time(scene: Scene) -> None:
     draw(scene.page, 0.1, 0.6)
     draw(scene.page, 0.7, 0.9)
     sent = drawing(scene.page)
-    scene.page.get_by_label("Save it for next time").check()
+    scene.page.get_by_label("Save this signature for next time").check()
     sign(scene.page)
     decision = scene.stored().decision
     assert decision is not None
@@ -114,7 +114,7 @@ def test_the_pad_does_not_scroll_the_page(scene: Scene) -> None:
 def test_the_preview_shows_the_block_of_the_signed_pdf(scene: Scene) -> None:
     choose_to_draw(scene)
     draw(scene.page, 0.2, 0.8)
-    scene.page.get_by_text("See it as it will stand in the document").click()
+    scene.page.get_by_text("Preview on the document").click()
     canvas = scene.page.locator("canvas[data-shown]")
     expect(canvas).to_be_visible()
     pixels = "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
@@ -136,7 +136,7 @@ def test_without_scripts_a_saved_signature_can_be_used_and_forgotten(
     scene.provider(saved_signature=json.dumps({"typed": "L. Rivera"}))
     review(scene)
     scene.page.locator("#note").fill("Half a note")
-    scene.page.get_by_role("button", name="Forget this signature").click()
+    scene.page.get_by_role("button", name="Remove saved signature").click()
     expect(scene.page.locator("#note")).to_have_value("Half a note")
     expect(scene.page.get_by_text("Your saved signature")).to_have_count(0)
     scene.provider(saved_signature=json.dumps({"typed": "L. Rivera"}))
@@ -183,7 +183,7 @@ def test_a_full_pad_says_so_and_what_is_on_it_signs(
     scene.page.on("pageerror", note)
     choose_to_draw(scene)
     dab(scene.page, strokes, points)
-    expect(scene.page.get_by_text("The pad is full: undo or clear to change it.")).to_be_visible()
+    expect(scene.page.get_by_text("The pad is full. Undo or clear to change your signature.")).to_be_visible()
     drawn = drawing(scene.page)["strokes"]
     assert len(drawn) == kept
     assert sum(map(len, drawn)) <= MAX_POINTS

@@ -27,7 +27,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 def read(page: Page) -> None:
     """Scroll through every page: no tap."""
     page.evaluate(SHOW_ALL_OF_EACH_PAGE)
-    expect(page.get_by_text("You have seen every page.")).to_be_visible()
+    expect(page.get_by_text("You've seen every page.")).to_be_visible()
 
 
 # Taps
@@ -97,7 +97,7 @@ def test_a_note_outlives_the_end_of_the_session(scene: Scene) -> None:
     page.context.clear_cookies(name="__Host-session")
     page.get_by_label("I have read").check()
     page.get_by_role("button", name="Approve and sign", exact=True).click()
-    expect(page.get_by_role("heading", name="A document waits for you")).to_be_visible()
+    expect(page.get_by_role("heading", name="You have a document to review")).to_be_visible()
     page.locator("#email").fill("dr.rivera@example.com")
     page.locator("#password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
@@ -108,11 +108,11 @@ def test_a_draft_outlives_a_reload_and_ends_with_the_decision(scene: Scene) -> N
     review(scene)
     page = scene.page
     page.get_by_text("Decline instead").click()
-    page.get_by_label("Please change the plan").check()
+    page.get_by_label("Request changes to the plan").check()
     page.locator("#decline_note").fill(NOTE)
     scene.open(REVIEW)
     expect(page.locator("#decline_note")).to_have_value(NOTE)
-    expect(page.get_by_label("Please change the plan")).to_be_checked()
+    expect(page.get_by_label("Request changes to the plan")).to_be_checked()
     page.get_by_role("button", name="Decline this document").click()
     expect(page.get_by_role("heading", name="You declined this plan of care")).to_be_visible()
     assert page.evaluate("() => sessionStorage.length") == 0
@@ -122,7 +122,7 @@ def test_logging_out_leaves_no_draft_behind(scene: Scene) -> None:
     review(scene)
     scene.page.locator("#note").fill(NOTE)
     scene.page.get_by_role("button", name="Log out").click()
-    expect(scene.page.get_by_text("You are logged out.")).to_be_visible()
+    expect(scene.page.get_by_text("You've been logged out.")).to_be_visible()
     assert scene.page.evaluate("() => sessionStorage.length") == 0
 
 
@@ -133,10 +133,10 @@ def test_without_a_network_nothing_is_sent_and_nothing_lost(scene: Scene) -> Non
     page.locator("#note").fill(NOTE)
     page.context.set_offline(True)
     page.get_by_role("button", name="Approve and sign", exact=True).click()
-    expect(page.get_by_text("You are offline. Nothing was sent.")).to_be_visible()
+    expect(page.get_by_text("You're offline. Nothing was sent.")).to_be_visible()
     expect(page.locator("#note")).to_have_value(NOTE)
     page.context.set_offline(False)
-    expect(page.get_by_text("You are offline. Nothing was sent.")).to_be_hidden()
+    expect(page.get_by_text("You're offline. Nothing was sent.")).to_be_hidden()
     page.get_by_role("button", name="Approve and sign", exact=True).click()
     expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
 
@@ -163,5 +163,5 @@ def test_a_second_tab_learns_what_the_first_one_did(scene: Scene) -> None:
     scene.page.get_by_role("button", name="Approve and sign", exact=True).click()
     expect(scene.page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
     other.get_by_role("button", name="Decline this document").click()
-    expect(other.get_by_role("alert")).to_contain_text("Your answer was not recorded")
+    expect(other.get_by_role("alert")).to_contain_text("Your second response was not recorded.")
     expect(other.get_by_role("alert")).to_contain_text(NOTE)

@@ -22,7 +22,7 @@ def test_a_passkey_is_added_and_logs_in_where_the_portal_is_deployed(cedar: Clin
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     page.get_by_role("button", name="Log out", exact=True).click()
-    expect(page.get_by_text("You are logged out.")).to_be_visible()
+    expect(page.get_by_text("You've been logged out.")).to_be_visible()
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("heading", name="Waiting for you")).to_be_visible()
 

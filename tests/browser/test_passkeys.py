@@ -66,7 +66,7 @@ class Phone:
 
     def log_out(self) -> None:
         self.press("Log out")
-        expect(self.page.get_by_text("You are logged out.")).to_be_visible()
+        expect(self.page.get_by_text("You've been logged out.")).to_be_visible()
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_who_the_device_does_not_recognise_gets_nowhere(phone: Phone) -> None:
         "WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, "isUserVerified": False}}
     )
     phone.press("Use a passkey")
-    expect(phone.page.get_by_text("That did not work, or was cancelled.")).to_be_visible()
+    expect(phone.page.get_by_text("That didn't work or was canceled.")).to_be_visible()
 
 
 def test_a_removed_passkey_is_dead(phone: Phone) -> None:

@@ -21,13 +21,13 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
     [
         ("short", "10 more characters"),
         ("fourteen chars", "1 more character"),
-        ("luis rivera rivera 1", "Mostly words about you: choose others"),
-        ("Hill Country Therapy", "Mostly words about you: choose others"),
-        ("abcabcabcabcabcabc", "Easy to guess: it repeats or counts up"),
-        ("abcdefghijklmnopqrst", "Easy to guess: it repeats or counts up"),
-        ("november november ", "Easy to guess: it repeats or counts up"),
+        ("luis rivera rivera 1", "Too similar to your name or email"),
+        ("Hill Country Therapy", "Too similar to your name or email"),
+        ("abcabcabcabcabcabc", "This pattern is easy to guess"),
+        ("abcdefghijklmnopqrst", "This pattern is easy to guess"),
+        ("november november ", "This pattern is easy to guess"),
         ("violet tractor ox", "Long enough"),
-        ("violet tractor onion river", "Long enough, and strong"),
+        ("violet tractor onion river", "Strong"),
     ],
 )
 def test_the_strength_of_a_password_is_said_as_it_is_typed(scene: Scene, typed: str, said: str) -> None:

@@ -38,7 +38,7 @@ def test_a_search_goes_on_by_a_button(memory: MemoryPortal, new_context: NewCont
     past_searched(scene)
     page = scene.page
     expect(page.get_by_role("heading", name="Ada Byron")).to_have_count(2)
-    scene.press("Search older ones")
+    scene.press("Search older documents")
     expect(page.locator("#q")).to_have_value("ada byron")
     expect(page.locator("#from")).to_have_value("2026-11-01")
     expect(page.get_by_text("Nothing found.")).to_be_visible()

@@ -58,8 +58,8 @@ def set_app_up(visitor: Visitor) -> None:
     page.get_by_role("link", name="Set up an app").click()
     app = pyotp.TOTP(page.locator(".key").inner_text().replace(" ", ""))
     page.get_by_label("Code", exact=True).fill(app.now())
-    page.get_by_role("button", name="Turn it on").click()
-    page.get_by_role("link", name="I have kept them").click()
+    page.get_by_role("button", name="Turn on").click()
+    page.get_by_role("link", name="I've saved them").click()
 
 
 def test_a_practice_asks_its_own_providers_and_nobody_else(

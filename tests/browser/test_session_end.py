@@ -127,7 +127,7 @@ def test_after_twelve_hours_it_cannot_be_put_off_any_more(scene: Scene) -> None:
     pass_time(scene, 11)
     warning(page)
     page.keyboard.press("Enter")
-    told = page.get_by_role("status").filter(has_text="Twelve hours after a login you have to log in again.")
+    told = page.get_by_role("status").filter(has_text="Sessions end 12 hours after login.")
     expect(told).to_be_visible()
     warning(page)
 
@@ -136,7 +136,7 @@ def test_logging_out_is_offered_with_the_warning(scene: Scene) -> None:
     pass_time(scene, 13)
     warning(scene.page)
     scene.page.get_by_role("button", name="Log out now").click()
-    expect(scene.page.get_by_text("You are logged out.")).to_be_visible()
+    expect(scene.page.get_by_text("You've been logged out.")).to_be_visible()
 
 
 def test_logging_out_in_one_tab_ends_the_others(scene: Scene) -> None:
@@ -144,7 +144,7 @@ def test_logging_out_in_one_tab_ends_the_others(scene: Scene) -> None:
     other = scene.page.context.new_page()
     other.goto(f"{scene.memory.url}/documents")
     other.get_by_role("button", name="Log out", exact=True).click()
-    expect(other.get_by_text("You are logged out.")).to_be_visible()
+    expect(other.get_by_text("You've been logged out.")).to_be_visible()
     expect(scene.page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
     expect(scene.page.get_by_text("Ada Byron")).to_have_count(0)
 
@@ -155,7 +155,7 @@ def test_another_persons_work_keeps_no_tab_alive(scene: Scene) -> None:
     somebody_else(scene)
     other = scene.page.context.new_page()
     other.goto(f"{scene.memory.url}/documents")
-    expect(other.get_by_role("heading", name="You are all caught up")).to_be_visible()
+    expect(other.get_by_role("heading", name="You're all caught up")).to_be_visible()
     other.evaluate("() => new Promise((done) => setTimeout(done, 300))")
     warning(scene.page)
 

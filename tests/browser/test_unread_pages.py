@@ -20,13 +20,13 @@ def test_it_is_said_where_one_lands_what_is_still_to_read(
     review_led_to_an_unread_page(scene)
     hint = scene.page.locator("[data-unread]")
     expect(hint).to_be_in_viewport(ratio=1)
-    expect(hint).to_contain_text("still to read")
-    expect(scene.page.locator("[data-unread-announcement]")).to_contain_text("still to read")
+    expect(hint).to_contain_text("left to read")
+    expect(scene.page.locator("[data-unread-announcement]")).to_contain_text("left to read")
 
 
 def test_once_read_it_says_so(memory: MemoryPortal, new_context: NewContext) -> None:
     scene = Scene(memory, new_context(**PHONE).new_page())
     review_led_to_an_unread_page(scene)
     scene.page.evaluate(SHOW_ALL_OF_EACH_PAGE)
-    expect(scene.page.get_by_text("You have seen every page.")).to_be_visible()
-    expect(scene.page.locator("[data-unread]")).to_have_text("You have seen every page, and can sign now.")
+    expect(scene.page.get_by_text("You've seen every page.")).to_be_visible()
+    expect(scene.page.locator("[data-unread]")).to_have_text("You've seen every page and can sign now.")

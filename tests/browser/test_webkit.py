@@ -149,7 +149,7 @@ def log_in(phone: Phone) -> None:
 
 def read(phone: Phone) -> None:
     assert phone.driver.execute_async_script(SHOW_ALL_OF_EACH_PAGE) == ""
-    phone.see("You have seen every page.")
+    phone.see("You've seen every page.")
 
 
 def near(one: Any, other: Any) -> bool:

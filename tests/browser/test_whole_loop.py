@@ -131,7 +131,7 @@ def test_a_decline_reaches_the_clinic_and_logging_out_leaves_nothing_behind(
     phone.wait_for_pages()
     name = phone.page.get_by_role("heading", level=1).inner_text()
 
-    phone.decline("Please change the plan", DECLINED)
+    phone.decline("Request changes to the plan", DECLINED)
 
     office = desk.new_page()
     office.goto(f"{cedar.url}/patients/{patient}")
@@ -141,10 +141,10 @@ def test_a_decline_reaches_the_clinic_and_logging_out_leaves_nothing_behind(
     expect(entry).to_contain_text(DECLINED)
 
     phone.page.get_by_role("button", name="Log out", exact=True).click()
-    expect(phone.page.get_by_text("You are logged out.")).to_be_visible()
+    expect(phone.page.get_by_text("You've been logged out.")).to_be_visible()
     phone.page.go_back()
     expect(phone.page.get_by_label("Password", exact=True)).to_be_visible()
     expect(phone.page.get_by_text(name)).to_have_count(0)
     phone.open(f"/documents/{document_id}")
-    expect(phone.page.get_by_role("heading", name="A document waits for you")).to_be_visible()
+    expect(phone.page.get_by_role("heading", name="You have a document to review")).to_be_visible()
     expect(phone.page.get_by_text(name)).to_have_count(0)

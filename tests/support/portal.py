@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -123,4 +124,4 @@ def header(response: HTTPResponse, name: str) -> str:
 def text(response: HTTPResponse) -> str:
     """What a person reads: the page without its tags, spaces made one."""
     body = re.sub(r"<(script|style|title)\b.*?</\1>", " ", response.body.decode(), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())

@@ -7,15 +7,14 @@ has nothing but a random name of that row.
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
+from chalicelib.domain.expiring_records import DRAFT_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change
 
-KEPT_FOR = timedelta(hours=1)
 LONGEST = 8000
 """Characters of each field: more than a note may have, so that a longer one can still be shortened."""
 
@@ -48,7 +47,7 @@ def keep(
         version=1,
         kind=SecretKind.DRAFT,
         created_at=now,
-        expires_at=now + KEPT_FOR,
+        expires_at=now + DRAFT_LIFETIME,
         provider_id=session.provider_id,
         document_id=document.id,
         draft=json.dumps(kept),

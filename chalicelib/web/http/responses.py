@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from chalice.app import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from chalicelib.domain import expiring_records
 from chalicelib.domain.errors import PortalError
 from chalicelib.web.http.error_mapping import error_headers, present_error, problem_body
 from chalicelib.web.http.request_context import RequestContext
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+
+LIFETIMES: Mapping[str, timedelta] = {
+    "setup_link": expiring_records.LINK_LIFETIME,
+    "by_hand_code": expiring_records.CODE_LIFETIME,
+    "by_hand_visit": expiring_records.BY_HAND_LIFETIME,
+    "draft": expiring_records.DRAFT_LIFETIME,
+    "idle_session": expiring_records.SESSION_IDLE,
+    "session": expiring_records.SESSION_LIFETIME,
+}
+"""The lifetimes that pages mention, by the name that templates use."""
+
+_MEGABYTE = 1024 * 1024
 
 
 def render_page(
@@ -113,9 +126,14 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.globals["asset"] = asset_url
+    made.globals["lifetimes"] = LIFETIMES
     made.filters["code"] = code
     made.filters["contact_href"] = contact_href
+    made.filters["date_of_birth"] = date_of_birth
     made.filters["day"] = day
+    made.filters["display_phone"] = display_phone
+    made.filters["duration"] = duration
+    made.filters["megabytes"] = megabytes
     made.filters["moment"] = moment
     made.filters["kind"] = kind
     made.filters["decline_reason"] = decline_reason
@@ -147,6 +165,30 @@ def contact_href(text: str) -> str | None:
 def code(text: str) -> Markup:
     """What stands between backticks set as code; everything else as it is."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just here
+
+
+def date_of_birth(value: date) -> str:
+    """Return a date of birth as plans of care write it, such as `12/10/1950`."""
+    return f"{value:%m/%d/%Y}"
+
+
+def display_phone(number: str) -> str:
+    """Return a North American number as `(512) 555-0100`, and any other number unchanged."""
+    from chalicelib.services.normalization import display_phone
+
+    return display_phone(number)
+
+
+def duration(time: timedelta) -> str:
+    """Return a time in whole minutes as a text reads it, such as `90 minutes`."""
+    from chalicelib.services.labels import duration
+
+    return duration(time)
+
+
+def megabytes(count: int) -> str:
+    """Return a number of bytes as a text reads it, such as `25 MB`."""
+    return f"{count // _MEGABYTE} MB"
 
 
 def day(value: date) -> str:

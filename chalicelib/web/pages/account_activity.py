@@ -6,7 +6,13 @@ from datetime import datetime
 
 from chalice.app import Response
 
-from chalicelib.domain.account_events import BY_SUPPORT, LOGGED_INDIVIDUALLY, AccountEvent, AccountEventType
+from chalicelib.domain.account_events import (
+    BY_SUPPORT,
+    LOGGED_INDIVIDUALLY,
+    RETENTION_YEARS,
+    AccountEvent,
+    AccountEventType,
+)
 from chalicelib.domain.user_agents import in_words
 from chalicelib.services.pagination import cursor_of, number_of
 from chalicelib.web.http.request_context import RequestContext
@@ -61,6 +67,7 @@ def activity(context: RequestContext) -> Response:
         lines=[_line(each) for each in found.items],
         next_after=cursor_of(found.next_after),
         first=before is None,
+        retention_years=RETENTION_YEARS,
     )
 
 

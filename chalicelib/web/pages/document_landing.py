@@ -25,7 +25,7 @@ def door(context: RequestContext, document_id: str) -> Response:
         document_id=document_id,
         sent="sent" in context.query,
         ended=SESSION_COOKIE in context.cookies,
-        kept=draft_cookie(document_id) in context.cookies,
+        draft_saved=draft_cookie(document_id) in context.cookies,
         practice=document.practice if document else None,
         logo=_logo(context, document),
         passkey_options=context.services.passkey_options.for_login(context.now),

@@ -7,7 +7,7 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import problem_response, render_error_page
 
 _NOTHING = "There is nothing at this address."
-_FOR_A_PERSON = "This page does not exist. Check the address, or open the link in your email once more."
+_FOR_A_PERSON = "This page does not exist. Check the address, or open the link in your email again."
 
 
 def nothing(context: RequestContext) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chalicelib.domain.errors import PortalError
+from chalicelib.domain.expiring_records import DRAFT_LIFETIME
 from chalicelib.services.review import unsent_drafts as drafts
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
@@ -29,7 +30,7 @@ def keep_what_was_written(context: RequestContext, document_id: str) -> list[str
         context.now,
         before=context.cookies.get(name, ""),
     )
-    return [format_cookie(name, token, int(drafts.KEPT_FOR.total_seconds()))] if token else []
+    return [format_cookie(name, token, int(DRAFT_LIFETIME.total_seconds()))] if token else []
 
 
 def what_was_written(context: RequestContext) -> Mapping[str, str]:

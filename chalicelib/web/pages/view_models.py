@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import accumulate, zip_longest
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain.documents import Document
+from chalicelib.domain.documents import Document, Kind
 from chalicelib.services.labels import KINDS
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key
 from chalicelib.services.ports import Files
@@ -24,6 +24,9 @@ SOON = 7
 
 REFRESH_SECONDS = 3
 """How often a page that waits for a job asks again. By a header, so that it needs no script."""
+
+CERTIFIED_KINDS = frozenset({Kind.PLAN_OF_CARE, Kind.RECERTIFICATION})
+"""The kinds of documents whose signature is a certification."""
 
 LETTER = (612.0, 792.0)
 _POINTS_TO_PIXELS = 2
@@ -92,7 +95,10 @@ def due(document: Document, now: datetime) -> Due:
     """When it is due, said the way a person would."""
     days = (document.due_on - local_day(now, document)).days
     if days < 0:
-        return Due(f"Overdue by {_days(-days)}", "late", late=True)
+        certification = "certification " if document.kind in CERTIFIED_KINDS else ""
+        return Due(
+            f"Past due ({certification}due {document.due_on:%b} {document.due_on.day})", "late", late=True
+        )
     if days <= 1:
         return Due("Due tomorrow" if days else "Due today", "soon", late=False)
     return Due(f"Due in {days} days", "soon" if days <= SOON else "neutral", late=False)
@@ -131,10 +137,6 @@ def _page_image(document: Document, number: int, files: Files) -> PageImage:
         ready=ready,
         broken=broken,
     )
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
 
 
 def refreshing(*, waiting: bool) -> Mapping[str, str]:

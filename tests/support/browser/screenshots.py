@@ -93,7 +93,7 @@ def decide(
     provider.read_and_sign(person, "Please start with the stairs.")
     provider.open(f"/documents/{declined}")
     provider.wait_for_pages()
-    provider.decline("Please change the plan", "Twice a week is enough.")
+    provider.decline("Request changes to the plan", "Twice a week is enough.")
     provider.open(f"/by-hand/{signed}")
     provider.page.get_by_role("button", name="Email me a code", exact=True).click()
     mailbox.wait_for_text(person.email, "Your code:")

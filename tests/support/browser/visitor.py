@@ -99,7 +99,7 @@ class Visitor:
         # The script, which may come after the pictures, notes from now on what is shown.
         expect(self.page.locator("[data-reading]")).to_be_visible()
         self.page.evaluate(SHOW_ALL_OF_EACH_PAGE)
-        expect(self.page.get_by_text("You have seen every page.")).to_be_visible()
+        expect(self.page.get_by_text("You've seen every page.")).to_be_visible()
 
     def approve(self, name: str, note: str = "") -> None:
         """Type the name under the document, and approve."""

@@ -118,7 +118,7 @@ def test_a_stranger_is_let_into_nothing_that_is_closed(method: str, path: str) -
         assert (response.status_code, header(response, "content-type")) == (401, "application/problem+json")
         assert json.loads(response.body)["code"] == "unauthenticated"
     elif path == "/documents/{document_id}" and method == "GET":
-        assert "A document waits for you" in text(response)
+        assert "You have a document to review" in text(response)
     else:
         assert response.status_code == 303
         wanted = re.fullmatch(r"/login(\?.*)?|/documents/[^/]+|/by-hand/[^/]+", header(response, "location"))

@@ -75,13 +75,13 @@ def authenticator_app(scene: Scene) -> None:
 def authenticator_app_with_a_wrong_code(scene: Scene) -> None:
     authenticator_app(scene)
     scene.page.get_by_label("Code", exact=True).fill("000000")
-    scene.press("Turn it on")
+    scene.press("Turn on")
 
 
 @state
 def recovery_codes(scene: Scene) -> None:
     account_with_passkeys_and_an_app(scene)
-    scene.press("Make new codes")
+    scene.press("Get new codes")
 
 
 @state
@@ -140,7 +140,7 @@ def door_after_writing_for_too_long(scene: Scene) -> None:
     scene.page.locator("#note").fill(NOTE)
     scene.memory.portal.time.pass_time(minutes=15)
     scene.page.locator("#approve").evaluate("form => form.submit()")
-    scene.page.get_by_text("What you wrote is kept").wait_for()
+    scene.page.get_by_text("What you wrote was saved").wait_for()
 
 
 @state
@@ -150,7 +150,7 @@ def review_with_what_was_written_before(scene: Scene) -> None:
     scene.page.locator("#email").fill("dr.rivera@example.com")
     scene.page.locator("#password").fill(PASSWORD)
     scene.press("Log in")
-    scene.page.get_by_text("Nothing was sent yet").wait_for()
+    scene.page.get_by_text("Not submitted yet").wait_for()
 
 
 # Parts

@@ -60,7 +60,7 @@ def test_another_website_cannot_choose_what_a_page_with_patients_repeats(
 ) -> None:
     browser = logged_in(portal)
     shown = browser.get("/documents?signed=chosen_by_them", **{"sec-fetch-site": site})
-    assert "You are all caught up" in text(shown)
+    assert "You're all caught up" in text(shown)
     assert ("chosen_by_them" in shown.body.decode()) is echoed
 
 

@@ -194,7 +194,7 @@ def test_the_owner_sees_it_newest_first_in_plain_words(portal: Portal, phone: Ph
     assert "Safari on iPhone, 127.0.0.1" in shown
     assert "Nov 22, 2026, 7:00 PM UTC" in shown
     assert "Unknown device" in shown
-    assert "See the activity" in text(phone.get("/account"))
+    assert "View activity" in text(phone.get("/account"))
 
 
 def test_nobody_sees_another_ones(portal: Portal, phone: Phone) -> None:
@@ -226,7 +226,7 @@ def test_a_place_that_no_page_gave_out_is_refused(phone: Phone, cursor: str) -> 
 
 
 def test_an_account_without_entries_says_so(portal: Portal) -> None:
-    assert "Nothing has happened yet." in text(logged_in(portal).get("/account/activity"))
+    assert "No activity yet." in text(logged_in(portal).get("/account/activity"))
 
 
 def test_every_kind_of_entry_has_words(portal: Portal, phone: Phone) -> None:

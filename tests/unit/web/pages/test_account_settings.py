@@ -202,10 +202,10 @@ def test_nothing_is_changed_long_after_a_login(portal: Portal, browser: Browser,
     fields = {"password": PASSWORD, "new_password": "copper lantern river"}
     assert header(browser.post(path, fields), "location") == "/account"
     assert provider(portal) == before
-    assert "Confirm that it is you" in text(browser.get("/account"))
+    assert "Confirm it's you" in text(browser.get("/account"))
     assert browser.post("/account/confirm", password="wrong").status_code == 400
     assert browser.post("/account/confirm", password=PASSWORD).status_code == 303
-    assert "Confirm that it is you" not in text(browser.get("/account"))
+    assert "Confirm it's you" not in text(browser.get("/account"))
 
 
 # The password

@@ -70,7 +70,7 @@ def test_the_way_in_is_the_same_for_every_id() -> None:
     assert alike(known) == alike(unknown)
 
 
-ONLINE = "Rather sign online?"
+ONLINE = "Prefer to sign online?"
 
 
 @pytest.mark.parametrize("on", [True, False])
@@ -81,7 +81,7 @@ def test_signing_online_is_offered_only_where_it_can_be_done(portal: Portal, *, 
     assert (ONLINE in text(browser.get(f"{DOOR}?asked=yes"))) is on
     assert (ONLINE in text(browser.post(DOOR, code="000000"))) is on
     document = inside(portal).get(f"{DOOR}/document")
-    assert "This page stays open for an hour." in text(document)
+    assert "This page stays open for 60 minutes." in text(document)
     assert (ONLINE in text(document)) is on
 
 
@@ -91,7 +91,7 @@ def test_asking_for_a_code_answers_the_same_for_every_id(portal: Portal) -> None
     assert header(known, "Location") == f"{DOOR}?asked=yes"
     assert header(unknown, "Location") == "/by-hand/doc_unknown?asked=yes"
     assert [each.type for each in portal.mails()] == ["code"]
-    assert "Look for our email" in text(browser.get(f"{DOOR}?asked=yes"))
+    assert "Check your email" in text(browser.get(f"{DOOR}?asked=yes"))
 
 
 def test_a_wrong_code_is_refused_in_the_same_words_for_every_id(portal: Portal) -> None:
@@ -200,7 +200,7 @@ def test_a_file_that_cannot_be_used_is_refused_beside_the_upload(portal: Portal)
     answer = browser.post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")
     assert answer.status_code == 422
     assert "A signed scan has to be a PDF, JPEG or PNG file." in text(answer)
-    assert "Your scan was not taken" in text(answer)
+    assert "We couldn't accept your scan" in text(answer)
     assert b"multipart/form-data" in answer.body
 
 
@@ -219,7 +219,7 @@ def test_a_decision_in_between_is_explained(portal: Portal) -> None:
     answer = browser.post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")
     assert answer.status_code == 409
     assert "Your scan was not recorded" in text(answer)
-    assert "The clinic has this document back" in text(answer)
+    assert "The clinic already has this document back" in text(answer)
 
 
 def test_a_recall_ends_the_visit(portal: Portal) -> None:

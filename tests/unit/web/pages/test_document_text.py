@@ -36,8 +36,8 @@ def test_the_text_of_each_page_stands_beside_its_picture(portal: Portal, browser
     say(portal, "Goals: <walk> 50 feet", "Frequency: 2 a week", "")
     body = browser.get(REVIEW).body.decode()
     assert "Goals: &lt;walk&gt; 50 feet" in body
-    assert 'alt="Page 2 of 3, its text follows"' in body
-    assert 'alt="Page 3 of 3, a picture without text"' in body
+    assert 'alt="Page 2 of 3, text follows"' in body
+    assert 'alt="Page 3 of 3, an image without text"' in body
     assert body.index("Goals:") < body.index('id="page-2"') < body.index("Frequency: 2 a week")
 
 

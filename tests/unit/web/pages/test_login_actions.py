@@ -155,7 +155,7 @@ def test_a_dead_link_offers_a_new_one_for_its_document(portal: Portal) -> None:
     browser.get(f"/setup/{token}")
     page = browser.get("/setup")
     assert page.status_code == 410
-    assert "good for 90 minutes" in text(page)
+    assert "expire after 90 minutes" in text(page)
     assert f'action="/documents/{DOCUMENT.id}/setup-link"' in page.body.decode()
 
 

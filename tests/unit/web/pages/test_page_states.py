@@ -319,7 +319,7 @@ def shown(response: HTTPResponse, document: Document | None) -> str:
     """The answer as a cell says it."""
     if document != document_for("") and document is not None and document.decided_at and not document.signed:
         return "done"
-    if "A document waits for you" in text(response):
+    if "You have a document to review" in text(response):
         return "door"
     return place(response) if response.status_code == 303 else str(response.status_code)
 

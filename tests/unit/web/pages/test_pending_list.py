@@ -43,7 +43,7 @@ def test_sign_then_next_goes_through_the_queue_to_its_end(portal: Portal, browse
     assert 'href="/documents/doc_one"' in page.body.decode()
     last = header(browser.post("/documents/doc_two/approve", READ), "Location")
     assert last == "/documents?signed=doc_two"
-    assert "You are all caught up" in text(browser.get(last))
+    assert "You're all caught up" in text(browser.get(last))
 
 
 def test_what_stands_in_the_address_is_not_trusted(portal: Portal, browser: Browser) -> None:

@@ -62,7 +62,7 @@ def approve(
 def test_pending_shows_what_waits_and_counts_it_in_the_title(portal: Portal) -> None:
     put(portal)
     page = logged_in(portal).get("/documents")
-    assert title(page) == "1 waiting"
+    assert title(page) == "1 pending"
     for shown in (
         "Ada Byron",
         "Plan of Care, initial evaluation",
@@ -87,13 +87,13 @@ def test_overdue_is_marked_by_the_day_it_is_at_the_practice(portal: Portal) -> N
     portal.time.pass_time(minutes=-1)
     assert "Due today" in text(browser.get("/documents"))
     portal.time.pass_time(minutes=2)
-    assert "Overdue by 1 day" in text(logged_in(portal).get("/documents"))
+    assert "Past due (certification due Nov 22)" in text(logged_in(portal).get("/documents"))
 
 
 def test_nothing_pending_is_said_kindly(portal: Portal) -> None:
     page = logged_in(portal).get("/documents")
-    assert title(page) == "Nothing is waiting"
-    assert "You are all caught up" in text(page)
+    assert title(page) == "Nothing pending"
+    assert "You're all caught up" in text(page)
 
 
 def test_lists_go_on_by_a_cursor(portal: Portal) -> None:
@@ -101,12 +101,12 @@ def test_lists_go_on_by_a_cursor(portal: Portal) -> None:
         put(portal, id=f"doc_{number:02}")
     browser = logged_in(portal)
     first = browser.get("/documents")
-    assert title(first) == "27 waiting"
+    assert title(first) == "27 pending"
     following = re.search(r'href="(/documents\?after=[^"]+)"', first.body.decode())
     assert following
     second = browser.get(following[1])
     assert (first.body.count(b'<li class="entry'), second.body.count(b'<li class="entry')) == (25, 2)
-    assert title(second) == "27 waiting"
+    assert title(second) == "27 pending"
     elsewhere = browser.get(following[1].replace("/documents?", "/documents/past?"))
     assert elsewhere.status_code == 400, "a cursor is good for its own list alone"
 
@@ -132,7 +132,7 @@ def test_review_shows_the_pages_and_what_is_needed_to_decide(portal: Portal) -> 
     body = page.body.decode()
     for shown in (
         "Ada Byron",
-        "Born Dec 10, 1950",
+        "DOB 12/10/1950",
         "Sam Lee, PT, DPT",
         "(512) 555-0177",
         "Nov 20, 2026 to Feb 17, 2027",
@@ -171,7 +171,7 @@ def test_pages_that_never_come_leave_the_pdf_and_the_statement(portal: Portal) -
     browser = logged_in(portal)
     page = browser.get(REVIEW)
     assert header(page, "Refresh") == ""
-    assert "Some pages cannot be shown here" in text(page)
+    assert "Some pages can't be shown here" in text(page)
     browser.post(f"{REVIEW}/approve", typed_name="Luis Rivera", read_statement="yes", consent=CONSENT_VERSION)
     assert stored(portal).status is Status.APPROVED
 
@@ -212,7 +212,7 @@ def test_after_the_last_one_is_caught_up(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
     approve(browser)
-    assert "You are all caught up" in text(browser.get(REVIEW))
+    assert "You're all caught up" in text(browser.get(REVIEW))
 
 
 def test_nothing_entered_is_lost_when_something_is_missing(portal: Portal) -> None:
@@ -243,7 +243,7 @@ def test_decline_says_what_is_missing_and_keeps_the_reason(portal: Portal) -> No
     assert answer.status_code == 303
     page = browser.get(REVIEW)
     assert "You declined this plan of care" in text(page)
-    assert "Please change the plan" in text(page)
+    assert "Request changes to the plan" in text(page)
     assert "Twice a week" in text(page)
 
 
@@ -255,7 +255,7 @@ def test_a_recall_while_it_was_open_is_explained_and_the_note_given_back(portal:
     portal.store.commit(Change(at=START, documents=(replace(recalled, version=2),)))
     answer = approve(browser)
     assert answer.status_code == 409
-    for shown in ("Your answer was not recorded", "has been recalled", "Looks right.", "Sent in error"):
+    for shown in ("Your response was not recorded", "has been recalled", "Looks right.", "Sent in error"):
         assert shown in text(answer)
 
 

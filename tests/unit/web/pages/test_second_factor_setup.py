@@ -148,7 +148,7 @@ def test_who_sets_one_up_goes_straight_on_to_the_document(portal: Portal, browse
     answer = browser.get(REVIEW)
     assert header(answer, "location") == f"{PLACE}?next=%2Fdocuments%2F{DOCUMENT.id}"
     page = text(browser.get(header(answer, "location")))
-    assert "ask for a second factor" in page
+    assert "requires two-step login" in page
     codes = set_app_up(portal, browser, REVIEW)
     assert f'href="{REVIEW}"' in codes
     assert "Ada Byron" in text(browser.get(REVIEW))
@@ -175,11 +175,11 @@ def test_a_document_of_such_a_practice_is_closed_even_where_the_account_does_not
     require(portal)
     place = header(browser.get(REVIEW), "location")
     assert place.startswith(PLACE)
-    assert "ask for a second factor" in text(browser.get(place))
+    assert "requires two-step login" in text(browser.get(place))
 
 
 def test_who_chooses_it_freely_is_not_told_that_it_must_be(browser: Browser) -> None:
-    assert "ask for a second factor" not in text(browser.get(PLACE))
+    assert "requires two-step login" not in text(browser.get(PLACE))
 
 
 def test_the_portals_own_switch_asks_everybody(portal: Portal, browser: Browser) -> None:
@@ -201,7 +201,7 @@ def test_long_after_the_login_the_password_is_asked_for_first(portal: Portal, br
         browser.get("/account")
     place = header(browser.get(REVIEW), "location")
     page = browser.get(place)
-    assert "Enter your password once more" in text(page)
+    assert "Enter your password again" in text(page)
     assert "data-passkey" not in page.body.decode()
     wrong = browser.post("/account/confirm", password="wrong", next=place)
     assert wrong.status_code == 400

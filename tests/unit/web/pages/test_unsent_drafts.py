@@ -48,12 +48,12 @@ def test_a_note_with_a_late_decline_is_back_after_login(portal: Portal, late: Br
     sent = late.post(f"{REVIEW}/decline", DECLINED)
     assert header(sent, "location") == REVIEW
     door = late.get(REVIEW)
-    assert "What you wrote is kept" in text(door)
+    assert "What you wrote was saved" in text(door)
     assert NOTE not in door.body.decode()
     back = late.log_in(EMAIL, PASSWORD, REVIEW)
     assert header(back, "location") == REVIEW
     page = late.get(REVIEW).body.decode()
-    assert "Nothing was sent yet" in page
+    assert "Not submitted yet" in page
     assert NOTE.replace("'", "&#39;") in page
     assert 'value="Dr. Jane Okafor"' in page
     assert 'value="change_the_plan" required checked' in page
@@ -130,7 +130,7 @@ def test_where_nothing_was_written_nothing_is_kept(
 ) -> None:
     late.post(f"{REVIEW}/decline", fields)
     assert not drafts(portal)
-    assert "Log in again to go on where you were." in text(late.get(REVIEW))
+    assert "Log in again to continue where you left off." in text(late.get(REVIEW))
 
 
 def test_a_stranger_has_nothing_kept(portal: Portal) -> None:
@@ -222,8 +222,8 @@ def test_a_document_that_was_decided_otherwise_ends_them(portal: Portal, late: B
 def test_the_door_of_another_document_speaks_of_no_note(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
-    assert "What you wrote is kept" in text(late.get(REVIEW))
-    assert "What you wrote is kept" not in text(late.get("/documents/doc_next"))
+    assert "What you wrote was saved" in text(late.get(REVIEW))
+    assert "What you wrote was saved" not in text(late.get("/documents/doc_next"))
 
 
 def test_notes_about_two_documents_are_both_kept(portal: Portal, late: Browser) -> None:
