@@ -1,7 +1,7 @@
-"""How many AWS calls an answer makes, and how many of them wait for one another.
+"""Record the AWS calls of a response, and count those that wait for one another.
 
-The web function runs in this process with the environment and tables of a freshly deployed local stack, so
-every call is real. Which answers are asked for stands in `pages.py`.
+The web function runs in this process, with the environment and the tables of a newly deployed local stack, so
+every call is real. `pages.py` lists the responses to measure.
 """
 
 import time
@@ -18,12 +18,12 @@ from tests.support import slow_calls as slow
 from tests.support.stack import Stack
 
 SLOWER_BY = 0.25
-"""Seconds added to each call: what is asked for side by side then overlaps, on a busy machine too."""
+"""Seconds added to each call, so that concurrent calls overlap even on a busy machine."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One AWS call; times in seconds. `scanned` is how many rows a query looked at."""
+    """One AWS call with its times in seconds. `scanned` is the number of rows that a query read."""
 
     name: str
     began: float
@@ -32,22 +32,22 @@ class Call:
 
 
 @contextmanager
-def recorded() -> Iterator[list[Call]]:
-    """Notes every call that botocore makes meanwhile, PynamoDB's too."""
+def record_calls() -> Iterator[list[Call]]:
+    """Record every call that botocore makes within the block, including the calls of PynamoDB."""
     calls: list[Call] = []
-    original = BaseClient._make_api_call  # noqa: SLF001 - the one place that all clients go through
+    original = BaseClient._make_api_call  # noqa: SLF001 - every client uses this method
 
-    def noting(self: BaseClient, operation: str, arguments: Mapping[str, Any]) -> Any:
-        began, answer = time.perf_counter(), {}
+    def record(self: BaseClient, operation: str, arguments: Mapping[str, Any]) -> Any:
+        began, response = time.perf_counter(), {}
         time.sleep(SLOWER_BY)
         try:
-            answer = original(self, operation, arguments)
-            return answer
+            response = original(self, operation, arguments)
+            return response
         finally:
-            ended, scanned = time.perf_counter(), answer.get("ScannedCount", 0)
+            ended, scanned = time.perf_counter(), response.get("ScannedCount", 0)
             calls.append(Call(operation, began, ended, scanned))
 
-    BaseClient._make_api_call = noting  # noqa: SLF001 - as above
+    BaseClient._make_api_call = record  # noqa: SLF001 - as above
     try:
         yield calls
     finally:
@@ -55,47 +55,51 @@ def recorded() -> Iterator[list[Call]]:
 
 
 def in_sequence(calls: list[Call]) -> int:
-    """How many of them waited for one another."""
-    return len(slow.in_sequence([(each.name, each.began, each.ended) for each in calls]))
+    """Return the length of the longest chain of calls that waited for one another."""
+    return len(slow.in_sequence([(call.name, call.began, call.ended) for call in calls]))
 
 
 def warm() -> None:
-    """Makes the function's clients: that takes longer than a call."""
+    """Create the function's AWS clients, which takes longer than a call."""
     clients = bootstrap.services().clients
     _ = (clients.s3, clients.sqs, clients.ssm, clients.functions)
 
 
 def forget() -> None:
-    """Lets the function forget what it has read, but for the key of the sessions; its connections stay."""
-    before = bootstrap.services()
-    fresh = bootstrap.Services(before.settings)
-    fresh.clients, fresh.keys = before.clients, before.keys
-    bootstrap.install(fresh)
+    """Clear the function's caches, but not its connections and its session key."""
+    old = bootstrap.services()
+    new = bootstrap.Services(old.settings)
+    new.clients, new.keys = old.clients, old.keys
+    bootstrap.install(new)
 
 
 def environment(stack: Stack) -> dict[str, str]:
-    """The variables of the deployed web function, with the emulator's root credentials."""
-    found = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["ApiFunction"])
+    """Return the environment of the deployed web function, with the emulator's root credentials."""
+    configuration = stack.client("lambda").get_function_configuration(
+        FunctionName=stack.outputs["ApiFunction"]
+    )
     return {
-        **found["Environment"]["Variables"],
+        **configuration["Environment"]["Variables"],
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": stack.aws_endpoint_url,
-        "POWERTOOLS_LOG_LEVEL": "ERROR",
+        "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }
 
 
-def counted(send: Callable[[], HTTPResponse], status: int = 200) -> list[Call]:
-    """The calls of one answer, which has to have this status."""
-    with recorded() as calls:
-        answer = send()
-    if answer.status_code != status:
-        raise SystemExit(f"answered {answer.status_code}, not {status}: {answer.body.decode()[:2000]}")
+def count_calls(send: Callable[[], HTTPResponse], status: int = 200) -> list[Call]:
+    """Return the AWS calls of one response. End the benchmark if the response has another status."""
+    with record_calls() as calls:
+        response = send()
+    if response.status_code != status:
+        body = response.body.decode()[:2000]
+        raise SystemExit(f"The status is {response.status_code}, not {status}: {body}")
     return calls
 
 
-def line(calls: list[Call]) -> str:
+def summarize(calls: list[Call]) -> str:
+    """Return the number of calls, such as `2 in sequence, 3 in all (GetItem, GetItem, Query)`."""
     names = ", ".join(call.name for call in calls)
     return f"{in_sequence(calls)} in sequence, {len(calls)} in all ({names or 'none'})"

@@ -1,8 +1,8 @@
-"""What the web function imports before its first answer, against Chalice, boto3 and PynamoDB alone.
+"""The import time of the web function, compared with Chalice, boto3 and PynamoDB alone.
 
-First a process answers `GET /login` and names every module it had to load; then two kinds of fresh
-processes take turns at importing, one those modules, one the three libraries, and the medians are compared,
-in processor time: it is nearly the same however busy the machine is.
+One process responds to `GET /login` and prints every module that it loaded. Then new processes import these
+modules or the three libraries, in turns. The medians of CPU time are compared, because CPU time hardly
+depends on the load of the machine.
 """
 
 import json
@@ -15,14 +15,14 @@ RUNS = 11
 PEERS = ("chalice", "boto3", "pynamodb.models")
 HEAVY = ("pyhanko", "pypdf", "pypdfium2", "reportlab", "PIL")
 
-_ANSWER = """
+_RESPOND = """
 import json, sys
 from types import SimpleNamespace
 before = set(sys.modules)
 from bench.events import get
 import app
-answer = app.app(get("/login"), SimpleNamespace(aws_request_id="bench"))
-assert answer["statusCode"] == 200, answer
+response = app.app(get("/login"), SimpleNamespace(aws_request_id="bench"))
+assert response["statusCode"] == 200, response
 print(json.dumps([name for name in sys.modules if name not in before and not name.startswith("bench")]))
 """
 _TIMED = """
@@ -36,24 +36,24 @@ print(time.process_time() - started)
 
 
 def run(environment: dict[str, str]) -> None:
-    """Prints both medians in ms and their ratio."""
-    loaded = json.loads(_python(_ANSWER, "", environment).splitlines()[-1])
+    """Print both medians in ms and their ratio."""
+    loaded = json.loads(_python(_RESPOND, "", environment).splitlines()[-1])
     importable = [name for name in loaded if _is_module(name)]
     ours, peers = [], []
     for _ in range(RUNS):
         ours.append(_import_time(["app", *importable], environment))
         peers.append(_import_time(PEERS, environment))
     mine, theirs = statistics.median(ours), statistics.median(peers)
-    print("Cold import of the web function (everything loaded before its first answer, GET /login)")
+    print("Cold import of the web function (everything loaded before its first response, GET /login)")
     print(f"  ours                      {mine * 1000:6.0f} ms   {len(importable)} modules")
     print(f"  chalice, boto3, pynamodb  {theirs * 1000:6.0f} ms")
     print(f"  ratio                     {mine / theirs:6.2f}      (at most 1.3)")
-    found = [name for name in HEAVY if any(each.split(".")[0] == name for each in loaded)]
-    print(f"  PDF libraries among them  {', '.join(found) or 'none'}\n")
+    heavy = [name for name in HEAVY if any(module.split(".")[0] == name for module in loaded)]
+    print(f"  PDF libraries among them  {', '.join(heavy) or 'none'}\n")
 
 
 def _is_module(name: str) -> bool:
-    """Leaves out what only exists once its parent has run, such as six's moved modules."""
+    """Return False for a name that exists only after its parent was imported, such as six's moved modules."""
     return not name.startswith(("botocore.vendored.six.moves", "six.moves", "__mp_main__"))
 
 
@@ -62,7 +62,7 @@ def _import_time(names: Sequence[str], environment: dict[str, str]) -> float:
 
 
 def _python(code: str, text: str, environment: dict[str, str]) -> str:
-    # The packages ship their bytecode; where writing it is forbidden, ours would be compiled at every start.
+    # A package in Lambda has compiled modules. Without them, each process here would compile the sources.
     environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, "-c", code], input=text, capture_output=True, text=True, env=environment, check=False

@@ -1,4 +1,4 @@
-"""API Gateway events, as the web function receives them."""
+"""Events of API Gateway, as the web function receives them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from bench.routing import match
 
 
 def get(path: str, *, cookies: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The event of a GET."""
+    """Return the event of a GET request."""
     return _event("GET", path, cookies or {}, None, "")
 
 
 def post(path: str, form: Mapping[str, str], *, cookies: Mapping[str, str]) -> dict[str, Any]:
-    """The event of a form sent by a page."""
+    """Return the event of a form that a page submits."""
     return _event("POST", path, cookies, urlencode(form), "application/x-www-form-urlencoded")
 
 

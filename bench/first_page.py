@@ -1,12 +1,12 @@
-"""When the first page of a document is visible, from the tap on Review in the list: and what it waited for.
+"""The time from the tap on Review until the first page of a document is visible, and its parts.
 
-On a phone whose processor is four times slower than this machine's (Lighthouse's own measure), without and
-with a slow network, as Chromium emulates both: each answer takes at least the latency, in which the server's
-own time is hidden, and making a connection costs nothing. On a real network the server's time comes on top,
-and three times there and back for a connection to the bucket that the list has not made ahead.
+Chromium emulates a processor that is four times slower than this machine's, as Lighthouse does, and several
+networks. In its emulation, a response takes at least the latency, the server's time is hidden in the latency,
+and a connection costs nothing. On a real network the server's time is added, and so are three round trips for
+a connection to the bucket, unless the list has already made the connection.
 
-The server's share is that of the local AWS on the same machine. How much of it is the local AWS's own is told
-by an answer of the same function that asks AWS for nothing: a style sheet.
+The server is the local AWS on the same machine. The time for a style sheet, which needs no AWS call, shows
+the local AWS's own share.
 """
 
 import time
@@ -30,7 +30,7 @@ NETWORKS: Mapping[str, Network] = {
     "fast 4G": (60, 9_000_000),
     "slow 4G": (150, 1_600_000),
 }
-"""Milliseconds there and back, and bits per second."""
+"""The round trip in milliseconds, and bits per second."""
 
 TIMES = 7
 REVIEW = "a.entry__open"
@@ -43,12 +43,12 @@ NOTE_TAP = """
 """
 PAINTED = """
 (selector) => new Promise((done, fail) => {
-  setTimeout(() => fail("the first page was not the largest paint"), 30000);
+  setTimeout(() => fail("The first page was not the largest paint."), 30000);
   const tapped = Number(window.name) || performance.timeOrigin;
   const since = (moment) => performance.timeOrigin + moment - tapped;
   const image = document.querySelector(selector);
   new PerformanceObserver((list) => {
-    const paint = list.getEntries().find((each) => each.element === image);
+    const paint = list.getEntries().find((entry) => entry.element === image);
     if (!paint) return;
     const [page] = performance.getEntriesByType("navigation");
     const picture = performance.getEntriesByName(paint.url)[0];
@@ -60,13 +60,13 @@ PAINTED = """
   }).observe({ type: "largest-contentful-paint", buffered: true });
 })
 """
-MOMENTS = ("page asked", "answered", "there", "picture asked", "there", "painted")
+MOMENTS = ("page request", "first byte", "page", "image request", "image", "painted")
 """Milliseconds since the tap."""
 
 
 @dataclass(frozen=True)
 class Tap:
-    """One tap: its moments, and what was fetched until the first page was painted."""
+    """The times of one tap (`MOMENTS`), and what was loaded until the first page was painted."""
 
     moments: Sequence[float]
     page_bytes: int
@@ -76,115 +76,117 @@ class Tap:
 
     def __str__(self) -> str:
         return (
-            f"page {self.page_bytes} bytes, picture {self.picture_bytes}; {self.requests} requests"
+            f"page {self.page_bytes} bytes, image {self.picture_bytes}; {self.requests} requests"
             f" to {self.origins} origins"
         )
 
 
-class Wire:
-    """The answers that a page gets, as Chromium tells of them."""
+class NetworkLog:
+    """The responses to one page and their sizes, as Chromium's DevTools reports them."""
 
     def __init__(self, devtools: CDPSession) -> None:
-        self.answers: dict[str, Mapping[str, Any]] = {}
+        self.responses: dict[str, Mapping[str, Any]] = {}
         self.sizes: dict[str, int] = {}
         self._devtools = devtools
         devtools.send("Network.enable")
-        devtools.on("Network.responseReceived", self._answered)
-        devtools.on("Network.loadingFinished", self._came)
+        devtools.on("Network.responseReceived", self._on_response)
+        devtools.on("Network.loadingFinished", self._on_finished)
 
-    def _answered(self, event: Any) -> None:
-        self.answers[event["requestId"]] = event["response"]
+    def _on_response(self, event: Any) -> None:
+        self.responses[event["requestId"]] = event["response"]
 
-    def _came(self, event: Any) -> None:
+    def _on_finished(self, event: Any) -> None:
         self.sizes[event["requestId"]] = event["encodedDataLength"]
 
     def slow_down(self, network: Network) -> None:
+        """Emulate the slow processor, and the network unless it is None."""
         if network is not None:
             latency, bits = network
             speed = {"downloadThroughput": bits / 8, "uploadThroughput": bits / 8}
-            told = {"offline": False, "latency": latency, **speed}
-            self._devtools.send("Network.emulateNetworkConditions", told)
+            conditions = {"offline": False, "latency": latency, **speed}
+            self._devtools.send("Network.emulateNetworkConditions", conditions)
         self._devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER_PROCESSOR})
 
-    def forget(self) -> None:
-        self.answers.clear()
+    def clear(self) -> None:
+        self.responses.clear()
 
-    def fetched(self) -> Mapping[str, Mapping[str, Any]]:
-        """Without what the browser had already."""
-        return {each: told for each, told in self.answers.items() if not told.get("fromDiskCache")}
+    def loaded(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the responses by request id, without those from the browser's cache."""
+        return {key: row for key, row in self.responses.items() if not row.get("fromDiskCache")}
 
     def origins(self) -> int:
-        return len({urlsplit(told["url"]).netloc for told in self.fetched().values()})
+        return len({urlsplit(row["url"]).netloc for row in self.loaded().values()})
 
     def size(self, path: str) -> int:
-        """Bytes over the wire of the last answer from there."""
-        found = [each for each, told in self.answers.items() if urlsplit(told["url"]).path == path]
-        return self.sizes.get(found[-1], 0) if found else 0
+        """Return the bytes over the network of the last response for this path."""
+        keys = [key for key, row in self.responses.items() if urlsplit(row["url"]).path == path]
+        return self.sizes.get(keys[-1], 0) if keys else 0
 
 
-Way = Callable[[Page, Mapping[str, str], Wire, Network], None]
+Way = Callable[[Page, Mapping[str, str], NetworkLog, Network], None]
 
 
 def run(browser: Browser, known: BrowserContext, pages: Mapping[str, str]) -> None:
-    """Prints a line per network and way, and what the server took of it."""
+    """Print a line for each network and way to the document, and the server's share of the time."""
     print(f"First page, ms since the tap (slow processor, median of {TIMES})")
-    print(f"  {'':24}{''.join(f'{each:>15}' for each in MOMENTS)}")
+    print(f"  {'':24}{''.join(f'{moment:>15}' for moment in MOMENTS)}")
     for name, network in NETWORKS.items():
-        for how, way in (("list", _from_list), ("mail", _from_mail)):
-            taps = [_tapped(browser, known, pages, network, way) for _ in range(TIMES)]
-            middle = [median_low(each) for each in zip(*(tap.moments for tap in taps), strict=True)]
-            print(f"  {f'{name}, from the {how}':24}{''.join(f'{each:15.0f}' for each in middle)}")
+        for how, way in (("list", _from_list), ("email", _from_email)):
+            taps = [_tap(browser, known, pages, network, way) for _ in range(TIMES)]
+            medians = [median_low(times) for times in zip(*(tap.moments for tap in taps), strict=True)]
+            print(f"  {f'{name}, from the {how}':24}{''.join(f'{median:15.0f}' for median in medians)}")
             print(f"  {'':24}{taps[-1]}")
-    review, sheet = (_server(known, each) for each in (pages["review"], _sheet(pages["review"])))
+    review = _server_time(known, pages["review"])
+    sheet = _server_time(known, _style_sheet(pages["review"]))
     print(f"  The server takes {review:.0f} ms for the page, {sheet:.0f} ms for a style sheet.\n")
 
 
-def _sheet(address: str) -> str:
+def _style_sheet(address: str) -> str:
     return urljoin(address, asset_url("portal.css"))
 
 
-def _server(known: BrowserContext, address: str) -> float:
-    """Milliseconds to an answer, without a browser: the median."""
-    sent = "; ".join(f"{each.get('name')}={each.get('value')}" for each in known.cookies())
-    taken = []
-    with httpx.Client(headers={"cookie": sent}, timeout=60) as client:
+def _server_time(known: BrowserContext, address: str) -> float:
+    """Return the median time of a response in milliseconds, without a browser."""
+    cookies = "; ".join(f"{cookie.get('name')}={cookie.get('value')}" for cookie in known.cookies())
+    times = []
+    with httpx.Client(headers={"cookie": cookies}, timeout=60) as client:
         for _ in range(TIMES):
             started = time.perf_counter()
             client.get(address).raise_for_status()
-            taken.append((time.perf_counter() - started) * 1000)
-    return median_low(taken)
+            times.append((time.perf_counter() - started) * 1000)
+    return median_low(times)
 
 
-def _tapped(
+def _tap(
     browser: Browser, known: BrowserContext, pages: Mapping[str, str], network: Network, way: Way
 ) -> Tap:
     context = browser.new_context(**PHONE)
     page = newcomer(known, context)
-    wire = Wire(context.new_cdp_session(page))
-    way(page, pages, wire, network)
+    log = NetworkLog(context.new_cdp_session(page))
+    way(page, pages, log, network)
     page.wait_for_selector(FIRST)
-    found = page.evaluate(PAINTED, FIRST)
+    paint = page.evaluate(PAINTED, FIRST)
     tap = Tap(
-        found["moments"],
-        wire.size(urlsplit(page.url).path),
-        wire.size(urlsplit(found["picture"]).path),
-        len(wire.fetched()),
-        wire.origins(),
+        paint["moments"],
+        log.size(urlsplit(page.url).path),
+        log.size(urlsplit(paint["picture"]).path),
+        len(log.loaded()),
+        log.origins(),
     )
     context.close()
     return tap
 
 
-def _from_list(page: Page, pages: Mapping[str, str], wire: Wire, network: Network) -> None:
-    """With what the list has left in the cache."""
+def _from_list(page: Page, pages: Mapping[str, str], log: NetworkLog, network: Network) -> None:
+    """Open the document from the list, with the list's files in the cache."""
     page.goto(pages["pending"], wait_until="networkidle")
     page.evaluate(NOTE_TAP, REVIEW)
-    wire.slow_down(network)
-    wire.forget()
+    log.slow_down(network)
+    log.clear()
     page.locator(REVIEW).first.tap(no_wait_after=True)
 
 
-def _from_mail(page: Page, pages: Mapping[str, str], wire: Wire, network: Network) -> None:
-    """With an empty cache."""
-    wire.slow_down(network)
+def _from_email(page: Page, pages: Mapping[str, str], log: NetworkLog, network: Network) -> None:
+    """Open the document from the email, with an empty cache."""
+    log.slow_down(network)
     page.goto(pages["review"], wait_until="commit")

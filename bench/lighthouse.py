@@ -1,7 +1,8 @@
-"""Lighthouse at its mobile settings on login, pending and review: fails below 95 of 100.
+"""Rate login, pending and review with Lighthouse's mobile settings. Fail below 95 of 100.
 
-Against the local stack, through a stand-in for what its gateway lacks (tests/support/browser/gateway.py):
-compression. And when the first page of a document is visible on a slow phone (`first_page.py`).
+The pages come from the local stack, through a gateway that adds compression
+(`tests/support/browser/gateway.py`). `first_page.py` adds the time until the first page of a document is
+visible on a slow phone.
 """
 
 import json
@@ -31,33 +32,34 @@ from tests.support.stack import packaged, running_stack
 FOLDER = Path(__file__).parent / "lighthouse"
 PROGRAM = FOLDER / "node_modules" / ".bin" / "lighthouse"
 CATEGORIES = ("performance", "accessibility", "best-practices")
-LEAST = 95
+LOWEST_SCORE = 95
 RUNS = 3
-"""The median counts, as Lighthouse advises: whatever else this machine does costs points."""
+"""The median counts, as Lighthouse advises, because other work on this machine lowers a score."""
 
 FIGURES = {"first-contentful-paint": "first paint", "largest-contentful-paint": "largest paint"}
 
 
 def main() -> int:
+    """Print all scores. Return 1 if a score is too low."""
     if not PROGRAM.exists():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=FOLDER, check=True)
     chromium = next(path for path in map(shutil.which, INSTALLED) if path)
     scores: dict[str, dict[str, int]] = {}
     with running_chromium() as browser, portal_with_documents(browser) as (context, pages):
-        sent = "; ".join(f"{each.get('name')}={each.get('value')}" for each in context.cookies())
+        cookies = "; ".join(f"{cookie.get('name')}={cookie.get('value')}" for cookie in context.cookies())
         for name, address in pages.items():
-            runs = [scores_of(address, "" if name == "login" else sent, chromium) for _ in range(RUNS)]
-            scores[name] = {each: median_low(run[each] for run in runs) for each in CATEGORIES}
+            runs = [measure(address, "" if name == "login" else cookies, chromium) for _ in range(RUNS)]
+            scores[name] = {category: median_low(run[category] for run in runs) for category in CATEGORIES}
         first_page.run(browser, context, pages)
-    print(f"{'':10}{''.join(f'{each:>16}' for each in CATEGORIES)}")
-    for name, found in scores.items():
-        print(f"{name:10}{''.join(f'{found[each]:>16}' for each in CATEGORIES)}")
-    return int(min(min(each.values()) for each in scores.values()) < LEAST)
+    print(f"{'':10}{''.join(f'{category:>16}' for category in CATEGORIES)}")
+    for name, page in scores.items():
+        print(f"{name:10}{''.join(f'{page[category]:>16}' for category in CATEGORIES)}")
+    return int(min(min(page.values()) for page in scores.values()) < LOWEST_SCORE)
 
 
 @contextmanager
 def portal_with_documents(browser: Browser) -> Iterator[tuple[BrowserContext, Mapping[str, str]]]:
-    """The local stack, a provider who is logged in, and the addresses of the pages."""
+    """Yield the browser context of a provider who is logged in, and the addresses of the pages by name."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running_stack(packaged(Progress(time.time())), "lighthouse") as stack,
@@ -69,15 +71,15 @@ def portal_with_documents(browser: Browser) -> Iterator[tuple[BrowserContext, Ma
         documents = [clinic.send(person) for _ in range(3)]
         provider = Visitor(context, stack.portal_url, mailbox)
         provider.sign_up(person)
-        for each in documents:
-            provider.open(f"/documents/{each}")
+        for document_id in documents:
+            provider.open(f"/documents/{document_id}")
             provider.wait_for_pages()
         paths = {"login": "/login", "pending": "/documents", "review": f"/documents/{documents[0]}"}
         yield context, {name: f"{gateway.url}{path}" for name, path in paths.items()}
 
 
-def scores_of(address: str, cookies: str, chromium: str) -> dict[str, int]:
-    """The scores of a page, by category."""
+def measure(address: str, cookies: str, chromium: str) -> dict[str, int]:
+    """Return the scores of a page (0 to 100) by category, and print what lowered them."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [
@@ -91,22 +93,22 @@ def scores_of(address: str, cookies: str, chromium: str) -> dict[str, int]:
             f"--extra-headers={json.dumps({'Cookie': cookies})}",
         ]
         subprocess.run(command, check=True, env={**os.environ, "CHROME_PATH": chromium})
-        found = json.loads(report.read_text("utf-8"))
-    told = (f"{words} {found['audits'][name]['displayValue']}" for name, words in FIGURES.items())
-    print(f"{found['finalDisplayedUrl']}: {', '.join(told)}")
-    show_faults(found)
-    return {each: round(found["categories"][each]["score"] * 100) for each in CATEGORIES}
+        result = json.loads(report.read_text("utf-8"))
+    figures = (f"{label} {result['audits'][name]['displayValue']}" for name, label in FIGURES.items())
+    print(f"{result['finalDisplayedUrl']}: {', '.join(figures)}")
+    print_faults(result)
+    return {category: round(result["categories"][category]["score"] * 100) for category in CATEGORIES}
 
 
-def show_faults(found: dict[str, Any]) -> None:
-    """Names what cost points."""
-    for each in found["audits"].values():
+def print_faults(result: dict[str, Any]) -> None:
+    """Print the audits that lowered a score."""
+    for audit in result["audits"].values():
         if (
-            each["score"] is not None
-            and each["score"] < 1
-            and each["scoreDisplayMode"] in ("binary", "metricSavings")
+            audit["score"] is not None
+            and audit["score"] < 1
+            and audit["scoreDisplayMode"] in ("binary", "metricSavings")
         ):
-            print(f"  {each['title']} {each.get('displayValue', '')}")
+            print(f"  {audit['title']} {audit.get('displayValue', '')}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much memory a process has taken at most."""
+"""The largest amount of memory that a process has used."""
 
 import re
 import resource
@@ -6,13 +6,14 @@ from pathlib import Path
 
 
 def peak() -> float:
-    """Megabytes of this process. Linux says it itself; the system call's figure may be that of the process
-    which started this one.
+    """Return the peak memory of this process in megabytes.
+
+    On Linux `/proc` has the figure. The system call may report the figure of the parent process there.
     """
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-    if found is None:
-        raise SystemExit("Linux does not say how much memory was taken.")
-    return int(found[1]) / 1024
+    match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+    if match is None:
+        raise SystemExit("/proc/self/status has no VmHWM.")
+    return int(match[1]) / 1024

@@ -1,7 +1,7 @@
-"""What is asked of the web function, one after the other: how many AWS calls wait for one another.
+"""The AWS calls of every kind of response of the web function, and how many of them wait for one another.
 
-Each with no row and no switch kept from before. The key of the sessions alone is kept, as a function does for
-five minutes.
+Before each request, the function's caches are cleared. Only the session key stays cached, as it does in
+production for five minutes.
 """
 
 import html
@@ -14,7 +14,7 @@ import httpx
 from chalice.test import Client, HTTPResponse
 
 from app import app
-from bench.calls import counted, forget, in_sequence, line, warm
+from bench.calls import count_calls, forget, in_sequence, summarize, warm
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.web.routes import ROUTES
 from tests.support.integration.emr_client import Emr
@@ -23,8 +23,8 @@ from tests.support.portal import Browser
 from tests.support.stack import Stack, wait_until
 
 ADDRESS, PASSWORD = "bench@example.com", "velvet harbour quartz lantern"
-MOST_IN_SEQUENCE = 3
-"""Of a page. What is sent by a form may take more, and so may what the EMR asks."""
+LIMIT_IN_SEQUENCE = 3
+"""The limit for a page. A submitted form and a request of the EMR may take more."""
 
 OK, ACCEPTED, SEE_OTHER, NOT_FOUND, GONE, UNPROCESSABLE = 200, 202, 303, 404, 410, 422
 
@@ -32,31 +32,35 @@ Send = Callable[[], HTTPResponse]
 
 
 def run(stack: Stack) -> None:
-    """Prints a line for each answer, and the routes that it asked for none."""
-    print(f"AWS calls (a page: at most {MOST_IN_SEQUENCE} in sequence)")
+    """Print a line for each response, then the routes that were not measured."""
+    print(f"AWS calls (a page: at most {LIMIT_IN_SEQUENCE} in sequence)")
     Browser().get("/login")
     warm()
-    asked = Asked(Emr(stack, stack.practice()))
-    for part in (asked.by_anyone, asked.by_link, asked.by_hand, asked.with_account, asked.by_the_emr):
-        part()
-    left = {(method, each.path) for each in ROUTES for method in each.methods} - asked.routes
-    print(f"  Not asked: {', '.join(f'{method} {path}' for method, path in sorted(left))}")
+    requests = Requests(Emr(stack, stack.practice()))
+    requests.by_anyone()
+    requests.by_link()
+    requests.by_hand()
+    requests.with_account()
+    requests.by_the_emr()
+    left = {(method, route.path) for route in ROUTES for method in route.methods} - requests.routes
+    print(f"  Not measured: {', '.join(f'{method} {path}' for method, path in sorted(left))}")
     print()
 
 
-class Asked:
-    """Asks, and remembers for which routes."""
+class Requests:
+    """The requests to measure, and the routes (method and path) that were measured."""
 
     def __init__(self, emr: Emr) -> None:
         self.emr = emr
         self.routes: set[tuple[str, str]] = set()
 
     def show(self, method: str, route: str, send: Send, status: int = OK, *, note: str = "") -> None:
+        """Send one request, and print the line with its AWS calls."""
         forget()
-        calls = counted(send, status)
+        calls = count_calls(send, status)
         is_page = method == "GET" and not route.startswith("/v1/")
-        over = "  OVER" if is_page and in_sequence(calls) > MOST_IN_SEQUENCE else ""
-        print(f"  {method:<4} {route + (f', {note}' if note else ''):<52} {line(calls)}{over}")
+        over = "  OVER" if is_page and in_sequence(calls) > LIMIT_IN_SEQUENCE else ""
+        print(f"  {method:<4} {route + (f', {note}' if note else ''):<52} {summarize(calls)}{over}")
         self.routes.add((method, route))
 
     def by_anyone(self) -> None:
@@ -64,46 +68,46 @@ class Asked:
         for path in ("/login", "/forgot-password", "/verify", "/verify/certificates"):
             self.show("GET", path, partial(stranger.get, path))
         self.show("GET", "/", partial(stranger.get, "/"), SEE_OTHER)
-        self.show("GET", "/verify/checked", partial(stranger.get, uploaded_by(stranger.get("/verify"))))
+        self.show("GET", "/verify/checked", partial(stranger.get, upload_through(stranger.get("/verify"))))
         self.show("GET", "/problems/{code}", partial(stranger.get, "/problems/not-found"))
         self.show("GET", "/documents", partial(stranger.get, "/documents"), SEE_OTHER, note="not logged in")
 
     def by_link(self) -> None:
-        """Of a document that is there, that is recalled while another waits, and a dead one."""
-        address, other = "setup@example.com", "dead@example.com"
-        document_id = sent(self.emr, address)
+        """Measure a setup link: valid, with its document recalled while another waits, and expired."""
+        address, other = "setup@example.com", "expired@example.com"
+        document_id = send_document(self.emr, address)
         browser, path = Browser(), setup_path(self.emr, address)
         self.show("GET", "/setup/{token}", partial(browser.get, path), SEE_OTHER)
         self.show("GET", "/setup", partial(browser.get, "/setup"))
-        sent(self.emr, address)
+        send_document(self.emr, address)
         self.emr.recalls(document_id)
         self.show("GET", "/setup", partial(browser.get, "/setup"), note="its document recalled")
-        self.emr.recalls(sent(self.emr, other))
+        self.emr.recalls(send_document(self.emr, other))
         browser.get(setup_path(self.emr, other))
-        self.show("GET", "/setup", partial(browser.get, "/setup"), GONE, note="dead")
+        self.show("GET", "/setup", partial(browser.get, "/setup"), GONE, note="expired")
 
     def by_hand(self) -> None:
         address, reader = "hand@example.com", Browser()
-        document_id = sent(self.emr, address)
-        door, route = f"/by-hand/{document_id}", "/by-hand/{document_id}"
-        self.show("GET", route, partial(reader.get, door))
-        self.show("POST", f"{route}/code", partial(reader.post, f"{door}/code"), SEE_OTHER)
-        code = mailed(self.emr, address, r"Your code: (\d{6})\b")
+        document_id = send_document(self.emr, address)
+        landing, route = f"/by-hand/{document_id}", "/by-hand/{document_id}"
+        self.show("GET", route, partial(reader.get, landing))
+        self.show("POST", f"{route}/code", partial(reader.post, f"{landing}/code"), SEE_OTHER)
+        code = find_in_email(self.emr, address, r"Your code: (\d{6})\b")
         wrong = f"{(int(code) + 1) % 1_000_000:06}"
-        self.show("POST", route, partial(reader.post, door, code=wrong), UNPROCESSABLE, note="a wrong code")
-        self.show("POST", route, partial(reader.post, door, code=code), SEE_OTHER)
-        document = partial(reader.get, f"{door}/document")
+        self.show("POST", route, partial(reader.post, landing, code=wrong), UNPROCESSABLE, note="wrong code")
+        self.show("POST", route, partial(reader.post, landing, code=code), SEE_OTHER)
+        document = partial(reader.get, f"{landing}/document")
         self.show("GET", f"{route}/document", document)
         self.show("GET", f"{route}/document", document, note="again")
-        self.show("GET", f"{route}/original.pdf", partial(reader.get, f"{door}/original.pdf"), SEE_OTHER)
-        self.show("GET", f"{route}/uploaded", partial(reader.get, uploaded_by(document())))
+        self.show("GET", f"{route}/original.pdf", partial(reader.get, f"{landing}/original.pdf"), SEE_OTHER)
+        self.show("GET", f"{route}/uploaded", partial(reader.get, upload_through(document())))
 
     def with_account(self) -> None:
-        first, second, third = (sent(self.emr, ADDRESS) for _ in range(3))
+        first, second, third = (send_document(self.emr, ADDRESS) for _ in range(3))
         browser, route = Browser(), "/documents/{document_id}"
         browser.get(setup_path(self.emr, ADDRESS))
-        chosen = {"credential": "MD", "confirmed": "yes", "password": PASSWORD}
-        self.show("POST", "/setup", partial(browser.post, "/setup", chosen), SEE_OTHER)
+        form = {"credential": "MD", "confirmed": "yes", "password": PASSWORD}
+        self.show("POST", "/setup", partial(browser.post, "/setup", form), SEE_OTHER)
         self.show("POST", "/login/password", partial(browser.log_in, ADDRESS, PASSWORD), SEE_OTHER)
         self.show("GET", "/documents", partial(browser.get, "/documents"))
 
@@ -113,7 +117,7 @@ class Asked:
         self.show("GET", route, review, note="again")
         self.show("GET", f"{route}/text", partial(browser.get, f"/documents/{first}/text"))
         original = partial(browser.get, f"/documents/{second}/original.pdf")
-        self.show("GET", f"{route}/original.pdf", original, SEE_OTHER, note="as first view")
+        self.show("GET", f"{route}/original.pdf", original, SEE_OTHER, note="as the first view")
         drawn = {"signature": "typed", "typed_name": "Ben Chmark"}
         preview = partial(browser.post, f"/documents/{first}/signature", drawn)
         self.show("POST", f"{route}/signature", preview)
@@ -142,7 +146,7 @@ class Asked:
         self.show("POST", "/logout", partial(browser.post, "/logout"), SEE_OTHER)
 
     def by_the_emr(self) -> None:
-        document_id = sent(self.emr, "emr@example.com")
+        document_id = send_document(self.emr, "emr@example.com")
         for route in (
             "/v1/documents",
             "/v1/documents/{document_id}",
@@ -159,11 +163,11 @@ class Asked:
         return Client(app).http.get(path, headers={"authorization": f"Bearer {self.emr.practice.api_key}"})
 
 
-# Steps on the way
+# Steps between the measured requests
 
 
-def sent(emr: Emr, address: str) -> str:
-    """A document for this provider, its pages rendered and its mails gone."""
+def send_document(emr: Emr, address: str) -> str:
+    """Send a document to this address, wait for its page images and its emails, and return its id."""
     provider = {"first_name": "Ben", "last_name": "Chmark", "credential": "MD", "email": address}
     document_id = emr.sends(provider=provider)
     emr.stack.wait_for_mail(address)
@@ -172,35 +176,34 @@ def sent(emr: Emr, address: str) -> str:
 
 
 def setup_path(emr: Emr, address: str) -> str:
-    return mailed(emr, address, r"(/setup/[\w-]+)")
+    """Return the path of the newest setup link that was emailed to this address."""
+    return find_in_email(emr, address, r"(/setup/[\w-]+)")
 
 
-def mailed(emr: Emr, address: str, pattern: str) -> str:
-    """What the pattern's group finds in the mails to this address, the newest first."""
-    found: list[str] = []
+def find_in_email(emr: Emr, address: str, pattern: str) -> str:
+    """Wait for an email to this address that matches. Return the pattern's group in the newest match."""
 
-    def look() -> bool:
-        texts = [plain_text(mail) for mail in reversed(emr.stack.mail(address))]
-        found.extend(each for text in texts for each in re.findall(pattern, text))
-        return bool(found)
+    def matches() -> list[str]:
+        texts = [plain_text(email) for email in reversed(emr.stack.mail(address))]
+        return [match for text in texts for match in re.findall(pattern, text)]
 
-    wait_until(look, 60, f"a mail with {pattern}")
-    return found[0]
+    wait_until(matches, 60, f"an email with {pattern}")
+    return matches()[0]
 
 
-def plain_text(mail: EmailMessage) -> str:
-    """Decoded: quoted-printable breaks a long link."""
-    body = mail.get_body(("plain",))
+def plain_text(email: EmailMessage) -> str:
+    """Return the decoded text of an email, because quoted-printable breaks long links."""
+    body = email.get_body(("plain",))
     return str(body.get_content()) if body else ""
 
 
-def uploaded_by(page: HTTPResponse) -> str:
-    """Uploads a file as the form of this page does; the path that the bucket sends the browser to."""
-    shown = page.body.decode()
-    (action,) = re.findall(r'action="(http[^"]+)"', shown)
-    (form,) = re.findall(rf'<form[^>]*action="{re.escape(action)}".*?</form>', shown, re.DOTALL)
+def upload_through(page: HTTPResponse) -> str:
+    """Upload a PDF with the form of this page. Return the path to which the bucket redirects."""
+    content = page.body.decode()
+    (action,) = re.findall(r'action="(http[^"]+)"', content)
+    (form,) = re.findall(rf'<form[^>]*action="{re.escape(action)}".*?</form>', content, re.DOTALL)
     hidden = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)
     fields = {name: html.unescape(value) for name, value in hidden}
     file = {"file": ("x.pdf", samples.blank_pdf(), "application/pdf")}
-    place = httpx.post(html.unescape(action), data=fields, files=file, timeout=60).headers["location"]
-    return str(place[place.index("/", len("https://")) :])
+    location = httpx.post(html.unescape(action), data=fields, files=file, timeout=60).headers["location"]
+    return str(location[location.index("/", len("https://")) :])

@@ -1,8 +1,8 @@
-"""Which route a path belongs to: what API Gateway decides before it calls the function."""
+"""The match of a path to a route, which API Gateway makes before it calls the function."""
 
 
 def match(path: str) -> tuple[str, dict[str, str]]:
-    """The route's pattern and its path parameters; literal segments win over parameters."""
+    """Return the route's pattern and its path parameters. A literal segment wins over a parameter."""
     import app
 
     candidates = sorted(app.app.routes, key=lambda pattern: pattern.count("{"))
@@ -10,7 +10,7 @@ def match(path: str) -> tuple[str, dict[str, str]]:
         values = _fit(pattern, path)
         if values is not None:
             return pattern, values
-    raise LookupError(f"no route for {path}")
+    raise LookupError(f"There is no route for {path}")
 
 
 def _fit(pattern: str, path: str) -> dict[str, str] | None:

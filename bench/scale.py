@@ -1,7 +1,7 @@
-"""What the Unsigned report of a large practice costs: its first page against a late one.
+"""The cost of the Unsigned report of a large practice: its first page compared with a late page.
 
-Not in time: the local AWS's own grows with the table, AWS's does not. In calls, and in the rows that
-queries look at.
+The cost is counted in AWS calls and in rows that queries read. Time is not measured, because the time of the
+local AWS grows with the table, and the time of AWS does not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 
 from chalice.test import Client
 
-from bench.calls import Call, recorded
+from bench.calls import Call, record_calls
 from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.domain.documents import Document
 from chalicelib.services.pagination import cursor_of, list_name
@@ -23,7 +23,7 @@ from tests.support.stack import SamplePractice, Stack
 DOCUMENTS = 100_000
 PAGE = 50
 LATE = 50
-"""The number of the page that is held against the first."""
+"""The number of the page that is compared with the first."""
 
 ROWS_PER_WRITE = 25
 WRITERS = 2
@@ -32,36 +32,36 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one page: the calls by name, and the rows looked at."""
+    """The cost of one page: the names of the AWS calls, and the number of rows that queries read."""
 
     calls: tuple[str, ...]
     scanned: int
 
 
 def run(stack: Stack) -> None:
-    """Prints a line per page."""
+    """Print a line for each of the two pages."""
     practice = stack.practice()
     fill(stack, practice, DOCUMENTS)
     print(f"The Unsigned report of a practice with {DOCUMENTS:,} documents, {PAGE} to a page")
     for number in (1, LATE):
         _, cost = page(practice, DOCUMENTS, number, size=PAGE)
         calls = f"{len(cost.calls)} calls ({', '.join(cost.calls)})"
-        print(f"  page {number:<3} {calls}, {cost.scanned} rows scanned")
+        print(f"  page {number:<3} {calls}, {cost.scanned} rows read")
     print()
 
 
 def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) -> None:
-    """Puts the documents from number `start` up to `count` into the table, as intake would have written them.
+    """Write the documents from number `start` to number `count - 1` into the table, as intake would.
 
-    They are pending, and were sent a second apart.
+    The documents are pending, and each was sent one second after the one before.
     """
     client, table = stack.client("dynamodb"), stack.table_name("documents")
 
     def write(documents: Sequence[Document]) -> None:
-        puts = [{"PutRequest": {"Item": rows.document_row(each).serialize()}} for each in documents]
-        answer = client.batch_write_item(RequestItems={table: puts})
-        if answer.get("UnprocessedItems"):
-            raise SystemExit("The local AWS left rows out.")
+        puts = [{"PutRequest": {"Item": rows.document_row(document).serialize()}} for document in documents]
+        response = client.batch_write_item(RequestItems={table: puts})
+        if response.get("UnprocessedItems"):
+            raise SystemExit("The local AWS did not write every row.")
 
     with ThreadPoolExecutor(WRITERS) as writers:
         for _ in writers.map(write, _batches(practice, start, count)):
@@ -69,16 +69,15 @@ def fill(stack: Stack, practice: SamplePractice, count: int, *, start: int = 0) 
 
 
 def page(practice: SamplePractice, count: int, number: int, *, size: int) -> tuple[list[str], Cost]:
-    """The ids on that page of the report, counted from 1, and what it cost the function in this process.
+    """Return the document ids on a page of the report, and the page's cost. `number` counts from 1.
 
-    It is asked for by its cursor alone: a cursor is a place in the order, so none of the pages before has
-    to be read for it.
+    A cursor is a position in the order, so the earlier pages need not be read.
     """
     cursor = "" if number == 1 else _cursor(practice, count - (number - 1) * size)
     path = f"/v1/documents?report=unsigned&limit={size}&cursor={cursor}"
-    with recorded() as calls:
-        answer = _get(path, practice)
-    return [each["id"] for each in answer["documents"]], _cost(calls)
+    with record_calls() as calls:
+        report = _get(path, practice)
+    return [document["id"] for document in report["documents"]], _cost(calls)
 
 
 def _cost(calls: Sequence[Call]) -> Cost:
@@ -88,14 +87,14 @@ def _cost(calls: Sequence[Call]) -> Cost:
 def _get(path: str, practice: SamplePractice) -> Any:
     from app import app
 
-    answer = Client(app).http.get(path, headers={"authorization": f"Bearer {practice.api_key}"})
-    if answer.status_code != 200:  # noqa: PLR2004 - OK
-        raise SystemExit(f"{path} answered {answer.status_code}: {answer.body.decode()}")
-    return answer.json_body
+    response = Client(app).http.get(path, headers={"authorization": f"Bearer {practice.api_key}"})
+    if response.status_code != 200:  # noqa: PLR2004 - OK
+        raise SystemExit(f"{path} returned {response.status_code}: {response.body.decode()}")
+    return response.json_body
 
 
 def document(practice: SamplePractice, number: int) -> Document:
-    """The document of that number, the oldest being 0."""
+    """Return the document with this number. Number 0 is the oldest."""
     return replace(
         a_document(),
         id=f"doc_{practice.id[4:14]}{number:06d}",

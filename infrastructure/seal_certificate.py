@@ -32,7 +32,7 @@ class SealStore:
     """The sealing key of a stack, and the PEM files with the key's certificates."""
 
     def __init__(self, client: Clients, outputs: Mapping[str, str]) -> None:
-        """`outputs` are the stack's: `SealingKeyArn` and `Bucket`."""
+        """Read the key and the bucket from the stack's outputs `SealingKeyArn` and `Bucket`."""
         clients = aws_clients.Clients(make=lambda service, _config: client(service))
         self.key = KmsSealKey(clients, outputs["SealingKeyArn"])
         self._files = S3Files(clients, outputs["Bucket"])
