@@ -1,31 +1,89 @@
-"""Imports point one way: web and app -> services -> domain, pdf; only bootstrap imports adapters."""
+"""Test that imports run one way, down a known tree of packages.
+
+A room is a package of `chalicelib`, or a module at the root of a layer. `LEVELS` lists the rooms of each
+layer from the bottom to the top. A room imports only rooms of lower levels. So there is no circle, and no
+import runs upward.
+"""
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from infrastructure.repository import ROOT
+
+PACKAGE = ROOT / "chalicelib"
 LAYERS = {
     "domain": {"domain"},
     "pdf": {"pdf"},
-    "services": {"services", "domain", "pdf"},
+    "services": {"services", "domain", "pdf", "settings"},
     "adapters": {"adapters", "services", "domain", "settings"},
     "web": {"web", "services", "domain", "bootstrap", "settings"},
     "bootstrap": {"bootstrap", "adapters", "services", "settings"},
     "workers": {"workers", "bootstrap", "services", "adapters"},
     "settings": {"settings"},
 }
-SETTINGS_TYPE_ONLY = {"services"}
+"""The layers that a layer may import."""
+
+LEVELS: Mapping[str, Sequence[set[str]]] = {
+    "services": (
+        {
+            "concurrency",
+            "labels",
+            "normalization",
+            "optimistic_retry",
+            "pagination",
+            "throttling",
+            "transaction",
+        },
+        {"ports", "delivery_rows"},
+        {"lookups"},
+        {"documents", "authentication"},
+        {"review", "pdf_jobs", "accounts"},
+        {"delivery"},
+        {"practices", "scheduling"},
+    ),
+    "pdf": (
+        {"models", "geometry"},
+        {"reader"},
+        {"inspection", "rendering", "text"},
+        {"drawing"},
+        {"placement"},
+        {"assembly"},
+        {"signing"},
+        {"verify"},
+    ),
+    "web": (
+        {"route"},
+        {"http"},
+        {"access_rules"},
+        {"api", "pages"},
+        {"routes", "denied_access"},
+        {"dispatch"},
+    ),
+}
+"""The rooms of each layer, from the bottom to the top."""
+
+MAX_SERVICE_FLOORS = 7
+MAX_MODULES = 20
 HEAVY = {"pypdf", "pypdfium2", "PIL", "reportlab", "pyhanko", "segno", "uharfbuzz"}
 
 
-def modules(folder: str) -> list[Path]:
-    return sorted((ROOT / "chalicelib" / folder).rglob("*.py"))
+def modules(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {dotted(path): path for path in modules(PACKAGE)}
 
 
 def imported(path: Path) -> Iterator[str]:
+    """Yield the dotted name of every module that the file imports, or could import."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -34,41 +92,110 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def own_imports(name: str) -> set[str]:
+    """Return the modules of `chalicelib` that a module imports."""
+    return {module for module in imported(MODULES[name]) if module in MODULES} - {name}
+
+
 def layer_of(name: str) -> str | None:
     parts = name.split(".")
     return parts[1] if parts[0] == "chalicelib" and len(parts) > 1 else None
 
 
-def sources() -> list[tuple[str, Path]]:
-    found = [(layer, path) for layer in LAYERS for path in modules(layer)]
-    single = ("bootstrap", "workers", "settings")
-    return found + [(name, ROOT / "chalicelib" / f"{name}.py") for name in single]
+def room_of(name: str) -> str | None:
+    """Return the room of a module below its layer: `chalicelib.pdf.text.bidi` is in the room `text`."""
+    parts = name.split(".")
+    return parts[2] if parts[0] == "chalicelib" and len(parts) > 2 else None
 
 
-@pytest.mark.parametrize(("layer", "path"), sources(), ids=lambda value: getattr(value, "stem", value))
-def test_imports_point_one_way(layer: str, path: Path) -> None:
-    allowed = LAYERS[layer] | ({"settings"} if layer in SETTINGS_TYPE_ONLY else set())
-    wrong = {name for name in imported(path) if layer_of(name) not in allowed | {None}}
-    assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+def level_of(layer: str, room: str) -> int:
+    for number, rooms in enumerate(LEVELS[layer]):
+        if room in rooms:
+            return number
+    raise AssertionError(f"chalicelib/{layer}/{room} has no level: add the room to LEVELS")
 
 
-@pytest.mark.parametrize("path", modules("domain"), ids=lambda path: path.stem)
+IN_ROOMS = sorted(name for name in MODULES if layer_of(name) in LEVELS and room_of(name))
+
+
+def ids(value: object) -> str:
+    return str(value).removeprefix("chalicelib.")
+
+
+@pytest.mark.parametrize("name", sorted(MODULES), ids=ids)
+def test_a_layer_imports_only_the_layers_below(name: str) -> None:
+    layer = layer_of(name)
+    if layer is not None:
+        wrong = {
+            module for module in imported(MODULES[name]) if layer_of(module) not in LAYERS[layer] | {None}
+        }
+        assert not wrong
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name in MODULES if layer_of(name) in LEVELS and room_of(name)), ids=ids
+)
+def test_a_room_imports_only_rooms_of_lower_levels(name: str) -> None:
+    layer, room = str(layer_of(name)), str(room_of(name))
+    others = {
+        str(room_of(module)) for module in own_imports(name) if layer_of(module) == layer and room_of(module)
+    }
+    upward = {other for other in others - {room} if level_of(layer, other) >= level_of(layer, room)}
+    assert not upward, f"{name} imports {sorted(upward)}"
+
+
+@pytest.mark.parametrize("layer", LEVELS)
+def test_the_tree_names_the_rooms_that_exist(layer: str) -> None:
+    rooms = {room_of(name) for name in MODULES if layer_of(name) == layer} - {None}
+    assert set().union(*LEVELS[layer]) == rooms
+
+
+def test_services_have_few_floors() -> None:
+    assert len(LEVELS["services"]) <= MAX_SERVICE_FLOORS
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    finished: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " imports ".join((*path[path.index(name) :], name))
+        if name not in finished:
+            for module in own_imports(name):
+                visit(module, (*path, name))
+            finished.add(name)
+
+    for name in MODULES:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("top", ["chalicelib", "infrastructure", "examples", "bench", "tests"])
+def test_no_folder_holds_too_many_modules(top: str) -> None:
+    folders = {path.parent for path in modules(ROOT / top) if "node_modules" not in path.parts}
+    sizes = {folder.relative_to(ROOT): len([*folder.glob("*.py")]) for folder in folders}
+    assert {folder: size for folder, size in sizes.items() if size > MAX_MODULES + 1} == {}
+
+
+@pytest.mark.parametrize("path", modules(PACKAGE / "domain"), ids=lambda path: path.stem)
 def test_the_domain_uses_the_standard_library_only(path: Path) -> None:
-    import sys
-
     outside = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"chalicelib"}
     assert not outside
 
 
-@pytest.mark.parametrize("path", modules("web"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", modules(PACKAGE / "web"), ids=lambda path: path.stem)
 def test_the_web_never_imports_a_pdf_library(path: Path) -> None:
     assert not {name.split(".")[0] for name in imported(path)} & HEAVY
 
 
+def reads_environment(path: Path) -> bool:
+    names = {"environ", "getenv"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr in names:
+            return True
+        if isinstance(node, ast.ImportFrom) and node.module == "os":
+            return bool(names & {alias.name for alias in node.names})
+    return False
+
+
 def test_only_settings_reads_the_environment() -> None:
-    readers = {
-        path.name
-        for path in [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]
-        if "os" in set(imported(path)) and ("environ" in path.read_text() or "getenv" in path.read_text())
-    }
+    readers = {path.name for path in [ROOT / "app.py", *modules(PACKAGE)] if reads_environment(path)}
     assert readers == {"settings.py"}
