@@ -39,7 +39,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
             "transaction",
         },
         {"ports", "delivery_rows"},
-        {"lookups"},
+        {"lookups", "signed_tokens"},
         {"documents", "authentication"},
         {"review", "pdf_jobs", "accounts"},
         {"delivery"},
