@@ -31,6 +31,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
     "services": (
         {
             "concurrency",
+            "json_schema",
             "labels",
             "normalization",
             "optimistic_retry",
@@ -57,10 +58,10 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
     ),
     "web": (
         {"route"},
-        {"http"},
+        {"http", "routes"},
         {"access_rules"},
         {"api", "pages"},
-        {"routes", "denied_access"},
+        {"denied_access"},
         {"dispatch"},
     ),
 }
