@@ -16,7 +16,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from chalicelib.pdf.signing import certificate_chain as chain
-from chalicelib.pdf.signing import verification as verify
+from chalicelib.pdf.signing import verification
 from chalicelib.services.review.review import CONSENT_VERSION
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.stack import SamplePractice, Stack, wait_until
@@ -167,7 +167,7 @@ def test_a_signed_document_comes_back_sealed_by_the_key(
     data = clinic.sealed(document_id)
 
     accepted(data, tmp_path)
-    finding = verify.check(data, published(stack))
+    finding = verification.verify(data, published(stack))
     assert finding.verdict == "intact"
     assert finding.seal is not None
     assert finding.seal.document_id == document_id
@@ -184,7 +184,7 @@ def test_a_declined_document_is_sealed_too(
     data = clinic.sealed(document_id)
 
     accepted(data, tmp_path)
-    finding = verify.check(data, published(stack))
+    finding = verification.verify(data, published(stack))
     assert (finding.verdict, finding.seal and finding.seal.reason.split()[0]) == ("intact", "Declined")
 
 

@@ -1,4 +1,4 @@
-"""The certificates that seals are made with: reading a chain, checking it against a key, issuing one."""
+"""The certificates that seals are made with: read a chain, verify it against the key, issue a certificate."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from itertools import pairwise
 from asn1crypto import algos, csr, keys, pem, x509
 
 SignDigest = Callable[[bytes], bytes]
-"""Signs a SHA-256 digest (32 bytes) with RSASSA-PKCS1-v1_5; answers the raw signature."""
+"""Signs a SHA-256 digest (32 bytes) with RSASSA-PKCS1-v1_5 and returns the raw signature."""
 
 _ALGORITHM = "sha256_rsa"
 
 
 class ChainRefused(ValueError):
-    """A certificate that cannot seal: it is no certificate, does not fit the key, or is not for signing."""
+    """The error for a certificate that cannot seal: unreadable, not for the key, or not for signing."""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Certificates, the sealing one first, then its issuers."""
+    """The sealing certificate, followed by the certificates of its issuers in order."""
 
     certificates: tuple[x509.Certificate, ...]
 
@@ -32,13 +32,13 @@ class Chain:
 
     @property
     def public_key(self) -> bytes:
-        """The leaf's SubjectPublicKeyInfo, DER."""
+        """The SubjectPublicKeyInfo of the sealing certificate, as DER."""
         der: bytes = self.leaf.public_key.dump()
         return der
 
     @property
     def key_bytes(self) -> int:
-        """Length of a signature made with the leaf's key."""
+        """The length in bytes of a signature by the sealing certificate's key."""
         bits: int = self.leaf.public_key.bit_size
         return bits // 8
 
@@ -49,12 +49,12 @@ class Chain:
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 (hex) of the certificate's DER."""
+    """Return the SHA-256 hash (hex) of the certificate's DER."""
     return hashlib.sha256(certificate.dump()).hexdigest()
 
 
 def read_pem(text: bytes) -> tuple[x509.Certificate, ...]:
-    """Every certificate of a PEM file in its order; `ChainRefused` where it holds anything else."""
+    """Return the certificates of a PEM file in order; raise `ChainRefused` if it holds anything else."""
     if not text.strip():
         return ()
     try:
@@ -67,17 +67,21 @@ def _certificate(kind: str, der: bytes) -> x509.Certificate:
     if kind != "CERTIFICATE":
         raise ValueError(kind)
     certificate = x509.Certificate.load(der, strict=True)
-    # asn1crypto parses lazily: what is wrong inside should show here.
+    # asn1crypto parses lazily. Reading the key raises any error in it here.
     certificate.public_key.dump()
     return certificate
 
 
 def write_pem(certificates: Sequence[x509.Certificate]) -> bytes:
-    return b"".join(pem.armor("CERTIFICATE", each.dump()) for each in certificates)
+    return b"".join(pem.armor("CERTIFICATE", certificate.dump()) for certificate in certificates)
 
 
 def verify_chain(certificates: Sequence[x509.Certificate], public_key: bytes, at: dt.datetime) -> Chain:
-    """The chain, if its first certificate is for that key (SubjectPublicKeyInfo, DER), valid, for signing."""
+    """Return the certificates as a chain if they can seal, else raise `ChainRefused`.
+
+    The first one must be for `public_key` (SubjectPublicKeyInfo, DER), valid at `at`, and for signing. Each
+    certificate must be followed by its issuer's.
+    """
     if not certificates:
         raise ChainRefused("There is no certificate to seal with.")
     chain = Chain(tuple(certificates))
@@ -94,8 +98,8 @@ def verify_chain(certificates: Sequence[x509.Certificate], public_key: bytes, at
 
 
 def _check_links(certificates: Sequence[x509.Certificate]) -> None:
-    for each, issuer in pairwise(certificates):
-        if each.issuer != issuer.subject:
+    for certificate, issuer in pairwise(certificates):
+        if certificate.issuer != issuer.subject:
             raise ChainRefused(
                 "The chain is not in order: each certificate must be followed by its issuer's."
             )
@@ -104,7 +108,7 @@ def _check_links(certificates: Sequence[x509.Certificate]) -> None:
 def issue_self_signed(
     public_key: bytes, sign: SignDigest, *, name: str, serial: int, at: dt.datetime, years: int
 ) -> x509.Certificate:
-    """A certificate for that key, signed by the key itself, valid for `years` from a day before `at`."""
+    """Return a certificate for the key, signed by that key, valid for `years` from a day before `at`."""
     subject = x509.Name.build({"common_name": name, "organization_name": "Provider Portal"})
     begins = at.replace(microsecond=0) - dt.timedelta(days=1)
     body = x509.TbsCertificate(
@@ -115,8 +119,8 @@ def issue_self_signed(
             "issuer": subject,
             "subject": subject,
             "validity": {
-                "not_before": _moment(begins),
-                "not_after": _moment(begins + dt.timedelta(days=round(365.25 * years))),
+                "not_before": _to_asn1_time(begins),
+                "not_after": _to_asn1_time(begins + dt.timedelta(days=round(365.25 * years))),
             },
             "subject_public_key_info": keys.PublicKeyInfo.load(public_key),
             "extensions": _extensions(public_key),
@@ -131,8 +135,8 @@ def issue_self_signed(
     )
 
 
-def _moment(at: dt.datetime) -> x509.Time:
-    """RFC 5280, 4.1.2.5: UTCTime until 2049, GeneralizedTime from then on."""
+def _to_asn1_time(at: dt.datetime) -> x509.Time:
+    """Return the time as UTCTime until 2049 and as GeneralizedTime from 2050 (RFC 5280, 4.1.2.5)."""
     if at.year < 2050:  # noqa: PLR2004 - RFC 5280, 4.1.2.5
         return x509.Time(name="utc_time", value=at)
     return x509.Time(name="general_time", value=at)
@@ -153,7 +157,7 @@ def _extensions(public_key: bytes) -> list[dict[str, object]]:
 
 
 def build_signing_request(public_key: bytes, sign: SignDigest, *, name: str) -> bytes:
-    """A PKCS #10 request for a certificate of that key, PEM, to hand to a certificate authority."""
+    """Return a PKCS #10 request (PEM) that asks a certificate authority for a certificate of the key."""
     info = csr.CertificationRequestInfo(
         {
             "version": "v1",

@@ -1,17 +1,10 @@
-"""The signature inside a seal: CAdES in CMS, as PAdES wants it, with a key that lives elsewhere.
-
-pyHanko makes the message. For one certificate and without a timestamp, two messages differ in just two
-places, the document's digest and the signature; so pyHanko makes one as a pattern, once, and every further
-message is that pattern with both places filled in: the same bytes that pyHanko would make, sooner.
-"""
+"""The CMS message inside a seal, in the CAdES form that PAdES requires, made by pyHanko with a remote key."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from asn1crypto import cms, tsp
 from asn1crypto.algos import SignedDigestAlgorithm
@@ -22,16 +15,19 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
 
 Timestamps = Callable[[bytes], bytes]
-"""Sends a DER-encoded RFC 3161 request to the authority and answers its reply; `OSError` when it fails."""
+"""Sends a DER-encoded RFC 3161 request to the authority and returns the reply.
+
+Raises `OSError` on failure.
+"""
 
 TOKEN_BYTES = 12_000
-"""Room kept for a timestamp token; those of public authorities take 3 to 8 kB."""
+"""Bytes reserved for a timestamp token. Tokens of public authorities take 3 to 8 kB."""
 
 _DIGEST = "sha256"
 
 
 class RemoteSigner(Signer):
-    """pyHanko's signer with a key that only signs digests, such as one in KMS."""
+    """pyHanko's signer, with a key that only signs digests, such as a key in KMS."""
 
     def __init__(self, chain: Chain, sign: SignDigest) -> None:
         super().__init__(
@@ -51,6 +47,8 @@ class RemoteSigner(Signer):
 
 
 class _Authority(TimeStamper):
+    """pyHanko's timestamp client, with a function that sends the request."""
+
     def __init__(self, send: Timestamps) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # - pyHanko leaves it untyped
         self._send = send
@@ -59,94 +57,41 @@ class _Authority(TimeStamper):
         return tsp.TimeStampResp.load(self._send(req.dump()), strict=True)
 
 
-def message(chain: Chain, sign: SignDigest, digest: bytes) -> bytes:
-    """The CMS over a document with that SHA-256 digest, as pyHanko makes it."""
-    signer = RemoteSigner(chain, sign)
-    made: bytes = asyncio.run(signer.async_sign(digest, _DIGEST, use_pades=True)).dump()
-    return made
+def make_message(signer: Signer, digest: bytes) -> bytes:
+    """Return the DER message that pyHanko makes over a document with that SHA-256 digest."""
+    message: bytes = asyncio.run(signer.async_sign(digest, _DIGEST, use_pades=True)).dump()
+    return message
 
 
-@dataclass(frozen=True)
-class Pattern:
-    """A message with the places of the digest and the signature: in what is signed, and in the whole."""
-
-    signed: bytes
-    digest_in_signed: int
-    whole: bytes
-    digest_in_whole: int
-    signature_in_whole: int
-
-    def filled(self, digest: bytes, sign: SignDigest) -> bytes:
-        """The message over a document with that digest."""
-        attributes = _put(self.signed, self.digest_in_signed, digest)
-        signature = sign(hashlib.sha256(attributes).digest())
-        return _put(_put(self.whole, self.digest_in_whole, digest), self.signature_in_whole, signature)
+def strip_padding(reserved: bytes) -> bytes:
+    """Return the DER message at the start of the space reserved for the message in a sealed file."""
+    message: bytes = cms.ContentInfo.load(reserved).dump()
+    return message
 
 
-def _put(data: bytes, at: int, part: bytes) -> bytes:
-    return data[:at] + part + data[at + len(part) :]
+def add_timestamp(message: bytes, send: Timestamps) -> bytes:
+    """Return the message with a timestamp over its signature (PAdES level B-T).
 
-
-class _PatternSigner(RemoteSigner):
-    """Notes what it is asked to sign."""
-
-    def __init__(self, chain: Chain, signature: bytes) -> None:
-        super().__init__(chain, lambda _: signature)
-        self.match_label = b""
-
-    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002 - pyHanko's signature
-        self.match_label = data
-        return await super().async_sign_raw(data, digest_algorithm, dry_run)
-
-
-def pattern(chain: Chain) -> Pattern:
-    """The pattern of messages of that chain. Random stand-ins mark the two places."""
-    digest, signature = secrets.token_bytes(32), secrets.token_bytes(chain.key_bytes)
-    signer = _PatternSigner(chain, signature)
-    whole = asyncio.run(signer.async_sign(digest, _DIGEST, use_pades=True)).dump()
-    return Pattern(
-        signed=signer.match_label,
-        digest_in_signed=_only(digest, signer.match_label),
-        whole=whole,
-        digest_in_whole=_only(digest, whole),
-        signature_in_whole=_only(signature, whole),
-    )
-
-
-def _only(part: bytes, data: bytes) -> int:
-    if data.count(part) != 1:
-        raise ValueError("a signed message without one place for each of its parts")
-    return data.index(part)
-
-
-def trimmed(reserved: bytes) -> bytes:
-    """The message at the start of the room that was kept for it."""
-    whole: bytes = cms.ContentInfo.load(reserved).dump()
-    return whole
-
-
-def with_timestamp(data: bytes, send: Timestamps) -> bytes:
-    """The message with a timestamp over its signature (B-T); `OSError` where the authority does not give one.
-
-    What is signed stays as it is, so that a timestamp can come later.
+    The signed part of the message does not change, so a timestamp can be added later. Raise `OSError` if the
+    authority returns no usable timestamp.
     """
-    whole = cms.ContentInfo.load(data)
-    signer_info = whole["content"]["signer_infos"][0]
+    content = cms.ContentInfo.load(message)
+    signer_info = content["content"]["signer_infos"][0]
     digest = hashlib.sha256(signer_info["signature"].native).digest()
     try:
         token = asyncio.run(_Authority(send).async_timestamp(digest, _DIGEST))
     except (TimestampRequestError, ValueError, TypeError, KeyError) as error:
         raise OSError("the timestamp authority gave no usable timestamp") from error
-    if _imprint(token) != digest:
-        raise OSError("the timestamp authority answered for something else")
+    if _timestamped_digest(token) != digest:
+        raise OSError("the timestamp authority answered for another digest")
     signer_info["unsigned_attrs"] = cms.CMSAttributes(
         [cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})]
     )
-    made: bytes = whole.dump(force=True)
-    return made
+    timestamped: bytes = content.dump(force=True)
+    return timestamped
 
 
-def _imprint(token: cms.ContentInfo) -> bytes:
+def _timestamped_digest(token: cms.ContentInfo) -> bytes:
     info = token["content"]["encap_content_info"]["content"].parsed
-    imprint: bytes = info["message_imprint"]["hashed_message"].native
-    return imprint
+    digest: bytes = info["message_imprint"]["hashed_message"].native
+    return digest

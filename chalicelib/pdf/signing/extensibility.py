@@ -1,7 +1,7 @@
-"""Whether a file can be kept as it is and added to, or has to be made anew.
+"""Whether an incremental update may extend a file, or whether the file must be rebuilt.
 
-Adding is quicker and keeps every byte that was sent; but nothing active may stay in what is derived, and a
-file that readers have to repair cannot be extended in a way that all of them understand alike.
+An update is faster and keeps every byte of the original. But nothing active may stay in a sealed document,
+and readers disagree on what an extended file shows if they have to repair the original first.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from chalicelib.pdf.signing.incremental_update import MALFORMED_PDF_ERRORS
 
-# Names that bring actions, files, fields or annotations; and any name that is spelled with escapes.
-_NOT_PLAIN = re.compile(
+# Names of actions, files, fields and annotations, and any name that is spelled with escapes.
+_NOT_EXTENSIBLE = re.compile(
     rb"/(?:AA|AF|AcroForm|Annots|Collection|EF|EmbeddedFiles?|Encrypt|GoTo3DView|GoToE|GoToR|Hide|ImportData|JS"
     rb"|JavaScript|Launch|Movie|OpenAction|Perms|Rendition|ResetForm|RichMedia|RichMediaExecute|SetOCGState|Sound"
     rb"|SubmitForm|Thread|URI|XFA|XRefStm)(?![A-Za-z0-9_.+-])"
@@ -32,22 +32,24 @@ _TAIL = 64
 _OBJECT_HEADER = 32
 
 
-def is_plain(data: bytes, reader: PdfFileReader) -> bool:
-    """Whether pages can be stamped and added without anything else of the file having to go.
+def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
+    """Return True if pages can be stamped and appended without any removal from the file.
 
-    `reader` has read it strictly. Cautious: what only looks active (a word inside a string) counts as active
-    too.
+    `reader` must be strict. The check is cautious: a word inside a string counts if it looks like active
+    content.
     """
     if not data.startswith(b"%PDF-1.") or not _ENDS.search(data[-_TAIL:]):
         return False
     try:
-        return not any(_NOT_PLAIN.search(part) for part in (*_structure(data, reader), *_compressed(reader)))
+        return not any(
+            _NOT_EXTENSIBLE.search(part) for part in (*_structure(data, reader), *_compressed(reader))
+        )
     except MALFORMED_PDF_ERRORS:
         return False
 
 
 def _structure(data: bytes, reader: PdfFileReader) -> Iterator[bytes]:
-    """All of the file but what is inside streams; `ValueError` where an object is not in its place."""
+    """Yield all bytes outside streams; raise `ValueError` if an object is not at its place in the table."""
     sections = [reader.xrefs.get_xref_data(number) for number in range(reader.xrefs.total_revisions)]
     places = {
         at: (number, generation)
@@ -63,30 +65,30 @@ def _structure(data: bytes, reader: PdfFileReader) -> Iterator[bytes]:
 
 
 def _outside_stream(chunk: bytes) -> Iterator[bytes]:
-    """What stands before and after the stream of an object, if it has one."""
+    """Yield the bytes of an object before and after its stream, or the whole object without a stream."""
     begins = _STREAM.search(chunk)
     if begins is None:
         yield chunk
         return
     head = chunk[: begins.start()]
     bare = _ESCAPED.sub(b"", head)
-    # The word could stand inside a string, which would hide what follows it.
+    # If the word `stream` is inside a string, a search for it would hide the bytes after that string.
     if b"%" in bare or bare.count(b"(") != bare.count(b")"):
-        raise ValueError("it cannot be told where a stream begins")
+        raise ValueError("the beginning of a stream is ambiguous")
     _check_length(chunk, head, begins.end())
     yield head
     yield chunk[chunk.rindex(b"endstream") :]
 
 
 def _check_length(chunk: bytes, head: bytes, begins: int) -> None:
-    """A length that is given directly has to be right: readers that mend it do not all mend it alike."""
+    """Raise `ValueError` if the length of a stream is wrong: readers repair wrong lengths differently."""
     length = _LENGTH.search(head)
     if length is not None and not _END.match(chunk, begins + int(length[1])):
         raise ValueError("a stream is not as long as it says")
 
 
 def _compressed(reader: PdfFileReader) -> Iterator[bytes]:
-    """What is inside the file's object streams."""
+    """Yield the unpacked content of the file's object streams."""
     for revision in range(reader.xrefs.total_revisions):
         for number in reader.xrefs.get_xref_data(revision).obj_streams_used:
             yield reader.get_object(Reference(number, 0, reader)).data

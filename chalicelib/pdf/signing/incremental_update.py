@@ -1,10 +1,12 @@
-"""Drawing onto a PDF without touching a byte of it: an incremental update (ISO 32000-1, 7.5.6)."""
+"""Draw onto a PDF without changing a byte of it: an incremental update (ISO 32000-1, 7.5.6)."""
 
 from __future__ import annotations
 
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,16 +15,17 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pypdf import PageObject
 from pypdf.generic import FloatObject, NameObject
 
 from chalicelib.pdf.assembly.flatten import float_array
 from chalicelib.pdf.geometry import Matrix, multiply
 from chalicelib.pdf.reader import Display, read_display
-from chalicelib.pdf.signing.reportlab_import import DrawnPage, parse_drawing, renumber
+from chalicelib.pdf.signing.fast_path.verbatim_import import Drawing, parse_drawing, renumber
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
-_DEEPEST = 64
+_MAX_TREE_DEPTH = 64
 
 MALFORMED_PDF_ERRORS = (
     PdfError,
@@ -36,38 +39,48 @@ MALFORMED_PDF_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What a strict reader raises on a part that is missing, or not of its type, often only when it is used."""
+"""The errors that a strict reader raises, often on first use, for a part that is missing or mistyped."""
 
 
 class NotExtensible(ValueError):
-    """The file is laid out in a way that cannot be added to."""
+    """The layout of the file allows no incremental update."""
+
+
+@contextmanager
+def requires_extensible() -> Iterator[None]:
+    """Raise `NotExtensible` in place of any error that a malformed file causes in the block."""
+    try:
+        yield
+    except MALFORMED_PDF_ERRORS as error:
+        raise NotExtensible("the file is not laid out as the standard says") from error
 
 
 @dataclass(frozen=True)
 class UpdatablePage:
-    """A page of the file being extended. `inherited` are the attributes that its ancestors give it."""
+    """A page of the file being extended. `inherited` holds the attributes from the page's ancestors."""
 
     reference: Any
     content: Any
     inherited: dict[str, Any]
 
     def get(self, name: str) -> Any:
-        """The attribute, its own or inherited, with references resolved; None where there is none."""
-        found = self.content.get(name) if name in self.content else self.inherited.get(name)
-        return found.get_object() if isinstance(found, generic.IndirectObject) else found
+        """Return the page's own or inherited attribute with references resolved; None if it has none."""
+        value = self.content.get(name) if name in self.content else self.inherited.get(name)
+        return value.get_object() if isinstance(value, generic.IndirectObject) else value
 
     def raw(self, name: str) -> Any:
-        """The attribute as it stands there: perhaps a reference."""
+        """Return the page's own or inherited attribute, which may be a reference; None if it has none."""
         return self.content.raw_get(name) if name in self.content else self.inherited.get(name)
 
 
 def open_to_extend(data: bytes) -> IncrementalPdfFileWriter:
-    """A writer of the update, around a file that is read strictly; `CannotExtend` if that fails."""
-    try:
+    """Return a writer for an update of the file, which is read strictly.
+
+    Raise `NotExtensible` if that fails.
+    """
+    with requires_extensible():
         writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=True)
         _root_pages(writer)
-    except MALFORMED_PDF_ERRORS as error:
-        raise NotExtensible("the file is not laid out as the standard says") from error
     return writer
 
 
@@ -79,16 +92,16 @@ def _root_pages(writer: IncrementalPdfFileWriter) -> Any:
 
 
 def declared_page_count(writer: IncrementalPdfFileWriter) -> int:
-    """How many pages the file says that it has."""
+    """Return the number of pages that the file declares, including pages appended by the writer."""
     return int(_root_pages(writer)["/Count"])
 
 
 def find_page(writer: IncrementalPdfFileWriter, index: int) -> UpdatablePage:
-    """The page of that index, without reading the others."""
+    """Return the page with that index (from 0) without reading the other pages; raise `NotExtensible`."""
     node, inherited = _root_pages(writer), {}
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_TREE_DEPTH):
         inherited.update({name: node.raw_get(name) for name in _INHERITED if name in node})
-        reference, index = _child(node, index)
+        reference, index = _find_child(node, index)
         node = reference.get_object()
         if "/Kids" not in node:
             break
@@ -97,35 +110,106 @@ def find_page(writer: IncrementalPdfFileWriter, index: int) -> UpdatablePage:
     return UpdatablePage(reference, node, inherited)
 
 
-def _child(node: Any, index: int) -> tuple[Any, int]:
-    """The child that holds the page, and the page's index within it."""
+def _find_child(node: Any, index: int) -> tuple[Any, int]:
+    """Return the node's child that holds the page, and the page's index within that child."""
     kids = node["/Kids"]
     if node["/Count"] == len(kids) > index:
         return kids.raw_get(index), 0
     for position in range(len(kids)):
-        held = kids[position].get("/Count", 1)
-        if index < held:
+        count = kids[position].get("/Count", 1)
+        if index < count:
             return kids.raw_get(position), index
-        index -= held
+        index -= count
     raise NotExtensible("the page tree has fewer pages than it says")
 
 
 def page_display(page: UpdatablePage) -> Display:
-    """How viewers show the page."""
-    found = PageObject()
+    """Return the page's visible box, rotation and unit, as viewers show the page."""
+    attributes = PageObject()
     for name in ("/MediaBox", "/CropBox"):
         edges = page.get(name)
         if isinstance(edges, generic.ArrayObject):
-            found[NameObject(name)] = float_array(float(edge) for edge in edges)
+            attributes[NameObject(name)] = float_array(float(edge) for edge in edges)
     for name in ("/Rotate", "/UserUnit"):
         value = page.get(name)
-        # A number in quotes is none: other readers leave it out.
+        # Other readers ignore a number that is written as a string.
         if isinstance(value, (int, float, Decimal)):
-            found[NameObject(name)] = FloatObject(float(value))
-    return read_display(found)
+            attributes[NameObject(name)] = FloatObject(float(value))
+    return read_display(attributes)
 
 
-# Parts
+# Pages drawn by reportlab, copied into the file
+
+
+@dataclass(frozen=True)
+class ImportedPage:
+    """A drawn page inside the file being extended: a reference to the content, the resources, and the box."""
+
+    content: Any
+    resources: Any
+    box: Any
+
+
+class _Verbatim(generic.PdfObject):
+    """An object that is written exactly as reportlab wrote it."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def write_to_stream(self, stream: Any, handler: Any = None, container_ref: Any = None) -> None:  # noqa: ARG002 - pyHanko's signature
+        stream.write(self._text)
+
+
+def import_pages(
+    writer: IncrementalPdfFileWriter, pdf: bytes, *, fast_path: bool
+) -> tuple[ImportedPage, ...]:
+    """Copy the pages of a PDF that reportlab drew into the file.
+
+    With `fast_path` the objects are copied verbatim. Without it, or if the PDF has another form than
+    reportlab usually writes, pyHanko parses and copies the objects.
+    """
+    if fast_path:
+        try:
+            return _import_verbatim(writer, parse_drawing(pdf))
+        except (ValueError, LookupError):
+            pass
+    return _import_parsed(writer, pdf)
+
+
+def _import_verbatim(writer: IncrementalPdfFileWriter, drawing: Drawing) -> tuple[ImportedPage, ...]:
+    numbers: dict[int, int] = {}
+    for number, text in drawing.objects.items():
+        numbers[number] = writer.add_object(_Verbatim(renumber(text, numbers.__getitem__))).idnum
+    pages = []
+    for page in drawing.pages:
+        content = generic.StreamObject(encoded_data=page.content)
+        content[pdf_name("/Filter")] = pdf_name("/FlateDecode")
+        resources = _Verbatim(renumber(page.resources, numbers.__getitem__))
+        pages.append(ImportedPage(writer.add_object(content), resources, _numbers(page.box)))
+    return tuple(pages)
+
+
+def _import_parsed(writer: IncrementalPdfFileWriter, pdf: bytes) -> tuple[ImportedPage, ...]:
+    pages = []
+    for reference in PdfFileReader(io.BytesIO(pdf)).root["/Pages"]["/Kids"]:
+        page = reference.get_object()
+        content = writer.add_object(writer.import_object(page["/Contents"]))
+        resources = writer.import_object(page["/Resources"])
+        pages.append(ImportedPage(content, resources, _numbers(map(float, page["/MediaBox"]))))
+    return tuple(pages)
+
+
+def to_xobject(page: ImportedPage, matrix: Matrix | None = None) -> Any:
+    """Turn an imported page into a form XObject in place, and return the reference to the form."""
+    form = page.content.get_object()
+    for name, value in _form_entries(map(float, page.box), page.resources).items():
+        form[pdf_name(name)] = value
+    if matrix is not None:
+        form[pdf_name("/Matrix")] = _numbers(matrix)
+    return page.content
+
+
+# Streams and forms
 
 
 def _stream(data: bytes, entries: dict[str, Any] | None = None) -> Any:
@@ -150,7 +234,7 @@ def _form_entries(bounds: Any, resources: Any) -> dict[str, Any]:
 
 
 def _content_form(page: UpdatablePage, display: Display) -> Any:
-    """The page's content as a form, so that nothing it leaves open reaches what is drawn after it."""
+    """Return the page's content as a form, so that no open graphics state affects later drawing."""
     resources = page.raw("/Resources")
     entries = _form_entries(display.box, generic.DictionaryObject() if resources is None else resources)
     group = page.raw("/Group")
@@ -168,58 +252,11 @@ def _content_form(page: UpdatablePage, display: Display) -> Any:
     return form
 
 
-@dataclass(frozen=True)
-class ImportedPages:
-    """Newly drawn pages inside the file being extended: the content and resources of each, and its box."""
-
-    parts: tuple[tuple[Any, Any, Any], ...]
-
-
-class _Verbatim(generic.PdfObject):
-    """An object that is written as it was drawn."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = text
-
-    def write_to_stream(self, stream: Any, handler: Any = None, container_ref: Any = None) -> None:  # noqa: ARG002 - pyHanko's signature
-        stream.write(self._text)
-
-
-def import_pages(writer: IncrementalPdfFileWriter, drawn: bytes) -> ImportedPages:
-    """Copies the pages of a small PDF of our own making."""
-    drawing = parse_drawing(drawn)
-    numbers: dict[int, int] = {}
-    for number, text in drawing.objects.items():
-        place = writer.add_object(_Verbatim(renumber(text, numbers.__getitem__)))
-        numbers[number] = place.idnum
-    return ImportedPages(tuple(_brought(writer, sheet, numbers) for sheet in drawing.sheets))
-
-
-def _brought(
-    writer: IncrementalPdfFileWriter, sheet: DrawnPage, numbers: dict[int, int]
-) -> tuple[Any, Any, Any]:
-    content = generic.StreamObject(encoded_data=sheet.content)
-    content[pdf_name("/Filter")] = pdf_name("/FlateDecode")
-    resources = _Verbatim(renumber(sheet.resources, numbers.__getitem__))
-    return writer.add_object(content), resources, _numbers(sheet.box)
-
-
-def to_xobject(sheets: ImportedPages, index: int, matrix: Matrix | None = None) -> Any:
-    """The reference of one of those pages made into a form."""
-    reference, resources, bounds = sheets.parts[index]
-    form = reference.get_object()
-    for name, value in _form_entries(map(float, bounds), resources).items():
-        form[pdf_name(name)] = value
-    if matrix is not None:
-        form[pdf_name("/Matrix")] = _numbers(matrix)
-    return reference
-
-
 # Changes
 
 
 def stamp(writer: IncrementalPdfFileWriter, index: int, form: Any, place: Matrix) -> None:
-    """Draws a form over the page of that index, at a place in displayed points."""
+    """Draw a form over the page with that index. `place` maps the form to displayed points."""
     page = find_page(writer, index)
     display = page_display(page)
     under = writer.add_object(_content_form(page, display))
@@ -232,11 +269,11 @@ def stamp(writer: IncrementalPdfFileWriter, index: int, form: Any, place: Matrix
     writer.mark_update(page.reference)
 
 
-def append(writer: IncrementalPdfFileWriter, sheets: ImportedPages, start: int) -> Any:
-    """Appends those pages from `start` on; answers the reference of the first."""
+def append(writer: IncrementalPdfFileWriter, imported: tuple[ImportedPage, ...]) -> Any:
+    """Append the imported pages to the file, and return the reference of the first one."""
     pages = _root_pages(writer)
     parent = writer.root.raw_get("/Pages")
-    added = [writer.add_object(_new_page(parent, *part)) for part in sheets.parts[start:]]
+    added = [writer.add_object(_new_page(parent, page)) for page in imported]
     kids = pages["/Kids"]
     kids.extend(added)
     pages[pdf_name("/Count")] = generic.NumberObject(pages["/Count"] + len(added))
@@ -245,16 +282,16 @@ def append(writer: IncrementalPdfFileWriter, sheets: ImportedPages, start: int) 
     return added[0]
 
 
-def _new_page(parent: Any, content: Any, resources: Any, bounds: Any) -> Any:
-    """Says for itself whatever it could inherit."""
+def _new_page(parent: Any, page: ImportedPage) -> Any:
+    """Return a page dictionary with each attribute that the page would otherwise inherit from the file."""
     return generic.DictionaryObject(
         {
             pdf_name("/Type"): pdf_name("/Page"),
             pdf_name("/Parent"): parent,
-            pdf_name("/MediaBox"): bounds,
-            pdf_name("/CropBox"): bounds,
+            pdf_name("/MediaBox"): page.box,
+            pdf_name("/CropBox"): page.box,
             pdf_name("/Rotate"): generic.NumberObject(0),
-            pdf_name("/Resources"): resources,
-            pdf_name("/Contents"): content,
+            pdf_name("/Resources"): page.resources,
+            pdf_name("/Contents"): page.content,
         }
     )

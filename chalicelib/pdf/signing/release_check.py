@@ -1,4 +1,4 @@
-"""The last look at a sealed file before anyone gets it: at its very bytes, by other readers."""
+"""The last check of a sealed file before its release: other readers read the very bytes to be released."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from chalicelib.pdf.signing.verification import SignatureReport, find_signature_
 
 
 def find_faults(release: Release, *, source: bytes, certificate: x509.Certificate) -> list[str]:
-    """What is wrong with the file, in words for an engineer; nothing if it may be released.
+    """Return the faults of a sealed file in words for an engineer; an empty list allows the release.
 
-    `source` is what it was made of, `certificate` the one that it should be sealed with.
+    `source` is the original or the scan, and `certificate` is the one that the seal must be made with.
     """
     data = release.sealed.data
     try:
         pages, signatures = recheck_pages(data), read_signatures(data, strict=True)
     except PdfRefused as refusal:
         return [f"the sealed file cannot be read: {refusal.detail}"]
-    found = [*_page_faults(pages, release, source), *_seal_faults(signatures, source, certificate)]
+    faults = [*_find_page_faults(pages, release, source), *_find_seal_faults(signatures, source, certificate)]
     if release.certificate is not None:
-        found += find_faults(release.certificate, source=b"", certificate=certificate)
-    return found
+        faults += find_faults(release.certificate, source=b"", certificate=certificate)
+    return faults
 
 
-def _page_faults(pages: int, release: Release, source: bytes) -> list[str]:
+def _find_page_faults(pages: int, release: Release, source: bytes) -> list[str]:
     if pages != release.pages:
         return [f"the sealed file has {pages} pages, not {release.pages}"]
     if b"%PDF-" in source[:1024] and pages < count_pages(source):
-        return ["the sealed file has fewer pages than what it was made of"]
+        return ["the sealed file has fewer pages than its source"]
     return []
 
 
-def _seal_faults(
-    found: tuple[SignatureReport, ...], source: bytes, certificate: x509.Certificate
+def _find_seal_faults(
+    signatures: tuple[SignatureReport, ...], source: bytes, certificate: x509.Certificate
 ) -> list[str]:
-    if not found:
+    if not signatures:
         return ["the sealed file has no seal"]
-    *earlier, seal = found
+    *earlier, seal = signatures
     checks = {
         "the seal does not fit the bytes": seal.sound,
         "the seal does not cover the whole file": seal.covers,
         "the seal is by another certificate": seal.certificate_sha256 == fingerprint(certificate),
-        "an earlier signature is no longer valid": _all_kept(earlier, source),
+        "an earlier signature is no longer valid": _are_still_valid(earlier, source),
     }
-    return [fault for fault, holds in checks.items() if not holds]
+    return [fault for fault, passed in checks.items() if not passed]
 
 
-def _all_kept(earlier: list[SignatureReport], source: bytes) -> bool:
-    """Whether each signature that was valid in the source still is; a file that was made anew has none."""
+def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
+    """Return True if each signature that was valid in the source still is. A rebuilt file has none."""
     if not earlier:
         return True
     before = read_signatures(source)
@@ -63,7 +63,10 @@ def _all_kept(earlier: list[SignatureReport], source: bytes) -> bool:
 
 
 def find_timestamp_faults(data: bytes, before: bytes) -> list[str]:
-    """The same of a file whose seal got its timestamp later: nothing outside the seal may have changed."""
+    """Return the faults of a sealed file that got its timestamp later; an empty list allows the release.
+
+    `before` is the sealed file without the timestamp. Only the bytes of the signature may differ.
+    """
     start, end = find_signature_gap(before)
     if len(data) != len(before) or data[:start] != before[:start] or data[end:] != before[end:]:
         return ["the file changed under its seal"]

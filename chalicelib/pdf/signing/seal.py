@@ -1,14 +1,13 @@
-"""The seal: one PAdES signature over the whole file, by a key that lives elsewhere (KMS).
+"""The seal: one PAdES signature over the whole file, made with a key that lives elsewhere (KMS).
 
-It is an approval signature, so that further ones may follow. In a file that is signed already nothing changes
-but the field that holds the seal: whatever else was added would break the earlier signatures.
+The seal is an approval signature, so other signatures may follow. In a file that already carries signatures,
+only the seal's field is added: any other change would invalidate the earlier signatures.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -25,15 +24,12 @@ from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 from chalicelib.pdf.geometry import Box
 from chalicelib.pdf.signing import cms
 from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
-from chalicelib.pdf.signing.incremental_update import (
-    MALFORMED_PDF_ERRORS,
-    NotExtensible,
-    find_page,
-    open_to_extend,
-)
+from chalicelib.pdf.signing.fast_path.cms_pattern import CmsPattern, make_pattern
+from chalicelib.pdf.signing.incremental_update import find_page, open_to_extend, requires_extensible
 from chalicelib.pdf.signing.verification import DOCUMENT_KEY, find_signature_gap
 
 Level = Literal["B-B", "B-T"]
+"""The PAdES level: `B-T` has a timestamp by an authority over the signature, `B-B` has none."""
 
 _FIELD = "Seal"
 _DIGEST = "sha256"
@@ -41,7 +37,7 @@ _DIGEST = "sha256"
 
 @dataclass(frozen=True)
 class SealFacts:
-    """What the seal says: why (signer and credential), of which document, and when it was made (aware)."""
+    """The contents of a seal: the reason (who signed), the document's id, and the aware time of sealing."""
 
     reason: str
     document_id: str
@@ -50,15 +46,19 @@ class SealFacts:
 
 @dataclass(frozen=True)
 class Sealed:
+    """A sealed file and the level of its seal."""
+
     data: bytes
     level: Level
 
 
 @dataclass(frozen=True)
 class SealFieldSpec:
-    """Which field holds the seal: an empty one of that name, or a new one on that page (a reference).
+    """The signature field for the seal: an existing empty `field` by name, or a new field on a page.
 
-    With a `form` the seal is seen, in the rectangle (user space) of the new field, or in that of the old one.
+    `page` is a reference; without one the new field is on the first page. With a `form` (a reference to an
+    XObject) the seal is visible: a new field needs its `rectangle` in user space, an existing one keeps its
+    own.
     """
 
     page: Any = None
@@ -67,128 +67,128 @@ class SealFieldSpec:
     form: Any = None
 
 
-BeforeSeal = Callable[[IncrementalPdfFileWriter], SealFieldSpec]
-"""Draws onto the file before it is sealed, in the same update; answers where the seal goes."""
-
-
 @dataclass(frozen=True)
 class Sealer:
-    """Seals with one certificate; keep it: the first use is the slow one."""
+    """Seals files with one certificate. Reuse a sealer: its first seal is the slow one.
+
+    `fast_path` is the switch for the shortcuts in `signing/fast_path`. Without them, pyHanko does all the
+    work.
+    """
 
     chain: Chain
     sign: SignDigest
     timestamps: cms.Timestamps | None = None
+    fast_path: bool = True
 
     @cached_property
-    def _pattern(self) -> cms.Pattern:
-        return cms.pattern(self.chain)
+    def _pattern(self) -> CmsPattern | None:
+        """The pattern of the messages; None if pyHanko must make each message itself."""
+        try:
+            return make_pattern(self.chain) if self.fast_path else None
+        except ValueError:
+            return None
 
-    @property
+    @cached_property
     def reserved_bytes(self) -> int:
-        """Bytes kept for the message, with what a timestamp takes, be it now or later."""
-        return len(self._pattern.whole) + (cms.TOKEN_BYTES if self.timestamps else 0)
+        """Bytes reserved for the message, including a timestamp that comes now or later."""
+        if self._pattern is not None:
+            size = len(self._pattern.message)
+        else:
+            unsigned = cms.RemoteSigner(self.chain, lambda _: bytes(self.chain.key_bytes))
+            size = len(cms.make_message(unsigned, bytes(32)))
+        return size + (cms.TOKEN_BYTES if self.timestamps else 0)
 
-    def seal(self, data: bytes, facts: SealFacts, *, prepare: BeforeSeal | None = None) -> Sealed:
-        """As `seal_opened`, of a file that is not open yet."""
-        return self.seal_opened(open_to_extend(data), facts, prepare=prepare)
+    def seal(self, data: bytes, facts: SealFacts) -> Sealed:
+        """Return the file with an invisible seal over all of it; raise `NotExtensible` if it is malformed."""
+        return self.seal_opened(open_to_extend(data), facts, SealFieldSpec())
 
-    def seal_opened(
-        self, writer: IncrementalPdfFileWriter, facts: SealFacts, *, prepare: BeforeSeal | None = None
-    ) -> Sealed:
-        """The file with the drawings of `prepare` and the seal over all of it; else `CannotExtend`.
+    def seal_opened(self, writer: IncrementalPdfFileWriter, facts: SealFacts, field: SealFieldSpec) -> Sealed:
+        """Return the file with the writer's changes and a seal over all of it; raise `NotExtensible`.
 
-        Where the timestamp authority fails, the seal is made without it, and says so by its level.
+        If the timestamp authority fails, the seal has no timestamp and its level is B-B.
         """
-        steps, prepared, output = self._prepared(writer, facts, prepare)
-        message, level = self._message(prepared.document_digest)
+        steps, prepared, output = self._start_embedding(writer, facts, field)
+        message, level = self._make_message(prepared.document_digest)
         steps.send(message)
         sealed: bytes = output.getvalue()
         return Sealed(sealed, level)
 
-    def _prepared(
-        self, writer: IncrementalPdfFileWriter, facts: SealFacts, prepare: BeforeSeal | None
+    def _start_embedding(
+        self, writer: IncrementalPdfFileWriter, facts: SealFacts, field: SealFieldSpec
     ) -> tuple[Any, Any, io.BytesIO]:
-        """The embedding up to where the message is wanted: its steps, the digest to sign, and the file."""
-        try:
-            holder = prepare(writer) if prepare is not None else SealFieldSpec()
-            steps = PdfCMSEmbedder().write_cms(_field(writer, holder), writer, existing_fields_only=True)
+        """Return pyHanko's embedding steps (the next one takes the message), the digest and the output."""
+        with requires_extensible():
+            name = _prepare_field(writer, field)
+            steps = PdfCMSEmbedder().write_cms(name, writer, existing_fields_only=True)
             next(steps)
-            steps.send(SigObjSetup(sig_placeholder=_dictionary(facts, self.reserved_bytes)))
+            steps.send(SigObjSetup(sig_placeholder=_signature_dictionary(facts, self.reserved_bytes)))
             prepared, output = steps.send(SigIOSetup(md_algorithm=_DIGEST, output=io.BytesIO()))
-        except MALFORMED_PDF_ERRORS as error:
-            raise NotExtensible("the file is not laid out as the standard says") from error
         return steps, prepared, output
 
-    def _message(self, digest: bytes) -> tuple[bytes, Level]:
-        message = self._pattern.filled(digest, self.sign)
+    def _make_message(self, digest: bytes) -> tuple[bytes, Level]:
+        if self._pattern is not None:
+            message = self._pattern.fill(digest, self.sign)
+        else:
+            message = cms.make_message(cms.RemoteSigner(self.chain, self.sign), digest)
         if self.timestamps is None:
             return message, "B-B"
         try:
-            return self._timestamped(message), "B-T"
+            return self._add_timestamp(message, self.reserved_bytes), "B-T"
         except OSError:
             return message, "B-B"
 
-    def _timestamped(self, message: bytes) -> bytes:
+    def _add_timestamp(self, message: bytes, reserved: int) -> bytes:
         if self.timestamps is None:
             raise OSError("no timestamp authority is configured")
-        made = cms.with_timestamp(message, self.timestamps)
-        if len(made) > self.reserved_bytes:
-            raise OSError("the timestamp is too large")
-        return made
+        timestamped = cms.add_timestamp(message, self.timestamps)
+        if len(timestamped) > reserved:
+            raise OSError("the timestamp is larger than the space reserved for it")
+        return timestamped
 
     def add_timestamp(self, data: bytes) -> bytes:
-        """A file that was sealed without a timestamp, with one; no byte under the seal changes.
+        """Return a file sealed without a timestamp, with one added; no byte under the seal changes.
 
-        `OSError` where the authority still fails.
+        Raise `OSError` if the authority fails or the file has no space for a timestamp.
         """
         start, end = find_signature_gap(data)
         reserved = bytes.fromhex(data[start:end].decode())
-        message = cms.trimmed(reserved)
-        made = cms.with_timestamp(message, self._sending)
-        if len(made) > len(reserved):
-            raise OSError("no room was kept for a timestamp")
-        return data[:start] + made.hex().encode().ljust(end - start, b"0") + data[end:]
-
-    @property
-    def _sending(self) -> cms.Timestamps:
-        if self.timestamps is None:
-            raise OSError("no timestamp authority is configured")
-        return self.timestamps
+        timestamped = self._add_timestamp(cms.strip_padding(reserved), len(reserved))
+        return data[:start] + timestamped.hex().encode().ljust(end - start, b"0") + data[end:]
 
 
-def _dictionary(facts: SealFacts, reserved_bytes: int) -> SignatureObject:
-    made = SignatureObject(
+def _signature_dictionary(facts: SealFacts, reserved_bytes: int) -> SignatureObject:
+    dictionary = SignatureObject(
         timestamp=facts.at,
         subfilter=SigSeedSubFilter.PADES,
         reason=facts.reason,
         app_build_props=BuildProps(name="Provider Portal"),
         bytes_reserved=2 * reserved_bytes,
     )
-    made[pdf_name(DOCUMENT_KEY)] = pdf_string(facts.document_id)
-    return made
+    dictionary[pdf_name(DOCUMENT_KEY)] = pdf_string(facts.document_id)
+    return dictionary
 
 
-def _field(writer: IncrementalPdfFileWriter, holder: SealFieldSpec) -> str:
-    """Makes the field ready that will hold the seal; answers its name."""
-    name = holder.field or _free_name(writer)
-    page = holder.page or find_page(writer, 0).reference
+def _prepare_field(writer: IncrementalPdfFileWriter, field: SealFieldSpec) -> str:
+    """Create or reuse the field for the seal, give it its appearance, and return its name."""
+    name = field.field or _free_name(writer)
+    page = field.page or find_page(writer, 0).reference
     _, reference = prepare_sig_field(
         name,
         writer.root,
         update_writer=writer,
-        existing_fields_only=holder.field is not None,
+        existing_fields_only=field.field is not None,
         include_on_page=page,
-        box=holder.rectangle,
+        box=field.rectangle,
     )
-    if holder.form is not None:
+    if field.form is not None:
         widget = get_single_field_annot(reference.get_object())
-        widget[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): holder.form})
+        widget[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): field.form})
         writer.update_container(widget)
     return name
 
 
 def find_empty_field(writer: IncrementalPdfFileWriter) -> tuple[str, Any] | None:
-    """The first signature field that waits for a signature, as its name and widget; None if none does."""
+    """Return the name and widget of the first unsigned signature field; None if there is none."""
     for name, _, reference in enumerate_sig_fields(writer, filled_status=False):
         return name, get_single_field_annot(reference.get_object())
     return None

@@ -1,8 +1,10 @@
-"""A decided document, whole: assembled and sealed, in the way that suits the original.
+"""A decided document as one sealed file, made in one of three ways that suit the original.
 
-- Plain and sound: the stamp, the certificate and the seal are one incremental update; every byte stays.
-- Signed already: only the seal is added, seen as the signature block; pages added would break the others.
-- Anything else (forms, annotations, scripts, damage that readers mend): made anew of what its pages show.
+- An unsigned, well-formed original without active content gets the signature block, the certificate and the
+  seal in one incremental update. Every byte of the original stays.
+- An original that already carries signatures gets only the seal, which shows the signature block. Added pages
+  would invalidate the other signatures, so the certificate is a file of its own.
+- Any other original (with forms, annotations, scripts, or damage) is rebuilt from the content of its pages.
 """
 
 from __future__ import annotations
@@ -31,9 +33,8 @@ from chalicelib.pdf.models import (
 from chalicelib.pdf.placement.blank_area import find_blank_area
 from chalicelib.pdf.placement.finder import find_signature_field
 from chalicelib.pdf.reader import open_pdf, read_display
-from chalicelib.pdf.signing.extensibility import is_plain
+from chalicelib.pdf.signing.extensibility import is_extensible
 from chalicelib.pdf.signing.incremental_update import (
-    MALFORMED_PDF_ERRORS,
     NotExtensible,
     append,
     declared_page_count,
@@ -41,10 +42,11 @@ from chalicelib.pdf.signing.incremental_update import (
     import_pages,
     open_to_extend,
     page_display,
+    requires_extensible,
     stamp,
     to_xobject,
 )
-from chalicelib.pdf.signing.seal import BeforeSeal, Sealed, Sealer, SealFacts, SealFieldSpec, find_empty_field
+from chalicelib.pdf.signing.seal import Sealed, Sealer, SealFacts, SealFieldSpec, find_empty_field
 
 _TURNS: dict[int, Matrix] = {
     0: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0),
@@ -56,9 +58,9 @@ _TURNS: dict[int, Matrix] = {
 
 @dataclass(frozen=True)
 class Release:
-    """A sealed file, and how many pages it must have.
+    """A sealed file and the number of pages that it must have.
 
-    `certificate` is its certificate as a file of its own, where it can have no page in it.
+    `certificate` is the certificate as a separate file, if the sealed file can hold no certificate page.
     """
 
     sealed: Sealed
@@ -77,15 +79,17 @@ def seal_signed(
     rebuild: bool = False,
     find: FieldFinder = find_signature_field,
 ) -> Release:
-    """The electronically signed document; with `rebuild` not by adding to the original.
+    """Return the electronically signed document.
 
-    Where `field` is not given, `find` says where the block goes.
+    The block goes into `field`; if that is None or not on a page, `find` searches the text for a place. With
+    `rebuild` the file is rebuilt even if the original could be extended.
     """
     with suppress(NotExtensible):
         if not rebuild:
-            return _add_to_original(_opened(original, find), block, field, certificate, sealer, facts)
-    made = assemble.assemble_signed(original, block=block, field=field, certificate=certificate, find=find)
-    return _seal_rebuilt(made, original, sealer, facts)
+            opened = _Opened(original, open_to_extend(original), find)
+            return _add_to_original(opened, block, field, certificate, sealer, facts)
+    pdf = assemble.assemble_signed(original, block=block, field=field, certificate=certificate, find=find)
+    return _seal_rebuilt(pdf, original, sealer, facts)
 
 
 def _add_to_original(
@@ -98,47 +102,46 @@ def _add_to_original(
 ) -> Release:
     if _is_signed(opened):
         release = _countersign(opened, block, field, sealer, facts)
-        return replace(
-            release, certificate=_seal_separate_certificate(release, block, certificate, sealer, facts)
-        )
-    return _extend(opened, _Drawn(block, _place(opened, field, block), certificate), sealer, facts)
+        separate = _seal_separate_certificate(release, block, certificate, sealer, facts)
+        return replace(release, certificate=separate)
+    return _extend(opened, _Addition(block, _find_place(opened, field, block), certificate), sealer, facts)
 
 
 def seal_declined(
     original: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts, rebuild: bool = False
 ) -> Release:
-    """The document as it was declined: unsigned, with the certificate of the decline."""
+    """Return the unsigned original with the certificate of the decline; `rebuild` as in `seal_signed`."""
     with suppress(NotExtensible):
         if not rebuild:
-            return _extend(_opened(original), _Drawn(None, None, certificate), sealer, facts)
+            opened = _Opened(original, open_to_extend(original))
+            return _extend(opened, _Addition(None, None, certificate), sealer, facts)
     return _seal_rebuilt(assemble.assemble_declined(original, certificate), original, sealer, facts)
 
 
 def seal_by_hand(scan: bytes, *, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts) -> Release:
-    """What came back signed by hand."""
-    made = assemble.assemble_by_hand(scan, certificate)
-    return Release(sealer.seal(made, facts), _pages(made))
+    """Return the scan of the document signed by hand, with its certificate."""
+    pdf = assemble.assemble_by_hand(scan, certificate)
+    return Release(sealer.seal(pdf, facts), _count_pages(pdf))
 
 
-def _seal_rebuilt(made: bytes, original: bytes, sealer: Sealer, facts: SealFacts) -> Release:
-    """Sealed on the first page of the certificate, which follows the original's pages."""
-    first = _pages(original)
-    sealed = sealer.seal(
-        made, facts, prepare=lambda writer: SealFieldSpec(find_page(writer, first).reference)
-    )
-    return Release(sealed, _pages(made))
+def _seal_rebuilt(pdf: bytes, original: bytes, sealer: Sealer, facts: SealFacts) -> Release:
+    """Seal a rebuilt file, with the seal's field on the first certificate page after the original's pages."""
+    writer = open_to_extend(pdf)
+    with requires_extensible():
+        field = SealFieldSpec(find_page(writer, _count_pages(original)).reference)
+    return Release(sealer.seal_opened(writer, facts, field), _count_pages(pdf))
 
 
-def _pages(data: bytes) -> int:
-    return len(open_pdf(data).pages)
+def _count_pages(pdf: bytes) -> int:
+    return len(open_pdf(pdf).pages)
 
 
 # An incremental update
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """What is added: the block in its place, unless there is none, and the certificate."""
+class _Addition:
+    """The drawing to add to an original: the signature block, if it has a place, and the certificate."""
 
     block: SignatureBlock | None
     place: SignatureField | None
@@ -146,15 +149,13 @@ class _Drawn:
 
     def draw(self, canvas: Canvas) -> None:
         if self.block is not None and self.place is not None:
-            canvas.setPageSize((self.place.width, self.place.height))
-            draw_block(canvas, self.block, self.place.width, self.place.height, self.place.parts)
-            canvas.showPage()
+            _draw_block_page(canvas, self.block, (self.place.width, self.place.height), self.place.parts)
         draw_certificate(canvas, self.certificate, self.block)
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """An original and the update that is to be added to it."""
+    """An original, the writer of the update that is added to it, and the search for a place to sign."""
 
     data: bytes
     writer: IncrementalPdfFileWriter
@@ -172,47 +173,35 @@ class _Opened:
         return (1.0,) * self.pages
 
 
-def _opened(original: bytes, find: FieldFinder = find_signature_field) -> _Opened:
-    """`CannotExtend` where the file has to be made anew."""
-    return _Opened(original, open_to_extend(original), find)
-
-
 def _is_signed(opened: _Opened) -> bool:
-    """Whether the file carries signatures that a seal must leave valid."""
+    """Return True if the file carries signatures that the seal must leave valid."""
     if b"ByteRange" not in opened.data:
         return False
-    try:
+    with requires_extensible():
         return bool(opened.writer.prev.embedded_signatures)
-    except MALFORMED_PDF_ERRORS as error:
-        raise NotExtensible("the signatures cannot be read") from error
 
 
-def _extend(opened: _Opened, addition: _Drawn, sealer: Sealer, facts: SealFacts) -> Release:
-    """The original with an update; `CannotExtend` where it has to be made anew."""
-    if not is_plain(opened.data, opened.writer.prev):
-        raise NotExtensible("something in the file must not stay")
-    counted: list[int] = []
-    prepare = _preparing(addition, draw_pdf(addition.draw), counted)
-    sealed = sealer.seal_opened(opened.writer, facts, prepare=prepare)
-    return Release(sealed, counted[0])
+def _extend(opened: _Opened, addition: _Addition, sealer: Sealer, facts: SealFacts) -> Release:
+    """Seal the original with the addition as an incremental update; raise `NotExtensible` if it cannot be."""
+    writer = opened.writer
+    if not is_extensible(opened.data, writer.prev):
+        raise NotExtensible("the file has content that must not stay")
+    pdf = draw_pdf(addition.draw)
+    with requires_extensible():
+        imported = import_pages(writer, pdf, fast_path=sealer.fast_path)
+        if addition.block is not None and addition.place is not None:
+            move: Matrix = (1.0, 0.0, 0.0, 1.0, addition.place.x, addition.place.y)
+            stamp(writer, addition.place.page - 1, to_xobject(imported[0]), move)
+            imported = imported[1:]
+        field = SealFieldSpec(append(writer, imported))
+        pages = declared_page_count(writer)
+    return Release(sealer.seal_opened(writer, facts, field), pages)
 
 
-def _preparing(addition: _Drawn, sheets: bytes, counted: list[int]) -> BeforeSeal:
-    def prepare(writer: IncrementalPdfFileWriter) -> SealFieldSpec:
-        brought, place = import_pages(writer, sheets), addition.place
-        stamped = addition.block is not None and place is not None
-        if stamped and place is not None:
-            move: Matrix = (1.0, 0.0, 0.0, 1.0, place.x, place.y)
-            stamp(writer, place.page - 1, to_xobject(brought, 0), move)
-        first = append(writer, brought, 1 if stamped else 0)
-        counted.append(declared_page_count(writer))
-        return SealFieldSpec(first)
-
-    return prepare
-
-
-def _place(opened: _Opened, field: SignatureField | None, block: SignatureBlock) -> SignatureField | None:
-    """The given field, where it is on a page; else the place that the text names; else None."""
+def _find_place(
+    opened: _Opened, field: SignatureField | None, block: SignatureBlock
+) -> SignatureField | None:
+    """Return the given field if it is on a page, else the place that the text asks for, else None."""
     if field is not None and field.is_on(opened.pages):
         return field
     return opened.find(opened.data, opened.units, block)
@@ -224,63 +213,72 @@ def _place(opened: _Opened, field: SignatureField | None, block: SignatureBlock)
 def _countersign(
     opened: _Opened, block: SignatureBlock, field: SignatureField | None, sealer: Sealer, facts: SealFacts
 ) -> Release:
-    """Seen in its place; in a certified file only in a field that was left for it."""
-    if _is_certified(opened):
-        sealed = sealer.seal_opened(
-            opened.writer, facts, prepare=lambda writer: _in_empty_field(writer, block)
-        )
-        return Release(sealed, opened.pages)
-    place = _place(opened, field, block) or find_blank_area(opened.data, opened.units)
-    sealed = sealer.seal_opened(
-        opened.writer, facts, prepare=lambda writer: _in_new_field(writer, block, place)
-    )
-    return Release(sealed, opened.pages)
+    """Add a visible seal to a signed file.
+
+    In a certified file the seal is visible only if an empty signature field exists: a new field would break
+    the certification.
+    """
+    certified = _is_certified(opened)
+    place = None if certified else _find_place(opened, field, block)
+    if place is None and not certified:
+        place = find_blank_area(opened.data, opened.units)
+    with requires_extensible():
+        if place is None:
+            spec = _use_empty_field(opened.writer, block, sealer)
+        else:
+            spec = _make_new_field(opened.writer, block, place, sealer)
+    return Release(sealer.seal_opened(opened.writer, facts, spec), opened.pages)
 
 
 def _seal_separate_certificate(
     release: Release, block: SignatureBlock, certificate: CertificateFacts, sealer: Sealer, facts: SealFacts
 ) -> Release:
-    """The certificate alone, which names the signed file by its hash, under a seal of its own."""
+    """Seal the certificate as a separate file that names the signed file by its SHA-256 hash."""
     digest = hashlib.sha256(release.sealed.data).hexdigest()
-    pages: list[int] = []
 
     def draw(canvas: Canvas) -> None:
         canvas.setTitle(f"Certificate: {certificate.title}")
-        pages.append(draw_certificate(canvas, replace(certificate, signed_sha256=digest), block))
+        draw_certificate(canvas, replace(certificate, signed_sha256=digest), block)
 
-    sealed = sealer.seal(draw_pdf(draw), replace(facts, reason=f"Certificate: {facts.reason}"))
-    return Release(sealed, pages[0])
+    pdf = draw_pdf(draw)
+    return Release(sealer.seal(pdf, replace(facts, reason=f"Certificate: {facts.reason}")), _count_pages(pdf))
 
 
 def _is_certified(opened: _Opened) -> bool:
-    try:
+    with requires_extensible():
         return read_certification_data(opened.writer.prev) is not None
-    except MALFORMED_PDF_ERRORS as error:
-        raise NotExtensible("the certification cannot be read") from error
 
 
-def _in_new_field(
-    writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureField
+def _make_new_field(
+    writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureField, sealer: Sealer
 ) -> SealFieldSpec:
+    """Return a new field at the place, with the signature block as its appearance."""
     page = find_page(writer, place.page - 1)
     display = page_display(page)
     box = (place.x, place.y, place.x + place.width, place.y + place.height)
-    form = _block_form(writer, block, (place.width, place.height), display.rotation, place.parts)
+    form = _block_form(writer, block, (place.width, place.height), display.rotation, sealer, place.parts)
     return SealFieldSpec(page.reference, rectangle=transform_box(box, display.to_user), form=form)
 
 
-def _in_empty_field(writer: IncrementalPdfFileWriter, block: SignatureBlock) -> SealFieldSpec:
-    """The seal stays unseen where no field waits for it, or the one that does has no room."""
-    found = find_empty_field(writer)
-    if found is None:
+def _use_empty_field(
+    writer: IncrementalPdfFileWriter, block: SignatureBlock, sealer: Sealer
+) -> SealFieldSpec:
+    """Return the file's empty signature field for the seal.
+
+    The seal is invisible if the file has no empty field, or if that field has no area.
+    """
+    empty = find_empty_field(writer)
+    if empty is None:
         return SealFieldSpec()
-    name, widget = found
+    name, widget = empty
     left, bottom, right, top = sort_corners([float(edge) for edge in widget["/Rect"]])
     rotation = int(widget["/P"].get("/Rotate", 0)) % 360 if "/P" in widget else 0
-    across, up = (top - bottom, right - left) if rotation in (90, 270) else (right - left, top - bottom)
-    if across <= 0 or up <= 0:
+    width, height = right - left, top - bottom
+    if rotation in (90, 270):
+        width, height = height, width
+    if width <= 0 or height <= 0:
         return SealFieldSpec(field=name)
-    return SealFieldSpec(field=name, form=_block_form(writer, block, (across, up), rotation))
+    return SealFieldSpec(field=name, form=_block_form(writer, block, (width, height), rotation, sealer))
 
 
 def _block_form(
@@ -288,13 +286,16 @@ def _block_form(
     block: SignatureBlock,
     size: tuple[float, float],
     rotation: int,
+    sealer: Sealer,
     parts: SignatureParts | None = None,
 ) -> object:
-    sheets = draw_pdf(lambda canvas: _draw_alone(canvas, block, size, parts))
-    return to_xobject(import_pages(writer, sheets), 0, _TURNS[rotation])
+    """Return the reference of a form that shows the block upright on a page with that rotation."""
+    pdf = draw_pdf(lambda canvas: _draw_block_page(canvas, block, size, parts))
+    (page,) = import_pages(writer, pdf, fast_path=sealer.fast_path)
+    return to_xobject(page, _TURNS[rotation])
 
 
-def _draw_alone(
+def _draw_block_page(
     canvas: Canvas, block: SignatureBlock, size: tuple[float, float], parts: SignatureParts | None
 ) -> None:
     canvas.setPageSize(size)

@@ -1,10 +1,10 @@
-"""Whether a PDF was sealed by this installation, and whether it is still what was sealed.
+"""Verify offline whether a PDF has a seal of this installation, and whether the file is still intact.
 
-Trust is by certificate: the seal must be by one of the published ones. They may have expired since, and the
-key may have been replaced: what counts is that the seal fits the bytes. Nothing is fetched from anywhere.
+A seal is trusted if it was made with one of the given certificates. They may have expired, and the key may
+have been replaced since: only the match of the seal and the bytes counts. No data is fetched from anywhere.
 
-`python -m chalicelib.pdf.verify FILE --certificates PEM` does it offline; without the certificates it tells
-whether the file is intact, but not that the seal is ours.
+Usage: `python -m chalicelib.pdf.verify FILE --certificates PEM`. Without the certificates, the command
+reports whether the file is intact, but not whether the seal is from this installation.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ from chalicelib.pdf.signing.certificate_chain import fingerprint, read_pem
 Verdict = Literal["intact", "signed_later", "changed", "broken", "not_ours", "not_signed", "unreadable"]
 
 DOCUMENT_KEY = "/PortalDocument"
-"""In the signature dictionary, and so under the seal: the id of the document."""
+"""The entry of the signature dictionary with the document's id. The seal covers the entry."""
 
 _TIMESTAMP_TYPE = "/DocTimeStamp"
 
 
 @dataclass(frozen=True)
 class SignatureReport:
-    """One signature as found. `sound`: its bytes are what was signed; `covers`: nothing follows them.
+    """The facts of one signature in a file.
 
-    `permitted`: what follows is only what a signed file may get, such as a further signature.
+    `sound`: the signature fits the bytes that it covers. `covers`: it covers the file to the end.
+    `permitted`: the file has no later changes except those that a signed file may get, such as another
+    signature.
     """
 
     by: str
@@ -56,13 +58,13 @@ class SignatureReport:
 
     @property
     def level(self) -> str:
-        """PAdES: `B-T` with a timestamp over it, else `B-B`."""
+        """The PAdES level: `B-T` for a signature with a timestamp, else `B-B`."""
         return "B-B" if self.timestamped_at is None else "B-T"
 
 
 @dataclass(frozen=True)
 class SealVerification:
-    """The answer. `seal` is the last signature by one of the given certificates; None where there is none."""
+    """The result for a file. `seal` is the last signature by one of the given certificates, or None."""
 
     verdict: Verdict
     seal: SignatureReport | None
@@ -70,18 +72,21 @@ class SealVerification:
 
 
 def find_signature_gap(data: bytes) -> tuple[int, int]:
-    """Where the hexadecimal digits of the last signature stand: what it does not cover itself."""
-    found: Any = PdfFileReader(io.BytesIO(data), strict=False).embedded_signatures[-1]
-    _, first, second, _ = (int(each) for each in found.byte_range)
+    """Return the start and end of the last signature's hexadecimal digits, which no signature covers."""
+    signature: Any = PdfFileReader(io.BytesIO(data), strict=False).embedded_signatures[-1]
+    _, first, second, _ = map(int, signature.byte_range)
     return first + 1, second - 1
 
 
 def read_signatures(data: bytes, *, strict: bool = False) -> tuple[SignatureReport, ...]:
-    """Every signature, oldest first; `PdfRefused` (damaged) where the file cannot be read."""
+    """Return a report on every signature, oldest first.
+
+    Raise `PdfRefused` (damaged) for an unreadable file.
+    """
     try:
         reader = PdfFileReader(io.BytesIO(data), strict=strict)
-        found = reader.embedded_signatures
-        return tuple(_examined(each, data) for each in found if _is_signature(each))
+        signatures = [s for s in reader.embedded_signatures if str(s.sig_object_type) != _TIMESTAMP_TYPE]
+        return tuple(_examine(signature, data) for signature in signatures)
     except RecursionError as error:
         raise PdfRefused("damaged", "The PDF is damaged: its structure cannot be read.") from error
     except Exception as error:
@@ -89,36 +94,32 @@ def read_signatures(data: bytes, *, strict: bool = False) -> tuple[SignatureRepo
         raise PdfRefused("damaged", "The PDF is damaged: its signatures cannot be read.") from error
 
 
-def _is_signature(found: Any) -> bool:
-    return str(found.sig_object_type) != _TIMESTAMP_TYPE
-
-
-def _examined(found: Any, data: bytes) -> SignatureReport:
-    found.compute_integrity_info()
+def _examine(signature: Any, data: bytes) -> SignatureReport:
+    signature.compute_integrity_info()
     intact, valid = validate_sig_integrity(
-        found.signer_info, found.signer_cert, "data", actual_digest=found.compute_digest()
+        signature.signer_info, signature.signer_cert, "data", actual_digest=signature.compute_digest()
     )
-    covers = found.coverage == SignatureCoverageLevel.ENTIRE_FILE and _explains_all(found, data)
-    entry = found.sig_object
+    covers = signature.coverage == SignatureCoverageLevel.ENTIRE_FILE and _covers_all(signature, data)
+    entry = signature.sig_object
     return SignatureReport(
-        by=_name(found.signer_cert),
-        certificate_sha256=fingerprint(found.signer_cert),
+        by=_subject_name(signature.signer_cert),
+        certificate_sha256=fingerprint(signature.signer_cert),
         reason=str(entry.get("/Reason", "")),
         document_id=str(entry.get(DOCUMENT_KEY, "")),
-        claimed_at=found.self_reported_timestamp,
-        timestamped_at=_timestamp(found),
+        claimed_at=signature.self_reported_timestamp,
+        timestamped_at=_read_timestamp(signature),
         sound=bool(intact and valid),
         covers=covers,
-        permitted=covers or _is_permitted(found),
+        permitted=covers or _allows_later_changes(signature),
     )
 
 
-def _explains_all(found: Any, data: bytes) -> bool:
-    """Whether all that is not signed is the hexadecimal string of the signature itself."""
-    _, first, second, last = (int(each) for each in found.byte_range)
+def _covers_all(signature: Any, data: bytes) -> bool:
+    """Return True if the only bytes not covered are the hexadecimal string of the signature itself."""
+    start, first, second, last = map(int, signature.byte_range)
     gap = data[first:second]
     return (
-        int(found.byte_range[0]) == 0
+        start == 0
         and second + last == len(data)
         and gap[:1] == b"<"
         and gap[-1:] == b">"
@@ -126,36 +127,37 @@ def _explains_all(found: Any, data: bytes) -> bool:
     )
 
 
-def _is_permitted(found: Any) -> bool:
-    if found.coverage != SignatureCoverageLevel.ENTIRE_REVISION:
+def _allows_later_changes(signature: Any) -> bool:
+    """Return True if every change after the signature is one that a signed file may get."""
+    if signature.coverage != SignatureCoverageLevel.ENTIRE_REVISION:
         return False
-    return not isinstance(found.diff_result, SuspiciousModification) and bool(
-        found.summarise_integrity_info()["docmdp_ok"]
+    return not isinstance(signature.diff_result, SuspiciousModification) and bool(
+        signature.summarise_integrity_info()["docmdp_ok"]
     )
 
 
-def _name(certificate: x509.Certificate) -> str:
+def _subject_name(certificate: x509.Certificate) -> str:
     names = certificate.subject.native
     return str(names.get("common_name") or names.get("organization_name") or "")
 
 
-def _timestamp(found: Any) -> dt.datetime | None:
-    """The time of a timestamp over this very signature that is sound in itself; None where there is none."""
-    for token in extract_tst_data_iter(found.signer_info, signed=False):
-        at = _token_time(token, found.signer_info["signature"].native)
+def _read_timestamp(signature: Any) -> dt.datetime | None:
+    """Return the time of a sound timestamp over this very signature; None if there is none."""
+    for token in extract_tst_data_iter(signature.signer_info, signed=False):
+        at = _read_token_time(token, signature.signer_info["signature"].native)
         if at is not None:
             return at
     return None
 
 
-def _token_time(token: Any, signature: bytes) -> dt.datetime | None:
+def _read_token_time(token: Any, signature: bytes) -> dt.datetime | None:
     content = token["encap_content_info"]["content"]
     info, signer = content.parsed, token["signer_infos"][0]
     imprint = info["message_imprint"]
     algorithm = imprint["hash_algorithm"]["algorithm"].native
     expected = hashlib.new(algorithm, signature).digest()
     digest = hashlib.new(signer["digest_algorithm"]["algorithm"].native, bytes(content)).digest()
-    certificate = _signer_certificate(token, signer)
+    certificate = _find_signer_certificate(token, signer)
     if certificate is None or imprint["hashed_message"].native != expected:
         return None
     intact, valid = validate_sig_integrity(
@@ -165,35 +167,35 @@ def _token_time(token: Any, signature: bytes) -> dt.datetime | None:
     return at if intact and valid else None
 
 
-def _signer_certificate(token: Any, signer: Any) -> x509.Certificate | None:
-    wanted = signer["sid"].chosen
+def _find_signer_certificate(token: Any, signer: Any) -> x509.Certificate | None:
+    identifier = signer["sid"].chosen
     by_serial = signer["sid"].name == "issuer_and_serial_number"
     for choice in token["certificates"]:
         certificate: x509.Certificate = choice.chosen
         if by_serial:
-            found = certificate.serial_number == wanted["serial_number"].native
-            found = found and certificate.issuer == wanted["issuer"]
+            matches = certificate.serial_number == identifier["serial_number"].native
+            matches = matches and certificate.issuer == identifier["issuer"]
         else:
-            found = certificate.key_identifier == wanted.native
-        if found:
+            matches = certificate.key_identifier == identifier.native
+        if matches:
             return certificate
     return None
 
 
-def check(data: bytes, published: Collection[str]) -> SealVerification:
-    """What holds of the file; `published` are the SHA-256 fingerprints (hex) of our certificates."""
+def verify(data: bytes, published: Collection[str]) -> SealVerification:
+    """Verify the file's last seal; `published` are the SHA-256 fingerprints (hex) of our certificates."""
     try:
-        found = read_signatures(data)
+        signatures = read_signatures(data)
     except PdfRefused:
         return SealVerification("unreadable", None, ())
-    ours = [each for each in found if each.certificate_sha256 in published]
+    ours = [signature for signature in signatures if signature.certificate_sha256 in published]
     if not ours:
-        return SealVerification("not_ours" if found else "not_signed", None, found)
-    return SealVerification(_verdict(ours[-1], found[-1]), ours[-1], found)
+        return SealVerification("not_ours" if signatures else "not_signed", None, signatures)
+    return SealVerification(_decide_verdict(ours[-1], signatures[-1]), ours[-1], signatures)
 
 
-def _verdict(seal: SignatureReport, last: SignatureReport) -> Verdict:
-    """What follows the seal must be signed in its turn, to its last byte."""
+def _decide_verdict(seal: SignatureReport, last: SignatureReport) -> Verdict:
+    """Return the verdict. Changes after the seal are accepted only if a later signature covers them all."""
     if not seal.sound:
         return "broken"
     if seal.covers:
@@ -205,34 +207,38 @@ def _verdict(seal: SignatureReport, last: SignatureReport) -> Verdict:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 for a seal that is intact, 1 for anything else."""
+    """Verify one file, print the result as JSON, and return 0 if its seal is intact, else 1."""
     parser = argparse.ArgumentParser(prog="python -m chalicelib.pdf.verify", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--certificates", type=Path, help="PEM, from /verify/certificates")
-    given = parser.parse_args(arguments)
-    data = given.file.read_bytes()
-    finding = check(data, _published(given.certificates, data))
-    told = {"certificate_checked": given.certificates is not None, **as_json(finding)}
-    sys.stdout.write(json.dumps(told, indent=2) + "\n")
-    return 0 if finding.verdict in ("intact", "signed_later") else 1
+    options = parser.parse_args(arguments)
+    data = options.file.read_bytes()
+    verification = verify(data, _published_fingerprints(options.certificates, data))
+    report = {"certificate_checked": options.certificates is not None, **to_json(verification)}
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    return 0 if verification.verdict in ("intact", "signed_later") else 1
 
 
-def _published(certificates: Path | None, data: bytes) -> set[str]:
-    """The fingerprints given; without any, those of whatever names a document, true or not."""
+def _published_fingerprints(certificates: Path | None, data: bytes) -> set[str]:
+    """Return the fingerprints in the PEM file.
+
+    Without a file, those of all signatures that name a document.
+    """
     if certificates is not None:
-        return {fingerprint(each) for each in read_pem(certificates.read_bytes())}
+        return {fingerprint(certificate) for certificate in read_pem(certificates.read_bytes())}
     try:
-        return {each.certificate_sha256 for each in read_signatures(data) if each.document_id}
+        return {report.certificate_sha256 for report in read_signatures(data) if report.document_id}
     except PdfRefused:
         return set()
 
 
-def as_json(finding: SealVerification) -> dict[str, Any]:
-    """The finding as plain JSON; times in ISO 8601, UTC."""
+def to_json(verification: SealVerification) -> dict[str, Any]:
+    """Return the result as plain JSON values, with times in ISO 8601 in UTC."""
+    seal = verification.seal
     return {
-        "verdict": finding.verdict,
-        "seal": None if finding.seal is None else _signature_json(finding.seal),
-        "signatures": [_signature_json(each) for each in finding.signatures],
+        "verdict": verification.verdict,
+        "seal": None if seal is None else _signature_json(seal),
+        "signatures": [_signature_json(signature) for signature in verification.signatures],
     }
 
 

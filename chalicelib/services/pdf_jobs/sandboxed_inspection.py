@@ -60,9 +60,9 @@ def _within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes) -> dict
 def _reader(kind: str, certificates: Collection[str]) -> Callable[[bytes], dict[str, Any]]:
     """What reads a file of that kind; its libraries are loaded here, which is no fault of the file."""
     if kind == "seal":
-        from chalicelib.pdf.signing import verification as verify
+        from chalicelib.pdf.signing import verification
 
-        return lambda data: verify.as_json(verify.check(data, certificates))
+        return lambda data: verification.to_json(verification.verify(data, certificates))
     describe = {"pdf": _pdf, "scan": _scan}[kind]
     return lambda data: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **describe(data)}
 

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.pdf.models import SignatureField
 from chalicelib.pdf.signing.release_check import find_faults
 from chalicelib.pdf.signing.sealed_document import seal_signed
-from chalicelib.pdf.signing.verification import check
+from chalicelib.pdf.signing.verification import verify
 from chalicelib.services.pdf_jobs.sandboxed_inspection import inspect
 from tests.support.pdf import malformed_pdfs as odd
 from tests.support.pdf import sample_pdfs as samples
@@ -58,7 +58,7 @@ def certificate_type(name: str, data: bytes, folder: Path) -> str:
         found = find_faults(release, source=data, certificate=certificate())
         if not found:
             made = release.sealed.data
-            verdict = check(made, OURS).verdict
+            verdict = verify(made, OURS).verdict
             stamp = "" if name in UNSEEN else misplaced(data, made, seen["page_sizes"][0])
             return accepted(made, folder) or stamp or ("sealed" if verdict == "intact" else verdict)
     return "; ".join(found)

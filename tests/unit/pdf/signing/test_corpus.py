@@ -22,7 +22,7 @@ from chalicelib.pdf.signing.cms import RemoteSigner
 from chalicelib.pdf.signing.release_check import find_faults
 from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.pdf.signing.sealed_document import seal_signed
-from chalicelib.pdf.signing.verification import check
+from chalicelib.pdf.signing.verification import verify
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf import sealing_key
 from tests.support.pdf.sealing_key import FACTS, certificate, sealer
@@ -200,6 +200,6 @@ def _sealed(data: bytes, folder: Path) -> str:
         )
         found = find_faults(release, source=data, certificate=certificate())
         if not found:
-            verdict = check(release.sealed.data, OURS).verdict
+            verdict = verify(release.sealed.data, OURS).verdict
             return accepted(release.sealed.data, folder) or ("" if verdict == "intact" else verdict)
     return "; ".join(found)

@@ -16,9 +16,8 @@ from pypdf.generic import NameObject, TextStringObject
 from chalicelib.pdf.inspection import inspect_pdf
 from chalicelib.pdf.models import CertificateFacts, PdfRefused, SignatureField
 from chalicelib.pdf.signing import certificate_chain as chain
-from chalicelib.pdf.signing import cms
-from chalicelib.pdf.signing import extensibility as soundness
-from chalicelib.pdf.signing import verification as verify
+from chalicelib.pdf.signing import cms, extensibility, verification
+from chalicelib.pdf.signing.fast_path.cms_pattern import make_pattern
 from chalicelib.pdf.signing.incremental_update import open_to_extend
 from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
 from chalicelib.pdf.signing.seal import Sealed, Sealer
@@ -38,9 +37,9 @@ def signed(pdf: bytes, field: SignatureField | None = None, by: Sealer | None = 
     )
 
 
-def is_plain(data: bytes) -> bool:
-    """Of a file that a strict reader can open."""
-    return soundness.is_plain(data, open_to_extend(data).prev)
+def is_extensible(data: bytes) -> bool:
+    """Return True if the file, which a strict reader can open, can be extended."""
+    return extensibility.is_extensible(data, open_to_extend(data).prev)
 
 
 def accepted(data: bytes, folder: Path, signatures: int = 1) -> None:
@@ -58,10 +57,11 @@ def accepted(data: bytes, folder: Path, signatures: int = 1) -> None:
 
 
 def test_a_filled_pattern_is_byte_for_byte_what_pyhanko_makes() -> None:
-    made = cms.pattern(sealing_key.chain())
+    pattern = make_pattern(sealing_key.chain())
+    signer = cms.RemoteSigner(sealing_key.chain(), key().sign)
     for text in (b"one", b"another"):
         digest = hashlib.sha256(text).digest()
-        assert made.filled(digest, key().sign) == cms.message(sealing_key.chain(), key().sign, digest)
+        assert pattern.fill(digest, key().sign) == cms.make_message(signer, digest)
 
 
 # The certificate
@@ -107,7 +107,7 @@ def test_what_holds_no_certificate_is_refused(text: bytes) -> None:
 
 def test_a_plain_file_keeps_every_byte_and_gets_stamp_certificate_and_seal(tmp_path: Path) -> None:
     original = samples.plan_of_care()
-    assert is_plain(original)
+    assert is_extensible(original)
     release = signed(original, FIELD)
     data = release.sealed.data
     assert data.startswith(original)
@@ -148,7 +148,7 @@ def test_a_turned_and_cropped_page_is_stamped_as_displayed(rotation: int) -> Non
 
 def test_a_file_with_a_form_is_made_anew_without_it(tmp_path: Path) -> None:
     original = samples.with_bare_field("Twice a week")
-    assert not is_plain(original)
+    assert not is_extensible(original)
     release = signed(original)
     root = PdfReader(io.BytesIO(release.sealed.data)).trailer["/Root"]
     assert [field.get_object()["/T"] for field in root["/AcroForm"]["/Fields"]] == ["Seal"]  # type: ignore[index]  # - pypdf types it loosely
@@ -158,7 +158,7 @@ def test_a_file_with_a_form_is_made_anew_without_it(tmp_path: Path) -> None:
 
 def test_scripts_are_in_nothing_that_is_derived() -> None:
     original = samples.active()
-    assert not is_plain(original)
+    assert not is_extensible(original)
     data = signed(original).sealed.data
     assert inspect_pdf(original).active_content != ()
     assert inspect_pdf(data).active_content == ()
@@ -166,7 +166,7 @@ def test_scripts_are_in_nothing_that_is_derived() -> None:
 
 def test_an_action_behind_an_escaped_name_is_no_plain_file() -> None:
     original = samples.plan_of_care().replace(b"/PageMode /UseNone", b"/Pag#65Mode /UseNo")
-    assert not is_plain(original)
+    assert not is_extensible(original)
 
 
 def test_an_action_behind_a_false_beginning_of_a_stream_is_no_plain_file() -> None:
@@ -176,7 +176,7 @@ def test_an_action_behind_a_false_beginning_of_a_stream_is_no_plain_file() -> No
         root[NameObject("/OpenAction")] = TextStringObject("x")
 
     original = samples.edited(samples.plan_of_care(), hide)
-    assert not is_plain(original.replace(b"\\n", b"\n"))
+    assert not is_extensible(original.replace(b"\\n", b"\n"))
 
 
 def test_a_decline_and_a_scan_are_sealed(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_further_signature_leaves_the_earlier_one_valid(tmp_path: Path) -> Non
     release = signed(original)
     data = release.sealed.data
     assert data.startswith(original)
-    first, second = verify.read_signatures(data, strict=True)
+    first, second = verification.read_signatures(data, strict=True)
     assert (first.sound, first.permitted, first.covers) == (True, True, False)
     assert (second.sound, second.covers) == (True, True)
     assert find_faults(release, source=original, certificate=certificate()) == []
@@ -216,7 +216,7 @@ def test_a_file_that_others_signed_gets_its_certificate_as_a_file_of_its_own(tmp
     apart = release.certificate
     assert apart is not None
     accepted(apart.sealed.data, tmp_path)
-    seal = verify.check(apart.sealed.data, OURS).seal
+    seal = verification.verify(apart.sealed.data, OURS).seal
     assert seal is not None
     assert (seal.document_id, seal.reason) == (FACTS.document_id, f"Certificate: {FACTS.reason}")
     (text,) = samples.texts(apart.sealed.data)
@@ -232,37 +232,37 @@ def test_a_file_that_others_signed_gets_its_certificate_as_a_file_of_its_own(tmp
 
 def test_any_changed_byte_under_the_seal_is_found() -> None:
     data = signed(samples.plan_of_care()).sealed.data
-    start, end = verify.find_signature_gap(data)
+    start, end = verification.find_signature_gap(data)
     places = [*range(20, start - 2, 997), *range(end + 2, len(data) - 8, 97)]
     assert len(places) > 50
     for place in places:
         changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-        assert verify.check(changed, OURS).verdict not in ("intact", "signed_later"), place
+        assert verification.verify(changed, OURS).verdict not in ("intact", "signed_later"), place
 
 
 def test_anything_after_the_seal_is_found() -> None:
     data = signed(samples.plan_of_care()).sealed.data
-    assert verify.check(data + b"\n", OURS).verdict == "changed"
+    assert verification.verify(data + b"\n", OURS).verdict == "changed"
     writer = PdfWriter(io.BytesIO(data), incremental=True)
     writer.add_blank_page(100, 100)
     target = io.BytesIO()
     writer.write(target)
-    assert verify.check(target.getvalue(), OURS).verdict == "changed"
+    assert verification.verify(target.getvalue(), OURS).verdict == "changed"
 
 
 def test_bytes_hidden_beside_the_signature_are_found() -> None:
     data = signed(samples.plan_of_care()).sealed.data
-    _, end = verify.find_signature_gap(data)
+    _, end = verification.find_signature_gap(data)
     changed = data[: end - 4] + b"zzzz" + data[end:]
-    assert verify.check(changed, OURS).verdict != "intact"
+    assert verification.verify(changed, OURS).verdict != "intact"
 
 
 def test_no_library_logs_what_is_in_a_file(caplog: pytest.LogCaptureFixture) -> None:
     """Their warnings quote it: a name of a field, or a key of a dictionary."""
     data = signed(samples.plan_of_care()).sealed.data
     for spot in range(0, len(data), 1500):
-        verify.check(data[:spot] + b"/Ada Byron" + data[spot:], OURS)
-    verify.check(samples.certified(3), OURS)
+        verification.verify(data[:spot] + b"/Ada Byron" + data[spot:], OURS)
+    verification.verify(samples.certified(3), OURS)
     with suppress(PdfRefused):
         inspect_pdf(samples.plan_of_care().replace(b"/Kids", b"/Ada"))
     assert caplog.records == []
@@ -273,15 +273,15 @@ def test_a_seal_by_a_strangers_certificate_is_not_ours() -> None:
     data = signed(
         samples.plan_of_care(), by=Sealer(chain.Chain((other.certificate(),)), other.sign)
     ).sealed.data
-    assert verify.check(data, OURS).verdict == "not_ours"
-    assert verify.check(samples.plan_of_care(), OURS).verdict == "not_signed"
-    assert verify.check(b"%PDF-1.7 rubbish", OURS).verdict == "unreadable"
+    assert verification.verify(data, OURS).verdict == "not_ours"
+    assert verification.verify(samples.plan_of_care(), OURS).verdict == "not_signed"
+    assert verification.verify(b"%PDF-1.7 rubbish", OURS).verdict == "unreadable"
 
 
 def test_a_seal_is_intact_long_after_its_certificate_expired() -> None:
     old = key().certificate(at=NOW - dt.timedelta(days=4 * 365), years=1, serial=11)
     data = Sealer(chain.Chain((old,)), key().sign).seal(samples.plan_of_care(), FACTS).data
-    assert verify.check(data, {chain.fingerprint(old), *OURS}).verdict == "intact"
+    assert verification.verify(data, {chain.fingerprint(old), *OURS}).verdict == "intact"
 
 
 def test_the_command_line_verifies_offline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -289,12 +289,12 @@ def test_the_command_line_verifies_offline(tmp_path: Path, capsys: pytest.Captur
     certificates.write_bytes(chain.write_pem([certificate()]))
     data = signed(samples.plan_of_care()).sealed.data
     file.write_bytes(data)
-    assert verify.main([str(file), "--certificates", str(certificates)]) == 0
+    assert verification.main([str(file), "--certificates", str(certificates)]) == 0
     assert f'"document_id": "{FACTS.document_id}"' in capsys.readouterr().out
-    assert verify.main([str(file)]) == 0
+    assert verification.main([str(file)]) == 0
     assert '"certificate_checked": false' in capsys.readouterr().out
     file.write_bytes(data.replace(b"MediaBox", b"MediaBux"))
-    assert verify.main([str(file), "--certificates", str(certificates)]) == 1
+    assert verification.main([str(file), "--certificates", str(certificates)]) == 1
 
 
 # Release
@@ -324,7 +324,7 @@ def test_a_file_that_changed_after_sealing_is_not_released() -> None:
 def test_a_timestamp_makes_it_b_t(tmp_path: Path) -> None:
     release = signed(samples.plan_of_care(), by=sealer(sealing_key.timestamps))
     assert release.sealed.level == "B-T"
-    seal = verify.check(release.sealed.data, OURS).seal
+    seal = verification.verify(release.sealed.data, OURS).seal
     assert seal is not None
     assert seal.timestamped_at == NOW + dt.timedelta(seconds=2)
     accepted(release.sealed.data, tmp_path)
@@ -334,7 +334,7 @@ def test_a_timestamp_makes_it_b_t(tmp_path: Path) -> None:
 def test_an_authority_that_answers_rubbish_leaves_a_seal_without(reply: bytes) -> None:
     release = signed(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, lambda _: reply))
     assert release.sealed.level == "B-B"
-    assert verify.check(release.sealed.data, OURS).verdict == "intact"
+    assert verification.verify(release.sealed.data, OURS).verdict == "intact"
 
 
 def test_a_timestamp_can_come_later_and_changes_nothing_under_the_seal(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.models import SignatureBlock, SignatureField
 from chalicelib.pdf.signing import certificate_chain as chain
-from chalicelib.pdf.signing import verification as verify
+from chalicelib.pdf.signing import verification
 from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.services.documents import audit_trail as trail
 from chalicelib.services.documents.document_resource import document_resource
@@ -137,7 +137,7 @@ def test_every_decision_is_sealed_and_says_who_and_which_document(action: Action
     portal.seal()
     data = portal.files.get(portal.signed.key)
     assert hashlib.sha256(data).hexdigest() == portal.signed.sha256
-    finding = verify.check(data, OURS)
+    finding = verification.verify(data, OURS)
     assert finding.verdict == "intact"
     assert finding.seal is not None
     assert (finding.seal.reason, finding.seal.document_id) == (reason, portal.document.id)
@@ -154,7 +154,7 @@ def test_a_file_that_breaks_the_search_for_its_line_is_sealed_all_the_same(
     monkeypatch.setattr(placing, "find_signature_field", broken)
     portal = Portal(decided(Action.APPROVE))
     portal.seal()
-    assert verify.check(portal.files.get(portal.signed.key), OURS).verdict == "intact"
+    assert verification.verify(portal.files.get(portal.signed.key), OURS).verdict == "intact"
     assert "search for the signature's place lost" in caplog.messages
 
 
@@ -199,7 +199,7 @@ def test_killed_before_the_release_it_is_sealed_by_the_next_try() -> None:
     portal.store.failing = False
     assert portal.document.signed is None
     portal.seal()
-    assert verify.check(portal.files.get(portal.signed.key), OURS).verdict == "intact"
+    assert verification.verify(portal.files.get(portal.signed.key), OURS).verdict == "intact"
     assert portal.events("document.approved") == 1
 
 
@@ -271,7 +271,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
     assert (timed.level, timed.timestamp_due) == ("B-T", False)
     data = portal.files.get(timed.key)
     assert hashlib.sha256(data).hexdigest() == timed.sha256
-    finding = verify.check(data, OURS)
+    finding = verification.verify(data, OURS)
     assert finding.verdict == "intact"
     assert finding.seal is not None
     assert finding.seal.timestamped_at is not None
@@ -327,12 +327,12 @@ def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificat
     portal.seal()
     data = portal.files.get(portal.signed.key)
     assert data.startswith(original)
-    assert [each.sound for each in verify.read_signatures(data)] == [True, True]
+    assert [each.sound for each in verification.read_signatures(data)] == [True, True]
     apart = portal.document.certificate
     assert apart is not None
     certificate_pdf = portal.files.get(apart.key)
     assert hashlib.sha256(certificate_pdf).hexdigest() == apart.sha256
-    assert verify.check(certificate_pdf, OURS).verdict == "intact"
+    assert verification.verify(certificate_pdf, OURS).verdict == "intact"
     told = signed_pdf_resource(portal)["certificate"]
     assert (told["sha256"], told["level"]) == (apart.sha256, "B-B")
     released = portal.store.events(portal.document.id)[-1]
@@ -361,7 +361,7 @@ def test_a_certificate_apart_gets_its_late_timestamp_too_and_stays_as_announced(
     assert timed is not None
     assert portal.document.timestamped is not None
     assert (timed.level, timed.timestamp_due) == ("B-T", False)
-    finding = verify.check(portal.files.get(timed.key), OURS)
+    finding = verification.verify(portal.files.get(timed.key), OURS)
     assert finding.seal is not None
     assert (finding.verdict, finding.seal.level) == ("intact", "B-T")
     told = signed_pdf_resource(portal)["certificate"]

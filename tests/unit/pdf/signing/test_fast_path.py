@@ -1,0 +1,115 @@
+"""The shortcuts of sealing give the same document as pyHanko's own implementation."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import ImageChops
+
+from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.signing import certificate_chain as chain
+from chalicelib.pdf.signing import incremental_update
+from chalicelib.pdf.signing.fast_path import cms_pattern
+from chalicelib.pdf.signing.release_check import find_faults
+from chalicelib.pdf.signing.seal import Sealer
+from chalicelib.pdf.signing.sealed_document import Release, seal_declined, seal_signed
+from chalicelib.pdf.signing.verification import verify
+from tests.support.pdf import sample_pdfs as samples
+from tests.support.pdf import sealing_key
+from tests.support.pdf.sealing_key import FACTS, certificate, key
+from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
+from tests.unit.pdf.signing.test_seal import OURS, accepted
+
+FIELD = SignatureField(page=1, x=72, y=96, width=220, height=48)
+MANY_SCRIPTS = " ".join([*SHAPED.values(), *FROM_RIGHT.values()])
+LONG_CERTIFICATE = replace(samples.certificate_of(60), note=MANY_SCRIPTS)
+
+
+def sealer(*, fast_path: bool) -> Sealer:
+    return Sealer(sealing_key.chain(), key().sign, fast_path=fast_path)
+
+
+def seal(original: bytes, *, fast_path: bool, declined: bool = False) -> Release:
+    by = sealer(fast_path=fast_path)
+    if declined:
+        facts = replace(LONG_CERTIFICATE, certificate_type="declined")
+        return seal_declined(original, certificate=facts, sealer=by, facts=FACTS)
+    block = samples.named("Zoë Łukasiewicz 王小明")
+    return seal_signed(
+        original, block=block, field=FIELD, certificate=LONG_CERTIFICATE, sealer=by, facts=FACTS
+    )
+
+
+def signed_before() -> bytes:
+    other = sealing_key.LocalKey()
+    return Sealer(chain.Chain((other.certificate(),)), other.sign).seal(samples.plan_of_care(), FACTS).data
+
+
+@pytest.mark.parametrize(
+    ("make", "signatures"),
+    [
+        (samples.plan_of_care, 1),
+        (lambda: samples.shaped(samples.plan_of_care(2), rotate=90, crop=(40, 30, 580, 760), unit=1.5), 1),
+        (lambda: samples.with_bare_field("Twice a week"), 1),
+        (signed_before, 2),
+    ],
+    ids=["plain", "turned and cropped", "form", "signed by others"],
+)
+def test_a_file_sealed_both_ways_is_valid_and_looks_the_same(
+    make: Callable[[], bytes], signatures: int, tmp_path: Path
+) -> None:
+    original = make()
+    fast, slow = seal(original, fast_path=True), seal(original, fast_path=False)
+    compare(fast, slow, original, signatures, tmp_path)
+    assert (fast.certificate is None) == (slow.certificate is None)
+    if fast.certificate is not None and slow.certificate is not None:
+        # The two certificates name different hashes, so only their validity is compared.
+        for apart in (fast.certificate, slow.certificate):
+            assert verify(apart.sealed.data, OURS).verdict == "intact"
+            accepted(apart.sealed.data, tmp_path)
+
+
+def test_a_decline_sealed_both_ways_is_valid_and_looks_the_same(tmp_path: Path) -> None:
+    original = samples.plan_of_care()
+    fast, slow = (seal(original, fast_path=fast_path, declined=True) for fast_path in (True, False))
+    compare(fast, slow, original, 1, tmp_path)
+
+
+def compare(fast: Release, slow: Release, original: bytes, signatures: int, folder: Path) -> None:
+    """Assert that both files are valid, and that they have the same text and the same page images."""
+    for release in (fast, slow):
+        data = release.sealed.data
+        assert verify(data, OURS).verdict == "intact"
+        assert find_faults(release, source=original, certificate=certificate()) == []
+        accepted(data, folder, signatures)
+    kept_bytes = [release.sealed.data.startswith(original) for release in (fast, slow)]
+    assert kept_bytes[0] == kept_bytes[1]
+    assert fast.pages == slow.pages
+    assert samples.texts(fast.sealed.data) == samples.texts(slow.sealed.data)
+    for page in range(1, fast.pages + 1):
+        images = [samples.raster(release.sealed.data, page, scale=1.5) for release in (fast, slow)]
+        assert ImageChops.difference(*images).getbbox() is None
+
+
+def test_the_switch_turns_both_shortcuts_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(incremental_update, "parse_drawing", refuse)
+    monkeypatch.setattr(cms_pattern.CmsPattern, "fill", refuse)
+    assert verify(seal(samples.plan_of_care(), fast_path=False).sealed.data, OURS).verdict == "intact"
+    with pytest.raises(AssertionError):
+        sealer(fast_path=True).seal(samples.plan_of_care(), FACTS)
+
+
+def test_pyhanko_does_the_work_if_a_shortcut_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(incremental_update, "parse_drawing", fail)
+    monkeypatch.setattr(cms_pattern, "_find_once", fail)
+    original = samples.plan_of_care()
+    data = seal(original, fast_path=True).sealed.data
+    assert data.startswith(original)
+    assert verify(data, OURS).verdict == "intact"
