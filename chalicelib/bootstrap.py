@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from chalicelib.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from chalicelib.adapters.aws_clients import Clients
     from chalicelib.services.accounts.account_settings import AccountSettings
     from chalicelib.services.accounts.link_requests import LinkRequests
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from chalicelib.services.authentication.second_factor import SecondFactor
     from chalicelib.services.authentication.sessions import Sessions
     from chalicelib.services.authentication.source_throttle import SourceThrottle
+    from chalicelib.services.delivery.delivery_worker import DeliveryWorker, Sender
+    from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
+    from chalicelib.services.delivery.ses_feedback import SesFeedback
+    from chalicelib.services.delivery.settlement import Settlement
+    from chalicelib.services.delivery.webhook_release import WebhookRelease
     from chalicelib.services.documents.document_writer import Writer
     from chalicelib.services.pdf_jobs.seal_verification import SealVerification
     from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
@@ -145,6 +152,95 @@ class Services:
         from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
 
         return SealerCache(self.files, self.seal_key, self.timestamp_authority)
+
+    @property
+    def practice_deliveries(self) -> PracticeDeliveries:
+        from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
+
+        return PracticeDeliveries(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
+
+    @property
+    def delivery_worker(self) -> DeliveryWorker:
+        from chalicelib.services.delivery.delivery_worker import DeliveryWorker
+
+        return DeliveryWorker(
+            store=self.store,
+            queues=self.queues,
+            clock=self.clock,
+            ids=self.ids,
+            senders=self.senders,
+            settlement=self._settlement,
+            webhook_release=self.webhook_release,
+        )
+
+    @property
+    def webhook_release(self) -> WebhookRelease:
+        from chalicelib.services.delivery.webhook_release import WebhookRelease
+
+        return WebhookRelease(store=self.store, ids=self.ids, clock=self.clock)
+
+    @property
+    def ses_feedback(self) -> SesFeedback:
+        from chalicelib.services.delivery.ses_feedback import SesFeedback
+
+        return SesFeedback(
+            store=self.store,
+            queues=self.queues,
+            clock=self.clock,
+            ids=self.ids,
+            settlement=self._settlement,
+        )
+
+    @property
+    def senders(self) -> Mapping[str, Callable[[], Sender]]:
+        """The sender of each channel (`domain/deliveries.py`). A sender is imported only when it is used."""
+        return {
+            "email": self._emails,
+            "fax": self._faxes,
+            "webhook": self._webhooks,
+            "notice": self._staff_notices,
+        }
+
+    def _emails(self) -> Sender:
+        from chalicelib.services.delivery.emails import Emails
+
+        return Emails(
+            store=self.store,
+            mailer=self.mailer,
+            switches=self.switches,
+            clock=self.clock,
+            ids=self.ids,
+            settings=self.settings,
+        )
+
+    def _faxes(self) -> Sender:
+        from chalicelib.services.delivery.faxes import Faxes
+
+        return Faxes(
+            store=self.store,
+            files=self.files,
+            mailer=self.mailer,
+            switches=self.switches,
+            clock=self.clock,
+            ids=self.ids,
+            settings=self.settings,
+        )
+
+    def _webhooks(self) -> Sender:
+        from chalicelib.services.delivery.webhooks import Webhooks
+
+        return Webhooks(store=self.store, clock=self.clock, ids=self.ids, http=self.webhook_sender)
+
+    def _staff_notices(self) -> Sender:
+        from chalicelib.services.delivery.staff_notices import StaffNotices
+
+        return StaffNotices(self.notifier)
+
+    @property
+    def _settlement(self) -> Settlement:
+        from chalicelib.services.delivery.settlement import Settlement
+
+        return Settlement(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
 
     @property
     def _writer(self) -> Writer:

@@ -16,6 +16,7 @@ from aws_lambda_powertools import Logger
 from chalicelib.bootstrap import services
 
 if TYPE_CHECKING:
+    from chalicelib.bootstrap import Services
     from chalicelib.services.transaction import Job
 
 logger = Logger(service="portal")
@@ -69,16 +70,12 @@ def documents(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
-    from chalicelib.services.delivery import delivery_worker as delivery
-
-    return _each(event, lambda job: delivery.deliver(job, services()))
+    return _each(event, lambda job: run_delivery_job(job, services()))
 
 
 def mail_feedback(message: str) -> None:
-    from chalicelib.services.delivery import ses_feedback as feedback
-
     with _redact_errors("mail_feedback"):
-        feedback.record(json.loads(message), services())
+        services().ses_feedback.record(json.loads(message))
 
 
 def follow_up(event: Mapping[str, Any]) -> None:
@@ -86,6 +83,32 @@ def follow_up(event: Mapping[str, Any]) -> None:
 
     with _redact_errors("follow_up"):
         logger.info("swept", extra={"found": dict(sweeps.run(services(), event.get("time")))})
+
+
+def run_delivery_job(job: Job, services: Services) -> None:
+    """Do one job of the deliveries queue. Raises every error, and the job then goes back to the queue."""
+    _DELIVERY_JOBS[job.name](job, services)
+
+
+def _apply_receipt(job: Job, services: Services) -> None:
+    if job.receipt is None:
+        raise LookupError("a receipt job without a receipt")
+    services.ses_feedback.apply(job.receipt)
+
+
+def _send_requested_link(job: Job, services: Services) -> None:
+    from chalicelib.services.accounts.link_requests import send_requested_link
+
+    send_requested_link(job.event_id, services)
+
+
+_DELIVERY_JOBS: Mapping[str, Callable[[Job, Services], None]] = {
+    "deliver": lambda job, services: services.delivery_worker.attempt(job),
+    "release": lambda job, services: services.webhook_release.continue_release(job),
+    "hasten": lambda job, services: services.webhook_release.hasten(job),
+    "receipt": _apply_receipt,
+    "forgotten": _send_requested_link,
+}
 
 
 class JobFailed(Exception):

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, RETRY_AFTER
+from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, WEBHOOK_RETRY_AFTER
 from chalicelib.pdf.models import MAX_PAGES
 from chalicelib.services import pagination as paging
 from chalicelib.services.delivery import webhooks
-from chalicelib.services.delivery.staff_notices import KINDS
+from chalicelib.services.delivery.staff_notices import NOTICE_TEXTS
 from chalicelib.services.documents import idempotent_events as inbound
 from chalicelib.services.documents import incoming_pdf as originals
 from chalicelib.services.documents import reports
@@ -199,12 +199,12 @@ def _folded(name: str, text: str) -> str:
 def _retries() -> str:
     return _table(
         ("failed attempt", "wait before the next", "that is, after the first"),
-        list(_waits(RETRY_AFTER)),
+        list(_waits(WEBHOOK_RETRY_AFTER)),
     )
 
 
 def _mail_retries() -> str:
-    return ", ".join(spoken(each) for each in MAIL_RETRY_AFTER)
+    return ", ".join(spoken(each) for each in MESSAGE_RETRY_AFTER)
 
 
 def _waits(schedule: Sequence[timedelta]) -> Iterable[tuple[str, str, str]]:
@@ -258,7 +258,8 @@ def _columns() -> str:
 
 
 def _notices() -> str:
-    return _table(("`kind`", "subject"), [(f"`{kind}`", words.subject) for kind, words in KINDS.items()])
+    rows = [(f"`{kind}`", notice.subject) for kind, notice in NOTICE_TEXTS.items()]
+    return _table(("`kind`", "subject"), rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,7 +1,7 @@
 """Deliveries: messages out, each with its attempts and receipts (DESIGN section 2 and 4)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -62,7 +62,7 @@ class Delivery:
     carrier_id: str | None = None
 
 
-RETRY_AFTER: tuple[timedelta, ...] = (
+WEBHOOK_RETRY_AFTER: tuple[timedelta, ...] = (
     timedelta(seconds=5),
     timedelta(minutes=5),
     timedelta(minutes=30),
@@ -77,8 +77,7 @@ RETRY_AFTER: tuple[timedelta, ...] = (
 )
 """The waits between attempts of a webhook (DESIGN section 4, contract), before jitter."""
 
-
-MAIL_RETRY_AFTER: tuple[timedelta, ...] = (
+MESSAGE_RETRY_AFTER: tuple[timedelta, ...] = (
     timedelta(seconds=10),
     timedelta(minutes=1),
     timedelta(minutes=5),
@@ -86,7 +85,26 @@ MAIL_RETRY_AFTER: tuple[timedelta, ...] = (
     timedelta(hours=2),
     timedelta(hours=6),
 )
-"""The waits between attempts of an email, a fax or a notice: someone waits for it, so it ends sooner."""
+"""The waits between attempts of an email, a fax or a notice. A person waits for these, so they end sooner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelRules:
+    """The retry schedule of a channel, and whether its messages go to the provider of the document."""
+
+    retry_after: tuple[timedelta, ...]
+    reaches_provider: bool
+
+
+CHANNELS: Mapping[Channel, ChannelRules] = {
+    Channel.EMAIL: ChannelRules(retry_after=MESSAGE_RETRY_AFTER, reaches_provider=True),
+    Channel.FAX: ChannelRules(retry_after=MESSAGE_RETRY_AFTER, reaches_provider=True),
+    Channel.WEBHOOK: ChannelRules(retry_after=WEBHOOK_RETRY_AFTER, reaches_provider=False),
+    Channel.NOTICE: ChannelRules(retry_after=MESSAGE_RETRY_AFTER, reaches_provider=False),
+}
+"""The table of delivery channels. A new channel takes four edits: a member of `Channel`, a row of this
+table, a class with a `send` method in `services/delivery`, and that class in `bootstrap.Services.senders`.
+"""
 
 
 def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: str) -> str:
@@ -96,7 +114,7 @@ def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: s
 
 
 def next_wait(
-    failures: int, *, jitter: float, schedule: Sequence[timedelta] = RETRY_AFTER
+    failures: int, *, jitter: float, schedule: Sequence[timedelta] = WEBHOOK_RETRY_AFTER
 ) -> timedelta | None:
     """The wait after this many failures, or None when it is over. `jitter` in 0..1 adds up to a tenth."""
     if failures > len(schedule):

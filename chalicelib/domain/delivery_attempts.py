@@ -11,9 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chalicelib.domain.deliveries import (
-    MAIL_RETRY_AFTER,
-    RETRY_AFTER,
-    Channel,
+    CHANNELS,
     Delivery,
     DeliveryAttempt,
     DeliveryStatus,
@@ -196,7 +194,7 @@ def failures(delivery: Delivery) -> int:
 
 
 def schedule_of(delivery: Delivery) -> Sequence[timedelta]:
-    return RETRY_AFTER if delivery.channel is Channel.WEBHOOK else MAIL_RETRY_AFTER
+    return CHANNELS[delivery.channel].retry_after
 
 
 def _reached(moment: datetime | None, now: datetime) -> bool:

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from chalicelib.domain.deliveries import RETRY_AFTER, DeliveryStatus
-from chalicelib.services.delivery.delivery_worker import RELEASED_AT_ONCE
+from chalicelib.domain.deliveries import WEBHOOK_RETRY_AFTER, DeliveryStatus
+from chalicelib.services.delivery.webhook_release import BATCH
 from chalicelib.services.delivery.webhooks import LONG_FAILURE
 from tests.support.integration.emr_client import Emr
 from tests.support.integration.local_workers import Works
@@ -95,7 +95,9 @@ def test_down_for_longer_than_the_schedule_is_failed_and_replayed(
     told = clinic.webhooks()
     assert {told[each]["status"] for each in events - {failed}} == {"held"}
     for each in events:
-        expect_schedule(waits(works, each), RETRY_AFTER if each == failed else RETRY_AFTER[:-1])
+        expect_schedule(
+            waits(works, each), WEBHOOK_RETRY_AFTER if each == failed else WEBHOOK_RETRY_AFTER[:-1]
+        )
         assert told[each]["attempts"][-1]["detail"] == "The connection was refused."
     assert sorted(works.notices(clinic.practice)) == ["endpoint_off", "webhook_failed"]
     clinic.recalls(clinic.sends())
@@ -115,7 +117,7 @@ def test_down_for_longer_than_the_schedule_is_failed_and_replayed(
 
 UNWANTED: dict[str, tuple[Behaviour, str]] = {
     "500": (answers(500), "answered 500"),
-    "301": (answers(301, location="/elsewhere"), "answered 301. Redirects are not followed"),
+    "301": (answers(301, location="/elsewhere"), "answered 301. The portal follows no redirects."),
     "404": (answers(404), "answered 404"),
     "slow headers": (drips_headers, "No answer came within"),
     "endless headers": (sends_headers_without_end, "The answer was"),
@@ -198,7 +200,7 @@ def test_more_than_fits_one_release_is_released_whole(works: Works, clinic: Emr,
     assert clinic.webhooks()[first]["status"] == "held"
     (row,) = works.webhooks(clinic.practice)
     assert row.status is DeliveryStatus.HELD
-    events = {first, *works.more_like(row, RELEASED_AT_ONCE + 10)}
+    events = {first, *works.more_like(row, BATCH + 10)}
 
     clinic.listens_at(receiver.url)
     works.work_off()
@@ -218,7 +220,7 @@ def test_what_waits_for_a_later_attempt_goes_out_when_the_endpoint_is_set_elsewh
     assert row.status is DeliveryStatus.QUEUED
     assert row.next_attempt_at is not None
     assert row.next_attempt_at - works.clock.now() > timedelta(hours=1)
-    events = {first, *works.more_like(row, RELEASED_AT_ONCE + 10)}
+    events = {first, *works.more_like(row, BATCH + 10)}
     assert clinic.webhooks("held") == {}
 
     receiver.up()

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from chalicelib.adapters import json_codec as codec
-from chalicelib.services.delivery.outbox_relay import OLD_ENOUGH
+from chalicelib.services.delivery.outbox_relay import SWEEP_AFTER
 from chalicelib.services.transaction import OutboxRow
 from infrastructure import deploy, package
 from infrastructure.cloudformation import Target, describe
@@ -107,7 +107,7 @@ def test_practices_of_two_tests_share_nothing(stack: Stack) -> None:
 def test_the_relay_is_told_of_a_new_row_at_once(stack: Stack) -> None:
     """Long before the sweep would take it. The removal of the row comes through the same stream."""
     seconds = 30.0
-    assert seconds < OLD_ENOUGH.total_seconds()
+    assert seconds < SWEEP_AFTER.total_seconds()
     row = OutboxRow(id="of-a-test", created_at=datetime.now(UTC), jobs=())
     item = {"id": row.id, "created_at": row.created_at.isoformat(), "record": codec.dump(row)}
     table, dynamodb = stack.table_name("outbox"), stack.client("dynamodb")

@@ -1,21 +1,22 @@
 """A deliveries function in memory: every part a stand-in, and time that moves when told to."""
 
 import base64
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+from chalicelib import bootstrap
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Endpoint, Practice, WebhookSecret
-from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from chalicelib.settings import Settings, from_environment
+from chalicelib.workers import run_delivery_job
 from tests.support.fakes import (
     START,
     FakeClock,
@@ -54,22 +55,28 @@ def some_settings() -> Settings:
     )
 
 
-@dataclass
-class World:
-    """The parts of `bootstrap.Services` that deliveries use, and what a test needs to look at them."""
+class World(bootstrap.Services):
+    """`bootstrap.Services` with every adapter replaced, and what a test needs to look at them."""
 
-    store: FakeStore = field(default_factory=FakeStore)
-    queues: FakeQueues = field(default_factory=FakeQueues)
-    files: FakeFiles = field(default_factory=FakeFiles)
-    mailer: FakeMailer = field(default_factory=FakeMailer)
-    notifier: FakeNotifier = field(default_factory=FakeNotifier)
-    webhook_sender: FakeWebhookSender = field(default_factory=FakeWebhookSender)
-    switches: FakeSwitches = field(default_factory=FakeSwitches)
-    clock: FakeClock = field(default_factory=FakeClock)
-    ids: FakeIds = field(default_factory=FakeIds)
-    settings: Settings = field(default_factory=some_settings)
+    store: FakeStore
+    queues: FakeQueues
+    files: FakeFiles
+    mailer: FakeMailer
+    notifier: FakeNotifier
+    webhook_sender: FakeWebhookSender
+    switches: FakeSwitches
+    clock: FakeClock
+    ids: FakeIds
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        super().__init__(some_settings(), clock=FakeClock(), ids=FakeIds())
+        self.store = FakeStore()
+        self.queues = FakeQueues()
+        self.files = FakeFiles()
+        self.mailer = FakeMailer()
+        self.notifier = FakeNotifier()
+        self.webhook_sender = FakeWebhookSender()
+        self.switches = FakeSwitches()
         self.files.clock = self.clock
         self.switches.on.add(PRACTICE.id)
         new = replace(PROVIDER, password_hash=None, email=None)
@@ -167,7 +174,7 @@ class World:
 
     def deliver(self, row_id: str) -> Delivery:
         """The queue brings the row's job; answers the row after it."""
-        delivery.deliver(delivery_job(self.row(row_id)), self)
+        run_delivery_job(delivery_job(self.row(row_id)), self)
         return self.row(row_id)
 
     def deliver_later(self, row_id: str, **parts: float) -> Delivery:
@@ -206,7 +213,7 @@ class World:
         while jobs := self.relay():
             for job in jobs:
                 if job.queue == "deliveries":
-                    delivery.deliver(job, self)
+                    run_delivery_job(job, self)
 
 
 def after(moment: datetime | None, start: datetime = START) -> timedelta:

@@ -1,6 +1,7 @@
-"""Faxes: cover and document as one PDF, mailed to the email-to-fax gateway. The mail itself says nothing."""
+"""Faxes to providers: a cover and the document as one PDF, emailed to the email-to-fax gateway.
 
-from typing import Protocol
+The email around the PDF contains nothing about the document.
+"""
 
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
@@ -8,93 +9,121 @@ from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
-from chalicelib.services.delivery import emails as messages
-from chalicelib.services.delivery.emails import About
+from chalicelib.services.delivery.emails import PORTAL
+from chalicelib.services.delivery.message_facts import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.normalization import display_phone
-from chalicelib.services.ports import Files
+from chalicelib.services.ports import Clock, Files, Ids, Mailer, Store, Switches
 from chalicelib.services.review.by_hand import create_fax_code
+from chalicelib.settings import Settings
 
-MAX_PDF_BYTES = 7 * 1024 * 1024
-"""SES takes a raw message of 10 MB, in which a PDF is a third longer."""
-
-
-class Parts(messages.Parts, Protocol):
-    @property
-    def files(self) -> Files: ...
+MAX_PDF_MEGABYTES = 7
+MAX_PDF_BYTES = MAX_PDF_MEGABYTES * 1024 * 1024
+"""SES accepts a raw message of 10 MB, and the email's encoding makes a PDF a third longer."""
 
 
-def send(delivery: Delivery, parts: Parts) -> AttemptResult:
-    """Composes the fax and hands it to SES; cancels what has been overtaken by events."""
-    about = messages.look_up(delivery, parts)
-    overtaken = messages.why_not(about)
-    if overtaken:
-        return AttemptResult(verdict=Verdict.CANCELLED, detail=overtaken)
-    if about.document is None or about.practice is None:
-        raise LookupError("a fax of a document that does not exist")
-    pdf = compose(about, about.document, about.practice, parts)
-    to = gateway_address(delivery.recipient, parts.settings.fax_domain)
-    mail = Mail(to=to, name=messages.PORTAL, subject="Fax", text="The fax is attached.\n", pdf=pdf)
-    message = mime(
-        mail,
-        sender=parts.settings.mail_from,
-        message_id=f"{delivery.id}.{len(delivery.attempts)}",
-        now=about.now,
-    )
-    carrier_id = parts.mailer.send(to=to, message=message)
-    return AttemptResult(verdict=Verdict.SENT, detail="Handed to the fax gateway.", carrier_id=carrier_id)
+class Faxes:
+    """Sender of the faxes to providers."""
 
+    def __init__(
+        self,
+        *,
+        store: Store,
+        files: Files,
+        mailer: Mailer,
+        switches: Switches,
+        clock: Clock,
+        ids: Ids,
+        settings: Settings,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._mailer = mailer
+        self._switches = switches
+        self._clock = clock
+        self._ids = ids
+        self._settings = settings
 
-def compose(about: About, document: Document, practice: Practice, parts: Parts) -> bytes:
-    """The PDF to fax, a few seconds of work. `Unprocessable` when it cannot be faxed as it stands."""
-    from chalicelib.pdf.assembly.fax import compose_fax
+    def send(self, delivery: Delivery) -> AttemptResult:
+        """Compose the fax and email it to the gateway, or cancel it if it is no longer wanted."""
+        facts = look_up(delivery, self._store, self._clock.now())
+        reason = cancellation_reason(facts)
+        if reason:
+            return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
+        to = gateway_address(delivery.recipient, self._settings.fax_domain)
+        mail = Mail(
+            to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._compose(facts)
+        )
+        message = mime(
+            mail,
+            sender=self._settings.mail_from,
+            message_id=f"{delivery.id}.{len(delivery.attempts)}",
+            now=facts.now,
+        )
+        carrier_id = self._mailer.send(to=to, message=message)
+        return AttemptResult(
+            verdict=Verdict.SENT, detail="Accepted by the fax gateway.", carrier_id=carrier_id
+        )
 
-    cover = cover_of(about, document, practice, parts)
-    pdf = compose_fax(cover, parts.files.get(document.original.key))
-    if len(pdf) > MAX_PDF_BYTES:
-        raise Unprocessable("The PDF is too large to fax: 7 MB at most. Send it by email.")
-    return pdf
+    def cover(self, facts: MessageFacts, document: Document, practice: Practice) -> FaxCover:
+        """Return the contents of the cover page, with a link and a code only if Electronic Signature is on.
 
+        Raises `Unprocessable` if the practice has no number to return the fax to.
+        """
+        if not practice.fax:
+            raise Unprocessable(
+                "The practice has no fax number for the signed page. Set it with PUT /v1/practice."
+            )
+        return FaxCover(
+            practice_name=practice.name,
+            practice_phone=display_phone(practice.phone) if practice.phone else None,
+            return_fax=display_phone(practice.fax),
+            provider_name=_name_with_credential(document.addressee),
+            provider_fax=display_phone(facts.delivery.recipient),
+            sent_at=facts.now,
+            time_zone=practice.time_zone,
+            mark=document.id,
+            short_code=short_code(document.id),
+            online=self._online(facts, document),
+        )
 
-def cover_of(about: About, document: Document, practice: Practice, parts: Parts) -> FaxCover:
-    """What the cover says; with Electronic Signature off, nothing of the web."""
-    if not practice.fax:
-        raise Unprocessable("The practice has no fax number for the signed page. Set it: PUT /v1/practice.")
-    return FaxCover(
-        practice_name=practice.name,
-        practice_phone=display_phone(practice.phone) if practice.phone else None,
-        return_fax=display_phone(practice.fax),
-        provider_name=_titled(document.addressee),
-        provider_fax=display_phone(about.delivery.recipient),
-        sent_at=about.now,
-        time_zone=practice.time_zone,
-        mark=document.id,
-        short_code=short_code(document.id),
-        online=_online(about, document, parts),
-    )
+    def _compose(self, facts: MessageFacts) -> bytes:
+        """Return the PDF to fax, in a few seconds. Raises `Unprocessable` if the PDF cannot be faxed."""
+        from chalicelib.pdf.assembly.fax import compose_fax
+
+        if facts.document is None or facts.practice is None:
+            raise LookupError("a fax of a document that does not exist")
+        cover = self.cover(facts, facts.document, facts.practice)
+        pdf = compose_fax(cover, self._files.get(facts.document.original.key))
+        if len(pdf) > MAX_PDF_BYTES:
+            limit = f"{MAX_PDF_MEGABYTES} MB"
+            raise Unprocessable(f"The PDF is too large to fax. The limit is {limit}. Send it by email.")
+        return pdf
+
+    def _online(self, facts: MessageFacts, document: Document) -> FaxOnline | None:
+        if not self._switches.electronic_signature(document.practice_id):
+            return None
+        link = f"{self._settings.portal_url}/by-hand/{document.id}"
+        code = create_fax_code(self._store, document, facts.delivery, facts.now, self._ids)
+        return FaxOnline(portal_url=link, link=link, code=code)
 
 
 def short_code(document_id: str) -> str:
-    """The opaque id as people read it out: its first eight characters, `MFRG-GZDF`."""
+    """Return the first eight characters of a document's id as people read them out: `MFRG-GZDF`."""
     start = document_id.rpartition("_")[2][:8].upper()
     return f"{start[:4]}-{start[4:]}"
 
 
 def gateway_address(number: str, domain: str) -> str:
-    """`15125550100@fax.example.com` for +15125550100."""
+    """Return the gateway's email address for a number: `15125550100@fax.example.com` for +15125550100.
+
+    Raises `Unprocessable` if the number contains no digits.
+    """
     digits = "".join(c for c in number if c.isdigit() and c.isascii())
     if not digits:
         raise Unprocessable("The fax number cannot be used.")
     return f"{digits}@{domain}"
 
 
-def _titled(who: Addressee) -> str:
-    return f"{who.name}, {who.credential}" if who.credential else who.name
-
-
-def _online(about: About, document: Document, parts: Parts) -> FaxOnline | None:
-    if not parts.switches.electronic_signature(document.practice_id):
-        return None
-    link = f"{parts.settings.portal_url}/by-hand/{document.id}"
-    code = create_fax_code(parts.store, document, about.delivery, about.now, parts.ids)
-    return FaxOnline(portal_url=link, link=link, code=code)
+def _name_with_credential(addressee: Addressee) -> str:
+    return f"{addressee.name}, {addressee.credential}" if addressee.credential else addressee.name

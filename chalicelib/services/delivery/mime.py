@@ -1,4 +1,4 @@
-"""An email as the bytes that SES is handed (RFC 5322). No text from outside can add a header."""
+"""An email as the RFC 5322 bytes that SES accepts. No text from outside can add a header."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from chalicelib.services.normalization import is_shown
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """`html` and `pdf` (attached as `document.pdf`) are optional. `name` is shown as the sender."""
+    """An email. `name` is shown as the sender. The optional `pdf` is attached as `document.pdf`."""
 
     to: str
     name: str
@@ -26,9 +26,9 @@ class Mail:
 
 
 def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
-    """The message. `Unprocessable` for an address that mail cannot be sent to.
+    """Return the message as bytes. Raises `Unprocessable` for an address that cannot receive email.
 
-    `message_id` is the part before the @; SES puts its own in front of the receiver.
+    `message_id` is the part before the @. SES shows the receiver an id of SES instead.
     """
     message = EmailMessage(policy=SMTP)
     origin = _address(sender, name=header_text(mail.name))
@@ -49,12 +49,12 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
 
 
 def header_text(text: str) -> str:
-    """Printable characters and joiners only, so that nothing can end a header and begin another."""
+    """Return the text as one line of printable characters and joiners, which cannot end a header."""
     return " ".join("".join(c if is_shown(c) else " " for c in text).split())
 
 
 def _address(spec: str, *, name: str = "") -> Address:
-    refused = Unprocessable("The address cannot be used for mail.")
+    refused = Unprocessable("The address cannot be used for email.")
     if not spec.isascii() or not spec.isprintable():
         raise refused
     try:

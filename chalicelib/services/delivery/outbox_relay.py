@@ -1,4 +1,8 @@
-"""The outbox to the queues. Its table's stream is only latency: the sweep takes what it missed."""
+"""The relay of outbox rows to the queues.
+
+The stream of the outbox table only reduces the latency. The sweep of each minute relays the rows that the
+stream has missed.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -7,34 +11,37 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.services.ports import Queues, Store
 from chalicelib.services.transaction import OutboxRow
 
-OLD_ENOUGH = timedelta(minutes=2)
-AT_ONCE = 200
+SWEEP_AFTER = timedelta(minutes=2)
+"""The age from which the sweep relays a row."""
+
+SWEEP_LIMIT = 200
+"""The number of rows that one sweep relays."""
 
 
 def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> None:
-    """Enqueues the rows' jobs, every entry's answer checked, and only then drops the rows.
+    """Enqueue the jobs of the rows, and delete the rows only after every job was accepted.
 
-    Raises on any failure, so that the whole batch comes again; a job may run twice, so twice is harmless.
+    Raises on any failure, and the whole batch comes again. A job that runs twice does no harm.
     """
-    taken = tuple(rows)
-    queues.send([job for row in taken for job in row.jobs])
-    for row in taken:
+    batch = tuple(rows)
+    queues.send([job for row in batch for job in row.jobs])
+    for row in batch:
         store.drop_outbox(row.id)
 
 
 def sweep(now: datetime, *, store: Store, queues: Queues) -> int:
-    """Relays what has waited for `OLD_ENOUGH`, at most `AT_ONCE` rows; answers how many.
+    """Relay the rows older than `SWEEP_AFTER`, at most `SWEEP_LIMIT`, and return their number.
 
-    One row that cannot be relayed holds up no other; it raises `Unavailable` in the end, for the alarm.
+    A row that cannot be relayed delays no other row. Raises `Unavailable` at the end, for the alarm.
     """
-    rows = store.outbox(now - OLD_ENOUGH, limit=AT_ONCE)
-    refused = [row for row in rows if not _relayed(row, store=store, queues=queues)]
+    rows = store.outbox(now - SWEEP_AFTER, limit=SWEEP_LIMIT)
+    refused = [row for row in rows if not _relay(row, store=store, queues=queues)]
     if refused:
         raise Unavailable(f"{len(refused)} of {len(rows)} outbox rows could not be relayed.")
     return len(rows)
 
 
-def _relayed(row: OutboxRow, *, store: Store, queues: Queues) -> bool:
+def _relay(row: OutboxRow, *, store: Store, queues: Queues) -> bool:
     try:
         relay_rows([row], store=store, queues=queues)
     except Unavailable:

@@ -1,4 +1,4 @@
-"""What a practice sees and does of its messages out: the list, sending one again, testing its endpoint."""
+"""The outgoing messages of a practice: the list, a retry of one message, and a test of the endpoint."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from typing_extensions import TypedDict
 
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
 from chalicelib.domain.practices import Endpoint, Practice
@@ -19,7 +19,8 @@ from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
 from chalicelib.services.transaction import Change, OutboxRow
 
 RETRYABLE = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
-_ON_DOCUMENT = (Channel.EMAIL, Channel.FAX)
+"""The statuses in which a practice may send a message again."""
+
 _TEST = "endpoint.test"
 
 
@@ -67,6 +68,8 @@ def delivery_resource(delivery: Delivery) -> DeliveryResource:
 
 
 class PracticeDeliveries:
+    """Service behind the delivery routes of `/v1`."""
+
     def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
         self._store = store
         self._ids = ids
@@ -75,21 +78,22 @@ class PracticeDeliveries:
     def page(
         self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None
     ) -> Page[Delivery]:
-        """The practice's messages, newest first."""
+        """Return a page of the practice's messages, newest first."""
         return self._store.deliveries(listing, practice.id, limit=limit, after=after)
 
-    def retry(self, practice: Practice, found_id: str, actor: Actor, now: datetime) -> Delivery:
-        """Queues a failed or held message again, with the same bytes and `webhook-id`.
+    def retry(self, practice: Practice, delivery_id: str, actor: Actor, now: datetime) -> Delivery:
+        """Queue a failed or held message again, with the same bytes and `webhook-id`.
 
-        Raises `NotFound`, the same for another practice's; `Conflict` for one that is not at its end, or
-        a webhook without an endpoint to go to.
+        Raises `NotFound` for an unknown message and for another practice's message, and `Conflict` for a
+        message that is not failed or held, or for a webhook without a live endpoint.
         """
         return retry_on_conflict(
-            lambda: self._retry(practice, found_id, actor, now), retry_on=frozenset({"delivery", "document"})
+            lambda: self._retry(practice, delivery_id, actor, now),
+            retry_on=frozenset({"delivery", "document"}),
         )
 
     def test_endpoint(self, practice: Practice, now: datetime) -> Delivery:
-        """Queues an `endpoint.test` webhook; `Conflict` when there is no endpoint."""
+        """Queue an `endpoint.test` webhook. Raises `Conflict` if there is no live endpoint."""
         event_id = self._ids.new("evt")
         body = {"type": _TEST, "timestamp": to_text(now), "data": {"practice_id": practice.id}}
         url = _live_endpoint(practice).url
@@ -105,26 +109,26 @@ class PracticeDeliveries:
         self._store.commit(Change(at=now, deliveries=(delivery,), outbox=(self._job(delivery, now),)))
         return delivery
 
-    def _retry(self, practice: Practice, found_id: str, actor: Actor, now: datetime) -> Delivery:
-        delivery = self._store.delivery(found_id)
+    def _retry(self, practice: Practice, delivery_id: str, actor: Actor, now: datetime) -> Delivery:
+        delivery = self._store.delivery(delivery_id)
         if delivery is None or delivery.practice_id != practice.id:
             raise NotFound("There is no such delivery.")
         if delivery.status not in RETRYABLE:
             raise Conflict(
-                f"Only a failed or held delivery can be sent again; this one is {delivery.status}.",
+                f"Only a failed or held delivery can be sent again. This delivery is {delivery.status}.",
                 code=ConflictCode(f"delivery-{delivery.status}"),
             )
         if delivery.channel is Channel.WEBHOOK:
             delivery = replace(delivery, recipient=_live_endpoint(practice).url)
         queued = queue_again(delivery, now, why="Asked for by the practice.")
-        change = self._shown(practice, queued, actor, now)
+        change = self._document_change(practice, queued, actor, now)
         self._store.commit(replace(change, deliveries=(queued,), outbox=(self._job(queued, now),)))
         return queued
 
-    def _shown(self, practice: Practice, queued: Delivery, actor: Actor, now: datetime) -> Change:
-        """What changes on the document beside: its line of this delivery, and the trail."""
+    def _document_change(self, practice: Practice, queued: Delivery, actor: Actor, now: datetime) -> Change:
+        """Return the change of the delivery's document: its line for this delivery, and an audit event."""
         document = self._store.document(queued.document_id) if queued.document_id else None
-        if document is None or queued.channel not in _ON_DOCUMENT:
+        if document is None or not CHANNELS[queued.channel].reaches_provider:
             return Change(at=now)
         recorder = Recorder(
             document.with_delivery(delivery_line(queued, now)),
@@ -144,7 +148,7 @@ def _live_endpoint(practice: Practice) -> Endpoint:
     endpoint = practice.live_endpoint
     if endpoint is None:
         raise Conflict(
-            "There is no endpoint to send to, or it was switched off. Set it by PUT /v1/endpoint.",
+            "There is no endpoint to send to, or the endpoint is switched off. Set it with PUT /v1/endpoint.",
             code=ConflictCode.NO_ENDPOINT,
         )
     return endpoint

@@ -1,70 +1,77 @@
-"""Notices to a practice's staff by the SNS topic: what happened and where to look. Nothing of a patient."""
+"""Notices to the staff of a practice, published to the SNS topic.
+
+A notice names an event and the screen to open next. A notice contains nothing about a patient.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
+from chalicelib.services.delivery.webhooks import LONG_FAILURE
 from chalicelib.services.ports import Notifier
 
-_REPORT = "Open Documents > Reports > Unsigned in your EMR: the row says what to do next."
+_REPORT = "Open Documents > Reports > Unsigned in your EMR. The row shows the next step."
 
 
 @dataclass(frozen=True)
-class Words:
-    """`subject` is ASCII and short, as SNS wants it."""
+class NoticeText:
+    """The subject and text of a notice. SNS requires a subject of at most 100 ASCII characters."""
 
     subject: str
     text: str
 
 
-KINDS: Mapping[str, Words] = {
-    "declined": Words("A document was declined", f"A provider declined a document. {_REPORT}"),
-    "delivery_failed": Words(
+NOTICE_TEXTS: Mapping[str, NoticeText] = {
+    "declined": NoticeText("A document was declined", f"A provider declined a document. {_REPORT}"),
+    "delivery_failed": NoticeText(
         "A message could not be delivered",
         f"An email or fax to a provider could not be delivered. Correct the address or number. {_REPORT}",
     ),
-    "complaint": Words(
-        "A provider marked our mail as junk",
-        f"A provider's mailbox reported our mail as junk, so later mail may not arrive. Call them, or send "
-        f"by fax. {_REPORT}",
+    "complaint": NoticeText(
+        "A provider marked our email as junk",
+        "A provider's mailbox reported our email as junk, so later emails may not arrive. Call the provider, "
+        f"or send by fax. {_REPORT}",
     ),
-    "sealing_delayed": Words(
+    "sealing_delayed": NoticeText(
         "A signed document is late",
-        "A document was decided more than 15 minutes ago and its PDF is not made yet. The decision is safe "
-        "and nobody has to sign again. It is tried again until it is done.",
+        "A provider has decided a document, and preparing its PDF takes longer than usual. The decision is "
+        "safe, and nobody has to sign again. The portal keeps trying until the PDF is ready.",
     ),
-    "webhook_failed": Words(
+    "webhook_failed": NoticeText(
         "An event did not reach your EMR",
-        "An event was refused or not answered at every try, for days. Its status in the EMR may be old. "
-        "Once the endpoint works, send it again: POST /v1/deliveries/{id}/retry.",
+        "Your EMR refused or did not answer an event for several days, at every attempt. The status in the "
+        "EMR may be out of date. Once the endpoint works, send the event again: "
+        "POST /v1/deliveries/{id}/retry.",
     ),
-    "endpoint_off": Words(
+    "endpoint_off": NoticeText(
         "Events to your EMR are switched off",
-        "The EMR's endpoint answered 410, or failed for 5 days without one success. Events are kept and "
-        "nothing is lost. Once it works, set the endpoint again (PUT /v1/endpoint): they go out at once.",
+        f"Your EMR's endpoint answered 410, or failed for {LONG_FAILURE.days} days without a success. The "
+        "portal stores all events, and nothing is lost. Once the endpoint works, set it again with "
+        "PUT /v1/endpoint. The stored events then go out immediately.",
     ),
 }
+"""The subject and text of every notice, by its kind."""
 
 
-class Parts(Protocol):
-    @property
-    def notifier(self) -> Notifier: ...
+class StaffNotices:
+    """Sender of the notices to staff."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+
+    def send(self, delivery: Delivery) -> AttemptResult:
+        """Publish the notice. Raises `Unavailable` if the topic does not accept the notice."""
+        notice = NOTICE_TEXTS[delivery.type]
+        self._notifier.publish(
+            practice_id=delivery.practice_id,
+            kind=delivery.type,
+            subject=notice.subject,
+            text=f"{notice.text}\n\n{_ids(delivery)}",
+        )
+        return AttemptResult(verdict=Verdict.DELIVERED, detail="Published.")
 
 
-def send(delivery: Delivery, parts: Parts) -> AttemptResult:
-    """Publishes the notice; `Unavailable` when the topic does not take it."""
-    words = KINDS[delivery.type]
-    parts.notifier.publish(
-        practice_id=delivery.practice_id,
-        kind=delivery.type,
-        subject=words.subject,
-        text="\n\n".join([words.text, *_names(delivery)]),
-    )
-    return AttemptResult(verdict=Verdict.DELIVERED, detail="Published.")
-
-
-def _names(delivery: Delivery) -> list[str]:
-    names = [("Practice", delivery.practice_id), ("Document", delivery.document_id)]
-    return ["\n".join(f"{name}: {value}" for name, value in names if value)]
+def _ids(delivery: Delivery) -> str:
+    ids = {"Practice": delivery.practice_id, "Document": delivery.document_id}
+    return "\n".join(f"{name}: {value}" for name, value in ids.items() if value)

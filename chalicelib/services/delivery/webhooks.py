@@ -1,9 +1,8 @@
-"""Webhooks to the EMR: signed as Standard Webhooks has it, and the health of the endpoint they go to."""
+"""Webhooks to the EMR, signed by the rules of Standard Webhooks, and the health of the EMR's endpoint."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from aws_lambda_powertools import Logger
 
@@ -21,40 +20,69 @@ from chalicelib.services.transaction import Change
 USER_AGENT = "Provider-Portal-Webhooks/1"
 LONG_FAILURE = timedelta(days=5)
 FAILED_EVENTS = 3
-"""A long failure is of the endpoint only when so many events failed; one that is refused is only itself."""
+"""A long failure is blamed on the endpoint only if this many events failed. One event may be at fault."""
 GONE = 410
 
 logger = Logger(service="portal", child=True)
 
 
-class Parts(Protocol):
-    @property
-    def store(self) -> Store: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def ids(self) -> Ids: ...
-    @property
-    def webhook_sender(self) -> WebhookSender: ...
+class Webhooks:
+    """Sender of the webhooks to the EMRs."""
 
+    def __init__(self, *, store: Store, clock: Clock, ids: Ids, http: WebhookSender) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._http = http
 
-def send(delivery: Delivery, parts: Parts) -> AttemptResult:
-    """Posts the frozen bytes to where the endpoint is now; a webhook for one that is off is held."""
-    practice = require_practice(parts.store, delivery.practice_id)
-    endpoint = practice.live_endpoint
-    if endpoint is None:
-        return AttemptResult(verdict=Verdict.HELD, detail="The endpoint is switched off.", tried=False)
-    now = parts.clock.now()
-    body = (delivery.body or "").encode()
-    answer = parts.webhook_sender.post(
-        endpoint.url, headers=signed_headers(delivery, practice, body, now), body=body
-    )
-    _note_health(practice, delivery.id, endpoint.url, answer, parts)
-    return _judge(answer)
+    def send(self, delivery: Delivery) -> AttemptResult:
+        """Post the stored bytes to the current endpoint, or hold the webhook if the endpoint is off."""
+        practice = require_practice(self._store, delivery.practice_id)
+        endpoint = practice.live_endpoint
+        if endpoint is None:
+            return AttemptResult(verdict=Verdict.HELD, detail="The endpoint is switched off.", tried=False)
+        body = (delivery.body or "").encode()
+        headers = signed_headers(delivery, practice, body, self._clock.now())
+        answer = self._http.post(endpoint.url, headers=headers, body=body)
+        self._record_health(practice, delivery.id, endpoint.url, answer)
+        return _outcome(answer)
+
+    def _record_health(self, practice: Practice, delivery_id: str, url: str, answer: HttpResult) -> None:
+        """Store since when the endpoint fails. A 410 or a long failure switches off the endpoint."""
+        now = self._clock.now()
+
+        def step(current: Practice) -> None:
+            endpoint = current.endpoint
+            if endpoint is None or endpoint.url != url or endpoint.disabled_at is not None:
+                return
+            after = _update_health(endpoint, answer, delivery_id, now)
+            if after == endpoint:
+                return
+            self._store.commit(self._change(current, after, now))
+            if after.disabled_at is not None:
+                # A metric filter turns this line into an alarm (docs/operations.md).
+                logger.warning("endpoint switched off", extra={"practice": practice.id})
+
+        retry_on_latest(
+            step,
+            initial=practice,
+            read=lambda: require_practice(self._store, practice.id),
+            retry_on=frozenset({"practice"}),
+        )
+
+    def _change(self, practice: Practice, endpoint: Endpoint, now: datetime) -> Change:
+        after = replace(practice, version=practice.version + 1, endpoint=endpoint)
+        if endpoint.disabled_at is None:
+            return Change(at=now, practices=(after,))
+        notice = staff_notice("endpoint_off", event_id=self._ids.new("evt"), practice_id=practice.id, now=now)
+        return Change(at=now, practices=(after,), deliveries=(notice,), outbox=(outbox_row(notice),))
 
 
 def signed_headers(delivery: Delivery, practice: Practice, body: bytes, now: datetime) -> Mapping[str, str]:
-    """The headers of one attempt at `now`: a signature for each live secret, the newest first."""
+    """Return the headers of one attempt, with a signature for each live secret, the newest first.
+
+    Raises `Unavailable` if the practice has no live secret.
+    """
     from standardwebhooks import Webhook
 
     secrets = practice.live_secrets(now)
@@ -66,24 +94,24 @@ def signed_headers(delivery: Delivery, practice: Practice, body: bytes, now: dat
         "user-agent": USER_AGENT,
         "webhook-id": message_id,
         "webhook-timestamp": str(epoch(now)),
-        "webhook-signature": " ".join(Webhook(each).sign(message_id, now, text) for each in secrets),
+        "webhook-signature": " ".join(Webhook(secret).sign(message_id, now, text) for secret in secrets),
     }
 
 
-def _judge(answer: HttpResult) -> AttemptResult:
+def _outcome(answer: HttpResult) -> AttemptResult:
     if _is_success(answer):
         return AttemptResult(verdict=Verdict.DELIVERED, detail=f"The receiver answered {answer.status}.")
     if answer.status == GONE:
         return AttemptResult(verdict=Verdict.HELD, detail="The receiver answered 410.")
-    asked = None if answer.retry_after is None else timedelta(seconds=answer.retry_after)
-    return AttemptResult(verdict=Verdict.RETRY, detail=_trouble(answer), retry_after=asked)
+    retry_after = None if answer.retry_after is None else timedelta(seconds=answer.retry_after)
+    return AttemptResult(verdict=Verdict.RETRY, detail=_describe_failure(answer), retry_after=retry_after)
 
 
-def _trouble(answer: HttpResult) -> str:
+def _describe_failure(answer: HttpResult) -> str:
     if answer.status is None:
         return answer.error or "The receiver did not answer."
     if answer.status // 100 == 3:  # noqa: PLR2004 - a class of HTTP statuses
-        return f"The receiver answered {answer.status}. Redirects are not followed: set the final address."
+        return f"The receiver answered {answer.status}. The portal follows no redirects. Set the final URL."
     return f"The receiver answered {answer.status}."
 
 
@@ -91,34 +119,8 @@ def _is_success(answer: HttpResult) -> bool:
     return answer.status is not None and answer.status // 100 == 2  # noqa: PLR2004 - a class of HTTP statuses
 
 
-# The endpoint's health
-
-
-def _note_health(practice: Practice, delivery_id: str, url: str, answer: HttpResult, parts: Parts) -> None:
-    """Keeps since when the endpoint fails; switches it off on 410 or after long failure, with a notice."""
-    now = parts.clock.now()
-
-    def step(current: Practice) -> None:
-        endpoint = current.endpoint
-        if endpoint is None or endpoint.url != url or endpoint.disabled_at is not None:
-            return
-        after = _after(endpoint, answer, delivery_id, now)
-        if after == endpoint:
-            return
-        parts.store.commit(_change(current, after, parts.ids, now))
-        if after.disabled_at is not None:
-            # A filter makes an alarm of the line: docs/operations.md.
-            logger.warning("endpoint switched off", extra={"practice": practice.id})
-
-    retry_on_latest(
-        step,
-        initial=practice,
-        read=lambda: require_practice(parts.store, practice.id),
-        retry_on=frozenset({"practice"}),
-    )
-
-
-def _after(endpoint: Endpoint, answer: HttpResult, delivery_id: str, now: datetime) -> Endpoint:
+def _update_health(endpoint: Endpoint, answer: HttpResult, delivery_id: str, now: datetime) -> Endpoint:
+    """Return the endpoint with this answer taken into account: healthy, failing, or switched off."""
     if _is_success(answer):
         return replace(endpoint, failing_since=None, failing=())
     if answer.status == GONE:
@@ -126,13 +128,6 @@ def _after(endpoint: Endpoint, answer: HttpResult, delivery_id: str, now: dateti
     since = endpoint.failing_since or now
     failing = tuple(dict.fromkeys((*endpoint.failing, delivery_id)))[:FAILED_EVENTS]
     if now >= since + LONG_FAILURE and len(failing) == FAILED_EVENTS:
-        return replace(endpoint, disabled_at=now, disabled_reason="It failed for 5 days without a success.")
+        reason = f"The endpoint failed for {LONG_FAILURE.days} days without a success."
+        return replace(endpoint, disabled_at=now, disabled_reason=reason)
     return replace(endpoint, failing_since=since, failing=failing)
-
-
-def _change(practice: Practice, endpoint: Endpoint, ids: Ids, now: datetime) -> Change:
-    after = replace(practice, version=practice.version + 1, endpoint=endpoint)
-    if endpoint.disabled_at is None:
-        return Change(at=now, practices=(after,))
-    told = staff_notice("endpoint_off", event_id=ids.new("evt"), practice_id=practice.id, now=now)
-    return Change(at=now, practices=(after,), deliveries=(told,), outbox=(outbox_row(told),))

@@ -286,7 +286,7 @@ def set_endpoint(store: Store, practice: Practice, now: datetime, url: str) -> E
     forgotten for how long it has failed: an EMR may well set it at every start, and each time would begin
     afresh what ends with a notice to staff.
     """
-    from chalicelib.services.delivery.delivery_worker import release_row
+    from chalicelib.services.delivery.webhook_release import release_row
 
     changed = change_practice(
         store,

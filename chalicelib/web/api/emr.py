@@ -10,7 +10,7 @@ from chalice.app import Response
 from chalicelib.domain.documents import Document, StoredPdf
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound, TooLarge
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries, delivery_resource
+from chalicelib.services.delivery.practice_deliveries import delivery_resource
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
@@ -134,7 +134,7 @@ def list_deliveries(context: RequestContext) -> Response:
     _check_query(context, "status", "limit", "cursor")
     status = DELIVERY_STATUS.read(context.query)
     name = list_name(_DELIVERIES[status], context.require_practice().id)
-    found = _outgoing(context).page(
+    found = context.services.practice_deliveries.page(
         context.require_practice(),
         _DELIVERIES[status],
         limit=limit_of(context.query.get("limit")),
@@ -146,7 +146,9 @@ def list_deliveries(context: RequestContext) -> Response:
 
 def retry_delivery(context: RequestContext, delivery_id: str) -> Response:
     _body(context)
-    queued = _outgoing(context).retry(context.require_practice(), delivery_id, context.actor, context.now)
+    queued = context.services.practice_deliveries.retry(
+        context.require_practice(), delivery_id, context.actor, context.now
+    )
     return json_response(delivery_resource(queued), 202)
 
 
@@ -177,9 +179,9 @@ def write_endpoint(context: RequestContext) -> Response:
 
 def test_endpoint(context: RequestContext) -> Response:
     _body(context)
-    return json_response(
-        delivery_resource(_outgoing(context).test_endpoint(context.require_practice(), context.now)), 202
-    )
+    practice = context.require_practice()
+    test = context.services.practice_deliveries.test_endpoint(practice, context.now)
+    return json_response(delivery_resource(test), 202)
 
 
 def read_openapi(context: RequestContext) -> Response:
@@ -213,11 +215,6 @@ def _resource(context: RequestContext, document: Document) -> Mapping[str, Any]:
 def _to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Response:
     url = context.services.files.url(pdf.key, seconds=URL_LIVES_SECONDS, file_name=name, inline=False)
     return redirect(url)
-
-
-def _outgoing(context: RequestContext) -> PracticeDeliveries:
-    services = context.services
-    return PracticeDeliveries(store=services.store, ids=services.ids, portal_url=services.settings.portal_url)
 
 
 def _check_query(context: RequestContext, *known: str) -> None:

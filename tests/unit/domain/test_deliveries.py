@@ -1,17 +1,17 @@
 from datetime import timedelta
 
-from chalicelib.domain.deliveries import RETRY_AFTER, Channel, delivery_id, next_wait
+from chalicelib.domain.deliveries import WEBHOOK_RETRY_AFTER, Channel, delivery_id, next_wait
 
 
 def test_the_waits_are_those_of_the_contract() -> None:
-    hours = [wait / timedelta(hours=1) for wait in RETRY_AFTER[2:]]
-    assert RETRY_AFTER[:2] == (timedelta(seconds=5), timedelta(minutes=5))
+    hours = [wait / timedelta(hours=1) for wait in WEBHOOK_RETRY_AFTER[2:]]
+    assert WEBHOOK_RETRY_AFTER[:2] == (timedelta(seconds=5), timedelta(minutes=5))
     assert hours == [0.5, 2, 5, 10, 14, 20, 24, 24, 24]
 
 
 def test_each_failure_waits_longer_until_it_is_over() -> None:
     waits = [next_wait(failures, jitter=0) for failures in range(1, 12)]
-    assert waits == list(RETRY_AFTER)
+    assert waits == list(WEBHOOK_RETRY_AFTER)
     assert next_wait(12, jitter=0) is None
 
 

@@ -12,7 +12,7 @@ import jsonschema_rs
 import pytest
 from standardwebhooks import Webhook
 
-from chalicelib.domain.deliveries import RETRY_AFTER
+from chalicelib.domain.deliveries import WEBHOOK_RETRY_AFTER
 from chalicelib.domain.practices import WebhookSecret
 from chalicelib.services.delivery.webhooks import FAILED_EVENTS, LONG_FAILURE
 from chalicelib.services.documents.document_resource import document_resource
@@ -87,9 +87,9 @@ def test_every_route_event_and_code_is_in_the_guide() -> None:
 
 def test_the_retry_table_is_that_of_the_schedule() -> None:
     rows = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]*) \|$", TEXT, re.MULTILINE)
-    assert [wait for _, wait, _ in rows[:-1]] == [spoken(each) for each in RETRY_AFTER]
-    assert rows[-1][0] == str(len(RETRY_AFTER) + 1)
-    assert rows[-2][2] == spoken(sum(RETRY_AFTER, timedelta()))
+    assert [wait for _, wait, _ in rows[:-1]] == [spoken(each) for each in WEBHOOK_RETRY_AFTER]
+    assert rows[-1][0] == str(len(WEBHOOK_RETRY_AFTER) + 1)
+    assert rows[-2][2] == spoken(sum(WEBHOOK_RETRY_AFTER, timedelta()))
 
 
 def test_when_an_endpoint_is_switched_off_is_said_as_it_is() -> None:

@@ -10,15 +10,21 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from chalicelib.domain.deliveries import RETRY_AFTER, Channel, Delivery, DeliveryAttempt, DeliveryStatus
+from chalicelib.domain.deliveries import (
+    WEBHOOK_RETRY_AFTER,
+    Channel,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryStatus,
+)
 from chalicelib.domain.delivery_attempts import AttemptStatus, queue_again
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, WebhookSecret
-from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Change, Job
+from chalicelib.workers import run_delivery_job
 from tests.support.delivery_world import ENDPOINT, OLD_SECRET, SECRET, World, after
 from tests.support.fakes import START
 
@@ -43,6 +49,10 @@ def verify(secret: str, posted: tuple[str, Mapping[str, str], bytes]) -> Any:
     if signed not in headers["webhook-signature"].split(" "):
         raise WebhookVerificationError(signed)
     return json.loads(body)
+
+
+def test_every_channel_has_a_sender(world: World) -> None:
+    assert set(world.senders) == set(Channel)
 
 
 # What is sent
@@ -117,8 +127,8 @@ def test_the_same_job_twice_sends_once(world: World) -> None:
 def test_two_workers_at_once_send_once(world: World) -> None:
     row_id = world.webhook()
     job = delivery_job(world.row(row_id))
-    world.store.before_commit = lambda: delivery.deliver(job, world)
-    delivery.deliver(job, world)
+    world.store.before_commit = lambda: run_delivery_job(job, world)
+    run_delivery_job(job, world)
     assert len(world.webhook_sender.posted) == 1
     assert world.row(row_id).status is DeliveryStatus.DELIVERED
 
@@ -143,7 +153,7 @@ def test_what_has_ended_is_left_alone(world: World, status: str) -> None:
 
 def test_a_job_without_a_row_is_an_error(world: World) -> None:
     with pytest.raises(LookupError):
-        delivery.deliver(Job(queue="deliveries", name="deliver", event_id="e", delivery_id="none"), world)
+        run_delivery_job(Job(queue="deliveries", name="deliver", event_id="e", delivery_id="none"), world)
 
 
 def test_dying_after_the_effect_sends_the_same_bytes_and_id_again(world: World) -> None:
@@ -180,10 +190,10 @@ def test_the_sweep_finds_what_a_dead_worker_left(world: World) -> None:
 
 def test_a_worker_that_always_dies_ends_in_failure_after_the_whole_schedule(world: World) -> None:
     row_id = world.webhook()
-    for _ in range(len(RETRY_AFTER) + 1):
+    for _ in range(len(WEBHOOK_RETRY_AFTER) + 1):
         kill_after_sending(world, row_id)
     assert world.when_due(row_id).status is DeliveryStatus.FAILED
-    assert len(world.webhook_sender.posted) == len(RETRY_AFTER) + 1
+    assert len(world.webhook_sender.posted) == len(WEBHOOK_RETRY_AFTER) + 1
     assert after(world.clock.at) > timedelta(days=5)
     assert world.notices() == ["webhook_failed"]
 
@@ -215,7 +225,7 @@ def test_the_waits_are_those_of_the_contract_with_jitter(world: World) -> None:
         moments.append(row.next_attempt_at or START)
         row = world.when_due(row_id)
     waits = [later - earlier for earlier, later in pairwise(moments)]
-    assert waits == [wait * HALF_JITTER for wait in RETRY_AFTER]
+    assert waits == [wait * HALF_JITTER for wait in WEBHOOK_RETRY_AFTER]
     assert row.status is DeliveryStatus.FAILED
     assert len(world.webhook_sender.posted) == 12
     assert len({posted[2] for posted in world.webhook_sender.posted}) == 1
@@ -261,7 +271,7 @@ def test_retry_after_is_bounded(world: World) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (HttpResult(301), "The receiver answered 301. Redirects are not followed: set the final address."),
+        (HttpResult(301), "The receiver answered 301. The portal follows no redirects. Set the final URL."),
         (HttpResult(404), "The receiver answered 404."),
         (HttpResult(500), "The receiver answered 500."),
         (HttpResult(None, error="The connection was refused."), "The connection was refused."),

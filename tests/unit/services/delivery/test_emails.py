@@ -7,12 +7,11 @@ from email.message import EmailMessage
 
 import pytest
 
-from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, DeliveryStatus
+from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, DeliveryStatus
 from chalicelib.domain.delivery_receipts import Receipt, ReceiptKind
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.status import Status
-from chalicelib.services.delivery import ses_feedback as mail_feedback
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.transaction import Change
 from tests.support.delivery_world import World
@@ -204,7 +203,7 @@ def test_the_first_password_is_welcomed_and_a_later_one_announced(world: World) 
     world.clock.pass_time(days=1)
     world.deliver(world.own_message("password_changed"))
     assert world.mail()["Subject"] == "Your password was changed on Provider Portal"
-    assert "November 23, 2026, at 19:00 UTC" in part(world.mail(), "plain")
+    assert "November 23, 2026, at 7:00 PM UTC" in part(world.mail(), "plain")
 
 
 # Overtaken by events
@@ -250,7 +249,7 @@ def test_a_mail_that_ses_does_not_take_is_tried_again_and_then_failed(world: Wor
     waits = 0
     while world.when_due(row_id).status is DeliveryStatus.QUEUED:
         waits += 1
-    assert waits == len(MAIL_RETRY_AFTER)
+    assert waits == len(MESSAGE_RETRY_AFTER)
     assert [event.type for event in world.events()][1:] == ["document.delivery_failed"]
     assert world.webhooks() == ["document.delivery_failed"]
     assert world.notices() == ["delivery_failed"]
@@ -301,11 +300,11 @@ def test_a_receipt_that_comes_during_the_next_attempt_stands(world: World) -> No
     row_id = world.message(Channel.EMAIL, "ready")
     world.deliver(row_id)
     back = Receipt(carrier_id="ses-0001", kind=ReceiptKind.RETURNED, at=START, detail="For now.")
-    mail_feedback.take(back, world)
+    world.ses_feedback.apply(back)
 
     class HearsFromTheFirst(FakeMailer):
         def send(self, *, to: str, message: bytes) -> str:
-            mail_feedback.take(replace(back, kind=ReceiptKind.DELIVERED), world)
+            world.ses_feedback.apply(replace(back, kind=ReceiptKind.DELIVERED))
             super().send(to=to, message=message)
             return "ses-0002"
 

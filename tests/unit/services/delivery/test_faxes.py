@@ -7,9 +7,9 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.domain.deliveries import Channel, DeliveryStatus
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key
-from chalicelib.services.delivery import emails as messages
-from chalicelib.services.delivery import faxes as fax_messages
+from chalicelib.services.delivery import faxes
 from chalicelib.services.delivery.faxes import gateway_address, short_code
+from chalicelib.services.delivery.message_facts import look_up
 from tests.support.delivery_world import World
 from tests.support.fakes import START
 
@@ -101,22 +101,20 @@ def test_without_a_number_to_fax_back_to_it_fails_and_says_what_to_do(world: Wor
 def test_a_fax_too_large_for_the_gateway_fails_and_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fax_messages, "MAX_PDF_BYTES", 1000)
+    monkeypatch.setattr(faxes, "MAX_PDF_BYTES", 1000)
     row = world.deliver(world.message(Channel.FAX, "fax", NUMBER))
     assert (row.status, row.attempts[-1].detail) == (
         DeliveryStatus.FAILED,
-        "The PDF is too large to fax: 7 MB at most. Send it by email.",
+        "The PDF is too large to fax. The limit is 7 MB. Send it by email.",
     )
 
 
 def test_the_mark_is_the_opaque_id(world: World) -> None:
     assert short_code("doc_mfrggzdfmztwq2lk") == "MFRG-GZDF"
-    cover = fax_messages.cover_of(
-        messages.look_up(world.row(world.message(Channel.FAX, "fax", NUMBER)), world),
-        world.document,
-        world.practice,
-        world,
-    )
+    sender = world.senders[Channel.FAX]()
+    assert isinstance(sender, faxes.Faxes)
+    facts = look_up(world.row(world.message(Channel.FAX, "fax", NUMBER)), world.store, world.clock.at)
+    cover = sender.cover(facts, world.document, world.practice)
     assert (cover.mark, cover.sent_at) == (world.document.id, START)
     assert cover.online is not None
     assert cover.online.link == f"https://portal.test/by-hand/{world.document.id}"

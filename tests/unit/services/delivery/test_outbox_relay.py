@@ -5,7 +5,7 @@ import pytest
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.outbox_stream import outbox_rows
 from chalicelib.domain.errors import Unavailable
-from chalicelib.services.delivery.outbox_relay import OLD_ENOUGH, relay_rows, sweep
+from chalicelib.services.delivery.outbox_relay import SWEEP_AFTER, relay_rows, sweep
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from tests.support.fakes import START, FakeQueues, FakeStore
 
@@ -65,7 +65,7 @@ def test_the_stream_may_bring_a_row_that_the_sweep_has_relayed() -> None:
 def test_the_sweep_takes_only_rows_older_than_two_minutes() -> None:
     store, queues = a_store(a_row("old", minutes=2, seconds=1), a_row("young", minutes=2)), FakeQueues()
     assert sweep(START, store=store, queues=queues) == 1
-    assert timedelta(minutes=2) == OLD_ENOUGH
+    assert timedelta(minutes=2) == SWEEP_AFTER
     assert [row.id for row in store.every(OutboxRow, "outbox")] == ["young"]
 
 

@@ -80,12 +80,12 @@ def test_what_is_still_under_way_is_not_sent_twice() -> None:
     assert refused.value.code == "delivery-queued"
 
 
-@pytest.mark.parametrize("found_id", ["dlv_nothing", None])
-def test_another_practices_delivery_is_not_found_like_none(found_id: str | None) -> None:
+@pytest.mark.parametrize("other_id", ["dlv_nothing", None])
+def test_another_practices_delivery_is_not_found_like_none(other_id: str | None) -> None:
     emr = Emr()
     _, mail = a_failed_mail(emr)
     with pytest.raises(NotFound) as refused:
-        an_outgoing(emr).retry(OTHER_PRACTICE, found_id or mail.id, STAFF, emr.now)
+        an_outgoing(emr).retry(OTHER_PRACTICE, other_id or mail.id, STAFF, emr.now)
     assert refused.value.detail == "There is no such delivery."
 
 

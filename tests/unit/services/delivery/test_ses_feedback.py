@@ -9,7 +9,7 @@ import pytest
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.sqs_queues import read_job
 from chalicelib.domain.audit import broken_at
-from chalicelib.domain.deliveries import MAIL_RETRY_AFTER, Channel, Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import (
     AttemptResult,
     AttemptStatus,
@@ -20,9 +20,8 @@ from chalicelib.domain.delivery_attempts import (
     start,
 )
 from chalicelib.domain.delivery_receipts import EFFECTS, ReceiptKind
-from chalicelib.services.delivery import delivery_worker as delivery
-from chalicelib.services.delivery import ses_feedback as mail_feedback
 from chalicelib.services.transaction import Change
+from chalicelib.workers import run_delivery_job
 from tests.support.delivery_world import World
 from tests.support.fakes import START
 
@@ -86,7 +85,7 @@ def test_every_status_knows_every_receipt() -> None:
 
 def test_a_delivery_is_told_to_the_emr_and_recorded(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(DELIVERED, world)
+    world.ses_feedback.record(DELIVERED)
     assert (world.row(row_id).status, line(world, row_id)) == (Status.DELIVERED, "delivered")
     assert event_types(world) == ["document.delivered"]
     assert world.webhooks() == ["document.delivered"]
@@ -96,7 +95,7 @@ def test_a_delivery_is_told_to_the_emr_and_recorded(world: World) -> None:
 
 def test_an_email_delivered_transmits_nothing(world: World) -> None:
     sent(world)
-    mail_feedback.record(DELIVERED, world)
+    world.ses_feedback.record(DELIVERED)
     assert world.document.transmitted_at is None
 
 
@@ -104,7 +103,7 @@ def test_a_fax_that_the_gateway_took_is_noted_and_no_transmission(world: World) 
     row_id = sent(world, "fax", Channel.FAX)
     events = len(world.events())
     for _ in range(2):
-        mail_feedback.record(DELIVERED, world)
+        world.ses_feedback.record(DELIVERED)
     assert world.document.transmitted_at is None
     assert world.row(row_id).status is DeliveryStatus.SENT
     assert [each.status for each in world.row(row_id).attempts].count("taken") == 1
@@ -113,14 +112,14 @@ def test_a_fax_that_the_gateway_took_is_noted_and_no_transmission(world: World) 
 
 def test_a_fax_that_bounces_fails(world: World) -> None:
     row_id = sent(world, "fax", Channel.FAX)
-    mail_feedback.record(DELIVERED, world)
-    mail_feedback.record(BOUNCED, world)
+    world.ses_feedback.record(DELIVERED)
+    world.ses_feedback.record(BOUNCED)
     assert world.row(row_id).status is DeliveryStatus.FAILED
 
 
 def test_a_bounce_fails_it_at_once_and_tells_everybody(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(BOUNCED, world)
+    world.ses_feedback.record(BOUNCED)
     assert (world.row(row_id).status, line(world, row_id)) == (Status.FAILED, "failed")
     assert event_types(world) == ["document.delivery_failed"]
     assert world.webhooks() == ["document.delivery_failed"]
@@ -129,7 +128,7 @@ def test_a_bounce_fails_it_at_once_and_tells_everybody(world: World) -> None:
 
 def test_the_webhook_carries_the_line_as_it_then_stands(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(BOUNCED, world)
+    world.ses_feedback.record(BOUNCED)
     (webhook,) = [d for d in world.store.every(Delivery, "deliveries") if d.channel is Channel.WEBHOOK]
     body = json.loads(webhook.body or "")
     assert [(each["id"], each["status"]) for each in body["data"]["deliveries"]] == [(row_id, "failed")]
@@ -137,16 +136,16 @@ def test_the_webhook_carries_the_line_as_it_then_stands(world: World) -> None:
 
 def test_a_bounce_after_delivery_fails_it(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(DELIVERED, world)
-    mail_feedback.record(BOUNCED, world)
+    world.ses_feedback.record(DELIVERED)
+    world.ses_feedback.record(BOUNCED)
     assert world.row(row_id).status is Status.FAILED
     assert event_types(world) == ["document.delivered", "document.delivery_failed"]
 
 
 def test_a_delivery_after_the_bounce_changes_nothing(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(BOUNCED, world)
-    mail_feedback.record(DELIVERED, world)
+    world.ses_feedback.record(BOUNCED)
+    world.ses_feedback.record(DELIVERED)
     assert world.row(row_id).status is Status.FAILED
     assert event_types(world) == ["document.delivery_failed"]
 
@@ -154,15 +153,15 @@ def test_a_delivery_after_the_bounce_changes_nothing(world: World) -> None:
 @pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED, COMPLAINED], ids=["delivery", "bounce", "complaint"])
 def test_the_same_receipt_twice_does_nothing_more(world: World, receipt: Mapping[str, Any]) -> None:
     sent(world)
-    mail_feedback.record(receipt, world)
+    world.ses_feedback.record(receipt)
     before = (world.store.commits, world.events())
-    mail_feedback.record(receipt, world)
+    world.ses_feedback.record(receipt)
     assert (world.store.commits, world.events()) == before
 
 
 def test_what_came_back_for_now_is_sent_again(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(RETURNED, world)
+    world.ses_feedback.record(RETURNED)
     row = world.row(row_id)
     assert (row.status, line(world, row_id)) == (Status.QUEUED, "queued")
     assert row.next_attempt_at is not None
@@ -174,44 +173,44 @@ def test_what_came_back_for_now_is_sent_again(world: World) -> None:
 def test_what_always_comes_back_fails_in_the_end(world: World) -> None:
     row_id = sent(world)
     tries = 1
-    mail_feedback.record(RETURNED, world)
+    world.ses_feedback.record(RETURNED)
     while world.row(row_id).status is Status.QUEUED:
         tries += 1
         carrier = world.when_due(row_id).carrier_id or ""
         back = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
-        mail_feedback.record(notification("Bounce", carrier, **back), world)
-    assert tries == len(MAIL_RETRY_AFTER) + 1
+        world.ses_feedback.record(notification("Bounce", carrier, **back))
+    assert tries == len(MESSAGE_RETRY_AFTER) + 1
     assert event_types(world) == ["document.delivery_failed"]
 
 
 def test_an_absence_note_after_delivery_is_no_failure(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(DELIVERED, world)
-    mail_feedback.record(RETURNED, world)
+    world.ses_feedback.record(DELIVERED)
+    world.ses_feedback.record(RETURNED)
     assert world.row(row_id).status is Status.DELIVERED
 
 
 def test_a_receipt_of_the_attempt_before_ends_the_waiting(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(RETURNED, world)
-    mail_feedback.record(DELIVERED, world)
+    world.ses_feedback.record(RETURNED)
+    world.ses_feedback.record(DELIVERED)
     row = world.row(row_id)
     assert (row.status, row.next_attempt_at) == (Status.DELIVERED, None)
 
 
 def test_a_late_receipt_of_what_failed_says_nothing_of_what_was_asked_for_again(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(BOUNCED, world)
+    world.ses_feedback.record(BOUNCED)
     again = queue_again(world.row(row_id), START, why="Asked for by the practice.")
     world.store.commit(Change(at=START, deliveries=(again,)))
-    mail_feedback.record(BOUNCED, world)
+    world.ses_feedback.record(BOUNCED)
     assert world.row(row_id).status is Status.QUEUED
 
 
 def test_junk_is_told_to_staff_and_is_no_failure(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(DELIVERED, world)
-    mail_feedback.record(COMPLAINED, world)
+    world.ses_feedback.record(DELIVERED)
+    world.ses_feedback.record(COMPLAINED)
     assert world.row(row_id).status is Status.DELIVERED
     world.work_off()
     assert [each["kind"] for each in world.notifier.published] == ["complaint"]
@@ -223,7 +222,7 @@ def test_other_mails_change_their_line_and_are_no_news(
     world: World, kind: str, receipt: Mapping[str, Any]
 ) -> None:
     row_id = sent(world, kind)
-    mail_feedback.record(receipt, world)
+    world.ses_feedback.record(receipt)
     assert line(world, row_id) == world.row(row_id).status != Status.SENT
     assert (event_types(world), world.webhooks(), world.notices()) == ([], [], [])
 
@@ -235,21 +234,21 @@ def test_a_mail_about_an_account_has_no_document_and_no_practice(
     row = world.row(world.own_message("reset"))
     taken = replace(row, version=2, status=Status.SENT, carrier_id="ses-0001", next_attempt_at=None)
     world.store.commit(Change(at=START, deliveries=(taken,)))
-    mail_feedback.record(receipt, world)
+    world.ses_feedback.record(receipt)
     assert (world.webhooks(), world.notices()) == ([], [])
 
 
 def test_a_bounce_at_an_address_since_corrected_is_on_record_but_no_news(world: World) -> None:
     row_id = sent(world)
     world.change_document(access=2)
-    mail_feedback.record(BOUNCED, world)
+    world.ses_feedback.record(BOUNCED)
     assert (line(world, row_id), event_types(world)) == ("failed", ["document.delivery_failed"])
     assert (world.webhooks(), world.notices()) == ([], [])
 
 
 def test_no_address_is_in_what_is_kept_and_hashed(world: World) -> None:
     row_id = sent(world)
-    mail_feedback.record(BOUNCED, world)
+    world.ses_feedback.record(BOUNCED)
     assert "rivera" not in str(world.row(row_id).attempts)
     assert "rivera" not in world.events()[-1].body
 
@@ -259,37 +258,37 @@ def test_no_address_is_in_what_is_kept_and_hashed(world: World) -> None:
 
 def test_a_receipt_that_comes_before_the_record_is_looked_at_again(world: World) -> None:
     row_id = world.message(Channel.EMAIL, "ready")
-    mail_feedback.record(DELIVERED, world)
+    world.ses_feedback.record(DELIVERED)
     world.deliver(row_id)
     ((job, delay),) = world.queues.sent
     assert delay == 5
-    delivery.deliver(read_job(codec.dump(job)), world)
+    run_delivery_job(read_job(codec.dump(job)), world)
     assert world.row(row_id).status is Status.DELIVERED
 
 
 def test_a_receipt_of_an_unknown_message_is_let_go_after_two_looks(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mail_feedback.record(notification("Delivery", "somebody-elses"), world)
+    world.ses_feedback.record(notification("Delivery", "somebody-elses"))
     delays: list[int] = []
     while len(delays) < len(world.queues.sent):
         job, delay = world.queues.sent[len(delays)]
         delays.append(delay)
-        delivery.deliver(job, world)
+        run_delivery_job(job, world)
     assert delays == [5, 90]
     assert "receipt of an unknown message" in caplog.text
 
 
 def test_what_is_no_receipt_is_ignored(world: World) -> None:
     before = world.store.commits
-    mail_feedback.record({"notificationType": "AmazonSnsSubscriptionSucceeded"}, world)
+    world.ses_feedback.record({"notificationType": "AmazonSnsSubscriptionSucceeded"})
     assert (world.store.commits, world.queues.sent) == (before, [])
 
 
 def test_a_writer_who_gets_in_between_is_no_trouble(world: World) -> None:
     row_id = sent(world)
     world.store.before_commit = lambda: world.change_document(viewed_at=START)
-    mail_feedback.record(DELIVERED, world)
+    world.ses_feedback.record(DELIVERED)
     assert (world.document.viewed_at, line(world, row_id)) == (START, "delivered")
     assert broken_at(world.events()) is None
 
@@ -299,10 +298,10 @@ def test_what_is_told_while_an_attempt_is_under_way_leaves_that_the_last(
     world: World, channel: Channel, told: Mapping[str, Any]
 ) -> None:
     row_id = sent(world, channel=channel)
-    mail_feedback.record(RETURNED, world)
+    world.ses_feedback.record(RETURNED)
     claimed = start(world.row(row_id), world.clock.now())
     world.store.commit(Change(at=world.clock.now(), deliveries=(claimed,)))
-    mail_feedback.record(told, world)
+    world.ses_feedback.record(told)
     assert len(world.row(row_id).attempts) == len(claimed.attempts) + 1
     came_back = AttemptResult(verdict=Verdict.RETRY, detail="It came back.")
     ended = finish(world.row(row_id), came_back, world.clock.now(), jitter=0)

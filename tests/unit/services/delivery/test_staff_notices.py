@@ -4,25 +4,25 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.services.delivery import staff_notices as notices
+from chalicelib.services.delivery import staff_notices
 from chalicelib.services.documents.document_writer import Writer
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.review import DeclineForm, ProviderAction, Review
 from tests.support.delivery_world import World
 from tests.support.provider_fixtures import PROVIDER
 
-SERVICES = Path(notices.__file__).parents[1]
+SERVICES = Path(staff_notices.__file__).parents[1]
 
 
 def test_every_kind_that_is_sent_has_words_and_every_word_is_sent() -> None:
     text = "".join(path.read_text() for path in SERVICES.rglob("*.py"))
     sent = set(re.findall(r"notice\(\s*\"(\w+)\"", text))
-    assert sent == set(notices.KINDS)
+    assert sent == set(staff_notices.NOTICE_TEXTS)
 
 
-@pytest.mark.parametrize("kind", notices.KINDS)
+@pytest.mark.parametrize("kind", staff_notices.NOTICE_TEXTS)
 def test_subjects_are_what_sns_takes(kind: str) -> None:
-    subject = notices.KINDS[kind].subject
+    subject = staff_notices.NOTICE_TEXTS[kind].subject
     assert subject.isascii()
     assert subject.isprintable()
     assert len(subject) <= 100

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.deliveries import RETRY_AFTER, Channel, DeliveryStatus
+from chalicelib.domain.deliveries import WEBHOOK_RETRY_AFTER, Channel, DeliveryStatus
 from chalicelib.domain.delivery_attempts import AttemptStatus
 from chalicelib.domain.practices import Endpoint
-from chalicelib.services.delivery import delivery_worker as delivery
+from chalicelib.services.delivery.webhook_release import BATCH
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.practices import practices
 from chalicelib.services.transaction import Change
@@ -51,11 +51,12 @@ def test_while_it_is_off_nothing_is_sent_and_nothing_dropped(world: World) -> No
 
 def test_setting_the_endpoint_again_sends_all_that_was_held(world: World) -> None:
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
-    held = [world.webhook() for _ in range(delivery.RELEASED_AT_ONCE + 5)]
+    held = [world.webhook() for _ in range(BATCH + 5)]
     world.work_off()
     assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}
     world.change_practice(endpoint=Endpoint(url="https://new.example.com/hooks"))
-    assert delivery.release_held(world.store, world.practice.id, world.clock.pass_time(hours=1)) == 50
+    world.clock.pass_time(hours=1)
+    assert world.webhook_release.release_held(world.practice.id) == 50
     world.work_off()
     assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
     assert len(world.webhook_sender.posted) == len(held)
@@ -78,7 +79,7 @@ def test_one_recorded_while_the_endpoint_was_just_put_again_is_not_stranded(worl
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
     row_id = world.webhook()
     world.change_practice(endpoint=ENDPOINT)
-    delivery.release_held(world.store, world.practice.id, world.clock.at)
+    world.webhook_release.release_held(world.practice.id)
     world.work_off()
     assert world.row(row_id).status is DeliveryStatus.DELIVERED
 
@@ -101,7 +102,7 @@ def test_setting_the_endpoint_again_while_one_is_being_held_strands_nothing(worl
 
 
 def test_setting_the_endpoint_again_makes_due_what_waits_for_a_later_attempt(world: World) -> None:
-    waiting = [world.webhook() for _ in range(delivery.RELEASED_AT_ONCE + 5)]
+    waiting = [world.webhook() for _ in range(BATCH + 5)]
     world.answers(ERROR)
     for each in waiting:
         world.deliver(each)
@@ -132,7 +133,7 @@ def test_what_fails_again_after_it_waits_as_always(world: World) -> None:
     world.work_off()
     assert len(world.webhook_sender.posted) == sent + len(rows)
     for each in rows:
-        assert after(world.row(each).next_attempt_at, world.clock.at) == RETRY_AFTER[0] * HALF_JITTER
+        assert after(world.row(each).next_attempt_at, world.clock.at) == WEBHOOK_RETRY_AFTER[0] * HALF_JITTER
 
 
 def test_what_waits_is_queued_until_its_time_and_then_held(world: World) -> None:
@@ -164,7 +165,7 @@ def test_an_emr_that_puts_its_endpoint_at_every_start_keeps_no_refused_event_ali
     world.answers(ERROR)
     row_id = world.webhook()
     world.deliver(row_id)
-    for _ in RETRY_AFTER:
+    for _ in WEBHOOK_RETRY_AFTER:
         practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
         world.work_off()
         world.when_due(row_id)
@@ -180,7 +181,8 @@ def test_held_and_released_again_and_again_it_notes_so_once(world: World) -> Non
         world.deliver(row_id)
         assert world.row(row_id).status is DeliveryStatus.HELD
         practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
-        delivery.release_held(world.store, world.practice.id, world.clock.pass_time(hours=1))
+        world.clock.pass_time(hours=1)
+        world.webhook_release.release_held(world.practice.id)
     again = world.row(row_id).attempts
     assert [(each.status, each.at) for each in again] == [(AttemptStatus.ASKED_AGAIN, world.clock.at)]
 

@@ -11,11 +11,11 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.domain.timestamps import to_text
 from chalicelib.pdf.signing import certificate_chain as chain
-from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.ports import HttpResult
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Job
+from chalicelib.workers import run_delivery_job
 from tests.support.delivery_world import World
 from tests.support.fakes import START
 from tests.support.pdf.sealing_key import certificate
@@ -86,7 +86,7 @@ def test_two_sweeps_at_once_send_it_once(world: World) -> None:
     world.store.before_commit = another
     follow_up.run(world)
     for job, _ in list(world.queues.sent):
-        delivery.deliver(job, world)
+        run_delivery_job(job, world)
     assert world.row(row_id).status is DeliveryStatus.DELIVERED
     assert len(world.webhook_sender.posted) == 1
 
@@ -135,7 +135,7 @@ def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> N
         world.queues.sent.clear()
         follow_up.run(world)
         for job in [job for job, _ in world.queues.sent if job.name == "deliver"]:
-            delivery.deliver(job, world)
+            run_delivery_job(job, world)
     world.webhook_sender.answers = [HttpResult(200)]
     world.webhook_sender.posted.clear()
     while any(world.row(each).status is not DeliveryStatus.DELIVERED for each in row_ids):
@@ -143,7 +143,7 @@ def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> N
         world.queues.sent.clear()
         follow_up.run(world)
         for job in [job for job, _ in world.queues.sent if job.name == "deliver"]:
-            delivery.deliver(job, world)
+            run_delivery_job(job, world)
     assert world.clock.at < end + timedelta(days=2)
     got = {headers["webhook-id"]: body.decode() for _, headers, body in world.webhook_sender.posted}
     assert got == frozen

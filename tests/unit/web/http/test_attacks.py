@@ -19,10 +19,10 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.npi import is_valid
 from chalicelib.services.accounts.setup_links import create_link_token
 from chalicelib.services.authentication.password_login import MAX_UNKNOWN_FAILURES
-from chalicelib.services.delivery import delivery_worker as delivery
 from chalicelib.services.review.by_hand import create_code, create_fax_code, scan_prefix
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.services.transaction import Change
+from chalicelib.workers import run_delivery_job
 from tests.support.accounts import PASSWORD, portal_with_account
 from tests.support.fakes import START, FakeInspector, FakeMailer
 from tests.support.portal import Browser, Portal, set_cookies, text
@@ -45,7 +45,7 @@ def mails(portal: Portal) -> str:
     portal.work()
     for job in portal.fake_store.jobs():
         if job.name == "deliver":
-            delivery.deliver(job, portal)
+            run_delivery_job(job, portal)
     assert isinstance(portal.mailer, FakeMailer)
     sent = [message_from_bytes(each, policy=policy.default) for _, each in portal.mailer.sent]
     return "\n".join(

@@ -1,0 +1,88 @@
+"""The release of held and waiting webhooks after a practice has set its endpoint again."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.domain import delivery_attempts as attempts
+from chalicelib.domain.timestamps import to_text
+from chalicelib.services.delivery_rows import delivery_job
+from chalicelib.services.lookups import require_practice
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.ports import Clock, Ids, Store
+from chalicelib.services.transaction import Change, Job, OutboxRow
+
+BATCH = 50
+"""The number of webhooks that one transaction releases."""
+
+_REASON = "The endpoint was set again."
+
+
+def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
+    """Return the outbox row with the job that releases held webhooks.
+
+    With `hastens`, a second job also sends the webhooks that wait for a later attempt. Write the row in the
+    transaction that sets the endpoint.
+    """
+    names = ("release", "hasten") if hastens else ("release",)
+    jobs = tuple(Job(queue="deliveries", name=name, event_id=practice_id) for name in names)
+    return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=jobs)
+
+
+class WebhookRelease:
+    """Service that queues the webhooks of a practice again, a batch at a time."""
+
+    def __init__(self, *, store: Store, ids: Ids, clock: Clock) -> None:
+        self._store = store
+        self._ids = ids
+        self._clock = clock
+
+    def release_held(self, practice_id: str) -> int:
+        """Queue held webhooks and return their number, at most `BATCH`.
+
+        A further job releases the rest, and webhooks that are held in the meantime.
+        """
+        return retry_on_conflict(lambda: self._release(practice_id), retry_on=frozenset({"delivery"}))
+
+    def continue_release(self, job: Job) -> None:
+        """Do a `release` job: queue the next batch of held webhooks, if the endpoint is on."""
+        held = self._store.held_deliveries(job.event_id, limit=1)
+        if held and self.is_endpoint_on(job.event_id):
+            self.release_held(job.event_id)
+
+    def hasten(self, job: Job) -> None:
+        """Do a `hasten` job: make one page of waiting webhooks due now, and queue the job for the next page.
+
+        The job goes through the list once. Webhooks that fail again behind its position wait as usual.
+        """
+        if self.is_endpoint_on(job.event_id):
+            retry_on_conflict(lambda: self._hasten_page(job), retry_on=frozenset({"delivery"}))
+
+    def is_endpoint_on(self, practice_id: str) -> bool:
+        """Return True if the practice has an endpoint that is not switched off."""
+        return require_practice(self._store, practice_id).live_endpoint is not None
+
+    def _release(self, practice_id: str) -> int:
+        now = self._clock.now()
+        held = self._store.held_deliveries(practice_id, limit=BATCH)
+        released = tuple(attempts.queue_again(delivery, now, why=_REASON) for delivery in held)
+        first = released[0].id if released else "none"
+        row = OutboxRow(
+            id=f"release_{practice_id}_{to_text(now)}_{first}",
+            created_at=now,
+            jobs=(
+                *map(delivery_job, released),
+                Job(queue="deliveries", name="release", event_id=practice_id),
+            ),
+        )
+        self._store.commit(Change(at=now, deliveries=released, outbox=(row,)))
+        return len(released)
+
+    def _hasten_page(self, job: Job) -> None:
+        now = self._clock.now()
+        page = self._store.waiting_webhooks(job.event_id, limit=BATCH, after=job.after)
+        hastened = tuple(attempts.queue_again(delivery, now, why=_REASON) for delivery in page.items)
+        next_page = [replace(job, after=page.next_after)] if page.next_after else []
+        jobs = (*map(delivery_job, hastened), *next_page)
+        if jobs:
+            row = OutboxRow(id=self._ids.new("out"), created_at=now, jobs=jobs)
+            self._store.commit(Change(at=now, deliveries=hastened, outbox=(row,)))
