@@ -32,7 +32,7 @@ class Provider:
     password_hash: str | None = None
     account_since: datetime | None = None
     link: str | None = None
-    session_generation: int = field(default=1, metadata={"stored_as": "session_generation"})
+    session_generation: int = field(default=1, metadata={"stored_as": "session_epoch"})
     consent_version: str | None = None
     consented_at: datetime | None = None
     saved_signature: str | None = None
