@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from chalicelib.services.delivery.ses_feedback import SesFeedback
     from chalicelib.services.delivery.settlement import Settlement
     from chalicelib.services.delivery.webhook_release import WebhookRelease
-    from chalicelib.services.documents.document_writer import Writer
+    from chalicelib.services.documents.document_writer import DocumentWriter
+    from chalicelib.services.documents.intake import Intake
+    from chalicelib.services.documents.lifecycle_events import LifecycleEvents
+    from chalicelib.services.documents.reports import Reports
     from chalicelib.services.pdf_jobs.seal_verification import SealVerification
     from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
     from chalicelib.services.ports import (
@@ -127,13 +130,13 @@ class Services:
     def review(self) -> Review:
         from chalicelib.services.review.review import Review
 
-        return Review(self._writer, self.switches)
+        return Review(self.document_writer, self.switches)
 
     @cached_property
     def by_hand(self) -> ByHand:
         from chalicelib.services.review.by_hand import ByHand
 
-        return ByHand(self._writer, self.files, self.inspector)
+        return ByHand(self.document_writer, self.files, self.inspector)
 
     @cached_property
     def seal_verification(self) -> SealVerification:
@@ -242,11 +245,31 @@ class Services:
 
         return Settlement(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
 
-    @property
-    def _writer(self) -> Writer:
-        from chalicelib.services.documents.document_writer import Writer
+    @cached_property
+    def intake(self) -> Intake:
+        from chalicelib.services.documents.intake import Intake
 
-        return Writer(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
+        return Intake(
+            self.document_writer, files=self.files, inspector=self.inspector, switches=self.switches
+        )
+
+    @cached_property
+    def lifecycle_events(self) -> LifecycleEvents:
+        from chalicelib.services.documents.lifecycle_events import LifecycleEvents
+
+        return LifecycleEvents(self.document_writer, self.switches)
+
+    @cached_property
+    def reports(self) -> Reports:
+        from chalicelib.services.documents.reports import Reports
+
+        return Reports(self.store)
+
+    @cached_property
+    def document_writer(self) -> DocumentWriter:
+        from chalicelib.services.documents.document_writer import DocumentWriter
+
+        return DocumentWriter(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
 
     # Adapters
 

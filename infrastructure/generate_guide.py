@@ -245,7 +245,7 @@ def _limits() -> str:
             ("a `Location` of a PDF is good for", f"{emr.URL_LIVES_SECONDS} s"),
             ("rows in an answer (`limit`)", f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}"),
             ("distance of `webhook-timestamp`", f"{spoken(practices.SIGNATURE_TOLERANCE)} either way"),
-            ("a `webhook-id` is remembered for", spoken(inbound.REMEMBERED_FOR)),
+            ("a `webhook-id` is remembered for", spoken(inbound.RESPONSE_LIFETIME)),
             ("live API keys of a practice", str(practices.LIVE_KEYS)),
             ("an old webhook secret lives on for", spoken(practices.OLD_SECRET_LIVES)),
             ("an endpoint without one success is switched off after", spoken(webhooks.LONG_FAILURE)),

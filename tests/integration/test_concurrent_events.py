@@ -8,7 +8,7 @@ import pytest
 
 from bench import calls
 from chalicelib import bootstrap
-from chalicelib.services.documents.idempotent_events import Answer, InboundEvent
+from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.incoming_pdf import PdfSource
 from chalicelib.services.documents.intake import Intake
 from chalicelib.services.documents.recorder import Actor
@@ -45,16 +45,14 @@ def test_an_event_that_comes_50_times_at_once_is_one_document(
         actor=Actor(f"practice:{practice.id}"),
     )
     intake = Intake(
-        store=services.store,
+        services.document_writer,
         files=services.files,
         inspector=FakeInspector(),
         switches=services.switches,
-        ids=services.ids,
-        portal_url=services.settings.portal_url,
     )
     ready = threading.Barrier(TIMES)
 
-    def receive(_: int) -> Answer:
+    def receive(_: int) -> EventResponse:
         ready.wait()
         return intake.receive(inbound, event)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.services.delivery import webhooks
-from chalicelib.services.documents.incoming_pdf import STAGED
-from chalicelib.services.documents.orphan_cleanup import LEFT_AFTER
+from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX
+from chalicelib.services.documents.orphan_cleanup import ORPHANED_AFTER
 from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
 from chalicelib.web.http.credential_throttle import METRIC, SERVICE
 from infrastructure.generate_guide import GUIDE
@@ -313,14 +313,14 @@ def test_strangers_bytes_expire_after_a_day(production: Resources) -> None:
     rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     (uploads,) = (rule for rule in rules if rule.get("Prefix") == "uploads/")
     assert (uploads["Status"], uploads["ExpirationInDays"]) == ("Enabled", 1)
-    (staged,) = (rule for rule in rules if rule.get("Prefix") == STAGED)
+    (staged,) = (rule for rule in rules if rule.get("Prefix") == STAGING_PREFIX)
     assert (staged["Status"], staged["ExpirationInDays"]) == ("Enabled", 30)
     assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, staged]
 
 
 def test_a_sweep_comes_long_after_an_intake_and_long_before_its_mark_expires(production: Resources) -> None:
     longest_intake = timedelta(seconds=production["APIHandler"]["Properties"]["Timeout"])
-    assert longest_intake * 100 < LEFT_AFTER < timedelta(days=30) / 10
+    assert longest_intake * 100 < ORPHANED_AFTER < timedelta(days=30) / 10
 
 
 def test_what_the_sweep_removes_is_kept_for_a_month(production: Resources) -> None:

@@ -8,7 +8,7 @@ from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
-from chalicelib.services.documents.document_writer import Writer
+from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor, create_code, create_fax_code
 from chalicelib.services.transaction import Change
@@ -28,7 +28,7 @@ class World:
         self.inspector = FakeInspector({"sha256": "5ca4", "media_type": "application/pdf", "pages": 1})
         self.ids = FakeIds()
         self.now = START
-        writer = Writer(store=self.store, ids=self.ids, portal_url="https://portal.test")
+        writer = DocumentWriter(store=self.store, ids=self.ids, portal_url="https://portal.test")
         self.by_hand = ByHand(writer, self.files, self.inspector)
 
     def by(self) -> CodeVisitor:

@@ -9,7 +9,8 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document, Kind, Patient
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.providers import Provider
-from chalicelib.services.documents.idempotent_events import Answer, InboundEvent
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.incoming_pdf import PdfSource
 from chalicelib.services.documents.intake import Intake, SendCommand
 from chalicelib.services.documents.lifecycle_events import LifecycleEvents
@@ -73,18 +74,15 @@ class Emr:
 
     @property
     def intake(self) -> Intake:
-        return Intake(
-            store=self.store,
-            files=self.files,
-            inspector=self.inspector,
-            switches=self.switches,
-            ids=self.ids,
-            portal_url=PORTAL_URL,
-        )
+        return Intake(self.writer, files=self.files, inspector=self.inspector, switches=self.switches)
 
     @property
     def lifecycle(self) -> LifecycleEvents:
-        return LifecycleEvents(store=self.store, switches=self.switches, ids=self.ids, portal_url=PORTAL_URL)
+        return LifecycleEvents(self.writer, self.switches)
+
+    @property
+    def writer(self) -> DocumentWriter:
+        return DocumentWriter(store=self.store, ids=self.ids, portal_url=PORTAL_URL)
 
     def inbound(
         self, webhook_id: str | None = None, *, body: bytes = b"{}", practice: Practice = PRACTICE
@@ -106,7 +104,7 @@ class Emr:
         """The document that this event made or found."""
         return self.stored(self.intake.receive(self.inbound(practice=practice), event or sent()))
 
-    def stored(self, answer: Answer) -> Document:
+    def stored(self, answer: EventResponse) -> Document:
         document = self.store.document(answer["document_id"])
         assert document is not None
         return document

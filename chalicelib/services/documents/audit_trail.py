@@ -1,4 +1,4 @@
-"""The audit trail in words, for the certificate page and for people who read it on a screen."""
+"""The audit trail as sentences, for the certificate page and for people who read the trail on a screen."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from chalicelib.domain.audit import Event
 
-WORDS: Mapping[str, str] = {
+EVENT_LABELS: Mapping[str, str] = {
     "document.sent": "Sent by the clinic",
     "document.resent": "Sent again by the clinic",
     "document.delivered": "Delivered",
@@ -30,8 +30,8 @@ WORDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Line:
-    """One entry in words. `at` is aware; address and device are None where there was no browser."""
+class TrailLine:
+    """One audit event as a sentence. `at` is aware. Without a browser, address and device are None."""
 
     at: datetime
     what: str
@@ -39,22 +39,17 @@ class Line:
     device: str | None
 
 
-def lines(events: Iterable[Event]) -> tuple[Line, ...]:
-    """The trail, oldest first."""
-    return tuple(_line(event) for event in events)
+def trail_lines(events: Iterable[Event]) -> tuple[TrailLine, ...]:
+    """Return one line for each event, in the same order."""
+    return tuple(_trail_line(event) for event in events)
 
 
-def _line(event: Event) -> Line:
-    what = WORDS.get(event.type, event.type)
-    detail = _detail(event)
-    return Line(
+def _trail_line(event: Event) -> TrailLine:
+    label = EVENT_LABELS.get(event.type, event.type)
+    channel = json.loads(event.body)["data"].get("channel")
+    return TrailLine(
         at=event.at,
-        what=f"{what} ({detail})" if detail else what,
+        what=f"{label} (by {channel})" if channel else label,
         address=event.private.get("address"),
         device=event.private.get("device"),
     )
-
-
-def _detail(event: Event) -> str:
-    channel = json.loads(event.body)["data"].get("channel")
-    return f"by {channel}" if channel else ""

@@ -1,79 +1,76 @@
-"""Writing to one document: on its latest state, and again when another writer got in between."""
+"""Changes to one document: they apply to its latest version, and again if another writer was faster."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import NotFound
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.documents.recorder import Actor, Recorder
+from chalicelib.services.lookups import require_document, require_practice
 from chalicelib.services.optimistic_retry import retry_on_latest
 from chalicelib.services.ports import Ids, Store
 
 
-class Writer:
-    """What every service that lets a person act on a document needs in order to write it down."""
+class DocumentWriter:
+    """The store, the ids and the portal's URL, for every service that changes documents."""
 
     def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
         self.store = store
         self.ids = ids
         self.portal_url = portal_url
 
-    def document(self, document_id: str) -> Document:
-        document = self.store.document(document_id)
-        if document is None:
-            raise NotFound("There is no such document.")
-        return document
-
     def practice_of(self, document: Document) -> Practice:
-        practice = self.store.practice(document.practice_id)
-        if practice is None:
-            raise NotFound("There is no such practice.")
-        return practice
+        """Return the practice that sent the document. Raises `NotFound` if there is none."""
+        return require_practice(self.store, document.practice_id)
 
-    def recorder(self, document: Document, practice: Practice, by: Actor, now: datetime) -> Recorder:
+    def recorder(self, document: Document, practice: Practice, actor: Actor, now: datetime) -> Recorder:
+        """Return a recorder of the document's next events, which `actor` causes at `now`."""
         return Recorder(
-            document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=by
+            document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor
         )
 
-    def on_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
-        """Return the result of `step` for the document as the caller read it, or for its latest version."""
+    def apply_to_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
+        """Return the result of `step` for the document as the caller read it, or for its latest version.
+
+        `step` checks the document, commits a change and returns the changed document. After a conflict with
+        another writer it runs again on a fresh read.
+        """
         return retry_on_latest(
             step,
             initial=document,
-            read=lambda: self.document(document.id),
+            read=lambda: require_document(self.store, document.id),
             retry_on=frozenset({"document", "provider"}),
         )
 
-    def first_view(
+    def record_first_view(
         self,
         document: Document,
         practice: Practice,
-        by: Actor,
+        actor: Actor,
         now: datetime,
-        may_view: Callable[[Document], None],
+        check_access: Callable[[Document], None],
     ) -> Document:
-        """Records that the document was opened: once, while it is still to be decided.
+        """Record that `actor` opened the document, if this is its first view, and return the document.
 
-        `may_view` raises when the document, as it stands by then, is not the viewer's.
-        Opening it is also its transmission to the provider, unless a fax got there first (FACTS, CY2025).
+        `check_access` raises an error if the latest version of the document is no longer the viewer's.
+        The first view also counts as the transmission to the provider, unless a fax came first (CY2025).
         """
 
         def step(current: Document) -> Document:
-            may_view(current)
+            check_access(current)
             if not needs_view(current):
                 return current
             viewed = replace(current, viewed_at=now, transmitted_at=current.transmitted_at or now)
-            recorder = self.recorder(viewed, practice, by, now)
+            recorder = self.recorder(viewed, practice, actor, now)
             change = recorder.event("document.viewed", webhook=True).change()
             self.store.commit(change)
             return change.documents[0]
 
-        return self.on_latest(document, step)
+        return self.apply_to_latest(document, step)
 
 
 def needs_view(document: Document) -> bool:
-    """Whether opening it now would be its first view."""
+    """Return True if opening the document now would be its first view."""
     return document.viewed_at is None and is_decidable(document.status)

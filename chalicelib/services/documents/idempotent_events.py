@@ -1,34 +1,34 @@
-"""An event from an EMR is answered once: the same `webhook-id` gets the same answer (DESIGN section 4).
+"""Webhook events from an EMR, each handled once: a repeated `webhook-id` gets the same response.
 
-The row that remembers the answer is written in the very transaction that does the work. Of two that arrive
-at once, the loser of that write reads the winner's answer.
+The response is stored in the transaction that does the work (DESIGN section 4). If two requests with the same
+id arrive at the same time, one of them loses the write and returns the response of the other.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.claim_keys import external_claim
 from chalicelib.domain.documents import Document
-from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
+from chalicelib.domain.errors import Conflict, ConflictCode
 from chalicelib.domain.practices import Practice
-from chalicelib.services.documents.recorder import Actor, Recorder
+from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Ids, Store
-from chalicelib.services.transaction import Change, Claim, RequestRecord
+from chalicelib.services.ports import Store
+from chalicelib.services.transaction import Change, RequestRecord
 
-REMEMBERED_FOR = timedelta(days=30)
+RESPONSE_LIFETIME = timedelta(days=30)
 
-_RETRIED = frozenset({"request", "claim", "document", "provider", "delivery"})
+_RETRY_ON = frozenset({"request", "claim", "document", "provider", "delivery"})
 
-Answer = Mapping[str, Any]
+EventResponse = Mapping[str, Any]
+"""The body of the `202`: `document_id` and `status`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InboundEvent:
-    """One signed event: whose, under which `webhook-id`, the body as signed, and when it came."""
+    """One signed event: its practice, its `webhook-id`, the body as signed, and the time of arrival."""
 
     practice: Practice
     webhook_id: str
@@ -41,83 +41,38 @@ class InboundEvent:
         return hashlib.sha256(self.body).hexdigest()
 
 
-class Desk:
-    """What the services that answer an EMR's events need in common."""
+def handle_once(
+    store: Store, inbound: InboundEvent, step: Callable[[], tuple[Document, Change]]
+) -> EventResponse:
+    """Return the stored response to this event, or else commit the change of `step` with a new response.
 
-    def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
-        self.store = store
-        self.ids = ids
-        self.portal_url = portal_url
+    `step` reads, decides, and returns the document with the change to commit. After a conflict with another
+    writer it runs again. Raises `Conflict` if the `webhook-id` was used for another body.
+    """
 
-    def once(self, inbound: InboundEvent, step: Callable[[], tuple[Document, Change]]) -> Answer:
-        """The answer to this event: of the first time if there was one, else of `step`, written down.
+    def attempt() -> EventResponse:
+        earlier = store.request(inbound.practice.id, inbound.webhook_id)
+        if earlier is not None:
+            return _repeat_response(earlier, inbound)
+        document, change = step()
+        record = _new_record(inbound, document)
+        store.commit(replace(change, requests=(record,)))
+        return record.answer
 
-        `step` reads, decides and answers the document with the change to commit; it runs again when
-        another writer got in between.
-        """
-
-        def attempt() -> Answer:
-            earlier = self.store.request(inbound.practice.id, inbound.webhook_id)
-            if earlier is not None:
-                return _answered(earlier, inbound)
-            document, change = step()
-            record = _record(inbound, document)
-            self.store.commit(replace(change, requests=(record,)))
-            return record.answer
-
-        return retry_on_conflict(attempt, retry_on=_RETRIED)
-
-    def recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
-        return Recorder(
-            document,
-            practice=inbound.practice,
-            now=inbound.now,
-            ids=self.ids,
-            portal_url=self.portal_url,
-            actor=inbound.actor,
-        )
-
-    def named(self, inbound: InboundEvent, *, external_id: str | None, document_id: str | None) -> Document:
-        """The practice's document of that name, else `NotFound`: the same for another practice's."""
-        found = document_id
-        if external_id is not None:
-            key = external_claim(inbound.practice.id, external_id)
-            found = self.store.claims([key]).get(key)
-        document = self.store.document(found) if found else None
-        named_twice = document_id is not None and document_id != found
-        if document is None or document.practice_id != inbound.practice.id or named_twice:
-            raise NotFound("There is no such document.")
-        return document
+    return retry_on_conflict(attempt, retry_on=_RETRY_ON)
 
 
-def claim_of(document: Document, replaces: Document | None) -> Claim:
-    """The document's claim on its `external_id`, ousting the recalled one that had it."""
-    return Claim(
-        key=external_claim(document.practice_id, document.external_id),
-        owner=document.id,
-        replaces=replaces.id if replaces else None,
-    )
-
-
-def joined(first: Change, *others: Change) -> Change:
-    """One transaction of several changes of different documents at the same moment."""
-    parts = [each.name for each in fields(Change) if each.name != "at"]
-    for other in others:
-        first = replace(first, **{name: getattr(first, name) + getattr(other, name) for name in parts})
-    return first
-
-
-def _answered(earlier: RequestRecord, inbound: InboundEvent) -> Answer:
+def _repeat_response(earlier: RequestRecord, inbound: InboundEvent) -> EventResponse:
     if earlier.body_sha256 != inbound.body_sha256:
         raise Conflict(
-            "This webhook-id was already used for another body. A new event takes a new webhook-id; a retry "
-            "repeats the body byte for byte.",
+            "This webhook-id was already used for another body. Use a new webhook-id for a new event, and "
+            "repeat the body byte for byte in a retry.",
             code=ConflictCode.WEBHOOK_ID_USED,
         )
     return earlier.answer
 
 
-def _record(inbound: InboundEvent, document: Document) -> RequestRecord:
+def _new_record(inbound: InboundEvent, document: Document) -> RequestRecord:
     return RequestRecord(
         practice_id=inbound.practice.id,
         webhook_id=inbound.webhook_id,
@@ -125,5 +80,5 @@ def _record(inbound: InboundEvent, document: Document) -> RequestRecord:
         status_code=202,
         answer={"document_id": document.id, "status": document.status.value},
         created_at=inbound.now,
-        expires_at=inbound.now + REMEMBERED_FOR,
+        expires_at=inbound.now + RESPONSE_LIFETIME,
     )

@@ -1,9 +1,11 @@
-"""The PDF of a document on its way in: strangers' bytes until `inspect` has said yes, then an original."""
+"""The PDF of a `document.sent` event: fetch it, have it inspected, store it as the document's original.
+
+The PDF is untrusted until the `inspect` function has accepted it.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from chalicelib.domain.documents import StoredPdf
@@ -11,16 +13,16 @@ from chalicelib.domain.errors import FieldError, Unprocessable, UnprocessableCod
 from chalicelib.services.ports import Files, Inspector
 
 MAX_UPLOAD_BYTES = 25 * 1024 * 1024
-STAGED = "intake/"
+STAGING_PREFIX = "intake/"
 
 _PDF = "application/pdf"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PdfSource:
-    """What an event says of its PDF: the bytes themselves, or the upload they are in.
+    """The origin of an event's PDF: either the bytes themselves or the id of an upload.
 
-    `sha256` (lower-case hex), when given, is what these bytes must have.
+    `sha256` (lower-case hex), if given, must be the hash of these bytes.
     """
 
     data: bytes | None = None
@@ -30,7 +32,7 @@ class PdfSource:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectedPdf:
-    """A PDF that can be signed, in its place, and the active content that was found in it."""
+    """A stored PDF that can be signed, and the names of the active content in it."""
 
     pdf: StoredPdf
     active_content: tuple[str, ...]
@@ -41,126 +43,121 @@ def sha256(data: bytes) -> str:
 
 
 def upload_key(practice_id: str, upload_id: str) -> str:
-    """Where a practice's upload lies. The practice is the caller's, so another's upload is never found."""
+    """Return the S3 key of a practice's upload. The caller's practice is in it, so no other can read it."""
     return f"uploads/{practice_id}/{upload_id}"
 
 
-def staged_key(practice_id: str, document_id: str) -> str:
-    """Where a PDF lies from its inspection until its document is stored (`services/leftovers.py`)."""
-    return f"{STAGED}{practice_id}/{document_id}"
+def staging_key(practice_id: str, document_id: str) -> str:
+    """Return the S3 key of a PDF until its document is stored (see `orphan_cleanup`)."""
+    return f"{STAGING_PREFIX}{practice_id}/{document_id}"
 
 
 def original_key(practice_id: str, document_id: str) -> str:
-    """A place of its own for each document, so that no other depends on what becomes of it."""
+    """Return the S3 key of a document's original. No two documents share a file."""
     return f"originals/{practice_id}/{document_id}.pdf"
 
 
 class IncomingPdf:
-    """The PDF of one event: read, inspected and kept at most once, however often its intake decides again.
+    """The PDF of one event, which is read, inspected and stored at most once.
 
-    `fits` may refuse what `inspect` let through, before anything is kept.
+    The intake may decide several times, after conflicts; the PDF stays the same. `validate` may refuse a PDF
+    that `inspect` accepted, by raising an error, before the original is stored.
     """
 
     def __init__(
         self,
         practice_id: str,
         document_id: str,
-        content: PdfSource,
-        fits: Callable[[StoredPdf], None],
+        source: PdfSource,
+        validate: Callable[[StoredPdf], None],
         *,
         files: Files,
         inspector: Inspector,
     ) -> None:
         self.document_id = document_id
         self._practice_id = practice_id
-        self._content = content
-        self._fits = fits
+        self._source = source
+        self._validate = validate
         self._files = files
         self._inspector = inspector
-        self._is_kept = False
+        self._staging_key = staging_key(practice_id, document_id)
+        self._data: bytes | None = None
+        self._inspected: InspectedPdf | None = None
 
-    @cached_property
-    def data(self) -> bytes:
-        """The bytes; `Unprocessable` when there is no such upload, or it is not what the EMR hashed."""
-        data = self._uploaded() if self._content.data is None else self._content.data
-        given = self._content.sha256
-        if given is not None and given != sha256(data):
-            self._delete_upload()
-            raise _refused(
-                UnprocessableCode.HASH_MISMATCH, "The PDF that arrived does not have that SHA-256.", "sha256"
-            )
-        return data
+    def read(self) -> bytes:
+        """Return the bytes. Raises `Unprocessable` if the upload is missing or the SHA-256 does not match."""
+        if self._data is None:
+            data = self._fetch_upload() if self._source.data is None else self._source.data
+            if self._source.sha256 is not None and self._source.sha256 != sha256(data):
+                self._delete_upload()
+                raise _refuse(
+                    UnprocessableCode.HASH_MISMATCH,
+                    "The PDF that arrived does not have that SHA-256.",
+                    "sha256",
+                )
+            self._data = data
+        return self._data
 
-    def _uploaded(self) -> bytes:
-        key = upload_key(self._practice_id, self._content.upload_id or "")
+    def inspect_and_store(self) -> InspectedPdf:
+        """Inspect the PDF, store it as an original and return its facts. Raises `Unprocessable` if refused.
+
+        The portal inspects and stores its own staged copy, because the sender could still replace the upload.
+        A refused upload is deleted. The staged copy remains until the document is stored, and marks the
+        original of an intake that crashed.
+        """
+        if self._inspected is None:
+            self._files.put(self._staging_key, self.read(), _PDF)
+            try:
+                inspected = self._inspect()
+            except BaseException:
+                self._files.delete(self._staging_key)
+                raise
+            self._files.copy(self._staging_key, inspected.pdf.key)
+            self._inspected = inspected
+        return self._inspected
+
+    def discard_staging(self, stored_document_id: str) -> None:
+        """Delete the staged copy if this PDF's document was stored.
+
+        If a concurrent attempt at the event won, leave both files for the orphan cleanup: the web function
+        cannot delete originals.
+        """
+        if self._inspected is not None and stored_document_id == self.document_id:
+            self._files.delete(self._staging_key)
+
+    def _fetch_upload(self) -> bytes:
+        key = upload_key(self._practice_id, self._source.upload_id or "")
         if not self._files.exists(key):
-            raise _refused(
+            raise _refuse(
                 UnprocessableCode.UPLOAD_NOT_FOUND,
-                "There is no such upload. Uploads are kept for a day: POST /v1/uploads, send the file there, "
-                "then name its upload_id.",
+                "There is no such upload. An upload is available for a day. Call POST /v1/uploads, send the "
+                "file there, then send its upload_id.",
                 "upload_id",
             )
         return self._files.get(key)
 
     def _delete_upload(self) -> None:
-        if self._content.upload_id is not None:
-            self._files.delete(upload_key(self._practice_id, self._content.upload_id))
+        if self._source.upload_id is not None:
+            self._files.delete(upload_key(self._practice_id, self._source.upload_id))
 
-    @cached_property
-    def original(self) -> InspectedPdf:
-        """Has the bytes inspected and puts them among the originals; `Unprocessable` says what is wrong.
-
-        Inspected and copied is a copy of our own, since its sender could still replace an upload. A refused
-        upload is deleted. The copy stays until the document is stored: it marks what a crash left.
-        """
-        self._files.put(self._staged, self.data, _PDF)
-        try:
-            found = self._inspected()
-        except BaseException:
-            self._files.delete(self._staged)
-            raise
-        self._is_kept = True
-        self._files.copy(self._staged, found.pdf.key)
-        return found
-
-    def settle(self, document_id: str) -> None:
-        """Ends it once the event is answered with that document.
-
-        If another try of the event was quicker, nothing names what was kept here. The mark stays, and the
-        sweep removes both: this function may not remove originals.
-        """
-        if self._is_kept and document_id == self.document_id:
-            self._files.delete(self._staged)
-
-    @property
-    def _staged(self) -> str:
-        return staged_key(self._practice_id, self.document_id)
-
-    def _inspected(self) -> InspectedPdf:
-        answer = self._inspector.inspect(self._staged, "pdf")
-        refused = answer.get("refused")
-        if refused:
+    def _inspect(self) -> InspectedPdf:
+        result = self._inspector.inspect(self._staging_key, "pdf")
+        refusal = result.get("refused")
+        if refusal:
             self._delete_upload()
-            raise _unusable(refused, self._content)
+            field = "base64" if self._source.data is not None else "upload_id"
+            raise _refuse(UnprocessableCode(refusal["code"].replace("_", "-")), refusal["detail"], field)
         key = original_key(self._practice_id, self.document_id)
-        found = _original(key, self._content.sha256 or sha256(self.data), answer)
-        self._fits(found.pdf)
-        return found
+        inspected = _read_result(key, self._source.sha256 or sha256(self.read()), result)
+        self._validate(inspected.pdf)
+        return inspected
 
 
-def _original(key: str, digest: str, answer: Mapping[str, Any]) -> InspectedPdf:
-    sizes = tuple((float(width), float(height)) for width, height in answer.get("page_sizes", ()))
-    pdf = StoredPdf(key=key, sha256=digest, pages=answer["pages"], page_sizes=sizes)
-    return InspectedPdf(pdf=pdf, active_content=tuple(answer.get("active_content", ())))
+def _read_result(key: str, digest: str, result: Mapping[str, Any]) -> InspectedPdf:
+    sizes = tuple((float(width), float(height)) for width, height in result.get("page_sizes", ()))
+    pdf = StoredPdf(key=key, sha256=digest, pages=result["pages"], page_sizes=sizes)
+    return InspectedPdf(pdf=pdf, active_content=tuple(result.get("active_content", ())))
 
 
-def _unusable(refused: Mapping[str, str], content: PdfSource) -> Unprocessable:
-    return _refused(
-        UnprocessableCode(refused["code"].replace("_", "-")),
-        refused["detail"],
-        "base64" if content.data is not None else "upload_id",
-    )
-
-
-def _refused(code: UnprocessableCode, detail: str, field: str) -> Unprocessable:
+def _refuse(code: UnprocessableCode, detail: str, field: str) -> Unprocessable:
     return Unprocessable(detail, code=code, errors=(FieldError(f"data.content.{field}", detail),))

@@ -1,9 +1,9 @@
-"""`document.sent`: check, inspect, store, answer (DESIGN section 4, contract)."""
+"""The event `document.sent`: check the document, inspect its PDF, store both (DESIGN section 4, contract)."""
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,24 +25,19 @@ from chalicelib.domain.documents import (
 from chalicelib.domain.due_dates import due_on
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
 from chalicelib.domain.providers import Provider
-from chalicelib.services.documents.idempotent_events import (
-    Answer,
-    Desk,
-    InboundEvent,
-    claim_of,
-    joined,
-)
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent, handle_once
 from chalicelib.services.documents.incoming_pdf import IncomingPdf, InspectedPdf, PdfSource, sha256
 from chalicelib.services.documents.provider_matching import (
     BY_EMAIL,
     BY_FAX,
     ProviderMatch,
     mailbox_claim,
-    resolve,
+    match_provider,
 )
 from chalicelib.services.documents.recorder import Recorder
-from chalicelib.services.ports import Files, Ids, Inspector, Store, Switches
-from chalicelib.services.transaction import Change
+from chalicelib.services.ports import Files, Inspector, Switches
+from chalicelib.services.transaction import Change, Claim
 
 _CERTIFICATION_NAMES = {
     "initial_visit_on": "initial_visit_on",
@@ -54,7 +49,7 @@ _CERTIFICATION_NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SendCommand:
-    """The event's data, checked. `supersedes` is an `external_id` of the same practice."""
+    """The validated data of `document.sent`. `supersedes` is an `external_id` of the same practice."""
 
     external_id: str
     kind: Kind
@@ -71,284 +66,316 @@ class SendCommand:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Replaced:
-    """The older version as it will stand, and the event that says so: it may be recalled already."""
+class _Superseded:
+    """The older version after the change, and the audit event that the change records on it."""
 
     document: Document
     event: str
 
 
-class Intake(Desk):
-    """Takes documents in. Nothing is left behind by one that is refused."""
+class Intake:
+    """The handler of `document.sent`. A refused document leaves nothing behind."""
 
     def __init__(
-        self,
-        *,
-        store: Store,
-        files: Files,
-        inspector: Inspector,
-        switches: Switches,
-        ids: Ids,
-        portal_url: str,
+        self, writer: DocumentWriter, *, files: Files, inspector: Inspector, switches: Switches
     ) -> None:
-        super().__init__(store=store, ids=ids, portal_url=portal_url)
+        self._writer = writer
+        self._store = writer.store
         self._files = files
         self._inspector = inspector
         self._switches = switches
 
-    def receive(self, inbound: InboundEvent, sent: SendCommand) -> Answer:
-        """Answers `{"document_id", "status"}`; raises `Conflict` or `Unprocessable`, naming the field."""
+    def receive(self, inbound: InboundEvent, command: SendCommand) -> EventResponse:
+        """Store the document, queue its messages and return the event's response.
+
+        Raises `Conflict` or `Unprocessable` with the fields that are wrong.
+        """
         pdf = IncomingPdf(
             inbound.practice.id,
-            self.ids.new("doc"),
-            sent.content,
-            partial(check_box, sent.signature_field),
+            self._writer.ids.new("doc"),
+            command.content,
+            partial(check_box, command.signature_field),
             files=self._files,
             inspector=self._inspector,
         )
-        answer = self.once(inbound, lambda: self._decide(inbound, sent, pdf))
-        pdf.settle(answer["document_id"])
-        return answer
+        response = handle_once(self._store, inbound, lambda: self._decide(inbound, command, pdf))
+        pdf.discard_staging(response["document_id"])
+        return response
 
-    def _decide(self, inbound: InboundEvent, sent: SendCommand, pdf: IncomingPdf) -> tuple[Document, Change]:
-        owners = self.store.claims(self._keys(inbound, sent))
-        earlier = self._owned(inbound, owners, sent.external_id)
+    def _decide(
+        self, inbound: InboundEvent, command: SendCommand, pdf: IncomingPdf
+    ) -> tuple[Document, Change]:
+        owners = self._store.claims(_claim_keys(inbound, command))
+        earlier = self._claimed(inbound, owners, command.external_id)
         if earlier is not None and earlier.recalled_at is None:
-            check_same(earlier, sent, sha256(pdf.data))
+            check_same(earlier, command, sha256(pdf.read()))
             return earlier, Change(at=inbound.now)
-        resolved = resolve(self.store, self.ids, sent.addressee, owners).with_practice(inbound.practice.id)
-        replaced = self._replaced(inbound, owners, sent)
-        document = self._document(inbound, sent, resolved, pdf)
-        claims = (claim_of(document, earlier), *mailbox_claim(document, owners), *resolved.claims)
-        # Only then is the question worth a read.
-        if document.delivery in BY_EMAIL and self._has_lost_setup(resolved.provider, replaced):
-            resolved = resolved.without_setup_email()
-        change = self._first(inbound, document, resolved, _noted(sent, pdf.original))
+        match = match_provider(self._store, self._writer.ids, command.addressee, owners)
+        match = match.with_practice(inbound.practice.id)
+        superseded = self._supersede(inbound, owners, command)
+        inspected = pdf.inspect_and_store()
+        document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
+        claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims)
+        # The check may read a document, so the cheap condition comes first.
+        if document.delivery in BY_EMAIL and self._has_dead_setup_link(match.provider, superseded):
+            match = match.without_setup_email()
+        change = self._first_change(inbound, document, match, _audit_data(command, inspected))
         change = replace(change, claims=claims)
-        if replaced is not None:
-            change = joined(change, self._recall(inbound, replaced, document.id))
+        if superseded is not None:
+            change = _merge(change, self._supersede_change(inbound, superseded, document.id))
         return document, change
 
-    def _keys(self, inbound: InboundEvent, sent: SendCommand) -> list[str]:
-        names = [each for each in (sent.external_id, sent.supersedes) if each]
-        return [
-            *(external_claim(inbound.practice.id, each) for each in names),
-            *matching_claims(sent.addressee),
-        ]
-
-    def _owned(self, inbound: InboundEvent, owners: Mapping[str, str], external_id: str) -> Document | None:
+    def _claimed(self, inbound: InboundEvent, owners: Mapping[str, str], external_id: str) -> Document | None:
         owner = owners.get(external_claim(inbound.practice.id, external_id))
-        return self.store.document(owner) if owner else None
+        return self._store.document(owner) if owner else None
 
-    def _first(
-        self, inbound: InboundEvent, document: Document, resolved: ProviderMatch, facts: Mapping[str, Any]
+    def _first_change(
+        self, inbound: InboundEvent, document: Document, match: ProviderMatch, data: Mapping[str, Any]
     ) -> Change:
-        """The document with its first event, its messages and the job to make page images."""
-        recorder = self.recorder(document, inbound).event("document.sent", facts)
-        setup = wants_setup(resolved.provider, document, self._switches)
-        resolved = add_messages(recorder, document, resolved, setup=setup, now=inbound.now)
-        return replace(recorder.job("prepare").change(), providers=resolved.changed_rows())
+        """Return the transaction with the document, its first event, its messages and the `prepare` job."""
+        recorder = self._recorder(document, inbound).event("document.sent", data)
+        setup = needs_setup_email(match.provider, document, self._switches)
+        match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
+        return replace(recorder.job("prepare").change(), providers=match.changed_rows())
 
-    def _document(
-        self, inbound: InboundEvent, sent: SendCommand, resolved: ProviderMatch, arrival: IncomingPdf
-    ) -> Document:
-        """Version 0: recording the first event makes it 1."""
-        pdf = arrival.original.pdf
-        sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
-        return Document(
-            id=arrival.document_id,
-            version=0,
-            practice_id=inbound.practice.id,
-            practice=inbound.practice.card(),
-            external_id=sent.external_id,
-            content_sha256=pdf.sha256,
-            facts_sha256=facts_sha256(sent),
-            kind=sent.kind,
-            title=sent.title,
-            patient=sent.patient,
-            addressee=sent.addressee,
-            provider_id=resolved.provider.id,
-            delivery=sent.delivery,
-            original=pdf,
-            sent_at=inbound.now,
-            due_on=due_on(sent.kind, sent.certification, sent_on),
-            author=sent.author,
-            certification=sent.certification,
-            signature_field=sent.signature_field,
-            message=sent.message,
-            supersedes=sent.supersedes,
-        )
+    def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
+        return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
 
-    def _has_lost_setup(self, provider: Provider, replaced: _Replaced | None) -> bool:
-        """Whether the document that the setup link came with is recalled, by this very event too, or has
-        become another's: the link is dead then, or will be, and there is no account yet.
+    def _has_dead_setup_link(self, provider: Provider, superseded: _Superseded | None) -> bool:
+        """Return True if the provider has no account and the setup link already emailed does not work.
+
+        The link stops working when its document is recalled (also by this very event) or moves to another
+        provider.
         """
         if provider.has_account or provider.setup_document is None:
             return False
-        if replaced is not None and replaced.document.id == provider.setup_document:
+        if superseded is not None and superseded.document.id == provider.setup_document:
             return True
-        carrier = self.store.document(provider.setup_document)
-        return carrier is None or carrier.recalled_at is not None or carrier.provider_id != provider.id
+        document = self._store.document(provider.setup_document)
+        return document is None or document.recalled_at is not None or document.provider_id != provider.id
 
-    def _replaced(
-        self, inbound: InboundEvent, owners: Mapping[str, str], sent: SendCommand
-    ) -> _Replaced | None:
-        if sent.supersedes is None:
+    def _supersede(
+        self, inbound: InboundEvent, owners: Mapping[str, str], command: SendCommand
+    ) -> _Superseded | None:
+        """Return the older version that the command supersedes, changed accordingly, or None."""
+        if command.supersedes is None:
             return None
-        found = self._owned(inbound, owners, sent.supersedes)
-        if found is None:
-            wrong = "names no document of this practice; send the external_id of the one to replace"
+        older = self._claimed(inbound, owners, command.supersedes)
+        if older is None:
+            problem = "names no document of this practice. Send the external_id of the document to replace"
             raise Unprocessable(
-                f"supersedes {wrong}.",
+                f"supersedes {problem}.",
                 code=UnprocessableCode.SUPERSEDES_NOT_FOUND,
-                errors=(FieldError("data.supersedes", wrong),),
+                errors=(FieldError("data.supersedes", problem),),
             )
-        check_patient(found, sent)
-        _check_newest(found, sent)
+        check_patient(older, command)
+        _check_newest(older, command)
         try:
-            recalled = found.recall(None, inbound.now)
-        except Conflict as refusal:
-            wrong = "only a pending or declined document can be replaced"
-            errors = (FieldError("data.supersedes", wrong),)
-            raise Conflict(refusal.detail, code=refusal.code, errors=errors) from refusal
-        newer = replace(recalled or found, superseded_by=sent.external_id)
-        return _Replaced(document=newer, event="document.recalled" if recalled else "document.superseded")
+            recalled = older.recall(None, inbound.now)
+        except Conflict as conflict:
+            errors = (FieldError("data.supersedes", "only a pending or declined document can be replaced"),)
+            raise Conflict(conflict.detail, code=conflict.code, errors=errors) from conflict
+        marked = replace(recalled or older, superseded_by=command.external_id)
+        return _Superseded(document=marked, event="document.recalled" if recalled else "document.superseded")
 
-    def _recall(self, inbound: InboundEvent, replaced: _Replaced, by: str) -> Change:
-        recorder = self.recorder(replaced.document, inbound)
-        webhook = replaced.event == "document.recalled"
-        return recorder.event(replaced.event, {"superseded_by": by}, webhook=webhook).change()
-
-
-def wants_setup(provider: Provider, document: Document, switches: Switches) -> bool:
-    """Whether a mail to choose a password goes out: no account, no such mail yet, and signing is on."""
-    new_here = not provider.has_account and provider.setup_mailed_at is None
-    return new_here and switches.electronic_signature(document.practice_id)
+    def _supersede_change(self, inbound: InboundEvent, superseded: _Superseded, newer_id: str) -> Change:
+        recorder = self._recorder(superseded.document, inbound)
+        webhook = superseded.event == "document.recalled"
+        return recorder.event(superseded.event, {"superseded_by": newer_id}, webhook=webhook).change()
 
 
-def add_messages(
-    recorder: Recorder, document: Document, resolved: ProviderMatch, *, setup: bool, now: datetime
-) -> ProviderMatch:
-    """Queues what tells the provider of the document, because of the recorder's last event.
+def needs_setup_email(provider: Provider, document: Document, switches: Switches) -> bool:
+    """Return True if the provider must get a setup link for this document.
 
-    `setup` adds the mail to choose a password where there is an address; the answer notes it.
+    This is the case if the provider has no account and no earlier setup email, and Electronic Signature is on
+    for the practice.
     """
-    addressee, mailed = document.addressee, resolved
+    is_new = not provider.has_account and provider.setup_mailed_at is None
+    return is_new and switches.electronic_signature(document.practice_id)
+
+
+def queue_messages(
+    recorder: Recorder, document: Document, match: ProviderMatch, *, setup: bool, now: datetime
+) -> ProviderMatch:
+    """Queue the emails and the fax that tell the provider about the document, for the recorder's last event.
+
+    If `setup` is true and the document goes out by email, queue the setup email too. Return the match, which
+    then notes that email.
+    """
+    addressee = document.addressee
     if document.delivery in BY_EMAIL and addressee.email:
         recorder.message(Channel.EMAIL, "ready", addressee.email)
         if setup:
             recorder.message(Channel.EMAIL, "setup", addressee.email)
-            mailed = resolved.with_setup_email(document.id, now)
+            match = match.with_setup_email(document.id, now)
     if document.delivery in BY_FAX and addressee.fax:
         recorder.message(Channel.FAX, "fax", addressee.fax)
-    return mailed
+    return match
+
+
+def _claim_keys(inbound: InboundEvent, command: SendCommand) -> list[str]:
+    external_ids = [name for name in (command.external_id, command.supersedes) if name]
+    return [
+        *(external_claim(inbound.practice.id, external_id) for external_id in external_ids),
+        *matching_claims(command.addressee),
+    ]
+
+
+def _external_id_claim(document: Document, recalled: Document | None) -> Claim:
+    """Return the document's claim on its `external_id`, which replaces the claim of a recalled document."""
+    return Claim(
+        key=external_claim(document.practice_id, document.external_id),
+        owner=document.id,
+        replaces=recalled.id if recalled else None,
+    )
+
+
+def _new_document(
+    inbound: InboundEvent, command: SendCommand, match: ProviderMatch, document_id: str, pdf: StoredPdf
+) -> Document:
+    """Return the document in version 0. Its first event makes it version 1."""
+    sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
+    return Document(
+        id=document_id,
+        version=0,
+        practice_id=inbound.practice.id,
+        practice=inbound.practice.card(),
+        external_id=command.external_id,
+        content_sha256=pdf.sha256,
+        facts_sha256=facts_sha256(command),
+        kind=command.kind,
+        title=command.title,
+        patient=command.patient,
+        addressee=command.addressee,
+        provider_id=match.provider.id,
+        delivery=command.delivery,
+        original=pdf,
+        sent_at=inbound.now,
+        due_on=due_on(command.kind, command.certification, sent_on),
+        author=command.author,
+        certification=command.certification,
+        signature_field=command.signature_field,
+        message=command.message,
+        supersedes=command.supersedes,
+    )
+
+
+def _merge(first: Change, second: Change) -> Change:
+    """Return one transaction of two changes to different documents at the same time."""
+    names = [field.name for field in fields(Change) if field.name != "at"]
+    return replace(first, **{name: getattr(first, name) + getattr(second, name) for name in names})
 
 
 def check_box(box: FieldBox | None, pdf: StoredPdf) -> None:
-    """The place to sign must be on one of the pages: what is off the page would be lost."""
+    """Check that the box to sign in is on a page of the PDF. Raises `Unprocessable` with the wrong field."""
     if box is None:
         return
     if box.page > pdf.pages:
         raise _off_page("page", f"the PDF has {pdf.pages} pages")
     if box.page <= len(pdf.page_sizes):
         width, height = pdf.page_sizes[box.page - 1]
-        for name, end, most in (("x", box.x + box.width, width), ("y", box.y + box.height, height)):
-            if end > most + 1:
-                raise _off_page(name, f"the box must lie within the page's {width:g} x {height:g} points")
+        for name, end, limit in (("x", box.x + box.width, width), ("y", box.y + box.height, height)):
+            if end > limit + 1:
+                raise _off_page(name, f"the box must be within the page's {width:g} x {height:g} points")
 
 
 def _off_page(name: str, message: str) -> Unprocessable:
-    field = FieldError(f"data.signature_field.{name}", message)
     return Unprocessable(
         f"The signature_field is not on the page: {message}.",
         code=UnprocessableCode.SIGNATURE_FIELD_OFF_PAGE,
-        errors=(field,),
+        errors=(FieldError(f"data.signature_field.{name}", message),),
     )
 
 
-def check_patient(replaced: Document, sent: SendCommand) -> None:
-    """One wrong digit in `supersedes` must not take another patient's plan back."""
-    if replaced.patient.external_id == sent.patient.external_id:
+def check_patient(older: Document, command: SendCommand) -> None:
+    """Check that both versions are about the same patient. Raises `Unprocessable` otherwise.
+
+    One wrong digit in `supersedes` must not recall the plan of another patient.
+    """
+    if older.patient.external_id == command.patient.external_id:
         return
-    wrong = "names a document of another patient (patient.external_id); nothing was replaced"
+    problem = "names a document of another patient (patient.external_id). Nothing was replaced"
     raise Unprocessable(
-        f"supersedes {wrong}.",
+        f"supersedes {problem}.",
         code=UnprocessableCode.SUPERSEDES_OTHER_PATIENT,
-        errors=(FieldError("data.supersedes", wrong),),
+        errors=(FieldError("data.supersedes", problem),),
     )
 
 
-def _check_newest(replaced: Document, sent: SendCommand) -> None:
-    """Of one plan, one version is to be signed: two that replace the same would both wait for it."""
-    newer = replaced.superseded_by
-    if newer is None or newer == sent.external_id:
+def _check_newest(older: Document, command: SendCommand) -> None:
+    """Check that no other document supersedes `older`: only one version of a plan may be pending."""
+    newer = older.superseded_by
+    if newer is None or newer == command.external_id:
         return
-    wrong = f"names a document that {newer} has replaced already; send the external_id of the newest version"
+    problem = (
+        f"names a document that {newer} has already replaced. Send the external_id of the newest version"
+    )
     raise Conflict(
-        f"supersedes {wrong}.",
+        f"supersedes {problem}.",
         code=ConflictCode.ALREADY_SUPERSEDED,
-        errors=(FieldError("data.supersedes", wrong),),
+        errors=(FieldError("data.supersedes", problem),),
     )
 
 
-def _noted(sent: SendCommand, original: InspectedPdf) -> Mapping[str, Any]:
-    """What the audit trail keeps for ever: nothing about the patient."""
+def _audit_data(command: SendCommand, original: InspectedPdf) -> Mapping[str, Any]:
+    """Return the data of the audit event. The audit trail is permanent, so no patient data is in it."""
     return {
         "sha256": original.pdf.sha256,
         "pages": original.pdf.pages,
-        "delivery": sent.delivery.value,
+        "delivery": command.delivery.value,
         "active_content": list(original.active_content),
     }
 
 
-# The same again
+# A second event with the same external_id
 
 
-def check_same(earlier: Document, sent: SendCommand, content_sha256: str) -> None:
-    """`Conflict` naming each field in which a second event of one `external_id` differs from the first."""
-    differing = [] if earlier.facts_sha256 == facts_sha256(sent) else _differences(earlier, sent)
+def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> None:
+    """Check that a second event with the same `external_id` repeats the first.
+
+    Raises `Conflict` with the fields that differ. A field that a correction has changed since does not count.
+    """
+    differences = [] if earlier.facts_sha256 == facts_sha256(command) else _differences(earlier, command)
     if earlier.content_sha256 != content_sha256:
-        differing.append("data.content")
-    if differing:
-        remedy = "differs from what was sent under this external_id"
+        differences.append("data.content")
+    if differences:
+        problem = "differs from the data sent earlier with this external_id"
         raise Conflict(
-            f"This external_id was already sent with other data ({', '.join(differing)}). Send a new version "
-            "under a new external_id that `supersedes` this one, or recall this one first.",
+            f"This external_id was already sent with other data ({', '.join(differences)}). Send a new "
+            "version with a new external_id that `supersedes` this one, or recall this document first.",
             code=ConflictCode.EXTERNAL_ID_USED,
-            errors=tuple(FieldError(name, remedy) for name in differing),
+            errors=tuple(FieldError(name, problem) for name in differences),
         )
 
 
-def facts_sha256(sent: SendCommand) -> str:
-    """The hash over everything the EMR said, except the PDF, which has its own."""
-    return hashlib.sha256(json.dumps(facts(sent), sort_keys=True).encode()).hexdigest()
+def facts_sha256(command: SendCommand) -> str:
+    """Return the SHA-256 (hex) of all the event's data except the PDF, which has a hash of its own."""
+    return hashlib.sha256(json.dumps(facts(command), sort_keys=True).encode()).hexdigest()
 
 
-def _differences(earlier: Document, sent: SendCommand) -> list[str]:
-    """None when only what a correction has changed since differs."""
-    before, now = facts(earlier), facts(sent)
+def _differences(earlier: Document, command: SendCommand) -> list[str]:
+    before, now = facts(earlier), facts(command)
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
-def facts(thing: SendCommand | Document) -> dict[str, str]:
-    """What was said about a document, by the contract's dotted names; what was left out is not in it."""
+def facts(source: SendCommand | Document) -> dict[str, str]:
+    """Return the facts of an event or a document by the contract's dotted names, without missing facts."""
     flat: dict[str, Any] = {
-        "data.kind": thing.kind,
-        "data.title": thing.title,
-        "data.delivery": thing.delivery,
-        "data.message": thing.message,
-        "data.supersedes": thing.supersedes,
-        **_flat("patient", thing.patient),
-        **_flat("provider", thing.addressee),
-        **_flat("author", thing.author),
-        **_flat("certification", thing.certification, _CERTIFICATION_NAMES),
-        **_flat("signature_field", thing.signature_field),
+        "data.kind": source.kind,
+        "data.title": source.title,
+        "data.delivery": source.delivery,
+        "data.message": source.message,
+        "data.supersedes": source.supersedes,
+        **_flatten("patient", source.patient),
+        **_flatten("provider", source.addressee),
+        **_flatten("author", source.author),
+        **_flatten("certification", source.certification, _CERTIFICATION_NAMES),
+        **_flatten("signature_field", source.signature_field),
     }
     return {name: str(value) for name, value in flat.items() if value is not None}
 
 
-def _flat(prefix: str, value: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+def _flatten(prefix: str, value: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
     if value is None:
         return {}
-    pairs = asdict(value).items()
-    return {f"data.{prefix}.{(names or {}).get(name, name)}": each for name, each in pairs}
+    return {f"data.{prefix}.{(names or {}).get(name, name)}": part for name, part in asdict(value).items()}

@@ -1,41 +1,35 @@
-"""What a crash left of an intake: a PDF in its place that no document names (docs/decisions/013).
+"""Removal of original PDFs that no document names, because the intake crashed (docs/decisions/013).
 
-An original is in its place before its document is stored, so that no stored document ever lacks one. Between
-the two lies a copy below `intake/`, which is removed once the document is stored. A function that died in
-between leaves that copy, and by it the sweep finds what else it left. Nothing without such a copy is ever
-looked at, so what is stored for good is safe from this whatever the tables say.
+An original is stored before its document, so that no stored document lacks its PDF. A staged copy below
+`intake/` marks an unfinished intake, and is deleted once the document is stored. The cleanup looks only at
+originals with such a copy, so a stored document's original is safe even if the tables are wrong.
 """
 
 import re
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from chalicelib.services.documents.incoming_pdf import STAGED, original_key
+from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX, original_key
 from chalicelib.services.ports import Files, Store
 
-LEFT_AFTER = timedelta(days=1)
-"""An intake that is slow is not dead: its function is ended after 28 seconds."""
+ORPHANED_AFTER = timedelta(days=1)
+"""The API function times out after 28 seconds, so an intake this old is not merely slow."""
 
-AT_ONCE = 50
+BATCH_SIZE = 50
 
-_STAGED_KEY = re.compile(re.escape(STAGED) + r"([a-z0-9_]{1,64})/([a-z0-9_]{1,64})")
-
-
-class Parts(Protocol):
-    @property
-    def store(self) -> Store: ...
-    @property
-    def files(self) -> Files: ...
+_STAGING_KEY = re.compile(re.escape(STAGING_PREFIX) + r"([a-z0-9_]{1,64})/([a-z0-9_]{1,64})")
 
 
-def sweep(parts: Parts, now: datetime) -> int:
-    """Removes the originals of documents that were never stored; answers how many there may have been."""
+def remove_orphans(store: Store, files: Files, now: datetime) -> int:
+    """Remove the originals and staged copies of unfinished intakes, and return the number of originals.
+
+    A call looks at up to `BATCH_SIZE` staged copies that are older than `ORPHANED_AFTER`.
+    """
     removed = 0
-    for key in parts.files.older(STAGED, now - LEFT_AFTER)[:AT_ONCE]:
-        named = _STAGED_KEY.fullmatch(key)
-        if named is not None and parts.store.document(named[2]) is None:
-            parts.files.delete(original_key(named[1], named[2]))
+    for key in files.older(STAGING_PREFIX, now - ORPHANED_AFTER)[:BATCH_SIZE]:
+        match = _STAGING_KEY.fullmatch(key)
+        if match is not None and store.document(match[2]) is None:
+            files.delete(original_key(match[1], match[2]))
             removed += 1
-        # Last, so that a sweep that dies before is done again.
-        parts.files.delete(key)
+        # The staged copy goes last, so that the next call repeats a call that crashed.
+        files.delete(key)
     return removed

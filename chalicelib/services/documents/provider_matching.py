@@ -1,4 +1,7 @@
-"""Who a document is for: one person, whatever address was used (docs/architecture.md, State)."""
+"""The provider that a document is addressed to (docs/architecture.md, State).
+
+A person has one provider row, whatever addresses the clinics use for them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +17,7 @@ from chalicelib.services.transaction import Claim
 BY_EMAIL = (DeliveryChoice.EMAIL, DeliveryChoice.BOTH)
 BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
 
-_CONFLICT = (
+_PROVIDER_CONFLICT = (
     "This email address is another provider's username, and an account belongs to one person. Send to the "
     "provider's own address, or by fax."
 )
@@ -22,49 +25,59 @@ _CONFLICT = (
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderMatch:
-    """The provider with what is to be written about them: `stored` is None for a new one."""
+    """The provider of a document with what is still to be written: the changed row and new claims.
+
+    `stored` is the row as it was read, or None for a new provider.
+    """
 
     provider: Provider
     stored: Provider | None
     claims: tuple[Claim, ...]
 
     def changed_rows(self) -> tuple[Provider, ...]:
-        """The provider's row, if it is new or differs from the one that is stored."""
+        """Return the provider's row in its next version, or nothing if the stored row is the same."""
         if self.provider == self.stored:
             return ()
         version = self.stored.version + 1 if self.stored else 1
         return (replace(self.provider, version=version),)
 
     def with_practice(self, practice_id: str) -> "ProviderMatch":
-        """With the note that this practice sends them documents."""
+        """Return the match with the practice among those that send documents to the provider."""
         practices = tuple(sorted({*self.provider.practices, practice_id}))
         return replace(self, provider=replace(self.provider, practices=practices))
 
     def with_setup_email(self, document_id: str, now: datetime) -> "ProviderMatch":
-        """With the note that a mail with a setup link is on its way, because of this document."""
+        """Return the match with a note that a setup email for this document is on its way."""
         provider = replace(self.provider, setup_mailed_at=now, setup_document=document_id)
         return replace(self, provider=provider)
 
     def without_setup_email(self) -> "ProviderMatch":
-        """As if no mail with a setup link had gone out: what was mailed no longer works."""
+        """Return the match without the note of an earlier setup email, whose link no longer works."""
         provider = replace(self.provider, setup_mailed_at=None, setup_document=None)
         return replace(self, provider=provider)
 
 
 def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
-    """`Invalid` naming what is missing: an email needs an address, a fax a number."""
+    """Check that the addressee has an email address or a fax number, as the delivery needs.
+
+    Raises `Invalid` with the missing fields.
+    """
     errors = []
     if delivery in BY_EMAIL and addressee.email is None:
         errors.append(FieldError("data.provider.email", f"is needed for delivery by {delivery}"))
     if delivery in BY_FAX and addressee.fax is None:
         errors.append(FieldError("data.provider.fax", f"is needed for delivery by {delivery}"))
     if errors:
-        detail = "; ".join(f"{each.field} {each.message}" for each in errors)
+        detail = "; ".join(f"{error.field} {error.message}" for error in errors)
         raise Invalid(f"{detail}.", errors=errors)
 
 
 def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim, ...]:
-    """That this is the newest document mailed to its address, for who asks for a link before an account."""
+    """Return the claim that the document is the newest one emailed to its address.
+
+    A person without an account who asks for a setup link gets the link for that document. A document that
+    does not go out by email has no such claim.
+    """
     email = document.addressee.email
     if document.delivery not in BY_EMAIL or email is None:
         return ()
@@ -72,70 +85,78 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
     return (Claim(key=key, owner=document.id, replaces=owners.get(key)),)
 
 
-def resolve(
-    store: Store, ids: Ids, addressee: Addressee, owners: Mapping[str, str], *, other_than: str | None = None
+def match_provider(
+    store: Store, ids: Ids, addressee: Addressee, owners: Mapping[str, str], *, excluded: str | None = None
 ) -> ProviderMatch:
-    """The provider this addressee is; raises `Conflict` `provider-conflict`.
+    """Return the existing provider that the addressee is, or a new one.
 
-    `owners` are those of `matching_claims`. `other_than` is a provider it cannot be.
+    `owners` are the owners of `matching_claims(addressee)`. `excluded` is the id of a provider that the
+    addressee cannot be. Raises `Conflict` (`provider-conflict`) if the email address is another person's
+    username.
     """
-    stored = _by_account(store, addressee, owners) or _by_identity(store, addressee, owners, other_than)
+    stored = _match_account(store, addressee, owners) or _match_identity(store, addressee, owners, excluded)
     provider = stored or Provider(
         id=ids.new("prv"), version=1, first_name=addressee.first_name, last_name=addressee.last_name
     )
-    free = [key for key in identity_claims(addressee) if key not in owners]
+    unclaimed = [key for key in identity_claims(addressee) if key not in owners]
     if provider.has_account:
-        # An account's NPI is what its owner confirmed; no clinic can give it another.
-        free = [key for key in free if key != npi_claim(addressee.npi or "")]
-        provider = _confirmed(provider, addressee)
+        # The owner has confirmed the account's NPI, so no clinic can give the account another one.
+        unclaimed = [key for key in unclaimed if key != npi_claim(addressee.npi or "")]
+        provider = _confirm_npi(provider, addressee)
     else:
-        provider = _completed(provider, addressee, free=_is_free(store, provider, addressee, owners))
-    claims = tuple(Claim(key=key, owner=provider.id) for key in free)
+        is_free = _is_npi_free(store, provider, addressee, owners)
+        provider = _complete(provider, addressee, npi_is_free=is_free)
+    claims = tuple(Claim(key=key, owner=provider.id) for key in unclaimed)
     return ProviderMatch(provider=provider, stored=stored, claims=claims)
 
 
-def _by_account(store: Store, addressee: Addressee, owners: Mapping[str, str]) -> Provider | None:
+def _match_account(store: Store, addressee: Addressee, owners: Mapping[str, str]) -> Provider | None:
     owner = owners.get(email_claim(addressee.email)) if addressee.email else None
-    found = store.provider(owner) if owner else None
-    if found is not None and not same_person(found, addressee):
-        wrong = FieldError("data.provider.email", "belongs to another provider; use their own, or a fax")
-        raise Conflict(_CONFLICT, code=ConflictCode.PROVIDER_CONFLICT, errors=(wrong,))
-    return found
+    provider = store.provider(owner) if owner else None
+    if provider is not None and not same_person(provider, addressee):
+        problem = FieldError("data.provider.email", "belongs to another provider; use their own, or a fax")
+        raise Conflict(_PROVIDER_CONFLICT, code=ConflictCode.PROVIDER_CONFLICT, errors=(problem,))
+    return provider
 
 
-def _by_identity(
-    store: Store, addressee: Addressee, owners: Mapping[str, str], other_than: str | None
+def _match_identity(
+    store: Store, addressee: Addressee, owners: Mapping[str, str], excluded: str | None
 ) -> Provider | None:
+    """Return the provider that owns one of the addressee's claims, the strongest claim first."""
     candidates = dict.fromkeys(owners[key] for key in identity_claims(addressee) if key in owners)
     for owner in candidates:
-        found = store.provider(owner) if owner != other_than else None
-        if found is not None and same_person(found, addressee) and _is_known_at(found, addressee, owners):
-            return found
+        provider = store.provider(owner) if owner != excluded else None
+        if (
+            provider is not None
+            and same_person(provider, addressee)
+            and _may_reader_see(provider, addressee, owners)
+        ):
+            return provider
     return None
 
 
 def _is_named_at(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
-    """Whether more than the NPI leads to this provider: the same name at the same address or fax."""
+    """Return True if the provider has the addressee's name at the same email address or fax number."""
     return any(owners.get(key) == provider.id for key in identity_claims(replace(addressee, npi=None)))
 
 
-def _is_known_at(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
-    """Whether what was sent to this provider may be seen by whoever reads the addressee's mail.
+def _may_reader_see(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
+    """Return True if the reader of the addressee's email may see what this provider was sent before.
 
-    An NPI is public. Until someone has made the account, another address under the same NPI may be a
-    mistyped one, and its reader must not come by what other clinics sent (docs/decisions/003). One that the
-    owner of an account typed may be anybody's: it finds nothing until a clinic has confirmed it.
+    An NPI is public. While the provider has no account, another email address with the same NPI may be a
+    typing error, and its reader must not see other clinics' documents (docs/decisions/003). An NPI that an
+    account's owner typed may be anybody's, so it does not match until a clinic has confirmed it.
     """
     if provider.npi_self_stated and not _is_named_at(provider, addressee, owners):
         return False
     if provider.has_account or provider.mailed_to in {None, addressee.email} or addressee.email is None:
         return True
-    person = identity_claims(replace(addressee, npi=None, fax=None))
-    return any(owners.get(key) == provider.id for key in person)
+    by_name_and_email = identity_claims(replace(addressee, npi=None, fax=None))
+    return any(owners.get(key) == provider.id for key in by_name_and_email)
 
 
-def _is_free(store: Store, provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
-    """Whether no account has this NPI by a clinic's word; what its owner only typed gives way to one."""
+def _is_npi_free(store: Store, provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
+    """Return True unless the NPI belongs to another account and a clinic has confirmed it."""
     owner = owners.get(npi_claim(addressee.npi or ""))
     if owner in {None, provider.id}:
         return True
@@ -143,17 +164,17 @@ def _is_free(store: Store, provider: Provider, addressee: Addressee, owners: Map
     return holder is None or not holder.has_account or holder.npi_self_stated
 
 
-def _confirmed(account: Provider, addressee: Addressee) -> Provider:
-    """With the word of a clinic, if it gives the very NPI that the account's owner typed."""
+def _confirm_npi(account: Provider, addressee: Addressee) -> Provider:
+    """Return the account with its self-stated NPI confirmed, if the clinic gives the same NPI and name."""
     same = addressee.npi is not None and addressee.npi == account.npi and same_name_as(account, addressee)
     return replace(account, npi_self_stated=account.npi_self_stated and not same)
 
 
-def _completed(provider: Provider, addressee: Addressee, *, free: bool) -> Provider:
-    """With what the clinic knows and we did not; an NPI only if it is not someone else's already."""
+def _complete(provider: Provider, addressee: Addressee, *, npi_is_free: bool) -> Provider:
+    """Return the provider with the facts from the clinic that were missing. A taken NPI is left out."""
     return replace(
         provider,
-        npi=provider.npi or (addressee.npi if free else None),
+        npi=provider.npi or (addressee.npi if npi_is_free else None),
         credential=provider.credential or addressee.credential,
         mailed_to=provider.mailed_to or addressee.email,
     )

@@ -1,4 +1,4 @@
-"""A practice's documents as lists: the Unsigned report and all of them, and one document's audit trail."""
+"""A practice's documents as lists (the Unsigned report and all documents), and a document's audit trail."""
 
 import csv
 import io
@@ -10,10 +10,11 @@ from typing_extensions import TypedDict
 from chalicelib.domain.audit import Event, broken_at
 from chalicelib.domain.documents import Document
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.documents.audit_trail import WORDS
+from chalicelib.services.documents.audit_trail import EVENT_LABELS
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.json_schema import JsonObject, Timestamp
-from chalicelib.services.ports import Listing
+from chalicelib.services.lookups import require_document
+from chalicelib.services.ports import Listing, Page, Store
 
 REPORTS: Mapping[str, Listing] = {
     "unsigned": Listing.PRACTICE_UNSIGNED,
@@ -73,8 +74,31 @@ class TrailResource(TypedDict):
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
+class Reports:
+    """A practice's read access to its own documents."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def page(self, report: str, practice_id: str, *, limit: int, after: str | None) -> Page[Document]:
+        """Return one page of a report, which is a key of `REPORTS`. `after` is the cursor of a page."""
+        return self._store.documents(REPORTS[report], practice_id, limit=limit, after=after)
+
+    def document(self, practice_id: str, document_id: str) -> Document:
+        """Return the practice's document. Raises the same `NotFound` for another practice's document."""
+        return require_document(self._store, document_id, practice_id=practice_id)
+
+    def audit_trail(self, practice_id: str, document_id: str) -> TrailResource:
+        """Return the document's audit trail as JSON values. Raises `NotFound` like `document`."""
+        document = self.document(practice_id, document_id)
+        return audit_trail(document, self._store.events(document.id))
+
+
 def as_csv(documents: Iterable[Document], portal_url: str) -> str:
-    """RFC 4180 with a header line. Text that a spreadsheet would take for a formula gets a leading `'`."""
+    """Return the documents as CSV (RFC 4180) with a header line.
+
+    A text that a spreadsheet would treat as a formula gets a leading `'`.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -85,10 +109,13 @@ def as_csv(documents: Iterable[Document], portal_url: str) -> str:
 
 
 def audit_trail(document: Document, events: tuple[Event, ...]) -> TrailResource:
-    """Return the events, oldest first, and whether they form an unbroken chain."""
+    """Return the events as JSON values, oldest first.
+
+    `intact` is true if the hash chain is complete and its last hash is the document's `head`.
+    """
     head = events[-1].hash if events else ""
     return {
-        "events": [_event(each) for each in events],
+        "events": [_event(event) for event in events],
         "intact": broken_at(events) is None and head == document.head,
         "head": document.head,
     }
@@ -100,11 +127,12 @@ def _cell(value: object) -> str:
 
 
 def _event(event: Event) -> TrailEventResource:
+    """Return one event. `hash` is the SHA-256 of `{previous}`, a line feed and the exact text of `body`."""
     return {
         "id": event.id,
         "sequence": event.sequence,
         "type": event.type,
-        "what": WORDS.get(event.type, event.type),
+        "what": EVENT_LABELS.get(event.type, event.type),
         "at": to_text(event.at),
         "actor": event.actor,
         "data": json.loads(event.body)["data"],

@@ -28,7 +28,7 @@ from chalicelib.pdf.signing import sealed_document as signed_pdf
 from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from chalicelib.pdf.signing.sealed_document import Release
-from chalicelib.services.documents import audit_trail as trail
+from chalicelib.services.documents.audit_trail import TrailLine, trail_lines
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.labels import DECLINE_REASONS, KINDS
 from chalicelib.services.lookups import require_practice
@@ -310,7 +310,7 @@ def _certificate(document: Document, decision: Decision, parts: Parts) -> Certif
         pages_shown=", ".join(str(page) for page in decision.pages_shown) or None,
         read_statement=_read_statement(document, decision),
         chain_head=shown[-1].hash if shown else None,
-        trail=tuple(_entry(line) for line in trail.lines(shown)),
+        trail=tuple(_entry(line) for line in trail_lines(shown)),
         patient_name=document.patient.name,
         patient_born=document.patient.date_of_birth,
         external_id=document.external_id,
@@ -325,7 +325,7 @@ def _read_statement(document: Document, decision: Decision) -> str | None:
     return f"Statement ticked: I have read {'the page' if pages == 1 else f'all {pages} pages'}."
 
 
-def _entry(line: trail.Line) -> TrailEntry:
+def _entry(line: TrailLine) -> TrailEntry:
     """The device in words: the trail itself keeps what the browser said of itself."""
     device = in_words(line.device) if line.device else None
     return TrailEntry(at=line.at, what=line.what, ip=line.address, device=device)

@@ -21,7 +21,7 @@ from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import name_key
 from chalicelib.domain.status import Action, is_decidable, is_readable
 from chalicelib.services.concurrency import run_concurrently
-from chalicelib.services.documents.document_writer import Writer, needs_view
+from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Files, Ids, Inspector, Store
@@ -93,7 +93,7 @@ class _StoredScan:
 
 
 class ByHand:
-    def __init__(self, writer: Writer, files: Files, inspector: Inspector) -> None:
+    def __init__(self, writer: DocumentWriter, files: Files, inspector: Inspector) -> None:
         self._writer = writer
         self._files = files
         self._inspector = inspector
@@ -165,7 +165,7 @@ class ByHand:
             lambda: self._writer.practice_of(document), lambda: self._inspected(document, scan.key)
         )
         decision = _decision(document, name, visit, by, key=stored.key, sha256=stored.sha256)
-        return self._writer.on_latest(
+        return self._writer.apply_to_latest(
             document, lambda current: self._decide(current, decision, practice, visit, by)
         )
 
@@ -214,7 +214,7 @@ class ByHand:
             _check_visit(current, visit, by.now)
 
         practice = self._writer.practice_of(document)
-        return self._writer.first_view(document, practice, by.actor, by.now, may_view)
+        return self._writer.record_first_view(document, practice, by.actor, by.now, may_view)
 
     def _mail_code(self, document: Document, email: str, asked: tuple[Secret, ...], by: CodeVisitor) -> None:
         practice = self._writer.practice_of(document)

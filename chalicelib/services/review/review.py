@@ -12,7 +12,7 @@ from chalicelib.domain.providers import Provider, same_person
 from chalicelib.domain.signatures import Signature
 from chalicelib.domain.status import Action, is_decidable
 from chalicelib.services.concurrency import run_concurrently
-from chalicelib.services.documents.document_writer import Writer, needs_view
+from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
 from chalicelib.services.documents.recorder import Actor, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Listing, Page, Store, Switches
@@ -105,7 +105,7 @@ class DeclineForm:
 
 
 class Review:
-    def __init__(self, writer: Writer, switches: Switches) -> None:
+    def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
         self._writer = writer
         self._switches = switches
 
@@ -220,7 +220,7 @@ class Review:
             self._store.commit(replace(change, providers=self._kept(decision, by, remembered)))
             return change.documents[0]
 
-        return self._writer.on_latest(document, step)
+        return self._writer.apply_to_latest(document, step)
 
     def _kept(
         self, decision: Decision, by: ProviderAction, remembered: Signature | None
@@ -249,7 +249,7 @@ class Review:
         def may_view(current: Document) -> None:
             _check_addressee(current, by.provider)
 
-        return self._writer.first_view(document, practice, by.actor, by.now, may_view)
+        return self._writer.record_first_view(document, practice, by.actor, by.now, may_view)
 
     def _practice_and_switch(
         self, document: Document, practice: Practice | None = None

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery import outbox_relay as relay
 from chalicelib.services.delivery_rows import delivery_job
-from chalicelib.services.documents import orphan_cleanup as leftovers
+from chalicelib.services.documents.orphan_cleanup import remove_orphans
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.services.lookups import require_practice
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
@@ -72,7 +72,7 @@ def run(parts: Parts, called_for: str | None = None) -> Mapping[str, int]:
             "untimed": lambda: _timestamp_again(parts, minute),
             "certificate": lambda: _watch_certificate(parts, now, minute),
             "relayed": lambda: relay.sweep(now, store=parts.store, queues=parts.queues),
-            "leftovers": lambda: leftovers.sweep(parts, now),
+            "leftovers": lambda: remove_orphans(parts.store, parts.files, now),
         }
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from chalice.app import Response
 
 from chalicelib.domain.documents import Document, StoredPdf
-from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound, TooLarge
+from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, TooLarge
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery.practice_deliveries import delivery_resource
 from chalicelib.services.documents.document_resource import document_resource
@@ -65,8 +65,8 @@ def list_documents(context: RequestContext) -> Response:
     report = REPORT.read(context.query)
     form = FORMAT.read(context.query, default=_accepted_format(context))
     name = list_name(REPORTS[report], context.require_practice().id)
-    found = context.services.store.documents(
-        REPORTS[report],
+    found = context.services.reports.page(
+        report,
         context.require_practice().id,
         limit=limit_of(context.query.get("limit")),
         after=place_of(context.query.get("cursor"), of=name),
@@ -121,10 +121,7 @@ def read_signed(context: RequestContext, document_id: str) -> Response:
 
 
 def read_trail(context: RequestContext, document_id: str) -> Response:
-    from chalicelib.services.documents.reports import audit_trail
-
-    document = _document(context, document_id)
-    return json_response(audit_trail(document, context.services.store.events(document.id)))
+    return json_response(context.services.reports.audit_trail(context.require_practice().id, document_id))
 
 
 # Deliveries
@@ -201,11 +198,7 @@ def _body(context: RequestContext) -> bytes:
 
 
 def _document(context: RequestContext, document_id: str) -> Document:
-    """The practice's document; the same answer for another's as for none."""
-    document = context.services.store.document(document_id)
-    if document is None or document.practice_id != context.require_practice().id:
-        raise NotFound("There is no such document.")
-    return document
+    return context.services.reports.document(context.require_practice().id, document_id)
 
 
 def _resource(context: RequestContext, document: Document) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.services.delivery import staff_notices
-from chalicelib.services.documents.document_writer import Writer
+from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.review import DeclineForm, ProviderAction, Review
 from tests.support.delivery_world import World
@@ -30,7 +30,7 @@ def test_subjects_are_what_sns_takes(kind: str) -> None:
 
 def test_a_decline_is_told_to_staff_without_patient_reason_or_note() -> None:
     world = World()
-    writer = Writer(store=world.store, ids=world.ids, portal_url="https://portal.test")
+    writer = DocumentWriter(store=world.store, ids=world.ids, portal_url="https://portal.test")
     by = ProviderAction(
         provider=PROVIDER, actor=Actor("provider:prv_1"), now=world.clock.at, authentication="password"
     )

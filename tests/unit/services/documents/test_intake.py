@@ -350,10 +350,10 @@ def test_bytes_that_are_compared_with_nothing_are_not_hashed(monkeypatch: pytest
     monkeypatch.setattr(originals, "sha256", noted)
     emr = Emr()
     for content in (PdfSource(data=PDF), PdfSource(data=PDF, sha256=sha256(PDF))):
-        arrival = originals.IncomingPdf(
+        pdf = originals.IncomingPdf(
             "prc_1", "doc_1", content, lambda _: None, files=emr.files, inspector=emr.inspector
         )
-        assert arrival.data == PDF
+        assert pdf.read() == PDF
     assert hashed == [PDF]
 
 

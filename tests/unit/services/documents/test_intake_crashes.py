@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.audit import broken_at
-from chalicelib.services.documents import orphan_cleanup as leftovers
-from chalicelib.services.documents.idempotent_events import Answer, InboundEvent
+from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.incoming_pdf import PdfSource, upload_key
 from chalicelib.services.documents.lifecycle_events import (
     DocumentRef,
@@ -16,6 +15,7 @@ from chalicelib.services.documents.lifecycle_events import (
     ResendCommand,
     ReturnCommand,
 )
+from chalicelib.services.documents.orphan_cleanup import remove_orphans
 from tests.support.emr_fixtures import PDF, PRACTICE, Emr, sent
 
 UPLOAD = upload_key(PRACTICE.id, "upl_large")
@@ -57,7 +57,7 @@ class Mortal:
         return lambda *values, **named: self._fate.meet(lambda: method(*values, **named))
 
 
-Event = Callable[[Emr, InboundEvent], Answer]
+Event = Callable[[Emr, InboundEvent], EventResponse]
 
 EVENTS: dict[str, Event] = {
     "sent": lambda emr, inbound: emr.intake.receive(inbound, sent(external_id="POC-2")),
@@ -73,7 +73,7 @@ EVENTS: dict[str, Event] = {
     "recalled": lambda emr, inbound: emr.lifecycle.recall(
         inbound, RecallCommand(document=DocumentRef(external_id="POC-1001"), reason="Wrong plan")
     ),
-    "returned": lambda emr, inbound: emr.lifecycle.close(
+    "returned": lambda emr, inbound: emr.lifecycle.mark_returned(
         inbound, ReturnCommand(document=DocumentRef(external_id="POC-1001"), method="paper")
     ),
 }
@@ -151,7 +151,7 @@ def test_what_a_crash_left_and_nobody_repeats_is_gone_a_day_later(kind: str) -> 
             tried(emr, EVENTS[kind], emr.inbound("msg_x"), fate)
             left = set(emr.files.keys())
             emr.clock.pass_time(hours=23)
-            assert leftovers.sweep(emr, emr.now) == 0
+            assert remove_orphans(emr.store, emr.files, emr.now) == 0
             assert set(emr.files.keys()) == left
             found.add(swept_later(emr))
             named = sorted(each.original.key for each in emr.documents())
@@ -162,4 +162,4 @@ def test_what_a_crash_left_and_nobody_repeats_is_gone_a_day_later(kind: str) -> 
 def swept_later(emr: Emr) -> int:
     """Two days on; what the sweep removed."""
     emr.clock.pass_time(days=2)
-    return leftovers.sweep(emr, emr.now)
+    return remove_orphans(emr.store, emr.files, emr.now)

@@ -9,7 +9,7 @@ from chalicelib.domain.audit import broken_at
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.documents.idempotent_events import Answer
+from chalicelib.services.documents.idempotent_events import EventResponse
 from chalicelib.services.documents.lifecycle_events import (
     DocumentRef,
     RecallCommand,
@@ -114,7 +114,9 @@ def test_recalling_twice_does_nothing_the_second_time() -> None:
 def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: str) -> None:
     emr = Emr()
     emr.send()
-    after = emr.stored(emr.lifecycle.close(emr.inbound(), ReturnCommand(document=NAMED, method=method)))
+    after = emr.stored(
+        emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method=method))
+    )
     assert (after.status, after.outcome, after.returned_method) == (Status.RETURNED, Outcome.BY_HAND, method)
     assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"method": method}
 
@@ -122,7 +124,7 @@ def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: str) -> N
 def test_what_is_closed_cannot_be_recalled() -> None:
     emr = Emr()
     emr.send()
-    emr.lifecycle.close(emr.inbound(), ReturnCommand(document=NAMED, method="paper"))
+    emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method="paper"))
     with pytest.raises(Conflict) as refused:
         emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED))
     assert refused.value.code == "document-returned"
@@ -131,13 +133,13 @@ def test_what_is_closed_cannot_be_recalled() -> None:
 def test_the_same_webhook_id_is_answered_the_same() -> None:
     emr = Emr()
     emr.send()
-    answers: list[Answer] = [
-        emr.lifecycle.close(emr.inbound("msg_1"), ReturnCommand(document=NAMED, method="fax"))
+    answers: list[EventResponse] = [
+        emr.lifecycle.mark_returned(emr.inbound("msg_1"), ReturnCommand(document=NAMED, method="fax"))
         for _ in range(2)
     ]
     assert answers[0] == answers[1]
     with pytest.raises(Conflict):
-        emr.lifecycle.close(
+        emr.lifecycle.mark_returned(
             emr.inbound("msg_1", body=b"other"), ReturnCommand(document=NAMED, method="paper")
         )
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.services.documents import orphan_cleanup as leftovers
-from chalicelib.services.documents.orphan_cleanup import LEFT_AFTER
+from chalicelib.services.documents.orphan_cleanup import ORPHANED_AFTER, remove_orphans
 from tests.support.emr_fixtures import PDF, Emr, sent
 from tests.support.provider_fixtures import only_doing
 
@@ -28,15 +27,15 @@ def killed_before_storing(emr: Emr) -> None:
     assert len(emr.files.keys("originals/")) == 1
 
 
-def swept(emr: Emr, after: timedelta = LEFT_AFTER + timedelta(minutes=1)) -> int:
+def swept(emr: Emr, after: timedelta = ORPHANED_AFTER + timedelta(minutes=1)) -> int:
     emr.clock.at += after
-    return leftovers.sweep(emr, emr.now)
+    return remove_orphans(emr.store, emr.files, emr.now)
 
 
 def test_an_original_left_by_a_crash_is_gone_after_a_day() -> None:
     emr = Emr()
     killed_before_storing(emr)
-    assert swept(emr, LEFT_AFTER - timedelta(minutes=1)) == 0
+    assert swept(emr, ORPHANED_AFTER - timedelta(minutes=1)) == 0
     assert len(emr.files.keys("originals/")) == 1
     assert swept(emr, timedelta(minutes=2)) == 1
     assert emr.files.keys() == []

@@ -44,7 +44,7 @@ def test_a_new_version_of_a_recalled_one_is_noted_without_recalling_it_again() -
 def test_a_version_that_is_closed_cannot_be_replaced() -> None:
     emr = Emr()
     old = emr.send()
-    emr.lifecycle.close(
+    emr.lifecycle.mark_returned(
         emr.inbound(), ReturnCommand(document=DocumentRef(document_id=old.id), method="paper")
     )
     kept = emr.files.keys()

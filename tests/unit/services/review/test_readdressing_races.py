@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Gone, NotFound
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind
-from chalicelib.services.documents.document_writer import Writer
+from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor
 from chalicelib.services.review.review import (
@@ -30,8 +30,8 @@ APPROVAL = ApprovalForm(
 )
 
 
-def a_writer(store: FakeStore) -> Writer:
-    return Writer(store=store, ids=FakeIds(), portal_url="https://portal.test")
+def a_writer(store: FakeStore) -> DocumentWriter:
+    return DocumentWriter(store=store, ids=FakeIds(), portal_url="https://portal.test")
 
 
 def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> None:

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.documents.document_writer import Writer
+from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.review import (
     CONSENT_VERSION,
@@ -49,7 +49,7 @@ ALL_SHOWN = ApprovalForm(
 
 def a_review(store: FakeStore, *, on: bool = True) -> Review:
     switches = FakeSwitches({PRACTICE.id} if on else set())
-    return Review(Writer(store=store, ids=FakeIds(), portal_url="https://portal.test"), switches)
+    return Review(DocumentWriter(store=store, ids=FakeIds(), portal_url="https://portal.test"), switches)
 
 
 def stored(store: FakeStore, document: Document) -> Document:
