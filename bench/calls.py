@@ -6,8 +6,9 @@ every call is real. `pages.py` lists the responses to measure.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 from botocore.client import BaseClient
@@ -91,7 +92,8 @@ def environment(stack: Stack) -> dict[str, str]:
 
 def count_calls(send: Callable[[], HTTPResponse], status: int = 200) -> list[Call]:
     """Return the AWS calls of one response. End the benchmark if the response has another status."""
-    with record_calls() as calls:
+    # The app prints its metrics, which do not belong among the figures.
+    with record_calls() as calls, redirect_stdout(StringIO()):
         response = send()
     if response.status_code != status:
         body = response.body.decode()[:2000]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Finds a Python, makes `.venv`, and installs the pinned and hashed requirements once.
+# Find a Python, make `.venv`, and install the pinned and hashed requirements, unless they are installed.
 # Usage: infrastructure/environment.sh run|dev
 set -eu
 cd "$(dirname "$0")/.."
@@ -24,7 +24,7 @@ find_python() {
             return
         fi
     done
-    stop "Python 3.11 or newer is needed and was not found. Install it (Debian: apt-get install python3 \
+    stop "Python 3.11 or newer is needed but was not found. Install Python (Debian: apt-get install python3 \
 python3-venv; macOS: brew install python@3.13), or name it: make run PYTHON=/path/to/python3."
 }
 
@@ -36,7 +36,7 @@ print(hashlib.sha256(b"".join(open(name, "rb").read() for name in sys.argv[1:]))
 is_installed() {
     [ -x .venv/bin/python ] || return 1
     .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || return 1
-    # Everything that `run` needs is part of `dev`.
+    # The requirements of `dev` include all requirements of `run`.
     for installed in "$kind" dev; do
         marker=.venv/requirements-$installed
         [ -f "$marker" ] || continue
@@ -49,17 +49,17 @@ make_environment() {
     python=$(find_python)
     if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-            stop "$python cannot make virtual environments. Install the missing part (Debian: apt-get install \
+            stop "$python cannot make virtual environments. Install the missing package (Debian: apt-get install \
 python3-venv) and try again."
         say "Making a virtual environment with $("$python" --version)"
         "$python" -m venv --clear .venv || stop "The virtual environment could not be made in $(pwd)/.venv."
     fi
     say "Installing $(grep -c '==' "$requirements") packages from $requirements (the first time only)"
-    # The file names what each package needs, too: there is nothing to resolve.
+    # The file already lists every dependency, so pip need not resolve any.
     .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps \
         --requirement "$requirements" ||
-        stop "The packages could not be installed. Is there a way to a package index from here? Try again; \
-what is installed already is kept."
+        stop "The packages could not be installed. Check that a package index is reachable, and try again. \
+Packages that are already installed stay."
     fingerprint .venv/bin/python "$requirements" > ".venv/requirements-$kind"
 }
 

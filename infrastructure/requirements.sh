@@ -1,5 +1,5 @@
 #!/bin/sh
-# Pins and hashes every requirements file from its .in file, all with the same versions.
+# Pin and hash every requirements file from its .in file. A package has the same version in all files.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs what the tests need besides Python packages: Debian's packages when root may install them, else it
-# says what is missing.
+# Install the programs that the tests need. Root on Debian installs packages; otherwise the script lists what is
+# missing.
 # Usage: infrastructure/test_tools.sh programs|browsers|fallback
-#   programs  Node.js with npm, the packages of tests/js and infrastructure/lint, and tools that look into PDFs
-#   browsers  a Chromium, a WebKit with its driver, and a screen in memory
-#   fallback  the Chromium that Playwright fetches, where there is no other; needs the environment
+#   programs  Node.js with npm, the packages of tests/js and infrastructure/lint, and PDF tools
+#   browsers  Chromium, WebKit with its driver, and a virtual screen
+#   fallback  Playwright's own Chromium if there is no other; needs the Python environment
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -24,7 +24,7 @@ has_chromium() {
     has chromium-headless-shell || has chromium || has chromium-browser || has google-chrome
 }
 
-# Nobody but Debian and its kin packages one with a driver.
+# Only Debian and its derivatives package WebKit with a driver.
 has_webkit() {
     ! has apt-get || { has WebKitWebDriver && has Xvfb; }
 }
@@ -33,7 +33,7 @@ can_be_installed() {
     apt-cache show "$1" > /dev/null 2>&1
 }
 
-# Those of the packages that there are; what lacks the others says so itself.
+# Install the packages that exist here. A caller checks for its program afterwards.
 install() {
     has apt-get && [ "$(id -u)" = 0 ] || return 0
     apt-get update -qq || true
@@ -44,7 +44,7 @@ install() {
     [ -n "$packages" ] || return 0
     echo "Installing Debian packages:$packages"
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $packages > /dev/null ||
-        echo 'Not all of them could be installed.' >&2
+        echo 'Some packages could not be installed.' >&2
 }
 
 need() {
@@ -70,7 +70,7 @@ install node)'
     install_node_packages infrastructure/lint
 }
 
-# Best one without windows: a whole Chromium spends more on drawing its own than on the pages.
+# The headless shell is preferred, because a full Chromium spends most of its time on its own windows.
 browsers() {
     has_chromium || install chromium-headless-shell
     has_chromium || install chromium

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole of `make run`: the environment, then the local stack in the foreground.
+# Make the Python environment, then run the local stack in the foreground (`make run`).
 # Usage: infrastructure/local/run.sh PORT
 set -eu
 cd "$(dirname "$0")/../.."
