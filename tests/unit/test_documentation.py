@@ -4,6 +4,7 @@ from infrastructure.repository import ROOT
 
 APP = ROOT / "chalicelib"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+LONGEST_DECISION = 300  # words: about half a page
 
 
 def packages_in_the_table() -> list[str]:
@@ -19,3 +20,12 @@ def packages_of_the_app() -> list[str]:
 
 def test_the_architecture_page_describes_every_package_and_no_other() -> None:
     assert sorted(packages_in_the_table()) == packages_of_the_app()
+
+
+def test_every_decision_has_the_same_short_format() -> None:
+    for decision in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        text = decision.read_text("utf-8")
+        headings = re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE)
+        assert headings == ["Context", "Decision", "Consequences"], decision.name
+        assert text.startswith(f"# {int(decision.name[:3])}. "), decision.name
+        assert len(text.split()) <= LONGEST_DECISION, decision.name
