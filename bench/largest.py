@@ -61,18 +61,14 @@ def _look_into(services: bootstrap.Services) -> None:
 
 
 def _show(services: bootstrap.Services) -> None:
-    from chalicelib.services.pdf_jobs import page_preparation as preparation
-
-    preparation.prepare(_job("prepare"), services)
+    services.page_preparation.prepare(_job("prepare"))
     found = _found(services)
     if (found.pages_ready, found.broken_pages) != (MAX_PAGES, ()):
         raise SystemExit("not every page could be shown")
 
 
 def _seal(services: bootstrap.Services) -> None:
-    from chalicelib.services.pdf_jobs import seal_job as sealing
-
-    sealing.seal(_job("seal"), services)
+    services.seal_job.seal(_job("seal"))
     signed = _found(services).signed
     if signed is None:
         raise SystemExit("it was not sealed")

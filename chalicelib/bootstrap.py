@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from chalicelib.services.documents.intake import Intake
     from chalicelib.services.documents.lifecycle_events import LifecycleEvents
     from chalicelib.services.documents.reports import Reports
+    from chalicelib.services.pdf_jobs.page_preparation import PagePreparation
+    from chalicelib.services.pdf_jobs.seal_job import SealJob
     from chalicelib.services.pdf_jobs.seal_verification import SealVerification
     from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
     from chalicelib.services.ports import (
@@ -155,6 +157,26 @@ class Services:
         from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
 
         return SealerCache(self.files, self.seal_key, self.timestamp_authority)
+
+    @property
+    def page_preparation(self) -> PagePreparation:
+        from chalicelib.services.pdf_jobs.page_preparation import PagePreparation
+
+        return PagePreparation(store=self.store, files=self.files, clock=self.clock)
+
+    @property
+    def seal_job(self) -> SealJob:
+        from chalicelib.services.pdf_jobs.seal_job import SealJob
+
+        return SealJob(
+            store=self.store,
+            files=self.files,
+            clock=self.clock,
+            ids=self.ids,
+            sealer_cache=self.sealer_cache,
+            portal_url=self.settings.portal_url,
+            wants_timestamp=self.settings.timestamp_authority is not None,
+        )
 
     @property
     def practice_deliveries(self) -> PracticeDeliveries:

@@ -58,15 +58,7 @@ def relay(event: Mapping[str, Any]) -> None:
 
 
 def documents(event: Mapping[str, Any]) -> dict[str, Any]:
-    from chalicelib.services.pdf_jobs import page_preparation as preparation
-    from chalicelib.services.pdf_jobs import seal_job as sealing
-
-    tasks: Mapping[str, Callable[[Job], None]] = {
-        "prepare": lambda job: preparation.prepare(job, services()),
-        "seal": lambda job: sealing.seal(job, services()),
-        "timestamp": lambda job: sealing.add_timestamp(job, services()),
-    }
-    return _each(event, lambda job: tasks[job.name](job))
+    return _each(event, lambda job: _DOCUMENT_JOBS[job.name](job, services()))
 
 
 def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,6 +94,11 @@ def _send_requested_link(job: Job, services: Services) -> None:
     send_requested_link(job.event_id, services)
 
 
+_DOCUMENT_JOBS: Mapping[str, Callable[[Job, Services], None]] = {
+    "prepare": lambda job, services: services.page_preparation.prepare(job),
+    "seal": lambda job, services: services.seal_job.seal(job),
+    "timestamp": lambda job, services: services.seal_job.add_timestamp(job),
+}
 _DELIVERY_JOBS: Mapping[str, Callable[[Job, Services], None]] = {
     "deliver": lambda job, services: services.delivery_worker.attempt(job),
     "release": lambda job, services: services.webhook_release.continue_release(job),

@@ -17,7 +17,6 @@ import pytest
 from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.status import Action
 from chalicelib.pdf.signing import certificate_chain as chain
-from chalicelib.services.pdf_jobs import seal_job as sealing
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.transaction import Change, Job
 from infrastructure import seal_certificate
@@ -73,7 +72,7 @@ def sealed_then(works: Works, practice: SamplePractice) -> tuple[str, str]:
     document = replace(document, decision=replace(document.decision, decided_at=THEN))
     services.store.commit(Change(at=THEN, documents=(document,)))
     job = Job(queue="documents", name="seal", event_id="evt_then", document_id=document_id)
-    sealing.seal(job, services)
+    services.seal_job.seal(job)
     found = services.store.document(document_id)
     assert found is not None
     assert found.signed is not None

@@ -7,7 +7,6 @@ import base64
 import hashlib
 import re
 from datetime import datetime
-from typing import Protocol
 
 from chalicelib.services.ports import Files
 
@@ -20,18 +19,13 @@ PUBLISHED_KEY = "certificates/published.pem"
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
-class Parts(Protocol):
-    @property
-    def files(self) -> Files: ...
-
-
-def days_left(parts: Parts, now: datetime) -> int | None:
+def days_left(files: Files, now: datetime) -> int | None:
     """Whole days until the certificate in use expires; None where there is none yet."""
     from chalicelib.pdf.signing.certificate_chain import read_pem
 
-    if not parts.files.exists(CURRENT_KEY):
+    if not files.exists(CURRENT_KEY):
         return None
-    expires: datetime = read_pem(parts.files.get(CURRENT_KEY))[0].not_valid_after
+    expires: datetime = read_pem(files.get(CURRENT_KEY))[0].not_valid_after
     return (expires - now).days
 
 

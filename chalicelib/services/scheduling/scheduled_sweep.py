@@ -162,7 +162,7 @@ def _timestamp_again(parts: Parts, minute: datetime) -> int:
 
 def _watch_certificate(parts: Parts, now: datetime, minute: datetime) -> int:
     """Says once an hour how long the certificate lasts; a filter makes an alarm of the line."""
-    days = certificates.days_left(parts, now) if minute.minute == 0 else None
+    days = certificates.days_left(parts.files, now) if minute.minute == 0 else None
     if days is None:
         return 0
     logger.info("seal certificate", extra={"days": days})

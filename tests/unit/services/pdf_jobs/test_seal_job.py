@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib import bootstrap
 from chalicelib.domain.audit import broken_at
 from chalicelib.domain.documents import Decision, Document, Sealing, Signer, StoredPdf
 from chalicelib.domain.errors import Unavailable
@@ -20,12 +21,13 @@ from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.services.documents.audit_trail import TrailLine
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pdf_jobs import sandboxed_placement as placing
-from chalicelib.services.pdf_jobs import seal_job as sealing
+from chalicelib.services.pdf_jobs import seal_job
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
+from chalicelib.services.pdf_jobs.seal_contents import trail_entry
+from chalicelib.services.pdf_jobs.seal_job import StoredFileCorrupt
 from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCache
 from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Job
-from chalicelib.settings import Settings
 from tests.support.delivery_world import some_settings
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
 from tests.support.pdf import sample_pdfs as samples
@@ -77,34 +79,32 @@ def decided(action: Action, **changes: Any) -> Document:
     return replace(found, **changes)
 
 
-@dataclass
-class Portal:
-    """What the documents function has, with a key of its own."""
+class Portal(bootstrap.Services):
+    """The documents function in memory, with a sealing key of the test."""
 
-    document_: Document
-    authority: Authority | None = None
-    files: FakeFiles = field(default_factory=FakeFiles)
-    clock: FakeClock = field(default_factory=FakeClock)
-    ids: FakeIds = field(default_factory=FakeIds)
-    queues: FakeQueues = field(default_factory=FakeQueues)
+    store: FakeStore
+    files: FakeFiles
+    clock: FakeClock
+    queues: FakeQueues
 
-    def __post_init__(self) -> None:
-        self.store: FakeStore = a_store(self.document_)
+    def __init__(self, document: Document, authority: Authority | None = None) -> None:
+        url = "https://tsa.example" if authority is not None else None
+        settings = replace(some_settings(), timestamp_authority=url)
+        super().__init__(settings, clock=FakeClock(), ids=FakeIds())
+        self.document_id = document.id
+        self.store = a_store(document)
+        self.files = FakeFiles()
+        self.queues = FakeQueues()
         self.files.put("originals/1.pdf", ORIGINAL, "application/pdf")
         self.files.put("scans/1", SCAN, "image/jpeg")
         pem = chain.write_pem([certificate()])
         for place in (CURRENT_KEY, PUBLISHED_KEY):
             self.files.put(place, pem, "application/x-pem-file")
-        self.sealer_cache = SealerCache(self.files, key(), self.authority)
-
-    @property
-    def settings(self) -> Settings:
-        wanted = "https://tsa.example" if self.authority is not None else None
-        return replace(some_settings(), timestamp_authority=wanted)
+        self.sealer_cache = SealerCache(self.files, key(), authority)
 
     @property
     def document(self) -> Document:
-        found = self.store.document(self.document_.id)
+        found = self.store.document(self.document_id)
         assert found is not None
         return found
 
@@ -115,13 +115,13 @@ class Portal:
 
     @property
     def job(self) -> Job:
-        return Job(queue="documents", name="seal", event_id="evt", document_id=self.document_.id)
+        return Job(queue="documents", name="seal", event_id="evt", document_id=self.document_id)
 
     def seal(self) -> None:
-        sealing.seal(self.job, self)
+        self.seal_job.seal(self.job)
 
     def events(self, kind: str) -> int:
-        return sum(event.type == kind for event in self.store.events(self.document_.id))
+        return sum(event.type == kind for event in self.store.events(self.document_id))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_line_is_searched_once_however_often_the_file_is_made(monkeypatch: p
         searched.append(len(data))
         return placing.find_field_sandboxed(data, units, block)
 
-    monkeypatch.setattr(sealing, "find_field_sandboxed", counted)
+    monkeypatch.setattr(seal_job, "find_field_sandboxed", counted)
     portal.seal()
     assert (portal.document.sealing, searched) == (Sealing.SEALED, [len(data)])
 
@@ -206,15 +206,15 @@ def test_killed_before_the_release_it_is_sealed_by_the_next_try() -> None:
 def test_an_original_that_is_not_what_was_recorded_is_never_sealed() -> None:
     portal = Portal(decided(Action.APPROVE))
     portal.files.put("originals/1.pdf", samples.plan_of_care(2), "application/pdf")
-    with pytest.raises(sealing.StoredFileCorrupt):
+    with pytest.raises(StoredFileCorrupt):
         portal.seal()
     assert portal.document.sealing is Sealing.IN_PROGRESS
 
 
 def test_what_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
     portal = Portal(decided(Action.APPROVE))
-    monkeypatch.setattr(sealing, "find_faults", lambda *_args, **_more: ["a fault"])
-    with pytest.raises(sealing.StoredFileCorrupt, match="a fault"):
+    monkeypatch.setattr(seal_job, "find_faults", lambda *_args, **_more: ["a fault"])
+    with pytest.raises(StoredFileCorrupt, match="a fault"):
         portal.seal()
     assert portal.document.signed is None
     assert portal.files.keys("signed/") == []
@@ -260,12 +260,12 @@ def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
     assert follow_up.run(portal)["untimed"] == 1
     ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
     with pytest.raises(ConnectionRefusedError):
-        sealing.add_timestamp(job, portal)
+        portal.seal_job.add_timestamp(job)
     assert portal.signed == before
 
     authority.up = True
-    sealing.add_timestamp(job, portal)
-    sealing.add_timestamp(job, portal)
+    portal.seal_job.add_timestamp(job)
+    portal.seal_job.add_timestamp(job)
     timed = portal.document.timestamped
     assert timed is not None
     assert (timed.level, timed.timestamp_due) == ("B-T", False)
@@ -296,7 +296,7 @@ def test_a_late_timestamp_leaves_what_was_announced_as_it_is() -> None:
     assert hashlib.sha256(before).hexdigest() == announced["sha256"]
 
     authority.up = True
-    sealing.add_timestamp(portal.job, portal)
+    portal.seal_job.add_timestamp(portal.job)
     now = signed_pdf_resource(portal)
     assert {name: now[name] for name in announced} == announced
     assert portal.files.get(portal.signed.key) == before
@@ -343,8 +343,8 @@ def asked_again(portal: Portal) -> None:
     portal.clock.pass_time(minutes=15)
     assert follow_up.run(portal)["untimed"] == 1
     ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
-    sealing.add_timestamp(job, portal)
-    sealing.add_timestamp(job, portal)
+    portal.seal_job.add_timestamp(job)
+    portal.seal_job.add_timestamp(job)
     portal.clock.pass_time(minutes=15)
     assert follow_up.run(portal)["untimed"] == 0
     assert portal.events("document.timestamped") == 1
@@ -394,9 +394,9 @@ def test_a_certificate_alone_that_lacks_its_timestamp_gets_it() -> None:
 def test_the_days_of_a_certificate_are_counted() -> None:
     portal = Portal(decided(Action.APPROVE))
     expires = certificate().not_valid_after
-    assert days_left(portal, expires - timedelta(days=59, hours=1)) == 59
+    assert days_left(portal.files, expires - timedelta(days=59, hours=1)) == 59
     portal.files.delete(CURRENT_KEY)
-    assert days_left(portal, START) is None
+    assert days_left(portal.files, START) is None
 
 
 def test_fingerprints_are_those_of_the_library_for_certificates() -> None:
@@ -408,5 +408,5 @@ def test_fingerprints_are_those_of_the_library_for_certificates() -> None:
 def test_the_certificate_names_a_device_in_words_that_fit_its_column() -> None:
     agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1"
     line = TrailLine(at=START, what="Opened by the provider", address="203.0.113.24", device=agent)
-    assert sealing._entry(line).device == "Safari on iPhone"
-    assert sealing._entry(replace(line, device=None)).device is None
+    assert trail_entry(line).device == "Safari on iPhone"
+    assert trail_entry(replace(line, device=None)).device is None

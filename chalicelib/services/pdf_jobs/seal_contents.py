@@ -1,0 +1,110 @@
+"""The contents of a sealed PDF: signature block, certificate page, and the facts in the seal."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from chalicelib.domain.audit import Event
+from chalicelib.domain.documents import Decision, Document
+from chalicelib.domain.status import Action
+from chalicelib.domain.user_agents import in_words
+from chalicelib.pdf.drawing.signature_block import format_signer
+from chalicelib.pdf.models import (
+    CertificateFacts,
+    CertificateType,
+    SignatureBlock,
+    SignatureField,
+    TrailEntry,
+)
+from chalicelib.pdf.signing.seal import SealFacts
+from chalicelib.services.documents.audit_trail import TrailLine, trail_lines
+from chalicelib.services.labels import DECLINE_REASONS, KINDS
+
+_CERTIFICATE_TYPES: Mapping[Action, CertificateType] = {
+    Action.APPROVE: "signed",
+    Action.DECLINE: "declined",
+    Action.SIGN_BY_HAND: "by_hand",
+}
+_SEAL_REASONS: Mapping[Action, str] = {
+    Action.APPROVE: "Signed electronically by {signer}",
+    Action.DECLINE: "Declined by {signer}",
+    Action.SIGN_BY_HAND: "Signed by hand by {signer}; received and sealed",
+}
+
+
+def seal_facts(document: Document, decision: Decision, now: datetime) -> SealFacts:
+    """Return the reason, document id and time that the seal states."""
+    signer = decision.signer
+    name = format_signer(signer.name, signer.credential or "", signer.npi)
+    return SealFacts(_SEAL_REASONS[decision.action].format(signer=name), document.id, now)
+
+
+def signature_block(document: Document, decision: Decision) -> SignatureBlock:
+    """Return the signature block of an approval, with the time in the practice's time zone."""
+    return SignatureBlock(
+        signer_name=decision.signer.name,
+        credential=decision.signer.credential or "",
+        npi=decision.signer.npi,
+        signed_at=decision.decided_at,
+        time_zone=document.practice.time_zone,
+        document_id=document.id,
+        typed_name=decision.typed_name,
+        strokes=decision.strokes or None,
+        strokes_aspect=decision.strokes_aspect,
+    )
+
+
+def requested_field(document: Document) -> SignatureField | None:
+    """Return the box that the EMR asked to sign in, or None if the EMR named no box."""
+    box = document.signature_field
+    if box is None:
+        return None
+    return SignatureField(box.page, box.x, box.y, box.width, box.height)
+
+
+def certificate_facts(
+    document: Document, decision: Decision, events: Sequence[Event], *, verify_url: str
+) -> CertificateFacts:
+    """Return the contents of the certificate page.
+
+    Its audit trail ends with the decision, so that another try of the seal job makes the same page.
+    """
+    trail = [event for event in events if event.at <= decision.decided_at]
+    return CertificateFacts(
+        certificate_type=_CERTIFICATE_TYPES[decision.action],
+        document_id=document.id,
+        title=document.title,
+        kind=KINDS[document.kind],
+        original_sha256=document.original.sha256,
+        practice_name=document.practice.name,
+        signer_name=decision.signer.name,
+        credential=decision.signer.credential or "",
+        npi=decision.signer.npi,
+        decided_at=decision.decided_at,
+        time_zone=document.practice.time_zone,
+        verify_url=verify_url,
+        authentication=decision.signer.authentication,
+        consent_version=decision.consent_version,
+        note=decision.note,
+        decline_reason=DECLINE_REASONS[decision.decline_reason] if decision.decline_reason else None,
+        pages_shown=", ".join(str(page) for page in decision.pages_shown) or None,
+        read_statement=_read_statement(document, decision),
+        chain_head=trail[-1].hash if trail else None,
+        trail=tuple(trail_entry(line) for line in trail_lines(trail)),
+        patient_name=document.patient.name,
+        patient_born=document.patient.date_of_birth,
+        external_id=document.external_id,
+    )
+
+
+def trail_entry(line: TrailLine) -> TrailEntry:
+    """Return a line of the audit trail with its device in words, such as `Safari on iPhone`."""
+    device = in_words(line.device) if line.device else None
+    return TrailEntry(at=line.at, what=line.what, ip=line.address, device=device)
+
+
+def _read_statement(document: Document, decision: Decision) -> str | None:
+    """Return the statement that the signer ticked because not every page had been shown."""
+    if not decision.read_statement:
+        return None
+    pages = document.original.pages
+    return f"Statement ticked: I have read {'the page' if pages == 1 else f'all {pages} pages'}."
