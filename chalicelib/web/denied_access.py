@@ -42,10 +42,10 @@ def _redirect_to_second_factor_setup(context: RequestContext) -> Response:
 
 def _show_document_landing(context: RequestContext, document_id: str) -> Response:
     """Render the landing page at the document's own path, and redirect there from any path below it."""
-    from chalicelib.web.pages.document_landing import door
+    from chalicelib.web.pages.document_landing import show_landing
 
     if context.request.method == "GET" and context.path == f"/documents/{document_id}":
-        return door(context, document_id)
+        return show_landing(context, document_id)
     return redirect(f"/documents/{document_id}", cookies=_save_draft(context, document_id))
 
 
@@ -53,6 +53,6 @@ def _save_draft(context: RequestContext, document_id: str) -> list[str]:
     """Save the note of a decision that was sent after the session expired. Return the cookies to set."""
     if context.request.method != "POST" or not context.path.endswith(("/approve", "/decline")):
         return []
-    from chalicelib.web.pages.unsent_drafts import keep_what_was_written
+    from chalicelib.web.pages.unsent_drafts import save_draft
 
-    return keep_what_was_written(context, document_id)
+    return save_draft(context, document_id)

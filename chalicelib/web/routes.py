@@ -86,38 +86,45 @@ ROUTES: tuple[Route, ...] = (
         "/account/log-out-everywhere", ("POST",), Access.ACCOUNT, "pages.account_settings:log_out_everywhere"
     ),
     # pages
-    Route("/documents", ("GET",), Access.PROVIDER, "pages.review_pages:pending"),
-    Route("/documents/past", ("GET",), Access.PROVIDER, "pages.review_pages:past"),
+    Route("/documents", ("GET",), Access.PROVIDER, "pages.review_pages:list_pending"),
+    Route("/documents/past", ("GET",), Access.PROVIDER, "pages.review_pages:list_past"),
     Route("/documents/past", ("POST",), Access.PROVIDER, "pages.review_pages:search_past", read_only=True),
-    Route("/documents/{document_id}", ("GET",), Access.DOCUMENT, "pages.review_pages:review"),
+    Route("/documents/{document_id}", ("GET",), Access.DOCUMENT, "pages.review_pages:show_document"),
     Route("/documents/{document_id}/approve", ("POST",), Access.DOCUMENT, "pages.review_pages:approve"),
     Route(
         "/documents/{document_id}/forget-signature",
         ("POST",),
         Access.DOCUMENT,
-        "pages.review_pages:forget_signature",
+        "pages.review_pages:remove_signature",
     ),
     Route("/documents/{document_id}/decline", ("POST",), Access.DOCUMENT, "pages.review_pages:decline"),
-    Route("/documents/{document_id}/original.pdf", ("GET",), Access.DOCUMENT, "pages.review_pages:original"),
-    Route("/documents/{document_id}/signed.pdf", ("GET",), Access.DOCUMENT, "pages.review_pages:signed"),
+    Route(
+        "/documents/{document_id}/original.pdf",
+        ("GET",),
+        Access.DOCUMENT,
+        "pages.review_pages:download_original",
+    ),
+    Route(
+        "/documents/{document_id}/signed.pdf", ("GET",), Access.DOCUMENT, "pages.review_pages:download_signed"
+    ),
     Route(
         "/documents/{document_id}/certificate.pdf",
         ("GET",),
         Access.DOCUMENT,
-        "pages.review_pages:certificate",
+        "pages.review_pages:download_certificate",
     ),
-    Route("/documents/{document_id}/text", ("GET",), Access.DOCUMENT, "pages.review_pages:text"),
+    Route("/documents/{document_id}/text", ("GET",), Access.DOCUMENT, "pages.review_pages:show_text"),
     # signing
     Route(
         "/documents/{document_id}/signature",
         ("POST",),
         Access.DOCUMENT,
-        "pages.signature_form:preview",
+        "pages.signature_form:preview_signature",
         read_only=True,
     ),
     # by_hand
-    Route("/by-hand/{document_id}", ("GET",), Access.ANYONE, "pages.by_hand_pages:code_page"),
-    Route("/by-hand/{document_id}/code", ("POST",), Access.ANYONE, "pages.by_hand_pages:ask_for_code"),
+    Route("/by-hand/{document_id}", ("GET",), Access.ANYONE, "pages.by_hand_pages:show_code_form"),
+    Route("/by-hand/{document_id}/code", ("POST",), Access.ANYONE, "pages.by_hand_pages:send_code"),
     Route(
         "/by-hand/{document_id}",
         ("POST",),
@@ -125,20 +132,25 @@ ROUTES: tuple[Route, ...] = (
         "pages.by_hand_pages:enter_code",
         credential_failure_statuses=(422,),
     ),
-    Route("/by-hand/{document_id}/document", ("GET",), Access.BY_HAND, "pages.by_hand_pages:read"),
-    Route("/by-hand/{document_id}/original.pdf", ("GET",), Access.BY_HAND, "pages.by_hand_pages:original"),
-    Route("/by-hand/{document_id}/uploaded", ("GET",), Access.BY_HAND, "pages.by_hand_pages:uploaded"),
-    Route("/by-hand/{document_id}/signed", ("POST",), Access.BY_HAND, "pages.by_hand_pages:take_scan"),
+    Route("/by-hand/{document_id}/document", ("GET",), Access.BY_HAND, "pages.by_hand_pages:show_document"),
+    Route(
+        "/by-hand/{document_id}/original.pdf",
+        ("GET",),
+        Access.BY_HAND,
+        "pages.by_hand_pages:download_original",
+    ),
+    Route("/by-hand/{document_id}/uploaded", ("GET",), Access.BY_HAND, "pages.by_hand_pages:confirm_upload"),
+    Route("/by-hand/{document_id}/signed", ("POST",), Access.BY_HAND, "pages.by_hand_pages:submit_scan"),
     # verify
-    Route("/verify", ("GET",), Access.ANYONE, "pages.verify_pages:verify", uses_bucket=True),
-    Route("/verify/checked", ("GET",), Access.ANYONE, "pages.verify_pages:checked", uses_bucket=True),
-    Route("/verify/certificates", ("GET",), Access.ANYONE, "pages.verify_pages:published"),
+    Route("/verify", ("GET",), Access.ANYONE, "pages.verify_pages:show_form", uses_bucket=True),
+    Route("/verify/checked", ("GET",), Access.ANYONE, "pages.verify_pages:show_result", uses_bucket=True),
+    Route("/verify/certificates", ("GET",), Access.ANYONE, "pages.verify_pages:download_certificates"),
     # static
-    Route("/static/{name}", ("GET",), Access.ANYONE, "pages.static:static"),
+    Route("/static/{name}", ("GET",), Access.ANYONE, "pages.static:serve_static"),
     # problems
     Route("/problems/{code}", ("GET",), Access.ANYONE, "api.problem_pages:explain"),
     # nothing: what no other route is, for the gateway's own answer is JSON
-    Route("/{proxy+}", ("GET",), Access.ANYONE, "pages.not_found:nothing"),
+    Route("/{proxy+}", ("GET",), Access.ANYONE, "pages.not_found:show_not_found"),
     # emr
     Route("/v1/events", ("POST",), Access.PRACTICE_SIGNATURE, "api.emr:receive_event"),
     Route("/v1/uploads", ("POST",), Access.PRACTICE_KEY, "api.emr:offer_upload"),

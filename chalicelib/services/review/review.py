@@ -135,6 +135,21 @@ class Review:
 
     # One document
 
+    def find_document(self, document_id: str) -> Document | None:
+        """Return a document, or None. Use it only for pages that show nothing about the patient."""
+        return self._store.document(document_id)
+
+    def reload(self, document: Document) -> Document:
+        """Return the latest version of a document that another request may have changed."""
+        return self._store.document(document.id) or document
+
+    def can_sign(self, document: Document | None) -> bool:
+        """Return True if a document can be signed in the portal: its practice has Electronic Signature on.
+
+        Also return True if there is no document, so that pages do not reveal which ids exist.
+        """
+        return document is None or self._switches.electronic_signature(document.practice_id)
+
     def prefetch_practice(self, document: Document) -> Practice | None:
         """The practice, where a view or a decision is to be recorded; its switch is then known too."""
         return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
@@ -145,7 +160,7 @@ class Review:
         is_addressee = same_person(by.provider, document.addressee)
         if not document.pages_ready or not needs_view(document):
             return OpenedDocument(
-                document=document, can_sign=self._can_sign(document), is_addressee=is_addressee
+                document=document, can_sign=self.can_sign(document), is_addressee=is_addressee
             )
         practice, can_sign = self._practice_and_switch(document, by.practice)
         viewed = self._viewed(document, practice, by)
@@ -255,11 +270,8 @@ class Review:
         self, document: Document, practice: Practice | None = None
     ) -> tuple[Practice, bool]:
         if practice is not None:
-            return practice, self._can_sign(document)
-        return run_concurrently(lambda: self._writer.practice_of(document), lambda: self._can_sign(document))
-
-    def _can_sign(self, document: Document) -> bool:
-        return self._switches.electronic_signature(document.practice_id)
+            return practice, self.can_sign(document)
+        return run_concurrently(lambda: self._writer.practice_of(document), lambda: self.can_sign(document))
 
     def _page(self, listing: Listing, provider_id: str, after: str | None) -> Page[Document]:
         return self._store.documents(listing, provider_id, limit=PAGE_LENGTH, after=after)

@@ -1,4 +1,4 @@
-"""Reading and signing by hand without an account: the code, the document, and the scan that comes back."""
+"""Pages for signing by hand without an account: the code form, the document, and the upload of the scan."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -16,54 +16,47 @@ from chalicelib.web.http.file_names import make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE
 from chalicelib.web.http.responses import format_cookie, moment, redirect, render_page
-from chalicelib.web.pages.document_landing import signs_here
 from chalicelib.web.pages.view_models import (
     FILE_SECONDS,
-    due,
+    are_pages_ready,
+    describe_due_date,
+    is_preparing,
+    list_page_images,
     local_day,
-    page_images,
-    pages_prepared,
-    refreshing,
-    still_preparing,
+    refresh_header,
 )
 
 
-def code_page(context: RequestContext, document_id: str) -> Response:
-    """For an id that does not exist it is as for any document that can be signed online: who does not have
-    the code learns no more than the document's door tells.
-    """
-    asked, online = context.query.get("asked") == "yes", _signs_online(context, document_id)
-    return _code_page(context, document_id, asked=asked, online=online)
+def show_code_form(context: RequestContext, document_id: str) -> Response:
+    """Show the form that takes the code. The form is the same if there is no such document."""
+    return _show_code_form(context, document_id, code_sent=context.query.get("asked") == "yes")
 
 
-def ask_for_code(context: RequestContext, document_id: str) -> Response:
+def send_code(context: RequestContext, document_id: str) -> Response:
     context.services.by_hand.ask_for_code(document_id, _visitor(context))
     return redirect(f"/by-hand/{document_id}?asked=yes")
 
 
 def enter_code(context: RequestContext, document_id: str) -> Response:
     try:
-        entered = context.services.by_hand.enter_code(
+        token = context.services.by_hand.enter_code(
             document_id, context.form.get("code", ""), _visitor(context)
         )
     except Invalid as trouble:
-        errors, online = _messages(trouble), _signs_online(context, document_id)
-        return _code_page(context, document_id, asked=True, online=online, errors=errors, status=422)
+        return _show_code_form(
+            context, document_id, code_sent=True, errors=_messages_by_field(trouble), status=422
+        )
     lifetime = int(BY_HAND_LIFETIME.total_seconds())
     return redirect(
-        f"/by-hand/{document_id}/document", cookies=[format_cookie(BY_HAND_COOKIE, entered, lifetime)]
+        f"/by-hand/{document_id}/document", cookies=[format_cookie(BY_HAND_COOKIE, token, lifetime)]
     )
 
 
-def _signs_online(context: RequestContext, document_id: str) -> bool:
-    return signs_here(context, context.services.store.document(document_id))
+def show_document(context: RequestContext, document_id: str) -> Response:
+    return _show_document(context, context.require_document())
 
 
-def read(context: RequestContext, document_id: str) -> Response:
-    return _document_page(context, context.require_document())
-
-
-def original(context: RequestContext, document_id: str) -> Response:
+def download_original(context: RequestContext, document_id: str) -> Response:
     document = context.services.by_hand.record_download(
         context.require_document(), _visit(context), _visitor(context)
     )
@@ -76,91 +69,89 @@ def original(context: RequestContext, document_id: str) -> Response:
     return redirect(url)
 
 
-def uploaded(context: RequestContext, document_id: str) -> Response:
-    """Where the bucket sends the browser after the upload.
+def confirm_upload(context: RequestContext, document_id: str) -> Response:
+    """Ask for the signer's name, after the bucket has redirected the browser from the upload.
 
-    Another website may send it here too. Beside a patient's name it repeats only the key of a file that was
-    uploaded, which nobody else can choose (BREACH).
+    Another website can link to this page too. A page with a patient's name must not repeat text that an
+    attacker chooses (BREACH), so the page repeats the key only if an upload has that key.
     """
-    key = context.query.get("key", "")
-    if not is_decidable(context.require_document().status) or not context.services.by_hand.has_upload(
-        document_id, key
-    ):
+    document, key = context.require_document(), context.query.get("key", "")
+    if not is_decidable(document.status) or not context.services.by_hand.has_upload(document_id, key):
         return redirect(f"/by-hand/{document_id}/document")
-    return _confirm_page(context, key, context.require_document().addressee.name)
+    return _show_confirmation(context, key, document.addressee.name)
 
 
-def take_scan(context: RequestContext, document_id: str) -> Response:
+def submit_scan(context: RequestContext, document_id: str) -> Response:
     scan = ScanForm(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
     try:
         context.services.by_hand.take_scan(
             context.require_document(), scan, _visit(context), _visitor(context)
         )
     except Invalid as trouble:
-        errors = _messages(trouble)
+        errors = _messages_by_field(trouble)
         if "signer_name" in errors:
-            return _confirm_page(context, scan.key, scan.signer_name, errors=errors, status=422)
-        return _document_page(context, context.require_document(), errors=errors, status=422)
+            return _show_confirmation(context, scan.key, scan.signer_name, errors=errors, status=422)
+        return _show_document(context, context.require_document(), errors=errors, status=422)
     except Conflict as trouble:
-        latest = context.services.store.document(document_id) or context.require_document()
-        return _document_page(context, latest, errors={"conflict": trouble.detail}, status=409)
+        latest = context.services.review.reload(context.require_document())
+        return _show_document(context, latest, errors={"conflict": trouble.detail}, status=409)
     return redirect(f"/by-hand/{document_id}/document")
 
 
-def _code_page(
+def _show_code_form(
     context: RequestContext,
     document_id: str,
     *,
-    asked: bool,
-    online: bool,
+    code_sent: bool,
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
+    review = context.services.review
     return render_page(
         context,
         "by_hand_code.html",
         status=status,
         document_id=document_id,
-        asked=asked,
-        online=online,
+        code_sent=code_sent,
+        can_sign=review.can_sign(review.find_document(document_id)),
         errors=errors or {},
         history_url=context.history_url(f"/by-hand/{document_id}?asked=yes"),
     )
 
 
-def _document_page(
-    context: RequestContext, found: Document, *, errors: Mapping[str, str] | None = None, status: int = 200
+def _show_document(
+    context: RequestContext, latest: Document, *, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
-    document, (texts, online) = run_concurrently(
-        lambda: context.services.by_hand.open(found, _visit(context), _visitor(context)),
-        lambda: (page_texts(found, context.services.files), signs_here(context, found)),
+    document, (texts, can_sign) = run_concurrently(
+        lambda: context.services.by_hand.open(latest, _visit(context), _visitor(context)),
+        lambda: (page_texts(latest, context.services.files), context.services.review.can_sign(latest)),
     )
     undecided = is_decidable(document.status)
     upload_url, upload_fields = context.services.by_hand.upload_form(document) if undecided else ("", {})
-    waiting = undecided and still_preparing(document, context.now)
+    waiting = undecided and is_preparing(document, context.now)
     return render_page(
         context,
         "by_hand_document.html",
         status=status,
-        headers=refreshing(waiting=waiting),
+        headers=refresh_header(waiting=waiting),
         document=document,
         undecided=undecided,
-        images=page_images(document, context.services.files, texts),
-        prepared=pages_prepared(document),
+        images=list_page_images(document, context.services.files, texts),
+        prepared=are_pages_ready(document),
         waiting=waiting,
-        due=due(document, context.now),
+        due=describe_due_date(document, context.now),
         sent_on=local_day(document.sent_at, document),
         at=_decided_at(document),
         upload_url=upload_url,
         upload_fields=upload_fields,
         max_bytes=MAX_SCAN_BYTES,
         errors=errors or {},
-        online=online,
+        can_sign=can_sign,
         history_url=context.history_url(f"/by-hand/{document.id}/document"),
     )
 
 
-def _confirm_page(
+def _show_confirmation(
     context: RequestContext,
     key: str,
     signer_name: str,
@@ -187,8 +178,8 @@ def _decided_at(document: Document) -> str | None:
     return moment(at, document.practice.time_zone) if at else None
 
 
-def _messages(trouble: Invalid) -> dict[str, str]:
-    return {each.field: each.message for each in trouble.errors}
+def _messages_by_field(trouble: Invalid) -> dict[str, str]:
+    return {error.field: error.message for error in trouble.errors}
 
 
 def _visit(context: RequestContext) -> Secret:

@@ -1,4 +1,4 @@
-"""A document's door: what its link shows to someone who is not logged in. It reveals nothing of a patient."""
+"""The page that a document's link shows to a person who is not logged in. It contains no patient data."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from chalicelib.web.pages.view_models import FILE_SECONDS
 LOGO_WIDTH, LOGO_HEIGHT = 224, 56
 
 
-def door(context: RequestContext, document_id: str) -> Response:
-    """The ways in: log in, ask for a link to set up a password, or sign by hand.
+def show_landing(context: RequestContext, document_id: str) -> Response:
+    """Offer to log in, to request a setup link, or to sign by hand.
 
-    The same page for a document that does not exist, which then names no practice.
+    The page is the same for a document that does not exist, except that it names no practice.
     """
-    document = context.services.store.document(document_id)
+    document = context.services.review.find_document(document_id)
     return render_page(
         context,
         "document_landing.html",
@@ -27,31 +27,26 @@ def door(context: RequestContext, document_id: str) -> Response:
         ended=SESSION_COOKIE in context.cookies,
         draft_saved=draft_cookie(document_id) in context.cookies,
         practice=document.practice if document else None,
-        logo=_logo(context, document),
+        logo=_make_logo(context, document),
         passkey_options=context.services.passkey_options.for_login(context.now),
-        signs_here=signs_here(context, document),
+        can_sign=context.services.review.can_sign(document),
         next=f"/documents/{document_id}",
     )
 
 
 @dataclass(frozen=True)
-class ShownLogo:
-    """Its size in CSS pixels: who knows it keeps the place free, and nothing moves under a finger."""
+class LogoImage:
+    """A practice's logo, with its size in CSS pixels, so that the page does not move while the logo loads."""
 
     url: str
     width: int
     height: int
 
 
-def _logo(context: RequestContext, document: Document | None) -> ShownLogo | None:
+def _make_logo(context: RequestContext, document: Document | None) -> LogoImage | None:
     logo = document.practice.logo if document else None
     if logo is None:
         return None
-    share = min(1.0, LOGO_WIDTH / logo.width, LOGO_HEIGHT / logo.height)
+    scale = min(1.0, LOGO_WIDTH / logo.width, LOGO_HEIGHT / logo.height)
     url = context.services.files.url(logo.key, seconds=FILE_SECONDS)
-    return ShownLogo(url, max(1, round(logo.width * share)), max(1, round(logo.height * share)))
-
-
-def signs_here(context: RequestContext, document: Document | None) -> bool:
-    """Whether it can be signed in the portal: Electronic Signature is on."""
-    return document is None or context.services.switches.electronic_signature(document.practice_id)
+    return LogoImage(url, max(1, round(logo.width * scale)), max(1, round(logo.height * scale)))

@@ -1,4 +1,4 @@
-"""An address at which there is nothing: a page for a person's browser, a problem for software."""
+"""The response for an unknown path: a page for a browser, problem+json for software."""
 
 from chalice.app import Response
 
@@ -10,8 +10,8 @@ _NOTHING = "There is nothing at this address."
 _FOR_A_PERSON = "This page does not exist. Check the address, or open the link in your email again."
 
 
-def nothing(context: RequestContext) -> Response:
-    """Everything below `/v1` is for software, and so is what does not ask for a page."""
+def show_not_found(context: RequestContext) -> Response:
+    """Return a page to a browser. Return problem+json below `/v1`, or if the request does not accept HTML."""
     is_api = f"{context.path}/".startswith("/v1/")
     if is_api or "text/html" not in (context.request.headers.get("accept") or ""):
         return problem_response(NotFound(_NOTHING), context.services.settings.portal_url)

@@ -1,4 +1,4 @@
-"""The provider's pages: pending, past, review, approve, decline, and the files."""
+"""Pages of a provider's documents: the pending and past lists, the review, the decision and the files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -42,29 +42,33 @@ from chalicelib.web.pages.reauthentication import (
     is_recently_authenticated,
     passkey_options,
 )
-from chalicelib.web.pages.unsent_drafts import drop_what_was_written, what_was_written
+from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
     FILE_SECONDS,
-    by_practice,
-    due,
+    are_pages_ready,
+    describe_due_date,
+    group_by_practice,
+    is_preparing,
+    list_page_images,
     local_day,
-    page_images,
-    pages_prepared,
-    refreshing,
-    row,
-    still_preparing,
+    make_row,
+    refresh_header,
 )
 
 REASONS = tuple(DeclineReason)
-SOUGHT = ("q", "from", "to")
-"""The fields of the search of the past."""
+SEARCH_FIELDS = ("q", "from", "to")
+"""Names of the fields of the form that searches past documents."""
 
 _ID = re.compile(r"[^a-z0-9_]")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entered:
-    """What stands in the forms of the review page, and the troubles beside its fields."""
+class ReviewForms:
+    """The values of the approval and decline forms of the review page, and the errors of their fields.
+
+    `trouble` is the heading above the errors, `declining` opens the decline form, and `is_draft` means that
+    the values were saved when the session ended.
+    """
 
     typed_name: str
     signature: str = ""
@@ -80,69 +84,67 @@ class Entered:
     errors: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
     declining: bool = False
-    kept: bool = False
+    is_draft: bool = False
 
 
-def pending(context: RequestContext) -> Response:
-    found = context.services.review.pending(context.require_provider().id, _cursor(context))
-    count = f"{COUNTED_TO - 1}+" if found.count >= COUNTED_TO else str(found.count)
-    rows = [row(each, context.now) for each in found.documents]
+def list_pending(context: RequestContext) -> Response:
+    after = place_of(context.query.get("after"), "after", of="pending")
+    pending = context.services.review.pending(context.require_provider().id, after)
+    count = f"{COUNTED_TO - 1}+" if pending.count >= COUNTED_TO else str(pending.count)
+    rows = [make_row(document, context.now) for document in pending.documents]
     return render_page(
         context,
         "pending.html",
         section="pending",
         rows=rows,
         count=count,
-        next_after=cursor_of(found.next_after, of="pending"),
+        next_after=cursor_of(pending.next_after, of="pending"),
         first="after" not in context.query,
-        groups=by_practice(rows),
-        signed=_just_signed(context),
+        groups=group_by_practice(rows),
+        signed=_parse_signed_id(context),
         files_origin=context.services.files.origin(),
     )
 
 
-def past(context: RequestContext) -> Response:
-    return _past(context, context.query.get("after"), dict.fromkeys(SOUGHT, ""), None)
+def list_past(context: RequestContext) -> Response:
+    return _show_past(context, context.query.get("after"), dict.fromkeys(SEARCH_FIELDS, ""), None)
 
 
 def search_past(context: RequestContext) -> Response:
-    """A post although it changes nothing: what is typed is a patient's name, and no address may hold it."""
-    sought = {name: context.form.get(name, "")[:100] for name in SOUGHT}
+    """Search the past documents. The form is a POST because a URL must not contain a patient's name."""
+    sought = {name: context.form.get(name, "")[:100] for name in SEARCH_FIELDS}
     search = searching(sought["q"], sought["from"], sought["to"])
     if search is None:
         return redirect("/documents/past")
-    return _past(context, context.form.get("after"), sought, search)
+    return _show_past(context, context.form.get("after"), sought, search)
 
 
-def review(context: RequestContext, document_id: str) -> Response:
+def show_document(context: RequestContext, document_id: str) -> Response:
     if not is_decidable(context.require_document().status):
-        return _decided(context, context.require_document(), cookies=drop_what_was_written(context))
-    written = what_was_written(context)
-    return _review(
-        context, _kept(context, written) if written else Entered(typed_name=context.require_provider().name)
-    )
+        return _show_decision(context, context.require_document(), cookies=discard_draft(context))
+    return _show_review(context, _restore_draft(context, read_draft(context)))
 
 
 def approve(context: RequestContext, document_id: str) -> Response:
-    given = signing.approval(context.form, _pages_shown(context.form.get("pages_shown", "")))
+    given = signing.parse_approval(context.form, _parse_pages_shown(context.form.get("pages_shown", "")))
     cookies: list[str] = []
     try:
         context, cookies = confirmed_to_sign(context)
-        context.services.review.approve(context.require_document(), given, _by(context))
+        context.services.review.approve(context.require_document(), given, _make_action(context))
     except (Invalid, Conflict, TooManyRequests) as trouble:
-        return _again(context, trouble, declining=False, cookies=[*cookies, *drop_what_was_written(context)])
-    cookies = [*cookies, *drop_what_was_written(context)]
-    on = context.form.get("then") == "next"
-    return redirect(_next_after(context) if on else f"/documents/{document_id}", cookies=cookies)
+        return _show_refusal(context, trouble, declining=False, cookies=[*cookies, *discard_draft(context)])
+    cookies = [*cookies, *discard_draft(context)]
+    wants_next = context.form.get("then") == "next"
+    return redirect(_next_url(context) if wants_next else f"/documents/{document_id}", cookies=cookies)
 
 
-def forget_signature(context: RequestContext, document_id: str) -> Response:
-    """Back to the review, with what was entered beside it."""
+def remove_signature(context: RequestContext, document_id: str) -> Response:
+    """Remove the saved signature, and show the review again with the values of its form."""
     provider = context.services.review.forget_signature(context.require_provider(), context.now)
     if not is_decidable(context.require_document().status):
         return redirect(f"/documents/{document_id}")
-    entered, gone = _entered(context, None, declining=False), drop_what_was_written(context)
-    return _review(replace(context, provider=provider), entered, cookies=gone)
+    forms, cookies = _parse_forms(context, None, declining=False), discard_draft(context)
+    return _show_review(replace(context, provider=provider), forms, cookies=cookies)
 
 
 def decline(context: RequestContext, document_id: str) -> Response:
@@ -154,24 +156,24 @@ def decline(context: RequestContext, document_id: str) -> Response:
         other_address=form.get("other_address", "")[:254],
     )
     try:
-        context.services.review.decline(context.require_document(), given, _by(context))
+        context.services.review.decline(context.require_document(), given, _make_action(context))
     except (Invalid, Conflict) as trouble:
-        return _again(context, trouble, declining=True, cookies=drop_what_was_written(context))
-    return redirect(f"/documents/{document_id}", cookies=drop_what_was_written(context))
+        return _show_refusal(context, trouble, declining=True, cookies=discard_draft(context))
+    return redirect(f"/documents/{document_id}", cookies=discard_draft(context))
 
 
-def original(context: RequestContext, document_id: str) -> Response:
+def download_original(context: RequestContext, document_id: str) -> Response:
     if not is_readable(context.require_document().status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
-    document = context.services.review.record_download(context.require_document(), _by(context))
-    return redirect(_file(context, document.original.key, make_file_name(document)))
+    document = context.services.review.record_download(context.require_document(), _make_action(context))
+    return redirect(_file_url(context, document.original.key, make_file_name(document)))
 
 
-def signed(context: RequestContext, document_id: str) -> Response:
+def download_signed(context: RequestContext, document_id: str) -> Response:
     document = context.require_document()
     if document.signed is not None:
         return redirect(
-            _file(context, document.signed.key, f"{decision_prefix(document)}-{make_file_name(document)}")
+            _file_url(context, document.signed.key, f"{decision_prefix(document)}-{make_file_name(document)}")
         )
     if document.sealing is Sealing.NONE:
         raise NotFound("There is no signed copy of this document.")
@@ -179,24 +181,24 @@ def signed(context: RequestContext, document_id: str) -> Response:
         context,
         "signed_pdf_pending.html",
         status=202,
-        headers=refreshing(waiting=True),
+        headers=refresh_header(waiting=True),
         document=document,
         section="past",
     )
 
 
-def certificate(context: RequestContext, document_id: str) -> Response:
-    """Of a document whose certificate is a file of its own."""
+def download_certificate(context: RequestContext, document_id: str) -> Response:
+    """Redirect to the certificate of a document whose certificate is a separate file."""
     document = context.require_document()
     if document.certificate is None:
         raise NotFound("There is no certificate apart from the signed copy.")
-    return redirect(_file(context, document.certificate.key, f"certificate-{make_file_name(document)}"))
+    return redirect(_file_url(context, document.certificate.key, f"certificate-{make_file_name(document)}"))
 
 
-def text(context: RequestContext, document_id: str) -> Response:
-    """What every page says, for documents too long to say it beside their pictures.
+def show_text(context: RequestContext, document_id: str) -> Response:
+    """Show the text of every page of a long document.
 
-    Whoever comes here first is led to the pictures, where opening it is recorded.
+    A document that nobody has viewed redirects to its review page, which records the first view.
     """
     document = context.require_document()
     if not is_readable(document.status):
@@ -205,68 +207,74 @@ def text(context: RequestContext, document_id: str) -> Response:
         return redirect(f"/documents/{document_id}")
     texts = page_texts(document, context.services.files)
     if texts is None:
-        raise NotFound("The text of this document is not there yet. The PDF is.")
+        raise NotFound("The text of this document is not ready yet. Please open the PDF.")
     return render_page(context, "document_text.html", document=document, texts=texts, section="pending")
 
 
-def _past(
+def _show_past(
     context: RequestContext, after: str | None, sought: Mapping[str, str], search: PastSearch | None
 ) -> Response:
-    found = context.services.review.past(
+    documents = context.services.review.past(
         context.require_provider().id, place_of(after, "after", of="past"), search
     )
     return render_page(
         context,
         "past.html",
         section="past",
-        rows=[row(each, context.now) for each in found.items],
-        next_after=cursor_of(found.next_after, of="past"),
+        rows=[make_row(document, context.now) for document in documents.items],
+        next_after=cursor_of(documents.next_after, of="past"),
         first=not after,
         sought=sought,
         searched=search is not None,
     )
 
 
-def _review(
-    context: RequestContext, entered: Entered, *, status: int = 200, cookies: Sequence[str] = ()
+def _show_review(
+    context: RequestContext, forms: ReviewForms, *, status: int = 200, cookies: Sequence[str] = ()
 ) -> Response:
     files = context.services.files
     opened, texts = run_concurrently(
-        lambda: context.services.review.open(context.require_document(), _by(context)),
+        lambda: context.services.review.open(context.require_document(), _make_action(context)),
         lambda: page_texts(context.require_document(), files),
     )
     document = opened.document
-    waiting = still_preparing(document, context.now)
+    waiting = is_preparing(document, context.now)
     return render_page(
         context,
         "review.html",
         status=status,
-        headers=refreshing(waiting=waiting),
+        headers=refresh_header(waiting=waiting),
         document=document,
         can_sign=opened.can_sign,
-        addressed=opened.is_addressee,
+        is_addressee=opened.is_addressee,
         ask_password=not is_recently_authenticated(context),
         passkey_options=passkey_options(context),
         cookies=cookies,
-        entered=entered,
-        saved=signing.saved(context.require_provider()),
+        entered=forms,
+        saved=signing.read_saved_signature(context.require_provider()),
         block_size=size_of(document),
         pad={"strokes": MAX_STROKES, "points": MAX_POINTS},
-        images=page_images(document, files, texts),
-        prepared=pages_prepared(document),
+        images=list_page_images(document, files, texts),
+        prepared=are_pages_ready(document),
         waiting=waiting,
-        due=due(document, context.now),
+        due=describe_due_date(document, context.now),
         reasons=REASONS,
         sent_on=local_day(document.sent_at, document),
         consent_version=CONSENT_VERSION,
         max_note=MAX_NOTE,
         section="pending",
-        signed=_just_signed(context),
+        signed=_parse_signed_id(context),
     )
 
 
-def _decided(context: RequestContext, document: Document, *, status: int = 200, **said: Any) -> Response:
-    """What became of it, and what waits next."""
+def _show_decision(
+    context: RequestContext, document: Document, *, status: int = 200, **details: Any
+) -> Response:
+    """Show the outcome of a document that is no longer pending, and the next pending document.
+
+    `details` may give `cookies`, `conflict` (the reason why a second decision was refused) and
+    `unsent_note` (the note of the refused decision).
+    """
     upcoming = context.services.review.next_pending(context.require_provider().id, besides=document.id)
     at = document.decided_at or document.recalled_at
     return render_page(
@@ -276,69 +284,69 @@ def _decided(context: RequestContext, document: Document, *, status: int = 200, 
         document=document,
         section="past",
         at=moment(at, document.practice.time_zone) if at else None,
-        upcoming=row(upcoming, context.now) if upcoming else None,
+        upcoming=make_row(upcoming, context.now) if upcoming else None,
         readable=is_readable(document.status),
-        **{"conflict": "", "unsent_note": "", **said},
+        **{"conflict": "", "unsent_note": "", **details},
     )
 
 
-def _again(
+def _show_refusal(
     context: RequestContext, trouble: PortalError, *, declining: bool, cookies: Sequence[str] = ()
 ) -> Response:
-    """The page the form came from, with what was entered; or what became of the document meanwhile."""
-    fresh = (
-        context.services.store.document(context.require_document().id)
-        if isinstance(trouble, Conflict)
-        else None
-    )
-    entered = _entered(context, trouble, declining=declining)
-    if fresh is not None and not is_decidable(fresh.status):
-        note = entered.decline_note if declining else entered.note
-        return _decided(
-            context, fresh, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note
-        )
+    """Show the review with the refused form, or the outcome if the document has been decided meanwhile."""
+    forms = _parse_forms(context, trouble, declining=declining)
+    if isinstance(trouble, Conflict):
+        latest = context.services.review.reload(context.require_document())
+        if not is_decidable(latest.status):
+            note = forms.decline_note if declining else forms.note
+            return _show_decision(
+                context, latest, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note
+            )
     status = {Conflict: 409, TooManyRequests: 429}.get(type(trouble), 422)
-    return _review(context, entered, status=status, cookies=cookies)
+    return _show_review(context, forms, status=status, cookies=cookies)
 
 
-def _kept(context: RequestContext, written: Mapping[str, str]) -> Entered:
-    """The forms as they were when the session ended; what attests or authenticates is for now."""
+def _restore_draft(context: RequestContext, draft: Mapping[str, str]) -> ReviewForms:
+    """Return the forms with the fields saved when the session ended, if any.
+
+    Consent, signature and password are never restored.
+    """
     of_decline = ("reason", "decline_note", "other_name", "other_address")
-    return Entered(
-        typed_name=written.get("typed_name") or context.require_provider().name,
-        note=written.get("note", ""),
-        reason=written.get("reason", ""),
-        decline_note=written.get("decline_note", ""),
-        other_name=written.get("other_name", ""),
-        other_address=written.get("other_address", ""),
-        declining=any(written.get(name) for name in of_decline),
-        kept=True,
+    return ReviewForms(
+        typed_name=draft.get("typed_name") or context.require_provider().name,
+        note=draft.get("note", ""),
+        reason=draft.get("reason", ""),
+        decline_note=draft.get("decline_note", ""),
+        other_name=draft.get("other_name", ""),
+        other_address=draft.get("other_address", ""),
+        declining=any(draft.get(name) for name in of_decline),
+        is_draft=bool(draft),
     )
 
 
-def _entered(context: RequestContext, trouble: PortalError | None, *, declining: bool) -> Entered:
+def _parse_forms(context: RequestContext, trouble: PortalError | None, *, declining: bool) -> ReviewForms:
     form = context.form
     rename = {"note": "decline_note"} if declining else {}
-    found = trouble.errors if trouble else ()
-    return Entered(
+    errors = trouble.errors if trouble else ()
+    return ReviewForms(
         typed_name=form.get("typed_name", context.require_provider().name),
         signature=form.get("signature", ""),
         drawing=form.get("drawing", "")[:MAX_TEXT],
         remember=form.get("remember") == "yes",
         note=form.get("note", ""),
         read_statement=form.get("read_statement") == "yes",
-        pages_shown=",".join(map(str, sorted(_pages_shown(form.get("pages_shown", ""))))),
+        pages_shown=",".join(map(str, sorted(_parse_pages_shown(form.get("pages_shown", ""))))),
         reason=form.get("reason", ""),
         decline_note=form.get("decline_note", ""),
         other_name=form.get("other_name", ""),
         other_address=form.get("other_address", ""),
-        errors={rename.get(each.field, each.field): each.message for each in found},
+        errors={rename.get(error.field, error.field): error.message for error in errors},
         trouble=trouble.detail if trouble else "",
         declining=declining,
     )
 
 
-def _by(context: RequestContext) -> ProviderAction:
+def _make_action(context: RequestContext) -> ProviderAction:
     session = context.session
     again = session is not None and session.authenticated_at != session.created_at
     return ProviderAction(
@@ -346,13 +354,13 @@ def _by(context: RequestContext) -> ProviderAction:
         actor=context.actor,
         now=context.now,
         reauthenticated=again,
-        authentication=_authentication(context, again=again),
+        authentication=_describe_authentication(context, again=again),
         practice=context.practice,
     )
 
 
-def _authentication(context: RequestContext, *, again: bool) -> str:
-    """How and when the provider was authenticated, in words for the certificate."""
+def _describe_authentication(context: RequestContext, *, again: bool) -> str:
+    """Return how and when the provider was authenticated, in words for the certificate."""
     method = (context.session.method if context.session else None) or PASSWORD
     at = context.session.authenticated_at if context.session else None
     if at is None:
@@ -361,30 +369,29 @@ def _authentication(context: RequestContext, *, again: bool) -> str:
     return f"{method}, {'asked again to sign and ' if again else ''}{verb} {moment(at)}"
 
 
-def _file(context: RequestContext, key: str, name: str) -> str:
+def _file_url(context: RequestContext, key: str, name: str) -> str:
     inline = "download" not in context.query
     return context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline)
 
 
-def _next_after(context: RequestContext) -> str:
-    """Where to go on after this document: to what is due next, or the list, which says that it is empty."""
+def _next_url(context: RequestContext) -> str:
+    """Return the URL of the document that is due next, or of the pending list if there is none."""
     upcoming = context.services.review.next_pending(
         context.require_provider().id, besides=context.require_document().id
     )
-    on = f"/documents/{upcoming.id}" if upcoming else "/documents"
-    return f"{on}?signed={context.require_document().id}"
+    path = f"/documents/{upcoming.id}" if upcoming else "/documents"
+    return f"{path}?signed={context.require_document().id}"
 
 
-def _just_signed(context: RequestContext) -> str:
-    """The id of the document signed just before, for a link to it; whose it is, its own page decides."""
+def _parse_signed_id(context: RequestContext) -> str:
+    """Return the id of the document that was signed just before, for a link to that document.
+
+    The id is not checked: the page behind the link shows the document only to its provider.
+    """
     return _ID.sub("", context.query.get("signed", ""))[:64]
 
 
-def _cursor(context: RequestContext) -> str | None:
-    return place_of(context.query.get("after"), "after", of="pending")
-
-
-def _pages_shown(text: str) -> frozenset[int]:
-    """`1,2,3` as the script wrote it; anything else in it is left out."""
+def _parse_pages_shown(text: str) -> frozenset[int]:
+    """Return the page numbers in text such as `1,2,3`, and ignore anything else."""
     parts = text[:1000].split(",")
-    return frozenset(int(each) for each in parts if each.isascii() and each.isdigit())
+    return frozenset(int(part) for part in parts if part.isascii() and part.isdigit())

@@ -1,4 +1,4 @@
-"""The signature on the review page: what stands in its fields, and how it will look in the document."""
+"""The signature fields of the review page, and the preview of the signature on the document."""
 
 import base64
 from collections.abc import Mapping
@@ -15,24 +15,24 @@ from chalicelib.web.http.responses import json_response
 
 
 @dataclass(frozen=True)
-class Saved:
-    """A saved signature as a page shows it: `typed`, or an SVG `path` in a box `width` by 100."""
+class SavedSignature:
+    """A saved signature for a page: a `typed` name, or an SVG `path` in a box of `width` by 100 units."""
 
     typed: str | None
     path: str
     width: float
 
 
-def saved(provider: Provider) -> Saved | None:
-    found = from_text(provider.saved_signature)
-    if found is None:
+def read_saved_signature(provider: Provider) -> SavedSignature | None:
+    signature = from_text(provider.saved_signature)
+    if signature is None:
         return None
-    drawing = found.drawing
-    return Saved(found.typed, path(drawing) if drawing else "", drawing.aspect * 100 if drawing else 0)
+    drawing = signature.drawing
+    width = drawing.aspect * 100 if drawing else 0
+    return SavedSignature(signature.typed, path(drawing) if drawing else "", width)
 
 
-def approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> ApprovalForm:
-    """What was filled in to sign."""
+def parse_approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> ApprovalForm:
     return ApprovalForm(
         typed_name=form.get("typed_name", ""),
         signature=form.get("signature", signing.TYPED),
@@ -45,12 +45,16 @@ def approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> ApprovalFo
     )
 
 
-def preview(context: RequestContext, document_id: str) -> Response:
-    """The block that the signed PDF would get now, as a PNG in JSON: gateways keep no binary answers."""
-    given = approval(context.form, frozenset())
-    signature = signing.read(given.signature, given.typed_name, given.drawing, context.require_provider())
-    found = signing.errors(given.signature, signature, context.require_provider())
-    if signature is None or found:
-        return json_response({"trouble": found[0].message if found else ""})
-    picture = signing.picture(context.require_document(), context.require_provider(), signature, context.now)
+def preview_signature(context: RequestContext, document_id: str) -> Response:
+    """Draw the signature block as the signed PDF would show it now.
+
+    Return JSON: a PNG (base64) as `picture`, or an error text as `trouble`. The API returns no binary bodies.
+    """
+    provider = context.require_provider()
+    form = parse_approval(context.form, frozenset())
+    signature = signing.read(form.signature, form.typed_name, form.drawing, provider)
+    errors = signing.errors(form.signature, signature, provider)
+    if signature is None or errors:
+        return json_response({"trouble": errors[0].message if errors else ""})
+    picture = signing.picture(context.require_document(), provider, signature, context.now)
     return json_response({"picture": base64.b64encode(picture).decode()})

@@ -1,4 +1,4 @@
-"""`GET /static/{name}`: text by content hash, kept by browsers for a year."""
+"""Scripts, styles and the icon at `/static/{name}`. Browsers cache them for a year, by content hash."""
 
 from chalice.app import Response
 
@@ -8,10 +8,10 @@ from chalicelib.web.http.security_headers import IMMUTABLE
 from chalicelib.web.http.static_assets import find_asset
 
 
-def static(_context: RequestContext, name: str) -> Response:
-    found = find_asset(name)
-    if found is None:
+def serve_static(_context: RequestContext, name: str) -> Response:
+    match = find_asset(name)
+    if match is None:
         raise NotFound("There is no such file.")
-    asset, current = found
-    caching = IMMUTABLE if current else {"Cache-Control": "no-cache"}
+    asset, is_current = match
+    caching = IMMUTABLE if is_current else {"Cache-Control": "no-cache"}
     return Response(body=asset.text, headers={"Content-Type": asset.content_type, **caching})

@@ -1,4 +1,4 @@
-"""A decision that was sent after the session had ended: its note waits until its writer is back."""
+"""Save the note of a decision that was sent after the session ended, until the provider logs in again."""
 
 from collections.abc import Mapping
 
@@ -10,22 +10,25 @@ from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
 from chalicelib.web.http.responses import format_cookie
 
 
-def keep_what_was_written(context: RequestContext, document_id: str) -> list[str]:
-    """The cookie that finds it again. Nothing is kept for whoever had no session of the addressee."""
+def save_draft(context: RequestContext, document_id: str) -> list[str]:
+    """Save the note, and return the cookie that names the saved row.
+
+    Save nothing, and return no cookie, unless the expired session belongs to the document's provider.
+    """
     services = context.services
-    found = services.sessions.visit_even_if_idle(
+    visit = services.sessions.visit_even_if_idle(
         context.cookies.get(SESSION_COOKIE, ""), context.now, document_id
     )
-    if found is None or found.session is None or found.document is None:
+    if visit is None or visit.session is None or visit.document is None:
         return []
-    if found.document.provider_id != found.session.provider_id:
+    if visit.document.provider_id != visit.session.provider_id:
         return []
     name = draft_cookie(document_id)
     token = drafts.keep(
         services.store,
         services.ids,
-        found.session,
-        found.document,
+        visit.session,
+        visit.document,
         context.form,
         context.now,
         before=context.cookies.get(name, ""),
@@ -33,8 +36,8 @@ def keep_what_was_written(context: RequestContext, document_id: str) -> list[str
     return [format_cookie(name, token, int(DRAFT_LIFETIME.total_seconds()))] if token else []
 
 
-def what_was_written(context: RequestContext) -> Mapping[str, str]:
-    """By the caller, about the document that is open; empty for the usual case, which reads nothing."""
+def read_draft(context: RequestContext) -> Mapping[str, str]:
+    """Return the fields that this provider saved about this document. Without a cookie, read nothing."""
     return drafts.kept(
         context.services.store,
         _token(context),
@@ -44,10 +47,11 @@ def what_was_written(context: RequestContext) -> Mapping[str, str]:
     )
 
 
-def drop_what_was_written(context: RequestContext) -> list[str]:
-    """The cookie that ends it, once a later form has come or there is nothing left to decide.
+def discard_draft(context: RequestContext) -> list[str]:
+    """Delete the saved draft, and return the cookie that removes its cookie.
 
-    To be asked when the answer to that form is certain. A row that cannot be dropped runs out by itself.
+    Call this function after a later form was handled, or when the document can no longer be decided. If
+    the row cannot be deleted, keep the cookie: the row expires on its own.
     """
     token = _token(context)
     if not token:

@@ -1,4 +1,4 @@
-"""`/verify`: was this PDF sealed here, and is it intact? For anyone, without an account."""
+"""Pages at `/verify`, where anyone can check that a PDF was sealed here and is unchanged."""
 
 from chalice.app import Response
 
@@ -9,26 +9,26 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import render_page
 
 
-def verify(context: RequestContext) -> Response:
-    return _form(context)
+def show_form(context: RequestContext) -> Response:
+    return _show_form(context)
 
 
-def checked(context: RequestContext) -> Response:
-    """Where the bucket sends the browser after the upload."""
+def show_result(context: RequestContext) -> Response:
+    """Check the uploaded file, after the bucket has redirected the browser from the upload."""
     try:
-        found = context.services.seal_verification.check(
+        result = context.services.seal_verification.check(
             context.query.get("key", ""), address=context.address, now=context.now
         )
     except Invalid as trouble:
-        return _form(context, trouble=trouble.detail, status=422)
-    return render_page(context, "verify_result.html", found=found)
+        return _show_form(context, trouble=trouble.detail, status=422)
+    return render_page(context, "verify_result.html", result=result)
 
 
-def published(context: RequestContext) -> Response:
-    """Every certificate that seals were ever made with, PEM: to check files without this portal."""
+def download_certificates(context: RequestContext) -> Response:
+    """Return every certificate used for seals so far, as PEM, to check files without this portal."""
     text = certificates.published(context.services.files).decode()
     if not text:
-        raise NotFound("No certificate has been made for seals yet.")
+        raise NotFound("There is no seal certificate yet.")
     headers: dict[str, str | list[str]] = {
         "Content-Type": "application/x-pem-file",
         "Content-Disposition": 'attachment; filename="seal-certificates.pem"',
@@ -36,7 +36,7 @@ def published(context: RequestContext) -> Response:
     return Response(body=text, headers=headers)
 
 
-def _form(context: RequestContext, *, trouble: str = "", status: int = 200) -> Response:
+def _show_form(context: RequestContext, *, trouble: str = "", status: int = 200) -> Response:
     url, fields = context.services.seal_verification.upload_form()
     return render_page(
         context,

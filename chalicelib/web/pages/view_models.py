@@ -1,4 +1,4 @@
-"""What pages show of a document: its dates in the practice's zone, and its page images."""
+"""Values that pages show about a document: its dates in the practice's time zone, and its page images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,16 +14,16 @@ from chalicelib.services.ports import Files
 IMAGE_SECONDS = 600
 FILE_SECONDS = 300
 PREPARED_WITHIN = timedelta(minutes=10)
-"""How long page images may take before the page offers the file instead of waiting."""
+"""Time after sending during which a page waits for page images. Later it offers the PDF instead."""
 
-TEXT_BESIDE = 24_000
-"""Characters of text that stand beside the pictures; a longer document has a page for its text."""
+MAX_TEXT_ON_PAGE = 24_000
+"""Maximum number of characters of text shown with the page images. A longer document has a text page."""
 
-SOON = 7
-"""Days before the due date from which a document is marked."""
+SOON_DAYS = 7
+"""Number of days before the due date from which a list marks a document as due soon."""
 
 REFRESH_SECONDS = 3
-"""How often a page that waits for a job asks again. By a header, so that it needs no script."""
+"""Interval at which a page that waits for a job is loaded again."""
 
 CERTIFIED_KINDS = frozenset({Kind.PLAN_OF_CARE, Kind.RECERTIFICATION})
 """The kinds of documents whose signature is a certification."""
@@ -34,7 +34,7 @@ _POINTS_TO_PIXELS = 2
 
 @dataclass(frozen=True)
 class Due:
-    """`words` such as `Due in 5 days`; `tone` is a tone of the pill macro, `late` past its day."""
+    """A due date in words, such as `Due in 5 days`. `tone` is a tone of the pill macro in `macros.html`."""
 
     words: str
     tone: str
@@ -43,24 +43,25 @@ class Due:
 
 @dataclass(frozen=True)
 class Row:
-    """A document in a list."""
+    """A document in the pending or past list, with its dates in the practice's time zone."""
 
     document: Document
     sent_on: date
     due: Due
 
     @property
-    def named(self) -> str:
-        """The kind, with the title where that says more: two plans of one patient are told apart by it."""
+    def label(self) -> str:
+        """Return the kind and, if it says more, the title, to distinguish two plans of one patient."""
         kind, title = KINDS[self.document.kind], self.document.title
         return title if title.casefold().startswith(kind.casefold()) else f"{kind}: {title}"
 
 
 @dataclass(frozen=True)
 class PageImage:
-    """A page: its images by width, and the size to keep free for them. No images: it cannot be shown.
+    """A page of the original: the URLs of its two images, and the size in pixels to reserve for them.
 
-    `text` is what it says, empty for a scan, None where that is not (or no longer) told on the same page.
+    `ready` means that the images exist, and `broken` that the page cannot be rendered. `text` is the text
+    of the page, empty for a scanned page, or None if the text is not shown with the images.
     """
 
     number: int
@@ -73,61 +74,62 @@ class PageImage:
     text: str | None = None
 
 
-def row(document: Document, now: datetime) -> Row:
-    return Row(document, local_day(document.sent_at, document), due(document, now))
+def make_row(document: Document, now: datetime) -> Row:
+    return Row(document, local_day(document.sent_at, document), describe_due_date(document, now))
 
 
-def by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Name and rows of each practice, the one with what is due first on top."""
+def group_by_practice(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Return the name and the rows of every practice. The order of practices and rows is that of `rows`."""
     groups: dict[str, tuple[str, list[Row]]] = {}
-    for each in rows:
-        card = each.document.practice
-        groups.setdefault(each.document.practice_id, (card.name, []))[1].append(each)
+    for row in rows:
+        practice = row.document.practice
+        groups.setdefault(row.document.practice_id, (practice.name, []))[1].append(row)
     return list(groups.values())
 
 
 def local_day(moment: datetime, document: Document) -> date:
-    """The day it was at the practice."""
+    """Return the date of a moment in the time zone of the document's practice."""
     return moment.astimezone(ZoneInfo(document.practice.time_zone)).date()
 
 
-def due(document: Document, now: datetime) -> Due:
-    """When it is due, said the way a person would."""
+def describe_due_date(document: Document, now: datetime) -> Due:
+    """Return the due date in words, as seen at the practice now."""
     days = (document.due_on - local_day(now, document)).days
     if days < 0:
-        certification = "certification " if document.kind in CERTIFIED_KINDS else ""
-        return Due(
-            f"Past due ({certification}due {document.due_on:%b} {document.due_on.day})", "late", late=True
-        )
+        what = "certification due" if document.kind in CERTIFIED_KINDS else "due"
+        return Due(f"Past due ({what} {document.due_on:%b} {document.due_on.day})", "late", late=True)
     if days <= 1:
         return Due("Due tomorrow" if days else "Due today", "soon", late=False)
-    return Due(f"Due in {days} days", "soon" if days <= SOON else "neutral", late=False)
+    return Due(f"Due in {days} days", "soon" if days <= SOON_DAYS else "neutral", late=False)
 
 
-def page_images(document: Document, files: Files, texts: Sequence[str] | None = None) -> list[PageImage]:
-    """Every page of the original, with URLs good for `IMAGE_SECONDS` for those that are rendered."""
-    images = [_page_image(document, number, files) for number in range(1, document.original.pages + 1)]
-    told = accumulate(len(text) for text in texts or ())
-    within = [text for text, so_far in zip(texts or (), told, strict=False) if so_far <= TEXT_BESIDE]
-    return [replace(image, text=text) for image, text in zip_longest(images, within) if image]
+def list_page_images(document: Document, files: Files, texts: Sequence[str] | None = None) -> list[PageImage]:
+    """Return all pages of the original. URLs of rendered pages expire after `IMAGE_SECONDS`.
+
+    Pages carry their text until the texts together exceed `MAX_TEXT_ON_PAGE` characters.
+    """
+    images = [_make_page_image(document, number, files) for number in range(1, document.original.pages + 1)]
+    lengths = accumulate(len(text) for text in texts or ())
+    shown = [text for text, length in zip(texts or (), lengths, strict=False) if length <= MAX_TEXT_ON_PAGE]
+    return [replace(image, text=text) for image, text in zip_longest(images, shown) if image]
 
 
-def pages_prepared(document: Document) -> bool:
+def are_pages_ready(document: Document) -> bool:
     return (document.pages_ready or 0) >= document.original.pages
 
 
-def still_preparing(document: Document, now: datetime) -> bool:
-    """Whether it is worth waiting for the page images."""
-    return not pages_prepared(document) and now < document.sent_at + PREPARED_WITHIN
+def is_preparing(document: Document, now: datetime) -> bool:
+    """Return True if page images are missing and were requested less than `PREPARED_WITHIN` ago."""
+    return not are_pages_ready(document) and now < document.sent_at + PREPARED_WITHIN
 
 
-def _page_image(document: Document, number: int, files: Files) -> PageImage:
+def _make_page_image(document: Document, number: int, files: Files) -> PageImage:
     sizes = document.original.page_sizes
     width, height = sizes[number - 1] if number <= len(sizes) else LETTER
     broken = number in document.broken_pages
     ready = number <= (document.pages_ready or 0) and not broken
-    urls = [files.url(page_key(document.id, number, each), seconds=IMAGE_SECONDS) for each in WIDTHS if ready]
-    small, large = urls if ready else ("", "")
+    keys = [page_key(document.id, number, pixels) for pixels in WIDTHS]
+    small, large = (files.url(key, seconds=IMAGE_SECONDS) if ready else "" for key in keys)
     return PageImage(
         number=number,
         width=round(width * _POINTS_TO_PIXELS),
@@ -139,6 +141,6 @@ def _page_image(document: Document, number: int, files: Files) -> PageImage:
     )
 
 
-def refreshing(*, waiting: bool) -> Mapping[str, str]:
-    """The header by which a page that waits shows by itself what it waits for."""
+def refresh_header(*, waiting: bool) -> Mapping[str, str]:
+    """Return the `Refresh` header of a page that waits for a job, or no header if `waiting` is False."""
     return {"Refresh": str(REFRESH_SECONDS)} if waiting else {}

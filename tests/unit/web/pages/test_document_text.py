@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.services.pdf_jobs.page_images import text_key
 from chalicelib.services.transaction import Change
-from chalicelib.web.pages.view_models import TEXT_BESIDE
+from chalicelib.web.pages.view_models import MAX_TEXT_ON_PAGE
 from tests.support.accounts import logged_in, portal_with
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
@@ -42,7 +42,7 @@ def test_the_text_of_each_page_stands_beside_its_picture(portal: Portal, browser
 
 
 def test_a_long_document_has_a_page_for_its_text(portal: Portal, browser: Browser) -> None:
-    say(portal, "first words", "x" * TEXT_BESIDE, "last words")
+    say(portal, "first words", "x" * MAX_TEXT_ON_PAGE, "last words")
     review, whole = browser.get(REVIEW), browser.get(f"{REVIEW}/text")
     assert "first words" in text(review)
     assert "last words" not in text(review)

@@ -10,7 +10,7 @@ from chalicelib.domain.documents import Document, Patient, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.services.transaction import Change
-from chalicelib.web.pages.view_models import row
+from chalicelib.web.pages.view_models import make_row
 from tests.support.accounts import logged_in, portal_with
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
@@ -420,4 +420,4 @@ def test_past_goes_on_by_a_cursor_too(portal: Portal) -> None:
     ],
 )
 def test_the_lists_name_a_document_by_its_title_where_that_says_more(title: str, named: str) -> None:
-    assert row(a_document(title=title), START).named == named
+    assert make_row(a_document(title=title), START).label == named
