@@ -1,4 +1,4 @@
-"""What the PDF modules are told and what they answer: plain frozen values."""
+"""The values that the PDF engine takes and returns, as plain frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from chalicelib.pdf.geometry import Box, Point
 
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PAGES = 200
@@ -28,13 +30,13 @@ ActiveContent = Literal[
     "javascript", "launch", "embedded_file", "submit_form", "import_data", "remote_go_to", "rich_media"
 ]
 CertificateType = Literal["signed", "declined", "by_hand"]
-Point = tuple[float, float]
-Area = tuple[float, float, float, float]
-"""x, y, width and height, in points."""
 
 
 class PdfRefused(ValueError):
-    """A file that cannot be used. `detail` is a sentence for a developer and quotes nothing of the file."""
+    """The error for a file that cannot be used.
+
+    `detail` is a sentence for a developer and quotes nothing of the file.
+    """
 
     def __init__(self, code: RefusalCode, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -44,7 +46,7 @@ class PdfRefused(ValueError):
 
 @dataclass(frozen=True)
 class Inspection:
-    """A PDF that can be signed. `page_sizes` are (width, height) in points, as displayed."""
+    """The facts of a PDF that can be signed. `page_sizes` are (width, height) in points, as displayed."""
 
     pages: int
     page_sizes: tuple[tuple[float, float], ...]
@@ -54,7 +56,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class ScanKind:
-    """A signed scan that came back. `pixels` is (width, height) as displayed, None for a PDF."""
+    """The facts of a returned scan. `pixels` is (width, height) as displayed; None for a PDF."""
 
     media_type: Literal["application/pdf", "image/jpeg", "image/png"]
     pages: int
@@ -63,7 +65,7 @@ class ScanKind:
 
 @dataclass(frozen=True)
 class RenderedPage:
-    """One page at one width in pixels; `data` is None where the page cannot be rendered."""
+    """An image of one page, with its size in pixels; `data` is None if the page cannot be rendered."""
 
     number: int
     width: int
@@ -74,15 +76,15 @@ class RenderedPage:
 
 @dataclass(frozen=True)
 class SignatureParts:
-    """Where the line has room for the signature alone: where in the field it goes, and where its words."""
+    """Two boxes in a field whose line has room for the signature alone, relative to the field's corner."""
 
-    signature: Area
-    words: Area
+    signature: Box
+    words: Box
 
 
 @dataclass(frozen=True)
 class SignatureField:
-    """Where to sign: PDF points, origin bottom left, of the page (counted from 1) as displayed."""
+    """The box to sign in, in points from the lower left corner of a page (counted from 1) as displayed."""
 
     page: int
     x: float
@@ -92,17 +94,17 @@ class SignatureField:
     parts: SignatureParts | None = None
 
     def is_on(self, pages: int) -> bool:
-        """Whether it is on a page of so many, and has a size."""
+        """Return True if the box has an area and is on one of that many pages."""
         return 1 <= self.page <= pages and self.width > 0 and self.height > 0
 
 
 @dataclass(frozen=True)
 class SignatureBlock:
-    """A signature and what it says.
+    """The contents of a signature block.
 
-    `signed_at` is aware; `time_zone` is an IANA name. Of `typed_name` and `strokes` one is given. Strokes
-    are polylines in 0..1 of the drawing pad, origin top left, y down; `strokes_aspect` is the pad's
-    width / height.
+    `signed_at` is aware; `time_zone` is an IANA name. Either `typed_name` or `strokes` is given. Strokes are
+    polylines on the drawing pad, with coordinates from 0 to 1 and the origin at the top left.
+    `strokes_aspect` is the pad's width divided by its height.
     """
 
     signer_name: str
@@ -117,25 +119,25 @@ class SignatureBlock:
 
 
 FieldFinder = Callable[[bytes, tuple[float, ...], SignatureBlock], SignatureField | None]
-"""Where a file asks for the signature: of its bytes, each page's UserUnit, and what has to fit."""
+"""Searches a file (bytes, UserUnit of each page) for the box where the given block should go."""
 
 
 @dataclass(frozen=True)
 class TrailEntry:
-    """One event of the audit trail: when (aware), what in words, and from where."""
+    """One event of the audit trail: an aware time, the event in words, and the address and device."""
 
     at: dt.datetime
-    what: str
+    event: str
     ip: str | None = None
     device: str | None = None
 
 
 @dataclass(frozen=True)
 class CertificateFacts:
-    """Everything that the certificate prints, as text and aware times. What is None or empty is left out.
+    """The contents of a certificate, as text and aware times. Values that are None or empty are not printed.
 
-    `patient_name`, `patient_born` and `external_id` are for whoever finds the page parted from the rest.
-    `signed_sha256` (hex) names the signed file where the certificate is a file of its own.
+    `patient_name`, `patient_born` and `external_id` identify a certificate page that got separated from the
+    document. `signed_sha256` (hex) names the signed file if the certificate is a separate file.
     """
 
     certificate_type: CertificateType
@@ -166,7 +168,7 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class FaxOnline:
-    """How to sign online: the portal's address to type, the link behind the QR, and the one-time code."""
+    """The ways to sign online from a fax: the portal's address, the link in the QR code, and a code."""
 
     portal_url: str
     link: str
@@ -175,10 +177,10 @@ class FaxOnline:
 
 @dataclass(frozen=True)
 class FaxCover:
-    """A fax's cover, without patient data. `mark` is the opaque id in each page's QR, `short_code` its
-    printed form; `provider_name` carries the credential, as it is to be addressed.
+    """The contents of a fax's cover page, without patient data.
 
-    `online` is None where Electronic Signature is off.
+    `mark` is the opaque id in the QR code of each page, and `short_code` is its printed form. `provider_name`
+    includes the credential. `online` is None if Electronic Signature is off.
     """
 
     practice_name: str

@@ -1,4 +1,4 @@
-"""The signature block as a picture, drawn by the very code that draws it into the signed PDF."""
+"""An image of the signature block, drawn by the same code as the block in the signed PDF."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PIXELS_PER_POINT = 3
 
 
 def render_block(block: SignatureBlock, size: tuple[float, float]) -> bytes:
-    """A PNG of the block in a box of (width, height) points."""
+    """Return a PNG of the block in a box of (width, height) points."""
     target = io.BytesIO()
     canvas = Canvas(target, pagesize=size)
     draw_block(canvas, block, *size)
     canvas.save()
     with pypdfium2.PdfDocument(target.getvalue()) as document:
         picture = document[0].render(scale=PIXELS_PER_POINT, grayscale=True).to_pil()
-    shown = io.BytesIO()
-    picture.save(shown, "PNG")
-    return shown.getvalue()
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    return png.getvalue()

@@ -1,4 +1,4 @@
-"""The certificate page: who decided what, when and how, with the trail; legible by fax, alone."""
+"""The certificate page: the signer, the decision and the audit trail, legible after a fax transmission."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ _TITLES: dict[CertificateType, str] = {
 _STATEMENTS: dict[CertificateType, str] = {
     "signed": "{who} signed this document electronically on {when}.",
     "declined": "{who} declined to sign this document on {when}.",
-    "by_hand": "This document was sent to {who}, and came back signed by hand on {when}.",
+    "by_hand": "This document was sent to {who} and returned signed by hand on {when}.",
 }
-_TIME_COLUMN, _FROM_COLUMN = 0.0, 330.0
-_WHAT_COLUMN = 118.0
+_TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN = 0.0, 118.0, 330.0
 
 
 def _signer(facts: CertificateFacts) -> str:
@@ -47,9 +46,9 @@ def _statement(facts: CertificateFacts) -> str:
     return _STATEMENTS[facts.certificate_type].format(who=who, when=when)
 
 
-def _header(flow: Flow, facts: CertificateFacts) -> None:
-    """Title, statement and, at the right, the code that leads to the check of the document."""
-    limit = flow.across - _QR - 24
+def _add_header(flow: Flow, facts: CertificateFacts) -> None:
+    """Add the title, the statement and, at the right, the QR code with the link to verify the document."""
+    limit = flow.width - _QR - 24
     flow.lines(wrap(facts.practice_name, PLAIN, 11, limit), x=flow.left, size=11, leading=15)
     flow.space(4)
     flow.lines(
@@ -59,9 +58,9 @@ def _header(flow: Flow, facts: CertificateFacts) -> None:
     flow.lines(wrap(_statement(facts), PLAIN, 11.5, limit), x=flow.left, size=11.5, leading=15.5)
     top = flow.top - 2
     flow.add(lambda canvas: draw_qr(canvas, flow.right - _QR, top - _QR, _QR, facts.verify_url))
-    caption = ["Is this document genuine?", "Scan, or upload it at:", *_link_lines(facts.verify_url)]
+    caption = ["Is this document genuine?", "Scan, or upload the file at:", *_link_lines(facts.verify_url)]
     for index, line in enumerate(caption):
-        flow.add(_right_line(flow.right, top - _QR - 12 - index * 10.5, line))
+        flow.add(_draw_line_right(flow.right, top - _QR - 12 - index * 10.5, line))
     flow.y = min(flow.y, top - _QR - 12 - len(caption) * 10.5)
 
 
@@ -69,31 +68,31 @@ def _link_lines(link: str) -> list[str]:
     return wrap(link.removeprefix("https://").removeprefix("http://"), PLAIN, 9, 150)
 
 
-def _right_line(x: float, y: float, line: str) -> Callable[[Canvas], None]:
+def _draw_line_right(x: float, y: float, line: str) -> Callable[[Canvas], None]:
     return lambda canvas: draw_text_right(canvas, x, y, line, size=9)
 
 
-def _signature(flow: Flow, block: SignatureBlock) -> None:
-    across, up = _BLOCK
-    flow.need(up + 16)
-    flow.space(up + 12)
+def _add_signature(flow: Flow, block: SignatureBlock) -> None:
+    width, height = _BLOCK
+    flow.need(height + 16)
+    flow.space(height + 12)
     x, y = flow.left, flow.y
 
     def operation(canvas: Canvas) -> None:
         canvas.saveState()
         canvas.translate(x, y)
-        draw_block(canvas, block, across, up)
+        draw_block(canvas, block, width, height)
         canvas.restoreState()
 
     flow.add(operation)
 
 
-def _in_groups(digest: str) -> str:
-    """A digest in groups of eight, to be compared by eye."""
+def _group(digest: str) -> str:
+    """Return a hexadecimal hash in groups of eight digits, which people can compare."""
     return " ".join(digest[start : start + 8] for start in range(0, len(digest), 8))
 
 
-def _section(flow: Flow, heading: str, rows: Sequence[tuple[str, str | None]]) -> None:
+def _add_section(flow: Flow, heading: str, rows: Sequence[tuple[str, str | None]]) -> None:
     known = [(label, value) for label, value in rows if value]
     if known:
         flow.heading(heading, keep_with=16 * min(len(known), 3))
@@ -104,7 +103,7 @@ def _section(flow: Flow, heading: str, rows: Sequence[tuple[str, str | None]]) -
 def _patient(facts: CertificateFacts) -> str | None:
     if facts.patient_name is None:
         return None
-    born = f", born {facts.patient_born:%m/%d/%Y}" if facts.patient_born else ""
+    born = f", DOB {facts.patient_born:%m/%d/%Y}" if facts.patient_born else ""
     return isolate(facts.patient_name) + born
 
 
@@ -115,9 +114,9 @@ def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
         ("Patient", _patient(facts)),
         ("Document ID", facts.document_id),
         ("Sent by", facts.practice_name),
-        ("Clinic's number", facts.external_id),
-        ("SHA-256, original", _in_groups(facts.original_sha256)),
-        ("SHA-256, signed", _in_groups(facts.signed_sha256) if facts.signed_sha256 else None),
+        ("Clinic's ID", facts.external_id),
+        ("SHA-256, original", _group(facts.original_sha256)),
+        ("SHA-256, signed", _group(facts.signed_sha256) if facts.signed_sha256 else None),
         ("Pages shown", facts.pages_shown),
         ("Pages", facts.read_statement),
     ]
@@ -127,7 +126,7 @@ def _signer_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
     return [
         ("Name", _signer(facts)),
         ("Authenticated by", facts.authentication),
-        ("Consent text", facts.consent_version),
+        ("Consent version", facts.consent_version),
     ]
 
 
@@ -140,27 +139,27 @@ def _entry_lines(entry: TrailEntry, flow: Flow) -> tuple[list[str], list[str], l
     source = ", ".join(isolate(part) for part in (entry.ip, entry.device) if part)
     return (
         [f"{at:%Y-%m-%d %H:%M:%S}"],
-        wrap_paragraphs(entry.what, PLAIN, 10, _FROM_COLUMN - _WHAT_COLUMN - 10),
-        wrap_paragraphs(source, PLAIN, 9.5, flow.across - _FROM_COLUMN) if source else [],
+        wrap_paragraphs(entry.event, PLAIN, 10, _SOURCE_COLUMN - _EVENT_COLUMN - 10),
+        wrap_paragraphs(source, PLAIN, 9.5, flow.width - _SOURCE_COLUMN) if source else [],
     )
 
 
-def _trail_header(flow: Flow) -> None:
+def _add_trail_header(flow: Flow) -> None:
     flow.space(13)
-    for x, text in ((_TIME_COLUMN, "Time (UTC)"), (_WHAT_COLUMN, "Event"), (_FROM_COLUMN, "From")):
+    for x, text in ((_TIME_COLUMN, "Time (UTC)"), (_EVENT_COLUMN, "Event"), (_SOURCE_COLUMN, "From")):
         flow.text(flow.left + x, flow.y + 1, text, face=BOLD, size=10)
     flow.space(4)
     flow.rule(weight=0.5)
 
 
-def _trail_entry(flow: Flow, entry: TrailEntry) -> None:
+def _add_trail_entry(flow: Flow, entry: TrailEntry) -> None:
     columns = _entry_lines(entry, flow)
     height = 12.5 * max(len(column) for column in columns)
     if flow.need(height + 6):
-        _trail_header(flow)
+        _add_trail_header(flow)
     top = flow.y - 2
     for x, size, column in zip(
-        (_TIME_COLUMN, _WHAT_COLUMN, _FROM_COLUMN), (10, 10, 9.5), columns, strict=True
+        (_TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN), (10, 10, 9.5), columns, strict=True
     ):
         for index, line in enumerate(column):
             flow.text(flow.left + x, top - 9.5 - index * 12.5, line, size=size)
@@ -168,47 +167,46 @@ def _trail_entry(flow: Flow, entry: TrailEntry) -> None:
     flow.rule(weight=0.25)
 
 
-def _trail(flow: Flow, facts: CertificateFacts) -> None:
+def _add_trail(flow: Flow, facts: CertificateFacts) -> None:
     if not facts.trail:
         return
-    flow.heading("What happened", keep_with=60)
+    flow.heading("Audit trail", keep_with=60)
     flow.space(-4)
-    _trail_header(flow)
+    _add_trail_header(flow)
     for entry in facts.trail:
-        _trail_entry(flow, entry)
+        _add_trail_entry(flow, entry)
     if facts.chain_head:
         flow.space(6)
-        flow.row("Digest of the trail", _in_groups(facts.chain_head), indent=_INDENT, size=10)
+        flow.row("Audit trail hash", _group(facts.chain_head), indent=_INDENT, size=10)
 
 
-def _flow(facts: CertificateFacts, block: SignatureBlock | None) -> Flow:
+def _fill_flow(facts: CertificateFacts, block: SignatureBlock | None) -> Flow:
     flow = Flow(left=_MARGIN, right=WIDTH - _MARGIN, top=HEIGHT - 48, bottom=58)
-    _header(flow, facts)
+    _add_header(flow, facts)
     if block is not None:
-        _signature(flow, block)
-    _section(flow, "Decision", _decision_rows(facts))
-    _section(flow, "Document", _document_rows(facts))
-    _section(flow, "Provider", _signer_rows(facts))
-    _trail(flow, facts)
+        _add_signature(flow, block)
+    _add_section(flow, "Decision", _decision_rows(facts))
+    _add_section(flow, "Document", _document_rows(facts))
+    _add_section(flow, "Provider", _signer_rows(facts))
+    _add_trail(flow, facts)
     return flow
 
 
-def _footer(canvas: Canvas, facts: CertificateFacts, page: int, pages: int) -> None:
+def _draw_footer(canvas: Canvas, facts: CertificateFacts, page: int, pages: int) -> None:
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, 46, WIDTH - _MARGIN, 46)
     draw_text(canvas, _MARGIN, 33, f"Document ID {facts.document_id}", size=9.5)
     draw_text_right(canvas, WIDTH - _MARGIN, 33, f"Certificate, page {page} of {pages}", size=9.5)
 
 
-def draw_certificate(canvas: Canvas, facts: CertificateFacts, block: SignatureBlock | None) -> int:
-    """Draws as many Letter pages as the facts take, the signature block on the first; answers how many."""
-    flow = _flow(facts, block)
+def draw_certificate(canvas: Canvas, facts: CertificateFacts, block: SignatureBlock | None) -> None:
+    """Draw the certificate on as many Letter pages as necessary, with the signature block on the first."""
+    flow = _fill_flow(facts, block)
     for index, operations in enumerate(flow.pages, start=1):
         canvas.setPageSize((WIDTH, HEIGHT))
         canvas.setFillGray(0)
         canvas.setStrokeGray(0)
         for operation in operations:
             operation(canvas)
-        _footer(canvas, facts, index, len(flow.pages))
+        _draw_footer(canvas, facts, index, len(flow.pages))
         canvas.showPage()
-    return len(flow.pages)

@@ -1,4 +1,4 @@
-"""The fax's cover page: who asks for a signature, and how to give it. It says nothing of the patient."""
+"""The cover page of a fax: who asks for a signature, and how to sign. It has no patient data."""
 
 from __future__ import annotations
 
@@ -12,128 +12,130 @@ from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, draw_text_right, fit_size, wrap
 
 _MARGIN = 54.0
-_ACROSS = WIDTH - 2 * _MARGIN
+_TEXT_WIDTH = WIDTH - 2 * _MARGIN
 _PADDING = 18.0
 _QR = 32 * MILLIMETRE
 _SECURE_PAGE = 200.0
 _WHAT_FOR = (
-    "There you can read and print the document, and send back a photo or scan of the signed page. To sign "
-    "without paper you need an account, which is set up through the email address that we have for you."
+    "Read and print the document there, and upload a photo or scan of the signed page. To sign without "
+    "paper, you need an account. It is set up with the email address we have on file."
 )
 _CONFIDENTIAL = (
-    "Confidential. This fax holds health information protected by federal and state law, and is meant only "
-    "for the person named above. If it reached you by mistake, please call the sender at once, and destroy "
-    "every page; you may not read, copy or pass it on."
+    "Confidential. This fax contains protected health information and is intended only for the person named "
+    "above. If you received it by mistake, please call the sender right away and destroy every page. You may "
+    "not read, copy or distribute it."
 )
 
 
-def _fitted(canvas: Canvas, x: float, y: float, text: str, *, face: str, size: float, limit: float) -> None:
+def _draw_fitted(
+    canvas: Canvas, x: float, y: float, text: str, *, face: str, size: float, limit: float
+) -> None:
     draw_text(canvas, x, y, text, face=face, size=fit_size(text, face, limit, largest=size, smallest=1))
 
 
-def _paragraph(canvas: Canvas, x: float, y: float, text: str, *, size: float, limit: float) -> float:
-    """Draws from y (the first line's top) down; answers the y below."""
+def _draw_paragraph(canvas: Canvas, x: float, y: float, text: str, *, size: float, limit: float) -> float:
+    """Draw wrapped lines down from y, the top of the first line, and return the y below the last one."""
     for line in wrap(text, PLAIN, size, limit):
         y -= size * 1.35
         draw_text(canvas, x, y + 0.3 * size, line, size=size)
     return y
 
 
-def _letterhead(canvas: Canvas, cover: FaxCover) -> None:
+def _draw_letterhead(canvas: Canvas, cover: FaxCover) -> None:
     top = HEIGHT - 62
-    _fitted(canvas, _MARGIN, top, cover.practice_name, face=BOLD, size=21, limit=_ACROSS - 110)
-    reach = [f"Phone {cover.practice_phone}"] if cover.practice_phone else []
-    numbers = "  ·  ".join([*reach, f"Fax {cover.return_fax}"])
-    _fitted(canvas, _MARGIN, top - 20, numbers, face=PLAIN, size=12.5, limit=_ACROSS - 110)
+    _draw_fitted(canvas, _MARGIN, top, cover.practice_name, face=BOLD, size=21, limit=_TEXT_WIDTH - 110)
+    phone = [f"Phone {cover.practice_phone}"] if cover.practice_phone else []
+    numbers = "  ·  ".join([*phone, f"Fax {cover.return_fax}"])
+    _draw_fitted(canvas, _MARGIN, top - 20, numbers, face=PLAIN, size=12.5, limit=_TEXT_WIDTH - 110)
     draw_text_right(canvas, WIDTH - _MARGIN, top - 14, "FAX", face=BOLD, size=44)
     canvas.setLineWidth(2.5)
     canvas.line(_MARGIN, top - 36, WIDTH - _MARGIN, top - 36)
 
 
-def _addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
+def _draw_addresses(canvas: Canvas, cover: FaxCover, pages: int) -> float:
     sent = cover.sent_at.astimezone(ZoneInfo(cover.time_zone))
     rows = (
         ("To", cover.provider_name, BOLD),
         ("Fax", cover.provider_fax, PLAIN),
         ("Date", f"{sent:%B} {sent.day}, {sent.year}", PLAIN),
-        ("Pages", f"{pages + 1}, this one included", PLAIN),
+        ("Pages", f"{pages + 1} including cover", PLAIN),
     )
     y = HEIGHT - 124.0
     for label, value, face in rows:
         draw_text(canvas, _MARGIN, y, label, size=12.5)
-        _fitted(canvas, _MARGIN + 62, y, value, face=face, size=12.5, limit=_ACROSS - 62)
+        _draw_fitted(canvas, _MARGIN + 62, y, value, face=face, size=12.5, limit=_TEXT_WIDTH - 62)
         y -= 19
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, y + 6, WIDTH - _MARGIN, y + 6)
     return y + 6
 
 
-def _invitation(canvas: Canvas, y: float, pages: int, *, online: bool) -> float:
+def _draw_invitation(canvas: Canvas, y: float, pages: int, *, online: bool) -> float:
     draw_text(canvas, _MARGIN, y - 34, "A document is waiting for your signature", face=BOLD, size=20)
-    where = "It is the page that follows." if pages == 1 else f"It is the {pages} pages that follow."
-    how = "Sign it, and send it back in either of two ways." if online else "Please sign it and fax it back."
-    draw_text(canvas, _MARGIN, y - 54, f"{where} {how}", size=12.5)
+    length = "1 page" if pages == 1 else f"{pages} pages"
+    how = "Sign and return it one of two ways:" if online else "Please sign it and fax it back."
+    draw_text(canvas, _MARGIN, y - 54, f"The document follows ({length}). {how}", size=12.5)
     return y - 72
 
 
-def _frame(canvas: Canvas, y: float, height: float, heading: str) -> float:
-    """A box down from y, with its heading; answers the y below the heading."""
+def _draw_frame(canvas: Canvas, y: float, height: float, heading: str) -> float:
+    """Draw a box down from y with its heading, and return the y below the heading."""
     canvas.setLineWidth(1)
-    canvas.roundRect(_MARGIN, y - height, _ACROSS, height, 5)
+    canvas.roundRect(_MARGIN, y - height, _TEXT_WIDTH, height, 5)
     draw_text(canvas, _MARGIN + _PADDING, y - 28, heading, face=BOLD, size=15)
     return y - 38
 
 
-def _steps(canvas: Canvas, y: float, steps: tuple[str, ...], limit: float) -> float:
+def _draw_steps(canvas: Canvas, y: float, steps: tuple[str, ...], limit: float) -> float:
     for number, step in enumerate(steps, start=1):
         draw_text(canvas, _MARGIN + _PADDING, y - 13.1, f"{number}.", size=12.5)
-        y = _paragraph(canvas, _MARGIN + _PADDING + 18, y, step, size=12.5, limit=limit - 18) - 3
+        y = _draw_paragraph(canvas, _MARGIN + _PADDING + 18, y, step, size=12.5, limit=limit - 18) - 3
     return y
 
 
-def _by_hand(canvas: Canvas, y: float, cover: FaxCover, pages: int) -> float:
-    inner = _ACROSS - 2 * _PADDING
-    below = _frame(canvas, y, 140, "Sign by hand")
+def _draw_by_hand(canvas: Canvas, y: float, cover: FaxCover, pages: int) -> float:
+    inner = _TEXT_WIDTH - 2 * _PADDING
+    below = _draw_frame(canvas, y, 140, "Sign by hand")
     what = "the page" if pages == 1 else f"all {pages} pages"
     steps = (
         "Sign and date the document where it asks for your signature.",
-        f"Fax {what} back, with the square code at the foot in full view, to",
+        f"Fax {what} back, with the QR code at the bottom fully visible, to",
     )
-    below = _steps(canvas, below, steps, inner)
-    _fitted(
+    below = _draw_steps(canvas, below, steps, inner)
+    _draw_fitted(
         canvas, _MARGIN + _PADDING + 18, below - 30, cover.return_fax, face=BOLD, size=28, limit=inner - 18
     )
     return y - 140 - 16
 
 
-def _online(canvas: Canvas, y: float, online: FaxOnline) -> None:
-    limit = _ACROSS - 2 * _PADDING - _QR - 24
+def _draw_online(canvas: Canvas, y: float, online: FaxOnline) -> None:
+    limit = _TEXT_WIDTH - 2 * _PADDING - _QR - 24
     x = _MARGIN + _PADDING
-    below = _frame(canvas, y, _SECURE_PAGE, "Or use the secure page")
+    below = _draw_frame(canvas, y, _SECURE_PAGE, "Or use the secure page")
     shown = online.portal_url.removeprefix("https://").removeprefix("http://").rstrip("/")
-    below = _paragraph(
-        canvas, x, below, "Scan the square code with your phone, or go to", size=12.5, limit=limit
+    below = _draw_paragraph(
+        canvas, x, below, "Scan the QR code with your phone, or go to", size=12.5, limit=limit
     )
-    _fitted(canvas, x, below - 17, shown, face=BOLD, size=16, limit=limit)
-    below = _paragraph(canvas, x, below - 26, "and enter this one-time code:", size=12.5, limit=limit)
-    _fitted(canvas, x, below - 36, online.code, face=BOLD, size=36, limit=limit)
-    _paragraph(canvas, x, y - 152, _WHAT_FOR, size=11, limit=_ACROSS - 2 * _PADDING)
+    _draw_fitted(canvas, x, below - 17, shown, face=BOLD, size=16, limit=limit)
+    below = _draw_paragraph(canvas, x, below - 26, "and enter this one-time code:", size=12.5, limit=limit)
+    _draw_fitted(canvas, x, below - 36, online.code, face=BOLD, size=36, limit=limit)
+    _draw_paragraph(canvas, x, y - 152, _WHAT_FOR, size=11, limit=_TEXT_WIDTH - 2 * _PADDING)
     draw_qr(canvas, WIDTH - _MARGIN - _PADDING - _QR, y - 82 - _QR / 2, _QR, online.link)
 
 
 def draw_cover(canvas: Canvas, cover: FaxCover, pages: int) -> None:
-    """Draws the cover of a document of that many pages."""
+    """Draw the cover page for a document of that many pages."""
     canvas.setPageSize((WIDTH, HEIGHT))
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
-    _letterhead(canvas, cover)
-    y = _addresses(canvas, cover, pages)
-    y = _invitation(canvas, y, pages, online=cover.online is not None)
-    y = _by_hand(canvas, y, cover, pages)
+    _draw_letterhead(canvas, cover)
+    y = _draw_addresses(canvas, cover, pages)
+    y = _draw_invitation(canvas, y, pages, online=cover.online is not None)
+    y = _draw_by_hand(canvas, y, cover, pages)
     if cover.online is not None:
-        _online(canvas, y, cover.online)
+        _draw_online(canvas, y, cover.online)
     canvas.setLineWidth(0.75)
     canvas.line(_MARGIN, 104, WIDTH - _MARGIN, 104)
-    _paragraph(canvas, _MARGIN, 98, _CONFIDENTIAL, size=10.5, limit=_ACROSS)
+    _draw_paragraph(canvas, _MARGIN, 98, _CONFIDENTIAL, size=10.5, limit=_TEXT_WIDTH)
     draw_text_right(canvas, WIDTH - _MARGIN, 40, f"Code {cover.short_code}", size=10.5)
     canvas.showPage()

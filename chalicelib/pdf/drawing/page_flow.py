@@ -1,4 +1,4 @@
-"""A page that fills from top to bottom and goes on to the next; drawn only once all of it is known."""
+"""Letter pages that fill from top to bottom. The content is recorded first and drawn when it is complete."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, wrap_paragraphs
 
 WIDTH, HEIGHT = 612.0, 792.0
-Operation = Callable[[Canvas], None]
+Operation = Callable[[Canvas], object]
 
 
 class Flow:
-    """Letter pages of recorded drawing, between `top` and `bottom`, from `left` to `right`, in points."""
+    """Letter pages of recorded drawing operations, inside the given edges in points."""
 
     def __init__(self, *, left: float, right: float, top: float, bottom: float) -> None:
         self.left, self.right, self.top, self.bottom = left, right, top, bottom
@@ -21,7 +21,7 @@ class Flow:
         self.y = top
 
     @property
-    def across(self) -> float:
+    def width(self) -> float:
         return self.right - self.left
 
     def add(self, operation: Operation) -> None:
@@ -32,7 +32,7 @@ class Flow:
         self.y = self.top
 
     def need(self, height: float) -> bool:
-        """Goes on to the next page where less than this is left; says whether it did."""
+        """Start the next page if less than this height is left, and return True if a page was started."""
         if self.y - height >= self.bottom:
             return False
         self.next_page()
@@ -42,10 +42,10 @@ class Flow:
         self.y -= height
 
     def text(self, x: float, y: float, line: str, *, face: str = PLAIN, size: float = 10) -> None:
-        self.add(lambda canvas: ignore(draw_text(canvas, x, y, line, face=face, size=size)))
+        self.add(lambda canvas: draw_text(canvas, x, y, line, face=face, size=size))
 
     def rule(self, *, weight: float = 0.5, left: float | None = None) -> None:
-        """A horizontal line at the current height."""
+        """Add a horizontal line at the current height."""
         x, y = self.left if left is None else left, self.y
 
         def operation(canvas: Canvas) -> None:
@@ -57,14 +57,14 @@ class Flow:
     def lines(
         self, lines: Sequence[str], *, x: float, face: str = PLAIN, size: float = 10, leading: float
     ) -> None:
-        """Lines of text, page after page if need be."""
+        """Add lines of text, on more pages if necessary."""
         for line in lines:
             self.need(leading)
             self.y -= leading
             self.text(x, self.y + 0.24 * leading, line, face=face, size=size)
 
     def heading(self, text: str, *, keep_with: float) -> None:
-        """A section's heading, on the same page as the `keep_with` points that follow."""
+        """Add a section's heading on the same page as the next `keep_with` points of content."""
         self.need(28 + keep_with)
         self.space(23)
         self.text(self.left, self.y, text, face=BOLD, size=12)
@@ -73,14 +73,10 @@ class Flow:
         self.space(4)
 
     def row(self, label: str, value: str, *, indent: float, size: float = 10.5) -> None:
-        """A label, and beside it a value of as many lines as it takes."""
+        """Add a label with its value beside it, wrapped into lines."""
         leading = size * 1.32
         self.need(leading)
         self.text(self.left, self.y - 0.76 * leading, label, size=size)
-        lines = wrap_paragraphs(value, PLAIN, size, self.across - indent)
+        lines = wrap_paragraphs(value, PLAIN, size, self.width - indent)
         self.lines(lines, x=self.left + indent, size=size, leading=leading)
         self.space(1.5)
-
-
-def ignore(_: object) -> None:
-    """For operations whose answer nobody needs."""

@@ -1,4 +1,4 @@
-"""QR codes as vector squares."""
+"""QR codes drawn as vector rectangles."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def _rows(payload: str) -> tuple[bytes, ...]:
 
 
 def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> None:
-    """Draws the code with its lower left corner at (x, y), `size` points wide without its quiet zone."""
+    """Draw a QR code with its lower left corner at (x, y), `size` points wide without the quiet zone."""
     canvas.setFillGray(0)
     canvas.drawPath(_path(x, y, size, payload), stroke=0, fill=1)
 
 
 @lru_cache(maxsize=64)
 def _path(x: float, y: float, size: float, payload: str) -> PDFPathObject:
-    """Kept, as the code that leads to `/verify` is the same on every certificate."""
+    """Return the dark modules as a path. It is cached: all certificates have the same link to `/verify`."""
     rows = _rows(payload)
     module = size / len(rows)
     path = PDFPathObject()

@@ -1,4 +1,4 @@
-"""The signature block: the signature as drawn or typed, and in words who signed what, and when."""
+"""The signature block: the drawn or typed signature, and in words the signer, the time and the document."""
 
 from __future__ import annotations
 
@@ -10,245 +10,245 @@ from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.models import Area, Point, SignatureBlock, SignatureParts
+from chalicelib.pdf.geometry import Box, Point
+from chalicelib.pdf.models import SignatureBlock, SignatureParts
 from chalicelib.pdf.text.bidi import isolate
 from chalicelib.pdf.text.layout import BOLD, PLAIN, SCRIPT, draw_text, fit_size, text_width, wrap
 
 LEGIBLE = 6.5
-"""Points: the smallest words that a fax carries in its common resolution (98 lines an inch)."""
+"""The smallest text size in points that a fax shows in its standard resolution (98 lines an inch)."""
 _SIZES = (10.0, 9.0, 8.5, 8.0, 7.5, 7.0, LEGIBLE)
 _TOO_SMALL = (6.0, 5.5, 5.0, 4.5, 4.0, 3.0)
-"""For the fields that a sender gives, and long names in them."""
+"""Illegible sizes, for a small box that a sender gave or for a long name in such a box."""
 _SLACK = 0.01
-_LEAST_SHARE = 0.27
-"""Of the height, for the signature above its words."""
+_MIN_SIGNATURE_SHARE = 0.27
+"""The least share of the height for a signature above the words."""
 _LEADING = 1.18
 _INSET = 2.0
 _BAR = 1.0
 
 
 def format_signer(name: str, credential: str, npi: str | None) -> str:
-    """NAME, CREDENTIAL, NPI N, without what is not known."""
+    """Return "NAME, CREDENTIAL, NPI N" without the unknown parts."""
     return ", ".join(part for part in (name, credential, f"NPI {npi}" if npi else "") if part)
 
 
 def format_local_time(at: dt.datetime, time_zone: str) -> str:
-    """November 22, 2026, 1:05:33 PM CST."""
+    """Return an aware time as "November 22, 2026, 1:05:33 PM CST"."""
     local = at.astimezone(ZoneInfo(time_zone))
     clock = f"{local.hour % 12 or 12}:{local:%M:%S %p %Z}"
     return f"{local:%B} {local.day}, {local.year}, {clock}"
 
 
 def format_utc_time(at: dt.datetime) -> str:
-    """2026-11-22 19:05:33 UTC."""
+    """Return an aware time as "2026-11-22 19:05:33 UTC"."""
     return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:
-    """Who, when and which document, as (face, line)."""
+def _wrap_words(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:
+    """Return the block's words as (face, line) in lines no wider than `limit` points."""
     who = format_signer(isolate(block.signer_name), isolate(block.credential), block.npi)
     statements = (
         (BOLD, f"Electronically signed by {who}"),
-        *((PLAIN, moment) for moment in _moments(block, size, limit, brief=brief)),
+        *((PLAIN, time) for time in _time_lines(block, size, limit, brief=brief)),
         (PLAIN, f"Document ID {block.document_id}"),
     )
     return [(face, line) for face, text in statements for line in wrap(text, face, size, limit)]
 
 
-def _moments(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> tuple[str, ...]:
-    """The time there and in UTC, in one line or a line for each; in brief without UTC, which the certificate
-    page has too.
+def _time_lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> tuple[str, ...]:
+    """Return the local time and UTC in one line if they fit, else in two.
+
+    The brief form has no UTC time, since the certificate page shows it too.
     """
-    there, utc = format_local_time(block.signed_at, block.time_zone), f"({format_utc_time(block.signed_at)})"
+    local, utc = format_local_time(block.signed_at, block.time_zone), f"({format_utc_time(block.signed_at)})"
     if brief:
-        return (there,)
-    both = f"{there} {utc}"
-    return (both,) if text_width(both, PLAIN, size) <= limit else (there, utc)
+        return (local,)
+    both = f"{local} {utc}"
+    return (both,) if text_width(both, PLAIN, size) <= limit else (local, utc)
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Text size, its lines as (face, text), the text's box and the signature's."""
+    """A text size, the lines as (face, text), the box of the text, and the box of the signature, if any."""
 
     size: float
     lines: list[tuple[str, str]]
-    text: Area
-    signature: Area
+    text: Box
+    signature: Box | None = None
 
 
-def _stacked(block: SignatureBlock, size: float, across: float, up: float, *, brief: bool) -> _Layout | None:
-    """The signature above the words."""
-    lines = _lines(block, size, across, brief=brief)
-    height = len(lines) * size * _LEADING
-    left_over = up - height
-    if left_over < max(_LEAST_SHARE * up, 1.6 * size):
+def _stack(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
+    """Lay out the signature above the words; return None if there is not enough room."""
+    lines = _wrap_words(block, size, width, brief=brief)
+    words = len(lines) * size * _LEADING
+    if height - words < max(_MIN_SIGNATURE_SHARE * height, 1.6 * size):
         return None
-    return _Layout(size, lines, (0, 0, across, height), (0, height, across, left_over))
+    return _Layout(size, lines, (0, 0, width, words), (0, words, width, height))
 
 
-def _side_by_side(
-    block: SignatureBlock, size: float, across: float, up: float, *, brief: bool
+def _place_side_by_side(
+    block: SignatureBlock, size: float, width: float, height: float, *, brief: bool
 ) -> _Layout | None:
-    """The signature left of the words."""
-    beside = 0.4 * across
-    lines = _lines(block, size, across - beside - 6, brief=brief)
-    height = len(lines) * size * _LEADING
-    if height > up or up < 1.6 * size:
+    """Lay out the signature to the left of the words; return None if there is not enough room."""
+    signature = 0.4 * width
+    left = signature + 6
+    lines = _wrap_words(block, size, width - left, brief=brief)
+    words = len(lines) * size * _LEADING
+    if words > height or height < 1.6 * size:
         return None
-    return _Layout(
-        size, lines, (beside + 6, (up - height) / 2, across - beside - 6, height), (0, 0, beside, up)
-    )
+    bottom = (height - words) / 2
+    return _Layout(size, lines, (left, bottom, width, bottom + words), (0, 0, signature, height))
 
 
-def _words_alone(
-    block: SignatureBlock, size: float, across: float, up: float, *, brief: bool
+def _place_words_alone(
+    block: SignatureBlock, size: float, width: float, height: float, *, brief: bool
 ) -> _Layout | None:
-    """The words, where the signature has a place of its own; from the top down."""
-    lines = _lines(block, size, across, brief=brief)
-    height = len(lines) * size * _LEADING
-    return _Layout(size, lines, (0, up - height, across, height), (0, 0, 0, 0)) if height <= up else None
+    """Lay out the words from the top, for a signature with a box of its own; return None without room."""
+    lines = _wrap_words(block, size, width, brief=brief)
+    words = len(lines) * size * _LEADING
+    return _Layout(size, lines, (0, height - words, width, height)) if words <= height else None
 
 
 _Arrange = Callable[..., _Layout | None]
-_ARRANGEMENTS: tuple[_Arrange, ...] = (_stacked, _side_by_side)
+_ARRANGEMENTS: tuple[_Arrange, ...] = (_stack, _place_side_by_side)
 
 
-def _layout(block: SignatureBlock, across: float, up: float, arrangements: tuple[_Arrange, ...]) -> _Layout:
-    """The largest words of all that is to be said, else of the brief form.
+def _choose_layout(
+    block: SignatureBlock, width: float, height: float, arrangements: tuple[_Arrange, ...]
+) -> _Layout:
+    """Return the layout with the largest text: all words if they are legible, else the brief form.
 
-    In a box too small for any, the smallest words run over.
+    In a box that is too small for any layout, the smallest text overflows.
     """
     for sizes, brief in ((_SIZES, False), (_SIZES, True), (_TOO_SMALL, True)):
         for size in sizes:
             for arrange in arrangements:
-                found = arrange(block, size, across, up, brief=brief)
-                if found is not None:
-                    return found
-    lines = _lines(block, _TOO_SMALL[-1], across, brief=True)
-    return _Layout(_TOO_SMALL[-1], lines, (0, 0, across, up / 2), (0, up / 2, across, up / 2))
+                layout = arrange(block, size, width, height, brief=brief)
+                if layout is not None:
+                    return layout
+    lines = _wrap_words(block, _TOO_SMALL[-1], width, brief=True)
+    return _Layout(_TOO_SMALL[-1], lines, (0, 0, width, height / 2), (0, height / 2, width, height))
 
 
-def is_legible(block: SignatureBlock, across: float, up: float, *, brief: bool) -> bool:
-    """Whether a room of that size, in points, shows all words large enough for a fax."""
-    room = (across - _BAR - 3 * _INSET, up - _INSET)
-    return any(arrange(block, LEGIBLE, *room, brief=brief) for arrange in _ARRANGEMENTS)
+def is_legible(block: SignatureBlock, width: float, height: float, *, brief: bool) -> bool:
+    """Return True if a space of that size in points shows all words large enough for a fax."""
+    inner = (width - _BAR - 3 * _INSET, height - _INSET)
+    return any(arrange(block, LEGIBLE, *inner, brief=brief) for arrange in _ARRANGEMENTS)
 
 
 @lru_cache(maxsize=16)
-def measure_words_height(block: SignatureBlock, across: float) -> float:
-    """How many points high the words are, in full and as small as is legible, in a room of that width."""
-    lines = _lines(block, LEGIBLE, across - _BAR - 3 * _INSET, brief=False)
+def measure_words_height(block: SignatureBlock, width: float) -> float:
+    """Return the height in points of all words, as small as is legible, in a space of that width."""
+    lines = _wrap_words(block, LEGIBLE, width - _BAR - 3 * _INSET, brief=False)
     return len(lines) * LEGIBLE * _LEADING + _INSET + _SLACK
 
 
-def _name_lines(name: str, across: float, up: float) -> tuple[float, list[str]]:
-    """(size, lines) of a typed name, on as many lines as let it be largest."""
+def _fit_name(name: str, width: float, height: float) -> tuple[float, list[str]]:
+    """Return the largest size, and the one to three lines that allow it, for a typed name."""
     best: tuple[float, list[str]] = (0.0, [name])
     for count in (1, 2, 3):
-        size = min(up / (1.15 * count), 40.0)
-        lines = [name] if count == 1 else wrap(name, SCRIPT, size, across)
-        size = min([size, *(fit_size(line, SCRIPT, across, largest=size, smallest=1) for line in lines)])
+        size = min(height / (1.15 * count), 40.0)
+        lines = [name] if count == 1 else wrap(name, SCRIPT, size, width)
+        size = min([size, *(fit_size(line, SCRIPT, width, largest=size, smallest=1) for line in lines)])
         if len(lines) <= count and size > best[0]:
             best = (size, lines)
     return best
 
 
-def _draw_name(canvas: Canvas, name: str, area: Area) -> None:
-    x, y, across, up = area
-    size, lines = _name_lines(name, across, up)
-    base = y + (up - len(lines) * size * 1.1) / 2 + 0.3 * size
+def _draw_name(canvas: Canvas, name: str, box: Box) -> None:
+    left, bottom, right, top = box
+    size, lines = _fit_name(name, right - left, top - bottom)
+    base = bottom + (top - bottom - len(lines) * size * 1.1) / 2 + 0.3 * size
     for index, line in enumerate(reversed(lines)):
-        draw_text(canvas, x, base + index * size * 1.1, line, face=SCRIPT, size=size)
+        draw_text(canvas, left, base + index * size * 1.1, line, face=SCRIPT, size=size)
 
 
-def _fitted(block: SignatureBlock, area: Area) -> list[list[Point]]:
-    """The strokes scaled, in proportion, to fill the area."""
-    x, y, across, up = area
+def _scale_strokes(block: SignatureBlock, box: Box) -> list[list[Point]]:
+    """Return the strokes in points, scaled in proportion to fill the box."""
+    width, height = box[2] - box[0], box[3] - box[1]
     strokes = [
-        [(px * block.strokes_aspect, 1 - py) for px, py in stroke] for stroke in block.strokes or () if stroke
+        [(x * block.strokes_aspect, 1 - y) for x, y in stroke] for stroke in block.strokes or () if stroke
     ]
     xs, ys = [p[0] for s in strokes for p in s], [p[1] for s in strokes for p in s]
     left, bottom = min(xs), min(ys)
-    scale = min(across / max(max(xs) - left, 1e-3), up / max(max(ys) - bottom, 1e-3), across, up * 4)
-    return [[(x + (px - left) * scale, y + (py - bottom) * scale) for px, py in stroke] for stroke in strokes]
+    scale = min(width / max(max(xs) - left, 1e-3), height / max(max(ys) - bottom, 1e-3), width, height * 4)
+    return [
+        [(box[0] + (x - left) * scale, box[1] + (y - bottom) * scale) for x, y in stroke]
+        for stroke in strokes
+    ]
 
 
 def _draw_stroke(canvas: Canvas, points: list[Point]) -> None:
-    """A smooth curve: each point bends it, the middles between points lie on it. One point is a dot."""
+    """Draw a smooth curve through the middles between the points; a single point is a dot."""
     path = canvas.beginPath()
     path.moveTo(*points[0])
     path.lineTo(*points[0])
     last = points[0]
     for index in range(1, len(points)):
         bend, following = points[index], points[min(index + 1, len(points) - 1)]
-        middle = _between(bend, following, 1 / 2)
-        path.curveTo(*_between(last, bend, 2 / 3), *_between(middle, bend, 2 / 3), *middle)
+        middle = _interpolate(bend, following, 1 / 2)
+        path.curveTo(*_interpolate(last, bend, 2 / 3), *_interpolate(middle, bend, 2 / 3), *middle)
         last = middle
     canvas.drawPath(path, stroke=1, fill=0)
 
 
-def _between(start: Point, end: Point, share: float) -> Point:
+def _interpolate(start: Point, end: Point, share: float) -> Point:
     return (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
 
 
-def _draw_strokes(canvas: Canvas, block: SignatureBlock, area: Area) -> None:
-    pen = min(1.4, max(0.5, area[3] / 24))
+def _draw_strokes(canvas: Canvas, block: SignatureBlock, box: Box) -> None:
+    left, bottom, right, top = box
+    pen = min(1.4, max(0.5, (top - bottom) / 24))
     canvas.setLineCap(1)
     canvas.setLineJoin(1)
     canvas.setLineWidth(pen)
-    x, y, across, up = area
-    for stroke in _fitted(block, (x + pen, y + pen, across - 2 * pen, up - 2 * pen)):
+    for stroke in _scale_strokes(block, (left + pen, bottom + pen, right - pen, top - pen)):
         _draw_stroke(canvas, stroke)
 
 
 def draw_block(
-    canvas: Canvas, block: SignatureBlock, across: float, up: float, parts: SignatureParts | None = None
+    canvas: Canvas, block: SignatureBlock, width: float, height: float, parts: SignatureParts | None = None
 ) -> None:
-    """Draws the block into (0, 0, across, up), in points: a bar, the signature, the words; no background.
+    """Draw the block (a bar, the signature and the words) into (0, 0, width, height) without a background.
 
-    With `parts` the signature stands on its line, and the words with the bar somewhere near it.
+    With `parts`, the signature and the words with the bar go into two separate boxes.
     """
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
     if parts is None:
-        _draw_framed(canvas, block, (0, 0, across, up), _ARRANGEMENTS)
+        _draw_beside_bar(canvas, block, (0, 0, width, height), _ARRANGEMENTS)
     else:
-        _draw_framed(canvas, block, parts.words, (_words_alone,))
+        _draw_beside_bar(canvas, block, parts.words, (_place_words_alone,))
         _draw_signature(canvas, block, parts.signature)
 
 
-def _draw_framed(
-    canvas: Canvas, block: SignatureBlock, area: Area, arrangements: tuple[_Arrange, ...]
+def _draw_beside_bar(
+    canvas: Canvas, block: SignatureBlock, box: Box, arrangements: tuple[_Arrange, ...]
 ) -> None:
-    x, y, across, up = area
+    left, bottom, right, top = box
     margin = _BAR + 2 * _INSET
-    layout = _layout(block, across - margin - _INSET, up - _INSET, arrangements)
+    layout = _choose_layout(block, right - left - margin - _INSET, top - bottom - _INSET, arrangements)
     canvas.saveState()
-    canvas.translate(x, y)
-    canvas.rect(0, 0, _BAR, up, stroke=0, fill=1)
+    canvas.translate(left, bottom)
+    canvas.rect(0, 0, _BAR, top - bottom, stroke=0, fill=1)
     canvas.translate(margin, _INSET / 2)
-    if layout.signature[3] > 0:
+    if layout.signature is not None:
         _draw_signature(canvas, block, layout.signature)
     _draw_words(canvas, layout)
     canvas.restoreState()
 
 
-def _draw_signature(canvas: Canvas, block: SignatureBlock, area: Area) -> None:
+def _draw_signature(canvas: Canvas, block: SignatureBlock, box: Box) -> None:
     if any(block.strokes or ()):
-        _draw_strokes(canvas, block, area)
+        _draw_strokes(canvas, block, box)
     else:
-        _draw_name(canvas, block.typed_name or block.signer_name, area)
+        _draw_name(canvas, block.typed_name or block.signer_name, box)
 
 
 def _draw_words(canvas: Canvas, layout: _Layout) -> None:
-    x, y, across, height = layout.text
+    left, _, right, top = layout.text
     for index, (face, line) in enumerate(layout.lines, start=1):
-        size = fit_size(line, face, across, largest=layout.size, smallest=1)
-        draw_text(
-            canvas,
-            x,
-            y + height - index * layout.size * _LEADING + 0.25 * layout.size,
-            line,
-            face=face,
-            size=size,
-        )
+        size = fit_size(line, face, right - left, largest=layout.size, smallest=1)
+        baseline = top - index * layout.size * _LEADING + 0.25 * layout.size
+        draw_text(canvas, left, baseline, line, face=face, size=size)

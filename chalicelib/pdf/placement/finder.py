@@ -13,8 +13,8 @@ from itertools import islice
 
 import pypdfium2
 
-from chalicelib.pdf.geometry import Box, bounding_box, overlaps
-from chalicelib.pdf.models import Area, SignatureBlock, SignatureField, SignatureParts
+from chalicelib.pdf.geometry import Box, Point, bounding_box, overlaps
+from chalicelib.pdf.models import SignatureBlock, SignatureField, SignatureParts
 from chalicelib.pdf.placement.block_fitting import BlockPlacement, fit_block
 from chalicelib.pdf.placement.candidate_spaces import blank_of_field, find_blanks
 from chalicelib.pdf.placement.label_context import (
@@ -144,9 +144,10 @@ def _as_field(index: int, place: BlockPlacement) -> SignatureField:
         left, bottom, right, top = place.box
         return SignatureField(index + 1, left, bottom, right - left, top - bottom)
     left, bottom, right, top = bounding_box([place.box, place.words])
-    parts = SignatureParts(_from((left, bottom), place.box), _from((left, bottom), place.words))
+    parts = SignatureParts(_move_to((left, bottom), place.box), _move_to((left, bottom), place.words))
     return SignatureField(index + 1, left, bottom, right - left, top - bottom, parts)
 
 
-def _from(corner: tuple[float, float], box: Box) -> Area:
-    return (box[0] - corner[0], box[1] - corner[1], box[2] - box[0], box[3] - box[1])
+def _move_to(corner: Point, box: Box) -> Box:
+    """Return the box with coordinates from the corner."""
+    return (box[0] - corner[0], box[1] - corner[1], box[2] - corner[0], box[3] - corner[1])

@@ -27,7 +27,7 @@ def test_the_cover_comes_first_and_counts_itself() -> None:
         "+1 512 555 0199",
         "+1 512 555 0177",
         "November 22, 2026",
-        "4, this one included",
+        "4 including cover",
         "portal.example.com/code",
         "482 913",
         "Fax all 3 pages back",
@@ -47,8 +47,8 @@ def test_without_electronic_signature_nothing_is_said_of_signing_online() -> Non
 def test_the_code_is_offered_for_what_it_opens_and_no_more() -> None:
     cover = samples.one_line(samples.texts(compose_fax(samples.COVER, samples.plan_of_care(1)))[0])
     assert "Or use the secure page" in cover
-    assert "send back a photo or scan of the signed page" in cover
-    assert "sign without paper you need an account" in cover
+    assert "upload a photo or scan of the signed page" in cover
+    assert "sign without paper, you need an account" in cover
 
 
 @pytest.mark.parametrize("original", [samples.plan_of_care(2), samples.drawn_pdf(full_bleed, pages=2)])

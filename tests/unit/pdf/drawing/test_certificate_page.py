@@ -42,8 +42,8 @@ def test_the_certificate_of_a_signature_says_everything() -> None:
         "portal.example.com/verify",
         "60303ae2 2b998861",
         f"Document ID {samples.DOCUMENT_ID}",
-        "Patient Ada Byron, born 12/10/1950",
-        "Clinic's number POC-1001",
+        "Patient Ada Byron, DOB 12/10/1950",
+        "Clinic's ID POC-1001",
         "page 1 of 1",
     ):
         assert part in text
@@ -72,7 +72,7 @@ def test_a_decline_says_why() -> None:
 def test_a_signature_by_hand_is_not_called_electronic() -> None:
     text = text_of(replace(samples.CERTIFICATE, certificate_type="by_hand", note=None))
     assert "Certificate of signature by hand" in text
-    assert "came back signed by hand" in text
+    assert "returned signed by hand" in text
     assert "lectronic" not in text
 
 

@@ -38,8 +38,8 @@ def signed(data: bytes, block: SignatureBlock = samples.BLOCK) -> bytes:
 
 
 def signature_box(field: SignatureField) -> Box:
-    x, y, across, up = field.parts.signature if field.parts else (0, 0, field.width, field.height)
-    return (field.x + x, field.y + y, field.x + x + across, field.y + y + up)
+    left, bottom, right, top = field.parts.signature if field.parts else (0, 0, field.width, field.height)
+    return (field.x + left, field.y + bottom, field.x + right, field.y + top)
 
 
 def changes(before: Image.Image, after: Image.Image) -> Image.Image:
