@@ -99,7 +99,7 @@ def certificate_facts(
 def trail_entry(line: TrailLine) -> TrailEntry:
     """Return a line of the audit trail with its device in words, such as `Safari on iPhone`."""
     device = in_words(line.device) if line.device else None
-    return TrailEntry(at=line.at, what=line.what, ip=line.address, device=device)
+    return TrailEntry(at=line.at, event=line.what, ip=line.address, device=device)
 
 
 def _read_statement(document: Document, decision: Decision) -> str | None:
