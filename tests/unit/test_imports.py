@@ -47,7 +47,8 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"practices", "scheduling"},
     ),
     "pdf": (
-        {"models", "geometry"},
+        {"geometry"},
+        {"models"},
         {"reader"},
         {"inspection", "rendering", "text"},
         {"drawing"},
