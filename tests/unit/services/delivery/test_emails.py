@@ -118,9 +118,9 @@ def test_ready_leads_to_the_document_and_to_signing_by_hand(world: World) -> Non
 
 
 def test_ready_explains_itself_only_to_who_has_no_account(world: World) -> None:
-    assert "First time here?" in part(sent(world, "ready"), "plain")
+    assert "New here?" in part(sent(world, "ready"), "plain")
     with_account(world)
-    assert "First time here?" not in part(sent(world, "ready"), "plain")
+    assert "New here?" not in part(sent(world, "ready"), "plain")
 
 
 def test_with_electronic_signature_off_it_says_to_sign_by_hand_and_leads_to_no_login(world: World) -> None:
@@ -130,7 +130,7 @@ def test_with_electronic_signature_off_it_says_to_sign_by_hand_and_leads_to_no_l
     plain, html = both(world.mail())
     links = set(LINK.findall(plain + html))
     assert links == {f"https://portal.test/by-hand/{world.document.id}"}
-    for words in ("Print it, sign it and date it", "(512) 555-0188", "send a scan or photo"):
+    for words in ("Print it, sign it and date it", "(512) 555-0188", "upload a scan or photo"):
         assert words in plain
         assert words in re.sub(r"</?strong>", "", html)
 
@@ -176,7 +176,7 @@ def test_the_setup_mail_of_a_recalled_document_is_about_the_one_that_waits(world
 
 def test_the_setup_mail_says_what_to_do_when_it_is_too_late(world: World) -> None:
     plain, _ = both(sent(world, "setup"))
-    assert "The link is good for 90 minutes and works once." in plain
+    assert "The link expires in 90 minutes and works once." in plain
     assert "https://portal.test/forgot-password" in plain
     assert f"https://portal.test/documents/{world.document.id}" in plain
 
