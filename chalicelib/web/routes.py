@@ -1,169 +1,135 @@
-"""Every route, who may use it, and the handler that answers it: `module:function` in this package.
+"""The table of routes: the path, the access rule and the handler of every route.
 
-The handler's module is loaded with its first request: a cold function pays for the page it shows, not for
-all the others.
+A handler is named as `module:function`, where the module is relative to this package. The module is imported
+at the first request for the route, so that a cold function loads only what the requested page needs.
 """
+
+from typing import Any
 
 from chalicelib.web.route import Access, Route
 
+ANYONE, ACCOUNT, PROVIDER, DOCUMENT = Access.ANYONE, Access.ACCOUNT, Access.PROVIDER, Access.DOCUMENT
+BY_HAND, PRACTICE_KEY, PRACTICE_SIGNATURE = Access.BY_HAND, Access.PRACTICE_KEY, Access.PRACTICE_SIGNATURE
+
+
+def _get(path: str, access: Access, handler: str, **options: Any) -> Route:
+    return Route(path, ("GET",), access, handler, **options)
+
+
+def _post(path: str, access: Access, handler: str, **options: Any) -> Route:
+    return Route(path, ("POST",), access, handler, **options)
+
+
+def _put(path: str, access: Access, handler: str, **options: Any) -> Route:
+    return Route(path, ("PUT",), access, handler, **options)
+
+
 ROUTES: tuple[Route, ...] = (
-    # account
-    Route("/", ("GET",), Access.ANYONE, "pages.login_form:home"),
-    Route("/login", ("GET",), Access.ANYONE, "pages.login_form:login"),
-    Route("/login/password", ("GET",), Access.ANYONE, "pages.login_form:login_again"),
-    Route(
+    # Login and setup
+    _get("/", ANYONE, "pages.login_form:home"),
+    _get("/login", ANYONE, "pages.login_form:login"),
+    _get("/login/password", ANYONE, "pages.login_form:login_again"),
+    _post(
         "/login/password",
-        ("POST",),
-        Access.ANYONE,
+        ANYONE,
         "pages.login_actions:log_in",
         credential_failure_statuses=(401,),
         throttles_itself=True,
     ),
-    Route(
+    _post(
         "/login/passkey",
-        ("POST",),
-        Access.ANYONE,
+        ANYONE,
         "pages.login_actions:log_in_with_passkey",
         credential_failure_statuses=(401,),
         accepts_passkey=True,
     ),
-    Route("/login/second", ("GET",), Access.ANYONE, "pages.login_actions:second_half"),
-    Route(
+    _get("/login/second", ANYONE, "pages.login_actions:second_half"),
+    _post(
         "/login/second",
-        ("POST",),
-        Access.ANYONE,
+        ANYONE,
         "pages.login_actions:finish_login",
         credential_failure_statuses=(401, 410),
         accepts_passkey=True,
     ),
-    Route("/logout", ("POST",), Access.ACCOUNT, "pages.login_actions:log_out"),
-    Route("/forgot-password", ("GET",), Access.ANYONE, "pages.login_actions:forgot_password"),
-    Route("/forgot-password", ("POST",), Access.ANYONE, "pages.login_actions:ask_for_link"),
-    Route(
-        "/documents/{document_id}/setup-link",
-        ("POST",),
-        Access.ANYONE,
-        "pages.login_actions:ask_for_document_link",
-    ),
-    Route("/setup/{token}", ("GET",), Access.ANYONE, "pages.login_actions:take_link"),
-    Route("/setup", ("GET",), Access.ANYONE, "pages.login_actions:setup"),
-    Route(
-        "/setup", ("POST",), Access.ANYONE, "pages.login_actions:set_up", credential_failure_statuses=(410,)
-    ),
-    # account_settings
-    Route("/account", ("GET",), Access.ACCOUNT, "pages.account_settings:account"),
-    Route("/account/activity", ("GET",), Access.ACCOUNT, "pages.account_activity:activity"),
-    Route("/account/stay", ("POST",), Access.ACCOUNT, "pages.account_settings:stay"),
-    Route(
+    _post("/logout", ACCOUNT, "pages.login_actions:log_out"),
+    _get("/forgot-password", ANYONE, "pages.login_actions:forgot_password"),
+    _post("/forgot-password", ANYONE, "pages.login_actions:ask_for_link"),
+    _post("/documents/{document_id}/setup-link", ANYONE, "pages.login_actions:ask_for_document_link"),
+    _get("/setup/{token}", ANYONE, "pages.login_actions:take_link"),
+    _get("/setup", ANYONE, "pages.login_actions:setup"),
+    _post("/setup", ANYONE, "pages.login_actions:set_up", credential_failure_statuses=(410,)),
+    # The account
+    _get("/account", ACCOUNT, "pages.account_settings:account"),
+    _get("/account/activity", ACCOUNT, "pages.account_activity:activity"),
+    _post("/account/stay", ACCOUNT, "pages.account_settings:stay"),
+    _post(
         "/account/confirm",
-        ("POST",),
-        Access.ACCOUNT,
+        ACCOUNT,
         "pages.account_settings:confirm",
         credential_failure_statuses=(400,),
         throttles_itself=True,
     ),
-    Route("/account/passkeys", ("POST",), Access.ACCOUNT, "pages.account_settings:add_passkey"),
-    Route("/account/passkeys/remove", ("POST",), Access.ACCOUNT, "pages.account_settings:remove_passkey"),
-    Route("/account/authenticator", ("GET",), Access.ACCOUNT, "pages.account_settings:authenticator"),
-    Route("/account/authenticator", ("POST",), Access.ACCOUNT, "pages.account_settings:add_authenticator"),
-    Route(
-        "/account/authenticator/remove",
-        ("POST",),
-        Access.ACCOUNT,
-        "pages.account_settings:remove_authenticator",
-    ),
-    Route("/account/recovery-codes", ("POST",), Access.ACCOUNT, "pages.account_settings:new_recovery_codes"),
-    Route(
-        "/account/second-factor",
-        ("GET",),
-        Access.ACCOUNT,
-        "pages.second_factor_setup:second_factor",
-        trusts_query=True,
-    ),
-    Route("/account/second-factor/later", ("POST",), Access.ACCOUNT, "pages.second_factor_setup:later"),
-    Route("/account/password", ("POST",), Access.ACCOUNT, "pages.account_settings:change_password"),
-    Route(
-        "/account/log-out-everywhere", ("POST",), Access.ACCOUNT, "pages.account_settings:log_out_everywhere"
-    ),
-    # pages
-    Route("/documents", ("GET",), Access.PROVIDER, "pages.review_pages:list_pending"),
-    Route("/documents/past", ("GET",), Access.PROVIDER, "pages.review_pages:list_past"),
-    Route("/documents/past", ("POST",), Access.PROVIDER, "pages.review_pages:search_past", read_only=True),
-    Route("/documents/{document_id}", ("GET",), Access.DOCUMENT, "pages.review_pages:show_document"),
-    Route("/documents/{document_id}/approve", ("POST",), Access.DOCUMENT, "pages.review_pages:approve"),
-    Route(
-        "/documents/{document_id}/forget-signature",
-        ("POST",),
-        Access.DOCUMENT,
-        "pages.review_pages:remove_signature",
-    ),
-    Route("/documents/{document_id}/decline", ("POST",), Access.DOCUMENT, "pages.review_pages:decline"),
-    Route(
-        "/documents/{document_id}/original.pdf",
-        ("GET",),
-        Access.DOCUMENT,
-        "pages.review_pages:download_original",
-    ),
-    Route(
-        "/documents/{document_id}/signed.pdf", ("GET",), Access.DOCUMENT, "pages.review_pages:download_signed"
-    ),
-    Route(
-        "/documents/{document_id}/certificate.pdf",
-        ("GET",),
-        Access.DOCUMENT,
-        "pages.review_pages:download_certificate",
-    ),
-    Route("/documents/{document_id}/text", ("GET",), Access.DOCUMENT, "pages.review_pages:show_text"),
-    # signing
-    Route(
+    _post("/account/passkeys", ACCOUNT, "pages.account_settings:add_passkey"),
+    _post("/account/passkeys/remove", ACCOUNT, "pages.account_settings:remove_passkey"),
+    _get("/account/authenticator", ACCOUNT, "pages.account_settings:authenticator"),
+    _post("/account/authenticator", ACCOUNT, "pages.account_settings:add_authenticator"),
+    _post("/account/authenticator/remove", ACCOUNT, "pages.account_settings:remove_authenticator"),
+    _post("/account/recovery-codes", ACCOUNT, "pages.account_settings:new_recovery_codes"),
+    _get("/account/second-factor", ACCOUNT, "pages.second_factor_setup:second_factor", trusts_query=True),
+    _post("/account/second-factor/later", ACCOUNT, "pages.second_factor_setup:later"),
+    _post("/account/password", ACCOUNT, "pages.account_settings:change_password"),
+    _post("/account/log-out-everywhere", ACCOUNT, "pages.account_settings:log_out_everywhere"),
+    # Documents
+    _get("/documents", PROVIDER, "pages.review_pages:list_pending"),
+    _get("/documents/past", PROVIDER, "pages.review_pages:list_past"),
+    _post("/documents/past", PROVIDER, "pages.review_pages:search_past", read_only=True),
+    _get("/documents/{document_id}", DOCUMENT, "pages.review_pages:show_document"),
+    _post("/documents/{document_id}/approve", DOCUMENT, "pages.review_pages:approve"),
+    _post("/documents/{document_id}/forget-signature", DOCUMENT, "pages.review_pages:remove_signature"),
+    _post("/documents/{document_id}/decline", DOCUMENT, "pages.review_pages:decline"),
+    _get("/documents/{document_id}/original.pdf", DOCUMENT, "pages.review_pages:download_original"),
+    _get("/documents/{document_id}/signed.pdf", DOCUMENT, "pages.review_pages:download_signed"),
+    _get("/documents/{document_id}/certificate.pdf", DOCUMENT, "pages.review_pages:download_certificate"),
+    _get("/documents/{document_id}/text", DOCUMENT, "pages.review_pages:show_text"),
+    _post(
         "/documents/{document_id}/signature",
-        ("POST",),
-        Access.DOCUMENT,
+        DOCUMENT,
         "pages.signature_form:preview_signature",
         read_only=True,
     ),
-    # by_hand
-    Route("/by-hand/{document_id}", ("GET",), Access.ANYONE, "pages.by_hand_pages:show_code_form"),
-    Route("/by-hand/{document_id}/code", ("POST",), Access.ANYONE, "pages.by_hand_pages:send_code"),
-    Route(
-        "/by-hand/{document_id}",
-        ("POST",),
-        Access.ANYONE,
-        "pages.by_hand_pages:enter_code",
-        credential_failure_statuses=(422,),
+    # Signing by hand
+    _get("/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:show_code_form"),
+    _post("/by-hand/{document_id}/code", ANYONE, "pages.by_hand_pages:send_code"),
+    _post(
+        "/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:enter_code", credential_failure_statuses=(422,)
     ),
-    Route("/by-hand/{document_id}/document", ("GET",), Access.BY_HAND, "pages.by_hand_pages:show_document"),
-    Route(
-        "/by-hand/{document_id}/original.pdf",
-        ("GET",),
-        Access.BY_HAND,
-        "pages.by_hand_pages:download_original",
-    ),
-    Route("/by-hand/{document_id}/uploaded", ("GET",), Access.BY_HAND, "pages.by_hand_pages:confirm_upload"),
-    Route("/by-hand/{document_id}/signed", ("POST",), Access.BY_HAND, "pages.by_hand_pages:submit_scan"),
-    # verify
-    Route("/verify", ("GET",), Access.ANYONE, "pages.verify_pages:show_form", uses_bucket=True),
-    Route("/verify/checked", ("GET",), Access.ANYONE, "pages.verify_pages:show_result", uses_bucket=True),
-    Route("/verify/certificates", ("GET",), Access.ANYONE, "pages.verify_pages:download_certificates"),
-    # static
-    Route("/static/{name}", ("GET",), Access.ANYONE, "pages.static:serve_static"),
-    # problems
-    Route("/problems/{code}", ("GET",), Access.ANYONE, "api.problem_pages:explain"),
-    # nothing: what no other route is, for the gateway's own answer is JSON
-    Route("/{proxy+}", ("GET",), Access.ANYONE, "pages.not_found:show_not_found"),
-    # emr
-    Route("/v1/events", ("POST",), Access.PRACTICE_SIGNATURE, "api.emr:receive_event"),
-    Route("/v1/uploads", ("POST",), Access.PRACTICE_KEY, "api.emr:offer_upload"),
-    Route("/v1/documents", ("GET",), Access.PRACTICE_KEY, "api.emr:list_documents"),
-    Route("/v1/documents/{document_id}", ("GET",), Access.PRACTICE_KEY, "api.emr:read_document"),
-    Route("/v1/documents/{document_id}/original.pdf", ("GET",), Access.PRACTICE_KEY, "api.emr:read_original"),
-    Route("/v1/documents/{document_id}/signed.pdf", ("GET",), Access.PRACTICE_KEY, "api.emr:read_signed"),
-    Route("/v1/documents/{document_id}/events", ("GET",), Access.PRACTICE_KEY, "api.emr:read_trail"),
-    Route("/v1/deliveries", ("GET",), Access.PRACTICE_KEY, "api.emr:list_deliveries"),
-    Route("/v1/deliveries/{delivery_id}/retry", ("POST",), Access.PRACTICE_KEY, "api.emr:retry_delivery"),
-    Route("/v1/practice", ("GET",), Access.PRACTICE_KEY, "api.emr:read_practice"),
-    Route("/v1/practice", ("PUT",), Access.PRACTICE_KEY, "api.emr:write_practice"),
-    Route("/v1/endpoint", ("PUT",), Access.PRACTICE_KEY, "api.emr:write_endpoint"),
-    Route("/v1/endpoint/test", ("POST",), Access.PRACTICE_KEY, "api.emr:test_endpoint"),
-    Route("/v1/openapi.json", ("GET",), Access.ANYONE, "api.emr:read_openapi"),
+    _get("/by-hand/{document_id}/document", BY_HAND, "pages.by_hand_pages:show_document"),
+    _get("/by-hand/{document_id}/original.pdf", BY_HAND, "pages.by_hand_pages:download_original"),
+    _get("/by-hand/{document_id}/uploaded", BY_HAND, "pages.by_hand_pages:confirm_upload"),
+    _post("/by-hand/{document_id}/signed", BY_HAND, "pages.by_hand_pages:submit_scan"),
+    # Verification
+    _get("/verify", ANYONE, "pages.verify_pages:show_form", uses_bucket=True),
+    _get("/verify/checked", ANYONE, "pages.verify_pages:show_result", uses_bucket=True),
+    _get("/verify/certificates", ANYONE, "pages.verify_pages:download_certificates"),
+    # Static files
+    _get("/static/{name}", ANYONE, "pages.static:serve_static"),
+    # Problem types
+    _get("/problems/{code}", ANYONE, "api.problem_pages:explain"),
+    # Everything else. Without this route the API gateway would send JSON to browsers.
+    _get("/{proxy+}", ANYONE, "pages.not_found:show_not_found"),
+    # The EMR's API
+    _post("/v1/events", PRACTICE_SIGNATURE, "api.emr:receive_event"),
+    _post("/v1/uploads", PRACTICE_KEY, "api.emr:offer_upload"),
+    _get("/v1/documents", PRACTICE_KEY, "api.emr:list_documents"),
+    _get("/v1/documents/{document_id}", PRACTICE_KEY, "api.emr:read_document"),
+    _get("/v1/documents/{document_id}/original.pdf", PRACTICE_KEY, "api.emr:read_original"),
+    _get("/v1/documents/{document_id}/signed.pdf", PRACTICE_KEY, "api.emr:read_signed"),
+    _get("/v1/documents/{document_id}/events", PRACTICE_KEY, "api.emr:read_trail"),
+    _get("/v1/deliveries", PRACTICE_KEY, "api.emr:list_deliveries"),
+    _post("/v1/deliveries/{delivery_id}/retry", PRACTICE_KEY, "api.emr:retry_delivery"),
+    _get("/v1/practice", PRACTICE_KEY, "api.emr:read_practice"),
+    _put("/v1/practice", PRACTICE_KEY, "api.emr:write_practice"),
+    _put("/v1/endpoint", PRACTICE_KEY, "api.emr:write_endpoint"),
+    _post("/v1/endpoint/test", PRACTICE_KEY, "api.emr:test_endpoint"),
+    _get("/v1/openapi.json", ANYONE, "api.emr:read_openapi"),
 )
