@@ -1,4 +1,4 @@
-"""From domain errors to HTTP: one table, rendered as problem+json (RFC 9457) or as a page."""
+"""The HTTP status and the titles of each domain error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Problem(TypedDict):
 
 @dataclass(frozen=True)
 class ErrorPresentation:
-    """A status and its titles: for an EMR's developer, and for a person at a page."""
+    """An HTTP status with a title for the developer of an EMR and a heading for a page."""
 
     status: int
     title: str
@@ -52,42 +52,42 @@ class ErrorPresentation:
 
 
 class InternalError(PortalError):
-    """Our own mistake. What went wrong is in the log, not in the answer."""
+    """An error of the portal. The cause is in the log and not in the response."""
 
     code = CommonCode.INTERNAL_ERROR
 
 
-TABLE: Mapping[type[PortalError], ErrorPresentation] = {
-    Invalid: ErrorPresentation(400, "Invalid request", "We could not read that"),
-    NotJson: ErrorPresentation(400, "Not JSON", "We could not read that"),
+ERROR_TABLE: Mapping[type[PortalError], ErrorPresentation] = {
+    Invalid: ErrorPresentation(400, "Invalid request", "We couldn't read that"),
+    NotJson: ErrorPresentation(400, "Not JSON", "We couldn't read that"),
     Unauthenticated: ErrorPresentation(401, "Not authenticated", "Please log in"),
-    Forbidden: ErrorPresentation(403, "Forbidden", "That did not go through"),
+    Forbidden: ErrorPresentation(403, "Forbidden", "That didn't go through"),
     NotFound: ErrorPresentation(404, "Not found", "Page not found"),
-    Conflict: ErrorPresentation(409, "Conflict", "That is no longer possible"),
+    Conflict: ErrorPresentation(409, "Conflict", "That's no longer possible"),
     Gone: ErrorPresentation(410, "Gone", "This link no longer works"),
-    TooLarge: ErrorPresentation(413, "Too large", "That is too large"),
-    Unprocessable: ErrorPresentation(422, "Cannot be processed", "That cannot be used"),
+    TooLarge: ErrorPresentation(413, "Too large", "That's too large"),
+    Unprocessable: ErrorPresentation(422, "Cannot be processed", "That can't be used"),
     TooManyRequests: ErrorPresentation(429, "Too many requests", "Please wait a moment"),
     InternalError: ErrorPresentation(500, "Internal error", "Something went wrong on our side"),
     Unavailable: ErrorPresentation(503, "Temporarily unavailable", "Please try again in a moment"),
 }
 
 DEPENDENCY_FAILED = Unavailable(
-    "A service that we depend on did not answer. Nothing is lost: try again in a moment."
+    "A service that the portal depends on did not respond. Nothing was lost. Please try again in a moment."
 )
-UNEXPECTED = InternalError("You did nothing wrong. Please try again; if it happens again, contact support.")
+UNEXPECTED = InternalError("This wasn't your fault. Please try again. If it happens again, contact support.")
 
 
 def present_error(error: PortalError) -> ErrorPresentation:
-    """The row of the nearest class in the table."""
+    """Return the row of the error's class, or of its nearest base class that has a row."""
     for kind in type(error).__mro__:
-        if kind in TABLE:
-            return TABLE[kind]
+        if kind in ERROR_TABLE:
+            return ERROR_TABLE[kind]
     raise LookupError(f"{type(error).__name__} is not in the table of errors")
 
 
 def error_headers(error: PortalError) -> dict[str, str]:
-    """What HTTP asks to be said with some statuses."""
+    """Return the headers that HTTP requires beside some statuses, such as `Retry-After`."""
     if isinstance(error, TooManyRequests):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, Unavailable):

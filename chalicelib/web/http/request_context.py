@@ -1,4 +1,4 @@
-"""Who is asking, and for what: everything a page or an answer may depend on, as one value."""
+"""The context of one request: everything that a page or an API response may depend on."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ANSWER_THEMSELVES = frozenset({"/documents/past"})
-"""Pages whose form leads to the same page."""
+_SEARCH_PAGES = frozenset({"/documents/past"})
+"""Paths of pages whose form shows the same page again."""
 
-_POSTED_TO = frozenset(
-    {*_ANSWER_THEMSELVES, "/login/second", "/forgot-password", "/setup", "/account/authenticator"}
+_PAGES_WITH_POST = frozenset(
+    {*_SEARCH_PAGES, "/login/second", "/forgot-password", "/setup", "/account/authenticator"}
 )
-"""Addresses of pages that forms are sent to as well."""
+"""Paths of pages that also receive a form."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestContext:
-    """One request after its route's access rule held; what the rule does not establish is None.
+    """One request with its session, provider, document and practice.
 
-    `path` is the request's own (Chalice's `request.path` is the route's pattern), `address` what API
-    Gateway says (never X-Forwarded-For), `device` the User-Agent cut to 200 characters, `csrf` the cookie
-    that the tokens of forms prove, `cookies` what the browser sent.
+    - `session`, `provider`, `document`, `practice`, `by_hand`: None unless the access rule fills them.
+    - `path`: the path of the request, where Chalice's `request.path` is the pattern of the route.
+    - `address`: the client's IP address from API Gateway, never from X-Forwarded-For.
+    - `device`: the first 200 characters of the User-Agent.
+    - `csrf`: the value of the CSRF cookie.
     """
 
     services: Services
@@ -57,27 +59,27 @@ class RequestContext:
 
     @property
     def return_path(self) -> str:
-        """The page to come back to: this one, or the one that a form was sent from.
+        """The path to return to after login: the current page, or the page that contains the posted form.
 
-        Without its query: it comes to stand in the address of the login page.
+        The query is left out, because the path becomes part of the login page's URL.
         """
-        if self.request.method == "GET" or self.path in _ANSWER_THEMSELVES:
+        if self.request.method == "GET" or self.path in _SEARCH_PAGES:
             return self.path
         if self.document is not None:
             return f"/documents/{self.document.id}"
         return "/account" if self.path.startswith("/account") else "/documents"
 
-    def history_url(self, address: str = "") -> str:
-        """The address by which the page that answers this post can be had by GET; empty for a GET.
+    def history_url(self, path: str = "") -> str:
+        """Return the path at which GET shows the page that this POST returns; empty for a GET.
 
-        Scripts write it in the browser's history: going back to, or loading again, what answered a post ends
-        at the browser's question whether to send the form once more.
+        A script writes the path into the browser's history. Otherwise *Back* and *Reload* would make the
+        browser ask whether to send the form again. `path` overrides the path that the form's path suggests.
         """
-        return "" if self.request.method == "GET" else address or self._page_of_the_form
+        return "" if self.request.method == "GET" else path or self._form_page
 
     @property
-    def _page_of_the_form(self) -> str:
-        if self.path in _POSTED_TO:
+    def _form_page(self) -> str:
+        if self.path in _PAGES_WITH_POST:
             return self.path
         first, _, rest = self.path.removeprefix("/").partition("/")
         below_a_document = first in {"documents", "by-hand"} and rest
@@ -87,39 +89,42 @@ class RequestContext:
 
     @property
     def tab_owner(self) -> str:
-        """Tells a provider's tabs and drafts from another's in a browser that both use; empty for nobody."""
+        """An opaque id of the provider, empty without one.
+
+        Scripts use the id to keep the tabs and drafts of two providers apart who share a browser.
+        """
         if self.provider is None:
             return ""
         return hashlib.sha256(f"tabs of {self.provider.id}".encode()).hexdigest()[:16]
 
     @property
     def actor(self) -> Actor:
-        """The caller as the audit trail names them."""
+        """The person or practice that makes the request, for the audit trail of a document."""
         from chalicelib.services.documents.recorder import Actor
 
-        return Actor(self._name, self.address, self.device)
+        return Actor(self._actor_name, self.address, self.device)
 
     @property
     def origin(self) -> Origin:
-        """Where the request came from, as the trail of an account says it."""
+        """The address and device of the request, for the activity list of an account."""
         from chalicelib.domain.account_events import Origin
 
         return Origin(self.address, self.device)
 
     def require_provider(self) -> Provider:
-        """The provider of a route that asks for one."""
+        """Return the logged-in provider. Raises `LookupError` if the access rule does not require one."""
         return _require(self.provider)
 
     def require_document(self) -> Document:
-        """The document of a route that asks for one."""
+        """Return the document. Raises `LookupError` if the access rule does not require one."""
         return _require(self.document)
 
     def require_practice(self) -> Practice:
-        """The practice of a route that asks for one."""
+        """Return the practice. Raises `LookupError` if the access rule does not require one."""
         return _require(self.practice)
 
     @property
-    def _name(self) -> str:
+    def _actor_name(self) -> str:
         if self.provider is not None:
             return f"provider:{self.provider.id}"
         if self.practice is not None:
@@ -131,5 +136,5 @@ class RequestContext:
 
 def _require(value: T | None) -> T:
     if value is None:
-        raise LookupError("this route's access rule does not establish that")
+        raise LookupError("the access rule of this route does not fill this field")
     return value

@@ -1,4 +1,4 @@
-"""What a browser or an EMR sent, read with limits: cookies, forms, addresses."""
+"""Read cookies, forms and addresses from a request, with limits."""
 
 import hmac
 import re
@@ -21,18 +21,18 @@ DEVICE_LENGTH = 200
 
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.~-]{1,200}")
 _STALE_FORM = (
-    "This page was open for a long time, or your browser does not keep cookies for it. "
-    "Go back, load the page again, and try once more."
+    "This page was open for too long, or your browser blocks its cookies. "
+    "Go back, load the page again, and try again."
 )
 
 
 def read_cookies(request: Request) -> Mapping[str, str]:
-    """The cookies by name; the first of two with the same name counts."""
-    found: dict[str, str] = {}
+    """Return the cookies by name. Of two cookies with the same name, the first one counts."""
+    cookies: dict[str, str] = {}
     for part in (request.headers.get("cookie") or "").split(";"):
         name, _, value = part.strip().partition("=")
-        found.setdefault(name, value.strip())
-    return found
+        cookies.setdefault(name, value.strip())
+    return cookies
 
 
 def draft_cookie(document_id: str) -> str:
@@ -41,69 +41,74 @@ def draft_cookie(document_id: str) -> str:
 
 
 def read_address(request: Request) -> str | None:
-    """The client's address as API Gateway saw it; X-Forwarded-For can be made up."""
+    """Return the IP address that API Gateway saw. The client controls X-Forwarded-For, so it is ignored."""
     text = (request.context.get("identity") or {}).get("sourceIp")
     return str(text) if text else None
 
 
 def read_device(request: Request) -> str | None:
-    """The User-Agent without control characters, cut short."""
+    """Return the first 200 printable characters of the User-Agent."""
     text = request.headers.get("user-agent") or ""
     return "".join(c for c in text if c.isprintable())[:DEVICE_LENGTH] or None
 
 
 def read_query(request: Request) -> Mapping[str, str]:
-    """The query's fields; the last of two with the same name counts."""
+    """Return the query parameters. Of two parameters with the same name, the last one counts."""
     return {str(name): str(value) for name, value in (request.query_params or {}).items()}
 
 
 def read_body(request: Request) -> bytes:
-    """The body, byte for byte as it came."""
-    sent = request.raw_body
-    return sent if isinstance(sent, bytes) else sent.encode()
+    """Return the unchanged bytes of the body."""
+    raw = request.raw_body
+    return raw if isinstance(raw, bytes) else raw.encode()
 
 
 def read_form(request: Request) -> Mapping[str, str]:
-    """The fields of a posted form. Raises `Invalid` when it is not one, `TooLarge` past 1 MB."""
+    """Return the fields of a posted form.
+
+    Raises `Invalid` if the body is not a form, and `TooLarge` above `MAX_FORM_BYTES`.
+    """
     kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if kind != FORM_TYPE:
         raise Invalid(f"Send the form as {FORM_TYPE}.")
-    sent = read_body(request)
-    if len(sent) > MAX_FORM_BYTES:
-        raise TooLarge("That is more than this form can take.")
+    encoded = read_body(request)
+    if len(encoded) > MAX_FORM_BYTES:
+        raise TooLarge("The form is too large.")
     try:
-        pairs = parse_qsl(sent.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        pairs = parse_qsl(encoded.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError as error:
-        raise Invalid("The form could not be read.") from error
+        raise Invalid("The form couldn't be read.") from error
     return dict(pairs)
 
 
 def check_path(values: Mapping[str, str]) -> None:
-    """Refuses as not found what no id, token or file name of the portal can look like."""
+    """Raise `NotFound` for a path parameter that cannot be an id, a token or a file name of the portal."""
     if not all(_SAFE_VALUE.fullmatch(value) for value in values.values()):
         raise NotFound("There is nothing at this address.")
 
 
 def make_form_token(cookie: str, pad: str) -> str:
-    """What a form carries to show that our page made it: proof of knowing the cookie, another one with each
-    `pad`. Pages go out compressed, and from their length a secret that stays could be guessed (BREACH).
+    """Return the CSRF token of a form, which proves that the form comes from one of the portal's pages.
+
+    The token is an HMAC of the random `pad` with the CSRF cookie as key. Each page uses another `pad`,
+    because pages are compressed and their length would help to guess a constant secret (BREACH).
     """
     proof = hmac.digest(cookie.encode(), pad.encode(), "sha256")
     return f"{pad}.{urlsafe_b64encode(proof).decode().rstrip('=')}"
 
 
 def is_cross_site(request: Request) -> bool:
-    """Whether another website led the browser here, as browsers tell."""
+    """Return True if the header `Sec-Fetch-Site` says that another website led the browser here."""
     return request.headers.get("sec-fetch-site", "none") in ("cross-site", "same-site")
 
 
-def check_same_site(request: Request, sent: Mapping[str, str], portal_url: str) -> None:
-    """Refuses a post that did not come from one of our own pages.
+def check_same_site(request: Request, fields: Mapping[str, str], portal_url: str) -> None:
+    """Raise `Forbidden` if the form does not come from one of the portal's own pages.
 
-    Pages are served with `Referrer-Policy: no-referrer`, for which browsers send `Origin: null` with a
-    form: that says nothing. Any other origin, or a fetch site that is not ours, is a stranger's.
+    Pages have `Referrer-Policy: no-referrer`, so browsers send `Origin: null` with the portal's own forms.
+    This value is accepted. Any other origin, and any other fetch site, is refused.
     """
-    cookie, token = read_cookies(request).get(CSRF_COOKIE, ""), sent.get("csrf", "")
+    cookie, token = read_cookies(request).get(CSRF_COOKIE, ""), fields.get("csrf", "")
     expected = make_form_token(cookie, token.partition(".")[0])
     if not cookie or not hmac.compare_digest(expected.encode(), token.encode()):
         raise Forbidden(_STALE_FORM, code=ForbiddenCode.FORM_EXPIRED)

@@ -1,4 +1,4 @@
-"""The security headers of every answer."""
+"""The security headers of every response."""
 
 from collections.abc import Mapping
 
@@ -19,16 +19,20 @@ _ALWAYS: Mapping[str, str] = {
 }
 
 IMMUTABLE: Mapping[str, str] = {"Cache-Control": "public, max-age=31536000, immutable"}
-"""For what carries its content's hash in its name."""
+"""The cache header of a file whose name contains a hash of its content."""
 
 
 def security_headers(files_origin: str | None) -> dict[str, str]:
-    """All of them; `files_origin` is named in the policy of pages that show files of the bucket."""
+    """Return the headers. `files_origin` is the origin of the S3 bucket for a page that shows files."""
     return {**_ALWAYS, "Content-Security-Policy": content_policy(files_origin)}
 
 
 def content_policy(files_origin: str | None) -> str:
-    """Scripts and styles from us alone, nothing inline, no framing; files from the bucket if named."""
+    """Return the Content-Security-Policy.
+
+    The policy allows scripts and styles of the portal alone, nothing inline, no framing by other sites, and
+    files of the bucket if `files_origin` is given.
+    """
     ours = "'self'"
     files = f"{ours} {files_origin}" if files_origin else ours
     framed = files_origin or "'none'"

@@ -1,4 +1,4 @@
-"""Stylesheet, scripts and icons: text files of `templates/static`, named by their content."""
+"""The style sheets, scripts and icons of `templates/static`, served under names that contain a hash."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ _HASHED = re.compile(r"(?P<stem>[a-z0-9_]+)-(?P<digest>[0-9a-f]{12})\.(?P<ending
 
 @dataclass(frozen=True)
 class Asset:
-    """A file and where it is served: `/static/portal-0123456789ab.css`."""
+    """A static file. The portal serves the file at a URL such as `/static/portal-0123456789ab.css`."""
 
     name: str
     text: str
@@ -32,20 +32,22 @@ class Asset:
 
 
 def asset_url(name: str) -> str:
-    """The address of an asset. Raises `LookupError` for a name that is not there: a page's mistake."""
-    found = _load(name)
-    if found is None:
+    """Return the URL of a static file. Raises `LookupError` if there is no file of that name."""
+    asset = _load(name)
+    if asset is None:
         raise LookupError(f"templates/static/{name} does not exist")
-    return found.url
+    return asset.url
 
 
 def find_asset(hashed_name: str) -> tuple[Asset, bool] | None:
-    """The asset of a name with a hash, and whether that is still its content's: during a deployment
-    pages of the version before may ask for theirs. None when there is no such file.
+    """Return the file for a name with a hash, and whether the hash is the one of the current content.
+
+    During a deployment, pages of the previous version ask for names with an older hash. Returns None if there
+    is no such file.
     """
     matched = _HASHED.fullmatch(hashed_name)
-    found = _load(f"{matched['stem']}.{matched['ending']}") if matched else None
-    return (found, matched["digest"] == found.digest) if matched and found else None
+    asset = _load(f"{matched['stem']}.{matched['ending']}") if matched else None
+    return (asset, matched["digest"] == asset.digest) if matched and asset else None
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,8 @@ from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, Scan
 from chalicelib.web.http.file_names import make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE
-from chalicelib.web.http.responses import format_cookie, moment, redirect, render_page
+from chalicelib.web.http.responses import format_cookie, redirect, render_page
+from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages.view_models import (
     FILE_SECONDS,
     are_pages_ready,
@@ -175,7 +176,7 @@ def _show_confirmation(
 
 def _decided_at(document: Document) -> str | None:
     at = document.decided_at
-    return moment(at, document.practice.time_zone) if at else None
+    return format_time(at, document.practice.time_zone) if at else None
 
 
 def _messages_by_field(trouble: Invalid) -> dict[str, str]:

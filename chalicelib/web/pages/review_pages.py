@@ -35,7 +35,8 @@ from chalicelib.services.review.review import (
 from chalicelib.services.review.signature_input import MAX_NAME, size_of
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
-from chalicelib.web.http.responses import moment, redirect, render_page
+from chalicelib.web.http.responses import redirect, render_page
+from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages import signature_form as signing
 from chalicelib.web.pages.reauthentication import (
     confirmed_to_sign,
@@ -283,7 +284,7 @@ def _show_decision(
         status=status,
         document=document,
         section="past",
-        at=moment(at, document.practice.time_zone) if at else None,
+        at=format_time(at, document.practice.time_zone) if at else None,
         upcoming=make_row(upcoming, context.now) if upcoming else None,
         readable=is_readable(document.status),
         **{"conflict": "", "unsent_note": "", **details},
@@ -366,7 +367,7 @@ def _describe_authentication(context: RequestContext, *, again: bool) -> str:
     if at is None:
         return method
     verb = "used" if method == PASSKEY else "entered"
-    return f"{method}, {'asked again to sign and ' if again else ''}{verb} {moment(at)}"
+    return f"{method}, {'asked again to sign and ' if again else ''}{verb} {format_time(at)}"
 
 
 def _file_url(context: RequestContext, key: str, name: str) -> str:

@@ -24,7 +24,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.web import dispatch as serving
 from chalicelib.web.dispatch import register
-from chalicelib.web.http.error_mapping import TABLE
+from chalicelib.web.http.error_mapping import ERROR_TABLE
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.route import Access, Route
@@ -185,7 +185,7 @@ def both(error: Exception) -> tuple[HTTPResponse, HTTPResponse]:
     return client.http.get("/fails"), client.http.get("/v1/fails")
 
 
-@pytest.mark.parametrize("kind", TABLE)
+@pytest.mark.parametrize("kind", ERROR_TABLE)
 def test_every_error_is_a_page_for_people_and_a_problem_for_software(kind: type[PortalError]) -> None:
     more: dict[type[PortalError], dict[str, Any]] = {
         TooManyRequests: {"retry_after": 9},
@@ -193,7 +193,7 @@ def test_every_error_is_a_page_for_people_and_a_problem_for_software(kind: type[
     }
     error = kind("What to do.", **more.get(kind, {}))
     page, problem = both(error)
-    shown = TABLE[kind]
+    shown = ERROR_TABLE[kind]
     assert (page.status_code, problem.status_code) == (shown.status, shown.status)
     assert header(page, "content-type") == "text/html; charset=utf-8"
     assert shown.heading in text(page)
@@ -212,7 +212,9 @@ def test_the_table_knows_every_error_of_the_domain() -> None:
     def below(kind: type[PortalError]) -> set[type[PortalError]]:
         return {kind}.union(*(below(each) for each in kind.__subclasses__()))
 
-    unmapped = [kind for kind in below(PortalError) - {PortalError} if not set(kind.__mro__) & set(TABLE)]
+    unmapped = [
+        kind for kind in below(PortalError) - {PortalError} if not set(kind.__mro__) & set(ERROR_TABLE)
+    ]
     assert unmapped == []
 
 

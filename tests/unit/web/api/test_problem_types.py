@@ -18,7 +18,7 @@ from chalicelib.domain.status import TRANSITIONS, is_decidable
 from chalicelib.pdf.models import RefusalCode
 from chalicelib.services.delivery.practice_deliveries import RETRYABLE
 from chalicelib.web.api.problem_types import TYPES
-from chalicelib.web.http.error_mapping import TABLE, InternalError
+from chalicelib.web.http.error_mapping import ERROR_TABLE, InternalError
 from tests.support.portal import Browser, Portal, header, text
 
 ROOT = Path(__file__).parents[4]
@@ -35,7 +35,7 @@ ONLY_OF_SCANS = {"not_a_scan", "too_many_pixels"}
 
 def raised() -> Iterator[tuple[str, int]]:
     """Every code with its status; status 0 for the codes of the gateway's own responses."""
-    for kind, presentation in TABLE.items():
+    for kind, presentation in ERROR_TABLE.items():
         if kind is not errors.NotJson:
             for code in CODES.get(kind) or [kind.code]:
                 yield code, presentation.status
@@ -44,7 +44,7 @@ def raised() -> Iterator[tuple[str, int]]:
 
 
 def test_every_class_has_its_codes() -> None:
-    by_class = {kind.code for kind in TABLE if kind not in CODES and kind is not errors.NotJson}
+    by_class = {kind.code for kind in ERROR_TABLE if kind not in CODES and kind is not errors.NotJson}
     assert by_class == set(errors.CommonCode)
     assert errors.NotJson("").code is errors.InvalidCode.INVALID_JSON
     assert InternalError.code == "internal-error"
