@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from examples.clinic.portal import FieldError, Refused
-from examples.clinic.sample_content import Author, Patient, Plan
-from examples.clinic.samples import Certification, Facts, Referrer, certification_from
+from examples.clinic.sample_plans.content import Author, Patient, Plan
+from examples.clinic.sample_plans.pdfs import Certification, Facts, Referrer, certification_from
 
 Json = Mapping[str, Any]
 Values = Mapping[str, str]

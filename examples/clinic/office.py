@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from examples.clinic import forms
 from examples.clinic.portal import Page, Portal, Refused, Unreachable, new_event
-from examples.clinic.sample_plans import PLANS
+from examples.clinic.sample_plans.plans import PLANS
 from examples.clinic.store import Document, Store, Waiting
 
 LOG = logging.getLogger("examples.clinic")

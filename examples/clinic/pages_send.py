@@ -15,9 +15,9 @@ from examples.clinic import forms
 from examples.clinic.forms import UPLOAD, Trouble, Values
 from examples.clinic.pages_common import back_to, office
 from examples.clinic.portal import Refused
-from examples.clinic.sample_content import Plan
-from examples.clinic.sample_plans import KNEE
-from examples.clinic.samples import SAMPLES, build_pdf, first_page
+from examples.clinic.sample_plans.content import Plan
+from examples.clinic.sample_plans.pdfs import SAMPLES, build_pdf, first_page
+from examples.clinic.sample_plans.plans import KNEE
 from examples.clinic.store import FIRST_NUMBER
 
 Json = Mapping[str, Any]

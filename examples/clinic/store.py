@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.clinic.portal import Event
-from examples.clinic.sample_content import Patient
+from examples.clinic.sample_plans.content import Patient
 
 Json = Mapping[str, Any]
 

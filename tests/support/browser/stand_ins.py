@@ -13,8 +13,8 @@ from examples.clinic import forms
 from examples.clinic.app import create_app as clinic_app
 from examples.clinic.office import Addresses, Office
 from examples.clinic.portal import Portal
-from examples.clinic.sample_plans import PLANS
-from examples.clinic.samples import build_pdf
+from examples.clinic.sample_plans.pdfs import build_pdf
+from examples.clinic.sample_plans.plans import PLANS
 from examples.clinic.store import Store
 from examples.mailbox import smtp
 from examples.mailbox.app import Reader

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from examples.clinic import forms
 from examples.clinic.office import Office
 from examples.clinic.portal import INLINE_BYTES
-from examples.clinic.samples import SAMPLES
+from examples.clinic.sample_plans.pdfs import SAMPLES
 from tests.support.portal_fake import STORAGE, FakePortal
 
 

@@ -5,8 +5,8 @@ import pypdfium2
 import pytest
 
 from examples.clinic import forms
-from examples.clinic.sample_content import Plan
-from examples.clinic.samples import SAMPLES, SamplePdf, build_pdf, first_page
+from examples.clinic.sample_plans.content import Plan
+from examples.clinic.sample_plans.pdfs import SAMPLES, SamplePdf, build_pdf, first_page
 
 TODAY = date(2026, 11, 22)
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from examples.clinic import forms
-from examples.clinic.samples import SAMPLES, build_pdf
+from examples.clinic.sample_plans.pdfs import SAMPLES, build_pdf
 from examples.mailbox import smtp
 from examples.mailbox.app import Reader, create_app
 from examples.mailbox.box import Box

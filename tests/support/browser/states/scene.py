@@ -28,8 +28,8 @@ from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
 from chalicelib.services.review.by_hand import create_code
 from chalicelib.services.transaction import Change, Claim
 from examples.clinic import forms
-from examples.clinic.sample_plans import PLANS
-from examples.clinic.samples import build_pdf
+from examples.clinic.sample_plans.pdfs import build_pdf
+from examples.clinic.sample_plans.plans import PLANS
 from tests.support.browser.memory_server import MemoryPortal
 from tests.support.browser.people import PASSWORD
 from tests.support.fakes import START

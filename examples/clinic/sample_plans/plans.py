@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from examples.clinic.sample_content import Author, Diagnosis, Goal, Intervention, Patient, Plan, Table
+from examples.clinic.sample_plans.content import Author, Diagnosis, Goal, Intervention, Patient, Plan, Table
 
 SAM_LEE = Author("Sam Lee", "PT, DPT", "+15125550177", "PT 1184402")
 PRIYA_RAMAN = Author("Priya Raman", "OTR/L, CHT", "+15125550178", "OT 117265")

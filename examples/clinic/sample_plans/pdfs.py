@@ -10,9 +10,9 @@ from types import MappingProxyType
 import pypdfium2
 from reportlab.platypus import Flowable
 
-from examples.clinic import sample_layout as layout
-from examples.clinic.sample_content import Author, Patient, Plan
-from examples.clinic.sample_plans import PLANS
+from examples.clinic.sample_plans import layout
+from examples.clinic.sample_plans.content import Author, Patient, Plan
+from examples.clinic.sample_plans.plans import PLANS
 
 SAMPLES: Mapping[str, Plan] = MappingProxyType({plan.key: plan for plan in PLANS})
 

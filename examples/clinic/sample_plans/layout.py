@@ -22,8 +22,8 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from examples.clinic.sample_content import Author, Diagnosis, Goal, Intervention
-from examples.clinic.sample_content import Table as Measurements
+from examples.clinic.sample_plans.content import Author, Diagnosis, Goal, Intervention
+from examples.clinic.sample_plans.content import Table as Measurements
 
 CLINIC_NAME = "Cedar Clinic"
 CLINIC_LINE = "Physical, Occupational and Speech Therapy"
