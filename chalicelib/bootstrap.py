@@ -52,8 +52,12 @@ if TYPE_CHECKING:
         TimestampAuthority,
         WebhookSender,
     )
+    from chalicelib.services.practices.admin_actions import AdminActions
+    from chalicelib.services.practices.practices import Practices
+    from chalicelib.services.practices.request_authentication import RequestAuthentication
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.review import Review
+    from chalicelib.services.review.unsent_drafts import UnsentDrafts
 
 
 class Services:
@@ -286,6 +290,39 @@ class Services:
         from chalicelib.services.documents.reports import Reports
 
         return Reports(self.store)
+
+    @cached_property
+    def unsent_drafts(self) -> UnsentDrafts:
+        from chalicelib.services.review.unsent_drafts import UnsentDrafts
+
+        return UnsentDrafts(self.store, self.ids)
+
+    @cached_property
+    def request_authentication(self) -> RequestAuthentication:
+        from chalicelib.services.practices.request_authentication import RequestAuthentication
+
+        return RequestAuthentication(self.store)
+
+    @cached_property
+    def practices(self) -> Practices:
+        from chalicelib.services.practices.practices import Practices
+
+        return Practices(self.store, self.switches, self.ids)
+
+    @cached_property
+    def admin_actions(self) -> AdminActions:
+        from chalicelib.services.practices.admin_actions import AdminActions
+        from chalicelib.services.practices.logos import Logos
+
+        return AdminActions(
+            practices=self.practices,
+            logos=Logos(self.practices, self.files),
+            store=self.store,
+            switches=self.switches,
+            session_key_rotation=self.session_key_rotation,
+            ids=self.ids,
+            clock=self.clock,
+        )
 
     @cached_property
     def document_writer(self) -> DocumentWriter:

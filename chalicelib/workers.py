@@ -38,10 +38,8 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def admin(event: Any) -> dict[str, Any]:
     """`event` is whatever JSON was typed into the console."""
-    from chalicelib.services.practices import admin_actions as administration
-
     with _redact_errors("admin"):
-        answer = dict(administration.run(services(), event))
+        answer = dict(services().admin_actions.run(event))
     about = {name: value for name, value in answer.items() if name in ("id", "error", "sessions_ended")}
     action = event.get("action") if isinstance(event, Mapping) else None
     logger.info("administration", action=action, **about)

@@ -19,7 +19,7 @@ from chalicelib.services.delivery.staff_notices import NOTICE_TEXTS
 from chalicelib.services.documents import idempotent_events as inbound
 from chalicelib.services.documents import incoming_pdf as originals
 from chalicelib.services.documents import reports
-from chalicelib.services.practices import practices
+from chalicelib.services.practices import practices, request_authentication
 from chalicelib.web.api import emr, schemas
 from chalicelib.web.api.openapi import WEBHOOKS
 from chalicelib.web.api.problem_types import TYPES
@@ -237,17 +237,20 @@ def _limits() -> str:
     return _table(
         ("what", "limit"),
         [
-            ("body of a request", f"{practices.MAX_BODY_BYTES // _MB} MB"),
+            ("body of a request", f"{request_authentication.MAX_BODY_BYTES // _MB} MB"),
             ("PDF inside an event, before base64", f"{schemas.MAX_INLINE_BYTES // _MB} MB"),
             ("PDF by upload", f"{originals.MAX_UPLOAD_BYTES // _MB} MB"),
             ("pages of a PDF", str(MAX_PAGES)),
             ("an upload's form is good for", spoken(emr.UPLOAD_LIVES)),
             ("a `Location` of a PDF is good for", f"{emr.URL_LIVES_SECONDS} s"),
             ("rows in an answer (`limit`)", f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}"),
-            ("distance of `webhook-timestamp`", f"{spoken(practices.SIGNATURE_TOLERANCE)} either way"),
+            (
+                "distance of `webhook-timestamp`",
+                f"{spoken(request_authentication.SIGNATURE_TOLERANCE)} either way",
+            ),
             ("a `webhook-id` is remembered for", spoken(inbound.RESPONSE_LIFETIME)),
             ("live API keys of a practice", str(practices.LIVE_KEYS)),
-            ("an old webhook secret lives on for", spoken(practices.OLD_SECRET_LIVES)),
+            ("an old webhook secret lives on for", spoken(practices.OLD_SECRET_LIFETIME)),
             ("an endpoint without one success is switched off after", spoken(webhooks.LONG_FAILURE)),
         ],
     )

@@ -94,18 +94,17 @@ def _by_hand(context: RequestContext, values: dict[str, str]) -> RequestContext 
 
 
 def _practice_key(context: RequestContext, _values: dict[str, str]) -> RequestContext:
-    from chalicelib.services.practices.practices import authenticate_key
-
     bearer = context.request.headers.get("authorization")
-    return replace(context, practice=authenticate_key(context.services.store, bearer, context.now))
+    return replace(
+        context, practice=context.services.request_authentication.authenticate_key(bearer, context.now)
+    )
 
 
 def _practice_signature(context: RequestContext, _values: dict[str, str]) -> RequestContext:
-    from chalicelib.services.practices.practices import authenticate_signature
-
     request = context.request
     body = request_parsing.read_body(request)
-    practice = authenticate_signature(context.services.store, request.headers, body, context.now)
+    authentication = context.services.request_authentication
+    practice = authentication.authenticate_signature(request.headers, body, context.now)
     return replace(context, practice=practice)
 
 

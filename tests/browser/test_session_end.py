@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.services.review import unsent_drafts as drafts
 from chalicelib.services.transaction import Change
 from tests.browser.conftest import NewContext
 from tests.support.browser.memory_server import MemoryPortal
@@ -173,7 +172,7 @@ def test_a_kept_note_that_was_cleared_does_not_come_back_with_a_reload(scene: Sc
     page, portal = scene.page, scene.memory.portal
     (session,) = (each for each in portal.fake_store.every(Secret, "secrets") if each.authenticated_at)
     fields = {"note": NOTE}
-    token = drafts.keep(portal.store, portal.ids, session, scene.stored(), fields, portal.time.now())
+    token = portal.unsent_drafts.save(session, scene.stored(), fields, portal.time.now())
     scene.cookie(f"__Host-draft-{ID}", token or "")
     scene.open(REVIEW)
     expect(page.locator("#note")).to_have_value(NOTE)

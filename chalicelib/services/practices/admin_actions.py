@@ -1,9 +1,9 @@
-"""The admin function: what only administrators of the installation do, from the AWS console or `make`."""
+"""The actions of the admin function, which administrators invoke from the AWS console or by `make`."""
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
@@ -11,240 +11,261 @@ from chalicelib.domain.expiring_records import SESSION_LIFETIME
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import SIGNS_AFTER
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services import normalization as formats
+from chalicelib.services import normalization
 from chalicelib.services.accounts.account_settings import without_second_factor, without_sessions
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Clock, Files, Ids, SessionKeyRotation, Store, Switches
-from chalicelib.services.practices import logos, practices
+from chalicelib.services.ports import Clock, Ids, SessionKeyRotation, Store, Switches
+from chalicelib.services.practices.logos import Logos
+from chalicelib.services.practices.practices import Practices
+from chalicelib.services.practices.request_authentication import is_practice_id
 from chalicelib.services.transaction import Change
 
 _MAX_NAME = 120
-_CHECKS: Mapping[str, Callable[[str], str]] = {
-    "phone": formats.phone,
-    "fax": formats.phone,
-    "reply_to": formats.email,
-    "time_zone": formats.time_zone,
+_NORMALIZERS: Mapping[str, Callable[[str], str]] = {
+    "phone": normalization.phone,
+    "fax": normalization.phone,
+    "reply_to": normalization.email,
+    "time_zone": normalization.time_zone,
 }
 
 
-class Parts(Protocol):
-    """What the admin function has of `bootstrap.Services`."""
+class AdminActions:
+    """The admin function. Each method below is one action, which takes the fields of the payload."""
 
-    @property
-    def store(self) -> Store: ...
-    @property
-    def files(self) -> Files: ...
-    @property
-    def switches(self) -> Switches: ...
-    @property
-    def session_key_rotation(self) -> SessionKeyRotation: ...
-    @property
-    def ids(self) -> Ids: ...
-    @property
-    def clock(self) -> Clock: ...
+    def __init__(
+        self,
+        *,
+        practices: Practices,
+        logos: Logos,
+        store: Store,
+        switches: Switches,
+        session_key_rotation: SessionKeyRotation,
+        ids: Ids,
+        clock: Clock,
+    ) -> None:
+        self._practices = practices
+        self._logos = logos
+        self._store = store
+        self._switches = switches
+        self._session_key_rotation = session_key_rotation
+        self._ids = ids
+        self._clock = clock
 
+    def run(self, payload: Any) -> Mapping[str, Any]:
+        """Do the action and return its result.
 
-def run(services: Parts, payload: Any) -> Mapping[str, Any]:
-    """The answer to one action; what is refused is answered as `{"error": {"code", "detail", "errors"}}`.
+        A refused action returns `{"error": {"code", "detail", "errors"}}` and changes nothing.
+        """
+        try:
+            if not isinstance(payload, Mapping):
+                raise _invalid("payload", 'must be a JSON object such as {"action": "ping"}')
+            action = payload.get("action")
+            if not isinstance(action, str) or action not in _ACTIONS:
+                raise _invalid("action", f"must be one of {', '.join(_ACTIONS)}")
+            return _ACTIONS[action](self, payload, self._clock.now())
+        except PortalError as error:
+            errors = [{"field": wrong.field, "message": wrong.message} for wrong in error.errors]
+            return {"error": {"code": error.code, "detail": error.detail, "errors": errors}}
 
-    `{"action": "create_practice", "name", "phone", "fax", "reply_to", "time_zone", "electronic_signature"}`
-    answers `{"id", "api_key", "webhook_secret"}`; only `name` is needed.
-    `{"action": "rotate_api_key", "practice_id", "end_others"}` answers `{"id", "api_key"}`.
-    `{"action": "rotate_webhook_secret", "practice_id", "end_others"}` answers `{"id", "webhook_secret"}`.
-    `{"action": "set_switch", "practice_id", "electronic_signature", "second_factor"}`, either or both of the
-    switches, answers what it was given.
-    `{"action": "set_logo", "practice_id", "image"}`, a PNG or JPEG in base64 or null for none, answers
-    `{"id", "width", "height"}`.
-    `{"action": "reset_second_factor", "email"}` answers `{"id"}`: for who lost every device and code, once
-    support has made sure who they are. Their sessions end, and they are told by mail.
-    `{"action": "end_sessions", "email"}` answers `{"id"}`: they are logged out everywhere.
-    `{"action": "rotate_session_key", "end_sessions"}` answers
-    `{"rotated": true, "sessions_ended"}`: nobody is logged out, or everybody is, where the key may be in
-    wrong hands.
-    `{"action": "ping"}` answers `{"ok": true}` and keeps the function warm.
-    """
-    try:
-        if not isinstance(payload, Mapping):
-            raise _wrong("payload", 'must be a JSON object such as {"action": "ping"}')
-        asked = payload.get("action")
-        if not isinstance(asked, str) or asked not in _ACTIONS:
-            raise _wrong("action", f"must be one of {', '.join(_ACTIONS)}")
-        return _ACTIONS[asked](_Request(services, payload))
-    except PortalError as error:
-        errors = [{"field": each.field, "message": each.message} for each in error.errors]
-        return {"error": {"code": error.code, "detail": error.detail, "errors": errors}}
+    def create_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Create a practice. Return `{"id", "api_key", "webhook_secret"}`.
 
-
-class _Request:
-    """One action with what it was given."""
-
-    def __init__(self, services: Parts, payload: Mapping[str, Any]) -> None:
-        self._services = services
-        self._payload = payload
-        self._now = services.clock.now()
-
-    def create_practice(self) -> Mapping[str, Any]:
-        services, payload = self._services, self._payload
-        name = _checked(payload, "name", _name)
+        Only `name` is required. Optional are `phone`, `fax`, `reply_to`, `time_zone` and
+        `electronic_signature`.
+        """
+        name = _read_text(payload, "name", _normalize_name)
         if name is None:
-            raise _wrong("name", "is missing")
-        found = {each: _checked(payload, each, check) for each, check in _CHECKS.items()}
-        settings = {each: value for each, value in found.items() if value is not None}
-        on = self._switch("electronic_signature") if payload.get("electronic_signature") is not None else None
-        made, key, secret = practices.create(
-            services.store, services.ids, self._now, name=name, settings=settings
-        )
-        if on is not None:
-            services.switches.set_electronic_signature(made.id, on=on)
-        return {"id": made.id, "api_key": key, "webhook_secret": secret}
+            raise _invalid("name", "is missing")
+        values = {field: _read_text(payload, field, read) for field, read in _NORMALIZERS.items()}
+        settings = {field: value for field, value in values.items() if value is not None}
+        has_switch = payload.get("electronic_signature") is not None
+        is_on = _read_switch(payload, "electronic_signature") if has_switch else None
+        new = self._practices.create(name, settings, now)
+        if is_on is not None:
+            self._switches.set_electronic_signature(new.practice.id, on=is_on)
+        return {"id": new.practice.id, "api_key": new.api_key, "webhook_secret": new.webhook_secret}
 
-    def rotate_api_key(self) -> Mapping[str, Any]:
-        services, practice_id = self._services, self._practice_id()
-        key = practices.rotate_key(
-            services.store, services.ids, self._now, practice_id, end_others=self._asks_for("end_others")
-        )
-        return {"id": practice_id, "api_key": key}
+    def rotate_api_key(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Give the practice `practice_id` a new API key. Return `{"id", "api_key"}`.
 
-    def rotate_webhook_secret(self) -> Mapping[str, Any]:
-        services, practice_id = self._services, self._practice_id()
-        secret = practices.rotate_secret(
-            services.store, services.ids, self._now, practice_id, end_others=self._asks_for("end_others")
-        )
-        return {"id": practice_id, "webhook_secret": secret}
-
-    def set_switch(self) -> Mapping[str, Any]:
-        practice_id, switches = self._practice_id(), self._services.switches
-        setters = {
-            "electronic_signature": switches.set_electronic_signature,
-            "second_factor": switches.set_second_factor,
+        With `end_others`, all old keys end immediately.
+        """
+        practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
+        return {
+            "id": practice_id,
+            "api_key": self._practices.rotate_key(practice_id, now, end_others=end_others),
         }
-        wanted = {name: self._switch(name) for name in setters if name in self._payload}
-        if not wanted:
-            raise _wrong("electronic_signature", "or second_factor must be true or false")
-        if self._services.store.practice(practice_id) is None:
-            raise _wrong("practice_id", "names no practice")
-        for name, on in wanted.items():
-            setters[name](practice_id, on=on)
-        return {"id": practice_id, **wanted}
 
-    def reset_second_factor(self) -> Mapping[str, Any]:
-        def change(owner: Provider) -> Change | None:
-            has_one = owner.has_second_factor
-            return without_second_factor(self._services.ids, owner, self._now) if has_one else None
+    def rotate_webhook_secret(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Give the practice `practice_id` a new webhook secret. Return `{"id", "webhook_secret"}`.
 
-        return self._to_account(change, "names no account with a second factor")
+        With `end_others`, all old secrets end immediately.
+        """
+        practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
+        return {
+            "id": practice_id,
+            "webhook_secret": self._practices.rotate_secret(practice_id, now, end_others=end_others),
+        }
 
-    def end_sessions(self) -> Mapping[str, Any]:
-        def change(owner: Provider) -> Change | None:
-            return without_sessions(self._services.ids, owner, self._now) if owner.has_account else None
+    def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
+        """Set `electronic_signature`, `second_factor` or both of a practice. Return what was set."""
+        practice_id = _read_practice_id(payload)
+        setters = {
+            "electronic_signature": self._switches.set_electronic_signature,
+            "second_factor": self._switches.set_second_factor,
+        }
+        values = {name: _read_switch(payload, name) for name in setters if name in payload}
+        if not values:
+            raise _invalid("electronic_signature", "or second_factor must be true or false")
+        if self._store.practice(practice_id) is None:
+            raise _invalid("practice_id", "names no practice")
+        for name, is_on in values.items():
+            setters[name](practice_id, on=is_on)
+        return {"id": practice_id, **values}
 
-        return self._to_account(change, "names no account")
+    def set_logo(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Set the practice's logo. Return `{"id", "width", "height"}`, or only the id for no logo.
 
-    def _to_account(self, change: Callable[[Provider], Change | None], otherwise: str) -> Mapping[str, Any]:
-        """Makes the change to the account of `email`; refuses with `otherwise` where there is none."""
-        email = _checked(self._payload, "email", formats.email)
-        if email is None:
-            raise _wrong("email", "is missing")
-        store = self._services.store
-
-        def step() -> str | None:
-            key = email_claim(email)
-            owner = store.provider(store.claims([key]).get(key, "prv_nobody"))
-            made = change(owner) if owner else None
-            if owner is None or made is None:
-                return None
-            store.commit(made)
-            return owner.id
-
-        found = retry_on_conflict(step, retry_on=frozenset({"provider"}))
-        if found is None:
-            raise _wrong("email", otherwise)
-        return {"id": found}
-
-    def rotate_session_key(self) -> Mapping[str, Any]:
-        """Two keys count, so a session outlives one rotation: the next is for when all before have ended."""
-        ring, ids = self._services.session_key_rotation, self._services.ids
-        ended = self._asks_for("end_sessions")
-        if ended:
-            ring.rotate(ids.token())
-        else:
-            _check_age(ring.rotated_at(), self._now)
-        ring.rotate(ids.token())
-        return {"rotated": True, "sessions_ended": ended}
-
-    def ping(self) -> Mapping[str, Any]:
-        return {"ok": True}
-
-    def set_logo(self) -> Mapping[str, Any]:
-        practice_id, services, image = self._practice_id(), self._services, self._payload.get("image")
+        `image` is a PNG or JPEG in base64. A missing image or null removes the logo.
+        """
+        practice_id, image = _read_practice_id(payload), payload.get("image")
         try:
             data = None if image is None else b64decode(str(image), validate=True)
         except ValueError as error:
-            raise _wrong("image", "must be in base64") from error
+            raise _invalid("image", "must be in base64") from error
         try:
-            logo = logos.set_logo(services.store, services.files, self._now, practice_id, data)
+            logo = self._logos.set_logo(practice_id, data, now)
         except ValueError as error:
-            raise _wrong("image", str(error)) from error
+            raise _invalid("image", str(error)) from error
         return {"id": practice_id} | ({"width": logo.width, "height": logo.height} if logo else {})
 
-    def _practice_id(self) -> str:
-        value = self._payload.get("practice_id")
-        if not isinstance(value, str) or not practices.is_practice_id(value):
-            raise _wrong("practice_id", "must be the id of a practice, such as prc_...")
-        return value
+    def reset_second_factor(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Remove the second factor of the account with this `email`. Return `{"id"}`.
 
-    def _asks_for(self, name: str) -> bool:
-        """What may be left out. What is meant as yes and written otherwise must not pass for no."""
-        return name in self._payload and self._switch(name)
+        Support uses this action for a person who has lost every device and recovery code, after a check of
+        the person's identity. All sessions of the account end, and its owner gets an email.
+        """
 
-    def _switch(self, name: str) -> bool:
-        value = self._payload.get(name)
-        if not isinstance(value, bool):
-            raise _wrong(name, "must be true or false")
-        return value
+        def change(owner: Provider) -> Change | None:
+            return without_second_factor(self._ids, owner, now) if owner.has_second_factor else None
+
+        return self._change_account(payload, change, "names no account with a second factor")
+
+    def end_sessions(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Log the account with this `email` out everywhere. Return `{"id"}`."""
+
+        def change(owner: Provider) -> Change | None:
+            return without_sessions(self._ids, owner, now) if owner.has_account else None
+
+        return self._change_account(payload, change, "names no account")
+
+    def _change_account(
+        self, payload: Mapping[str, Any], change: Callable[[Provider], Change | None], problem: str
+    ) -> Mapping[str, Any]:
+        """Commit the change to the account of the payload's `email` and return the account's id.
+
+        Raises `Invalid` with `problem` if there is no account or nothing to change.
+        """
+        email = _read_text(payload, "email", normalization.email)
+        if email is None:
+            raise _invalid("email", "is missing")
+        key = email_claim(email)
+
+        def step() -> str | None:
+            owner = self._store.provider(self._store.claims([key]).get(key, "prv_nobody"))
+            row_change = change(owner) if owner else None
+            if owner is None or row_change is None:
+                return None
+            self._store.commit(row_change)
+            return owner.id
+
+        owner_id = retry_on_conflict(step, retry_on=frozenset({"provider"}))
+        if owner_id is None:
+            raise _invalid("email", problem)
+        return {"id": owner_id}
+
+    def rotate_session_key(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
+        """Rotate the key that signs sessions. Return `{"rotated": true, "sessions_ended"}`.
+
+        The newest two keys verify sessions, so sessions survive one rotation. With `end_sessions`, for a key
+        that may have leaked, two rotations end all sessions.
+        """
+        end_sessions = _read_flag(payload, "end_sessions")
+        if end_sessions:
+            self._session_key_rotation.rotate(self._ids.token())
+        else:
+            _check_age(self._session_key_rotation.rotated_at(), self._clock.now())
+        self._session_key_rotation.rotate(self._ids.token())
+        return {"rotated": True, "sessions_ended": end_sessions}
+
+    def ping(self, _payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
+        """Return `{"ok": true}`. A ping keeps the function warm."""
+        return {"ok": True}
 
 
-_ACTIONS: Mapping[str, Callable[[_Request], Mapping[str, Any]]] = {
-    "create_practice": _Request.create_practice,
-    "rotate_api_key": _Request.rotate_api_key,
-    "rotate_webhook_secret": _Request.rotate_webhook_secret,
-    "set_switch": _Request.set_switch,
-    "set_logo": _Request.set_logo,
-    "reset_second_factor": _Request.reset_second_factor,
-    "end_sessions": _Request.end_sessions,
-    "rotate_session_key": _Request.rotate_session_key,
-    "ping": _Request.ping,
+_ACTIONS: Mapping[str, Callable[[AdminActions, Mapping[str, Any], datetime], Mapping[str, Any]]] = {
+    "create_practice": AdminActions.create_practice,
+    "rotate_api_key": AdminActions.rotate_api_key,
+    "rotate_webhook_secret": AdminActions.rotate_webhook_secret,
+    "set_switch": AdminActions.set_switch,
+    "set_logo": AdminActions.set_logo,
+    "reset_second_factor": AdminActions.reset_second_factor,
+    "end_sessions": AdminActions.end_sessions,
+    "rotate_session_key": AdminActions.rotate_session_key,
+    "ping": AdminActions.ping,
 }
 
 
 def _check_age(rotated_at: datetime | None, now: datetime) -> None:
-    """Raises `Conflict` while there are sessions that the key before the newest signed.
+    """Check that no live session was signed by an older key than the newest one. Raises `Conflict` otherwise.
 
-    It went on signing until the newest was known to every function.
+    An older key signs sessions until every function knows the newest key.
     """
-    again = rotated_at + SIGNS_AFTER + SESSION_LIFETIME if rotated_at else now
-    if now < again:
-        text = f"The key is too new: sessions of the one before would end. Wait until {to_text(again)}."
-        raise Conflict(f"{text} Or end them all with end_sessions.")
+    allowed_at = rotated_at + SIGNS_AFTER + SESSION_LIFETIME if rotated_at else now
+    if now < allowed_at:
+        raise Conflict(
+            "The key is too new. A rotation now would end sessions that the key before it signed. "
+            f"Wait until {to_text(allowed_at)}, or end all sessions with end_sessions."
+        )
 
 
-def _checked(payload: Mapping[str, Any], name: str, check: Callable[[str], str]) -> str | None:
+def _read_practice_id(payload: Mapping[str, Any]) -> str:
+    value = payload.get("practice_id")
+    if not isinstance(value, str) or not is_practice_id(value):
+        raise _invalid("practice_id", "must be the id of a practice, such as prc_...")
+    return value
+
+
+def _read_flag(payload: Mapping[str, Any], name: str) -> bool:
+    """Return an optional switch. A value such as "yes" is an error, because it must not count as false."""
+    return name in payload and _read_switch(payload, name)
+
+
+def _read_switch(payload: Mapping[str, Any], name: str) -> bool:
+    value = payload.get(name)
+    if not isinstance(value, bool):
+        raise _invalid(name, "must be true or false")
+    return value
+
+
+def _read_text(payload: Mapping[str, Any], name: str, normalize: Callable[[str], str]) -> str | None:
+    """Return the normalized text, or None if the field is missing or empty."""
     value = payload.get(name)
     if value in (None, ""):
         return None
     if not isinstance(value, str):
-        raise _wrong(name, "must be text")
+        raise _invalid(name, "must be text")
     try:
-        return check(value)
+        return normalize(value)
     except ValueError as error:
-        raise _wrong(name, str(error)) from error
+        raise _invalid(name, str(error)) from error
 
 
-def _name(text: str) -> str:
+def _normalize_name(text: str) -> str:
     if len(text) > _MAX_NAME:
         raise ValueError(f"must have at most {_MAX_NAME} characters")
-    return formats.one_line(text)
+    return normalization.one_line(text)
 
 
-def _wrong(name: str, message: str) -> Invalid:
+def _invalid(name: str, message: str) -> Invalid:
     return Invalid(f"{name} {message}.", errors=(FieldError(name, message),))

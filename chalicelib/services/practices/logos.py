@@ -1,4 +1,4 @@
-"""A practice's logo: a small PNG or JPEG, kept in the bucket under its own hash. SVG may carry scripts."""
+"""A practice's logo: a small PNG or JPEG, stored under its own hash. SVG is refused: it may carry scripts."""
 
 import hashlib
 import io
@@ -6,50 +6,54 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.documents import Logo
-from chalicelib.domain.practices import Practice
-from chalicelib.services.ports import Files, Store
-from chalicelib.services.practices.practices import change_practice
+from chalicelib.services.ports import Files
+from chalicelib.services.practices.practices import Practices
 
 MAX_BYTES = 20_000
-"""A page weighs at most 60 kB, of which the door's own parts take some 15."""
+"""A page weighs at most 60 kB, and the landing page of a document needs about 15 kB without the logo."""
 
 MAX_SIDE = 1_000
-_NO_SIZE = "must be a PNG or JPEG image"
+_NO_IMAGE = "must be a PNG or JPEG image"
 
 
-def set_logo(store: Store, files: Files, now: datetime, practice_id: str, image: bytes | None) -> Logo | None:
-    """The logo that documents sent from now on show; None takes it away. Raises `ValueError` for no image."""
-    logo = _kept(files, practice_id, image) if image is not None else None
+class Logos:
+    """The logos of practices, in the bucket."""
 
-    def step(practice: Practice) -> Practice:
-        return replace(practice, logo=logo)
+    def __init__(self, practices: Practices, files: Files) -> None:
+        self._practices = practices
+        self._files = files
 
-    change_practice(store, practice_id, now, step)
-    return logo
+    def set_logo(self, practice_id: str, image: bytes | None, now: datetime) -> Logo | None:
+        """Store the logo for documents sent from now on and return it. None removes the logo.
+
+        Raises `ValueError` with the reason if the image is refused.
+        """
+        logo = self._store_image(practice_id, image) if image is not None else None
+        self._practices.change(practice_id, now, lambda practice: replace(practice, logo=logo))
+        return logo
+
+    def _store_image(self, practice_id: str, image: bytes) -> Logo:
+        kind, width, height = read_size(image)
+        key = f"logos/{practice_id}/{hashlib.sha256(image).hexdigest()}"
+        self._files.put(key, image, kind)
+        return Logo(key=key, width=width, height=height)
 
 
-def _kept(files: Files, practice_id: str, image: bytes) -> Logo:
-    kind, width, height = size_of(image)
-    key = f"logos/{practice_id}/{hashlib.sha256(image).hexdigest()}"
-    files.put(key, image, kind)
-    return Logo(key=key, width=width, height=height)
-
-
-def size_of(image: bytes) -> tuple[str, int, int]:
-    """Return the media type, width and height (pixels) of an image; raise `ValueError` with the reason."""
+def read_size(image: bytes) -> tuple[str, int, int]:
+    """Return the media type, width and height (pixels) of an image. Raises `ValueError` with the reason."""
     from PIL import Image
 
     too_large = f"must be at most {MAX_SIDE} pixels wide and high"
     if len(image) > MAX_BYTES:
         raise ValueError(f"must have at most {MAX_BYTES} bytes")
     try:
-        # Pillow reads only the header here; the pixels of a stranger's image are never decoded.
+        # Pillow reads only the header here; the pixels of an untrusted image are never decoded.
         with Image.open(io.BytesIO(image), formats=("PNG", "JPEG")) as picture:
             kind, (width, height) = f"image/{str(picture.format).lower()}", picture.size
     except Image.DecompressionBombError as error:
         raise ValueError(too_large) from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(_NO_SIZE) from error
+        raise ValueError(_NO_IMAGE) from error
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise ValueError(too_large)
     return kind, width, height

@@ -1,8 +1,7 @@
-"""What somebody had written when their session ended: kept until they are back, for them and that document.
+"""Drafts: the text that a provider sent with a decision after the session had expired.
 
-A decision that is sent too late changes nothing; but its note may have been ten minutes' work. It waits in a
-row of its own, which only the provider who wrote it gets to see, on the page of that document; the browser
-has nothing but a random name of that row.
+Such a decision changes nothing, but its note may be ten minutes' work. The note is stored in a row that only
+its author sees, and only on the page of that document. The browser gets a random token that names the row.
 """
 
 import json
@@ -15,68 +14,70 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change
 
-LONGEST = 8000
-"""Characters of each field: more than a note may have, so that a longer one can still be shortened."""
+MAX_LENGTH = 8000
+"""Characters of one field. This is more than a note may have, so that a longer note can be shortened."""
 
-WRITTEN = ("note", "decline_note", "other_name", "other_address")
-"""Without any of these there is nothing to lose. What attests or authenticates is never kept."""
+WRITTEN_FIELDS = ("note", "decline_note", "other_name", "other_address")
+"""A form with none of these fields is not worth a draft."""
 
-KEPT = (*WRITTEN, "reason", "typed_name")
-
-
-def keep(
-    store: Store,
-    ids: Ids,
-    session: Secret,
-    document: Document,
-    fields: Mapping[str, str],
-    now: datetime,
-    *,
-    before: str = "",
-) -> str | None:
-    """The name of the new row; None when nothing was written. The session may be over but not ended.
-
-    The row that `before` names is replaced.
-    """
-    kept = {name: fields[name][:LONGEST] for name in KEPT if fields.get(name)}
-    if not any(name in kept for name in WRITTEN):
-        return None
-    token = ids.token()
-    row = Secret(
-        key=secret_key(SecretKind.DRAFT, token),
-        version=1,
-        kind=SecretKind.DRAFT,
-        created_at=now,
-        expires_at=now + DRAFT_LIFETIME,
-        provider_id=session.provider_id,
-        document_id=document.id,
-        draft=json.dumps(kept),
-    )
-    old = _row(store, before, session.provider_id, document)
-    store.commit(Change(at=now, secrets=(row,), dropped=(old,) if old else ()))
-    return token
+DRAFT_FIELDS = (*WRITTEN_FIELDS, "reason", "typed_name")
+"""Consent and passwords are never stored."""
 
 
-def kept(
-    store: Store, token: str, provider: Provider, document: Document, now: datetime
-) -> Mapping[str, str]:
-    """What this provider had written about this document; empty when there is nothing (any more)."""
-    row = _row(store, token, provider.id, document)
-    if row is None or not row.live(now) or row.draft is None:
-        return {}
-    found: dict[str, str] = json.loads(row.draft)
-    return found
+class UnsentDrafts:
+    """The drafts of all providers, which expire after `DRAFT_LIFETIME`."""
 
+    def __init__(self, store: Store, ids: Ids) -> None:
+        self._store = store
+        self._ids = ids
 
-def drop(store: Store, token: str, provider: Provider, document: Document, now: datetime) -> None:
-    """Ends it, if it is this provider's about this document. Raises what `Store.commit` raises."""
-    row = _row(store, token, provider.id, document)
-    if row is not None:
-        store.commit(Change(at=now, dropped=(row,)))
+    def save(
+        self,
+        session: Secret,
+        document: Document,
+        fields: Mapping[str, str],
+        now: datetime,
+        *,
+        replaces: str = "",
+    ) -> str | None:
+        """Store the form's fields as a draft, and return its token. Return None if nothing was written.
 
+        The session may be expired. The new draft replaces the draft of the token `replaces`.
+        """
+        draft = {name: fields[name][:MAX_LENGTH] for name in DRAFT_FIELDS if fields.get(name)}
+        if not any(name in draft for name in WRITTEN_FIELDS):
+            return None
+        token = self._ids.token()
+        row = Secret(
+            key=secret_key(SecretKind.DRAFT, token),
+            version=1,
+            kind=SecretKind.DRAFT,
+            created_at=now,
+            expires_at=now + DRAFT_LIFETIME,
+            provider_id=session.provider_id,
+            document_id=document.id,
+            draft=json.dumps(draft),
+        )
+        old = self._row(replaces, session.provider_id, document)
+        self._store.commit(Change(at=now, secrets=(row,), dropped=(old,) if old else ()))
+        return token
 
-def _row(store: Store, token: str, provider_id: str | None, document: Document) -> Secret | None:
-    row = store.secret(secret_key(SecretKind.DRAFT, token)) if token else None
-    if row is None or (row.provider_id, row.document_id) != (provider_id, document.id):
-        return None
-    return row
+    def load(self, token: str, provider: Provider, document: Document, now: datetime) -> Mapping[str, str]:
+        """Return the fields of this provider's draft about this document, or nothing."""
+        row = self._row(token, provider.id, document)
+        if row is None or not row.live(now) or row.draft is None:
+            return {}
+        fields: dict[str, str] = json.loads(row.draft)
+        return fields
+
+    def delete(self, token: str, provider: Provider, document: Document, now: datetime) -> None:
+        """Delete this provider's draft about this document. Raises the errors of `Store.commit`."""
+        row = self._row(token, provider.id, document)
+        if row is not None:
+            self._store.commit(Change(at=now, dropped=(row,)))
+
+    def _row(self, token: str, provider_id: str | None, document: Document) -> Secret | None:
+        row = self._store.secret(secret_key(SecretKind.DRAFT, token)) if token else None
+        if row is None or (row.provider_id, row.document_id) != (provider_id, document.id):
+            return None
+        return row

@@ -14,9 +14,8 @@ from chalicelib.services.delivery.practice_deliveries import delivery_resource
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
 from chalicelib.services.ports import DeliveryListing
-from chalicelib.services.practices import practices
 from chalicelib.services.practices.practice_resource import practice_resource
-from chalicelib.services.practices.practices import MAX_BODY_BYTES
+from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES
 from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, REPORT, VERSION
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.file_names import decision_prefix
@@ -161,9 +160,7 @@ def write_practice(context: RequestContext) -> Response:
     from chalicelib.web.api.schemas import read_settings
 
     services, settings = context.services, read_settings(_body(context))
-    return json_response(
-        practices.update(services.store, services.switches, context.require_practice(), context.now, settings)
-    )
+    return json_response(services.practices.update(context.require_practice(), settings, context.now))
 
 
 def write_endpoint(context: RequestContext) -> Response:
@@ -171,7 +168,7 @@ def write_endpoint(context: RequestContext) -> Response:
 
     services = context.services
     url = read_endpoint(_body(context), allow_loopback=services.settings.allow_loopback)
-    return json_response(practices.set_endpoint(services.store, context.require_practice(), context.now, url))
+    return json_response(services.practices.set_endpoint(context.require_practice(), url, context.now))
 
 
 def test_endpoint(context: RequestContext) -> Response:

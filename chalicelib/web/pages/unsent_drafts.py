@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from chalicelib.domain.errors import PortalError
 from chalicelib.domain.expiring_records import DRAFT_LIFETIME
-from chalicelib.services.review import unsent_drafts as drafts
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
 from chalicelib.web.http.responses import format_cookie
@@ -24,26 +23,16 @@ def save_draft(context: RequestContext, document_id: str) -> list[str]:
     if visit.document.provider_id != visit.session.provider_id:
         return []
     name = draft_cookie(document_id)
-    token = drafts.keep(
-        services.store,
-        services.ids,
-        visit.session,
-        visit.document,
-        context.form,
-        context.now,
-        before=context.cookies.get(name, ""),
+    token = services.unsent_drafts.save(
+        visit.session, visit.document, context.form, context.now, replaces=context.cookies.get(name, "")
     )
     return [format_cookie(name, token, int(DRAFT_LIFETIME.total_seconds()))] if token else []
 
 
 def read_draft(context: RequestContext) -> Mapping[str, str]:
     """Return the fields that this provider saved about this document. Without a cookie, read nothing."""
-    return drafts.kept(
-        context.services.store,
-        _token(context),
-        context.require_provider(),
-        context.require_document(),
-        context.now,
+    return context.services.unsent_drafts.load(
+        _token(context), context.require_provider(), context.require_document(), context.now
     )
 
 
@@ -57,8 +46,8 @@ def discard_draft(context: RequestContext) -> list[str]:
     if not token:
         return []
     try:
-        drafts.drop(
-            context.services.store, token, context.require_provider(), context.require_document(), context.now
+        context.services.unsent_drafts.delete(
+            token, context.require_provider(), context.require_document(), context.now
         )
     except PortalError:
         return []

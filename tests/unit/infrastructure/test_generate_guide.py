@@ -16,7 +16,8 @@ from chalicelib.domain.deliveries import WEBHOOK_RETRY_AFTER
 from chalicelib.domain.practices import WebhookSecret
 from chalicelib.services.delivery.webhooks import FAILED_EVENTS, LONG_FAILURE
 from chalicelib.services.documents.document_resource import document_resource
-from chalicelib.services.practices.practices import KEY_PREFIX, authenticate_signature
+from chalicelib.services.practices.practices import KEY_PREFIX
+from chalicelib.services.practices.request_authentication import RequestAuthentication
 from chalicelib.services.transaction import Change
 from chalicelib.web.api.openapi import openapi
 from chalicelib.web.api.problem_types import TYPES
@@ -134,7 +135,8 @@ def test_the_vectors_are_taken_by_the_portal() -> None:
             "webhook-signature": vector["webhook-signature"],
         }
         now = datetime.fromtimestamp(vector["webhook-timestamp"], UTC)
-        assert authenticate_signature(with_secret(secret, now), headers, vector["body"].encode(), now)
+        authentication = RequestAuthentication(with_secret(secret, now))
+        assert authentication.authenticate_signature(headers, vector["body"].encode(), now)
 
 
 def with_secret(secret: str, now: datetime) -> FakeStore:

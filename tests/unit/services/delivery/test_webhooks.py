@@ -11,7 +11,6 @@ from chalicelib.domain.delivery_attempts import AttemptStatus
 from chalicelib.domain.practices import Endpoint
 from chalicelib.services.delivery.webhook_release import BATCH
 from chalicelib.services.ports import HttpResult
-from chalicelib.services.practices import practices
 from chalicelib.services.transaction import Change
 from tests.support.delivery_world import ENDPOINT, World, after
 from tests.support.fakes import START, FakeWebhookSender
@@ -68,7 +67,7 @@ def test_a_function_that_dies_after_the_endpoint_was_set_leaves_nothing_held(wor
     held = [world.webhook() for _ in range(3)]
     world.work_off()
     assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}
-    practices.set_endpoint(world.store, world.practice, world.clock.at, "https://new.example.com/hooks")
+    world.practices.set_endpoint(world.practice, "https://new.example.com/hooks", world.clock.at)
     assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}, "only its one write was made"
     world.work_off()
     assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
@@ -166,7 +165,7 @@ def test_an_emr_that_puts_its_endpoint_at_every_start_keeps_no_refused_event_ali
     row_id = world.webhook()
     world.deliver(row_id)
     for _ in WEBHOOK_RETRY_AFTER:
-        practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
+        world.practices.set_endpoint(world.practice, ENDPOINT.url, world.clock.at)
         world.work_off()
         world.when_due(row_id)
     assert world.row(row_id).status is DeliveryStatus.FAILED
@@ -180,7 +179,7 @@ def test_held_and_released_again_and_again_it_notes_so_once(world: World) -> Non
         world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
         world.deliver(row_id)
         assert world.row(row_id).status is DeliveryStatus.HELD
-        practices.set_endpoint(world.store, world.practice, world.clock.at, ENDPOINT.url)
+        world.practices.set_endpoint(world.practice, ENDPOINT.url, world.clock.at)
         world.clock.pass_time(hours=1)
         world.webhook_release.release_held(world.practice.id)
     again = world.row(row_id).attempts
@@ -213,7 +212,7 @@ def test_what_is_no_webhook_is_not_hastened(world: World) -> None:
 
 
 def put_again(world: World) -> None:
-    practices.set_endpoint(world.store, world.practice, world.clock.at, "https://new.example.com/hooks")
+    world.practices.set_endpoint(world.practice, "https://new.example.com/hooks", world.clock.at)
 
 
 def test_the_first_failure_is_remembered_and_forgotten_with_a_success(world: World) -> None:

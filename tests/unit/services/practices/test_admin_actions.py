@@ -1,11 +1,10 @@
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.services.practices.admin_actions import run
-from chalicelib.services.practices.practices import authenticate_key
+from chalicelib import bootstrap
+from tests.support.delivery_world import some_settings
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeKeys, FakeStore, FakeSwitches
 
 WHOLE = {
@@ -19,20 +18,30 @@ WHOLE = {
 }
 
 
-@dataclass
-class Parts:
-    store: FakeStore = field(default_factory=FakeStore)
-    files: FakeFiles = field(default_factory=FakeFiles)
-    switches: FakeSwitches = field(default_factory=FakeSwitches)
-    session_key_rotation: FakeKeys = field(default_factory=FakeKeys)
-    ids: FakeIds = field(default_factory=FakeIds)
-    clock: FakeClock = field(default_factory=FakeClock)
+class World(bootstrap.Services):
+    """`bootstrap.Services` with fakes for everything that the admin function uses, and no practice."""
+
+    store: FakeStore
+    switches: FakeSwitches
+    session_key_rotation: FakeKeys
+    clock: FakeClock
+
+    def __init__(self) -> None:
+        super().__init__(some_settings(), clock=FakeClock(), ids=FakeIds())
+        self.store = FakeStore()
+        self.files = FakeFiles()
+        self.switches = FakeSwitches()
+        self.session_key_rotation = FakeKeys()
+
+
+def run(world: World, payload: Any) -> Any:
+    return world.admin_actions.run(payload)
 
 
 def test_a_practice_is_made_with_uniform_settings_and_keys_that_work() -> None:
-    parts = Parts()
-    made = run(parts, WHOLE)
-    practice = authenticate_key(parts.store, made["api_key"], START)
+    world = World()
+    made = run(world, WHOLE)
+    practice = world.request_authentication.authenticate_key(made["api_key"], START)
 
     assert made.keys() == {"id", "api_key", "webhook_secret"}
     assert practice.id == made["id"]
@@ -43,16 +52,16 @@ def test_a_practice_is_made_with_uniform_settings_and_keys_that_work() -> None:
     )
     assert (practice.reply_to, practice.time_zone) == ("front.desk@clinic.example", "America/Chicago")
     assert practice.live_secrets(START) == (made["webhook_secret"],)
-    assert parts.switches.on == {made["id"]}
+    assert world.switches.on == {made["id"]}
 
 
 def test_a_name_is_enough_and_the_switch_stays_off() -> None:
-    parts = Parts()
-    made = run(parts, {"action": "create_practice", "name": "Small"})
-    practice = parts.store.practice(made["id"])
+    world = World()
+    made = run(world, {"action": "create_practice", "name": "Small"})
+    practice = world.store.practice(made["id"])
     assert practice is not None
     assert (practice.phone, practice.time_zone) == (None, "America/New_York")
-    assert parts.switches.on == set()
+    assert world.switches.on == set()
 
 
 @pytest.mark.parametrize(
@@ -81,78 +90,78 @@ def test_a_name_is_enough_and_the_switch_stays_off() -> None:
     ],
 )
 def test_what_is_refused_names_the_field_and_makes_nothing(payload: Any, wrong: str) -> None:
-    parts = Parts()
-    answer = run(parts, payload)
+    world = World()
+    answer = run(world, payload)
     assert answer["error"]["code"] == "invalid-request"
     assert [each["field"] for each in answer["error"]["errors"]] == [wrong]
-    assert not any(parts.store.tables.values())
-    assert parts.switches.on == set()
+    assert not any(world.store.tables.values())
+    assert world.switches.on == set()
 
 
 def test_rotating_keys_of_a_practice_that_is_not_there_is_not_found() -> None:
     for action in ("rotate_api_key", "rotate_webhook_secret"):
-        answer = run(Parts(), {"action": action, "practice_id": "prc_9"})
+        answer = run(World(), {"action": action, "practice_id": "prc_9"})
         assert answer["error"]["code"] == "not-found"
 
 
 def test_keys_and_secrets_rotate() -> None:
-    parts = Parts()
-    made = run(parts, WHOLE)
-    key = run(parts, {"action": "rotate_api_key", "practice_id": made["id"]})["api_key"]
-    secret = run(parts, {"action": "rotate_webhook_secret", "practice_id": made["id"]})["webhook_secret"]
-    practice = authenticate_key(parts.store, key, START)
+    world = World()
+    made = run(world, WHOLE)
+    key = run(world, {"action": "rotate_api_key", "practice_id": made["id"]})["api_key"]
+    secret = run(world, {"action": "rotate_webhook_secret", "practice_id": made["id"]})["webhook_secret"]
+    practice = world.request_authentication.authenticate_key(key, START)
     assert set(practice.live_secrets(START)) == {made["webhook_secret"], secret}
 
 
 def test_the_switch_is_set() -> None:
-    parts = Parts()
-    made = run(parts, WHOLE)
-    answer = run(parts, {"action": "set_switch", "practice_id": made["id"], "electronic_signature": False})
+    world = World()
+    made = run(world, WHOLE)
+    answer = run(world, {"action": "set_switch", "practice_id": made["id"], "electronic_signature": False})
     assert answer == {"id": made["id"], "electronic_signature": False}
-    assert parts.switches.on == set()
+    assert world.switches.on == set()
 
 
 def test_the_second_factor_is_required_and_no_longer() -> None:
-    parts = Parts()
-    made = run(parts, WHOLE)
+    world = World()
+    made = run(world, WHOLE)
     asked = {"action": "set_switch", "practice_id": made["id"]}
-    assert run(parts, asked | {"second_factor": True}) == {"id": made["id"], "second_factor": True}
-    assert (parts.switches.requiring, parts.switches.on) == ({made["id"]}, {made["id"]})
-    both = run(parts, asked | {"second_factor": False, "electronic_signature": False})
+    assert run(world, asked | {"second_factor": True}) == {"id": made["id"], "second_factor": True}
+    assert (world.switches.requiring, world.switches.on) == ({made["id"]}, {made["id"]})
+    both = run(world, asked | {"second_factor": False, "electronic_signature": False})
     assert both == {"id": made["id"], "second_factor": False, "electronic_signature": False}
-    assert (parts.switches.requiring, parts.switches.on) == (set(), set())
+    assert (world.switches.requiring, world.switches.on) == (set(), set())
 
 
 def test_a_ping_is_answered() -> None:
-    assert run(Parts(), {"action": "ping"}) == {"ok": True}
+    assert run(World(), {"action": "ping"}) == {"ok": True}
 
 
 # The key of the sessions
 
 
 def test_the_session_key_is_rotated_when_no_session_of_the_one_before_lives() -> None:
-    parts = Parts()
-    first = parts.session_key_rotation.session_key()
-    parts.session_key_rotation.at = START - timedelta(hours=12, minutes=9)
-    refused = run(parts, {"action": "rotate_session_key"})
+    world = World()
+    first = world.session_key_rotation.session_key()
+    world.session_key_rotation.at = START - timedelta(hours=12, minutes=9)
+    refused = run(world, {"action": "rotate_session_key"})
     assert refused["error"]["code"] == "conflict"
     assert "2026-11-22T19:01:00" in refused["error"]["detail"]
-    assert parts.session_key_rotation.keys == [first]
-    parts.clock.pass_time(minutes=1)
-    assert run(parts, {"action": "rotate_session_key"}) == {"rotated": True, "sessions_ended": False}
-    newest, before = parts.session_key_rotation.known_session_keys()
+    assert world.session_key_rotation.keys == [first]
+    world.clock.pass_time(minutes=1)
+    assert run(world, {"action": "rotate_session_key"}) == {"rotated": True, "sessions_ended": False}
+    newest, before = world.session_key_rotation.known_session_keys()
     assert before == first
     assert newest != first
 
 
 def test_a_key_in_wrong_hands_is_replaced_twice_at_once_so_that_nothing_it_signed_counts() -> None:
-    parts = Parts()
-    first = parts.session_key_rotation.session_key()
-    parts.session_key_rotation.at = START
+    world = World()
+    first = world.session_key_rotation.session_key()
+    world.session_key_rotation.at = START
     asked = {"action": "rotate_session_key", "end_sessions": True}
-    assert run(parts, asked) == {"rotated": True, "sessions_ended": True}
-    assert first not in parts.session_key_rotation.known_session_keys()
-    assert len(set(parts.session_key_rotation.known_session_keys())) == 2
+    assert run(world, asked) == {"rotated": True, "sessions_ended": True}
+    assert first not in world.session_key_rotation.known_session_keys()
+    assert len(set(world.session_key_rotation.known_session_keys())) == 2
 
 
 @pytest.mark.parametrize(
@@ -164,25 +173,25 @@ def test_a_key_in_wrong_hands_is_replaced_twice_at_once_so_that_nothing_it_signe
     ],
 )
 def test_who_means_to_end_something_and_writes_it_otherwise_is_told(action: str, name: str) -> None:
-    parts = Parts()
-    practice_id = run(parts, {"action": "create_practice", "name": "Cedar"})["id"]
-    before = list(parts.session_key_rotation.keys), parts.store.practice(practice_id)
-    refused = run(parts, {"action": action, "practice_id": practice_id, name: "yes"})
+    world = World()
+    practice_id = run(world, {"action": "create_practice", "name": "Cedar"})["id"]
+    before = list(world.session_key_rotation.keys), world.store.practice(practice_id)
+    refused = run(world, {"action": action, "practice_id": practice_id, name: "yes"})
     assert [each["field"] for each in refused["error"]["errors"]] == [name]
-    assert (parts.session_key_rotation.keys, parts.store.practice(practice_id)) == before
+    assert (world.session_key_rotation.keys, world.store.practice(practice_id)) == before
 
 
 def test_a_webhook_secret_in_wrong_hands_is_replaced_with_none_left_beside_it() -> None:
-    parts = Parts()
-    made = run(parts, {"action": "create_practice", "name": "Cedar"})
+    world = World()
+    made = run(world, {"action": "create_practice", "name": "Cedar"})
     asked = {"action": "rotate_webhook_secret", "practice_id": made["id"], "end_others": True}
-    secret = run(parts, asked)["webhook_secret"]
-    practice = parts.store.practice(made["id"])
+    secret = run(world, asked)["webhook_secret"]
+    practice = world.store.practice(made["id"])
     assert practice is not None
     assert practice.live_secrets(START) == (secret,)
 
 
 def test_the_answer_of_a_rotation_says_nothing_of_the_key() -> None:
-    parts = Parts()
-    answer = run(parts, {"action": "rotate_session_key"})
-    assert not [key for key in parts.session_key_rotation.keys if key.decode() in repr(answer)]
+    world = World()
+    answer = run(world, {"action": "rotate_session_key"})
+    assert not [key for key in world.session_key_rotation.keys if key.decode() in repr(answer)]

@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from chalicelib import bootstrap
-from chalicelib.services.practices import admin_actions as administration
-from chalicelib.services.practices.logos import MAX_BYTES, size_of
+from chalicelib.services.practices.logos import MAX_BYTES, read_size
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles
 from tests.support.portal import Browser, Portal
@@ -36,7 +35,7 @@ def stored(portal: Portal) -> dict[str, tuple[bytes, str]]:
 
 def set_logo(portal: Portal, image: bytes | None) -> Any:
     text = None if image is None else base64.b64encode(image).decode()
-    return administration.run(portal, {"action": "set_logo", "practice_id": PRACTICE.id, "image": text})
+    return portal.admin_actions.run({"action": "set_logo", "practice_id": PRACTICE.id, "image": text})
 
 
 @pytest.mark.parametrize(
@@ -44,7 +43,7 @@ def set_logo(portal: Portal, image: bytes | None) -> Any:
     [("PNG", "image/png", {}), ("JPEG", "image/jpeg", {}), ("JPEG", "image/jpeg", {"progressive": True})],
 )
 def test_png_and_jpeg_are_taken_with_their_size(kind: str, media_type: str, how: dict[str, Any]) -> None:
-    assert size_of(an_image(kind, **how)) == (media_type, 480, 120)
+    assert read_size(an_image(kind, **how)) == (media_type, 480, 120)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,7 @@ def test_anything_else_is_refused_and_nothing_kept(portal: Portal, image: bytes,
 
 def test_what_is_no_base64_is_refused(portal: Portal) -> None:
     asked = {"action": "set_logo", "practice_id": PRACTICE.id, "image": "<svg/>"}
-    answer = administration.run(portal, asked)
+    answer = portal.admin_actions.run(asked)
     assert answer["error"]["errors"] == [{"field": "image", "message": "must be in base64"}]
 
 

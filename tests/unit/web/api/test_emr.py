@@ -16,7 +16,6 @@ from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document, Sealing, StoredPdf
-from chalicelib.services.practices import practices
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Portal, header
@@ -28,9 +27,8 @@ class Emr:
 
     def __init__(self, portal: Portal, name: str = "Hill Country Therapy") -> None:
         self.portal = portal
-        self.practice, self.key, self.secret = practices.create(
-            portal.store, portal.ids, START, name=name, settings={}
-        )
+        new = portal.practices.create(name, {}, START)
+        self.practice, self.key, self.secret = new.practice, new.api_key, new.webhook_secret
         self.webhook_id = 0
 
     def event(

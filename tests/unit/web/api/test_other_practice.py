@@ -13,7 +13,6 @@ from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Sealing, StoredPdf
-from chalicelib.services.practices import practices
 from chalicelib.services.transaction import Change
 from chalicelib.web.route import Access
 from chalicelib.web.routes import ROUTES
@@ -188,6 +187,6 @@ def test_ids_of_the_emrs_own_are_free_to_every_practice(two: Two) -> None:
 
 def test_a_key_that_was_replaced_is_answered_as_one_that_never_was(two: Two) -> None:
     portal = two.owner.portal
-    practices.rotate_key(portal.store, portal.ids, START, two.owner.practice.id, end_others=True)
+    portal.practices.rotate_key(two.owner.practice.id, START, end_others=True)
     nobodys = Client(app).http.get("/v1/practice", headers={"authorization": "Bearer pp_live_none"})
     assert seen(two.owner.get("/v1/practice")) == seen(nobodys)

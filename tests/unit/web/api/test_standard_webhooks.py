@@ -14,7 +14,6 @@ from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.practices import Practice
 from chalicelib.services.delivery.webhooks import signed_headers
-from chalicelib.services.practices import practices
 from tests.support.portal import Portal
 from tests.unit.web.api.test_emr import Emr, data
 
@@ -106,7 +105,7 @@ def test_what_we_send_during_a_rotation_is_verified_by_the_old_secret_and_the_ne
     _, delivery = a_webhook(emr)
     portal, body = emr.portal, delivery.body or ""
     now = portal.clock.now()
-    new = practices.rotate_secret(portal.store, portal.ids, now, emr.practice.id)
+    new = portal.practices.rotate_secret(emr.practice.id, now)
     practice = portal.store.practice(emr.practice.id)
     assert practice is not None
     headers = signed_headers(delivery, practice, body.encode(), now)
@@ -126,9 +125,7 @@ def test_what_it_signs_is_taken(emr: Emr, library: Library) -> None:
     assert taken.status_code == 202, taken.body
 
     other = library.sign(
-        practices.create(emr.portal.store, emr.portal.ids, emr.portal.clock.now(), name="Other", settings={})[
-            2
-        ],
+        emr.portal.practices.create("Other", {}, emr.portal.clock.now()).webhook_secret,
         "msg_library",
         seconds,
         body,

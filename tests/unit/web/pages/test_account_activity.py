@@ -15,7 +15,6 @@ from chalicelib.domain.account_events import (
     is_logged,
 )
 from chalicelib.domain.timestamps import epoch
-from chalicelib.services.practices.admin_actions import run
 from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, app_with, give_account, logged_in, portal_with_account
 from tests.support.fakes import START
@@ -140,7 +139,7 @@ def test_a_new_password_by_link_is_written(portal: Portal) -> None:
 
 
 def test_what_support_does_is_written_as_theirs(portal: Portal, phone: Phone) -> None:
-    assert run(portal, {"action": "end_sessions", "email": EMAIL}) == {"id": PROVIDER.id}
+    assert portal.admin_actions.run({"action": "end_sessions", "email": EMAIL}) == {"id": PROVIDER.id}
     assert phone.get("/documents").status_code == 303
     assert told(portal) == ["logged_in", "sessions_ended"]
     phone.log_in(EMAIL, PASSWORD)
@@ -148,7 +147,7 @@ def test_what_support_does_is_written_as_theirs(portal: Portal, phone: Phone) ->
 
 
 def test_support_is_told_when_there_is_no_account_to_log_out(portal: Portal) -> None:
-    answer = run(portal, {"action": "end_sessions", "email": "nobody@example.com"})
+    answer = portal.admin_actions.run({"action": "end_sessions", "email": "nobody@example.com"})
     assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from chalicelib.domain.providers import Provider
 from chalicelib.services.authentication.passkey_challenges import is_valid_challenge, make_challenge
-from chalicelib.services.practices.admin_actions import run
 from chalicelib.services.signed_tokens import from_base64url
 from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, app_with, portal_with_account
@@ -274,7 +273,7 @@ def test_a_new_password_makes_strangers_of_all_browsers_but_the_one_it_was_chose
 
 def test_support_takes_a_lost_factor_away_and_the_owner_is_told(portal: Portal, browser: Browser) -> None:
     add_app(portal, browser)
-    answer = run(portal, {"action": "reset_second_factor", "email": "Dr.Rivera@example.com"})
+    answer = portal.admin_actions.run({"action": "reset_second_factor", "email": "Dr.Rivera@example.com"})
     assert answer == {"id": PROVIDER.id}
     assert not provider(portal).has_second_factor
     assert browser.get("/documents").status_code == 303
@@ -285,7 +284,7 @@ def test_support_takes_a_lost_factor_away_and_the_owner_is_told(portal: Portal, 
 def test_a_password_that_is_too_short_alone_goes_with_the_factor(portal: Portal, browser: Browser) -> None:
     add_app(portal, browser)
     browser.post("/account/password", password=PASSWORD, new_password="vxqtrakm")
-    run(portal, {"action": "reset_second_factor", "email": EMAIL})
+    portal.admin_actions.run({"action": "reset_second_factor", "email": EMAIL})
     assert portal.browser().log_in(EMAIL, "vxqtrakm").status_code == 401
     assert not provider(portal).short_password
 
@@ -293,7 +292,7 @@ def test_a_password_that_is_too_short_alone_goes_with_the_factor(portal: Portal,
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com", "", "nonsense"])
 def test_support_is_told_when_there_is_nothing_to_take_away(portal: Portal, email: str) -> None:
     before = portal.fake_store.commits
-    answer = run(portal, {"action": "reset_second_factor", "email": email})
+    answer = portal.admin_actions.run({"action": "reset_second_factor", "email": email})
     assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
     assert portal.fake_store.commits == before
 

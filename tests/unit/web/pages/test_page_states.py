@@ -25,7 +25,6 @@ from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretK
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.pdf_jobs.page_images import text_key
-from chalicelib.services.practices import practices
 from chalicelib.services.review.by_hand import scan_prefix
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.services.transaction import Change
@@ -260,9 +259,8 @@ class Asked:
 
     def _software(self, practice_id: str) -> None:
         """With the key of the practice, and its signature over what is sent."""
-        store, ids = self.portal.store, self.portal.ids
-        key = practices.rotate_key(store, ids, START, practice_id, end_others=False)
-        secret = practices.rotate_secret(store, ids, START, practice_id)
+        key = self.portal.practices.rotate_key(practice_id, START)
+        secret = self.portal.practices.rotate_secret(practice_id, START)
         body = self.body.decode()
         self.headers |= {
             "authorization": f"Bearer {key}",

@@ -7,7 +7,6 @@ import pytest
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.status import Status
-from chalicelib.services.practices.admin_actions import run
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, give_account, portal_with_account
@@ -140,7 +139,7 @@ def test_a_stranger_has_nothing_kept(portal: Portal) -> None:
 
 
 def test_a_session_that_somebody_ended_keeps_nothing(portal: Portal, late: Browser) -> None:
-    run(portal, {"action": "end_sessions", "email": EMAIL})
+    portal.admin_actions.run({"action": "end_sessions", "email": EMAIL})
     late.post(f"{REVIEW}/decline", DECLINED)
     assert not drafts(portal)
 
