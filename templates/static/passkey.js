@@ -1,45 +1,50 @@
-// Passkeys: asks the browser for one, and sends its answer in a form. Forms stay hidden where there are none.
+// Asks the browser for a passkey and sends the response in a form. Removes the forms if the browser has no passkeys.
 "use strict";
 
 const FIELDS = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
 
-function bytes(text) {
+function decodeBase64Url(text) {
   const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
-  return Uint8Array.from(plain, (each) => each.charCodeAt(0));
+  return Uint8Array.from(plain, (character) => character.charCodeAt(0));
 }
 
-function text(buffer) {
-  const plain = Array.from(new Uint8Array(buffer), (each) => String.fromCharCode(each)).join("");
+function encodeBase64Url(buffer) {
+  const plain = Array.from(new Uint8Array(buffer), (byte) => String.fromCharCode(byte)).join("");
   return btoa(plain).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }
 
-function prepared(options) {
-  const listed = (each) => ({ ...each, id: bytes(each.id) });
-  const made = { ...options, challenge: bytes(options.challenge) };
-  if (options.user) made.user = { ...options.user, id: bytes(options.user.id) };
-  if (options.allowCredentials) made.allowCredentials = options.allowCredentials.map(listed);
-  if (options.excludeCredentials) made.excludeCredentials = options.excludeCredentials.map(listed);
-  return made;
+function decodeOptions(options) {
+  const decodeCredential = (credential) => ({ ...credential, id: decodeBase64Url(credential.id) });
+  const publicKey = { ...options, challenge: decodeBase64Url(options.challenge) };
+  if (options.user) publicKey.user = { ...options.user, id: decodeBase64Url(options.user.id) };
+  if (options.allowCredentials) publicKey.allowCredentials = options.allowCredentials.map(decodeCredential);
+  if (options.excludeCredentials) publicKey.excludeCredentials = options.excludeCredentials.map(decodeCredential);
+  return publicKey;
 }
 
-function answered(credential) {
+function encodeCredential(credential) {
   const response = {};
   for (const name of FIELDS) {
-    if (credential.response[name]) response[name] = text(credential.response[name]);
+    if (credential.response[name]) response[name] = encodeBase64Url(credential.response[name]);
   }
-  return JSON.stringify({ id: credential.id, rawId: text(credential.rawId), type: credential.type, response });
+  return JSON.stringify({
+    id: credential.id,
+    rawId: encodeBase64Url(credential.rawId),
+    type: credential.type,
+    response,
+  });
 }
 
-async function ask(form) {
-  const publicKey = prepared(JSON.parse(form.dataset.options));
-  const asked =
+async function askForPasskey(form) {
+  const publicKey = decodeOptions(JSON.parse(form.dataset.options));
+  const credential =
     form.dataset.passkey === "create"
       ? navigator.credentials.create({ publicKey })
       : navigator.credentials.get({ publicKey });
-  form.querySelector("[name=passkey]").value = answered(await asked);
+  form.querySelector("[name=passkey]").value = encodeCredential(await credential);
 }
 
-function explain(form, error) {
+function showError(form, error) {
   const line = form.querySelector("[data-passkey-trouble]");
   line.hidden = false;
   line.textContent =
@@ -48,29 +53,29 @@ function explain(form, error) {
       : "That didn't work or was canceled. Try again or use another method.";
 }
 
-// `data-passkey` is on a form that is nothing but the passkey, or on a button within another form.
-function watch(place) {
-  const form = place.tagName === "FORM" ? place : place.form;
-  place.hidden = false;
+// `data-passkey` marks a form that sends only a passkey, or a button in a form with other fields.
+function enablePasskey(element) {
+  const form = element.tagName === "FORM" ? element : element.form;
+  element.hidden = false;
   const start = async (event) => {
     if (form.querySelector("[name=passkey]").value) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    form.dataset.passkey = place.dataset.passkey;
-    form.dataset.options = place.dataset.options;
+    form.dataset.passkey = element.dataset.passkey;
+    form.dataset.options = element.dataset.options;
     try {
-      await ask(form);
+      await askForPasskey(form);
     } catch (error) {
-      explain(form, error);
+      showError(form, error);
       return;
     }
     form.requestSubmit();
   };
-  place.addEventListener(place === form ? "submit" : "click", start, { capture: true });
+  element.addEventListener(element === form ? "submit" : "click", start, { capture: true });
 }
 
 if (window.PublicKeyCredential) {
-  for (const place of document.querySelectorAll("[data-passkey]")) watch(place);
+  for (const element of document.querySelectorAll("[data-passkey]")) enablePasskey(element);
 } else {
-  for (const place of document.querySelectorAll("[data-passkey]")) place.remove();
+  for (const element of document.querySelectorAll("[data-passkey]")) element.remove();
 }

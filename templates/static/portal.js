@@ -1,15 +1,15 @@
-// Enhancements of every page; each works without them.
+// Enhancements that every page uses. Every page also works without them.
 "use strict";
 
-function showPasswords() {
+function offerToShowPasswords() {
   for (const button of document.querySelectorAll("[data-toggles-password]")) {
     const input = document.getElementById(button.dataset.togglesPassword);
     button.hidden = false;
     button.addEventListener("click", () => {
-      const shown = input.type === "password";
-      input.type = shown ? "text" : "password";
-      button.textContent = shown ? "Hide" : "Show";
-      button.setAttribute("aria-pressed", String(shown));
+      const show = input.type === "password";
+      input.type = show ? "text" : "password";
+      button.textContent = show ? "Hide" : "Show";
+      button.setAttribute("aria-pressed", String(show));
       input.focus();
     });
     input.form.addEventListener("submit", () => {
@@ -18,42 +18,43 @@ function showPasswords() {
   }
 }
 
-// An estimate as one types; what is common is known to the portal alone, which decides.
-function strength(typed, least, own) {
+// Estimates the strength of a password as it is typed: returns a level from 1 to 3 and its description. The portal
+// decides in the end, since only the portal knows the common passwords.
+function estimateStrength(typed, minLength, personalWords) {
   const characters = Array.from(typed.toLowerCase());
-  if (characters.length < least) {
-    const missing = least - characters.length;
+  if (characters.length < minLength) {
+    const missing = minLength - characters.length;
     return [1, `${missing} more ${missing === 1 ? "character" : "characters"}`];
   }
   const letters = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
-  const words = own.split(/\s+|[^\p{L}\p{N}]+/u).filter((each) => each.length > 2);
-  const left = words.reduce((rest, each) => rest.replaceAll(letters(each), ""), letters(typed));
-  if (left.length <= least / 2) return [1, "Too similar to your name or email"];
+  const words = personalWords.split(/\s+|[^\p{L}\p{N}]+/u).filter((word) => word.length > 2);
+  const left = words.reduce((rest, word) => rest.replaceAll(letters(word), ""), letters(typed));
+  if (left.length <= minLength / 2) return [1, "Too similar to your name or email"];
   const steps = characters.filter(
-    (each, at) => at === 0 || Math.abs(each.codePointAt(0) - characters[at - 1].codePointAt(0)) > 1,
+    (character, index) => index === 0 || Math.abs(character.codePointAt(0) - characters[index - 1].codePointAt(0)) > 1,
   ).length;
-  if (new Set(characters).size < 5 || steps < least * 0.7 || /^(.{1,12}?)\1+.{0,5}$/u.test(typed)) {
+  if (new Set(characters).size < 5 || steps < minLength * 0.7 || /^(.{1,12}?)\1+.{0,5}$/u.test(typed)) {
     return [1, "This pattern is easy to guess"];
   }
-  return steps >= least + 5 ? [3, "Strong"] : [2, "Long enough"];
+  return steps >= minLength + 5 ? [3, "Strong"] : [2, "Long enough"];
 }
 
-function countAsTyped() {
+function showStrengthAsTyped() {
   for (const input of document.querySelectorAll("[data-min-length]")) {
     const line = document.getElementById(`${input.id}-count`);
-    const least = Number(input.dataset.minLength);
-    const count = () => {
-      const [level, words] = strength(input.value, least, input.dataset.personalWords);
+    const minLength = Number(input.dataset.minLength);
+    const update = () => {
+      const [level, words] = estimateStrength(input.value, minLength, input.dataset.personalWords);
       line.hidden = input.value === "";
       line.dataset.level = level;
       line.textContent = words;
     };
-    input.addEventListener("input", count);
-    count();
+    input.addEventListener("input", update);
+    update();
   }
 }
 
-// A second tap on a slow network must not send a form twice.
+// Prevents a second tap on a slow network from sending a form twice.
 function sendOnce() {
   for (const form of document.querySelectorAll("form[method=post]:not([data-allows-resubmit])")) {
     form.addEventListener("submit", (event) => {
@@ -76,12 +77,13 @@ function sendOnce() {
   });
 }
 
-function announceTrouble() {
+function focusFirstError() {
   const wrong = document.querySelector("[aria-invalid=true]");
   if (wrong && !document.querySelector("[autofocus]")) wrong.focus();
 }
 
-// Larger pages, in steps, with what is being read kept in sight. The pages pan sideways in their own box.
+// Enlarges the page images in steps, and keeps the page that is being read in view. The images scroll sideways in
+// their own box.
 function offerZoom() {
   const zoom = document.querySelector("[data-zoom]");
   const sheets = document.querySelector("[data-pan]");
@@ -92,8 +94,8 @@ function offerZoom() {
   let step = 0;
 
   function change(by) {
-    const read = Array.from(sheets.children).find((each) => each.getBoundingClientRect().bottom > 0);
-    const before = read?.getBoundingClientRect();
+    const current = Array.from(sheets.children).find((sheet) => sheet.getBoundingClientRect().bottom > 0);
+    const before = current?.getBoundingClientRect();
     step += by;
     sheets.style.setProperty("--zoom", steps[step]);
     for (const image of sheets.querySelectorAll("img"))
@@ -102,53 +104,55 @@ function offerZoom() {
     smaller.disabled = step === 0;
     larger.disabled = step === steps.length - 1;
     if (!before || before.top > 0) return;
-    const after = read.getBoundingClientRect();
+    const after = current.getBoundingClientRect();
     window.scrollBy(0, after.top - before.top * (after.height / before.height));
   }
 
   zoom.hidden = false;
   smaller.addEventListener("click", () => change(-1));
   larger.addEventListener("click", () => change(1));
-  const focusable = () => {
+  const updateFocusable = () => {
     sheets.tabIndex = sheets.scrollWidth > sheets.clientWidth ? 0 : -1;
   };
-  new ResizeObserver(focusable).observe(sheets.firstElementChild);
+  new ResizeObserver(updateFocusable).observe(sheets.firstElementChild);
 }
 
-// A browser may be used by several: what belongs to one of them carries this mark.
+// Several providers may use the same browser. Drafts and messages between tabs carry this mark of their owner.
 const TAB_OWNER = document.body.dataset.tabOwner;
 
-// Drafts (see review.js) end with the decision, with the person's leaving, and with another's coming.
+// Removes drafts (see review.js) of decided documents, and all drafts of other providers.
 function dropDrafts() {
   if (!TAB_OWNER) return;
   for (const name of Object.keys(window.sessionStorage)) {
     if (!name.startsWith(`draft:${TAB_OWNER}:`)) window.sessionStorage.removeItem(name);
   }
-  for (const sent of document.querySelectorAll("[data-signed]")) {
-    window.sessionStorage.removeItem(`draft:${TAB_OWNER}:/documents/${sent.dataset.signed}`);
+  for (const decided of document.querySelectorAll("[data-signed]")) {
+    window.sessionStorage.removeItem(`draft:${TAB_OWNER}:/documents/${decided.dataset.signed}`);
   }
 }
 
-// Who leaves leaves in every tab: the others are told once the portal has answered, when the session is over.
-function leaveEverywhere() {
+// Logs out in every tab. The other tabs get the message after the portal has ended the session.
+function logOutInEveryTab() {
   for (const form of document.querySelectorAll("form[action='/logout'], form[action='/account/log-out-everywhere']")) {
     form.addEventListener("submit", () => {
       window.sessionStorage.clear();
-      window.addEventListener("pagehide", () => new BroadcastChannel(`session:${TAB_OWNER}`).postMessage("over"));
+      window.addEventListener("pagehide", () =>
+        new BroadcastChannel(`session:${TAB_OWNER}`).postMessage("session ended"),
+      );
     });
   }
 }
 
-// A page that answered a post, with what is wrong or what was found. Going back to it, or loading it again, must
-// not end at the browser's question whether to send the form once more, but at the page it stands for.
-function standForAPage() {
-  const page = document.body.dataset.historyUrl;
-  if (page) window.history.replaceState(null, "", page);
+// Replaces the history entry of a page that answered a POST by the URL of an equivalent page. Otherwise the browser
+// would ask whether to send the form again when the person goes back or reloads.
+function replaceHistoryUrl() {
+  const url = document.body.dataset.historyUrl;
+  if (url) window.history.replaceState(null, "", url);
 }
 
-// Times are written in UTC; who reads them is somewhere.
-function tellLocalTime() {
-  const style = new Intl.DateTimeFormat("en-US", {
+// Pages contain times in UTC. Shows them in the reader's time zone.
+function showLocalTimes() {
+  const format = new Intl.DateTimeFormat("en-US", {
     year: "numeric",
     month: "short",
     day: "numeric",
@@ -156,120 +160,120 @@ function tellLocalTime() {
     minute: "2-digit",
     timeZoneName: "short",
   });
-  for (const each of document.querySelectorAll("time[data-local-time]")) {
-    each.textContent = style.format(new Date(each.dateTime));
+  for (const time of document.querySelectorAll("time[data-local-time]")) {
+    time.textContent = format.format(new Date(time.dateTime));
   }
 }
 
-// The end of the session: a dialog two minutes before lets it go on. Without this script it just ends.
-const WARN = 120;
-const SPOKEN_AT = [60, 20];
+// Warns before the session expires, with a dialog that can extend it. Without this script the session just expires.
+const WARNING_SECONDS = 120;
+const ANNOUNCED_SECONDS = [60, 20];
 
-function warnOfTheEnd(dialog) {
-  const counted = dialog.querySelector("[data-idle-left]");
-  const told = dialog.querySelector("[data-idle-status]");
-  const stay = dialog.querySelector("form");
+function warnBeforeSessionEnds(dialog) {
+  const countdown = dialog.querySelector("[data-idle-left]");
+  const status = dialog.querySelector("[data-idle-status]");
+  const form = dialog.querySelector("form");
 
-  // Another tab of the same person keeps the session alive for this one too, and ends it.
+  // Tabs of the same person share a session: extending or ending the session in one tab applies to all of them.
   const tabs = new BroadcastChannel(`session:${TAB_OWNER}`);
-  let until = Date.now() + Number(dialog.dataset.idle) * 1000;
-  let next = 0;
-  let besides = "";
+  let expiresAt = Date.now() + Number(dialog.dataset.idle) * 1000;
+  let timer = 0;
+  let limitNote = "";
 
   function inWords(seconds) {
     const [count, unit] = seconds > 60 ? [Math.ceil(seconds / 60), "minute"] : [seconds, "second"];
     return `${count} ${unit}${count === 1 ? "" : "s"}`;
   }
 
-  // The page goes, and what it showed with it; what was written is kept (see review.js), and login returns here.
+  // Leaves the page, so that it no longer shows patients. Drafts are saved (see review.js), and login returns here.
   function leave() {
     window.location.assign(dialog.dataset.returnPath);
   }
 
-  function look() {
-    window.clearTimeout(next);
-    const seconds = Math.ceil((until - Date.now()) / 1000);
+  function update() {
+    window.clearTimeout(timer);
+    const seconds = Math.ceil((expiresAt - Date.now()) / 1000);
     if (seconds <= 0) {
       leave();
       return;
     }
-    if (seconds > WARN) {
+    if (seconds > WARNING_SECONDS) {
       if (dialog.open) dialog.close();
-      next = window.setTimeout(look, (seconds - WARN) * 1000);
+      timer = window.setTimeout(update, (seconds - WARNING_SECONDS) * 1000);
       return;
     }
-    counted.textContent = inWords(seconds);
+    countdown.textContent = inWords(seconds);
     if (!dialog.open) dialog.showModal();
-    if (SPOKEN_AT.includes(seconds)) told.textContent = `${inWords(seconds)} left. ${besides}`;
-    next = window.setTimeout(look, 1000);
+    if (ANNOUNCED_SECONDS.includes(seconds)) status.textContent = `${inWords(seconds)} left. ${limitNote}`;
+    timer = window.setTimeout(update, 1000);
   }
 
-  function goOnUntil(moment) {
-    until = moment;
-    look();
+  function extendTo(moment) {
+    expiresAt = moment;
+    update();
   }
 
-  async function goOn() {
-    const answer = await fetch(stay.action, { method: "POST", body: new URLSearchParams(new FormData(stay)) });
-    if (answer.redirected || !answer.ok) {
+  async function extend() {
+    const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    if (response.redirected || !response.ok) {
       leave();
       return;
     }
-    const { seconds } = await answer.json();
-    besides =
-      seconds > WARN
+    const { seconds } = await response.json();
+    limitNote =
+      seconds > WARNING_SECONDS
         ? ""
         : `Sessions end ${dialog.dataset.sessionHours} hours after login. You'll need to log in again.`;
-    told.textContent = besides;
-    goOnUntil(Date.now() + seconds * 1000);
-    tabs.postMessage(until);
+    status.textContent = limitNote;
+    extendTo(Date.now() + seconds * 1000);
+    tabs.postMessage(expiresAt);
   }
 
-  function tryToGoOn(event) {
+  function tryToExtend(event) {
     event.preventDefault();
-    goOn().catch(() => {
-      told.textContent = "We couldn't reach the portal. Check your connection and try again.";
+    extend().catch(() => {
+      status.textContent = "We couldn't reach the portal. Check your connection and try again.";
     });
   }
 
-  stay.addEventListener("submit", tryToGoOn);
-  dialog.addEventListener("cancel", tryToGoOn);
+  form.addEventListener("submit", tryToExtend);
+  dialog.addEventListener("cancel", tryToExtend);
   tabs.addEventListener("message", ({ data }) => {
-    if (data === "over") leave();
-    else goOnUntil(Math.max(until, data));
+    if (data === "session ended") leave();
+    else extendTo(Math.max(expiresAt, data));
   });
-  document.addEventListener("visibilitychange", look);
-  window.addEventListener("pageshow", look);
-  tabs.postMessage(until);
-  look();
+  document.addEventListener("visibilitychange", update);
+  window.addEventListener("pageshow", update);
+  tabs.postMessage(expiresAt);
+  update();
 }
 
-// The pictures of a document come from elsewhere. A connection on which nothing is asked for is given up after some
-// seconds, so it is made again as the finger comes down. Nothing of the document is asked for before it is opened.
-function connectAhead() {
-  const known = document.querySelector("link[rel=preconnect]");
-  if (!known) return;
+// Connects to the origin of the page images when the finger touches a link to a document. The browser drops an
+// unused connection after some seconds. No image is requested before the document is opened.
+function preconnectOnTouch() {
+  const hint = document.querySelector("link[rel=preconnect]");
+  if (!hint) return;
   document.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("[data-opens-document]")) document.head.append(known.cloneNode());
+    if (event.target.closest("[data-opens-document]")) document.head.append(hint.cloneNode());
   });
 }
 
-function printPages() {
+function offerPrinting() {
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
     button.addEventListener("click", () => window.print());
   }
 }
 
-tellLocalTime();
-printPages();
+showLocalTimes();
+offerPrinting();
 dropDrafts();
-leaveEverywhere();
-standForAPage();
-connectAhead();
+logOutInEveryTab();
+replaceHistoryUrl();
+preconnectOnTouch();
 offerZoom();
-showPasswords();
-countAsTyped();
+offerToShowPasswords();
+showStrengthAsTyped();
 sendOnce();
-announceTrouble();
-for (const dialog of document.querySelectorAll("[data-idle]")) warnOfTheEnd(dialog);
+focusFirstError();
+for (const dialog of document.querySelectorAll("[data-idle]")) warnBeforeSessionEnds(dialog);

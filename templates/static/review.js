@@ -1,97 +1,98 @@
-// Review: notes which pages were shown, says what is unread, and keeps the way to the decision short.
+// The review page: records which pages were shown, lists the pages left to read, and guards the sign buttons.
 "use strict";
 
 const sheets = Array.from(document.querySelectorAll("[data-page]"));
 const approval = document.querySelector("[data-approve]");
 const dock = document.querySelector("[data-dock]");
 
-// A page counts as shown when its picture has loaded and both its top and its bottom have been on screen.
-const ends = new Map(sheets.map((sheet) => [Number(sheet.dataset.page), { top: false, bottom: false }]));
+// A page counts as shown when its image has loaded and both its top and its bottom have been on screen.
+const edgesSeen = new Map(sheets.map((sheet) => [Number(sheet.dataset.page), { top: false, bottom: false }]));
 
 function pagesShown() {
-  const noted = approval.querySelector("[data-pages-shown]").value.split(",").map(Number);
-  return new Set(noted.filter((page) => ends.has(page)));
+  const recorded = approval.querySelector("[data-pages-shown]").value.split(",").map(Number);
+  return new Set(recorded.filter((page) => edgesSeen.has(page)));
 }
 
 function signButtons() {
   return Array.from(approval.querySelectorAll("button[type=submit]:not([formaction])"));
 }
 
-// A page stays loaded while its sharp picture is on the way to take the place of the small one.
+// A page still counts as loaded while the large image replaces the small one.
 function hasLoaded(sheet) {
   const image = sheet.querySelector("img");
   if (image?.complete && image.naturalWidth > 0) sheet.dataset.loaded = "";
   return "loaded" in sheet.dataset;
 }
 
-function note(sheet) {
+function recordIfShown(sheet) {
   const page = Number(sheet.dataset.page);
-  const seen = ends.get(page);
+  const seen = edgesSeen.get(page);
   if (!seen.top || !seen.bottom || !hasLoaded(sheet)) return;
   const shown = pagesShown().add(page);
   approval.querySelector("[data-pages-shown]").value = Array.from(shown)
     .sort((a, b) => a - b)
     .join(",");
-  tell();
+  updateReading();
 }
 
-// `page 2`, `pages 1 and 3`, `pages 1, 2, 3, 4 and 7 more`
-function listed(pages) {
+// Returns text such as `page 2`, `pages 1 and 3` or `pages 1, 2, 3, 4 and 7 more`.
+function listPages(pages) {
   if (pages.length === 1) return `page ${pages[0]}`;
-  const named = pages.length > 5 ? pages.slice(0, 4) : pages.slice(0, -1);
+  const first = pages.length > 5 ? pages.slice(0, 4) : pages.slice(0, -1);
   const last = pages.length > 5 ? `${pages.length - 4} more` : pages[pages.length - 1];
-  return `pages ${named.join(", ")} and ${last}`;
+  return `pages ${first.join(", ")} and ${last}`;
 }
 
-function capitalized(text) {
+function capitalize(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-// What is still unread, and whether the button may work.
-function tell() {
+// Shows the pages left to read. The sign buttons work once no page is left or the statement is ticked.
+function updateReading() {
   const shown = pagesShown();
-  const unread = Array.from(ends.keys()).filter((page) => !shown.has(page));
+  const unread = Array.from(edgesSeen.keys()).filter((page) => !shown.has(page));
   const line = approval.querySelector("[data-reading]");
   const statement = approval.querySelector("[data-statement]");
-  const ticked = statement.querySelector("input").checked;
+  const isConfirmed = statement.querySelector("input").checked;
   line.hidden = false;
   line.classList.toggle("reading__line--done", unread.length === 0);
-  line.textContent = unread.length === 0 ? "✓ You've seen every page." : `${capitalized(listed(unread))} left to read.`;
+  line.textContent =
+    unread.length === 0 ? "✓ You've seen every page." : `${capitalize(listPages(unread))} left to read.`;
   statement.hidden = unread.length === 0;
   for (const hint of document.querySelectorAll("[data-unread]"))
-    hint.textContent = toRead(Number(hint.dataset.unread), unread);
-  for (const button of signButtons()) button.toggleAttribute("data-not-ready", unread.length > 0 && !ticked);
+    hint.textContent = describeUnread(Number(hint.dataset.unread), unread);
+  for (const button of signButtons()) button.toggleAttribute("data-not-ready", unread.length > 0 && !isConfirmed);
 }
 
-// Two thin marks per page: at its top and at its bottom edge.
+// Observes a mark at the top and a mark at the bottom of every page.
 function watchPages() {
   const marks = new Map();
   const observer = new IntersectionObserver((entries) => {
-    for (const entry of entries.filter((each) => each.isIntersecting)) {
-      const [sheet, end] = marks.get(entry.target);
-      ends.get(Number(sheet.dataset.page))[end] = true;
-      note(sheet);
+    for (const entry of entries.filter((candidate) => candidate.isIntersecting)) {
+      const [sheet, edge] = marks.get(entry.target);
+      edgesSeen.get(Number(sheet.dataset.page))[edge] = true;
+      recordIfShown(sheet);
     }
   });
   for (const sheet of sheets) {
     const body = sheet.firstElementChild;
-    for (const [end, where] of [
+    for (const [edge, position] of [
       ["top", "beforebegin"],
       ["bottom", "afterend"],
     ]) {
       const mark = document.createElement("div");
-      body.insertAdjacentElement(where, mark);
-      marks.set(mark, [sheet, end]);
+      body.insertAdjacentElement(position, mark);
+      marks.set(mark, [sheet, edge]);
       observer.observe(mark);
     }
     const image = sheet.querySelector("img");
-    if (image) image.addEventListener("load", () => note(sheet));
+    if (image) image.addEventListener("load", () => recordIfShown(sheet));
   }
 }
 
-// Links to the pages are good for some minutes only, so the rest is fetched once the first is seen: on a phone
-// as a small picture, which is there in half the time. The sharp ones follow.
-function fetchTheRest() {
+// The URLs of page images expire after some minutes, so all images are loaded soon. A phone loads the small images
+// first, which takes half the time, and the large ones afterwards.
+function loadAllImages() {
   const load = () => {
     for (const sheet of sheets) hasLoaded(sheet);
     for (const image of document.querySelectorAll("[data-page] img")) {
@@ -102,14 +103,14 @@ function fetchTheRest() {
       if (image) image.loading = "eager";
     }
   };
-  // Not at once: what the sharp ones cost a slow phone would keep the small one from being painted.
-  const soon = () => window.setTimeout(load, 300);
-  if (document.readyState === "complete") soon();
-  else window.addEventListener("load", soon);
+  // Without the delay, a slow phone would decode the large images before it paints the first small one.
+  const loadLater = () => window.setTimeout(load, 300);
+  if (document.readyState === "complete") loadLater();
+  else window.addEventListener("load", loadLater);
 }
 
 function watchApproval() {
-  approval.querySelector("[data-statement] input").addEventListener("change", tell);
+  approval.querySelector("[data-statement] input").addEventListener("change", updateReading);
   approval.addEventListener(
     "submit",
     (event) => {
@@ -125,13 +126,14 @@ function watchApproval() {
   );
 }
 
-// A page that fits the window is read as soon as one lands on it.
-function toRead(page, unread) {
+// Returns the hint above a page that was unread when the person pressed a sign button.
+function describeUnread(page, unread) {
   if (unread.includes(page)) return `Page ${page} left to read. Scroll to the end of the page before you sign.`;
-  return unread.length ? `${capitalized(listed(unread))} left to read.` : "You've seen every page and can sign now.";
+  return unread.length ? `${capitalize(listPages(unread))} left to read.` : "You've seen every page and can sign now.";
 }
 
-// Where the press of a button that does not work yet leads, and why: said there, and to who only hears it.
+// Scrolls to an unread page after a press of a sign button that does not work yet. Explains why, for screen readers
+// too.
 function showUnread(sheet) {
   const page = Number(sheet.dataset.page);
   let hint = sheet.querySelector("[data-unread]");
@@ -141,17 +143,17 @@ function showUnread(sheet) {
     hint.dataset.unread = page;
     sheet.prepend(hint);
   }
-  hint.textContent = toRead(page, [page]);
+  hint.textContent = describeUnread(page, [page]);
   sheet.scrollIntoView({ block: "start" });
-  const landed = approval.querySelector("[data-unread-announcement]");
-  landed.textContent = "";
+  const announcement = approval.querySelector("[data-unread-announcement]");
+  announcement.textContent = "";
   window.setTimeout(() => {
-    landed.textContent = hint.textContent;
+    announcement.textContent = hint.textContent;
   }, 300);
 }
 
 function watchDock() {
-  const where = dock.querySelector("[data-page-position]");
+  const position = dock.querySelector("[data-page-position]");
   const decide = document.getElementById("decide");
   new IntersectionObserver(
     ([entry]) => {
@@ -164,8 +166,8 @@ function watchDock() {
     (entries) => {
       for (const entry of entries)
         visible.set(Number(entry.target.dataset.page), entry.intersectionRatio * entry.boundingClientRect.height);
-      const [page] = Array.from(visible).reduce((best, each) => (each[1] > best[1] ? each : best));
-      where.textContent = `Page ${page} of ${sheets.length}`;
+      const [page] = Array.from(visible).reduce((best, candidate) => (candidate[1] > best[1] ? candidate : best));
+      position.textContent = `Page ${page} of ${sheets.length}`;
     },
     { threshold: [0, 0.25, 0.5, 0.75, 1] },
   );
@@ -186,8 +188,8 @@ function openDecline() {
   show();
 }
 
-// A picture that does not come, its link having run out or the network: the small one may be at hand still; else
-// the page is no longer shown, and says so with the way out.
+// An image may fail to load because its URL has expired or the network is down. The small image may still be in the
+// cache. Without that, the page no longer counts as loaded, and a link reloads the whole document.
 function explainMissing() {
   for (const sheet of sheets) {
     const image = sheet.querySelector("img");
@@ -195,12 +197,12 @@ function explainMissing() {
     image.addEventListener("error", () => {
       delete sheet.dataset.loaded;
       if (image.srcset) image.removeAttribute("srcset");
-      else if (!("missing" in sheet.dataset)) sayMissing(sheet, image);
+      else if (!("missing" in sheet.dataset)) showMissing(sheet, image);
     });
   }
 }
 
-function sayMissing(sheet, image) {
+function showMissing(sheet, image) {
   const text = document.createElement("p");
   const link = document.createElement("a");
   sheet.dataset.missing = "";
@@ -211,13 +213,13 @@ function sayMissing(sheet, image) {
   image.insertAdjacentElement("afterend", text);
 }
 
-// Drawing: strokes in 0..1 of the pad, whose proportions stay the same however the phone is turned.
+// Drawing: coordinates are fractions of the pad from 0 to 1. The pad keeps its proportions when the phone is turned.
 const PAD_WIDTH = 250;
 const PAD_HEIGHT = 100;
-const LEAST_STEP = 0.006;
+const MIN_STEP = 0.006;
 
-// Each point bends the line, the middles between points lie on it: as the signed PDF draws it.
-function curve(stroke) {
+// Returns the SVG path of a stroke: quadratic curves through the midpoints between its points, as in the signed PDF.
+function strokePath(stroke) {
   const points = stroke.map(([x, y]) => [x * PAD_WIDTH, y * PAD_HEIGHT]);
   let text = `M${points[0].join(" ")}l0 0`;
   points.slice(1).forEach(([x, y], index) => {
@@ -231,40 +233,40 @@ function drawOn(pad) {
   const field = approval.querySelector("[data-drawing]");
   const undo = approval.querySelector("[data-undo]");
   const clear = approval.querySelector("[data-clear]");
-  const told = approval.querySelector("[data-pad-status]");
-  const most = { strokes: Number(pad.dataset.maxStrokes), points: Number(pad.dataset.maxPoints) };
+  const status = approval.querySelector("[data-pad-status]");
+  const max = { strokes: Number(pad.dataset.maxStrokes), points: Number(pad.dataset.maxPoints) };
   let strokes = field.value ? JSON.parse(field.value).strokes : [];
   let pen = null;
 
   function show() {
-    pad.querySelector("path").setAttribute("d", strokes.map(curve).join(""));
+    pad.querySelector("path").setAttribute("d", strokes.map(strokePath).join(""));
   }
 
-  function keep() {
+  function save() {
     show();
     field.value = strokes.length ? JSON.stringify({ aspect: PAD_WIDTH / PAD_HEIGHT, strokes }) : "";
     undo.disabled = clear.disabled = !strokes.length;
     const drawn = isFull() ? "Drawn. The pad is full. Undo or clear to change your signature." : "Drawn";
-    told.textContent = strokes.length ? drawn : "Nothing drawn yet";
+    status.textContent = strokes.length ? drawn : "Nothing drawn yet";
     field.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
   function hasRoomForPoints() {
-    return strokes.reduce((sum, each) => sum + each.length, 0) < most.points;
+    return strokes.reduce((sum, stroke) => sum + stroke.length, 0) < max.points;
   }
 
   function isFull() {
-    return strokes.length >= most.strokes || !hasRoomForPoints();
+    return strokes.length >= max.strokes || !hasRoomForPoints();
   }
 
   function add(event) {
     const box = pad.getBoundingClientRect();
-    const within = (value) => Math.round(Math.min(1, Math.max(0, value)) * 1e4) / 1e4;
-    const point = [within((event.clientX - box.left) / box.width), within((event.clientY - box.top) / box.height)];
+    const clamp = (value) => Math.round(Math.min(1, Math.max(0, value)) * 1e4) / 1e4;
+    const point = [clamp((event.clientX - box.left) / box.width), clamp((event.clientY - box.top) / box.height)];
     const stroke = strokes[strokes.length - 1];
     const before = stroke[stroke.length - 1];
     const far =
-      !before || Math.hypot(point[0] - before[0], ((point[1] - before[1]) * PAD_HEIGHT) / PAD_WIDTH) > LEAST_STEP;
+      !before || Math.hypot(point[0] - before[0], ((point[1] - before[1]) * PAD_HEIGHT) / PAD_WIDTH) > MIN_STEP;
     if (far && hasRoomForPoints()) stroke.push(point);
   }
 
@@ -280,53 +282,54 @@ function drawOn(pad) {
   });
   pad.addEventListener("pointermove", (event) => {
     if (event.pointerId !== pen) return;
-    const every = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-    (every.length ? every : [event]).forEach(add);
+    const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+    (events.length ? events : [event]).forEach(add);
     show();
   });
-  for (const end of ["pointerup", "pointercancel"]) {
-    pad.addEventListener(end, (event) => {
+  for (const type of ["pointerup", "pointercancel"]) {
+    pad.addEventListener(type, (event) => {
       if (event.pointerId !== pen) return;
       pen = null;
-      keep();
+      save();
     });
   }
   undo.addEventListener("click", () => {
     strokes.pop();
-    keep();
+    save();
   });
   clear.addEventListener("click", () => {
     strokes = [];
-    keep();
+    save();
   });
-  keep();
+  save();
 }
 
 function offerDrawing() {
-  const way = approval.querySelector("[data-draw-option]");
+  const option = approval.querySelector("[data-draw-option]");
   approval.querySelector("[data-signature-options]").hidden = false;
-  way.hidden = false;
-  const radio = way.querySelector("input");
+  option.hidden = false;
+  const radio = option.querySelector("input");
   if (radio.hasAttribute("data-chosen")) radio.checked = true;
   drawOn(approval.querySelector("[data-pad]"));
 }
 
-// The very block of the signed PDF, drawn by the server. A bitmap, because pages show no pictures but ours.
+// Shows the signature block of the signed PDF, drawn by the server. A canvas shows the image, because the content
+// security policy forbids data URLs.
 function offerPreview() {
   const preview = approval.querySelector("[data-preview]");
   const canvas = preview.querySelector("canvas");
-  const told = preview.querySelector("[data-preview-status]");
-  let waiting = 0;
+  const status = preview.querySelector("[data-preview-status]");
+  let timer = 0;
 
   async function show() {
     const body = new URLSearchParams(new FormData(approval));
     body.delete("password");
-    const answer = await fetch(approval.querySelector("[data-signing]").dataset.address, { method: "POST", body });
-    const { picture, trouble } = await answer.json();
+    const response = await fetch(approval.querySelector("[data-signing]").dataset.address, { method: "POST", body });
+    const { picture, trouble } = await response.json();
     canvas.hidden = !picture;
-    told.textContent = trouble || "The date and time will be when you sign.";
+    status.textContent = trouble || "The date and time will be when you sign.";
     if (!picture) return;
-    const bytes = Uint8Array.from(atob(picture), (each) => each.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(picture), (character) => character.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;
@@ -334,84 +337,84 @@ function offerPreview() {
     canvas.dataset.shown = "yes";
   }
 
-  function soon() {
-    window.clearTimeout(waiting);
+  function showLater() {
+    window.clearTimeout(timer);
     if (!preview.open) return;
-    waiting = window.setTimeout(
+    timer = window.setTimeout(
       () =>
         show().catch(() => {
-          told.textContent = "The preview couldn't be loaded. You can still sign.";
+          status.textContent = "The preview couldn't be loaded. You can still sign.";
         }),
       300,
     );
   }
 
   preview.hidden = false;
-  preview.addEventListener("toggle", soon);
-  approval.querySelector("[data-signing]").addEventListener("change", soon);
+  preview.addEventListener("toggle", showLater);
+  approval.querySelector("[data-signing]").addEventListener("change", showLater);
 }
 
-// What was entered outlives a broken network, a reload and the end of the session: in this tab, until it is sent,
-// its writer logs out, or somebody else logs in (see portal.js).
-const DRAFT = `draft:${TAB_OWNER}:${window.location.pathname.replace(/\/(approve|decline|forget-signature)$/, "")}`;
-const KEPT = ["note", "decline_note", "other_name", "other_address", "drawing"];
+// Drafts: what was entered survives a network failure, a reload and the end of the session. The draft stays in this
+// tab until the form is sent, the person logs out or another person logs in (see portal.js).
+const DRAFT_KEY = `draft:${TAB_OWNER}:${window.location.pathname.replace(/\/(approve|decline|forget-signature)$/, "")}`;
+const DRAFT_FIELDS = ["note", "decline_note", "other_name", "other_address", "drawing"];
 
-function keepDraft() {
+function saveDraft() {
   const review = document.querySelector("[data-review]");
-  const fields = () => KEPT.flatMap((name) => Array.from(review.querySelectorAll(`[name="${name}"]`)));
-  const before = JSON.parse(window.sessionStorage.getItem(DRAFT) || "{}");
+  const fields = () => DRAFT_FIELDS.flatMap((name) => Array.from(review.querySelectorAll(`[name="${name}"]`)));
+  const draft = JSON.parse(window.sessionStorage.getItem(DRAFT_KEY) || "{}");
   for (const field of fields()) {
-    const mine = field.name in before && (!field.value || "draftRestored" in review.dataset);
-    if (mine) field.value = before[field.name];
+    const isRestored = field.name in draft && (!field.value || "draftRestored" in review.dataset);
+    if (isRestored) field.value = draft[field.name];
   }
-  const reason = before.reason && review.querySelector(`[name="reason"][value="${before.reason}"]`);
+  const reason = draft.reason && review.querySelector(`[name="reason"][value="${draft.reason}"]`);
   if (reason && !review.querySelector("[name=reason]:checked")) {
     reason.checked = true;
     document.getElementById("decline").open = true;
   }
-  const keep = () => {
+  const save = () => {
     const changed = fields().filter((field) => field.value || field.value !== field.defaultValue);
-    const now = Object.fromEntries(changed.map((field) => [field.name, field.value]));
+    const values = Object.fromEntries(changed.map((field) => [field.name, field.value]));
     const chosen = review.querySelector("[name=reason]:checked");
-    window.sessionStorage.setItem(DRAFT, JSON.stringify(chosen ? { ...now, reason: chosen.value } : now));
+    window.sessionStorage.setItem(DRAFT_KEY, JSON.stringify(chosen ? { ...values, reason: chosen.value } : values));
   };
-  review.addEventListener("input", keep);
-  review.addEventListener("change", keep);
+  review.addEventListener("input", save);
+  review.addEventListener("change", save);
 }
 
-// Without a network a form would end on the browser's own page.
+// Without a network, sending a form would replace the page by the browser's error page.
 function holdWhileOffline() {
-  const told = document.querySelector("[data-offline]");
+  const warning = document.querySelector("[data-offline]");
   document.addEventListener(
     "submit",
     (event) => {
       if (navigator.onLine) return;
       event.preventDefault();
       event.stopImmediatePropagation();
-      told.hidden = false;
+      warning.hidden = false;
     },
     { capture: true },
   );
   window.addEventListener("online", () => {
-    told.hidden = true;
+    warning.hidden = true;
   });
 }
 
-// The back button may show this page as it was before the decision.
+// The back button may restore this page as it was before the decision.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload();
 });
 
 explainMissing();
-fetchTheRest();
+loadAllImages();
 openDecline();
 watchDock();
-keepDraft();
+saveDraft();
 if (approval) {
   holdWhileOffline();
   watchApproval();
   watchPages();
   offerDrawing();
   offerPreview();
-  tell();
+  updateReading();
 }

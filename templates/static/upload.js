@@ -1,36 +1,36 @@
-// An upload: tells of a wrong file before it is sent, and that it is under way.
+// Uploads: refuses a wrong file before it is sent, and shows that the upload has started.
 "use strict";
 
 const form = document.querySelector("[data-upload]");
 const input = form.querySelector("input[type=file]");
-const trouble = document.getElementById(`${input.id}-error`);
-const kinds = input.accept.split(",");
+const message = document.getElementById(`${input.id}-error`);
+const mediaTypes = input.accept.split(",");
 const maxBytes = Number(form.dataset.maxBytes);
 
-function problemWith(file) {
+function findProblem(file) {
   if (!file) return "Choose a file first.";
   if (file.size > maxBytes)
     return `This file is larger than ${Math.floor(maxBytes / 2 ** 20)} MB. ${form.dataset.tooLarge}`;
   if (file.size === 0) return "This file is empty.";
-  if (file.type && !kinds.includes(file.type))
-    return `Please choose a ${kinds.length > 1 ? "PDF, JPEG or PNG" : "PDF"} file.`;
+  if (file.type && !mediaTypes.includes(file.type))
+    return `Please choose a ${mediaTypes.length > 1 ? "PDF, JPEG or PNG" : "PDF"} file.`;
   return "";
 }
 
-function show(text) {
-  trouble.textContent = text;
-  trouble.hidden = !text;
+function showProblem(text) {
+  message.textContent = text;
+  message.hidden = !text;
   if (text) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
 }
 
-input.addEventListener("change", () => show(input.files.length ? problemWith(input.files[0]) : ""));
+input.addEventListener("change", () => showProblem(input.files.length ? findProblem(input.files[0]) : ""));
 
 form.addEventListener(
   "submit",
   (event) => {
-    const problem = problemWith(input.files[0]);
-    show(problem);
+    const problem = findProblem(input.files[0]);
+    showProblem(problem);
     if (problem) {
       event.preventDefault();
       event.stopImmediatePropagation();
