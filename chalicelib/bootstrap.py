@@ -130,7 +130,7 @@ class Services:
     def link_requests(self) -> LinkRequests:
         from chalicelib.services.accounts.link_requests import LinkRequests
 
-        return LinkRequests(self.store, self.ids, self.switches)
+        return LinkRequests(self.store, self.ids, self.switches, self.setup_links)
 
     @cached_property
     def review(self) -> Review:
@@ -239,6 +239,7 @@ class Services:
             switches=self.switches,
             clock=self.clock,
             ids=self.ids,
+            setup_links=self.setup_links,
             settings=self.settings,
         )
 

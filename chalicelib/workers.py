@@ -87,9 +87,7 @@ def _apply_receipt(job: Job, services: Services) -> None:
 
 
 def _send_requested_link(job: Job, services: Services) -> None:
-    from chalicelib.services.accounts.link_requests import send_requested_link
-
-    send_requested_link(job.event_id, services)
+    services.link_requests.send_requested_link(job.event_id, services.clock.now())
 
 
 _DOCUMENT_JOBS: Mapping[str, Callable[[Job, Services], None]] = {

@@ -35,9 +35,9 @@ def _redirect_to_login(context: RequestContext) -> Response:
 
 def _redirect_to_second_factor_setup(context: RequestContext) -> Response:
     from chalicelib.web.pages.login_form import HOME
-    from chalicelib.web.pages.second_factor_setup import place_before
+    from chalicelib.web.pages.second_factor_setup import setup_url
 
-    return redirect(place_before(context.return_path if context.request.method == "GET" else HOME))
+    return redirect(setup_url(context.return_path if context.request.method == "GET" else HOME))
 
 
 def _show_document_landing(context: RequestContext, document_id: str) -> Response:

@@ -235,7 +235,7 @@ def _count_credential_failure(
 ) -> None:
     """Count a wrong password, code, link or passkey. An error of the counter does not change the response."""
     try:
-        credential_throttle.note(route, context, response.status_code)
+        credential_throttle.record_failure(route, context, response.status_code)
     except (PortalError, *_AWS_ERRORS) as error:
         _log_mistake(route, error, log_fields)
 

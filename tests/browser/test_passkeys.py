@@ -175,7 +175,7 @@ def test_a_removed_passkey_is_dead(phone: Phone) -> None:
     phone.add_passkey()
     phone.open("/account")
     phone.press("Remove My phone")
-    expect(phone.page.get_by_text("The passkey is removed.")).to_be_visible()
+    expect(phone.page.get_by_text("Passkey removed.")).to_be_visible()
     phone.log_out()
     phone.press("Use a passkey")
     expect(phone.page.get_by_text("This passkey could not be checked")).to_be_visible()

@@ -12,8 +12,7 @@ from chalice.test import Client, HTTPResponse
 from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, send_requested_link
-from chalicelib.services.accounts.setup_links import create_link_token
+from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB
 from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.delivery_world import some_settings
 from tests.support.fakes import (
@@ -54,11 +53,11 @@ class Portal(bootstrap.Services):
         """What the deliveries function would do about forgotten passwords."""
         for job in self.fake_store.jobs():
             if job.name == FORGOTTEN_JOB:
-                send_requested_link(job.event_id, self)
+                self.link_requests.send_requested_link(job.event_id, self.clock.now())
 
     def token(self, mail: Delivery) -> str:
         """The token in the link, as the deliveries function makes it when it sends the mail."""
-        return create_link_token(self.store, mail, self.clock.now(), self.ids)
+        return self.setup_links.create_token(mail, self.clock.now())
 
 
 @dataclass

@@ -40,7 +40,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
             "transaction",
         },
         {"ports", "delivery_rows"},
-        {"lookups", "signed_tokens"},
+        {"lookups", "qr_svg", "signed_tokens"},
         {"documents", "authentication"},
         {"review", "pdf_jobs", "accounts"},
         {"delivery"},

@@ -1,8 +1,11 @@
-"""A fresh link by mail, for whoever asks: the page answers the same whoever that is, the work comes after."""
+"""Requests for a new setup or reset link by email.
+
+The page gives everybody the same response after the same time, whether or not the address is known. The
+deliveries function sends the email afterwards.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from chalicelib.domain.claim_keys import addressee_claim, email_claim
 from chalicelib.domain.deliveries import Channel
@@ -11,10 +14,10 @@ from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
-from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, first_pending_document_at
+from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, SetupLinks
 from chalicelib.services.delivery_rows import new_delivery, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Clock, Ids, Store, Switches
+from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.throttling import Backoff, Quota, require_no_wait
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
@@ -22,28 +25,19 @@ FORGOTTEN_JOB = "forgotten"
 LINK_EMAILS = Quota(
     kind=SecretKind.FORGOTTEN, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1)
 )
+"""Emails with a link to one address, or about one document."""
 
 PER_SOURCE = Backoff(
     name="forgotten", free_attempts=20, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1)
 )
+"""Requests by one client address."""
 
-_RACES = frozenset({"secret"})
-
-
-class Parts(Protocol):
-    """What the worker has of `bootstrap.Services`."""
-
-    @property
-    def store(self) -> Store: ...
-    @property
-    def switches(self) -> Switches: ...
-    @property
-    def clock(self) -> Clock: ...
+_RETRY_ON = frozenset({"secret"})
 
 
 @dataclass(frozen=True)
-class _Mail:
-    """Which mail to whom, and the document it belongs to."""
+class _LinkEmail:
+    """An email with a link: its type, its recipient, and the document that it is about, if any."""
 
     type: str
     recipient: str
@@ -52,121 +46,123 @@ class _Mail:
 
 
 class LinkRequests:
-    def __init__(self, store: Store, ids: Ids, switches: Switches) -> None:
+    """Stores requests for a link, and sends the links to known addresses."""
+
+    def __init__(self, store: Store, ids: Ids, switches: Switches, setup_links: SetupLinks) -> None:
         self._store = store
         self._ids = ids
         self._switches = switches
+        self._setup_links = setup_links
 
     def ask(self, email: str, source: str, now: datetime) -> None:
-        """Notes that a link was asked for at this address (lower case), and nothing else.
+        """Store a request for a link to this address (in lower case), and queue its job.
 
-        It reads and writes the same whether or not the address is known, so its time tells nothing;
-        raises `TooManyRequests` when one client asks again and again.
+        The reads and writes are the same for known and unknown addresses, so the time reveals nothing. Raise
+        `TooManyRequests` if one client address asks too often.
         """
-        retry_on_conflict(lambda: self._ask(email, source, now), retry_on=_RACES)
+        retry_on_conflict(lambda: self._ask(email, source, now), retry_on=_RETRY_ON)
 
     def ask_for_document(self, document_id: str, now: datetime) -> None:
-        """Has a link mailed to the address on file of a document. Tells nobody whether there was one."""
-        retry_on_conflict(lambda: self._ask_for_document(document_id, now), retry_on=_RACES)
+        """Queue an email with a link to the document's address on file, if there is one.
+
+        The caller does not learn whether there was one.
+        """
+        retry_on_conflict(lambda: self._ask_for_document(document_id, now), retry_on=_RETRY_ON)
 
     def _ask(self, email: str, source: str, now: datetime) -> None:
-        key, source_key = _asked_key(email), PER_SOURCE.key(source)
-        found = self._store.secrets([key, source_key])
-        require_no_wait(PER_SOURCE.wait_left(found.get(source_key), now))
-        counted = PER_SOURCE.add_attempt(found.get(source_key), source, now)
-        asked = LINK_EMAILS.count_use(found.get(key), key, now)
-        if asked is None:
-            self._store.commit(Change(at=now, secrets=(counted,)))
+        key, source_key = _request_key(email), PER_SOURCE.key(source)
+        rows = self._store.secrets([key, source_key])
+        require_no_wait(PER_SOURCE.wait_left(rows.get(source_key), now))
+        counter = PER_SOURCE.add_attempt(rows.get(source_key), source, now)
+        request = LINK_EMAILS.count_use(rows.get(key), key, now)
+        if request is None:
+            self._store.commit(Change(at=now, secrets=(counter,)))
             return
         job = Job(queue="deliveries", name=FORGOTTEN_JOB, event_id=key)
-        row = OutboxRow(id=self._ids.new("evt"), created_at=now, jobs=(job,))
-        asked = replace(asked, email=email, link=self._ids.new("evt"))
-        self._store.commit(Change(at=now, secrets=(counted, asked), outbox=(row,)))
+        outbox = OutboxRow(id=self._ids.new("evt"), created_at=now, jobs=(job,))
+        request = replace(request, email=email, link=self._ids.new("evt"))
+        self._store.commit(Change(at=now, secrets=(counter, request), outbox=(outbox,)))
 
     def _ask_for_document(self, document_id: str, now: datetime) -> None:
         document = self._store.document(document_id)
-        key = _asked_key(document_id)
-        found = self._store.visit(key, document.provider_id if document else None, None)
-        asked = LINK_EMAILS.count_use(found.session, key, now)
-        if document is None or found.provider is None or asked is None:
+        key = _request_key(document_id)
+        visit = self._store.visit(key, document.provider_id if document else None, None)
+        request = LINK_EMAILS.count_use(visit.session, key, now)
+        if document is None or visit.provider is None or request is None:
             return
-        mail = _mail_waiting(document, found.provider, self._store, self._switches)
-        if mail is None:
+        email = self._email_for_pending(document, visit.provider)
+        if email is not None:
+            change = _change(email, self._ids.new("evt"), now)
+            self._store.commit(replace(change, secrets=(request,)))
+
+    def send_requested_link(self, key: str, now: datetime) -> None:
+        """Queue the email that a stored request asked for, if the address is known. `key` is the request's.
+
+        An account gets a reset link. Without an account, the addressee of a document that can still be read
+        gets a setup link. A second call for the same request queues nothing.
+        """
+        request = self._store.secret(key)
+        if request is None or request.email is None or request.link is None:
             return
-        change = _change(mail, self._ids.new("evt"), now)
-        self._store.commit(replace(change, secrets=(asked,)))
+        email = self._email_to(request.email)
+        if email is None:
+            return
+        try:
+            self._store.commit(_change(email, request.link, now))
+        except ConcurrentUpdate as conflict:
+            if conflict.parts != ("delivery",):
+                raise
+
+    def _email_to(self, address: str) -> _LinkEmail | None:
+        account, addressed = email_claim(address), addressee_claim(address)
+        owners = self._store.claims([account, addressed])
+        if account in owners:
+            provider = self._store.provider(owners[account])
+            is_current = provider is not None and provider.email == address
+            return _LinkEmail("reset", address, provider, None) if provider and is_current else None
+        document = self._store.document(owners[addressed]) if addressed in owners else None
+        provider = self._store.provider(document.provider_id) if document else None
+        if document is None or provider is None or document.addressee.email != address:
+            return None
+        return self._email_for_pending(document, provider)
+
+    def _email_for_pending(self, document: Document, provider: Provider) -> _LinkEmail | None:
+        """Return the email about this document.
+
+        After the document's recall, return the email about another pending document that was emailed to the
+        same address.
+        """
+        address = document.addressee.email
+        if document.recalled_at is None or address is None or provider.has_account:
+            return self._email_for(document, provider)
+        other = self._setup_links.first_pending_at(provider, address)
+        return self._email_for(other, provider) if other else None
+
+    def _email_for(self, document: Document, provider: Provider) -> _LinkEmail | None:
+        # An account's link goes only to the account's own address, whatever address a clinic typed.
+        if provider.has_account:
+            return _LinkEmail("reset", provider.email, provider, document) if provider.email else None
+        address, readable = document.addressee.email, is_readable(document.status)
+        if not address or not readable or not self._switches.electronic_signature(document.practice_id):
+            return None
+        return _LinkEmail("setup", address, provider, document)
 
 
-# In the deliveries function
-
-
-def send_requested_link(key: str, parts: Parts) -> None:
-    """Mails a link to the address that was asked for, if it is known: to its account, or else, as long as
-    a document addressed there can still be read, to set one up. Doing it twice mails once.
-    """
-    asked = parts.store.secret(key)
-    if asked is None or asked.email is None or asked.link is None:
-        return
-    mail = _mail_to(asked.email, parts)
-    if mail is None:
-        return
-    try:
-        parts.store.commit(_change(mail, asked.link, parts.clock.now()))
-    except ConcurrentUpdate as lost:
-        if lost.parts != ("delivery",):
-            raise
-
-
-def _mail_to(email: str, parts: Parts) -> _Mail | None:
-    account, addressed = email_claim(email), addressee_claim(email)
-    owners = parts.store.claims([account, addressed])
-    if account in owners:
-        provider = parts.store.provider(owners[account])
-        return _Mail("reset", email, provider, None) if provider and provider.email == email else None
-    document = parts.store.document(owners[addressed]) if addressed in owners else None
-    provider = parts.store.provider(document.provider_id) if document else None
-    if document is None or provider is None or document.addressee.email != email:
-        return None
-    return _mail_waiting(document, provider, parts.store, parts.switches)
-
-
-def _mail_waiting(document: Document, provider: Provider, store: Store, switches: Switches) -> _Mail | None:
-    """For a recalled document, the mail of another that waits for them at the address it was sent to."""
-    email = document.addressee.email
-    if document.recalled_at is None or email is None or provider.has_account:
-        return _mail_for(document, provider, switches)
-    other = first_pending_document_at(store, provider, email)
-    return _mail_for(other, provider, switches) if other else None
-
-
-# Rules
-
-
-def _mail_for(document: Document, provider: Provider, switches: Switches) -> _Mail | None:
-    """An account's link goes to its own address only, whatever address a clinic typed."""
-    if provider.has_account:
-        return _Mail("reset", provider.email, provider, document) if provider.email else None
-    email, readable = document.addressee.email, is_readable(document.status)
-    if not email or not readable or not switches.electronic_signature(document.practice_id):
-        return None
-    return _Mail("setup", email, provider, document)
-
-
-def _change(mail: _Mail, event_id: str, now: datetime) -> Change:
-    document = mail.document
+def _change(email: _LinkEmail, event_id: str, now: datetime) -> Change:
+    document = email.document
     delivery = new_delivery(
         Channel.EMAIL,
-        mail.type,
-        mail.recipient,
+        email.type,
+        email.recipient,
         event_id=event_id,
         practice_id=document.practice_id if document else PORTAL_PRACTICE,
         now=now,
         document_id=document.id if document else None,
-        provider_id=mail.provider.id,
+        provider_id=email.provider.id,
         access=document.access if document else 1,
     )
     return Change(at=now, deliveries=(delivery,), outbox=(outbox_row(delivery),))
 
 
-def _asked_key(whose: str) -> str:
-    return secret_key(SecretKind.FORGOTTEN, whose)
+def _request_key(subject: str) -> str:
+    return secret_key(SecretKind.FORGOTTEN, subject)

@@ -1,4 +1,4 @@
-"""Links to choose a password, for the first time or again, and what choosing one does (DESIGN 5.2)."""
+"""Setup links and reset links: emailed links to choose a first password or a new one (DESIGN 5.2)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,40 +31,46 @@ from chalicelib.services.authentication.passwords import (
 from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.delivery_rows import new_delivery, outbox_row
+from chalicelib.services.labels import duration
 from chalicelib.services.normalization import one_line
 from chalicelib.services.optimistic_retry import retry_on_conflict, retry_on_latest
 from chalicelib.services.ports import Ids, Listing, Store
 from chalicelib.services.transaction import Change, Claim
 
 PORTAL_PRACTICE = "portal"
-"""Stands in a delivery that no practice caused, such as the notice that a password was changed."""
+"""The practice id of a delivery that no practice caused, such as the notice of a changed password."""
 
-MAX_CREDENTIAL = 40
+MAX_CREDENTIAL_CHARS = 40
 
-_LOOKED_THROUGH = 50
-"""How many of a person's pending documents are looked through for one that keeps a link alive."""
+_MAX_PENDING_READ = 50
+"""The number of a provider's pending documents that are searched for one that keeps a setup link valid."""
 
 _LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET)
-_DEAD = "It is good for 90 minutes and for one use, and only the newest one works."
-_OUTDATED = "The link is no longer wanted: the address was corrected, or the account is another's."
+_EXPIRED = f"A link works once and for {duration(LINK_LIFETIME)}, and only the newest link works."
+_OUTDATED = (
+    "This link is no longer needed: the address was corrected, or the account belongs to someone else."
+)
 _TAKEN_ADDRESS = (
-    "This email address already belongs to another person's account. An account is for one person: "
-    "ask the clinic to send the document to your own address."
+    "This email address already belongs to another person's account. An account is for one person. "
+    "Ask the clinic to send the document to your own address."
 )
 _TAKEN_NPI = "This NPI already belongs to someone else here. Check it, or leave it empty and contact support."
 
 
 class LinkExpired(Gone):
-    """A link that is spent, expired or replaced; `document_id` if it is still known what it was for."""
+    """The setup or reset link was used, has expired or was replaced.
+
+    `document_id` names the document that the link came with, if its row still exists.
+    """
 
     def __init__(self, document_id: str | None = None) -> None:
-        super().__init__(_DEAD, code=GoneCode.LINK_DEAD)
+        super().__init__(_EXPIRED, code=GoneCode.LINK_DEAD)
         self.document_id = document_id
 
 
 @dataclass(frozen=True, kw_only=True)
 class ValidLink:
-    """A link that works, whose it is, and the document it came with."""
+    """A setup or reset link that works: its row, its owner, and the document that its email was about."""
 
     secret: Secret
     provider: Provider
@@ -72,25 +78,25 @@ class ValidLink:
 
     @property
     def is_setup(self) -> bool:
-        """Whether it is for a first password, and not for a forgotten one."""
+        """True for a first password, False for a forgotten one."""
         return self.secret.kind is SecretKind.SETUP
 
     @property
     def least(self) -> int:
-        """How long the password must be."""
+        """The least number of characters of the new password."""
         return least_length(second_factor=self.provider.has_second_factor)
 
     @property
     def personal(self) -> tuple[str, ...]:
-        """Words about its owner that make a poor password."""
+        """Words about the owner that make a poor password."""
         practice = self.document.practice.name if self.document else ""
-        known = (self.provider.name, self.secret.email, self.provider.npi, practice)
-        return tuple(each for each in known if each)
+        words = (self.provider.name, self.secret.email, self.provider.npi, practice)
+        return tuple(word for word in words if word)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordForm:
-    """What was typed at setup; for a forgotten password only the password counts."""
+    """The fields of the page behind a setup or reset link. A reset uses only the password."""
 
     password: str
     credential: str = ""
@@ -98,163 +104,89 @@ class PasswordForm:
     confirmed: bool = False
 
 
-# For the deliveries, at the moment of sending
-
-
-def create_link_token(store: Store, delivery: Delivery, now: datetime, ids: Ids) -> str:
-    """A token for the link in the mail being sent, good for `LINK_LIFETIME` from now.
-
-    Links of other mails die with it; another attempt of the same delivery makes another token, and both
-    work. Raises `MessageOutdated` when the link must not go out any more: the address was corrected, the
-    account belongs to another address, or a setup is no longer needed.
-    """
-    token = ids.token()
-
-    def step() -> None:
-        provider = store.provider(delivery.provider_id or "")
-        if provider is None or not _may_go_out(store, delivery, provider):
-            raise MessageOutdated(_OUTDATED)
-        kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
-        secret = Secret(
-            key=secret_key(kind, token),
-            version=1,
-            kind=kind,
-            created_at=now,
-            expires_at=now + LINK_LIFETIME,
-            provider_id=provider.id,
-            document_id=delivery.document_id,
-            email=delivery.recipient,
-            link=delivery.id,
-            access=delivery.access,
-        )
-        newest = replace(provider, version=provider.version + 1, link=delivery.id)
-        providers = () if provider.link == delivery.id else (newest,)
-        store.commit(Change(at=now, secrets=(secret,), providers=providers))
-
-    retry_on_conflict(step, retry_on=frozenset({"provider"}))
-    return token
-
-
-def _may_go_out(store: Store, delivery: Delivery, provider: Provider) -> bool:
-    if provider.has_account:
-        return delivery.type == "reset" and delivery.recipient == provider.email
-    return document_of_setup_email(store, delivery, provider) is not None
-
-
-def document_of_setup_email(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
-    """The document that a setup mail goes out for: its own or, once that one is recalled, what its link
-    leads to then, unless a newer setup mail is on its way. None when it must not go out.
-    """
-    document = store.document(delivery.document_id) if delivery.document_id else None
-    if document is None or document.access == delivery.access:
-        return document
-    if _is_made_up_for(delivery, provider):
-        return None
-    return _reached(
-        provider,
-        document,
-        lambda: _waiting(store, provider.id),
-        access=delivery.access,
-        email=delivery.recipient,
-    )
-
-
-def _is_made_up_for(delivery: Delivery, provider: Provider) -> bool:
-    """Whether a document that came later brings a setup mail of its own (`Intake._has_lost_setup`)."""
-    mailed_at = provider.setup_mailed_at
-    newer = mailed_at is not None and mailed_at >= delivery.created_at
-    return newer and provider.setup_document != delivery.document_id
-
-
-def _reached(
-    provider: Provider,
-    document: Document | None,
-    waiting: Callable[[], Sequence[Document]],
-    *,
-    access: int,
-    email: str | None,
-) -> Document | None:
-    """What a setup link leads to: the document it came with, when that had this `access`, or, once that one
-    is recalled, another that is `waiting` for this person at the very address the link was mailed to.
-
-    Nothing after a correction: its address may have been a stranger's.
-    """
-    if document is None or document.access == access:
-        return document
-    only_recalled = document.recalled_at is not None and document.access == access + 1
-    if not only_recalled or email is None:
-        return None
-    return _mailed_to(email, provider, waiting())
-
-
-def first_pending_document_at(store: Store, provider: Provider, email: str) -> Document | None:
-    """A document that waits for this person and was mailed to this address: what is due first, if any."""
-    return _mailed_to(email, provider, _waiting(store, provider.id))
-
-
-def _waiting(store: Store, provider_id: str) -> Sequence[Document]:
-    found = store.documents(Listing.PROVIDER_PENDING, provider_id, limit=_LOOKED_THROUGH, after=None)
-    return found.items
-
-
-def _mailed_to(email: str, provider: Provider, waiting: Sequence[Document]) -> Document | None:
-    return next((each for each in waiting if _was_mailed_to(each, provider, email)), None)
-
-
-def _was_mailed_to(document: Document, provider: Provider, email: str) -> bool:
-    mailed = document.delivery is not DeliveryChoice.FAX and document.addressee.email == email
-    return mailed and document.provider_id == provider.id and is_decidable(document.status)
-
-
-# The person at the page
-
-
 class SetupLinks:
+    """Creates setup and reset links, opens them, and sets the password that their owner chooses."""
+
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
         self._ids = ids
 
+    # For the worker that sends the email
+
+    def create_token(self, delivery: Delivery, now: datetime) -> str:
+        """Store a link for the email being sent, and return the link's token.
+
+        The link expires after `LINK_LIFETIME`. All links of the provider's earlier emails stop working.
+        Another attempt of the same delivery creates another token, and both tokens work. Raise
+        `MessageOutdated` if the email must not be sent: the address was corrected, the account has another
+        address, or no setup is needed any more.
+        """
+        token = self._ids.token()
+
+        def step() -> None:
+            provider = self._store.provider(delivery.provider_id or "")
+            if provider is None or not self._may_send(delivery, provider):
+                raise MessageOutdated(_OUTDATED)
+            secret = _link_row(token, delivery, provider, now)
+            newest = replace(provider, version=provider.version + 1, link=delivery.id)
+            providers = () if provider.link == delivery.id else (newest,)
+            self._store.commit(Change(at=now, secrets=(secret,), providers=providers))
+
+        retry_on_conflict(step, retry_on=frozenset({"provider"}))
+        return token
+
+    def _may_send(self, delivery: Delivery, provider: Provider) -> bool:
+        if provider.has_account:
+            return delivery.type == "reset" and delivery.recipient == provider.email
+        return document_of_setup_email(self._store, delivery, provider) is not None
+
+    def first_pending_at(self, provider: Provider, email: str) -> Document | None:
+        """Return the provider's first due pending document that was emailed to this address, if any."""
+        return _first_emailed_to(email, provider, _read_pending(self._store, provider.id))
+
+    # For the page behind the link
+
     def open(self, token: str, now: datetime) -> ValidLink:
-        """What the link of this token leads to; looking spends nothing. Raises `LinkExpired`."""
+        """Return the link of this token without using it up. Raise `LinkExpired`."""
         keys = [secret_key(kind, token) for kind in _LINK_KINDS]
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
         if secret is None or not secret.live(now):
             raise LinkExpired(secret.document_id if secret else None)
-        found, waiting = run_concurrently(
+        visit, pending = run_concurrently(
             lambda: self._store.visit(secret.key, secret.provider_id, secret.document_id),
-            lambda: self._waiting_for(secret),
+            lambda: self._pending_if_setup(secret),
         )
-        if found.provider is None or not _works(secret, found.provider):
+        provider, document = visit.provider, visit.document
+        if provider is None or not _is_newest(secret, provider):
             raise LinkExpired(secret.document_id)
-        if secret.kind is SecretKind.RESET:
-            return ValidLink(secret=secret, provider=found.provider, document=found.document)
-        document = _reached(
-            found.provider, found.document, lambda: waiting, access=secret.access, email=secret.email
-        )
-        if document is None:
-            raise LinkExpired(secret.document_id)
-        return ValidLink(secret=secret, provider=found.provider, document=document)
+        if secret.kind is SecretKind.SETUP:
+            document = _document_of_link(
+                provider, document, lambda: pending, access=secret.access, email=secret.email
+            )
+            if document is None:
+                raise LinkExpired(secret.document_id)
+        return ValidLink(secret=secret, provider=provider, document=document)
 
-    def _waiting_for(self, secret: Secret) -> Sequence[Document]:
-        """Read ahead: whether a setup link needs it, the document that it came with tells only later."""
+    def _pending_if_setup(self, secret: Secret) -> Sequence[Document]:
+        # These documents are read before it is known whether the link needs them, to save a round trip.
         if secret.kind is not SecretKind.SETUP or secret.provider_id is None:
             return ()
-        return _waiting(self._store, secret.provider_id)
+        return _read_pending(self._store, secret.provider_id)
 
     def choose_password(
-        self, token: str, chosen: PasswordForm, now: datetime, origin: Origin = UNKNOWN
+        self, token: str, form: PasswordForm, now: datetime, origin: Origin = UNKNOWN
     ) -> ValidLink:
-        """Spends the link together with the new password, and ends every session of the account. What it
-        answers has the provider as they are from then on.
+        """Set the password, use up the link and end all sessions of the account.
 
-        Raises `LinkExpired`, or `Invalid` with the fields to mend; then the link still works.
+        Return the link with its provider as they are afterwards. Raise `LinkExpired`, or `Invalid` with the
+        wrong fields; after `Invalid` the link still works.
         """
         link = self.open(token, now)
-        _check(link, chosen)
-        hashed = hash_password(chosen.password)
+        _validate(link, form)
+        password_hash = hash_password(form.password)
 
         def step(current: ValidLink) -> ValidLink:
-            change = self._change(current, chosen, hashed, now, origin)
+            change = self._change(current, form, password_hash, now, origin)
             self._store.commit(change)
             return replace(current, provider=change.providers[0])
 
@@ -265,81 +197,177 @@ class SetupLinks:
                 read=lambda: self.open(token, now),
                 retry_on=frozenset({"secret", "provider"}),
             )
-        except ConcurrentUpdate as lost:
-            raise self._taken(link) from lost
+        except ConcurrentUpdate as conflict:
+            raise self._explain_lost_claim(link) from conflict
 
     def _change(
-        self, link: ValidLink, chosen: PasswordForm, hashed: str, now: datetime, origin: Origin = UNKNOWN
+        self,
+        link: ValidLink,
+        form: PasswordForm,
+        password_hash: str,
+        now: datetime,
+        origin: Origin = UNKNOWN,
     ) -> Change:
-        provider = with_password(link, chosen, hashed, now)
+        provider = with_password(link, form, password_hash, now)
         rival = self._rival(link, provider)
-        told = account_notice(self._ids, provider, "password_changed", now)
-        failures = (
-            *login_counters(told.recipient, provider.id, now),
+        notice = account_notice(self._ids.new("evt"), provider, AccountEventType.PASSWORD_CHANGED.value, now)
+        counters = (
+            *login_counters(notice.recipient, provider.id, now),
             *second_factor_counters(provider.id, now),
         )
-        happened = AccountEventType.PASSWORD_SET if link.is_setup else AccountEventType.PASSWORD_RESET
-        entry = account_event(provider.id, happened, now, origin, unique=told.event_id)
+        event_type = AccountEventType.PASSWORD_SET if link.is_setup else AccountEventType.PASSWORD_RESET
+        event = account_event(provider.id, event_type, now, origin, unique=notice.event_id)
         return Change(
             at=now,
             spent=(link.secret,),
-            dropped=failures,
-            account_events=(entry,),
+            dropped=counters,
+            account_events=(event,),
             providers=(provider, *((_without_npi(rival),) if rival else ())),
             claims=_claims(link, provider, rival),
-            deliveries=(told,),
-            outbox=(outbox_row(told),),
+            deliveries=(notice,),
+            outbox=(outbox_row(notice),),
         )
 
     def _rival(self, link: ValidLink, provider: Provider) -> Provider | None:
-        """Who must give up the NPI that a clinic gave this person: whoever has no account, or one whose
-        owner only typed it.
+        """Return the other provider who must give up the NPI that a clinic has stated for this provider.
+
+        Only a provider without an account, or one who typed the NPI, has to give it up.
         """
         if not link.is_setup or provider.npi is None or provider.npi_self_stated:
             return None
         key = npi_claim(provider.npi)
-        owner = self._store.claims([key]).get(key, provider.id)
-        holder = self._store.provider(owner) if owner != provider.id else None
-        gives_way = holder is not None and (not holder.has_account or holder.npi_self_stated)
-        return holder if gives_way else None
+        owner_id = self._store.claims([key]).get(key, provider.id)
+        owner = self._store.provider(owner_id) if owner_id != provider.id else None
+        gives_way = owner is not None and (not owner.has_account or owner.npi_self_stated)
+        return owner if gives_way else None
 
-    def _taken(self, link: ValidLink) -> Invalid:
-        """Which claim another person got first."""
+    def _explain_lost_claim(self, link: ValidLink) -> Invalid:
+        """Explain which unique claim (email or NPI) was lost to another person."""
         key = email_claim(link.secret.email or "")
-        owner = self._store.claims([key]).get(key, link.provider.id)
-        if link.is_setup and owner != link.provider.id:
+        owner_id = self._store.claims([key]).get(key, link.provider.id)
+        if link.is_setup and owner_id != link.provider.id:
             return Invalid(
                 _TAKEN_ADDRESS, code=InvalidCode.ADDRESS_TAKEN, errors=[FieldError("form", _TAKEN_ADDRESS)]
             )
         return Invalid(_TAKEN_NPI, code=InvalidCode.NPI_TAKEN, errors=[FieldError("npi", _TAKEN_NPI)])
 
 
-def account_notice(ids: Ids, provider: Provider, told: str, now: datetime) -> Delivery:
-    """Tells the owner of a change to their account, in case it was not them."""
+def account_notice(event_id: str, provider: Provider, message_type: str, now: datetime) -> Delivery:
+    """Return the email that reports a change of an account to its owner, in case it was someone else."""
     return new_delivery(
         Channel.EMAIL,
-        told,
+        message_type,
         provider.email or "",
-        event_id=ids.new("evt"),
+        event_id=event_id,
         practice_id=PORTAL_PRACTICE,
         now=now,
         provider_id=provider.id,
     )
 
 
-# Rules
+# Which links work
 
 
-def with_password(link: ValidLink, chosen: PasswordForm, hashed: str, now: datetime) -> Provider:
-    """The provider with this password: an account, if it was none, and no session of before."""
+def document_of_setup_email(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
+    """Return the document that a setup email is about, or None if the email must not be sent.
+
+    This is the delivery's own document. After a recall of this document, it is the document that the link
+    leads to then, unless a newer setup email is on its way.
+    """
+    document = store.document(delivery.document_id) if delivery.document_id else None
+    if document is None or document.access == delivery.access:
+        return document
+    if _has_newer_setup_email(delivery, provider):
+        return None
+    return _document_of_link(
+        provider,
+        document,
+        lambda: _read_pending(store, provider.id),
+        access=delivery.access,
+        email=delivery.recipient,
+    )
+
+
+def _read_pending(store: Store, provider_id: str) -> Sequence[Document]:
+    page = store.documents(Listing.PROVIDER_PENDING, provider_id, limit=_MAX_PENDING_READ, after=None)
+    return page.items
+
+
+def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime) -> Secret:
+    kind = SecretKind.RESET if provider.has_account else SecretKind.SETUP
+    return Secret(
+        key=secret_key(kind, token),
+        version=1,
+        kind=kind,
+        created_at=now,
+        expires_at=now + LINK_LIFETIME,
+        provider_id=provider.id,
+        document_id=delivery.document_id,
+        email=delivery.recipient,
+        link=delivery.id,
+        access=delivery.access,
+    )
+
+
+def _is_newest(secret: Secret, provider: Provider) -> bool:
+    """Return True if this is the provider's newest link and still fits the state of the account."""
+    is_newest = provider.link == secret.link
+    if secret.kind is SecretKind.RESET:
+        return is_newest and provider.has_account and provider.email == secret.email
+    return is_newest and not provider.has_account
+
+
+def _has_newer_setup_email(delivery: Delivery, provider: Provider) -> bool:
+    """Return True if a later document has its own setup email (`Intake._has_lost_setup`)."""
+    mailed_at = provider.setup_mailed_at
+    is_newer = mailed_at is not None and mailed_at >= delivery.created_at
+    return is_newer and provider.setup_document != delivery.document_id
+
+
+def _document_of_link(
+    provider: Provider,
+    document: Document | None,
+    read_pending: Callable[[], Sequence[Document]],
+    *,
+    access: int,
+    email: str | None,
+) -> Document | None:
+    """Return the document that a setup link leads to, or None if the link no longer works.
+
+    `document` came with the link's email, when it had this `access`. After its recall, the link leads to
+    another pending document of the same person that was emailed to the same address. After a correction of
+    the address, the link leads nowhere, because the old address may be a stranger's.
+    """
+    if document is None or document.access == access:
+        return document
+    is_only_recalled = document.recalled_at is not None and document.access == access + 1
+    if not is_only_recalled or email is None:
+        return None
+    return _first_emailed_to(email, provider, read_pending())
+
+
+def _first_emailed_to(email: str, provider: Provider, pending: Sequence[Document]) -> Document | None:
+    return next((document for document in pending if _was_emailed_to(document, provider, email)), None)
+
+
+def _was_emailed_to(document: Document, provider: Provider, email: str) -> bool:
+    was_emailed = document.delivery is not DeliveryChoice.FAX and document.addressee.email == email
+    return was_emailed and document.provider_id == provider.id and is_decidable(document.status)
+
+
+# The new password
+
+
+def with_password(link: ValidLink, form: PasswordForm, password_hash: str, now: datetime) -> Provider:
+    """Return the provider with the new password, with an account, and with all sessions ended."""
     provider = link.provider
     changed = replace(
         provider,
         version=provider.version + 1,
-        password_hash=hashed,
+        password_hash=password_hash,
         link=None,
         session_generation=provider.session_generation + 1,
-        short_password=is_short(chosen.password),
+        short_password=is_short(form.password),
     )
     if not link.is_setup:
         return changed
@@ -347,57 +375,51 @@ def with_password(link: ValidLink, chosen: PasswordForm, hashed: str, now: datet
         changed,
         email=link.secret.email,
         account_since=now,
-        npi=provider.npi or chosen.npi or None,
-        npi_self_stated=provider.npi is None and bool(chosen.npi),
-        credential=one_line(chosen.credential),
+        npi=provider.npi or form.npi or None,
+        npi_self_stated=provider.npi is None and bool(form.npi),
+        credential=one_line(form.credential),
     )
-
-
-def _works(secret: Secret, provider: Provider) -> bool:
-    newest = provider.link == secret.link
-    if secret.kind is SecretKind.RESET:
-        return newest and provider.has_account and provider.email == secret.email
-    return newest and not provider.has_account
 
 
 def _claims(link: ValidLink, provider: Provider, rival: Provider | None) -> tuple[Claim, ...]:
     if not link.is_setup or provider.email is None:
         return ()
-    mine = [Claim(key=email_claim(provider.email), owner=provider.id)]
+    claims = [Claim(key=email_claim(provider.email), owner=provider.id)]
     if provider.npi:
         replaces = rival.id if rival else None
-        mine.append(Claim(key=npi_claim(provider.npi), owner=provider.id, replaces=replaces))
-    return tuple(mine)
+        claims.append(Claim(key=npi_claim(provider.npi), owner=provider.id, replaces=replaces))
+    return tuple(claims)
 
 
 def _without_npi(rival: Provider) -> Provider:
-    """Written with the claim, so that a rival who sets up at the same moment makes one of the two fail."""
+    # The rival's row is written with the claim. So if the rival sets up an account at the same moment, one of
+    # the two transactions fails.
     return replace(rival, version=rival.version + 1, npi=None, npi_self_stated=False)
 
 
-def _check(link: ValidLink, chosen: PasswordForm) -> None:
-    wrong = [*(_check_person(link, chosen) if link.is_setup else ())]
-    personal = (*link.personal, chosen.npi)
-    problem = password_problem(chosen.password, personal, least=link.least)
+def _validate(link: ValidLink, form: PasswordForm) -> None:
+    errors = [*(_person_errors(link, form) if link.is_setup else ())]
+    personal = (*link.personal, form.npi)
+    problem = password_problem(form.password, personal, least=link.least)
     if problem:
-        wrong.append(FieldError("password", problem))
-    if wrong:
-        raise Invalid("Please look at the marked fields.", errors=wrong)
+        errors.append(FieldError("password", problem))
+    if errors:
+        raise Invalid("Please check the highlighted fields.", errors=errors)
 
 
-def _check_person(link: ValidLink, chosen: PasswordForm) -> list[FieldError]:
-    wrong = []
-    if not _is_credential(chosen.credential):
-        wrong.append(FieldError("credential", "Enter your credential, such as MD, DO, NP or PA-C."))
-    if link.provider.npi is None and chosen.npi and not npis.is_valid(chosen.npi):
-        wrong.append(FieldError("npi", "This is not a valid NPI of ten digits. Check it, or leave it empty."))
-    if not chosen.confirmed:
-        wrong.append(FieldError("confirmed", f"Confirm that you are {link.provider.name}."))
-    return wrong
+def _person_errors(link: ValidLink, form: PasswordForm) -> list[FieldError]:
+    errors = []
+    if not _is_credential(form.credential):
+        errors.append(FieldError("credential", "Enter your credential, such as MD, DO, NP or PA-C."))
+    if link.provider.npi is None and form.npi and not npis.is_valid(form.npi):
+        errors.append(FieldError("npi", "This is not a valid 10-digit NPI. Check it, or leave it empty."))
+    if not form.confirmed:
+        errors.append(FieldError("confirmed", f"Confirm that you are {link.provider.name}."))
+    return errors
 
 
 def _is_credential(text: str) -> bool:
     try:
-        return len(one_line(text)) <= MAX_CREDENTIAL
+        return len(one_line(text)) <= MAX_CREDENTIAL_CHARS
     except ValueError:
         return False

@@ -12,7 +12,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services import throttling
 from chalicelib.services.authentication.known_devices import KnownDevice
 from chalicelib.services.authentication.passwords import hash_password, is_outdated, is_password
-from chalicelib.services.authentication.sessions import PASSWORD, Sessions, login_event
+from chalicelib.services.authentication.sessions import PASSWORD, Reauthenticated, Sessions, login_event
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
@@ -186,8 +186,8 @@ class Login:
                 raise
             self._store.commit(change)
 
-    def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> tuple[Secret, str]:
-        """Return the session under a new token, authenticated now, and its cookie.
+    def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> Reauthenticated:
+        """Return the session under a new token, authenticated now.
 
         Count and raise as `log_in` does. The password of another account is wrong.
         """
@@ -196,7 +196,7 @@ class Login:
             raise Unauthenticated(_WRONG)
         renewed, cookie = self._sessions.renew(session, attempt.now, PASSWORD)
         self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(*cleared, session)))
-        return renewed, cookie
+        return Reauthenticated(renewed, cookie, provider)
 
     def verify_password(self, provider: Provider, attempt: LoginAttempt) -> None:
         """Raise `Unauthenticated` unless this is the provider's password.

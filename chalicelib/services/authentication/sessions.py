@@ -33,6 +33,15 @@ class SessionClaims:
     provider_id: str
 
 
+@dataclass(frozen=True)
+class Reauthenticated:
+    """A session whose owner has just been authenticated again, its new cookie, and its provider."""
+
+    session: Secret
+    cookie: str
+    provider: Provider
+
+
 class Sessions:
     """Starts, reads, renews and ends sessions. `issuer` is the portal's URL."""
 

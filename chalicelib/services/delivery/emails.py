@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
+from chalicelib.services.accounts.setup_links import SetupLinks
 from chalicelib.services.delivery.message_facts import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.delivery.settlement import READY
@@ -81,6 +82,7 @@ class Emails:
         switches: Switches,
         clock: Clock,
         ids: Ids,
+        setup_links: SetupLinks,
         settings: Settings,
     ) -> None:
         self._store = store
@@ -88,6 +90,7 @@ class Emails:
         self._switches = switches
         self._clock = clock
         self._ids = ids
+        self._setup_links = setup_links
         self._settings = settings
 
     def send(self, delivery: Delivery) -> AttemptResult:
@@ -181,9 +184,7 @@ class Emails:
         return _account_changed(facts, ACCOUNT_CHANGES[facts.delivery.type])
 
     def _setup_link(self, facts: MessageFacts) -> str:
-        from chalicelib.services.accounts.setup_links import create_link_token
-
-        token = create_link_token(self._store, facts.delivery, facts.now, self._ids)
+        token = self._setup_links.create_token(facts.delivery, facts.now)
         return self._url(f"/setup/{token}")
 
     def _url(self, path: str) -> str:

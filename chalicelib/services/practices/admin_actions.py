@@ -12,7 +12,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import SIGNS_AFTER
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services import normalization
-from chalicelib.services.accounts.account_settings import without_second_factor, without_sessions
+from chalicelib.services.accounts.account_settings import end_sessions, reset_second_factor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, SessionKeyRotation, Store, Switches
 from chalicelib.services.practices.logos import Logos
@@ -147,7 +147,7 @@ class AdminActions:
         """
 
         def change(owner: Provider) -> Change | None:
-            return without_second_factor(self._ids, owner, now) if owner.has_second_factor else None
+            return reset_second_factor(self._ids, owner, now) if owner.has_second_factor else None
 
         return self._change_account(payload, change, "names no account with a second factor")
 
@@ -155,7 +155,7 @@ class AdminActions:
         """Log the account with this `email` out everywhere. Return `{"id"}`."""
 
         def change(owner: Provider) -> Change | None:
-            return without_sessions(self._ids, owner, now) if owner.has_account else None
+            return end_sessions(self._ids, owner, now) if owner.has_account else None
 
         return self._change_account(payload, change, "names no account")
 

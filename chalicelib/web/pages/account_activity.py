@@ -1,4 +1,4 @@
-"""The trail of an account in plain language, for its owner and nobody else."""
+"""The activity page: the events of an account in plain language, for its owner only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ from chalicelib.services.pagination import cursor_of, number_of
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import render_page
 
-SHOWN = 25
+EVENTS_PER_PAGE = 25
 
-_WORDS: Mapping[AccountEventType, str] = {
+_TEXTS: Mapping[AccountEventType, str] = {
     AccountEventType.LOGGED_IN: "Logged in",
     AccountEventType.WRONG_PASSWORD: "Wrong password entered",
-    AccountEventType.WRONG_SECOND_FACTOR: "Right password, but a wrong code",
+    AccountEventType.WRONG_SECOND_FACTOR: "Correct password, but a wrong code",
     AccountEventType.LOGGED_OUT: "Logged out",
     AccountEventType.LOGGED_OUT_EVERYWHERE: "Logged out everywhere",
     AccountEventType.PASSWORD_SET: "Account set up with a password",
-    AccountEventType.PASSWORD_RESET: "New password chosen with a link from an email",
+    AccountEventType.PASSWORD_RESET: "New password set with a link from an email",
     AccountEventType.PASSWORD_CHANGED: "Password changed",
     AccountEventType.PASSKEY_ADDED: "Passkey added",
     AccountEventType.PASSKEY_REMOVED: "Passkey removed",
     AccountEventType.AUTHENTICATOR_ADDED: "Authenticator app added",
     AccountEventType.AUTHENTICATOR_REMOVED: "Authenticator app removed",
-    AccountEventType.RECOVERY_CODES_MADE: "New recovery codes made",
+    AccountEventType.RECOVERY_CODES_MADE: "New recovery codes created",
     AccountEventType.SECOND_FACTOR_RESET: "Passkeys, app and recovery codes removed by support",
     AccountEventType.SESSIONS_ENDED: "Logged out everywhere by support",
 }
@@ -41,15 +41,15 @@ _METHODS: Mapping[str, str] = {
     "account password": "with the password",
     "passkey": "with a passkey",
     "account password and passkey": "with the password and a passkey",
-    "account password and authenticator code": "with the password and a code of the app",
+    "account password and authenticator code": "with the password and an app code",
     "account password and recovery code": "with the password and a recovery code",
 }
-_TROUBLE = frozenset({AccountEventType.WRONG_PASSWORD, AccountEventType.WRONG_SECOND_FACTOR})
+_WARNINGS = frozenset({AccountEventType.WRONG_PASSWORD, AccountEventType.WRONG_SECOND_FACTOR})
 
 
 @dataclass(frozen=True)
-class Line:
-    """One entry as the page shows it. `place` says from where, in words; empty where that is not known."""
+class ActivityLine:
+    """One event as the page shows it. `place` is the device and the address, or empty if they are unknown."""
 
     what: str
     at: datetime
@@ -57,36 +57,37 @@ class Line:
     is_trouble: bool
 
 
-def activity(context: RequestContext) -> Response:
+def show_activity(context: RequestContext) -> Response:
     before = number_of(context.query.get("after"), "after")
-    found = context.services.store.account_events(context.require_provider().id, limit=SHOWN, before=before)
+    provider_id = context.require_provider().id
+    events = context.services.account_settings.events(provider_id, limit=EVENTS_PER_PAGE, before=before)
     return render_page(
         context,
         "account_activity.html",
         section="account",
-        lines=[_line(each) for each in found.items],
-        next_after=cursor_of(found.next_after),
+        lines=[_line(event) for event in events.items],
+        next_after=cursor_of(events.next_after),
         first=before is None,
         retention_years=RETENTION_YEARS,
     )
 
 
-def _line(event: AccountEvent) -> Line:
-    return Line(_what(event), event.at, _place(event), event.type in _TROUBLE)
+def _line(event: AccountEvent) -> ActivityLine:
+    return ActivityLine(_text(event), event.at, _place(event), event.type in _WARNINGS)
 
 
-def _what(event: AccountEvent) -> str:
-    words = _WORDS[event.type]
+def _text(event: AccountEvent) -> str:
+    text = _TEXTS[event.type]
     if event.type is AccountEventType.LOGGED_IN:
-        return f"{words} {_METHODS.get(event.method or '', '')}".strip()
+        return f"{text} {_METHODS.get(event.method or '', '')}".strip()
     if event.type is AccountEventType.WRONG_PASSWORD and (event.tries or 0) > LOGGED_INDIVIDUALLY:
-        return f"{words}, {event.tries} times in a row"
-    return words
+        return f"{text}, {event.tries} times in a row"
+    return text
 
 
 def _place(event: AccountEvent) -> str:
     if event.type in BY_SUPPORT:
         return ""
     address = event.origin.address
-    known = address if address and address != "unknown" else ""
-    return ", ".join(part for part in (in_words(event.origin.device), known) if part)
+    known_address = address if address and address != "unknown" else ""
+    return ", ".join(part for part in (in_words(event.origin.device), known_address) if part)

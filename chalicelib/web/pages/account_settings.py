@@ -1,4 +1,4 @@
-"""The page of one's own account: second factors, password, logging out everywhere."""
+"""The account page, with its forms for passkeys, authenticator app, recovery codes, password and logout."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,8 +6,9 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.services.accounts.account_settings import AccountSettings, enrolment_code
+from chalicelib.services.accounts.account_settings import authenticator_uri
 from chalicelib.services.authentication.passwords import least_length
+from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
@@ -18,161 +19,173 @@ from chalicelib.web.http.responses import (
     render_page,
     session_seconds_left,
 )
-from chalicelib.web.pages.login_form import known_from_now_on, local_path
+from chalicelib.web.pages.login_form import known_device_cookie, local_path
 from chalicelib.web.pages.reauthentication import (
-    attempt_of,
-    confirmed,
     is_recently_authenticated,
+    login_attempt,
     passkey_options,
+    reauthenticate,
 )
-from chalicelib.web.pages.second_factor_setup import enrol, wanted_after
+from chalicelib.web.pages.second_factor_setup import error_messages, path_after_setup, render_setup
 
-HERE = "/account"
+ACCOUNT_PATH = "/account"
 _DONE: Mapping[str, str] = {
-    "passkey-removed": "The passkey is removed.",
-    "authenticator-removed": "The authenticator app is removed.",
-    "password": "Your password is changed. You were logged out everywhere else.",
-    "passkey-added": "The passkey is added. You can log in with it from now on.",
-    "authenticator-added": "The authenticator app is added. It is asked for after your password from now on.",
+    "passkey-removed": "Passkey removed.",
+    "authenticator-removed": "Authenticator app removed.",
+    "password": "Your password was changed. You've been logged out everywhere else.",
+    "passkey-added": "Passkey added. You can now log in with it.",
+    "authenticator-added": "Authenticator app added. You'll be asked for its code after your password.",
 }
 
-Changed = str | tuple[str, tuple[str, ...]]
+_Changed = tuple[str, tuple[str, ...]]
+"""The new session cookie, and new recovery codes, if any."""
 
 
-def account(context: RequestContext) -> Response:
-    return _account(context)
+def show_account(context: RequestContext) -> Response:
+    return _render_account(context)
 
 
-def stay(context: RequestContext) -> Response:
-    """For the script that warns of the end: being asked has put it off."""
+def extend_session(context: RequestContext) -> Response:
+    """Return the seconds until the session ends, as JSON. The request itself extends the session."""
     return json_response({"seconds": session_seconds_left(context)})
 
 
-def confirm(context: RequestContext) -> Response:
+def confirm_identity(context: RequestContext) -> Response:
     try:
-        _, cookies = confirmed(context)
-    except (Invalid, TooManyRequests) as trouble:
-        return _where_one_was(context, trouble)
-    return redirect(_next(context) or HERE, cookies=cookies)
+        _, cookies = reauthenticate(context)
+    except (Invalid, TooManyRequests) as error:
+        return _render_error(context, error)
+    return redirect(_next_path(context) or ACCOUNT_PATH, cookies=cookies)
 
 
 def add_passkey(context: RequestContext) -> Response:
-    answer, name = context.form.get("passkey", ""), context.form.get("name", "")
+    response, name = context.form.get("passkey", ""), context.form.get("name", "")
 
-    def change(own: AccountSettings, session: Secret) -> Changed:
-        return own.add_passkey(session, context.require_provider(), answer, name, context.now)
+    def change(session: Secret) -> _Changed:
+        provider = context.require_provider()
+        return context.services.account_settings.add_passkey(
+            session, provider, response, name, context.now, context.origin
+        )
 
-    return _changed(context, change, "passkey-added")
+    return _change(context, change, "passkey-added")
 
 
 def remove_passkey(context: RequestContext) -> Response:
-    def change(own: AccountSettings, session: Secret) -> Changed:
-        return own.remove_passkey(
-            session, context.require_provider(), context.form.get("id", ""), context.now
-        )
+    def change(session: Secret) -> _Changed:
+        provider, passkey_id = context.require_provider(), context.form.get("id", "")
+        settings = context.services.account_settings
+        return settings.remove_passkey(session, provider, passkey_id, context.now, context.origin), ()
 
-    return _changed(context, change, "passkey-removed")
+    return _change(context, change, "passkey-removed")
 
 
-def authenticator(context: RequestContext) -> Response:
+def show_authenticator_setup(context: RequestContext) -> Response:
     if context.session is None or not is_recently_authenticated(context):
-        return redirect(HERE)
-    return _authenticator(context, context.session)
+        return redirect(ACCOUNT_PATH)
+    return _render_authenticator_setup(context, context.session)
 
 
 def add_authenticator(context: RequestContext) -> Response:
-    def change(own: AccountSettings, session: Secret) -> Changed:
-        return own.add_authenticator(
-            session, context.require_provider(), context.form.get("code", "")[:20], context.now
+    def change(session: Secret) -> _Changed:
+        provider, code = context.require_provider(), context.form.get("code", "")[:20]
+        return context.services.account_settings.add_authenticator(
+            session, provider, code, context.now, context.origin
         )
 
-    return _changed(context, change, "authenticator-added", again=_authenticator)
+    return _change(context, change, "authenticator-added", render_error=_render_authenticator_setup)
 
 
 def remove_authenticator(context: RequestContext) -> Response:
-    def change(own: AccountSettings, session: Secret) -> Changed:
-        return own.remove_authenticator(session, context.require_provider(), context.now)
+    def change(session: Secret) -> _Changed:
+        provider, settings = context.require_provider(), context.services.account_settings
+        return settings.remove_authenticator(session, provider, context.now, context.origin), ()
 
-    return _changed(context, change, "authenticator-removed")
+    return _change(context, change, "authenticator-removed")
 
 
 def new_recovery_codes(context: RequestContext) -> Response:
-    def change(own: AccountSettings, session: Secret) -> Changed:
-        return own.new_recovery_codes(session, context.require_provider(), context.now)
+    def change(session: Secret) -> _Changed:
+        return context.services.account_settings.new_recovery_codes(
+            session, context.require_provider(), context.now, context.origin
+        )
 
-    return _changed(context, change, "")
+    return _change(context, change, "")
 
 
 def change_password(context: RequestContext) -> Response:
-    """The current password is asked for even right after a login (ASVS 6.2.3)."""
-    typed = context.form.get("new_password", "")
+    """Change the password. The form needs the current password even right after a login (ASVS 6.2.3)."""
+    password = context.form.get("new_password", "")
 
-    def change(own: AccountSettings, session: Secret) -> Changed:
-        _check_password(context, session)
-        return own.change_password(session, context.require_provider(), typed, context.now)
+    def change(session: Secret) -> _Changed:
+        _check_current_password(context, session)
+        provider, settings = context.require_provider(), context.services.account_settings
+        return settings.change_password(session, provider, password, context.now, context.origin), ()
 
-    return _changed(context, change, "password")
+    return _change(context, change, "password")
 
 
 def log_out_everywhere(context: RequestContext) -> Response:
     if context.session is not None:
-        own = context.services.account_settings.seen_from(context.origin)
-        own.log_out_everywhere(context.session, context.require_provider(), context.now)
+        context.services.account_settings.log_out_everywhere(
+            context.session, context.require_provider(), context.now, context.origin
+        )
     return redirect("/login?reason=logged-out", cookies=[format_cookie(SESSION_COOKIE, "", 0)])
 
 
-def _changed(
+def _change(
     context: RequestContext,
-    change: Callable[[AccountSettings, Secret], Changed],
+    change: Callable[[Secret], _Changed],
     done: str,
     *,
-    again: Callable[..., Response] | None = None,
+    render_error: Callable[..., Response] | None = None,
 ) -> Response:
-    """Makes the change if the owner was authenticated just now, and shows new recovery codes once.
+    """Make the change if the session was authenticated recently, and show new recovery codes once.
 
-    It ends the other sessions, and with them what their browsers are known by; this one stays known.
+    The change ends all other sessions, and their browsers are no longer known. This browser stays known.
     """
     if context.session is None or not is_recently_authenticated(context):
-        return redirect(HERE)
+        return redirect(ACCOUNT_PATH)
     try:
-        made = change(context.services.account_settings.seen_from(context.origin), context.session)
-    except (Invalid, Unauthenticated, TooManyRequests) as trouble:
-        return again(context, context.session, trouble) if again else _where_one_was(context, trouble)
-    token, codes = made if isinstance(made, tuple) else (made, ())
+        token, codes = change(context.session)
+    except (Invalid, Unauthenticated, TooManyRequests) as error:
+        return (
+            render_error(context, context.session, error) if render_error else _render_error(context, error)
+        )
     owner = context.require_provider()
-    device = known_from_now_on(context, owner.id, owner.session_generation + 1)
+    device = known_device_cookie(context, owner.id, owner.session_generation + 1)
     cookies = [format_cookie(SESSION_COOKIE, token), device]
     if codes:
-        on = _next(context) or HERE
+        next_path = _next_path(context) or ACCOUNT_PATH
         return render_page(
-            context, "recovery_codes.html", section="account", codes=codes, cookies=cookies, next=on
+            context, "recovery_codes.html", section="account", codes=codes, cookies=cookies, next=next_path
         )
-    return redirect(f"{HERE}?done={done}", cookies=cookies)
+    return redirect(f"{ACCOUNT_PATH}?done={done}", cookies=cookies)
 
 
-def _next(context: RequestContext) -> str | None:
-    """Where to go on to, for who came from elsewhere to set a second factor up."""
-    given = context.form.get("next")
-    return local_path(given) if given else None
+def _next_path(context: RequestContext) -> str | None:
+    """Return the path to go to afterwards, or None if the form was on the account page."""
+    next_path = context.form.get("next")
+    return local_path(next_path) if next_path else None
 
 
-def _where_one_was(context: RequestContext, trouble: PortalError) -> Response:
-    wanted = _next(context)
-    if wanted is None or context.require_provider().has_second_factor:
-        return _account(context, trouble)
-    return enrol(context, wanted_after(wanted), trouble)
+def _render_error(context: RequestContext, error: PortalError) -> Response:
+    """Render the page that the form was on, with the error."""
+    next_path = _next_path(context)
+    if next_path is None or context.require_provider().has_second_factor:
+        return _render_account(context, error)
+    return render_setup(context, path_after_setup(next_path), error)
 
 
-def _account(context: RequestContext, trouble: PortalError | None = None) -> Response:
+def _render_account(context: RequestContext, error: PortalError | None = None) -> Response:
     fresh, owner = is_recently_authenticated(context), context.require_provider()
     return render_page(
         context,
         "account.html",
-        status=present_error(trouble).status if trouble else 200,
+        status=present_error(error).status if error else 200,
         section="account",
         fresh=fresh,
-        trouble=trouble.detail if trouble else "",
-        errors=_messages(trouble),
+        trouble=error.detail if error else "",
+        errors=error_messages(error),
         done=_DONE.get(context.query.get("done", ""), ""),
         passkey_options=passkey_options(context),
         enrolment=context.services.passkey_options.for_enrolment(owner, context.now) if fresh else None,
@@ -180,35 +193,31 @@ def _account(context: RequestContext, trouble: PortalError | None = None) -> Res
     )
 
 
-def _authenticator(context: RequestContext, session: Secret, trouble: PortalError | None = None) -> Response:
-    secret = context.services.account_settings.authenticator_secret(
-        session, context.require_provider(), context.now
-    )
-    text, side, path = enrolment_code(secret, context.require_provider().email or "")
+def _render_authenticator_setup(
+    context: RequestContext, session: Secret, error: PortalError | None = None
+) -> Response:
+    provider = context.require_provider()
+    secret = context.services.account_settings.authenticator_secret(session, provider, context.now)
+    uri = authenticator_uri(secret, provider.email or "")
+    side, path = qr_svg_path(uri)
     return render_page(
         context,
         "authenticator_setup.html",
-        status=present_error(trouble).status if trouble else 200,
+        status=present_error(error).status if error else 200,
         section="account",
         secret=secret,
-        link=text,
+        link=uri,
         side=side,
         path=path,
-        errors=_messages(trouble),
+        errors=error_messages(error),
         next=context.form.get("next") or context.query.get("next", ""),
     )
 
 
-def _check_password(context: RequestContext, session: Secret) -> None:
-    typed = context.form.get("password", "")
+def _check_current_password(context: RequestContext, session: Secret) -> None:
+    attempt = login_attempt(context, session, context.form.get("password", ""))
     try:
-        context.services.login.verify_password(
-            context.require_provider(), attempt_of(context, session, typed)
-        )
-    except Unauthenticated as wrong:
-        text = "This is not your current password."
-        raise Invalid(text, errors=[FieldError("password", text)]) from wrong
-
-
-def _messages(trouble: PortalError | None) -> dict[str, str]:
-    return {each.field: each.message for each in trouble.errors} if trouble else {}
+        context.services.login.verify_password(context.require_provider(), attempt)
+    except Unauthenticated as error:
+        message = "Incorrect current password."
+        raise Invalid(message, errors=[FieldError("password", message)]) from error

@@ -1,4 +1,4 @@
-"""What the login page and its neighbours do: log in and out, choose a password, ask for a link."""
+"""Login, logout, the second step of a login, requests for a link, and the page that sets a password."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -16,7 +16,13 @@ from chalicelib.web.http.error_mapping import error_headers, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, render_page
-from chalicelib.web.pages.login_form import HOME, USERNAME_COOKIE, known_from_now_on, local_path, login_page
+from chalicelib.web.pages.login_form import (
+    HOME,
+    USERNAME_COOKIE,
+    known_device_cookie,
+    local_path,
+    render_login,
+)
 
 SETUP_COOKIE = "__Host-setup"
 PENDING_LOGIN_COOKIE = "__Host-half"
@@ -26,83 +32,133 @@ USERNAME_SECONDS = 10 * 60
 _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
 
 
-# Logging in and out
+# Login and logout
 
 
 def log_in(context: RequestContext) -> Response:
-    wanted, typed = local_path(context.form.get("next")), context.form.get("email", "")
-    before = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
+    next_path, email = local_path(context.form.get("next")), context.form.get("email", "")
+    previous = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
     attempt = LoginAttempt(
-        email=typed.strip().lower()[:254],
+        email=email.strip().lower()[:254],
         password=context.form.get("password", ""),
         source=context.address or "unknown",
         agent=context.device,
         now=context.now,
-        previous_session=before.session if before else None,
+        previous_session=previous.session if previous else None,
         device=context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, "")),
     )
     try:
         provider, session = context.services.login.log_in(attempt)
-    except SecondFactorRequired as half:
-        return _to_second_half(half, wanted)
-    except (Unauthenticated, TooManyRequests) as refused:
-        return login_page(context, wanted, typed, refused)
-    return _let_in(context, wanted, provider, session)
+    except SecondFactorRequired as pending:
+        return _redirect_to_second_factor(pending, next_path)
+    except (Unauthenticated, TooManyRequests) as error:
+        return render_login(context, next_path, email, error)
+    return _finish(context, next_path, provider, session)
 
 
 def log_in_with_passkey(context: RequestContext) -> Response:
-    wanted = local_path(context.form.get("next"))
-    before = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
+    next_path = local_path(context.form.get("next"))
+    previous = context.services.sessions.visit(context.cookies.get(SESSION_COOKIE, ""), context.now)
     try:
         provider, session = context.services.passkeys.log_in(
             context.form.get("passkey", ""),
             context.now,
             context.origin,
-            previous_session=before.session if before else None,
+            previous_session=previous.session if previous else None,
         )
-    except Unauthenticated as refused:
-        return login_page(context, wanted, "", refused)
-    return _let_in(context, wanted, provider, session)
+    except Unauthenticated as error:
+        return render_login(context, next_path, "", error)
+    return _finish(context, next_path, provider, session)
 
 
-def second_half(context: RequestContext) -> Response:
-    return _second_page(context, local_path(context.query.get("next")))
+def show_second_factor(context: RequestContext) -> Response:
+    return _render_second_factor(context, local_path(context.query.get("next")))
 
 
 def finish_login(context: RequestContext) -> Response:
-    wanted = local_path(context.form.get("next"))
-    answer = SecondFactorResponse(
+    """Finish the login with the second factor from the form."""
+    next_path = local_path(context.form.get("next"))
+    response = SecondFactorResponse(
         code=context.form.get("code", "")[:100],
         passkey=context.form.get("passkey", ""),
         device=context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, "")),
     )
     try:
         provider, session = context.services.second_factor.finish(
-            context.cookies.get(PENDING_LOGIN_COOKIE, ""), answer, context.now, context.origin
+            context.cookies.get(PENDING_LOGIN_COOKIE, ""), response, context.now, context.origin
         )
-    except (Unauthenticated, TooManyRequests) as refused:
-        return _second_page(context, wanted, refused)
-    except Gone as over:
-        return login_page(context, wanted, "", over)
-    return _let_in(context, wanted, provider, session)
+    except (Unauthenticated, TooManyRequests) as error:
+        return _render_second_factor(context, next_path, error)
+    except Gone as expired:
+        return render_login(context, next_path, "", expired)
+    return _finish(context, next_path, provider, session)
 
 
 def log_out(context: RequestContext) -> Response:
     if context.session is not None:
         context.services.sessions.end(context.session, context.now, context.origin)
-    left = redirect("/login?reason=logged-out", cookies=[format_cookie(SESSION_COOKIE, "", 0)])
-    left.headers["Clear-Site-Data"] = '"cache", "storage"'
-    return left
+    response = redirect("/login?reason=logged-out", cookies=[format_cookie(SESSION_COOKIE, "", 0)])
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
-# A forgotten password, or a first one
+def _finish(context: RequestContext, next_path: str, provider: Provider, session: str) -> Response:
+    """Redirect to the next page with the session cookie, and make this browser known to the account."""
+    cookies = [
+        format_cookie(SESSION_COOKIE, session),
+        format_cookie(USERNAME_COOKIE, "", 0),
+        format_cookie(PENDING_LOGIN_COOKIE, "", 0),
+        known_device_cookie(context, provider.id, provider.session_generation),
+    ]
+    return redirect(next_path, cookies=cookies)
 
 
-def forgot_password(context: RequestContext) -> Response:
+def _redirect_to_second_factor(pending: SecondFactorRequired, next_path: str) -> Response:
+    seconds = int(PENDING_LOGIN_LIFETIME.total_seconds())
+    cookies = [
+        format_cookie(PENDING_LOGIN_COOKIE, pending.token, seconds),
+        format_cookie(USERNAME_COOKIE, "", 0),
+    ]
+    return redirect(_second_factor_url(next_path), cookies=cookies)
+
+
+def _second_factor_url(next_path: str) -> str:
+    return f"/login/second?next={quote(next_path, safe='/')}"
+
+
+def _render_second_factor(
+    context: RequestContext, next_path: str, error: PortalError | None = None
+) -> Response:
+    """Render the page of the second step, or the login page if the login has expired."""
+    try:
+        owner = context.services.second_factor.find_pending_login(
+            context.cookies.get(PENDING_LOGIN_COOKIE, ""), context.now
+        )
+    except Gone as expired:
+        return render_login(context, next_path, "", expired)
+    options = context.services.passkey_options.for_login(context.now, owner) if owner.passkeys else None
+    return render_page(
+        context,
+        "login_second_factor.html",
+        status=present_error(error).status if error else 200,
+        headers=error_headers(error) if isinstance(error, TooManyRequests) else {},
+        next=next_path,
+        refused=error.detail if error else None,
+        by_app=owner.authenticator is not None,
+        passkey_options=options,
+        history_url=context.history_url(_second_factor_url(next_path)),
+    )
+
+
+# Setup and reset links
+
+
+def show_forgot_password(context: RequestContext) -> Response:
     return render_page(context, "forgot_password.html", sent="sent" in context.query, email="", error=None)
 
 
-def ask_for_link(context: RequestContext) -> Response:
+def request_link(context: RequestContext) -> Response:
+    """Request a link by email for the form's address. The response does not reveal if it is known."""
     typed = context.form.get("email", "")
     try:
         email = email_address(typed)
@@ -114,80 +170,41 @@ def ask_for_link(context: RequestContext) -> Response:
     return redirect("/forgot-password?sent=1")
 
 
-def ask_for_document_link(context: RequestContext, document_id: str) -> Response:
+def request_document_link(context: RequestContext, document_id: str) -> Response:
+    """Request a link by email for the document's address on file."""
     context.services.link_requests.ask_for_document(document_id, context.now)
     return redirect(f"/documents/{document_id}?sent=1")
 
 
-def take_link(_context: RequestContext, token: str) -> Response:
-    """Mail scanners open links: nothing is looked at and nothing spent, and the token leaves the URL."""
+def accept_link(_context: RequestContext, token: str) -> Response:
+    """Move the link's token from the URL to a cookie, and redirect to the page that sets a password.
+
+    Email scanners open links, so this reads nothing and uses nothing up.
+    """
     return redirect("/setup", cookies=[format_cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
 
 
-def setup(context: RequestContext) -> Response:
+def show_setup(context: RequestContext) -> Response:
     try:
         link = context.services.setup_links.open(context.cookies.get(SETUP_COOKIE, ""), context.now)
-    except LinkExpired as dead:
-        return _dead_link(context, dead)
-    return _setup_page(context, link, {"credential": link.provider.credential or ""}, {})
+    except LinkExpired as expired:
+        return _render_link_expired(context, expired)
+    return _render_setup(context, link, {"credential": link.provider.credential or ""}, {})
 
 
-def set_up(context: RequestContext) -> Response:
+def choose_password(context: RequestContext) -> Response:
     token, setup_links = context.cookies.get(SETUP_COOKIE, ""), context.services.setup_links
     try:
-        link = setup_links.choose_password(token, _chosen(context.form), context.now, context.origin)
-    except LinkExpired as dead:
-        return _dead_link(context, dead)
-    except Invalid as wrong:
-        errors = {each.field: each.message for each in wrong.errors}
-        return _setup_page(context, setup_links.open(token, context.now), context.form, errors)
-    return _to_first_login(context, link)
+        link = setup_links.choose_password(token, _password_form(context.form), context.now, context.origin)
+    except LinkExpired as expired:
+        return _render_link_expired(context, expired)
+    except Invalid as error:
+        messages = {item.field: item.message for item in error.errors}
+        return _render_setup(context, setup_links.open(token, context.now), context.form, messages)
+    return _redirect_to_first_login(context, link)
 
 
-# Parts
-
-
-def _let_in(context: RequestContext, wanted: str, provider: Provider, session: str) -> Response:
-    """On to where one was going, with the session, on a browser that is known from now on."""
-    device = known_from_now_on(context, provider.id, provider.session_generation)
-    gone = [format_cookie(USERNAME_COOKIE, "", 0), format_cookie(PENDING_LOGIN_COOKIE, "", 0)]
-    return redirect(wanted, cookies=[format_cookie(SESSION_COOKIE, session), *gone, device])
-
-
-def _to_second_half(half: SecondFactorRequired, wanted: str) -> Response:
-    seconds = int(PENDING_LOGIN_LIFETIME.total_seconds())
-    gone = format_cookie(USERNAME_COOKIE, "", 0)
-    return redirect(
-        _second_place(wanted), cookies=[format_cookie(PENDING_LOGIN_COOKIE, half.token, seconds), gone]
-    )
-
-
-def _second_place(wanted: str) -> str:
-    return f"/login/second?next={quote(wanted, safe='/')}"
-
-
-def _second_page(context: RequestContext, wanted: str, refused: PortalError | None = None) -> Response:
-    try:
-        owner = context.services.second_factor.find_pending_login(
-            context.cookies.get(PENDING_LOGIN_COOKIE, ""), context.now
-        )
-    except Gone as over:
-        return login_page(context, wanted, "", over)
-    options = context.services.passkey_options.for_login(context.now, owner) if owner.passkeys else None
-    return render_page(
-        context,
-        "login_second_factor.html",
-        status=present_error(refused).status if refused else 200,
-        headers=error_headers(refused) if isinstance(refused, TooManyRequests) else {},
-        next=wanted,
-        refused=refused.detail if refused else None,
-        by_app=owner.authenticator is not None,
-        passkey_options=options,
-        history_url=context.history_url(_second_place(wanted)),
-    )
-
-
-def _chosen(form: Mapping[str, str]) -> PasswordForm:
+def _password_form(form: Mapping[str, str]) -> PasswordForm:
     return PasswordForm(
         password=form.get("password", ""),
         credential=form.get("credential", ""),
@@ -196,7 +213,7 @@ def _chosen(form: Mapping[str, str]) -> PasswordForm:
     )
 
 
-def _setup_page(
+def _render_setup(
     context: RequestContext, link: ValidLink, typed: Mapping[str, str], errors: Mapping[str, str]
 ) -> Response:
     return render_page(
@@ -212,29 +229,30 @@ def _setup_page(
     )
 
 
-def _dead_link(context: RequestContext, dead: LinkExpired) -> Response:
+def _render_link_expired(context: RequestContext, expired: LinkExpired) -> Response:
     return render_page(
         context,
         "link_expired.html",
-        status=present_error(dead).status,
-        document_id=dead.document_id,
+        status=present_error(expired).status,
+        document_id=expired.document_id,
         cookies=[format_cookie(SETUP_COOKIE, "", 0)],
     )
 
 
-def _to_first_login(context: RequestContext, link: ValidLink) -> Response:
-    """To the login page, with the username filled in and the document next. Nobody is logged in by a link.
+def _redirect_to_first_login(context: RequestContext, link: ValidLink) -> Response:
+    """Redirect to the login page, with the username filled in and the document as the next page.
 
-    But the browser is known from now on, so that strangers who go on guessing do not close the login to it.
+    A link logs nobody in. But this browser becomes known to the account, so other people's wrong passwords
+    cannot lock it out.
     """
-    wanted = f"/documents/{link.document.id}" if link.document else HOME
+    next_path = f"/documents/{link.document.id}" if link.document else HOME
     reason = "password-set" if link.is_setup else "password-changed"
     return redirect(
-        f"/login?reason={reason}&next={wanted}",
+        f"/login?reason={reason}&next={next_path}",
         cookies=[
             format_cookie(SETUP_COOKIE, "", 0),
             format_cookie(SESSION_COOKIE, "", 0),
             format_cookie(USERNAME_COOKIE, quote(link.secret.email or ""), USERNAME_SECONDS),
-            known_from_now_on(context, link.provider.id, link.provider.session_generation),
+            known_device_cookie(context, link.provider.id, link.provider.session_generation),
         ],
     )

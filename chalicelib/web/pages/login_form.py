@@ -1,6 +1,7 @@
-"""The address itself and the login page: what every visitor sees first.
+"""The portal's root path and the login page.
 
-Apart from what the form does, because a cold start pays for all it imports: nothing here needs a table.
+A cold start pays for every import of this module, so nothing here needs a table. `login_actions` handles the
+forms.
 """
 
 import re
@@ -19,42 +20,44 @@ USERNAME_COOKIE = "__Host-username"
 DEVICE_SECONDS = 365 * 24 * 60 * 60
 
 _LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/-]*(\?[A-Za-z0-9_.~=&%+-]*)?")
-_LONGEST_PATH = 300
+_MAX_PATH_CHARS = 300
 
 
-def home(context: RequestContext) -> Response:
-    """The list of documents sends on to the login page whoever's session has ended."""
+def redirect_home(context: RequestContext) -> Response:
+    """Redirect to the list of documents, or to the login page if the browser has no session cookie.
+
+    If the session has ended, the list of documents redirects to the login page.
+    """
     return redirect(HOME if SESSION_COOKIE in context.cookies else "/login")
 
 
-def login(context: RequestContext) -> Response:
-    wanted = local_path(context.query.get("next"))
+def show_login(context: RequestContext) -> Response:
+    next_path = local_path(context.query.get("next"))
     if _is_logged_in(context):
-        return redirect(wanted)
-    return login_page(context, wanted, unquote(context.cookies.get(USERNAME_COOKIE, "")))
+        return redirect(next_path)
+    return render_login(context, next_path, unquote(context.cookies.get(USERNAME_COOKIE, "")))
 
 
-def login_again(_context: RequestContext) -> Response:
-    """Where a refused login was shown: whoever comes back to that address starts over."""
+def restart_login(_context: RequestContext) -> Response:
+    """Redirect a GET of the path that the login form is sent to, such as a reload after a wrong password."""
     return redirect("/login")
 
 
 def local_path(text: str | None) -> str:
-    """Where to go after login: a path of this site, or else the list of documents.
+    """Return the path to go to after a login: `text` if it is a path of this site, or the list of documents.
 
-    Everything that a browser might read as another site (`//`, backslashes, control characters, schemes)
-    is no such path.
+    Text that a browser could read as another site (`//`, backslashes, control characters, schemes) is not a
+    path of this site.
     """
-    wanted = text or ""
-    good = len(wanted) <= _LONGEST_PATH and _LOCAL_PATH.fullmatch(wanted)
-    return wanted if good and wanted != "/" else HOME
+    path = text or ""
+    is_local = len(path) <= _MAX_PATH_CHARS and _LOCAL_PATH.fullmatch(path)
+    return path if is_local and path != "/" else HOME
 
 
-def known_from_now_on(context: RequestContext, provider_id: str, session_generation: int) -> str:
-    """The cookie by which this account knows this browser until all its sessions are ended."""
-    return format_cookie(
-        DEVICE_COOKIE, context.services.known_devices.issue(provider_id, session_generation), DEVICE_SECONDS
-    )
+def known_device_cookie(context: RequestContext, provider_id: str, session_generation: int) -> str:
+    """Return the cookie that makes this browser known to the account until all its sessions end."""
+    value = context.services.known_devices.issue(provider_id, session_generation)
+    return format_cookie(DEVICE_COOKIE, value, DEVICE_SECONDS)
 
 
 def _is_logged_in(context: RequestContext) -> bool:
@@ -62,18 +65,19 @@ def _is_logged_in(context: RequestContext) -> bool:
     return bool(session) and context.services.sessions.visit(session or "", context.now) is not None
 
 
-def login_page(
-    context: RequestContext, wanted: str, email: str, refused: PortalError | None = None
+def render_login(
+    context: RequestContext, next_path: str, email: str, error: PortalError | None = None
 ) -> Response:
+    """Render the login page with the email address filled in, and with the error of a failed login."""
     return render_page(
         context,
         "login.html",
-        status=present_error(refused).status if refused else 200,
-        headers=error_headers(refused) if isinstance(refused, TooManyRequests) else {},
-        next=wanted,
+        status=present_error(error).status if error else 200,
+        headers=error_headers(error) if isinstance(error, TooManyRequests) else {},
+        next=next_path,
         email=email,
-        refused=refused.detail if refused else None,
+        refused=error.detail if error else None,
         reason=context.query.get("reason"),
         passkey_options=context.services.passkey_options.for_login(context.now),
-        history_url=context.history_url(f"/login?next={quote(wanted, safe='/')}"),
+        history_url=context.history_url(f"/login?next={quote(next_path, safe='/')}"),
     )

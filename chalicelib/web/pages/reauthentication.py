@@ -1,4 +1,4 @@
-"""Authentication once more, before signing and before changing an account: the password, or a passkey."""
+"""Reauthentication by password or passkey, before a signature and before a change of an account."""
 
 from dataclasses import replace
 
@@ -7,71 +7,73 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.authentication.known_devices import KnownDevice
 from chalicelib.services.authentication.password_login import LoginAttempt
+from chalicelib.services.authentication.sessions import Reauthenticated
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie
 
 
 def is_recently_authenticated(context: RequestContext) -> bool:
-    """Whether the caller was authenticated recently enough."""
+    """Return True if the session was authenticated within `REAUTH_AFTER`."""
     return context.session is not None and context.session.is_recently_authenticated(context.now)
 
 
 def passkey_options(context: RequestContext) -> str | None:
-    """What a script asks the browser for; None when it is not needed or there is no passkey."""
+    """Return the WebAuthn options (JSON) for reauthentication by passkey.
+
+    Return None if the provider has no passkey or needs no reauthentication.
+    """
     if is_recently_authenticated(context) or not context.require_provider().passkeys:
         return None
     return context.services.passkey_options.for_login(context.now, context.require_provider())
 
 
-def confirmed_to_sign(context: RequestContext) -> tuple[RequestContext, list[str]]:
-    """As `confirmed`; what is decided already needs nothing: there is nothing left to sign."""
+def reauthenticate_to_sign(context: RequestContext) -> tuple[RequestContext, list[str]]:
+    """Reauthenticate as `reauthenticate` does, unless the document is already decided."""
     if not is_decidable(context.require_document().status):
         return context, []
-    return confirmed(context)
+    return reauthenticate(context)
 
 
-def confirmed(context: RequestContext) -> tuple[RequestContext, list[str]]:
-    """The caller, authenticated recently enough, and the cookies to set.
+def reauthenticate(context: RequestContext) -> tuple[RequestContext, list[str]]:
+    """Return the context with a recently authenticated session, and the cookies to set.
 
-    The form's `password` or `passkey` is asked for when the last time was too long ago. Raises `Invalid`
-    naming `password`, and `TooManyRequests`.
+    If the last authentication is too long ago, check the form's `password` or `passkey`. Raise `Invalid` for
+    the field `password` if the check fails, and `TooManyRequests`.
     """
     if context.session is None or is_recently_authenticated(context):
         return context, []
     try:
-        session, token = _confirm(context, context.session)
-    except Unauthenticated as wrong:
-        text = wrong.detail if context.form.get("passkey") else "This is not your password."
-        raise _ask_again(text) from wrong
-    latest = context.services.store.provider(context.require_provider().id) or context.require_provider()
-    return replace(context, session=session, provider=latest), [format_cookie(SESSION_COOKIE, token)]
+        renewed = _check_form(context, context.session)
+    except Unauthenticated as error:
+        message = error.detail if context.form.get("passkey") else "Incorrect password."
+        raise _invalid(message) from error
+    cookies = [format_cookie(SESSION_COOKIE, renewed.cookie)]
+    return replace(context, session=renewed.session, provider=renewed.provider), cookies
 
 
-def _confirm(context: RequestContext, session: Secret) -> tuple[Secret, str]:
+def _check_form(context: RequestContext, session: Secret) -> Reauthenticated:
     passkey, password = context.form.get("passkey", ""), context.form.get("password", "")
     if passkey:
         return context.services.passkeys.reauthenticate(
             session, context.require_provider(), passkey, context.now
         )
     if not password:
-        raise _ask_again("Enter your password.")
-    return context.services.login.reauthenticate(session, attempt_of(context, session, password))
+        raise _invalid("Enter your password.")
+    return context.services.login.reauthenticate(session, login_attempt(context, session, password))
 
 
-def attempt_of(context: RequestContext, session: Secret, password: str) -> LoginAttempt:
-    """Who is logged in enters their password: their session is as good as a browser that is known, so that
-    nobody's guesses elsewhere keep them from it.
+def login_attempt(context: RequestContext, session: Secret, password: str) -> LoginAttempt:
+    """Return the attempt of a logged-in provider to enter their password.
+
+    The session counts as a known browser, so other people's failed attempts never make the provider wait.
     """
+    provider = context.require_provider()
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
-    if device is None or not device.is_known_to(context.require_provider()):
-        device = KnownDevice(
-            provider_id=context.require_provider().id,
-            session_generation=context.require_provider().session_generation,
-            id=f"session {session.key}",
-        )
+    if device is None or not device.is_known_to(provider):
+        device = KnownDevice(provider.id, provider.session_generation, id=f"session {session.key}")
     return LoginAttempt(
-        email=context.require_provider().email or "",
+        email=provider.email or "",
         password=password,
         source=context.address or "unknown",
         now=context.now,
@@ -80,6 +82,6 @@ def attempt_of(context: RequestContext, session: Secret, password: str) -> Login
     )
 
 
-def _ask_again(message: str) -> Invalid:
-    detail = "Your password is needed once more. Nothing has been sent yet."
+def _invalid(message: str) -> Invalid:
+    detail = "Enter your password again. Nothing has been sent yet."
     return Invalid(detail, errors=[FieldError("password", message)])

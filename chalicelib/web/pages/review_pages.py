@@ -39,9 +39,9 @@ from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages import signature_form as signing
 from chalicelib.web.pages.reauthentication import (
-    confirmed_to_sign,
     is_recently_authenticated,
     passkey_options,
+    reauthenticate_to_sign,
 )
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
@@ -130,7 +130,7 @@ def approve(context: RequestContext, document_id: str) -> Response:
     given = signing.parse_approval(context.form, _parse_pages_shown(context.form.get("pages_shown", "")))
     cookies: list[str] = []
     try:
-        context, cookies = confirmed_to_sign(context)
+        context, cookies = reauthenticate_to_sign(context)
         context.services.review.approve(context.require_document(), given, _make_action(context))
     except (Invalid, Conflict, TooManyRequests) as trouble:
         return _show_refusal(context, trouble, declining=False, cookies=[*cookies, *discard_draft(context)])

@@ -1,4 +1,4 @@
-"""Setting up a second factor where it is required, or because it was offered."""
+"""The page that sets up a second factor, because a clinic requires one or because the provider wants one."""
 
 from urllib.parse import quote, unquote
 
@@ -12,52 +12,57 @@ from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.pages.login_form import HOME, local_path
 from chalicelib.web.pages.reauthentication import is_recently_authenticated
 
-PLACE = "/account/second-factor"
+SETUP_PATH = "/account/second-factor"
 
 
-def place_before(wanted: str) -> str:
-    return f"{PLACE}?next={quote(local_path(wanted), safe='')}"
+def setup_url(next_path: str) -> str:
+    """Return the path of the setup page that leads on to `next_path`."""
+    return f"{SETUP_PATH}?next={quote(local_path(next_path), safe='')}"
 
 
-def wanted_after(place: str) -> str:
-    """The other way: where to go on to from `place_before`."""
-    return local_path(unquote(place.removeprefix(f"{PLACE}?next=")))
+def path_after_setup(url: str) -> str:
+    """Return the `next_path` of a URL that `setup_url` built."""
+    return local_path(unquote(url.removeprefix(f"{SETUP_PATH}?next=")))
 
 
-def second_factor(context: RequestContext) -> Response:
-    wanted = local_path(context.query.get("next"))
+def show_setup(context: RequestContext) -> Response:
+    next_path = local_path(context.query.get("next"))
     if context.require_provider().has_second_factor:
-        return redirect(wanted)
-    return enrol(context, wanted)
+        return redirect(next_path)
+    return render_setup(context, next_path)
 
 
-def enrol(context: RequestContext, wanted: str, trouble: PortalError | None = None) -> Response:
-    """The page that offers a passkey first, and an app."""
-    fresh = is_recently_authenticated(context)
+def render_setup(context: RequestContext, next_path: str, error: PortalError | None = None) -> Response:
+    """Render the page that offers a passkey first, and an authenticator app second."""
+    fresh, provider = is_recently_authenticated(context), context.require_provider()
     return render_page(
         context,
         "second_factor_setup.html",
-        status=present_error(trouble).status if trouble else 200,
+        status=present_error(error).status if error else 200,
         section="account",
         fresh=fresh,
-        next=wanted,
-        place=place_before(wanted),
-        required=_comes_from_a_document(wanted) or requires_second_factor(context),
-        trouble=trouble.detail if trouble else "",
-        errors={each.field: each.message for each in trouble.errors} if trouble else {},
-        enrolment=context.services.passkey_options.for_enrolment(context.require_provider(), context.now)
-        if fresh
-        else None,
-        history_url=context.history_url(place_before(wanted)),
+        next=next_path,
+        place=setup_url(next_path),
+        required=_is_document(next_path) or requires_second_factor(context),
+        trouble=error.detail if error else "",
+        errors=error_messages(error),
+        enrolment=context.services.passkey_options.for_enrolment(provider, context.now) if fresh else None,
+        history_url=context.history_url(setup_url(next_path)),
     )
 
 
-def _comes_from_a_document(wanted: str) -> bool:
-    """Who has chosen it freely comes from the list or the account: a document's page sends here who must."""
-    return wanted.startswith(f"{HOME}/")
+def error_messages(error: PortalError | None) -> dict[str, str]:
+    """Return the message of every wrong field, by the field's name."""
+    return {item.field: item.message for item in error.errors} if error else {}
 
 
-def later(context: RequestContext) -> Response:
-    """It is offered once; who wants it later finds it on the account page."""
+def _is_document(next_path: str) -> bool:
+    # A document's page redirects here only if a second factor is required. A provider who wants one comes
+    # from the list of documents or from the account page.
+    return next_path.startswith(f"{HOME}/")
+
+
+def decline_offer(context: RequestContext) -> Response:
+    """Hide the offer of a second factor for good. The account page still has it."""
     context.services.account_settings.decline_second_factor(context.require_provider(), context.now)
     return redirect(HOME)

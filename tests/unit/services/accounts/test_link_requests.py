@@ -9,7 +9,8 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import TooManyRequests
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.link_requests import LinkRequests, send_requested_link
+from chalicelib.services.accounts.link_requests import LinkRequests
+from chalicelib.services.accounts.setup_links import SetupLinks
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeClock, FakeIds, FakeStore, FakeSwitches
 from tests.support.provider_fixtures import PRACTICE, PROVIDER, a_document, only_doing
@@ -27,7 +28,9 @@ class Desk:
         self.store = FakeStore()
         self.clock = FakeClock()
         self.switches = FakeSwitches({PRACTICE.id})
-        self.link_requests = LinkRequests(self.store, FakeIds(), self.switches)
+        self.link_requests = LinkRequests(
+            self.store, FakeIds(), self.switches, SetupLinks(self.store, FakeIds())
+        )
         claims = [Claim(key=addressee_claim(EMAIL), owner=document.id)]
         if provider.email:
             claims.append(Claim(key=f"email#{provider.email}", owner=provider.id))
@@ -47,7 +50,7 @@ class Desk:
     def work(self) -> None:
         for job in self.store.jobs():
             if job.name == "forgotten":
-                send_requested_link(job.event_id, self)
+                self.link_requests.send_requested_link(job.event_id, self.clock.now())
 
     def mails(self) -> list[tuple[str, str, str | None]]:
         found = self.store.every(Delivery, "deliveries")

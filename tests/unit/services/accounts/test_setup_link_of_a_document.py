@@ -8,8 +8,8 @@ import pytest
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, LinkRequests, send_requested_link
-from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks, create_link_token
+from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, LinkRequests
+from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks
 from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent
 from tests.support.slow_calls import Calls, Slow, in_sequence
@@ -35,7 +35,7 @@ class Physician:
 
     def link(self, document: Document) -> str:
         """The token of the newest setup mail of a document, as it goes out."""
-        return create_link_token(self.emr.store, self.setups(document)[-1], self.emr.now, self.emr.ids)
+        return self.setup_links.create_token(self.setups(document)[-1], self.emr.now)
 
     def leads_to(self, token: str) -> str | None:
         """The document that the link opens; None when it is dead."""
@@ -196,7 +196,7 @@ def test_a_mail_to_an_address_that_was_corrected_stays_unsent(
         physician.recall()
     stale = next(each for each in physician.setups(first) if each.recipient == ADDRESS)
     with pytest.raises(Unprocessable):
-        create_link_token(physician.emr.store, stale, physician.emr.now, physician.emr.ids)
+        physician.setup_links.create_token(stale, physician.emr.now)
 
 
 def test_a_mail_that_was_asked_for_goes_out_although_its_document_is_recalled(physician: Physician) -> None:
@@ -267,11 +267,15 @@ def test_after_a_change_to_fax_the_next_mail_brings_a_link(physician: Physician)
 # Asking for another
 
 
+def link_requests(emr: Emr) -> LinkRequests:
+    return LinkRequests(emr.store, emr.ids, emr.switches, SetupLinks(emr.store, emr.ids))
+
+
 def asked(physician: Physician, document: Document) -> list[tuple[str, str | None]]:
     """What the button of a dead link's page has mailed."""
     emr = physician.emr
     before = len(emr.deliveries())
-    LinkRequests(emr.store, emr.ids, emr.switches).ask_for_document(document.id, emr.now)
+    link_requests(emr).ask_for_document(document.id, emr.now)
     return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
 
 
@@ -291,9 +295,9 @@ def forgotten(physician: Physician) -> list[tuple[str, str | None]]:
     """What *Forgot password* has mailed, asked for at the address of all documents here."""
     emr = physician.emr
     before = len(emr.deliveries())
-    LinkRequests(emr.store, emr.ids, emr.switches).ask(ADDRESS, "198.51.100.7", emr.now)
+    link_requests(emr).ask(ADDRESS, "198.51.100.7", emr.now)
     (job,) = (each for each in emr.store.jobs() if each.name == FORGOTTEN_JOB)
-    send_requested_link(job.event_id, emr)
+    link_requests(emr).send_requested_link(job.event_id, emr.now)
     return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
 
 

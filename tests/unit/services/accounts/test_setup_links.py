@@ -8,7 +8,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Invalid, Unprocessable
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret
 from chalicelib.domain.providers import Provider
-from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks, create_link_token
+from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import is_password
 from chalicelib.services.authentication.second_factor import second_factor_counters
@@ -36,7 +36,7 @@ class Desk:
 
     def link(self, number: int = 1, **changes: object) -> str:
         """The token of the link in mail number so-and-so."""
-        return create_link_token(self.store, a_mail(f"dlv_{number}", **changes), START, self.ids)
+        return self.setup_links.create_token(a_mail(f"dlv_{number}", **changes), START)
 
     @property
     def provider(self) -> Provider:

@@ -17,7 +17,6 @@ from app import app
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.npi import is_valid
-from chalicelib.services.accounts.setup_links import create_link_token
 from chalicelib.services.authentication.password_login import MAX_UNKNOWN_FAILURES
 from chalicelib.services.review.by_hand import create_code, create_fax_code, scan_prefix
 from chalicelib.services.review.review import CONSENT_VERSION
@@ -260,7 +259,7 @@ def setup_mail(portal: Portal, document_id: str) -> Delivery:
 
 def set_up(portal: Portal, document_id: str) -> HTTPResponse:
     browser = portal.browser()
-    token = create_link_token(portal.store, setup_mail(portal, document_id), START, portal.ids)
+    token = portal.setup_links.create_token(setup_mail(portal, document_id), START)
     browser.get(f"/setup/{token}")
     return browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
 

@@ -105,7 +105,7 @@ def test_the_second_half_of_a_login_is_written_and_so_is_a_wrong_one(portal: Por
     assert trail(portal)[-1].method == "account password and recovery code"
     shown = text(phone.get("/account/activity")) + text(stranger.get("/account/activity"))
     assert "Logged in with the password and a recovery code" in shown
-    assert "Right password, but a wrong code" in shown
+    assert "Correct password, but a wrong code" in shown
 
 
 def test_a_passkey_that_could_not_be_checked_fills_no_trail_and_costs_no_row(

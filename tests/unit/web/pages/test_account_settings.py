@@ -214,7 +214,7 @@ def test_the_owner_changes_the_password_with_the_current_one(portal: Portal, bro
     new = "copper lantern river"
     wrong = browser.post("/account/password", password="wrong", new_password=new)
     assert wrong.status_code == 400
-    assert "This is not your current password." in text(wrong)
+    assert "Incorrect current password." in text(wrong)
     answer = browser.post("/account/password", password=PASSWORD, new_password=new)
     assert header(answer, "location") == "/account?done=password"
     assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 401

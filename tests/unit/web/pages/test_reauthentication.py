@@ -88,7 +88,7 @@ def test_a_wrong_password_signs_nothing(portal: Portal, browser: Browser) -> Non
     stays_for(portal, browser, 15)
     refused = sign(browser, password="violet tractor apple")
     assert refused.status_code == 422
-    assert "This is not your password." in text(refused)
+    assert "Incorrect password." in text(refused)
     assert "violet tractor" not in refused.body.decode()
     assert document(portal).status is Status.PENDING
 

@@ -21,7 +21,7 @@ from tests.unit.web.api.test_emr import Emr
 
 DOCUMENT = a_document()
 REVIEW = f"/documents/{DOCUMENT.id}"
-PLACE = "/account/second-factor"
+SETUP_PATH = "/account/second-factor"
 PATIENT = re.compile(r"Ada|Byron|1950|Plan of Care", re.IGNORECASE)
 GATED = [
     (method, each.path)
@@ -70,7 +70,7 @@ def test_after_login_a_second_factor_is_offered_and_nothing_waits_for_it(browser
 
 
 def test_who_does_not_want_it_is_not_asked_again(portal: Portal, browser: Browser) -> None:
-    assert header(browser.post(f"{PLACE}/later"), "location") == "/documents"
+    assert header(browser.post(f"{SETUP_PATH}/later"), "location") == "/documents"
     assert owner(portal).factor_declined_at == START
     again = portal.browser()
     again.log_in(EMAIL, PASSWORD)
@@ -81,7 +81,7 @@ def test_who_does_not_want_it_is_not_asked_again(portal: Portal, browser: Browse
 def test_who_has_one_is_offered_none(portal: Portal, browser: Browser) -> None:
     set_app_up(portal, browser, "")
     assert "Set it up" not in text(browser.get("/documents"))
-    assert header(browser.get(f"{PLACE}?next={REVIEW}"), "location") == REVIEW
+    assert header(browser.get(f"{SETUP_PATH}?next={REVIEW}"), "location") == REVIEW
 
 
 # Required
@@ -112,7 +112,7 @@ def test_nothing_of_a_patient_is_seen_or_signed_before(
     fields = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "reason": "not_my_patient"}
     answer = browser.get(here) if method == "GET" else browser.post(here, fields)
     assert answer.status_code == 303
-    assert header(answer, "location").startswith(f"{PLACE}?next=")
+    assert header(answer, "location").startswith(f"{SETUP_PATH}?next=")
     assert not PATIENT.search(text(answer))
     assert portal.store.document(DOCUMENT.id) == document
     assert portal.fake_store.tables.get("events", {}) == before
@@ -134,7 +134,7 @@ def test_a_note_that_was_kept_is_there_until_a_second_factor_is(portal: Portal, 
     )
     portal.store.commit(Change(at=START, documents=(recalled,), secrets=(secret,)))
     browser.cookies[draft_cookie(DOCUMENT.id)] = "kept"
-    assert header(browser.get(REVIEW), "location").startswith(PLACE)
+    assert header(browser.get(REVIEW), "location").startswith(SETUP_PATH)
     assert portal.store.secret(secret.key) is not None
 
 
@@ -146,7 +146,7 @@ def test_a_post_is_answered_beside_the_switch_only_where_it_writes_nothing() -> 
 def test_who_sets_one_up_goes_straight_on_to_the_document(portal: Portal, browser: Browser) -> None:
     require(portal)
     answer = browser.get(REVIEW)
-    assert header(answer, "location") == f"{PLACE}?next=%2Fdocuments%2F{DOCUMENT.id}"
+    assert header(answer, "location") == f"{SETUP_PATH}?next=%2Fdocuments%2F{DOCUMENT.id}"
     page = text(browser.get(header(answer, "location")))
     assert "requires two-step login" in page
     codes = set_app_up(portal, browser, REVIEW)
@@ -174,18 +174,18 @@ def test_a_document_of_such_a_practice_is_closed_even_where_the_account_does_not
     portal.store.commit(Change(at=START, providers=(unaware,)))
     require(portal)
     place = header(browser.get(REVIEW), "location")
-    assert place.startswith(PLACE)
+    assert place.startswith(SETUP_PATH)
     assert "requires two-step login" in text(browser.get(place))
 
 
 def test_who_chooses_it_freely_is_not_told_that_it_must_be(browser: Browser) -> None:
-    assert "requires two-step login" not in text(browser.get(PLACE))
+    assert "requires two-step login" not in text(browser.get(SETUP_PATH))
 
 
 def test_the_portals_own_switch_asks_everybody(portal: Portal, browser: Browser) -> None:
     assert isinstance(portal.switches, FakeSwitches)
     portal.switches.portal_requires = True
-    assert header(browser.get("/documents"), "location").startswith(PLACE)
+    assert header(browser.get("/documents"), "location").startswith(SETUP_PATH)
 
 
 def test_a_session_that_was_open_before_is_asked_too(portal: Portal, browser: Browser) -> None:
@@ -205,7 +205,7 @@ def test_long_after_the_login_the_password_is_asked_for_first(portal: Portal, br
     assert "data-passkey" not in page.body.decode()
     wrong = browser.post("/account/confirm", password="wrong", next=place)
     assert wrong.status_code == 400
-    assert "This is not your password" in text(wrong)
+    assert "Incorrect password." in text(wrong)
     assert f'value="{place}"' in wrong.body.decode()
     right = browser.post("/account/confirm", password=PASSWORD, next=place)
     assert header(right, "location") == place
@@ -217,7 +217,7 @@ def test_who_removes_the_last_one_is_asked_for_another(portal: Portal, browser: 
     set_app_up(portal, browser, REVIEW)
     assert browser.get("/documents").status_code == 200
     assert browser.post("/account/authenticator/remove").status_code == 303
-    assert header(browser.get("/documents"), "location").startswith(PLACE)
+    assert header(browser.get("/documents"), "location").startswith(SETUP_PATH)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_who_removes_the_last_one_is_asked_for_another(portal: Portal, browser: 
 def test_setting_up_leads_to_no_other_site(portal: Portal, browser: Browser, wanted: str) -> None:
     codes = set_app_up(portal, browser, "/documents")
     assert 'href="/documents"' in codes
-    for path in (f"{PLACE}?next={wanted}", f"/account/authenticator?next={wanted}"):
+    for path in (f"{SETUP_PATH}?next={wanted}", f"/account/authenticator?next={wanted}"):
         assert header(browser.get(path), "location") in ("", "/documents")
     browser.post("/account/authenticator/remove")
     portal.time.at += timedelta(minutes=1)
@@ -243,7 +243,7 @@ def test_a_practice_is_known_to_ask_from_its_first_document_on(portal: Portal, b
     assert browser.get("/documents").status_code == 200
     emr.send(external_id="POC-2002")
     assert emr.practice.id in owner(portal).practices
-    assert header(browser.get("/documents"), "location").startswith(PLACE)
+    assert header(browser.get("/documents"), "location").startswith(SETUP_PATH)
 
 
 def test_while_it_is_off_one_still_logs_in_by_password_alone(portal: Portal) -> None:
