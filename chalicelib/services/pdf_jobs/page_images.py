@@ -1,4 +1,4 @@
-"""Where the pictures and the text of a document's pages lie in the bucket."""
+"""The objects in the bucket with the images and the text of a document's pages."""
 
 import json
 from collections.abc import Sequence
@@ -7,25 +7,25 @@ from chalicelib.domain.documents import Document
 from chalicelib.services.ports import Files
 
 WIDTHS = (750, 1500)
-"""Pixels: a phone, and a desktop or a phone zoomed in."""
+"""The widths of page images in pixels: for a phone, and for a desktop or a phone that zooms in."""
 
 
 def page_key(document_id: str, number: int, width: int) -> str:
-    """The object of page `number` (from 1) at that width; its content type says PNG or WebP."""
+    """Return the key of a page's PNG or WebP image. `number` counts from 1, and `width` is in pixels."""
     return f"pages/{document_id}/{number}-{width}"
 
 
 def text_key(document_id: str) -> str:
-    """The text of every page, a JSON list: for screen readers and search."""
+    """Return the key of the page texts, a JSON list with one text per page, for screen readers and search."""
     return f"pages/{document_id}/text.json"
 
 
 def page_texts(document: Document, files: Files) -> Sequence[str] | None:
-    """The text of each page, empty for a scan; None while it is being prepared."""
+    """Return the text of each page, which is empty for a scanned page. Return None until the job is done."""
     if (document.pages_ready or 0) < document.original.pages:
         return None
-    found = files.find(text_key(document.id))
-    if found is None:
+    data = files.find(text_key(document.id))
+    if data is None:
         return None
-    texts: list[str] = json.loads(found)
+    texts: list[str] = json.loads(data)
     return texts

@@ -1,4 +1,4 @@
-"""Limits on the time and memory that reading a stranger's file may take."""
+"""Limits on the CPU time and memory that the reading of an untrusted file may use."""
 
 import resource
 import signal
@@ -13,14 +13,15 @@ _PAGE_SIZE = resource.getpagesize()
 
 
 class CpuTimeExceeded(BaseException):
-    """The time is up. Not an `Exception`, since parsers catch those and go on."""
+    """The CPU time limit is exceeded. The class is not an `Exception`, because parsers catch those."""
 
 
 @contextmanager
 def limit_cpu_time(seconds: float) -> Iterator[None]:
-    """Raises `CpuTimeExceeded` in the block after that much time of the processor; needs the main thread.
+    """Raise `CpuTimeExceeded` in the block after `seconds` of CPU time.
 
-    The processor's time, since a busy machine makes no file hostile.
+    The limit is CPU time and not wall time, because a slow machine does not make a file hostile. Outside the
+    main thread there is no limit, because only the main thread receives the signal.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -40,7 +41,7 @@ def limit_cpu_time(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def limit_memory(extra: int) -> Iterator[None]:
-    """In the block, allocating more than `extra` bytes raises `MemoryError`; on Linux, which can do that."""
+    """Raise `MemoryError` in the block if it allocates more than `extra` bytes. Only Linux has this limit."""
     if sys.platform != "linux":
         yield
         return

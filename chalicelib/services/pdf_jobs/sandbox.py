@@ -1,4 +1,7 @@
-"""Work in a copy of this process, which can be ended whatever it does: in C too, where no signal reaches."""
+"""Work on untrusted files in a forked process that can be killed at any time.
+
+A kill also ends code in C libraries, in which Python cannot raise an error.
+"""
 
 import faulthandler
 import multiprocessing
@@ -9,12 +12,12 @@ import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
-_PATIENCE = 10.0
-"""How many times its processor time a piece may take by the clock: the machine may be busy."""
+_WALL_TIME_FACTOR = 10.0
+"""The wall time limit of a piece as a multiple of its CPU time limit, because the machine may be busy."""
 
 
 class SandboxKilled(Exception):
-    """The copy ended before its work. `by_time`: it was ended, as it took too long."""
+    """The forked process ended before its work was done. `by_time` is true if it exceeded its time limit."""
 
     def __init__(self, *, by_time: bool) -> None:
         super().__init__("the work took too long" if by_time else "the work crashed")
@@ -22,12 +25,13 @@ class SandboxKilled(Exception):
 
 
 def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Iterator[bytes]:
-    """What `work` yields in the copy. `SandboxKilled` where a piece takes that much time, or the copy dies.
+    """Run `work` in a forked process and yield the pieces that `work` yields there.
 
-    What `work` raises counts as dying: it should yield what it has to say.
+    Raises `SandboxKilled` if a piece takes more than `seconds` of CPU time, or if the process dies. An error
+    that `work` raises counts as a death, so `work` must yield its expected failures as results.
     """
     if threading.current_thread() is not threading.main_thread():
-        # A copy made beside other threads may wait for a lock that one of them held.
+        # A process forked from another thread could wait forever for a lock that a third thread held.
         yield from work()
         return
     context = multiprocessing.get_context("fork")
@@ -36,7 +40,7 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
     process.start()
     there.close()
     try:
-        yield from _received(here, seconds * _PATIENCE)
+        yield from _received(here, seconds * _WALL_TIME_FACTOR)
     except EOFError:
         process.join()
         raise SandboxKilled(by_time=process.exitcode in (-signal.SIGKILL, -signal.SIGXCPU)) from None
@@ -48,7 +52,7 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
 
 
 def _received(here: Connection, seconds: float) -> Iterator[bytes]:
-    """An empty piece ends it."""
+    """Yield the pieces from the forked process. An empty message marks the end."""
     while True:
         if not here.poll(seconds):
             raise SandboxKilled(by_time=True)
@@ -59,7 +63,11 @@ def _received(here: Connection, seconds: float) -> Iterator[bytes]:
 
 
 def _run(work: Callable[[], Iterator[bytes]], there: Connection, here: Connection, seconds: float) -> None:
-    """In the copy. Its end is told by the pipe alone: nothing is printed, nothing of the parent is closed."""
+    """Run `work` in the forked process and send its pieces to the parent.
+
+    The process exits without any cleanup, so that it prints nothing and closes nothing of the parent. The
+    parent notices the end of the process by the end of the pipe.
+    """
     here.close()
     faulthandler.disable()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -69,13 +77,13 @@ def _run(work: Callable[[], Iterator[bytes]], there: Connection, here: Connectio
             there.send_bytes(b"\1" + piece)
             _limit_time(seconds)
         there.send_bytes(b"")
-    except BaseException:  # noqa: BLE001 - whatever it is: the parent learns of it by the pipe's end
+    except BaseException:  # noqa: BLE001 - the parent notices every error by the end of the pipe
         os._exit(1)
     os._exit(0)
 
 
 def _limit_time(seconds: float) -> None:
-    """From now on; the kernel ends what goes on for longer."""
+    """Allow `seconds` of CPU time from now on. The kernel kills the process after that."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     until = int(used.ru_utime + used.ru_stime + seconds) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

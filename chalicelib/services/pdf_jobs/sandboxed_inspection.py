@@ -1,7 +1,7 @@
-"""What the `inspect` function answers about one upload, as plain JSON.
+"""The inspection of one untrusted upload by the `inspect` function, with a result in plain JSON.
 
-It runs apart, with a link to that upload and no right to read anything, and in a copy of itself: a
-hang or a crash there, of PDFium too, is a refusal, and the function lives on for the next file.
+The function has a link to this upload and no right to read anything else. The inspection runs in a forked
+process, so a file that hangs or crashes a library is refused, and the function is ready for the next file.
 """
 
 import hashlib
@@ -15,73 +15,76 @@ from chalicelib.services.pdf_jobs.resource_limits import CpuTimeExceeded, limit_
 from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
 
 MAX_FETCHED_BYTES = 26 * 1024 * 1024
-"""What is fetched of a file: more than a PDF may have."""
+"""The part of a file that is fetched. It is larger than the largest accepted PDF."""
 
 SECONDS = 2.0
-MEMORY = 640 * 1024 * 1024
-"""Bytes beyond what the function has already: it is given 1 GB."""
+"""The CPU time limit of one inspection."""
 
-_TOO_LONG = "The PDF took too long to read. Print it to a new PDF, and send that."
-_TOO_MUCH = "The PDF took too much memory to read. Print it to a new PDF, and send that."
-_CRASHED = "The PDF could not be read within the limits of memory. Print it to a new PDF, and send that."
+MEMORY = 640 * 1024 * 1024
+"""The memory limit in bytes, beyond the memory that the function uses already. The function has 1 GB."""
+
+_TOO_LONG = "The PDF took too long to read. Print it to a new PDF, and send the new PDF."
+_TOO_MUCH_MEMORY = "The PDF took too much memory to read. Print it to a new PDF, and send the new PDF."
+_CRASHED = "The PDF could not be read within the memory limit. Print it to a new PDF, and send the new PDF."
 
 
 def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> dict[str, Any]:
-    """`kind` is `pdf` (a document to sign), `scan` (a signed page that came back) or `seal` (to be verified).
+    """Return the facts of a file as JSON, or `{"refused": {"code", "detail"}}`.
 
-    `{"sha256", "bytes", "pages", …}`, or `{"refused": {"code", "detail"}}`; of a seal what `pdf/verify.py`
-    finds, `certificates` being the fingerprints of ours.
+    `kind` is `pdf` (a document to sign), `scan` (a page signed by hand) or `seal` (a file to verify). For
+    the first two the result is `{"sha256", "bytes", "pages", …}`. For `seal` the result is the finding of
+    `pdf/signing/verification.py`, and `certificates` holds the fingerprints of the portal's certificates.
     """
     read = _reader(kind, certificates)
 
     def work() -> Iterator[bytes]:
-        yield json.dumps(_within_limits(read, data)).encode()
+        yield json.dumps(_read_within_limits(read, data)).encode()
 
     try:
-        (answer,) = run_sandboxed(work, seconds=SECONDS)
-    except SandboxKilled as lost:
-        return _refused("damaged", _TOO_LONG if lost.by_time else _CRASHED)
-    found: dict[str, Any] = json.loads(answer)
-    return found
+        (piece,) = run_sandboxed(work, seconds=SECONDS)
+    except SandboxKilled as killed:
+        return _refusal("damaged", _TOO_LONG if killed.by_time else _CRASHED)
+    result: dict[str, Any] = json.loads(piece)
+    return result
 
 
-def _within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes) -> dict[str, Any]:
+def _read_within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes) -> dict[str, Any]:
     try:
         with limit_cpu_time(SECONDS), limit_memory(MEMORY):
             return read(data)
     except PdfRefused as refusal:
-        return _refused(refusal.code, refusal.detail)
+        return _refusal(refusal.code, refusal.detail)
     except CpuTimeExceeded:
-        return _refused("damaged", _TOO_LONG)
+        return _refusal("damaged", _TOO_LONG)
     except MemoryError:
-        return _refused("damaged", _TOO_MUCH)
+        return _refusal("damaged", _TOO_MUCH_MEMORY)
 
 
 def _reader(kind: str, certificates: Collection[str]) -> Callable[[bytes], dict[str, Any]]:
-    """What reads a file of that kind; its libraries are loaded here, which is no fault of the file."""
+    """Return the reader for a kind of file. Its libraries are imported before the time limit starts."""
     if kind == "seal":
         from chalicelib.pdf.signing import verification
 
         return lambda data: verification.to_json(verification.verify(data, certificates))
-    describe = {"pdf": _pdf, "scan": _scan}[kind]
+    describe = {"pdf": _describe_pdf, "scan": _describe_scan}[kind]
     return lambda data: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **describe(data)}
 
 
-def _refused(code: str, detail: str) -> dict[str, Any]:
+def _refusal(code: str, detail: str) -> dict[str, Any]:
     return {"refused": {"code": code, "detail": detail}}
 
 
-def _pdf(data: bytes) -> Mapping[str, Any]:
-    seen = inspect_pdf(data)
+def _describe_pdf(data: bytes) -> Mapping[str, Any]:
+    pdf = inspect_pdf(data)
     return {
         "media_type": "application/pdf",
-        "pages": seen.pages,
-        "page_sizes": [list(size) for size in seen.page_sizes],
-        "active_content": list(seen.active_content),
-        "signed": seen.signed,
+        "pages": pdf.pages,
+        "page_sizes": [list(size) for size in pdf.page_sizes],
+        "active_content": list(pdf.active_content),
+        "signed": pdf.signed,
     }
 
 
-def _scan(data: bytes) -> Mapping[str, Any]:
-    seen = inspect_scan(data)
-    return {"media_type": seen.media_type, "pages": seen.pages}
+def _describe_scan(data: bytes) -> Mapping[str, Any]:
+    scan = inspect_scan(data)
+    return {"media_type": scan.media_type, "pages": scan.pages}

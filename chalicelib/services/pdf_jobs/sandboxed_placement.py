@@ -1,6 +1,6 @@
-"""Where a document asks for the signature, searched in a copy of this process.
+"""The search for a document's signature line, in a forked process.
 
-Whatever a file does to the search, the seal comes: the signature then stands on the certificate page alone.
+A file that breaks the search does not stop the seal. Its signature is then only on the certificate page.
 """
 
 import json
@@ -18,34 +18,34 @@ from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
 logger = Logger(service="portal", child=True)
 
 SECONDS = 8.0
-"""Of the processor; a plan of care of 200 pages takes 0.2 of it."""
+"""The CPU time limit. A plan of care of 200 pages takes 0.2 seconds."""
 
 MEMORY = 512 * 1024 * 1024
-"""Bytes beyond what the function has already."""
+"""The memory limit in bytes, beyond the memory that the function uses already."""
 
 
 def find_field_sandboxed(
     data: bytes, units: tuple[float, ...], block: SignatureBlock
 ) -> SignatureField | None:
-    """As `pdf/placement.py` finds it; None, too, where the search fails or takes too much."""
+    """Return the result of `find_signature_field`, or None if the search fails or exceeds a limit."""
 
     def work() -> Iterator[bytes]:
         with limit_memory(MEMORY):
-            found = find_signature_field(data, units, block)
-        yield json.dumps(found and asdict(found)).encode()
+            field = find_signature_field(data, units, block)
+        yield json.dumps(field and asdict(field)).encode()
 
     try:
-        (answer,) = run_sandboxed(work, seconds=SECONDS)
-    except SandboxKilled as lost:
-        facts = {"document_id": block.document_id, "by_time": lost.by_time}
+        (piece,) = run_sandboxed(work, seconds=SECONDS)
+    except SandboxKilled as killed:
+        facts = {"document_id": block.document_id, "by_time": killed.by_time}
         logger.warning("search for the signature's place lost", extra=facts)
         return None
-    return _field(json.loads(answer))
+    return _field(json.loads(piece))
 
 
-def _field(found: dict[str, Any] | None) -> SignatureField | None:
-    if found is None:
+def _field(values: dict[str, Any] | None) -> SignatureField | None:
+    if values is None:
         return None
-    parts = found.pop("parts")
+    parts = values.pop("parts")
     named = parts and SignatureParts(signature=tuple(parts["signature"]), words=tuple(parts["words"]))
-    return SignatureField(**found, parts=named)
+    return SignatureField(**values, parts=named)

@@ -1,6 +1,7 @@
-"""Where the certificates that seal are kept, and what is published of them.
+"""The sealing certificates in the bucket: the one in use, and all that were ever published.
 
-Both are PEM files that deployment writes (`infrastructure/seal_certificate.py`) and functions only read.
+Both objects are PEM files. Deployment writes them (`infrastructure/seal_certificate.py`), and the functions
+only read them.
 """
 
 import base64
@@ -11,16 +12,16 @@ from datetime import datetime
 from chalicelib.services.ports import Files
 
 CURRENT_KEY = "certificates/current.pem"
-"""The chain to seal with: the sealing certificate, then its issuers."""
+"""The certificate chain in use: the sealing certificate, then its issuers."""
 
 PUBLISHED_KEY = "certificates/published.pem"
-"""Every sealing certificate that was ever in use, the latest last: seals stay valid when keys change."""
+"""Every sealing certificate ever used, the newest last, so that old seals stay valid after a new key."""
 
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 def days_left(files: Files, now: datetime) -> int | None:
-    """Whole days until the certificate in use expires; None where there is none yet."""
+    """Return the whole days until the certificate in use expires, or None if there is no certificate yet."""
     from chalicelib.pdf.signing.certificate_chain import read_pem
 
     if not files.exists(CURRENT_KEY):
@@ -30,11 +31,14 @@ def days_left(files: Files, now: datetime) -> int | None:
 
 
 def published(files: Files) -> bytes:
-    """The PEM of all of them; empty before the first."""
+    """Return the PEM of every published certificate. It is empty before the first one."""
     return files.find(PUBLISHED_KEY) or b""
 
 
 def fingerprints(pem: bytes) -> list[str]:
-    """SHA-256 (hex) of each certificate's DER, without a library for certificates: the web function asks."""
-    found = _CERTIFICATE.findall(pem.decode())
-    return [hashlib.sha256(base64.b64decode(text)).hexdigest() for text in found]
+    """Return the SHA-256 (hex) of the DER of each certificate.
+
+    The function uses no certificate library, because the import would slow down the web function.
+    """
+    texts = _CERTIFICATE.findall(pem.decode())
+    return [hashlib.sha256(base64.b64decode(text)).hexdigest() for text in texts]

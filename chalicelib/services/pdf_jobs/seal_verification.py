@@ -1,9 +1,8 @@
-"""`/verify`: anyone uploads a PDF and learns whether it was sealed here, and whether it is intact.
+"""The service behind `/verify`: anyone uploads a PDF and learns whether its seal is ours and intact.
 
-The upload is opened by the `inspect` function alone, which is told the published certificates, and erased
-with all its versions as soon as that has answered; without an answer, or posted again while it was being
-read, it goes with the other uploads, by the bucket's lifecycle. Nothing is looked up: all that is told
-stands in the file, under its seal.
+Only the `inspect` function opens the upload. The service gives that function the fingerprints of the
+published certificates. The result comes from the file alone, and no document is looked up. All versions of
+the upload are erased after the check. If the check fails, the bucket's lifecycle deletes the upload.
 """
 
 import re
@@ -16,13 +15,14 @@ from typing import Any
 from chalicelib.domain.errors import ConcurrentUpdate, Invalid
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.timestamps import from_text
+from chalicelib.pdf.models import MAX_BYTES
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.throttling import Backoff, require_no_wait
 from chalicelib.services.transaction import Change
 
-MAX_BYTES = 25 * 1024 * 1024
+MAX_UPLOAD_BYTES = MAX_BYTES
 UPLOAD_LIFETIME = timedelta(minutes=15)
 
 _PREFIX = "uploads/verify/"
@@ -34,7 +34,10 @@ _BACKOFF = Backoff(
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationResult:
-    """What was found: `verdict` is one of `pdf/verify.py`; the rest says who, when and which document."""
+    """The result of a check. `verdict` is a `Verdict` of `pdf/signing/verification.py`, or `unreadable`.
+
+    The other fields come from the seal: who signed (`reason`), which document, and when.
+    """
 
     verdict: str
     reason: str = ""
@@ -44,6 +47,8 @@ class VerificationResult:
 
 
 class SealVerification:
+    """Service that verifies the seal of an uploaded PDF."""
+
     def __init__(
         self, *, store: Store, files: Files, inspector: Inspector, ids: Ids, portal_url: str
     ) -> None:
@@ -54,36 +59,36 @@ class SealVerification:
         self._portal_url = portal_url
 
     def upload_form(self) -> tuple[str, Mapping[str, str]]:
-        """Where the browser posts the file: the URL, and the fields before the file."""
+        """Return the URL to which the browser posts the file, and the form fields to send before the file."""
         return self._files.upload_form(
             _PREFIX + self._ids.new("chk"),
-            max_bytes=MAX_BYTES,
+            max_bytes=MAX_UPLOAD_BYTES,
             seconds=int(UPLOAD_LIFETIME.total_seconds()),
             redirect=f"{self._portal_url}/verify/checked",
         )
 
     def check(self, key: str, *, address: str | None, now: datetime) -> VerificationResult:
-        """What holds of the upload, which is gone afterwards; not where it is to be tried again in a moment.
+        """Verify the upload, then delete it. If the check fails for now, leave the upload for another try.
 
-        `Invalid` where there is none (any more), `TooManyRequests` for an address that keeps on asking.
+        Raises `Invalid` if there is no such upload, and `TooManyRequests` if this address checks too often.
         """
         source = address or "unknown"
-        count, (versions, ours) = run_concurrently(
-            lambda: self._store.secret(_BACKOFF.key(source)), lambda: self._looked_up(key)
+        count, (versions, fingerprints) = run_concurrently(
+            lambda: self._store.secret(_BACKOFF.key(source)), lambda: self._look_up(key)
         )
         require_no_wait(_BACKOFF.wait_left(count, now))
         if not versions:
             self._count(count, source, now)
-            raise Invalid("There is no file to check, or it has been checked already. Choose it again.")
-        answer, _ = run_concurrently(
-            lambda: self._inspector.inspect(key, "seal", certificates=ours),
+            raise Invalid("There is no file to verify, or it was verified already. Choose the file again.")
+        finding, _ = run_concurrently(
+            lambda: self._inspector.inspect(key, "seal", certificates=fingerprints),
             lambda: self._count(count, source, now),
         )
         self._files.erase(key, versions)
-        return _checked(answer)
+        return _result(finding)
 
-    def _looked_up(self, key: str) -> tuple[Sequence[str], Sequence[str]]:
-        """The versions of the upload, if it is there, and the fingerprints of our certificates."""
+    def _look_up(self, key: str) -> tuple[Sequence[str], Sequence[str]]:
+        """Return the upload's versions (none if there is no upload) and our certificates' fingerprints."""
         if not _KEY.fullmatch(key):
             return (), ()
         return run_concurrently(
@@ -92,23 +97,23 @@ class SealVerification:
         )
 
     def _count(self, count: Secret | None, source: str, now: datetime) -> None:
-        # Two at once count as one: this slows down, it does not guard.
+        # Two concurrent checks may count as one. The limit only slows an address down.
         with suppress(ConcurrentUpdate):
             self._store.commit(Change(at=now, secrets=(_BACKOFF.add_attempt(count, source, now),)))
 
 
-def _checked(answer: Mapping[str, Any]) -> VerificationResult:
-    if "refused" in answer:
+def _result(finding: Mapping[str, Any]) -> VerificationResult:
+    if "refused" in finding:
         return VerificationResult(verdict="unreadable")
-    seal = answer["seal"] or {}
+    seal = finding["seal"] or {}
     return VerificationResult(
-        verdict=answer["verdict"],
+        verdict=finding["verdict"],
         reason=seal.get("reason", ""),
         document_id=seal.get("document_id", ""),
-        sealed_at=_moment(seal.get("claimed_at")),
-        timestamped_at=_moment(seal.get("timestamped_at")),
+        sealed_at=_optional_time(seal.get("claimed_at")),
+        timestamped_at=_optional_time(seal.get("timestamped_at")),
     )
 
 
-def _moment(text: str | None) -> datetime | None:
+def _optional_time(text: str | None) -> datetime | None:
     return from_text(text) if text else None

@@ -1,4 +1,4 @@
-"""What the documents function seals with: the key, and the certificate that is configured for it."""
+"""The sealer of the documents function: the key and its certificate, read again every few minutes."""
 
 from datetime import datetime, timedelta
 
@@ -8,11 +8,11 @@ from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.ports import Files, SealKey, TimestampAuthority
 
 CACHE_LIFETIME = timedelta(minutes=5)
-"""How long a certificate is used before the function looks whether there is another."""
+"""The time after which the function reads the certificate again."""
 
 
 class SealerCache:
-    """Checks that key and certificate fit before the first seal, and whenever the certificate changes."""
+    """Cache of the sealer. A new certificate is used only if it fits the key."""
 
     def __init__(self, files: Files, key: SealKey, authority: TimestampAuthority | None) -> None:
         self._files = files
@@ -20,16 +20,16 @@ class SealerCache:
         self._authority = authority
         self._pem = b""
         self._sealer: Sealer | None = None
-        self._looked_at: datetime | None = None
+        self._read_at: datetime | None = None
 
     def sealer(self, now: datetime) -> Sealer:
-        """`ChainRefused` where no certificate is there that fits the key and is valid now."""
-        if self._sealer is None or self._looked_at is None or now - self._looked_at >= CACHE_LIFETIME:
-            self._sealer = self._current(now)
-            self._looked_at = now
+        """Return the current sealer. Raises `ChainRefused` if no valid certificate fits the key."""
+        if self._sealer is None or self._read_at is None or now - self._read_at >= CACHE_LIFETIME:
+            self._sealer = self._read(now)
+            self._read_at = now
         return self._sealer
 
-    def _current(self, now: datetime) -> Sealer:
+    def _read(self, now: datetime) -> Sealer:
         text = self._files.get(CURRENT_KEY)
         chain = verify_chain(read_pem(text), self._key.public_key(), now)
         if self._sealer is not None and text == self._pem:

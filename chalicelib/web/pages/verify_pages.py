@@ -4,7 +4,7 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import Invalid, NotFound
 from chalicelib.services.pdf_jobs import seal_certificates as certificates
-from chalicelib.services.pdf_jobs.seal_verification import MAX_BYTES
+from chalicelib.services.pdf_jobs.seal_verification import MAX_UPLOAD_BYTES
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import render_page
 
@@ -45,5 +45,5 @@ def _show_form(context: RequestContext, *, trouble: str = "", status: int = 200)
         upload_url=url,
         upload_fields=fields,
         trouble=trouble,
-        max_bytes=MAX_BYTES,
+        max_bytes=MAX_UPLOAD_BYTES,
     )
