@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 
 from bench import memory
 from chalicelib import bootstrap
-from chalicelib.domain.documents import Decision, Document, Sealing, Signer, StoredPdf
+from chalicelib.domain.documents import Decision, Document, Sealing, Signer, SigningMethod, StoredPdf
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.models import MAX_PAGES
 from chalicelib.services.transaction import Job
@@ -61,14 +62,14 @@ def _look_into(services: bootstrap.Services) -> None:
 
 
 def _show(services: bootstrap.Services) -> None:
-    services.page_preparation.prepare(_job("prepare"))
+    services.page_preparation.prepare(_job(JobName.PREPARE))
     found = _found(services)
     if (found.pages_ready, found.broken_pages) != (MAX_PAGES, ()):
         raise SystemExit("not every page could be shown")
 
 
 def _seal(services: bootstrap.Services) -> None:
-    services.seal_job.seal(_job("seal"))
+    services.seal_job.seal(_job(JobName.SEAL))
     signed = _found(services).signed
     if signed is None:
         raise SystemExit("it was not sealed")
@@ -105,15 +106,19 @@ def _found(services: bootstrap.Services) -> Document:
     return found
 
 
-def _job(name: str) -> Job:
-    return Job(queue="documents", name=name, event_id="evt_bench", document_id=_document("").id)
+def _job(name: JobName) -> Job:
+    return Job(queue=QueueName.DOCUMENTS, name=name, event_id="evt_bench", document_id=_document("").id)
 
 
 def _document(sha256: str) -> Document:
     """Signed, and not sealed yet."""
     original = StoredPdf(key=ORIGINAL, sha256=sha256, pages=MAX_PAGES)
     signer = Signer(
-        name="Luis Rivera", credential="MD", npi="1234567893", method="electronic", authentication="password"
+        name="Luis Rivera",
+        credential="MD",
+        npi="1234567893",
+        method=SigningMethod.ELECTRONIC,
+        authentication="password",
     )
     decision = Decision(action=Action.APPROVE, signer=signer, decided_at=START, typed_name="Luis Rivera")
     return a_document(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from chalicelib.adapters.aws_clients import Clients
+    from chalicelib.domain.deliveries import Channel
     from chalicelib.services.accounts.account_settings import AccountSettings
     from chalicelib.services.accounts.link_requests import LinkRequests
     from chalicelib.services.accounts.setup_links import SetupLinks
@@ -221,13 +222,15 @@ class Services:
         )
 
     @property
-    def senders(self) -> Mapping[str, Callable[[], Sender]]:
+    def senders(self) -> Mapping[Channel, Callable[[], Sender]]:
         """The sender of each channel (`domain/deliveries.py`). A sender is imported only when it is used."""
+        from chalicelib.domain.deliveries import Channel
+
         return {
-            "email": self._emails,
-            "fax": self._faxes,
-            "webhook": self._webhooks,
-            "notice": self._staff_notices,
+            Channel.EMAIL: self._emails,
+            Channel.FAX: self._faxes,
+            Channel.WEBHOOK: self._webhooks,
+            Channel.NOTICE: self._staff_notices,
         }
 
     def _emails(self) -> Sender:
@@ -355,8 +358,12 @@ class Services:
     @cached_property
     def queues(self) -> Queues:
         from chalicelib.adapters.sqs_queues import SqsQueues
+        from chalicelib.domain.jobs import QueueName
 
-        urls = {"documents": self.settings.document_jobs_url, "deliveries": self.settings.delivery_jobs_url}
+        urls = {
+            QueueName.DOCUMENTS: self.settings.document_jobs_url,
+            QueueName.DELIVERIES: self.settings.delivery_jobs_url,
+        }
         return SqsQueues(self.clients, urls)
 
     @cached_property

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from chalicelib.bootstrap import services
+from chalicelib.domain.jobs import JobName
 
 if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
@@ -90,17 +91,17 @@ def _send_requested_link(job: Job, services: Services) -> None:
     services.link_requests.send_requested_link(job.event_id, services.clock.now())
 
 
-_DOCUMENT_JOBS: Mapping[str, Callable[[Job, Services], None]] = {
-    "prepare": lambda job, services: services.page_preparation.prepare(job),
-    "seal": lambda job, services: services.seal_job.seal(job),
-    "timestamp": lambda job, services: services.seal_job.add_timestamp(job),
+_DOCUMENT_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
+    JobName.PREPARE: lambda job, services: services.page_preparation.prepare(job),
+    JobName.SEAL: lambda job, services: services.seal_job.seal(job),
+    JobName.TIMESTAMP: lambda job, services: services.seal_job.add_timestamp(job),
 }
-_DELIVERY_JOBS: Mapping[str, Callable[[Job, Services], None]] = {
-    "deliver": lambda job, services: services.delivery_worker.attempt(job),
-    "release": lambda job, services: services.webhook_release.continue_release(job),
-    "hasten": lambda job, services: services.webhook_release.hasten(job),
-    "receipt": _apply_receipt,
-    "forgotten": _send_requested_link,
+_DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
+    JobName.DELIVER: lambda job, services: services.delivery_worker.attempt(job),
+    JobName.RELEASE: lambda job, services: services.webhook_release.continue_release(job),
+    JobName.HASTEN: lambda job, services: services.webhook_release.hasten(job),
+    JobName.RECEIPT: _apply_receipt,
+    JobName.FORGOTTEN: _send_requested_link,
 }
 
 

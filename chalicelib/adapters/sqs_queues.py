@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.aws_clients import Clients
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.jobs import QueueName
 from chalicelib.services.transaction import Job
 
 _BATCH = 10
@@ -14,9 +15,9 @@ _BATCH = 10
 
 
 class SqsQueues:
-    """Sender of jobs. `urls` maps a job's queue (`documents`, `deliveries`) to its URL."""
+    """Sender of jobs. `urls` holds the URL of each queue."""
 
-    def __init__(self, clients: Clients, urls: Mapping[str, str]) -> None:
+    def __init__(self, clients: Clients, urls: Mapping[QueueName, str]) -> None:
         self._clients = clients
         self._urls = urls
 

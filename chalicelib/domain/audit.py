@@ -10,9 +10,33 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from chalicelib.domain.timestamps import to_text
+
+
+class DocumentEventType(StrEnum):
+    """What an entry of a document's audit trail records."""
+
+    SENT = "document.sent"
+    RESENT = "document.resent"
+    DELIVERED = "document.delivered"
+    DELIVERY_FAILED = "document.delivery_failed"
+    DELIVERY_RETRIED = "delivery.retried"
+    VIEWED = "document.viewed"
+    CODE_REQUESTED = "code.requested"
+    CODE_ACCEPTED = "code.accepted"
+    DECISION_APPROVED = "decision.approved"
+    DECISION_BY_HAND = "decision.by_hand"
+    DECLINED = "document.declined"
+    APPROVED = "document.approved"
+    SEALED = "document.sealed"
+    TIMESTAMPED = "document.timestamped"
+    SEALING_DELAYED = "document.sealing_delayed"
+    RECALLED = "document.recalled"
+    SUPERSEDED = "document.superseded"
+    RETURNED = "document.returned"
 
 
 @dataclass(frozen=True, kw_only=True)

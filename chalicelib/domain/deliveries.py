@@ -26,10 +26,49 @@ class DeliveryStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class MessageType(StrEnum):
+    """A message about a document. `FAX` is the document itself, `RESET` a link for a forgotten password."""
+
+    READY = "ready"
+    SETUP = "setup"
+    RESET = "reset"
+    CODE = "code"
+    FAX = "fax"
+
+
+class NoticeKind(StrEnum):
+    """A notice to a practice's staff."""
+
+    DECLINED = "declined"
+    DELIVERY_FAILED = "delivery_failed"
+    COMPLAINT = "complaint"
+    SEALING_DELAYED = "sealing_delayed"
+    WEBHOOK_FAILED = "webhook_failed"
+    ENDPOINT_OFF = "endpoint_off"
+
+
+class AttemptStatus(StrEnum):
+    """The result of an attempt, or another entry among a delivery's attempts.
+
+    `INTERRUPTED`: the worker ended before it recorded a result. `CANCELLED` and `ASKED_AGAIN` are not
+    attempts; the retry schedule starts again after `ASKED_AGAIN`. `TAKEN` (by a fax gateway) and `COMPLAINED`
+    (marked as junk mail) come from receipts.
+    """
+
+    SENDING = "sending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    ASKED_AGAIN = "asked_again"
+    TAKEN = "taken"
+    COMPLAINED = "complained"
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeliveryAttempt:
     at: datetime
-    status: str
+    status: AttemptStatus
     detail: str
 
 

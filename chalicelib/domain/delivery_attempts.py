@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from chalicelib.domain.deliveries import (
     CHANNELS,
+    AttemptStatus,
     Delivery,
     DeliveryAttempt,
     DeliveryStatus,
@@ -25,23 +26,6 @@ REQUEUE_LEASE = timedelta(minutes=15)
 """How long a row that a sweep has put on the queue is left to the queue."""
 
 LONGEST_RETRY_AFTER = timedelta(hours=24)
-
-
-class AttemptStatus(StrEnum):
-    """The status of an attempt. `interrupted`: the worker ended before it recorded what came of it.
-
-    `cancelled` and `asked_again` are no attempts; from the latter on the schedule starts afresh. Nor are
-    `taken` (by a fax gateway) and `complained` (of, as junk), which receipts tell of an attempt.
-    """
-
-    SENDING = "sending"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    CANCELLED = "cancelled"
-    ASKED_AGAIN = "asked_again"
-    TAKEN = "taken"
-    COMPLAINED = "complained"
 
 
 class Verdict(StrEnum):

@@ -33,6 +33,19 @@ class DeclineReason(StrEnum):
     OTHER = "other"
 
 
+class SigningMethod(StrEnum):
+    ELECTRONIC = "electronic"
+    BY_HAND = "by_hand"
+
+
+class ReturnedMethod(StrEnum):
+    """The way by which a document came back to the clinic, as staff state it."""
+
+    PORTAL = "portal"
+    FAX = "fax"
+    PAPER = "paper"
+
+
 class Sealing(StrEnum):
     """Where the signed PDF stands: none is due, being made, ready to fetch, or late (an alarm went out)."""
 
@@ -125,7 +138,7 @@ class Signer:
     name: str
     credential: str | None
     npi: str | None
-    method: str
+    method: SigningMethod
     authentication: str
     provider_id: str | None = None
 
@@ -240,7 +253,7 @@ class Document:
     certificate: StoredPdf | None = None
     timestamped_certificate: StoredPdf | None = None
     returned_at: datetime | None = None
-    returned_method: str | None = None
+    returned_method: ReturnedMethod | None = None
     recalled_reason: str | None = None
     recalled_at: datetime | None = None
     deliveries: tuple[DeliveryLine, ...] = ()
@@ -280,7 +293,7 @@ class Document:
             access=self.access + 1,
         )
 
-    def mark_returned(self, method: str, at: datetime) -> Self | None:
+    def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
         """The document closed by staff; None when it already is."""
         to = move(self.status, self.outcome, Action.RETURN)
         if to is None:

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.deliveries import Channel, Delivery, NoticeKind, delivery_id
 from chalicelib.domain.documents import DeliveryLine
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.transaction import Job, OutboxRow
 
 
@@ -45,7 +46,7 @@ def new_delivery(
 
 
 def staff_notice(
-    kind: str, *, event_id: str, practice_id: str, now: datetime, document_id: str | None = None
+    kind: NoticeKind, *, event_id: str, practice_id: str, now: datetime, document_id: str | None = None
 ) -> Delivery:
     """Return a notice to the practice's staff, by SNS. An event gives at most one notice of a kind."""
     return new_delivery(
@@ -62,8 +63,8 @@ def staff_notice(
 def delivery_job(delivery: Delivery) -> Job:
     """Return the job that attempts this delivery."""
     return Job(
-        queue="deliveries",
-        name="deliver",
+        queue=QueueName.DELIVERIES,
+        name=JobName.DELIVER,
         event_id=delivery.event_id,
         document_id=delivery.document_id,
         delivery_id=delivery.id,

@@ -15,6 +15,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.delivery_receipts import Receipt
 from chalicelib.domain.documents import Document
 from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 
@@ -27,8 +28,8 @@ class Job:
     `receipt` is for a carrier's receipt that came before the row knew its carrier's id.
     """
 
-    queue: str
-    name: str
+    queue: QueueName
+    name: JobName
     event_id: str
     document_id: str | None = None
     delivery_id: str | None = None

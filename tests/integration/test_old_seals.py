@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from chalicelib.domain.documents import StoredPdf
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
@@ -71,7 +72,7 @@ def sealed_then(works: Works, practice: SamplePractice) -> tuple[str, str]:
     assert document.decision is not None
     document = replace(document, decision=replace(document.decision, decided_at=THEN))
     services.store.commit(Change(at=THEN, documents=(document,)))
-    job = Job(queue="documents", name="seal", event_id="evt_then", document_id=document_id)
+    job = Job(queue=QueueName.DOCUMENTS, name=JobName.SEAL, event_id="evt_then", document_id=document_id)
     services.seal_job.seal(job)
     found = services.store.document(document_id)
     assert found is not None

@@ -17,9 +17,9 @@ import pytest
 from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters.dynamodb_store import DynamoStore
 from chalicelib.domain.account_events import AccountEventType, Origin, account_event
-from chalicelib.domain.deliveries import Channel, DeliveryAttempt, DeliveryStatus
-from chalicelib.domain.delivery_attempts import AttemptStatus, queue_again
-from chalicelib.domain.documents import Sealing
+from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryAttempt, DeliveryStatus
+from chalicelib.domain.delivery_attempts import queue_again
+from chalicelib.domain.documents import ReturnedMethod, Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.practices import ApiKey, WebhookSecret
 from chalicelib.services.ports import DeliveryListing, Listing, Store
@@ -368,7 +368,7 @@ def test_a_list_begins_before_a_time_and_its_pages_go_on_there(store: Store, wor
 
 
 def test_a_closed_document_leaves_the_unsigned_report(store: Store, world: World) -> None:
-    closed = world.document(1).mark_returned("paper", START)
+    closed = world.document(1).mark_returned(ReturnedMethod.PAPER, START)
     recalled = world.document(2).recall(None, START)
     approved = replace(decided(world.document(3), START), version=1)
     assert closed

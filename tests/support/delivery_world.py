@@ -7,8 +7,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from chalicelib import bootstrap
-from chalicelib.domain.audit import Event
-from chalicelib.domain.deliveries import Channel, Delivery, delivery_id
+from chalicelib.domain.audit import DocumentEventType, Event
+from chalicelib.domain.deliveries import Channel, Delivery, MessageType, delivery_id
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Endpoint, Practice, WebhookSecret
 from chalicelib.services.delivery_rows import delivery_job
@@ -127,7 +127,7 @@ class World(bootstrap.Services):
 
     # What happens
 
-    def message(self, channel: Channel, type: str, recipient: str = "dr.rivera@example.com") -> str:
+    def message(self, channel: Channel, type: MessageType, recipient: str = "dr.rivera@example.com") -> str:
         """A message to the provider, queued as the services do it; answers its row's id."""
         recorder = Recorder(
             self.document,
@@ -137,11 +137,11 @@ class World(bootstrap.Services):
             portal_url=self.settings.portal_url,
             actor=PORTAL,
         )
-        change = recorder.event("document.sent").message(channel, type, recipient).change()
+        change = recorder.event(DocumentEventType.SENT).message(channel, type, recipient).change()
         self.store.commit(change)
         return change.deliveries[0].id
 
-    def webhook(self, event: str = "document.viewed") -> str:
+    def webhook(self, event: DocumentEventType = DocumentEventType.VIEWED) -> str:
         recorder = Recorder(
             self.document,
             practice=self.practice,

@@ -12,7 +12,7 @@ from chalice.test import Client, HTTPResponse
 from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery
-from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB
+from chalicelib.domain.jobs import JobName
 from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.delivery_world import some_settings
 from tests.support.fakes import (
@@ -52,7 +52,7 @@ class Portal(bootstrap.Services):
     def work(self) -> None:
         """What the deliveries function would do about forgotten passwords."""
         for job in self.fake_store.jobs():
-            if job.name == FORGOTTEN_JOB:
+            if job.name == JobName.FORGOTTEN:
                 self.link_requests.send_requested_link(job.event_id, self.clock.now())
 
     def token(self, mail: Delivery) -> str:

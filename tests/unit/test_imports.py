@@ -21,8 +21,8 @@ LAYERS = {
     "services": {"services", "domain", "pdf", "settings"},
     "adapters": {"adapters", "services", "domain", "settings"},
     "web": {"web", "services", "domain", "bootstrap", "settings"},
-    "bootstrap": {"bootstrap", "adapters", "services", "settings"},
-    "workers": {"workers", "bootstrap", "services", "adapters"},
+    "bootstrap": {"bootstrap", "adapters", "services", "domain", "settings"},
+    "workers": {"workers", "bootstrap", "services", "domain", "adapters"},
     "settings": {"settings"},
 }
 """The layers that a layer may import."""

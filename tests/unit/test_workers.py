@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib import bootstrap, workers
 from chalicelib.adapters import json_codec as codec
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.transaction import Job
 from tests.support.portal import Portal
 
@@ -14,8 +15,8 @@ def message(number: int, body: str) -> dict[str, Any]:
     return {"messageId": f"m{number}", "body": body}
 
 
-def job(name: str) -> str:
-    return codec.dump(Job(queue="documents", name=name, event_id="evt_1", document_id="doc_1"))
+def job(name: JobName) -> str:
+    return codec.dump(Job(queue=QueueName.DOCUMENTS, name=name, event_id="evt_1", document_id="doc_1"))
 
 
 def failed(answer: dict[str, Any]) -> list[str]:
@@ -26,27 +27,31 @@ def test_only_what_failed_goes_back_to_the_queue() -> None:
     done: list[str] = []
 
     def work(job: Job) -> None:
-        if job.name == "bad":
+        if job.name is JobName.SEAL:
             raise ValueError("Ada Byron")
         done.append(job.name)
 
-    records = [message(1, job("good")), message(2, job("bad")), message(3, job("good"))]
+    records = [
+        message(1, job(JobName.PREPARE)),
+        message(2, job(JobName.SEAL)),
+        message(3, job(JobName.PREPARE)),
+    ]
     assert failed(workers._each({"Records": records}, work)) == ["m2"]
-    assert done == ["good", "good"]
+    assert done == [JobName.PREPARE, JobName.PREPARE]
 
 
 def test_a_message_that_is_no_job_fails_alone() -> None:
     done: list[str] = []
-    records = [message(1, "not a job"), message(2, job("good"))]
+    records = [message(1, "not a job"), message(2, job(JobName.PREPARE))]
     assert failed(workers._each({"Records": records}, lambda each: done.append(each.name))) == ["m1"]
-    assert done == ["good"]
+    assert done == [JobName.PREPARE]
 
 
 def test_a_failed_job_is_logged_without_its_errors_words(capsys: pytest.CaptureFixture[str]) -> None:
     def work(each: Job) -> None:
         raise ValueError(f"Ada Byron, {each.name}")
 
-    workers._each({"Records": [message(1, job("seal"))]}, work)
+    workers._each({"Records": [message(1, job(JobName.SEAL))]}, work)
     logged = capsys.readouterr().out
     assert "Ada" not in logged
 

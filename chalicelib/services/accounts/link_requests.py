@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.claim_keys import addressee_claim, email_claim
-from chalicelib.domain.deliveries import Channel
+from chalicelib.domain.deliveries import Channel, MessageType
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import SecretKind, secret_key
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
 from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, SetupLinks
@@ -21,7 +22,6 @@ from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.throttling import Backoff, Quota, require_no_wait
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
-FORGOTTEN_JOB = "forgotten"
 LINK_EMAILS = Quota(
     kind=SecretKind.FORGOTTEN, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1)
 )
@@ -39,7 +39,7 @@ _RETRY_ON = frozenset({"secret"})
 class _LinkEmail:
     """An email with a link: its type, its recipient, and the document that it is about, if any."""
 
-    type: str
+    type: MessageType
     recipient: str
     provider: Provider
     document: Document | None
@@ -78,7 +78,7 @@ class LinkRequests:
         if request is None:
             self._store.commit(Change(at=now, secrets=(counter,)))
             return
-        job = Job(queue="deliveries", name=FORGOTTEN_JOB, event_id=key)
+        job = Job(queue=QueueName.DELIVERIES, name=JobName.FORGOTTEN, event_id=key)
         outbox = OutboxRow(id=self._ids.new("evt"), created_at=now, jobs=(job,))
         request = replace(request, email=email, link=self._ids.new("evt"))
         self._store.commit(Change(at=now, secrets=(counter, request), outbox=(outbox,)))
@@ -118,8 +118,9 @@ class LinkRequests:
         owners = self._store.claims([account, addressed])
         if account in owners:
             provider = self._store.provider(owners[account])
-            is_current = provider is not None and provider.email == address
-            return _LinkEmail("reset", address, provider, None) if provider and is_current else None
+            if provider is None or provider.email != address:
+                return None
+            return _LinkEmail(MessageType.RESET, address, provider, None)
         document = self._store.document(owners[addressed]) if addressed in owners else None
         provider = self._store.provider(document.provider_id) if document else None
         if document is None or provider is None or document.addressee.email != address:
@@ -141,11 +142,13 @@ class LinkRequests:
     def _email_for(self, document: Document, provider: Provider) -> _LinkEmail | None:
         # An account's link goes only to the account's own address, whatever address a clinic typed.
         if provider.has_account:
-            return _LinkEmail("reset", provider.email, provider, document) if provider.email else None
+            if provider.email is None:
+                return None
+            return _LinkEmail(MessageType.RESET, provider.email, provider, document)
         address, readable = document.addressee.email, is_readable(document.status)
         if not address or not readable or not self._switches.electronic_signature(document.practice_id):
             return None
-        return _LinkEmail("setup", address, provider, document)
+        return _LinkEmail(MessageType.SETUP, address, provider, document)
 
 
 def _change(email: _LinkEmail, event_id: str, now: datetime) -> Change:

@@ -7,7 +7,7 @@ from datetime import datetime
 from chalicelib.domain import npi as npis
 from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
 from chalicelib.domain.claim_keys import email_claim, npi_claim
-from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.deliveries import Channel, Delivery, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import (
     ConcurrentUpdate,
@@ -137,7 +137,7 @@ class SetupLinks:
 
     def _may_send(self, delivery: Delivery, provider: Provider) -> bool:
         if provider.has_account:
-            return delivery.type == "reset" and delivery.recipient == provider.email
+            return delivery.type == MessageType.RESET and delivery.recipient == provider.email
         return document_of_setup_email(self._store, delivery, provider) is not None
 
     def first_pending_at(self, provider: Provider, email: str) -> Document | None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
-from chalicelib.domain.deliveries import Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.errors import MessageOutdated, Unavailable, Unprocessable
 from chalicelib.services.delivery.settlement import RACES, Settlement
@@ -45,7 +45,7 @@ class DeliveryWorker:
         queues: Queues,
         clock: Clock,
         ids: Ids,
-        senders: Mapping[str, Callable[[], Sender]],
+        senders: Mapping[Channel, Callable[[], Sender]],
         settlement: Settlement,
         webhook_release: WebhookRelease,
     ) -> None:

@@ -3,7 +3,7 @@
 No subject, sender, link or text of an email contains anything about a patient (FACTS, privacy law).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.account_events import AccountEventType
+from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
 from chalicelib.services.accounts.setup_links import SetupLinks
 from chalicelib.services.delivery.message_facts import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.delivery.mime import Mail, mime
-from chalicelib.services.delivery.settlement import READY
 from chalicelib.services.labels import duration
 from chalicelib.services.normalization import display_phone
 from chalicelib.services.ports import Clock, Ids, Mailer, Store, Switches
@@ -53,12 +53,12 @@ ENVELOPES: Mapping[str, Envelope] = {
 """The subject and preview of every email, by the name of its template."""
 
 ACCOUNT_CHANGES: Mapping[str, str] = {
-    "passkey_added": "A passkey was added to your account",
-    "passkey_removed": "A passkey was removed from your account",
-    "authenticator_added": "An authenticator app was added to your account",
-    "authenticator_removed": "The authenticator app was removed from your account",
-    "recovery_codes_made": "New recovery codes were created for your account",
-    "second_factor_reset": "Support turned off two-step login for your account",
+    AccountEventType.PASSKEY_ADDED: "A passkey was added to your account",
+    AccountEventType.PASSKEY_REMOVED: "A passkey was removed from your account",
+    AccountEventType.AUTHENTICATOR_ADDED: "An authenticator app was added to your account",
+    AccountEventType.AUTHENTICATOR_REMOVED: "The authenticator app was removed from your account",
+    AccountEventType.RECOVERY_CODES_MADE: "New recovery codes were created for your account",
+    AccountEventType.SECOND_FACTOR_RESET: "Support turned off two-step login for your account",
 }
 """What the owner reads about a change to an account, by the type of the delivery."""
 
@@ -139,12 +139,12 @@ class Emails:
         )
 
     def _compose(self, facts: MessageFacts) -> Composed:
-        composers = {
-            READY: self._ready,
-            "setup": self._setup,
-            "reset": self._reset,
-            "code": self._by_hand_code,
-            "password_changed": self._password_changed,
+        composers: dict[str, Callable[[MessageFacts], Composed]] = {
+            MessageType.READY: self._ready,
+            MessageType.SETUP: self._setup,
+            MessageType.RESET: self._reset,
+            MessageType.CODE: self._by_hand_code,
+            AccountEventType.PASSWORD_CHANGED: self._password_changed,
         }
         return composers.get(facts.delivery.type, self._other_account_change)(facts)
 

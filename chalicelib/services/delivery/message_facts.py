@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
-from chalicelib.services.delivery.settlement import READY
 from chalicelib.services.lookups import require_practice
 from chalicelib.services.ports import Store
 
-_FROM_PRACTICE = {READY, "setup", "code", "fax"}
-_ASKS_FOR_DECISION = {READY, "fax"}
+_FROM_PRACTICE = {MessageType.READY, MessageType.SETUP, MessageType.CODE, MessageType.FAX}
+_ASKS_FOR_DECISION = {MessageType.READY, MessageType.FAX}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +47,14 @@ def cancellation_reason(facts: MessageFacts) -> str | None:
         return "The document was recalled or corrected meanwhile."
     if document is not None and delivery.type in _ASKS_FOR_DECISION and not is_decidable(document.status):
         return "The document was decided meanwhile."
-    if delivery.type == "setup" and facts.provider is not None and facts.provider.has_account:
+    if delivery.type == MessageType.SETUP and facts.provider is not None and facts.provider.has_account:
         return "The provider already has an account."
     return None
 
 
 def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:
     """Return the document of the message. A setup email may be about another document, or none."""
-    if delivery.type == "setup" and provider is not None:
+    if delivery.type == MessageType.SETUP and provider is not None:
         from chalicelib.services.accounts.setup_links import document_of_setup_email
 
         return document_of_setup_email(store, delivery, provider)
@@ -64,6 +63,6 @@ def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Do
 
 def _is_outdated(facts: MessageFacts) -> bool:
     """Return True if the document was recalled or corrected after the message was queued."""
-    if facts.delivery.type == "setup":
+    if facts.delivery.type == MessageType.SETUP:
         return facts.document is None
     return facts.document is not None and facts.document.access != facts.delivery.access

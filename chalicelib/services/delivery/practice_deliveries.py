@@ -6,6 +6,7 @@ from datetime import datetime
 
 from typing_extensions import TypedDict
 
+from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
@@ -138,7 +139,7 @@ class PracticeDeliveries:
             portal_url=self._portal_url,
             actor=actor,
         )
-        return recorder.event("delivery.retried", {"delivery": queued.id}).change()
+        return recorder.event(DocumentEventType.DELIVERY_RETRIED, {"delivery": queued.id}).change()
 
     def _job(self, delivery: Delivery, now: datetime) -> OutboxRow:
         return OutboxRow(id=self._ids.new("out"), created_at=now, jobs=(delivery_job(delivery),))

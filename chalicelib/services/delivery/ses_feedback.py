@@ -11,9 +11,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
-from chalicelib.domain.deliveries import Delivery, DeliveryAttempt
-from chalicelib.domain.delivery_attempts import AttemptResult, AttemptStatus, Verdict
+from chalicelib.domain.deliveries import AttemptStatus, Delivery, DeliveryAttempt, NoticeKind
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.delivery_receipts import Effect, Receipt, ReceiptKind, effect_of
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery.settlement import RACES, Settlement
 from chalicelib.services.delivery_rows import delivery_job, staff_notice
@@ -61,7 +62,9 @@ class SesFeedback:
             return
         later = replace(receipt, lookups=receipt.lookups + 1)
         delay = LOOKUP_DELAYS[receipt.lookups]
-        job = Job(queue="deliveries", name="receipt", event_id=receipt.carrier_id, receipt=later)
+        job = Job(
+            queue=QueueName.DELIVERIES, name=JobName.RECEIPT, event_id=receipt.carrier_id, receipt=later
+        )
         self._queues.send([job], delay_seconds=int(delay.total_seconds()))
 
     def _apply(self, receipt: Receipt) -> bool:
@@ -99,7 +102,7 @@ class SesFeedback:
             return
         now = self._clock.now()
         notice = staff_notice(
-            "complaint",
+            NoticeKind.COMPLAINT,
             event_id=delivery.id,
             practice_id=delivery.practice_id,
             now=now,

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
 from chalicelib.services.delivery_rows import delivery_line, outbox_row, staff_notice
 from chalicelib.services.documents.recorder import PORTAL, Recorder
@@ -16,15 +17,14 @@ from chalicelib.services.lookups import require_practice
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change
 
-READY = "ready"
 """The email that announces a document. The other emails carry codes and links, or are about accounts."""
 
 RACES = frozenset({"delivery", "document"})
 """The parts of a settlement that another writer may change first. Read the row again and decide again."""
 
-_EVENTS: Mapping[DeliveryStatus, str] = {
-    DeliveryStatus.DELIVERED: "document.delivered",
-    DeliveryStatus.FAILED: "document.delivery_failed",
+_EVENTS: Mapping[DeliveryStatus, DocumentEventType] = {
+    DeliveryStatus.DELIVERED: DocumentEventType.DELIVERED,
+    DeliveryStatus.FAILED: DocumentEventType.DELIVERY_FAILED,
 }
 
 
@@ -50,7 +50,7 @@ class Settlement:
         if after.channel is not Channel.WEBHOOK or after.status is not DeliveryStatus.FAILED:
             return Change(at=now, deliveries=(after,))
         notice = staff_notice(
-            "webhook_failed",
+            NoticeKind.WEBHOOK_FAILED,
             event_id=self._ids.new("evt"),
             practice_id=after.practice_id,
             now=now,
@@ -79,15 +79,17 @@ class Settlement:
 
 def _is_about_document(delivery: Delivery) -> bool:
     """Return True if the message announces or carries the document, so that the EMR needs its result."""
-    return delivery.channel is Channel.FAX or (delivery.channel is Channel.EMAIL and delivery.type == READY)
+    return delivery.channel is Channel.FAX or (
+        delivery.channel is Channel.EMAIL and delivery.type == MessageType.READY
+    )
 
 
-def _record_event(recorder: Recorder, event: str, after: Delivery, *, current: bool) -> None:
+def _record_event(recorder: Recorder, event: DocumentEventType, after: Delivery, *, current: bool) -> None:
     """Record the result of a message. The EMR and staff learn it only if the address is still current."""
     facts = {"delivery": after.id, "channel": after.channel, "carrier_id": after.carrier_id}
     recorder.event(event, facts, private={"recipient": after.recipient}, webhook=current)
     if current and after.status is DeliveryStatus.FAILED:
-        recorder.notice("delivery_failed")
+        recorder.notice(NoticeKind.DELIVERY_FAILED)
 
 
 def _update_line(document: Document, after: Delivery, now: datetime) -> Document:

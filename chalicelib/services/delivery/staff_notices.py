@@ -6,7 +6,7 @@ A notice names an event and the screen to open next. A notice contains nothing a
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.deliveries import Delivery, NoticeKind
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.services.delivery.webhooks import LONG_FAILURE
 from chalicelib.services.ports import Notifier
@@ -23,28 +23,28 @@ class NoticeText:
 
 
 NOTICE_TEXTS: Mapping[str, NoticeText] = {
-    "declined": NoticeText("A document was declined", f"A provider declined a document. {_REPORT}"),
-    "delivery_failed": NoticeText(
+    NoticeKind.DECLINED: NoticeText("A document was declined", f"A provider declined a document. {_REPORT}"),
+    NoticeKind.DELIVERY_FAILED: NoticeText(
         "A message could not be delivered",
         f"An email or fax to a provider could not be delivered. Correct the address or number. {_REPORT}",
     ),
-    "complaint": NoticeText(
+    NoticeKind.COMPLAINT: NoticeText(
         "A provider marked our email as junk",
         "A provider's mailbox reported our email as junk, so later emails may not arrive. Call the provider, "
         f"or send by fax. {_REPORT}",
     ),
-    "sealing_delayed": NoticeText(
+    NoticeKind.SEALING_DELAYED: NoticeText(
         "A signed document is late",
         "A provider has decided a document, and preparing its PDF takes longer than usual. The decision is "
         "safe, and nobody has to sign again. The portal keeps trying until the PDF is ready.",
     ),
-    "webhook_failed": NoticeText(
+    NoticeKind.WEBHOOK_FAILED: NoticeText(
         "An event did not reach your EMR",
         "Your EMR refused or did not answer an event for several days, at every attempt. The status in the "
         "EMR may be out of date. Once the endpoint works, send the event again: "
         "POST /v1/deliveries/{id}/retry.",
     ),
-    "endpoint_off": NoticeText(
+    NoticeKind.ENDPOINT_OFF: NoticeText(
         "Events to your EMR are switched off",
         f"Your EMR's endpoint answered 410, or failed for {LONG_FAILURE.days} days without a success. The "
         "portal stores all events, and nothing is lost. Once the endpoint works, set it again with "

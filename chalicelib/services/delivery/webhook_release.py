@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain import delivery_attempts as attempts
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.lookups import require_practice
@@ -23,8 +24,8 @@ def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
     With `hastens`, a second job also sends the webhooks that wait for a later attempt. Write the row in the
     transaction that sets the endpoint.
     """
-    names = ("release", "hasten") if hastens else ("release",)
-    jobs = tuple(Job(queue="deliveries", name=name, event_id=practice_id) for name in names)
+    names = (JobName.RELEASE, JobName.HASTEN) if hastens else (JobName.RELEASE,)
+    jobs = tuple(Job(queue=QueueName.DELIVERIES, name=name, event_id=practice_id) for name in names)
     return OutboxRow(id=f"release_{practice_id}_{to_text(now)}", created_at=now, jobs=jobs)
 
 
@@ -71,7 +72,7 @@ class WebhookRelease:
             created_at=now,
             jobs=(
                 *map(delivery_job, released),
-                Job(queue="deliveries", name="release", event_id=practice_id),
+                Job(queue=QueueName.DELIVERIES, name=JobName.RELEASE, event_id=practice_id),
             ),
         )
         self._store.commit(Change(at=now, deliveries=released, outbox=(row,)))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.deliveries import Delivery, NoticeKind
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, Practice
@@ -74,7 +74,9 @@ class Webhooks:
         after = replace(practice, version=practice.version + 1, endpoint=endpoint)
         if endpoint.disabled_at is None:
             return Change(at=now, practices=(after,))
-        notice = staff_notice("endpoint_off", event_id=self._ids.new("evt"), practice_id=practice.id, now=now)
+        notice = staff_notice(
+            NoticeKind.ENDPOINT_OFF, event_id=self._ids.new("evt"), practice_id=practice.id, now=now
+        )
         return Change(at=now, practices=(after,), deliveries=(notice,), outbox=(outbox_row(notice),))
 
 

@@ -5,27 +5,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.domain.audit import Event
+from chalicelib.domain.audit import DocumentEventType, Event
 
 EVENT_LABELS: Mapping[str, str] = {
-    "document.sent": "Sent by the clinic",
-    "document.resent": "Sent again by the clinic",
-    "document.delivered": "Delivered",
-    "document.delivery_failed": "Could not be delivered",
-    "document.viewed": "Opened and shown",
-    "code.requested": "Code to open it without an account asked for",
-    "code.accepted": "Opened with a code",
-    "decision.approved": "Signed electronically",
-    "decision.by_hand": "Signed copy uploaded",
-    "document.declined": "Declined",
-    "document.approved": "Signed document released",
-    "document.sealed": "Certificate of decline made",
-    "document.timestamped": "Timestamp added to the seal",
-    "document.sealing_delayed": "Signed document delayed",
-    "document.recalled": "Recalled by the clinic",
-    "document.superseded": "Replaced by a newer version",
-    "delivery.retried": "Message sent again by the clinic",
-    "document.returned": "Marked as returned by the clinic",
+    DocumentEventType.SENT: "Sent by the clinic",
+    DocumentEventType.RESENT: "Sent again by the clinic",
+    DocumentEventType.DELIVERED: "Delivered",
+    DocumentEventType.DELIVERY_FAILED: "Could not be delivered",
+    DocumentEventType.VIEWED: "Opened and shown",
+    DocumentEventType.CODE_REQUESTED: "Code to open it without an account asked for",
+    DocumentEventType.CODE_ACCEPTED: "Opened with a code",
+    DocumentEventType.DECISION_APPROVED: "Signed electronically",
+    DocumentEventType.DECISION_BY_HAND: "Signed copy uploaded",
+    DocumentEventType.DECLINED: "Declined",
+    DocumentEventType.APPROVED: "Signed document released",
+    DocumentEventType.SEALED: "Certificate of decline made",
+    DocumentEventType.TIMESTAMPED: "Timestamp added to the seal",
+    DocumentEventType.SEALING_DELAYED: "Signed document delayed",
+    DocumentEventType.RECALLED: "Recalled by the clinic",
+    DocumentEventType.SUPERSEDED: "Replaced by a newer version",
+    DocumentEventType.DELIVERY_RETRIED: "Message sent again by the clinic",
+    DocumentEventType.RETURNED: "Marked as returned by the clinic",
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import is_decidable
@@ -64,7 +65,7 @@ class DocumentWriter:
                 return current
             viewed = replace(current, viewed_at=now, transmitted_at=current.transmitted_at or now)
             recorder = self.recorder(viewed, practice, actor, now)
-            change = recorder.event("document.viewed", webhook=True).change()
+            change = recorder.event(DocumentEventType.VIEWED, webhook=True).change()
             self.store.commit(change)
             return change.documents[0]
 

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.claim_keys import external_claim, matching_claims
-from chalicelib.domain.deliveries import Channel
+from chalicelib.domain.deliveries import Channel, MessageType
 from chalicelib.domain.documents import (
     Addressee,
     Author,
@@ -24,6 +25,7 @@ from chalicelib.domain.documents import (
 )
 from chalicelib.domain.due_dates import due_on
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
+from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent, handle_once
@@ -70,7 +72,7 @@ class _Superseded:
     """The older version after the change, and the audit event that the change records on it."""
 
     document: Document
-    event: str
+    event: DocumentEventType
 
 
 class Intake:
@@ -133,10 +135,10 @@ class Intake:
         self, inbound: InboundEvent, document: Document, match: ProviderMatch, data: Mapping[str, Any]
     ) -> Change:
         """Return the transaction with the document, its first event, its messages and the `prepare` job."""
-        recorder = self._recorder(document, inbound).event("document.sent", data)
+        recorder = self._recorder(document, inbound).event(DocumentEventType.SENT, data)
         setup = needs_setup_email(match.provider, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
-        return replace(recorder.job("prepare").change(), providers=match.changed_rows())
+        return replace(recorder.job(JobName.PREPARE).change(), providers=match.changed_rows())
 
     def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
@@ -176,11 +178,13 @@ class Intake:
             errors = (FieldError("data.supersedes", "only a pending or declined document can be replaced"),)
             raise Conflict(conflict.detail, code=conflict.code, errors=errors) from conflict
         marked = replace(recalled or older, superseded_by=command.external_id)
-        return _Superseded(document=marked, event="document.recalled" if recalled else "document.superseded")
+        return _Superseded(
+            document=marked, event=DocumentEventType.RECALLED if recalled else DocumentEventType.SUPERSEDED
+        )
 
     def _supersede_change(self, inbound: InboundEvent, superseded: _Superseded, newer_id: str) -> Change:
         recorder = self._recorder(superseded.document, inbound)
-        webhook = superseded.event == "document.recalled"
+        webhook = superseded.event == DocumentEventType.RECALLED
         return recorder.event(superseded.event, {"superseded_by": newer_id}, webhook=webhook).change()
 
 
@@ -204,12 +208,12 @@ def queue_messages(
     """
     addressee = document.addressee
     if document.delivery in BY_EMAIL and addressee.email:
-        recorder.message(Channel.EMAIL, "ready", addressee.email)
+        recorder.message(Channel.EMAIL, MessageType.READY, addressee.email)
         if setup:
-            recorder.message(Channel.EMAIL, "setup", addressee.email)
+            recorder.message(Channel.EMAIL, MessageType.SETUP, addressee.email)
             match = match.with_setup_email(document.id, now)
     if document.delivery in BY_FAX and addressee.fax:
-        recorder.message(Channel.FAX, "fax", addressee.fax)
+        recorder.message(Channel.FAX, MessageType.FAX, addressee.fax)
     return match
 
 

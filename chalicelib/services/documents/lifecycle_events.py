@@ -6,8 +6,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.claim_keys import external_claim, matching_claims
-from chalicelib.domain.documents import DeliveryChoice, Document
+from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
@@ -57,7 +58,7 @@ class ReturnCommand:
     """The data of `document.returned`. `method` is the way back to the clinic: `portal`, `fax` or `paper`."""
 
     document: DocumentRef
-    method: str
+    method: ReturnedMethod
 
 
 class LifecycleEvents:
@@ -96,7 +97,7 @@ class LifecycleEvents:
         # The reason may have to be erased one day, so it stays outside the hashed bytes.
         private = {"reason": command.reason} if command.reason else {}
         recorder = self._recorder(recalled, inbound)
-        return recalled, recorder.event("document.recalled", private=private, webhook=True).change()
+        return recalled, recorder.event(DocumentEventType.RECALLED, private=private, webhook=True).change()
 
     def _mark_returned(self, inbound: InboundEvent, command: ReturnCommand) -> tuple[Document, Change]:
         document = self._find(inbound, command.document)
@@ -104,7 +105,7 @@ class LifecycleEvents:
         if returned is None:
             return document, Change(at=inbound.now)
         recorder = self._recorder(returned, inbound)
-        return returned, recorder.event("document.returned", {"method": command.method}).change()
+        return returned, recorder.event(DocumentEventType.RETURNED, {"method": command.method}).change()
 
     def _resend(self, inbound: InboundEvent, command: ResendCommand) -> tuple[Document, Change]:
         before = self._find(inbound, command.document)
@@ -119,7 +120,9 @@ class LifecycleEvents:
         document = replace(after, provider_id=match.provider.id)
         if _invalidates_setup_link(before, after, match.provider):
             match = match.without_setup_email()
-        recorder = self._recorder(document, inbound).event("document.resent", _corrections(before, after))
+        recorder = self._recorder(document, inbound).event(
+            DocumentEventType.RESENT, _corrections(before, after)
+        )
         setup = needs_setup_email(match.provider, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
         claims = (*mailbox_claim(document, owners), *match.claims)

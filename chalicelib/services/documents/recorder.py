@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from chalicelib.domain.audit import Event, make_event
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
+from chalicelib.domain.audit import DocumentEventType, Event, make_event
+from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery, staff_notice
@@ -59,12 +60,12 @@ class Recorder:
         self._actor = actor
         self._events: list[Event] = []
         self._deliveries: list[Delivery] = []
-        self._webhooks: list[tuple[str, str]] = []
+        self._webhooks: list[tuple[str, DocumentEventType]] = []
         self._jobs: list[Job] = []
 
     def event(
         self,
-        type: str,
+        type: DocumentEventType,
         data: Mapping[str, Any] | None = None,
         *,
         private: Mapping[str, Any] | None = None,
@@ -89,7 +90,7 @@ class Recorder:
             self._webhooks.append((event.id, type))
         return self
 
-    def message(self, channel: Channel, type: str, recipient: str, *, shown: bool = True) -> Self:
+    def message(self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True) -> Self:
         """Queues an email or fax to the provider because of the last event; `shown` on the document too.
 
         What anybody with a link can ask for is not shown: the document's row would grow without end.
@@ -110,7 +111,7 @@ class Recorder:
             self._document = self._document.with_delivery(delivery_line(delivery, self._now))
         return self
 
-    def notice(self, kind: str) -> Self:
+    def notice(self, kind: NoticeKind) -> Self:
         """Tells staff of the last event (`declined`, …: `services/notices.py` has the words)."""
         self._add(
             staff_notice(
@@ -123,10 +124,10 @@ class Recorder:
         )
         return self
 
-    def job(self, name: str) -> Self:
+    def job(self, name: JobName) -> Self:
         """Asks the documents function for work on this document because of the last event."""
         self._jobs.append(
-            Job(queue="documents", name=name, event_id=self._event_id, document_id=self._document.id)
+            Job(queue=QueueName.DOCUMENTS, name=name, event_id=self._event_id, document_id=self._document.id)
         )
         return self
 

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import replace
 from functools import lru_cache
 
+from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.claim_keys import sealed_claim
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
@@ -180,9 +181,9 @@ class SealJob:
             if certificate is not None:
                 facts["certificate_sha256"] = certificate.sha256
             if document.decision.action is Action.DECLINE:
-                recorder.event("document.sealed", facts)
+                recorder.event(DocumentEventType.SEALED, facts)
             else:
-                recorder.event("document.approved", facts, webhook=True)
+                recorder.event(DocumentEventType.APPROVED, facts, webhook=True)
             claim = Claim(key=sealed_claim(signed.sha256), owner=document.id)
             self._store.commit(replace(recorder.change(), claims=(claim,)))
 
@@ -210,7 +211,7 @@ class SealJob:
                 certificate=_without_timestamp_due(document.certificate),
             )
             recorder = self._recorder(timestamped)
-            recorder.event("document.timestamped", facts)
+            recorder.event(DocumentEventType.TIMESTAMPED, facts)
             self._store.commit(recorder.change())
 
         retry_on_conflict(step, retry_on=frozenset({"document"}))

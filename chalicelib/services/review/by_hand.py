@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.domain.documents import Decision, Document, Signer
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.deliveries import Channel, Delivery, MessageType
+from chalicelib.domain.documents import Decision, Document, Signer, SigningMethod
 from chalicelib.domain.errors import FieldError, Gone, Invalid
 from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, CODE_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.jobs import JobName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import name_key
 from chalicelib.domain.status import Action, is_decidable, is_readable
@@ -205,7 +207,7 @@ class ByHand:
             return current
         facts = {"signer": {"name": decision.signer.name}, "scan_sha256": decision.scan_sha256}
         recorder = self._writer.recorder(decided, practice, by.actor, by.now)
-        change = recorder.event("decision.by_hand", facts).job("seal").change()
+        change = recorder.event(DocumentEventType.DECISION_BY_HAND, facts).job(JobName.SEAL).change()
         self._store.commit(change)
         return change.documents[0]
 
@@ -219,7 +221,9 @@ class ByHand:
     def _mail_code(self, document: Document, email: str, asked: tuple[Secret, ...], by: CodeVisitor) -> None:
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, by.actor, by.now)
-        recorder.event("code.requested").message(Channel.EMAIL, "code", email, shown=False)
+        recorder.event(DocumentEventType.CODE_REQUESTED).message(
+            Channel.EMAIL, MessageType.CODE, email, shown=False
+        )
         self._store.commit(replace(recorder.change(), secrets=asked))
 
     def _try_code(self, document_id: str, typed: str, by: CodeVisitor) -> str | None:
@@ -260,7 +264,9 @@ class ByHand:
         visit = _visit(document, token, by.now, email=entry.code.email if entry.code else None)
         forgotten = [replace(entry.wrong, version=entry.wrong.version + 1, tries=0)] if entry.wrong else []
         recorder = self._writer.recorder(document, self._writer.practice_of(document), by.actor, by.now)
-        change = recorder.event("code.accepted", {"channel": "email" if mailed else "fax"}).change()
+        change = recorder.event(
+            DocumentEventType.CODE_ACCEPTED, {"channel": "email" if mailed else "fax"}
+        ).change()
         spent = (entry.code,) if entry.code is not None and mailed else ()
         self._store.commit(replace(change, secrets=(visit, *forgotten), spent=spent))
         return token
@@ -441,7 +447,7 @@ def _signer(document: Document, name: str, visit: Secret) -> Signer:
         name=name,
         credential=who.credential if same else None,
         npi=who.npi if same else None,
-        method="by_hand",
+        method=SigningMethod.BY_HAND,
         authentication=_BY_MAIL if visit.email else _BY_FAX,
         provider_id=document.provider_id if same else None,
     )

@@ -5,8 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.deliveries import NoticeKind
+from chalicelib.domain.documents import Decision, DeclineReason, Document, Signer, SigningMethod
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound
+from chalicelib.domain.jobs import JobName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider, same_person
 from chalicelib.domain.signatures import Signature
@@ -328,7 +331,7 @@ def _signer(by: ProviderAction) -> Signer:
         name=provider.name,
         credential=provider.credential,
         npi=provider.npi,
-        method="electronic",
+        method=SigningMethod.ELECTRONIC,
         authentication=by.authentication,
         provider_id=provider.id,
     )
@@ -343,14 +346,14 @@ def _record_approval(recorder: Recorder, decision: Decision, by: ProviderAction)
         "read_statement": decision.read_statement,
     }
     private = {"note": decision.note} if decision.note else {}
-    return recorder.event("decision.approved", data, private=private).job("seal")
+    return recorder.event(DocumentEventType.DECISION_APPROVED, data, private=private).job(JobName.SEAL)
 
 
 def _record_refusal(recorder: Recorder, decision: Decision) -> Recorder:
     data = {**_signer_facts(decision.signer), "reason": decision.decline_reason}
     private = {"note": decision.note} if decision.note else {}
-    recorder.event("document.declined", data, private=private, webhook=True)
-    return recorder.notice("declined").job("seal")
+    recorder.event(DocumentEventType.DECLINED, data, private=private, webhook=True)
+    return recorder.notice(NoticeKind.DECLINED).job(JobName.SEAL)
 
 
 def _signer_facts(signer: Signer) -> Mapping[str, Any]:

@@ -11,9 +11,11 @@ from typing import Protocol
 from aws_lambda_powertools import Logger
 
 from chalicelib.domain import delivery_attempts as attempts
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.deliveries import Delivery, NoticeKind
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery import outbox_relay as relay
 from chalicelib.services.delivery_rows import delivery_job
@@ -123,7 +125,7 @@ def _say_late(unsealed: Sequence[Document], parts: Parts, now: datetime) -> int:
 def _seal_again(unsealed: Sequence[Document], parts: Parts, minute: datetime) -> int:
     """Those that were late before, tried again now and then."""
     again = [each for each in unsealed if each.sealing is Sealing.DELAYED and _is_turn_of(each, minute)]
-    parts.queues.send([_document_job("seal", each) for each in again])
+    parts.queues.send([_document_job(JobName.SEAL, each) for each in again])
     return len(again)
 
 
@@ -144,7 +146,7 @@ def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
         portal_url=parts.settings.portal_url,
         actor=PORTAL,
     )
-    recorder.event("document.sealing_delayed").notice("sealing_delayed").job("seal")
+    recorder.event(DocumentEventType.SEALING_DELAYED).notice(NoticeKind.SEALING_DELAYED).job(JobName.SEAL)
     try:
         parts.store.commit(recorder.change())
     except ConcurrentUpdate:
@@ -156,7 +158,7 @@ def _timestamp_again(parts: Parts, minute: datetime) -> int:
     """Seals whose timestamp the authority failed to give: asked for again now and then, for ever."""
     found = parts.store.untimed_documents(minute, limit=AT_ONCE)
     turns = [each for each in found if _is_turn_of(each, minute)]
-    parts.queues.send([_document_job("timestamp", each) for each in turns])
+    parts.queues.send([_document_job(JobName.TIMESTAMP, each) for each in turns])
     return len(turns)
 
 
@@ -169,5 +171,5 @@ def _watch_certificate(parts: Parts, now: datetime, minute: datetime) -> int:
     return 1
 
 
-def _document_job(name: str, document: Document) -> Job:
-    return Job(queue="documents", name=name, event_id=document.head, document_id=document.id)
+def _document_job(name: JobName, document: Document) -> Job:
+    return Job(queue=QueueName.DOCUMENTS, name=name, event_id=document.head, document_id=document.id)

@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from chalicelib.domain import documents, npi
-from chalicelib.domain.documents import DeliveryChoice, Kind
+from chalicelib.domain.documents import DeliveryChoice, Kind, ReturnedMethod
 from chalicelib.domain.errors import FieldError, Invalid, NotJson
 from chalicelib.services import normalization as formats
 from chalicelib.services.documents.incoming_pdf import PdfSource
@@ -283,7 +283,7 @@ class DocumentRecalled(_Named):
 
 
 class DocumentReturned(_Named):
-    method: Literal["portal", "fax", "paper"]
+    method: ReturnedMethod
 
 
 class _Envelope(_Model):

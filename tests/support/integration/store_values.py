@@ -6,8 +6,9 @@ from typing import Any
 
 from chalicelib.domain.audit import Event, make_event
 from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.domain.documents import Decision, Document, Signer
+from chalicelib.domain.documents import Decision, Document, Signer, SigningMethod
 from chalicelib.domain.expiring_records import Secret, SecretKind
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Action
 from chalicelib.services.transaction import Job, OutboxRow, RequestRecord
@@ -97,13 +98,20 @@ class World:
         return replace(record, **changes)
 
     def outbox(self, number: int = 1, **changes: Any) -> OutboxRow:
-        job = Job(queue="documents", name="prepare", event_id=self.id("evt"), document_id=self.id("doc"))
+        job = Job(
+            queue=QueueName.DOCUMENTS,
+            name=JobName.PREPARE,
+            event_id=self.id("evt"),
+            document_id=self.id("doc"),
+        )
         return replace(OutboxRow(id=self.id("out", number), created_at=START, jobs=(job,)), **changes)
 
 
 def decided(document: Document, at: datetime) -> Document:
     """The document approved, waiting for its seal."""
-    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method="electronic", authentication="x")
+    signer = Signer(
+        name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="x"
+    )
     decision = Decision(action=Action.APPROVE, signer=signer, decided_at=at, strokes=(((0.0, 0.5), (1, 1)),))
     changed = document.decide(decision)
     assert changed is not None

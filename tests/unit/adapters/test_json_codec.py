@@ -16,6 +16,7 @@ from chalicelib.domain.documents import (
     Patient,
     PracticeCard,
     Signer,
+    SigningMethod,
     StoredPdf,
 )
 from chalicelib.domain.status import Action
@@ -51,7 +52,9 @@ def document() -> Document:
             decided_at=NOON,
             strokes=(((0.0, 0.5), (1.0, 0.25)),),
             pages_shown=(1, 2),
-            signer=Signer(name="L R", credential=None, npi=None, method="electronic", authentication="x"),
+            signer=Signer(
+                name="L R", credential=None, npi=None, method=SigningMethod.ELECTRONIC, authentication="x"
+            ),
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from chalicelib.domain.documents import Kind, Sealing
+from chalicelib.domain.documents import Kind, ReturnedMethod, Sealing
 from chalicelib.domain.status import Outcome, Status
 from tests.support.browser.states.scene import (
     JUNIPER,
@@ -63,7 +63,7 @@ def past(scene: Scene) -> None:
         status=Status.RETURNED,
         outcome=Outcome.BY_HAND,
         returned_at=START,
-        returned_method="paper",
+        returned_method=ReturnedMethod.PAPER,
         patient=patient("Alan", "Turing"),
     )
     scene.log_in()

@@ -1,6 +1,6 @@
 """What became of a document."""
 
-from chalicelib.domain.documents import Sealing
+from chalicelib.domain.documents import ReturnedMethod, Sealing
 from chalicelib.domain.status import Outcome, Status
 from tests.support.browser.states.scene import (
     REVIEW,
@@ -79,7 +79,12 @@ def superseded(scene: Scene) -> None:
 
 @state
 def back_on_paper(scene: Scene) -> None:
-    scene.put(status=Status.RETURNED, outcome=Outcome.BY_HAND, returned_at=START, returned_method="paper")
+    scene.put(
+        status=Status.RETURNED,
+        outcome=Outcome.BY_HAND,
+        returned_at=START,
+        returned_method=ReturnedMethod.PAPER,
+    )
     scene.log_in()
     scene.open(REVIEW)
 

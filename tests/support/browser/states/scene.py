@@ -17,6 +17,7 @@ from chalicelib.domain.documents import (
     Patient,
     PracticeCard,
     Signer,
+    SigningMethod,
     StoredPdf,
 )
 from chalicelib.domain.providers import Provider
@@ -175,7 +176,7 @@ SIGNER = Signer(
     name=PROVIDER.name,
     credential="MD",
     npi=PROVIDER.npi,
-    method="electronic",
+    method=SigningMethod.ELECTRONIC,
     authentication="account password",
     provider_id=PROVIDER.id,
 )

@@ -8,7 +8,8 @@ import pytest
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services.accounts.link_requests import FORGOTTEN_JOB, LinkRequests
+from chalicelib.domain.jobs import JobName
+from chalicelib.services.accounts.link_requests import LinkRequests
 from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, SetupLinks
 from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand
 from tests.support.emr_fixtures import OTHER_PRACTICE, RIVERA, Emr, sent
@@ -296,7 +297,7 @@ def forgotten(physician: Physician) -> list[tuple[str, str | None]]:
     emr = physician.emr
     before = len(emr.deliveries())
     link_requests(emr).ask(ADDRESS, "198.51.100.7", emr.now)
-    (job,) = (each for each in emr.store.jobs() if each.name == FORGOTTEN_JOB)
+    (job,) = (each for each in emr.store.jobs() if each.name == JobName.FORGOTTEN)
     link_requests(emr).send_requested_link(job.event_id, emr.now)
     return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
 

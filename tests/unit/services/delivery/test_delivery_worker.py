@@ -12,13 +12,15 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from chalicelib.domain.deliveries import (
     WEBHOOK_RETRY_AFTER,
+    AttemptStatus,
     Channel,
     Delivery,
     DeliveryAttempt,
     DeliveryStatus,
 )
-from chalicelib.domain.delivery_attempts import AttemptStatus, queue_again
+from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Endpoint, WebhookSecret
 from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.ports import HttpResult
@@ -153,7 +155,9 @@ def test_what_has_ended_is_left_alone(world: World, status: str) -> None:
 
 def test_a_job_without_a_row_is_an_error(world: World) -> None:
     with pytest.raises(LookupError):
-        run_delivery_job(Job(queue="deliveries", name="deliver", event_id="e", delivery_id="none"), world)
+        run_delivery_job(
+            Job(queue=QueueName.DELIVERIES, name=JobName.DELIVER, event_id="e", delivery_id="none"), world
+        )
 
 
 def test_dying_after_the_effect_sends_the_same_bytes_and_id_again(world: World) -> None:
@@ -298,7 +302,7 @@ def test_the_last_failure_is_told_to_staff(world: World) -> None:
 def test_a_replayed_delivery_has_the_whole_schedule_again(world: World) -> None:
     row_id = world.webhook()
     failed = replace(world.row(row_id), version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
-    many = tuple(DeliveryAttempt(at=START, status="failed", detail="") for _ in range(12))
+    many = tuple(DeliveryAttempt(at=START, status=AttemptStatus.FAILED, detail="") for _ in range(12))
     again = queue_again(replace(failed, attempts=many), START, why="Asked for again.")
     world.store.commit(Change(at=START, deliveries=(replace(again, version=2),)))
     world.answers(ERROR, OK)

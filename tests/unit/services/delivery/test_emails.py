@@ -7,8 +7,9 @@ from email.message import EmailMessage
 
 import pytest
 
-from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, DeliveryStatus
+from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, DeliveryStatus, MessageType
 from chalicelib.domain.delivery_receipts import Receipt, ReceiptKind
+from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.status import Status
@@ -42,7 +43,7 @@ def sent(world: World, kind: str) -> EmailMessage:
         row_id = with_account(world).own_message(kind)
         world.clock.pass_time(seconds=1)
     else:
-        row_id = world.message(Channel.EMAIL, kind)
+        row_id = world.message(Channel.EMAIL, MessageType(kind))
     assert world.deliver(row_id).status is DeliveryStatus.SENT
     return world.mail()
 
@@ -124,7 +125,7 @@ def test_ready_explains_itself_only_to_who_has_no_account(world: World) -> None:
 
 
 def test_with_electronic_signature_off_it_says_to_sign_by_hand_and_leads_to_no_login(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.switches.on.clear()
     world.deliver(row_id)
     plain, html = both(world.mail())
@@ -136,14 +137,14 @@ def test_with_electronic_signature_off_it_says_to_sign_by_hand_and_leads_to_no_l
 
 
 def test_the_line_on_the_document_follows_the_mail(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
     assert [line.status for line in world.document.deliveries] == ["queued"]
     world.deliver(row_id)
     assert [(line.id, line.status) for line in world.document.deliveries] == [(row_id, "sent")]
 
 
 def test_sending_is_no_event_of_its_own(world: World) -> None:
-    world.deliver(world.message(Channel.EMAIL, "ready"))
+    world.deliver(world.message(Channel.EMAIL, MessageType.READY))
     assert [event.type for event in world.events()] == ["document.sent"]
     assert world.webhooks() == []
 
@@ -152,7 +153,7 @@ def test_sending_is_no_event_of_its_own(world: World) -> None:
 
 
 def test_the_setup_link_is_made_when_it_is_sent_and_lives_ninety_minutes_from_then(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "setup")
+    row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     world.clock.pass_time(hours=3)
     world.deliver(row_id)
     (token,) = set(re.findall(r"https://portal\.test/setup/(\S+)", part(world.mail(), "plain")))
@@ -163,7 +164,7 @@ def test_the_setup_link_is_made_when_it_is_sent_and_lives_ninety_minutes_from_th
 
 def test_the_setup_mail_of_a_recalled_document_is_about_the_one_that_waits(world: World) -> None:
     """Another clinic's, corrected once: it is named, and not the clinic that took its own back."""
-    row_id = world.message(Channel.EMAIL, "setup")
+    row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     clinic = replace(world.practice, id="prc_other", version=1, name="Lakeside Rehab")
     waits = replace(world.document, id="doc_waits", version=1, practice_id=clinic.id, access=2)
     world.store.commit(Change(at=START, practices=(clinic,), documents=(waits,)))
@@ -182,7 +183,7 @@ def test_the_setup_mail_says_what_to_do_when_it_is_too_late(world: World) -> Non
 
 
 def test_no_setup_mail_goes_to_who_has_an_account(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "setup")
+    row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     with_account(world)
     assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
     assert world.mailer.sent == []
@@ -210,7 +211,7 @@ def test_the_first_password_is_welcomed_and_a_later_one_announced(world: World) 
 
 
 def test_a_document_recalled_meanwhile_is_not_announced(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
     recalled = world.document.recall(None, START)
     assert recalled is not None
     world.change_document(status=recalled.status, access=recalled.access)
@@ -224,17 +225,17 @@ def test_a_document_recalled_meanwhile_is_not_announced(world: World) -> None:
 
 
 def test_a_corrected_address_gets_the_mail_and_the_old_one_none(world: World) -> None:
-    old = world.message(Channel.EMAIL, "ready", "typo@example.com")
+    old = world.message(Channel.EMAIL, MessageType.READY, "typo@example.com")
     world.change_document(access=2)
-    new = world.message(Channel.EMAIL, "ready")
+    new = world.message(Channel.EMAIL, MessageType.READY)
     world.deliver(old)
     world.deliver(new)
     assert [to for to, _ in world.mailer.sent] == ["dr.rivera@example.com"]
 
 
 def test_a_document_signed_meanwhile_is_not_announced(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "ready")
-    closed = world.document.mark_returned("paper", START)
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
+    closed = world.document.mark_returned(ReturnedMethod.PAPER, START)
     assert closed is not None
     world.change_document(status=closed.status)
     assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
@@ -245,7 +246,7 @@ def test_a_document_signed_meanwhile_is_not_announced(world: World) -> None:
 
 def test_a_mail_that_ses_does_not_take_is_tried_again_and_then_failed(world: World) -> None:
     world.mailer.failing = True
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
     waits = 0
     while world.when_due(row_id).status is DeliveryStatus.QUEUED:
         waits += 1
@@ -258,7 +259,7 @@ def test_a_mail_that_ses_does_not_take_is_tried_again_and_then_failed(world: Wor
 
 def test_a_setup_mail_that_fails_is_no_news_to_the_emr(world: World) -> None:
     world.mailer.failing = True
-    row_id = world.message(Channel.EMAIL, "setup")
+    row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     while world.when_due(row_id).status is DeliveryStatus.QUEUED:
         pass
     assert world.webhooks() == []
@@ -271,13 +272,13 @@ def test_an_address_that_ses_will_never_take_is_tried_once(world: World) -> None
             raise Unprocessable("The mail service refused it: InvalidParameterValue.")
 
     world.mailer = Refuses()
-    row = world.deliver(world.message(Channel.EMAIL, "ready"))
+    row = world.deliver(world.message(Channel.EMAIL, MessageType.READY))
     assert (row.status, len(row.attempts)) == (DeliveryStatus.FAILED, 1)
 
 
 def test_a_reader_who_gets_in_between_is_no_trouble(world: World) -> None:
     """The document changes between the record's read and its write."""
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
 
     def at_claim() -> None:
         world.store.before_commit = lambda: world.change_document(viewed_at=START)
@@ -290,14 +291,14 @@ def test_a_reader_who_gets_in_between_is_no_trouble(world: World) -> None:
 
 def test_a_try_that_will_be_repeated_leaves_the_document_alone(world: World) -> None:
     world.mailer.failing = True
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
     before = world.document.version
     world.deliver(row_id)
     assert world.document.version == before
 
 
 def test_a_receipt_that_comes_during_the_next_attempt_stands(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.deliver(row_id)
     back = Receipt(carrier_id="ses-0001", kind=ReceiptKind.RETURNED, at=START, detail="For now.")
     world.ses_feedback.apply(back)

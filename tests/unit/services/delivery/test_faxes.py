@@ -4,7 +4,7 @@ import pytest
 from pypdf import PdfReader
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.domain.deliveries import Channel, DeliveryStatus
+from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.services.delivery import faxes
@@ -46,7 +46,7 @@ def text(pdf: bytes, page: int) -> str:
 
 
 def test_the_fax_is_mailed_to_the_gateway_as_one_pdf(world: World) -> None:
-    row = world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    row = world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert [to for to, _ in world.mailer.sent] == ["15125550100@fax.test"]
     assert world.mail()["To"] == "15125550100@fax.test"
     assert len(PdfReader(io.BytesIO(fax(world))).pages) == 4
@@ -54,7 +54,7 @@ def test_the_fax_is_mailed_to_the_gateway_as_one_pdf(world: World) -> None:
 
 
 def test_only_the_document_itself_names_the_patient(world: World) -> None:
-    world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     mail = world.mail()
     body = mail.get_body(("plain",))
     assert body is not None
@@ -64,7 +64,7 @@ def test_only_the_document_itself_names_the_patient(world: World) -> None:
 
 
 def test_the_cover_tells_where_to_fax_it_back_and_carries_a_code(world: World) -> None:
-    world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     cover = text(fax(world), 0)
     for words in ("Hill Country Therapy", "(512) 555-0188", "(512) 555-0100", "Luis Rivera, MD"):
         assert words in cover
@@ -75,24 +75,24 @@ def test_the_cover_tells_where_to_fax_it_back_and_carries_a_code(world: World) -
 
 def test_with_electronic_signature_off_the_cover_says_nothing_of_the_web(world: World) -> None:
     world.switches.on.clear()
-    world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert "portal.test" not in text(fax(world), 0)
 
 
 def test_a_fax_that_ses_does_not_take_is_tried_again(world: World) -> None:
     world.mailer.failing = True
-    assert world.deliver(world.message(Channel.FAX, "fax", NUMBER)).status is DeliveryStatus.QUEUED
+    assert world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER)).status is DeliveryStatus.QUEUED
 
 
 def test_a_document_recalled_meanwhile_is_not_faxed(world: World) -> None:
-    row_id = world.message(Channel.FAX, "fax", NUMBER)
+    row_id = world.message(Channel.FAX, MessageType.FAX, NUMBER)
     world.change_document(access=2)
     assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
 
 
 def test_without_a_number_to_fax_back_to_it_fails_and_says_what_to_do(world: World) -> None:
     world.change_practice(fax=None)
-    row = world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    row = world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert row.status is DeliveryStatus.FAILED
     assert "PUT /v1/practice" in row.attempts[-1].detail
     assert world.notices() == ["delivery_failed"]
@@ -102,7 +102,7 @@ def test_a_fax_too_large_for_the_gateway_fails_and_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faxes, "MAX_PDF_BYTES", 1000)
-    row = world.deliver(world.message(Channel.FAX, "fax", NUMBER))
+    row = world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert (row.status, row.attempts[-1].detail) == (
         DeliveryStatus.FAILED,
         "The PDF is too large to fax. The limit is 7 MB. Send it by email.",
@@ -113,7 +113,9 @@ def test_the_mark_is_the_opaque_id(world: World) -> None:
     assert short_code("doc_mfrggzdfmztwq2lk") == "MFRG-GZDF"
     sender = world.senders[Channel.FAX]()
     assert isinstance(sender, faxes.Faxes)
-    facts = look_up(world.row(world.message(Channel.FAX, "fax", NUMBER)), world.store, world.clock.at)
+    facts = look_up(
+        world.row(world.message(Channel.FAX, MessageType.FAX, NUMBER)), world.store, world.clock.at
+    )
     cover = sender.cover(facts, world.document, world.practice)
     assert (cover.mark, cover.sent_at) == (world.document.id, START)
     assert cover.online is not None
@@ -132,7 +134,7 @@ def test_nothing_of_a_number_but_digits_reaches_the_address() -> None:
 
 def test_a_document_whose_file_is_gone_is_left_for_another_attempt(world: World) -> None:
     world.files.objects.clear()
-    row_id = world.message(Channel.FAX, "fax", NUMBER)
+    row_id = world.message(Channel.FAX, MessageType.FAX, NUMBER)
     with pytest.raises(KeyError):
         world.deliver(row_id)
     assert world.row(row_id).status is DeliveryStatus.SENDING

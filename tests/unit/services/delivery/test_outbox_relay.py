@@ -5,12 +5,13 @@ import pytest
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.outbox_stream import outbox_rows
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.delivery.outbox_relay import SWEEP_AFTER, relay_rows, sweep
 from chalicelib.services.transaction import Change, Job, OutboxRow
 from tests.support.fakes import START, FakeQueues, FakeStore
 
-SEAL = Job(queue="documents", name="seal", event_id="evt_1", document_id="doc_1")
-DELIVER = Job(queue="deliveries", name="deliver", event_id="evt_1", delivery_id="dlv_1")
+SEAL = Job(queue=QueueName.DOCUMENTS, name=JobName.SEAL, event_id="evt_1", document_id="doc_1")
+DELIVER = Job(queue=QueueName.DELIVERIES, name=JobName.DELIVER, event_id="evt_1", delivery_id="dlv_1")
 
 
 def a_row(name: str, **age: float) -> OutboxRow:

@@ -9,16 +9,15 @@ import pytest
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.sqs_queues import read_job
 from chalicelib.domain.audit import broken_at
-from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, Delivery, DeliveryStatus
-from chalicelib.domain.delivery_attempts import (
-    AttemptResult,
+from chalicelib.domain.deliveries import (
+    MESSAGE_RETRY_AFTER,
     AttemptStatus,
-    Verdict,
-    failures,
-    finish,
-    queue_again,
-    start,
+    Channel,
+    Delivery,
+    DeliveryStatus,
+    MessageType,
 )
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, failures, finish, queue_again, start
 from chalicelib.domain.delivery_receipts import EFFECTS, ReceiptKind
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
@@ -59,7 +58,7 @@ DELIVERED, BOUNCED, COMPLAINED = (notification(kind) for kind in ("Delivery", "B
 RETURNED = notification("Bounce", bounceType="Transient", bounceSubType="MailboxFull")
 
 
-def sent(world: World, kind: str = "ready", channel: Channel = Channel.EMAIL) -> str:
+def sent(world: World, kind: MessageType = MessageType.READY, channel: Channel = Channel.EMAIL) -> str:
     recipient = "+15125550100" if channel is Channel.FAX else "dr.rivera@example.com"
     row_id = world.message(channel, kind, recipient)
     row = world.row(row_id)
@@ -100,18 +99,18 @@ def test_an_email_delivered_transmits_nothing(world: World) -> None:
 
 
 def test_a_fax_that_the_gateway_took_is_noted_and_no_transmission(world: World) -> None:
-    row_id = sent(world, "fax", Channel.FAX)
+    row_id = sent(world, MessageType.FAX, Channel.FAX)
     events = len(world.events())
     for _ in range(2):
         world.ses_feedback.record(DELIVERED)
     assert world.document.transmitted_at is None
     assert world.row(row_id).status is DeliveryStatus.SENT
-    assert [each.status for each in world.row(row_id).attempts].count("taken") == 1
+    assert [each.status for each in world.row(row_id).attempts].count(AttemptStatus.TAKEN) == 1
     assert len(world.events()) == events
 
 
 def test_a_fax_that_bounces_fails(world: World) -> None:
-    row_id = sent(world, "fax", Channel.FAX)
+    row_id = sent(world, MessageType.FAX, Channel.FAX)
     world.ses_feedback.record(DELIVERED)
     world.ses_feedback.record(BOUNCED)
     assert world.row(row_id).status is DeliveryStatus.FAILED
@@ -221,7 +220,7 @@ def test_junk_is_told_to_staff_and_is_no_failure(world: World) -> None:
 def test_other_mails_change_their_line_and_are_no_news(
     world: World, kind: str, receipt: Mapping[str, Any]
 ) -> None:
-    row_id = sent(world, kind)
+    row_id = sent(world, MessageType(kind))
     world.ses_feedback.record(receipt)
     assert line(world, row_id) == world.row(row_id).status != Status.SENT
     assert (event_types(world), world.webhooks(), world.notices()) == ([], [], [])
@@ -257,7 +256,7 @@ def test_no_address_is_in_what_is_kept_and_hashed(world: World) -> None:
 
 
 def test_a_receipt_that_comes_before_the_record_is_looked_at_again(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.ses_feedback.record(DELIVERED)
     world.deliver(row_id)
     ((job, delay),) = world.queues.sent

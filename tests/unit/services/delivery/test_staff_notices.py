@@ -1,9 +1,6 @@
-import re
-from pathlib import Path
-
 import pytest
 
-from chalicelib.domain.deliveries import Channel, Delivery
+from chalicelib.domain.deliveries import Channel, Delivery, NoticeKind
 from chalicelib.services.delivery import staff_notices
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
@@ -11,17 +8,13 @@ from chalicelib.services.review.review import DeclineForm, ProviderAction, Revie
 from tests.support.delivery_world import World
 from tests.support.provider_fixtures import PROVIDER
 
-SERVICES = Path(staff_notices.__file__).parents[1]
 
-
-def test_every_kind_that_is_sent_has_words_and_every_word_is_sent() -> None:
-    text = "".join(path.read_text() for path in SERVICES.rglob("*.py"))
-    sent = set(re.findall(r"notice\(\s*\"(\w+)\"", text))
-    assert sent == set(staff_notices.NOTICE_TEXTS)
+def test_every_kind_of_notice_has_a_text() -> None:
+    assert set(staff_notices.NOTICE_TEXTS) == set(NoticeKind)
 
 
 @pytest.mark.parametrize("kind", staff_notices.NOTICE_TEXTS)
-def test_subjects_are_what_sns_takes(kind: str) -> None:
+def test_subjects_are_what_sns_takes(kind: NoticeKind) -> None:
     subject = staff_notices.NOTICE_TEXTS[kind].subject
     assert subject.isascii()
     assert subject.isprintable()

@@ -6,8 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.deliveries import WEBHOOK_RETRY_AFTER, Channel, DeliveryStatus
-from chalicelib.domain.delivery_attempts import AttemptStatus
+from chalicelib.domain.deliveries import (
+    WEBHOOK_RETRY_AFTER,
+    AttemptStatus,
+    Channel,
+    DeliveryStatus,
+    MessageType,
+)
 from chalicelib.domain.practices import Endpoint
 from chalicelib.services.delivery.webhook_release import BATCH
 from chalicelib.services.ports import HttpResult
@@ -200,7 +205,7 @@ def test_only_webhooks_of_that_practice_are_hastened(world: World) -> None:
 
 
 def test_what_is_no_webhook_is_not_hastened(world: World) -> None:
-    mail = world.message(Channel.EMAIL, "ready")
+    mail = world.message(Channel.EMAIL, MessageType.READY)
     world.mailer.failing = True
     world.deliver(mail)
     before = world.row(mail)

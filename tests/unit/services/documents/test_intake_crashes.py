@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.audit import broken_at
+from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.incoming_pdf import PdfSource, upload_key
 from chalicelib.services.documents.lifecycle_events import (
@@ -74,7 +75,7 @@ EVENTS: dict[str, Event] = {
         inbound, RecallCommand(document=DocumentRef(external_id="POC-1001"), reason="Wrong plan")
     ),
     "returned": lambda emr, inbound: emr.lifecycle.mark_returned(
-        inbound, ReturnCommand(document=DocumentRef(external_id="POC-1001"), method="paper")
+        inbound, ReturnCommand(document=DocumentRef(external_id="POC-1001"), method=ReturnedMethod.PAPER)
     ),
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.audit import broken_at
-from chalicelib.domain.documents import DeliveryChoice, Document
+from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.idempotent_events import EventResponse
@@ -110,8 +110,8 @@ def test_recalling_twice_does_nothing_the_second_time() -> None:
     assert len(emr.store.events(document.id)) == 2
 
 
-@pytest.mark.parametrize("method", ["portal", "fax", "paper"])
-def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: str) -> None:
+@pytest.mark.parametrize("method", ReturnedMethod)
+def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: ReturnedMethod) -> None:
     emr = Emr()
     emr.send()
     after = emr.stored(
@@ -124,7 +124,7 @@ def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: str) -> N
 def test_what_is_closed_cannot_be_recalled() -> None:
     emr = Emr()
     emr.send()
-    emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method="paper"))
+    emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method=ReturnedMethod.PAPER))
     with pytest.raises(Conflict) as refused:
         emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED))
     assert refused.value.code == "document-returned"
@@ -134,13 +134,15 @@ def test_the_same_webhook_id_is_answered_the_same() -> None:
     emr = Emr()
     emr.send()
     answers: list[EventResponse] = [
-        emr.lifecycle.mark_returned(emr.inbound("msg_1"), ReturnCommand(document=NAMED, method="fax"))
+        emr.lifecycle.mark_returned(
+            emr.inbound("msg_1"), ReturnCommand(document=NAMED, method=ReturnedMethod.FAX)
+        )
         for _ in range(2)
     ]
     assert answers[0] == answers[1]
     with pytest.raises(Conflict):
         emr.lifecycle.mark_returned(
-            emr.inbound("msg_1", body=b"other"), ReturnCommand(document=NAMED, method="paper")
+            emr.inbound("msg_1", body=b"other"), ReturnCommand(document=NAMED, method=ReturnedMethod.PAPER)
         )
 
 

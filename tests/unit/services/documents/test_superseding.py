@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.audit import broken_at
+from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.domain.errors import Conflict, PortalError, Unprocessable
 from chalicelib.domain.status import Status
 from chalicelib.services.documents.incoming_pdf import PdfSource
@@ -45,7 +46,7 @@ def test_a_version_that_is_closed_cannot_be_replaced() -> None:
     emr = Emr()
     old = emr.send()
     emr.lifecycle.mark_returned(
-        emr.inbound(), ReturnCommand(document=DocumentRef(document_id=old.id), method="paper")
+        emr.inbound(), ReturnCommand(document=DocumentRef(document_id=old.id), method=ReturnedMethod.PAPER)
     )
     kept = emr.files.keys()
     with pytest.raises(Conflict) as refused:

@@ -11,8 +11,9 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.audit import broken_at
-from chalicelib.domain.documents import Decision, Document, Sealing, Signer, StoredPdf
+from chalicelib.domain.documents import Decision, Document, Sealing, Signer, SigningMethod, StoredPdf
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.models import SignatureBlock, SignatureField
 from chalicelib.pdf.signing import certificate_chain as chain
@@ -58,7 +59,11 @@ class Authority:
 def decided(action: Action, **changes: Any) -> Document:
     digest = hashlib.sha256(ORIGINAL).hexdigest()
     signer = Signer(
-        name="Luis Rivera", credential="MD", npi="1234567893", method="electronic", authentication="password"
+        name="Luis Rivera",
+        credential="MD",
+        npi="1234567893",
+        method=SigningMethod.ELECTRONIC,
+        authentication="password",
     )
     status = {Action.DECLINE: Status.DECLINED}.get(action, Status.APPROVED)
     decision = Decision(
@@ -115,7 +120,7 @@ class Portal(bootstrap.Services):
 
     @property
     def job(self) -> Job:
-        return Job(queue="documents", name="seal", event_id="evt", document_id=self.document_id)
+        return Job(queue=QueueName.DOCUMENTS, name=JobName.SEAL, event_id="evt", document_id=self.document_id)
 
     def seal(self) -> None:
         self.seal_job.seal(self.job)

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from chalicelib.domain.audit import broken_at
-from chalicelib.domain.deliveries import Channel, DeliveryStatus
-from chalicelib.domain.documents import Decision, Sealing, Signer
+from chalicelib.domain.audit import DocumentEventType, broken_at
+from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
+from chalicelib.domain.documents import Decision, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.domain.timestamps import to_text
@@ -32,7 +32,9 @@ def jobs(world: World, name: str) -> list[str | None]:
 
 
 def decided(world: World) -> None:
-    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method="electronic", authentication="p")
+    signer = Signer(
+        name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="p"
+    )
     decision = Decision(action=Action.APPROVE, signer=signer, decided_at=START)
     world.change_document(
         status=Status.APPROVED, outcome=Outcome.APPROVED, decision=decision, sealing=Sealing.IN_PROGRESS
@@ -104,7 +106,7 @@ def test_a_queue_that_refuses_leaves_the_row_to_the_next_sweep(world: World) -> 
 
 
 def test_an_index_that_lags_behind_calls_for_nothing(world: World) -> None:
-    done, waiting = world.webhook(), world.webhook("document.declined")
+    done, waiting = world.webhook(), world.webhook(DocumentEventType.DECLINED)
     world.deliver(done)
     world.relay()
     world.clock.pass_time(seconds=30)
@@ -126,7 +128,7 @@ def test_a_called_row_is_attempted_though_its_next_look_is_later(world: World) -
 def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> None:
     """Only the sweep wakes: every delayed job of the queue is lost."""
     world.webhook_sender.answers = [HttpResult(503)]
-    row_ids = [world.webhook(event) for event in ("document.viewed", "document.declined")]
+    row_ids = [world.webhook(event) for event in (DocumentEventType.VIEWED, DocumentEventType.DECLINED)]
     frozen = {world.row(each).message_id: world.row(each).body for each in row_ids}
     world.relay()
     end = START + timedelta(days=4)
@@ -213,7 +215,7 @@ def test_what_is_undecided_or_sealed_is_never_tried(world: World) -> None:
 
 
 def test_what_the_stream_missed_is_relayed(world: World) -> None:
-    row_id = world.message(Channel.EMAIL, "ready")
+    row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.clock.pass_time(minutes=2, seconds=1)
     assert follow_up.run(world)["relayed"] == 1
     assert row_id in jobs(world, "deliver")
@@ -221,7 +223,7 @@ def test_what_the_stream_missed_is_relayed(world: World) -> None:
 
 
 def test_a_queue_that_refuses_raises_for_the_alarm_and_loses_nothing(world: World) -> None:
-    world.message(Channel.EMAIL, "ready")
+    world.message(Channel.EMAIL, MessageType.READY)
     world.clock.pass_time(minutes=2, seconds=1)
     world.queues.failing = True
     with pytest.raises(Unavailable):

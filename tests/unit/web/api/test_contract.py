@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from chalicelib.domain.audit import DocumentEventType
 from chalicelib.services.documents.recorder import PORTAL, Recorder
 from chalicelib.web.api.openapi import openapi
 from chalicelib.web.api.problem_types import TYPES
@@ -55,7 +56,7 @@ def webhook_bytes() -> str:
         portal_url="https://portal.test",
         actor=PORTAL,
     )
-    change = recorder.event("document.viewed", webhook=True).change()
+    change = recorder.event(DocumentEventType.VIEWED, webhook=True).change()
     return str(change.deliveries[0].body)
 
 

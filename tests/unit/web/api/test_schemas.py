@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.documents import Addressee, Certification, DeliveryChoice, FieldBox, Kind
+from chalicelib.domain.documents import (
+    Addressee,
+    Certification,
+    DeliveryChoice,
+    FieldBox,
+    Kind,
+    ReturnedMethod,
+)
 from chalicelib.domain.errors import Invalid
 from chalicelib.services.documents.intake import SendCommand
 from chalicelib.services.documents.lifecycle_events import (
@@ -176,7 +183,7 @@ def test_the_other_events_are_understood() -> None:
     ) == RecallCommand(document=named, reason="Moved")
     assert read_event(
         other("document.returned", {"document_id": "doc_1", "method": "fax"}), TODAY
-    ) == ReturnCommand(document=DocumentRef(document_id="doc_1"), method="fax")
+    ) == ReturnCommand(document=DocumentRef(document_id="doc_1"), method=ReturnedMethod.FAX)
     for kind, data, field in (
         ("document.recalled", {}, "data"),
         ("document.returned", {"external_id": "POC-1"}, "data.method"),

@@ -7,7 +7,7 @@ from chalice.test import HTTPResponse
 
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Channel, Delivery
-from chalicelib.domain.documents import Document
+from chalicelib.domain.documents import Document, ReturnedMethod
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.review.by_hand import create_code
 from chalicelib.services.transaction import Change
@@ -213,7 +213,7 @@ def test_a_missing_name_is_asked_for_and_the_file_kept(portal: Portal) -> None:
 
 def test_a_decision_in_between_is_explained(portal: Portal) -> None:
     browser = inside(portal)
-    returned = stored(portal).mark_returned("fax", START)
+    returned = stored(portal).mark_returned(ReturnedMethod.FAX, START)
     assert returned is not None
     portal.store.commit(Change(at=START, documents=(replace(returned, version=returned.version + 1),)))
     answer = browser.post(f"{DOOR}/signed", key=KEY, signer_name="Luis Rivera")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from chalice.test import HTTPResponse
 
-from chalicelib.domain.documents import Document, Patient, Sealing, StoredPdf
+from chalicelib.domain.documents import Document, Patient, ReturnedMethod, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.review.review import CONSENT_VERSION
 from chalicelib.services.transaction import Change
@@ -265,7 +265,13 @@ def test_a_document_that_was_replaced_says_so(portal: Portal) -> None:
 
 
 def test_a_document_that_came_back_on_paper_says_so(portal: Portal) -> None:
-    put(portal, status=Status.RETURNED, outcome=Outcome.BY_HAND, returned_at=START, returned_method="paper")
+    put(
+        portal,
+        status=Status.RETURNED,
+        outcome=Outcome.BY_HAND,
+        returned_at=START,
+        returned_method=ReturnedMethod.PAPER,
+    )
     assert "has this plan of care back on paper" in text(logged_in(portal).get(REVIEW))
 
 
