@@ -20,7 +20,7 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 from chalicelib.web.http.static_assets import asset_url
-from tests.support.browser.traffic import newcomer
+from tests.support.browser.traffic import open_fresh_page
 from tests.support.browser.visitor import PHONE
 
 SLOWER_PROCESSOR = 4
@@ -161,7 +161,7 @@ def _tap(
     browser: Browser, known: BrowserContext, pages: Mapping[str, str], network: Network, way: Way
 ) -> Tap:
     context = browser.new_context(**PHONE)
-    page = newcomer(known, context)
+    page = open_fresh_page(known, context)
     log = NetworkLog(context.new_cdp_session(page))
     way(page, pages, log, network)
     page.wait_for_selector(FIRST)

@@ -13,7 +13,7 @@ from tests.support.browser.states import STATES
 from tests.support.browser.states.lists import pending
 from tests.support.browser.states.reviewing import review
 from tests.support.browser.states.scene import NOTE, REVIEW, Scene, with_password
-from tests.support.browser.traffic import check_load, newcomer
+from tests.support.browser.traffic import check_load, open_fresh_page
 from tests.support.browser.visitor import PHONE, SHOW_ALL_OF_EACH_PAGE
 
 MOST_TAPS = 6
@@ -68,17 +68,17 @@ def test_a_returning_provider_signs_with_few_taps_and_goes_on(scene: Scene) -> N
         "signed-and-sealed",
         "by-hand-document",
         "setup",
-        "door-with-a-logo",
+        "document-landing-with-a-logo",
     ],
 )
 def test_pages_are_light_steady_and_ask_nobody_else(name: str, scene: Scene, new_context: NewContext) -> None:
     STATES[name](scene)
-    page = newcomer(scene.page.context, new_context(**PHONE))
+    page = open_fresh_page(scene.page.context, new_context(**PHONE))
     check_load(page, scene.page.url, (scene.memory.url, scene.memory.files.origin()))
 
 
 def test_the_place_of_a_logo_is_free_before_it_is_there(scene: Scene) -> None:
-    STATES["door-with-a-logo"](scene)
+    STATES["document-landing-with-a-logo"](scene)
     scene.page.route("**/logos/**", lambda _: None)  # it is on its way, and stays there
     scene.page.reload(wait_until="domcontentloaded")
     box = scene.page.locator("img.logo").bounding_box()

@@ -12,7 +12,7 @@ from tests.support.browser.gateway import running_gateway
 from tests.support.browser.people import someone
 from tests.support.browser.stand_ins import Clinic, Mailbox
 from tests.support.browser.states.entry import a_png
-from tests.support.browser.traffic import check_load, newcomer
+from tests.support.browser.traffic import check_load, open_fresh_page
 from tests.support.browser.visitor import PHONE, Visitor
 from tests.support.stack import Stack
 
@@ -58,12 +58,12 @@ def test_deployed_pages_are_light_steady_and_ask_nobody_else(
     phone.wait_for_pages()
     with running_gateway(stack.portal_url) as gateway:
         for path in ("/login", "/documents", "/documents/past", f"/documents/{document_id}"):
-            page = newcomer(phone.context, new_context(**PHONE))
+            page = open_fresh_page(phone.context, new_context(**PHONE))
             check_load(page, f"{gateway.url}{path}", (gateway.url, stack.aws_endpoint_url))
             expect(page.get_by_role("contentinfo")).to_be_visible()
 
 
-def test_the_door_shows_the_logo_of_the_practice(stack: Stack, own_clinic: Clinic, phone: Visitor) -> None:
+def test_the_landing_page_shows_the_practice_logo(stack: Stack, own_clinic: Clinic, phone: Visitor) -> None:
     image = base64.b64encode(a_png(Logo(key="", width=240, height=60))).decode()
     asked = {"action": "set_logo", "practice_id": own_clinic.practice.id, "image": image}
     assert stack.invoke_admin(asked) == {"id": own_clinic.practice.id, "width": 240, "height": 60}

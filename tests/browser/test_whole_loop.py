@@ -102,7 +102,7 @@ def test_a_plan_goes_out_and_comes_back_signed(
     address = entry.get_by_role("link", name="Open signed PDF").get_attribute("href")
     pdf = office.request.get(f"{cedar.url}{address}").body()
     document_id = phone.page.url.rpartition("/")[2]
-    told = cedar.knows(document_id)
+    told = cedar.received(document_id)
     assert hashlib.sha256(pdf).hexdigest() == told["signed_pdf"]["sha256"]
     assert told["note"] == NOTE
     is_signed(pdf, person, document_id)
@@ -125,8 +125,8 @@ def test_a_decline_reaches_the_clinic_and_logging_out_leaves_nothing_behind(
 ) -> None:
     person = someone()
     document_id = cedar.send(person)
-    patient = cedar.knows(document_id)["patient_external_id"]
-    number = str(cedar.knows(document_id)["external_id"])
+    patient = cedar.received(document_id)["patient_external_id"]
+    number = str(cedar.received(document_id)["external_id"])
     phone.sign_up(person)
     phone.wait_for_pages()
     name = phone.page.get_by_role("heading", level=1).inner_text()

@@ -1,4 +1,4 @@
-"""The Chromium that tests and screenshots use."""
+"""Start the Chromium that tests and screenshots use."""
 
 import contextlib
 import shutil
@@ -6,15 +6,16 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Browser, sync_playwright
 
-# The first is a Chromium without windows: a whole one spends more on drawing its own than on the pages.
+# The headless shell comes first. A full Chromium spends more time on drawing its own windows than on pages.
 INSTALLED = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-# Nothing of the browser's own business: no sandbox (continuous integration is root), no calls home.
+# Chromium refuses to run a sandbox as root, and continuous integration runs as root. The other arguments
+# stop Chromium from calling its maker.
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
 
 @contextlib.contextmanager
 def running_chromium() -> Iterator[Browser]:
-    """An installed Chromium, else the one that Playwright has fetched."""
+    """Start an installed Chromium, or else the Chromium that Playwright has downloaded."""
     installed = next((path for path in map(shutil.which, INSTALLED) if path), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=installed, args=list(ARGUMENTS))

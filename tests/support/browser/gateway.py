@@ -1,7 +1,7 @@
-"""The local stack's portal behind what the local AWS lacks of a gateway: answers are compressed.
+"""A proxy in front of the local stack's portal that compresses responses as API Gateway does.
 
-From the size on that the template names, as API Gateway does. For reading only: forms know the portal's own
-address.
+The local AWS does not compress responses. The proxy compresses responses from the size that the template
+names. The proxy serves GET requests only, because forms post to the portal's own address.
 """
 
 import contextlib
@@ -23,44 +23,44 @@ from tests.support.free_ports import free_port
 TEMPLATE = Path(__file__).parents[3] / "infrastructure" / "template.yaml"
 _SET = re.search(r"MinimumCompressionSize: (\d+)", TEMPLATE.read_text("utf-8"))
 COMPRESSED_FROM = int(_SET[1]) if _SET else 10**9
-"""Bytes from which the gateway compresses answers; the local AWS does not."""
+"""The smallest response, in bytes, that the gateway compresses."""
 
-_OF_THE_CONNECTION = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
+_HOP_BY_HOP = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
 
 
-class Silent(WSGIRequestHandler):
+class SilentHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_: object, **__: object) -> None:
-        """Tests say what matters themselves."""
+        """Log nothing: the tests report what matters."""
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """`url` is where browsers go; `portal_url` what stands behind."""
+    """The proxy: browsers open `url`, and the proxy fetches from `portal_url`."""
 
     url: str
     portal_url: str
     client: httpx.Client
 
-    def answer(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """WSGI."""
+    def serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """Serve one request, as a WSGI application."""
         request = Request(environ)
         sent = {
             "cookie": request.headers.get("Cookie", ""),
             "user-agent": request.headers.get("User-Agent", ""),
         }
         try:
-            found = self.client.get(f"{self.portal_url}{request.full_path.rstrip('?')}", headers=sent)
+            response = self.client.get(f"{self.portal_url}{request.full_path.rstrip('?')}", headers=sent)
         except httpx.HTTPError:
             return Response(status=502)(environ, start)
-        pairs = [each for each in found.headers.multi_items() if each[0].lower() not in _OF_THE_CONNECTION]
-        told, more = compressed(found.content, request.headers.get("Accept-Encoding", ""))
-        return Response(told, found.status_code, [*pairs, *more])(environ, start)
+        headers = [pair for pair in response.headers.multi_items() if pair[0].lower() not in _HOP_BY_HOP]
+        body, more = compress(response.content, request.headers.get("Accept-Encoding", ""))
+        return Response(body, response.status_code, [*headers, *more])(environ, start)
 
 
-def compressed(body: bytes, accepted: str) -> tuple[bytes, list[tuple[str, str]]]:
-    """What the gateway makes of an answer, and the headers it adds."""
+def compress(body: bytes, accepted: str) -> tuple[bytes, list[tuple[str, str]]]:
+    """Return the body as the gateway sends the body, and the headers that the gateway adds."""
     if len(body) < COMPRESSED_FROM or "gzip" not in accepted:
         return body, []
     return gzip.compress(body, 6), [("Content-Encoding", "gzip")]
@@ -71,16 +71,21 @@ def running_gateway(portal_url: str) -> Iterator[Gateway]:
     port = free_port()
     with httpx.Client(transport=LocalhostTransport(), timeout=30.0) as client:
         gateway = Gateway(f"http://localhost:{port}", portal_url, client)
-        with serving(gateway.answer, port, "http"):
+        with serving(gateway.serve, port, "http"):
             yield gateway
 
 
 @contextlib.contextmanager
-def serving(answer: Any, port: int, scheme: str) -> Iterator[None]:
-    """Answer on 127.0.0.1 from a thread; https with a certificate that nobody else has signed."""
+def serving(application: Any, port: int, scheme: str) -> Iterator[None]:
+    """Serve a WSGI application on 127.0.0.1 from a thread. https uses a self-signed certificate."""
     certificate: Literal["adhoc"] | None = "adhoc" if scheme == "https" else None
     server = make_server(
-        "127.0.0.1", port, answer, threaded=True, request_handler=Silent, ssl_context=certificate
+        "127.0.0.1",
+        port,
+        application,
+        threaded=True,
+        request_handler=SilentHandler,
+        ssl_context=certificate,
     )
     server.daemon_threads = True  # type: ignore[attr-defined]  # - of the threaded kind
     thread = threading.Thread(target=server.serve_forever, daemon=True)

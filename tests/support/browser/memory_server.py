@@ -1,6 +1,6 @@
-"""The web function in memory behind a real address, so that every page can be shown in every state at once.
+"""The web function in memory behind a real address, so that a browser can show every page in every state.
 
-What is stored is the test's own; nothing of AWS is there. Files have an origin of their own, as the bucket.
+The store is in memory and no AWS is involved. Files have an origin of their own, as files of a bucket have.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 from app import app
 from chalicelib import bootstrap
 from chalicelib.services.transaction import Change
-from tests.support.browser.gateway import compressed, serving
+from tests.support.browser.gateway import compress, serving
 from tests.support.fakes import FakeFiles
 from tests.support.free_ports import free_port
 from tests.support.portal import Portal
@@ -28,7 +28,7 @@ TOKEN = "".join(sha256(bytes([number])).hexdigest() for number in range(16))
 
 @dataclass
 class ServedFiles(FakeFiles):
-    """Files with addresses that a browser can open."""
+    """Files in memory whose presigned URLs a browser can open."""
 
     port: int = field(default_factory=free_port)
     scheme: str = "http"
@@ -37,13 +37,13 @@ class ServedFiles(FakeFiles):
         return f"{self.scheme}://localhost:{self.port}"
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
-        """As long as S3's, which carry the function's session and a signature of their own."""
+        """Return a URL as long as a presigned URL of S3, which carries a session token and a signature."""
         plain = super().url(quote(key), seconds=seconds, file_name=file_name, inline=inline)
         return f"{plain}&X-Amz-Security-Token={TOKEN}&X-Amz-Signature={sha256(plain.encode()).hexdigest()}"
 
 
 class MemoryPortal:
-    """A portal at `url`, its `scheme` http or https; `reset` forgets everything."""
+    """A portal at `url`, with `scheme` http or https. `reset` empties the portal's store."""
 
     def __init__(self, scheme: str = "http") -> None:
         self.port = free_port()
@@ -61,36 +61,40 @@ class MemoryPortal:
         return self.portal
 
     def session(self) -> str:
-        """The cookie of a session of the provider, opened just now."""
+        """Start a session of the provider, and return the session's cookie."""
         row, cookie = self.portal.sessions.start(PROVIDER, self.portal.time.now())
         self.portal.store.commit(Change(at=self.portal.time.now(), secrets=(row,)))
         return cookie
 
-    def answer(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """WSGI. One request at a time: Chalice keeps the request on the app."""
+    def serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """Serve one page, as a WSGI application.
+
+        Requests are served one after another, because Chalice stores the current request on the app.
+        """
         request = Request(environ)
         body, headers = request.get_data(), dict(request.headers)
         path = request.full_path.rstrip("?")
         with self._lock:
             sent = Client(app).http.request(request.method, path, headers=headers, body=body)
-        told, more = compressed(sent.body, request.headers.get("Accept-Encoding", ""))
-        return Response(told, sent.status_code, [*_pairs(sent.headers), *more])(environ, start)
+        compressed, more = compress(sent.body, request.headers.get("Accept-Encoding", ""))
+        return Response(compressed, sent.status_code, [*_pairs(sent.headers), *more])(environ, start)
 
-    def file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """WSGI: the bucket."""
-        found = self.files.objects.get(Request(environ).path.lstrip("/"))
-        if found is None:
+    def serve_file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        """Serve one file, as a WSGI application that stands for the bucket."""
+        stored = self.files.objects.get(Request(environ).path.lstrip("/"))
+        if stored is None:
             return Response("gone", 403)(environ, start)
-        return Response(found[0], 200, content_type=found[1])(environ, start)
+        return Response(stored[0], 200, content_type=stored[1])(environ, start)
 
 
 def _pairs(headers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in headers.items():
-        yield from ((name, str(each)) for each in (value if isinstance(value, list) else [value]))
+        yield from ((name, str(text)) for text in (value if isinstance(value, list) else [value]))
 
 
 @contextlib.contextmanager
 def running_memory_portal(scheme: str = "http") -> Iterator[MemoryPortal]:
-    made = MemoryPortal(scheme)
-    with serving(made.answer, made.port, scheme), serving(made.file, made.files.port, scheme):
-        yield made
+    memory = MemoryPortal(scheme)
+    files = serving(memory.serve_file, memory.files.port, scheme)
+    with serving(memory.serve, memory.port, scheme), files:
+        yield memory

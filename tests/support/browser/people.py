@@ -1,4 +1,4 @@
-"""Providers whom no other test knows."""
+"""Random providers, so that tests on one stack do not share a provider."""
 
 import random
 import string
@@ -13,7 +13,7 @@ ANOTHER_PASSWORD = "copper meadow violin thunder"
 
 @dataclass(frozen=True)
 class Person:
-    """A provider, as a clinic names them."""
+    """A provider, as a clinic describes a provider in the send form."""
 
     first_name: str
     last_name: str
@@ -28,7 +28,7 @@ class Person:
 
 
 def someone() -> Person:
-    """A provider with a name, an NPI, an address and a fax number of their own."""
+    """Return a provider with a random name, NPI, email address and fax number."""
     letters = "".join(CHANCE.choices(string.ascii_lowercase, k=8))
     return Person(
         first_name="Luis",
@@ -41,6 +41,6 @@ def someone() -> Person:
 
 
 def some_npi() -> str:
-    """Ten digits with a right check digit."""
+    """Return a random NPI: ten digits with a valid check digit."""
     first = f"1{CHANCE.randrange(10**8):08}"
     return next(f"{first}{digit}" for digit in range(10) if npi.is_valid(f"{first}{digit}"))

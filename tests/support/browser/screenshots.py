@@ -1,4 +1,7 @@
-"""`make screenshots`: every page in every state, on a phone and on a desk, into `build/screenshots/`."""
+"""Take screenshots of every page in every state at phone and desktop width, for `make screenshots`.
+
+The pictures go to `build/screenshots/`.
+"""
 
 import contextlib
 import shutil
@@ -24,7 +27,7 @@ from tests.support.stack import Stack, packaged, running_stack
 FOLDER = ROOT / "build" / "screenshots"
 SIZES = {"390x844": PHONE["viewport"], "1280x800": DESK["viewport"]}
 MILLISECONDS_TO_SETTLE = 30_000
-# Another size may want another file of a picture; a broken one stays broken.
+# At another window size, the browser may choose another file for an image. A broken image is not retried.
 LOAD_ALL_PICTURES = """
 () => Promise.allSettled(Array.from(document.images, (image) => {
   image.loading = "eager";
@@ -34,7 +37,7 @@ LOAD_ALL_PICTURES = """
 
 
 def shoot(page: Page, name: str) -> None:
-    """The page in each size as it stands: what the window shows, and the whole where that is more."""
+    """Take a picture of the page at each window size, and of the whole page where the page is higher."""
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
         page.evaluate(LOAD_ALL_PICTURES)
@@ -42,14 +45,14 @@ def shoot(page: Page, name: str) -> None:
         page.screenshot(path=FOLDER / f"{name}-{size}.png")
         height = page.evaluate("document.documentElement.scrollHeight")
         if height > viewport["height"]:
-            # A window as high as the page, so that what sticks to its edge is not in the middle.
+            # The window becomes as high as the page, so that the sticky bar does not cover the middle.
             page.set_viewport_size({"width": viewport["width"], "height": height})
             page.screenshot(path=FOLDER / f"{name}-{size}-whole.png")
 
 
 @contextlib.contextmanager
 def fresh_page(browser: Browser) -> Iterator[Page]:
-    """A page with no cookies, on a phone."""
+    """Yield a browser page of a phone, without cookies."""
     context = browser.new_context(viewport=PHONE["viewport"])
     try:
         yield context.new_page()
@@ -57,8 +60,8 @@ def fresh_page(browser: Browser) -> Iterator[Page]:
         context.close()
 
 
-def portal(browser: Browser, memory: MemoryPortal) -> None:
-    """The portal's own pages."""
+def shoot_portal(browser: Browser, memory: MemoryPortal) -> None:
+    """Take pictures of the portal's pages in every state."""
     for name, reach in STATES.items():
         memory.reset()
         with fresh_page(browser) as page:
@@ -66,8 +69,8 @@ def portal(browser: Browser, memory: MemoryPortal) -> None:
             shoot(page, f"portal-{name}")
 
 
-def stand_ins(browser: Browser, clinic: Clinic, mailbox: Mailbox, stack: Stack) -> None:
-    """The clinic and the mailbox while documents come and go, and the mails as they are read."""
+def shoot_stand_ins(browser: Browser, clinic: Clinic, mailbox: Mailbox, stack: Stack) -> None:
+    """Take pictures of the clinic and the mailbox, with documents in every status, and of each email."""
     with fresh_page(browser) as page:
         for name, path in (("send", "/send"), ("unsigned-empty", "/documents/reports/unsigned")):
             shoot_at(page, f"clinic-{name}", f"{clinic.url}{path}")
@@ -76,8 +79,8 @@ def stand_ins(browser: Browser, clinic: Clinic, mailbox: Mailbox, stack: Stack) 
         signed, declined, pending = (clinic.send(person) for _ in range(3))
         clinic.send(person, delivery="fax")
         decide(browser, stack, mailbox, person, signed=signed, declined=declined)
-        clinic.wait_for(signed, lambda each: bool(each.get("signed_pdf")))
-        clinic.wait_for(declined, lambda each: each["status"] == "declined")
+        clinic.wait_for(signed, lambda resource: bool(resource.get("signed_pdf")))
+        clinic.wait_for(declined, lambda resource: resource["status"] == "declined")
         shoot_clinic(page, clinic, documents={"signed": signed, "declined": declined, "pending": pending})
         shoot_mailbox(page, mailbox, person)
 
@@ -85,7 +88,7 @@ def stand_ins(browser: Browser, clinic: Clinic, mailbox: Mailbox, stack: Stack) 
 def decide(
     browser: Browser, stack: Stack, mailbox: Mailbox, person: Person, *, signed: str, declined: str
 ) -> None:
-    """The provider sets up an account, signs one document and declines the other."""
+    """Set up the provider's account, sign one document and decline the other."""
     context = browser.new_context(**PHONE)
     provider = Visitor(context, stack.portal_url, mailbox)
     provider.sign_up(person)
@@ -101,8 +104,8 @@ def decide(
 
 
 def shoot_clinic(page: Page, clinic: Clinic, *, documents: dict[str, str]) -> None:
-    """Every page of the stand-in EMR."""
-    patient = clinic.knows(documents["signed"])["patient_external_id"]
+    """Take pictures of every page of the stand-in EMR."""
+    patient = clinic.received(documents["signed"])["patient_external_id"]
     pages = {
         "home": "/",
         "patients": "/patients",
@@ -117,7 +120,7 @@ def shoot_clinic(page: Page, clinic: Clinic, *, documents: dict[str, str]) -> No
 
 
 def shoot_mailbox(page: Page, mailbox: Mailbox, person: Person) -> None:
-    """The mailbox, and each kind of mail by itself."""
+    """Take pictures of the mailbox, and of one email of each kind."""
     shoot_at(page, "mailbox-inbox", f"{mailbox.url}/inbox?to={person.email}")
     shoot_at(page, "mailbox-fax", f"{mailbox.url}/fax?to={person.fax.replace('+', '%2B')}")
     mails = {mail["subject"]: mail["id"] for mail in mailbox.mails(person.email)}
@@ -132,14 +135,14 @@ def shoot_at(page: Page, name: str, address: str) -> None:
 
 
 def main() -> int:
-    """The command line."""
+    """Run `make screenshots`, and return the exit status."""
     progress = Progress(time.time())
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     with running_chromium() as browser:
         progress.say(f"{len(STATES)} states of the portal")
         with running_memory_portal() as memory:
-            portal(browser, memory)
+            shoot_portal(browser, memory)
         package = packaged(progress)
         with tempfile.TemporaryDirectory() as folder, running_stack(package, "screenshots") as stack:
             progress.say("The clinic and the mailbox")
@@ -148,7 +151,7 @@ def main() -> int:
                 running_mailbox(stack, data / "mailbox") as mailbox,
                 running_clinic(stack, mailbox, data / "clinic") as clinic,
             ):
-                stand_ins(browser, clinic, mailbox, stack)
+                shoot_stand_ins(browser, clinic, mailbox, stack)
     progress.say(f"{len(list(FOLDER.iterdir()))} pictures are in {FOLDER}")
     return 0
 

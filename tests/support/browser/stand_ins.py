@@ -1,4 +1,4 @@
-"""The clinic and the mailbox of `examples/`, served beside the stack that the tests share."""
+"""The clinic and the mailbox of `examples/`, served for the stack that the tests share."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,14 +35,17 @@ SECONDS_FOR_A_WEBHOOK = 30.0
 
 @dataclass(frozen=True)
 class Clinic:
-    """A stand-in EMR with a practice of its own."""
+    """A running stand-in EMR, with a practice that no other clinic uses."""
 
     url: str
     practice: SamplePractice
     office: Office
 
     def send(self, person: Person, **changes: str) -> str:
-        """Approve and send a sample plan of care; answers the document's id. `changes` are form values."""
+        """Approve and send a sample plan of care, and return the document's id.
+
+        `changes` are values of the send form that replace the proposed ones.
+        """
         number = self.office.store.next_number()
         values = dict(forms.proposed(PLAN, number=number, today=self.office.today()))
         values |= provider_values(person) | changes
@@ -50,54 +53,57 @@ class Clinic:
         data = forms.event_data(values) | {"signature_field": dict(pdf.signature_field)}
         return self.office.approve_and_send(data, pdf.content)
 
-    def knows(self, document_id: str) -> Mapping[str, Any]:
-        """The document's resource, as the last webhook brought it."""
-        found = self.office.store.document(document_id)
-        assert found is not None
-        return found.resource
+    def received(self, document_id: str) -> Mapping[str, Any]:
+        """Return the document's resource from the last webhook that the clinic received."""
+        document = self.office.store.document(document_id)
+        assert document is not None
+        return document.resource
 
     def resource(self, document_id: str) -> Mapping[str, Any]:
-        """The document's resource, as the portal has it now."""
+        """Fetch the document's current resource from the portal's API."""
         return self.office.portal.document(document_id)
 
     def messages(self, document_id: str) -> list[str]:
-        """Which messages to the provider this document has caused, sent or not, such as `ready`."""
+        """Return the types of all messages to the provider about this document, such as `ready`."""
         lines = self.resource(document_id)["deliveries"]
         return [line["type"] for line in lines if line["channel"] in {"email", "fax"}]
 
     def fetch(self, document_id: str, which: str) -> bytes:
-        """The bytes of the `signed` or `original` PDF, by the portal's API."""
+        """Fetch the bytes of the `signed` or `original` PDF through the portal's API."""
         return httpx.get(self.office.portal.pdf_url(document_id, which)).raise_for_status().content
 
     def wait_for(self, document_id: str, condition: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
-        """Wait until webhooks have brought a resource that fulfils `condition`."""
-        wait_until(lambda: condition(self.knows(document_id)), SECONDS_FOR_A_WEBHOOK, "a webhook")
-        return self.knows(document_id)
+        """Wait for a webhook whose resource meets `condition`, and return the resource."""
+        wait_until(lambda: condition(self.received(document_id)), SECONDS_FOR_A_WEBHOOK, "a webhook")
+        return self.received(document_id)
 
 
 @dataclass(frozen=True)
 class Mailbox:
-    """What the provider receives."""
+    """The running mailbox, which shows the emails that a provider receives."""
 
     url: str
 
     def mails(self, to: str) -> Sequence[Mapping[str, Any]]:
-        """The mails to one address, newest last, as the mailbox's API tells of them."""
+        """Fetch the emails to one address from the mailbox's API, newest last."""
         answer = httpx.get(f"{self.url}/api/messages", params={"to": to})
-        found: Sequence[Mapping[str, Any]] = answer.raise_for_status().json()
-        return found
+        emails: Sequence[Mapping[str, Any]] = answer.raise_for_status().json()
+        return emails
 
     def wait_for_text(self, to: str, text: str) -> str:
-        """Wait for a mail that says this, and answer the text of the newest that does."""
+        """Wait for an email that contains this text, and return the newest such email's text."""
 
-        def found() -> list[str]:
+        def matching_texts() -> list[str]:
             return [mail["text"] for mail in self.mails(to) if text in mail["text"]]
 
-        wait_until(found, SECONDS_FOR_A_MAIL, f"a mail that says {text!r}")
-        return found()[-1]
+        wait_until(matching_texts, SECONDS_FOR_A_MAIL, f"an email that contains {text!r}")
+        return matching_texts()[-1]
 
     def link(self, to: str, path: str, *, besides: Sequence[str] = ()) -> str:
-        """Wait for a mail with a link to a path that starts so, and answer the newest such link."""
+        """Wait for an email with a link whose path starts with `path`, and return the newest such link.
+
+        Links in `besides` do not count.
+        """
         wait_until(lambda: self._links(to, path, besides), SECONDS_FOR_A_MAIL, f"a link to {path} for {to}")
         return self._links(to, path, besides)[-1]
 
@@ -106,20 +112,20 @@ class Mailbox:
         return [link for link in links if urlsplit(link).path.startswith(path) and link not in besides]
 
     def attachment(self, mail: Mapping[str, Any], number: int = 0) -> bytes:
-        """The bytes of a mail's attachment."""
+        """Fetch the bytes of an email's attachment."""
         answer = httpx.get(f"{self.url}/api/messages/{mail['id']}/attachments/{number}")
         return answer.raise_for_status().content
 
 
 def provider_values(person: Person) -> dict[str, str]:
-    """The send form's values for this provider."""
+    """Return the values of the send form that describe this provider."""
     names = ("first_name", "last_name", "credential", "npi", "email", "fax")
     return {f"provider.{name}": getattr(person, name) for name in names}
 
 
 @contextlib.contextmanager
 def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
-    """The mailbox, with every mail of the stack in it from now on."""
+    """Run the mailbox, which receives every email of the stack from now on."""
     box, smtp_port, port = Box(data), free_port(), free_port()
     intake = smtp.listen(box, port=smtp_port)
     with LocalhostTransport() as transport, stack.forwarding_mail(smtp_port):
@@ -132,7 +138,10 @@ def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
 
 @contextlib.contextmanager
 def running_clinic(stack: Stack, mailbox: Mailbox, data: Path, **settings: Any) -> Iterator[Clinic]:
-    """A clinic of a fresh practice, with its webhook address registered. `settings`: see `Stack.practice`."""
+    """Run a clinic with a new practice, and register the clinic's webhook address.
+
+    `settings` are those of `Stack.practice`.
+    """
     port, practice = free_port(), stack.practice(**settings)
     url = f"http://localhost:{port}"
     addresses = Addresses(clinic=url, mailbox=mailbox.url, portal=stack.portal_url)

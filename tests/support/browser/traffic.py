@@ -1,4 +1,4 @@
-"""What a page makes a browser with an empty cache fetch, and the most that it may."""
+"""Measure what a browser with an empty cache fetches for a page, and hold the page to its limits."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,20 +11,20 @@ MOST_REQUESTS = 6
 MOST_SHIFT = 0.01
 SHIFTS = """
 () => new Promise((done) => {
-  new PerformanceObserver((list) => done(list.getEntries().map((each) => ({
-    value: each.value,
-    moved: each.sources.map(({node, previousRect, currentRect}) =>
+  new PerformanceObserver((list) => done(list.getEntries().map((entry) => ({
+    value: entry.value,
+    moved: entry.sources.map(({node, previousRect, currentRect}) =>
       [(node?.outerHTML ?? "").slice(0, 80), previousRect, currentRect]),
   })))).observe({type: "layout-shift", buffered: true});
   setTimeout(() => done([]), 500);
 })
 """
 PICTURES = "/pages/"
-"""In the path of the pictures of a document's pages: they weigh what the document weighs."""
+"""A part of the URL of each page image. Page images do not count: their size depends on the document."""
 
 
 class Traffic:
-    """Listens from the moment it is made."""
+    """The requests that a browser page has made since the object was created."""
 
     def __init__(self, page: Page) -> None:
         self.sizes: dict[str, float] = {}
@@ -41,8 +41,8 @@ class Traffic:
     def _came(self, event: Any) -> None:
         self.sizes[event["requestId"]] = event["encodedDataLength"]
 
-    def ours(self) -> dict[str, float]:
-        """Bytes over the wire by address, without the pictures of pages."""
+    def bytes_by_url(self) -> dict[str, float]:
+        """Return the bytes over the wire per URL, without page images."""
         return {
             url: self.sizes.get(request, 0)
             for request, url in self.urls.items()
@@ -51,30 +51,33 @@ class Traffic:
 
 
 def check_load(page: Page, url: str, origins: Sequence[str]) -> None:
-    """The page is light, asks nobody but `origins`, and nothing on it moves while it loads."""
+    """Assert that the page is small, fetches from `origins` only, and does not shift while the page loads."""
     traffic = Traffic(page)
     page.goto(url, wait_until="networkidle")
-    ours = traffic.ours()
-    assert sum(ours.values()) <= MOST_BYTES, ours
-    assert len(ours) <= MOST_REQUESTS, ours
-    assert [each for each in traffic.urls.values() if not each.startswith(tuple(origins))] == []
+    sizes = traffic.bytes_by_url()
+    assert sum(sizes.values()) <= MOST_BYTES, sizes
+    assert len(sizes) <= MOST_REQUESTS, sizes
+    assert [address for address in traffic.urls.values() if not address.startswith(tuple(origins))] == []
     first = shifts(page)
     if first:
-        # A busy machine may paint half of a page before the rest is there. What a page does, it does again.
+        # A busy machine may paint half of a page early. A real shift happens again on a second load.
         traffic.client.send("Network.setCacheDisabled", {"cacheDisabled": True})
         page.reload(wait_until="networkidle")
         assert not shifts(page), first
 
 
 def shifts(page: Page) -> list[Any]:
-    """What moved on the page, if it moved by more than a trace."""
-    found: list[Any] = page.evaluate(SHIFTS)
-    return found if sum(each["value"] for each in found) >= MOST_SHIFT else []
+    """Return the layout shifts of the page if their sum exceeds `MOST_SHIFT`, or else nothing."""
+    entries: list[Any] = page.evaluate(SHIFTS)
+    return entries if sum(entry["value"] for entry in entries) >= MOST_SHIFT else []
 
 
-def newcomer(known: BrowserContext, fresh: BrowserContext) -> Page:
-    """Another browser of the same person, at any port of this machine, which has fetched nothing yet."""
-    for each in known.cookies():
-        name, value = each.get("name", ""), each.get("value", "")
+def open_fresh_page(known: BrowserContext, fresh: BrowserContext) -> Page:
+    """Open a page in a second browser that has the first browser's cookies and an empty cache.
+
+    Cookies are valid for every port of this machine.
+    """
+    for cookie in known.cookies():
+        name, value = cookie.get("name", ""), cookie.get("value", "")
         fresh.add_cookies([{"name": name, "value": value, "url": "https://localhost", "secure": True}])
     return fresh.new_page()

@@ -1,4 +1,4 @@
-"""Time that has passed for one provider: what is stored about them is moved into the past."""
+"""Let time pass for one provider: move the stored rows about the provider into the past."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass, replace
@@ -21,41 +21,41 @@ LOST = "ConditionalCheckFailedException"
 
 
 class Rows:
-    """The rows of the stack's tables, as values of the domain."""
+    """The rows of the stack's tables, read as domain values."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._dynamodb = stack.client("dynamodb")
 
     def documents_of(self, provider_id: str) -> list[Document]:
-        found = self._all("documents", Document)
-        return [each for each in found if each.provider_id == provider_id]
+        documents = self._all("documents", Document)
+        return [document for document in documents if document.provider_id == provider_id]
 
     def document(self, document_id: str) -> Document:
-        return next(each for each in self._all("documents", Document) if each.id == document_id)
+        return next(document for document in self._all("documents", Document) if document.id == document_id)
 
     def links_of(self, provider_id: str) -> list[Secret]:
-        """Setup and reset links that have a row, whether or not they still work."""
-        found = self._all("secrets", Secret)
-        return [each for each in found if each.provider_id == provider_id and each.kind in LINKS]
+        """Return the provider's setup and reset links, expired links included."""
+        secrets = self._all("secrets", Secret)
+        return [secret for secret in secrets if secret.provider_id == provider_id and secret.kind in LINKS]
 
     def delete_links_of(self, provider_id: str) -> int:
-        """What DynamoDB does with rows whose TTL has passed; answers how many there were."""
+        """Delete the provider's links, as DynamoDB does after their TTL, and return the number of links."""
         links = self.links_of(provider_id)
-        for each in links:
-            self._dynamodb.delete_item(TableName=self._table("secrets"), Key={"id": {"S": each.key}})
+        for link in links:
+            self._dynamodb.delete_item(TableName=self._table("secrets"), Key={"id": {"S": link.key}})
         return len(links)
 
     def end_links_of(self, provider_id: str, *, age: timedelta) -> None:
-        """Let the links be of this age, while their rows stay where they are: TTL deletes late."""
-        for each in self.links_of(provider_id):
-            expires = each.expires_at - age
-            kept = rows.secret_row(each).serialize()["ttl"]
-            moved = rows.secret_row(replace(each, created_at=each.created_at - age, expires_at=expires))
-            self._put("secrets", moved.serialize() | {"ttl": kept})
+        """Make the provider's links this old, and leave their rows in the table, because TTL deletes late."""
+        for link in self.links_of(provider_id):
+            expires = link.expires_at - age
+            ttl = rows.secret_row(link).serialize()["ttl"]
+            moved = rows.secret_row(replace(link, created_at=link.created_at - age, expires_at=expires))
+            self._put("secrets", moved.serialize() | {"ttl": ttl})
 
     def pass_time(self, provider_id: str, by: timedelta) -> None:
-        """Move the provider, their documents, the messages to them and their links into the past."""
+        """Move the provider's row, documents, messages and links into the past."""
         for document in self.documents_of(provider_id):
             self._move("documents", Document, document.id, rows.document_row, by)
         for delivery in self._all("deliveries", Delivery):
@@ -66,11 +66,11 @@ class Rows:
         self._move("providers", Provider, provider_id, rows.provider_row, by)
 
     def _move(self, table: str, kind: type[T], key: str, as_row: Callable[[T], Any], by: timedelta) -> None:
-        """Read, move, write; again when somebody else wrote meanwhile."""
+        """Move one row into the past. Try again if another writer changed the row in between."""
         while True:
             value = codec.load(kind, self._get(table, key)["record"]["S"])
             try:
-                self._put(table, as_row(earlier(value, by)).serialize())
+                self._put(table, as_row(move_back(value, by)).serialize())
             except ClientError as error:
                 if error.response["Error"]["Code"] != LOST:
                     raise
@@ -86,10 +86,10 @@ class Rows:
         )
 
     def _get(self, table: str, key: str) -> dict[str, Any]:
-        answer = self._dynamodb.get_item(
+        response = self._dynamodb.get_item(
             TableName=self._table(table), Key={"id": {"S": key}}, ConsistentRead=True
         )
-        item: dict[str, Any] = answer["Item"]
+        item: dict[str, Any] = response["Item"]
         return item
 
     def _all(self, table: str, kind: type[T]) -> list[T]:
@@ -104,16 +104,19 @@ def _items(pages: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     return (item for page in pages for item in page["Items"])
 
 
-def earlier(value: T, by: timedelta) -> T:
-    """The value with every time in it, at any depth, moved into the past. Days stay as they are."""
+def move_back(value: T, by: timedelta) -> T:
+    """Return the value with every `datetime` in the value, at any depth, moved into the past.
+
+    A `date` stays the same.
+    """
     moved: Any = value
     if isinstance(value, datetime):
         moved = value - by
     elif isinstance(value, tuple):
-        moved = tuple(earlier(each, by) for each in value)
+        moved = tuple(move_back(item, by) for item in value)
     elif is_dataclass(value) and not isinstance(value, type):
         moved = replace(
-            value, **{each.name: earlier(getattr(value, each.name), by) for each in fields(value)}
+            value, **{field.name: move_back(getattr(value, field.name), by) for field in fields(value)}
         )
     result: T = moved
     return result

@@ -1,4 +1,4 @@
-"""What a provider does with the portal's pages."""
+"""The actions of a provider on the portal's pages, for browser tests."""
 
 import re
 from typing import Any
@@ -18,12 +18,12 @@ PHONE: dict[str, Any] = {
 }
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 
-# Pages that wait for a job show it by themselves; jobs may queue up when the whole suite runs.
+# A page that waits for a job reloads until the job is done. Jobs may queue when the whole suite runs.
 MILLISECONDS_FOR_A_JOB = 30_000
 
 SHOW_ALL_OF_EACH_PAGE = """
 async () => {
-  // A sharp picture may take the place of the small one meanwhile.
+  // The large image may replace the small image during decoding.
   const decoded = (image) => image.decode().catch(() => image.decode());
   const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   for (const sheet of document.querySelectorAll("[data-page]")) {
@@ -38,7 +38,7 @@ async () => {
 
 
 class Visitor:
-    """A person at a browser, on one page of the portal."""
+    """A person with a browser who visits the portal's pages."""
 
     def __init__(self, context: BrowserContext, portal_url: str, mailbox: Mailbox) -> None:
         self.context = context
@@ -51,17 +51,17 @@ class Visitor:
         self.page.goto(address if address.startswith("http") else f"{self.portal_url}{address}")
 
     def fetch(self, path: str) -> bytes:
-        """The bytes at a path of the portal, or where it leads, with this browser's cookies."""
-        cookies = {each["name"]: each["value"] for each in self.context.cookies(self.portal_url)}
+        """Fetch the file to which a path of the portal redirects, with this browser's cookies."""
+        cookies = {item["name"]: item["value"] for item in self.context.cookies(self.portal_url)}
         sent = "; ".join(f"{name}={value}" for name, value in cookies.items())
         with httpx.Client(transport=LocalhostTransport()) as client:
-            answer = client.get(f"{self.portal_url}{path}", headers={"cookie": sent})
-            return client.get(answer.headers["location"]).raise_for_status().content
+            redirect = client.get(f"{self.portal_url}{path}", headers={"cookie": sent})
+            return client.get(redirect.headers["location"]).raise_for_status().content
 
     # Account
 
     def choose_password(self, password: str = PASSWORD) -> None:
-        """Fill in the setup page, or that of a forgotten password, and send it."""
+        """Fill in and submit the page that sets or resets a password."""
         confirmed = self.page.get_by_role("checkbox")
         if confirmed.count():
             confirmed.check()
@@ -69,19 +69,19 @@ class Visitor:
         self.page.get_by_role("button", name=re.compile("Set password|Change password")).click()
 
     def set_up(self, link: str, password: str = PASSWORD) -> None:
-        """From the link in the mail to the login page."""
+        """Open the setup link from the email and set a password, up to the login page."""
         self.open(link)
         self.choose_password(password)
         expect(self.page.get_by_text("Your password is set")).to_be_visible()
 
     def log_in(self, person: Person, password: str = PASSWORD) -> None:
-        """On any page with the login form."""
+        """Log in on a page that shows the login form."""
         self.page.locator("#email").fill(person.email)
         self.page.locator("#password").fill(password)
         self.page.get_by_role("button", name="Log in", exact=True).click()
 
     def sign_up(self, person: Person) -> None:
-        """With the setup link that has been mailed, until logged in."""
+        """Set up the account with the emailed setup link, and log in."""
         self.set_up(self.mailbox.link(person.email, "/setup/"))
         self.log_in(person)
         expect(self.page.get_by_role("button", name="Log out", exact=True)).to_be_visible()
@@ -89,14 +89,14 @@ class Visitor:
     # Review
 
     def wait_for_pages(self) -> None:
-        """Until all pages of the document are shown: the first one comes before the others."""
+        """Wait until the review page shows the images of all pages of the document."""
         expect(self.page.locator("[data-page] img").first).to_be_visible(timeout=MILLISECONDS_FOR_A_JOB)
         expect(self.page.locator(".sheet__empty")).to_have_count(0, timeout=MILLISECONDS_FOR_A_JOB)
 
     def read(self) -> None:
         """Scroll through every page of the document."""
         self.wait_for_pages()
-        # The script, which may come after the pictures, notes from now on what is shown.
+        # The script may load after the images. The script counts a page as read only once the script runs.
         expect(self.page.locator("[data-reading]")).to_be_visible()
         self.page.evaluate(SHOW_ALL_OF_EACH_PAGE)
         expect(self.page.get_by_text("You've seen every page.")).to_be_visible()

@@ -1,6 +1,6 @@
-"""The engine of Safari, as Debian packages it (`webkit2gtk-driver`), driven by the W3C's WebDriver.
+"""WebKit, the engine of Safari, from Debian's package `webkit2gtk-driver`, driven by WebDriver.
 
-Its window stands on a screen of its own that nobody sees. It takes no settings of this machine's user.
+WebKit's window is on a virtual screen. WebKit does not read the settings of this machine's user.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ DRIVER = "WebKitWebDriver"
 SCREEN = "Xvfb"
 BROWSERS = Path("/usr/lib")
 SCREEN_SIZE = "1280x1024x24"
-# The window's own buttons would keep it wider than a phone.
+# With its usual buttons, the window could not become as narrow as a phone.
 NO_ROOM_FOR_BUTTONS = "* { padding: 0; margin: 0; min-width: 0; min-height: 0; font-size: 1px; }\n"
 SECONDS_TO_LOAD = 30
 SECONDS_TO_ANSWER = 60
@@ -32,13 +32,13 @@ def is_installed() -> bool:
 
 @contextlib.contextmanager
 def running_webkit(home: Path) -> Iterator[Remote]:
-    """A WebKit that takes certificates which nobody has signed; `home` is a folder for what it keeps."""
+    """Run a WebKit that accepts self-signed certificates. `home` is the folder for WebKit's settings."""
     style = home / "gtk-3.0" / "gtk.css"
     style.parent.mkdir(parents=True)
     style.write_text(NO_ROOM_FOR_BUTTONS, "utf-8")
     places = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"), str(home))
     with _screen() as screen:
-        # No graphics card, and no bus to tell assistive technology what is on a screen that nobody sees.
+        # There is no graphics card, and no assistive technology that would read the virtual screen.
         machine = {"DISPLAY": screen, "NO_AT_BRIDGE": "1", "WEBKIT_DISABLE_DMABUF_RENDERER": "1"}
         service = Service(shutil.which(DRIVER), env={**os.environ, **places, **machine})
         service.start()
@@ -64,20 +64,23 @@ def _options() -> WebKitGTKOptions:
 
 
 def _browser() -> Path | None:
-    """`/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser`, or wherever this machine's kind has it."""
+    """Return the path of WebKit's browser, such as `/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser`."""
     return next(iter(sorted(BROWSERS.glob("*/webkit2gtk-4.*/MiniBrowser"))), None)
 
 
 @contextlib.contextmanager
 def _screen() -> Iterator[str]:
-    """The name of a screen in memory, such as `:1`: the first that is free, which it tells when it is up."""
-    told, tells = os.pipe()
-    command = [SCREEN, "-displayfd", str(tells), "-screen", "0", SCREEN_SIZE, "-nolisten", "tcp"]
+    """Start a virtual screen, and yield the screen's name, such as `:1`.
+
+    Xvfb chooses the first free number and writes the number to a pipe when the screen is ready.
+    """
+    read_end, write_end = os.pipe()
+    command = [SCREEN, "-displayfd", str(write_end), "-screen", "0", SCREEN_SIZE, "-nolisten", "tcp"]
     quiet = subprocess.DEVNULL
-    server = subprocess.Popen(command, pass_fds=[tells], stdout=quiet, stderr=quiet)
-    os.close(tells)
+    server = subprocess.Popen(command, pass_fds=[write_end], stdout=quiet, stderr=quiet)
+    os.close(write_end)
     try:
-        with os.fdopen(told) as line:
+        with os.fdopen(read_end) as line:
             number = line.readline().strip()
         if not number:
             raise OSError(f"{SCREEN} did not start")

@@ -1,4 +1,4 @@
-"""Every page of the portal in every state that people meet, reached in a browser: one module per area."""
+"""Functions that bring a browser to every page of the portal in every state, one module per area."""
 
 from tests.support.browser.states import (
     account,

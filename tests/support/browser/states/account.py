@@ -1,4 +1,4 @@
-"""One's own account, its trail, the second half of a login, and the end of a session."""
+"""States of the account page, the activity page, the second step of a login and the end of a session."""
 
 from datetime import timedelta
 
@@ -85,7 +85,7 @@ def recovery_codes(scene: Scene) -> None:
 
 
 @state
-def login_second_half(scene: Scene) -> None:
+def login_second_step(scene: Scene) -> None:
     with_factors(scene)
     scene.open("/login")
     scene.page.locator("#email").fill("dr.rivera@example.com")
@@ -94,8 +94,8 @@ def login_second_half(scene: Scene) -> None:
 
 
 @state
-def login_second_half_with_a_wrong_code(scene: Scene) -> None:
-    login_second_half(scene)
+def login_second_step_with_a_wrong_code(scene: Scene) -> None:
+    login_second_step(scene)
     scene.page.get_by_label("Code", exact=True).fill("000000")
     scene.press("Log in")
 
@@ -103,7 +103,7 @@ def login_second_half_with_a_wrong_code(scene: Scene) -> None:
 @state
 def activity(scene: Scene) -> None:
     with_password(scene)
-    _happened(scene)
+    _record_events(scene)
     scene.log_in()
     scene.open("/account/activity")
 
@@ -133,7 +133,7 @@ def session_about_to_end(scene: Scene) -> None:
 
 
 @state
-def door_after_writing_for_too_long(scene: Scene) -> None:
+def document_landing_after_session_expiry(scene: Scene) -> None:
     scene.put()
     scene.log_in()
     scene.open(REVIEW)
@@ -144,9 +144,9 @@ def door_after_writing_for_too_long(scene: Scene) -> None:
 
 
 @state
-def review_with_what_was_written_before(scene: Scene) -> None:
+def review_with_a_restored_draft(scene: Scene) -> None:
     with_password(scene)
-    door_after_writing_for_too_long(scene)
+    document_landing_after_session_expiry(scene)
     scene.page.locator("#email").fill("dr.rivera@example.com")
     scene.page.locator("#password").fill(PASSWORD)
     scene.press("Log in")
@@ -157,14 +157,14 @@ def review_with_what_was_written_before(scene: Scene) -> None:
 
 
 def with_factors(scene: Scene) -> Provider:
-    """Two passkeys, an app, and recovery codes of which one is used."""
+    """Give the provider two passkeys, an authenticator app, and ten recovery codes of which one is used."""
     with_password(scene)
     return scene.provider(passkeys=(PHONE, KEY), authenticator=APP, recovery=("hash",) * 9)
 
 
-def _happened(scene: Scene) -> None:
-    """Of every kind, and enough for two pages."""
-    known = scene.memory.portal.store
+def _record_events(scene: Scene) -> None:
+    """Record an account event of every type, enough for two pages of activity."""
+    store = scene.memory.portal.store
     kinds = [*AccountEventType, *[AccountEventType.LOGGED_IN, AccountEventType.LOGGED_OUT] * 8]
     for number, type in enumerate(kinds):
         at = START - timedelta(hours=11 * number)
@@ -178,4 +178,4 @@ def _happened(scene: Scene) -> None:
             tries=40,
             method="account password and authenticator code",
         )
-        known.commit(Change(at=START, account_events=(entry,)))
+        store.commit(Change(at=START, account_events=(entry,)))

@@ -1,4 +1,4 @@
-"""Reading and signing by hand, without an account."""
+"""States of the pages for signing by hand without an account."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -73,7 +73,7 @@ def by_hand_done(scene: Scene) -> None:
 
 
 def _scan(scene: Scene, answer: Mapping[str, Any]) -> str:
-    """The key of an uploaded scan, of which the inspection will say `answer`."""
+    """Upload a scan for which the inspection returns `answer`, and return the scan's key."""
     scene.put()
     scene.enter_code()
     key = f"{scan_prefix(ID)}scn_1"

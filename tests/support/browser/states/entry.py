@@ -1,4 +1,4 @@
-"""Pages for who is not logged in: login, setup, a document's door, errors."""
+"""States of the pages for visitors who are not logged in: login, setup, document landing and errors."""
 
 import io
 import re
@@ -77,13 +77,13 @@ def setup_with_a_short_password(scene: Scene) -> None:
 
 
 @state
-def door(scene: Scene) -> None:
+def document_landing(scene: Scene) -> None:
     scene.put()
     scene.open(REVIEW)
 
 
 @state
-def door_with_a_logo(scene: Scene) -> None:
+def document_landing_with_a_logo(scene: Scene) -> None:
     logo = Logo(key="logos/prc_1/logo", width=480, height=120)
     scene.memory.files.put(logo.key, a_png(logo), "image/png")
     scene.put(practice=replace(PRACTICE.card(), logo=logo))
@@ -91,13 +91,13 @@ def door_with_a_logo(scene: Scene) -> None:
 
 
 @state
-def door_after_asking_for_a_link(scene: Scene) -> None:
+def document_landing_after_asking_for_a_link(scene: Scene) -> None:
     scene.put()
     scene.open(f"{REVIEW}?sent=1")
 
 
 @state
-def door_with_signing_switched_off(scene: Scene) -> None:
+def document_landing_with_signing_switched_off(scene: Scene) -> None:
     scene.put()
     scene.memory.portal.switches.set_electronic_signature(PRACTICE.id, on=False)
     scene.open(REVIEW)
@@ -132,6 +132,6 @@ def a_png(logo: Logo) -> bytes:
     draw = ImageDraw.Draw(picture)
     draw.ellipse((0, 0, logo.height, logo.height), fill="#17613a")
     draw.text((logo.height + 20, 30), "Hill Country", fill="#13242f", font_size=52)
-    kept = io.BytesIO()
-    picture.save(kept, "PNG")
-    return kept.getvalue()
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    return data.getvalue()

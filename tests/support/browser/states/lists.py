@@ -1,4 +1,4 @@
-"""The lists of pending and past documents."""
+"""States of the lists of pending and past documents."""
 
 from datetime import date
 
@@ -80,7 +80,7 @@ def past_searched_in_vain(scene: Scene) -> None:
 
 @state
 def past_searched(scene: Scene) -> None:
-    """Something was found, and there is more to look through."""
+    """Search the past documents, with results and with more documents left to search."""
     for number in range(201):
         decided_document(
             scene,

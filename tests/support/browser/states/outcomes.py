@@ -1,4 +1,4 @@
-"""What became of a document."""
+"""States of the page of a decided or recalled document."""
 
 from chalicelib.domain.documents import ReturnedMethod, Sealing
 from chalicelib.domain.status import Outcome, Status

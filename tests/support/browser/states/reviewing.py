@@ -1,4 +1,4 @@
-"""A document being read and decided."""
+"""States of the review page, where a provider reads and decides a document."""
 
 import json
 from dataclasses import replace

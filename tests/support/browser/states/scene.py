@@ -1,4 +1,4 @@
-"""The scene in which the portal's pages are reached, what stands in it, and the register of their states."""
+"""The portal and the browser page for one state, the sample data, and the registry of all states."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -45,12 +45,12 @@ JUNIPER = PracticeCard(name="Juniper Rehabilitation and Sports Medicine", phone=
 
 @dataclass
 class Stage:
-    """A portal that was just emptied, and what is put into it."""
+    """An empty portal, and helpers that store documents and providers in the portal."""
 
     memory: MemoryPortal
 
     def put(self, **changes: Any) -> Document:
-        """A document with real pages."""
+        """Store a document with real page images and texts. `changes` are fields of the document."""
         pages = _sample()
         original = StoredPdf(
             key="originals/prc_1/1.pdf", sha256="1", pages=pages.count, page_sizes=pages.sizes
@@ -64,19 +64,19 @@ class Stage:
         return document
 
     def stored(self, document_id: str = ID) -> Document:
-        found = self.memory.portal.store.document(document_id)
-        assert found is not None
-        return found
+        document = self.memory.portal.store.document(document_id)
+        assert document is not None
+        return document
 
     def change(self, **changes: Any) -> Document:
-        """Writes to the document, as somebody else would."""
+        """Change the stored document, as a concurrent writer would."""
         current = self.stored()
         changed = replace(current, version=current.version + 1, **changes)
         self.memory.portal.store.commit(Change(at=START, documents=(changed,)))
         return changed
 
     def provider(self, **changes: Any) -> Provider:
-        """Writes to the provider."""
+        """Change the stored provider."""
         store = self.memory.portal.store
         current = store.provider(PROVIDER.id)
         assert current is not None
@@ -87,7 +87,7 @@ class Stage:
 
 @dataclass
 class Scene(Stage):
-    """One browser page before it."""
+    """A portal together with the browser page that visits the portal."""
 
     page: Page
 
@@ -95,15 +95,15 @@ class Scene(Stage):
         self.page.goto(f"{self.memory.url}{path}")
 
     def log_in(self) -> None:
-        """The browser gets the session that a login would have given it."""
+        """Give the browser the session cookie that a login would set."""
         self.cookie("__Host-session", self.memory.session())
 
     def cookie(self, name: str, value: str) -> None:
-        """The browser gets a cookie of the portal."""
+        """Give the browser a cookie of the portal."""
         self.page.context.add_cookies([self._cookie(name, value)])
 
     def enter_code(self) -> None:
-        """Without an account, up to the document."""
+        """Open the document without an account, with an emailed code."""
         portal = self.memory.portal
         delivery = Delivery(
             id="dlv_1",
@@ -127,13 +127,17 @@ class Scene(Stage):
         self.page.wait_for_load_state()
 
     def _cookie(self, name: str, value: str) -> Any:
-        """Cookies know no port; `__Host-` is taken for https alone, and sent to localhost without it."""
+        """Return the cookie for https://localhost.
+
+        A `__Host-` cookie is accepted for https only, but the browser also sends the cookie to http://localhost.
+        Cookies are valid for every port.
+        """
         return {"name": name, "value": value, "url": "https://localhost", "secure": True, "httpOnly": True}
 
 
 @dataclass(frozen=True)
 class _Pages:
-    """A sample plan of care, rendered."""
+    """A sample plan of care with its page images and page texts."""
 
     pdf: bytes
     count: int
@@ -142,8 +146,8 @@ class _Pages:
     texts: list[str]
 
     def objects(self, document_id: str) -> Mapping[str, tuple[bytes, str]]:
-        found = {page_key(document_id, *place): image for place, image in self.images.items()}
-        return {**found, text_key(document_id): (json.dumps(self.texts).encode(), "application/json")}
+        images = {page_key(document_id, *place): image for place, image in self.images.items()}
+        return {**images, text_key(document_id): (json.dumps(self.texts).encode(), "application/json")}
 
 
 @cache
@@ -164,7 +168,7 @@ STATES: dict[str, Callable[[Scene], None]] = {}
 
 
 def state(reach: Callable[[Scene], None]) -> Callable[[Scene], None]:
-    """Registers a way to a state, under its name."""
+    """Register a function that brings a browser to a state, under the function's name."""
     STATES[reach.__name__.replace("_", "-").strip("-")] = reach
     return reach
 
@@ -211,7 +215,7 @@ def declined_decision() -> Decision:
 
 
 def with_password(scene: Stage) -> None:
-    """The provider can log in with `PASSWORD`."""
-    kept = scene.provider(password_hash=hash_password(PASSWORD))
-    claim = Claim(key=f"email#{kept.email}", owner=kept.id)
+    """Give the provider an account with the password `PASSWORD`."""
+    provider = scene.provider(password_hash=hash_password(PASSWORD))
+    claim = Claim(key=f"email#{provider.email}", owner=provider.id)
     scene.memory.portal.store.commit(Change(at=START, claims=(claim,)))

@@ -1,4 +1,4 @@
-"""Passwords as they are typed, and second factors: offered, required, set up."""
+"""States of the password hints at setup, and of the pages that offer or require a second factor."""
 
 from tests.support.browser.states.entry import setup
 from tests.support.browser.states.scene import REVIEW, Scene, state

@@ -1,4 +1,4 @@
-"""Whether a file was sealed here."""
+"""States of the page that verifies whether the portal sealed a file."""
 
 from tests.support.browser.states.scene import Scene, state
 from tests.support.fakes import START, FakeInspector
