@@ -6,7 +6,7 @@ from zlib import crc32
 
 from chalicelib.adapters import dynamodb_tables as tables
 from chalicelib.adapters import json_codec as codec
-from chalicelib.domain.account_events import KEPT_FOR, AccountEvent
+from chalicelib.domain.account_events import RETENTION, AccountEvent
 from chalicelib.domain.audit import Event
 from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import waits_to_retry
@@ -15,7 +15,7 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable, is_open, is_past
-from chalicelib.domain.timestamps import epoch, to_text
+from chalicelib.domain.timestamps import epoch_seconds, to_text
 from chalicelib.services.transaction import Claim, OutboxRow, RequestRecord
 
 SHARDS: Sequence[str] = tuple(str(number) for number in range(4))
@@ -72,7 +72,7 @@ def account_event_row(event: AccountEvent) -> tables.EventRow:
         document_id=account_key(event.provider_id),
         sequence=event.sort_key,
         record=codec.dump(event),
-        ttl=epoch(event.at + KEPT_FOR),
+        ttl=epoch_seconds(event.at + RETENTION),
     )
 
 
@@ -120,7 +120,7 @@ def secret_row(secret: Secret) -> tables.SecretRow:
         record=codec.dump(secret),
         kind=secret.kind.value,
         expires_at=to_text(secret.expires_at),
-        ttl=epoch(secret.expires_at),
+        ttl=epoch_seconds(secret.expires_at),
     )
 
 
@@ -136,7 +136,7 @@ def request_row(request: RequestRecord) -> tables.RequestRow:
     return tables.RequestRow(
         id=request_id(request.practice_id, request.webhook_id),
         record=codec.dump(request),
-        ttl=epoch(request.expires_at),
+        ttl=epoch_seconds(request.expires_at),
     )
 
 

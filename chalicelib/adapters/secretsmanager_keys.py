@@ -14,7 +14,7 @@ from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.session_keys import KEPT_FOR, LEAST_KEY_BYTES, SessionKeys
+from chalicelib.domain.session_keys import CACHE_LIFETIME, MIN_KEY_BYTES, SessionKeys
 
 if TYPE_CHECKING:
     from chalicelib.adapters.aws_clients import Clients
@@ -54,7 +54,7 @@ class SecretsManagerKeys:
 
     def _keys(self) -> SessionKeys:
         now = self._clock.now()
-        if self._kept is not None and self._read_at is not None and now - self._read_at < KEPT_FOR:
+        if self._kept is not None and self._read_at is not None and now - self._read_at < CACHE_LIFETIME:
             return self._kept
         return self._read()
 
@@ -79,7 +79,7 @@ class SecretsManagerKeys:
             newest, previous = _version(client, self._secret_id, _CURRENT), before.result()
         if newest is None:
             logger.error(
-                "the newest session key is missing or too short: the one before signs", least=LEAST_KEY_BYTES
+                "the newest session key is missing or too short: the one before signs", least=MIN_KEY_BYTES
             )
             newest, previous = previous, None
         if newest is None:
@@ -110,4 +110,4 @@ def _version(client: Any, secret_id: str, stage: str) -> tuple[bytes, datetime] 
     except client.exceptions.ResourceNotFoundException:
         return None
     key = answer.get("SecretString", "").encode()
-    return (key, answer["CreatedDate"]) if len(key) >= LEAST_KEY_BYTES else None
+    return (key, answer["CreatedDate"]) if len(key) >= MIN_KEY_BYTES else None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from zlib import crc32
 
 RETENTION_YEARS = 6
-KEPT_FOR = timedelta(days=RETENTION_YEARS * 366)
+RETENTION = timedelta(days=RETENTION_YEARS * 366)
 """As long as HIPAA wants records of who did what (45 CFR 164.316(b)(2)): six years."""
 
 LOGGED_INDIVIDUALLY = 20

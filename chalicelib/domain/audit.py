@@ -107,7 +107,7 @@ def commitment(private: Mapping[str, Any], salt: str) -> str:
     return hashlib.sha256(f"{salt}\n{_canonical(private)}".encode()).hexdigest()
 
 
-def broken_at(events: Iterable[Event]) -> int | None:
+def find_break(events: Iterable[Event]) -> int | None:
     """The sequence number of the first event that does not fit the chain; None when it is whole.
 
     What is shown of an event are its own fields, so each has to say what the hashed bytes say.

@@ -84,12 +84,12 @@ def is_waiting(delivery: Delivery) -> bool:
 
 def waits_to_retry(delivery: Delivery) -> bool:
     """Whether it has failed and waits for a later attempt."""
-    return delivery.status is DeliveryStatus.QUEUED and failures(delivery) > 0
+    return delivery.status is DeliveryStatus.QUEUED and count_failures(delivery) > 0
 
 
 def is_used_up(delivery: Delivery) -> bool:
     """Whether every attempt of the schedule was made, those that were interrupted included."""
-    return failures(delivery) > len(schedule_of(delivery))
+    return count_failures(delivery) > len(retry_schedule(delivery))
 
 
 def start(delivery: Delivery, now: datetime) -> Delivery:
@@ -105,7 +105,7 @@ def start(delivery: Delivery, now: datetime) -> Delivery:
         attempts=attempts,
         lease_until=now + LEASE,
     )
-    wait = next_wait(failures(claimed), jitter=0, schedule=schedule_of(claimed)) or LEASE
+    wait = next_wait(count_failures(claimed), jitter=0, schedule=retry_schedule(claimed)) or LEASE
     return replace(claimed, next_attempt_at=now + max(wait, LEASE))
 
 
@@ -121,7 +121,7 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
     )
     if outcome.verdict is not Verdict.RETRY:
         return replace(marked, status=_WAITS_NO_MORE[outcome.verdict])
-    wait = next_wait(failures(marked), jitter=jitter, schedule=schedule_of(marked))
+    wait = next_wait(count_failures(marked), jitter=jitter, schedule=retry_schedule(marked))
     if wait is None:
         return replace(marked, status=DeliveryStatus.FAILED)
     asked = min(outcome.retry_after or timedelta(), LONGEST_RETRY_AFTER)
@@ -167,7 +167,7 @@ def append_receipt(delivery: Delivery, receipt: DeliveryAttempt) -> Delivery:
     return replace(delivery, version=delivery.version + 1, attempts=(*before, receipt, *under_way))
 
 
-def failures(delivery: Delivery) -> int:
+def count_failures(delivery: Delivery) -> int:
     """Failed attempts since the schedule began; one under way counts until it is known to have succeeded."""
     count = 0
     for attempt in reversed(delivery.attempts):
@@ -177,7 +177,7 @@ def failures(delivery: Delivery) -> int:
     return count
 
 
-def schedule_of(delivery: Delivery) -> Sequence[timedelta]:
+def retry_schedule(delivery: Delivery) -> Sequence[timedelta]:
     return CHANNELS[delivery.channel].retry_after
 
 

@@ -165,7 +165,7 @@ class Decision:
     scan_key: str | None = None
     scan_sha256: str | None = None
 
-    def same_as(self, other: Self | None) -> bool:
+    def repeats(self, other: Self | None) -> bool:
         """Whether it says the same again: the same person, answer, reason and note (a repeated submit)."""
         return other is not None and (
             self.action,
@@ -272,7 +272,7 @@ class Document:
 
     def decide(self, decision: Decision) -> Self | None:
         """The document with this decision on it, or None when it is already so; `Conflict` otherwise."""
-        to = move(self.status, self.outcome, decision.action, same=decision.same_as(self.decision))
+        to = move(self.status, self.outcome, decision.action, same=decision.repeats(self.decision))
         if to is None:
             return None
         return replace(

@@ -7,7 +7,7 @@ from chalicelib.domain.documents import Certification, Kind
 SIGNATURE_WINDOW = timedelta(days=30)
 
 
-def due_on(kind: Kind, certification: Certification | None, sent_on: date) -> date:
+def due_date(kind: Kind, certification: Certification | None, sent_on: date) -> date:
     """The day the signature is due.
 
     An initial plan of care: day 30 from the first treatment, evaluation included (the earlier of visit

@@ -63,7 +63,7 @@ class Secret:
     method: str | None = None
     draft: str | None = None
 
-    def live(self, now: datetime) -> bool:
+    def is_live(self, now: datetime) -> bool:
         """Whether it still counts: TTL deletes late, so every reader asks."""
         return now < self.expires_at
 

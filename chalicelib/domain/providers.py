@@ -59,15 +59,15 @@ class Provider:
         return bool(self.passkeys) or self.authenticator is not None
 
 
-def same_person(provider: Provider, addressee: Addressee) -> bool:
+def is_same_person(provider: Provider, addressee: Addressee) -> bool:
     """By NPI and last name when both have an NPI, else by name: an NPI is public, and may be mistyped."""
     if provider.npi and addressee.npi:
         same_name = name_key("", provider.last_name) == name_key("", addressee.last_name)
         return same_name and provider.npi == addressee.npi
-    return same_name_as(provider, addressee)
+    return has_same_name(provider, addressee)
 
 
-def same_name_as(provider: Provider, addressee: Addressee) -> bool:
+def has_same_name(provider: Provider, addressee: Addressee) -> bool:
     return name_key(provider.first_name, provider.last_name) == name_key(
         addressee.first_name, addressee.last_name
     )

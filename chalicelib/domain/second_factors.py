@@ -28,7 +28,7 @@ class Authenticator:
     last_step: int = 0
 
 
-def recovery_key(code: str) -> str:
+def hash_recovery_code(code: str) -> str:
     """What is kept of a recovery code: its 120 random bits need no slow hash (ASVS 6.5.2)."""
     plain = "".join(c for c in code.upper() if c.isascii() and c.isalnum())
     return hashlib.sha256(f"recovery:{plain}".encode()).hexdigest()

@@ -4,14 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-LEAST_KEY_BYTES = 32
+MIN_KEY_BYTES = 32
 """HS256 wants a key as long as its hash (RFC 7518, 3.2)."""
 
-KEPT_FOR = timedelta(minutes=5)
+CACHE_LIFETIME = timedelta(minutes=5)
 """How long a function goes by what it read last."""
 
-SIGNS_AFTER = timedelta(minutes=10)
-"""A new key signs only once every function has read it: longer than `KEPT_FOR`, with room for clocks."""
+SIGNING_DELAY = timedelta(minutes=10)
+"""A new key signs only after every function has read it, so this is longer than `CACHE_LIFETIME`."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SessionKeys:
 
     def signing(self, now: datetime) -> bytes:
         """The key to sign with now."""
-        young = now - self.made_at < SIGNS_AFTER
+        young = now - self.made_at < SIGNING_DELAY
         return self.previous if self.previous and young else self.current
 
     def named(self, kid: str) -> bytes | None:

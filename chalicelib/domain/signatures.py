@@ -13,7 +13,7 @@ MAX_STROKES = 60
 MAX_POINTS = 1500
 """The browser thins what is drawn to a few hundred; this keeps a row small whoever wrote it."""
 
-LEAST_INK = 0.3
+MIN_INK = 0.3
 """Heights of the pad that a pen must have travelled: a tap by mistake is no signature."""
 
 _ASPECTS = (0.5, 10.0)
@@ -51,7 +51,7 @@ def read_drawing(text: str) -> Drawing:
         raise ValueError("not a drawing") from error
     if sum(map(len, strokes)) > MAX_POINTS:
         raise ValueError("too many points")
-    if sum(_length(stroke, aspect) for stroke in strokes) < LEAST_INK:
+    if sum(_length(stroke, aspect) for stroke in strokes) < MIN_INK:
         raise ValueError("too little ink")
     return Drawing(strokes=strokes, aspect=aspect)
 
@@ -72,7 +72,7 @@ def from_text(text: str | None) -> Signature | None:
     return Signature(typed=typed) if typed else Signature(drawing=read_drawing(text))
 
 
-def path(drawing: Drawing) -> str:
+def svg_path(drawing: Drawing) -> str:
     """The strokes as an SVG path in a box 100 high and 100 x `aspect` wide, bent as the PDF bends them."""
     return " ".join(_curve(stroke, drawing.aspect) for stroke in drawing.strokes)
 

@@ -18,6 +18,6 @@ def from_text(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def epoch(moment: datetime) -> int:
+def epoch_seconds(moment: datetime) -> int:
     """Whole seconds since 1970, as DynamoDB's TTL wants them."""
     return int(moment.timestamp())

@@ -23,7 +23,7 @@ _SYSTEMS = (
 )
 
 
-def in_words(agent: str | None) -> str:
+def describe_device(agent: str | None) -> str:
     """`Safari on iPhone`; whoever sends it may say anything, so it only ever is one of a few words."""
     browser = _first(_BROWSERS, agent or "")
     system = _first(_SYSTEMS, agent or "")

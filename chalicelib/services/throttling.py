@@ -29,14 +29,14 @@ class Backoff:
 
     def wait_left(self, count: Secret | None, now: datetime) -> timedelta:
         """Return the time until the next attempt is allowed. Zero or less means now."""
-        if count is None or not count.live(now) or count.tries < self.free_attempts:
+        if count is None or not count.is_live(now) or count.tries < self.free_attempts:
             return timedelta()
         seconds = min(2.0 ** min(count.tries - self.free_attempts, 30), self.max_wait.total_seconds())
         return (count.last_seen_at or count.created_at) + timedelta(seconds=seconds) - now
 
     def add_attempt(self, count: Secret | None, subject: str, now: datetime) -> Secret:
         """Return the counter's row after one more attempt."""
-        if count is None or not count.live(now):
+        if count is None or not count.is_live(now):
             return _first(count, self.key(subject), SecretKind.THROTTLE, now, self._lifetime(1))
         tries = count.tries + 1
         expires_at = now + self._lifetime(tries)
@@ -59,7 +59,7 @@ class Quota:
 
     def count_use(self, count: Secret | None, key: str, now: datetime) -> Secret | None:
         """Return the counter's row after one more use, or None if the quota forbids another use now."""
-        if count is None or not count.live(now):
+        if count is None or not count.is_live(now):
             return _first(count, key, self.kind, now, self.period)
         too_soon = count.last_seen_at is not None and now < count.last_seen_at + self.min_interval
         if too_soon or count.tries >= self.limit:

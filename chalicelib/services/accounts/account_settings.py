@@ -12,7 +12,7 @@ from chalicelib.domain.account_events import UNKNOWN, AccountEvent, AccountEvent
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Invalid, NotFound, Unauthenticated
 from chalicelib.domain.expiring_records import ENROL_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
-from chalicelib.domain.second_factors import Authenticator, recovery_key
+from chalicelib.domain.second_factors import Authenticator, hash_recovery_code
 from chalicelib.services.accounts.setup_links import account_notice
 from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
@@ -98,7 +98,7 @@ class AccountSettings:
         The secret stays the same until the owner confirms it, or until `ENROL_LIFETIME` has passed.
         """
         row = self._store.secret(_enrolment_key(session))
-        if row is not None and row.live(now) and row.link:
+        if row is not None and row.is_live(now) and row.link:
             return row.link
         secret = base64.b32encode(hashlib.sha256(self._ids.token().encode()).digest()[:20]).decode()
         fresh = Secret(
@@ -122,7 +122,7 @@ class AccountSettings:
         and for an expired secret.
         """
         row = self._store.secret(_enrolment_key(session))
-        if row is None or not row.live(now) or row.link is None:
+        if row is None or not row.is_live(now) or row.link is None:
             raise _invalid("code", "That took too long. Scan the new code and try again.")
         app = Authenticator(secret=row.link, since=now)
         step = matching_step(app, code, now)
@@ -152,7 +152,7 @@ class AccountSettings:
         if not provider.has_second_factor:
             raise NotFound("Recovery codes need a passkey or an authenticator app.")
         codes = self._codes()
-        changed = replace(provider, recovery=tuple(map(recovery_key, codes)))
+        changed = replace(provider, recovery=tuple(map(hash_recovery_code, codes)))
         return self._commit(session, changed, AccountEventType.RECOVERY_CODES_MADE, now, origin), codes
 
     def change_password(
@@ -240,7 +240,7 @@ class AccountSettings:
         if before.has_second_factor:
             return (), after
         codes = self._codes()
-        return codes, replace(after, recovery=tuple(map(recovery_key, codes)))
+        return codes, replace(after, recovery=tuple(map(hash_recovery_code, codes)))
 
     def _codes(self) -> Codes:
         """Return new recovery codes of 120 random bits, in groups of four characters."""

@@ -150,7 +150,7 @@ class SetupLinks:
         """Return the link of this token without using it up. Raise `LinkExpired`."""
         keys = [secret_key(kind, token) for kind in _LINK_KINDS]
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
-        if secret is None or not secret.live(now):
+        if secret is None or not secret.is_live(now):
             raise LinkExpired(secret.document_id if secret else None)
         visit, pending = run_concurrently(
             lambda: self._store.visit(secret.key, secret.provider_id, secret.document_id),

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from chalicelib.domain.timestamps import epoch
+from chalicelib.domain.timestamps import epoch_seconds
 from chalicelib.services.signed_tokens import is_signed, sign, to_base64url
 
 LIFETIME = timedelta(minutes=10)
@@ -17,7 +17,9 @@ def make_challenge(key: bytes, subject: str, nonce: str, now: datetime) -> str:
 
     `subject` is the provider's id, or empty for a login by an unknown person. `nonce` is random.
     """
-    head = hashlib.sha256(nonce.encode()).digest()[:_NONCE_BYTES] + epoch(now).to_bytes(_DATE_BYTES, "big")
+    head = hashlib.sha256(nonce.encode()).digest()[:_NONCE_BYTES] + epoch_seconds(now).to_bytes(
+        _DATE_BYTES, "big"
+    )
     return to_base64url(head + sign(key, _message(subject, head)))
 
 
@@ -28,7 +30,7 @@ def is_valid_challenge(keys: Iterable[bytes], challenge: bytes, subject: str, no
     """
     length = _NONCE_BYTES + _DATE_BYTES
     head, signature = challenge[:length], challenge[length:]
-    age = epoch(now) - int.from_bytes(head[_NONCE_BYTES:], "big")
+    age = epoch_seconds(now) - int.from_bytes(head[_NONCE_BYTES:], "big")
     is_fresh = 0 <= age < LIFETIME.total_seconds()
     return is_fresh and is_signed(keys, _message(subject, head), signature)
 

@@ -290,7 +290,7 @@ class Login:
 
 def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
     """Return True if the counter has reached the limit."""
-    return count is not None and count.live(now) and count.tries >= limit
+    return count is not None and count.is_live(now) and count.tries >= limit
 
 
 def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:

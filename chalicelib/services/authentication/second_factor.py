@@ -8,8 +8,8 @@ from chalicelib.domain.account_events import AccountEventType, Origin, account_e
 from chalicelib.domain.errors import ConcurrentUpdate, Gone, GoneCode, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
-from chalicelib.domain.second_factors import Authenticator, recovery_key
-from chalicelib.domain.timestamps import epoch
+from chalicelib.domain.second_factors import Authenticator, hash_recovery_code
+from chalicelib.domain.timestamps import epoch_seconds
 from chalicelib.services import throttling
 from chalicelib.services.authentication.known_devices import KnownDevice
 from chalicelib.services.authentication.passkeys import Passkeys
@@ -122,7 +122,7 @@ class SecondFactor:
 
     def _pending_login(self, token: str, now: datetime) -> tuple[Secret, Provider]:
         row = self._store.secret(secret_key(SecretKind.PENDING_LOGIN, token)) if token else None
-        provider = self._store.provider(row.provider_id or "") if row and row.live(now) else None
+        provider = self._store.provider(row.provider_id or "") if row and row.is_live(now) else None
         if row is None or provider is None or provider.session_generation != row.session_generation:
             raise Gone(_EXPIRED, code=GoneCode.LOGIN_OVER)
         return row, provider
@@ -201,7 +201,7 @@ def matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
     import pyotp
 
     digits = "".join(code.split())
-    current = epoch(now) // STEP_SECONDS
+    current = epoch_seconds(now) // STEP_SECONDS
     codes = {step: pyotp.TOTP(app.secret).generate_otp(step) for step in (current - 1, current, current + 1)}
     steps = [step for step, shown in codes.items() if hmac.compare_digest(shown.encode(), digits.encode())]
     return next((step for step in steps if step > app.last_step), None)
@@ -218,7 +218,7 @@ def _use_app_code(provider: Provider, code: str, now: datetime) -> Provider | No
 
 def _use_recovery_code(provider: Provider, code: str) -> Provider | None:
     """Return the provider without this recovery code, or None if the code is wrong."""
-    key = recovery_key(code)
+    key = hash_recovery_code(code)
     if key not in provider.recovery:
         return None
     remaining = tuple(item for item in provider.recovery if item != key)

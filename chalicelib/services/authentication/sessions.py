@@ -13,7 +13,7 @@ from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.expiring_records import SESSION_IDLE, SESSION_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.session_keys import key_id
-from chalicelib.domain.timestamps import epoch
+from chalicelib.domain.timestamps import epoch_seconds
 from chalicelib.services.ports import Ids, Keys, Store, Visit
 from chalicelib.services.transaction import Change
 
@@ -154,8 +154,8 @@ class Sessions:
             "aud": AUDIENCE,
             "sub": provider_id,
             "sid": token,
-            "iat": epoch(row.created_at),
-            "exp": epoch(row.expires_at),
+            "iat": epoch_seconds(row.created_at),
+            "exp": epoch_seconds(row.expires_at),
         }
         key = self._keys.session_key()
         return jwt.encode(claims, key, ALGORITHM, headers={"kid": key_id(key)})
@@ -202,7 +202,7 @@ def _is_live_or_idle(visit: Visit, now: datetime) -> bool:
     if session is None or provider is None or session.kind is not SecretKind.SESSION:
         return False
     return (
-        session.live(now)
+        session.is_live(now)
         and session.provider_id == provider.id
         and session.session_generation == provider.session_generation
         and provider.has_account
@@ -213,6 +213,6 @@ def _session_claims(claims: dict[str, Any], now: datetime) -> SessionClaims | No
     token, owner, expires_at = claims["sid"], claims["sub"], claims["exp"]
     if not (isinstance(token, str) and isinstance(owner, str) and isinstance(expires_at, int)):
         return None
-    if not owner or epoch(now) >= expires_at:
+    if not owner or epoch_seconds(now) >= expires_at:
         return None
     return SessionClaims(secret_key(SecretKind.SESSION, token), owner)

@@ -10,7 +10,7 @@ from chalicelib.domain.deliveries import Delivery, NoticeKind
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.practices import Endpoint, Practice
-from chalicelib.domain.timestamps import epoch
+from chalicelib.domain.timestamps import epoch_seconds
 from chalicelib.services.delivery_rows import outbox_row, staff_notice
 from chalicelib.services.lookups import require_practice
 from chalicelib.services.optimistic_retry import retry_on_latest
@@ -95,7 +95,7 @@ def signed_headers(delivery: Delivery, practice: Practice, body: bytes, now: dat
         "content-type": "application/json",
         "user-agent": USER_AGENT,
         "webhook-id": message_id,
-        "webhook-timestamp": str(epoch(now)),
+        "webhook-timestamp": str(epoch_seconds(now)),
         "webhook-signature": " ".join(Webhook(secret).sign(message_id, now, text) for secret in secrets),
     }
 

@@ -23,7 +23,7 @@ from chalicelib.domain.documents import (
     Patient,
     StoredPdf,
 )
-from chalicelib.domain.due_dates import due_on
+from chalicelib.domain.due_dates import due_date
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
@@ -255,7 +255,7 @@ def _new_document(
         delivery=command.delivery,
         original=pdf,
         sent_at=inbound.now,
-        due_on=due_on(command.kind, command.certification, sent_on),
+        due_on=due_date(command.kind, command.certification, sent_on),
         author=command.author,
         certification=command.certification,
         signature_field=command.signature_field,

@@ -10,7 +10,7 @@ from datetime import datetime
 from chalicelib.domain.claim_keys import addressee_claim, email_claim, identity_claims, npi_claim
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
-from chalicelib.domain.providers import Provider, same_name_as, same_person
+from chalicelib.domain.providers import Provider, has_same_name, is_same_person
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim
 
@@ -113,7 +113,7 @@ def match_provider(
 def _match_account(store: Store, addressee: Addressee, owners: Mapping[str, str]) -> Provider | None:
     owner = owners.get(email_claim(addressee.email)) if addressee.email else None
     provider = store.provider(owner) if owner else None
-    if provider is not None and not same_person(provider, addressee):
+    if provider is not None and not is_same_person(provider, addressee):
         problem = FieldError("data.provider.email", "belongs to another provider; use their own, or a fax")
         raise Conflict(_PROVIDER_CONFLICT, code=ConflictCode.PROVIDER_CONFLICT, errors=(problem,))
     return provider
@@ -128,7 +128,7 @@ def _match_identity(
         provider = store.provider(owner) if owner != excluded else None
         if (
             provider is not None
-            and same_person(provider, addressee)
+            and is_same_person(provider, addressee)
             and _may_reader_see(provider, addressee, owners)
         ):
             return provider
@@ -166,7 +166,7 @@ def _is_npi_free(store: Store, provider: Provider, addressee: Addressee, owners:
 
 def _confirm_npi(account: Provider, addressee: Addressee) -> Provider:
     """Return the account with its self-stated NPI confirmed, if the clinic gives the same NPI and name."""
-    same = addressee.npi is not None and addressee.npi == account.npi and same_name_as(account, addressee)
+    same = addressee.npi is not None and addressee.npi == account.npi and has_same_name(account, addressee)
     return replace(account, npi_self_stated=account.npi_self_stated and not same)
 
 

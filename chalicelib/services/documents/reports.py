@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from typing_extensions import TypedDict
 
-from chalicelib.domain.audit import Event, broken_at
+from chalicelib.domain.audit import Event, find_break
 from chalicelib.domain.documents import Document
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.documents.audit_trail import EVENT_LABELS
@@ -116,7 +116,7 @@ def audit_trail(document: Document, events: tuple[Event, ...]) -> TrailResource:
     head = events[-1].hash if events else ""
     return {
         "events": [_event(event) for event in events],
-        "intact": broken_at(events) is None and head == document.head,
+        "intact": find_break(events) is None and head == document.head,
         "head": document.head,
     }
 

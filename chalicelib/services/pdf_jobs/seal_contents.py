@@ -6,7 +6,7 @@ from datetime import datetime
 from chalicelib.domain.audit import Event
 from chalicelib.domain.documents import Decision, Document
 from chalicelib.domain.status import Action
-from chalicelib.domain.user_agents import in_words
+from chalicelib.domain.user_agents import describe_device
 from chalicelib.pdf.drawing.signature_block import format_signer
 from chalicelib.pdf.models import (
     CertificateFacts,
@@ -98,7 +98,7 @@ def certificate_facts(
 
 def trail_entry(line: TrailLine) -> TrailEntry:
     """Return a line of the audit trail with its device in words, such as `Safari on iPhone`."""
-    device = in_words(line.device) if line.device else None
+    device = describe_device(line.device) if line.device else None
     return TrailEntry(at=line.at, event=line.what, ip=line.address, device=device)
 
 

@@ -9,7 +9,7 @@ from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.errors import Conflict, FieldError, Invalid, PortalError
 from chalicelib.domain.expiring_records import SESSION_LIFETIME
 from chalicelib.domain.providers import Provider
-from chalicelib.domain.session_keys import SIGNS_AFTER
+from chalicelib.domain.session_keys import SIGNING_DELAY
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services import normalization
 from chalicelib.services.accounts.account_settings import end_sessions, reset_second_factor
@@ -221,7 +221,7 @@ def _check_age(rotated_at: datetime | None, now: datetime) -> None:
 
     An older key signs sessions until every function knows the newest key.
     """
-    allowed_at = rotated_at + SIGNS_AFTER + SESSION_LIFETIME if rotated_at else now
+    allowed_at = rotated_at + SIGNING_DELAY + SESSION_LIFETIME if rotated_at else now
     if now < allowed_at:
         raise Conflict(
             "The key is too new. A rotation now would end sessions that the key before it signed. "

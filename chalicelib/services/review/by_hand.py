@@ -373,7 +373,7 @@ def _opens(entry: _CodeEntry, code: str, now: datetime) -> bool:
 
 
 def _is_good(code: Secret, document: Document, now: datetime) -> bool:
-    return code.live(now) and code.tries < TRIES_PER_CODE and code.access == document.access
+    return code.is_live(now) and code.tries < TRIES_PER_CODE and code.access == document.access
 
 
 def _visit(document: Document, token: str, now: datetime, *, email: str | None) -> Secret:
@@ -392,7 +392,7 @@ def _visit(document: Document, token: str, now: datetime, *, email: str | None) 
 def opens(visit: Secret, document: Document, now: datetime) -> bool:
     """Whether a visit by a code is one to this document, which no correction and no recall has ended."""
     same = visit.kind is SecretKind.BY_HAND and visit.document_id == document.id
-    return same and visit.live(now) and visit.access == document.access and is_readable(document.status)
+    return same and visit.is_live(now) and visit.access == document.access and is_readable(document.status)
 
 
 def _check_visit(document: Document, visit: Secret, now: datetime) -> None:

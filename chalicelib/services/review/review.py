@@ -11,7 +11,7 @@ from chalicelib.domain.documents import Decision, DeclineReason, Document, Signe
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.practices import Practice
-from chalicelib.domain.providers import Provider, same_person
+from chalicelib.domain.providers import Provider, is_same_person
 from chalicelib.domain.signatures import Signature
 from chalicelib.domain.status import Action, is_decidable
 from chalicelib.services.concurrency import run_concurrently
@@ -160,7 +160,7 @@ class Review:
     def open(self, document: Document, by: ProviderAction) -> OpenedDocument:
         """Records the first view once the pages can be seen; tells whether it can be signed here."""
         _check_addressee(document, by.provider)
-        is_addressee = same_person(by.provider, document.addressee)
+        is_addressee = is_same_person(by.provider, document.addressee)
         if not document.pages_ready or not needs_view(document):
             return OpenedDocument(
                 document=document, can_sign=self.can_sign(document), is_addressee=is_addressee
@@ -396,7 +396,7 @@ def _refusal_note(given: DeclineForm, reason: DeclineReason | None) -> str:
 
 def _check_person(document: Document, provider: Provider) -> None:
     """The clinic named one person, by NPI or else by name: only they sign."""
-    if not same_person(provider, document.addressee):
+    if not is_same_person(provider, document.addressee):
         who = document.addressee
         named = f"{who.name}, NPI {who.npi}" if who.npi else who.name
         raise Conflict(

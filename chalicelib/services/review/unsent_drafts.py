@@ -65,7 +65,7 @@ class UnsentDrafts:
     def load(self, token: str, provider: Provider, document: Document, now: datetime) -> Mapping[str, str]:
         """Return the fields of this provider's draft about this document, or nothing."""
         row = self._row(token, provider.id, document)
-        if row is None or not row.live(now) or row.draft is None:
+        if row is None or not row.is_live(now) or row.draft is None:
             return {}
         fields: dict[str, str] = json.loads(row.draft)
         return fields

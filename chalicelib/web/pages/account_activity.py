@@ -13,7 +13,7 @@ from chalicelib.domain.account_events import (
     AccountEvent,
     AccountEventType,
 )
-from chalicelib.domain.user_agents import in_words
+from chalicelib.domain.user_agents import describe_device
 from chalicelib.services.pagination import cursor_of, number_of
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import render_page
@@ -90,4 +90,4 @@ def _place(event: AccountEvent) -> str:
         return ""
     address = event.origin.address
     known_address = address if address and address != "unknown" else ""
-    return ", ".join(part for part in (in_words(event.origin.device), known_address) if part)
+    return ", ".join(part for part in (describe_device(event.origin.device), known_address) if part)

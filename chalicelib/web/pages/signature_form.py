@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chalice.app import Response
 
 from chalicelib.domain.providers import Provider
-from chalicelib.domain.signatures import from_text, path
+from chalicelib.domain.signatures import from_text, svg_path
 from chalicelib.services.review import signature_input as signing
 from chalicelib.services.review.review import ApprovalForm
 from chalicelib.web.http.request_context import RequestContext
@@ -29,7 +29,7 @@ def read_saved_signature(provider: Provider) -> SavedSignature | None:
         return None
     drawing = signature.drawing
     width = drawing.aspect * 100 if drawing else 0
-    return SavedSignature(signature.typed, path(drawing) if drawing else "", width)
+    return SavedSignature(signature.typed, svg_path(drawing) if drawing else "", width)
 
 
 def parse_approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> ApprovalForm:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.audit import Event, broken_at, make_event
+from chalicelib.domain.audit import Event, find_break, make_event
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -30,13 +30,13 @@ def chain(length: int, private: dict[str, Any] | None = None) -> list[Event]:
 
 
 def test_an_untouched_chain_is_whole() -> None:
-    assert broken_at(chain(5)) is None
+    assert find_break(chain(5)) is None
 
 
 def test_a_rewritten_body_shows() -> None:
     events = chain(5)
     events[2] = replace(events[2], body=events[2].body.replace("viewed", "signed"))
-    assert broken_at(events) == 3
+    assert find_break(events) == 3
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_a_rewritten_field_shows(rewritten: dict[str, Any]) -> None:
     """Though the hashed bytes were left as they are: the fields are what is shown."""
     events = chain(5)
     events[2] = replace(events[2], **rewritten)
-    assert broken_at(events) == 3
+    assert find_break(events) == 3
 
 
 def test_a_removed_event_shows() -> None:
     events = chain(5)
     del events[1]
-    assert broken_at(events) == 3
+    assert find_break(events) == 3
 
 
 def test_a_rehashed_event_shows_at_the_next_one() -> None:
@@ -68,18 +68,18 @@ def test_a_rehashed_event_shows_at_the_next_one() -> None:
 
     body = events[0].body.replace("viewed", "signed")
     events[0] = replace(events[0], type="document.signed", body=body, hash=chain_hash("", body))
-    assert broken_at(events) == 2
+    assert find_break(events) == 2
 
 
 def test_private_facts_can_be_erased_without_breaking_the_chain() -> None:
     events = chain(3, {"address": "203.0.113.7"})
-    assert broken_at([replace(event, private={}, salt="") for event in events]) is None
+    assert find_break([replace(event, private={}, salt="") for event in events]) is None
 
 
 def test_altered_private_facts_show() -> None:
     events = chain(3, {"address": "203.0.113.7"})
     events[1] = replace(events[1], private={"address": "203.0.113.8"})
-    assert broken_at(events) == 2
+    assert find_break(events) == 2
 
 
 def test_private_facts_are_not_in_the_hashed_bytes() -> None:

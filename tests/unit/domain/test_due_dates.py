@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from chalicelib.domain.documents import Certification, Kind
-from chalicelib.domain.due_dates import due_on
+from chalicelib.domain.due_dates import due_date
 
 SENT = date(2026, 11, 22)
 
@@ -25,4 +25,4 @@ SENT = date(2026, 11, 22)
     ],
 )
 def test_the_day_a_signature_is_due(kind: Kind, certification: Certification | None, due: date) -> None:
-    assert due_on(kind, certification, SENT) == due
+    assert due_date(kind, certification, SENT) == due

@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.providers import Provider, name_key, same_person
+from chalicelib.domain.providers import Provider, is_same_person, name_key
 
 
 def provider(npi: str | None) -> Provider:
@@ -23,7 +23,7 @@ def provider(npi: str | None) -> Provider:
 def test_one_person_by_npi_and_last_name_else_by_name(
     npi: str | None, first: str, last: str, theirs: str | None, *, same: bool
 ) -> None:
-    assert same_person(provider(npi), Addressee(first_name=first, last_name=last, npi=theirs)) is same
+    assert is_same_person(provider(npi), Addressee(first_name=first, last_name=last, npi=theirs)) is same
 
 
 def test_names_are_compared_without_accents_case_and_punctuation() -> None:

@@ -12,8 +12,8 @@ from chalicelib.domain.signatures import (
     Drawing,
     Signature,
     from_text,
-    path,
     read_drawing,
+    svg_path,
     to_text,
 )
 
@@ -88,6 +88,6 @@ def test_nothing_saved_is_nothing() -> None:
 
 
 def test_path_stays_within_its_box_and_shows_a_dot() -> None:
-    drawn = path(Drawing(strokes=(((0, 0), (1, 1)), ((0.5, 0.5),)), aspect=2.5))
+    drawn = svg_path(Drawing(strokes=(((0, 0), (1, 1)), ((0.5, 0.5),)), aspect=2.5))
     assert drawn == "M0 0l0 0Q250 100 250.0 100.0 M125 50l0 0"
     assert max(float(each) for each in re.findall(r"[0-9.]+", drawn)) == 250

@@ -1,6 +1,6 @@
 import pytest
 
-from chalicelib.domain.user_agents import in_words
+from chalicelib.domain.user_agents import describe_device
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
@@ -27,4 +27,4 @@ IPHONE = (
     ],
 )
 def test_a_device_is_described_in_a_few_words_of_ours(agent: str | None, words: str) -> None:
-    assert in_words(agent) == words
+    assert describe_device(agent) == words

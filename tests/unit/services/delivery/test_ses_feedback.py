@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.sqs_queues import read_job
-from chalicelib.domain.audit import broken_at
+from chalicelib.domain.audit import find_break
 from chalicelib.domain.deliveries import (
     MESSAGE_RETRY_AFTER,
     AttemptStatus,
@@ -17,7 +17,14 @@ from chalicelib.domain.deliveries import (
     DeliveryStatus,
     MessageType,
 )
-from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, failures, finish, queue_again, start
+from chalicelib.domain.delivery_attempts import (
+    AttemptResult,
+    Verdict,
+    count_failures,
+    finish,
+    queue_again,
+    start,
+)
 from chalicelib.domain.delivery_receipts import EFFECTS, ReceiptKind
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
@@ -88,7 +95,7 @@ def test_a_delivery_is_told_to_the_emr_and_recorded(world: World) -> None:
     assert (world.row(row_id).status, line(world, row_id)) == (Status.DELIVERED, "delivered")
     assert event_types(world) == ["document.delivered"]
     assert world.webhooks() == ["document.delivered"]
-    assert broken_at(world.events()) is None
+    assert find_break(world.events()) is None
     assert world.notices() == []
 
 
@@ -289,7 +296,7 @@ def test_a_writer_who_gets_in_between_is_no_trouble(world: World) -> None:
     world.store.before_commit = lambda: world.change_document(viewed_at=START)
     world.ses_feedback.record(DELIVERED)
     assert (world.document.viewed_at, line(world, row_id)) == (START, "delivered")
-    assert broken_at(world.events()) is None
+    assert find_break(world.events()) is None
 
 
 @pytest.mark.parametrize(("channel", "told"), [(Channel.FAX, DELIVERED), (Channel.EMAIL, COMPLAINED)])
@@ -305,4 +312,4 @@ def test_what_is_told_while_an_attempt_is_under_way_leaves_that_the_last(
     came_back = AttemptResult(verdict=Verdict.RETRY, detail="It came back.")
     ended = finish(world.row(row_id), came_back, world.clock.now(), jitter=0)
     assert AttemptStatus.SENDING not in [each.status for each in ended.attempts]
-    assert failures(ended) == failures(claimed)
+    assert count_failures(ended) == count_failures(claimed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.audit import broken_at
+from chalicelib.domain.audit import find_break
 from chalicelib.domain.deliveries import DeliveryStatus
 from chalicelib.domain.documents import Certification, DeliveryChoice, FieldBox
 from chalicelib.domain.errors import Conflict, Unavailable, Unprocessable
@@ -54,7 +54,7 @@ def test_the_trail_begins_with_an_event_that_says_nothing_of_the_patient() -> No
     events = emr.store.events(document.id)
 
     assert [each.type for each in events] == ["document.sent"]
-    assert broken_at(events) is None
+    assert find_break(events) is None
     assert json.loads(events[0].body)["data"] == {
         "sha256": sha256(PDF),
         "pages": 3,

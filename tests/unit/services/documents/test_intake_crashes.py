@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.audit import broken_at
+from chalicelib.domain.audit import find_break
 from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.incoming_pdf import PdfSource, upload_key
@@ -92,7 +92,7 @@ def outcome(emr: Emr) -> Any:
     """All that anybody could see of it, without the ids, which differ from try to try."""
     documents = emr.documents()
     for document in documents:
-        assert broken_at(emr.store.events(document.id)) is None
+        assert find_break(emr.store.events(document.id)) is None
     assert emr.files.keys("originals/") == sorted(each.original.key for each in documents)
     return (
         [

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.audit import broken_at
+from chalicelib.domain.audit import find_break
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
@@ -93,7 +93,7 @@ def test_the_reason_of_a_recall_stays_outside_the_hashed_bytes() -> None:
     event = emr.store.events(document.id)[-1]
     assert event.private["reason"] == "Ada moved"
     assert "Ada" not in event.body
-    assert broken_at(emr.store.events(document.id)) is None
+    assert find_break(emr.store.events(document.id)) is None
 
 
 def _sent(emr: Emr) -> DocumentRef:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.audit import broken_at
+from chalicelib.domain.audit import find_break
 from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.domain.errors import Conflict, PortalError, Unprocessable
 from chalicelib.domain.status import Status
@@ -26,7 +26,7 @@ def test_a_new_version_recalls_the_old_one_in_the_same_transaction() -> None:
     assert recalled.access == old.access + 1
     assert new.supersedes == "POC-1001"
     assert [kind for kind, _ in emr.webhooks(old)] == ["document.recalled"]
-    assert broken_at(emr.store.events(old.id)) is None
+    assert find_break(emr.store.events(old.id)) is None
 
 
 def test_a_new_version_of_a_recalled_one_is_noted_without_recalling_it_again() -> None:

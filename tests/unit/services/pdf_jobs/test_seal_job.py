@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib import bootstrap
-from chalicelib.domain.audit import broken_at
+from chalicelib.domain.audit import find_break
 from chalicelib.domain.documents import Decision, Document, Sealing, Signer, SigningMethod, StoredPdf
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName, QueueName
@@ -147,7 +147,7 @@ def test_every_decision_is_sealed_and_says_who_and_which_document(action: Action
     assert finding.seal is not None
     assert (finding.seal.reason, finding.seal.document_id) == (reason, portal.document.id)
     assert (portal.document.sealing, portal.signed.level) == (Sealing.SEALED, "B-B")
-    assert broken_at(portal.store.events(portal.document.id)) is None
+    assert find_break(portal.store.events(portal.document.id)) is None
 
 
 def test_a_file_that_breaks_the_search_for_its_line_is_sealed_all_the_same(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.audit import broken_at
+from chalicelib.domain.audit import find_break
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Decision, DeclineReason, Document, Sealing
 from chalicelib.domain.errors import Conflict, Invalid, NotFound, Unavailable
@@ -206,7 +206,7 @@ def test_what_may_have_to_be_erased_stays_outside_the_hashed_bytes() -> None:
     assert "Looks right." not in events[0].body
     assert "203.0.113.7" not in events[0].body
     assert events[0].private == {"note": "Looks right.", "address": "203.0.113.7", "device": "A phone"}
-    assert broken_at(events) is None
+    assert find_break(events) is None
 
 
 def test_approval_needs_every_page_shown_or_the_statement() -> None:
@@ -278,7 +278,7 @@ def test_approval_survives_another_writer_of_the_chain() -> None:
     signed = review.approve(document, ALL_SHOWN, BY)
     assert signed.viewed_at == START
     assert [event.type for event in store.events(document.id)] == ["document.viewed", "decision.approved"]
-    assert broken_at(store.events(document.id)) is None
+    assert find_break(store.events(document.id)) is None
 
 
 def test_approval_after_a_recall_in_between_is_a_conflict() -> None:

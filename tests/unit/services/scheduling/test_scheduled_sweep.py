@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from chalicelib.domain.audit import DocumentEventType, broken_at
+from chalicelib.domain.audit import DocumentEventType, find_break
 from chalicelib.domain.deliveries import Channel, DeliveryStatus, MessageType
 from chalicelib.domain.documents import Decision, Sealing, Signer, SigningMethod
 from chalicelib.domain.errors import Unavailable
@@ -171,7 +171,7 @@ def test_a_late_seal_is_said_once_and_tried_again(world: World) -> None:
     minutes(world, 31)
     assert jobs(world, "seal") == [world.document.id] * 4
     assert [event.type for event in world.events()] == ["document.sealing_delayed"]
-    assert broken_at(world.events()) is None
+    assert find_break(world.events()) is None
     assert world.notices() == ["sealing_delayed"]
 
 

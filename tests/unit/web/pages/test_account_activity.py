@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.account_events import (
-    KEPT_FOR,
+    RETENTION,
     AccountEvent,
     AccountEventType,
     account_event,
     is_logged,
 )
-from chalicelib.domain.timestamps import epoch
+from chalicelib.domain.timestamps import epoch_seconds
 from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, app_with, give_account, logged_in, portal_with_account
 from tests.support.fakes import START
@@ -177,9 +177,9 @@ def test_an_entry_is_kept_for_six_years_and_a_documents_event_for_ever(portal: P
     phone.get(f"/documents/{a_document().id}")
     rows = list(portal.fake_store.tables["events"].values())
     lives = {row.document_id: row.ttl for row in rows}
-    assert lives[f"account#{PROVIDER.id}"] == epoch(START + KEPT_FOR)
+    assert lives[f"account#{PROVIDER.id}"] == epoch_seconds(START + RETENTION)
     assert lives[a_document().id] is None
-    assert timedelta(days=6 * 365) < KEPT_FOR < timedelta(days=6 * 367)
+    assert timedelta(days=6 * 365) < RETENTION < timedelta(days=6 * 367)
 
 
 # Who sees it, and how
