@@ -7,7 +7,7 @@ import time
 def main() -> None:
     """Run every part of the benchmark against a local stack."""
     # The app's loggers read this variable once, when their modules are imported.
-    os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
     from bench import calls, cold, largest, login, pages, scale, sealing
     from infrastructure.progress import Progress
     from tests.support.stack import packaged, running_stack

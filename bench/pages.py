@@ -103,14 +103,29 @@ class Requests:
         self.show("GET", f"{route}/uploaded", partial(reader.get, upload_through(document())))
 
     def with_account(self) -> None:
-        first, second, third = (send_document(self.emr, ADDRESS) for _ in range(3))
-        browser, route = Browser(), "/documents/{document_id}"
+        """Measure the pages of a provider with an account, from setup to logging out."""
+        documents = [send_document(self.emr, ADDRESS) for _ in range(3)]
+        browser = Browser()
         browser.get(setup_path(self.emr, ADDRESS))
         form = {"credential": "MD", "confirmed": "yes", "password": PASSWORD}
         self.show("POST", "/setup", partial(browser.post, "/setup", form), SEE_OTHER)
         self.show("POST", "/login/password", partial(browser.log_in, ADDRESS, PASSWORD), SEE_OTHER)
         self.show("GET", "/documents", partial(browser.get, "/documents"))
+        self._review(browser, *documents)
+        for path in (
+            "/documents/past",
+            "/account",
+            "/account/activity",
+            "/account/authenticator",
+            "/account/second-factor",
+        ):
+            self.show("GET", path, partial(browser.get, path))
+        self.show("POST", "/documents/past", partial(browser.post, "/documents/past", q="Byron"))
+        self.show("POST", "/logout", partial(browser.post, "/logout"), SEE_OTHER)
 
+    def _review(self, browser: Browser, first: str, second: str, third: str) -> None:
+        """Measure the first document being approved, the second downloaded, and the third declined."""
+        route = "/documents/{document_id}"
         review = partial(browser.get, f"/documents/{first}")
         self.show("GET", route, partial(Browser().get, f"/documents/{first}"), note="not logged in")
         self.show("GET", route, review)
@@ -133,17 +148,6 @@ class Requests:
         self.show("GET", f"{route}/signed.pdf", signed, SEE_OTHER)
         certificate = partial(browser.get, f"/documents/{first}/certificate.pdf")
         self.show("GET", f"{route}/certificate.pdf", certificate, NOT_FOUND)
-
-        for path in (
-            "/documents/past",
-            "/account",
-            "/account/activity",
-            "/account/authenticator",
-            "/account/second-factor",
-        ):
-            self.show("GET", path, partial(browser.get, path))
-        self.show("POST", "/documents/past", partial(browser.post, "/documents/past", q="Byron"))
-        self.show("POST", "/logout", partial(browser.post, "/logout"), SEE_OTHER)
 
     def by_the_emr(self) -> None:
         document_id = send_document(self.emr, "emr@example.com")
