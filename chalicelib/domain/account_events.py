@@ -1,6 +1,6 @@
-"""The trail of an account, for its owner: who logged in or tried to, and what was changed, when, from where.
+"""Events of an account, for its owner: logins, failed logins and changes, with their time and origin.
 
-It is not chained by hash as a document's trail is: nothing is proved by it to others.
+These events are not chained by hash as a document's events are, because they prove nothing to others.
 """
 
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from zlib import crc32
 
 RETENTION_YEARS = 6
 RETENTION = timedelta(days=RETENTION_YEARS * 366)
-"""As long as HIPAA wants records of who did what (45 CFR 164.316(b)(2)): six years."""
+"""Six years, the time that HIPAA requires for such records (45 CFR 164.316(b)(2))."""
 
 LOGGED_INDIVIDUALLY = 20
-"""Wrong passwords in a row at an account; beyond, each doubling of their number is told."""
+"""The number of wrong passwords in a row that get an event each. After it, only doublings do."""
 
 
 class AccountEventType(StrEnum):
-    """What the trail tells. The values that a mail tells of too are the names of those mails."""
+    """The type of an account event. An email to the owner about the event has the same type."""
 
     LOGGED_IN = "logged_in"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a name
@@ -41,7 +41,7 @@ BY_SUPPORT = frozenset({AccountEventType.SECOND_FACTOR_RESET, AccountEventType.S
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a request came from: the client's address, and its User-Agent."""
+    """The origin of a request: the client's IP address and its User-Agent."""
 
     address: str | None = None
     device: str | None = None
@@ -52,9 +52,9 @@ UNKNOWN = Origin()
 
 @dataclass(frozen=True, kw_only=True)
 class AccountEvent:
-    """One entry. `sort_key` orders the trail and is unique in it: microseconds since 1970, then six digits.
+    """One event. `sort_key` is unique within the account: microseconds since 1970, followed by six digits.
 
-    `method` is how somebody logged in, in words; `tries` how many wrong passwords there were by then.
+    `method` says in words how the owner logged in. `tries` is the number of wrong passwords in a row.
     """
 
     provider_id: str
@@ -76,7 +76,7 @@ def account_event(
     method: str | None = None,
     tries: int | None = None,
 ) -> AccountEvent:
-    """The entry. `unique` tells it from others of the same moment: a random id of what it is about."""
+    """Return the event. `unique` is a random id that makes events of the same moment differ."""
     sort_key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
         provider_id=provider_id,
@@ -90,6 +90,6 @@ def account_event(
 
 
 def is_logged(tries: int) -> bool:
-    """Whether this wrong password gets an entry: who guesses on and on must not fill the trail."""
+    """Return True if this wrong password is logged. A long attack must not fill the account's events."""
     doublings, rest = divmod(tries, LOGGED_INDIVIDUALLY)
     return tries <= LOGGED_INDIVIDUALLY or (rest == 0 and doublings & (doublings - 1) == 0)

@@ -1,8 +1,8 @@
-"""The audit trail: per document, events chained by hash over the very bytes that are stored.
+"""The audit trail of a document: events chained by hash over the bytes that are stored.
 
-What may have to be erased later (address, device, a note's text) stays outside the hashed bytes in
-`private`; the hashed bytes hold a salted commitment to it, so erasing it leaves the chain whole while
-altering it shows.
+Facts that may have to be erased later (IP address, device, the text of a note) are in `private`, outside the
+hashed bytes. The hashed bytes contain a salted commitment to `private`. So the chain stays valid if `private`
+is erased, and is broken if `private` is altered.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class DocumentEventType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One entry: `body` is the frozen JSON text that `hash` covers together with `previous`."""
+    """One event. `hash` covers `previous` and `body`, which is frozen JSON text."""
 
     id: str
     document_id: str
@@ -57,7 +57,7 @@ class Event:
 
 
 def chain_hash(previous: str, body: str) -> str:
-    """SHA-256 (hex) of the previous hash and this body."""
+    """Return the SHA-256 (hex) of the previous hash and this body."""
     return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()
 
 
@@ -74,7 +74,7 @@ def make_event(
     private: Mapping[str, Any],
     salt: str,
 ) -> Event:
-    """The next event of a chain whose last one had `previous_sequence` and `previous_hash`."""
+    """Return the next event of a chain. Its last event has `previous_sequence` and `previous_hash`."""
     body = _canonical(
         {
             "id": event_id,
@@ -103,27 +103,27 @@ def make_event(
 
 
 def commitment(private: Mapping[str, Any], salt: str) -> str:
-    """The salted hash that binds `private` to the chain without being part of it."""
+    """Return the salted hash of `private` that the hashed body contains."""
     return hashlib.sha256(f"{salt}\n{_canonical(private)}".encode()).hexdigest()
 
 
 def find_break(events: Iterable[Event]) -> int | None:
-    """The sequence number of the first event that does not fit the chain; None when it is whole.
+    """Return the sequence number of the first event that breaks the chain, or None if the chain is valid.
 
-    What is shown of an event are its own fields, so each has to say what the hashed bytes say.
+    People read the fields of an event, so each field must equal its value in the hashed body.
     """
     previous, expected = "", 1
     for event in events:
-        whole = event.sequence == expected and event.previous == previous
-        if not whole or chain_hash(previous, event.body) != event.hash or not _says_what_is_hashed(event):
+        follows = event.sequence == expected and event.previous == previous
+        if not follows or chain_hash(previous, event.body) != event.hash or not _matches_body(event):
             return event.sequence
         previous, expected = event.hash, expected + 1
     return None
 
 
-def _says_what_is_hashed(event: Event) -> bool:
+def _matches_body(event: Event) -> bool:
     hashed = json.loads(event.body)
-    told = {
+    fields = {
         "id": event.id,
         "document_id": event.document_id,
         "sequence": event.sequence,
@@ -132,7 +132,7 @@ def _says_what_is_hashed(event: Event) -> bool:
         "actor": event.actor,
     }
     private = commitment(event.private, event.salt) if event.private else hashed["private"]
-    return hashed["private"] == private and all(hashed[name] == value for name, value in told.items())
+    return hashed["private"] == private and all(hashed[name] == value for name, value in fields.items())
 
 
 def _canonical(value: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Deliveries: messages out, each with its attempts and receipts (DESIGN section 2 and 4)."""
+"""Deliveries: outgoing messages with their attempts and receipts."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,11 @@ class Channel(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """`sent`: the carrier took it. `delivered`: its receipt came. `held`: the endpoint is off."""
+    """The state of a delivery.
+
+    `SENT`: the carrier accepted the message. `DELIVERED`: the carrier's receipt came. `HELD`: the practice's
+    endpoint is off.
+    """
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -74,11 +78,12 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One message to one recipient by one channel because of one event.
+    """One message to one recipient by one channel, caused by one event.
 
-    `type` is the message: `ready`, `setup`, `code`… for email and fax, the event's type for a webhook.
-    `body` and `message_id` (the `webhook-id`) are frozen at creation for webhooks. `lease_until` guards an
-    attempt under way; `next_attempt_at` is set while one is still to be made.
+    `type` is a `MessageType` or an `AccountEventType` for an email or fax, a `NoticeKind` for a notice, and
+    the type of the event for a webhook. `body` and `message_id` (the `webhook-id`) of a webhook never change.
+    `lease_until` guards a running attempt. `next_attempt_at` is set if another attempt is to be made.
+    `access` is the document's `access` when the delivery was created.
     """
 
     id: str
@@ -147,7 +152,7 @@ table, a class with a `send` method in `services/delivery`, and that class in `b
 
 
 def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: str) -> str:
-    """The same event, channel, message and recipient always give the same row: a job may run twice."""
+    """Return the id of a delivery. The same arguments give the same id, so a repeated job writes one row."""
     text = f"{event_id}\n{channel}\n{message_type}\n{recipient}"
     return "dlv_" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -155,7 +160,7 @@ def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: s
 def next_wait(
     failures: int, *, jitter: float, schedule: Sequence[timedelta] = WEBHOOK_RETRY_AFTER
 ) -> timedelta | None:
-    """The wait after this many failures, or None when it is over. `jitter` in 0..1 adds up to a tenth."""
+    """Return the wait after this many failures, or None after the last. `jitter` (0 to 1) adds up to 10%."""
     if failures > len(schedule):
         return None
     return schedule[failures - 1] * (1 + jitter / 10)

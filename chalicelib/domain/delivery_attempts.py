@@ -1,8 +1,8 @@
-"""What an attempt makes of its delivery: the rules, with the time passed in.
+"""The states of a delivery: claim, finish, retry and requeue.
 
-A row that waits has `next_attempt_at`; the sweep of each minute looks for those. Claiming a row for an
-attempt sets a lease and, as if it had already failed, the time of the next attempt: so a worker that dies
-between the effect and the record is a failure like any other, and the message goes out again.
+A delivery that waits has `next_attempt_at`, and the sweep of each minute looks for such deliveries. A claim
+sets a lease, and also the time of the next attempt, as if this attempt had already failed. So if a worker
+dies after it sent the message and before it stored the result, the message is sent again.
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from chalicelib.domain.deliveries import (
 )
 
 LEASE = timedelta(seconds=60)
-"""Longer than any attempt takes: the function that makes it is ended sooner."""
+"""Longer than any attempt: the timeout of the deliveries function is shorter."""
 
 REQUEUE_LEASE = timedelta(minutes=15)
-"""How long a row that a sweep has put on the queue is left to the queue."""
+"""The time in which no sweep queues the same delivery again."""
 
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 
 class Verdict(StrEnum):
-    """What came of an attempt. `retry` may end as failed; `refused` is final at once."""
+    """The kind of result of an attempt. `RETRY` becomes a failure after the last try, `REFUSED` is final."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -41,9 +41,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptResult:
-    """`detail` is for people, without patient data or secrets; `retry_after` is what the receiver asks.
+    """The result of one attempt.
 
-    `tried` is false when nothing was sent at all.
+    `detail` is a sentence for people, without patient data or secrets. `retry_after` is the wait that the
+    receiver asked for. `tried` is False if nothing was sent.
     """
 
     verdict: Verdict
@@ -69,31 +70,31 @@ _MARKS = {
 
 
 def is_due(delivery: Delivery, now: datetime) -> bool:
-    """Whether an attempt may start: its time has come, or a sweep has called for it.
+    """Return True if an attempt may start: its time has come, or a sweep has queued it.
 
-    The next attempt of a row under way never comes before its lease is over.
+    The next attempt of a claimed delivery never starts before the lease ends.
     """
-    called = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
-    return called or (is_waiting(delivery) and _reached(delivery.next_attempt_at, now))
+    requeued = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
+    return requeued or (is_waiting(delivery) and _reached(delivery.next_attempt_at, now))
 
 
 def is_waiting(delivery: Delivery) -> bool:
-    """Whether an attempt is still to be made, now or later, or under way."""
+    """Return True if an attempt runs or is still to be made."""
     return delivery.status in (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
 
 
 def waits_to_retry(delivery: Delivery) -> bool:
-    """Whether it has failed and waits for a later attempt."""
+    """Return True if an attempt has failed and the delivery waits for the next one."""
     return delivery.status is DeliveryStatus.QUEUED and count_failures(delivery) > 0
 
 
 def is_used_up(delivery: Delivery) -> bool:
-    """Whether every attempt of the schedule was made, those that were interrupted included."""
+    """Return True if every attempt of the schedule was made. Interrupted attempts count."""
     return count_failures(delivery) > len(retry_schedule(delivery))
 
 
 def start(delivery: Delivery, now: datetime) -> Delivery:
-    """The row claimed for one attempt."""
+    """Return the delivery, claimed for one attempt."""
     attempts = (
         *_interrupted(delivery.attempts),
         DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""),
@@ -110,7 +111,7 @@ def start(delivery: Delivery, now: datetime) -> Delivery:
 
 
 def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter: float) -> Delivery:
-    """The row with what came of the attempt that was under way, or of a receipt (`delivery.status` sent)."""
+    """Return the delivery with the result of its running attempt, or of a receipt if its status is `SENT`."""
     marked = replace(
         delivery,
         version=delivery.version + 1,
@@ -129,7 +130,7 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
 
 
 def requeue(delivery: Delivery, now: datetime) -> Delivery:
-    """The row as a sweep leaves it when it has put its job on the queue: the next sweeps pass it by."""
+    """Return the delivery marked as queued by a sweep, so that the next sweeps skip it."""
     until = now + REQUEUE_LEASE
     return replace(
         delivery,
@@ -142,13 +143,13 @@ def requeue(delivery: Delivery, now: datetime) -> Delivery:
 
 
 def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
-    """A failed, held or waiting row, due at once, with a fresh schedule. Its bytes and `message_id` stay.
+    """Return a failed, held or waiting delivery that is due now, at the start of its retry schedule.
 
-    It forgets its carrier's id: a late receipt of what failed says nothing of what goes out now. It notes
-    once that it was asked for again, however often it was before anything was tried: rows must not grow.
+    The body and `message_id` stay the same. The carrier's id is removed, because a late receipt of the failed
+    attempt says nothing about the next one. Repeated requests add one entry only, so rows stay small.
     """
-    asked_before = bool(delivery.attempts) and delivery.attempts[-1].status == AttemptStatus.ASKED_AGAIN
-    tried = delivery.attempts[:-1] if asked_before else delivery.attempts
+    is_repeated = bool(delivery.attempts) and delivery.attempts[-1].status == AttemptStatus.ASKED_AGAIN
+    earlier = delivery.attempts[:-1] if is_repeated else delivery.attempts
     return replace(
         delivery,
         version=delivery.version + 1,
@@ -156,19 +157,19 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
         lease_until=None,
         next_attempt_at=now,
         carrier_id=None,
-        attempts=(*tried, DeliveryAttempt(at=now, status=AttemptStatus.ASKED_AGAIN, detail=why)),
+        attempts=(*earlier, DeliveryAttempt(at=now, status=AttemptStatus.ASKED_AGAIN, detail=why)),
     )
 
 
 def append_receipt(delivery: Delivery, receipt: DeliveryAttempt) -> Delivery:
-    """The row with what a receipt told; an attempt under way stays the last entry."""
-    under_way = [each for each in delivery.attempts[-1:] if each.status == AttemptStatus.SENDING]
-    before = delivery.attempts[: len(delivery.attempts) - len(under_way)]
-    return replace(delivery, version=delivery.version + 1, attempts=(*before, receipt, *under_way))
+    """Return the delivery with one more receipt. A running attempt stays the last entry."""
+    running = [attempt for attempt in delivery.attempts[-1:] if attempt.status == AttemptStatus.SENDING]
+    before = delivery.attempts[: len(delivery.attempts) - len(running)]
+    return replace(delivery, version=delivery.version + 1, attempts=(*before, receipt, *running))
 
 
 def count_failures(delivery: Delivery) -> int:
-    """Failed attempts since the schedule began; one under way counts until it is known to have succeeded."""
+    """Return the number of failures since the schedule started. A running attempt counts as a failure."""
     count = 0
     for attempt in reversed(delivery.attempts):
         if attempt.status == AttemptStatus.ASKED_AGAIN:
@@ -188,14 +189,14 @@ def _reached(moment: datetime | None, now: datetime) -> bool:
 def _interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAttempt, ...]:
     if not attempts or attempts[-1].status != AttemptStatus.SENDING:
         return tuple(attempts)
-    gone = "The worker ended before it recorded what came of it."
-    return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.INTERRUPTED, detail=gone))
+    detail = "The worker ended before it recorded the result."
+    return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.INTERRUPTED, detail=detail))
 
 
 def _finished(
     attempts: Sequence[DeliveryAttempt], outcome: AttemptResult, now: datetime
 ) -> tuple[DeliveryAttempt, ...]:
-    """Replaces the entry of the attempt under way; none is left where nothing was tried."""
+    """Return the attempts with the result of the running one, or without it if nothing was sent."""
     under_way = bool(attempts) and attempts[-1].status == AttemptStatus.SENDING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
     if not outcome.tried:

@@ -1,4 +1,4 @@
-"""Receipts of the mail carrier, and what each makes of a delivery in each status, odd edges included."""
+"""Receipts of the email carrier, and the effect of each on a delivery in each status."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from chalicelib.domain.deliveries import Channel, DeliveryStatus
 
 
 class ReceiptKind(StrEnum):
-    """`returned`: a transient bounce, so trying again may help. `complained`: marked as junk mail."""
+    """The kind of a receipt. `RETURNED`: a transient bounce. `COMPLAINED`: the email was marked as junk."""
 
     DELIVERED = "delivered"
     BOUNCED = "bounced"
@@ -18,9 +18,10 @@ class ReceiptKind(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a receipt does to the row: nothing, delivered, failed for good, try again, or tell staff.
+    """The effect of a receipt on a delivery.
 
-    `TAKEN`: a fax gateway has it, which says nothing of the provider's machine (docs/decisions/010).
+    `FAILED` is final. `TAKEN`: a fax gateway accepted the fax, which does not prove that the fax reached the
+    provider's machine (docs/decisions/010).
     """
 
     NOTHING = "nothing"
@@ -33,9 +34,9 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """One receipt for the message that the carrier knows as `carrier_id`; `detail` names no address.
+    """One receipt for the message with this `carrier_id`. `detail` contains no email address.
 
-    `lookups` counts how often its delivery was looked for in vain.
+    `lookups` counts the searches that found no delivery with this `carrier_id`.
     """
 
     carrier_id: str
@@ -47,7 +48,7 @@ class Receipt:
 
 _D, _B, _R, _C = ReceiptKind.DELIVERED, ReceiptKind.BOUNCED, ReceiptKind.RETURNED, ReceiptKind.COMPLAINED
 _IGNORED = {_D: Effect.NOTHING, _B: Effect.NOTHING, _R: Effect.NOTHING, _C: Effect.NOTHING}
-_OF_AN_EARLIER_ATTEMPT = {
+_EARLIER_ATTEMPT = {
     _D: Effect.DELIVERED,
     _B: Effect.FAILED,
     _R: Effect.NOTHING,
@@ -56,26 +57,26 @@ _OF_AN_EARLIER_ATTEMPT = {
 
 EFFECTS: Mapping[DeliveryStatus, Mapping[ReceiptKind, Effect]] = {
     DeliveryStatus.SENT: {_D: Effect.DELIVERED, _B: Effect.FAILED, _R: Effect.RETRY, _C: Effect.NOTIFY_STAFF},
-    # A bounce after delivery happens: a server behind the first one refused it. It never arrived. What
-    # bounces only for a while after delivery is an absence note.
+    # A bounce can follow a delivery: a second server refused the email, so it never arrived. A transient
+    # bounce after a delivery is an absence note.
     DeliveryStatus.DELIVERED: {
         _D: Effect.NOTHING,
         _B: Effect.FAILED,
         _R: Effect.NOTHING,
         _C: Effect.NOTIFY_STAFF,
     },
-    # Receipts come in any order: the bounce stands, whatever is said of the delivery later.
+    # Receipts come in any order, and a bounce is final.
     DeliveryStatus.FAILED: _IGNORED,
-    # It waits for another attempt, or one is under way, and the receipt is of the attempt before.
-    DeliveryStatus.QUEUED: _OF_AN_EARLIER_ATTEMPT,
-    DeliveryStatus.SENDING: _OF_AN_EARLIER_ATTEMPT,
-    # Corrected or recalled meanwhile: nobody waits for it.
+    # Another attempt waits or runs, so the receipt belongs to the attempt before.
+    DeliveryStatus.QUEUED: _EARLIER_ATTEMPT,
+    DeliveryStatus.SENDING: _EARLIER_ATTEMPT,
+    # The document was corrected or recalled meanwhile, so nobody needs this message.
     DeliveryStatus.CANCELLED: _IGNORED,
     DeliveryStatus.HELD: _IGNORED,
 }
 
 
 def effect_of(kind: ReceiptKind, status: DeliveryStatus, channel: Channel) -> Effect:
-    """What this receipt does to a delivery of that channel in that status."""
+    """Return the effect of this receipt on a delivery of that channel in that status."""
     effect = EFFECTS[status][kind]
     return Effect.TAKEN if effect is Effect.DELIVERED and channel is Channel.FAX else effect

@@ -1,4 +1,4 @@
-"""A document and the facts that travel with it. Plain values; changed only by making new ones."""
+"""A document and its facts, as immutable values."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -24,8 +24,6 @@ class DeliveryChoice(StrEnum):
 
 
 class DeclineReason(StrEnum):
-    """DESIGN 5.4."""
-
     NOT_MY_PATIENT = "not_my_patient"
     SOMEONE_ELSE_SIGNS = "someone_else_signs"
     CHANGE_THE_PLAN = "change_the_plan"
@@ -47,7 +45,7 @@ class ReturnedMethod(StrEnum):
 
 
 class Sealing(StrEnum):
-    """Where the signed PDF stands: none is due, being made, ready to fetch, or late (an alarm went out)."""
+    """The state of the signed PDF: not due, in progress, ready to fetch, or late (staff were notified)."""
 
     NONE = "none"
     IN_PROGRESS = "in_progress"
@@ -69,7 +67,7 @@ class Patient:
 
 @dataclass(frozen=True, kw_only=True)
 class Addressee:
-    """The provider as the clinic named them on this document. `fax` is E.164; `email` is lower case."""
+    """The provider as the clinic named them on this document. `fax` is E.164, `email` is in lower case."""
 
     first_name: str
     last_name: str
@@ -92,7 +90,7 @@ class Author:
 
 @dataclass(frozen=True, kw_only=True)
 class Certification:
-    """Days as the EMR sent them; `starts_on` and `ends_on` are its `from` and `to`."""
+    """The certification period as the EMR sent it. `starts_on` and `ends_on` are `from` and `to` in JSON."""
 
     initial_visit_on: date | None = None
     starts_on: date | None = None
@@ -102,7 +100,7 @@ class Certification:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldBox:
-    """Where the signature goes: PDF points, origin bottom left, of the page as displayed; `page` from 1."""
+    """The box to sign in, in PDF points of the displayed page, from its bottom left. `page` counts from 1."""
 
     page: int
     x: float
@@ -113,7 +111,7 @@ class FieldBox:
 
 @dataclass(frozen=True, kw_only=True)
 class Logo:
-    """A practice's logo: where the bucket has it, and its size in pixels."""
+    """A practice's logo: its key in the bucket, and its size in pixels."""
 
     key: str
     width: int
@@ -122,7 +120,7 @@ class Logo:
 
 @dataclass(frozen=True, kw_only=True)
 class PracticeCard:
-    """The practice as it stood when the document was sent, so that a list needs no second read."""
+    """The practice when the document was sent. A list of documents needs no other read."""
 
     name: str
     phone: str | None = None
@@ -133,7 +131,7 @@ class PracticeCard:
 
 @dataclass(frozen=True, kw_only=True)
 class Signer:
-    """Who decided, and how: `method` is `electronic` or `by_hand`; `authentication` a plain phrase."""
+    """The person who decided. `authentication` says in words how the person was authenticated."""
 
     name: str
     credential: str | None
@@ -145,10 +143,11 @@ class Signer:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The decision as recorded the moment it was sent. Strokes are polylines in 0..1 of the pad, y down,
-    and `strokes_aspect` is the pad's width / height.
+    """The decision as recorded when the signer submitted it.
 
-    `read_statement` tells that the signer stated to have read every page, where not all were seen shown.
+    `strokes` are polylines in 0 to 1 of the signature pad, y down. `strokes_aspect` is the width of the pad
+    divided by its height. `read_statement`: the signer stated that they read every page, although the browser
+    did not show all of them.
     """
 
     action: Action
@@ -166,7 +165,7 @@ class Decision:
     scan_sha256: str | None = None
 
     def repeats(self, other: Self | None) -> bool:
-        """Whether it says the same again: the same person, answer, reason and note (a repeated submit)."""
+        """Return True if both decisions have the same person, action, reason and note (a repeated submit)."""
         return other is not None and (
             self.action,
             self.signer.provider_id,
@@ -177,11 +176,11 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredPdf:
-    """An object in the bucket: `key`, the SHA-256 (hex) of its bytes, and its pages.
+    """A PDF in the bucket: its key, the SHA-256 (hex) of its bytes, and its number of pages.
 
-    `page_sizes` are (width, height) in points as displayed, so that a page can hold a place for each.
-    `level` is the level of a seal (PAdES): `B-B`, or `B-T` with a timestamp; `timestamp_due` tells that the
-    authority failed to give one, so that it is asked again.
+    `page_sizes` are the (width, height) of the displayed pages in points. `level` is the PAdES level of the
+    seal: `B-B`, or `B-T` with a timestamp. `timestamp_due`: the timestamp authority failed and will be asked
+    again.
     """
 
     key: str
@@ -194,7 +193,7 @@ class StoredPdf:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryLine:
-    """One line of `deliveries` in the document resource: a message to the provider and where it stands."""
+    """One line of `deliveries` in the document resource: a message to the provider and its status."""
 
     id: str
     channel: str
@@ -208,14 +207,14 @@ class DeliveryLine:
 class Document:
     """One PDF sent to one provider for signature, with its facts.
 
-    `signed` is the file that was announced, and never another. `timestamped` is the same under the same seal,
-    with a timestamp that the authority gave only later; its bytes differ, so it stands beside. `certificate`
-    is the certificate of a document that others had signed before, to which no page can be added; its late
-    timestamp stands beside it likewise.
+    `signed` is the sealed PDF that the webhook announced, and never changes. If the timestamp came later,
+    `timestamped` is the same PDF with the timestamp. `certificate` is set if the document already had other
+    signatures, because then no certificate page can be added to the PDF. `timestamped_certificate` is the
+    certificate with a later timestamp.
 
-    `version` is the optimistic lock: writing version n requires n-1 in the table. `sequence` and `head`
-    are the number and hash of the last event of its audit chain. `access` counts corrections and the recall:
-    links and by-hand visits carry the number they were made under and die when it changes.
+    `version` is the optimistic lock: version n can be written only if the table has n-1. `sequence` and
+    `head` are the number and hash of the last audit event. `access` counts the corrections and the recall.
+    Links and by-hand visits store the `access` of their creation, and stop working when `access` changes.
     """
 
     id: str
@@ -267,11 +266,14 @@ class Document:
 
     @property
     def timestamp_due(self) -> bool:
-        """Whether a seal of it still lacks its timestamp."""
+        """Return True if one of the document's seals still lacks its timestamp."""
         return any(pdf is not None and pdf.timestamp_due for pdf in (self.signed, self.certificate))
 
     def decide(self, decision: Decision) -> Self | None:
-        """The document with this decision on it, or None when it is already so; `Conflict` otherwise."""
+        """Return the document with this decision, or None for the same decision again.
+
+        Raises `Conflict` if the status does not allow the decision.
+        """
         to = move(self.status, self.outcome, decision.action, same=decision.repeats(self.decision))
         if to is None:
             return None
@@ -280,7 +282,10 @@ class Document:
         )
 
     def recall(self, reason: str | None, at: datetime) -> Self | None:
-        """The document recalled, its links dead; None when it already is."""
+        """Return the recalled document, whose links no longer work, or None if it is already recalled.
+
+        Raises `Conflict` if the status does not allow a recall.
+        """
         to = move(self.status, self.outcome, Action.RECALL)
         if to is None:
             return None
@@ -294,13 +299,16 @@ class Document:
         )
 
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
-        """The document closed by staff; None when it already is."""
+        """Return the document marked as returned by staff, or None if it already is.
+
+        Raises `Conflict` if the status does not allow it.
+        """
         to = move(self.status, self.outcome, Action.RETURN)
         if to is None:
             return None
         return replace(self, status=to.status, outcome=to.outcome, returned_method=method, returned_at=at)
 
     def with_delivery(self, line: DeliveryLine) -> Self:
-        """The document with this delivery's line put in, replacing an older line of the same delivery."""
-        others = tuple(each for each in self.deliveries if each.id != line.id)
+        """Return the document with this delivery line, in place of an older line of the same delivery."""
+        others = tuple(other for other in self.deliveries if other.id != line.id)
         return replace(self, deliveries=(*others, line))

@@ -1,4 +1,4 @@
-"""The follow-up clock: when a document is due back (42 CFR 424.24(c); FACTS, Medicare plan of care)."""
+"""The day a signature is due, as Medicare requires it for plans of care (42 CFR 424.24(c))."""
 
 from datetime import date, timedelta
 
@@ -8,11 +8,11 @@ SIGNATURE_WINDOW = timedelta(days=30)
 
 
 def due_date(kind: Kind, certification: Certification | None, sent_on: date) -> date:
-    """The day the signature is due.
+    """Return the day the signature is due.
 
-    An initial plan of care: day 30 from the first treatment, evaluation included (the earlier of visit
-    and period start). A recertification: the day its new period starts, when the old one runs out, though
-    never before it was sent. Anything else: 30 days from sending.
+    For an initial plan of care, this is 30 days after the initial visit or the start of the period, whichever
+    is earlier. For a recertification, this is the start of the new period, but never before `sent_on`. For
+    any other document, this is 30 days after `sent_on`.
     """
     facts = certification or Certification()
     if kind is Kind.PLAN_OF_CARE:

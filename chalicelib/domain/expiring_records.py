@@ -1,5 +1,7 @@
-"""What lives for a while: links, codes and sessions, of which only a hash is kept; counts of failures;
-drafts; the key of an app that is being set up. Its expiry is checked wherever it is used.
+"""Records with an expiry: links, codes, sessions, counts of failures, drafts, unconfirmed authenticators.
+
+Only a hash of a link, code or session token is stored. Every reader checks the expiry, because DynamoDB
+deletes late.
 """
 
 import hashlib
@@ -32,18 +34,21 @@ SESSION_LIFETIME = timedelta(hours=12)
 PENDING_LOGIN_LIFETIME = timedelta(minutes=5)
 ENROL_LIFETIME = timedelta(minutes=15)
 REAUTH_AFTER = timedelta(minutes=15)
-"""How long after its authentication a session may sign without another."""
+"""The time after which a session must authenticate again before it may sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token; the token itself is not kept.
+    """A row of the TTL table. `key` is the SHA-256 (hex) of kind and token. The token is not stored.
 
-    `link` is what the row belongs to: the delivery that mailed a setup or reset token, the event that answers
-    a question for a link, the digest of a code; of an app being set up it is the key itself, which the page
-    shows again until it is confirmed. `access` is the document's at the time; `tries` counts wrong guesses of
-    a code; `session_generation` is the provider's at login (sessions), `method` how their owner was last
-    authenticated, in words; `draft` is what was written (JSON).
+    - `link` depends on the kind. It is the id of the delivery that emailed a setup or reset token, the id of
+      the event for a request of a link, the digest of a code, or the secret of an authenticator app that is
+      not yet confirmed.
+    - `access` is the document's `access` when the row was created.
+    - `tries` counts wrong guesses of a code.
+    - `session_generation` is the provider's generation at login, and `method` says in words how the owner of
+      the session was last authenticated.
+    - `draft` is JSON: the fields of a form that the provider had not submitted.
     """
 
     key: str
@@ -64,14 +69,14 @@ class Secret:
     draft: str | None = None
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it still counts: TTL deletes late, so every reader asks."""
+        """Return True if the row has not expired."""
         return now < self.expires_at
 
     def is_recently_authenticated(self, now: datetime) -> bool:
-        """Whether a session's owner was authenticated recently enough to sign."""
+        """Return True if the owner of the session was authenticated recently enough to sign."""
         return self.authenticated_at is not None and now - self.authenticated_at < REAUTH_AFTER
 
 
 def secret_key(kind: SecretKind, token: str) -> str:
-    """Where a token's row lies: the hash covers the kind, so a token of another kind finds nothing."""
+    """Return the key of a token's row. The hash covers the kind, so a token works for one kind only."""
     return hashlib.sha256(f"{kind}:{token}".encode()).hexdigest()

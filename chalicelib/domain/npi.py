@@ -1,4 +1,4 @@
-"""National Provider Identifiers: ten digits, the last a Luhn check over the prefix 80840 (45 CFR 162.406)."""
+"""National Provider Identifiers: ten digits with a Luhn check over the prefix 80840 (45 CFR 162.406)."""
 
 _PREFIX = "80840"
 _DIGITS = 10
@@ -6,7 +6,7 @@ _HIGHEST = 9
 
 
 def is_valid(npi: str) -> bool:
-    """Whether `npi` is ten digits that start with 1 or 2 and carry the right check digit."""
+    """Return True if `npi` is ten digits, starts with 1 or 2, and ends with the right check digit."""
     if len(npi) != _DIGITS or not npi.isascii() or not npi.isdigit() or npi[0] not in "12":
         return False
     return _luhn(_PREFIX + npi) % 10 == 0

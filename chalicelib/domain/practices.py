@@ -1,4 +1,4 @@
-"""A practice: the tenant. Its Electronic Signature switch is not here: it is an SSM parameter."""
+"""A practice, which is the tenant. Its Electronic Signature switch is a parameter in SSM, not a field."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +8,10 @@ from chalicelib.domain.documents import Logo, PracticeCard
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where the practice's EMR receives webhooks. `disabled_at` is set by a 410 or by long failure.
+    """The URL at which the practice's EMR receives webhooks.
 
-    `failing_since` is the first failure after the last success, None while it works; `failing` are the first
-    few deliveries that failed since.
+    `disabled_at` is set by a response 410 or by a long series of failures. `failing_since` is the time of the
+    first failure after the last success. `failing` are the ids of the first few deliveries that failed since.
     """
 
     url: str
@@ -23,7 +23,7 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """An API key as kept: its SHA-256 (hex), the first characters to recognise it by, and when it dies."""
+    """An API key as stored: its SHA-256 (hex), its first characters as a hint, and its expiry."""
 
     sha256: str
     hint: str
@@ -33,7 +33,7 @@ class ApiKey:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSecret:
-    """A `whsec_…` secret; for a day after a rotation the one before is live too."""
+    """A `whsec_…` secret. The previous secret stays valid for a day after a rotation."""
 
     value: str
     created_at: datetime
@@ -61,7 +61,7 @@ class Practice:
 
     @property
     def live_endpoint(self) -> Endpoint | None:
-        """Its endpoint, unless there is none or it is switched off."""
+        """The endpoint, or None if there is none or it is switched off."""
         return self.endpoint if self.endpoint is not None and self.endpoint.disabled_at is None else None
 
     def card(self) -> PracticeCard:
@@ -70,7 +70,7 @@ class Practice:
         )
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
-        """The secrets that sign and verify now, newest first."""
+        """Return the secrets that are valid now, newest first."""
         live = [s for s in self.webhook_secrets if is_live(s, now)]
         return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
 

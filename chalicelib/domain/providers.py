@@ -1,4 +1,4 @@
-"""Who a document is addressed to: one person, whatever address was used (DESIGN section 4, contract)."""
+"""Providers, and the rules by which two names are of the same person."""
 
 import re
 import unicodedata
@@ -11,14 +11,15 @@ from chalicelib.domain.second_factors import Authenticator, Passkey
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """A person who signs. It exists from the first document on, and has an account once it has a password.
+    """A person who signs documents. The provider has an account if `password_hash` is set.
 
-    `npi_self_stated` says that its owner typed the NPI and no clinic has confirmed it. `mailed_to` is the
-    address that a clinic first gave; `email` is the username and is set with the account. `link` names the
-    newest setup or reset link: older ones are dead. `setup_document` is the document that the mail with the
-    setup link of `setup_mailed_at` came with. `session_generation` rises when every session must end.
-    `practices` are those that ever sent them a document; `factor_declined_at` is when they did not want the
-    second factor that is offered once.
+    - `npi_self_stated`: the provider typed the NPI, and no clinic has confirmed it.
+    - `mailed_to` is the email address that a clinic gave first. `email` is the username of the account.
+    - `link` is the delivery with the newest setup or reset link. Older links do not work.
+    - `setup_document` is the document of the newest setup email, which was sent at `setup_mailed_at`.
+    - `session_generation` rises to end every session of the account.
+    - `practices` are the ids of all practices that ever sent this provider a document.
+    - `factor_declined_at` is the time at which the provider declined the one offer of a second factor.
     """
 
     id: str
@@ -60,7 +61,10 @@ class Provider:
 
 
 def is_same_person(provider: Provider, addressee: Addressee) -> bool:
-    """By NPI and last name when both have an NPI, else by name: an NPI is public, and may be mistyped."""
+    """Return True if both have the same NPI and last name, or the same name where one has no NPI.
+
+    The NPI alone does not decide, because it is public and may be mistyped.
+    """
     if provider.npi and addressee.npi:
         same_name = name_key("", provider.last_name) == name_key("", addressee.last_name)
         return same_name and provider.npi == addressee.npi
@@ -74,9 +78,9 @@ def has_same_name(provider: Provider, addressee: Addressee) -> bool:
 
 
 def name_key(first_name: str, last_name: str) -> str:
-    """A name as it is compared: without accents, case, punctuation or doubled spaces.
+    """Return the form in which names are compared: without case, accents, punctuation and doubled spaces.
 
-    The marks of Thai or of the scripts of India are no accents, but vowels: another one is another name.
+    The marks of Thai and of the scripts of India are vowels, not accents, so they stay.
     """
     folded = unicodedata.normalize("NFKD", f"{first_name} {last_name}").casefold()
     spelt = "".join(c for c in folded if not _UNSPELT.match(c) and not _is_accent(c))
@@ -84,17 +88,20 @@ def name_key(first_name: str, last_name: str) -> str:
 
 
 _UNSPELT = re.compile("[\u034f\u17b4\u17b5\u180b-\u180d\u180f\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-"""The joiner and every invisible mark (Unicode: `Default_Ignorable_Code_Point` among the marks): another
-shape of the same letters, or none. The non-joiner parts words, as the space does that others type for it.
-"""
+"""The zero-width joiner and every invisible mark (`Default_Ignorable_Code_Point` in Unicode).
 
+These change only the shape of letters. The zero-width non-joiner is not included: it separates words, and
+others type a space in its place.
+"""
 
 _ACCENTS = frozenset((1, 7, *range(10, 37), *range(200, 256)))
 
 
 def _is_accent(character: str) -> bool:
-    """By combining class: overlays, the points of Hebrew, Arabic and Syriac, what stands above or below, and
-    the nukta of India's scripts (7), which is often left out.
+    """Return True for an accent, by its Unicode combining class.
+
+    Accents are overlays, the points of Hebrew, Arabic and Syriac, and marks above or below a letter. The
+    nukta of the scripts of India (class 7) counts as an accent, because it is often left out.
     """
     return unicodedata.combining(character) in _ACCENTS
 

@@ -1,4 +1,4 @@
-"""What somebody has besides a password: passkeys, an authenticator app, recovery codes."""
+"""Second factors of a login: passkeys, an authenticator app, and recovery codes."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,9 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Passkey:
-    """A WebAuthn credential. `id` and `public_key` are base64url; `count` is the
-    authenticator's own counter.
-    """
+    """A WebAuthn credential. `id` and `public_key` are base64url. The authenticator increments `count`."""
 
     id: str
     public_key: str
@@ -21,7 +19,7 @@ class Passkey:
 
 @dataclass(frozen=True, kw_only=True)
 class Authenticator:
-    """An app that shows six digits (RFC 6238). `last_step` is the step of the last code that was taken."""
+    """An app that shows six digits (RFC 6238). `last_step` is the time step of the last accepted code."""
 
     secret: str
     since: datetime
@@ -29,6 +27,9 @@ class Authenticator:
 
 
 def hash_recovery_code(code: str) -> str:
-    """What is kept of a recovery code: its 120 random bits need no slow hash (ASVS 6.5.2)."""
+    """Return the hash under which a recovery code is stored.
+
+    A recovery code has 120 random bits, so it needs no slow hash (ASVS 6.5.2).
+    """
     plain = "".join(c for c in code.upper() if c.isascii() and c.isalnum())
     return hashlib.sha256(f"recovery:{plain}".encode()).hexdigest()

@@ -1,14 +1,14 @@
-"""The keys that sign session tokens: two count at a time, so that one is replaced with nobody logged out."""
+"""The keys that sign session tokens. Two keys are valid at a time, so a rotation logs nobody out."""
 
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MIN_KEY_BYTES = 32
-"""HS256 wants a key as long as its hash (RFC 7518, 3.2)."""
+"""HS256 requires a key as long as its hash (RFC 7518, 3.2)."""
 
 CACHE_LIFETIME = timedelta(minutes=5)
-"""How long a function goes by what it read last."""
+"""The time for which a function uses the keys that it read."""
 
 SIGNING_DELAY = timedelta(minutes=10)
 """A new key signs only after every function has read it, so this is longer than `CACHE_LIFETIME`."""
@@ -16,7 +16,7 @@ SIGNING_DELAY = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class SessionKeys:
-    """The newest key, when it was made, and the one before it, if there is one."""
+    """The newest key, the time of its creation, and the previous key, if there is one."""
 
     current: bytes
     made_at: datetime
@@ -24,19 +24,19 @@ class SessionKeys:
 
     @property
     def known(self) -> tuple[bytes, ...]:
-        """The keys whose signatures count, newest first."""
+        """The keys whose signatures are valid, newest first."""
         return (self.current, self.previous) if self.previous else (self.current,)
 
     def signing(self, now: datetime) -> bytes:
-        """The key to sign with now."""
+        """Return the key to sign with now. A new key signs only after `SIGNING_DELAY`."""
         young = now - self.made_at < SIGNING_DELAY
         return self.previous if self.previous and young else self.current
 
     def named(self, kid: str) -> bytes | None:
-        """The key with this `kid`; None when neither has it."""
+        """Return the key with this `kid`, or None if neither key has it."""
         return next((key for key in self.known if key_id(key) == kid), None)
 
 
 def key_id(key: bytes) -> str:
-    """The `kid` of a signing key: tells keys apart and nothing more."""
+    """Return the `kid` of a signing key. It reveals nothing about the key."""
     return hashlib.sha256(b"kid:" + key).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""A signature as a person gives it: typed, or drawn as strokes; checked, kept, and as a path."""
+"""Signatures of people, typed or drawn: validation, storage and display."""
 
 import json
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ Stroke = tuple[tuple[float, float], ...]
 MAX_TEXT = 60_000
 MAX_STROKES = 60
 MAX_POINTS = 1500
-"""The browser thins what is drawn to a few hundred; this keeps a row small whoever wrote it."""
+"""The browser sends a few hundred points. This limit keeps the row small for any client."""
 
 MIN_INK = 0.3
-"""Heights of the pad that a pen must have travelled: a tap by mistake is no signature."""
+"""The least length of all strokes, in heights of the pad: a tap by mistake is not a signature."""
 
 _ASPECTS = (0.5, 10.0)
 _DIGITS = 4
@@ -22,7 +22,7 @@ _DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """Polylines in 0..1 of the pad, origin top left, y down; `aspect` is the pad's width / height."""
+    """Polylines in 0 to 1 of the signature pad, y down. `aspect` is the pad's width divided by its height."""
 
     strokes: tuple[Stroke, ...]
     aspect: float
@@ -30,23 +30,23 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """One of the two is given."""
+    """A typed or a drawn signature: exactly one of the fields is set."""
 
     typed: str | None = None
     drawing: Drawing | None = None
 
 
 def read_drawing(text: str) -> Drawing:
-    """`{"aspect": 2.5, "strokes": [[[x, y], …], …]}` as a browser sends it.
+    """Return the drawing in the JSON that a browser sends: `{"aspect": 2.5, "strokes": [[[x, y], …], …]}`.
 
-    Raises `ValueError` for anything else, for more than a hand draws, and for too little ink.
+    Raises `ValueError` for any other text, for too many points and for too little ink.
     """
     if len(text) > MAX_TEXT:
         raise ValueError("too long")
     try:
         data = json.loads(text)
         aspect = _number(data["aspect"], *_ASPECTS)
-        strokes = tuple(_stroke(each) for each in _list(data["strokes"], MAX_STROKES))
+        strokes = tuple(_stroke(stroke) for stroke in _list(data["strokes"], MAX_STROKES))
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError("not a drawing") from error
     if sum(map(len, strokes)) > MAX_POINTS:
@@ -57,7 +57,7 @@ def read_drawing(text: str) -> Drawing:
 
 
 def to_text(signature: Signature) -> str:
-    """As it is kept for next time."""
+    """Return the JSON text under which the provider's signature is saved for next time."""
     drawing = signature.drawing
     if drawing is None:
         return json.dumps({"typed": signature.typed})
@@ -65,7 +65,7 @@ def to_text(signature: Signature) -> str:
 
 
 def from_text(text: str | None) -> Signature | None:
-    """What `to_text` made; None for nothing."""
+    """Return the signature in a text from `to_text`, or None for an empty text."""
     if not text:
         return None
     typed = json.loads(text).get("typed")
@@ -73,12 +73,12 @@ def from_text(text: str | None) -> Signature | None:
 
 
 def svg_path(drawing: Drawing) -> str:
-    """The strokes as an SVG path in a box 100 high and 100 x `aspect` wide, bent as the PDF bends them."""
+    """Return the strokes as an SVG path in a box 100 high and 100 x `aspect` wide, smoothed as in the PDF."""
     return " ".join(_curve(stroke, drawing.aspect) for stroke in drawing.strokes)
 
 
 def _stroke(data: Any) -> Stroke:
-    points = tuple(_point(each) for each in _list(data, MAX_POINTS))
+    points = tuple(_point(point) for point in _list(data, MAX_POINTS))
     if not points:
         raise ValueError("an empty stroke")
     return points
@@ -111,7 +111,7 @@ def _curve(stroke: Stroke, aspect: float) -> str:
     points = [(round(x * aspect * 100, 1), round(y * 100, 1)) for x, y in stroke]
     first = points[0]
     parts = [f"M{first[0]:g} {first[1]:g}l0 0"]
-    for bend, after in zip_longest(points[1:], points[2:], fillvalue=points[-1]):
-        middle = (bend[0] + after[0]) / 2, (bend[1] + after[1]) / 2
-        parts.append(f"Q{bend[0]:g} {bend[1]:g} {middle[0]:.1f} {middle[1]:.1f}")
+    for control, after in zip_longest(points[1:], points[2:], fillvalue=points[-1]):
+        middle = (control[0] + after[0]) / 2, (control[1] + after[1]) / 2
+        parts.append(f"Q{control[0]:g} {control[1]:g} {middle[0]:.1f} {middle[1]:.1f}")
     return "".join(parts)

@@ -1,6 +1,6 @@
-"""The status of a document and the only moves between statuses (DESIGN section 2, contract).
+"""The statuses of a document and the only moves between them (DESIGN section 2, contract).
 
-`TRANSITIONS` is the one place that compares statuses; everything else asks `move`.
+Only `TRANSITIONS` compares statuses. All other code calls the functions of this module.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How it ended; survives `returned`."""
+    """The provider's decision. It stays after the status has become `returned`."""
 
     APPROVED = "approved"
     DECLINED = "declined"
@@ -36,9 +36,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """What an action does from a status: go `to` a status, change nothing, or conflict.
+    """The effect of an action in a status: move `to` a status, change nothing, or conflict.
 
-    `same_only` means that repeating the same decision changes nothing and any other is a conflict.
+    `same_only`: the same decision again changes nothing, and any other decision is a conflict.
     """
 
     to: Status | None = None
@@ -97,9 +97,10 @@ _DONE = {
 
 
 def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool = False) -> Move | None:
-    """The status to write, or None when nothing is to be done; `Conflict` when the table says so.
+    """Return the status and outcome to write, or None if nothing changes.
 
-    `same` tells that this very decision is the one already recorded (same person, same answer).
+    `same`: this decision is already recorded (same person, same decision). Raises `Conflict` if `TRANSITIONS`
+    does not allow the action.
     """
     rule = TRANSITIONS[status, action]
     if rule.to is not None:
@@ -110,20 +111,20 @@ def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool 
 
 
 def is_open(status: Status) -> bool:
-    """Whether it stands in the practice's Unsigned report: not yet marked as returned nor recalled."""
+    """Return True if the document is in the Unsigned report: neither marked as returned nor recalled."""
     return TRANSITIONS[status, Action.RETURN].to is not None
 
 
 def is_decidable(status: Status) -> bool:
-    """Whether a provider can still approve or decline it."""
+    """Return True if a provider can still approve or decline the document."""
     return TRANSITIONS[status, Action.APPROVE].to is not None
 
 
 def is_readable(status: Status) -> bool:
-    """Whether its pages may be seen: a recalled document opens to nobody."""
+    """Return True if people may read the document. Nobody may read a recalled document."""
     return is_decidable(status) or is_past(status)
 
 
 def is_past(status: Status) -> bool:
-    """Whether it stands in the provider's past list: decided or returned; a recalled one is gone."""
+    """Return True if the document is in the provider's past list: decided or returned, but not recalled."""
     return not is_decidable(status) and TRANSITIONS[status, Action.RECALL] is not _NOOP

@@ -1,17 +1,17 @@
-"""Times as the portal writes them: UTC, aware, with milliseconds, sortable as text (RFC 3339)."""
+"""Conversions of times. The portal writes RFC 3339 text in UTC with milliseconds, which sorts as text."""
 
 from datetime import UTC, datetime
 
 
 def to_text(moment: datetime) -> str:
-    """`2026-11-22T19:00:00.000Z`; refuses a naive time, since its zone would be a guess."""
+    """Return a text such as `2026-11-22T19:00:00.000Z`. Raises `ValueError` for a time without a zone."""
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime:
-    """The aware UTC time of an RFC 3339 text; `ValueError` when it has no zone."""
+    """Return the UTC time in an RFC 3339 text. Raises `ValueError` for a text without a zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
@@ -19,5 +19,5 @@ def from_text(text: str) -> datetime:
 
 
 def epoch_seconds(moment: datetime) -> int:
-    """Whole seconds since 1970, as DynamoDB's TTL wants them."""
+    """Return the whole seconds since 1970, the format of DynamoDB's TTL."""
     return int(moment.timestamp())

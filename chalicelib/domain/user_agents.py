@@ -1,4 +1,4 @@
-"""A User-Agent in a few words, for the person whose browser it may be."""
+"""User-Agent headers in a few words, for account activity and audit trails."""
 
 import re
 
@@ -10,7 +10,7 @@ _BROWSERS = (
     ("Chrome/|CriOS/|Chromium/", "Chrome"),
     ("Safari/", "Safari"),
 )
-"""In this order: most name those further down too."""
+"""The order matters: the User-Agent of a browser often names the browsers further down too."""
 
 _SYSTEMS = (
     ("iPhone|iPod", "iPhone"),
@@ -24,7 +24,10 @@ _SYSTEMS = (
 
 
 def describe_device(agent: str | None) -> str:
-    """`Safari on iPhone`; whoever sends it may say anything, so it only ever is one of a few words."""
+    """Return a phrase such as `Safari on iPhone`.
+
+    A client can send any text, so the result contains only words of this module.
+    """
     browser = _first(_BROWSERS, agent or "")
     system = _first(_SYSTEMS, agent or "")
     if system is None:
