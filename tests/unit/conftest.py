@@ -22,7 +22,7 @@ def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "MEMORY_KIB", CHEAP_KIB)
         passwords._hasher.cache_clear()
-        patch.setattr(passwords, "NOBODYS_HASH", passwords.hash_password("nobody's"))
+        patch.setattr(passwords, "UNKNOWN_ADDRESS_HASH", passwords.hash_password("nobody's"))
         yield
     passwords._hasher.cache_clear()
 

@@ -16,10 +16,10 @@ from chalicelib.domain.second_factors import Authenticator, hash_recovery_code
 from chalicelib.services.accounts.setup_links import account_notice
 from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
-    LEAST_LENGTH,
+    MIN_LENGTH,
     hash_password,
     is_short,
-    least_length,
+    min_length,
     password_problem,
 )
 from chalicelib.services.authentication.second_factor import matching_step, second_factor_counters
@@ -34,7 +34,7 @@ MAX_PASSKEY_NAME_CHARS = 40
 _PRACTICES_READ = 3
 
 _SHORT = (
-    f"Your password is shorter than {LEAST_LENGTH} characters. That is enough only with two-step login. "
+    f"Your password is shorter than {MIN_LENGTH} characters. That is enough only with two-step login. "
     "Change the password first."
 )
 
@@ -159,7 +159,7 @@ class AccountSettings:
         self, session: Secret, provider: Provider, password: str, now: datetime, origin: Origin = UNKNOWN
     ) -> Cookie:
         """Set a new password. Raise `Invalid` with the problem if the password is too weak."""
-        least = least_length(second_factor=provider.has_second_factor)
+        least = min_length(second_factor=provider.has_second_factor)
         problem = password_problem(password, self._personal_words(provider), least=least)
         if problem:
             raise _invalid("new_password", problem)
@@ -257,7 +257,7 @@ class AccountSettings:
 def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
     """Return the change that removes all second factors, ends all sessions and sends the owner an email.
 
-    A password under `LEAST_LENGTH` characters is invalidated, since it was allowed only with a second factor.
+    A password under `MIN_LENGTH` characters is invalidated, since it was allowed only with a second factor.
     The owner sets a new password with *Forgot password*.
     """
     reset = replace(_without_sessions(provider), passkeys=(), authenticator=None, recovery=())

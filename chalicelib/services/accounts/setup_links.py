@@ -25,7 +25,7 @@ from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import (
     hash_password,
     is_short,
-    least_length,
+    min_length,
     password_problem,
 )
 from chalicelib.services.authentication.second_factor import second_factor_counters
@@ -84,7 +84,7 @@ class ValidLink:
     @property
     def least(self) -> int:
         """The least number of characters of the new password."""
-        return least_length(second_factor=self.provider.has_second_factor)
+        return min_length(second_factor=self.provider.has_second_factor)
 
     @property
     def personal(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Passwords: what is accepted, and how they are kept (NIST SP 800-63B-4; OWASP password storage)."""
+"""Password rules and password hashes (NIST SP 800-63B-4, OWASP password storage)."""
 
 import re
 import unicodedata
@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-LEAST_LENGTH = 15
-LEAST_WITH_SECOND_FACTOR = 8
-MOST_LENGTH = 128
+MIN_LENGTH = 15
+MIN_LENGTH_WITH_SECOND_FACTOR = 8
+MAX_LENGTH = 128
 
 MEMORY_KIB = 46 * 1024
 PASSES = 1
 LANES = 1
-"""argon2id for a function that has 1,024 MiB, of which it uses a quarter, and one request at a time: as much
-memory as 70 ms of CPU fill (docs/decisions/019). A hash that is kept with others is made anew at login.
+"""Parameters of argon2id (docs/decisions/019).
+
+A function has 1,024 MiB, serves one request at a time and uses a quarter of its memory. `MEMORY_KIB` is as
+much memory as 70 ms of CPU time fill. A stored hash with other parameters is replaced at the next login.
 """
 
-# Kept for nobody: a login with an unknown address is checked against it, so that it takes as long.
-NOBODYS_HASH = (
+# A login with an unknown address is checked against this hash, so that the login takes as long.
+UNKNOWN_ADDRESS_HASH = (
     "$argon2id$v=19$m=47104,t=1,p=1$rOpzEvKBRB1PNEjhVGtPsw$HGkOHUZpTlgXGjsD/PLmkleWnJLLaAM99OncNXZ5mt8"
 )
 
@@ -37,41 +39,42 @@ _COMMON_WORDS = """
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
 _LOOKALIKES = str.maketrans("013457@$!", "oleastasi")
-_SHORTEST_WORD = 3
-_LOOKED_AT = 25
-_GUESSES = 1e10
-_GUESSES_WITH_SECOND_FACTOR = 1e6
+_MIN_WORD_CHARS = 3
+_ESTIMATED_CHARS = 25
+_MIN_GUESSES = 1e10
+_MIN_GUESSES_WITH_SECOND_FACTOR = 1e6
 _CONTEXT = ("provider portal", "provider", "portal")
 _PATTERNS = frozenset({"repeat", "sequence", "spatial", "date", "regex"})
 
 _TOO_SHORT = "Use at least {} characters. A few unrelated words are easy to remember."
-_TOO_LONG = f"Use at most {MOST_LENGTH} characters."
-_COMMON_ONE = "This is one of the first passwords that would be tried. Choose a few unrelated words instead."
-_REPEATS = "This repeats or counts up what is easy to guess. Choose a few unrelated words instead."
+_TOO_LONG = f"Use at most {MAX_LENGTH} characters."
+_COMMON_ONE = "This password is too common. Choose a few unrelated words instead."
+_REPEATS = "This pattern is easy to guess. Choose a few unrelated words instead."
 _PERSONAL = (
-    "This is mostly your own name, email address, NPI or practice, or the portal's name. Choose something "
-    "that is not about you."
+    "This password is too similar to your name, email address, NPI or clinic, or to the portal's name. "
+    "Choose a few unrelated words instead."
 )
 
 
-def least_length(*, second_factor: bool) -> int:
-    return LEAST_WITH_SECOND_FACTOR if second_factor else LEAST_LENGTH
+def min_length(*, second_factor: bool) -> int:
+    return MIN_LENGTH_WITH_SECOND_FACTOR if second_factor else MIN_LENGTH
 
 
 def is_short(password: str) -> bool:
-    """Whether it is enough only beside a second factor."""
-    return len(plain(password)) < LEAST_LENGTH
+    """Return True if the password is long enough only with a second factor."""
+    return len(normalize(password)) < MIN_LENGTH
 
 
-def password_problem(password: str, personal: Iterable[str], *, least: int = LEAST_LENGTH) -> str | None:
-    """Why this password is refused, in a sentence that says what to do; None when it is good.
+def password_problem(password: str, personal: Iterable[str], *, least: int = MIN_LENGTH) -> str | None:
+    """Return a sentence that says why the password is refused, or None if it is good.
 
-    `personal` are words about its owner: their name, address and NPI, the practice that wrote to them.
+    `personal` holds words about the owner: name, email address, NPI, the practices that send documents.
+    `least` is the least number of characters.
     """
-    text, own = plain(password), (*personal, *_CONTEXT)
+    text, own = normalize(password), (*personal, *_CONTEXT)
     if len(text) < least:
         return _TOO_SHORT.format(least)
-    if len(text) > MOST_LENGTH:
+    if len(text) > MAX_LENGTH:
         return _TOO_LONG
     if _is_personal(text, own, least):
         return _PERSONAL
@@ -81,30 +84,30 @@ def password_problem(password: str, personal: Iterable[str], *, least: int = LEA
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash to keep, with its salt and parameters."""
-    return _hasher().hash(plain(password))
+    """Return the argon2id hash to store, with its salt and parameters."""
+    return _hasher().hash(normalize(password))
 
 
-def is_password(password: str, kept: str | None) -> bool:
-    """Whether it is the password of that hash. None takes as long and is always wrong."""
+def is_password(password: str, stored_hash: str | None) -> bool:
+    """Return True if the hash is this password's. For None, return False after the same time."""
     from argon2.exceptions import VerificationError
 
-    if len(password) > MOST_LENGTH * 2:
+    if len(password) > MAX_LENGTH * 2:
         password = ""
     try:
-        _hasher().verify(kept or NOBODYS_HASH, plain(password))
+        _hasher().verify(stored_hash or UNKNOWN_ADDRESS_HASH, normalize(password))
     except VerificationError:
         return False
-    return kept is not None
+    return stored_hash is not None
 
 
-def is_outdated(kept: str) -> bool:
-    """Whether a hash was made with other parameters than those of now."""
-    return _hasher().check_needs_rehash(kept)
+def is_outdated(stored_hash: str) -> bool:
+    """Return True if the hash has other parameters than new hashes."""
+    return _hasher().check_needs_rehash(stored_hash)
 
 
-def plain(password: str) -> str:
-    """As it is hashed: one form for characters that can be typed in several ways (NFKC)."""
+def normalize(password: str) -> str:
+    """Return the password in the form that is hashed: NFKC, for characters that have several encodings."""
     return unicodedata.normalize("NFKC", password)
 
 
@@ -116,47 +119,47 @@ def _hasher() -> "PasswordHasher":
 
 
 def _is_personal(text: str, own: Iterable[str], least: int) -> bool:
-    """Whether little is left once the owner's own words are taken out."""
-    words = {_letters(each) for each in _parts(own)}
-    left = _letters(text)
+    """Return True if little is left of the password without the owner's own words."""
+    words = {_letters(word) for word in _words(own)}
+    rest = _letters(text)
     for word in sorted(words, key=len, reverse=True):
-        left = left.replace(word, "")
-    return len(left) <= least // 2
+        rest = rest.replace(word, "")
+    return len(rest) <= least // 2
 
 
-def _parts(own: Iterable[str]) -> list[str]:
-    """Each of the owner's words, whole and by its parts."""
-    parts = {part for each in own for part in (each, *re.split(r"\W+", each.casefold()))}
-    return sorted(part for part in parts if len(_letters(part)) >= _SHORTEST_WORD)
+def _words(own: Iterable[str]) -> list[str]:
+    """Return the owner's texts, whole and split into words, without very short ones."""
+    words = {word for text in own for word in (text, *re.split(r"\W+", text.casefold()))}
+    return sorted(word for word in words if len(_letters(word)) >= _MIN_WORD_CHARS)
 
 
 def _easily_guessed(text: str, own: Iterable[str], least: int) -> str | None:
-    """Why few guesses find it: zxcvbn knows lists of passwords, names, words, and how people vary them.
+    """Return why the password is easy to guess, or None if zxcvbn estimates enough guesses.
 
-    Its beginning is enough, since what zxcvbn does grows with the length. It is imported here, for its lists
-    take memory and nobody else needs them.
+    zxcvbn knows lists of passwords, names and words, and how people vary them. It sees only the first
+    characters, because its time grows with the length. It is imported here, because its lists take memory.
     """
     from zxcvbn import zxcvbn
 
-    found = zxcvbn(text[:_LOOKED_AT], user_inputs=_parts(own))
-    if found["guesses"] >= (_GUESSES if least >= LEAST_LENGTH else _GUESSES_WITH_SECOND_FACTOR):
+    estimate = zxcvbn(text[:_ESTIMATED_CHARS], user_inputs=_words(own))
+    if estimate["guesses"] >= (_MIN_GUESSES if least >= MIN_LENGTH else _MIN_GUESSES_WITH_SECOND_FACTOR):
         return None
-    parts = found["sequence"]
-    if any(each.get("dictionary_name") == "user_inputs" for each in parts):
+    matches = estimate["sequence"]
+    if any(match.get("dictionary_name") == "user_inputs" for match in matches):
         return _PERSONAL
-    return _REPEATS if any(each["pattern"] in _PATTERNS for each in parts) else _COMMON_ONE
+    return _REPEATS if any(match["pattern"] in _PATTERNS for match in matches) else _COMMON_ONE
 
 
 def _is_common(text: str) -> bool:
-    """Whether it is made of words that everybody tries, with digits around them."""
+    """Return True if the password consists of very common words, with digits around them."""
     folded = text.casefold()
     forms = (folded, folded.rstrip("0123456789!.?$").translate(_LOOKALIKES))
     letters = ("".join(re.findall(r"[a-z]+", form)) for form in forms)
-    return any(len(each) >= _SHORTEST_WORD and _only_common(each) for each in letters)
+    return any(len(form) >= _MIN_WORD_CHARS and _is_only_common_words(form) for form in letters)
 
 
-def _only_common(letters: str) -> bool:
-    """Whether the letters can be cut into common words without a rest."""
+def _is_only_common_words(letters: str) -> bool:
+    """Return True if the letters can be split into common words without a rest."""
     reached = {0}
     for end in range(1, len(letters) + 1):
         if any(letters[start:end] in _COMMON for start in reached):

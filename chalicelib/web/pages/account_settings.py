@@ -7,7 +7,7 @@ from chalice.app import Response
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.accounts.account_settings import authenticator_uri
-from chalicelib.services.authentication.passwords import least_length
+from chalicelib.services.authentication.passwords import min_length
 from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import present_error
 from chalicelib.web.http.request_context import RequestContext
@@ -189,7 +189,7 @@ def _render_account(context: RequestContext, error: PortalError | None = None) -
         done=_DONE.get(context.query.get("done", ""), ""),
         passkey_options=passkey_options(context),
         enrolment=context.services.passkey_options.for_enrolment(owner, context.now) if fresh else None,
-        least=least_length(second_factor=owner.has_second_factor),
+        least=min_length(second_factor=owner.has_second_factor),
     )
 
 

@@ -138,7 +138,7 @@ def test_a_first_password_about_its_owner_or_the_practice_is_refused_and_the_lin
     with pytest.raises(Invalid) as refused:
         desk.setup_links.choose_password(token, replace(FORM, password=password), START)
     assert [each.field for each in refused.value.errors] == ["password"]
-    assert "NPI or practice" in refused.value.errors[0].message
+    assert "NPI or clinic" in refused.value.errors[0].message
     assert desk.setup_links.choose_password(token, FORM, START).is_setup
 
 

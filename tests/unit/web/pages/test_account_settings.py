@@ -246,7 +246,7 @@ def test_a_new_password_about_its_owner_or_their_practice_is_refused_and_says_wh
     portal.store.commit(Change(at=START, providers=(known,)))
     answer = browser.post("/account/password", password=PASSWORD, new_password=password)
     assert answer.status_code == 400
-    assert "mostly your own name, email address, NPI or practice" in text(answer)
+    assert "too similar to your name, email address, NPI or clinic" in text(answer)
 
 
 def test_logging_out_everywhere_ends_every_session(portal: Portal, browser: Browser) -> None:

@@ -176,7 +176,7 @@ def test_wrong_fields_are_marked_and_what_was_typed_is_kept_but_for_the_password
     assert page.status_code == 400
     assert 'value="PA-C"' in body
     assert "passwordpassword" not in body
-    assert "first passwords that would be tried" in text(page)
+    assert "This password is too common" in text(page)
     assert body.count('aria-invalid="true"') == 2
 
 
