@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.review import Review
     from chalicelib.services.review.unsent_drafts import UnsentDrafts
+    from chalicelib.services.scheduling.scheduled_sweep import ScheduledSweep
 
 
 class Services:
@@ -327,6 +328,12 @@ class Services:
             ids=self.ids,
             clock=self.clock,
         )
+
+    @cached_property
+    def scheduled_sweep(self) -> ScheduledSweep:
+        from chalicelib.services.scheduling.scheduled_sweep import ScheduledSweep
+
+        return ScheduledSweep(self.document_writer, queues=self.queues, files=self.files, clock=self.clock)
 
     @cached_property
     def document_writer(self) -> DocumentWriter:

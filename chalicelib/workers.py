@@ -70,10 +70,8 @@ def mail_feedback(message: str) -> None:
 
 
 def follow_up(event: Mapping[str, Any]) -> None:
-    from chalicelib.services.scheduling import scheduled_sweep as sweeps
-
     with _redact_errors("follow_up"):
-        logger.info("swept", extra={"found": dict(sweeps.run(services(), event.get("time")))})
+        logger.info("swept", extra={"found": dict(services().scheduled_sweep.run(event.get("time")))})
 
 
 def run_delivery_job(job: Job, services: Services) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.services.delivery import outbox_relay as relay
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Job
 from tests.integration.test_faults_of_receivers import expect_all_arrived, some_events
 from tests.support.integration.aws_faults import Fault, after, before, in_conflict, the, throttled
@@ -73,7 +72,7 @@ def test_what_the_stream_never_brought_is_found_by_the_sweep(
     events = some_events(clinic)
     works.catch_up()
     works.clock.pass_time(minutes=3)
-    follow_up.run(works.services)
+    works.services.scheduled_sweep.run()
     assert works.outbox() == ()
     works.work_off()
     expect_all_arrived(clinic, receiver, events)

@@ -10,7 +10,6 @@ import pytest
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.review import DeclineForm, ProviderAction
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from tests.support.integration.emr_client import Emr
 from tests.support.integration.local_workers import Works
 from tests.support.integration.webhook_receivers import Receiver, answers
@@ -96,7 +95,7 @@ def everything_goes_wrong(works: Works, clinic: Emr, receiver: Receiver) -> None
         works.work_off()
     decline(works, document_id)
     works.clock.pass_time(minutes=17)
-    follow_up.run(works.services)
+    works.services.scheduled_sweep.run()
     receiver.script = [answers(410)]
     works.work_off()
 

@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Change
 from infrastructure.local.stack import ONE_PAGE
 from tests.support.integration.emr_client import Emr
@@ -35,7 +34,7 @@ def kept(works: Works, practice_id: str) -> list[str]:
 def sweeps(works: Works, **later: float) -> int:
     works.catch_up()
     works.clock.pass_time(**later)
-    return follow_up.run(works.services)["leftovers"]
+    return works.services.scheduled_sweep.run()["orphans"]
 
 
 def kill(_: Change) -> None:

@@ -1,4 +1,4 @@
-"""Each minute: what the stream missed, attempts that are due, seals that are late, what a crash left."""
+"""The tasks of each minute: relay old outbox rows, queue overdue attempts and late seals, remove orphans."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -6,169 +6,150 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from math import inf
-from typing import Protocol
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.domain import delivery_attempts as attempts
+from chalicelib.domain import delivery_attempts
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.deliveries import Delivery, NoticeKind
 from chalicelib.domain.documents import Document, Sealing
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import from_text
-from chalicelib.services.delivery import outbox_relay as relay
+from chalicelib.services.delivery import outbox_relay
 from chalicelib.services.delivery_rows import delivery_job
+from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.orphan_cleanup import remove_orphans
-from chalicelib.services.documents.recorder import PORTAL, Recorder
-from chalicelib.services.lookups import require_practice
-from chalicelib.services.pdf_jobs import seal_certificates as certificates
-from chalicelib.services.ports import Clock, Files, Ids, Queues, Store
+from chalicelib.services.documents.recorder import PORTAL
+from chalicelib.services.pdf_jobs import seal_certificates
+from chalicelib.services.ports import Clock, Files, Queues
 from chalicelib.services.transaction import Change, Job
-from chalicelib.settings import Settings
 
 OVERDUE_AFTER = timedelta(minutes=1)
-"""A due attempt is first left to the queue, which usually holds its job already."""
+"""The age from which the sweep queues a due attempt. The queue usually still has a job for a younger one."""
 
 SEAL_WITHIN = timedelta(minutes=15)
-SEAL_AGAIN: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 * 60))
-"""Further tries at a seal: up to that age of the decision, every so many minutes."""
+"""The age of a decision from which an unsealed document counts as delayed."""
 
-AT_ONCE = 200
+SEAL_RETRIES: tuple[tuple[float, int], ...] = ((60, 15), (24 * 60, 60), (inf, 24 * 60))
+"""Up to an age of the decision (minutes), the interval between retries of its seal (minutes)."""
+
+BATCH_SIZE = 200
 
 logger = Logger(service="portal", child=True)
 
 
-class Parts(Protocol):
-    @property
-    def store(self) -> Store: ...
-    @property
-    def queues(self) -> Queues: ...
-    @property
-    def files(self) -> Files: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def ids(self) -> Ids: ...
-    @property
-    def settings(self) -> Settings: ...
+class ScheduledSweep:
+    """The schedule's handler, which runs every minute."""
 
+    def __init__(self, writer: DocumentWriter, *, queues: Queues, files: Files, clock: Clock) -> None:
+        self._writer = writer
+        self._store = writer.store
+        self._queues = queues
+        self._files = files
+        self._clock = clock
 
-def run(parts: Parts, called_for: str | None = None) -> Mapping[str, int]:
-    """Does every duty once, whatever becomes of the others; answers how many each found.
+    def run(self, scheduled_for: str | None = None) -> Mapping[str, int]:
+        """Run every task once, and return the number of rows or files that each task handled.
 
-    `called_for` is the minute that the schedule means (RFC 3339): a call that comes late takes the turns of
-    its own minute, and loses none that are hourly or daily.
+        `scheduled_for` is the minute of the schedule (RFC 3339). Hourly and daily tasks follow it, so a late
+        call skips none of them. A failed task does not stop the others, and the next run repeats it. The
+        first failure is raised at the end, for the alarm. Tasks that may hang are last.
+        """
+        now = self._clock.now()
+        minute = from_text(scheduled_for) if scheduled_for else now
+        unsealed = cache(lambda: self._store.unsealed_documents(now - SEAL_WITHIN, limit=BATCH_SIZE))
+        return run_tasks(
+            {
+                "due": lambda: self._queue_overdue(now),
+                "seals_late": lambda: self._mark_delayed(unsealed(), now),
+                "seals_again": lambda: self._retry_seals(unsealed(), minute),
+                "untimed": lambda: self._retry_timestamps(minute),
+                "certificate": lambda: self._log_certificate_expiry(now, minute),
+                "relayed": lambda: outbox_relay.sweep(now, store=self._store, queues=self._queues),
+                "orphans": lambda: remove_orphans(self._store, self._files, now),
+            }
+        )
 
-    The first failure is raised in the end, for the alarm: what failed is found again by the next run. Last
-    are those that may take long where a service hangs instead of refusing, the least urgent at the end.
-    """
-    now = parts.clock.now()
-    minute = from_text(called_for) if called_for else now
-    unsealed = cache(lambda: parts.store.unsealed_documents(now - SEAL_WITHIN, limit=AT_ONCE))
-    return each_of(
-        {
-            "due": lambda: _call_for_due(parts, now),
-            "seals_late": lambda: _say_late(unsealed(), parts, now),
-            "seals_again": lambda: _seal_again(unsealed(), parts, minute),
-            "untimed": lambda: _timestamp_again(parts, minute),
-            "certificate": lambda: _watch_certificate(parts, now, minute),
-            "relayed": lambda: relay.sweep(now, store=parts.store, queues=parts.queues),
-            "leftovers": lambda: remove_orphans(parts.store, parts.files, now),
-        }
-    )
+    def _queue_overdue(self, now: datetime) -> int:
+        """Queue the attempts that are overdue, then lease their rows, so that the next sweep skips them."""
+        due = self._store.due_deliveries(now - OVERDUE_AFTER, limit=BATCH_SIZE)
+        overdue = [delivery for delivery in due if _is_overdue(delivery, now)]
+        self._queues.send([delivery_job(delivery) for delivery in overdue])
+        for delivery in overdue:
+            # A conflict means that an attempt has begun or that another sweep queued the row.
+            with suppress(ConcurrentUpdate):
+                leased = delivery_attempts.requeue(delivery, now)
+                self._store.commit(Change(at=now, deliveries=(leased,)))
+        return len(overdue)
 
+    def _mark_delayed(self, unsealed: Sequence[Document], now: datetime) -> int:
+        in_progress = [document for document in unsealed if document.sealing is Sealing.IN_PROGRESS]
+        return sum(self._mark_document_delayed(document, now) for document in in_progress)
 
-def each_of(duties: Mapping[str, Callable[[], int]]) -> Mapping[str, int]:
-    """Runs all of them; only then raises the first failure. The log names duties and kinds of errors only."""
-    found: dict[str, int] = {}
-    failures: list[Exception] = []
-    for name, duty in duties.items():
+    def _mark_document_delayed(self, document: Document, now: datetime) -> bool:
+        """Mark the document delayed: record an audit event, notify staff and queue a new seal job.
+
+        Return False if another worker sealed the document first.
+        """
+        delayed = replace(document, sealing=Sealing.DELAYED)
+        recorder = self._writer.recorder(delayed, self._writer.practice_of(document), PORTAL, now)
+        recorder.event(DocumentEventType.SEALING_DELAYED).notice(NoticeKind.SEALING_DELAYED).job(JobName.SEAL)
         try:
-            found[name] = duty()
-        except Exception as error:  # noqa: BLE001 - raised below, once every duty was done
+            self._store.commit(recorder.change())
+        except ConcurrentUpdate:
+            return False
+        return True
+
+    def _retry_seals(self, unsealed: Sequence[Document], minute: datetime) -> int:
+        delayed = [document for document in unsealed if document.sealing is Sealing.DELAYED]
+        return self._queue_retries(JobName.SEAL, delayed, minute)
+
+    def _retry_timestamps(self, minute: datetime) -> int:
+        """Queue timestamps that the timestamp authority failed to give, until it gives them."""
+        documents = self._store.untimed_documents(minute, limit=BATCH_SIZE)
+        return self._queue_retries(JobName.TIMESTAMP, documents, minute)
+
+    def _queue_retries(self, job: JobName, documents: Sequence[Document], minute: datetime) -> int:
+        retried = [document for document in documents if _is_retry_minute(document, minute)]
+        self._queues.send([_document_job(job, document) for document in retried])
+        return len(retried)
+
+    def _log_certificate_expiry(self, now: datetime, minute: datetime) -> int:
+        """Log once an hour how many days the sealing certificate has left. An alarm watches this log line."""
+        days = seal_certificates.days_left(self._files, now) if minute.minute == 0 else None
+        if days is None:
+            return 0
+        logger.info("seal certificate", extra={"days": days})
+        return 1
+
+
+def run_tasks(tasks: Mapping[str, Callable[[], int]]) -> Mapping[str, int]:
+    """Run all tasks, then raise the first failure. The log has only names of tasks and of error classes."""
+    counts: dict[str, int] = {}
+    failures: list[Exception] = []
+    for name, task in tasks.items():
+        try:
+            counts[name] = task()
+        except Exception as error:  # noqa: BLE001 - raised below, after every task
             failures.append(error)
             logger.error("duty failed", extra={"duty": name, "kind": type(error).__name__})  # noqa: TRY400 - a trace could quote data
     if failures:
         raise failures[0]
-    return found
-
-
-def _call_for_due(parts: Parts, now: datetime) -> int:
-    """Puts what is overdue on the queue, and only then keeps the next sweeps from doing it again."""
-    found = parts.store.due_deliveries(now - OVERDUE_AFTER, limit=AT_ONCE)
-    overdue = [each for each in found if _is_overdue(each, now)]
-    parts.queues.send([delivery_job(each) for each in overdue])
-    for each in overdue:
-        _claim(each, parts.store, now)
-    return len(overdue)
+    return counts
 
 
 def _is_overdue(delivery: Delivery, now: datetime) -> bool:
-    """The index lags behind its rows, so the row itself is asked."""
+    """Return True if the row itself says that an attempt is overdue. The index may be older than the row."""
     due = delivery.next_attempt_at
-    return attempts.is_waiting(delivery) and due is not None and due <= now - OVERDUE_AFTER
+    return delivery_attempts.is_waiting(delivery) and due is not None and due <= now - OVERDUE_AFTER
 
 
-def _claim(delivery: Delivery, store: Store, now: datetime) -> None:
-    """Losing means that an attempt has begun, or another sweep was here: as good."""
-    with suppress(ConcurrentUpdate):
-        store.commit(Change(at=now, deliveries=(attempts.requeue(delivery, now),)))
-
-
-def _say_late(unsealed: Sequence[Document], parts: Parts, now: datetime) -> int:
-    """Documents found late for the first time."""
-    late = [each for each in unsealed if each.sealing is Sealing.IN_PROGRESS]
-    return sum(_marked_late(each, parts, now) for each in late)
-
-
-def _seal_again(unsealed: Sequence[Document], parts: Parts, minute: datetime) -> int:
-    """Those that were late before, tried again now and then."""
-    again = [each for each in unsealed if each.sealing is Sealing.DELAYED and _is_turn_of(each, minute)]
-    parts.queues.send([_document_job(JobName.SEAL, each) for each in again])
-    return len(again)
-
-
-def _is_turn_of(document: Document, minute: datetime) -> bool:
+def _is_retry_minute(document: Document, minute: datetime) -> bool:
     if document.decided_at is None:
         return False
     age = (minute - document.decided_at) // timedelta(minutes=1)
-    return age % next(every for until, every in SEAL_AGAIN if age < until) == 0
-
-
-def _marked_late(document: Document, parts: Parts, now: datetime) -> bool:
-    """Says so once, to the record and to staff, and has it tried again. Losing: it was sealed just now."""
-    recorder = Recorder(
-        replace(document, sealing=Sealing.DELAYED),
-        practice=require_practice(parts.store, document.practice_id),
-        now=now,
-        ids=parts.ids,
-        portal_url=parts.settings.portal_url,
-        actor=PORTAL,
-    )
-    recorder.event(DocumentEventType.SEALING_DELAYED).notice(NoticeKind.SEALING_DELAYED).job(JobName.SEAL)
-    try:
-        parts.store.commit(recorder.change())
-    except ConcurrentUpdate:
-        return False
-    return True
-
-
-def _timestamp_again(parts: Parts, minute: datetime) -> int:
-    """Seals whose timestamp the authority failed to give: asked for again now and then, for ever."""
-    found = parts.store.untimed_documents(minute, limit=AT_ONCE)
-    turns = [each for each in found if _is_turn_of(each, minute)]
-    parts.queues.send([_document_job(JobName.TIMESTAMP, each) for each in turns])
-    return len(turns)
-
-
-def _watch_certificate(parts: Parts, now: datetime, minute: datetime) -> int:
-    """Says once an hour how long the certificate lasts; a filter makes an alarm of the line."""
-    days = certificates.days_left(parts.files, now) if minute.minute == 0 else None
-    if days is None:
-        return 0
-    logger.info("seal certificate", extra={"days": days})
-    return 1
+    return age % next(interval for limit, interval in SEAL_RETRIES if age < limit) == 0
 
 
 def _document_job(name: JobName, document: Document) -> Job:

@@ -24,7 +24,7 @@ from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.errors import PortalError
 from chalicelib.services.delivery.outbox_relay import relay_rows
 from chalicelib.services.ports import HttpResult
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.scheduling.scheduled_sweep import OVERDUE_AFTER
 from chalicelib.services.transaction import Change, OutboxRow
 from chalicelib.settings import from_environment
 from infrastructure.local import emulator
@@ -150,13 +150,13 @@ class Works:
 
     def minute(self) -> None:
         """What happens each minute, and the work that it finds."""
-        follow_up.run(self.services)
+        self.services.scheduled_sweep.run()
         self.work_off()
 
     def next_due(self) -> None:
         """Time passes until the next attempt of any message is overdue; the sweep finds it; it is made."""
         due = [each.next_attempt_at for each in self.deliveries() if each.next_attempt_at]
-        self.clock.at = max(self.clock.at, min(due)) + follow_up.OVERDUE_AFTER
+        self.clock.at = max(self.clock.at, min(due)) + OVERDUE_AFTER
         self.minute()
 
     def until_over(self) -> None:

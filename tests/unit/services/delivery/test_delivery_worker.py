@@ -24,7 +24,6 @@ from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Endpoint, WebhookSecret
 from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.ports import HttpResult
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Change, Job
 from chalicelib.workers import run_delivery_job
 from tests.support.delivery_world import ENDPOINT, OLD_SECRET, SECRET, World, after
@@ -187,7 +186,7 @@ def test_the_sweep_finds_what_a_dead_worker_left(world: World) -> None:
     kill_after_sending(world, row_id)
     world.relay()
     world.clock.pass_time(minutes=2)
-    follow_up.run(world)
+    world.scheduled_sweep.run()
     assert [job.delivery_id for job, _ in world.queues.sent] == [row_id]
     assert world.deliver(row_id).status is DeliveryStatus.DELIVERED
 
@@ -345,7 +344,7 @@ def test_the_sweep_and_the_queue_together_send_once(world: World) -> None:
     row_id = world.webhook()
     world.deliver(row_id)
     world.clock.pass_time(minutes=3)
-    follow_up.run(world)
+    world.scheduled_sweep.run()
     world.deliver(row_id)
     world.deliver(row_id)
     assert len(world.webhook_sender.posted) == 2

@@ -27,7 +27,6 @@ from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHE
 from chalicelib.services.pdf_jobs.seal_contents import trail_entry
 from chalicelib.services.pdf_jobs.seal_job import StoredFileCorrupt
 from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCache
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
 from chalicelib.services.transaction import Job
 from tests.support.delivery_world import some_settings
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
@@ -262,7 +261,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
     assert (before.level, before.timestamp_due, portal.document.sealing) == ("B-B", True, Sealing.SEALED)
 
     portal.clock.pass_time(minutes=15)
-    assert follow_up.run(portal)["untimed"] == 1
+    assert portal.scheduled_sweep.run()["untimed"] == 1
     ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
     with pytest.raises(ConnectionRefusedError):
         portal.seal_job.add_timestamp(job)
@@ -282,7 +281,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
     assert finding.seal.timestamped_at is not None
     assert portal.events("document.timestamped") == 1
     portal.clock.pass_time(minutes=15)
-    assert follow_up.run(portal)["untimed"] == 0
+    assert portal.scheduled_sweep.run()["untimed"] == 0
 
 
 def signed_pdf_resource(portal: Portal) -> dict[str, Any]:
@@ -346,12 +345,12 @@ def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificat
 
 def asked_again(portal: Portal) -> None:
     portal.clock.pass_time(minutes=15)
-    assert follow_up.run(portal)["untimed"] == 1
+    assert portal.scheduled_sweep.run()["untimed"] == 1
     ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
     portal.seal_job.add_timestamp(job)
     portal.seal_job.add_timestamp(job)
     portal.clock.pass_time(minutes=15)
-    assert follow_up.run(portal)["untimed"] == 0
+    assert portal.scheduled_sweep.run()["untimed"] == 0
     assert portal.events("document.timestamped") == 1
 
 

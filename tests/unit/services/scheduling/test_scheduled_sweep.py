@@ -13,7 +13,7 @@ from chalicelib.domain.timestamps import to_text
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.ports import HttpResult
-from chalicelib.services.scheduling import scheduled_sweep as follow_up
+from chalicelib.services.scheduling.scheduled_sweep import run_tasks
 from chalicelib.services.transaction import Job
 from chalicelib.workers import run_delivery_job
 from tests.support.delivery_world import World
@@ -45,7 +45,7 @@ def minutes(world: World, number: int) -> None:
     """That many runs, a minute apart, the outbox relayed in between."""
     for _ in range(number):
         world.clock.pass_time(minutes=1)
-        follow_up.run(world)
+        world.scheduled_sweep.run()
         world.queues.sent.extend((job, 0) for job in world.relay())
 
 
@@ -56,7 +56,7 @@ def test_what_the_queue_still_has_is_left_to_it_for_a_minute(world: World) -> No
     world.webhook()
     world.relay()
     world.clock.pass_time(seconds=59)
-    follow_up.run(world)
+    world.scheduled_sweep.run()
     assert world.queues.sent == []
 
 
@@ -64,7 +64,7 @@ def test_a_message_whose_job_was_lost_goes_out(world: World) -> None:
     row_id = world.webhook()
     world.relay()
     world.clock.pass_time(minutes=1)
-    assert follow_up.run(world)["due"] == 1
+    assert world.scheduled_sweep.run()["due"] == 1
     assert world.deliver(row_id).status is DeliveryStatus.DELIVERED
 
 
@@ -83,10 +83,10 @@ def test_two_sweeps_at_once_send_it_once(world: World) -> None:
     world.clock.pass_time(minutes=1)
 
     def another() -> None:
-        follow_up.run(world)
+        world.scheduled_sweep.run()
 
     world.store.before_commit = another
-    follow_up.run(world)
+    world.scheduled_sweep.run()
     for job, _ in list(world.queues.sent):
         run_delivery_job(job, world)
     assert world.row(row_id).status is DeliveryStatus.DELIVERED
@@ -99,7 +99,7 @@ def test_a_queue_that_refuses_leaves_the_row_to_the_next_sweep(world: World) -> 
     world.clock.pass_time(minutes=1)
     world.queues.failing = True
     with pytest.raises(Unavailable):
-        follow_up.run(world)
+        world.scheduled_sweep.run()
     world.queues.failing = False
     minutes(world, 1)
     assert jobs(world, "deliver") == [row_id]
@@ -112,7 +112,7 @@ def test_an_index_that_lags_behind_calls_for_nothing(world: World) -> None:
     world.clock.pass_time(seconds=30)
     everything = (world.row(done), world.row(waiting))
     world.store.due_deliveries = lambda *_, **__: everything  # type: ignore[method-assign]  # - the index as it was
-    assert follow_up.run(world)["due"] == 0
+    assert world.scheduled_sweep.run()["due"] == 0
     assert jobs(world, "deliver") == []
 
 
@@ -135,7 +135,7 @@ def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> N
     while world.clock.at < end:
         world.clock.pass_time(minutes=20)
         world.queues.sent.clear()
-        follow_up.run(world)
+        world.scheduled_sweep.run()
         for job in [job for job, _ in world.queues.sent if job.name == "deliver"]:
             run_delivery_job(job, world)
     world.webhook_sender.answers = [HttpResult(200)]
@@ -143,7 +143,7 @@ def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> N
     while any(world.row(each).status is not DeliveryStatus.DELIVERED for each in row_ids):
         world.clock.pass_time(minutes=20)
         world.queues.sent.clear()
-        follow_up.run(world)
+        world.scheduled_sweep.run()
         for job in [job for job, _ in world.queues.sent if job.name == "deliver"]:
             run_delivery_job(job, world)
     assert world.clock.at < end + timedelta(days=2)
@@ -190,7 +190,7 @@ def test_a_sweep_that_comes_late_takes_the_turns_of_its_minute(world: World) -> 
     before = len(jobs(world, "seal"))
     meant = world.clock.now() + timedelta(minutes=1)
     world.clock.pass_time(minutes=7)
-    follow_up.run(world, to_text(meant))
+    world.scheduled_sweep.run(to_text(meant))
     assert len(jobs(world, "seal")) == before + 1
 
 
@@ -198,7 +198,7 @@ def test_what_was_sealed_just_then_is_not_called_late(world: World) -> None:
     decided(world)
     world.clock.pass_time(minutes=16)
     world.store.before_commit = lambda: world.change_document(sealing=Sealing.SEALED)
-    assert follow_up.run(world)["seals_late"] == 0
+    assert world.scheduled_sweep.run()["seals_late"] == 0
     assert world.document.sealing is Sealing.SEALED
     assert world.events() == []
 
@@ -217,7 +217,7 @@ def test_what_is_undecided_or_sealed_is_never_tried(world: World) -> None:
 def test_what_the_stream_missed_is_relayed(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.clock.pass_time(minutes=2, seconds=1)
-    assert follow_up.run(world)["relayed"] == 1
+    assert world.scheduled_sweep.run()["relayed"] == 1
     assert row_id in jobs(world, "deliver")
     assert world.store.jobs() == ()
 
@@ -227,15 +227,15 @@ def test_a_queue_that_refuses_raises_for_the_alarm_and_loses_nothing(world: Worl
     world.clock.pass_time(minutes=2, seconds=1)
     world.queues.failing = True
     with pytest.raises(Unavailable):
-        follow_up.run(world)
+        world.scheduled_sweep.run()
     world.queues.failing = False
-    assert follow_up.run(world)["relayed"] == 1
+    assert world.scheduled_sweep.run()["relayed"] == 1
 
 
 # Each whatever became of the others
 
 
-DUTIES = ("due", "seals_late", "seals_again", "untimed", "certificate", "relayed", "leftovers")
+DUTIES = ("due", "seals_late", "seals_again", "untimed", "certificate", "relayed", "orphans")
 
 
 def test_a_queue_that_refuses_overdue_jobs_holds_up_no_other_duty(world: World) -> None:
@@ -253,7 +253,7 @@ def test_a_queue_that_refuses_overdue_jobs_holds_up_no_other_duty(world: World) 
     world.queues.send = send  # type: ignore[method-assign]  # - it refuses once
     world.clock.pass_time(minutes=16)
     with pytest.raises(Unavailable):
-        follow_up.run(world)
+        world.scheduled_sweep.run()
     assert {job.name for job in refused} == {"deliver"}
     assert jobs(world, "deliver") != [], "the outbox was swept"
     assert world.document.sealing is Sealing.DELAYED, "the late seal was said"
@@ -272,13 +272,13 @@ def test_every_duty_is_done_and_the_failure_raised_in_the_end(
         return 1
 
     with pytest.raises(RuntimeError):
-        follow_up.each_of({name: partial(duty, name) for name in DUTIES})
+        run_tasks({name: partial(duty, name) for name in DUTIES})
     assert done == list(DUTIES)
     assert "Ada" not in capsys.readouterr().out
 
 
 def test_these_are_the_duties(world: World) -> None:
-    assert tuple(follow_up.run(world)) == DUTIES
+    assert tuple(world.scheduled_sweep.run()) == DUTIES
 
 
 def test_the_days_of_the_certificate_are_said_once_an_hour(world: World) -> None:
@@ -287,7 +287,7 @@ def test_the_days_of_the_certificate_are_said_once_an_hour(world: World) -> None
     said = 0
     for _ in range(60):
         world.clock.pass_time(minutes=1)
-        said += follow_up.run(world)["certificate"]
+        said += world.scheduled_sweep.run()["certificate"]
     assert said == 1
 
 
