@@ -1,8 +1,8 @@
-"""The order in which text of both directions is drawn: Unicode's bidirectional algorithm (UAX #9).
+"""Unicode's bidirectional algorithm (UAX #9): the order in which text of both directions is drawn.
 
-All of it but explicit embeddings, whose characters `clusters.clean` removes, and isolates within isolates.
-The classes of a paragraph are written as one string, a letter for each character, so that each rule is a
-substitution.
+Two features are missing: explicit embeddings, whose characters `graphemes.clean_text` removes, and nested
+isolates. The bidi classes of a paragraph are one string with a letter for each character, so each rule of the
+algorithm is a substitution in that string.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from chalicelib.pdf.text.graphemes import ISOLATES, clean_text
 
-# L left, R right, A Arabic letter, E and N European and Arabic number, S and T what separates and ends
-# numbers, C what separates either, M mark, O anything else.
+# L: left to right. R: right to left. A: Arabic letter. E: European number. N: Arabic number.
+# S: separator of European numbers. T: terminator of European numbers. C: separator of any numbers.
+# M: mark. O: any other character.
 _LETTERS = {
     "L": "L",
     "R": "R",
@@ -30,54 +31,56 @@ _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _FROM, _UNTIL = ISOLATES[0], ISOLATES[1]
 _ISOLATE = re.compile(f"({_FROM}[^{ISOLATES}]*{_UNTIL})")
 _OBJECT = "\ufffc"
-"""Stands for an isolate in what is around it: a character without a direction."""
+"""The character without a direction that replaces an isolate in the text around that isolate."""
 
 
 def has_right_to_left(text: str) -> bool:
-    """Whether any of it is."""
+    """Return True if the text has a letter of a right-to-left script."""
     return any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
 
 
 def isolate(text: str) -> str:
-    """Text of others for a sentence of ours, such that its direction ends where it does.
+    """Wrap inserted text in Unicode isolates so that its direction cannot affect the sentence around it.
 
-    Without it, a number after a Hebrew or Arabic name would be drawn before the name.
+    Without isolates, a number after a Hebrew or Arabic name would be drawn before the name.
     """
     if not has_right_to_left(text):
         return text
-    own = clean_text(text).translate(dict.fromkeys(map(ord, ISOLATES)))
-    return f"{_FROM}{own}{_UNTIL}"
+    inner = clean_text(text).translate(dict.fromkeys(map(ord, ISOLATES)))
+    return f"{_FROM}{inner}{_UNTIL}"
 
 
 def resolve_levels(paragraph: str) -> list[int]:
-    """An embedding level for each character: odd ones are drawn from right to left.
+    """Return the embedding level of each character. Characters with an odd level run from right to left.
 
-    To be asked once for a paragraph, before it is broken into lines: they share its direction (rule P2).
+    Call this function for a whole paragraph, before the paragraph is wrapped: all its lines share one
+    direction (rule P2).
     """
     outer = _ISOLATE.sub(_OBJECT, paragraph)
     level = _base_level(outer, above=-1)
-    around = iter(_levels_at(outer, level))
-    found: list[int] = []
+    outer_levels = iter(_levels_at(outer, level))
+    levels: list[int] = []
     for part in _ISOLATE.split(paragraph):
         if _ISOLATE.fullmatch(part):
-            own, within = next(around), part[1:-1]
-            found += [own, *_levels_at(within, _base_level(within, above=level)), own]
+            isolate_level, inner = next(outer_levels), part[1:-1]
+            inner_levels = _levels_at(inner, _base_level(inner, above=level))
+            levels += [isolate_level, *inner_levels, isolate_level]
         else:
-            found += [next(around) for _ in part]
-    return found
+            levels += [next(outer_levels) for _ in part]
+    return levels
 
 
 def _levels_at(text: str, level: int) -> list[int]:
-    """The levels of text whose own direction has that level."""
+    """Return the levels of the characters of text without isolates, in a paragraph with that base level."""
     classes, base = _classes(text), "LR"[level % 2]
-    strong = _neutral_resolved(_brackets_resolved(_weak_resolved(classes, base), text, base), base)
+    strong = _resolve_neutral(_resolve_brackets(_resolve_weak(classes, base), text, base), base)
     lift = level - _LEVELS[base][base]
-    found = [lift + _LEVELS[base][letter] for letter in strong]
+    levels = [lift + _LEVELS[base][letter] for letter in strong]
     for index in range(len(text) - 1, -1, -1):
         if not text[index].isspace():
             break
-        found[index] = level
-    return found
+        levels[index] = level
+    return levels
 
 
 def _classes(text: str) -> str:
@@ -88,7 +91,7 @@ _LEVELS = {"L": {"L": 0, "R": 1, "E": 2, "N": 2}, "R": {"L": 2, "R": 1, "E": 2, 
 
 
 def visual_order(order: Sequence[int]) -> list[int]:
-    """The indexes of these levels in the order drawn, from left to right (rule L2)."""
+    """Return the indexes of the levels in visual order, from left to right (rule L2)."""
     indexes = list(range(len(order)))
     for level in range(max(order, default=0), 0, -1):
         start = 0
@@ -102,62 +105,63 @@ def visual_order(order: Sequence[int]) -> list[int]:
 
 
 def _base_level(text: str, *, above: int) -> int:
-    """The next level above for the direction of the first character that has one (rules P2, P3, X5c)."""
+    """Return the next level above that fits the direction of the first strong character (P2, P3, X5c)."""
     first = re.search("[LRA]", _classes(text))
     from_right = bool(first and first[0] in "RA")
     return above + 1 if (above + 1) % 2 == from_right else above + 2
 
 
-def _weak_resolved(classes: str, base: str) -> str:
-    """Rules W1 to W7: marks, numbers and what stands in them."""
+def _resolve_weak(classes: str, base: str) -> str:
+    """Apply rules W1 to W7: resolve marks, numbers, and the separators and terminators of numbers."""
     text = base + classes
-    text = re.sub("(.)(M+)", lambda found: found[1] * len(found[0]), text)
-    text = re.sub("A[^LRA]*", lambda found: found[0].replace("E", "N"), text)
+    text = re.sub("(.)(M+)", lambda match: match[1] * len(match[0]), text)
+    text = re.sub("A[^LRA]*", lambda match: match[0].replace("E", "N"), text)
     text = text.replace("A", "R")
     text = re.sub("(?<=E)[SC](?=E)", "E", text)
     text = re.sub("(?<=N)C(?=N)", "N", text)
-    text = re.sub("T*ET*(?:ET*)*", lambda found: "E" * len(found[0]), text)
+    text = re.sub("T*ET*(?:ET*)*", lambda match: "E" * len(match[0]), text)
     text = re.sub("[STC]", "O", text)
-    return re.sub("L[^LR]*", lambda found: found[0].replace("E", "L"), text)[1:]
+    return re.sub("L[^LR]*", lambda match: match[0].replace("E", "L"), text)[1:]
 
 
-def _brackets_resolved(classes: str, text: str, base: str) -> str:
-    """Rule N0: both of a pair go with what is within, or else with what is before."""
+def _resolve_brackets(classes: str, text: str, base: str) -> str:
+    """Apply rule N0: a pair of brackets takes the direction of the text inside it or before it."""
     resolved = list(classes)
     for start, end in _pairs(text):
         within = {_strong(letter) for letter in resolved[start + 1 : end]} - {"O"}
         if not within:
             continue
-        before = next((_strong(each) for each in reversed(resolved[:start]) if each != "O"), base)
+        before = next((_strong(letter) for letter in reversed(resolved[:start]) if letter != "O"), base)
         side = base if base in within else before
         resolved[start] = resolved[end] = side
     return "".join(resolved)
 
 
 def _pairs(text: str) -> list[tuple[int, int]]:
+    """Return the indexes of the opening and closing bracket of each pair, in order."""
     opened: list[tuple[int, str]] = []
-    found = []
+    pairs = []
     for index, char in enumerate(text):
         if char in _BRACKETS:
             opened.append((index, _BRACKETS[char]))
             continue
         depth = next((n for n in range(len(opened) - 1, -1, -1) if opened[n][1] == char), None)
         if depth is not None:
-            found.append((opened[depth][0], index))
+            pairs.append((opened[depth][0], index))
             del opened[depth:]
-    return sorted(found)
+    return sorted(pairs)
 
 
 def _strong(letter: str) -> str:
     return "R" if letter in "EN" else letter
 
 
-def _neutral_resolved(classes: str, base: str) -> str:
-    """Rules N1 and N2: what has no direction takes that of both its neighbours, or else the base."""
+def _resolve_neutral(classes: str, base: str) -> str:
+    """Apply rules N1 and N2: neutral characters take the direction of both neighbors, or else of the base."""
 
-    def side(found: re.Match[str]) -> str:
-        around = {_strong(each) for each in (text[found.start() - 1], text[found.end()])}
-        return (around.pop() if len(around) == 1 else base) * len(found[0])
+    def side(match: re.Match[str]) -> str:
+        neighbors = {_strong(text[match.start() - 1]), _strong(text[match.end()])}
+        return (neighbors.pop() if len(neighbors) == 1 else base) * len(match[0])
 
     text = f"{base}{classes}{base}"
     return re.sub("O+", side, text)[1:-1]

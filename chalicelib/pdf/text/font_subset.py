@@ -1,8 +1,8 @@
-"""TrueType fonts for reportlab whose parts are made once for the same characters, and then kept.
+"""TrueType fonts for reportlab, with a cache of their subsets.
 
-reportlab cuts a font down to the characters that a document uses, each time anew; most documents use the
-same ones. It draws characters only: a glyph that is none, such as a conjunct, gets one of Unicode's private
-ones (plane 15 and 16), with the text that it reads as.
+reportlab makes a subset of the font for every document, but most documents use the same characters. reportlab
+draws only characters. So a glyph without a character, such as a conjunct, gets one of Unicode's private
+characters (planes 15 and 16), together with the text that readers should extract for the glyph.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FIRST_PRIVATE, _SECOND_PRIVATE = 0xF0000, 0x100000
 
 
 class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
-    """A font that is always embedded, cut down to what is used."""
+    """A font that is always embedded as a subset of the glyphs in use."""
 
     def __init__(self, name: str, file: Path) -> None:
         super().__init__(name, file)
@@ -32,16 +32,16 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         self._codes = count(_FIRST_PRIVATE)
 
     def has(self, char: str) -> bool:
-        """Whether the font has a glyph for the character; no text has private ones of ours."""
+        """Return True if the font has a glyph for the character. The private characters do not count."""
         return ord(char) < _FIRST_PRIVATE and ord(char) in self.face.charToGlyph
 
     def width(self, char: str) -> int:
-        """How wide its glyph is, in thousandths of the size, as it stands in the PDF."""
-        wide: float = self.face.getCharWidth(ord(char))
-        return round(wide)
+        """Return the width of the character's glyph in thousandths of the text size, as in the PDF."""
+        width: float = self.face.getCharWidth(ord(char))
+        return round(width)
 
     def character(self, glyph: int, text: str) -> str:
-        """A character that is drawn as the glyph, and is read out of the PDF as the text."""
+        """Return a character that is drawn as the glyph and extracted from the PDF as the text."""
         if len(text) == 1 and self.face.charToGlyph.get(ord(text)) == glyph:
             return text
         known = self._private.get((glyph, text))
@@ -52,7 +52,7 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         if code < _SECOND_PRIVATE:
             self._private[glyph, text] = chr(code)
         else:
-            # So many different ones are nobody's names. Those after them can be seen, but not read.
+            # No real names need so many glyphs. The glyphs beyond this limit are visible, but have no text.
             code, text = _SECOND_PRIVATE + glyph, ""
         self.texts[code] = text
         self.face.charWidths[code] = self.pdfScale(self.face.hmetrics[glyph][0])
@@ -60,12 +60,12 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         return chr(code)
 
     def addObjects(self, doc: PDFDocument) -> None:  # noqa: N802 - reportlab's name
-        """Adds the objects of each subset to the document, and to its dictionary of fonts."""
+        """Add the objects of each subset to the document, and each subset to its dictionary of fonts."""
         subsets = self.state[doc].subsets
         for number, subset in enumerate(subsets):
             name = self.getSubsetInternalName(number, doc)[1:]
-            parts = _parts(self, number, tuple(subset))
-            font = _font(doc, parts, name)
+            objects = _make_objects(self, number, tuple(subset))
+            font = _add_font(doc, objects, name)
             doc.Reference(font, name)
             doc.idToObject["BasicFonts"].dict[name] = font
         del self.state[doc]
@@ -73,7 +73,7 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
 
 @dataclass(frozen=True)
 class _SubsetObjects:
-    """Of a subset: its PostScript name, its objects as they are written, and the codes' widths."""
+    """The PostScript name, the serialized objects and the character widths of one subset."""
 
     name: bytes
     file: bytes
@@ -82,8 +82,8 @@ class _SubsetObjects:
     widths: bytes
 
 
-class _Written(PDFObject):  # type: ignore[misc]  # - reportlab is untyped
-    """An object that reportlab writes as it is, and refers to by its number."""
+class _Serialized(PDFObject):  # type: ignore[misc]  # - reportlab is untyped
+    """An object that reportlab writes unchanged and refers to by number."""
 
     __RefOnly__ = True
 
@@ -95,7 +95,7 @@ class _Written(PDFObject):  # type: ignore[misc]  # - reportlab is untyped
 
 
 @lru_cache(maxsize=64)
-def _parts(font: Face, number: int, subset: tuple[int, ...]) -> _SubsetObjects:
+def _make_objects(font: Face, number: int, subset: tuple[int, ...]) -> _SubsetObjects:
     face: Any = font.face
     name = b"".join((SUBSETN(number), b"+", face.name, face.subfontNameX))
     file = face.makeSubset(list(subset))
@@ -120,10 +120,10 @@ def _parts(font: Face, number: int, subset: tuple[int, ...]) -> _SubsetObjects:
 
 
 def _to_unicode(font: Face, name: str, subset: tuple[int, ...]) -> str:
-    """What each code reads as, in UTF-16; reportlab knows the first plane only."""
+    """Return the map from codes to UTF-16 text. reportlab's own map supports only the first plane."""
 
-    def text(found: re.Match[str]) -> str:
-        code = int(found[1], 16)
+    def text(match: re.Match[str]) -> str:
+        code = int(match[1], 16)
         return f"<{font.texts.get(code, chr(code)).encode('utf-16-be').hex()}>"
 
     return re.sub("<([0-9A-F]{5,6})>", text, makeToUnicodeCMap(name, list(subset)))
@@ -134,23 +134,23 @@ def _stream(data: bytes, entries: bytes = b"") -> bytes:
     return b"<< /Filter /FlateDecode /Length %d %s >>\nstream\n%s\nendstream" % (len(packed), entries, packed)
 
 
-def _font(doc: PDFDocument, parts: _SubsetObjects, name: str) -> _Written:
-    """The font's dictionary, after what it refers to."""
+def _add_font(doc: PDFDocument, subset: _SubsetObjects, name: str) -> _Serialized:
+    """Add the objects of a subset to the document, and return the font dictionary that refers to them."""
 
     def place(text: bytes, kind: str) -> bytes:
-        reference: bytes = doc.Reference(_Written(text), f"{kind} {name}").format(doc)
+        reference: bytes = doc.Reference(_Serialized(text), f"{kind} {name}").format(doc)
         return reference
 
-    file, to_unicode = place(parts.file, "file"), place(parts.to_unicode, "unicode")
-    descriptor = b"<< %s /FontName /%s /FontFile2 %s >>" % (parts.descriptor, parts.name, file)
-    return _Written(
+    file, to_unicode = place(subset.file, "file"), place(subset.to_unicode, "unicode")
+    descriptor = b"<< %s /FontName /%s /FontFile2 %s >>" % (subset.descriptor, subset.name, file)
+    return _Serialized(
         b"<< /Type /Font /Subtype /TrueType /Name /%s /BaseFont /%s /FirstChar 0 /LastChar %d /Widths [%s]"
         b" /ToUnicode %s /FontDescriptor %s >>"
         % (
             name.encode(),
-            parts.name,
-            parts.widths.count(b" "),
-            parts.widths,
+            subset.name,
+            subset.widths.count(b" "),
+            subset.widths,
             to_unicode,
             place(descriptor, "descriptor"),
         )

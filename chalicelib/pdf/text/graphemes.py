@@ -1,4 +1,4 @@
-"""Text as it is drawn: which characters count, and which belong together as one letter."""
+"""Grapheme clusters: the characters of a text that are drawn, and which of them belong to one letter."""
 
 from __future__ import annotations
 
@@ -6,40 +6,44 @@ import re
 import unicodedata
 
 _LONGEST = 32
-"""Characters in a cluster: no language has as many, and text from outside may pile up thousands."""
+"""The longest cluster in characters.
+
+No language needs more, but hostile text may stack thousands of marks.
+"""
 
 _VIRAMA = 9
-"""The combining class of the sign that joins two consonants in the scripts of India and its neighbours."""
+"""The Unicode combining class of the sign that joins two consonants in South Asian scripts."""
 
 JOINERS = "\u200c\u200d"
 """Invisible characters that are part of how names are spelled in Persian and in Indian scripts."""
 ISOLATES = "\u2068\u2069"
-"""Around text of others within a sentence of ours (`direction.isolated`); never drawn."""
+"""The first and last character around inserted text (`bidi.isolate`). They are never drawn."""
 
 _SPACING = "\u0e33\u0eb3"
-"""Thai and Lao AM: letters, but written partly above the one before."""
+"""The Thai and Lao letter AM, which is partly written above the letter before."""
 
-_UNSEEN = re.compile(
-    # Variation selectors and fillers, of which no font here knows anything.
+_INVISIBLE = re.compile(
+    # Variation selectors and fillers, which none of the fonts supports.
     "[\u034f\u115f\u1160\u17b4\u17b5\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-    # Joiners, but for those in scripts in which they are part of the spelling.
+    # Joiners, except in scripts that use them for spelling.
     "|(?<![\u0590-\u1fff\ua800-\uabff\U00011000-\U00011fff])[\u200c\u200d]+"
 )
 
 
 def clean_text(text: str) -> str:
-    """Composed characters, one space for any run of white space, nothing that is there without being seen.
+    """Return the text with composed characters, single spaces, and no invisible characters.
 
-    Joiners stay where a script spells with them, and isolates: `direction.levels` needs them.
+    Joiners stay in scripts that use them for spelling. Isolates stay because `bidi.resolve_levels` needs
+    them.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    seen = "".join(filter(_is_seen, unicodedata.normalize("NFC", text)))
-    # Last, as there may be spaces on both sides of what was removed.
-    return " ".join(_UNSEEN.sub("", seen).split())
+    visible = "".join(filter(_is_visible, unicodedata.normalize("NFC", text)))
+    # Spaces come last, since a removed character may leave two of them side by side.
+    return " ".join(_INVISIBLE.sub("", visible).split())
 
 
-def _is_seen(char: str) -> bool:
+def _is_visible(char: str) -> bool:
     return (
         char in JOINERS
         or char in ISOLATES
@@ -49,19 +53,19 @@ def _is_seen(char: str) -> bool:
 
 
 def is_mark(char: str) -> bool:
-    """Whether the character is drawn onto the one before, or shapes it."""
+    """Return True if the character is drawn onto the character before, or changes the shape of that one."""
     return unicodedata.category(char)[0] == "M" or char in JOINERS
 
 
 def split_clusters(text: str) -> list[str]:
-    """What must stay together: a letter with its marks, and consonants that a virama joins (UAX #29, GB9)."""
-    found: list[str] = []
+    """Split the text into letters with their marks, and consonants that a virama joins (UAX #29, GB9)."""
+    result: list[str] = []
     for char in text:
-        if found and len(found[-1]) < _LONGEST and _continues(found[-1][-1], char):
-            found[-1] += char
+        if result and len(result[-1]) < _LONGEST and _continues(result[-1][-1], char):
+            result[-1] += char
         else:
-            found.append(char)
-    return found
+            result.append(char)
+    return result
 
 
 def _continues(last: str, char: str) -> bool:

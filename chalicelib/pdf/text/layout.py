@@ -1,8 +1,9 @@
-"""Text on a reportlab canvas in embedded fonts: fallback by letter, both directions, measuring and wrapping.
+"""Measure, wrap and draw text in both directions on a reportlab canvas, with embedded fonts.
 
-A face is tried first, then the font of the letter's script (`scripts`), then DejaVu Sans (Arabic, Hebrew and
-more), then Droid Sans Fallback (Chinese, Japanese, Korean). Text that needs it goes through HarfBuzz
-(`shaping`). A letter that no font has is drawn as U+FFFD, and still reads as itself.
+The font is chosen for each letter: the given face, then the font of the letter's script (`script_fonts`),
+then DejaVu Sans (Arabic, Hebrew and more), then Droid Sans Fallback (Chinese, Japanese, Korean). Letters that
+need shaping go through HarfBuzz (`shaping`). A letter that no font has is drawn as U+FFFD, but readers
+extract the letter itself.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ _LAST_OF_FIRST_PLANE = "\uffff"
 
 
 class TextLine(str):
-    """Clean text, with the levels that its characters have in their paragraph (`direction.levels`).
+    """Clean text, with the bidi levels of its characters in their paragraph (`bidi.resolve_levels`).
 
-    None of them where all of it goes from left to right. Two lines of the same letters may differ in them:
-    the key of a cache is `str(line)` and its levels, never the line alone.
+    `levels` is empty if all characters run from left to right. Two equal lines may have different levels, so
+    the key of a cache must be `str(line)` with the levels, never the line alone.
     """
 
     __slots__ = ("levels",)
@@ -46,13 +47,13 @@ class TextLine(str):
         line.levels = levels if any(levels) else ()
         return line
 
-    def part(self, start: int, end: int) -> TextLine:
-        """What stands there, drawn as it is within the whole."""
+    def slice(self, start: int, end: int) -> TextLine:
+        """Return a slice of the line, with the bidi levels it has in the whole line."""
         return TextLine(self[start:end], self.levels[start:end])
 
 
 class Run(NamedTuple):
-    """Text in one font: characters to draw, or glyphs, with what they read as where that is to be told."""
+    """Text in one font, as characters or as glyphs. `reads_as` is the text to extract, if it needs saying."""
 
     font: str
     text: str
@@ -61,7 +62,7 @@ class Run(NamedTuple):
 
 
 class _Letter(NamedTuple):
-    """A cluster, and how it is to be drawn. `text` stands for another text where no font has that."""
+    """A cluster with its font and bidi level; `shaped` sends it to HarfBuzz. `text` may be a replacement."""
 
     text: str
     font: str
@@ -71,21 +72,21 @@ class _Letter(NamedTuple):
 
 @cache
 def load_font(name: str) -> Face:
-    """The font, read and registered once for the life of the process."""
+    """Return the font, which is read and registered once in the life of the process."""
     loaded = Face(name, _FOLDER / f"{name}.ttf")
     pdfmetrics.registerFont(loaded)
     return loaded
 
 
 def _chain(cluster: str, face: str) -> list[str]:
-    # The script face knows no places for marks.
-    own = (face,) if face != SCRIPT else (PLAIN,) if len(cluster) > 1 else (SCRIPT, PLAIN)
-    return [name for name in (*own, script_font(cluster[0]), *_FALLBACKS) if name]
+    # The handwriting font has no positions for marks.
+    preferred = (face,) if face != SCRIPT else (PLAIN,) if len(cluster) > 1 else (SCRIPT, PLAIN)
+    return [name for name in (*preferred, script_font(cluster[0]), *_FALLBACKS) if name]
 
 
 @lru_cache(maxsize=4096)
 def _font_for(cluster: str, face: str) -> str | None:
-    """The first font that has all of it."""
+    """Return the first font that has all characters of the cluster; None if there is none."""
     needed = cluster.translate(_NOT_NEEDED)
     return next((name for name in _chain(cluster, face) if all(map(load_font(name).has, needed))), None)
 
@@ -105,7 +106,7 @@ def _letters(cluster: str, level: int, face: str) -> list[_Letter]:
     return [_Letter(cluster, name, level, shaped)]
 
 
-def _leveled(text: str, face: str, depth: tuple[int, ...]) -> list[_Letter]:
+def _all_letters(text: str, face: str, depth: tuple[int, ...]) -> list[_Letter]:
     place, letters = 0, []
     for cluster in split_clusters(text):
         letters += _letters(cluster, depth[place] if depth else 0, face)
@@ -119,7 +120,7 @@ def _run(letters: list[_Letter]) -> Run:
     if not shaped:
         return Run(name, text)
     glyphs = shape(load_font(name), text, from_right=level % 2 == 1)
-    # Readers turn text from the right around themselves, and some know the first plane only.
+    # Readers reverse right-to-left text themselves, and some readers support only the first plane.
     return Run(name, text, glyphs, "" if level % 2 or max(text) > _LAST_OF_FIRST_PLANE else text)
 
 
@@ -128,13 +129,13 @@ def _paragraph(text: str) -> TextLine:
     tidy = clean_text(text)
     if tidy.isascii():
         return TextLine(tidy)
-    found = zip(tidy, resolve_levels(tidy) if has_right_to_left(tidy) else [0] * len(tidy), strict=True)
-    kept = [(char, level) for char, level in found if char not in ISOLATES]
-    return TextLine("".join(char for char, _ in kept), tuple(level for _, level in kept))
+    levels = resolve_levels(tidy) if has_right_to_left(tidy) else [0] * len(tidy)
+    pairs = [(char, level) for char, level in zip(tidy, levels, strict=True) if char not in ISOLATES]
+    return TextLine("".join(char for char, _ in pairs), tuple(level for _, level in pairs))
 
 
 def split_runs(text: str, face: str) -> tuple[Run, ...]:
-    """The text in runs, in the order drawn: a line as it stands in its paragraph, other text as one."""
+    """Return the runs of a line, or of other text as one paragraph, in visual order from left to right."""
     line = text if isinstance(text, TextLine) else _paragraph(text)
     return _runs(str(line), face, line.levels)
 
@@ -143,14 +144,14 @@ def split_runs(text: str, face: str) -> tuple[Run, ...]:
 def _runs(text: str, face: str, depth: tuple[int, ...]) -> tuple[Run, ...]:
     if text.isascii() and not depth:
         return (Run(face, text),) if text else ()
-    letters = _leveled(text, face, depth)
+    letters = _all_letters(text, face, depth)
     grouped = [list(group) for _, group in groupby(letters, key=lambda letter: letter[1:])]
     order = visual_order([group[0].level for group in grouped])
     return tuple(_run(grouped[index]) for index in order)
 
 
 class _Advances(dict[str, int]):
-    """How far each character goes, in thousandths of the size."""
+    """The width of each character of a font in thousandths of the text size, computed on first use."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -166,23 +167,23 @@ def _advances(name: str) -> _Advances:
     return _Advances(name)
 
 
-def _across(name: str, part: str, size: float) -> float:
-    return sum(map(_advances(name).__getitem__, part)) * size / 1000
+def _plain_width(name: str, text: str, size: float) -> float:
+    return sum(map(_advances(name).__getitem__, text)) * size / 1000
 
 
 def text_width(text: str, face: str, size: float) -> float:
-    """Width in points."""
+    """Return the width of the text in points."""
     return sum(_run_width(run, size) for run in split_runs(text, face))
 
 
 def _run_width(run: Run, size: float) -> float:
     if run.glyphs:
         return sum(glyph.advance for glyph in run.glyphs) * size / 1000
-    return _across(run.font, run.text, size)
+    return _plain_width(run.font, run.text, size)
 
 
 def draw_text(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> float:
-    """Draws one line with its baseline's left end at (x, y); answers the x after it."""
+    """Draw one line from the left end (x, y) of its baseline, and return the x after the line."""
     for run in split_runs(text, face):
         if run.glyphs:
             draw_glyphs(canvas, x, y, load_font(run.font), run.glyphs, size=size, reads_as=run.reads_as)
@@ -197,20 +198,20 @@ def draw_text(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAI
 def draw_text_right(
     canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10
 ) -> None:
-    """Draws one line that ends at x."""
+    """Draw one line that ends at x."""
     draw_text(canvas, x - text_width(text, face, size), y, text, face=face, size=size)
 
 
-def _words(text: str) -> list[tuple[int, int]]:
-    """Where each starts and ends; nothing is one empty word."""
-    return [found.span() for found in re.finditer("[^ ]+", text)] or [(0, 0)]
+def _word_spans(text: str) -> list[tuple[int, int]]:
+    """Return the start and end of each word; an empty text has one empty word."""
+    return [match.span() for match in re.finditer("[^ ]+", text)] or [(0, 0)]
 
 
-def _pieces(word: TextLine, face: str, size: float, limit: float) -> list[tuple[int, int]]:
-    """Where the pieces start and end of a word too wide for a line, cut where it must be."""
+def _cut_word(word: TextLine, face: str, size: float, limit: float) -> list[tuple[int, int]]:
+    """Return the start and end of the pieces of a word that is too wide for one line."""
     pieces, start, end = [], 0, 0
     for cluster in split_clusters(word):
-        if end > start and text_width(word.part(start, end + len(cluster)), face, size) > limit:
+        if end > start and text_width(word.slice(start, end + len(cluster)), face, size) > limit:
             pieces.append((start, end))
             start = end
         end += len(cluster)
@@ -218,35 +219,36 @@ def _pieces(word: TextLine, face: str, size: float, limit: float) -> list[tuple[
 
 
 def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
-    """Lines no wider than `limit` points, broken at spaces, inside a word only where it alone is too wide.
+    """Return lines no wider than `limit` points, broken at spaces, or inside a word that is too wide alone.
 
-    To be drawn as they are (`Line`): what is made of them anew is a paragraph by itself.
+    Draw the lines unchanged (`TextLine`). A new string made from a line loses the directions of the
+    paragraph.
     """
     whole = _paragraph(text)
     lines: list[tuple[int, int]] = []
-    space, used = _across(face, " ", size), 0.0
-    for start, end in _words(whole):
-        word = whole.part(start, end)
-        wide = text_width(word, face, size)
-        if lines and used + space + wide <= limit:
+    space, used = _plain_width(face, " ", size), 0.0
+    for start, end in _word_spans(whole):
+        word = whole.slice(start, end)
+        width = text_width(word, face, size)
+        if lines and used + space + width <= limit:
             lines[-1] = (lines[-1][0], end)
-            used += space + wide
-        elif wide <= limit:
+            used += space + width
+        elif width <= limit:
             lines.append((start, end))
-            used = wide
+            used = width
         else:
-            pieces = _pieces(word, face, size, limit)
+            pieces = _cut_word(word, face, size, limit)
             lines.extend((start + first, start + last) for first, last in pieces)
-            used = text_width(whole.part(*lines[-1]), face, size)
-    return [whole.part(*line) for line in lines]
+            used = text_width(whole.slice(*lines[-1]), face, size)
+    return [whole.slice(*line) for line in lines]
 
 
 def wrap_paragraphs(text: str, face: str, size: float, limit: float) -> list[str]:
-    """As `wrap`, keeping the text's own line breaks; each paragraph has a direction of its own."""
+    """Wrap each line of the text as a paragraph with its own direction, and return all lines."""
     return [line for part in text.strip().splitlines() for line in wrap(part, face, size, limit)]
 
 
 def fit_size(text: str, face: str, limit: float, *, largest: float, smallest: float) -> float:
-    """The largest size at which the text is no wider than `limit`, within the two bounds."""
+    """Return the largest size, within the two bounds, at which the text is no wider than `limit` points."""
     natural = text_width(text, face, 1)
     return max(smallest, min(largest, limit / natural if natural else largest))

@@ -1,4 +1,4 @@
-"""Which font has the letters of a script. The files are opened when a text needs them."""
+"""The Noto font for each script. A font file is opened only when a text needs the font."""
 
 from __future__ import annotations
 
@@ -39,21 +39,24 @@ _BLOCKS = (
     (0x11100, 0x1114F, "Chakma"),
     (0x1E900, 0x1E95F, "Adlam"),
 )
-"""(first and last code point, script), by first code point: Unicode's blocks."""
+"""Unicode's blocks as (first code point, last code point, script), sorted by first code point."""
 
 _STARTS = [first for first, _, _ in _BLOCKS]
 
 
 def script_font(char: str) -> str | None:
-    """The name of the Noto font for the character's script; None where the plain fonts have it, or none."""
+    """Return the name of the Noto font for the character's script.
+
+    None if no Noto font is installed for it.
+    """
     index = bisect_right(_STARTS, ord(char)) - 1
     if index < 0 or ord(char) > _BLOCKS[index][1]:
         return None
-    return font_of(_BLOCKS[index][2])
+    return font_name(_BLOCKS[index][2])
 
 
-def font_of(script: str) -> str:
-    """The font's name, which is its file's."""
+def font_name(script: str) -> str:
+    """Return the name of the script's font, which is also the name of the font file without `.ttf`."""
     return f"Noto{'Serif' if script == 'Tibetan' else 'Sans'}{script}-Regular"
 
 

@@ -1,4 +1,4 @@
-"""Glyphs in their places, by HarfBuzz: conjuncts, marks, joined letters, and text from the right."""
+"""Shape text with HarfBuzz: choose and position glyphs for conjuncts, marks and joined letters."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from chalicelib.pdf.text.font_subset import Face
 
 
 class Glyph(NamedTuple):
-    """A glyph as a character of its face (`Face.character`); lengths in thousandths of the size.
+    """A glyph as a character of its font (`Face.character`), with lengths in thousandths of the text size.
 
-    `advance` is how far the text goes on, `width` the glyph's own; `right` and `up` move it alone.
+    `advance` moves the text position, and `width` is the width of the glyph itself. `right` and `up` move
+    only this glyph.
     """
 
     char: str
@@ -34,9 +35,9 @@ _ONE_AT_A_TIME = Lock()
 
 @cache
 def _harfbuzz() -> ModuleType:
-    """The library, which the package keeps from being imported before a text needs it."""
+    """Import HarfBuzz on first use. `pdf/__init__.py` keeps reportlab from importing the library earlier."""
     with _ONE_AT_A_TIME:
-        # After an import that failed there is no entry at all; the next one is to fail for its own reason.
+        # A failed import leaves no entry, so the next call imports again and raises its own error.
         if sys.modules.get("uharfbuzz") is None:
             sys.modules.pop("uharfbuzz", None)
         return import_module("uharfbuzz")
@@ -45,11 +46,11 @@ def _harfbuzz() -> ModuleType:
 @cache
 def _font(face: Face) -> Any:
     library = _harfbuzz()
-    return library.Font(library.Face(face.face._ttf_data))  # noqa: SLF001 - reportlab keeps it there
+    return library.Font(library.Face(face.face._ttf_data))  # noqa: SLF001 - reportlab has no public name for it
 
 
 def shape(face: Face, text: str, *, from_right: bool) -> tuple[Glyph, ...]:
-    """The glyphs of text in one script, from left to right as drawn."""
+    """Return the glyphs of text in one script, in visual order from left to right."""
     buffer = _harfbuzz().Buffer()
     buffer.add_str(text)
     buffer.direction = "rtl" if from_right else "ltr"
@@ -70,47 +71,52 @@ def shape(face: Face, text: str, *, from_right: bool) -> tuple[Glyph, ...]:
 
 
 def _characters(face: Face, text: str, glyphs: list[tuple[int, int]], *, from_right: bool) -> list[str]:
-    """A character for each (glyph, start of its cluster), such that they read as the text in its order."""
+    """Return one character for each (glyph, start of its cluster); readers extract them in text order."""
     in_order = glyphs[::-1] if from_right else glyphs
     starts = [start for _, start in in_order]
     ends = dict(pairwise([*dict.fromkeys(starts), len(text)]))
     chars = []
     for index, (glyph, start) in enumerate(in_order):
         place, last = index - starts.index(start), starts[index + 1 : index + 2] != [start]
-        own = text[start : ends[start]]
-        reading = own[place:] if last else own[place : place + 1]
-        chars.append(face.character(glyph, _ligature(face, glyph, reading) if from_right else reading))
+        cluster = text[start : ends[start]]
+        reading = cluster[place:] if last else cluster[place : place + 1]
+        chars.append(
+            face.character(glyph, _compose_ligature(face, glyph, reading) if from_right else reading)
+        )
     return chars[::-1] if from_right else chars
 
 
-def _ligature(face: Face, glyph: int, text: str) -> str:
-    """A ligature's letters as one character, if there is one: readers turn text from the right around."""
-    own = "".join(map(chr, face.face.glyphToChar.get(glyph, ())[:1]))
-    return own if len(text) > 1 and normalize("NFKC", own) == text else text
+def _compose_ligature(face: Face, glyph: int, text: str) -> str:
+    """Return the letters of a ligature as one character, if Unicode has one; else the text.
+
+    PDF readers reverse right-to-left text, and so would reverse the letters of a ligature.
+    """
+    char = "".join(map(chr, face.face.glyphToChar.get(glyph, ())[:1]))
+    return char if len(text) > 1 and normalize("NFKC", char) == text else text
 
 
 def draw_glyphs(
     canvas: Canvas, x: float, y: float, face: Face, glyphs: tuple[Glyph, ...], *, size: float, reads_as: str
 ) -> None:
-    """Draws them from (x, y), in points; the canvas's own font stays as it is.
+    """Draw glyphs from (x, y) in points without a change of the canvas's current font.
 
-    `reads_as` is the text they stand for, if it is not to be put together from the glyphs.
+    `reads_as` is the text that readers extract; if it is empty, they extract the text of each glyph.
     """
-    document = canvas._doc  # noqa: SLF001 - where reportlab keeps which characters are used
+    document = canvas._doc  # noqa: SLF001 - holds the characters in use
     code = [f"BT 1 0 0 1 {x:.3f} {y:.3f} Tm"]
     rest = iter(glyphs)
     for subset, codes in face.splitString("".join(glyph.char for glyph in glyphs), document):
         code.append(f"{face.getSubsetInternalName(subset, document)} {size:.4g} Tf")
-        code.extend(_shown(number, next(rest), size) for number in codes)
+        code.extend(_show_glyph(number, next(rest), size) for number in codes)
     drawn = " ".join([*code, "0 Ts ET"])
-    canvas.addLiteral(_marked(drawn, reads_as) if reads_as else drawn)
+    canvas.addLiteral(_add_actual_text(drawn, reads_as) if reads_as else drawn)
 
 
-def _shown(number: int, glyph: Glyph, size: float) -> str:
+def _show_glyph(number: int, glyph: Glyph, size: float) -> str:
     before, after = -glyph.right, glyph.width + glyph.right - glyph.advance
     return f"{glyph.up * size / 1000:.3f} Ts [{before:.1f} <{number:02x}> {after:.1f}] TJ"
 
 
-def _marked(drawn: str, text: str) -> str:
-    """With the text beside it (ISO 32000-1, 14.9.4)."""
+def _add_actual_text(drawn: str, text: str) -> str:
+    """Return the drawing with the text that readers extract for it (ISO 32000-1, 14.9.4)."""
     return f"/Span <</ActualText <feff{text.encode('utf-16-be').hex()}>>> BDC {drawn} EMC"

@@ -27,7 +27,7 @@ from chalicelib.pdf.text.layout import (
     wrap,
     wrap_paragraphs,
 )
-from chalicelib.pdf.text.script_fonts import SCRIPTS, font_of
+from chalicelib.pdf.text.script_fonts import SCRIPTS, font_name
 from chalicelib.pdf.text.shaping import Glyph, draw_glyphs
 from infrastructure.repository import ROOT
 from tests.support.pdf import sample_pdfs as samples
@@ -88,8 +88,8 @@ def test_every_character_has_a_glyph(face: str, text: str, fonts: list[str]) -> 
 def test_no_letter_of_any_script_is_an_empty_box(script: str, face: str) -> None:
     found = split_runs(EVERY[script], face)
     assert not missing(found)
-    if font_of(script) in {font_of(each) for each in SCRIPTS}:
-        assert font_of(script) in {run.font for run in found}
+    if font_name(script) in {font_name(each) for each in SCRIPTS}:
+        assert font_name(script) in {run.font for run in found}
 
 
 def test_a_letter_without_a_font_is_told_from_one_that_has_one() -> None:
