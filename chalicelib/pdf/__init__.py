@@ -1,16 +1,17 @@
-"""PDF bytes in, PDF or image bytes out: no AWS, no clock, no environment.
+"""The PDF engine: it takes bytes and returns PDF or image bytes, without AWS, a clock or an environment.
 
-The pipeline of a decision is: original -> assemble -> seal -> verify -> release. Import `facts` freely; every
-other module here loads PDF libraries, so import it inside the function that uses it.
+A decided document passes these steps: original, assemble, seal, verify, release. Any module may import
+`models`, `geometry` and `text.graphemes`. The other modules load PDF libraries, so import them inside the
+function that needs them.
 """
 
 import logging
 import sys
 
-# Their warnings quote the file that they read.
+# The warnings of these libraries quote the file that they read.
 for _library in ("pypdf", "pyhanko", "pyhanko_certvalidator", "pypdfium2"):
     logging.getLogger(_library).setLevel(logging.CRITICAL + 1)
 
-# reportlab would import HarfBuzz with itself, which takes a tenth of its time. `shaping` imports it for the
-# few texts that need it; until then, it is not there.
-sys.modules.setdefault("uharfbuzz", None)  # type: ignore[arg-type]  # - what keeps a module from import
+# reportlab imports HarfBuzz if it can, which takes a tenth of its import time. Few texts need HarfBuzz, so
+# `text.shaping` imports it on first use.
+sys.modules.setdefault("uharfbuzz", None)  # type: ignore[arg-type]  # - None makes an import fail

@@ -1,6 +1,6 @@
-"""What a file from outside is, and whether it can be signed.
+"""Inspect an untrusted file: is it a PDF that can be signed, or a scan of a signed page?
 
-Runs where a hang or a crash costs one answer only: the time limit is the caller's.
+A hostile file may hang or crash the inspection, so the caller runs it in a sandbox and limits its time.
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ _ACTIONS: dict[str, ActiveContent] = {
 _SUBTYPES: dict[str, ActiveContent] = {"/RichMedia": "rich_media", "/FileAttachment": "embedded_file"}
 _DETAILS: dict[RefusalCode, str] = {
     "empty": "The file is empty.",
-    "too_large": "The file is larger than 25 MB.",
+    "too_large": f"The file is larger than {MAX_BYTES // 2**20} MB.",
     "not_a_pdf": "The file is not a PDF: it does not begin with %PDF-.",
-    "encrypted": "The PDF is encrypted, if only against changes; send it without a password.",
+    "encrypted": "The PDF is encrypted, perhaps only against changes. Send it without a password.",
     "no_pages": "The PDF has no pages.",
     "too_many_pages": f"The PDF has more than {MAX_PAGES} pages.",
-    "xfa": "The PDF is an XFA form, which most viewers cannot show; print it to a plain PDF, and send that.",
+    "xfa": "The PDF is an XFA form, which most viewers cannot show. Print it to a plain PDF, and send that.",
     "certified_no_changes": "The PDF is certified against all changes (DocMDP level 1): it cannot be signed.",
-    "not_a_scan": "A signed scan has to be a PDF, JPEG or PNG file.",
-    "too_many_pixels": "The picture has more than 64 million pixels.",
+    "not_a_scan": "A signed scan must be a PDF, JPEG or PNG file.",
+    "too_many_pixels": "The image has more than 64 million pixels.",
 }
 _DEFLATED = ("/FlateDecode", "/Fl")
-# What the content of a page may be packed with; behind anything else, readers show an empty page.
+# The filters allowed for the content of a page. With any other filter, readers show an empty page.
 _FILTERS = frozenset(
     {
         *_DEFLATED,
@@ -89,10 +89,10 @@ _TEXT_FILTERS: dict[str, Callable[[bytes], bytes]] = {
 }
 _HEADER_WITHIN, _END_WITHIN = 1024, 4096
 _NARROWEST, _WIDEST = 3.0, 1_000_000.0
-"""Points: below it Acrobat shows nothing; above it (14 km of paper) a signature is no longer seen."""
+"""Points. Acrobat shows nothing on a narrower page, and a signature is invisible on a wider one (350 m)."""
 _TOLERANCE = 1.5
 _TRIAL = 200.0
-"""Pixels of the shorter side of a page that is drawn to see whether it can be."""
+"""The shorter side in pixels of a page that is rendered as a trial."""
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
@@ -118,11 +118,11 @@ def _check_envelope(data: bytes) -> None:
         raise PdfRefused("damaged", "The PDF is cut off: its end is missing, perhaps lost in a transfer.")
 
 
-def _opened(data: bytes) -> PdfReader:
+def _open_unencrypted(data: bytes) -> PdfReader:
     try:
         reader = open_pdf(data)
     except PdfRefused:
-        # Some encryption cannot even be tried without a further library.
+        # pypdf cannot open some encrypted files without another library.
         if b"/Encrypt" in data:
             raise _refuse("encrypted") from None
         raise
@@ -131,14 +131,14 @@ def _opened(data: bytes) -> PdfReader:
     return reader
 
 
-def _catalog(reader: PdfReader) -> DictionaryObject:
+def _read_catalog(reader: PdfReader) -> DictionaryObject:
     root = resolve(reader.trailer.get("/Root"))
     if not isinstance(root, DictionaryObject):
         raise PdfRefused("damaged", "The PDF is damaged: it has no document catalog.")
     return root
 
 
-def _pages(reader: PdfReader, catalog: DictionaryObject) -> list[PageObject]:
+def _read_pages(reader: PdfReader, catalog: DictionaryObject) -> list[PageObject]:
     if read_number(read_dictionary(catalog.get("/Pages")).get("/Count"), 0) > MAX_PAGES:
         raise _refuse("too_many_pages")
     pages = list(reader.pages)
@@ -149,13 +149,13 @@ def _pages(reader: PdfReader, catalog: DictionaryObject) -> list[PageObject]:
     return pages
 
 
-def _is_lost(value: PdfObject | None) -> bool:
+def _is_missing(value: PdfObject | None) -> bool:
     return isinstance(value, IndirectObject) and isinstance(value.get_object(), (NullObject, type(None)))
 
 
 def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
-    """Two readers must see the same pages: one shows them, the other makes the signed document of them."""
-    if any(_is_lost(page.get("/Contents")) for page in pages):
+    """Refuse a file if PDFium, which displays it, and pypdf, which signs it, see different pages."""
+    if any(_is_missing(page.get("/Contents")) for page in pages):
         raise PdfRefused("damaged", "The PDF is damaged: the content of a page is missing.")
     try:
         with pypdfium2.PdfDocument(data) as document:
@@ -164,12 +164,12 @@ def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
         raise PdfRefused("damaged", "The PDF is damaged: it cannot be displayed.") from error
     if len(sizes) != len(pages):
         raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on its pages.")
-    if not all(map(_same_size, pages, sizes)):
-        raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on what part of a page shows.")
+    if not all(map(_has_size, pages, sizes)):
+        raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on the visible part of a page.")
 
 
-def _same_size(page: PageObject, shown: tuple[float, float]) -> bool:
-    """Whether the page is as large as PDFium, which knows no UserUnit, shows it."""
+def _has_size(page: PageObject, shown: tuple[float, float]) -> bool:
+    """Return True if the page has the size that PDFium shows; PDFium does not know UserUnit."""
     display = read_display(page)
     return all(
         abs(edge / display.unit - other) <= _TOLERANCE
@@ -183,43 +183,45 @@ def _check_sizes(pages: list[PageObject]) -> None:
 
 
 def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
-    """Reads what is drawn on each page, as every later job does: what cannot be borne must fail here.
+    """Load each page, as every later job does, so that a page that takes too much fails here.
 
-    Where drawing may multiply by itself (patterns in patterns, masks in masks), the page is drawn as well.
+    A page with nested patterns or nested masks is rendered too, since their cost may multiply.
     """
     with pypdfium2.PdfDocument(data) as document:
-        for page, shown in zip(pages, document, strict=True):
+        for page, displayed in zip(pages, document, strict=True):
             if any(map(_may_multiply, _dictionaries([page.get("/Resources")]))):
-                shown.render(scale=min(_TRIAL / edge for edge in shown.get_size()))
-            if page.get("/Contents") is None and raw.FPDFPage_CountObjects(shown):
-                raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on what a page holds.")
-            shown.close()
+                displayed.render(scale=min(_TRIAL / edge for edge in displayed.get_size()))
+            if page.get("/Contents") is None and raw.FPDFPage_CountObjects(displayed):
+                raise PdfRefused(
+                    "damaged", "The PDF is damaged: readers do not agree on the content of a page."
+                )
+            displayed.close()
 
 
 def _may_multiply(item: DictionaryObject) -> bool:
-    """A pattern or a mask that itself uses patterns, masks or the like of them."""
-    own = read_dictionary(item.get("/Resources"))
-    inner = "/Pattern" in own or "/ExtGState" in own
+    """Return True for a pattern or a mask that uses patterns or masks in turn."""
+    resources = read_dictionary(item.get("/Resources"))
+    inner = "/Pattern" in resources or "/ExtGState" in resources
     is_mask = read_dictionary(item.get("/Group")).get("/S") == "/Transparency"
     return inner and (item.get("/PatternType") == 1 or is_mask)
 
 
-def _check_pictures(catalog: DictionaryObject) -> None:
-    for item in _objects(catalog):
+def _check_images(catalog: DictionaryObject) -> None:
+    for item in _catalog_dictionaries(catalog):
         if item.get("/Subtype") == "/Image" and _unpacked_bytes(item) > MAX_IMAGE_PIXELS:
             raise PdfRefused(
-                "damaged", "The PDF cannot be displayed: a picture in it has more than 64 million pixels."
+                "damaged", "The PDF cannot be displayed: an image in it has more than 64 million pixels."
             )
 
 
-def _unpacked_bytes(picture: DictionaryObject) -> float:
-    """Of one of its colours."""
-    sides = read_number(picture.get("/Width"), 0) * read_number(picture.get("/Height"), 0)
-    return sides * read_number(picture.get("/BitsPerComponent"), 8) / 8
+def _unpacked_bytes(image: DictionaryObject) -> float:
+    """Return the size of one color channel of the image in bytes."""
+    sides = read_number(image.get("/Width"), 0) * read_number(image.get("/Height"), 0)
+    return sides * read_number(image.get("/BitsPerComponent"), 8) / 8
 
 
 def _check_contents(pages: list[PageObject]) -> None:
-    """Whether what the pages show can be unpacked; a page that is shown in part must not be signed."""
+    """Refuse a file if the content of a page cannot be unpacked: a partly visible page must not be signed."""
     for page in pages:
         content = resolve(page.get("/Contents"))
         parts = content if isinstance(content, ArrayObject) else [content]
@@ -233,14 +235,14 @@ def _can_be_unpacked(stream: PdfObject | None) -> bool:
     if "/Filter" not in stream:
         return True
     filters = resolve(stream["/Filter"])
-    names = [resolve(each) for each in (filters if isinstance(filters, ArrayObject) else [filters])]
+    names = [resolve(name) for name in (filters if isinstance(filters, ArrayObject) else [filters])]
     if not all(isinstance(name, NameObject) and name in _FILTERS for name in names):
         return False
-    return str(names[-1]) not in _DEFLATED or _inflates(stream, [str(name) for name in names[:-1]])
+    return str(names[-1]) not in _DEFLATED or _can_be_inflated(stream, [str(name) for name in names[:-1]])
 
 
-def _inflates(stream: StreamObject, before: list[str]) -> bool:
-    data = stream._data  # noqa: SLF001 - get_data would go on past an error
+def _can_be_inflated(stream: StreamObject, before: list[str]) -> bool:
+    data = stream._data  # noqa: SLF001 - get_data hides errors
     for name in before:
         if name not in _TEXT_FILTERS:
             return True
@@ -248,7 +250,7 @@ def _inflates(stream: StreamObject, before: list[str]) -> bool:
     try:
         zlib.decompressobj().decompress(data)
     except zlib.error as error:
-        # Only the sum at the end is wrong, or missing: nothing of the content is.
+        # Only the checksum at the end is wrong or missing. The content itself is complete.
         return "incorrect data check" in str(error)
     return True
 
@@ -264,8 +266,8 @@ def _fields(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
             pending.extend(read_array(field.get("/Kids")))
 
 
-def _signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
-    """The signature dictionaries: of filled fields, and the certification wherever it hangs."""
+def _find_signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
+    """Return the signature dictionaries of all filled fields, and the certification of the document."""
     values = [read_dictionary(field.get("/V")) for field in _fields(catalog) if field.get("/FT") == "/Sig"]
     certification = read_dictionary(read_dictionary(catalog.get("/Perms")).get("/DocMDP"))
     return [value for value in (*values, certification) if value]
@@ -280,13 +282,13 @@ def _forbids_changes(signature: DictionaryObject) -> bool:
     return False
 
 
-def _objects(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
-    """Every dictionary that can be reached from the catalog, once."""
+def _catalog_dictionaries(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
+    """Yield every dictionary that can be reached from the catalog once."""
     return _dictionaries([catalog])
 
 
 def _dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObject]:
-    """Every dictionary that can be reached from those, once."""
+    """Yield every dictionary that can be reached from the pending objects once."""
     seen: set[tuple[int, int]] = set()
     while pending:
         item = pending.pop()
@@ -302,7 +304,7 @@ def _dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObject]
             pending.extend(item)
 
 
-def _kinds(item: DictionaryObject) -> Iterator[ActiveContent]:
+def _active_kinds(item: DictionaryObject) -> Iterator[ActiveContent]:
     for key, table in (("/S", _ACTIONS), ("/Subtype", _SUBTYPES)):
         value = item.get(key)
         if isinstance(value, str) and value in table:
@@ -311,42 +313,43 @@ def _kinds(item: DictionaryObject) -> Iterator[ActiveContent]:
         yield "embedded_file"
 
 
-def _active_content(catalog: DictionaryObject) -> tuple[ActiveContent, ...]:
-    return tuple(sorted({kind for item in _objects(catalog) for kind in _kinds(item)}))
+def _find_active_content(catalog: DictionaryObject) -> tuple[ActiveContent, ...]:
+    return tuple(sorted({kind for item in _catalog_dictionaries(catalog) for kind in _active_kinds(item)}))
 
 
 def inspect_pdf(data: bytes) -> Inspection:
-    """What the PDF holds; `PdfRefused` where it cannot be signed."""
+    """Return the facts of a PDF; raise `PdfRefused` with the reason if it cannot be signed."""
     _check_size(data)
     _check_envelope(data)
-    reader = _opened(data)
+    reader = _open_unencrypted(data)
     with refuse_malformed():
-        catalog = _catalog(reader)
+        catalog = _read_catalog(reader)
         if not isinstance(
             resolve(read_dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)
         ):
             raise _refuse("xfa")
-        pages = _pages(reader, catalog)
-        signatures = _signatures(catalog)
+        pages = _read_pages(reader, catalog)
+        signatures = _find_signatures(catalog)
         if any(_forbids_changes(signature) for signature in signatures):
             raise _refuse("certified_no_changes")
         _check_sizes(pages)
         _check_pages_agree(data, pages)
         _check_contents(pages)
-        _check_pictures(catalog)
+        _check_images(catalog)
         _check_drawing(data, pages)
         return Inspection(
             pages=len(pages),
             page_sizes=tuple(read_display(page).size for page in pages),
-            active_content=_active_content(catalog),
+            active_content=_find_active_content(catalog),
             signed=bool(signatures),
         )
 
 
 def recheck_pages(data: bytes) -> int:
-    """The pages of a PDF that was made here, seen alike by both readers; `PdfRefused` (damaged) if not.
+    """Return the number of pages of a PDF made by this engine, if pypdf and PDFium agree on the pages.
 
-    The limits on strangers' files do not hold: a certificate may follow 200 pages.
+    Raise `PdfRefused` (damaged) if they disagree. The limits on size and pages do not apply, since a
+    certificate may follow 200 pages.
     """
     _check_envelope(data)
     reader = open_pdf(data)
@@ -356,32 +359,32 @@ def recheck_pages(data: bytes) -> int:
     return len(pages)
 
 
-def _inspect_picture(data: bytes) -> ScanKind:
+def _inspect_image(data: bytes) -> ScanKind:
     try:
-        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
+        image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
     except UnidentifiedImageError as error:
         raise _refuse("not_a_scan") from error
-    with picture:
-        if picture.width * picture.height > MAX_IMAGE_PIXELS:
+    with image:
+        if image.width * image.height > MAX_IMAGE_PIXELS:
             raise _refuse("too_many_pixels")
-        is_png = picture.format == "PNG"
-        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in _QUARTER_TURNS
-        size = (picture.height, picture.width) if turned else picture.size
-        picture.draft("L", (picture.width // 8, picture.height // 8))
-        picture.load()
+        is_png = image.format == "PNG"
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _QUARTER_TURNS
+        size = (image.height, image.width) if turned else image.size
+        image.draft("L", (image.width // 8, image.height // 8))
+        image.load()
     return ScanKind(media_type="image/png" if is_png else "image/jpeg", pages=1, pixels=size)
 
 
 def inspect_scan(data: bytes) -> ScanKind:
-    """What came back from a provider who signed by hand: a PDF, JPEG or PNG; else `PdfRefused`."""
+    """Return the facts of a scan signed by hand (PDF, JPEG or PNG); raise `PdfRefused` for any other file."""
     _check_size(data)
     if _is_pdf(data):
         return ScanKind(media_type="application/pdf", pages=inspect_pdf(data).pages, pixels=None)
     try:
-        return _inspect_picture(data)
+        return _inspect_image(data)
     except Image.DecompressionBombError as error:
         raise _refuse("too_many_pixels") from error
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
         if isinstance(error, PdfRefused):
             raise
-        raise PdfRefused("damaged", "The picture is damaged: it cannot be read to its end.") from error
+        raise PdfRefused("damaged", "The image is damaged: it cannot be read to its end.") from error

@@ -1,4 +1,4 @@
-"""Opening a stranger's PDF with pypdf, and what a page is as displayed."""
+"""Open an untrusted PDF with pypdf, and read how viewers display a page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LETTER: Box = (0.0, 0.0, 612.0, 792.0)
 
 @contextmanager
 def refuse_malformed() -> Iterator[None]:
-    """Turns whatever a parser raises on a broken file into a refusal."""
+    """Raise `PdfRefused` (damaged) in place of any other error that a parser raises in the block."""
     try:
         yield
     except PdfRefused:
@@ -30,44 +30,46 @@ def refuse_malformed() -> Iterator[None]:
 
 
 def open_pdf(data: bytes) -> PdfReader:
-    """The file, read leniently: what can be displayed should be readable."""
+    """Open the file leniently, as viewers do; raise `PdfRefused` (damaged) if it cannot be read."""
     with refuse_malformed():
         return PdfReader(io.BytesIO(data), strict=False)
 
 
 def resolve(value: PdfObject | None) -> PdfObject | None:
+    """Return the object that a reference refers to, or any other value unchanged."""
     return value.get_object() if value is not None else None
 
 
 def read_dictionary(value: PdfObject | None) -> DictionaryObject:
-    """The dictionary that the value is or refers to, or an empty one."""
-    found = resolve(value)
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()
+    """Return the dictionary that the value is or refers to; an empty one for any other value."""
+    target = resolve(value)
+    return target if isinstance(target, DictionaryObject) else DictionaryObject()
 
 
 def read_array(value: PdfObject | None) -> ArrayObject:
-    """The array that the value is or refers to, or an empty one."""
-    found = resolve(value)
-    return found if isinstance(found, ArrayObject) else ArrayObject()
+    """Return the array that the value is or refers to; an empty one for any other value."""
+    target = resolve(value)
+    return target if isinstance(target, ArrayObject) else ArrayObject()
 
 
 def read_number(value: PdfObject | None, default: float) -> float:
-    found = resolve(value)
-    return float(found) if isinstance(found, (int, float)) else default
+    """Return the number that the value is or refers to; the default for any other value."""
+    target = resolve(value)
+    return float(target) if isinstance(target, (int, float)) else default
 
 
 def read_box(value: PdfObject | None) -> Box | None:
-    """A rectangle as (left, bottom, right, top), whatever the order of its corners; None if it is none."""
+    """Return the rectangle that the value is or refers to; None if it has no area or is not a rectangle."""
     corners = [read_number(item, float("nan")) for item in read_array(value)]
     if len(corners) != len(_LETTER) or not all(map(math.isfinite, corners)):
         return None
-    found = sort_corners(corners)
-    return found if found[2] > found[0] and found[3] > found[1] else None
+    box = sort_corners(corners)
+    return box if box[2] > box[0] and box[3] > box[1] else None
 
 
 @dataclass(frozen=True)
 class Display:
-    """A page as displayed: its visible box in user space, its clockwise rotation, its UserUnit."""
+    """The display of a page: the visible box in user space, the clockwise rotation, and the UserUnit."""
 
     box: Box
     rotation: int
@@ -75,14 +77,14 @@ class Display:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height in points."""
+        """The displayed width and height in points."""
         left, bottom, right, top = self.box
-        across, up = (right - left) * self.unit, (top - bottom) * self.unit
-        return (up, across) if self.rotation in (90, 270) else (across, up)
+        width, height = (right - left) * self.unit, (top - bottom) * self.unit
+        return (height, width) if self.rotation in (90, 270) else (width, height)
 
     @property
     def to_user(self) -> Matrix:
-        """From displayed points, origin bottom left, to the page's user space."""
+        """The matrix from displayed points, with the origin at the lower left, to the page's user space."""
         left, bottom, right, top = self.box
         s = 1 / self.unit
         return {
@@ -93,7 +95,7 @@ class Display:
         }[self.rotation]
 
 
-def _visible(media: Box, crop: Box | None) -> Box:
+def _visible_box(media: Box, crop: Box | None) -> Box:
     if crop is None:
         return media
     left, bottom = max(media[0], crop[0]), max(media[1], crop[1])
@@ -102,11 +104,11 @@ def _visible(media: Box, crop: Box | None) -> Box:
 
 
 def read_display(page: PageObject) -> Display:
-    """How viewers show the page; inherited values are taken from the page tree by the reader."""
+    """Return how viewers display the page. pypdf already adds inherited attributes to the page."""
     media = read_box(page.get("/MediaBox")) or _LETTER
     unit = read_number(page.get("/UserUnit"), 1.0)
     return Display(
-        box=_visible(media, read_box(page.get("/CropBox"))),
+        box=_visible_box(media, read_box(page.get("/CropBox"))),
         rotation=int(read_number(page.get("/Rotate"), 0) // 90 * 90) % 360,
         unit=unit if unit > 0 else 1.0,
     )

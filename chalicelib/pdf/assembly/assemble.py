@@ -1,9 +1,9 @@
-"""The document that comes of a decision, before it is sealed.
+"""Assemble the document of a decision before it is sealed.
 
-The pipeline is: original -> assemble -> seal -> verify -> release. The original's bytes are never changed:
-a new file is made of what its pages show. The seal (PAdES) is applied to what these functions answer, as
-the last change to the bytes; whatever changes them later breaks it. A file that already carries signatures is
-rebuilt like any other: their pictures stay on the page, their cryptography does not.
+The steps are: original, assemble, seal, verify, release. A new file is built from the visible content of the
+original's pages; the original's bytes never change. The seal is the last change to the returned bytes, and
+any later change breaks the seal. If the original carries signatures, their images stay on the pages, but
+their cryptographic part is dropped.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _SCAN_DPI = 200
 _LETTER = (612.0, 792.0)
 
 
-def _seed(*parts: object) -> bytes:
-    """What the file's identity is made of: all that it was made from."""
+def _make_seed(*parts: object) -> bytes:
+    """Return the bytes for the file identifier, made from everything that the file is made from."""
     digests = [
         hashlib.sha256(part if isinstance(part, bytes) else repr(part).encode()).digest() for part in parts
     ]
@@ -47,7 +47,7 @@ def _seed(*parts: object) -> bytes:
 
 
 def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, PlacedForm] | None) -> None:
-    """Every page in its own size and rotation, with the stamp over the page of that index."""
+    """Append every page in its own size and rotation, with the stamp over the page with the stamp's index."""
     for index, page in enumerate(reader.pages):
         display = read_display(page)
         layers = collect_layers(writer, page, display)
@@ -58,18 +58,20 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
     copy_layer_visibility(writer, reader)
 
 
-def _field_on(
+def _find_place(
     reader: PdfReader, original: bytes, field: SignatureField | None, block: SignatureBlock, find: FieldFinder
 ) -> SignatureField | None:
-    """The given field, where it is on a page; else the place that the text names; else None."""
+    """Return the given field if it is on a page, else the place that the text asks for, else None."""
     if field is not None and field.is_on(len(reader.pages)):
         return field
     return find(original, tuple(read_display(page).unit for page in reader.pages), block)
 
 
-def _drawn_with_certificate(
+def _draw_with_certificate(
     block: SignatureBlock | None, field: SignatureField | None, facts: CertificateFacts
 ) -> PdfReader:
+    """Return a page with the signature block, if it has a field, followed by the certificate pages."""
+
     def draw(canvas: Canvas) -> None:
         if block is not None and field is not None:
             canvas.setPageSize((field.width, field.height))
@@ -88,41 +90,42 @@ def assemble_signed(
     certificate: CertificateFacts,
     find: FieldFinder = find_signature_field,
 ) -> bytes:
-    """The original with the signature block in its place, and the certificate; same input, same bytes."""
+    """Return the original with the signature block and the certificate; equal input gives equal bytes."""
     reader = open_with_appearances(original)
-    place = _field_on(reader, original, field, block, find)
-    sheets = _drawn_with_certificate(block, place, certificate)
+    place = _find_place(reader, original, field, block, find)
+    drawing = _draw_with_certificate(block, place, certificate)
     writer = PdfWriter()
     stamp = None
     if place is not None:
         move: Matrix = (1.0, 0.0, 0.0, 1.0, place.x, place.y)
-        stamp = (place.page - 1, (page_to_form(writer, sheets, 0), move))
+        stamp = (place.page - 1, (page_to_form(writer, drawing, 0), move))
     _append_as_is(writer, reader, stamp)
-    append_pages(writer, sheets, start=0 if place is None else 1)
-    seed = _seed(original, block, field, certificate)
+    append_pages(writer, drawing, start=0 if place is None else 1)
+    seed = _make_seed(original, block, field, certificate)
     return write_pdf(writer, title=certificate.title, at=block.signed_at, seed=seed)
 
 
 def assemble_declined(original: bytes, certificate: CertificateFacts) -> bytes:
-    """The original, unsigned, and the certificate of its decline."""
+    """Return the unsigned original with the certificate of its decline."""
     reader, writer = open_with_appearances(original), PdfWriter()
     _append_as_is(writer, reader, None)
-    append_pages(writer, _drawn_with_certificate(None, None, certificate))
-    seed = _seed(original, certificate)
+    append_pages(writer, _draw_with_certificate(None, None, certificate))
+    seed = _make_seed(original, certificate)
     return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)
 
 
 def center_on_sheet(size: tuple[float, float], sheet: tuple[float, float]) -> Matrix:
-    """Centres a page of that size on the sheet, made smaller where it has to be."""
+    """Return the matrix that centers a page on a sheet and shrinks it if necessary."""
     scale = min(1.0, sheet[0] / size[0], sheet[1] / size[1])
     return (scale, 0.0, 0.0, scale, (sheet[0] - size[0] * scale) / 2, (sheet[1] - size[1] * scale) / 2)
 
 
 def _append_on_letter(writer: PdfWriter, reader: PdfReader) -> None:
+    """Append every page on an upright or landscape Letter page."""
     for page in reader.pages:
         display = read_display(page)
-        across, up = display.size
-        sheet = letter_page(landscape=across > up)
+        width, height = display.size
+        sheet = letter_page(landscape=width > height)
         layers = collect_layers(writer, page, display)
         append_layered_page(
             writer, sheet, to_displayed_space(layers, display, center_on_sheet(display.size, sheet.size))
@@ -134,8 +137,8 @@ def _pixels(sheet: tuple[float, float]) -> tuple[int, int]:
     return int(sheet[0] / 72 * _SCAN_DPI), int(sheet[1] / 72 * _SCAN_DPI)
 
 
-def _picture_on_letter(scan: bytes) -> PdfReader:
-    """A photograph or scan as one Letter page, at no more than 200 dpi."""
+def _draw_on_letter(scan: bytes) -> PdfReader:
+    """Return a photograph or scan as one Letter page with at most 200 dots per inch."""
     with Image.open(io.BytesIO(scan), formats=("JPEG", "PNG")) as opened:
         opened.draft("RGB", _pixels((_LETTER[0], _LETTER[0])))
         turned = ImageOps.exif_transpose(opened)
@@ -149,19 +152,19 @@ def _picture_on_letter(scan: bytes) -> PdfReader:
 
 def _draw_picture(canvas: Canvas, picture: Image.Image, sheet: tuple[float, float]) -> None:
     scale = min(sheet[0] / picture.width, sheet[1] / picture.height)
-    across, up = picture.width * scale, picture.height * scale
+    width, height = picture.width * scale, picture.height * scale
     encoded = io.BytesIO()
     picture.save(encoded, "JPEG", quality=82)
     canvas.setPageSize(sheet)
-    canvas.drawImage(ImageReader(encoded), (sheet[0] - across) / 2, (sheet[1] - up) / 2, across, up)
+    canvas.drawImage(ImageReader(encoded), (sheet[0] - width) / 2, (sheet[1] - height) / 2, width, height)
     canvas.showPage()
 
 
 def assemble_by_hand(scan: bytes, certificate: CertificateFacts) -> bytes:
-    """What came back signed by hand (PDF, JPEG or PNG), on Letter pages, and the certificate."""
+    """Return the scan signed by hand (PDF, JPEG or PNG) on Letter pages, with the certificate."""
     is_pdf = b"%PDF-" in scan[:1024]
     writer = PdfWriter()
-    _append_on_letter(writer, open_with_appearances(scan) if is_pdf else _picture_on_letter(scan))
-    append_pages(writer, _drawn_with_certificate(None, None, certificate))
-    seed = _seed(scan, certificate)
+    _append_on_letter(writer, open_with_appearances(scan) if is_pdf else _draw_on_letter(scan))
+    append_pages(writer, _draw_with_certificate(None, None, certificate))
+    seed = _make_seed(scan, certificate)
     return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)

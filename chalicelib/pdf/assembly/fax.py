@@ -1,7 +1,7 @@
-"""The fax: a cover page without patient data, then the document with a mark on each page.
+"""The fax of a document: a cover page without patient data, then the document with a mark on each page.
 
-Black on white, Letter, upright, as fax machines feed it. The mark (a QR code 25 mm wide, and its short code
-in print) says which document a page that comes back belongs to.
+The pages are black on white, Letter size and upright, as fax machines feed them. The mark is a QR code 25 mm
+wide with a printed short code. It identifies the document of a page that comes back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from chalicelib.pdf.rendering import open_for_display
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, fit_size
 
 _WIDTH, _HEIGHT = 612.0, 792.0
-# Fax machines leave out what is nearer to the edge.
+# Points. Fax machines cut off anything closer to the edge.
 _EDGE = 20.0
 _QR = 25 * MILLIMETRE
 _STRIP = _EDGE + _QR + 12
@@ -41,41 +41,41 @@ _PAPER = 250
 _LOOK = 0.5
 
 
-def _upright(size: tuple[float, float]) -> tuple[Matrix, tuple[float, float]]:
-    """Turns a landscape page a quarter to the left; answers the matrix and the size after it."""
-    across, up = size
-    if across <= up:
-        return (1.0, 0.0, 0.0, 1.0, 0.0, 0.0), size
-    return (0.0, 1.0, -1.0, 0.0, up, 0.0), (up, across)
+def _turn_upright(size: tuple[float, float]) -> tuple[Matrix, tuple[float, float]]:
+    """Return the matrix that turns a landscape page a quarter to the left, and the size after the turn."""
+    width, height = size
+    if width <= height:
+        return IDENTITY, size
+    return (0.0, 1.0, -1.0, 0.0, height, 0.0), (height, width)
 
 
-def _ink(page: pypdfium2.PdfPage, size: tuple[float, float]) -> Box:
-    """What is drawn on the page, in displayed points after turning upright; an empty box if nothing is."""
+def _ink_box(page: pypdfium2.PdfPage, size: tuple[float, float]) -> Box:
+    """Return the box around all ink, in displayed points of the upright page; an empty box without ink."""
     picture = page.render(scale=_LOOK, grayscale=True).to_pil().convert("L")
     if picture.width > picture.height:
         picture = picture.transpose(Image.Transpose.ROTATE_90)
-    found = picture.point([255 if value < _PAPER else 0 for value in range(256)]).getbbox()
+    pixels = picture.point([255 if value < _PAPER else 0 for value in range(256)]).getbbox()
     x, y = size[0] / picture.width, size[1] / picture.height
-    if found is None:
+    if pixels is None:
         return (size[0] / 2, size[1] / 2, size[0] / 2, size[1] / 2)
-    left, top, right, bottom = found
+    left, top, right, bottom = pixels
     return (left * x, size[1] - bottom * y, right * x, size[1] - top * y)
 
 
-def _above_the_strip(ink: Box, size: tuple[float, float]) -> Matrix:
-    """Moves what is drawn up, and makes it smaller only where it must be, to leave the strip free."""
-    room = (_WIDTH - 2 * _EDGE, _HEIGHT - _STRIP - _EDGE)
-    across, up = max(ink[2] - ink[0], 1.0), max(ink[3] - ink[1], 1.0)
-    scale = min(1.0, room[0] / across, room[1] / up)
-    centred = (_WIDTH - size[0] * scale) / 2
-    x = min(max(centred, _EDGE - ink[0] * scale), _WIDTH - _EDGE - ink[2] * scale)
+def _move_above_strip(ink: Box, size: tuple[float, float]) -> Matrix:
+    """Return the matrix that moves the ink above the strip for the mark, and shrinks it only if necessary."""
+    space = (_WIDTH - 2 * _EDGE, _HEIGHT - _STRIP - _EDGE)
+    width, height = max(ink[2] - ink[0], 1.0), max(ink[3] - ink[1], 1.0)
+    scale = min(1.0, space[0] / width, space[1] / height)
+    centered = (_WIDTH - size[0] * scale) / 2
+    x = min(max(centered, _EDGE - ink[0] * scale), _WIDTH - _EDGE - ink[2] * scale)
     on_top = _HEIGHT - size[1] * scale
     y = min(max(on_top, _STRIP - ink[1] * scale), _HEIGHT - _EDGE - ink[3] * scale)
     return (scale, 0.0, 0.0, scale, x, y)
 
 
 def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
-    """The foot of a page: where to fax it, which document it is of, and the code that a machine reads."""
+    """Draw the mark at the bottom of a page: the return fax number, the short code and the QR code."""
     canvas.setPageSize((_WIDTH, _HEIGHT))
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)
@@ -94,7 +94,7 @@ def _draw_mark(canvas: Canvas, cover: FaxCover, page: int, pages: int) -> None:
     canvas.showPage()
 
 
-def _cover_and_marks(cover: FaxCover, pages: int) -> PdfReader:
+def _draw_cover_and_marks(cover: FaxCover, pages: int) -> PdfReader:
     def draw_all(canvas: Canvas) -> None:
         draw_cover(canvas, cover, pages)
         for page in range(1, pages + 1):
@@ -103,23 +103,23 @@ def _cover_and_marks(cover: FaxCover, pages: int) -> PdfReader:
     return draw_and_open(draw_all)
 
 
-def _page_on_sheet(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage) -> list[PlacedForm]:
+def _place_page(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage) -> list[PlacedForm]:
     display = read_display(page)
-    turn, size = _upright(display.size)
-    onto = multiply(turn, _above_the_strip(_ink(picture, size), size))
+    turn, size = _turn_upright(display.size)
+    onto = multiply(turn, _move_above_strip(_ink_box(picture, size), size))
     return to_displayed_space(collect_layers(writer, page, display), display, onto)
 
 
 def compose_fax(cover: FaxCover, original: bytes) -> bytes:
-    """One PDF to fax: the cover, then every page of the original with its mark; same input, same bytes."""
+    """Return the PDF to fax: the cover, then the marked pages; equal input gives equal bytes."""
     with open_for_display(original) as pictures:
         reader, writer = open_with_appearances(original), PdfWriter()
         pages = len(reader.pages)
-        sheets = _cover_and_marks(cover, pages)
-        append_pages(writer, sheets, stop=1)
+        drawing = _draw_cover_and_marks(cover, pages)
+        append_pages(writer, drawing, stop=1)
         for index, page in enumerate(reader.pages):
-            mark = (page_to_form(writer, sheets, index + 1), IDENTITY)
-            append_layered_page(writer, letter_page(), [*_page_on_sheet(writer, page, pictures[index]), mark])
+            mark = (page_to_form(writer, drawing, index + 1), IDENTITY)
+            append_layered_page(writer, letter_page(), [*_place_page(writer, page, pictures[index]), mark])
         copy_layer_visibility(writer, reader)
         seed = hashlib.sha256(original).digest() + repr(cover).encode()
         return write_pdf(writer, title="Fax", at=cover.sent_at, seed=seed)

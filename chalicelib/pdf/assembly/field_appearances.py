@@ -1,7 +1,7 @@
-"""Appearances for fields and annotations that came without one.
+"""Appearances for form fields and annotations that lack one.
 
-The provider signs what PDFium displays, and PDFium draws such fields by appearances of its own making;
-having it save them is what lets the signed document show the same.
+The provider signs the pages as PDFium displays them, and PDFium makes its own appearances for such fields.
+The signed document must look the same, so PDFium saves the appearances into the file.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ def _lacks_appearances(reader: PdfReader) -> bool:
     return bare or bool(annotations and form.get("/NeedAppearances") == True)  # noqa: E712 - pypdf's own boolean
 
 
-def _completed(data: bytes) -> bytes:
+def _save_with_appearances(data: bytes) -> bytes:
     with pypdfium2.PdfDocument(data) as document:
         document.init_forms()
-        pages = list(_drawn(document))
+        pages = list(_render_all(document))
         target = io.BytesIO()
         document.save(target)
-        # Their changes are saved only while they live.
+        # PDFium saves the new appearances only while the page objects exist.
         del pages
         return target.getvalue()
 
 
-def _drawn(document: pypdfium2.PdfDocument) -> Iterator[pypdfium2.PdfPage]:
-    """The pages, each drawn once; without those that cannot be, which get no appearances."""
+def _render_all(document: pypdfium2.PdfDocument) -> Iterator[pypdfium2.PdfPage]:
+    """Render each page once, and yield the pages that can be rendered. The others get no appearances."""
     for index in range(len(document)):
         with suppress(pypdfium2.PdfiumError):
             page = document[index]
@@ -45,6 +45,6 @@ def _drawn(document: pypdfium2.PdfDocument) -> Iterator[pypdfium2.PdfPage]:
 
 
 def open_with_appearances(data: bytes) -> PdfReader:
-    """The PDF, opened, with an appearance for whatever a viewer would draw."""
+    """Open the PDF with an appearance for every field and annotation that a viewer draws."""
     reader = open_pdf(data)
-    return open_pdf(_completed(data)) if _lacks_appearances(reader) else reader
+    return open_pdf(_save_with_appearances(data)) if _lacks_appearances(reader) else reader

@@ -1,8 +1,7 @@
-"""Rebuilding pages from what is drawn on them, and nothing else.
+"""Rebuild pages from their visible content as flat form XObjects.
 
-A page becomes a form XObject of its content, with the appearance of each visible annotation over it.
-Actions, scripts, files, outlines, tags and fields have no way into the result: they are not copied, and what
-hides inside resources is removed.
+A page becomes a form XObject of its content, with the appearance of each visible annotation over it. Actions,
+scripts, files, outlines, tags and fields are not copied, and any of these inside resources are removed.
 """
 
 from __future__ import annotations
@@ -49,6 +48,7 @@ _ACTIONS = (
 )
 
 PlacedForm = tuple[IndirectObject, Matrix]
+"""A reference to a form XObject, and the matrix from the form to the page's user space."""
 
 
 def float_array(values: Iterable[float]) -> ArrayObject:
@@ -56,9 +56,9 @@ def float_array(values: Iterable[float]) -> ArrayObject:
 
 
 def _reference(writer: PdfWriter, item: PdfObject) -> IndirectObject:
-    """The item's place in the writer, where it is given one if it has none."""
-    place = getattr(item, "indirect_reference", None)
-    return place or writer._add_object(item)  # noqa: SLF001 - pypdf's way, if unofficial
+    """Return the item's reference in the writer, and add the item first if necessary."""
+    reference = getattr(item, "indirect_reference", None)
+    return reference or writer._add_object(item)  # noqa: SLF001 - pypdf's way, if unofficial
 
 
 def _make_form(stream: StreamObject, bounds: Box, resources: PdfObject) -> StreamObject:
@@ -73,14 +73,14 @@ def _make_form(stream: StreamObject, bounds: Box, resources: PdfObject) -> Strea
     return stream
 
 
-def _joined_content(page: PageObject) -> StreamObject:
+def _join_content(page: PageObject) -> StreamObject:
     parts = [resolve(part) for part in read_array(page.get("/Contents"))]
     data = b"\n".join(part.get_data() for part in parts if isinstance(part, StreamObject))
     return deflate(data)
 
 
 def deflate(data: bytes) -> StreamObject:
-    """A deflated stream: the encoding is done here so that the same bytes always come out."""
+    """Return a deflated stream, always with the same bytes for the same data."""
     stream = StreamObject()
     stream._data = zlib.compress(data, 6)  # noqa: SLF001 - set_data would deflate at another level
     stream[NameObject("/Filter")] = NameObject("/FlateDecode")
@@ -88,13 +88,16 @@ def deflate(data: bytes) -> StreamObject:
 
 
 def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> IndirectObject:
-    """The page's content as a form XObject in user space, clipped to what is displayed."""
+    """Add the page's content as a form XObject in user space, clipped to the visible box.
+
+    Return the reference.
+    """
     content = resolve(page.get("/Contents"))
     if isinstance(content, StreamObject):
         # Pages may share a content stream but differ in box and resources.
         stream = cast("StreamObject", content.clone(writer, force_duplicate=True))
     else:
-        stream = _joined_content(page)
+        stream = _join_content(page)
     resources = read_dictionary(page.get("/Resources")).clone(writer)
     form = _make_form(stream, display.box, resources)
     group = page.get("/Group")
@@ -104,7 +107,7 @@ def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> I
 
 
 def _appearance(annotation: DictionaryObject) -> StreamObject | None:
-    """The normal appearance, of the state that the annotation is in."""
+    """Return the annotation's normal appearance in its current state; None if there is none."""
     normal = resolve(read_dictionary(annotation.get("/AP")).get("/N"))
     if isinstance(normal, DictionaryObject) and not isinstance(normal, StreamObject):
         normal = resolve(normal.get(str(annotation.get("/AS", "/Off"))))
@@ -112,30 +115,31 @@ def _appearance(annotation: DictionaryObject) -> StreamObject | None:
 
 
 def is_visible(annotation: DictionaryObject) -> bool:
-    """Whether a viewer on a screen draws the annotation."""
+    """Return True if a viewer on a screen draws the annotation."""
     flags = int(read_number(annotation.get("/F"), 0))
     return not flags & (_HIDDEN | _NO_VIEW) and annotation.get("/Subtype") not in _NOT_DRAWN
 
 
-def _placement(form: DictionaryObject, rectangle: Box) -> Matrix | None:
-    """Where the appearance goes: ISO 32000-1, 12.5.5, algorithm 8.1."""
+def _fit_appearance(form: DictionaryObject, rectangle: Box) -> Matrix | None:
+    """Return the matrix from an appearance to the annotation's rectangle (ISO 32000-1, algorithm 8.1)."""
     values = [read_number(item, 0.0) for item in read_array(form.get("/Matrix"))]
-    own = cast("Matrix", tuple(values)) if len(values) == len(IDENTITY) else IDENTITY
+    matrix = cast("Matrix", tuple(values)) if len(values) == len(IDENTITY) else IDENTITY
     bounds = read_box(form.get("/BBox"))
     if bounds is None:
         return None
-    x0, y0, x1, y1 = transform_box(bounds, own)
+    x0, y0, x1, y1 = transform_box(bounds, matrix)
     if x1 <= x0 or y1 <= y0:
         return None
-    across, up = (rectangle[2] - rectangle[0]) / (x1 - x0), (rectangle[3] - rectangle[1]) / (y1 - y0)
-    return (across, 0.0, 0.0, up, rectangle[0] - x0 * across, rectangle[1] - y0 * up)
+    left, bottom, right, top = rectangle
+    x_scale, y_scale = (right - left) / (x1 - x0), (top - bottom) / (y1 - y0)
+    return (x_scale, 0.0, 0.0, y_scale, left - x0 * x_scale, bottom - y0 * y_scale)
 
 
 def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> PlacedForm | None:
     appearance, rectangle = _appearance(annotation), read_box(annotation.get("/Rect"))
     if appearance is None or rectangle is None or not is_visible(annotation):
         return None
-    matrix = _placement(appearance, rectangle)
+    matrix = _fit_appearance(appearance, rectangle)
     if matrix is None:
         return None
     form = cast("StreamObject", appearance.clone(writer, force_duplicate=True))
@@ -147,7 +151,7 @@ def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> PlacedF
 
 
 def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> list[PlacedForm]:
-    """All that the page shows, in drawing order, each with its matrix to user space."""
+    """Return the page's content and its visible annotations as placed forms, in drawing order."""
     layers: list[PlacedForm] = [(import_page_form(writer, page, display), IDENTITY)]
     for item in read_array(page.get("/Annots")):
         placed = _annotation_form(writer, read_dictionary(item))
@@ -156,7 +160,7 @@ def collect_layers(writer: PdfWriter, page: PageObject, display: Display) -> lis
     return layers
 
 
-def _drawing(layers: list[PlacedForm]) -> tuple[bytes, DictionaryObject]:
+def _draw_layers(layers: list[PlacedForm]) -> tuple[bytes, DictionaryObject]:
     names = DictionaryObject({NameObject(f"/L{index}"): form for index, (form, _) in enumerate(layers)})
     lines = [
         "q " + " ".join(f"{value:.5f}".rstrip("0").rstrip(".") for value in matrix) + f" cm /L{index} Do Q"
@@ -166,9 +170,9 @@ def _drawing(layers: list[PlacedForm]) -> tuple[bytes, DictionaryObject]:
 
 
 def append_layered_page(writer: PdfWriter, display: Display, layers: list[PlacedForm]) -> None:
-    """Appends a page of these layers, with the visible box, rotation and unit given."""
+    """Append a page of these layers with the given visible box, rotation and unit."""
     page = writer.add_blank_page(1, 1)
-    content, resources = _drawing(layers)
+    content, resources = _draw_layers(layers)
     page[NameObject("/MediaBox")] = float_array(display.box)
     page[NameObject("/Resources")] = resources
     page[NameObject("/Contents")] = _reference(writer, deflate(content))
@@ -179,38 +183,39 @@ def append_layered_page(writer: PdfWriter, display: Display, layers: list[Placed
 
 
 def letter_page(*, landscape: bool = False) -> Display:
-    """A US Letter sheet."""
+    """Return the display of a blank US Letter page."""
     return Display((0.0, 0.0, 792.0, 612.0) if landscape else (0.0, 0.0, 612.0, 792.0), 0, 1.0)
 
 
 def to_displayed_space(layers: list[PlacedForm], display: Display, onto: Matrix) -> list[PlacedForm]:
-    """The layers of a page moved from its user space to its displayed space, then by `onto`."""
+    """Return the layers moved from the page's user space to displayed points, and then by `onto`."""
     move = multiply(invert(display.to_user), onto)
     return [(form, multiply(matrix, move)) for form, matrix in layers]
 
 
 def copy_layer_visibility(writer: PdfWriter, reader: PdfReader) -> None:
-    """Copies the optional-content settings: without them, hidden layers would show."""
+    """Copy the optional-content settings. Without them, hidden layers would become visible."""
     settings = read_dictionary(reader.trailer["/Root"]).get("/OCProperties")
     if settings is not None:
         writer.root_object[NameObject("/OCProperties")] = settings.clone(writer)
 
 
 def _strip(item: DictionaryObject) -> None:
-    """Empties actions and takes references to files off the rest. Resource names may be any: types decide."""
+    """Empty an action, and remove the entries of other items that may hold actions or files."""
     kind = item.get("/S")
     if isinstance(kind, NameObject) and kind in _ACTIONS:
         item.clear()
-    doomed: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
     if item.get("/Subtype") in ("/Form", "/Image"):
-        doomed = _XOBJECT_EXTRAS
+        removed = _XOBJECT_EXTRAS
     elif item.get("/Type") in _HOLDER_TYPES:
-        doomed = _HOLDERS
-    for key in doomed & item.keys():
+        removed = _HOLDERS
+    for key in removed & item.keys():
         del item[key]
 
 
 def _scrub(value: PdfObject) -> None:
+    """Strip the value and everything inside it, without following references."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -222,8 +227,8 @@ def _scrub(value: PdfObject) -> None:
 
 
 def write_pdf(writer: PdfWriter, *, title: str, at: datetime, seed: bytes) -> bytes:
-    """The file's bytes: the same writer content, title, time and seed give the same bytes."""
-    for item in writer._objects:  # noqa: SLF001 - no other way to reach them all
+    """Return the bytes of the file. The same content, title, time and seed give the same bytes."""
+    for item in writer._objects:  # noqa: SLF001 - the only way to all objects
         if item is not None:
             _scrub(item)
     stamp = at.astimezone(UTC).strftime("D:%Y%m%d%H%M%S+00'00'")

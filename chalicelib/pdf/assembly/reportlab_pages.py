@@ -1,4 +1,4 @@
-"""New drawing, by reportlab, brought into a file that pypdf writes."""
+"""Pages that reportlab draws, for a file that pypdf writes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from chalicelib.pdf.assembly.flatten import append_layered_page, import_page_for
 from chalicelib.pdf.geometry import IDENTITY
 from chalicelib.pdf.reader import read_display
 
-# Text that only mail from the last century needs: it would cost time and a quarter more room.
+# ASCII-85 would make streams a quarter larger and slower to write.
 rl_config.useA85 = 0
 
 
 def draw_pdf(draw: Callable[[Canvas], object]) -> bytes:
-    """A PDF of the pages that `draw` makes, deterministically."""
+    """Return a PDF of the pages that `draw` makes on a canvas; equal drawings give equal bytes."""
     target = io.BytesIO()
     canvas = Canvas(target, invariant=1, pageCompression=1)
     draw(canvas)
@@ -28,19 +28,19 @@ def draw_pdf(draw: Callable[[Canvas], object]) -> bytes:
 
 
 def draw_and_open(draw: Callable[[Canvas], object]) -> PdfReader:
-    """The same, opened."""
+    """Return a reader of the PDF of the pages that `draw` makes on a canvas."""
     return PdfReader(io.BytesIO(draw_pdf(draw)))
 
 
-def page_to_form(writer: PdfWriter, sheets: PdfReader, index: int) -> IndirectObject:
-    """One of those pages as a form XObject."""
-    page = sheets.pages[index]
+def page_to_form(writer: PdfWriter, drawing: PdfReader, index: int) -> IndirectObject:
+    """Add a drawn page to the writer as a form XObject, and return the reference to the form."""
+    page = drawing.pages[index]
     return import_page_form(writer, page, read_display(page))
 
 
-def append_pages(writer: PdfWriter, sheets: PdfReader, start: int = 0, stop: int | None = None) -> None:
-    """Appends those pages, in the size they were drawn, from `start` up to and without `stop`."""
-    for index in range(start, len(sheets.pages) if stop is None else stop):
+def append_pages(writer: PdfWriter, drawing: PdfReader, start: int = 0, stop: int | None = None) -> None:
+    """Append the drawn pages from index `start` up to, but not including, `stop` in their own size."""
+    for index in range(start, len(drawing.pages) if stop is None else stop):
         append_layered_page(
-            writer, read_display(sheets.pages[index]), [(page_to_form(writer, sheets, index), IDENTITY)]
+            writer, read_display(drawing.pages[index]), [(page_to_form(writer, drawing, index), IDENTITY)]
         )
