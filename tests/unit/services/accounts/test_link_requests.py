@@ -57,7 +57,7 @@ class Desk:
         return [(each.type, each.recipient, each.document_id) for each in found]
 
 
-def test_the_page_only_notes_the_question(desk: Desk) -> None:
+def test_the_page_only_stores_the_request(desk: Desk) -> None:
     desk.ask()
     assert desk.mails() == []
     assert [(job.queue, job.name) for job in desk.store.jobs()] == [("deliveries", "forgotten")]
@@ -69,7 +69,7 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_a_known_and_an_unknown_address_leave_the_same_behind(desk: Desk) -> None:
+def test_a_known_and_an_unknown_address_write_the_same_rows(desk: Desk) -> None:
     shapes = []
     for email in (EMAIL, "nobody@example.com"):
         before = {name: len(table) for name, table in desk.store.tables.items()}
@@ -78,7 +78,7 @@ def test_a_known_and_an_unknown_address_leave_the_same_behind(desk: Desk) -> Non
     assert shapes[0] == shapes[1]
 
 
-def test_without_an_account_the_newest_document_decides(desk: Desk) -> None:
+def test_an_addressee_without_an_account_gets_a_setup_link(desk: Desk) -> None:
     desk.ask()
     desk.work()
     assert desk.mails() == [("setup", EMAIL, DOCUMENT.id)]
@@ -91,20 +91,20 @@ def test_an_account_gets_a_link_to_reset_its_password() -> None:
     assert desk.mails() == [("reset", EMAIL, None)]
 
 
-def test_nobody_gets_nothing(desk: Desk) -> None:
+def test_an_unknown_address_gets_no_email(desk: Desk) -> None:
     desk.ask("nobody@example.com")
     desk.work()
     assert desk.mails() == []
 
 
-def test_answering_twice_mails_once(desk: Desk) -> None:
+def test_running_the_job_twice_sends_one_email(desk: Desk) -> None:
     desk.ask()
     desk.work()
     desk.work()
     assert len(desk.mails()) == 1
 
 
-def test_asking_again_after_the_count_was_deleted_mails_again(desk: Desk) -> None:
+def test_a_request_after_the_counter_was_deleted_sends_another_email(desk: Desk) -> None:
     desk.ask()
     desk.work()
     desk.clock.pass_time(days=60)
@@ -115,7 +115,7 @@ def test_asking_again_after_the_count_was_deleted_mails_again(desk: Desk) -> Non
     assert len(desk.mails()) == 2
 
 
-def test_an_address_that_was_corrected_since_gets_nothing() -> None:
+def test_an_address_that_was_corrected_gets_no_email() -> None:
     moved = replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email="right@example.com"))
     desk = Desk(document=moved)
     desk.ask()
@@ -123,7 +123,7 @@ def test_an_address_that_was_corrected_since_gets_nothing() -> None:
     assert desk.mails() == []
 
 
-def test_a_recalled_document_gets_nobody_an_account() -> None:
+def test_a_recalled_document_gives_nobody_a_setup_link() -> None:
     recalled = DOCUMENT.recall(None, START)
     assert recalled is not None
     desk = Desk(document=recalled)
@@ -133,7 +133,7 @@ def test_a_recalled_document_gets_nobody_an_account() -> None:
     assert desk.mails() == []
 
 
-def test_with_electronic_signature_off_there_is_nothing_to_set_up(desk: Desk) -> None:
+def test_with_electronic_signature_off_nobody_gets_a_setup_link(desk: Desk) -> None:
     desk.switches.on.clear()
     desk.ask()
     desk.work()
@@ -141,7 +141,7 @@ def test_with_electronic_signature_off_there_is_nothing_to_set_up(desk: Desk) ->
     assert desk.mails() == []
 
 
-def test_with_electronic_signature_off_a_forgotten_password_can_still_be_changed() -> None:
+def test_with_electronic_signature_off_an_account_still_gets_a_reset_link() -> None:
     desk = Desk(PROVIDER)
     desk.switches.on.clear()
     desk.ask()
@@ -149,7 +149,7 @@ def test_with_electronic_signature_off_a_forgotten_password_can_still_be_changed
     assert [each[0] for each in desk.mails()] == ["reset"]
 
 
-def test_another_mail_waits_a_minute_and_five_are_enough_for_an_hour(desk: Desk) -> None:
+def test_an_address_gets_one_email_a_minute_and_five_an_hour(desk: Desk) -> None:
     for _ in range(10):
         desk.ask()
         desk.ask()
@@ -162,7 +162,7 @@ def test_another_mail_waits_a_minute_and_five_are_enough_for_an_hour(desk: Desk)
     assert len(desk.mails()) == 6
 
 
-def test_one_source_that_asks_for_many_addresses_is_slowed_down(desk: Desk) -> None:
+def test_one_source_that_requests_links_for_many_addresses_is_slowed_down(desk: Desk) -> None:
     for number in range(20):
         desk.ask(f"dr.{number}@example.com")
     with pytest.raises(TooManyRequests):
@@ -170,7 +170,7 @@ def test_one_source_that_asks_for_many_addresses_is_slowed_down(desk: Desk) -> N
     desk.ask("one.more@example.com", source="203.0.113.9")
 
 
-def test_two_questions_at_the_same_moment_mail_once(desk: Desk) -> None:
+def test_two_requests_at_the_same_moment_send_one_email(desk: Desk) -> None:
     desk.store.before_commit = only_doing(desk.ask)
     desk.ask()
     desk.work()
@@ -180,7 +180,7 @@ def test_two_questions_at_the_same_moment_mail_once(desk: Desk) -> None:
 # From the page behind a mail
 
 
-def test_the_page_behind_a_mail_sends_a_link_to_the_address_on_file(desk: Desk) -> None:
+def test_the_landing_page_sends_a_link_to_the_address_on_file(desk: Desk) -> None:
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
     assert desk.mails() == [("setup", EMAIL, DOCUMENT.id)]
     assert [job.delivery_id for job in desk.store.jobs()] == [
@@ -188,13 +188,13 @@ def test_the_page_behind_a_mail_sends_a_link_to_the_address_on_file(desk: Desk) 
     ]
 
 
-def test_an_accounts_link_goes_to_its_own_address_whatever_the_clinic_typed() -> None:
+def test_an_accounts_link_goes_to_its_own_address_not_to_the_one_the_clinic_typed() -> None:
     desk = Desk(replace(PROVIDER, email="luis@home.example"))
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
     assert desk.mails() == [("reset", "luis@home.example", DOCUMENT.id)]
 
 
-def test_asking_again_at_once_sends_no_second_mail(desk: Desk) -> None:
+def test_a_second_request_within_a_minute_sends_no_second_email(desk: Desk) -> None:
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
     desk.link_requests.ask_for_document(DOCUMENT.id, START + timedelta(seconds=59))
     assert len(desk.mails()) == 1
@@ -202,7 +202,7 @@ def test_asking_again_at_once_sends_no_second_mail(desk: Desk) -> None:
     assert len(desk.mails()) == 2
 
 
-def test_a_document_that_is_not_there_or_was_only_faxed_sends_nothing(desk: Desk) -> None:
+def test_an_unknown_or_only_faxed_document_sends_no_email(desk: Desk) -> None:
     desk.link_requests.ask_for_document("doc_unknown", START)
     faxed = Desk(document=replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email=None)))
     faxed.link_requests.ask_for_document(DOCUMENT.id, START)

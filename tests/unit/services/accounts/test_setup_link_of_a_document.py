@@ -61,14 +61,14 @@ def physician() -> Physician:
     return Physician()
 
 
-def test_a_document_that_replaces_the_first_brings_a_setup_link_of_its_own(physician: Physician) -> None:
+def test_a_document_that_replaces_the_first_sends_its_own_setup_link(physician: Physician) -> None:
     physician.link(physician.emr.send())
     newer = physician.emr.send(REPLACING)
     assert [each.recipient for each in physician.setups(newer)] == [ADDRESS]
     assert physician.leads_to(physician.link(newer)) == newer.id
 
 
-def test_until_that_one_is_mailed_the_first_link_leads_to_the_newer_document(physician: Physician) -> None:
+def test_until_the_new_link_is_sent_the_first_link_leads_to_the_newer_document(physician: Physician) -> None:
     token = physician.link(physician.emr.send())
     newer = physician.emr.send(REPLACING)
     assert physician.leads_to(token) == newer.id
@@ -84,7 +84,7 @@ def test_only_the_newest_link_works(physician: Physician) -> None:
     assert physician.leads_to(token) is None
 
 
-def test_a_mail_that_was_not_yet_sent_is_made_up_for(physician: Physician) -> None:
+def test_a_setup_email_that_was_not_yet_sent_is_replaced_by_the_newer_one(physician: Physician) -> None:
     first = physician.emr.send()
     newer = physician.emr.send(REPLACING)
     with pytest.raises(Unprocessable):
@@ -93,7 +93,9 @@ def test_a_mail_that_was_not_yet_sent_is_made_up_for(physician: Physician) -> No
 
 
 @pytest.mark.parametrize("external_id", ["POC-1001", "POC-1002"])
-def test_sent_anew_after_a_recall_it_brings_a_setup_link(physician: Physician, external_id: str) -> None:
+def test_a_document_sent_again_after_a_recall_sends_a_setup_link(
+    physician: Physician, external_id: str
+) -> None:
     token = physician.link(physician.emr.send())
     physician.recall()
     assert physician.leads_to(token) is None
@@ -102,21 +104,21 @@ def test_sent_anew_after_a_recall_it_brings_a_setup_link(physician: Physician, e
     assert physician.leads_to(physician.link(newer)) == newer.id
 
 
-def test_replacing_what_was_recalled_before_brings_one_too(physician: Physician) -> None:
+def test_replacing_a_recalled_document_sends_a_setup_link(physician: Physician) -> None:
     physician.emr.send()
     physician.recall()
     newer = physician.emr.send(REPLACING)
     assert physician.leads_to(physician.link(newer)) == newer.id
 
 
-def test_a_second_replacement_brings_one_again(physician: Physician) -> None:
+def test_a_second_replacement_sends_another_setup_link(physician: Physician) -> None:
     physician.emr.send()
     physician.link(physician.emr.send(REPLACING))
     last = physician.emr.send(sent(external_id="POC-1003", supersedes="POC-1002"))
     assert physician.leads_to(physician.link(last)) == last.id
 
 
-def test_while_the_first_waits_a_second_document_brings_none(physician: Physician) -> None:
+def test_while_the_first_document_is_pending_a_second_sends_no_setup_link(physician: Physician) -> None:
     token = physician.link(physician.emr.send())
     assert physician.setups(physician.emr.send(SECOND)) == []
     physician.recall(external_id="POC-1002")
@@ -124,7 +126,7 @@ def test_while_the_first_waits_a_second_document_brings_none(physician: Physicia
     assert physician.leads_to(token) is not None
 
 
-def test_where_its_link_leads_after_a_recall_is_read_beside_what_was_recalled(physician: Physician) -> None:
+def test_a_link_reads_the_recalled_document_and_the_pending_list_concurrently(physician: Physician) -> None:
     """In the store, the list is two calls: the longest chain is then of three."""
     token = physician.link(physician.emr.send())
     other = physician.emr.send(SECOND)
@@ -145,14 +147,14 @@ def test_the_link_survives_a_recall_through_another_practices_document(physician
     assert physician.leads_to(token) == other.id
 
 
-def test_another_practices_document_after_a_recall_brings_a_link(physician: Physician) -> None:
+def test_another_practices_document_after_a_recall_sends_a_setup_link(physician: Physician) -> None:
     physician.emr.send()
     physician.recall()
     other = physician.emr.send(SECOND, practice=OTHER_PRACTICE)
     assert physician.leads_to(physician.link(other)) == other.id
 
 
-def test_what_goes_by_fax_keeps_no_mailed_link_alive(physician: Physician) -> None:
+def test_a_faxed_document_does_not_keep_an_emailed_link_valid(physician: Physician) -> None:
     token = physician.link(physician.emr.send())
     physician.emr.send(sent(external_id="POC-1002", delivery=DeliveryChoice.FAX))
     physician.recall()
@@ -160,7 +162,9 @@ def test_what_goes_by_fax_keeps_no_mailed_link_alive(physician: Physician) -> No
 
 
 @pytest.mark.parametrize("minutes", [0, 89, 90])
-def test_ninety_minutes_count_from_the_mail_whatever_it_leads_to(physician: Physician, minutes: int) -> None:
+def test_ninety_minutes_count_from_the_email_even_if_the_link_leads_to_another_document(
+    physician: Physician, minutes: int
+) -> None:
     token = physician.link(physician.emr.send())
     newer = physician.emr.send(REPLACING)
     physician.emr.clock.at += timedelta(minutes=minutes)
@@ -170,7 +174,7 @@ def test_ninety_minutes_count_from_the_mail_whatever_it_leads_to(physician: Phys
 # A mail that is still to be sent
 
 
-def test_a_mail_of_a_recalled_document_goes_out_for_the_one_that_waits(physician: Physician) -> None:
+def test_a_setup_email_of_a_recalled_document_is_sent_for_the_pending_document(physician: Physician) -> None:
     first = physician.emr.send()
     second = physician.emr.send(SECOND)
     physician.recall()
@@ -178,7 +182,9 @@ def test_a_mail_of_a_recalled_document_goes_out_for_the_one_that_waits(physician
     assert physician.leads_to(physician.link(first)) == second.id
 
 
-def test_and_for_nobody_once_nothing_waits_there(physician: Physician) -> None:
+def test_a_setup_email_of_a_recalled_document_is_cancelled_without_a_pending_document(
+    physician: Physician,
+) -> None:
     first = physician.emr.send()
     physician.emr.send(sent(external_id="POC-1002", delivery=DeliveryChoice.FAX))
     physician.recall()
@@ -187,7 +193,7 @@ def test_and_for_nobody_once_nothing_waits_there(physician: Physician) -> None:
 
 
 @pytest.mark.parametrize("recalled_too", [True, False])
-def test_a_mail_to_an_address_that_was_corrected_stays_unsent(
+def test_a_setup_email_to_a_corrected_address_is_not_sent(
     physician: Physician, *, recalled_too: bool
 ) -> None:
     first = physician.emr.send()
@@ -200,7 +206,7 @@ def test_a_mail_to_an_address_that_was_corrected_stays_unsent(
         physician.setup_links.create_token(stale, physician.emr.now)
 
 
-def test_a_mail_that_was_asked_for_goes_out_although_its_document_is_recalled(physician: Physician) -> None:
+def test_a_requested_setup_email_is_sent_although_its_document_is_recalled(physician: Physician) -> None:
     physician.link(physician.emr.send())
     second = physician.emr.send(SECOND)
     physician.emr.clock.at += timedelta(hours=2)
@@ -212,7 +218,7 @@ def test_a_mail_that_was_asked_for_goes_out_although_its_document_is_recalled(ph
 # An address that turned out to be wrong
 
 
-def test_a_corrected_address_kills_the_link_although_another_document_waits_there(
+def test_a_corrected_address_invalidates_the_link_although_another_document_is_pending(
     physician: Physician,
 ) -> None:
     token = physician.link(physician.emr.send())
@@ -222,7 +228,9 @@ def test_a_corrected_address_kills_the_link_although_another_document_waits_ther
     assert physician.leads_to(physician.link(after)) == after.id
 
 
-def test_and_it_stays_dead_when_the_corrected_document_is_recalled(physician: Physician) -> None:
+def test_an_invalidated_link_stays_invalid_when_the_corrected_document_is_recalled(
+    physician: Physician,
+) -> None:
     token = physician.link(physician.emr.send())
     physician.emr.send(SECOND, practice=OTHER_PRACTICE)
     physician.correct(email=OTHER_ADDRESS)
@@ -231,7 +239,7 @@ def test_and_it_stays_dead_when_the_corrected_document_is_recalled(physician: Ph
 
 
 @pytest.mark.parametrize("recalled_first", [True, False])
-def test_sent_to_another_address_instead_the_first_link_is_dead(
+def test_a_document_sent_to_another_address_invalidates_the_first_link(
     physician: Physician, *, recalled_first: bool
 ) -> None:
     token = physician.link(physician.emr.send())
@@ -244,21 +252,21 @@ def test_sent_to_another_address_instead_the_first_link_is_dead(
     assert physician.leads_to(physician.link(newer)) == newer.id
 
 
-def test_who_is_written_to_again_at_the_address_of_before_gets_a_link(physician: Physician) -> None:
+def test_a_document_sent_to_the_earlier_address_again_sends_a_setup_link(physician: Physician) -> None:
     physician.emr.send()
     physician.correct(email=OTHER_ADDRESS)
     again = physician.emr.send(SECOND)
     assert physician.leads_to(physician.link(again)) == again.id
 
 
-def test_another_way_of_delivery_mails_a_link_for_the_one_it_kills(physician: Physician) -> None:
+def test_a_change_of_delivery_sends_a_link_in_place_of_the_one_it_invalidates(physician: Physician) -> None:
     token = physician.link(physician.emr.send())
     after = physician.correct(delivery=DeliveryChoice.BOTH)
     assert physician.leads_to(token) is None
     assert physician.leads_to(physician.link(after)) == after.id
 
 
-def test_after_a_change_to_fax_the_next_mail_brings_a_link(physician: Physician) -> None:
+def test_after_a_change_to_fax_the_next_emailed_document_sends_a_link(physician: Physician) -> None:
     physician.emr.send()
     physician.correct(delivery=DeliveryChoice.FAX)
     second = physician.emr.send(SECOND)
@@ -280,13 +288,13 @@ def asked(physician: Physician, document: Document) -> list[tuple[str, str | Non
     return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
 
 
-def test_a_dead_links_page_mails_the_link_of_the_document_that_waits_now(physician: Physician) -> None:
+def test_the_page_of_an_expired_link_sends_the_link_of_the_pending_document(physician: Physician) -> None:
     first = physician.emr.send()
     newer = physician.emr.send(REPLACING)
     assert asked(physician, first) == [("setup", newer.id)]
 
 
-def test_and_nothing_once_nothing_waits_there(physician: Physician) -> None:
+def test_the_page_of_an_expired_link_sends_nothing_without_a_pending_document(physician: Physician) -> None:
     first = physician.emr.send()
     physician.recall()
     assert asked(physician, first) == []
@@ -302,14 +310,14 @@ def forgotten(physician: Physician) -> list[tuple[str, str | None]]:
     return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
 
 
-def test_forgot_password_mails_the_link_of_the_document_that_waits(physician: Physician) -> None:
+def test_forgot_password_sends_the_link_of_the_pending_document(physician: Physician) -> None:
     first = physician.emr.send()
     physician.emr.send(SECOND)
     physician.recall(external_id="POC-1002")
     assert forgotten(physician) == [("setup", first.id)]
 
 
-def test_and_none_where_only_a_faxed_one_waits(physician: Physician) -> None:
+def test_forgot_password_sends_nothing_if_the_pending_document_was_faxed(physician: Physician) -> None:
     physician.emr.send(sent(delivery=DeliveryChoice.FAX))
     physician.emr.send(SECOND)
     physician.recall(external_id="POC-1002")

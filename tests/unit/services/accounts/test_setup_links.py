@@ -82,19 +82,19 @@ def owner() -> Desk:
 # The link
 
 
-def test_only_a_hash_of_the_token_is_kept(desk: Desk) -> None:
+def test_only_a_hash_of_the_token_is_stored(desk: Desk) -> None:
     token = desk.link()
     rows = desk.store.tables["secrets"]
     assert len(rows) == 1
     assert token not in str([row.record for row in rows.values()])
 
 
-def test_link_works_at_eighty_nine_fifty_nine(desk: Desk) -> None:
+def test_a_link_works_for_89_minutes_and_59_seconds(desk: Desk) -> None:
     link = desk.setup_links.open(desk.link(), START + timedelta(minutes=89, seconds=59))
     assert (link.is_setup, link.provider.id, link.document) == (True, PROVIDER.id, DOCUMENT)
 
 
-def test_link_is_refused_at_ninety_minutes_though_its_row_is_still_there(desk: Desk) -> None:
+def test_a_link_is_refused_after_90_minutes_even_if_its_row_still_exists(desk: Desk) -> None:
     token = desk.link()
     with pytest.raises(LinkExpired) as dead:
         desk.setup_links.open(token, START + LINK_LIFETIME)
@@ -104,7 +104,7 @@ def test_link_is_refused_at_ninety_minutes_though_its_row_is_still_there(desk: D
     assert len(desk.store.every(Secret, "secrets")) == 1
 
 
-def test_the_transaction_itself_refuses_a_link_that_ran_out_meanwhile(desk: Desk) -> None:
+def test_the_transaction_refuses_a_link_that_has_just_expired(desk: Desk) -> None:
     token, late = desk.link(), START + LINK_LIFETIME
     link = desk.setup_links.open(token, START)
     before = desk.store.commits
@@ -113,14 +113,14 @@ def test_the_transaction_itself_refuses_a_link_that_ran_out_meanwhile(desk: Desk
     assert desk.store.commits == before
 
 
-def test_opening_spends_nothing(desk: Desk) -> None:
+def test_opening_a_link_does_not_use_it_up(desk: Desk) -> None:
     token = desk.link()
     for _ in range(5):
         desk.setup_links.open(token, START)
     assert desk.setup_links.choose_password(token, FORM, START).is_setup
 
 
-def test_link_is_spent_once(desk: Desk) -> None:
+def test_a_link_sets_a_password_only_once(desk: Desk) -> None:
     token = desk.link()
     desk.setup_links.choose_password(token, FORM, START)
     with pytest.raises(LinkExpired):
@@ -142,7 +142,7 @@ def test_a_first_password_about_its_owner_or_the_practice_is_refused_and_the_lin
     assert desk.setup_links.choose_password(token, FORM, START).is_setup
 
 
-def test_of_two_tabs_that_spend_it_at_once_one_wins(desk: Desk) -> None:
+def test_of_two_tabs_that_use_a_link_at_the_same_time_one_wins(desk: Desk) -> None:
     token = desk.link()
     rival = replace(FORM, password="the other tab's onion")
     desk.store.before_commit = only_doing(lambda: desk.setup_links.choose_password(token, rival, START))
@@ -151,7 +151,7 @@ def test_of_two_tabs_that_spend_it_at_once_one_wins(desk: Desk) -> None:
     assert is_password(rival.password, desk.provider.password_hash)
 
 
-def test_a_newer_mail_kills_the_links_of_older_ones(desk: Desk) -> None:
+def test_a_newer_email_invalidates_older_links(desk: Desk) -> None:
     older = desk.link(1)
     newer = desk.link(2)
     with pytest.raises(LinkExpired):
@@ -159,7 +159,7 @@ def test_a_newer_mail_kills_the_links_of_older_ones(desk: Desk) -> None:
     assert desk.setup_links.open(newer, START).is_setup
 
 
-def test_a_mail_that_is_tried_again_leaves_both_its_links_good_until_one_is_spent(desk: Desk) -> None:
+def test_both_links_of_a_repeated_delivery_work_until_one_is_used(desk: Desk) -> None:
     first, second = desk.link(), desk.link()
     assert desk.setup_links.open(first, START)
     desk.setup_links.choose_password(second, FORM, START)
@@ -167,7 +167,7 @@ def test_a_mail_that_is_tried_again_leaves_both_its_links_good_until_one_is_spen
         desk.setup_links.open(first, START)
 
 
-def test_correcting_the_address_kills_the_link(desk: Desk) -> None:
+def test_a_corrected_address_invalidates_the_link(desk: Desk) -> None:
     token = desk.link()
     desk.correct_address()
     with pytest.raises(LinkExpired):
@@ -175,7 +175,7 @@ def test_correcting_the_address_kills_the_link(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "nonsense"])
-def test_a_token_that_never_was_opens_nothing(desk: Desk, token: str) -> None:
+def test_an_unknown_token_opens_nothing(desk: Desk, token: str) -> None:
     with pytest.raises(LinkExpired) as dead:
         desk.setup_links.open(token, START)
     assert dead.value.document_id is None
@@ -190,7 +190,7 @@ def test_no_link_goes_to_an_address_that_was_corrected(desk: Desk) -> None:
         desk.link()
 
 
-def test_no_setup_link_goes_out_once_there_is_an_account(owner: Desk) -> None:
+def test_no_setup_link_is_sent_to_an_account(owner: Desk) -> None:
     with pytest.raises(Unprocessable):
         owner.link(type="setup")
 
@@ -200,7 +200,7 @@ def test_no_reset_link_goes_to_an_address_that_is_not_the_username(owner: Desk) 
         owner.link(type="reset", recipient="frontdesk@example.com")
 
 
-def test_a_setup_link_is_dead_once_the_account_was_made_another_way(desk: Desk) -> None:
+def test_a_setup_link_expires_when_the_account_is_set_up_with_another_link(desk: Desk) -> None:
     token = desk.link()
     made = replace(desk.provider, version=3, email=EMAIL, password_hash="(made)")
     desk.store.commit(Change(at=START, providers=(made,)))
@@ -211,7 +211,7 @@ def test_a_setup_link_is_dead_once_the_account_was_made_another_way(desk: Desk) 
 # Setting up
 
 
-def test_setting_up_makes_the_account_in_one_transaction(desk: Desk) -> None:
+def test_setup_creates_the_account_in_one_transaction(desk: Desk) -> None:
     token, before = desk.link(), desk.store.commits
     desk.setup_links.choose_password(token, replace(FORM, credential=" DO "), START)
     assert desk.store.commits == before + 1
@@ -227,7 +227,7 @@ def test_an_npi_from_the_clinic_cannot_be_changed(desk: Desk) -> None:
     assert desk.provider.npi == "1234567893"
 
 
-def test_an_npi_that_the_clinic_left_out_may_be_given_and_is_then_ones_own() -> None:
+def test_a_provider_may_enter_an_npi_that_the_clinic_left_out() -> None:
     desk = Desk(NAMELESS)
     desk.setup_links.choose_password(desk.link(), replace(FORM, npi="1234567893"), START)
     assert desk.provider.npi == "1234567893"
@@ -253,7 +253,7 @@ def test_another_persons_npi_is_refused_and_the_link_still_works() -> None:
     assert desk.setup_links.open(token, START)
 
 
-def test_the_first_account_takes_over_an_npi_that_clinics_gave_to_another_address(desk: Desk) -> None:
+def test_the_first_account_takes_over_an_npi_that_clinics_stated_for_another_address(desk: Desk) -> None:
     rival = replace(NEW, id="prv_rival", version=1)
     claim = Claim(key="npi#1234567893", owner=rival.id)
     desk.store.commit(Change(at=START, providers=(rival,), claims=(claim,)))
@@ -266,7 +266,9 @@ def test_the_first_account_takes_over_an_npi_that_clinics_gave_to_another_addres
 
 
 @pytest.mark.parametrize("by_clinic", [True, False])
-def test_an_npi_that_another_account_only_typed_gives_way_to_a_clinics_word(*, by_clinic: bool) -> None:
+def test_an_npi_that_a_clinic_stated_takes_priority_over_one_that_an_account_typed(
+    *, by_clinic: bool
+) -> None:
     desk = Desk(NEW if by_clinic else NAMELESS)
     holder = replace(OTHER_PROVIDER, version=2, npi="1234567893", npi_self_stated=True)
     claim = Claim(key="npi#1234567893", owner=holder.id)
@@ -281,7 +283,7 @@ def test_an_npi_that_another_account_only_typed_gives_way_to_a_clinics_word(*, b
     assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": owner}
 
 
-def test_typing_an_npi_takes_it_from_nobody_whom_a_clinic_gave_it() -> None:
+def test_a_typed_npi_is_not_taken_from_a_provider_whose_clinic_stated_it() -> None:
     desk = Desk(NAMELESS)
     holder = replace(OTHER_PROVIDER, version=2, password_hash=None, email=None)
     claim = Claim(key=f"npi#{holder.npi}", owner=holder.id)
@@ -300,7 +302,7 @@ def test_an_npi_that_is_an_accounts_own_is_not_taken_over(desk: Desk) -> None:
     assert refused.value.code == "npi-taken"
 
 
-def test_setup_refuses_when_the_address_became_another_persons_meanwhile(desk: Desk) -> None:
+def test_setup_is_refused_if_another_person_has_just_taken_the_address(desk: Desk) -> None:
     token = desk.link()
     taken = Claim(key=f"email#{EMAIL}", owner=OTHER_PROVIDER.id)
     desk.store.before_commit = lambda: desk.store.commit(Change(at=START, claims=(taken,)))
@@ -332,7 +334,7 @@ def test_wrong_fields_are_named_and_nothing_is_written(changes: dict[str, str], 
     assert desk.store.commits == before
 
 
-def test_a_provider_row_that_changed_meanwhile_is_read_again(desk: Desk) -> None:
+def test_setup_reads_a_concurrently_changed_provider_again(desk: Desk) -> None:
     token = desk.link()
     noted = replace(desk.provider, version=3, setup_mailed_at=START)
     desk.store.before_commit = lambda: desk.store.commit(Change(at=START, providers=(noted,)))
@@ -354,7 +356,7 @@ def test_a_reset_changes_the_password_and_nothing_else(owner: Desk) -> None:
     assert owner.mails() == [("password_changed", EMAIL)]
 
 
-def test_a_reset_forgets_the_failures_of_others(owner: Desk) -> None:
+def test_a_reset_clears_the_counters_of_failed_logins(owner: Desk) -> None:
     failures = (*login_counters(EMAIL, PROVIDER.id, START), *second_factor_counters(PROVIDER.id, START))
     owner.store.commit(Change(at=START, secrets=failures))
     owner.setup_links.choose_password(owner.link(type="reset"), PasswordForm(password=PASSWORD), START)

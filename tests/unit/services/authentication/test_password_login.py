@@ -85,7 +85,7 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_refusal(desk: Desk
     assert len(said) == 1
 
 
-def test_an_unknown_address_makes_the_same_calls_and_checks_a_password_too(
+def test_an_unknown_address_makes_the_same_calls_and_also_checks_a_password(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[bool] = []
@@ -116,20 +116,20 @@ def calls_of(desk: Desk, attempt: LoginAttempt) -> list[str]:
     return sorted(seen)
 
 
-def test_a_row_without_password_lets_nobody_in(desk: Desk) -> None:
+def test_a_provider_without_a_password_cannot_log_in(desk: Desk) -> None:
     bare = replace(PROVIDER, version=2, password_hash=None)
     desk.store.commit(Change(at=START, providers=(bare,)))
     assert desk.fails(RIGHT) == "unauthenticated"
 
 
-def test_the_sixth_attempt_has_to_wait_and_is_not_even_looked_at(desk: Desk) -> None:
+def test_the_sixth_attempt_must_wait_and_its_password_is_not_checked(desk: Desk) -> None:
     assert [desk.fails(WRONG) for _ in range(5)] == ["unauthenticated"] * 5
     assert desk.fails(RIGHT) == "too-many-requests"
     later = START + timedelta(seconds=1)
     assert desk.login.log_in(replace(RIGHT, now=later))
 
 
-def test_waiting_longer_and_longer_never_exceeds_a_minute(desk: Desk) -> None:
+def test_the_growing_wait_never_exceeds_a_minute(desk: Desk) -> None:
     now = START
     for _ in range(30):
         now += timedelta(seconds=60)
@@ -138,7 +138,7 @@ def test_waiting_longer_and_longer_never_exceeds_a_minute(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("with_device", [True, False])
-def test_a_stranger_who_polls_from_ever_new_sources_keeps_the_owner_out_at_no_moment(
+def test_an_attacker_with_many_sources_never_locks_the_owner_out(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, *, with_device: bool
 ) -> None:
     monkeypatch.setattr(module, "is_password", lambda password, _: password == PASSWORD)
@@ -154,7 +154,7 @@ def test_a_stranger_who_polls_from_ever_new_sources_keeps_the_owner_out_at_no_mo
             assert desk.login.log_in(replace(RIGHT, now=now, device=device))
 
 
-def test_a_device_of_one_account_is_a_stranger_to_another_and_a_made_up_one_is_none(desk: Desk) -> None:
+def test_a_known_browser_is_unknown_to_other_accounts_and_a_forged_cookie_is_refused(desk: Desk) -> None:
     name = f"{PROVIDER.id}.1.token-1"
     assert desk.devices.read(f"{name}.{'0' * 64}") is None
     assert desk.devices.read("") is None
@@ -165,13 +165,13 @@ def test_a_device_of_one_account_is_a_stranger_to_another_and_a_made_up_one_is_n
     assert desk.fails(replace(RIGHT, device=foreign)) == "too-many-requests"
 
 
-def test_a_device_that_guesses_is_slowed_down_as_well(desk: Desk) -> None:
+def test_a_known_browser_that_guesses_is_slowed_down_too(desk: Desk) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     answers = [desk.fails(replace(WRONG, device=device, source=f"10.0.0.{n}")) for n in range(6)]
     assert answers == ["unauthenticated"] * 5 + ["too-many-requests"]
 
 
-def test_a_thousand_guesses_in_a_minute_from_one_source_are_hardly_any(desk: Desk) -> None:
+def test_of_a_thousand_guesses_in_a_minute_from_one_source_at_most_twelve_are_checked(desk: Desk) -> None:
     answers = [
         desk.fails(replace(WRONG, now=START + timedelta(milliseconds=60 * n), source="10.0.0.1"))
         for n in range(1000)
@@ -179,14 +179,14 @@ def test_a_thousand_guesses_in_a_minute_from_one_source_are_hardly_any(desk: Des
     assert answers.count("unauthenticated") <= 12
 
 
-def test_success_clears_the_accounts_failures(desk: Desk) -> None:
+def test_a_login_clears_the_failures_of_the_account(desk: Desk) -> None:
     for _ in range(4):
         desk.fails(WRONG)
     desk.login.log_in(RIGHT)
     assert [desk.fails(WRONG) for _ in range(5)] == ["unauthenticated"] * 5
 
 
-def test_success_clears_what_strangers_and_known_devices_failed(desk: Desk) -> None:
+def test_a_login_clears_the_failures_of_unknown_and_known_browsers(desk: Desk) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     for each in (None, device):
         desk.fails(replace(WRONG, device=each))
@@ -235,14 +235,14 @@ def tried(
     return looked_at
 
 
-def test_no_more_than_a_hundred_guesses_in_a_row_however_slow_and_from_wherever(
+def test_at_most_a_hundred_guesses_in_a_row_are_checked_even_if_slow_and_from_many_sources(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert len(tried(desk, monkeypatch, 130)) == MAX_UNKNOWN_FAILURES
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=400))) == "too-many-requests"
 
 
-def test_an_unknown_address_closes_just_as_an_account_does(
+def test_an_unknown_address_is_locked_exactly_as_an_account(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = set()
@@ -254,7 +254,7 @@ def test_an_unknown_address_closes_just_as_an_account_does(
     assert len(said) == 1
 
 
-def test_the_owner_gets_in_with_a_browser_that_is_known_and_that_opens_the_account_again(
+def test_a_login_with_a_known_browser_unlocks_the_account(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried(desk, monkeypatch, 110)
@@ -264,7 +264,7 @@ def test_the_owner_gets_in_with_a_browser_that_is_known_and_that_opens_the_accou
     assert desk.login.log_in(replace(RIGHT, now=now))
 
 
-def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
+def test_a_known_browser_with_too_many_failures_counts_as_unknown(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
@@ -273,7 +273,7 @@ def test_a_known_device_that_fails_a_hundred_times_is_known_no_longer(
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=395), device=device)) == "too-many-requests"
 
 
-def test_no_more_than_a_hundred_in_a_row_however_many_browsers_are_known_and_whoever_waits(
+def test_at_most_a_hundred_guesses_in_a_row_are_checked_with_ten_known_browsers(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generation = PROVIDER.session_generation
@@ -284,7 +284,7 @@ def test_no_more_than_a_hundred_in_a_row_however_many_browsers_are_known_and_who
     assert MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES + most_forgotten <= 100
 
 
-def test_a_browser_is_known_no_longer_once_all_sessions_were_ended(
+def test_a_known_browser_becomes_unknown_when_all_sessions_end(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
@@ -297,13 +297,13 @@ def test_a_browser_is_known_no_longer_once_all_sessions_were_ended(
     assert desk.fails(replace(RIGHT, now=now, device=device)) == "too-many-requests"
 
 
-def test_a_device_cookie_of_another_form_is_nobodys(desk: Desk) -> None:
+def test_a_device_cookie_without_a_session_generation_is_refused(desk: Desk) -> None:
     name = f"{PROVIDER.id}.token-1"
     signature = hmac.new(FakeKeys().session_key(), f"device:{name}".encode(), hashlib.sha256).hexdigest()
     assert desk.devices.read(f"{name}.{signature}") is None
 
 
-def test_a_new_device_waits_for_strangers_only_until_a_day_without_them(desk: Desk) -> None:
+def test_a_new_browser_waits_longer_until_a_day_passes_without_an_attack(desk: Desk) -> None:
     for number in range(module.UNDER_ATTACK.free_attempts):
         desk.fails(replace(WRONG, source=f"2001:db8::{number}"))
     new = replace(WRONG, source="203.0.113.9")
@@ -315,13 +315,13 @@ def test_a_new_device_waits_for_strangers_only_until_a_day_without_them(desk: De
     assert desk.fails(quiet) == "too-many-requests"
 
 
-def test_what_was_tried_once_at_a_made_up_address_is_kept_for_three_months(desk: Desk) -> None:
+def test_a_single_failure_at_an_unknown_address_expires_within_90_days(desk: Desk) -> None:
     desk.fails(replace(WRONG, email="made.up@example.com"))
     rows = desk.store.every(Secret, "secrets")
     assert max(each.expires_at for each in rows) <= START + timedelta(days=90)
 
 
-def test_confirming_with_a_session_is_not_hindered_by_guesses_elsewhere(
+def test_reauthentication_is_not_blocked_by_guesses_from_other_browsers(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried(desk, monkeypatch, 110)
@@ -342,7 +342,7 @@ def outdated(desk: Desk) -> str:
     return kept
 
 
-def test_an_outdated_hash_is_made_anew_in_the_transaction_of_the_login(desk: Desk) -> None:
+def test_an_outdated_hash_is_replaced_in_the_transaction_of_the_login(desk: Desk) -> None:
     kept, before = outdated(desk), desk.store.commits
     desk.login.log_in(RIGHT)
     anew = desk.owner.password_hash or ""
@@ -353,7 +353,7 @@ def test_an_outdated_hash_is_made_anew_in_the_transaction_of_the_login(desk: Des
     assert desk.login.log_in(RIGHT)
 
 
-def test_a_hash_of_now_is_left_alone_and_so_is_one_of_who_fails(desk: Desk) -> None:
+def test_a_current_hash_and_the_hash_of_a_failed_login_stay_unchanged(desk: Desk) -> None:
     kept = desk.owner
     desk.login.log_in(RIGHT)
     assert desk.owner == kept
@@ -362,7 +362,7 @@ def test_a_hash_of_now_is_left_alone_and_so_is_one_of_who_fails(desk: Desk) -> N
     assert desk.owner.password_hash == old
 
 
-def test_an_account_that_changes_meanwhile_is_logged_in_to_all_the_same(
+def test_a_concurrent_change_of_the_account_does_not_stop_the_login(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outdated(desk)
@@ -378,7 +378,7 @@ def test_an_account_that_changes_meanwhile_is_logged_in_to_all_the_same(
     assert desk.owner.credential == "DO"
 
 
-def test_half_a_login_makes_an_outdated_hash_anew_too(desk: Desk) -> None:
+def test_a_login_that_waits_for_a_second_factor_also_replaces_an_outdated_hash(desk: Desk) -> None:
     kept = outdated(desk)
     app = Authenticator(secret="A" * 32, since=START)
     desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=3, authenticator=app),)))

@@ -52,23 +52,23 @@ def opened() -> Opened:
     return Opened()
 
 
-def test_one_read_brings_session_provider_and_document(opened: Opened) -> None:
+def test_one_read_returns_session_provider_and_document(opened: Opened) -> None:
     found = opened.sessions.visit(opened.cookie, START, DOCUMENT.id)
     assert found is not None
     assert (found.session, found.provider, found.document) == (opened.row, PROVIDER, DOCUMENT)
 
 
-def test_the_row_keeps_only_a_hash_of_what_the_cookie_says(opened: Opened) -> None:
+def test_the_row_stores_only_a_hash_of_the_cookies_token(opened: Opened) -> None:
     token = jwt.decode(opened.cookie, options={"verify_signature": False})["sid"]
     assert token not in repr(opened.row)
 
 
-def test_fifteen_idle_minutes_end_it(opened: Opened) -> None:
+def test_a_session_ends_after_fifteen_idle_minutes(opened: Opened) -> None:
     assert opened.lives(timedelta(minutes=14, seconds=59))
     assert not opened.lives(timedelta(minutes=15))
 
 
-def test_use_keeps_it_alive_for_twelve_hours_and_no_longer(opened: Opened) -> None:
+def test_a_session_in_use_lasts_for_twelve_hours_at_most(opened: Opened) -> None:
     for minutes in range(0, 12 * 60, 10):
         row = opened.store.secret(opened.row.key)
         assert row is not None
@@ -77,7 +77,7 @@ def test_use_keeps_it_alive_for_twelve_hours_and_no_longer(opened: Opened) -> No
     assert not opened.lives(timedelta(hours=12))
 
 
-def test_it_is_touched_at_most_once_a_minute(opened: Opened) -> None:
+def test_a_session_is_touched_at_most_once_a_minute(opened: Opened) -> None:
     before = opened.store.commits
     opened.sessions.touch(opened.row, START + timedelta(seconds=59))
     assert opened.store.commits == before
@@ -85,18 +85,18 @@ def test_it_is_touched_at_most_once_a_minute(opened: Opened) -> None:
     assert opened.store.commits == before + 1
 
 
-def test_a_touch_that_comes_too_late_does_not_bring_a_session_back(opened: Opened) -> None:
+def test_a_late_touch_does_not_restore_an_ended_session(opened: Opened) -> None:
     opened.sessions.end(opened.row, START, UNKNOWN)
     opened.sessions.touch(opened.row, START + timedelta(minutes=2))
     assert opened.store.secret(opened.row.key) is None
 
 
-def test_logging_out_ends_it(opened: Opened) -> None:
+def test_logging_out_ends_the_session(opened: Opened) -> None:
     opened.sessions.end(opened.row, START, UNKNOWN)
     assert not opened.lives()
 
 
-def test_a_new_epoch_of_the_account_ends_it(opened: Opened) -> None:
+def test_a_new_session_generation_of_the_account_ends_the_session(opened: Opened) -> None:
     change_provider(opened, session_generation=2)
     assert not opened.lives()
 
@@ -121,7 +121,7 @@ def test_a_cookie_for_another_provider_opens_nothing(opened: Opened) -> None:
     assert not opened.lives(cookie=opened.forged({"sub": "prv_2"}))
 
 
-def test_a_faithful_copy_of_the_cookie_opens_it_so_the_forgeries_differ_in_one_thing(opened: Opened) -> None:
+def test_an_exact_copy_of_the_cookie_opens_the_session(opened: Opened) -> None:
     assert opened.lives(cookie=opened.forged())
 
 
@@ -136,7 +136,7 @@ def test_a_faithful_copy_of_the_cookie_opens_it_so_the_forgeries_differ_in_one_t
         {"exp": int(START.timestamp())},
     ],
 )
-def test_claims_that_are_not_ours_open_nothing(opened: Opened, claims: dict[str, object]) -> None:
+def test_wrong_claims_open_nothing(opened: Opened, claims: dict[str, object]) -> None:
     assert not opened.lives(cookie=opened.forged(claims))
 
 
@@ -171,14 +171,14 @@ def test_another_key_id_opens_nothing(opened: Opened, headers: dict[str, str]) -
 
 
 @pytest.mark.parametrize("kid", [None, 7, ["a"], {"a": 1}, True])
-def test_a_key_id_that_is_no_text_opens_nothing(opened: Opened, kid: object) -> None:
+def test_a_key_id_that_is_not_text_opens_nothing(opened: Opened, kid: object) -> None:
     head = base64.urlsafe_b64encode(json.dumps({"typ": "JWT", "alg": "HS256", "kid": kid}).encode())
     signed = head.rstrip(b"=") + b"." + opened.cookie.split(".")[1].encode()
     seal = base64.urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=")
     assert not opened.lives(cookie=f"{signed.decode()}.{seal.decode()}")
 
 
-def test_a_key_in_the_header_is_not_the_key(opened: Opened) -> None:
+def test_a_key_in_the_header_is_ignored(opened: Opened) -> None:
     """`jwk`, `jku`, `x5u`: who could say which key to check with would check their own."""
     made_up = base64.urlsafe_b64encode(OTHER_KEY).decode()
     named = {"kid": key_id(KEY), "jwk": {"kty": "oct", "k": made_up}, "jku": "https://elsewhere.test/keys"}
@@ -187,7 +187,7 @@ def test_a_key_in_the_header_is_not_the_key(opened: Opened) -> None:
     assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
 
 
-def test_a_rotation_logs_nobody_out_and_the_next_one_ends_what_the_first_key_signed(opened: Opened) -> None:
+def test_sessions_survive_one_key_rotation_and_end_with_the_second(opened: Opened) -> None:
     opened.keys.rotate("a second key, long enough to sign with HS256")
     row, after = opened.sessions.start(PROVIDER, START)
     opened.store.commit(Change(at=START, secrets=(row,)))
@@ -199,7 +199,7 @@ def test_a_rotation_logs_nobody_out_and_the_next_one_ends_what_the_first_key_sig
     assert opened.lives(cookie=after)
 
 
-def test_the_key_id_of_one_key_does_not_open_what_the_other_signed(opened: Opened) -> None:
+def test_a_key_id_and_a_signature_of_different_keys_open_nothing(opened: Opened) -> None:
     opened.keys.rotate(OTHER_KEY.decode())
     assert opened.lives(cookie=opened.forged(key=OTHER_KEY, headers={"kid": key_id(OTHER_KEY)}))
     assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers={"kid": key_id(KEY)}))

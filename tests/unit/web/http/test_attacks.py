@@ -56,7 +56,7 @@ def mails(portal: Portal) -> str:
 
 
 @pytest.mark.parametrize("name", ["host", "x-forwarded-host", "forwarded", "x-original-host", "origin"])
-def test_no_header_changes_where_a_mailed_link_leads(portal: Portal, name: str) -> None:
+def test_no_header_changes_where_an_emailed_link_leads(portal: Portal, name: str) -> None:
     browser = portal.browser()
     browser.get("/login")
     sent = {name: "host=evil.test" if name == "forwarded" else "evil.test"}
@@ -103,7 +103,7 @@ def test_a_known_and_an_unknown_address_get_the_same_bytes(path: str) -> None:
 
 
 @pytest.mark.usefixtures("portal")
-def test_waiting_after_failures_tells_nothing_either() -> None:
+def test_the_wait_after_failures_reveals_nothing() -> None:
     answers = []
     for email in (KNOWN, UNKNOWN):
         browser = Browser({"__Host-csrf": "token"})
@@ -133,7 +133,7 @@ def test_a_known_and_an_unknown_address_take_the_same_time(portal: Portal) -> No
 # Tokens in places where they do not belong
 
 
-def test_a_token_opens_nothing_but_its_own_kind(portal: Portal) -> None:
+def test_a_token_opens_only_its_own_kind(portal: Portal) -> None:
     document = a_document()
     browser = portal.browser()
     browser.log_in(KNOWN, PASSWORD)
@@ -166,7 +166,7 @@ def test_a_token_opens_nothing_but_its_own_kind(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize("addresses", [1, 100])
-def test_a_thousand_guesses_within_a_minute_are_a_hundred_at_most_and_the_owner_gets_in(
+def test_of_a_thousand_guesses_in_a_minute_at_most_a_hundred_are_checked_and_the_owner_gets_in(
     portal: Portal, addresses: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_at: list[str] = []
@@ -192,7 +192,7 @@ def test_a_thousand_guesses_within_a_minute_are_a_hundred_at_most_and_the_owner_
     assert portal.browser().log_in(KNOWN, PASSWORD).status_code == 303
 
 
-def test_guesses_shut_nobody_out_for_good_a_new_password_opens_the_account(
+def test_a_new_password_unlocks_an_account_that_guesses_have_locked(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser, number = Browser({"__Host-csrf": "token"}), [0]
@@ -265,7 +265,7 @@ def set_up(portal: Portal, document_id: str) -> HTTPResponse:
 
 
 @pytest.mark.parametrize("first", PEOPLE)
-def test_at_a_shared_address_one_person_signs_and_only_their_own(
+def test_at_a_shared_address_a_person_can_sign_only_their_own_document(
     portal: Portal, documents: dict[str, str], first: str
 ) -> None:
     assert set_up(portal, documents[first]).status_code == 303
@@ -291,7 +291,7 @@ def test_at_a_shared_address_one_person_signs_and_only_their_own(
 
 @pytest.mark.parametrize("way", ["email", "fax"])
 @pytest.mark.parametrize("who", ["Sam Poe", "A Stranger"])
-def test_by_hand_nobody_is_given_the_npi_of_the_person_named(
+def test_by_hand_no_visitor_gets_the_npi_of_the_addressee(
     portal: Portal, documents: dict[str, str], way: str, who: str
 ) -> None:
     """The assistant with the mailed code, and whoever a misdialled fax reached."""
@@ -310,7 +310,7 @@ def test_by_hand_nobody_is_given_the_npi_of_the_person_named(
     assert (decision.signer.name, decision.signer.npi, decision.signer.credential) == (who, None, None)
 
 
-def test_a_fax_makes_nobody_an_account(portal: Portal, documents: dict[str, str]) -> None:
+def test_a_fax_creates_no_account(portal: Portal, documents: dict[str, str]) -> None:
     document_id = documents["Jane Okafor"]
     code = create_fax_code(
         portal.store, stored(portal, document_id), setup_mail(portal, document_id), START, portal.ids

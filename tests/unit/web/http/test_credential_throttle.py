@@ -48,7 +48,7 @@ def statuses(path: str, fields: Mapping[str, str], times: int) -> list[int]:
 
 
 @pytest.mark.usefixtures("portal")
-def test_every_form_that_takes_a_credential_says_what_a_wrong_one_is_answered() -> None:
+def test_every_form_with_a_credential_declares_its_failure_statuses() -> None:
     guarded = {each.path for each in ROUTES if each.credential_failure_statuses}
     assert guarded == {
         "/login/password",
@@ -86,19 +86,19 @@ def test_one_source_that_guesses_codes_of_accounts_is_slowed_down(
 
 @pytest.mark.usefixtures("portal")
 @pytest.mark.parametrize("passkey", ["", "[" * 16_000, "[]", "null", "0", '{"response": {}}'])
-def test_what_is_no_passkey_is_a_wrong_one(passkey: str) -> None:
+def test_an_invalid_passkey_response_counts_as_wrong(passkey: str) -> None:
     assert statuses("/login/passkey", {"passkey": passkey}, 1) == [401]
 
 
 @pytest.mark.usefixtures("portal")
 @pytest.mark.parametrize("path", BEYOND_GUESSING)
-def test_wrong_links_and_passkeys_keep_no_neighbour_out(path: str) -> None:
+def test_wrong_links_and_passkeys_do_not_make_others_at_the_address_wait(path: str) -> None:
     assert 429 not in statuses(path, WRONG[path], FREE + 5)
     assert statuses(BY_HAND, TYPED, 1) == [422]
 
 
 @pytest.mark.parametrize("path", BEYOND_GUESSING)
-def test_a_link_and_a_passkey_wait_for_no_neighbours_guesses(portal: Portal, path: str) -> None:
+def test_links_and_passkeys_do_not_wait_for_others_at_the_address(portal: Portal, path: str) -> None:
     with_app(portal)
     statuses(BY_HAND, TYPED, FREE + 1)
     assert statuses(BY_HAND, TYPED, 1) == [429]
@@ -106,14 +106,14 @@ def test_a_link_and_a_passkey_wait_for_no_neighbours_guesses(portal: Portal, pat
     assert statuses(path, fields, 1)[0] in (401, 410)
 
 
-def test_a_source_that_is_slowed_down_is_let_through_again(portal: Portal) -> None:
+def test_a_slowed_down_source_may_try_again_later(portal: Portal) -> None:
     statuses(BY_HAND, TYPED, FREE + 1)
     portal.time.pass_time(seconds=1)
     assert statuses(BY_HAND, TYPED, 1) == [422]
 
 
 @pytest.mark.usefixtures("portal")
-def test_a_field_that_a_form_does_not_have_gets_past_no_wait() -> None:
+def test_an_extra_passkey_field_does_not_avoid_the_wait() -> None:
     statuses(BY_HAND, TYPED, FREE + 1)
     assert statuses(BY_HAND, {**TYPED, "passkey": "{}"}, 1) == [429]
 
@@ -129,7 +129,7 @@ def test_failures_of_all_kinds_count_together(portal: Portal) -> None:
     assert statuses("/login/password", login, 1) == [401]
 
 
-def test_a_browser_that_is_known_does_not_wait_for_its_neighbours(portal: Portal) -> None:
+def test_a_known_browser_does_not_wait_for_others_at_the_address(portal: Portal) -> None:
     app = with_app(portal)
     known = portal.browser()
     known.cookies["__Host-device"] = portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)
@@ -160,7 +160,7 @@ def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return answers
 
 
-def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
+def test_at_most_a_hundred_codes_in_a_row_are_checked_and_the_owner_still_gets_in(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -181,7 +181,7 @@ def test_no_more_than_a_hundred_codes_in_a_row_and_the_owner_still_gets_in(
     assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
 
 
-def test_a_new_password_opens_the_second_half_again(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_password_unlocks_the_second_step(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "chalicelib.services.authentication.password_login.is_password", lambda password, _: bool(password)
     )
@@ -195,7 +195,7 @@ def test_a_new_password_opens_the_second_half_again(portal: Portal, monkeypatch:
     assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
 
 
-def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_password(
+def test_a_known_browser_that_guesses_codes_counts_as_unknown_until_a_new_password(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -220,7 +220,7 @@ def test_a_known_browser_that_guesses_codes_is_a_stranger_until_there_is_a_new_p
     assert known.post("/login/second", code=app.at(portal.time.now())).status_code == 303
 
 
-def test_the_right_code_clears_what_strangers_and_known_browsers_failed(portal: Portal) -> None:
+def test_the_right_code_clears_the_failures_of_unknown_and_known_browsers(portal: Portal) -> None:
     app = with_app(portal)
     known = Browser({"__Host-device": portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)})
     for each in (portal.browser(), known):
@@ -232,7 +232,7 @@ def test_the_right_code_clears_what_strangers_and_known_browsers_failed(portal: 
     assert portal.store.secrets(keys) == {}
 
 
-def test_many_cookies_of_one_account_are_one_source(portal: Portal) -> None:
+def test_many_device_cookies_of_one_account_are_one_source(portal: Portal) -> None:
     answers = []
     for _ in range(FREE + 1):
         device = portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)
@@ -241,7 +241,7 @@ def test_many_cookies_of_one_account_are_one_source(portal: Portal) -> None:
     assert answers == [422] * FREE + [429]
 
 
-def test_strangers_close_no_account_to_who_has_just_chosen_a_new_password(
+def test_guesses_do_not_lock_out_a_provider_who_has_just_set_a_new_password(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_app(portal)
@@ -278,7 +278,7 @@ def counted(printed: str) -> int:
 
 
 @pytest.mark.usefixtures("portal")
-def test_spraying_many_accounts_is_counted_for_the_alarm_and_nothing_is_said_of_them(
+def test_password_spraying_is_counted_for_the_alarm_without_naming_accounts(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for number in range(FREE + 5):
@@ -291,7 +291,7 @@ def test_spraying_many_accounts_is_counted_for_the_alarm_and_nothing_is_said_of_
 
 
 @pytest.mark.usefixtures("portal")
-def test_a_refused_credential_leaves_its_source_in_the_log_and_nothing_of_the_account(
+def test_a_refused_credential_is_logged_with_its_source_but_without_the_account(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     statuses("/login/password", {"email": EMAIL, "password": "Summer2026"}, 1)
@@ -312,7 +312,7 @@ def test_every_wrong_credential_is_counted(path: str, capfd: pytest.CaptureFixtu
     assert counted(capfd.readouterr().out) == 2
 
 
-def test_a_login_that_is_right_counts_nothing(
+def test_a_successful_login_counts_nothing(
     portal: Portal, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with_app(portal)

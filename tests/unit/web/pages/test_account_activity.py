@@ -62,20 +62,20 @@ def told(portal: Portal) -> list[str]:
 
 
 @pytest.mark.usefixtures("phone")
-def test_a_login_is_written_with_time_address_device_and_method(portal: Portal) -> None:
+def test_a_login_is_recorded_with_time_address_device_and_method(portal: Portal) -> None:
     (entry,) = trail(portal)
     assert (entry.type, entry.at, entry.method) == (AccountEventType.LOGGED_IN, START, "account password")
     assert (entry.origin.device, entry.origin.address) == (IPHONE, "127.0.0.1")
 
 
-def test_a_wrong_password_is_written_before_login_and_after(portal: Portal, phone: Phone) -> None:
+def test_a_wrong_password_is_recorded_before_and_after_a_login(portal: Portal, phone: Phone) -> None:
     portal.browser().log_in(EMAIL, "wrong")
     portal.time.pass_time(seconds=1)
     phone.post("/account/password", password="wrong", new_password=NEW)
     assert told(portal) == ["logged_in", "wrong_password", "wrong_password"]
 
 
-def test_each_change_is_written_with_where_it_was_made(portal: Portal, phone: Phone) -> None:
+def test_every_change_is_recorded_with_its_origin(portal: Portal, phone: Phone) -> None:
     page = phone.get("/account/authenticator").body.decode()
     app = app_with(page)
     phone.post("/account/authenticator", code=app.at(portal.time.now()))
@@ -91,7 +91,7 @@ def test_each_change_is_written_with_where_it_was_made(portal: Portal, phone: Ph
     assert {each.origin.device for each in trail(portal)} == {IPHONE}
 
 
-def test_the_second_half_of_a_login_is_written_and_so_is_a_wrong_one(portal: Portal, phone: Phone) -> None:
+def test_the_second_step_of_a_login_is_recorded_and_so_is_a_wrong_code(portal: Portal, phone: Phone) -> None:
     page = phone.get("/account/authenticator").body.decode()
     codes = phone.post("/account/authenticator", code=app_with(page).at(portal.time.now()))
     recovery = re.findall(r"<code>([A-Z2-7-]+)</code>", codes.body.decode())[0]
@@ -108,7 +108,7 @@ def test_the_second_half_of_a_login_is_written_and_so_is_a_wrong_one(portal: Por
     assert "Correct password, but a wrong code" in shown
 
 
-def test_a_passkey_that_could_not_be_checked_fills_no_trail_and_costs_no_row(
+def test_a_passkey_that_fails_verification_records_no_event_and_writes_no_row(
     portal: Portal, phone: Phone
 ) -> None:
     page = phone.get("/account/authenticator").body.decode()
@@ -122,12 +122,12 @@ def test_a_passkey_that_could_not_be_checked_fills_no_trail_and_costs_no_row(
     assert portal.fake_store.commits == commits
 
 
-def test_logging_out_is_written(portal: Portal, phone: Phone) -> None:
+def test_logging_out_is_recorded(portal: Portal, phone: Phone) -> None:
     phone.post("/logout")
     assert told(portal) == ["logged_in", "logged_out"]
 
 
-def test_a_new_password_by_link_is_written(portal: Portal) -> None:
+def test_a_password_reset_by_link_is_recorded(portal: Portal) -> None:
     other = Phone()
     other.post("/forgot-password", email=EMAIL)
     portal.work()
@@ -138,7 +138,7 @@ def test_a_new_password_by_link_is_written(portal: Portal) -> None:
     assert (entry.type, entry.origin.device) == (AccountEventType.PASSWORD_RESET, IPHONE)
 
 
-def test_what_support_does_is_written_as_theirs(portal: Portal, phone: Phone) -> None:
+def test_an_action_of_support_is_recorded_as_support(portal: Portal, phone: Phone) -> None:
     assert portal.admin_actions.run({"action": "end_sessions", "email": EMAIL}) == {"id": PROVIDER.id}
     assert phone.get("/documents").status_code == 303
     assert told(portal) == ["logged_in", "sessions_ended"]
@@ -146,12 +146,12 @@ def test_what_support_does_is_written_as_theirs(portal: Portal, phone: Phone) ->
     assert "Logged out everywhere by support" in text(phone.get("/account/activity"))
 
 
-def test_support_is_told_when_there_is_no_account_to_log_out(portal: Portal) -> None:
+def test_support_gets_an_error_if_there_is_no_account_to_log_out(portal: Portal) -> None:
     answer = portal.admin_actions.run({"action": "end_sessions", "email": "nobody@example.com"})
     assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
 
 
-def test_an_unknown_address_leaves_no_entry_and_costs_as_many_writes(portal: Portal) -> None:
+def test_an_unknown_address_records_no_event_and_needs_as_many_writes(portal: Portal) -> None:
     rows = []
     for email in (EMAIL, "nobody@example.com"):
         before = {name: len(table) for name, table in portal.fake_store.tables.items()}
@@ -167,13 +167,15 @@ def test_an_unknown_address_leaves_no_entry_and_costs_as_many_writes(portal: Por
     }
 
 
-def test_who_guesses_on_and_on_does_not_fill_the_trail() -> None:
+def test_endless_guesses_do_not_fill_the_trail() -> None:
     written = [tries for tries in range(1, 10_001) if is_logged(tries)]
     assert written[:20] == list(range(1, 21))
     assert written[20:] == [40, 80, 160, 320, 640, 1280, 2560, 5120]
 
 
-def test_an_entry_is_kept_for_six_years_and_a_documents_event_for_ever(portal: Portal, phone: Phone) -> None:
+def test_an_account_event_expires_after_six_years_and_a_documents_event_never(
+    portal: Portal, phone: Phone
+) -> None:
     phone.get(f"/documents/{a_document().id}")
     rows = list(portal.fake_store.tables["events"].values())
     lives = {row.document_id: row.ttl for row in rows}
@@ -185,7 +187,7 @@ def test_an_entry_is_kept_for_six_years_and_a_documents_event_for_ever(portal: P
 # Who sees it, and how
 
 
-def test_the_owner_sees_it_newest_first_in_plain_words(portal: Portal, phone: Phone) -> None:
+def test_the_owner_sees_the_events_newest_first_in_plain_words(portal: Portal, phone: Phone) -> None:
     portal.browser().log_in(EMAIL, "wrong")
     shown = text(phone.get("/account/activity"))
     wrong, right = shown.index("Wrong password entered"), shown.index("Logged in with the password")
@@ -196,7 +198,7 @@ def test_the_owner_sees_it_newest_first_in_plain_words(portal: Portal, phone: Ph
     assert "View activity" in text(phone.get("/account"))
 
 
-def test_nobody_sees_another_ones(portal: Portal, phone: Phone) -> None:
+def test_nobody_sees_another_accounts_events(portal: Portal, phone: Phone) -> None:
     give_account(portal, replace(OTHER_PROVIDER, email="jane@example.com"))
     stranger = portal.browser()
     stranger.log_in("jane@example.com", PASSWORD)
@@ -207,7 +209,7 @@ def test_nobody_sees_another_ones(portal: Portal, phone: Phone) -> None:
     assert Browser().get("/account/activity").status_code == 303
 
 
-def test_twenty_five_at_a_time_each_once(portal: Portal, phone: Phone) -> None:
+def test_every_event_is_on_exactly_one_page_of_25(portal: Portal, phone: Phone) -> None:
     entries(portal, 60)
     page, seen, pages = phone.get("/account/activity").body.decode(), 0, 0
     while page:
@@ -220,15 +222,15 @@ def test_twenty_five_at_a_time_each_once(portal: Portal, phone: Phone) -> None:
 @pytest.mark.parametrize(
     "cursor", ["x", "MTIz", "bm9ucw", "MjAyNi0xMS0yMlQxOTowMDowMC4wMDBaI2RvY19hfGRvY19h"]
 )
-def test_a_place_that_no_page_gave_out_is_refused(phone: Phone, cursor: str) -> None:
+def test_an_invented_cursor_is_refused(phone: Phone, cursor: str) -> None:
     assert phone.get(f"/account/activity?after={cursor}").status_code == 400
 
 
-def test_an_account_without_entries_says_so(portal: Portal) -> None:
+def test_an_account_without_events_shows_a_message(portal: Portal) -> None:
     assert "No activity yet." in text(logged_in(portal).get("/account/activity"))
 
 
-def test_every_kind_of_entry_has_words(portal: Portal, phone: Phone) -> None:
+def test_every_event_type_has_a_text(portal: Portal, phone: Phone) -> None:
     for number, type in enumerate(AccountEventType):
         entry = account_event(
             PROVIDER.id, type, START, trail(portal)[0].origin, unique=str(number), tries=40, method="passkey"
@@ -256,7 +258,7 @@ def older(page: str) -> str | None:
     return found[1] if found else None
 
 
-def test_the_page_costs_one_read_besides_the_session_however_much_there_is(
+def test_the_page_needs_one_read_besides_the_session_for_any_number_of_events(
     portal: Portal, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries(portal, 60)

@@ -53,7 +53,7 @@ def halfway(portal: Portal) -> Browser:
 # The authenticator app
 
 
-def test_an_app_is_asked_for_after_the_password(portal: Portal, browser: Browser) -> None:
+def test_login_asks_for_the_app_code_after_the_password(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(seconds=30)
     other = halfway(portal)
@@ -63,7 +63,7 @@ def test_an_app_is_asked_for_after_the_password(portal: Portal, browser: Browser
     assert other.get("/documents").status_code == 200
 
 
-def test_a_code_is_taken_once(portal: Portal, browser: Browser) -> None:
+def test_a_code_is_accepted_once(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(seconds=30)
     code = app.at(portal.time.now())
@@ -71,13 +71,13 @@ def test_a_code_is_taken_once(portal: Portal, browser: Browser) -> None:
     assert halfway(portal).post("/login/second", code=code).status_code == 401
 
 
-def test_the_code_that_turned_it_on_is_used_up_too(portal: Portal, browser: Browser) -> None:
+def test_the_code_that_turned_the_app_on_is_used_up(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     assert halfway(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 401
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-30, 303), (30, 303), (-60, 401), (60, 401)])
-def test_a_code_counts_one_step_either_way(
+def test_a_code_may_be_one_step_early_or_late(
     portal: Portal, browser: Browser, seconds: int, status: int
 ) -> None:
     app, _ = add_app(portal, browser)
@@ -86,7 +86,7 @@ def test_a_code_counts_one_step_either_way(
     assert halfway(portal).post("/login/second", code=code).status_code == status
 
 
-def test_two_tabs_with_one_code_open_one_session(portal: Portal, browser: Browser) -> None:
+def test_two_tabs_with_the_same_code_open_one_session(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(minutes=1)
     code, first, second = app.at(portal.time.now()), halfway(portal), halfway(portal)
@@ -94,7 +94,7 @@ def test_two_tabs_with_one_code_open_one_session(portal: Portal, browser: Browse
     assert answers == {303, 401}
 
 
-def test_guessing_codes_is_slowed_down_and_the_right_one_still_works(
+def test_guesses_of_codes_are_slowed_down_and_the_right_code_still_works(
     portal: Portal, browser: Browser
 ) -> None:
     app, _ = add_app(portal, browser)
@@ -107,14 +107,14 @@ def test_guessing_codes_is_slowed_down_and_the_right_one_still_works(
     assert other.post("/login/second", code=app.at(portal.time.now())).status_code == 303
 
 
-def test_the_first_half_is_good_for_five_minutes(portal: Portal, browser: Browser) -> None:
+def test_a_pending_login_expires_after_five_minutes(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     other = halfway(portal)
     portal.time.pass_time(minutes=5)
     assert other.post("/login/second", code=app.at(portal.time.now())).status_code == 410
 
 
-def test_half_a_login_opens_nothing(portal: Portal, browser: Browser) -> None:
+def test_a_pending_login_opens_nothing(portal: Portal, browser: Browser) -> None:
     add_app(portal, browser)
     half = halfway(portal)
     token = half.cookies["__Host-half"]
@@ -123,7 +123,7 @@ def test_half_a_login_opens_nothing(portal: Portal, browser: Browser) -> None:
     assert half.get("/documents").status_code == 303
 
 
-def test_a_new_password_does_not_get_past_the_second_factor(portal: Portal, browser: Browser) -> None:
+def test_a_new_password_does_not_replace_the_second_factor(portal: Portal, browser: Browser) -> None:
     add_app(portal, browser)
     other = portal.browser()
     other.post("/forgot-password", email=EMAIL)
@@ -138,7 +138,7 @@ def test_a_new_password_does_not_get_past_the_second_factor(portal: Portal, brow
 # Recovery codes
 
 
-def test_a_recovery_code_lets_in_once(portal: Portal, browser: Browser) -> None:
+def test_a_recovery_code_works_once(portal: Portal, browser: Browser) -> None:
     _, codes = add_app(portal, browser)
     assert (len(codes), len(codes[0])) == (10, 29)
     assert halfway(portal).post("/login/second", code=f" {codes[3].lower()} ").status_code == 303
@@ -146,14 +146,14 @@ def test_a_recovery_code_lets_in_once(portal: Portal, browser: Browser) -> None:
     assert len(provider(portal).recovery) == 9
 
 
-def test_recovery_codes_are_kept_as_hashes_and_shown_once(portal: Portal, browser: Browser) -> None:
+def test_recovery_codes_are_stored_as_hashes_and_shown_once(portal: Portal, browser: Browser) -> None:
     _, codes = add_app(portal, browser)
     record = portal.fake_store.tables["providers"][PROVIDER.id].record
     assert not [each for each in codes if each in record or each.replace("-", "") in record]
     assert codes[0] not in browser.get("/account").body.decode()
 
 
-def test_new_recovery_codes_end_the_old_ones(portal: Portal, browser: Browser) -> None:
+def test_new_recovery_codes_invalidate_the_old_ones(portal: Portal, browser: Browser) -> None:
     _, codes = add_app(portal, browser)
     fresh = re.findall(r"<code>([A-Z2-7-]+)</code>", browser.post("/account/recovery-codes").body.decode())
     assert halfway(portal).post("/login/second", code=codes[0]).status_code == 401
@@ -170,7 +170,9 @@ def test_there_are_no_recovery_codes_without_a_second_factor(portal: Portal, bro
 # What a change does
 
 
-def test_a_change_ends_the_other_sessions_and_is_told_to_the_owner(portal: Portal, browser: Browser) -> None:
+def test_a_change_ends_the_other_sessions_and_is_emailed_to_the_owner(
+    portal: Portal, browser: Browser
+) -> None:
     other = portal.browser()
     other.log_in(EMAIL, PASSWORD)
     add_app(portal, browser)
@@ -193,7 +195,7 @@ def test_a_change_ends_the_other_sessions_and_is_told_to_the_owner(portal: Porta
         "/account/password",
     ],
 )
-def test_nothing_is_changed_long_after_a_login(portal: Portal, browser: Browser, path: str) -> None:
+def test_no_change_is_made_long_after_a_login(portal: Portal, browser: Browser, path: str) -> None:
     for _ in range(15):
         portal.time.pass_time(minutes=1)
         browser.get("/documents")
@@ -239,7 +241,7 @@ def test_eight_characters_are_enough_only_with_a_second_factor(portal: Portal, b
 @pytest.mark.parametrize(
     "password", ["Hill Country Therapy 7", "1234567893-1234567893", "luis rivera rivera"]
 )
-def test_a_new_password_about_its_owner_or_their_practice_is_refused_and_says_why(
+def test_a_new_password_similar_to_the_owner_or_a_practice_is_refused_with_the_reason(
     portal: Portal, browser: Browser, password: str
 ) -> None:
     known = replace(provider(portal), version=provider(portal).version + 1, practices=("prc_1",))
@@ -257,9 +259,7 @@ def test_logging_out_everywhere_ends_every_session(portal: Portal, browser: Brow
         assert each.get("/documents").status_code == 303
 
 
-def test_a_new_password_makes_strangers_of_all_browsers_but_the_one_it_was_chosen_in(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_new_password_makes_all_other_browsers_unknown(portal: Portal, browser: Browser) -> None:
     other = portal.browser()
     other.log_in(EMAIL, PASSWORD)
     browser.post("/account/password", password=PASSWORD, new_password="copper lantern river")
@@ -271,7 +271,9 @@ def test_a_new_password_makes_strangers_of_all_browsers_but_the_one_it_was_chose
 # The lost device
 
 
-def test_support_takes_a_lost_factor_away_and_the_owner_is_told(portal: Portal, browser: Browser) -> None:
+def test_support_removes_a_lost_second_factor_and_the_owner_gets_an_email(
+    portal: Portal, browser: Browser
+) -> None:
     add_app(portal, browser)
     answer = portal.admin_actions.run({"action": "reset_second_factor", "email": "Dr.Rivera@example.com"})
     assert answer == {"id": PROVIDER.id}
@@ -281,7 +283,7 @@ def test_support_takes_a_lost_factor_away_and_the_owner_is_told(portal: Portal, 
     assert [each.type for each in portal.mails()] == ["authenticator_added", "second_factor_reset"]
 
 
-def test_a_password_that_is_too_short_alone_goes_with_the_factor(portal: Portal, browser: Browser) -> None:
+def test_a_short_password_is_invalidated_with_the_second_factor(portal: Portal, browser: Browser) -> None:
     add_app(portal, browser)
     browser.post("/account/password", password=PASSWORD, new_password="vxqtrakm")
     portal.admin_actions.run({"action": "reset_second_factor", "email": EMAIL})
@@ -290,7 +292,7 @@ def test_a_password_that_is_too_short_alone_goes_with_the_factor(portal: Portal,
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com", "", "nonsense"])
-def test_support_is_told_when_there_is_nothing_to_take_away(portal: Portal, email: str) -> None:
+def test_support_gets_an_error_if_there_is_no_second_factor(portal: Portal, email: str) -> None:
     before = portal.fake_store.commits
     answer = portal.admin_actions.run({"action": "reset_second_factor", "email": email})
     assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
@@ -303,12 +305,12 @@ def test_support_is_told_when_there_is_nothing_to_take_away(portal: Portal, emai
 @pytest.mark.parametrize(
     "answer", ["", "{}", "[]", "nonsense", '{"id": 1, "response": {"clientDataJSON": "AAAA"}}', "{" * 20000]
 )
-def test_what_is_no_passkey_opens_nothing(portal: Portal, browser: Browser, answer: str) -> None:
+def test_an_invalid_passkey_response_opens_nothing(portal: Portal, browser: Browser, answer: str) -> None:
     assert portal.browser().post("/login/passkey", passkey=answer).status_code == 401
     assert browser.post("/account/passkeys", passkey=answer).status_code == 400
 
 
-def test_a_challenge_is_ours_for_one_person_and_ten_minutes() -> None:
+def test_a_challenge_is_valid_for_one_person_and_ten_minutes() -> None:
     key = b"a key"
     challenge = from_base64url(make_challenge(key, "prv_1", "nonce", START))
     assert is_valid_challenge([key], challenge, "prv_1", START)

@@ -32,9 +32,7 @@ def said(browser: Browser, path: str) -> tuple[int, str]:
     return int(found[1]), found[2]
 
 
-def test_a_page_says_how_long_its_session_lasts_and_where_to_come_back_to(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_page_has_the_seconds_left_and_the_return_path(portal: Portal, browser: Browser) -> None:
     assert said(browser, "/documents") == (900, "/documents")
     portal.time.pass_time(seconds=59)
     assert said(browser, "/documents/past") == (841, "/documents/past")
@@ -42,7 +40,7 @@ def test_a_page_says_how_long_its_session_lasts_and_where_to_come_back_to(
     assert said(browser, REVIEW) == (900, REVIEW)
 
 
-def test_what_a_page_says_is_what_then_happens(portal: Portal, browser: Browser) -> None:
+def test_the_session_ends_when_the_page_says(portal: Portal, browser: Browser) -> None:
     portal.time.pass_time(seconds=59)
     seconds, _ = said(browser, "/documents")
     portal.time.pass_time(seconds=seconds - 1)
@@ -53,20 +51,20 @@ def test_what_a_page_says_is_what_then_happens(portal: Portal, browser: Browser)
     assert Browser(kept).get("/documents").status_code == 303
 
 
-def test_a_page_that_a_form_led_to_names_the_page_of_the_form(browser: Browser) -> None:
+def test_a_page_after_a_form_returns_to_the_forms_page(browser: Browser) -> None:
     answer = browser.post(f"{REVIEW}/decline", reason="").body.decode()
     assert f'data-return-path="{REVIEW}"' in answer
 
 
 @pytest.mark.parametrize("query", ["q=Ada+Byron", "after=x", "signed=doc_1"])
-def test_no_query_is_carried_to_the_page_of_the_login(portal: Portal, browser: Browser, query: str) -> None:
+def test_the_return_path_has_no_query(portal: Portal, browser: Browser, query: str) -> None:
     assert said(browser, f"{REVIEW}?{query}")[1] == REVIEW
     portal.time.pass_time(minutes=15)
     asked = browser.get(f"/documents/past?{query}")
     assert header(asked, "location") == "/login?next=/documents/past&reason=ended"
 
 
-def test_tabs_of_one_person_are_told_apart_from_anothers(portal: Portal, browser: Browser) -> None:
+def test_the_tab_owner_mark_differs_between_people(portal: Portal, browser: Browser) -> None:
     def mark(of: Browser) -> str:
         found = re.search(r'<body[^>]* data-tab-owner="([0-9a-f]{16})"', of.get("/documents").body.decode())
         assert found
@@ -83,7 +81,9 @@ def test_tabs_of_one_person_are_told_apart_from_anothers(portal: Portal, browser
     assert b"data-tab-owner" not in portal.browser().get("/login").body
 
 
-def test_asking_puts_the_end_off_and_says_until_when(portal: Portal, browser: Browser) -> None:
+def test_an_extension_request_extends_the_session_and_returns_the_seconds_left(
+    portal: Portal, browser: Browser
+) -> None:
     for _ in range(10):
         portal.time.pass_time(minutes=14)
         answer = browser.post("/account/stay")
@@ -91,7 +91,9 @@ def test_asking_puts_the_end_off_and_says_until_when(portal: Portal, browser: Br
     assert browser.get("/documents").status_code == 200
 
 
-def test_near_the_twelfth_hour_only_what_is_left_is_given(portal: Portal, browser: Browser) -> None:
+def test_near_the_twelfth_hour_an_extension_returns_only_the_remaining_seconds(
+    portal: Portal, browser: Browser
+) -> None:
     for _ in range(71):
         portal.time.pass_time(minutes=10)
         browser.get("/documents")
@@ -99,7 +101,7 @@ def test_near_the_twelfth_hour_only_what_is_left_is_given(portal: Portal, browse
     assert json.loads(browser.post("/account/stay").body) == {"seconds": 300}
 
 
-def test_nothing_is_put_off_that_is_over(portal: Portal, browser: Browser) -> None:
+def test_an_ended_session_cannot_be_extended(portal: Portal, browser: Browser) -> None:
     browser.get("/documents")
     portal.time.pass_time(minutes=15)
     answer = browser.post("/account/stay")
@@ -107,7 +109,7 @@ def test_nothing_is_put_off_that_is_over(portal: Portal, browser: Browser) -> No
     assert browser.get("/documents").status_code == 303
 
 
-def test_who_is_not_logged_in_is_warned_of_nothing(portal: Portal) -> None:
+def test_visitors_without_a_session_get_no_idle_warning(portal: Portal) -> None:
     page = portal.browser().get("/login").body.decode()
     assert "alertdialog" not in page
     assert "session" not in "".join(re.findall(r"<script[^>]*>", page))

@@ -49,7 +49,7 @@ def set_up(browser: Browser, token: str, **changes: str) -> str:
 # The whole way
 
 
-def test_from_a_mail_to_the_document_by_way_of_setup_and_login(portal: Portal) -> None:
+def test_the_way_from_the_email_through_setup_and_login_to_the_document(portal: Portal) -> None:
     browser = portal.browser()
     door = browser.get(f"/documents/{DOCUMENT.id}")
     assert "Hill Country Therapy" in text(door)
@@ -67,7 +67,7 @@ def test_from_a_mail_to_the_document_by_way_of_setup_and_login(portal: Portal) -
     assert "Ada Byron" in text(browser.get(f"/documents/{DOCUMENT.id}"))
 
 
-def test_the_evening_physician_gets_in_from_forgot_password_too(portal: Portal) -> None:
+def test_an_addressee_can_set_up_an_account_from_forgot_password(portal: Portal) -> None:
     portal.time.pass_time(hours=6)
     browser = portal.browser()
     asked = browser.post("/forgot-password", email=" Dr.Rivera@Example.com ")
@@ -77,7 +77,7 @@ def test_the_evening_physician_gets_in_from_forgot_password_too(portal: Portal) 
     assert browser.log_in(EMAIL, PASSWORD).status_code == 303
 
 
-def test_changing_the_password_logs_every_browser_out_and_tells_the_owner(portal: Portal) -> None:
+def test_a_new_password_logs_every_browser_out_and_sends_the_owner_an_email(portal: Portal) -> None:
     other, browser = portal.browser(), portal.browser()
     other.log_in("owner@example.com", PASSWORD)
     assert other.get("/documents").status_code == 200
@@ -95,13 +95,13 @@ def test_changing_the_password_logs_every_browser_out_and_tells_the_owner(portal
 # The door
 
 
-def test_the_door_shows_neither_patient_nor_address(portal: Portal) -> None:
+def test_the_landing_page_shows_neither_patient_nor_address(portal: Portal) -> None:
     page = portal.browser().get(f"/documents/{DOCUMENT.id}").body.decode()
     for secret in ("Ada", "Byron", "PT-77", "Plan of Care", "Rivera", "rivera", "example.com", PROVIDER.npi):
         assert str(secret) not in page.replace("support@example.com", "")
 
 
-def test_the_door_of_no_document_looks_the_same_but_for_the_practice(portal: Portal) -> None:
+def test_the_landing_page_of_an_unknown_document_differs_only_in_the_practice(portal: Portal) -> None:
     unknown = portal.browser().get("/documents/doc_that_never_was")
     known = portal.browser().get(f"/documents/{DOCUMENT.id}")
     assert unknown.status_code == known.status_code == 200
@@ -109,14 +109,14 @@ def test_the_door_of_no_document_looks_the_same_but_for_the_practice(portal: Por
     assert text(unknown) == same
 
 
-def test_with_the_switch_off_the_door_offers_no_setup(portal: Portal) -> None:
+def test_with_the_switch_off_the_landing_page_offers_no_setup(portal: Portal) -> None:
     portal.switches.set_electronic_signature(PRACTICE.id, on=False)
     page = text(portal.browser().get(f"/documents/{DOCUMENT.id}"))
     assert "First time here?" not in page
     assert "Sign by hand instead" in page
 
 
-def test_asking_at_the_door_answers_the_same_for_every_document(portal: Portal) -> None:
+def test_a_link_request_on_the_landing_page_gets_the_same_response_for_every_document(portal: Portal) -> None:
     for document_id in (DOCUMENT.id, "doc_that_never_was"):
         response = portal.browser().post(f"/documents/{document_id}/setup-link")
         assert (response.status_code, header(response, "location")) == (
@@ -129,7 +129,7 @@ def test_asking_at_the_door_answers_the_same_for_every_document(portal: Portal) 
 # The link
 
 
-def test_the_token_leaves_the_address_and_opening_spends_nothing(portal: Portal) -> None:
+def test_the_token_leaves_the_url_and_opening_does_not_use_the_link_up(portal: Portal) -> None:
     token = mailed_token(portal)
     before = portal.fake_store.commits
     for _ in range(3):
@@ -141,7 +141,7 @@ def test_the_token_leaves_the_address_and_opening_spends_nothing(portal: Portal)
     assert portal.fake_store.commits == before
 
 
-def test_a_scanner_that_submits_the_form_without_input_spends_nothing(portal: Portal) -> None:
+def test_a_scanner_that_submits_an_empty_form_does_not_use_the_link_up(portal: Portal) -> None:
     token, scanner = mailed_token(portal), portal.browser()
     scanner.get(f"/setup/{token}")
     response = scanner.post("/setup")
@@ -149,7 +149,7 @@ def test_a_scanner_that_submits_the_form_without_input_spends_nothing(portal: Po
     assert set_up(portal.browser(), token).startswith("/login")
 
 
-def test_a_dead_link_offers_a_new_one_for_its_document(portal: Portal) -> None:
+def test_an_expired_link_offers_a_new_link_for_its_document(portal: Portal) -> None:
     browser, token = portal.browser(), mailed_token(portal)
     portal.time.pass_time(minutes=90)
     browser.get(f"/setup/{token}")
@@ -159,7 +159,7 @@ def test_a_dead_link_offers_a_new_one_for_its_document(portal: Portal) -> None:
     assert f'action="/documents/{DOCUMENT.id}/setup-link"' in page.body.decode()
 
 
-def test_a_link_that_is_long_gone_offers_the_form_for_an_address(portal: Portal) -> None:
+def test_a_link_without_a_row_offers_a_form_for_the_email_address(portal: Portal) -> None:
     browser = portal.browser()
     browser.get("/setup/nonsense")
     page = browser.get("/setup")
@@ -168,7 +168,7 @@ def test_a_link_that_is_long_gone_offers_the_form_for_an_address(portal: Portal)
     assert portal.browser().get("/setup").status_code == 410
 
 
-def test_wrong_fields_are_marked_and_what_was_typed_is_kept_but_for_the_password(portal: Portal) -> None:
+def test_wrong_fields_are_highlighted_and_keep_their_text_except_the_password(portal: Portal) -> None:
     browser, token = portal.browser(), mailed_token(portal)
     browser.get(f"/setup/{token}")
     page = browser.post("/setup", credential="PA-C", password="passwordpassword")
@@ -180,7 +180,7 @@ def test_wrong_fields_are_marked_and_what_was_typed_is_kept_but_for_the_password
     assert body.count('aria-invalid="true"') == 2
 
 
-def test_setting_up_logs_nobody_in(portal: Portal) -> None:
+def test_setup_logs_nobody_in(portal: Portal) -> None:
     browser = portal.browser()
     set_up(browser, mailed_token(portal))
     assert "__Host-session" not in browser.cookies
@@ -190,7 +190,7 @@ def test_setting_up_logs_nobody_in(portal: Portal) -> None:
 # Login
 
 
-def test_a_wrong_password_shows_the_form_again_with_the_address(portal: Portal) -> None:
+def test_a_wrong_password_shows_the_form_again_with_the_email_address(portal: Portal) -> None:
     known = portal.browser().log_in("owner@example.com", "wrong", wanted="/documents/past")
     unknown = portal.browser().log_in("nobody@example.com", "wrong", wanted="/documents/past")
     assert known.status_code == unknown.status_code == 401
@@ -199,11 +199,11 @@ def test_a_wrong_password_shows_the_form_again_with_the_address(portal: Portal) 
     assert 'name="next" value="/documents/past"' in known.body.decode()
 
 
-def test_loading_the_page_of_a_failed_login_again_starts_over(portal: Portal) -> None:
+def test_reloading_the_page_of_a_failed_login_restarts_the_login(portal: Portal) -> None:
     assert header(portal.browser().get("/login/password"), "location") == "/login"
 
 
-def test_too_many_attempts_are_told_when_to_try_again(portal: Portal) -> None:
+def test_too_many_attempts_get_a_time_to_try_again(portal: Portal) -> None:
     browser = portal.browser()
     answers = [browser.log_in("owner@example.com", "wrong").status_code for _ in range(6)]
     assert answers == [401] * 5 + [429]
@@ -212,7 +212,7 @@ def test_too_many_attempts_are_told_when_to_try_again(portal: Portal) -> None:
     assert "Please wait 1 second." in text(refused)
 
 
-def test_a_session_cookie_of_before_does_not_survive_login(portal: Portal) -> None:
+def test_an_earlier_session_cookie_does_not_survive_a_login(portal: Portal) -> None:
     browser = portal.browser()
     browser.log_in("owner@example.com", PASSWORD)
     first = browser.cookies["__Host-session"]
@@ -220,7 +220,7 @@ def test_a_session_cookie_of_before_does_not_survive_login(portal: Portal) -> No
     assert browser.cookies["__Host-session"] != first
 
 
-def test_who_is_logged_in_goes_straight_on(portal: Portal) -> None:
+def test_a_logged_in_visitor_skips_the_login_page(portal: Portal) -> None:
     browser = portal.browser()
     assert header(browser.get("/"), "location") == "/login"
     browser.log_in("owner@example.com", PASSWORD)
@@ -228,7 +228,7 @@ def test_who_is_logged_in_goes_straight_on(portal: Portal) -> None:
     assert header(browser.get("/login?next=/documents/past"), "location") == "/documents/past"
 
 
-def test_logging_out_ends_the_session_for_good(portal: Portal) -> None:
+def test_a_logged_out_session_cookie_stays_invalid(portal: Portal) -> None:
     browser = portal.browser()
     browser.log_in("owner@example.com", PASSWORD)
     kept = browser.cookies["__Host-session"]
@@ -242,7 +242,7 @@ def test_logging_out_ends_the_session_for_good(portal: Portal) -> None:
     "path",
     ["/documents", "/documents/past", "/documents/past?after=2026-11-22%7Cdoc_1", "/documents/doc_1#"[:-1]],
 )
-def test_login_returns_to_a_path_of_ours(path: str) -> None:
+def test_login_leads_to_paths_of_this_site(path: str) -> None:
     assert local_path(path) == path
 
 
@@ -269,17 +269,17 @@ def test_login_returns_to_a_path_of_ours(path: str) -> None:
         "/d@evil.test",
     ],
 )
-def test_login_returns_nowhere_else(path: str | None) -> None:
+def test_login_never_leads_to_another_site(path: str | None) -> None:
     assert local_path(path) == "/documents"
 
 
-def test_an_address_that_is_none_is_said_at_once(portal: Portal) -> None:
+def test_an_invalid_email_address_gets_an_error_message(portal: Portal) -> None:
     page = portal.browser().post("/forgot-password", email="dr rivera")
     assert page.status_code == 400
     assert "Enter an email address" in text(page)
     assert 'value="dr rivera"' in page.body.decode()
 
 
-def test_what_is_typed_is_never_markup(portal: Portal) -> None:
+def test_typed_text_is_escaped(portal: Portal) -> None:
     page = portal.browser().log_in('"><script>alert(1)</script>', "wrong")
     assert "<script>alert" not in page.body.decode()

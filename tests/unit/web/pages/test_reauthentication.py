@@ -65,7 +65,9 @@ def event(portal: Portal) -> dict[str, object]:
 # The password again
 
 
-def test_within_fifteen_minutes_of_login_nothing_more_is_asked(portal: Portal, browser: Browser) -> None:
+def test_within_fifteen_minutes_of_login_no_password_is_needed_to_sign(
+    portal: Portal, browser: Browser
+) -> None:
     stays_for(portal, browser, 14)
     assert b'name="password"' not in browser.get(REVIEW).body
     assert sign(browser).status_code == 303
@@ -73,7 +75,7 @@ def test_within_fifteen_minutes_of_login_nothing_more_is_asked(portal: Portal, b
     assert event(portal)["asked_again"] is False
 
 
-def test_after_fifteen_minutes_the_password_is_asked_again(portal: Portal, browser: Browser) -> None:
+def test_after_fifteen_minutes_the_password_is_needed_to_sign(portal: Portal, browser: Browser) -> None:
     stays_for(portal, browser, 15)
     page = browser.get(REVIEW)
     assert b'autocomplete="current-password"' in page.body
@@ -93,7 +95,9 @@ def test_a_wrong_password_signs_nothing(portal: Portal, browser: Browser) -> Non
     assert document(portal).status is Status.PENDING
 
 
-def test_the_right_password_signs_and_the_certificate_says_how(portal: Portal, browser: Browser) -> None:
+def test_the_right_password_signs_and_the_certificate_shows_the_method(
+    portal: Portal, browser: Browser
+) -> None:
     stays_for(portal, browser, 15)
     assert sign(browser, password=PASSWORD).status_code == 303
     decision = document(portal).decision
@@ -103,16 +107,14 @@ def test_the_right_password_signs_and_the_certificate_says_how(portal: Portal, b
     assert (event(portal)["authentication"], event(portal)["asked_again"]) == (said, True)
 
 
-def test_the_password_given_again_counts_for_the_next_fifteen_minutes(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_reauthentication_counts_for_the_next_fifteen_minutes(portal: Portal, browser: Browser) -> None:
     stays_for(portal, browser, 15)
     assert sign(browser, password=PASSWORD, typed_name="Jane Okafor").status_code == 422
     assert b'name="password"' not in browser.get(REVIEW).body
     assert sign(browser).status_code == 303
 
 
-def test_the_session_gets_another_token_and_the_one_before_is_dead(portal: Portal, browser: Browser) -> None:
+def test_the_session_gets_a_new_token_and_the_old_one_stops_working(portal: Portal, browser: Browser) -> None:
     before = browser.cookies[SESSION]
     stays_for(portal, browser, 15)
     sign(browser, password=PASSWORD)
@@ -130,7 +132,7 @@ def test_the_session_still_ends_twelve_hours_after_login(portal: Portal, browser
     assert browser.get("/documents").status_code == 303
 
 
-def test_guesses_at_signing_count_with_those_at_login_of_the_same_browser(
+def test_wrong_passwords_at_signing_and_at_login_of_one_browser_count_together(
     portal: Portal, browser: Browser
 ) -> None:
     stays_for(portal, browser, 15)
@@ -140,7 +142,9 @@ def test_guesses_at_signing_count_with_those_at_login_of_the_same_browser(
     assert document(portal).status is Status.PENDING
 
 
-def test_guesses_of_strangers_keep_nobody_from_signing(portal: Portal, browser: Browser) -> None:
+def test_wrong_passwords_from_unknown_browsers_stop_nobody_from_signing(
+    portal: Portal, browser: Browser
+) -> None:
     stays_for(portal, browser, 15)
     stranger = portal.browser()
     while stranger.log_in(EMAIL, "wrong").status_code != 429:
@@ -149,7 +153,7 @@ def test_guesses_of_strangers_keep_nobody_from_signing(portal: Portal, browser: 
     assert document(portal).status is Status.APPROVED
 
 
-def test_a_session_without_its_device_cookie_is_asked_as_one_that_is_known(
+def test_a_session_without_its_device_cookie_counts_as_a_known_browser(
     portal: Portal, browser: Browser
 ) -> None:
     stays_for(portal, browser, 15)
@@ -163,7 +167,7 @@ def test_a_session_without_its_device_cookie_is_asked_as_one_that_is_known(
     assert sign(browser, password=PASSWORD).status_code == 303
 
 
-def test_another_accounts_password_does_not_do(portal: Portal, browser: Browser) -> None:
+def test_another_accounts_password_is_wrong(portal: Portal, browser: Browser) -> None:
     stays_for(portal, browser, 15)
     other = replace(PROVIDER, id="prv_3", email="other@example.com", password_hash=hash_password("copper"))
     claim = Claim(key="email#other@example.com", owner="prv_3")
@@ -171,7 +175,7 @@ def test_another_accounts_password_does_not_do(portal: Portal, browser: Browser)
     assert sign(browser, password="copper").status_code == 422
 
 
-def test_what_is_signed_already_asks_for_no_password(portal: Portal, browser: Browser) -> None:
+def test_an_already_signed_document_needs_no_password(portal: Portal, browser: Browser) -> None:
     sign(browser)
     stays_for(portal, browser, 15)
     assert sign(browser).status_code == 303
@@ -180,7 +184,7 @@ def test_what_is_signed_already_asks_for_no_password(portal: Portal, browser: Br
 # Consent
 
 
-def test_consent_is_kept_once_with_its_version(portal: Portal, browser: Browser) -> None:
+def test_consent_is_stored_once_with_its_version(portal: Portal, browser: Browser) -> None:
     assert "counts as my handwritten signature" in text(browser.get(REVIEW))
     sign(browser)
     assert (provider(portal).consent_version, provider(portal).consented_at) == (CONSENT_VERSION, START)
@@ -194,7 +198,7 @@ def test_consent_is_kept_once_with_its_version(portal: Portal, browser: Browser)
 
 
 @pytest.mark.parametrize("version", ["", "2020-01"])
-def test_a_consent_that_was_not_shown_signs_nothing(portal: Portal, browser: Browser, version: str) -> None:
+def test_an_unknown_consent_version_signs_nothing(portal: Portal, browser: Browser, version: str) -> None:
     refused = sign(browser, consent=version)
     assert refused.status_code == 422
     assert "read what you agree to" in text(refused)
@@ -202,7 +206,7 @@ def test_a_consent_that_was_not_shown_signs_nothing(portal: Portal, browser: Bro
     assert provider(portal).consent_version is None
 
 
-def test_a_new_text_asks_for_consent_again(portal: Portal, browser: Browser) -> None:
+def test_a_new_consent_text_needs_a_new_consent(portal: Portal, browser: Browser) -> None:
     before = replace(provider(portal), version=3, consent_version="2020-01", consented_at=START)
     portal.store.commit(Change(at=START, providers=(before,)))
     assert "counts as my handwritten signature" in text(browser.get(REVIEW))
@@ -211,7 +215,7 @@ def test_a_new_text_asks_for_consent_again(portal: Portal, browser: Browser) -> 
     assert provider(portal).consent_version == CONSENT_VERSION
 
 
-def test_a_change_of_the_account_meanwhile_does_not_stop_the_signature(
+def test_a_concurrent_change_of_the_account_does_not_stop_the_signature(
     portal: Portal, browser: Browser
 ) -> None:
     def link() -> None:
@@ -227,7 +231,9 @@ def test_a_change_of_the_account_meanwhile_does_not_stop_the_signature(
 # Who may sign
 
 
-def test_another_npi_than_the_accounts_is_not_signed(portal: Portal, browser: Browser) -> None:
+def test_a_document_with_another_npi_than_the_accounts_cannot_be_signed(
+    portal: Portal, browser: Browser
+) -> None:
     other = replace(a_document().addressee, npi="1000000004")
     portal.store.commit(Change(at=START, documents=(a_document(version=2, addressee=other),)))
     page = browser.get(REVIEW)
@@ -244,7 +250,7 @@ def test_without_an_npi_the_name_decides(portal: Portal, browser: Browser) -> No
     assert document(portal).status is Status.PENDING
 
 
-def test_someone_else_signs_tells_the_clinic_who_if_known(portal: Portal, browser: Browser) -> None:
+def test_another_signer_is_reported_to_the_clinic_by_name_if_known(portal: Portal, browser: Browser) -> None:
     answer = browser.post(
         f"{REVIEW}/decline",
         reason="someone_else_signs",
@@ -269,7 +275,7 @@ def test_someone_else_signs_tells_the_clinic_who_if_known(portal: Portal, browse
         ({"reason": "not_my_patient", "other_name": "Jane Okafor"}, None),
     ],
 )
-def test_who_signs_instead_is_optional_and_of_that_reason_only(
+def test_the_other_signers_name_is_optional_and_only_for_that_reason(
     portal: Portal, browser: Browser, fields: dict[str, str], note: str | None
 ) -> None:
     assert browser.post(f"{REVIEW}/decline", fields).status_code == 303
@@ -281,14 +287,14 @@ def test_who_signs_instead_is_optional_and_of_that_reason_only(
 # Sessions around it
 
 
-def test_logging_in_again_ends_the_session_before(portal: Portal, browser: Browser) -> None:
+def test_logging_in_again_ends_the_previous_session(portal: Portal, browser: Browser) -> None:
     before = browser.cookies[SESSION]
     browser.log_in(EMAIL, PASSWORD)
     assert Browser({SESSION: before}).get("/documents").status_code == 303
     assert portal.browser().get("/documents").status_code == 303
 
 
-def test_a_session_that_was_planted_is_not_the_one_that_logs_in(portal: Portal) -> None:
+def test_a_planted_session_cookie_is_replaced_at_login(portal: Portal) -> None:
     """Fixation: whatever cookie is there before, another one comes of the login."""
     attacker = portal.browser()
     attacker.log_in(EMAIL, PASSWORD)
@@ -298,5 +304,5 @@ def test_a_session_that_was_planted_is_not_the_one_that_logs_in(portal: Portal) 
     assert attacker.get("/documents").status_code == 303
 
 
-def test_logging_out_clears_what_the_browser_keeps(browser: Browser) -> None:
+def test_logging_out_clears_the_browsers_stored_data(browser: Browser) -> None:
     assert browser.post("/logout").headers["Clear-Site-Data"] == '"cache", "storage"'

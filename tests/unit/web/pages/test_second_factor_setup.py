@@ -63,13 +63,13 @@ def set_app_up(portal: Portal, browser: Browser, wanted: str) -> str:
 # Offered
 
 
-def test_after_login_a_second_factor_is_offered_and_nothing_waits_for_it(browser: Browser) -> None:
+def test_after_login_a_second_factor_is_offered_without_blocking_anything(browser: Browser) -> None:
     page = browser.get("/documents")
     assert "Set it up" in text(page)
     assert "Ada Byron" in text(page)
 
 
-def test_who_does_not_want_it_is_not_asked_again(portal: Portal, browser: Browser) -> None:
+def test_a_declined_offer_does_not_come_back(portal: Portal, browser: Browser) -> None:
     assert header(browser.post(f"{SETUP_PATH}/later"), "location") == "/documents"
     assert owner(portal).factor_declined_at == START
     again = portal.browser()
@@ -78,7 +78,7 @@ def test_who_does_not_want_it_is_not_asked_again(portal: Portal, browser: Browse
         assert "Set it up" not in text(each.get("/documents"))
 
 
-def test_who_has_one_is_offered_none(portal: Portal, browser: Browser) -> None:
+def test_an_account_with_a_second_factor_gets_no_offer(portal: Portal, browser: Browser) -> None:
     set_app_up(portal, browser, "")
     assert "Set it up" not in text(browser.get("/documents"))
     assert header(browser.get(f"{SETUP_PATH}?next={REVIEW}"), "location") == REVIEW
@@ -100,7 +100,7 @@ def in_state(document: Document, state: str) -> Document:
 
 @pytest.mark.parametrize("state", ["new", "seen", "recalled"])
 @pytest.mark.parametrize(("method", "path"), GATED)
-def test_nothing_of_a_patient_is_seen_or_signed_before(
+def test_no_patient_is_shown_and_nothing_is_signed_before_the_setup(
     portal: Portal, browser: Browser, method: str, path: str, state: str
 ) -> None:
     """Nor is it told what became of a document."""
@@ -118,7 +118,7 @@ def test_nothing_of_a_patient_is_seen_or_signed_before(
     assert portal.fake_store.tables.get("events", {}) == before
 
 
-def test_a_note_that_was_kept_is_there_until_a_second_factor_is(portal: Portal, browser: Browser) -> None:
+def test_a_saved_draft_stays_until_a_second_factor_is_set_up(portal: Portal, browser: Browser) -> None:
     """What is decided drops it; but only for who may see that it is."""
     require(portal)
     recalled = in_state(DOCUMENT, "recalled")
@@ -138,12 +138,12 @@ def test_a_note_that_was_kept_is_there_until_a_second_factor_is(portal: Portal, 
     assert portal.store.secret(secret.key) is not None
 
 
-def test_a_post_is_answered_beside_the_switch_only_where_it_writes_nothing() -> None:
+def test_only_a_read_only_post_is_rendered_while_the_switch_is_read() -> None:
     posts = {each.path for each in ROUTES if each.read_only}
     assert posts == {"/documents/past", "/documents/{document_id}/signature"}
 
 
-def test_who_sets_one_up_goes_straight_on_to_the_document(portal: Portal, browser: Browser) -> None:
+def test_after_the_setup_the_document_opens(portal: Portal, browser: Browser) -> None:
     require(portal)
     answer = browser.get(REVIEW)
     assert header(answer, "location") == f"{SETUP_PATH}?next=%2Fdocuments%2F{DOCUMENT.id}"
@@ -154,12 +154,14 @@ def test_who_sets_one_up_goes_straight_on_to_the_document(portal: Portal, browse
     assert "Ada Byron" in text(browser.get(REVIEW))
 
 
-def test_a_practice_that_asks_for_none_is_read_without(portal: Portal, browser: Browser) -> None:
+def test_a_document_of_a_practice_without_the_switch_needs_no_second_factor(
+    portal: Portal, browser: Browser
+) -> None:
     require(portal, "prc_other")
     assert "Ada Byron" in text(browser.get(REVIEW))
 
 
-def test_one_practice_that_asks_for_it_is_enough(portal: Portal, browser: Browser) -> None:
+def test_one_practice_with_the_switch_on_is_enough(portal: Portal, browser: Browser) -> None:
     several = replace(owner(portal), version=3, practices=("prc_1", "prc_2", "prc_3"))
     portal.store.commit(Change(at=START, providers=(several,)))
     require(portal, "prc_3")
@@ -167,7 +169,7 @@ def test_one_practice_that_asks_for_it_is_enough(portal: Portal, browser: Browse
     assert browser.get(REVIEW).status_code == 303
 
 
-def test_a_document_of_such_a_practice_is_closed_even_where_the_account_does_not_know_it(
+def test_a_document_of_such_a_practice_is_closed_even_if_the_account_has_not_recorded_the_practice(
     portal: Portal, browser: Browser
 ) -> None:
     unaware = replace(owner(portal), version=3, practices=())
@@ -178,23 +180,23 @@ def test_a_document_of_such_a_practice_is_closed_even_where_the_account_does_not
     assert "requires two-step login" in text(browser.get(place))
 
 
-def test_who_chooses_it_freely_is_not_told_that_it_must_be(browser: Browser) -> None:
+def test_a_voluntary_setup_does_not_say_that_it_is_required(browser: Browser) -> None:
     assert "requires two-step login" not in text(browser.get(SETUP_PATH))
 
 
-def test_the_portals_own_switch_asks_everybody(portal: Portal, browser: Browser) -> None:
+def test_the_portal_wide_switch_applies_to_every_account(portal: Portal, browser: Browser) -> None:
     assert isinstance(portal.switches, FakeSwitches)
     portal.switches.portal_requires = True
     assert header(browser.get("/documents"), "location").startswith(SETUP_PATH)
 
 
-def test_a_session_that_was_open_before_is_asked_too(portal: Portal, browser: Browser) -> None:
+def test_an_already_open_session_needs_the_second_factor_too(portal: Portal, browser: Browser) -> None:
     assert browser.get("/documents").status_code == 200
     require(portal)
     assert browser.get("/documents").status_code == 303
 
 
-def test_long_after_the_login_the_password_is_asked_for_first(portal: Portal, browser: Browser) -> None:
+def test_long_after_the_login_the_setup_asks_for_the_password_first(portal: Portal, browser: Browser) -> None:
     require(portal)
     for _ in range(15):
         portal.time.pass_time(minutes=1)
@@ -212,7 +214,7 @@ def test_long_after_the_login_the_password_is_asked_for_first(portal: Portal, br
     assert "Add a passkey" in text(browser.get(place))
 
 
-def test_who_removes_the_last_one_is_asked_for_another(portal: Portal, browser: Browser) -> None:
+def test_removing_the_last_second_factor_leads_back_to_the_setup(portal: Portal, browser: Browser) -> None:
     require(portal)
     set_app_up(portal, browser, REVIEW)
     assert browser.get("/documents").status_code == 200
@@ -223,7 +225,7 @@ def test_who_removes_the_last_one_is_asked_for_another(portal: Portal, browser: 
 @pytest.mark.parametrize(
     "wanted", ["https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"]
 )
-def test_setting_up_leads_to_no_other_site(portal: Portal, browser: Browser, wanted: str) -> None:
+def test_the_setup_never_leads_to_another_site(portal: Portal, browser: Browser, wanted: str) -> None:
     codes = set_app_up(portal, browser, "/documents")
     assert 'href="/documents"' in codes
     for path in (f"{SETUP_PATH}?next={wanted}", f"/account/authenticator?next={wanted}"):
@@ -237,7 +239,7 @@ def test_setting_up_leads_to_no_other_site(portal: Portal, browser: Browser, wan
 # What tells a provider's practices
 
 
-def test_a_practice_is_known_to_ask_from_its_first_document_on(portal: Portal, browser: Browser) -> None:
+def test_a_practices_switch_applies_from_its_first_document(portal: Portal, browser: Browser) -> None:
     emr = Emr(portal)
     require(portal, emr.practice.id)
     assert browser.get("/documents").status_code == 200
@@ -246,12 +248,12 @@ def test_a_practice_is_known_to_ask_from_its_first_document_on(portal: Portal, b
     assert header(browser.get("/documents"), "location").startswith(SETUP_PATH)
 
 
-def test_while_it_is_off_one_still_logs_in_by_password_alone(portal: Portal) -> None:
+def test_with_the_switch_off_the_password_alone_is_enough(portal: Portal) -> None:
     answer = portal.browser().log_in(EMAIL, PASSWORD, REVIEW)
     assert header(answer, "location") == REVIEW
 
 
-def test_who_comes_from_webmail_gets_to_their_document_after_setting_one_up(
+def test_a_visitor_from_webmail_reaches_the_document_after_the_setup(
     portal: Portal, browser: Browser
 ) -> None:
     require(portal)
