@@ -1,4 +1,4 @@
-"""AWS clients, made at first use and kept for the life of the function."""
+"""AWS clients, created at first use and reused for the life of the function."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -9,7 +9,7 @@ from botocore.config import Config
 
 
 class Clients:
-    """One session; every client gives up well before API Gateway's 29 s."""
+    """The AWS clients of one session. Each has timeouts far below the 29 seconds of API Gateway."""
 
     def __init__(
         self, region: str | None = None, *, make: Callable[[str, Config], Any] | None = None
@@ -23,11 +23,10 @@ class Clients:
 
     @cached_property
     def s3(self) -> Any:
-        """Presigned URLs need Signature Version 4: SSE-KMS refuses anything older.
+        """The S3 client, with Signature Version 4, which SSE-KMS requires of presigned URLs.
 
-        And they must name the bucket's region in their host: the global one answers elsewhere with a
-        redirect, which breaks a signed request. The local AWS, an address of digits, keeps the bucket in the
-        path all the same.
+        The host of presigned URLs contains the region, because the global host redirects and a redirect
+        breaks a signed request. The URLs of the local AWS still have the bucket in the path.
         """
         regional = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
         return self._client("s3", self._config.merge(Config(signature_version="s3v4", s3=regional)))
@@ -58,7 +57,7 @@ class Clients:
 
     @cached_property
     def functions(self) -> Any:
-        """Invoking `inspect`: one try, since it is bounded in time and the caller answers for it."""
+        """The Lambda client, which invokes `inspect`. It never retries: `inspect` limits its own time."""
         once = Config(read_timeout=12, retries={"total_max_attempts": 1})
         return self._client("lambda", self._config.merge(once))
 

@@ -1,4 +1,4 @@
-"""The real clock and the real source of ids and randomness."""
+"""The system clock and random ids: the `Clock` and `Ids` of `services/ports.py`."""
 
 import base64
 import secrets

@@ -1,4 +1,4 @@
-"""Domain values to table rows: which attributes each row carries for its indexes."""
+"""Conversion of domain values to table rows, with the attributes that the indexes need."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,14 +22,14 @@ SHARDS: Sequence[str] = tuple(str(number) for number in range(4))
 
 
 UNTIMED = "untimed-"
-"""Put before the shard of a document whose seal still lacks its timestamp."""
+"""The prefix of the shard of a document whose seal still lacks its timestamp."""
 
 WAITING = "waiting-"
-"""Put before the practice in the index of what is held, for webhooks that wait for a later attempt."""
+"""The prefix of the practice's id in the index of held deliveries, for webhooks that wait for a retry."""
 
 
 def shard(row_id: str) -> str:
-    """One of a few partitions for an index that would otherwise write to a single one."""
+    """Return one of a few partitions, to spread the writes to an index."""
     return SHARDS[crc32(row_id.encode()) % len(SHARDS)]
 
 
@@ -52,7 +52,7 @@ def document_row(document: Document) -> tables.DocumentRow:
 
 
 def _unsealed(document: Document) -> str | None:
-    """The partition of the index for what the documents function still owes: a seal, or its timestamp."""
+    """Return the partition in the index of documents that still need a seal or the seal's timestamp."""
     if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED):
         return shard(document.id)
     return UNTIMED + shard(document.id) if document.timestamp_due else None
@@ -63,7 +63,7 @@ def event_row(event: Event) -> tables.EventRow:
 
 
 def account_key(provider_id: str) -> str:
-    """Where the trail of an account lies: no document's id has such a sign in it."""
+    """Return the partition of an account's events. No document's id contains a `#`."""
     return f"account#{provider_id}"
 
 
@@ -98,11 +98,11 @@ def delivery_row(delivery: Delivery) -> tables.DeliveryRow:
 
 
 def _held(delivery: Delivery) -> str | None:
-    """The partition of the index for what goes out once the practice's endpoint is set again."""
+    """Return the partition in the index of deliveries that wait for the practice's endpoint."""
     if delivery.status is DeliveryStatus.HELD:
         return delivery.practice_id
-    waits = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)
-    return WAITING + delivery.practice_id if waits else None
+    is_waiting = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)
+    return WAITING + delivery.practice_id if is_waiting else None
 
 
 def provider_row(provider: Provider) -> tables.ProviderRow:

@@ -1,4 +1,4 @@
-"""State in DynamoDB: the `Store` of `services/ports.py`."""
+"""The state in DynamoDB: the `Store` of `services/ports.py`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -47,7 +47,7 @@ _LISTINGS: Mapping[Listing, tuple[GlobalSecondaryIndex[DocumentRow], str, str, b
     Listing.PROVIDER_PENDING: (DocumentRow.pending, "provider_pending", "due_key", True),
     Listing.PROVIDER_PAST: (DocumentRow.past, "provider_past", "decided_key", False),
 }
-"""Index, its hash and range attribute, and whether the order is ascending."""
+"""The index of a list, its hash and range attributes, and True for ascending order."""
 
 _DELIVERIES: Mapping[DeliveryListing, GlobalSecondaryIndex[DeliveryRow]] = {
     DeliveryListing.ALL: DeliveryRow.by_practice,
@@ -55,11 +55,11 @@ _DELIVERIES: Mapping[DeliveryListing, GlobalSecondaryIndex[DeliveryRow]] = {
     DeliveryListing.HELD: DeliveryRow.held,
 }
 
-_LOST = {"ConditionalCheckFailed", "TransactionConflict"}
+_CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class DynamoStore:
-    """All single reads are strongly consistent; lists re-read their rows, since an index lags behind."""
+    """The store. Reads of single rows are strongly consistent. Lists read their rows again: indexes lag."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -68,14 +68,14 @@ class DynamoStore:
 
     def commit(self, change: Change) -> None:
         parts = list(_parts(change))
-        writing = TransactWrite(connection=self._connection)
+        transaction = TransactWrite(connection=self._connection)
         for _, row, condition, delete in parts:
             if delete:
-                writing.delete(row, condition=condition)
+                transaction.delete(row, condition=condition)
             else:
-                writing.save(row, condition=condition)
+                transaction.save(row, condition=condition)
         try:
-            writing._commit()  # noqa: SLF001 - its context manager hides which action failed
+            transaction._commit()  # noqa: SLF001 - the public context manager hides which action failed
         except TransactWriteError as error:
             raise _explain(error, parts) from error
         except PynamoDBException as error:
@@ -87,7 +87,7 @@ class DynamoStore:
         except PynamoDBException as error:
             raise Unavailable("The outbox row could not be dropped.") from error
 
-    # Single things
+    # Reads of single rows
 
     def document(self, document_id: str) -> Document | None:
         return _load(Document, _get(DocumentRow, document_id))
@@ -108,44 +108,44 @@ class DynamoStore:
         return _load(RequestRecord, _get(RequestRow, rows.request_id(practice_id, webhook_id)))
 
     def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
-        found = ClaimRow.batch_get(list(dict.fromkeys(keys)), consistent_read=True) if keys else ()
-        return {row.id: row.owner for row in found}
+        claims = ClaimRow.batch_get(list(dict.fromkeys(keys)), consistent_read=True) if keys else ()
+        return {row.id: row.owner for row in claims}
 
     def delivery_by_carrier(self, carrier_id: str) -> Delivery | None:
         ids = [row.id for row in DeliveryRow.by_carrier.query(carrier_id, limit=1)]
         return self.delivery(ids[0]) if ids else None
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
-        found = _batch(SecretRow, list(dict.fromkeys(keys)))
-        return {row.id: codec.load(Secret, row.record) for row in found}
+        secrets = _batch(SecretRow, list(dict.fromkeys(keys)))
+        return {row.id: codec.load(Secret, row.record) for row in secrets}
 
     def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
-        wanted: dict[type[Model], str] = {SecretRow: session_key}
+        keys: dict[type[Model], str] = {SecretRow: session_key}
         if provider_id is not None:
-            wanted[ProviderRow] = provider_id
+            keys[ProviderRow] = provider_id
         if document_id is not None:
-            wanted[DocumentRow] = document_id
-        found = self._get_one_of_each(wanted)
+            keys[DocumentRow] = document_id
+        by_model = self._get_one_of_each(keys)
         return Visit(
-            session=_load(Secret, found.get(SecretRow)),
-            provider=_load(Provider, found.get(ProviderRow)),
-            document=_load(Document, found.get(DocumentRow)),
+            session=_load(Secret, by_model.get(SecretRow)),
+            provider=_load(Provider, by_model.get(ProviderRow)),
+            document=_load(Document, by_model.get(DocumentRow)),
         )
 
-    def _get_one_of_each(self, wanted: Mapping[type[Model], str]) -> Mapping[type[Model], Any]:
-        """One BatchGetItem over several tables, which PynamoDB's models cannot ask for."""
+    def _get_one_of_each(self, keys: Mapping[type[Model], str]) -> Mapping[type[Model], Any]:
+        """Read one row of each table in one BatchGetItem, which PynamoDB's models do not offer."""
         request = {
             model.Meta.table_name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True}
-            for model, key in wanted.items()
+            for model, key in keys.items()
         }
-        answer = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
-        if answer.get("UnprocessedKeys"):
+        response = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
+        if response.get("UnprocessedKeys"):
             raise Unavailable("The database is busy. Try again in a moment.")
-        items = answer["Responses"]
+        items = response["Responses"]
         return {
-            model: model.from_raw_data(each)
-            for model in wanted
-            for each in items.get(model.Meta.table_name, ())
+            model: model.from_raw_data(item)
+            for model in keys
+            for item in items.get(model.Meta.table_name, ())
         }
 
     # Lists
@@ -164,18 +164,18 @@ class DynamoStore:
     def _reread(self, keys: Sequence[DocumentRow], hash_name: str, owner: str) -> tuple[Document, ...]:
         ids = [row.id for row in keys]
         fresh = {row.id: row for row in _batch(DocumentRow, ids) if getattr(row, hash_name) == owner}
-        return tuple(codec.load(Document, fresh[each].record) for each in ids if each in fresh)
+        return tuple(codec.load(Document, fresh[row_id].record) for row_id in ids if row_id in fresh)
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         index, _, _, ascending = _LISTINGS[listing]
         return len(_query(index, owner, limit=most, start=None, ascending=ascending))
 
     def events(self, document_id: str) -> tuple[Event, ...]:
-        found = EventRow.query(document_id, consistent_read=True)
-        return tuple(codec.load(Event, row.record) for row in found)
+        events = EventRow.query(document_id, consistent_read=True)
+        return tuple(codec.load(Event, row.record) for row in events)
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        found = list(
+        events = list(
             EventRow.query(
                 rows.account_key(provider_id),
                 None if before is None else EventRow.sequence < before,
@@ -184,8 +184,8 @@ class DynamoStore:
                 limit=limit + 1,
             )
         )
-        shown = tuple(codec.load(AccountEvent, row.record) for row in found[:limit])
-        return Page(shown, str(shown[-1].sort_key) if len(found) > limit else None)
+        shown = tuple(codec.load(AccountEvent, row.record) for row in events[:limit])
+        return Page(shown, str(shown[-1].sort_key) if len(events) > limit else None)
 
     def deliveries(
         self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
@@ -195,8 +195,8 @@ class DynamoStore:
 
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
         keys = _query(DeliveryRow.held, practice_id, limit=limit, start=None, ascending=True)
-        found = _batch(DeliveryRow, [row.id for row in keys])
-        return tuple(codec.load(Delivery, row.record) for row in found if row.practice_held == practice_id)
+        fresh = _batch(DeliveryRow, [row.id for row in keys])
+        return tuple(codec.load(Delivery, row.record) for row in fresh if row.practice_held == practice_id)
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         index, waiting = DeliveryRow.held, rows.WAITING + practice_id
@@ -212,14 +212,14 @@ class DynamoStore:
         after: str | None,
         ascending: bool,
     ) -> Page[Delivery]:
-        """Those of the index as they are now; what has left it meanwhile is left out."""
+        """Return a page of an index with the current rows, without the rows that have left the index."""
         start = _start_key(hash_name, owner, "created_key", after)
         keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending)
         shown = keys[:limit]
         more = f"{shown[-1].created_key}|{shown[-1].id}" if len(keys) > limit else None
-        found = _batch(DeliveryRow, [row.id for row in shown])
-        kept = (row for row in found if getattr(row, hash_name) == owner)
-        return Page(tuple(codec.load(Delivery, row.record) for row in kept), more)
+        fresh = _batch(DeliveryRow, [row.id for row in shown])
+        current = (row for row in fresh if getattr(row, hash_name) == owner)
+        return Page(tuple(codec.load(Delivery, row.record) for row in current), more)
 
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
         due = DeliveryRow.due_at <= to_text(before)
@@ -236,22 +236,25 @@ class DynamoStore:
         early = DocumentRow.decided_key < to_text(decided_before)
         index = DocumentRow.unsealed_index
         ids = _in_turn([index.query(shard, early, limit=limit) for shard in shards])
-        found = _batch(DocumentRow, ids[:limit])
-        return tuple(codec.load(Document, row.record) for row in found if row.unsealed in shards)
+        fresh = _batch(DocumentRow, ids[:limit])
+        return tuple(codec.load(Document, row.record) for row in fresh if row.unsealed in shards)
 
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
-        """Older than `before`. A scan: the table only holds what is still to be relayed."""
-        found = OutboxTableRow.scan(
+        """Return the rows older than `before` by a scan. The table is small: relayed rows are deleted."""
+        outbox = OutboxTableRow.scan(
             OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True
         )
-        return tuple(codec.load(OutboxRow, row.record) for row in found)
+        return tuple(codec.load(OutboxRow, row.record) for row in outbox)
 
 
 _Part = tuple[str, Model, Condition | None, bool]
 
 
 def _parts(change: Change) -> Iterable[_Part]:
-    """Name, row, condition and whether it is a delete; deletes first, the order PynamoDB sends them in."""
+    """Yield the name, row and condition of each action, and whether the action deletes the row.
+
+    Deletes come first, because PynamoDB sends them first and reports failures in that order.
+    """
     yield from _deletes(change)
     yield from _versions(change)
     yield from _additions(change)
@@ -261,8 +264,8 @@ def _deletes(change: Change) -> Iterable[_Part]:
     for secret in change.dropped:
         yield "secret", rows.secret_row(secret), None, True
     for secret in change.spent:
-        live = SecretRow.expires_at > to_text(change.at)
-        yield "secret", rows.secret_row(secret), (SecretRow.version == secret.version) & live, True
+        is_live = SecretRow.expires_at > to_text(change.at)
+        yield "secret", rows.secret_row(secret), (SecretRow.version == secret.version) & is_live, True
 
 
 def _versions(change: Change) -> Iterable[_Part]:
@@ -302,18 +305,20 @@ def _versioned(name: str, row: Any, version: int) -> _Part:
 
 def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
     reasons = error.cancellation_reasons
-    lost = [part[0] for part, why in zip(parts, reasons, strict=False) if why and why.code in _LOST]
-    if lost:
-        return ConcurrentUpdate(tuple(dict.fromkeys(lost)))
-    # Asked only of an answer: PynamoDB cannot say the code of one that never came.
-    answered = isinstance(error.cause, ClientError)
-    if answered and error.cause_response_code == "TransactionConflictException":
+    conflicts = [
+        part[0] for part, reason in zip(parts, reasons, strict=False) if reason and reason.code in _CONFLICTS
+    ]
+    if conflicts:
+        return ConcurrentUpdate(tuple(dict.fromkeys(conflicts)))
+    # PynamoDB cannot return the code if no response came.
+    has_response = isinstance(error.cause, ClientError)
+    if has_response and error.cause_response_code == "TransactionConflictException":
         return ConcurrentUpdate(("document",))
     return Unavailable("The database did not answer. Try again in a moment.")
 
 
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
-    """Ids from each shard in turn, so that one full of stuck rows does not hide the others."""
+    """Return ids from each shard in turn, so that a shard full of stuck rows does not hide the others."""
     turns = zip_longest(*shards)
     return [row.id for turn in turns for row in turn if row is not None]
 
@@ -332,8 +337,8 @@ def _load(kind: type[T], row: Any) -> T | None:
 def _batch(model: type[R], ids: Sequence[str]) -> tuple[R, ...]:
     if not ids:
         return ()
-    found = {row.id: row for row in model.batch_get(list(ids), consistent_read=True)}  # type: ignore[attr-defined]  # - every model batch-read here is keyed by id
-    return tuple(found[each] for each in ids if each in found)
+    by_id = {row.id: row for row in model.batch_get(list(ids), consistent_read=True)}  # type: ignore[attr-defined]  # - every model batch-read here is keyed by id
+    return tuple(by_id[row_id] for row_id in ids if row_id in by_id)
 
 
 def _query(
@@ -345,12 +350,17 @@ def _query(
     ascending: bool,
     condition: Condition | None = None,
 ) -> list[Any]:
-    found = index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
-    return list(found)
+    matches = index.query(
+        owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending
+    )
+    return list(matches)
 
 
 def _start_key(hash_name: str, owner: str, range_name: str, after: str | None) -> Mapping[str, Any] | None:
-    """The key to go on from. The owner is always the caller's, so a foreign cursor opens nothing."""
+    """Return the key after which the next page starts.
+
+    `owner` is always the caller, so the cursor of another owner reads nothing of that owner.
+    """
     if after is None:
         return None
     range_value, _, row_id = after.rpartition("|")

@@ -1,5 +1,6 @@
-"""The DynamoDB tables. Each row holds its key, what indexes and conditions need, and `record`: the JSON of
-the domain's value, from which every other attribute is derived on writing.
+"""The DynamoDB tables. `record` is the domain value as JSON.
+
+The other attributes are the key and copies of facts that indexes and conditions need.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from pynamodb.models import Model
 
 from chalicelib.settings import Settings
 
-# Together well under API Gateway's 29 s; PynamoDB's own defaults are not.
+# All tries together stay far below the 29 seconds of API Gateway, unlike with PynamoDB's defaults.
 _TIMEOUTS: dict[str, Any] = {"connect_timeout_seconds": 1, "read_timeout_seconds": 3, "max_retry_attempts": 2}
 
 
@@ -52,7 +53,7 @@ class ProviderPastIndex(GlobalSecondaryIndex["DocumentRow"]):
 
 
 class UnsealedIndex(GlobalSecondaryIndex["DocumentRow"]):
-    """Sparse: decided and not yet sealed. `unsealed` is a shard of the document's id."""
+    """The sparse index of documents that are decided but not sealed. `unsealed` is a shard of the id."""
 
     class Meta:
         index_name = "unsealed"
@@ -87,10 +88,7 @@ class DocumentRow(Model):
 
 
 class EventRow(Model):
-    """Of a document: `body` is the very text that `hash` covers, never rebuilt.
-
-    Of an account, the entries of its trail: they alone have a `ttl` (epoch seconds).
-    """
+    """An audit event of a document, or an account event. Only account events have a `ttl` (epoch seconds)."""
 
     class Meta:
         table_name = "events"
@@ -111,7 +109,7 @@ class OutboxTableRow(Model):
 
 
 class DueIndex(GlobalSecondaryIndex["DeliveryRow"]):
-    """Sparse: an attempt is still to be made. `due_shard` spreads the writes."""
+    """The sparse index of deliveries with another attempt to make. `due_shard` spreads the writes."""
 
     class Meta:
         index_name = "due"
@@ -140,7 +138,7 @@ class PracticeFailedIndex(GlobalSecondaryIndex["DeliveryRow"]):
 
 
 class PracticeHeldIndex(GlobalSecondaryIndex["DeliveryRow"]):
-    """Sparse: held for an endpoint that is off; and, in a partition apart, webhooks that wait to retry."""
+    """The sparse index of held deliveries and, in a separate partition, of webhooks that wait for a retry."""
 
     class Meta:
         index_name = "practice_held"
@@ -200,7 +198,10 @@ class PracticeRow(Model):
 
 
 class SecretRow(Model):
-    """`ttl` (epoch seconds) lets DynamoDB delete the row, late; `expires_at` is what is checked."""
+    """A row with an expiry. DynamoDB deletes the row some time after `ttl` (epoch seconds).
+
+    Conditions check `expires_at`.
+    """
 
     class Meta:
         table_name = "secrets"
@@ -231,9 +232,9 @@ class RequestRow(Model):
 
 
 def bind(settings: Settings) -> Connection:
-    """Points the models at this deployment's tables, over one shared connection.
+    """Bind the models to the tables of this deployment, and return their shared connection.
 
-    PynamoDB keeps a client per model; nine clients would cost nine TLS handshakes and as many cold starts.
+    By default, PynamoDB has a client per model: nine TLS handshakes at every cold start.
     """
     names: dict[type[Model], str] = {
         DocumentRow: settings.table_documents,
@@ -251,7 +252,7 @@ def bind(settings: Settings) -> Connection:
         model.Meta.table_name = name
         model.Meta.region = settings.region
         model._connection = None  # noqa: SLF001 - PynamoDB has no public way to share or reset it
-        table = model._get_connection()  # noqa: SLF001 - likewise
+        table = model._get_connection()  # noqa: SLF001 - as in the line before
         shared.add_meta_table(table.get_meta_table())
         table.connection = shared
     return shared

@@ -1,4 +1,4 @@
-"""The sealing key in KMS: the `SealKey` of `services/ports.py`."""
+"""The key for seals in KMS: the `SealKey` of `services/ports.py`."""
 
 from chalicelib.adapters.aws_clients import Clients
 

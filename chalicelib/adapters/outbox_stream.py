@@ -1,4 +1,4 @@
-"""Records of the outbox table's stream to outbox rows."""
+"""Conversion of the outbox table's stream records to outbox rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,8 @@ from chalicelib.services.transaction import OutboxRow
 
 
 def outbox_rows(event: Mapping[str, Any]) -> tuple[OutboxRow, ...]:
-    """The rows that were inserted; removals are the relay's own."""
-    inserted = (each for each in event["Records"] if each["eventName"] == "INSERT")
-    return tuple(codec.load(OutboxRow, each["dynamodb"]["NewImage"]["record"]["S"]) for each in inserted)
+    """Return the inserted rows. The relay itself causes the removals, so they are ignored."""
+    images = (
+        record["dynamodb"]["NewImage"] for record in event["Records"] if record["eventName"] == "INSERT"
+    )
+    return tuple(codec.load(OutboxRow, image["record"]["S"]) for image in images)

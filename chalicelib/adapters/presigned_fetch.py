@@ -1,4 +1,4 @@
-"""Fetching what a presigned link leads to, by a function that has no rights of its own."""
+"""Download of a presigned URL with limits of size and time, for the function without rights."""
 
 import time
 from http import HTTPStatus
@@ -7,45 +7,45 @@ from socket import socket
 from urllib.parse import urlsplit
 
 SECONDS = 2.0
-"""For all of it: the function ends after 10 s, and reading the file may take two of them of the processor
-(`inspection.py`), of which the function has a little more than half."""
+"""The limit for the whole download. The function ends after 10 seconds, and parsing the file may take 2 s of
+CPU time, of which the function gets a little more than half.
+"""
 
 _PIECE = 1024 * 1024
 
 
 def fetch(url: str, *, most: int, seconds: float = SECONDS) -> bytes | None:
-    """The first `most` bytes of it; None where the link is refused or leads elsewhere, or where not all of
-    them came in time: half a file must never pass for one that is damaged.
+    """Return the first `most` bytes at the URL, or None if the URL is refused or redirects, or on a timeout.
 
-    `url` is made by another function of ours, and never a stranger's. No redirect is followed, and no proxy
-    used.
+    Part of a file is never returned, because it would look like a damaged file. `url` comes from another
+    function of the portal, never from a stranger. Proxies are not used.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or parts.hostname is None:
-        raise ValueError("a link begins with http:// or https://")
+        raise ValueError("a URL must begin with http:// or https://")
     until = time.monotonic() + seconds
-    make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = make(parts.hostname, parts.port, timeout=seconds)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = connect(parts.hostname, parts.port, timeout=seconds)
     try:
         connection.connect()
         wire = connection.sock
         _wait_until(wire, until)
         connection.request("GET", f"{parts.path}?{parts.query}")
-        with connection.getresponse() as answer:
-            return _whole(answer, wire, most, until)
+        with connection.getresponse() as response:
+            return _read_body(response, wire, most, until)
     except (OSError, HTTPException):
         return None
     finally:
         connection.close()
 
 
-def _whole(answer: HTTPResponse, wire: socket, most: int, until: float) -> bytes | None:
-    if answer.status != HTTPStatus.OK:
+def _read_body(response: HTTPResponse, wire: socket, most: int, until: float) -> bytes | None:
+    if response.status != HTTPStatus.OK:
         return None
-    declared, data = int(answer.getheader("Content-Length", most)), bytearray()
+    declared, data = int(response.getheader("Content-Length", most)), bytearray()
     while len(data) < most:
         _wait_until(wire, until)
-        piece = answer.read1(min(_PIECE, most - len(data)))
+        piece = response.read1(min(_PIECE, most - len(data)))
         if not piece:
             break
         data += piece
@@ -54,7 +54,7 @@ def _whole(answer: HTTPResponse, wire: socket, most: int, until: float) -> bytes
 
 
 def _wait_until(wire: socket, until: float) -> None:
-    """The next reading of it waits no longer. `TimeoutError` where that is over."""
+    """Set the timeout of the next read to the rest of the time. Raises `TimeoutError` if none is left."""
     left = until - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -1,7 +1,7 @@
-"""Which addresses the portal may connect to on a stranger's word: public unicast ones and nothing else.
+"""The IP addresses to which the portal may send webhooks: public unicast addresses only.
 
-The networks are those of the IANA special-purpose registries, spelt out because `is_global` has changed
-its mind between Python's releases.
+The networks come from the IANA special-purpose registries. They are written out here because `is_global` of
+Python's `ipaddress` changes between releases.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 
 _CLOSED_4 = tuple(
-    IPv4Network(each)
-    for each in (
+    IPv4Network(network)
+    for network in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # carrier-grade NAT
@@ -33,8 +33,8 @@ _CLOSED_4 = tuple(
 )
 _OPEN_6 = IPv6Network("2000::/3")
 _CLOSED_6 = tuple(
-    IPv6Network(each)
-    for each in (
+    IPv6Network(network)
+    for network in (
         "2001::/23",  # protocol assignments: Teredo, ORCHID and others
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4, which carries an IPv4 address
@@ -46,23 +46,23 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Whether `address` is public; one that carries an IPv4 address is judged by that one, too."""
-    found = _parsed(address)
-    if isinstance(found, IPv4Address):
-        return not any(found in network for network in _CLOSED_4)
-    return found in _OPEN_6 and not any(found in network for network in _CLOSED_6)
+    """Return True if `address` is public. An IPv4 address inside an IPv6 address decides for both."""
+    parsed = _parse(address)
+    if isinstance(parsed, IPv4Address):
+        return not any(parsed in network for network in _CLOSED_4)
+    return parsed in _OPEN_6 and not any(parsed in network for network in _CLOSED_6)
 
 
 def is_loopback(address: str) -> bool:
-    return _parsed(address).is_loopback
+    return _parse(address).is_loopback
 
 
-def _parsed(address: str) -> Address:
-    """An IPv4 address inside IPv6 (mapped, or by a NAT64 gateway) as the IPv4 address that it reaches."""
-    found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return found.ipv4_mapped
-        if found in _NAT64:
-            return IPv4Address(int(found) & 0xFFFFFFFF)
-    return found
+def _parse(address: str) -> Address:
+    """Return the address, or the IPv4 address inside a mapped or NAT64 IPv6 address."""
+    parsed = ip_address(address.partition("%")[0])
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return parsed.ipv4_mapped
+        if parsed in _NAT64:
+            return IPv4Address(int(parsed) & 0xFFFFFFFF)
+    return parsed

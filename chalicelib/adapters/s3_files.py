@@ -12,9 +12,7 @@ from chalicelib.adapters.aws_clients import Clients
 from chalicelib.domain.errors import Unavailable
 
 _MISSING = {"403", "404", "AccessDenied", "NoSuchKey", "NotFound"}
-"""403 too, which a GET says in words: S3 answers so to a role that may read an object, but not list the
-bucket, when it is not there.
-"""
+"""The error codes of a missing object. A role without the right to list the bucket gets a 403."""
 
 logger = Logger(service="portal", child=True)
 
@@ -57,27 +55,27 @@ class S3Files:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def versions(self, key: str) -> Sequence[str]:
-        """`null` for what was written to a bucket that keeps no versions.
+        """Return the ids of an object's versions, `null` in a bucket without versioning.
 
-        None of an object that the lifecycle has hidden behind a marker: it cannot be read any more.
+        Returns nothing for an object behind a delete marker, which cannot be read.
         """
         listed = self._s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", ())
-        found = [each for each in listed if each["Key"] == key]
-        is_there = any(each["IsLatest"] for each in found)
-        return tuple(each["VersionId"] for each in found) if is_there else ()
+        versions = [version for version in listed if version["Key"] == key]
+        is_readable = any(version["IsLatest"] for version in versions)
+        return tuple(version["VersionId"] for version in versions) if is_readable else ()
 
     def erase(self, key: str, versions: Sequence[str]) -> None:
-        """In one call, which S3 answers with 200 even where it has left some."""
-        named = [{"Key": key, "VersionId": each} for each in versions]
-        answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": named, "Quiet": True})
-        left = sorted({each["Code"] for each in answer.get("Errors", ())})
-        if left:
-            logger.warning("versions of an object are left", cause=", ".join(left))
+        """Delete these versions in one call. S3 returns 200 even if it could not delete some of them."""
+        objects = [{"Key": key, "VersionId": version} for version in versions]
+        response = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+        codes = sorted({error["Code"] for error in response.get("Errors", ())})
+        if codes:
+            logger.warning("versions of an object are left", cause=", ".join(codes))
             raise Unavailable("The file could not be removed just now. Try again in a moment.")
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
-        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", ())
-        return tuple(each["Key"] for each in found if each["LastModified"] < before)
+        objects = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", ())
+        return tuple(item["Key"] for item in objects if item["LastModified"] < before)
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
         params: dict[str, Any] = {"Bucket": self._bucket, "Key": key}

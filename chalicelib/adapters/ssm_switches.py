@@ -1,8 +1,8 @@
-"""Switches are SSM parameters that administrators change in the AWS console (DESIGN sections 1 and 4).
+"""The switches, as SSM parameters that administrators change in the AWS console.
 
-`{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the installation;
-`{prefix}/practices/{id}/electronic-signature`, and so on, exists only where a practice differs. A value that
-is neither `on` nor `off` takes the safe side: nobody signs, and a second factor is required.
+`{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the installation. A parameter
+such as `{prefix}/practices/{id}/electronic-signature` exists only if the practice differs from the default.
+A value other than `on` and `off` is read as the safe one: nobody signs, and a second factor is required.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,19 +15,19 @@ from aws_lambda_powertools.logging import Logger
 from chalicelib.adapters.aws_clients import Clients
 from chalicelib.services.ports import Clock
 
-CACHED_FOR = timedelta(seconds=30)
-"""Well within the 60 s in which a change must take effect; misses are cached too."""
+CACHE_LIFETIME = timedelta(seconds=30)
+"""Far below the 60 seconds in which a change must take effect. Missing parameters are cached too."""
 
-AT_ONCE = 9
-"""Practices in one call: GetParameters takes ten names, and one is the default's."""
+BATCH_SIZE = 9
+"""The number of practices in one call. GetParameters accepts ten names, and one is the default."""
 
 _ON, _OFF = "on", "off"
 _SIGNATURE, _FACTOR = "electronic-signature", "second-factor"
 _NO_PRACTICE = ""
-_SAFE = {_SIGNATURE: False, _FACTOR: True}
-_WORDS = {
+_SAFE_STATES = {_SIGNATURE: False, _FACTOR: True}
+_DESCRIPTIONS = {
     _SIGNATURE: "Electronic Signature for this practice: on or off",
-    _FACTOR: "Second factor of who reads this practice's documents: on (required) or off",
+    _FACTOR: "Second factor of the readers of this practice's documents: on (required) or off",
 }
 
 logger = Logger(service="portal", child=True)
@@ -53,31 +53,31 @@ class SsmSwitches:
         self._set(_FACTOR, practice_id, on=on)
 
     def _is_on(self, switch: str, practice_ids: Sequence[str]) -> bool:
-        """Whether it is on for one of them; what was not seen lately is read, side by side."""
+        """Return True if the switch is on for one of the practices. Values that are not cached are read."""
         now = self._clock.now()
-        unseen = [each for each in practice_ids if not self._is_fresh(switch, each, now)]
-        groups = [unseen[at : at + AT_ONCE] for at in range(0, len(unseen), AT_ONCE)]
+        stale = [name for name in practice_ids if not self._is_fresh(switch, name, now)]
+        groups = [stale[at : at + BATCH_SIZE] for at in range(0, len(stale), BATCH_SIZE)]
         if len(groups) > 1:
             with ThreadPoolExecutor(len(groups)) as pool:
                 list(pool.map(lambda group: self._read(switch, group, now), groups))
         elif groups:
-            self._read(switch, unseen, now)
-        return any(self._seen[switch, each][1] for each in practice_ids)
+            self._read(switch, stale, now)
+        return any(self._seen[switch, practice_id][1] for practice_id in practice_ids)
 
     def _is_fresh(self, switch: str, practice_id: str, now: datetime) -> bool:
         seen = self._seen.get((switch, practice_id))
-        return seen is not None and seen[0] <= now < seen[0] + CACHED_FOR
+        return seen is not None and seen[0] <= now < seen[0] + CACHE_LIFETIME
 
     def _read(self, switch: str, practice_ids: Sequence[str], now: datetime) -> None:
-        names = {each: self._name(switch, each) for each in practice_ids}
+        names = {practice_id: self._name(switch, practice_id) for practice_id in practice_ids}
         default = self._name(switch, _NO_PRACTICE)
         values = self._values(*dict.fromkeys([default, *names.values()]))
         states = {name: _state(switch, name, value) for name, value in values.items()}
-        for each, name in names.items():
-            self._seen[switch, each] = (now, states.get(name, states.get(default, False)))
+        for practice_id, name in names.items():
+            self._seen[switch, practice_id] = (now, states.get(name, states.get(default, False)))
 
     def _set(self, switch: str, practice_id: str, *, on: bool) -> None:
-        """Writes the practice's parameter, or removes it where the default says the same."""
+        """Write the parameter of the practice, or delete it if it equals the default."""
         name, default = self._name(switch, practice_id), self._name(switch, _NO_PRACTICE)
         if self._values(default).get(default, _OFF) == (_ON if on else _OFF):
             self._clients.ssm.delete_parameters(Names=[name])
@@ -87,23 +87,23 @@ class SsmSwitches:
                 Value=_ON if on else _OFF,
                 Type="String",
                 Overwrite=True,
-                Description=_WORDS[switch],
+                Description=_DESCRIPTIONS[switch],
             )
         self._seen.pop((switch, practice_id), None)
 
     def _name(self, switch: str, practice_id: str) -> str:
-        """The parameter of a practice; of none, the default's."""
-        place = f"{self._prefix}/practices/{practice_id}" if practice_id else self._prefix
-        return f"{place}/{switch}"
+        """Return the name of the practice's parameter, or of the default if `practice_id` is empty."""
+        path = f"{self._prefix}/practices/{practice_id}" if practice_id else self._prefix
+        return f"{path}/{switch}"
 
     def _values(self, *names: str) -> dict[str, str]:
-        answer: dict[str, Any] = self._clients.ssm.get_parameters(Names=list(names))
-        return {each["Name"]: each["Value"].strip().lower() for each in answer["Parameters"]}
+        response: dict[str, Any] = self._clients.ssm.get_parameters(Names=list(names))
+        return {item["Name"]: item["Value"].strip().lower() for item in response["Parameters"]}
 
 
 def _state(switch: str, name: str, value: str) -> bool:
-    """On or off. What is neither is noted by its place alone, so that somebody mends it."""
+    """Return True for `on`. An invalid value is logged by its parameter's name and read as the safe state."""
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)
-    return _SAFE[switch]
+    return _SAFE_STATES[switch]

@@ -4,11 +4,11 @@ from http.client import HTTPException
 from urllib.request import Request, urlopen
 
 _SECONDS = 8
-_MOST = 64 * 1024
+_MAX_BYTES = 64 * 1024
 
 
 class HttpTimestampAuthority:
-    """`url` is the administrator's, from the stack's parameters; http or https."""
+    """Client of a timestamp authority. `url` (http or https) is a parameter of the stack."""
 
     def __init__(self, url: str) -> None:
         if not url.startswith(("http://", "https://")):
@@ -16,10 +16,10 @@ class HttpTimestampAuthority:
         self._url = url
 
     def request(self, query: bytes) -> bytes:
-        asked = Request(self._url, data=query, headers={"Content-Type": "application/timestamp-query"})  # noqa: S310 - checked above
+        request = Request(self._url, data=query, headers={"Content-Type": "application/timestamp-query"})  # noqa: S310 - checked above
         try:
-            with urlopen(asked, timeout=_SECONDS) as answer:  # noqa: S310 - checked above
-                reply: bytes = answer.read(_MOST)
+            with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - checked above
+                reply: bytes = response.read(_MAX_BYTES)
         except HTTPException as error:
             raise OSError("the timestamp authority does not speak HTTP") from error
         return reply

@@ -1,8 +1,8 @@
-"""Posting to an address that a stranger named: public HTTPS only, no redirects, 15 s in all.
+"""HTTP client for webhooks: public HTTPS addresses only, no redirects, 15 seconds in total.
 
-The name is resolved once, every address is judged, and the connection goes to one of those very addresses:
-a name that resolves differently a moment later changes nothing. One deadline covers resolving, connecting,
-TLS, and every byte in either direction, however slowly it drips.
+The host name is resolved once, every address is checked, and the connection goes to one of the checked
+addresses. So a name that resolves differently a moment later cannot reach a private address. One deadline
+covers the resolution, the connection, TLS, and every byte in both directions.
 """
 
 import http.client
@@ -25,9 +25,9 @@ from urllib.parse import quote, urlsplit
 from chalicelib.adapters.public_addresses import is_loopback, is_public
 from chalicelib.services.ports import HttpResult
 
-SECONDS_IN_ALL = 15.0
-MAX_ANSWER_BYTES = 64 * 1024
-"""Head and body together; what a decent receiver says is far below."""
+TOTAL_SECONDS = 15.0
+MAX_RESPONSE_BYTES = 64 * 1024
+"""The limit of head and body together. Normal responses are far smaller."""
 
 _PORTS = {"https": 443, "http": 80}
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -38,12 +38,12 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class Refused(Exception):
-    """It was not sent, or no whole answer came; the text is for the owner of the endpoint."""
+    """The request was not sent, or got no complete response. The text is for the owner of the endpoint."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """An endpoint's URL in parts. `host` is ASCII; `path` starts with a slash and holds the query."""
+    """The parts of an endpoint's URL. `host` is ASCII. `path` starts with a slash and includes the query."""
 
     scheme: str
     host: str
@@ -52,34 +52,35 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """The Host header: an IPv6 address in brackets, the port only where it is not the usual one."""
+        """The Host header: brackets around an IPv6 address, and the port unless it is the default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 class Deadline:
-    """Seconds left of those given at its making, by the monotonic clock."""
+    """A deadline that starts now, by the monotonic clock."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Raises `Refused` when none are left."""
+        """Return the seconds that are left. Raises `Refused` after the deadline."""
         left = self._end - time.monotonic()
         if left <= 0:
-            raise Refused(self.words)
+            raise Refused(self.message)
         return left
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         return f"No answer came within {self._seconds:g} seconds."
 
 
 class HttpsWebhookSender:
-    """`allow_loopback` lets plain HTTP and loopback addresses in, for the local run; nothing else changes.
+    """The `WebhookSender` of `services/ports.py`.
 
-    `tls`, `resolver` and `seconds` are for tests.
+    `allow_loopback` permits plain HTTP and loopback addresses, for the local run only. `tls`, `resolver` and
+    `seconds` are for tests.
     """
 
     def __init__(
@@ -88,39 +89,39 @@ class HttpsWebhookSender:
         allow_loopback: bool,
         tls: ssl.SSLContext | None = None,
         resolver: Resolver | None = None,
-        seconds: float = SECONDS_IN_ALL,
+        seconds: float = TOTAL_SECONDS,
     ) -> None:
         self._allow_loopback = allow_loopback
         self._given_tls = tls
-        self._resolver = resolver or addresses_of
+        self._resolver = resolver or resolve
         self._seconds = seconds
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Reading the system's authorities takes a tenth of a second."""
+        """The TLS context. It is created at first use, because reading the CA certificates takes 0.1 s."""
         return self._given_tls or ssl.create_default_context()
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
-        """One try. Never raises for what a receiver does: it is in the answer's `status` or `error`."""
+        """Send one POST request. Failures of the receiver never raise: they are in `status` or `error`."""
         deadline = Deadline(self._seconds)
         try:
             target = parse(url)
             with self._connect(target, deadline) as connection:
                 _write(connection, _request(target, headers, body), deadline)
-                return _answer(connection, deadline)
+                return _read_result(connection, deadline)
         except Refused as refused:
             return HttpResult(None, error=str(refused))
         except TimeoutError:
-            return HttpResult(None, error=deadline.words)
+            return HttpResult(None, error=deadline.message)
         except (OSError, http.client.HTTPException) as error:
-            return HttpResult(None, error=_trouble(error))
+            return HttpResult(None, error=_describe(error))
 
     def _connect(self, target: Target, deadline: Deadline) -> socket.socket:
-        """A connection to one of the name's addresses, all of which must be allowed, TLS included."""
-        addresses = _within(deadline, lambda: self._resolver(target.host, target.port))
-        for each in addresses:
-            self._judge(target, each)
-        connection = _first_to_answer(addresses, target.port, deadline)
+        """Connect to one address of the host, with TLS. Raises `Refused` unless every address is allowed."""
+        addresses = _resolve_in_time(deadline, lambda: self._resolver(target.host, target.port))
+        for address in addresses:
+            self._check_address(target, address)
+        connection = _connect_to_first(addresses, target.port, deadline)
         try:
             if target.scheme == "http":
                 return connection
@@ -130,7 +131,7 @@ class HttpsWebhookSender:
             connection.close()
             raise
 
-    def _judge(self, target: Target, address: str) -> None:
+    def _check_address(self, target: Target, address: str) -> None:
         if self._allow_loopback and is_loopback(address):
             return
         if target.scheme != "https":
@@ -139,48 +140,51 @@ class HttpsWebhookSender:
             raise Refused("The endpoint's name leads to an address that is not public.")
 
 
-def addresses_of(host: str, port: int) -> Sequence[str]:
-    """The addresses of a name, each once. `localhost` and names below it are this machine (RFC 6761)."""
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Return the IP addresses of a host. `localhost` and names below it are this machine (RFC 6761)."""
     if host == "localhost" or host.endswith(".localhost"):
         return ("127.0.0.1", "::1")
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(each[4][0]) for each in found))
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
 def parse(url: str) -> Target:
-    """The URL in parts; `Refused` for what is not a plain http or https URL."""
-    wrong = Refused("The endpoint's address is not a URL that can be posted to.")
+    """Return the parts of a URL. Raises `Refused` unless it is a plain http or https URL."""
+    refusal = Refused("The endpoint's address is not a URL that can be posted to.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
         ascii_host = host if ":" in host else host.encode("idna").decode().lower()
     except ValueError:
-        raise wrong from None
+        raise refusal from None
     if parts.scheme not in _PORTS or not ascii_host or "@" in parts.netloc or "%" in host:
-        raise wrong
+        raise refusal
     path = quote(parts.path or "/", safe=_IN_PATH)
     query = f"?{quote(parts.query, safe=_IN_PATH + '?')}" if parts.query else ""
     return Target(parts.scheme, ascii_host, port or _PORTS[parts.scheme], path + query)
 
 
-def _within(deadline: Deadline, resolving: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """Resolving cannot be interrupted, so it happens apart and is left behind when it takes too long."""
-    found: list[str] = []
+def _resolve_in_time(deadline: Deadline, resolver: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """Return the result of `resolver`, which runs in a thread since it cannot be interrupted.
 
-    def look() -> None:
+    Raises `Refused` after the deadline, and the thread is abandoned.
+    """
+    addresses: list[str] = []
+
+    def run() -> None:
         with suppress(OSError, ValueError):
-            found.extend(resolving())
+            addresses.extend(resolver())
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(deadline.left())
-    if not found:
+    if not addresses:
         raise Refused("The endpoint's name could not be resolved.")
-    return tuple(found)
+    return tuple(addresses)
 
 
-def _first_to_answer(addresses: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
-    """Tries one address after another, each for its share of the time that is left."""
+def _connect_to_first(addresses: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
+    """Connect to the first address that accepts. Each gets an equal share of the time that is left."""
     for position, address in enumerate(addresses):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         connection = socket.socket(family, socket.SOCK_STREAM)
@@ -197,9 +201,9 @@ def _first_to_answer(addresses: Sequence[str], port: int, deadline: Deadline) ->
 
 
 def _request(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
-    ours = {"host": target.authority, "content-length": str(len(body)), "connection": "close"}
+    own_headers = {"host": target.authority, "content-length": str(len(body)), "connection": "close"}
     lines = [f"POST {target.path} HTTP/1.1"]
-    for name, value in {**headers, **ours}.items():
+    for name, value in {**headers, **own_headers}.items():
         if not value.isprintable():
             raise ValueError(f"the header {name} holds a line end or control character")
         lines.append(f"{name}: {value}")
@@ -213,16 +217,16 @@ def _write(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
         rest = rest[connection.send(rest) :]
 
 
-def _answer(connection: socket.socket, deadline: Deadline) -> HttpResult:
-    """The status and what it asks. What comes of the body is read only out of politeness, and bounded."""
+def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
+    """Read the status and the wait that the receiver asks for. The body is read and discarded."""
     source = _Source(_Incoming(connection, deadline))
     response = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]  # - it only calls makefile
     with response:
         response.begin()
-        found = HttpResult(response.status, retry_after=_retry_after(response.headers))
+        result = HttpResult(response.status, retry_after=_retry_after(response.headers))
         with suppress(OSError, http.client.HTTPException, Refused):
             _drain(response)
-    return found
+    return result
 
 
 def _drain(response: http.client.HTTPResponse) -> None:
@@ -231,7 +235,7 @@ def _drain(response: http.client.HTTPResponse) -> None:
 
 
 def _retry_after(headers: Message) -> int | None:
-    """Whole seconds; a date is taken by the receiver's own clock, and without that not at all."""
+    """Return the wait in whole seconds. A date counts from the receiver's `Date` header, if there is one."""
     text = (headers.get("retry-after") or "").strip()
     if _WHOLE.fullmatch(text):
         return int(text)
@@ -243,7 +247,7 @@ def _retry_after(headers: Message) -> int | None:
     return max(0, int(wait / timedelta(seconds=1)))
 
 
-_TROUBLES: Sequence[tuple[type[Exception], str]] = (
+_MESSAGES: Sequence[tuple[type[Exception], str]] = (
     (ssl.SSLCertVerificationError, "The endpoint's certificate is not valid for its name."),
     (ssl.SSLError, "The TLS connection failed."),
     (ConnectionRefusedError, "The connection was refused."),
@@ -252,18 +256,18 @@ _TROUBLES: Sequence[tuple[type[Exception], str]] = (
 )
 
 
-def _trouble(error: Exception) -> str:
-    known = (words for kind, words in _TROUBLES if isinstance(error, kind))
-    return next(known, "The receiver could not be reached.")
+def _describe(error: Exception) -> str:
+    messages = (message for kind, message in _MESSAGES if isinstance(error, kind))
+    return next(messages, "The receiver could not be reached.")
 
 
 class _Incoming(io.RawIOBase):
-    """What comes in, by the deadline and up to a limit that a decent answer stays far below."""
+    """The read side of the socket. It enforces the deadline and `MAX_RESPONSE_BYTES`."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
         self._deadline = deadline
-        self._room = MAX_ANSWER_BYTES
+        self._room = MAX_RESPONSE_BYTES
 
     def readable(self) -> bool:
         return True
@@ -278,7 +282,7 @@ class _Incoming(io.RawIOBase):
 
 
 class _Source:
-    """The one thing of a socket that `HTTPResponse` asks for."""
+    """The one method of a socket that `HTTPResponse` calls."""
 
     def __init__(self, incoming: _Incoming) -> None:
         self._incoming = incoming

@@ -106,5 +106,5 @@ def test_nobody_there_is_none() -> None:
 
 @pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://files.test/x", "https:///x"])
 def test_only_the_web_is_fetched(link: str) -> None:
-    with pytest.raises(ValueError, match="begins with"):
+    with pytest.raises(ValueError, match="must begin with"):
         fetched(link)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.ssm_switches import AT_ONCE, SsmSwitches
+from chalicelib.adapters.ssm_switches import BATCH_SIZE, SsmSwitches
 from tests.support.fakes import FakeClock
 
 DEFAULT, OWN = "/portal/second-factor", "/portal/practices/prc_1/second-factor"
@@ -77,7 +77,7 @@ def test_what_cannot_be_read_asks_for_a_second_factor_lets_nobody_sign_and_is_no
 def test_one_of_many_practices_is_enough_and_no_call_names_more_than_ten() -> None:
     desk = Desk(**{"/portal/practices/prc_23/second-factor": "on"})
     assert desk.switches.second_factor([f"prc_{number}" for number in range(25)])
-    assert len(desk.ssm.asked) == -(-25 // AT_ONCE)
+    assert len(desk.ssm.asked) == -(-25 // BATCH_SIZE)
 
 
 def test_who_has_no_documents_yet_is_asked_as_the_default_says() -> None:
