@@ -241,8 +241,8 @@ def _limits() -> str:
             ("PDF inside an event, before base64", f"{schemas.MAX_INLINE_BYTES // _MB} MB"),
             ("PDF by upload", f"{originals.MAX_UPLOAD_BYTES // _MB} MB"),
             ("pages of a PDF", str(MAX_PAGES)),
-            ("an upload's form is good for", spoken(emr.UPLOAD_LIVES)),
-            ("a `Location` of a PDF is good for", f"{emr.URL_LIVES_SECONDS} s"),
+            ("an upload's form is good for", spoken(emr.UPLOAD_LIFETIME)),
+            ("a `Location` of a PDF is good for", spoken(emr.URL_LIFETIME)),
             ("rows in an answer (`limit`)", f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}"),
             (
                 "distance of `webhook-timestamp`",

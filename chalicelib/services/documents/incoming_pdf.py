@@ -10,9 +10,10 @@ from typing import Any
 
 from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.errors import FieldError, Unprocessable, UnprocessableCode
+from chalicelib.pdf import models
 from chalicelib.services.ports import Files, Inspector
 
-MAX_UPLOAD_BYTES = 25 * 1024 * 1024
+MAX_UPLOAD_BYTES, MAX_PAGES = models.MAX_BYTES, models.MAX_PAGES
 STAGING_PREFIX = "intake/"
 
 _PDF = "application/pdf"

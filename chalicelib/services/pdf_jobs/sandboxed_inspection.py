@@ -9,13 +9,14 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from chalicelib.pdf import models
 from chalicelib.pdf.inspection import inspect_pdf, inspect_scan
 from chalicelib.pdf.models import PdfRefused
 from chalicelib.services.pdf_jobs.resource_limits import CpuTimeExceeded, limit_cpu_time, limit_memory
 from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
 
-MAX_FETCHED_BYTES = 26 * 1024 * 1024
-"""The part of a file that is fetched. It is larger than the largest accepted PDF."""
+MAX_FETCHED_BYTES = models.MAX_BYTES + 1024 * 1024
+"""The largest download. The limit is above that of a PDF, so that a PDF that is too large is recognized."""
 
 SECONDS = 2.0
 """The CPU time limit of one inspection."""

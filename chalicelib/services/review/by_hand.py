@@ -22,6 +22,7 @@ from chalicelib.domain.jobs import JobName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import name_key
 from chalicelib.domain.status import Action, is_decidable, is_readable
+from chalicelib.pdf import models
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
 from chalicelib.services.documents.recorder import Actor
@@ -45,7 +46,7 @@ FAX_GUESSES = Backoff(
 CODES = Quota(kind=SecretKind.CODE, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
 CODES_OF_A_DAY = Quota(kind=SecretKind.CODE, limit=20, period=timedelta(hours=24))
 
-MAX_SCAN_BYTES = 25 * 1024 * 1024
+MAX_SCAN_BYTES = models.MAX_BYTES
 UPLOAD_LIFETIME = BY_HAND_LIFETIME
 
 _BY_MAIL = "code mailed to the address on file"

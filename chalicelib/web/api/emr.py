@@ -1,8 +1,10 @@
-"""The EMR's API: events in, documents and deliveries out, settings (DESIGN section 4, contract)."""
+"""Handlers of the EMR's API: events, documents, deliveries and settings.
+
+`GET /v1/openapi.json` describes the requests and the responses.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 from chalice.app import Response
@@ -22,14 +24,19 @@ from chalicelib.web.http.file_names import decision_prefix
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import json_response, redirect
 
-UPLOAD_LIVES = timedelta(minutes=15)
-URL_LIVES_SECONDS = 60
+UPLOAD_LIFETIME = timedelta(minutes=15)
+URL_LIFETIME = timedelta(seconds=60)
 CSV = "text/csv; charset=utf-8"
 
-_DELIVERIES = {
+_LISTINGS = {
     "all": DeliveryListing.ALL,
     "failed": DeliveryListing.FAILED,
     "held": DeliveryListing.HELD,
+}
+_NO_SUCH_VERSION = {
+    "timestamped": "No timestamp was added after the announcement of the signed PDF",
+    "certificate": "The certificate is a page of the signed PDF",
+    "timestamped-certificate": "No timestamp was added to a certificate after its announcement",
 }
 
 
@@ -42,62 +49,56 @@ def receive_event(context: RequestContext) -> Response:
 def offer_upload(context: RequestContext) -> Response:
     from chalicelib.services.documents.incoming_pdf import MAX_UPLOAD_BYTES, upload_key
 
-    _body(context)
+    _read_body(context)
     upload_id = context.services.ids.new("upl")
     url, fields = context.services.files.upload_form(
         upload_key(context.require_practice().id, upload_id),
         max_bytes=MAX_UPLOAD_BYTES,
-        seconds=int(UPLOAD_LIVES.total_seconds()),
+        seconds=int(UPLOAD_LIFETIME.total_seconds()),
     )
-    expires_at = to_text(context.now + UPLOAD_LIVES)
+    expires_at = to_text(context.now + UPLOAD_LIFETIME)
     offer = {"upload_id": upload_id, "url": url, "fields": dict(fields), "expires_at": expires_at}
     return json_response({**offer, "max_bytes": MAX_UPLOAD_BYTES}, 201)
 
 
-# Reading
+# Documents
 
 
 def list_documents(context: RequestContext) -> Response:
     from chalicelib.services.documents.reports import REPORTS, as_csv
 
-    _check_query(context, "report", "format", "limit", "cursor")
+    _check_parameters(context, "report", "format", "limit", "cursor")
+    practice_id, portal_url = context.require_practice().id, context.services.settings.portal_url
     report = REPORT.read(context.query)
-    form = FORMAT.read(context.query, default=_accepted_format(context))
-    name = list_name(REPORTS[report], context.require_practice().id)
-    found = context.services.reports.page(
+    list_format = FORMAT.read(context.query, default=_accepted_format(context))
+    name = list_name(REPORTS[report], practice_id)
+    page = context.services.reports.page(
         report,
-        context.require_practice().id,
+        practice_id,
         limit=limit_of(context.query.get("limit")),
         after=place_of(context.query.get("cursor"), of=name),
     )
-    cursor = cursor_of(found.next_after, of=name)
-    if form == "csv":
-        text = as_csv(found.items, context.services.settings.portal_url)
+    cursor = cursor_of(page.next_after, of=name)
+    if list_format == "csv":
+        text = as_csv(page.items, portal_url)
         return Response(body=text, status_code=200, headers={"Content-Type": CSV, **_link(context, cursor)})
-    return json_response(
-        {"documents": [_resource(context, each) for each in found.items], "next_cursor": cursor}
-    )
+    documents = [document_resource(document, portal_url) for document in page.items]
+    return json_response({"documents": documents, "next_cursor": cursor})
 
 
 def read_document(context: RequestContext, document_id: str) -> Response:
-    return json_response(_resource(context, _document(context, document_id)))
+    document = _require_document(context, document_id)
+    return json_response(document_resource(document, context.services.settings.portal_url))
 
 
 def read_original(context: RequestContext, document_id: str) -> Response:
-    document = _document(context, document_id)
-    return _to_file(context, document.original, f"{document.id}-original.pdf")
-
-
-_NO_FILE = {
-    "timestamped": "No timestamp came after the signed PDF was announced",
-    "certificate": "The certificate is in the signed PDF",
-    "timestamped-certificate": "No timestamp of a certificate came after it was announced",
-}
+    document = _require_document(context, document_id)
+    return _redirect_to_file(context, document.original, f"{document.id}-original.pdf")
 
 
 def read_signed(context: RequestContext, document_id: str) -> Response:
     version = VERSION.read(context.query)
-    document = _document(context, document_id)
+    document = _require_document(context, document_id)
     files = (
         document.signed,
         document.timestamped,
@@ -107,16 +108,17 @@ def read_signed(context: RequestContext, document_id: str) -> Response:
     pdf = dict(zip(VERSION.values, files, strict=True))[version]
     if document.signed is None:
         raise Conflict(
-            f"There is no signed PDF to fetch: the document is {document.status}, its sealing stands at "
+            f"There is no signed PDF. The document's `status` is `{document.status}` and its `sealing` is "
             f"`{document.sealing}`. Wait for the webhook document.approved.",
             code=ConflictCode.NOT_READY,
         )
     if pdf is None:
         raise Conflict(
-            f"{_NO_FILE[version]}: fetch the signed PDF without `version`.", code=ConflictCode.NOT_READY
+            f"{_NO_SUCH_VERSION[version]}. Fetch the signed PDF without `version`.",
+            code=ConflictCode.NOT_READY,
         )
     kind = "certificate" if version.endswith("certificate") else decision_prefix(document)
-    return _to_file(context, pdf, f"{document.id}-{kind}.pdf")
+    return _redirect_to_file(context, pdf, f"{document.id}-{kind}.pdf")
 
 
 def read_trail(context: RequestContext, document_id: str) -> Response:
@@ -127,21 +129,21 @@ def read_trail(context: RequestContext, document_id: str) -> Response:
 
 
 def list_deliveries(context: RequestContext) -> Response:
-    _check_query(context, "status", "limit", "cursor")
-    status = DELIVERY_STATUS.read(context.query)
-    name = list_name(_DELIVERIES[status], context.require_practice().id)
-    found = context.services.practice_deliveries.page(
+    _check_parameters(context, "status", "limit", "cursor")
+    listing = _LISTINGS[DELIVERY_STATUS.read(context.query)]
+    name = list_name(listing, context.require_practice().id)
+    page = context.services.practice_deliveries.page(
         context.require_practice(),
-        _DELIVERIES[status],
+        listing,
         limit=limit_of(context.query.get("limit")),
         after=place_of(context.query.get("cursor"), of=name),
     )
-    shown = [delivery_resource(each) for each in found.items]
-    return json_response({"deliveries": shown, "next_cursor": cursor_of(found.next_after, of=name)})
+    deliveries = [delivery_resource(delivery) for delivery in page.items]
+    return json_response({"deliveries": deliveries, "next_cursor": cursor_of(page.next_after, of=name)})
 
 
 def retry_delivery(context: RequestContext, delivery_id: str) -> Response:
-    _body(context)
+    _read_body(context)
     queued = context.services.practice_deliveries.retry(
         context.require_practice(), delivery_id, context.actor, context.now
     )
@@ -159,7 +161,7 @@ def read_practice(context: RequestContext) -> Response:
 def write_practice(context: RequestContext) -> Response:
     from chalicelib.web.api.schemas import read_settings
 
-    services, settings = context.services, read_settings(_body(context))
+    services, settings = context.services, read_settings(_read_body(context))
     return json_response(services.practices.update(context.require_practice(), settings, context.now))
 
 
@@ -167,14 +169,13 @@ def write_endpoint(context: RequestContext) -> Response:
     from chalicelib.web.api.schemas import read_endpoint
 
     services = context.services
-    url = read_endpoint(_body(context), allow_loopback=services.settings.allow_loopback)
+    url = read_endpoint(_read_body(context), allow_loopback=services.settings.allow_loopback)
     return json_response(services.practices.set_endpoint(context.require_practice(), url, context.now))
 
 
 def test_endpoint(context: RequestContext) -> Response:
-    _body(context)
-    practice = context.require_practice()
-    test = context.services.practice_deliveries.test_endpoint(practice, context.now)
+    _read_body(context)
+    test = context.services.practice_deliveries.test_endpoint(context.require_practice(), context.now)
     return json_response(delivery_resource(test), 202)
 
 
@@ -184,37 +185,33 @@ def read_openapi(context: RequestContext) -> Response:
     return json_response(openapi(context.services.settings.portal_url))
 
 
-# Common
+# Shared by several handlers
 
 
-def _body(context: RequestContext) -> bytes:
+def _read_body(context: RequestContext) -> bytes:
     body = request_parsing.read_body(context.request)
     if len(body) > MAX_BODY_BYTES:
-        raise TooLarge("The body is larger than 6 MB.")
+        raise TooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB.")
     return body
 
 
-def _document(context: RequestContext, document_id: str) -> Document:
+def _require_document(context: RequestContext, document_id: str) -> Document:
     return context.services.reports.document(context.require_practice().id, document_id)
 
 
-def _resource(context: RequestContext, document: Document) -> Mapping[str, Any]:
-    return document_resource(document, context.services.settings.portal_url)
+def _redirect_to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Response:
+    seconds = int(URL_LIFETIME.total_seconds())
+    return redirect(context.services.files.url(pdf.key, seconds=seconds, file_name=name, inline=False))
 
 
-def _to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Response:
-    url = context.services.files.url(pdf.key, seconds=URL_LIVES_SECONDS, file_name=name, inline=False)
-    return redirect(url)
-
-
-def _check_query(context: RequestContext, *known: str) -> None:
-    """A parameter that no list has would otherwise look as if it had chosen among the rows."""
-    wrong = tuple(
-        FieldError(each, "is no parameter of this list") for each in context.query if each not in known
+def _check_parameters(context: RequestContext, *known: str) -> None:
+    """Raise `Invalid` for an unknown query parameter, which an EMR could mistake for a working filter."""
+    unknown = tuple(
+        FieldError(name, "is not a parameter of this list") for name in context.query if name not in known
     )
-    if wrong:
-        names = ", ".join(each.field for each in wrong)
-        raise Invalid(f"This list has no parameter {names}. It has {', '.join(known)}.", errors=wrong)
+    if unknown:
+        names = ", ".join(error.field for error in unknown)
+        raise Invalid(f"Unknown query parameter: {names}. Allowed: {', '.join(known)}.", errors=unknown)
 
 
 def _accepted_format(context: RequestContext) -> str:
@@ -222,7 +219,7 @@ def _accepted_format(context: RequestContext) -> str:
 
 
 def _link(context: RequestContext, cursor: str | None) -> Mapping[str, str]:
-    """Where CSV goes on (RFC 8288), since it has no place for a cursor."""
+    """Return the `Link` header (RFC 8288) to the next page of CSV, where JSON has `next_cursor`."""
     if cursor is None:
         return {}
     query = urlencode({**context.query, "cursor": cursor})

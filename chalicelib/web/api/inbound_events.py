@@ -1,4 +1,4 @@
-"""From the body of a signed event to the service that answers it."""
+"""Pass a signed event of an EMR to the service that handles this type of event."""
 
 from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.intake import SendCommand
@@ -9,7 +9,10 @@ from chalicelib.web.http.request_context import RequestContext
 
 
 def receive(context: RequestContext) -> EventResponse:
-    """`{"document_id", "status"}`; the caller's signature over these very bytes has been checked."""
+    """Handle one event. The access rule of the route has verified the signature of the body.
+
+    Returns `{"document_id", "status"}`. Raises `Invalid` or `NotJson` for a wrong body.
+    """
     body = request_parsing.read_body(context.request)
     command = read_event(body, context.now.date())
     inbound = InboundEvent(

@@ -1,4 +1,4 @@
-"""`GET /problems/{code}`: what a problem's `type` leads to, for the developer who follows it."""
+"""The page at the URL of a problem's `type`, which explains the problem to a developer."""
 
 from chalice.app import Response
 
@@ -8,9 +8,9 @@ from chalicelib.web.http.responses import render_page
 
 
 def explain(context: RequestContext, code: str) -> Response:
+    """Handle `GET /problems/{code}`."""
     from chalicelib.web.api.problem_types import TYPES
 
-    found = TYPES.get(code)
-    if found is None:
+    if code not in TYPES:
         raise NotFound("There is no problem of that name.")
-    return render_page(context, "problem.html", problem=found)
+    return render_page(context, "problem.html", problem=TYPES[code])

@@ -1,15 +1,26 @@
-"""What each problem `type` means and what to do about it: the one source of its page and of the guide.
+"""The meaning and the remedy of every problem code, for the page of the code and for the guide.
 
-`tests/unit/web/api/test_problem_types.py` holds this table against every code that the portal can raise.
+`tests/unit/web/api/test_problem_types.py` compares this table with the codes that the portal can raise.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.domain.expiring_records import LINK_LIFETIME
+from chalicelib.services.documents.incoming_pdf import MAX_PAGES, MAX_UPLOAD_BYTES
+from chalicelib.services.labels import duration
+from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES, SIGNATURE_TOLERANCE
+
+_MB = 1024 * 1024
+_BODY, _PDF = f"{MAX_BODY_BYTES // _MB} MB", f"{MAX_UPLOAD_BYTES // _MB} MB"
+
 
 @dataclass(frozen=True)
 class ProblemType:
-    """`statuses` are those of HTTP that it comes with; `for_emr` says that the EMR's API answers it."""
+    """One problem code. `statuses` are the HTTP statuses that the code comes with.
+
+    `for_emr` is False for a code that appears on pages only.
+    """
 
     code: str
     statuses: tuple[int, ...]
@@ -18,23 +29,23 @@ class ProblemType:
     for_emr: bool = True
 
 
-_FIX_BODY = "Correct what `errors` names and send it as a new event, with a new `webhook-id`."
-_NEW_PDF = "Print the plan to a new, plain PDF in the EMR and send it as a new event."
-_AGAIN = "Send the same request again after a pause, with the same `webhook-id` and body."
+_FIX_BODY = "Correct the fields in `errors` and send a new event with a new `webhook-id`."
+_NEW_PDF = "Print the plan to a new, plain PDF in the EMR and send the PDF in a new event."
+_AGAIN = "Wait, then send the same request again, with the same `webhook-id` and body."
 
-_ASKING = (
+_REQUESTS = (
     ProblemType(
         "invalid-request",
         (400,),
-        "A field, header or query parameter breaks a rule; `errors` names each.",
+        "A field, header or query parameter breaks a rule. `errors` lists every wrong field.",
         _FIX_BODY,
     ),
     ProblemType(
         "invalid-json",
         (400,),
-        "The body is not JSON, or not UTF-8. A body with U+FFFD in it, as text has that was garbled on its "
-        "way, is answered so too when the secret is wrong.",
-        "Send one JSON object, as UTF-8. Sign the very bytes that are sent.",
+        "The body is not JSON in UTF-8. You also get this code when the body contains U+FFFD (a sign of "
+        "corrupted text) and the signature does not match.",
+        "Send one JSON object in UTF-8. Sign the exact bytes that you send.",
     ),
     ProblemType(
         "refused",
@@ -45,109 +56,116 @@ _ASKING = (
     ProblemType(
         "unauthenticated",
         (401,),
-        "The API key or the signature is missing or fits no live key or secret, or the timestamp is more "
-        "than 5 minutes away. An unknown practice is answered the same.",
-        "Check the clock, the secret, and that the body is signed byte for byte as it is sent. Sign each "
-        "try afresh, with the same `webhook-id`.",
+        "The API key or the signature is missing or does not match, or the timestamp is more than "
+        f"{duration(SIGNATURE_TOLERANCE)} off. You get the same response for an unknown practice.",
+        "Check your clock and your secret. Sign the exact bytes of the body. Sign every attempt again, with "
+        "a new timestamp and the same `webhook-id`.",
     ),
     ProblemType(
         "not-found",
         (404,),
-        "There is no such thing, or it is not this practice's: the two look the same.",
-        "Check the id, and that the key is that of the practice which sent the document.",
+        "There is no such thing, or it belongs to another practice. You get the same response in both cases.",
+        "Check the id. Check that the API key belongs to the practice that sent the document.",
     ),
     ProblemType(
         "too-large",
         (413, 422),
-        "The body is over 6 MB, or a PDF over 25 MB.",
-        "Send a large PDF by `POST /v1/uploads` and name its `upload_id`; make a PDF over 25 MB smaller.",
+        f"The body is larger than {_BODY}, or the PDF is larger than {_PDF}.",
+        f"Send a large PDF with `POST /v1/uploads` and name its `upload_id`. Reduce a PDF over {_PDF}.",
     ),
     ProblemType(
         "too-many-requests",
         (429,),
-        "Too many requests in a short time.",
-        "Wait as long as `Retry-After` says, then send the same again.",
+        "You sent too many requests in a short time.",
+        "Wait for the number of seconds in `Retry-After`, then send the same request again.",
     ),
     ProblemType(
         "internal-error",
         (500,),
-        "A mistake of the portal's own. It is logged, without what was sent.",
-        f"{_AGAIN} If it stays, tell support when it happened.",
+        "The portal made an error. The error is in the portal's log, without the content of the request.",
+        f"{_AGAIN} If the error persists, tell support the time of the request.",
     ),
-    ProblemType("unavailable", (503,), "Something that the portal needs did not answer.", _AGAIN),
+    ProblemType("unavailable", (503,), "A service that the portal depends on did not respond.", _AGAIN),
 )
 
-_CONTRADICTING = (
+_CONFLICTS = (
     ProblemType(
         "webhook-id-used",
         (409,),
-        "This `webhook-id` was used before, with another body.",
-        "A new event takes a new `webhook-id`; a retry repeats the body byte for byte.",
+        "This `webhook-id` was used before with another body.",
+        "Use a new `webhook-id` for a new event. A retry must repeat the body byte for byte.",
     ),
     ProblemType(
         "external-id-used",
         (409,),
-        "A document with this `external_id` exists and differs; `errors` names the fields.",
-        "For a new version take a new `external_id` and name the old one in `supersedes`; or recall the old "
-        "one first, which frees its `external_id`; or use `document.resend` for a wrong address.",
+        "Another document has this `external_id` already. `errors` lists the fields that differ.",
+        "For a new version, use a new `external_id` and name the old one in `supersedes`. Or recall the old "
+        "document first, which frees its `external_id`. To correct an address, use `document.resend`.",
     ),
     ProblemType(
         "provider-conflict",
         (409,),
         "The email address is the username of another person's account.",
-        "Ask for the provider's own address, or send by fax.",
+        "Ask for the provider's own email address, or send the document by fax.",
     ),
     ProblemType(
         "document-approved",
         (409,),
         "The document has been signed.",
-        "Fetch the signed PDF, then send `document.returned`. A signed document cannot be recalled or sent "
-        "again.",
+        "Fetch the signed PDF, then send `document.returned`. A signed document can't be recalled or resent.",
     ),
     ProblemType(
         "document-declined",
         (409,),
         "The document has been declined.",
-        "Read `decline_reason` and `note`. Send a new version that `supersedes` it, recall it, or close it "
-        "by `document.returned`.",
+        "Read `decline_reason` and `note`. Then send a new version that `supersedes` the document, recall "
+        "the document, or close the document with `document.returned`.",
     ),
     ProblemType(
         "document-recalled",
         (409,),
         "The document has been recalled.",
-        "Nothing more can happen to it. Its `external_id` may be sent again.",
+        "The document can't change any more. You may send its `external_id` again.",
     ),
     ProblemType(
         "document-returned",
         (409,),
         "The document has been marked as returned.",
-        "It is closed. Send a new document if another signature is needed.",
+        "The document is closed. Send a new document if you need another signature.",
     ),
     ProblemType(
         "not-ready",
         (409,),
-        "There is no signed PDF yet, or there never will be: see `status`. Or not the `version` asked for.",
+        "There is no signed PDF yet, or there will never be one (see `status`). Or the requested `version` "
+        "does not exist.",
         "Wait for the webhook `document.approved`.",
     ),
     ProblemType(
         "no-endpoint",
         (409,),
-        "No endpoint is set, or it was switched off after 410 or long failure.",
-        "Set it by `PUT /v1/endpoint`; what was held is sent then.",
+        "No endpoint is set, or the endpoint was switched off after a 410 or after long failure.",
+        "Set the endpoint with `PUT /v1/endpoint`. The portal then sends the held webhooks.",
     ),
     *(
-        ProblemType(
-            f"delivery-{status}",
-            (409,),
-            f"The message {what}, so it cannot be sent again.",
-            remedy,
-        )
-        for status, what, remedy in (
-            ("queued", "is queued already", "Wait for its next attempt: `next_attempt_at`."),
-            ("sending", "is being sent at this moment", "Look again in a minute."),
-            ("sent", "was taken by its carrier", "Wait for the receipt, or use `document.resend`."),
-            ("delivered", "was delivered", "Use `document.resend` if the provider needs it once more."),
-            ("cancelled", "is no longer wanted", "See the document: it was recalled, decided or corrected."),
+        ProblemType(f"delivery-{status}", (409,), f"{meaning} It can't be sent again now.", remedy)
+        for status, meaning, remedy in (
+            ("queued", "The message is already queued.", "Wait for the attempt at `next_attempt_at`."),
+            ("sending", "The message is being sent right now.", "Look again in a minute."),
+            (
+                "sent",
+                "The carrier has taken the message.",
+                "Wait for the receipt or use `document.resend`.",
+            ),
+            (
+                "delivered",
+                "The message was delivered.",
+                "To send it once more, use `document.resend`.",
+            ),
+            (
+                "cancelled",
+                "The message is no longer needed.",
+                "Read the document. It was recalled, decided or corrected.",
+            ),
         )
     ),
 )
@@ -158,102 +176,114 @@ _PDFS = (
     ProblemType(
         "damaged",
         (422,),
-        "The PDF is cut off or damaged, or harms its reader.",
+        "The PDF is cut off or damaged, or it makes PDF software fail.",
         f"Compare its SHA-256 with that of the file in the EMR. {_NEW_PDF}",
     ),
-    ProblemType("encrypted", (422,), "The PDF is encrypted.", "Send it without password or restrictions."),
+    ProblemType("encrypted", (422,), "The PDF is encrypted.", "Send it without a password or restrictions."),
     ProblemType("no-pages", (422,), "The PDF has no pages.", _NEW_PDF),
-    ProblemType("too-many-pages", (422,), "The PDF has more than 200 pages.", "Send what is to be signed."),
-    ProblemType("xfa", (422,), "The PDF is an XFA form, which most viewers cannot show.", _NEW_PDF),
+    ProblemType(
+        "too-many-pages",
+        (422,),
+        f"The PDF has more than {MAX_PAGES} pages.",
+        "Send only the pages that must be signed.",
+    ),
+    ProblemType("xfa", (422,), "The PDF is an XFA form, which most viewers can't show.", _NEW_PDF),
     ProblemType(
         "certified-no-changes",
         (422,),
-        "The PDF is certified against all changes: it cannot be signed.",
-        "Send it without that certification.",
+        "The PDF is certified against all changes, so it can't be signed.",
+        "Send the PDF without that certification.",
     ),
     ProblemType(
         "signature-field-off-page",
         (422,),
-        "The `signature_field` does not lie on a page of the PDF.",
-        "Give it in points of the page as displayed, origin bottom left; or leave it out.",
+        "The `signature_field` is not on a page of the PDF.",
+        "Use points of the page as displayed, with the origin at the bottom left. Or omit the field.",
     ),
     ProblemType(
         "upload-not-found",
         (422,),
-        "There is no such upload of this practice.",
-        "Uploads are kept for a day. Ask for a new one, send the file there, then name its `upload_id`.",
+        "This practice has no such upload.",
+        "Uploads expire after a day. Ask for a new upload, send the file, then name its `upload_id`.",
     ),
     ProblemType(
         "hash-mismatch",
         (422,),
-        "The PDF that arrived does not have the SHA-256 that was named. An upload is deleted.",
-        "Hash the very bytes of the PDF, before base64, and send or upload it again.",
+        "The PDF that arrived does not have the given SHA-256. The portal deleted the upload, if any.",
+        "Hash the exact bytes of the PDF before base64. Then send or upload the PDF again.",
     ),
     ProblemType(
         "supersedes-not-found",
         (422,),
-        "`supersedes` names no document of this practice.",
-        "Send the `external_id` of the document to replace, or leave `supersedes` out.",
+        "`supersedes` does not name a document of this practice.",
+        "Send the `external_id` of the document to replace, or omit `supersedes`.",
     ),
     ProblemType(
         "already-superseded",
         (409,),
-        "`supersedes` names a document that another one has replaced already. Nothing was replaced.",
-        "Send the `external_id` of the newest version; the detail names the one that came next.",
+        "`supersedes` names a document that has already been replaced. Nothing was replaced now.",
+        "Send the `external_id` of the newest version. `detail` names the version that came next.",
     ),
     ProblemType(
         "supersedes-other-patient",
         (422,),
         "`supersedes` names a document of another patient. Nothing was replaced.",
-        "Send the `external_id` of a document with the same `patient.external_id`. Where the patient's own "
-        "id has changed, leave `supersedes` out and send `document.recalled` for the old document.",
+        "Send the `external_id` of a document with the same `patient.external_id`. If the patient's id has "
+        "changed, omit `supersedes` and send `document.recalled` for the old document.",
     ),
     ProblemType(
         "unprocessable",
         (422,),
-        "Well-formed, but it cannot be done; `detail` says why.",
+        "The request is well formed but can't be done. `detail` gives the reason.",
         _FIX_BODY,
     ),
 )
 
-_LOG_IN = "Go to the login page. If you cannot get in, use Forgot password there."
+_LOG_IN = "Go to the login page. If you can't log in, use Forgot password there."
 
 _PAGES = tuple(
     ProblemType(code, (status,), meaning, remedy, for_emr=False)
     for code, status, meaning, remedy in (
-        ("form-expired", 403, "The page was open for too long.", "Go back, load the page again and retry."),
+        ("form-expired", 403, "The page was open for too long.", "Go back, reload the page and try again."),
         ("foreign-form", 403, "The form came from another website.", "Open the portal's own page."),
-        ("gone", 410, "The link or code is spent, expired or replaced.", "Ask for a new one."),
-        ("link-dead", 410, "The link has been used, replaced, or is over 90 minutes old.", _LOG_IN),
-        ("link-outdated", 422, "The link is no longer wanted: the address was corrected.", _LOG_IN),
+        ("gone", 410, "The link or code was used, has expired or was replaced.", "Request a new one."),
+        (
+            "link-dead",
+            410,
+            f"The link was used or replaced, or it is more than {duration(LINK_LIFETIME)} old.",
+            _LOG_IN,
+        ),
+        ("link-outdated", 422, "The clinic corrected the address after sending this link.", _LOG_IN),
         (
             "address-taken",
             400,
-            "The address belongs to another person's account.",
-            "Ask the clinic to send to your own address.",
+            "The email address belongs to another person's account.",
+            "Ask the clinic to send documents to your own email address.",
         ),
         (
             "conflict",
             409,
-            "The admin function does not rotate a key so soon after the last time.",
-            "Wait until the time that is named.",
+            "The admin function doesn't rotate a key again so soon.",
+            "Wait until the time in the message.",
         ),
-        ("npi-taken", 400, "The NPI belongs to another account.", "Check it, or leave it empty."),
+        ("npi-taken", 400, "The NPI belongs to another account.", "Check the NPI, or leave it empty."),
         (
             "electronic-signature-off",
             409,
-            "This clinic takes signatures by hand only.",
+            "This clinic doesn't accept electronic signatures.",
             "Print the document, sign it, and upload or fax it.",
         ),
-        ("login-over", 410, "The first half of a login was too long ago.", "Log in again."),
+        ("login-over", 410, "The first step of the login was too long ago.", "Log in again."),
         (
             "not-addressee",
             409,
-            "The document names another person, by NPI or else by name.",
-            "Decline it, so that the clinic can correct it.",
+            "The document names another person by NPI or name.",
+            "Decline the document, so that the clinic can correct it.",
         ),
     )
 )
 
-TYPES: Mapping[str, ProblemType] = {each.code: each for each in (*_ASKING, *_CONTRADICTING, *_PDFS, *_PAGES)}
-"""By code, in the order in which the guide lists them."""
+TYPES: Mapping[str, ProblemType] = {
+    problem.code: problem for problem in (*_REQUESTS, *_CONFLICTS, *_PDFS, *_PAGES)
+}
+"""Every problem type by its code, in the order of the guide."""

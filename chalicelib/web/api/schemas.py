@@ -1,8 +1,10 @@
-"""What an EMR may send, as pydantic models: the single source for validation and for the OpenAPI document.
+"""Pydantic models of the JSON that an EMR sends. The models validate the JSON and describe it in OpenAPI.
 
-Pydantic is slow to import, so this module is imported by the functions that need it. Wrong types are
-refused, not converted; unknown fields are ignored, so that an EMR may be ahead of this installation.
-Every trouble names its field (`data.provider.npi`) and never quotes what was sent.
+- A value of a wrong type is refused and not converted.
+- Unknown fields are ignored, so that an EMR may be newer than this installation.
+- Every error names its field, such as `data.provider.npi`, and never quotes the value.
+
+Pydantic is slow to import, so functions import this module where they need it.
 """
 
 import base64
@@ -41,13 +43,18 @@ from chalicelib.services.documents.lifecycle_events import (
 from chalicelib.services.documents.provider_matching import check_reachable
 
 MAX_INLINE_BYTES = 4 * 1024 * 1024
-OLDEST = date(1880, 1, 1)
+EARLIEST_BIRTH = date(1880, 1, 1)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 MAX_POINTS = 14_400
-"""The longest side that a PDF page can have."""
+"""The longest side of a PDF page in points."""
 
-LEAST_WIDTH, LEAST_HEIGHT = 36, 12
-"""Points, of a box to sign in: half an inch wide, and as high as a line of text."""
+MIN_WIDTH, MIN_HEIGHT = 36, 12
+"""The smallest box to sign in, in points: half an inch wide, and as high as a line of text."""
+
+_TOO_LARGE_INLINE = (
+    f"holds more than {MAX_INLINE_BYTES // 1024 // 1024} MB: send the PDF with POST /v1/uploads and name its "
+    "upload_id"
+)
 
 Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand
 M = TypeVar("M", bound=BaseModel)
@@ -56,14 +63,14 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,18}(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
-# Kinds of fields
+# Types of fields
 
 
-def _blank_is_nothing(value: Any) -> Any:
+def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def _day(value: Any) -> date:
+def _parse_day(value: Any) -> date:
     wrong = ValueError("must be a day such as 2026-11-20")
     if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise wrong
@@ -73,13 +80,13 @@ def _day(value: Any) -> date:
         raise wrong from None
 
 
-def _recent(value: date) -> date:
+def _check_day_range(value: date) -> date:
     if not FIRST_DAY <= value <= LAST_DAY:
         raise ValueError(f"must be a day from {FIRST_DAY} to {LAST_DAY}")
     return value
 
 
-def _moment(value: str) -> str:
+def _check_timestamp(value: str) -> str:
     try:
         good = _MOMENT.fullmatch(value) is not None and datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
@@ -89,7 +96,7 @@ def _moment(value: str) -> str:
     return value
 
 
-def _npi(value: str) -> str:
+def _check_npi(value: str) -> str:
     if not npi.is_valid(value):
         raise ValueError("must be a valid NPI: ten digits with the right check digit")
     return value
@@ -100,25 +107,27 @@ _DAY_SCHEMA = WithJsonSchema({**_DAY_FORMAT})
 _EMAIL_FORMAT: Mapping[str, Any] = {"type": "string", "format": "email"}
 
 
-def _or_nothing(schema: Mapping[str, Any]) -> WithJsonSchema:
-    """A format that a blank text would break, although it counts as nothing."""
+def _or_blank(schema: Mapping[str, Any]) -> WithJsonSchema:
+    """Return the schema of an optional field in which a blank text counts as null."""
     return WithJsonSchema({"anyOf": [{**schema}, {"type": "string", "pattern": r"^\s*$"}, {"type": "null"}]})
 
 
 Name = Annotated[str, Field(max_length=100), AfterValidator(formats.one_line)]
 Credential = Annotated[str, Field(max_length=40), AfterValidator(formats.one_line)]
 ExternalId = Annotated[str, Field(max_length=128), AfterValidator(formats.one_line)]
-Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Timestamp = Annotated[
+    str, AfterValidator(_check_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
 RowId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
-Day = Annotated[date, BeforeValidator(_day), AfterValidator(_recent), _DAY_SCHEMA]
-BirthDay = Annotated[date, BeforeValidator(_day), _DAY_SCHEMA]
+Day = Annotated[date, BeforeValidator(_parse_day), AfterValidator(_check_day_range), _DAY_SCHEMA]
+BirthDay = Annotated[date, BeforeValidator(_parse_day), _DAY_SCHEMA]
 Email = Annotated[str, Field(json_schema_extra={**_EMAIL_FORMAT}), AfterValidator(formats.email)]
 Phone = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(formats.phone)]
-Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_npi)]
-OrNothing = BeforeValidator(_blank_is_nothing)
-MaybeDay = Annotated[Day | None, OrNothing, _or_nothing(_DAY_FORMAT)]
-MaybeEmail = Annotated[Email | None, OrNothing, _or_nothing(_EMAIL_FORMAT)]
+Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_check_npi)]
+BlankToNone = BeforeValidator(_blank_to_none)
+MaybeDay = Annotated[Day | None, BlankToNone, _or_blank(_DAY_FORMAT)]
+MaybeEmail = Annotated[Email | None, BlankToNone, _or_blank(_EMAIL_FORMAT)]
 
 
 def _validation_context(info: ValidationInfo) -> Mapping[str, Any]:
@@ -140,27 +149,27 @@ class Patient(_Model):
 
     @field_validator("date_of_birth")
     @classmethod
-    def _is_past(cls, value: date, info: ValidationInfo) -> date:
+    def _check_birth(cls, value: date, info: ValidationInfo) -> date:
         today: date = _validation_context(info)["today"]
-        # A day ahead, for clinics that are west of the next midnight.
-        if not OLDEST <= value <= today + timedelta(days=1):
-            raise ValueError(f"must be a day from {OLDEST} to today")
+        # `today` is in UTC, and in some time zones it is tomorrow already.
+        if not EARLIEST_BIRTH <= value <= today + timedelta(days=1):
+            raise ValueError(f"must be a day from {EARLIEST_BIRTH} to today")
         return value
 
 
 class Provider(_Model):
     first_name: Name
     last_name: Name
-    credential: Annotated[Credential | None, OrNothing] = None
-    npi: Annotated[Npi | None, OrNothing] = None
+    credential: Annotated[Credential | None, BlankToNone] = None
+    npi: Annotated[Npi | None, BlankToNone] = None
     email: MaybeEmail = None
-    fax: Annotated[Phone | None, OrNothing] = None
+    fax: Annotated[Phone | None, BlankToNone] = None
 
 
 class Author(_Model):
     name: Name
-    credential: Annotated[Credential | None, OrNothing] = None
-    phone: Annotated[Phone | None, OrNothing] = None
+    credential: Annotated[Credential | None, BlankToNone] = None
+    phone: Annotated[Phone | None, BlankToNone] = None
 
 
 class Order(_Model):
@@ -175,7 +184,7 @@ class Certification(_Model):
 
     @field_validator("ends_on")
     @classmethod
-    def _in_order(cls, value: date | None, info: ValidationInfo) -> date | None:
+    def _check_order(cls, value: date | None, info: ValidationInfo) -> date | None:
         starts_on = info.data.get("starts_on")
         if value and starts_on and value < starts_on:
             raise ValueError("must not be earlier than `from`")
@@ -183,22 +192,22 @@ class Certification(_Model):
 
 
 class SignatureField(_Model):
-    """PDF points (1/72 inch), origin bottom left, of the page as displayed; `page` counts from 1.
+    """The box to sign in, in PDF points (1/72 inch) of the page as displayed.
 
-    In a box that is smaller than `width` and `height` may be, nobody could read a signature.
+    The origin is the bottom left corner, and `page` counts from 1.
     """
 
     page: int = Field(ge=1, le=200)
     x: float = Field(ge=0, le=MAX_POINTS, allow_inf_nan=False)
     y: float = Field(ge=0, le=MAX_POINTS, allow_inf_nan=False)
-    width: float = Field(ge=LEAST_WIDTH, le=MAX_POINTS, allow_inf_nan=False)
-    height: float = Field(ge=LEAST_HEIGHT, le=MAX_POINTS, allow_inf_nan=False)
+    width: float = Field(ge=MIN_WIDTH, le=MAX_POINTS, allow_inf_nan=False)
+    height: float = Field(ge=MIN_HEIGHT, le=MAX_POINTS, allow_inf_nan=False)
 
 
 class Content(_Model):
-    """The PDF: `base64` up to 4 MB, or the `upload_id` of an upload, with its SHA-256 (hex) if wished.
+    """The PDF, either as `base64` (up to 4 MB) or as the `upload_id` of an upload.
 
-    The SHA-256 is that of the PDF itself, before base64, in either case of letters.
+    `sha256` is optional. It is the SHA-256 of the PDF before base64, as hex in upper or lower case.
     """
 
     base64: str | None = Field(default=None, json_schema_extra={"contentEncoding": "base64"})
@@ -206,22 +215,24 @@ class Content(_Model):
     sha256: Sha256 | None = None
 
     @model_validator(mode="after")
-    def _is_one(self) -> Self:
+    def _check_exactly_one(self) -> Self:
         if (self.base64 is None) == (self.upload_id is None):
             raise ValueError("must have exactly one of base64 and upload_id")
         return self
 
     @field_validator("base64")
     @classmethod
-    def _is_small(cls, value: str | None) -> str | None:
-        """Judged by its length: the last group of four stands for one to three bytes."""
+    def _check_size(cls, value: str | None) -> str | None:
+        # Four characters are three bytes, and every `=` at the end is one byte less.
         if value is not None and len(value) // 4 * 3 - value[-2:].count("=") > MAX_INLINE_BYTES:
-            raise ValueError("holds more than 4 MB; send the PDF by POST /v1/uploads and name its upload_id")
+            raise ValueError(
+                "holds more than 4 MB: send the PDF with POST /v1/uploads and name its upload_id"
+            )
         return value
 
-    def decoded(self) -> PdfSource:
-        """The bytes; `Invalid` when they are not base64 of the standard alphabet, without line breaks."""
-        data = None if self.base64 is None else _decoded(self.base64)
+    def decode(self) -> PdfSource:
+        """Return the PDF or the upload id. Raises `Invalid` if `base64` is not base64 without line breaks."""
+        data = None if self.base64 is None else _decode_base64(self.base64)
         return PdfSource(data=data, upload_id=self.upload_id, sha256=self.sha256)
 
 
@@ -236,28 +247,28 @@ class DocumentSent(_Model):
     author: Author | None = None
     certification: Certification | None = None
     signature_field: SignatureField | None = None
-    supersedes: Annotated[ExternalId | None, OrNothing] = Field(
+    supersedes: Annotated[ExternalId | None, BlankToNone] = Field(
         default=None,
-        description="The external_id of the document to replace: a pending or declined one of this patient.",
+        description="The external_id of the pending or declined document of this patient to replace.",
     )
     message: Annotated[
-        Annotated[str, Field(max_length=2000), AfterValidator(formats.paragraphs)] | None, OrNothing
+        Annotated[str, Field(max_length=2000), AfterValidator(formats.paragraphs)] | None, BlankToNone
     ] = None
 
     @field_validator("supersedes")
     @classmethod
-    def _is_another(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _check_other_document(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and value == info.data.get("external_id"):
-            raise ValueError("must name another document: a new version takes a new external_id")
+            raise ValueError("must name another document, because a new version needs a new external_id")
         return value
 
 
-class _Named(_Model):
+class _DocumentReference(_Model):
     external_id: ExternalId | None = None
     document_id: RowId | None = None
 
     @model_validator(mode="after")
-    def _is_named(self) -> Self:
+    def _check_reference(self) -> Self:
         if self.external_id is None and self.document_id is None:
             raise ValueError("must name the document by external_id or document_id")
         return self
@@ -268,27 +279,27 @@ class _Named(_Model):
 
 class CorrectedProvider(_Model):
     email: MaybeEmail = None
-    fax: Annotated[Phone | None, OrNothing] = None
+    fax: Annotated[Phone | None, BlankToNone] = None
 
 
-class DocumentResend(_Named):
+class DocumentResend(_DocumentReference):
     provider: CorrectedProvider | None = None
     delivery: DeliveryChoice | None = None
 
 
-class DocumentRecalled(_Named):
+class DocumentRecalled(_DocumentReference):
     reason: Annotated[
-        Annotated[str, Field(max_length=1000), AfterValidator(formats.paragraphs)] | None, OrNothing
+        Annotated[str, Field(max_length=1000), AfterValidator(formats.paragraphs)] | None, BlankToNone
     ] = None
 
 
-class DocumentReturned(_Named):
+class DocumentReturned(_DocumentReference):
     method: ReturnedMethod
 
 
 class _Envelope(_Model):
     type: Literal["document.sent", "document.resend", "document.recalled", "document.returned"]
-    timestamp: Moment
+    timestamp: Timestamp
 
 
 class SentEvent(_Envelope):
@@ -315,11 +326,11 @@ class ReturnedEvent(_Envelope):
 
 
 class PracticeSettings(_Model):
-    """What is left out stays as it is; null empties what may be empty."""
+    """The settings to change. An omitted setting does not change, and null clears an optional setting."""
 
     name: Annotated[str, Field(max_length=120), AfterValidator(formats.one_line)] = ""
-    phone: Annotated[Phone | None, OrNothing] = None
-    fax: Annotated[Phone | None, OrNothing] = None
+    phone: Annotated[Phone | None, BlankToNone] = None
+    fax: Annotated[Phone | None, BlankToNone] = None
     reply_to: MaybeEmail = None
     time_zone: Annotated[str, AfterValidator(formats.time_zone)] = ""
     electronic_signature: bool = False
@@ -330,7 +341,7 @@ class EndpointSettings(_Model):
 
     @field_validator("url")
     @classmethod
-    def _is_public(cls, value: str, info: ValidationInfo) -> str:
+    def _check_url(cls, value: str, info: ValidationInfo) -> str:
         return formats.web_address(value, allow_loopback=_validation_context(info)["allow_loopback"])
 
 
@@ -338,22 +349,22 @@ class EndpointSettings(_Model):
 
 
 def read_event(body: bytes, today: date) -> Event:
-    """The event in a body; `Invalid` names every field that is wrong."""
-    kind = _read(_Envelope, body, {}).type
-    return _READERS[kind](body, {"today": today})
+    """Return the event in a body. Raises `Invalid` with every wrong field, or `NotJson`."""
+    event_type = _read(_Envelope, body, {}).type
+    return _READERS[event_type](body, {"today": today})
 
 
 def read_settings(body: bytes) -> Mapping[str, Any]:
-    """Those settings that are named, made uniform."""
+    """Return the settings in a body in their normal form. Omitted settings are missing from the result."""
     return _read(PracticeSettings, body, {}).model_dump(exclude_unset=True)
 
 
 def read_endpoint(body: bytes, *, allow_loopback: bool) -> str:
-    """The URL for webhooks."""
+    """Return the webhook URL in a body. Raises `Invalid` for a URL that is not public."""
     return _read(EndpointSettings, body, {"allow_loopback": allow_loopback}).url
 
 
-def _sent(body: bytes, context: Mapping[str, Any]) -> SendCommand:
+def _read_sent(body: bytes, context: Mapping[str, Any]) -> SendCommand:
     data = _read(SentEvent, body, context).data
     addressee = documents.Addressee(**data.provider.model_dump())
     check_reachable(addressee, data.delivery)
@@ -365,27 +376,27 @@ def _sent(body: bytes, context: Mapping[str, Any]) -> SendCommand:
         patient=documents.Patient(**data.patient.model_dump()),
         addressee=addressee,
         delivery=data.delivery,
-        content=data.content.decoded(),
+        content=data.content.decode(),
         author=documents.Author(**author.model_dump()) if author else None,
-        certification=_certification(data.certification),
+        certification=_convert_certification(data.certification),
         signature_field=documents.FieldBox(**box.model_dump()) if box else None,
         supersedes=data.supersedes,
         message=data.message,
     )
 
 
-def _certification(found: Certification | None) -> documents.Certification | None:
-    if found is None:
+def _convert_certification(sent: Certification | None) -> documents.Certification | None:
+    if sent is None:
         return None
     return documents.Certification(
-        initial_visit_on=found.initial_visit_on,
-        starts_on=found.starts_on,
-        ends_on=found.ends_on,
-        order_signed_on=found.order.signed_on if found.order else None,
+        initial_visit_on=sent.initial_visit_on,
+        starts_on=sent.starts_on,
+        ends_on=sent.ends_on,
+        order_signed_on=sent.order.signed_on if sent.order else None,
     )
 
 
-def _resend(body: bytes, context: Mapping[str, Any]) -> ResendCommand:
+def _read_resend(body: bytes, context: Mapping[str, Any]) -> ResendCommand:
     data = _read(ResendEvent, body, context).data
     address = data.provider or CorrectedProvider()
     return ResendCommand(
@@ -393,25 +404,25 @@ def _resend(body: bytes, context: Mapping[str, Any]) -> ResendCommand:
     )
 
 
-def _recalled(body: bytes, context: Mapping[str, Any]) -> RecallCommand:
+def _read_recalled(body: bytes, context: Mapping[str, Any]) -> RecallCommand:
     data = _read(RecalledEvent, body, context).data
     return RecallCommand(document=data.document_ref(), reason=data.reason)
 
 
-def _returned(body: bytes, context: Mapping[str, Any]) -> ReturnCommand:
+def _read_returned(body: bytes, context: Mapping[str, Any]) -> ReturnCommand:
     data = _read(ReturnedEvent, body, context).data
     return ReturnCommand(document=data.document_ref(), method=data.method)
 
 
 _READERS: Mapping[str, Callable[[bytes, Mapping[str, Any]], Event]] = {
-    "document.sent": _sent,
-    "document.resend": _resend,
-    "document.recalled": _recalled,
-    "document.returned": _returned,
+    "document.sent": _read_sent,
+    "document.resend": _read_resend,
+    "document.recalled": _read_recalled,
+    "document.returned": _read_returned,
 }
 
 
-def _decoded(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -420,7 +431,7 @@ def _decoded(text: str) -> bytes:
         raise Invalid(f"{wrong.field} {message}.", errors=(wrong,)) from None
 
 
-# Saying what is wrong
+# Error messages
 
 _MESSAGES: Mapping[str, str] = {
     "missing": "is missing",
@@ -445,21 +456,21 @@ def _read(model: type[M], body: bytes, context: Mapping[str, Any]) -> M:
     try:
         return model.model_validate_json(body, context=dict(context))
     except ValidationError as error:
-        troubles = error.errors(include_url=False, include_input=False)
-    if troubles[0]["type"] == "json_invalid":
-        raise NotJson(f"The body is not JSON in UTF-8: {troubles[0]['ctx']['error']}.")
-    errors = tuple(FieldError(_path(each), _message(each)) for each in troubles)
+        details = error.errors(include_url=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        raise NotJson(f"The body is not JSON in UTF-8: {details[0]['ctx']['error']}.")
+    errors = tuple(FieldError(_path(detail), _message(detail)) for detail in details)
     raise Invalid(_summary(errors), errors=errors)
 
 
-def _path(trouble: ErrorDetails) -> str:
-    return ".".join(str(part) for part in trouble["loc"]) or "body"
+def _path(detail: ErrorDetails) -> str:
+    return ".".join(str(part) for part in detail["loc"]) or "body"
 
 
-def _message(trouble: ErrorDetails) -> str:
-    wanted = _MESSAGES.get(trouble["type"])
-    return wanted.format(**trouble.get("ctx", {})) if wanted else trouble["msg"]
+def _message(detail: ErrorDetails) -> str:
+    template = _MESSAGES.get(detail["type"])
+    return template.format(**detail.get("ctx", {})) if template else detail["msg"]
 
 
 def _summary(errors: tuple[FieldError, ...]) -> str:
-    return "; ".join(f"{each.field} {each.message}" for each in errors) + "."
+    return "; ".join(f"{error.field} {error.message}" for error in errors) + "."
