@@ -1,4 +1,4 @@
-"""A Chromium, a provider's phone in it, and the two stand-ins."""
+"""Fixtures: browsers of providers and of the front desk, the clinic and the mailbox."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,17 +29,17 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_context(chromium: Browser) -> Iterator[NewContext]:
-    """Makes browser contexts of this test: cookies of their own, closed at its end."""
-    made: list[BrowserContext] = []
+    """Return a function that makes browser contexts with separate cookies. They close after the test."""
+    contexts: list[BrowserContext] = []
 
     def make(**options: Any) -> BrowserContext:
         context = chromium.new_context(**options)
         context.set_default_timeout(MILLISECONDS_TO_WAIT)
-        made.append(context)
+        contexts.append(context)
         return context
 
     yield make
-    for context in made:
+    for context in contexts:
         context.close()
 
 
@@ -53,8 +53,10 @@ def mailbox(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def new_clinic(
     stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[NewClinic]:
-    """Makes clinics, each of a practice of its own. They stay up: a webhook that nobody takes is tried again
-    for minutes, and keeps the queues that all tests share from ever being empty.
+    """Return a function that starts a clinic with a new practice.
+
+    Clinics run until the session ends. A webhook without a receiver would be retried for minutes, and the
+    queues that all tests share would never be empty.
     """
     with ExitStack() as open_clinics:
         yield lambda name: open_clinics.enter_context(
@@ -64,13 +66,13 @@ def new_clinic(
 
 @pytest.fixture(scope="session")
 def cedar(new_clinic: NewClinic) -> Clinic:
-    """The clinic that most tests send from. Its settings stay as they are."""
+    """Return the clinic that most tests share. Tests must not change its settings."""
     return new_clinic("Cedar Clinic")
 
 
 @pytest.fixture
 def own_clinic(new_clinic: NewClinic) -> Clinic:
-    """A clinic of this test alone: another practice, whose settings it may change."""
+    """Return a clinic for one test, which may change its settings."""
     return new_clinic("Juniper Rehab")
 
 
@@ -81,25 +83,25 @@ def rows(stack: Stack) -> Rows:
 
 @pytest.fixture
 def phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
-    """A provider's phone."""
+    """Return a provider's phone."""
     return Visitor(new_context(**PHONE), stack.portal_url, mailbox)
 
 
 @pytest.fixture
 def other_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
-    """Another phone, of the same person or another."""
+    """Return a second phone."""
     return Visitor(new_context(**PHONE), stack.portal_url, mailbox)
 
 
 @pytest.fixture
 def plain_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
-    """A phone whose browser runs no scripts."""
+    """Return a phone whose browser runs no scripts."""
     return Visitor(new_context(java_script_enabled=False, **PHONE), stack.portal_url, mailbox)
 
 
 @pytest.fixture
 def desk(new_context: NewContext) -> BrowserContext:
-    """A browser at the clinic's front desk."""
+    """Return a browser at the clinic's front desk."""
     return new_context(**DESK)
 
 
@@ -111,7 +113,7 @@ def memory_portal() -> Iterator[MemoryPortal]:
 
 @pytest.fixture
 def memory(memory_portal: MemoryPortal) -> Iterator[MemoryPortal]:
-    """The web function in memory, with nothing stored but a practice and a provider."""
+    """Return a portal with its data in memory that holds only a practice and a provider."""
     memory_portal.reset()
     yield memory_portal
     bootstrap.install(None)

@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA on every page in every state; `docs/accessibility.md` says which test stands for what."""
+"""WCAG 2.2 AA on every page in every state. `docs/accessibility.md` maps criteria to tests."""
 
 import re
 from pathlib import Path
@@ -17,85 +17,89 @@ from tests.support.browser.visitor import DESK, PHONE
 JS = Path(__file__).parents[1] / "js"
 AXE = JS / "node_modules" / "axe-core" / "axe.min.js"
 MAIN_PAGES = ["login", "pending", "past", "review", "by-hand-document", "signed-and-sealed"]
-# The rules beyond WCAG too: axe calls them best practice.
+# These rules go beyond WCAG. axe calls them best practices.
 RUN_AXE = "(await axe.run(document, {resultTypes: ['violations']})).violations"
 
-# Words, pictures and controls; not boxes around them, nor marks that styles add.
+# Texts, images and controls, but not the boxes around them or marks that styles add.
 WIDER_THAN_THE_SCREEN = """
 () => {
   const lost = (box) => box.width > 0 && box.height > 0
     && (Math.round(box.right) > document.documentElement.clientWidth || Math.round(box.left) < 0);
-  const pans = (each) => each.closest("[data-pan]") || getComputedStyle(each).clipPath === "inset(50%)";
-  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+  const pans = (element) =>
+    element.closest("[data-pan]") || getComputedStyle(element).clipPath === "inset(50%)";
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), overflowing = [];
   while (words.nextNode()) {
     const range = document.createRange();
     range.selectNodeContents(words.currentNode);
     const there = words.currentNode.textContent.trim() && !words.currentNode.parentElement.closest("script");
     if (there && !pans(words.currentNode.parentElement) && [...range.getClientRects()].some(lost)) {
-      found.push(words.currentNode.textContent.trim());
+      overflowing.push(words.currentNode.textContent.trim());
     }
   }
   const shown = "img, svg, canvas, button, input, textarea, summary, [data-pan]";
-  for (const each of document.querySelectorAll(shown)) {
-    const inside = each.matches("[data-pan]") ? each.parentElement : each;
-    if (!pans(inside) && !each.closest(".visually-hidden") && lost(each.getBoundingClientRect())) {
-      found.push(each.outerHTML.slice(0, 120));
+  for (const element of document.querySelectorAll(shown)) {
+    const inside = element.matches("[data-pan]") ? element.parentElement : element;
+    if (!pans(inside) && !element.closest(".visually-hidden") && lost(element.getBoundingClientRect())) {
+      overflowing.push(element.outerHTML.slice(0, 120));
     }
   }
-  return found;
+  return overflowing;
 }
 """
 SCROLLS_SIDEWAYS = "() => document.scrollingElement.scrollWidth > document.documentElement.clientWidth"
 
 SMALL_TARGETS = """
 () => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")]
-  .filter((each) => {
-    const box = (each.closest("label") || each).getBoundingClientRect();
-    if (!box.width || !box.height || each.closest(".visually-hidden, .skip") || each.disabled) return false;
-    if (getComputedStyle(each).display === "inline") return false;
+  .filter((element) => {
+    const box = (element.closest("label") || element).getBoundingClientRect();
+    if (!box.width || !box.height || element.disabled) return false;
+    if (element.closest(".visually-hidden, .skip")) return false;
+    if (getComputedStyle(element).display === "inline") return false;
     return box.width < 24 || box.height < 24;
-  }).map((each) => each.outerHTML.slice(0, 120))
+  }).map((element) => element.outerHTML.slice(0, 120))
 """
 
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The source of axe-core, as `tests/js/package-lock.json` pins it and `make tools` installs it."""
+    """Return the source of axe-core, pinned by `tests/js/package-lock.json` and installed by `make tools`."""
     return AXE.read_text("utf-8")
 
 
 @pytest.fixture
 def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
-    """A phone whose pages may be given axe-core, which their own policy would refuse."""
+    """Return a phone that may inject axe-core, which the content security policy would block."""
     return Scene(memory, new_context(**PHONE, reduced_motion="reduce", bypass_csp=True).new_page())
 
 
-def violations(page: Page, axe: str) -> list[str]:
-    """What axe-core finds wrong, one line for each rule and element."""
-    found: list[dict[str, Any]] = page.evaluate(f"async () => {{ {axe}\n return {RUN_AXE}; }}")
-    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+def find_violations(page: Page, axe: str) -> list[str]:
+    """Return the violations that axe-core finds, one line for every rule and element."""
+    violations: list[dict[str, Any]] = page.evaluate(f"async () => {{ {axe}\n return {RUN_AXE}; }}")
+    return [
+        f"{violation['id']}: {node['html'][:200]}" for violation in violations for node in violation["nodes"]
+    ]
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_page_meets_the_guidelines(name: str, scene: Scene, axe: str) -> None:
-    """What can be told from any page, each state reached once; 320 pixels are also 1280 at a zoom of 400%."""
+    """Check every state once. A width of 320 pixels equals 1280 pixels at a zoom of 400%."""
     STATES[name](scene)
     page = scene.page
-    found = {
-        "axe on a phone": violations(page, axe),
+    faults = {
+        "axe on a phone": find_violations(page, axe),
         "targets under 24 pixels (2.5.8)": page.evaluate(SMALL_TARGETS),
-        "title, heading, language (2.4.2, 2.4.6, 3.1.1)": unnamed(page),
+        "title, heading, language (2.4.2, 2.4.6, 3.1.1)": find_missing_names(page),
         "no help (3.2.6)": [] if page.locator("footer").get_by_role("link").count() else ["no contact"],
     }
     page.set_viewport_size({"width": 320, "height": 640})
-    found["beyond 320 pixels (1.4.10)"] = beyond_the_screen(page)
+    faults["beyond 320 pixels (1.4.10)"] = find_overflow(page)
     page.set_viewport_size(DESK["viewport"])
-    found["axe at a desk"] = violations(page, axe)
-    assert {fault: where for fault, where in found.items() if where} == {}
+    faults["axe at a desk"] = find_violations(page, axe)
+    assert {fault: where for fault, where in faults.items() if where} == {}
 
 
-def unnamed(page: Page) -> list[str]:
-    """What a page lacks of a title of its own, one main heading, and a language."""
+def find_missing_names(page: Page) -> list[str]:
+    """Return which of these a page lacks: a unique title, one main heading, a language."""
     right = {
         "title": bool(re.fullmatch(r".+ · Provider Portal", page.title())),
         "h1": page.locator("h1").count() == 1,
@@ -104,14 +108,14 @@ def unnamed(page: Page) -> list[str]:
     return [name for name, there in right.items() if not there]
 
 
-def beyond_the_screen(page: Page) -> list[str]:
-    found: list[str] = page.evaluate(WIDER_THAN_THE_SCREEN)
-    return [*found, *(["scrolls sideways"] if page.evaluate(SCROLLS_SIDEWAYS) else [])]
+def find_overflow(page: Page) -> list[str]:
+    elements: list[str] = page.evaluate(WIDER_THAN_THE_SCREEN)
+    return [*elements, *(["scrolls sideways"] if page.evaluate(SCROLLS_SIDEWAYS) else [])]
 
 
 @pytest.mark.parametrize("name", MAIN_PAGES)
-def test_nothing_is_lost_when_only_the_text_is_twice_as_large(name: str, scene: Scene) -> None:
-    """1.4.4 Resize Text, at a desk where a zoom of 200% leaves 640 pixels."""
+def test_pages_work_with_text_of_twice_the_size(name: str, scene: Scene) -> None:
+    """Check 1.4.4 Resize Text on a desktop, where a zoom of 200% leaves 640 pixels."""
     scene.page.set_viewport_size({"width": 640, "height": 800})
     STATES[name](scene)
     scene.page.add_style_tag(content="html { font-size: 200%; }")
@@ -119,16 +123,16 @@ def test_nothing_is_lost_when_only_the_text_is_twice_as_large(name: str, scene: 
 
 
 @pytest.mark.parametrize("name", MAIN_PAGES)
-def test_text_may_be_spaced_out(name: str, scene: Scene) -> None:
-    """1.4.12 Text Spacing."""
+def test_pages_work_with_wider_text_spacing(name: str, scene: Scene) -> None:
+    """Check 1.4.12 Text Spacing."""
     STATES[name](scene)
     spaced = "line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important;"
     scene.page.add_style_tag(content=f"* {{ {spaced} }} p {{ margin-bottom: 2em !important; }}")
-    assert beyond_the_screen(scene.page) == []
+    assert find_overflow(scene.page) == []
 
 
 def walk(page: Page, most: int = 80) -> list[str]:
-    """What Tab reaches, in order, by its accessible name; fails where the focus cannot be seen."""
+    """Return the accessible names of the elements that Tab reaches. Assert that the focus is visible."""
     names: list[str] = []
     for _ in range(most):
         page.keyboard.press("Tab")
@@ -156,8 +160,8 @@ def walk(page: Page, most: int = 80) -> list[str]:
 
 @pytest.mark.parametrize("size", [PHONE["viewport"], DESK["viewport"]], ids=["phone", "desk"])
 @pytest.mark.parametrize("name", MAIN_PAGES)
-def test_the_focus_is_always_seen_and_leaves_every_part(name: str, size: Any, scene: Scene) -> None:
-    """2.1.2, 2.4.3, 2.4.7, 2.4.11."""
+def test_the_focus_is_visible_and_never_trapped(name: str, size: Any, scene: Scene) -> None:
+    """Check 2.1.2, 2.4.3, 2.4.7 and 2.4.11."""
     scene.page.set_viewport_size(size)
     STATES[name](scene)
     names = walk(scene.page)
@@ -165,8 +169,8 @@ def test_the_focus_is_always_seen_and_leaves_every_part(name: str, size: Any, sc
     assert len(names) < 80, "the focus comes to an end"
 
 
-def test_a_plan_is_signed_with_the_keyboard_alone(scene: Scene) -> None:
-    """2.1.1: from the list to the signed document, no pointer."""
+def test_a_plan_can_be_signed_with_the_keyboard_only(scene: Scene) -> None:
+    """Check 2.1.1: sign from the list of documents with the keyboard only."""
     scene.put()
     scene.log_in()
     scene.open("/documents")
@@ -186,7 +190,7 @@ def test_a_plan_is_signed_with_the_keyboard_alone(scene: Scene) -> None:
 
 
 def read_every_page(page: Page) -> None:
-    """Down through the document by the keyboard, a screen at a time, until all is said to be seen."""
+    """Scroll with the keyboard, one screen at a time, until every page counts as seen."""
     seen = page.get_by_text("You've seen every page.")
     for _ in range(60):
         if seen.is_visible():
@@ -199,14 +203,14 @@ def read_every_page(page: Page) -> None:
 def tab_to(page: Page, name: str) -> None:
     for _ in range(60):
         page.keyboard.press("Tab")
-        told = page.evaluate("() => [document.activeElement.textContent, document.activeElement.name]")
-        if name in [" ".join((each or "").split()) for each in told]:
+        names = page.evaluate("() => [document.activeElement.textContent, document.activeElement.name]")
+        if name in [" ".join((text or "").split()) for text in names]:
             return
     raise AssertionError(f"Tab does not reach {name}")
 
 
-def test_what_is_wrong_is_announced_beside_its_field(scene: Scene) -> None:
-    """3.3.1, 3.3.3, 4.1.3."""
+def test_errors_are_announced_and_shown_at_their_fields(scene: Scene) -> None:
+    """Check 3.3.1, 3.3.3 and 4.1.3."""
     STATES["review-with-something-missing"](scene)
     field = scene.page.locator("#typed_name")
     expect(field).to_have_attribute("aria-invalid", "true")
@@ -215,30 +219,28 @@ def test_what_is_wrong_is_announced_beside_its_field(scene: Scene) -> None:
     expect(scene.page.locator("#note")).to_have_value(NOTE)
 
 
-def test_nothing_moves_for_those_who_asked_for_less_motion(
-    memory: MemoryPortal, new_context: NewContext
-) -> None:
+def test_nothing_moves_with_reduced_motion(memory: MemoryPortal, new_context: NewContext) -> None:
     memory.reset()
     scene = Scene(memory, new_context(**PHONE, reduced_motion="reduce", bypass_csp=True).new_page())
     review(scene)
-    moving = """() => [...document.querySelectorAll("*")].filter((each) => {
-      const style = getComputedStyle(each);
+    moving = """() => [...document.querySelectorAll("*")].filter((element) => {
+      const style = getComputedStyle(element);
       const still = (text) => text.split(",").every((part) => parseFloat(part) === 0);
       return !still(style.transitionDuration) || style.animationName !== "none"
         || style.scrollBehavior === "smooth";
-    }).map((each) => each.className)"""
+    }).map((element) => element.className)"""
     assert scene.page.evaluate(moving) == []
 
 
-def test_pages_may_be_pinched_larger(scene: Scene) -> None:
+def test_page_images_can_be_pinch_zoomed(scene: Scene) -> None:
     scene.open("/login")
-    told = scene.page.locator("meta[name=viewport]").get_attribute("content") or ""
-    assert "user-scalable" not in told
-    assert "maximum-scale" not in told
+    content = scene.page.locator("meta[name=viewport]").get_attribute("content") or ""
+    assert "user-scalable" not in content
+    assert "maximum-scale" not in content
 
 
-def test_buttons_enlarge_the_pages_and_nothing_else(scene: Scene) -> None:
-    """1.4.4 for the pictures: they pan in their own box, by keyboard too, and a sharper file is fetched."""
+def test_zoom_buttons_enlarge_only_the_page_images(scene: Scene) -> None:
+    """Check 1.4.4 for page images: they scroll in their own box, and a larger file loads."""
     review(scene)
     page = scene.page
     picture = page.locator("[data-page] img").first
@@ -258,7 +260,7 @@ def test_buttons_enlarge_the_pages_and_nothing_else(scene: Scene) -> None:
 
 
 def test_both_orientations_work(scene: Scene) -> None:
-    """1.3.4."""
+    """Check 1.3.4 Orientation."""
     scene.page.set_viewport_size({"width": 844, "height": 390})
     review(scene)
     assert not scene.page.evaluate(SCROLLS_SIDEWAYS)

@@ -1,4 +1,4 @@
-"""Back, forward and reload after a form that was refused: pages, and never a question of the browser."""
+"""Back, forward and reload after a refused form show a page. The browser never asks to send a form again."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,7 +17,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 @pytest.fixture
 def review(scene: Scene) -> Scene:
-    """The list, and from there a document."""
+    """Open the list of documents and then a document."""
     scene.put()
     scene.log_in()
     scene.open("/documents")
@@ -40,7 +40,7 @@ def sign_without_a_name(page: Page) -> None:
     expect(page.locator("[role=alert]").first).to_be_visible()
 
 
-def test_back_from_a_decision_that_was_mended_is_the_decided_document(review: Scene) -> None:
+def test_back_after_a_corrected_decline_shows_the_decided_document(review: Scene) -> None:
     page = review.page
     decline_without_a_reason(page)
     expect(page).to_have_url(f"{review.memory.url}{REVIEW}")
@@ -54,7 +54,7 @@ def test_back_from_a_decision_that_was_mended_is_the_decided_document(review: Sc
     expect(decided).to_be_visible()
 
 
-def test_a_refused_decline_can_be_loaded_again_and_keeps_the_note(review: Scene) -> None:
+def test_reloading_a_refused_decline_keeps_the_note(review: Scene) -> None:
     page = review.page
     decline_without_a_reason(page)
     page.reload()
@@ -62,7 +62,7 @@ def test_a_refused_decline_can_be_loaded_again_and_keeps_the_note(review: Scene)
     expect(page.get_by_role("heading", name="Ada Byron")).to_be_visible()
 
 
-def test_a_refused_approval_can_be_left_and_come_back_to(review: Scene) -> None:
+def test_back_and_forward_after_a_refused_approval(review: Scene) -> None:
     page = review.page
     sign_without_a_name(page)
     expect(page).to_have_url(f"{review.memory.url}{REVIEW}")
@@ -75,7 +75,7 @@ def test_a_refused_approval_can_be_left_and_come_back_to(review: Scene) -> None:
     expect(page.locator("#note")).to_have_value(NOTE)
 
 
-def test_back_after_a_refused_change_of_the_account(scene: Scene) -> None:
+def test_back_after_a_refused_account_change(scene: Scene) -> None:
     account_with_a_wrong_password(scene)
     page = scene.page
     expect(page).to_have_url(f"{scene.memory.url}/account")
@@ -86,7 +86,7 @@ def test_back_after_a_refused_change_of_the_account(scene: Scene) -> None:
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
 
 
-def test_back_to_a_refused_login_is_the_login_on_the_way_to_the_same_page(scene: Scene) -> None:
+def test_back_to_a_refused_login_still_leads_to_the_requested_page(scene: Scene) -> None:
     with_password(scene)
     scene.open("/login?next=/documents/past")
     page = scene.page
@@ -100,7 +100,7 @@ def test_back_to_a_refused_login_is_the_login_on_the_way_to_the_same_page(scene:
     expect(page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
 
 
-def test_back_to_a_wrong_code_is_the_page_for_the_code(scene: Scene) -> None:
+def test_back_to_a_wrong_code_shows_the_code_form(scene: Scene) -> None:
     scene.put()
     scene.open(BY_HAND)
     page = scene.page

@@ -1,6 +1,6 @@
-"""The front desk's bad week, through the stand-in EMR's pages: what goes wrong, and what each row says then.
+"""Everything that can go wrong for a front desk, through the stand-in EMR's pages.
 
-The front desk is a browser without scripts (forms and links, as `httpx` sends them); providers use a phone.
+The front desk is a browser without scripts (`httpx` sends its forms and links). Providers use a phone.
 """
 
 import html
@@ -20,7 +20,7 @@ from tests.support.stack import Stack, wait_until
 
 BOUNCES = "bounce@simulator.amazonses.com"
 SECONDS_FOR_NEWS = 30.0
-# A receipt that is faster than the record of its mail is looked at again after 5 s, and 90 s after that.
+# A receipt that arrives before the record of its email is retried after 5 s, and 90 s after that.
 SECONDS_FOR_A_RECEIPT = 120.0
 SETUP_FORM = 'action="/setup"'
 PAGES = "data-page"
@@ -32,62 +32,62 @@ OPEN_SIGNED = "Open the signed PDF, then mark it as returned."
 
 @dataclass(frozen=True)
 class Desk:
-    """A browser at the front desk, which sends the forms that its pages hold."""
+    """A browser at the front desk that sends the forms of its pages."""
 
     http: httpx.Client
 
     def page(self, path: str) -> str:
-        return words(self.http.get(path).raise_for_status().text)
+        return plain_text(self.http.get(path).raise_for_status().text)
 
     def row(self, number: str) -> str | None:
-        """What the Unsigned report says of a document, None when it is not there."""
+        """Return the text of a document's row in the Unsigned report, or None if there is no row."""
         text = self.http.get("/documents/reports/unsigned").raise_for_status().text
-        found = [words(each) for each in re.findall(r"<article.*?</article>", text, re.DOTALL)]
-        return next((each for each in found if re.search(rf"\b{number}\b", each)), None)
+        rows = [plain_text(article) for article in re.findall(r"<article.*?</article>", text, re.DOTALL)]
+        return next((row for row in rows if re.search(rf"\b{number}\b", row)), None)
 
     def wait_for_row(self, number: str, *shown: str, seconds: float = SECONDS_FOR_NEWS) -> str:
-        """The row as it was when it said so: it may say something else a moment later."""
+        """Wait until the row contains a text, and return the whole row at that moment."""
         seen = ""
 
         def is_shown() -> bool:
             nonlocal seen
             seen = self.row(number) or ""
-            return all(each in seen for each in shown)
+            return all(text in seen for text in shown)
 
         wait_until(is_shown, seconds, f"the row of {number} to say {shown}")
         return seen
 
     def send(self, path: str, changes: Mapping[str, str], *, form: str) -> httpx.Response:
-        """Fill in and send the form of this page that goes to `form`."""
+        """Fill in and send the form of this page whose action is `form`."""
         text = self.http.get(path).raise_for_status().text
         forms = re.findall(r"<form[^>]*>.*?</form>", text, re.DOTALL)
-        (found, *_) = (each for each in forms if f'action="{form}"' in each or f'action="{form}' in each)
-        return self.http.post(form, data={**fields(found), **changes}, follow_redirects=True)
+        (match, *_) = (text for text in forms if f'action="{form}"' in text or f'action="{form}' in text)
+        return self.http.post(form, data={**fields(match), **changes}, follow_redirects=True)
 
 
 def fields(form: str) -> dict[str, str]:
-    """What a form would send as it stands."""
-    found: dict[str, str] = {}
+    """Return the values that an unchanged form would send."""
+    values: dict[str, str] = {}
     for tag in re.findall(r"<input[^>]*>", form):
         given = dict(re.findall(r'([\w.-]+)="([^"]*)"', tag))
         picks = given.get("type") in {"radio", "checkbox"}
         if "name" in given and (not picks or re.search(r"\schecked", tag)):
-            found[given["name"]] = html.unescape(given.get("value", ""))
+            values[given["name"]] = html.unescape(given.get("value", ""))
     for name, inner in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', form, re.DOTALL):
         chosen = re.search(r'<option value="([^"]*)"[^>]*\sselected', inner)
-        found[name] = html.unescape(chosen.group(1)) if chosen else ""
+        values[name] = html.unescape(chosen.group(1)) if chosen else ""
     for name, inner in re.findall(r'<textarea[^>]*name="([^"]*)"[^>]*>(.*?)</textarea>', form, re.DOTALL):
-        found[name] = html.unescape(inner)
-    return found
+        values[name] = html.unescape(inner)
+    return values
 
 
-def words(text: str) -> str:
+def plain_text(text: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
 @dataclass(frozen=True)
 class Week:
-    """The desk, its clinic, and the steps that several stories share."""
+    """The front desk, its clinic, and the steps that several tests share."""
 
     desk: Desk
     clinic: Clinic
@@ -95,11 +95,13 @@ class Week:
     stack: Stack
 
     def approve_and_send(self, person: Person, path: str = "/send", **changes: str) -> tuple[str, str]:
-        """Answers the document's id and number."""
-        known = {each.document_id for each in self.clinic.office.store.documents()}
+        """Approve and send a document. Return its id and its number."""
+        known = {document.document_id for document in self.clinic.office.store.documents()}
         answer = self.desk.send(path, provider_values(person) | changes, form="/send")
-        assert answer.status_code == httpx.codes.OK, words(answer.text)
-        (new,) = (each for each in self.clinic.office.store.documents() if each.document_id not in known)
+        assert answer.status_code == httpx.codes.OK, plain_text(answer.text)
+        (new,) = (
+            document for document in self.clinic.office.store.documents() if document.document_id not in known
+        )
         return new.document_id, new.external_id
 
     def resend(self, document_id: str, **changes: str) -> httpx.Response:
@@ -115,13 +117,13 @@ class Week:
         return self.desk.send(page, {"method": method}, form=f"{page}/returned")
 
     def links(self, person: Person, document_id: str) -> list[str]:
-        """Every link that was mailed to this person."""
+        """Return every link that was emailed to this person."""
         self.mailbox.link(person.email, "/setup/")
         self.mailbox.link(person.email, f"/documents/{document_id}")
         return [link for mail in self.mailbox.mails(person.email) for link in mail["links"]]
 
     def opened(self, link: str) -> str:
-        """The page behind a link, in a browser that never was here."""
+        """Return the page behind a link, opened in a new browser."""
         with self.stack.browser() as browser:
             answer = browser.get(urlsplit(link).path)
             while answer.is_redirect:
@@ -129,7 +131,7 @@ class Week:
             return answer.text
 
     def expect_nothing_opens(self, links: list[str], number: str) -> None:
-        """No password is to be set there, and nothing is said of the document or its patient."""
+        """Assert that no link sets a password or shows anything about the document or the patient."""
         patient = self.clinic.office.store.documents()[0].sent["patient"]
         assert links
         for link in links:
@@ -138,7 +140,7 @@ class Week:
                 assert secret not in text, link
 
     def let_in(self, phone: Visitor, person: Person, document_id: str) -> str:
-        """By the code that is mailed to this person; answers where the document is open now."""
+        """Open a document with the code emailed to this person. Return its URL."""
         phone.open(self.mailbox.link(person.email, f"/by-hand/{document_id}"))
         phone.page.get_by_role("button", name="Email me a code").click()
         phone.page.get_by_label("Code", exact=True).fill(code_mailed(self.mailbox, person))
@@ -156,11 +158,11 @@ def week(stack: Stack, own_clinic: Clinic, mailbox: Mailbox) -> Iterator[Week]:
         yield Week(Desk(http), own_clinic, mailbox, stack)
 
 
-def test_a_typo_bounces_is_corrected_and_comes_back_on_paper(week: Week) -> None:
+def test_a_mistyped_address_bounces_and_is_corrected(week: Week) -> None:
     person = replace(someone(), email=BOUNCES)
     document_id, number = week.approve_and_send(person)
     setup = [link for link in week.links(person, document_id) if "/setup/" in link]
-    # Each of the two mails bounces by itself, and in between the other is still said to be on its way.
+    # The two emails bounce one after the other. In between, the row still says that one is on its way.
     bounced = [f"Email to {BOUNCES}: {mail}, failed" for mail in ("Document ready", "Set up your password")]
     week.desk.wait_for_row(
         number, "Not delivered", CORRECT_AND_RESEND, *bounced, seconds=SECONDS_FOR_A_RECEIPT
@@ -172,17 +174,17 @@ def test_a_typo_bounces_is_corrected_and_comes_back_on_paper(week: Week) -> None
     week.desk.wait_for_row(number, WAITING)
     week.expect_nothing_opens(setup[-1:], number)
 
-    # The doctor's office signs the printed page and sends it by post
-    assert "Marked as returned" in words(week.mark_as_returned(document_id, "paper").text)
+    # The provider's office signs the printed page and sends it by mail
+    assert "Marked as returned" in plain_text(week.mark_as_returned(document_id, "paper").text)
     week.expect_closed(number)
-    told = week.clinic.resource(document_id)
-    assert (told["status"], told["outcome"]) == ("returned", "by_hand")
+    resource = week.clinic.resource(document_id)
+    assert (resource["status"], resource["outcome"]) == ("returned", "by_hand")
     week.expect_nothing_opens(
         [link for link in week.links(right, document_id) if "/setup/" not in link], number
     )
 
 
-def test_the_wrong_person_is_corrected_and_what_they_had_opens_nothing(
+def test_after_a_correction_the_wrong_person_can_open_nothing(
     week: Week, phone: Visitor, other_phone: Visitor
 ) -> None:
     person, stranger = someone(), someone()
@@ -208,21 +210,21 @@ def test_the_wrong_person_is_corrected_and_what_they_had_opens_nothing(
 def code_mailed(mailbox: Mailbox, person: Person) -> str:
     def codes() -> list[str]:
         texts = [mail["text"] for mail in mailbox.mails(person.email)]
-        return [found.group(1) for text in texts if (found := re.search(r"Your code: (\d{6})\b", text))]
+        return [match.group(1) for text in texts if (match := re.search(r"Your code: (\d{6})\b", text))]
 
     wait_until(codes, SECONDS_FOR_NEWS, "a code by mail")
     return codes()[-1]
 
 
-def test_an_address_of_another_provider_is_refused_in_words(week: Week, phone: Visitor) -> None:
+def test_an_address_of_another_provider_is_refused_with_an_explanation(week: Week, phone: Visitor) -> None:
     owner, other = someone(), someone()
     first, number = week.approve_and_send(owner)
     phone.sign_up(owner)
     answer = week.desk.send("/send", provider_values(replace(other, email=owner.email)), form="/send")
     assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
-    assert "belongs to another provider" in words(answer.text)
+    assert "belongs to another provider" in plain_text(answer.text)
 
-    # Recalled: the owner's own list is empty, and the number may be used again
+    # The document is recalled: the provider's list is empty, and the number can be used again
     week.recall(first, "Sent to the wrong provider")
     week.expect_closed(number)
     phone.open("/documents")
@@ -233,7 +235,7 @@ def test_an_address_of_another_provider_is_refused_in_words(week: Week, phone: V
     week.desk.wait_for_row(number, WAITING)
 
 
-def test_a_decline_is_answered_with_a_new_version_and_the_old_one_is_gone(week: Week, phone: Visitor) -> None:
+def test_a_declined_plan_is_replaced_by_a_new_version(week: Week, phone: Visitor) -> None:
     person = someone()
     document_id, number = week.approve_and_send(person)
     phone.sign_up(person)
@@ -255,7 +257,7 @@ def test_a_decline_is_answered_with_a_new_version_and_the_old_one_is_gone(week: 
     week.expect_closed(new_number)
 
 
-def test_a_decline_is_acknowledged_and_closed(week: Week, phone: Visitor) -> None:
+def test_a_decline_is_marked_as_returned(week: Week, phone: Visitor) -> None:
     person = someone()
     document_id, number = week.approve_and_send(person)
     phone.sign_up(person)
@@ -264,8 +266,8 @@ def test_a_decline_is_acknowledged_and_closed(week: Week, phone: Visitor) -> Non
     week.desk.wait_for_row(number, DECLINED, "Not my patient", "Dr. Okafor sees this patient now.")
     week.mark_as_returned(document_id, "portal")
     week.expect_closed(number)
-    told = week.clinic.resource(document_id)
-    assert (told["status"], told["outcome"]) == ("returned", "declined")
+    resource = week.clinic.resource(document_id)
+    assert (resource["status"], resource["outcome"]) == ("returned", "declined")
 
 
 def decline(phone: Visitor, reason: str, note: str) -> None:
@@ -277,12 +279,12 @@ def decline(phone: Visitor, reason: str, note: str) -> None:
     expect(phone.page.get_by_role("heading", name=re.compile("You declined this"))).to_be_visible()
 
 
-def test_a_recall_closes_the_document_in_an_open_browser_too(week: Week, phone: Visitor) -> None:
+def test_a_recall_closes_the_document_in_an_open_browser(week: Week, phone: Visitor) -> None:
     person = someone()
     document_id, number = week.approve_and_send(person)
     links = week.links(person, document_id)
     here = week.let_in(phone, person, document_id)
-    assert "Recalled" in words(week.recall(document_id, "Sent by mistake").text)
+    assert "Recalled" in plain_text(week.recall(document_id, "Sent by mistake").text)
     phone.open(here)
     expect(phone.page.locator(f"[{PAGES}]")).to_have_count(0)
     week.expect_closed(number)

@@ -1,4 +1,4 @@
-"""Reading and signing by hand, without an account: by mail, by fax, and where nobody may sign online."""
+"""Signing by hand without an account: after an email, after a fax, and where electronic signature is off."""
 
 import io
 import re
@@ -18,7 +18,7 @@ THANKS = "Thank you. The signed copy has arrived."
 
 
 def scan(folder: Path, kind: str) -> Path:
-    """A page as it comes from a scanner: `kind` is `png` or `pdf`."""
+    """Return a scanned page as a file of the kind `png` or `pdf`."""
     page = Image.new("RGB", (850, 1100), "white")
     drawing = ImageDraw.Draw(page)
     drawing.text((80, 80), "Plan of care", fill="black")
@@ -29,7 +29,7 @@ def scan(folder: Path, kind: str) -> Path:
 
 
 def enter_mailed_code(phone: Visitor, person: Person) -> None:
-    """From the by-code page to the document."""
+    """Open the document from the code form."""
     phone.page.get_by_role("button", name="Email me a code", exact=True).click()
     expect(phone.page.get_by_text("Check your email")).to_be_visible()
     enter_code(phone, code_for(phone.mailbox, person))
@@ -42,14 +42,14 @@ def enter_code(phone: Visitor, code: str) -> None:
 
 
 def code_for(mailbox: Mailbox, person: Person) -> str:
-    """The code in the newest mail that has one."""
-    found = re.search(r"Your code: (\d{6})\b", mailbox.wait_for_text(person.email, "Your code:"))
-    assert found
-    return found.group(1)
+    """Return the code from the newest email that contains one."""
+    match = re.search(r"Your code: (\d{6})\b", mailbox.wait_for_text(person.email, "Your code:"))
+    assert match
+    return match.group(1)
 
 
 def send_back(phone: Visitor, file: Path, signer: str) -> None:
-    """Upload the scan through the bucket, and confirm it."""
+    """Upload the scan to the bucket and confirm it."""
     phone.page.get_by_label("The signed document").set_input_files(file)
     phone.page.get_by_role("button", name="Upload", exact=True).click()
     expect(phone.page.get_by_role("heading", name="We received your file")).to_be_visible()
@@ -58,7 +58,7 @@ def send_back(phone: Visitor, file: Path, signer: str) -> None:
     expect(phone.page.get_by_text(THANKS)).to_be_visible()
 
 
-def test_a_plan_is_read_and_sent_back_by_hand_without_scripts(
+def test_a_plan_is_signed_by_hand_without_scripts(
     cedar: Clinic, plain_phone: Visitor, tmp_path: Path
 ) -> None:
     phone, person = plain_phone, someone()
@@ -74,9 +74,9 @@ def test_a_plan_is_read_and_sent_back_by_hand_without_scripts(
     assert started.value.path().read_bytes() == read
 
     send_back(phone, scan(tmp_path, "png"), f"Dr. {person.name}")
-    told = cedar.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))
-    assert (told["status"], told["outcome"]) == ("approved", "by_hand")
-    assert (told["signer"]["name"], told["signer"]["method"]) == (f"Dr. {person.name}", "by_hand")
+    resource = cedar.wait_for(document_id, lambda latest: bool(latest.get("signed_pdf")))
+    assert (resource["status"], resource["outcome"]) == ("approved", "by_hand")
+    assert (resource["signer"]["name"], resource["signer"]["method"]) == (f"Dr. {person.name}", "by_hand")
 
 
 def test_a_wrong_code_opens_nothing(cedar: Clinic, phone: Visitor) -> None:
@@ -110,12 +110,12 @@ def test_the_code_on_a_fax_opens_the_document(
     phone.open(f"/by-hand/{document_id}")
     enter_code(phone, code.group().lower())
     send_back(phone, scan(tmp_path, "pdf"), person.name)
-    told = cedar.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))
-    assert told["outcome"] == "by_hand"
+    resource = cedar.wait_for(document_id, lambda latest: bool(latest.get("signed_pdf")))
+    assert resource["outcome"] == "by_hand"
 
 
 def fax_pages(page: Page, mailbox: Mailbox, person: Person) -> list[str]:
-    """The text of each sheet that came out of the provider's fax machine."""
+    """Return the text of every sheet from the provider's fax machine."""
     page.goto(f"{mailbox.url}/fax?to={person.fax.replace('+', '%2B')}")
     sheets = page.get_by_role("img", name=re.compile("Page 1 of"))
 
@@ -126,7 +126,7 @@ def fax_pages(page: Page, mailbox: Mailbox, person: Person) -> list[str]:
     wait_until(came, 30, "a fax")
     address = page.get_by_role("link", name="as PDF").get_attribute("href")
     fax = page.request.get(f"{mailbox.url}{address}").body()
-    texts = [" ".join(each.extract_text().split()) for each in PdfReader(io.BytesIO(fax)).pages]
+    texts = [" ".join(sheet.extract_text().split()) for sheet in PdfReader(io.BytesIO(fax)).pages]
     expect(page.get_by_role("img", name=re.compile(rf"Page \d+ of {len(texts)}"))).to_have_count(len(texts))
     return texts
 
@@ -136,7 +136,7 @@ def original_of(clinic: Clinic, document_id: str) -> io.BytesIO:
 
 
 def switch_off(page: Page, clinic: Clinic) -> None:
-    """On the clinic's Customize page."""
+    """Switch electronic signature off on the clinic's Customize page."""
     page.goto(clinic.url)
     page.get_by_role("link", name="Customize").click()
     page.get_by_role("switch", name=re.compile("Electronic Signature")).uncheck(force=True)
@@ -145,7 +145,7 @@ def switch_off(page: Page, clinic: Clinic) -> None:
     expect(page.get_by_role("switch")).not_to_be_checked()
 
 
-def test_switched_off_no_pending_plan_can_be_signed_online(
+def test_no_pending_plan_can_be_signed_after_the_switch_is_off(
     own_clinic: Clinic, desk: BrowserContext, phone: Visitor
 ) -> None:
     person = someone()
@@ -167,7 +167,7 @@ def test_switched_off_no_pending_plan_can_be_signed_online(
     assert own_clinic.resource(document_id)["status"] == "pending"
 
 
-def test_switched_off_a_plan_is_mailed_and_signed_by_hand(
+def test_with_the_switch_off_a_plan_is_emailed_and_signed_by_hand(
     own_clinic: Clinic, desk: BrowserContext, plain_phone: Visitor, tmp_path: Path
 ) -> None:
     phone = plain_phone
@@ -184,9 +184,9 @@ def test_switched_off_a_plan_is_mailed_and_signed_by_hand(
     phone.open(phone.mailbox.link(person.email, f"/by-hand/{document_id}"))
     (mail,) = phone.mailbox.mails(person.email)
     assert "sent you a document to sign by hand" in mail["text"]
-    assert not [each for each in mail["links"] if f"/documents/{document_id}" in each]
+    assert not [link for link in mail["links"] if f"/documents/{document_id}" in link]
 
     enter_mailed_code(phone, person)
     send_back(phone, scan(tmp_path, "pdf"), person.name)
-    told = own_clinic.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))
-    assert (told["status"], told["outcome"]) == ("approved", "by_hand")
+    resource = own_clinic.wait_for(document_id, lambda latest: bool(latest.get("signed_pdf")))
+    assert (resource["status"], resource["outcome"]) == ("approved", "by_hand")

@@ -1,4 +1,4 @@
-"""Drawing a signature with a finger, on a phone that is turned, and without scripts not at all."""
+"""Drawing a signature with a finger, also on a phone that is turned, and signing without scripts."""
 
 import json
 import math
@@ -21,7 +21,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 def draw(page: Page, begin: float, end: float) -> None:
-    """One stroke across this part of the pad's width."""
+    """Draw one stroke across this part of the pad's width."""
     pad = page.locator("[data-pad]")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
@@ -56,7 +56,7 @@ def sign(page: Page) -> None:
     expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
 
 
-def test_a_drawn_signature_signs_and_is_there_next_time(scene: Scene) -> None:
+def test_a_drawn_signature_is_saved_for_next_time(scene: Scene) -> None:
     choose_to_draw(scene)
     draw(scene.page, 0.1, 0.6)
     draw(scene.page, 0.7, 0.9)
@@ -77,7 +77,7 @@ def test_a_drawn_signature_signs_and_is_there_next_time(scene: Scene) -> None:
     assert following.strokes == decision.strokes
 
 
-def test_undo_takes_one_stroke_and_clear_all(scene: Scene) -> None:
+def test_undo_removes_one_stroke_and_clear_removes_all(scene: Scene) -> None:
     choose_to_draw(scene)
     page = scene.page
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
@@ -91,7 +91,7 @@ def test_undo_takes_one_stroke_and_clear_all(scene: Scene) -> None:
     expect(page.get_by_text("Nothing drawn yet")).to_be_visible()
 
 
-def test_turning_the_phone_moves_nothing(scene: Scene) -> None:
+def test_turning_the_phone_keeps_the_drawing_in_place(scene: Scene) -> None:
     choose_to_draw(scene)
     page = scene.page
     draw(page, 0.2, 0.8)
@@ -121,7 +121,7 @@ def test_the_preview_shows_the_block_of_the_signed_pdf(scene: Scene) -> None:
     assert min(canvas.evaluate(pixels)[::4]) < 60
 
 
-def test_without_scripts_there_is_the_name_to_type(memory: MemoryPortal, new_context: NewContext) -> None:
+def test_without_scripts_the_name_is_typed(memory: MemoryPortal, new_context: NewContext) -> None:
     scene = Scene(memory, new_context(**PHONE, java_script_enabled=False).new_page())
     review(scene)
     expect(scene.page.get_by_role("radio", name="Draw")).to_be_hidden()
@@ -129,7 +129,7 @@ def test_without_scripts_there_is_the_name_to_type(memory: MemoryPortal, new_con
     sign(scene.page)
 
 
-def test_without_scripts_a_saved_signature_can_be_used_and_forgotten(
+def test_without_scripts_a_saved_signature_can_be_used_and_removed(
     memory: MemoryPortal, new_context: NewContext
 ) -> None:
     scene = Scene(memory, new_context(**PHONE, java_script_enabled=False).new_page())
@@ -147,8 +147,8 @@ def test_without_scripts_a_saved_signature_can_be_used_and_forgotten(
     assert decision.typed_name == "L. Rivera"
 
 
-def dab(page: Page, strokes: int, points: int) -> None:
-    """So many strokes of so many points, by pointer events: a mouse would take minutes."""
+def draw_points(page: Page, strokes: int, points: int) -> None:
+    """Draw strokes with pointer events, since a mouse would take minutes."""
     page.locator("[data-pad]").evaluate(
         """(pad, [strokes, points]) => {
           const box = pad.getBoundingClientRect();
@@ -171,10 +171,8 @@ def dab(page: Page, strokes: int, points: int) -> None:
 @pytest.mark.parametrize(
     ("strokes", "points", "kept"), [(MAX_STROKES + 5, 3, MAX_STROKES), (2, MAX_POINTS + 5, 1)]
 )
-def test_a_full_pad_says_so_and_what_is_on_it_signs(
-    scene: Scene, strokes: int, points: int, kept: int
-) -> None:
-    """The script keeps to what the server takes: `domain/signatures.py`."""
+def test_a_full_pad_says_so_and_its_drawing_signs(scene: Scene, strokes: int, points: int, kept: int) -> None:
+    """Check that the script enforces the limits of the server, in `domain/signatures.py`."""
     troubles: list[Exception] = []
 
     def note(error: Exception) -> None:
@@ -182,7 +180,7 @@ def test_a_full_pad_says_so_and_what_is_on_it_signs(
 
     scene.page.on("pageerror", note)
     choose_to_draw(scene)
-    dab(scene.page, strokes, points)
+    draw_points(scene.page, strokes, points)
     expect(scene.page.get_by_text("The pad is full. Undo or clear to change your signature.")).to_be_visible()
     drawn = drawing(scene.page)["strokes"]
     assert len(drawn) == kept

@@ -1,4 +1,4 @@
-"""A physician who comes to the mail in the evening: the link is dead, the mail is all there is."""
+"""A physician who reads the emails in the evening, after the setup link has expired."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ DEAD = "This link no longer works"
 
 
 class Evening:
-    """Six hours after one clinic sent a plan, a second clinic has sent another."""
+    """A provider with plans from two clinics, the first one sent six hours ago."""
 
     def __init__(self, person: Person, first: str, second: str, dead_link: str) -> None:
         self.person = person
@@ -38,7 +38,7 @@ def evening(cedar: Clinic, own_clinic: Clinic, phone: Visitor, rows: Rows) -> Ev
 
 
 @pytest.mark.parametrize("which", ["first", "second"])
-def test_either_mail_alone_leads_to_a_signature(evening: Evening, phone: Visitor, which: str) -> None:
+def test_each_email_alone_leads_to_a_signature(evening: Evening, phone: Visitor, which: str) -> None:
     person, document_id = evening.person, evening.documents[which]
     known = [link for mail in phone.mailbox.mails(person.email) for link in mail["links"]]
 
@@ -56,7 +56,7 @@ def test_either_mail_alone_leads_to_a_signature(evening: Evening, phone: Visitor
     )
 
 
-def test_the_dead_setup_link_shows_the_way_out(evening: Evening, phone: Visitor) -> None:
+def test_the_expired_setup_link_offers_a_new_link(evening: Evening, phone: Visitor) -> None:
     person = evening.person
     known = [link for mail in phone.mailbox.mails(person.email) for link in mail["links"]]
 

@@ -1,4 +1,4 @@
-"""What the pages are to a hurried physician with a phone: few taps, small pages, nothing lost."""
+"""A hurried physician with a phone needs few taps, loads small pages and loses no input."""
 
 import json
 
@@ -25,7 +25,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 def read(page: Page) -> None:
-    """Scroll through every page: no tap."""
+    """Scroll through every page, without a tap."""
     page.evaluate(SHOW_ALL_OF_EACH_PAGE)
     expect(page.get_by_text("You've seen every page.")).to_be_visible()
 
@@ -33,7 +33,7 @@ def read(page: Page) -> None:
 # Taps
 
 
-def test_a_returning_provider_signs_with_few_taps_and_goes_on(scene: Scene) -> None:
+def test_a_returning_provider_signs_with_few_taps(scene: Scene) -> None:
     scene.provider(saved_signature=json.dumps({"typed": "Luis Rivera"}))
     pending(scene)
     page, taps = scene.page, 0
@@ -71,25 +71,27 @@ def test_a_returning_provider_signs_with_few_taps_and_goes_on(scene: Scene) -> N
         "document-landing-with-a-logo",
     ],
 )
-def test_pages_are_light_steady_and_ask_nobody_else(name: str, scene: Scene, new_context: NewContext) -> None:
+def test_pages_are_small_stable_and_load_from_the_portal_only(
+    name: str, scene: Scene, new_context: NewContext
+) -> None:
     STATES[name](scene)
     page = open_fresh_page(scene.page.context, new_context(**PHONE))
     check_load(page, scene.page.url, (scene.memory.url, scene.memory.files.origin()))
 
 
-def test_the_place_of_a_logo_is_free_before_it_is_there(scene: Scene) -> None:
+def test_space_for_a_logo_is_reserved_before_it_loads(scene: Scene) -> None:
     STATES["document-landing-with-a-logo"](scene)
-    scene.page.route("**/logos/**", lambda _: None)  # it is on its way, and stays there
+    scene.page.route("**/logos/**", lambda _: None)  # The logo never arrives.
     scene.page.reload(wait_until="domcontentloaded")
     box = scene.page.locator("img.logo").bounding_box()
     assert box is not None
     assert box["height"] == LOGO_HEIGHT
 
 
-# Nothing lost
+# Input is not lost
 
 
-def test_a_note_outlives_the_end_of_the_session(scene: Scene) -> None:
+def test_a_note_survives_the_end_of_the_session(scene: Scene) -> None:
     with_password(scene)
     review(scene)
     page = scene.page
@@ -104,7 +106,7 @@ def test_a_note_outlives_the_end_of_the_session(scene: Scene) -> None:
     expect(page.locator("#note")).to_have_value(NOTE)
 
 
-def test_a_draft_outlives_a_reload_and_ends_with_the_decision(scene: Scene) -> None:
+def test_a_draft_survives_a_reload_and_ends_with_the_decision(scene: Scene) -> None:
     review(scene)
     page = scene.page
     page.get_by_text("Decline instead").click()
@@ -118,7 +120,7 @@ def test_a_draft_outlives_a_reload_and_ends_with_the_decision(scene: Scene) -> N
     assert page.evaluate("() => sessionStorage.length") == 0
 
 
-def test_logging_out_leaves_no_draft_behind(scene: Scene) -> None:
+def test_logging_out_removes_the_draft(scene: Scene) -> None:
     review(scene)
     scene.page.locator("#note").fill(NOTE)
     scene.page.get_by_role("button", name="Log out").click()
@@ -126,7 +128,7 @@ def test_logging_out_leaves_no_draft_behind(scene: Scene) -> None:
     assert scene.page.evaluate("() => sessionStorage.length") == 0
 
 
-def test_without_a_network_nothing_is_sent_and_nothing_lost(scene: Scene) -> None:
+def test_without_a_network_nothing_is_sent_or_lost(scene: Scene) -> None:
     review(scene)
     page = scene.page
     read(page)
@@ -141,7 +143,7 @@ def test_without_a_network_nothing_is_sent_and_nothing_lost(scene: Scene) -> Non
     expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
 
 
-def test_the_back_button_shows_what_became_of_it(scene: Scene) -> None:
+def test_the_back_button_shows_the_outcome(scene: Scene) -> None:
     review(scene)
     page = scene.page
     read(page)
@@ -152,7 +154,7 @@ def test_the_back_button_shows_what_became_of_it(scene: Scene) -> None:
     expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
 
 
-def test_a_second_tab_learns_what_the_first_one_did(scene: Scene) -> None:
+def test_a_second_tab_shows_the_decision_of_the_first(scene: Scene) -> None:
     review(scene)
     other = scene.page.context.new_page()
     other.goto(scene.page.url)

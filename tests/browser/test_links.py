@@ -1,4 +1,4 @@
-"""Links that choose a password: good for 90 minutes and for one use."""
+"""Setup and reset links, which expire after 90 minutes and work once."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ DEAD = "This link no longer works"
 
 
 class Invited:
-    """A provider with a setup link, and their row."""
+    """A provider with a setup link and the row of the link."""
 
     def __init__(self, person: Person, link: str, provider_id: str) -> None:
         self.person = person
@@ -31,7 +31,7 @@ def invited(cedar: Clinic, phone: Visitor, rows: Rows) -> Invited:
     return Invited(person, link, rows.document(document_id).provider_id)
 
 
-def expect_dead(page: Page) -> None:
+def expect_expired(page: Page) -> None:
     expect(page.get_by_role("heading", name=DEAD)).to_be_visible()
 
 
@@ -40,7 +40,7 @@ def expect_logged_in(page: Page) -> None:
 
 
 def ask_for_reset(phone: Visitor, person: Person) -> str:
-    """By *Forgot password* on the login page; answers the new link."""
+    """Request a link with *Forgot password* on the login page. Return the new link."""
     known = [link for mail in phone.mailbox.mails(person.email) for link in mail["links"]]
     phone.open("/login")
     phone.page.get_by_role("link", name="Forgot password?").click()
@@ -50,7 +50,7 @@ def ask_for_reset(phone: Visitor, person: Person) -> str:
     return phone.mailbox.link(person.email, "/setup/", besides=known)
 
 
-def test_a_link_is_refused_at_ninety_minutes_while_its_row_still_exists(
+def test_a_setup_link_expires_after_90_minutes_even_if_its_row_exists(
     invited: Invited, phone: Visitor, rows: Rows
 ) -> None:
     rows.end_links_of(invited.provider_id, age=LINK_LIFETIME - timedelta(minutes=1))
@@ -59,27 +59,27 @@ def test_a_link_is_refused_at_ninety_minutes_while_its_row_still_exists(
 
     rows.end_links_of(invited.provider_id, age=timedelta(minutes=1))
     phone.choose_password()
-    expect_dead(phone.page)
+    expect_expired(phone.page)
     phone.open(invited.link)
-    expect_dead(phone.page)
+    expect_expired(phone.page)
     assert len(rows.links_of(invited.provider_id)) == 1
     expect(phone.page.get_by_role("button", name="Email me a new link", exact=True)).to_be_visible()
 
 
-def test_a_link_is_spent_once(invited: Invited, phone: Visitor) -> None:
+def test_a_setup_link_works_once(invited: Invited, phone: Visitor) -> None:
     phone.set_up(invited.link)
     phone.open(invited.link)
-    expect_dead(phone.page)
+    expect_expired(phone.page)
 
 
-def test_of_two_tabs_that_spend_one_link_one_wins(invited: Invited, phone: Visitor) -> None:
+def test_only_one_of_two_tabs_can_use_a_link(invited: Invited, phone: Visitor) -> None:
     tabs = {PASSWORD: phone.page, ANOTHER_PASSWORD: phone.context.new_page()}
     for password, tab in tabs.items():
         tab.goto(invited.link)
         tab.get_by_role("checkbox").check()
         tab.locator("#password").fill(password)
     for tab in tabs.values():
-        # By script, so that the second is sent before the first is answered.
+        # A script sends both forms, so that the second one leaves before the first response arrives.
         tab.evaluate(
             "setTimeout(() => document.querySelector('form[action=\"/setup\"]').requestSubmit(), 50)"
         )
@@ -97,7 +97,7 @@ def test_of_two_tabs_that_spend_one_link_one_wins(invited: Invited, phone: Visit
     expect_logged_in(phone.page)
 
 
-def test_a_forgotten_password_is_replaced_by_a_link_that_works_once(
+def test_a_reset_link_changes_the_password_once(
     invited: Invited, phone: Visitor, other_phone: Visitor
 ) -> None:
     phone.sign_up(invited.person)
@@ -110,13 +110,13 @@ def test_a_forgotten_password_is_replaced_by_a_link_that_works_once(
     other_phone.log_in(invited.person, ANOTHER_PASSWORD)
     expect_logged_in(other_phone.page)
     other_phone.open(link)
-    expect_dead(other_phone.page)
+    expect_expired(other_phone.page)
 
     phone.open("/documents")
     expect(phone.page.get_by_text("Your session has ended")).to_be_visible()
 
 
-def test_a_reset_link_is_refused_at_ninety_minutes_while_its_row_still_exists(
+def test_a_reset_link_expires_after_90_minutes_even_if_its_row_exists(
     invited: Invited, phone: Visitor, other_phone: Visitor, rows: Rows
 ) -> None:
     phone.sign_up(invited.person)
@@ -124,5 +124,5 @@ def test_a_reset_link_is_refused_at_ninety_minutes_while_its_row_still_exists(
     expect(other_phone.page.locator("#password")).to_be_visible()
     rows.end_links_of(invited.provider_id, age=LINK_LIFETIME)
     other_phone.choose_password(ANOTHER_PASSWORD)
-    expect_dead(other_phone.page)
+    expect_expired(other_phone.page)
     assert len(rows.links_of(invited.provider_id)) == 1

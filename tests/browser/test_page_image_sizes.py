@@ -1,6 +1,6 @@
-"""The pictures of the pages on a phone: small ones first, so that reading begins; then sharp ones.
+"""Page images on a phone: the small images load first, so that reading can start, and then the large ones.
 
-And the connection that they come by, made ahead, without a word about the document.
+The browser connects to the origin of the images early, without naming the document.
 """
 
 import re
@@ -25,11 +25,13 @@ Opened = Callable[..., tuple[Scene, list[str]]]
 
 @pytest.fixture
 def opened(memory: MemoryPortal, new_context: NewContext) -> Opened:
-    """Opens the review; the second is a list of the pictures that are asked for, such as `1-750`."""
+    """Return the review page, and a growing list of the images requested, such as `1-750`."""
 
     def open_review(**options: Any) -> tuple[Scene, list[str]]:
         scene, asked = Scene(memory, new_context(**options).new_page()), list[str]()
-        scene.page.on("request", lambda each: asked.extend(re.findall(r"/pages/\w+/(\d+-\d+)", each.url)))
+        scene.page.on(
+            "request", lambda request: asked.extend(re.findall(r"/pages/\w+/(\d+-\d+)", request.url))
+        )
         review(scene)
         return scene, asked
 
@@ -37,7 +39,7 @@ def opened(memory: MemoryPortal, new_context: NewContext) -> Opened:
 
 
 @pytest.mark.parametrize("phone", [PHONE, LARGE_PHONE], ids=["phone", "large phone"])
-def test_a_phone_gets_the_small_picture_first_and_then_the_sharp_one(
+def test_a_phone_loads_the_small_image_first_and_then_the_large_one(
     opened: Opened, phone: dict[str, Any]
 ) -> None:
     scene, asked = opened(**phone)
@@ -50,7 +52,7 @@ def test_a_phone_gets_the_small_picture_first_and_then_the_sharp_one(
 
 
 def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str) -> Scene:
-    """The review on a phone that gets no picture whose name, such as `1-750`, matches."""
+    """Open the review on a phone that cannot load images whose name, such as `1-750`, matches."""
     scene = Scene(memory, new_context(**PHONE).new_page())
     scene.page.route(re.compile(rf"/pages/\w+/({refused})"), lambda route: route.abort())
     review(scene)
@@ -58,7 +60,7 @@ def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str)
 
 
 def read_to_the_end(page: Page) -> str:
-    """Scrolls through all pages; answers those that count as shown."""
+    """Scroll through all pages, and return the pages that count as shown."""
     for sheet in page.locator("[data-page]").all():
         sheet.evaluate("(sheet) => sheet.scrollIntoView({ block: 'start' })")
         page.wait_for_timeout(100)
@@ -67,7 +69,7 @@ def read_to_the_end(page: Page) -> str:
     return page.locator("[data-pages-shown]").input_value()
 
 
-def test_the_small_picture_stays_where_the_sharp_one_does_not_come(
+def test_the_small_image_stays_if_the_large_one_does_not_load(
     memory: MemoryPortal, new_context: NewContext
 ) -> None:
     scene = reading_without(memory, new_context, r"\d-1500")
@@ -76,7 +78,7 @@ def test_the_small_picture_stays_where_the_sharp_one_does_not_come(
     expect(scene.page.get_by_text("couldn't be loaded")).to_have_count(0)
 
 
-def test_a_page_whose_pictures_do_not_come_says_so_and_is_not_counted_as_shown(
+def test_a_page_without_images_says_so_and_does_not_count_as_shown(
     memory: MemoryPortal, new_context: NewContext
 ) -> None:
     scene = reading_without(memory, new_context, "2-750|2-1500")
@@ -85,13 +87,13 @@ def test_a_page_whose_pictures_do_not_come_says_so_and_is_not_counted_as_shown(
     expect(scene.page.get_by_text("Still to read: page 2")).to_be_attached()
 
 
-def test_a_wide_screen_gets_the_sharp_picture_at_once(opened: Opened) -> None:
+def test_a_wide_screen_loads_only_the_large_image(opened: Opened) -> None:
     scene, asked = opened(**DESK)
     scene.page.wait_for_function(SHARP)
     assert "1-750" not in asked
 
 
-def test_without_scripts_a_phone_gets_the_sharp_picture_at_once(opened: Opened) -> None:
+def test_without_scripts_a_phone_loads_only_the_large_image(opened: Opened) -> None:
     scene, asked = opened(**PHONE, java_script_enabled=False)
     expect(scene.page.locator("[data-page='1'] img")).to_be_visible()
     scene.page.wait_for_load_state("networkidle")
@@ -99,18 +101,16 @@ def test_without_scripts_a_phone_gets_the_sharp_picture_at_once(opened: Opened) 
     assert "1-750" not in asked
 
 
-def test_the_list_connects_ahead_and_asks_for_nothing_of_a_document(
-    memory: MemoryPortal, new_context: NewContext
-) -> None:
-    scene, asked = Scene(memory, new_context(**PHONE).new_page()), list[str]()
+def test_the_list_connects_early_and_requests_no_image(memory: MemoryPortal, new_context: NewContext) -> None:
+    scene, urls = Scene(memory, new_context(**PHONE).new_page()), list[str]()
     scene.put()
     scene.log_in()
-    scene.page.on("request", lambda each: asked.append(each.url))
+    scene.page.on("request", lambda request: urls.append(request.url))
     scene.open("/documents")
     ahead = scene.page.locator("link[rel=preconnect]")
     expect(ahead).to_have_attribute("href", memory.files.origin())
     scene.page.get_by_role("link", name=re.compile("Review")).dispatch_event("pointerdown")
     expect(ahead).to_have_count(2)
     scene.page.wait_for_load_state("networkidle")
-    assert [each for each in asked if each.startswith(memory.files.origin()) or REVIEW in each] == []
+    assert [url for url in urls if url.startswith(memory.files.origin()) or REVIEW in url] == []
     assert scene.stored().viewed_at is None

@@ -1,4 +1,4 @@
-"""A passkey in a real browser, before the portal as it is packaged and deployed."""
+"""A passkey in a real browser, against the packaged and deployed portal."""
 
 from playwright.sync_api import expect
 
@@ -8,7 +8,7 @@ from tests.support.browser.stand_ins import Clinic
 from tests.support.browser.visitor import Visitor
 
 
-def test_a_passkey_is_added_and_logs_in_where_the_portal_is_deployed(cedar: Clinic, phone: Visitor) -> None:
+def test_a_passkey_is_added_and_logs_in_on_the_deployed_portal(cedar: Clinic, phone: Visitor) -> None:
     person = someone()
     cedar.send(person)
     phone.sign_up(person)

@@ -30,12 +30,12 @@ AUTHENTICATOR = {
 
 @dataclass
 class Phone:
-    """A provider's phone with an authenticator in it."""
+    """A provider's phone with a virtual authenticator."""
 
     memory: MemoryPortal
     page: Page
     devtools: CDPSession
-    """An authenticator goes with the session that made it."""
+    """Keep this session open: the authenticator ends with the session that made it."""
 
     @property
     def portal(self) -> Portal:
@@ -60,9 +60,9 @@ class Phone:
         expect(self.page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
 
     def provider(self) -> Provider:
-        found = self.portal.store.provider(PROVIDER.id)
-        assert found is not None
-        return found
+        provider = self.portal.store.provider(PROVIDER.id)
+        assert provider is not None
+        return provider
 
     def log_out(self) -> None:
         self.press("Log out")
@@ -86,15 +86,15 @@ def phone(memory: MemoryPortal, new_context: NewContext) -> Phone:
 def test_a_passkey_is_added_and_logs_in_without_a_password(phone: Phone) -> None:
     phone.log_in()
     phone.add_passkey()
-    assert [each.name for each in phone.provider().passkeys] == ["My phone"]
-    assert [each.type for each in phone.portal.mails()] == ["passkey_added"]
+    assert [passkey.name for passkey in phone.provider().passkeys] == ["My phone"]
+    assert [message.type for message in phone.portal.mails()] == ["passkey_added"]
     phone.log_out()
     phone.press("Use a passkey")
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
     assert phone.provider().passkeys[0].last_used_at == START
 
 
-def test_login_with_a_passkey_returns_to_where_one_was(phone: Phone) -> None:
+def test_login_with_a_passkey_returns_to_the_requested_page(phone: Phone) -> None:
     phone.log_in()
     phone.add_passkey()
     phone.log_out()
@@ -116,7 +116,7 @@ def test_with_a_passkey_the_password_alone_is_not_enough(phone: Phone) -> None:
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
 
 
-def test_a_passkey_signs_when_the_last_authentication_is_long_ago(phone: Phone) -> None:
+def test_a_passkey_signs_long_after_the_login(phone: Phone) -> None:
     phone.log_in()
     phone.add_passkey()
     for _ in range(15):
@@ -130,11 +130,11 @@ def test_a_passkey_signs_when_the_last_authentication_is_long_ago(phone: Phone) 
     assert document is not None
     assert document.decision is not None
     assert document.status is Status.APPROVED
-    said = "passkey, asked again to sign and used Nov 22, 2026, 7:15 PM UTC"
-    assert document.decision.signer.authentication == said
+    authentication = "passkey, asked again to sign and used Nov 22, 2026, 7:15 PM UTC"
+    assert document.decision.signer.authentication == authentication
 
 
-def test_the_same_answer_again_opens_nothing(phone: Phone) -> None:
+def test_a_replayed_passkey_response_is_refused(phone: Phone) -> None:
     phone.log_in()
     phone.add_passkey()
     phone.log_out()
@@ -146,8 +146,8 @@ def test_the_same_answer_again_opens_nothing(phone: Phone) -> None:
     assert browser.post("/login/passkey", passkey=sent["passkey"]).status_code == 401
 
 
-def test_a_passkey_from_another_origin_opens_nothing(phone: Phone) -> None:
-    """As a page that copies ours would have it: the browser writes the true origin into what is signed."""
+def test_a_passkey_response_from_another_origin_is_refused(phone: Phone) -> None:
+    """Simulate a phishing page: the browser signs the true origin of the page."""
     phone.log_in()
     phone.add_passkey()
     phone.log_out()
@@ -157,7 +157,7 @@ def test_a_passkey_from_another_origin_opens_nothing(phone: Phone) -> None:
     expect(phone.page.get_by_text("This passkey could not be checked")).to_be_visible()
 
 
-def test_who_the_device_does_not_recognise_gets_nowhere(phone: Phone) -> None:
+def test_login_fails_if_the_device_does_not_recognize_the_person(phone: Phone) -> None:
     phone.log_in()
     phone.add_passkey()
     phone.log_out()
@@ -170,7 +170,7 @@ def test_who_the_device_does_not_recognise_gets_nowhere(phone: Phone) -> None:
     expect(phone.page.get_by_text("That didn't work or was canceled.")).to_be_visible()
 
 
-def test_a_removed_passkey_is_dead(phone: Phone) -> None:
+def test_a_removed_passkey_no_longer_works(phone: Phone) -> None:
     phone.log_in()
     phone.add_passkey()
     phone.open("/account")
@@ -183,7 +183,7 @@ def test_a_removed_passkey_is_dead(phone: Phone) -> None:
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
 
 
-def test_what_is_kept_of_a_passkey_is_public(phone: Phone) -> None:
+def test_only_public_data_of_a_passkey_is_stored(phone: Phone) -> None:
     phone.log_in()
     phone.add_passkey()
     kept = json.loads(phone.portal.fake_store.tables["providers"][PROVIDER.id].record)["passkeys"][0]

@@ -1,4 +1,4 @@
-"""What is said of a password as it is typed; the portal itself decides when it is sent."""
+"""The estimate of a password as it is typed. The portal decides when the form is sent."""
 
 import re
 
@@ -17,7 +17,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "estimate"),
     [
         ("short", "10 more characters"),
         ("fourteen chars", "1 more character"),
@@ -30,22 +30,22 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
         ("violet tractor onion river", "Strong"),
     ],
 )
-def test_the_strength_of_a_password_is_said_as_it_is_typed(scene: Scene, typed: str, said: str) -> None:
+def test_the_strength_of_a_password_is_shown_as_it_is_typed(scene: Scene, typed: str, estimate: str) -> None:
     setup(scene)
     scene.page.locator("#password").press_sequentially(typed)
-    assert scene.page.locator("#password-count").inner_text() == said
+    assert scene.page.locator("#password-count").inner_text() == estimate
 
 
-def test_nothing_is_sent_anywhere_while_one_types(scene: Scene) -> None:
+def test_nothing_is_sent_during_typing(scene: Scene) -> None:
     setup(scene)
-    asked: list[str] = []
-    scene.page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    scene.page.on("request", lambda request: urls.append(request.url))
     scene.page.locator("#password").press_sequentially("violet tractor onion")
-    # The page's own icon may come late.
-    assert [each for each in asked if "/static/" not in each] == []
+    # The page's icon may load late.
+    assert [url for url in urls if "/static/" not in url] == []
 
 
-def test_a_password_may_be_shown_and_pasted_and_kept_by_a_manager(scene: Scene) -> None:
+def test_a_password_can_be_shown_pasted_and_saved_by_a_manager(scene: Scene) -> None:
     setup(scene)
     field = scene.page.locator("#password")
     assert field.get_attribute("autocomplete") == "new-password"

@@ -1,4 +1,4 @@
-"""Searching the past: no address ever holds what was typed, and going back works."""
+"""Searching past documents: no URL contains the search text, and the back button works."""
 
 import pytest
 from playwright.sync_api import expect
@@ -12,17 +12,17 @@ from tests.support.browser.visitor import PHONE
 
 @pytest.fixture(params=[True, False], ids=["scripts", "no-scripts"])
 def scene(memory: MemoryPortal, new_context: NewContext, request: pytest.FixtureRequest) -> Scene:
-    made = Scene(memory, new_context(**PHONE, java_script_enabled=request.param).new_page())
-    decided_document(made)
-    decided_document(made, id="doc_two", patient=patient("Grace", "Hopper"))
-    made.log_in()
-    made.open("/documents/past")
-    return made
+    scene = Scene(memory, new_context(**PHONE, java_script_enabled=request.param).new_page())
+    decided_document(scene)
+    decided_document(scene, id="doc_two", patient=patient("Grace", "Hopper"))
+    scene.log_in()
+    scene.open("/documents/past")
+    return scene
 
 
-def test_what_was_typed_stands_in_no_address(scene: Scene) -> None:
-    page, asked = scene.page, []
-    page.on("request", lambda request: asked.append(request.url))
+def test_no_url_contains_the_search_text(scene: Scene) -> None:
+    page, urls = scene.page, []
+    page.on("request", lambda request: urls.append(request.url))
     search(scene, "grace hopper")
     expect(page.get_by_role("heading", name="Grace Hopper")).to_be_visible()
     expect(page.get_by_role("heading", name="Ada Byron")).to_have_count(0)
@@ -30,10 +30,10 @@ def test_what_was_typed_stands_in_no_address(scene: Scene) -> None:
     expect(page).to_have_url(f"{scene.memory.url}/documents/past")
     page.get_by_role("link", name="Grace Hopper").first.click()
     expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
-    assert not [each for each in asked if "grace" in each.lower() or "?q" in each]
+    assert not [url for url in urls if "grace" in url.lower() or "?q" in url]
 
 
-def test_a_search_goes_on_by_a_button(memory: MemoryPortal, new_context: NewContext) -> None:
+def test_a_button_continues_the_search(memory: MemoryPortal, new_context: NewContext) -> None:
     scene = Scene(memory, new_context(**PHONE).new_page())
     past_searched(scene)
     page = scene.page
@@ -47,7 +47,7 @@ def test_a_search_goes_on_by_a_button(memory: MemoryPortal, new_context: NewCont
     expect(page.get_by_role("heading", name="Grace Hopper").first).to_be_visible()
 
 
-def test_going_back_to_what_was_found_ends_at_the_list(memory: MemoryPortal, new_context: NewContext) -> None:
+def test_going_back_to_a_search_result_shows_the_list(memory: MemoryPortal, new_context: NewContext) -> None:
     scene = Scene(memory, new_context(**PHONE).new_page())
     decided_document(scene)
     scene.log_in()

@@ -1,4 +1,4 @@
-"""A second factor that a switch asks for, where the portal is deployed: each function with its own role."""
+"""A second factor that a switch requires, on the deployed portal, where every function has its own role."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ PATIENT = "Ada Byron"
 
 @pytest.fixture
 def portal_asks(stack: Stack) -> Iterator[None]:
-    """The portal's own switch is on: for practices that nobody has read of since it was off."""
+    """Turn on the portal's switch. Practices whose switch was read before stay cached for 30 s."""
     ssm, name = stack.client("ssm"), f"{stack.outputs['SwitchPrefix']}/second-factor"
     before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
     ssm.put_parameter(Name=name, Value="on", Overwrite=True)
@@ -27,13 +27,13 @@ def portal_asks(stack: Stack) -> Iterator[None]:
 
 
 def require(stack: Stack, clinic: Clinic, *, on: bool) -> None:
-    """By the admin function, before anything was sent: functions keep for 30 s what a switch said."""
+    """Set the switch with the admin function before a document is sent: functions cache switches for 30 s."""
     asked = {"action": "set_switch", "practice_id": clinic.practice.id, "second_factor": on}
     assert stack.invoke_admin(asked) == {"id": clinic.practice.id, "second_factor": on}
 
 
 def signed_up(visitor: Visitor, clinic: Clinic) -> str:
-    """A provider of that clinic alone logs in; the path of their document."""
+    """Log in as a new provider of that clinic. Return the path of the document."""
     person = someone()
     document_id = clinic.send(person)
     visitor.sign_up(person)
@@ -53,7 +53,7 @@ def opens(visitor: Visitor, path: str) -> None:
 
 
 def set_app_up(visitor: Visitor) -> None:
-    """From the page that asks for it, on to where one was going."""
+    """Set up an authenticator app on the page that requires it, and continue to the document."""
     page = visitor.page
     page.get_by_role("link", name="Set up an app").click()
     app = pyotp.TOTP(page.locator(".key").inner_text().replace(" ", ""))
@@ -62,7 +62,7 @@ def set_app_up(visitor: Visitor) -> None:
     page.get_by_role("link", name="I've saved them").click()
 
 
-def test_a_practice_asks_its_own_providers_and_nobody_else(
+def test_a_practice_requires_a_second_factor_of_its_providers_only(
     stack: Stack, own_clinic: Clinic, cedar: Clinic, phone: Visitor, other_phone: Visitor
 ) -> None:
     require(stack, own_clinic, on=True)
@@ -79,7 +79,7 @@ def test_a_practice_asks_its_own_providers_and_nobody_else(
 
 
 @pytest.mark.usefixtures("portal_asks")
-def test_the_portal_asks_everybody_but_where_a_practice_says_otherwise(
+def test_the_portal_requires_a_second_factor_unless_a_practice_opts_out(
     stack: Stack, own_clinic: Clinic, new_clinic: NewClinic, phone: Visitor, other_phone: Visitor
 ) -> None:
     path = signed_up(phone, own_clinic)

@@ -1,4 +1,4 @@
-"""From the mailed link to the next document on the deployed app, with and without scripts; its weight."""
+"""The taps from the emailed link to the next document on the deployed portal, and the size of its pages."""
 
 import base64
 import re
@@ -18,7 +18,7 @@ from tests.support.stack import Stack
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
-def test_from_the_mailed_link_to_the_next_document(
+def test_taps_from_the_emailed_link_to_the_next_document(
     stack: Stack, cedar: Clinic, mailbox: Mailbox, new_context: NewContext, *, scripts: bool
 ) -> None:
     person = someone()
@@ -43,12 +43,12 @@ def test_from_the_mailed_link_to_the_next_document(
     (second,) = documents - {first}
     expect(page).to_have_url(re.compile(f"/documents/{second}"))
     phone.wait_for_pages()
-    told = cedar.wait_for(first, lambda each: bool(each.get("signed_pdf")))
-    assert (told["status"], told["outcome"]) == ("approved", "approved")
+    resource = cedar.wait_for(first, lambda latest: bool(latest.get("signed_pdf")))
+    assert (resource["status"], resource["outcome"]) == ("approved", "approved")
     assert cedar.resource(second)["status"] == "pending"
 
 
-def test_deployed_pages_are_light_steady_and_ask_nobody_else(
+def test_deployed_pages_are_small_stable_and_load_from_the_portal_only(
     stack: Stack, cedar: Clinic, phone: Visitor, new_context: NewContext
 ) -> None:
     person = someone()

@@ -1,4 +1,4 @@
-"""Pressing the button before every page was read leads to a page, and says why."""
+"""A press of the sign button before every page was read leads to an unread page and explains why."""
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +13,7 @@ SIZES = [pytest.param(PHONE, id="phone"), pytest.param(DESK, id="desk")]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_it_is_said_where_one_lands_what_is_still_to_read(
+def test_the_unread_page_says_what_is_left_to_read(
     memory: MemoryPortal, new_context: NewContext, size: dict[str, object]
 ) -> None:
     scene = Scene(memory, new_context(**size).new_page())
@@ -24,7 +24,7 @@ def test_it_is_said_where_one_lands_what_is_still_to_read(
     expect(scene.page.locator("[data-unread-announcement]")).to_contain_text("left to read")
 
 
-def test_once_read_it_says_so(memory: MemoryPortal, new_context: NewContext) -> None:
+def test_the_hint_changes_once_every_page_is_read(memory: MemoryPortal, new_context: NewContext) -> None:
     scene = Scene(memory, new_context(**PHONE).new_page())
     review_led_to_an_unread_page(scene)
     scene.page.evaluate(SHOW_ALL_OF_EACH_PAGE)

@@ -1,4 +1,4 @@
-"""The phone journey in the engine of Safari, over https: else it drops the `Secure` cookies of localhost."""
+"""The journey of a phone in WebKit, over https, since WebKit drops `Secure` cookies of http localhost."""
 
 import json
 import math
@@ -51,14 +51,14 @@ return [box.left, box.top, box.width, box.height];
 
 
 class Phone:
-    """A phone held upright, on one page of the portal."""
+    """A phone in portrait orientation on one page of the portal."""
 
     def __init__(self, driver: Remote, memory: MemoryPortal) -> None:
         self.driver = driver
         self.memory = memory
 
     def hold(self, width: int, height: int) -> None:
-        """Until what the window shows is as large as the phone: the window has a frame of its own."""
+        """Resize the window until its content has the size of the phone, since the window has a frame."""
         self.until(lambda: self._fits(width, height))
 
     def _fits(self, width: int, height: int) -> bool:
@@ -81,18 +81,18 @@ class Phone:
         field.send_keys(text)
 
     def tap(self, element: WebElement) -> None:
-        """Where a finger would: WebDriver's own click refuses what is there but transparent."""
+        """Tap with a pointer, since WebDriver's click refuses transparent elements."""
         left, top, width, height = self.driver.execute_script(PLACE_ON_THE_SCREEN, element)
         self.stroke([(left + width / 2, top + height / 2)])
 
     def press(self, words: str) -> None:
-        """A button that leads to another page."""
+        """Press a button that leads to another page."""
         before = self.find("html")
         self.tap(self.driver.find_element(By.XPATH, f"//button[normalize-space()='{words}']"))
         WebDriverWait(self.driver, SECONDS_TO_WAIT).until(staleness_of(before))
 
     def see(self, words: str) -> None:
-        """Wait until this stands on the page."""
+        """Wait until the page contains this text."""
         self.until(lambda: words in self.find("body").text)
 
     def until(self, true: Any) -> None:
@@ -102,13 +102,13 @@ class Phone:
         return self.driver.execute_script(script)
 
     def draw(self, begin: float, end: float) -> None:
-        """One stroke across this part of the pad's width."""
+        """Draw one stroke across this part of the pad's width."""
         left, top, width, height = self.driver.execute_script(PLACE_ON_THE_SCREEN, self.find("[data-pad]"))
         across = [begin + (end - begin) * step / 12 for step in range(13)]
         self.stroke([(left + width * x, top + height * (0.5 + 0.3 * math.sin(9 * x))) for x in across])
 
     def stroke(self, places: Sequence[tuple[float, float]]) -> None:
-        """Down at the first place, over the others, and up: a tap where there is but one."""
+        """Press at the first point, move over the others and release. One point is a tap."""
         gesture = ActionBuilder(self.driver, mouse=PointerInput("mouse", "finger"), duration=10)
         for number, (x, y) in enumerate(places):
             gesture.pointer_action.move_to_location(round(x), round(y))
@@ -156,8 +156,8 @@ def near(one: Any, other: Any) -> bool:
     return math.dist(one, other) < 0.02
 
 
-def test_a_plan_is_read_signed_by_hand_and_followed_by_the_next(phone: Phone) -> None:
-    """Login, pages, drawing, a phone that is turned, the preview, and the next document."""
+def test_a_plan_is_read_and_signed_with_a_drawn_signature(phone: Phone) -> None:
+    """Check login, pages, drawing, turning the phone, the preview and the next document."""
     scene = Stage(phone.memory)
     with_password(scene)
     scene.put()

@@ -1,4 +1,4 @@
-"""The loop as a person walks it: clinic, mailbox, phone, clinic."""
+"""The whole loop as people see it: clinic, mailbox, phone, clinic."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ DECLINED = "Twice a week is enough."
 
 
 def approve_and_send(page: Page, clinic: Clinic, person: Person) -> str:
-    """From the clinic's home page to the patient's account; answers the document's number."""
+    """Approve and send on the clinic's pages. Return the document's number."""
     page.goto(clinic.url)
     page.get_by_role("navigation").get_by_role("link", name="Approve and send").click()
     for name, value in provider_values(person).items():
@@ -29,7 +29,7 @@ def approve_and_send(page: Page, clinic: Clinic, person: Person) -> str:
 
 
 def on_account(page: Page, number: str, shown: str) -> Locator:
-    """The document's row in the patient's account, reloaded until it shows this."""
+    """Reload the patient's account until the document's row shows a text."""
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name=number, exact=True))
 
     def is_shown() -> bool:
@@ -41,14 +41,14 @@ def on_account(page: Page, number: str, shown: str) -> Locator:
 
 
 def on_report(page: Page, clinic: Clinic, number: str) -> Locator:
-    """The document's entry in the Unsigned report."""
+    """Return the document's entry in the Unsigned report."""
     page.goto(clinic.url)
     page.get_by_role("link", name="Unsigned", exact=True).click()
     return page.get_by_role("article").filter(has_text=re.compile(rf"{number}\b"))
 
 
 def open_mailed_link(phone: Visitor, mailbox: Mailbox, person: Person, subject: str, link: str) -> None:
-    """Read the mail on the phone, and go on in the tab that its link opens."""
+    """Read the email on the phone, and return the tab that its link opens."""
     phone.page.goto(f"{mailbox.url}/inbox?to={person.email}")
     phone.page.get_by_role("link", name=re.compile(subject)).first.click()
     frame = phone.page.frame_locator("iframe")
@@ -58,12 +58,12 @@ def open_mailed_link(phone: Visitor, mailbox: Mailbox, person: Person, subject: 
 
 
 def text_of(pdf: bytes) -> list[str]:
-    """The text of each page, in one line."""
+    """Return the text of every page, in one line."""
     return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(pdf)).pages]
 
 
 def is_signed(pdf: bytes, person: Person, document_id: str) -> None:
-    """Asserts the signature on a page of the plan, and the certificate behind it."""
+    """Assert that a page of the plan has the signature and that the certificate follows."""
     *plan, certificate = text_of(pdf)
     signature = f"Electronically signed by {person.name}, {person.credential}"
     assert any(signature in text for text in plan)
@@ -77,7 +77,7 @@ def test_a_plan_goes_out_and_comes_back_signed(
     person, office = someone(), desk.new_page()
     number = approve_and_send(office, cedar, person)
 
-    # Two mails: the document, and the account
+    # The provider gets two emails: the document and the account
     phone.page.goto(f"{mailbox.url}/inbox?to={person.email}")
     expect(phone.page.locator(".mails li")).to_have_count(2, timeout=30_000)
     open_mailed_link(phone, mailbox, person, "Set up your password", "Set up my password")
@@ -102,16 +102,16 @@ def test_a_plan_goes_out_and_comes_back_signed(
     address = entry.get_by_role("link", name="Open signed PDF").get_attribute("href")
     pdf = office.request.get(f"{cedar.url}{address}").body()
     document_id = phone.page.url.rpartition("/")[2]
-    told = cedar.received(document_id)
-    assert hashlib.sha256(pdf).hexdigest() == told["signed_pdf"]["sha256"]
-    assert told["note"] == NOTE
+    resource = cedar.received(document_id)
+    assert hashlib.sha256(pdf).hexdigest() == resource["signed_pdf"]["sha256"]
+    assert resource["note"] == NOTE
     is_signed(pdf, person, document_id)
 
     entry.get_by_role("button", name="Mark as returned", exact=True).click()
     expect(office.get_by_role("status")).to_contain_text("Marked as returned")
     expect(on_report(office, cedar, number)).to_have_count(0)
 
-    # One mail for the second document
+    # The provider gets one email for the second document
     approve_and_send(office, cedar, person)
     known = f"{stack.portal_url}/documents/{document_id}"
     second = mailbox.link(person.email, "/documents/", besides=[known]).rpartition("/")[2]
@@ -120,7 +120,7 @@ def test_a_plan_goes_out_and_comes_back_signed(
     assert sum("Set up your password" in subject for subject in subjects) == 1
 
 
-def test_a_decline_reaches_the_clinic_and_logging_out_leaves_nothing_behind(
+def test_a_decline_reaches_the_clinic_and_logging_out_removes_all_data(
     cedar: Clinic, desk: BrowserContext, phone: Visitor
 ) -> None:
     person = someone()

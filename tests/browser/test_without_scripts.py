@@ -1,4 +1,4 @@
-"""The provider's way with JavaScript switched off."""
+"""Signing with JavaScript switched off."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.support.browser.visitor import Visitor
 NOTE = "Seen on a very old phone."
 
 
-def test_signing_works_with_a_statement_to_have_read_all_pages(cedar: Clinic, plain_phone: Visitor) -> None:
+def test_signing_requires_the_statement_that_all_pages_were_read(cedar: Clinic, plain_phone: Visitor) -> None:
     phone, person = plain_phone, someone()
     document_id = cedar.send(person)
     phone.sign_up(person)
@@ -25,5 +25,5 @@ def test_signing_works_with_a_statement_to_have_read_all_pages(cedar: Clinic, pl
     page.get_by_role("button", name="Approve and sign", exact=True).click()
     expect(page.get_by_role("heading", name="You signed this plan of care")).to_be_visible()
 
-    told = cedar.wait_for(document_id, lambda each: bool(each.get("signed_pdf")))
-    assert (told["status"], told["outcome"], told["note"]) == ("approved", "approved", NOTE)
+    resource = cedar.wait_for(document_id, lambda latest: bool(latest.get("signed_pdf")))
+    assert (resource["status"], resource["outcome"], resource["note"]) == ("approved", "approved", NOTE)
