@@ -36,10 +36,15 @@ class Signature:
     drawing: Drawing | None = None
 
 
+class TooLittleInk(ValueError):
+    """Error for a drawing that is too short to be a signature."""
+
+
 def read_drawing(text: str) -> Drawing:
     """Return the drawing in the JSON that a browser sends: `{"aspect": 2.5, "strokes": [[[x, y], …], …]}`.
 
-    Raises `ValueError` for any other text, for too many points and for too little ink.
+    Raises `TooLittleInk` for a drawing that is too short, and `ValueError` for any other text that is no
+    drawing.
     """
     if len(text) > MAX_TEXT:
         raise ValueError("too long")
@@ -52,7 +57,7 @@ def read_drawing(text: str) -> Drawing:
     if sum(map(len, strokes)) > MAX_POINTS:
         raise ValueError("too many points")
     if sum(_length(stroke, aspect) for stroke in strokes) < MIN_INK:
-        raise ValueError("too little ink")
+        raise TooLittleInk("too little ink")
     return Drawing(strokes=strokes, aspect=aspect)
 
 

@@ -28,7 +28,7 @@ from chalicelib.services.documents.document_writer import DocumentWriter, needs_
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Files, Ids, Inspector, Store
-from chalicelib.services.review.signature_input import MAX_NAME, tidy
+from chalicelib.services.review.signature_input import MAX_NAME, clean_text
 from chalicelib.services.throttling import Backoff, Quota
 from chalicelib.services.transaction import Change
 
@@ -416,7 +416,7 @@ def _no_file() -> Invalid:
 
 
 def _signer_name(text: str) -> str:
-    name = tidy(text)
+    name = clean_text(text)
     if not 0 < len(name) <= MAX_NAME:
         raise Invalid(
             "Who signed it?", errors=[FieldError("signer_name", "Enter the name of the person who signed.")]

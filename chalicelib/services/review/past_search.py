@@ -1,7 +1,8 @@
-"""Finding a past document by patient, practice, kind or date, at a cost that does not grow with the past.
+"""Search of a provider's past documents by patient, practice, kind or date.
 
-The list is read backwards from the last day asked for, a window at a time; one request looks at no more than
-`WINDOWS` of them and tells where to go on (docs/decisions/012-searching-the-past.md).
+The list is read backwards from the last day of the search, one window at a time. One request reads at most
+`MAX_WINDOWS` windows and returns the place where the next request continues, so the cost of a request does
+not grow with the number of past documents (docs/decisions/012-searching-the-past.md).
 """
 
 from dataclasses import dataclass
@@ -14,69 +15,75 @@ from chalicelib.services.labels import KINDS
 from chalicelib.services.ports import Listing, Page, Store
 
 WINDOW = 25
-WINDOWS = 8
+"""Documents that one read returns, and the most that one page of results shows."""
+
+MAX_WINDOWS = 8
 MAX_WORDS = 10
 
-_FURTHEST_ZONE = timedelta(hours=14)
+_MAX_UTC_OFFSET = timedelta(hours=14)
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PastSearch:
-    """`words` are beginnings of words of the patient, practice, kind or title; days are the practice's."""
+    """The conditions of a search. All of them must be true of a document.
+
+    Each of `words` must begin a word of the patient, practice, kind or title. `first` and `last` limit the
+    day of the decision, in the practice's time zone.
+    """
 
     words: tuple[str, ...] = ()
     first: date | None = None
     last: date | None = None
 
-    def finds(self, document: Document) -> bool:
-        there = _words(
-            f"{document.patient.name} {document.practice.name} {KINDS[document.kind]} {document.title}"
-        )
-        named = all(any(each.startswith(word) for each in there) for word in self.words)
-        return named and self._in_days(_decided_on(document))
+    def matches(self, document: Document) -> bool:
+        text = f"{document.patient.name} {document.practice.name} {KINDS[document.kind]} {document.title}"
+        document_words = _split_words(text)
+        has_words = all(any(part.startswith(word) for part in document_words) for word in self.words)
+        return has_words and self._includes_day(_decided_on(document))
 
-    def is_over(self, document: Document) -> bool:
-        """Whether this and everything before it is too old."""
+    def is_past_end(self, document: Document) -> bool:
+        """Return True if this document and every older one is before the first day of the search."""
         decided = _decided_on(document)
         return self.first is not None and decided is not None and decided < self.first - timedelta(days=1)
 
-    def _in_days(self, day: date | None) -> bool:
+    def _includes_day(self, day: date | None) -> bool:
         if self.first is None and self.last is None:
             return True
         return day is not None and (self.first or day) <= day <= (self.last or day)
 
 
-def searching(text: str, first: str, last: str) -> PastSearch | None:
-    """What was filled in; None for nothing. A day that is none is left out."""
-    search = PastSearch(words=tuple(_words(text)[:MAX_WORDS]), first=_day(first), last=_day(last))
+def parse_search(text: str, first: str, last: str) -> PastSearch | None:
+    """Return the search that a form asks for, or None for an empty form. An invalid day counts as empty."""
+    words = tuple(_split_words(text)[:MAX_WORDS])
+    search = PastSearch(words=words, first=_parse_day(first), last=_parse_day(last))
     return None if search == PastSearch() else search
 
 
-def find(store: Store, provider_id: str, search: PastSearch, after: str | None) -> Page[Document]:
-    """At most `WINDOW` documents, newest decision first, and where to search on."""
+def find_past(store: Store, provider_id: str, search: PastSearch, after: str | None) -> Page[Document]:
+    """Return at most `WINDOW` matching documents, newest decision first, and the place to continue from."""
     before = None
     if search.last is not None:
-        before = datetime.combine(search.last, time.max, UTC) + _FURTHEST_ZONE
-    found: list[Document] = []
-    for _ in range(WINDOWS):
-        seen = store.documents(Listing.PROVIDER_PAST, provider_id, limit=WINDOW, after=after, before=before)
-        matching = [each for each in seen.items if search.finds(each)]
-        if len(found) + len(matching) > WINDOW:
-            return Page(tuple(found), after)
-        found += matching
-        if seen.next_after is None or any(search.is_over(each) for each in seen.items):
-            return Page(tuple(found), None)
-        after = seen.next_after
-    return Page(tuple(found), after)
+        before = datetime.combine(search.last, time.max, UTC) + _MAX_UTC_OFFSET
+    results: list[Document] = []
+    for _ in range(MAX_WINDOWS):
+        page = store.documents(Listing.PROVIDER_PAST, provider_id, limit=WINDOW, after=after, before=before)
+        matching = [document for document in page.items if search.matches(document)]
+        if len(results) + len(matching) > WINDOW:
+            return Page(tuple(results), after)
+        results += matching
+        if page.next_after is None or any(search.is_past_end(document) for document in page.items):
+            return Page(tuple(results), None)
+        after = page.next_after
+    return Page(tuple(results), after)
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     return name_key(text, "").split()
 
 
-def _day(text: str) -> date | None:
-    """None for a day before or after all documents: it is as if nothing had been filled in."""
+def _parse_day(text: str) -> date | None:
+    """Return the day, or None for an invalid day and for a day outside the range of all documents."""
     try:
         day = date.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The provider's side of a document: pending and past, opening it, approve and decline (DESIGN 5.3, 5.4)."""
+"""The provider's side of a document: the lists, opening, approving and declining it (DESIGN 5.3, 5.4)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -18,30 +18,29 @@ from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
 from chalicelib.services.documents.recorder import Actor, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Listing, Page, Store, Switches
-from chalicelib.services.review import signature_input as signing
-from chalicelib.services.review.past_search import PastSearch, find
-from chalicelib.services.review.signature_input import tidy
+from chalicelib.services.ports import Listing, Page, Switches
+from chalicelib.services.review.past_search import PastSearch, find_past
+from chalicelib.services.review.signature_input import clean_text, read_signature, save_signature
 from chalicelib.services.transaction import Change
 
 PAGE_LENGTH = 25
-COUNTED_TO = 100
-"""Pending documents are counted no further: the title then says `99+`."""
+MAX_COUNT = 100
+"""Pending documents are counted up to this number. The title of the list then says `99+`."""
 
 CONSENT_VERSION = "2026-11"
-"""Names the text in `templates/pages/_consent.html`; a changed text gets another version."""
+"""The version of the text in `templates/pages/_consent.html`. A changed text needs a new version."""
 
 MAX_NOTE = 2000
 NOTE_REQUIRED: Mapping[DeclineReason, str] = {
     DeclineReason.CHANGE_THE_PLAN: "Tell the clinic what should change.",
     DeclineReason.OTHER: "Tell the clinic why, in a few words.",
 }
-"""The reasons that say nothing without a note, and how it is asked for."""
+"""The reasons that need a note, and the message that asks for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PendingDocuments:
-    """A page of what waits; `count` is of all pages, at most `COUNTED_TO`."""
+    """One page of the pending list. `count` is the number of documents on all pages, at most `MAX_COUNT`."""
 
     documents: tuple[Document, ...]
     next_after: str | None
@@ -50,9 +49,10 @@ class PendingDocuments:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedDocument:
-    """A document as the provider meets it.
+    """A document as a provider sees it.
 
-    `can_sign`: Electronic Signature is on for its practice; `addressed`: it names this very person.
+    `can_sign` is true if Electronic Signature is on for the practice. `is_addressee` is true if the document
+    is addressed to the provider in person.
     """
 
     document: Document
@@ -62,10 +62,10 @@ class OpenedDocument:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderAction:
-    """The provider who acts, when, and how they were authenticated (a plain phrase).
+    """The provider who acts, the time, and a plain phrase that says how the provider was authenticated.
 
-    `asked_again` tells that they had to authenticate once more in order to sign. `practice` is the
-    document's, where it has been read ahead.
+    `reauthenticated` is true if the provider had to authenticate again in order to sign. `practice` is the
+    document's practice if the caller has already read it.
     """
 
     provider: Provider
@@ -78,10 +78,11 @@ class ProviderAction:
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalForm:
-    """What the provider filled in to sign. `pages_shown` are page numbers from 1, as the browser saw them.
+    """The form that signs a document.
 
-    `consents_to` is the version of the consent that stood above the button. `signature` is `typed`, `drawn`
-    (then `drawing` is the browser's JSON) or `saved`; `remember` keeps it for next time.
+    `signature` is `typed`, `drawn` or `saved`, and `drawing` is the browser's JSON of a drawn signature.
+    `remember` saves the signature. `pages_shown` are page numbers from 1 that the browser has shown.
+    `consents_to` is the version of the consent text above the button.
     """
 
     typed_name: str
@@ -96,9 +97,9 @@ class ApprovalForm:
 
 @dataclass(frozen=True, kw_only=True)
 class DeclineForm:
-    """What the provider filled in to decline. `reason` is still to be checked.
+    """The form that declines a document. `reason` is not validated yet.
 
-    `other_name` and `other_address` are of who signs instead, if they are known.
+    `other_name` and `other_address` are the name and address of the provider who should sign instead.
     """
 
     reason: str
@@ -108,33 +109,36 @@ class DeclineForm:
 
 
 class Review:
+    """The actions of providers on the documents in their account."""
+
     def __init__(self, writer: DocumentWriter, switches: Switches) -> None:
         self._writer = writer
+        self._store = writer.store
         self._switches = switches
 
     # Lists
 
     def pending(self, provider_id: str, after: str | None) -> PendingDocuments:
-        """The oldest due first."""
+        """Return one page of the provider's pending documents, earliest due date first."""
         page, count = run_concurrently(
             lambda: self._page(Listing.PROVIDER_PENDING, provider_id, after),
-            lambda: self._store.count(Listing.PROVIDER_PENDING, provider_id, most=COUNTED_TO),
+            lambda: self._store.count(Listing.PROVIDER_PENDING, provider_id, most=MAX_COUNT),
         )
-        whole = after is None and page.next_after is None
+        is_only_page = after is None and page.next_after is None
         return PendingDocuments(
-            documents=page.items, next_after=page.next_after, count=len(page.items) if whole else count
+            documents=page.items, next_after=page.next_after, count=len(page.items) if is_only_page else count
         )
 
     def past(self, provider_id: str, after: str | None, search: PastSearch | None = None) -> Page[Document]:
-        """The newest decision first; all of it, or what a search finds."""
+        """Return one page of the provider's past documents, or of the search's results, newest first."""
         if search is not None:
-            return find(self._store, provider_id, search, after)
+            return find_past(self._store, provider_id, search, after)
         return self._page(Listing.PROVIDER_PAST, provider_id, after)
 
     def next_pending(self, provider_id: str, *, besides: str) -> Document | None:
-        """The one due first, other than the document just decided."""
-        found = self._store.documents(Listing.PROVIDER_PENDING, provider_id, limit=2, after=None)
-        return next((each for each in found.items if each.id != besides), None)
+        """Return the pending document that is due first, except the document with the id `besides`."""
+        page = self._store.documents(Listing.PROVIDER_PENDING, provider_id, limit=2, after=None)
+        return next((document for document in page.items if document.id != besides), None)
 
     # One document
 
@@ -154,38 +158,37 @@ class Review:
         return document is None or self._switches.electronic_signature(document.practice_id)
 
     def prefetch_practice(self, document: Document) -> Practice | None:
-        """The practice, where a view or a decision is to be recorded; its switch is then known too."""
+        """Return the practice of a document that may be viewed or decided, and cache its switch."""
         return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
 
-    def open(self, document: Document, by: ProviderAction) -> OpenedDocument:
-        """Records the first view once the pages can be seen; tells whether it can be signed here."""
-        _check_addressee(document, by.provider)
-        is_addressee = is_same_person(by.provider, document.addressee)
+    def open(self, document: Document, action: ProviderAction) -> OpenedDocument:
+        """Open the document, and record its first view if its page images are ready."""
+        _check_owner(document, action.provider)
+        is_addressee = is_same_person(action.provider, document.addressee)
         if not document.pages_ready or not needs_view(document):
-            return OpenedDocument(
-                document=document, can_sign=self.can_sign(document), is_addressee=is_addressee
-            )
-        practice, can_sign = self._practice_and_switch(document, by.practice)
-        viewed = self._viewed(document, practice, by)
-        return OpenedDocument(document=viewed, can_sign=can_sign, is_addressee=is_addressee)
+            can_sign = self.can_sign(document)
+        else:
+            practice, can_sign = self._practice_and_switch(document, action.practice)
+            document = self._record_view(document, practice, action)
+        return OpenedDocument(document=document, can_sign=can_sign, is_addressee=is_addressee)
 
-    def record_download(self, document: Document, by: ProviderAction) -> Document:
-        """The provider fetches the original: a view too."""
-        _check_addressee(document, by.provider)
+    def record_download(self, document: Document, action: ProviderAction) -> Document:
+        """Record the download of the original PDF as the first view, if there was none."""
+        _check_owner(document, action.provider)
         if not needs_view(document):
             return document
-        practice = by.practice or self._writer.practice_of(document)
-        return self._viewed(document, practice, by)
+        practice = action.practice or self._writer.practice_of(document)
+        return self._record_view(document, practice, action)
 
-    def approve(self, document: Document, given: ApprovalForm, by: ProviderAction) -> Document:
-        """Signs electronically; the same again changes nothing.
+    def approve(self, document: Document, form: ApprovalForm, action: ProviderAction) -> Document:
+        """Sign the document electronically. Signing it a second time changes nothing.
 
-        Raises `Invalid` with the fields to mend, `Conflict` when it cannot be signed (any more) or, with
-        the code `electronic-signature-off`, not here.
+        Raises `Invalid` with the wrong fields of the form. Raises `Conflict` if the document was decided in
+        another way, or with the code `electronic-signature-off`.
         """
-        _check_addressee(document, by.provider)
-        practice, can_sign = self._practice_and_switch(document, by.practice)
-        signature = signing.read(given.signature, given.typed_name, given.drawing, by.provider)
+        _check_owner(document, action.provider)
+        practice, can_sign = self._practice_and_switch(document, action.practice)
+        signature, errors = read_signature(form.signature, form.typed_name, form.drawing, action.provider)
 
         def check(current: Document) -> None:
             if not can_sign:
@@ -194,80 +197,88 @@ class Review:
                     "Sign it by hand instead.",
                     code=ConflictCode.ELECTRONIC_SIGNATURE_OFF,
                 )
-            _check_person(current, by.provider)
-            _check_approval(given, current, by.provider, signature)
+            _check_addressee(current, action.provider)
+            form_errors = [*errors, *_find_approval_errors(form, current, action.provider)]
+            if form_errors:
+                raise Invalid("Not signed yet. Please fix the following:", errors=form_errors)
 
-        decision = _approval(given, document.original.pages, by, signature)
+        decision = _approval(form, document.original.pages, action, signature)
 
         def record(recorder: Recorder, decision: Decision) -> Recorder:
-            return _record_approval(recorder, decision, by)
+            return _record_approval(recorder, decision, action)
 
-        remembered = signature if given.remember else None
-        return self._decide(document, practice, decision, by, check, record, remembered)
+        saved = signature if form.remember else None
+        return self._decide(document, practice, decision, action, check, record, saved)
 
-    def decline(self, document: Document, given: DeclineForm, by: ProviderAction) -> Document:
-        """Refuses with a reason; the same again changes nothing. Raises `Invalid` and `Conflict`."""
-        _check_addressee(document, by.provider)
-        practice = by.practice or self._writer.practice_of(document)
-        reason = _reason(given.reason)
+    def decline(self, document: Document, form: DeclineForm, action: ProviderAction) -> Document:
+        """Decline the document with a reason. Declining it a second time changes nothing.
+
+        Raises `Invalid` with the wrong fields of the form, and `Conflict` after another decision.
+        """
+        _check_owner(document, action.provider)
+        practice = action.practice or self._writer.practice_of(document)
+        reason = _parse_reason(form.reason)
 
         def check(_: Document) -> None:
-            _check_refusal(given, reason)
+            if form_errors := _find_decline_errors(form, reason):
+                raise Invalid("Not sent yet. Please fix the following:", errors=form_errors)
 
-        return self._decide(document, practice, _refusal(given, reason, by), by, check, _record_refusal)
+        decision = _decline(form, reason, action)
+        return self._decide(document, practice, decision, action, check, _record_decline)
 
     def _decide(
         self,
         document: Document,
         practice: Practice,
         decision: Decision,
-        by: ProviderAction,
+        action: ProviderAction,
         check: Callable[[Document], None],
         record: Callable[[Recorder, Decision], Recorder],
-        remembered: Signature | None = None,
+        signature_to_save: Signature | None = None,
     ) -> Document:
         def step(current: Document) -> Document:
-            _check_addressee(current, by.provider)
+            _check_owner(current, action.provider)
             if is_decidable(current.status):
                 check(current)
             decided = current.decide(decision)
             if decided is None:
                 return current
-            recorder = self._writer.recorder(decided, practice, by.actor, by.now)
+            recorder = self._writer.recorder(decided, practice, action.actor, action.now)
             change = record(recorder, decision).change()
-            self._store.commit(replace(change, providers=self._kept(decision, by, remembered)))
+            providers = self._changed_provider(decision, action, signature_to_save)
+            self._store.commit(replace(change, providers=providers))
             return change.documents[0]
 
         return self._writer.apply_to_latest(document, step)
 
-    def _kept(
-        self, decision: Decision, by: ProviderAction, remembered: Signature | None
+    def _changed_provider(
+        self, decision: Decision, action: ProviderAction, signature: Signature | None
     ) -> tuple[Provider, ...]:
-        """The provider with what this decision adds: their first consent, a signature for next time."""
-        if remembered is None and decision.consent_version in (None, by.provider.consent_version):
+        """Return the provider's row with a first consent and a saved signature, or nothing if unchanged."""
+        if signature is None and decision.consent_version in (None, action.provider.consent_version):
             return ()
-        latest = self._store.provider(by.provider.id) or by.provider
-        kept = signing.with_signature(_with_consent(latest, decision, by.now), remembered)
-        return () if kept == latest else (replace(kept, version=latest.version + 1),)
+        latest = self._store.provider(action.provider.id) or action.provider
+        changed = save_signature(_with_consent(latest, decision, action.now), signature)
+        return () if changed == latest else (replace(changed, version=latest.version + 1),)
 
     def forget_signature(self, provider: Provider, now: datetime) -> Provider:
-        """The saved signature is gone; documents that were signed with it stay as they are."""
+        """Remove the provider's saved signature. Documents signed with it stay as they are."""
 
         def step() -> Provider:
             latest = self._store.provider(provider.id) or provider
             if latest.saved_signature is None:
                 return latest
-            forgetful = replace(latest, version=latest.version + 1, saved_signature=None)
-            self._store.commit(Change(at=now, providers=(forgetful,)))
-            return forgetful
+            changed = replace(latest, version=latest.version + 1, saved_signature=None)
+            self._store.commit(Change(at=now, providers=(changed,)))
+            return changed
 
         return retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
-    def _viewed(self, document: Document, practice: Practice, by: ProviderAction) -> Document:
-        def may_view(current: Document) -> None:
-            _check_addressee(current, by.provider)
+    def _record_view(self, document: Document, practice: Practice, action: ProviderAction) -> Document:
+        def check_access(current: Document) -> None:
+            _check_owner(current, action.provider)
 
-        return self._writer.record_first_view(document, practice, by.actor, by.now, may_view)
+        return self._writer.record_first_view(document, practice, action.actor, action.now, check_access)
 
     def _practice_and_switch(
         self, document: Document, practice: Practice | None = None
@@ -279,18 +290,25 @@ class Review:
     def _page(self, listing: Listing, provider_id: str, after: str | None) -> Page[Document]:
         return self._store.documents(listing, provider_id, limit=PAGE_LENGTH, after=after)
 
-    @property
-    def _store(self) -> Store:
-        return self._writer.store
 
+def _check_owner(document: Document, provider: Provider) -> None:
+    """Check that the document belongs to the provider. Raises `NotFound` otherwise.
 
-def _check_addressee(document: Document, provider: Provider) -> None:
-    """Access has been checked before; this is the rule itself: nobody acts on what is another's.
-
-    Checked again on every fresh read: a correction in between may have named another provider.
+    The access rule has checked this before. The check is repeated on every fresh read, because the clinic may
+    have corrected the address in the meantime.
     """
     if document.provider_id != provider.id:
         raise NotFound("There is no such document.")
+
+
+def _check_addressee(document: Document, provider: Provider) -> None:
+    """Check that the document is addressed to this person: only the person whom the clinic named signs."""
+    if not is_same_person(provider, document.addressee):
+        addressee = document.addressee
+        name = f"{addressee.name}, NPI {addressee.npi}" if addressee.npi else addressee.name
+        raise Conflict(
+            f"This document is addressed to {name}. Only they can sign it.", code=ConflictCode.NOT_ADDRESSEE
+        )
 
 
 def _with_consent(provider: Provider, decision: Decision, now: datetime) -> Provider:
@@ -299,48 +317,50 @@ def _with_consent(provider: Provider, decision: Decision, now: datetime) -> Prov
     return replace(provider, consent_version=decision.consent_version, consented_at=now)
 
 
-def _approval(given: ApprovalForm, pages: int, by: ProviderAction, signature: Signature | None) -> Decision:
+def _approval(
+    form: ApprovalForm, pages: int, action: ProviderAction, signature: Signature | None
+) -> Decision:
     drawing = signature.drawing if signature else None
     return Decision(
         action=Action.APPROVE,
-        signer=_signer(by),
-        decided_at=by.now,
-        note=tidy(given.note) or None,
+        signer=_signer(action),
+        decided_at=action.now,
+        note=clean_text(form.note) or None,
         typed_name=signature.typed if signature else None,
         strokes=drawing.strokes if drawing else (),
         strokes_aspect=drawing.aspect if drawing else 1.0,
         consent_version=CONSENT_VERSION,
-        pages_shown=tuple(page for page in range(1, pages + 1) if page in given.pages_shown),
-        read_statement=given.read_statement,
+        pages_shown=tuple(page for page in range(1, pages + 1) if page in form.pages_shown),
+        read_statement=form.read_statement,
     )
 
 
-def _refusal(given: DeclineForm, reason: DeclineReason | None, by: ProviderAction) -> Decision:
+def _decline(form: DeclineForm, reason: DeclineReason | None, action: ProviderAction) -> Decision:
     return Decision(
         action=Action.DECLINE,
-        signer=_signer(by),
-        decided_at=by.now,
-        note=_refusal_note(given, reason) or None,
+        signer=_signer(action),
+        decided_at=action.now,
+        note=_decline_note(form, reason) or None,
         decline_reason=reason,
     )
 
 
-def _signer(by: ProviderAction) -> Signer:
-    provider = by.provider
+def _signer(action: ProviderAction) -> Signer:
+    provider = action.provider
     return Signer(
         name=provider.name,
         credential=provider.credential,
         npi=provider.npi,
         method=SigningMethod.ELECTRONIC,
-        authentication=by.authentication,
+        authentication=action.authentication,
         provider_id=provider.id,
     )
 
 
-def _record_approval(recorder: Recorder, decision: Decision, by: ProviderAction) -> Recorder:
+def _record_approval(recorder: Recorder, decision: Decision, action: ProviderAction) -> Recorder:
     data = {
-        **_signer_facts(decision.signer),
-        "asked_again": by.reauthenticated,
+        **_signer_data(decision.signer),
+        "asked_again": action.reauthenticated,
         "consent_version": decision.consent_version,
         "pages_shown": list(decision.pages_shown),
         "read_statement": decision.read_statement,
@@ -349,71 +369,54 @@ def _record_approval(recorder: Recorder, decision: Decision, by: ProviderAction)
     return recorder.event(DocumentEventType.DECISION_APPROVED, data, private=private).job(JobName.SEAL)
 
 
-def _record_refusal(recorder: Recorder, decision: Decision) -> Recorder:
-    data = {**_signer_facts(decision.signer), "reason": decision.decline_reason}
+def _record_decline(recorder: Recorder, decision: Decision) -> Recorder:
+    data = {**_signer_data(decision.signer), "reason": decision.decline_reason}
     private = {"note": decision.note} if decision.note else {}
     recorder.event(DocumentEventType.DECLINED, data, private=private, webhook=True)
     return recorder.notice(NoticeKind.DECLINED).job(JobName.SEAL)
 
 
-def _signer_facts(signer: Signer) -> Mapping[str, Any]:
+def _signer_data(signer: Signer) -> Mapping[str, Any]:
     return {
         "signer": {"name": signer.name, "credential": signer.credential, "npi": signer.npi},
         "authentication": signer.authentication,
     }
 
 
-def _check_approval(
-    given: ApprovalForm, document: Document, provider: Provider, signature: Signature | None
-) -> None:
-    errors = signing.errors(given.signature, signature, provider)
-    unread = set(range(1, document.original.pages + 1)) - given.pages_shown
-    if unread and not given.read_statement:
+def _find_approval_errors(form: ApprovalForm, document: Document, provider: Provider) -> list[FieldError]:
+    errors = []
+    unread = set(range(1, document.original.pages + 1)) - form.pages_shown
+    if unread and not form.read_statement:
         errors.append(FieldError("read_statement", "Please read every page, then tick that you have."))
-    if CONSENT_VERSION not in (given.consents_to, provider.consent_version):
+    if CONSENT_VERSION not in (form.consents_to, provider.consent_version):
         errors.append(FieldError("consent", "Please read what you agree to by signing, then sign."))
-    _refuse_if(errors + _note_errors(given.note))
+    return errors + _find_note_errors(form.note)
 
 
-def _check_refusal(given: DeclineForm, reason: DeclineReason | None) -> None:
-    errors = _note_errors(_refusal_note(given, reason))
+def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> list[FieldError]:
+    errors = _find_note_errors(_decline_note(form, reason))
     if reason is None:
         errors.append(FieldError("reason", "Choose a reason, so that the clinic knows what to do."))
-    elif reason in NOTE_REQUIRED and not tidy(given.note):
+    elif reason in NOTE_REQUIRED and not clean_text(form.note):
         errors.append(FieldError("note", NOTE_REQUIRED[reason]))
-    _refuse_if(errors)
+    return errors
 
 
-def _refusal_note(given: DeclineForm, reason: DeclineReason | None) -> str:
-    """The note to the clinic, with who signs instead: the contract has no field of its own for that."""
-    note = tidy(given.note)
+def _decline_note(form: DeclineForm, reason: DeclineReason | None) -> str:
+    """Return the note to the clinic. The contract has no other place for the provider who signs instead."""
+    note = clean_text(form.note)
     if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:
         return note
-    other = ", ".join(" ".join(tidy(part).split()) for part in (given.other_name, given.other_address))
-    other = other.strip(", ")
+    parts = (" ".join(clean_text(part).split()) for part in (form.other_name, form.other_address))
+    other = ", ".join(parts).strip(", ")
     return f"{note}\n\nWho signs instead: {other}".strip() if other else note
 
 
-def _check_person(document: Document, provider: Provider) -> None:
-    """The clinic named one person, by NPI or else by name: only they sign."""
-    if not is_same_person(provider, document.addressee):
-        who = document.addressee
-        named = f"{who.name}, NPI {who.npi}" if who.npi else who.name
-        raise Conflict(
-            f"This document is addressed to {named}. Only they can sign it.", code=ConflictCode.NOT_ADDRESSEE
-        )
-
-
-def _note_errors(note: str) -> list[FieldError]:
-    if len(tidy(note)) <= MAX_NOTE:
+def _find_note_errors(note: str) -> list[FieldError]:
+    if len(clean_text(note)) <= MAX_NOTE:
         return []
     return [FieldError("note", f"Please shorten the note to {MAX_NOTE:,} characters.")]
 
 
-def _refuse_if(errors: list[FieldError]) -> None:
-    if errors:
-        raise Invalid("Something is still missing. Nothing has been sent yet.", errors=errors)
-
-
-def _reason(text: str) -> DeclineReason | None:
+def _parse_reason(text: str) -> DeclineReason | None:
     return DeclineReason(text) if text in list(DeclineReason) else None

@@ -1,4 +1,4 @@
-"""The signature that a provider gives: whose it is, and whether it is kept for next time."""
+"""The signature that a provider gives to sign a document: typed, drawn or saved earlier."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -6,49 +6,57 @@ from datetime import datetime
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.providers import Provider, name_key
-from chalicelib.domain.signatures import Signature, from_text, read_drawing, to_text
+from chalicelib.domain.signatures import Signature, TooLittleInk, from_text, read_drawing, to_text
 from chalicelib.pdf.models import SignatureBlock
 from chalicelib.services.normalization import is_shown
 
 MAX_NAME = 100
-USUAL_SIZE = (250.0, 54.0)
-"""Points: the block where the clinic did not say how large its box is."""
+DEFAULT_BLOCK_SIZE = (250.0, 54.0)
+"""Width and height in points of the signature block, if the clinic gave no box to sign in."""
 
 TYPED, DRAWN, SAVED = "typed", "drawn", "saved"
 
 
-def read(how: str, typed_name: str, drawing: str, provider: Provider) -> Signature | None:
-    """The signature that was given, `how` being typed, drawn or saved; None when there is none to use."""
-    if how == SAVED:
-        return from_text(provider.saved_signature)
-    if how == TYPED:
-        return Signature(typed=tidy(typed_name))
-    try:
-        return Signature(drawing=read_drawing(drawing))
-    except ValueError:
-        return None
+def read_signature(
+    method: str, typed_name: str, drawing: str, provider: Provider
+) -> tuple[Signature | None, list[FieldError]]:
+    """Return the signature and its errors, which name form fields. Without a signature there is an error.
+
+    `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON.
+    """
+    if method == SAVED:
+        signature = from_text(provider.saved_signature)
+        if signature is None:
+            return None, [FieldError("drawing", "Your saved signature is gone. Type or draw it once more.")]
+    elif method == TYPED:
+        signature = Signature(typed=clean_text(typed_name))
+    else:
+        try:
+            signature = Signature(drawing=read_drawing(drawing))
+        except TooLittleInk:
+            message = "That signature is too small. Please draw it larger, or type it."
+            return None, [FieldError("drawing", message)]
+        except ValueError:
+            return None, [FieldError("drawing", "Draw your signature, or type it instead.")]
+    return signature, _find_name_errors(signature, provider)
 
 
-def errors(how: str, signature: Signature | None, provider: Provider) -> list[FieldError]:
-    """What is wrong with it, at the field where it can be mended."""
-    if signature is None:
-        said = {SAVED: "Your saved signature is gone. Type or draw it once more."}
-        return [FieldError("drawing", said.get(how, "Draw your signature, or type it instead."))]
+def _find_name_errors(signature: Signature, provider: Provider) -> list[FieldError]:
     typed = signature.typed
-    if typed is None or (len(typed) <= MAX_NAME and signature_fits(provider, typed)):
+    if typed is None or (len(typed) <= MAX_NAME and is_own_name(provider, typed)):
         return []
     return [FieldError("typed_name", f"Type your own name to sign: {provider.name}.")]
 
 
-def with_signature(provider: Provider, signature: Signature | None) -> Provider:
-    """The provider with this signature saved; None leaves what there is."""
+def save_signature(provider: Provider, signature: Signature | None) -> Provider:
+    """Return the provider with this saved signature. None keeps the saved signature that there is."""
     if signature is None:
         return provider
     return replace(provider, saved_signature=to_text(signature))
 
 
-def picture(document: Document, provider: Provider, signature: Signature, now: datetime) -> bytes:
-    """A PNG of the block that the signed PDF would get, were it signed now."""
+def render_preview(document: Document, provider: Provider, signature: Signature, now: datetime) -> bytes:
+    """Return a PNG of the signature block that the signed PDF would get now."""
     from chalicelib.pdf.drawing.block_preview import render_block
 
     drawing = signature.drawing
@@ -63,19 +71,19 @@ def picture(document: Document, provider: Provider, signature: Signature, now: d
         strokes=drawing.strokes if drawing else None,
         strokes_aspect=drawing.aspect if drawing else 1.0,
     )
-    return render_block(block, size_of(document))
+    return render_block(block, block_size(document))
 
 
-def size_of(document: Document) -> tuple[float, float]:
-    """The block's width and height in points."""
+def block_size(document: Document) -> tuple[float, float]:
+    """Return the width and height of the document's signature block, in points."""
     box = document.signature_field
-    return (box.width, box.height) if box else USUAL_SIZE
+    return (box.width, box.height) if box else DEFAULT_BLOCK_SIZE
 
 
-def signature_fits(provider: Provider, typed: str) -> bool:
-    """Whether a typed signature is this person's name: the last name, and the first or its initial.
+def is_own_name(provider: Provider, typed: str) -> bool:
+    """Return True if a typed signature has the provider's last name, and the first name or its initial.
 
-    A middle name or a credential may stand there too; another person's name may not.
+    A middle name or a credential may be added. Another person's name may not.
     """
     words = name_key(typed, "").split()
     first, last = name_key(provider.first_name, "").split(), name_key("", provider.last_name).split()
@@ -84,7 +92,7 @@ def signature_fits(provider: Provider, typed: str) -> bool:
     return not first or words[0] in (first[0], first[0][0])
 
 
-def tidy(text: str) -> str:
-    """What a person typed, as it is kept: plain line ends, no control characters, nothing around it."""
+def clean_text(text: str) -> str:
+    """Return typed text with plain line ends, without control characters, and stripped."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in lines if c == "\n" or is_shown(c)).strip()

@@ -24,15 +24,15 @@ from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import needs_view
 from chalicelib.services.pagination import cursor_of, place_of
 from chalicelib.services.pdf_jobs.page_images import page_texts
-from chalicelib.services.review.past_search import PastSearch, searching
+from chalicelib.services.review.past_search import PastSearch, parse_search
 from chalicelib.services.review.review import (
     CONSENT_VERSION,
-    COUNTED_TO,
+    MAX_COUNT,
     MAX_NOTE,
     DeclineForm,
     ProviderAction,
 )
-from chalicelib.services.review.signature_input import MAX_NAME, size_of
+from chalicelib.services.review.signature_input import MAX_NAME, block_size
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
@@ -91,7 +91,7 @@ class ReviewForms:
 def list_pending(context: RequestContext) -> Response:
     after = place_of(context.query.get("after"), "after", of="pending")
     pending = context.services.review.pending(context.require_provider().id, after)
-    count = f"{COUNTED_TO - 1}+" if pending.count >= COUNTED_TO else str(pending.count)
+    count = f"{MAX_COUNT - 1}+" if pending.count >= MAX_COUNT else str(pending.count)
     rows = [make_row(document, context.now) for document in pending.documents]
     return render_page(
         context,
@@ -114,7 +114,7 @@ def list_past(context: RequestContext) -> Response:
 def search_past(context: RequestContext) -> Response:
     """Search the past documents. The form is a POST because a URL must not contain a patient's name."""
     sought = {name: context.form.get(name, "")[:100] for name in SEARCH_FIELDS}
-    search = searching(sought["q"], sought["from"], sought["to"])
+    search = parse_search(sought["q"], sought["from"], sought["to"])
     if search is None:
         return redirect("/documents/past")
     return _show_past(context, context.form.get("after"), sought, search)
@@ -253,7 +253,7 @@ def _show_review(
         cookies=cookies,
         entered=forms,
         saved=signing.read_saved_signature(context.require_provider()),
-        block_size=size_of(document),
+        block_size=block_size(document),
         pad={"strokes": MAX_STROKES, "points": MAX_POINTS},
         images=list_page_images(document, files, texts),
         prepared=are_pages_ready(document),

@@ -52,9 +52,8 @@ def preview_signature(context: RequestContext, document_id: str) -> Response:
     """
     provider = context.require_provider()
     form = parse_approval(context.form, frozenset())
-    signature = signing.read(form.signature, form.typed_name, form.drawing, provider)
-    errors = signing.errors(form.signature, signature, provider)
+    signature, errors = signing.read_signature(form.signature, form.typed_name, form.drawing, provider)
     if signature is None or errors:
         return json_response({"trouble": errors[0].message if errors else ""})
-    picture = signing.picture(context.require_document(), provider, signature, context.now)
+    picture = signing.render_preview(context.require_document(), provider, signature, context.now)
     return json_response({"picture": base64.b64encode(picture).decode()})

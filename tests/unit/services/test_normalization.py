@@ -2,7 +2,7 @@ import pytest
 
 from chalicelib.services.delivery.mime import header_text
 from chalicelib.services.normalization import display_phone, one_line, paragraphs
-from chalicelib.services.review.signature_input import tidy
+from chalicelib.services.review.signature_input import clean_text
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
 
 NAMES = [*SHAPED.values(), *FROM_RIGHT.values(), "Ẹ̀kọ́", "王小明", "Müller-Łukasiewicz"]
@@ -12,7 +12,7 @@ NAMES = [*SHAPED.values(), *FROM_RIGHT.values(), "Ẹ̀kọ́", "王小明", "M�
 def test_a_name_of_any_script_is_kept_as_it_is_spelt(name: str) -> None:
     assert one_line(f" {name} ") == name
     assert paragraphs(name) == name
-    assert tidy(name) == name
+    assert clean_text(name) == name
     assert header_text(name) == name
 
 

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.documents import Document, Kind, PracticeCard
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.ports import Page
-from chalicelib.services.review.past_search import WINDOW, WINDOWS, PastSearch, find, searching
+from chalicelib.services.review.past_search import MAX_WINDOWS, WINDOW, PastSearch, find_past, parse_search
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeStore
 from tests.support.provider_fixtures import PROVIDER, a_document, a_store
@@ -51,26 +51,26 @@ def a_past(*documents: Document) -> CountingStore:
 
 def ids(store: FakeStore, search: PastSearch | None, after: str | None = None) -> list[str]:
     assert search is not None
-    return [each.id for each in find(store, PROVIDER.id, search, after).items]
+    return [each.id for each in find_past(store, PROVIDER.id, search, after).items]
 
 
 @pytest.mark.parametrize("typed", ["garcia", "GARC", "josé", "jose garcia-lopez", "hill jose", "plan lopez"])
 def test_every_word_begins_one_of_patient_practice_kind_or_title(typed: str) -> None:
     store = a_past(named(1, "Ada", "Byron"), named(2, "José", "García-López"))
-    assert ids(store, searching(typed, "", "")) == ["doc_0002"]
+    assert ids(store, parse_search(typed, "", "")) == ["doc_0002"]
 
 
 @pytest.mark.parametrize("typed", ["arcia", "jose byron", "juniper"])
 def test_other_words_find_nothing(typed: str) -> None:
     store = a_past(named(1, "Ada", "Byron"), named(2, "José", "García-López"))
-    assert ids(store, searching(typed, "", "")) == []
+    assert ids(store, parse_search(typed, "", "")) == []
 
 
 def test_practice_and_kind_are_found() -> None:
     juniper = returned(3, practice=PracticeCard(name="Juniper Rehab"), kind=Kind.ORDER)
     store = a_past(returned(1), juniper)
-    assert ids(store, searching("juniper", "", "")) == ["doc_0003"]
-    assert ids(store, searching("order", "", "")) == ["doc_0003"]
+    assert ids(store, parse_search("juniper", "", "")) == ["doc_0003"]
+    assert ids(store, parse_search("order", "", "")) == ["doc_0003"]
 
 
 def test_days_are_those_of_the_practice_and_both_count() -> None:
@@ -78,23 +78,23 @@ def test_days_are_those_of_the_practice_and_both_count() -> None:
     store = a_past(late, *(returned(number) for number in range(1, 6)))
     assert late.decided_at is not None
     assert late.decided_at.date() == date(2026, 11, 23), "in UTC; it is still the 22nd in Chicago"
-    assert ids(store, searching("", "2026-11-20", "2026-11-22")) == ["doc_0000", "doc_0001", "doc_0002"]
-    assert ids(store, searching("", "2026-11-18", "2026-11-18")) == ["doc_0004"]
+    assert ids(store, parse_search("", "2026-11-20", "2026-11-22")) == ["doc_0000", "doc_0001", "doc_0002"]
+    assert ids(store, parse_search("", "2026-11-18", "2026-11-18")) == ["doc_0004"]
 
 
 def test_nothing_newer_than_the_last_day_is_read_nor_older_than_the_first() -> None:
     store = a_past(*(returned(number) for number in range(300)))
-    found = ids(store, searching("", "2026-04-10", "2026-04-12"))
+    found = ids(store, parse_search("", "2026-04-10", "2026-04-12"))
     assert len(found) == 3
     assert store.looked_at <= 2 * WINDOW
 
 
 def test_one_request_looks_at_a_bounded_number_and_says_where_to_go_on() -> None:
-    store = a_past(*(returned(number) for number in range(WINDOW * WINDOWS)), named(400, "Rare", "Name"))
-    search = searching("rare", "", "")
+    store = a_past(*(returned(number) for number in range(WINDOW * MAX_WINDOWS)), named(400, "Rare", "Name"))
+    search = parse_search("rare", "", "")
     assert search is not None
-    first = find(store, PROVIDER.id, search, None)
-    assert (first.items, store.looked_at) == ((), WINDOW * WINDOWS)
+    first = find_past(store, PROVIDER.id, search, None)
+    assert (first.items, store.looked_at) == ((), WINDOW * MAX_WINDOWS)
     assert ids(store, search, first.next_after) == ["doc_0400"]
 
 
@@ -102,7 +102,7 @@ def test_pages_hold_at_most_25_and_together_everything_once() -> None:
     store = a_past(*(returned(number, kind=(Kind.ORDER, Kind.OTHER)[number % 2]) for number in range(150)))
     search, after, seen = PastSearch(words=("order",)), None, []
     while True:
-        page = find(store, PROVIDER.id, search, after)
+        page = find_past(store, PROVIDER.id, search, after)
         assert len(page.items) <= 25
         seen += [each.id for each in page.items]
         after = page.next_after
@@ -113,12 +113,12 @@ def test_pages_hold_at_most_25_and_together_everything_once() -> None:
 
 @pytest.mark.parametrize("filled", [("", "", ""), (" . ", "yesterday", "2026-13-01")])
 def test_nothing_sensible_filled_in_is_no_search(filled: tuple[str, str, str]) -> None:
-    assert searching(*filled) is None
+    assert parse_search(*filled) is None
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "1999-12-31", "soon"])
 def test_a_day_that_is_none_or_beyond_all_documents_is_left_out(day: str) -> None:
     store = a_past(returned(1))
-    assert searching("", day, "") is None
-    assert searching("", "", day) is None
-    assert ids(store, searching("byron", day, day)) == ["doc_0001"]
+    assert parse_search("", day, "") is None
+    assert parse_search("", "", day) is None
+    assert ids(store, parse_search("byron", day, day)) == ["doc_0001"]
