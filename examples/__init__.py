@@ -1,4 +1,4 @@
-"""Stand-ins for trying the portal out: a small EMR (`clinic`) and what a provider receives (`mailbox`).
+"""Stand-ins for a trial of the portal: a small EMR (`clinic`) and a provider's mailbox (`mailbox`).
 
-They use only the portal's public contracts and the local AWS, and import nothing from the portal's code.
+The stand-ins use only the portal's public contracts and the local AWS. They import nothing from the portal.
 """

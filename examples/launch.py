@@ -1,4 +1,4 @@
-"""How both stand-ins start, log and stop."""
+"""The start, the logs and the end of both stand-ins."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ WAIT_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class PortalFile:
-    """What `make run` writes to `.local/portal.json` once everything is up."""
+    """The contents of `.local/portal.json`, which `make run` writes once everything is running."""
 
     portal_url: str
     aws_endpoint_url: str
@@ -33,7 +33,7 @@ class PortalFile:
 
 
 def read_portal_file(path: Path) -> PortalFile:
-    """Read portal.json. Raises `KeyError`, `TypeError` or `ValueError` when something in it is missing."""
+    """Read portal.json. Raises `KeyError`, `TypeError` or `ValueError` if the file is not complete."""
     found: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
     practice: Mapping[str, Any] = found["practice"]
     return PortalFile(
@@ -54,23 +54,23 @@ def wait_for_portal_file(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> PortalFile:
-    """Wait until portal.json is there and whole. Raises `TimeoutError` with a sentence for the reader."""
+    """Wait until portal.json exists and is complete. Raises `TimeoutError` with a sentence for the user."""
     end = clock() + seconds
     while True:
         try:
             return read_portal_file(path)
         except (FileNotFoundError, KeyError, TypeError, ValueError) as problem:
             if clock() >= end:
-                reason = "is not there" if isinstance(problem, FileNotFoundError) else "is not complete"
+                reason = "does not exist" if isinstance(problem, FileNotFoundError) else "is not complete"
                 raise TimeoutError(
-                    f"{path} {reason} after {seconds:.0f} seconds. `make run` writes it once the portal is "
-                    "up: start that first, and look there for what went wrong."
+                    f"{path} {reason} after {seconds:.0f} seconds. `make run` writes the file once the "
+                    "portal is running. Start `make run` first, and look at its window for errors."
                 ) from problem
         sleep(0.25)
 
 
 def arguments(description: str, *, port: int, data: str) -> argparse.ArgumentParser:
-    """The options that both stand-ins know."""
+    """Return a parser for the options of both stand-ins."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--portal-json", type=Path, default=Path(".local/portal.json"))
     parser.add_argument("--port", type=int, default=port)
@@ -84,9 +84,9 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def set_up_process() -> None:
-    """Log to standard error, and leave at once on SIGTERM or SIGINT."""
+    """Log to standard error, and exit immediately on SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-    # These write whole URLs and mail addresses, and either may name a person.
+    # These libraries log whole URLs and email addresses, which may name a person.
     for library in ("httpx", "mail.log"):
         logging.getLogger(library).setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, _stop)
@@ -94,18 +94,18 @@ def set_up_process() -> None:
 
 
 def serve(app: Flask, *, port: int) -> None:
-    """Answer on 127.0.0.1 until told to stop. Raises `SystemExit` with a sentence if the port is taken."""
+    """Serve on 127.0.0.1 until the process is stopped. Raises `SystemExit` if the port is in use."""
     try:
         server = create_server(app, host="127.0.0.1", port=port, threads=8, ident=None)
     except OSError as problem:
-        reason = f"Port {port} on 127.0.0.1 is not free ({problem.strerror}): choose another by --port."
+        reason = f"Port {port} on 127.0.0.1 is in use ({problem.strerror}). Choose another port with --port."
         raise SystemExit(reason) from problem
     LOG.info("ready on http://127.0.0.1:%d", port)
     server.run()
 
 
 def log_requests(app: Flask) -> None:
-    """One line per request, by the route's pattern: the address itself may name a patient or a person."""
+    """Log one line for every request, with the route's pattern. The URL itself may name a person."""
 
     @app.before_request
     def begin() -> None:

@@ -1,1 +1,1 @@
-"""Cedar Clinic EMR (sample): a small stand-in EMR that shows how to work with the portal's contracts."""
+"""Cedar Clinic EMR, a small sample EMR that shows how to use the portal's contracts."""

@@ -17,7 +17,7 @@ REGISTER_PAUSE = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Wait for the portal's file, then serve until told to stop."""
+    """Wait for portal.json, then serve until the process is stopped."""
     parser = launch.arguments("A small stand-in EMR", port=4576, data=".local/clinic")
     options = parser.parse_args(argv)
     launch.set_up_process()
@@ -43,7 +43,7 @@ def _office(found: launch.PortalFile, store: Store) -> Office:
 
 
 def register(office: Office, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Register the webhook address, again while the portal is still waking up."""
+    """Register the webhook address. Try again while the portal is still starting."""
     for _ in range(REGISTER_TRIES):
         try:
             office.register()
@@ -55,7 +55,7 @@ def register(office: Office, *, sleep: Callable[[float], None] = time.sleep) -> 
         else:
             LOG.info("webhook address registered")
             return
-    LOG.warning("the portal did not answer: register the webhook address on the Customize page")
+    LOG.warning("the portal did not answer. Register the webhook address on the Customize page.")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ from examples.clinic.pages_common import set_up_pages
 from examples.launch import log_requests
 
 UPLOAD_LIMIT = 26 * 1024 * 1024
-"""The portal takes PDFs up to 25 MB; a little over, so that it is the portal that says so."""
+"""The portal accepts PDFs up to 25 MB. The EMR accepts more, so that the portal reports the error."""
 
 
 def create_app(office: Office) -> Flask:
-    """The app that works for this office."""
+    """Return the Flask app for this office."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = UPLOAD_LIMIT + 1024 * 1024
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024

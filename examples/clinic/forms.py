@@ -1,4 +1,4 @@
-"""The send form: its fields are named after the paths in the event's `data`, so that errors find them."""
+"""The send form. Its fields have the names of the paths in the event's `data`, so that errors match them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,16 +61,16 @@ FIRST_PROVIDER: Values = {
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What stops a form: a sentence, what is wrong in which field, and what belongs to no field shown."""
+class FormError:
+    """The error of a form: a sentence, a message for each wrong field, and messages about other fields."""
 
     summary: str
     fields: Mapping[str, str] = field(default_factory=dict)
     others: tuple[str, ...] = ()
 
 
-def proposed(plan: Plan, *, number: int, today: date) -> Values:
-    """The values to start from when this sample is chosen."""
+def propose_values(plan: Plan, *, number: int, today: date) -> Values:
+    """Return the first values of the form for a chosen sample."""
     dates = certification_from(plan, today)
     return {
         "external_id": f"POC-{number}",
@@ -92,7 +92,7 @@ def proposed(plan: Plan, *, number: int, today: date) -> Values:
 
 
 def patient_values(patient: Patient) -> Values:
-    """The form's values for a patient on file."""
+    """Return the form's values for a patient on file."""
     return {
         "patient.external_id": patient.external_id,
         "patient.first_name": patient.first_name,
@@ -101,13 +101,13 @@ def patient_values(patient: Patient) -> Values:
     }
 
 
-def read(form: Mapping[str, str]) -> Values:
-    """The form's values, trimmed; an absent one is empty."""
+def read_values(form: Mapping[str, str]) -> Values:
+    """Return the submitted values, trimmed. A missing value is an empty text."""
     return {name: form.get(name, "").strip() for name in FIELDS}
 
 
 def event_data(values: Values) -> dict[str, Any]:
-    """`data` of the event without its content: empty values are left out, never sent as empty strings."""
+    """Return the `data` of the event without the PDF. Empty values are left out of the event."""
     data: dict[str, Any] = {}
     for name in FIELDS:
         if values[name]:
@@ -119,13 +119,13 @@ def event_data(values: Values) -> dict[str, Any]:
     return data
 
 
-def patient(values: Values) -> Patient:
-    """The patient of the form. Raises `ValueError` for a date that is none."""
-    return patient_of({name: values[f"patient.{name}"] for name in PATIENT_FIELDS})
+def read_patient(values: Values) -> Patient:
+    """Return the patient of the form. Raises `ValueError` for an invalid date."""
+    return patient_from({name: values[f"patient.{name}"] for name in PATIENT_FIELDS})
 
 
-def patient_of(sent: Json) -> Patient:
-    """The patient of an event's `data.patient`. Raises `ValueError` for a date that is none."""
+def patient_from(sent: Json) -> Patient:
+    """Return the patient of an event's `data.patient`. Raises `ValueError` for an invalid date."""
     return Patient(
         external_id=str(sent["external_id"]),
         first_name=str(sent["first_name"]),
@@ -134,20 +134,20 @@ def patient_of(sent: Json) -> Patient:
     )
 
 
-def again(sent: Json) -> Values:
-    """The form's values for a new version of what was sent, but for its number and what it replaces."""
-    found: dict[str, str] = {}
+def copy_values(sent: Json) -> Values:
+    """Return the form's values for a new version of a sent document, without its number."""
+    values: dict[str, str] = {}
     for name in FIELDS:
         value: Any = sent
         for part in name.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         if isinstance(value, str) and name not in ("external_id", "supersedes", "message"):
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def is_date(text: str) -> bool:
-    """Whether `text` is a day such as `2026-11-22`."""
+    """Return True if `text` is a day such as `2026-11-22`."""
     try:
         date.fromisoformat(text)
     except ValueError:
@@ -155,14 +155,14 @@ def is_date(text: str) -> bool:
     return True
 
 
-def facts(plan: Plan, values: Values) -> Facts:
-    """What to print into the sample. Raises `ValueError` for a date that is none."""
+def sample_facts(plan: Plan, values: Values) -> Facts:
+    """Return the facts to print in the sample PDF. Raises `ValueError` for an invalid date."""
     usual = certification_from(plan, date.fromisoformat(values["certification.from"]))
     initial, order = values["certification.initial_visit_on"], values["certification.order.signed_on"]
     last = values["certification.to"]
     return Facts(
         number=values["external_id"],
-        patient=patient(values),
+        patient=read_patient(values),
         author=_author(plan, values),
         referrer=Referrer(
             f"{values['provider.first_name']} {values['provider.last_name']}",
@@ -185,8 +185,8 @@ def _author(plan: Plan, values: Values) -> Author:
     return Author(name, values["author.credential"], values["author.phone"], plan.author.license)
 
 
-def from_refusal(refused: Refused) -> Trouble:
-    """The portal's problem, sorted to the fields of the form."""
+def from_refusal(refused: Refused) -> FormError:
+    """Return the portal's problem as an error of the form, with each message at its field."""
     fields: dict[str, str] = {}
     others: list[str] = []
     for error in refused.errors:
@@ -195,7 +195,7 @@ def from_refusal(refused: Refused) -> Trouble:
             fields[name] = error.message
         else:
             others.append(f"{error.field}: {error.message}" if error.field else error.message)
-    return Trouble(
+    return FormError(
         ". ".join(part.rstrip(".") for part in (refused.title, refused.detail) if part) + ".",
         fields,
         tuple(others),
@@ -210,6 +210,6 @@ def _form_name(error: FieldError) -> str | None:
 
 
 def number_in(external_id: str) -> int | None:
-    """1001 for `POC-1001`, None for a number of another kind."""
+    """Return 1001 for `POC-1001`, or None for a number in another format."""
     digits = external_id.removeprefix("POC-")
     return int(digits) if digits.isascii() and digits.isdigit() and digits != external_id else None

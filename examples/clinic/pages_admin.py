@@ -1,4 +1,4 @@
-"""Home, Admin > Practice > EMR > Customize, and Deliveries."""
+"""The pages Home, Admin > Practice > EMR > Customize, and Deliveries."""
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -7,10 +7,10 @@ from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
-from examples.clinic.forms import Trouble
+from examples.clinic.forms import FormError
 from examples.clinic.pages_common import back_to, office
 from examples.clinic.portal import Page, Refused, Unreachable
-from examples.clinic.worklist import standing
+from examples.clinic.worklist import state_of
 
 HOME = Blueprint("home", __name__)
 PAGES = Blueprint("admin", __name__)
@@ -21,53 +21,53 @@ RECENT = 8
 
 @HOME.get("/")
 def home() -> str:
-    """What waits for staff today."""
-    page, trouble = _unsigned_or_trouble()
+    """Show the work that waits for staff today."""
+    page, form_error = _read_unsigned()
     counts: dict[str, int] = {}
     for resource in page.rows:
-        step = standing(resource).step
+        step = state_of(resource).step
         counts[step] = counts.get(step, 0) + 1
     return render_template(
         "home.html",
         counts=counts,
         more=bool(page.next_cursor),
-        trouble=trouble,
-        waiting=office().store.waiting(),
+        form_error=form_error,
+        unanswered=office().store.unanswered(),
         webhooks=office().store.webhooks(RECENT),
-        endpoint_trouble=office().store.fact("endpoint"),
+        endpoint_error=office().store.fact("endpoint"),
         recent=office().store.documents()[:RECENT],
     )
 
 
-def _unsigned_or_trouble() -> tuple[Page, str]:
+def _read_unsigned() -> tuple[Page, str]:
     try:
         return office().unsigned(None), ""
     except Refused as problem:
         return Page((), None), f"{problem.title} {problem.detail}".strip()
     except Unreachable:
-        return Page((), None), "The portal does not answer, so these numbers are missing."
+        return Page((), None), "The portal does not respond, so these numbers are missing."
 
 
 @HOME.get("/healthz")
 def health() -> dict[str, str]:
-    """Whether this process serves."""
+    """Confirm that this process is running."""
     return {"status": "ok"}
 
 
 @PAGES.get("/admin/practice/emr/customize")
 def customize() -> str:
-    """The practice's settings at the portal."""
+    """Show the practice's settings at the portal."""
     return _customize(None)
 
 
-def _customize(trouble: Trouble | None) -> str:
+def _customize(form_error: FormError | None) -> str:
     return render_template(
         "customize.html",
         practice=office().practice(),
-        trouble=trouble,
+        form_error=form_error,
         zones=_zones(),
         webhooks=office().store.webhooks(RECENT),
-        endpoint_trouble=office().store.fact("endpoint"),
+        endpoint_error=office().store.fact("endpoint"),
     )
 
 
@@ -110,20 +110,20 @@ def _try(step: Callable[[], None], *, done: str) -> BaseResponse:
     try:
         step()
     except Refused as refused:
-        page = _customize(_settings_trouble(refused))
+        page = _customize(_settings_error(refused))
         return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
     return back_to("admin.customize", done)
 
 
-def _settings_trouble(refused: Refused) -> Trouble:
+def _settings_error(refused: Refused) -> FormError:
     fields = {error.field: error.message for error in refused.errors if error.field in SETTINGS}
     others = tuple(f"{e.field}: {e.message}" for e in refused.errors if e.field not in SETTINGS)
-    return Trouble(forms.from_refusal(refused).summary, fields, others)
+    return FormError(forms.from_refusal(refused).summary, fields, others)
 
 
 @PAGES.get("/deliveries")
 def deliveries() -> str:
-    """Messages out, those that failed unless asked otherwise."""
+    """Show the outgoing messages, by default those that failed."""
     status = request.args.get("status", "failed")
     page = office().portal.deliveries(status=status, cursor=request.args.get("cursor"))
     return render_template("deliveries.html", page=page, status=status)
@@ -131,6 +131,6 @@ def deliveries() -> str:
 
 @PAGES.post("/deliveries/<delivery_id>/retry")
 def retry(delivery_id: str) -> BaseResponse:
-    """Try one message again."""
+    """Send one message again."""
     office().portal.retry_delivery(delivery_id)
     return back_to("admin.deliveries", "retried")

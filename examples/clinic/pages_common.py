@@ -1,4 +1,4 @@
-"""What the pages share: the office at hand, words and dates for templates, and how trouble is shown."""
+"""Shared parts of the pages: the office, formats for templates, security headers and error pages."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -15,15 +15,15 @@ from examples.clinic.portal import Refused, Unreachable
 
 Json = Mapping[str, Any]
 
-DONE: Mapping[str, str] = {
-    "sent": "Sent. The provider hears of it in a moment.",
-    "resent": "Resent. Links sent before no longer work.",
+NOTICES: Mapping[str, str] = {
+    "sent": "Sent. The provider will be notified shortly.",
+    "resent": "Resent. Earlier links no longer work.",
     "recalled": "Recalled. The provider can no longer open it.",
     "returned": "Marked as returned.",
-    "retried": "The message will be tried again in a moment.",
+    "retried": "The message will be sent again shortly.",
     "saved": "Saved. A changed Electronic Signature switch takes effect within 60 seconds.",
-    "registered": "The portal now sends this EMR's webhooks here.",
-    "tested": "The portal was asked for a test webhook. It appears among the recent messages below.",
+    "registered": "The portal now sends this EMR's webhooks to this address.",
+    "tested": "Test webhook requested. It will appear in the list below.",
     "discarded": "Discarded. It will not be sent again.",
 }
 
@@ -37,50 +37,55 @@ HEADERS: Mapping[str, str] = {
 
 
 def office() -> Office:
-    """The office this app works for."""
+    """Return the office of this app."""
     return cast(Office, current_app.extensions["office"])
 
 
 def back_to(endpoint: str, done: str | None = None, **values: Any) -> BaseResponse:
-    """Redirect after a form, with the notice to show."""
+    """Redirect after a form. `done` is the key of the notice to show."""
     return redirect(url_for(endpoint, done=done, **values), HTTPStatus.SEE_OTHER)
 
 
 def moment(text: str | None) -> str:
-    """An RFC 3339 time as `Nov 22, 2026, 2:05 PM CST` in the practice's zone; empty for none."""
+    """Return an RFC 3339 time as `Nov 22, 2026, 2:05 PM CST`, in the practice's time zone."""
     if not text:
         return ""
     at = datetime.fromisoformat(text).astimezone(office().zone())
     return f"{at:%b} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M %p %Z}"
 
 
-def in_words(value: Any) -> str:
-    """A value of an event as people read it: `yes`, `1, 2, 3`, `Luis Rivera, MD`."""
+def display_value(value: Any) -> str:
+    """Return a value of an event as text, such as `yes`, `1, 2, 3` or `Luis Rivera, MD`."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return in_words(list(value.values()))
+        return display_value(list(value.values()))
     if isinstance(value, list):
-        return ", ".join(in_words(each) for each in value if each is not None)
+        return ", ".join(display_value(item) for item in value if item is not None)
     return str(value)
 
 
 def day(text: str | date | None) -> str:
-    """A calendar day as `Nov 22, 2026`; empty for none."""
+    """Return a calendar day as `Nov 22, 2026`, or an empty text for None."""
     if not text:
         return ""
     on = date.fromisoformat(text) if isinstance(text, str) else text
     return f"{on:%b} {on.day}, {on.year}"
 
 
+def us_date(on: date) -> str:
+    """Return a calendar day as American clinics write it, such as `12/10/1950`."""
+    return f"{on:%m/%d/%Y}"
+
+
 def patient_name(patient_id: str | None) -> str:
-    """The name on file for a patient's number, or the number."""
+    """Return the name of the patient with this number, or the number if the patient is unknown."""
     patient = office().store.patient(patient_id) if patient_id else None
     return patient.name if patient else patient_id or "Unknown patient"
 
 
 def provider_name(document_id: str) -> str:
-    """The provider a document was sent to, as this EMR remembers it; empty if another program sent it."""
+    """Return the provider of a document, or an empty text if another program sent the document."""
     document = office().store.document(document_id)
     provider: Json = document.sent.get("provider", {}) if document else {}
     name = f"{provider.get('first_name', '')} {provider.get('last_name', '')}".strip()
@@ -88,18 +93,23 @@ def provider_name(document_id: str) -> str:
 
 
 def set_up_pages(app: Flask) -> None:
-    """Filters, headers and error pages for every page."""
+    """Register filters, headers and error pages for every page."""
     app.jinja_env.filters.update(
-        moment=moment, day=day, in_words=in_words, patient_name=patient_name, provider_name=provider_name
+        moment=moment,
+        day=day,
+        us_date=us_date,
+        display_value=display_value,
+        patient_name=patient_name,
+        provider_name=provider_name,
     )
     app.jinja_env.globals.update(
-        standing=worklist.standing,
+        state_of=worklist.state_of,
         kinds=worklist.KINDS,
         decline_reasons=worklist.DECLINE_REASONS,
-        delivery_words=worklist.delivery_words,
+        delivery_text=worklist.delivery_text,
         provider_deliveries=worklist.provider_deliveries,
         Step=worklist.Step,
-        done_words=DONE,
+        notices=NOTICES,
     )
     app.context_processor(lambda: {"addresses": office().addresses})
     app.after_request(_add_headers)
@@ -112,17 +122,17 @@ def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if response.mimetype == "application/pdf":
-        # Browsers' PDF viewers need what the pages do without.
+        # The PDF viewers of browsers need scripts and styles, which this policy forbids.
         del response.headers["Content-Security-Policy"]
     return response
 
 
 def _page(title: str, lines: list[str], status: int) -> Response:
-    return make_response(render_template("trouble.html", title=title, lines=lines), status)
+    return make_response(render_template("error.html", title=title, lines=lines), status)
 
 
 def _show_refused(problem: Refused) -> Response:
-    lines = [problem.detail, *(f"{each.field}: {each.message}" for each in problem.errors)]
+    lines = [problem.detail, *(f"{error.field}: {error.message}" for error in problem.errors)]
     missing = problem.status == HTTPStatus.NOT_FOUND
     status = HTTPStatus.NOT_FOUND if missing else HTTPStatus.BAD_GATEWAY
     return _page(problem.title, [line for line in lines if line], status)
@@ -130,10 +140,10 @@ def _show_refused(problem: Refused) -> Response:
 
 def _show_unreachable(_problem: Unreachable) -> Response:
     lines = [
-        "Nothing is lost: what you sent is kept under Waiting to be sent on the home page, and can go again.",
-        "If this goes on, look at the window in which `make run` works.",
+        "Nothing is lost. You can send it again from the home page, under Waiting to be sent.",
+        "If the portal stays away, look at the window that runs `make run`.",
     ]
-    return _page("The portal does not answer", lines, HTTPStatus.BAD_GATEWAY)
+    return _page("The portal does not respond", lines, HTTPStatus.BAD_GATEWAY)
 
 
 def _show_http_error(problem: HTTPException) -> Response:

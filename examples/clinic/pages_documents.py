@@ -1,4 +1,4 @@
-"""Patients and their accounts; Documents > Reports > Unsigned; one document and what to do with it."""
+"""The pages of patients and their accounts, Documents > Reports > Unsigned, and one document."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
-from examples.clinic.forms import Trouble
+from examples.clinic.forms import FormError
 from examples.clinic.pages_common import back_to, office
 from examples.clinic.portal import Refused
 
@@ -19,7 +19,7 @@ PDFS = frozenset({"signed", "original"})
 
 @PAGES.get("/patients")
 def patients() -> str:
-    """Everyone on file, with how many documents each has."""
+    """Show all patients, with the number of documents of each patient."""
     documents = office().store.documents()
     counts: dict[str, int] = {}
     for document in documents:
@@ -29,34 +29,34 @@ def patients() -> str:
 
 @PAGES.get("/patients/<external_id>")
 def account(external_id: str) -> str:
-    """The patient's account, from this EMR's own records: it changes when a webhook arrives."""
+    """Show the patient's account from this EMR's records, which change when a webhook arrives."""
     patient = office().store.patient(external_id) or abort(HTTPStatus.NOT_FOUND)
     return render_template("account.html", patient=patient, documents=office().store.documents(external_id))
 
 
 @PAGES.get("/documents/reports/unsigned")
 def unsigned() -> str:
-    """The Unsigned report, read from the portal page by page."""
+    """Show a page of the Unsigned report, read from the portal."""
     page = office().unsigned(request.args.get("cursor"))
     return render_template("unsigned.html", page=page)
 
 
 @PAGES.get("/documents/<document_id>")
 def document(document_id: str) -> str:
-    """One document as the portal has it now, and what staff can do with it."""
+    """Show the current state of one document, with the actions for staff."""
     return _document_page(document_id)
 
 
 def _document_page(
-    document_id: str, trouble: Trouble | None = None, values: forms.Values | None = None
+    document_id: str, form_error: FormError | None = None, values: forms.Values | None = None
 ) -> str:
-    found = office().refresh(document_id)
+    current = office().refresh(document_id)
     return render_template(
         "document.html",
-        document=found,
-        resource=found.resource,
-        trouble=trouble,
-        values=values or _resend_values(found.sent),
+        document=current,
+        resource=current.resource,
+        form_error=form_error,
+        values=values or _resend_values(current.sent),
     )
 
 
@@ -71,7 +71,7 @@ def _resend_values(sent: forms.Json) -> forms.Values:
 
 @PAGES.get("/documents/<document_id>/events")
 def events(document_id: str) -> str:
-    """The document's audit trail."""
+    """Show the document's audit trail."""
     return render_template(
         "events.html",
         document_id=document_id,
@@ -82,7 +82,7 @@ def events(document_id: str) -> str:
 
 @PAGES.get("/documents/<document_id>/<which>.pdf")
 def pdf(document_id: str, which: str) -> BaseResponse:
-    """The signed or the original PDF: straight from the portal's short-lived URL to the staff's browser."""
+    """Redirect the browser to the portal's short-lived URL of the signed or original PDF."""
     if which not in PDFS:
         abort(HTTPStatus.NOT_FOUND)
     return redirect(office().portal.pdf_url(document_id, which), HTTPStatus.SEE_OTHER)
@@ -90,7 +90,7 @@ def pdf(document_id: str, which: str) -> BaseResponse:
 
 @PAGES.post("/documents/<document_id>/resend")
 def resend(document_id: str) -> BaseResponse:
-    """Correct and resend: only what differs from what was sent goes out."""
+    """Correct and resend the document. Only the changed values are sent."""
     values = {name: request.form.get(name, "").strip() for name in RESEND_FIELDS}
     try:
         office().send("document.resend", {"document_id": document_id, **_corrections(document_id, values)})
@@ -111,7 +111,7 @@ def _corrections(document_id: str, values: forms.Values) -> forms.Json:
 
 @PAGES.post("/documents/<document_id>/recall")
 def recall(document_id: str) -> BaseResponse:
-    """Take the document back."""
+    """Recall the document."""
     reason = request.form.get("reason", "").strip()
     data = {"document_id": document_id, **({"reason": reason} if reason else {})}
     return _send(document_id, "document.recalled", data, done="recalled")
@@ -119,7 +119,7 @@ def recall(document_id: str) -> BaseResponse:
 
 @PAGES.post("/documents/<document_id>/returned")
 def returned(document_id: str) -> BaseResponse:
-    """Mark as returned: it came by the portal, by fax or on paper."""
+    """Mark the document as returned by the portal, by fax or on paper."""
     data = {"document_id": document_id, "method": request.form.get("method", "portal")}
     return _send(document_id, "document.returned", data, done="returned")
 

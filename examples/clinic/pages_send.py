@@ -1,4 +1,4 @@
-"""Approve and send: a sample or an uploaded PDF, to one provider."""
+"""The page Approve and send, which sends a sample or an uploaded PDF to one provider."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 from werkzeug.wrappers import Response as BaseResponse
 
 from examples.clinic import forms
-from examples.clinic.forms import UPLOAD, Trouble, Values
+from examples.clinic.forms import UPLOAD, FormError, Values
 from examples.clinic.pages_common import back_to, office
 from examples.clinic.portal import Refused
 from examples.clinic.sample_plans.content import Plan
@@ -27,7 +27,7 @@ PAGES = Blueprint("send", __name__)
 
 @dataclass(frozen=True)
 class _Outgoing:
-    """What the form asks to send."""
+    """The event data and the PDF to send."""
 
     data: Json
     pdf: bytes
@@ -35,16 +35,16 @@ class _Outgoing:
 
 @PAGES.get("/send")
 def form() -> str:
-    """The form, filled in for the sample chosen, or for a new version of a document sent before."""
+    """Show the form with the values of a sample, or of a new version of an earlier document."""
     before = office().store.document(request.args.get("after", ""))
     chosen = request.args.get("sample") or (_sample_like(before.sent) if before else KNEE.key)
     plan = SAMPLES.get(chosen, KNEE)
-    values = dict(forms.proposed(plan, number=office().store.next_number(), today=office().today()))
+    values = dict(forms.propose_values(plan, number=office().store.next_number(), today=office().today()))
     patient = office().store.patient(request.args.get("patient", ""))
     if patient is not None:
         values.update(forms.patient_values(patient))
     if before is not None:
-        values.update(forms.again(before.sent), supersedes=before.external_id)
+        values.update(forms.copy_values(before.sent), supersedes=before.external_id)
     return _render(chosen if chosen in SAMPLES else UPLOAD, values)
 
 
@@ -59,37 +59,37 @@ def _sample_like(sent: Json) -> str:
 
 @PAGES.post("/send")
 def send() -> BaseResponse:
-    """Build the PDF, send it, and go to the patient's account; or show what is wrong, field by field."""
+    """Build and send the PDF, and go to the patient's account. Show an error at its field."""
     chosen = request.form.get("sample", "")
-    values = forms.read(request.form)
+    values = forms.read_values(request.form)
     outgoing = _outgoing(chosen, values)
-    if isinstance(outgoing, Trouble):
-        return _again(chosen, values, outgoing, HTTPStatus.UNPROCESSABLE_ENTITY)
+    if isinstance(outgoing, FormError):
+        return _show_error(chosen, values, outgoing, HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         office().approve_and_send(outgoing.data, outgoing.pdf)
     except Refused as refused:
-        return _again(chosen, values, forms.from_refusal(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _show_error(chosen, values, forms.from_refusal(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     return back_to("documents.account", "sent", external_id=values["patient.external_id"])
 
 
-def _outgoing(chosen: str, values: Values) -> _Outgoing | Trouble:
+def _outgoing(chosen: str, values: Values) -> _Outgoing | FormError:
     plan = SAMPLES.get(chosen)
     data = forms.event_data(values)
     try:
-        forms.patient(values)
+        forms.read_patient(values)
         if plan:
-            sample = build_pdf(plan, forms.facts(plan, values))
+            sample = build_pdf(plan, forms.sample_facts(plan, values))
             data["signature_field"] = dict(sample.signature_field)
             return _Outgoing(data, sample.content)
     except ValueError:
-        return _dates_trouble(values)
-    pdf = _uploaded()
+        return _date_errors(values)
+    pdf = _read_upload()
     if not pdf:
-        return Trouble("Choose the PDF to send.", {"content": "Choose a file."})
+        return FormError("Choose the PDF to send.", {"content": "Choose a file."})
     return _Outgoing(data, pdf)
 
 
-def _uploaded() -> bytes:
+def _read_upload() -> bytes:
     file = request.files.get("pdf")
     if file is None:
         return b""
@@ -98,26 +98,26 @@ def _uploaded() -> bytes:
     return content
 
 
-def _dates_trouble(values: Values) -> Trouble:
+def _date_errors(values: Values) -> FormError:
     needed = ("patient.date_of_birth", "certification.from")
-    asked = [name for name in forms.DATES if values[name] or name in needed]
-    bad = {name: "Give a date as YYYY-MM-DD." for name in asked if not forms.is_date(values[name])}
-    return Trouble("A date is missing or is none.", bad)
+    needed_or_given = [name for name in forms.DATES if values[name] or name in needed]
+    bad = {name: "Enter a date as YYYY-MM-DD." for name in needed_or_given if not forms.is_date(values[name])}
+    return FormError("A date is missing or invalid.", bad)
 
 
-def _again(chosen: str, values: Values, trouble: Trouble, status: int) -> Response:
-    return make_response(_render(chosen or UPLOAD, values, trouble), status)
+def _show_error(chosen: str, values: Values, form_error: FormError, status: int) -> Response:
+    return make_response(_render(chosen or UPLOAD, values, form_error), status)
 
 
-def _render(chosen: str, values: Values, trouble: Trouble | None = None) -> str:
+def _render(chosen: str, values: Values, form_error: FormError | None = None) -> str:
     return render_template(
-        "send.html", samples=SAMPLES.values(), chosen=chosen, values=values, trouble=trouble
+        "send.html", samples=SAMPLES.values(), chosen=chosen, values=values, form_error=form_error
     )
 
 
 @PAGES.get("/samples/<key>.pdf")
 def sample(key: str) -> Response:
-    """A sample as it would be sent."""
+    """Return the PDF of a sample."""
     plan = SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND)
     pdf = _sample_pdf(plan, office().store.next_number(), office().today())
     return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": "inline"})
@@ -125,7 +125,7 @@ def sample(key: str) -> Response:
 
 @PAGES.get("/samples/<key>.png")
 def thumbnail(key: str) -> Response:
-    """The first page of a sample, small."""
+    """Return a small image of the first page of a sample."""
     plan = SAMPLES.get(key) or abort(HTTPStatus.NOT_FOUND)
     return Response(_thumbnail(plan.key, office().today()), mimetype="image/png")
 
@@ -136,21 +136,21 @@ def _thumbnail(key: str, today: date) -> bytes:
 
 
 def _sample_pdf(plan: Plan, number: int, today: date) -> bytes:
-    values = forms.proposed(plan, number=number, today=today)
-    return build_pdf(plan, forms.facts(plan, values)).content
+    values = forms.propose_values(plan, number=number, today=today)
+    return build_pdf(plan, forms.sample_facts(plan, values)).content
 
 
 @PAGES.post("/outbox/<webhook_id>/send")
-def send_waiting(webhook_id: str) -> BaseResponse:
-    """Send an event again that the portal has not answered."""
-    for waiting in office().store.waiting():
-        if waiting.event.webhook_id == webhook_id:
-            office().send_waiting(waiting, json.loads(waiting.event.body)["data"])
+def send_unanswered(webhook_id: str) -> BaseResponse:
+    """Send an unanswered event again."""
+    for unanswered in office().store.unanswered():
+        if unanswered.event.webhook_id == webhook_id:
+            office().send_unanswered(unanswered, json.loads(unanswered.event.body)["data"])
     return back_to("home.home", "sent")
 
 
 @PAGES.post("/outbox/<webhook_id>/discard")
-def discard_waiting(webhook_id: str) -> BaseResponse:
-    """Give up an event that the portal has not answered."""
-    office().store.forget_waiting(webhook_id)
+def discard_unanswered(webhook_id: str) -> BaseResponse:
+    """Delete an unanswered event."""
+    office().store.delete_unanswered(webhook_id)
     return back_to("home.home", "discarded")

@@ -1,6 +1,6 @@
-"""The portal's API as an EMR uses it: signed events out, webhooks in, reading with an API key.
+"""A client of the portal's API: sends signed events, receives webhooks, and reads with an API key.
 
-This is the module to copy into an EMR. It needs `httpx` and `standardwebhooks`, nothing else from here.
+Copy this module into your EMR. It needs only `httpx` and `standardwebhooks`.
 """
 
 import json
@@ -17,7 +17,7 @@ import httpx
 from standardwebhooks import Webhook, WebhookVerificationError
 
 INLINE_BYTES = 4 * 1024 * 1024
-"""A PDF up to this size goes inside the event; a larger one is uploaded first."""
+"""A PDF up to this size is sent inside the event. A larger PDF is uploaded first."""
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 RETRY_AFTER_SECONDS = (0.5, 1.0, 2.0)
@@ -27,19 +27,19 @@ Json = Mapping[str, Any]
 
 
 class Unreachable(Exception):
-    """The portal did not answer. The event was perhaps taken: send it again with the same webhook-id."""
+    """The portal did not answer, but may have accepted the event. Send it again with the same webhook-id."""
 
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing wrong in what was sent; `field` is a path such as `data.provider.npi`."""
+    """One error in a request. `field` is a path such as `data.provider.npi`."""
 
     field: str
     message: str
 
 
 class Refused(Exception):
-    """The portal answered `application/problem+json` (RFC 9457): sending the same again will not help."""
+    """The portal refused a request with `application/problem+json` (RFC 9457). A retry does not help."""
 
     def __init__(self, status: int, problem: Json) -> None:
         self.status = status
@@ -48,18 +48,18 @@ class Refused(Exception):
         self.detail = str(problem.get("detail", ""))
         errors: Sequence[Json] = problem.get("errors") or ()
         self.errors = tuple(
-            FieldError(str(each.get("field", "")), str(each.get("message", ""))) for each in errors
+            FieldError(str(error.get("field", "")), str(error.get("message", ""))) for error in errors
         )
         super().__init__(f"{status} {self.title}")
 
 
 class NotFromPortal(Exception):
-    """A webhook whose signature, timestamp or body is not what the portal would have sent."""
+    """A webhook with a wrong signature, timestamp or body, which the portal cannot have sent."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """An event to the portal: keep it until it is accepted, so that every retry is the same."""
+    """An event for the portal. Store it until the portal accepts it, so that every retry is the same."""
 
     webhook_id: str
     body: str
@@ -67,24 +67,24 @@ class Event:
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows of a list, and the cursor of the next page or None."""
+    """A page of a list, with the cursor of the next page or None."""
 
     rows: Sequence[Json]
     next_cursor: str | None
 
 
 def new_event(event_type: str, data: Json, *, now: datetime) -> Event:
-    """A `document.sent`, `.resend`, `.recalled` or `.returned` event, with a fresh id."""
+    """Return a new event of a type such as `document.sent`, with a new webhook-id."""
     timestamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = json.dumps({"type": event_type, "timestamp": timestamp, "data": data})
     return Event(f"msg_{uuid.uuid4().hex}", body)
 
 
 def receive(body: bytes, headers: Mapping[str, str], secret: str) -> Json:
-    """Verify a webhook of the portal and return its event. Raises `NotFromPortal`."""
+    """Verify a webhook and return its event. Raises `NotFromPortal`."""
     try:
         event = Webhook(secret).verify(body, dict(headers))
-    # The library lets malformed headers and bodies out as ValueError.
+    # The library raises ValueError for malformed headers and bodies.
     except (WebhookVerificationError, ValueError) as problem:
         raise NotFromPortal(str(problem)) from problem
     if not isinstance(event, dict):
@@ -93,23 +93,23 @@ def receive(body: bytes, headers: Mapping[str, str], secret: str) -> Json:
 
 
 class LocalhostTransport(httpx.HTTPTransport):
-    """Connects to 127.0.0.1 for any host below `.localhost`, leaving the Host header as it is.
+    """Transport that connects to 127.0.0.1 for every host below `.localhost`.
 
-    Browsers do so by themselves (RFC 6761); Python asks the system's resolver, which may not know the name.
-    An EMR that talks to a real portal does not need this class.
+    Browsers do the same (RFC 6761). Python asks the system's resolver, which may not know the name. An EMR
+    that talks to a real portal does not need this class.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
+        """Send one request, with its Host header unchanged."""
         if request.url.host.endswith(".localhost"):
             request.url = request.url.copy_with(host="127.0.0.1")
         return super().handle_request(request)
 
 
 class Portal:
-    """One practice's connection to the portal.
+    """The portal's API for one practice.
 
-    Every method raises `Refused` when the portal says no, and `Unreachable` when it says nothing.
+    Every method raises `Refused` if the portal refuses the request, and `Unreachable` if it does not answer.
     """
 
     def __init__(
@@ -133,13 +133,13 @@ class Portal:
         self._sleep = sleep
 
     def send(self, event: Event) -> Json:
-        """Send an event, again after a pause while the portal is away. Returns its `202` answer.
+        """Send an event and return the body of the `202` response. Retry if the portal does not answer.
 
-        Every try carries the same webhook-id and body, so that the portal does the work once.
+        Every try has the same webhook-id and body, so that the portal does the work only once.
         """
         for pause in (*RETRY_AFTER_SECONDS, None):
             try:
-                return _answer(self._post_event(event))
+                return _json(self._post_event(event))
             except Unreachable:
                 if pause is None:
                     raise
@@ -158,7 +158,7 @@ class Portal:
         return self._try("POST", "/v1/events", content=event.body, headers=headers)
 
     def upload(self, pdf: bytes) -> str:
-        """Upload a PDF too large for an event, and return the `upload_id` to name in its `content`."""
+        """Upload a PDF that is too large for an event, and return the `upload_id` for its `content`."""
         place = self._api("POST", "/v1/uploads", json={})
         file = {"file": ("document.pdf", pdf, "application/pdf")}
         answer = self._try("POST", place["url"], data=place["fields"], files=file)
@@ -167,33 +167,33 @@ class Portal:
         return str(place["upload_id"])
 
     def content(self, pdf: bytes) -> Json:
-        """The event's `content` for a PDF of any size."""
+        """Return the event's `content` for a PDF of any size."""
         if len(pdf) > INLINE_BYTES:
             return {"upload_id": self.upload(pdf)}
         return {"base64": b64encode(pdf).decode("ascii")}
 
     def documents(self, *, report: str, cursor: str | None = None) -> Page:
-        """One page of the report `unsigned` or `all`."""
+        """Read one page of the report `unsigned` or `all`."""
         return self._page("documents", "/v1/documents", {"report": report, "cursor": cursor})
 
     def document(self, document_id: str) -> Json:
-        """One document resource."""
+        """Read one document resource."""
         return self._api("GET", f"/v1/documents/{_safe(document_id)}")
 
     def events(self, document_id: str) -> Sequence[Json]:
-        """The document's audit trail, oldest first."""
-        found: Sequence[Json] = self._api("GET", f"/v1/documents/{_safe(document_id)}/events")["events"]
-        return found
+        """Read the document's audit trail, oldest event first."""
+        events: Sequence[Json] = self._api("GET", f"/v1/documents/{_safe(document_id)}/events")["events"]
+        return events
 
     def pdf_url(self, document_id: str, which: str) -> str:
-        """A short-lived URL of the `signed` or `original` PDF: for a browser, never for keeping."""
+        """Return a short-lived URL of the `signed` or `original` PDF, for a browser. Do not store the URL."""
         answer = self._read("GET", f"/v1/documents/{_safe(document_id)}/{which}.pdf")
         if answer.status_code != httpx.codes.SEE_OTHER:
             raise Refused(answer.status_code, {"title": "The portal did not say where the PDF is."})
         return answer.headers["location"]
 
     def deliveries(self, *, status: str, cursor: str | None = None) -> Page:
-        """One page of the messages out with this status, such as `failed`."""
+        """Read one page of the outgoing messages with a status such as `failed`."""
         return self._page("deliveries", "/v1/deliveries", {"status": status, "cursor": cursor})
 
     def retry_delivery(self, delivery_id: str) -> None:
@@ -201,19 +201,19 @@ class Portal:
         self._read("POST", f"/v1/deliveries/{_safe(delivery_id)}/retry")
 
     def practice(self) -> Json:
-        """The practice's settings."""
+        """Read the practice's settings."""
         return self._api("GET", "/v1/practice")
 
     def save_practice(self, settings: Json) -> None:
-        """Change the practice's settings, the Electronic Signature switch among them."""
+        """Change the practice's settings, including the Electronic Signature switch."""
         self._read("PUT", "/v1/practice", json=settings)
 
     def set_endpoint(self, url: str) -> None:
-        """Tell the portal where to send this practice's webhooks."""
+        """Set the URL that receives this practice's webhooks."""
         self._read("PUT", "/v1/endpoint", json={"url": url})
 
     def test_endpoint(self) -> None:
-        """Ask the portal for an `endpoint.test` webhook."""
+        """Request an `endpoint.test` webhook."""
         self._read("POST", "/v1/endpoint/test")
 
     def _page(self, name: str, path: str, query: Mapping[str, str | None]) -> Page:
@@ -222,11 +222,11 @@ class Portal:
         return Page(answer[name], answer.get("next_cursor"))
 
     def _api(self, method: str, path: str, **rest: Any) -> Json:
-        return _answer(self._read(method, path, **rest))
+        return _json(self._read(method, path, **rest))
 
     def _read(self, method: str, path: str, **rest: Any) -> httpx.Response:
         bearer = {"authorization": f"Bearer {self._api_key}"}
-        return _unless_refused(self._try(method, path, headers=bearer, **rest))
+        return _raise_if_refused(self._try(method, path, headers=bearer, **rest))
 
     def _try(self, method: str, path: str, **rest: Any) -> httpx.Response:
         try:
@@ -242,7 +242,7 @@ def _safe(part: str) -> str:
     return quote(part, safe="")
 
 
-def _unless_refused(answer: httpx.Response) -> httpx.Response:
+def _raise_if_refused(answer: httpx.Response) -> httpx.Response:
     if answer.is_error:
         try:
             problem = answer.json()
@@ -252,6 +252,6 @@ def _unless_refused(answer: httpx.Response) -> httpx.Response:
     return answer
 
 
-def _answer(answer: httpx.Response) -> Json:
-    found: Json = _unless_refused(answer).json()
-    return found
+def _json(answer: httpx.Response) -> Json:
+    body: Json = _raise_if_refused(answer).json()
+    return body

@@ -1,4 +1,4 @@
-"""The sample EMR's own records, in one SQLite file, so that nothing is lost over a restart."""
+"""The records of the sample EMR, in one SQLite file that survives a restart."""
 
 import json
 import sqlite3
@@ -39,8 +39,8 @@ LONG_AGO = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """An event that the portal has not accepted yet."""
+class UnansweredEvent:
+    """A stored event that the portal has not answered yet."""
 
     event: Event
     event_type: str
@@ -49,8 +49,8 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Received:
-    """A webhook that came in."""
+class ReceivedWebhook:
+    """A webhook from the portal."""
 
     event_type: str
     document_id: str
@@ -59,7 +59,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Document:
-    """A document as this EMR knows it: what it sent, and the last resource the portal told it."""
+    """A document in this EMR: the data that was sent, and the latest resource from the portal."""
 
     document_id: str
     external_id: str
@@ -69,7 +69,7 @@ class Document:
 
 
 class Store:
-    """Reads and writes the file. Every method is one transaction of its own."""
+    """The SQLite file. Every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ class Store:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as rows:
             rows.row_factory = sqlite3.Row
-            # Taken at once: two webhooks that read the same row must not both write it.
+            # The lock is taken before the first read, so that two webhooks cannot both change one row.
             rows.execute("BEGIN IMMEDIATE")
             try:
                 yield rows
@@ -94,7 +94,7 @@ class Store:
     # Patients
 
     def save_patient(self, patient: Patient) -> None:
-        """Add the patient, or correct what is known of them."""
+        """Add or update the patient."""
         with self._transaction() as rows:
             rows.execute(
                 "INSERT OR REPLACE INTO patients VALUES (?, ?, ?, ?)",
@@ -107,13 +107,13 @@ class Store:
             )
 
     def patients(self) -> Sequence[Patient]:
-        """All patients by name."""
+        """Return all patients, by name."""
         with self._transaction() as rows:
             found = rows.execute("SELECT * FROM patients ORDER BY last_name, first_name").fetchall()
         return [_patient(row) for row in found]
 
     def patient(self, external_id: str) -> Patient | None:
-        """One patient, or None."""
+        """Return the patient with this number, or None."""
         with self._transaction() as rows:
             row = rows.execute("SELECT * FROM patients WHERE external_id = ?", (external_id,)).fetchone()
         return _patient(row) if row else None
@@ -121,7 +121,7 @@ class Store:
     # Documents
 
     def save_sent(self, document_id: str, sent: Json, resource: Json, *, now: datetime) -> None:
-        """Remember what was sent. A resource that a webhook brought in the meantime stays."""
+        """Store the sent data. A resource that a webhook has already brought is not overwritten."""
         with self._transaction() as rows:
             _insert(rows, document_id, sent, resource, at=LONG_AGO, now=now)
             rows.execute(
@@ -130,7 +130,7 @@ class Store:
             )
 
     def correct_sent(self, document_id: str, values: Mapping[str, str]) -> None:
-        """Remember the corrected `provider.email`, `provider.fax` and `delivery` of a document."""
+        """Store the corrected `provider.email`, `provider.fax` and `delivery` of a document."""
         with self._transaction() as rows:
             row = rows.execute("SELECT * FROM documents WHERE document_id = ?", (document_id,)).fetchone()
             sent = json.loads(row["sent"]) if row else {}
@@ -142,12 +142,12 @@ class Store:
             )
 
     def save_resource(self, resource: Json, *, at: str, now: datetime) -> None:
-        """Keep the portal's resource as of `at` (RFC 3339), unless a later one is known already."""
+        """Store the portal's resource as of `at` (RFC 3339), unless a later state is already stored."""
         with self._transaction() as rows:
             _update(rows, resource, at=at, now=now)
 
     def documents(self, patient_id: str | None = None) -> Sequence[Document]:
-        """A patient's documents, or all, newest first."""
+        """Return the documents of a patient, or all documents, newest first."""
         with self._transaction() as rows:
             found = rows.execute(
                 "SELECT * FROM documents WHERE patient_id = :patient OR :patient IS NULL "
@@ -157,7 +157,7 @@ class Store:
         return [_document(row) for row in found]
 
     def document(self, document_id: str) -> Document | None:
-        """One document, or None if this EMR never heard of it."""
+        """Return the document with this id, or None if it is unknown to this EMR."""
         with self._transaction() as rows:
             row = rows.execute("SELECT * FROM documents WHERE document_id = ?", (document_id,)).fetchone()
         return _document(row) if row else None
@@ -165,7 +165,7 @@ class Store:
     # Webhooks
 
     def save_webhook(self, webhook_id: str, event: Json, *, now: datetime) -> bool:
-        """Record a webhook and what it says, together. False when this id was here before."""
+        """Store a webhook together with its resource. Return False if the webhook-id is already stored."""
         resource: Json = event.get("data") or {}
         with self._transaction() as rows:
             added = rows.execute(
@@ -176,63 +176,63 @@ class Store:
                 _update(rows, resource, at=event["timestamp"], now=now)
         return bool(added)
 
-    def webhooks(self, limit: int) -> Sequence[Received]:
-        """The last webhooks, newest first."""
+    def webhooks(self, limit: int) -> Sequence[ReceivedWebhook]:
+        """Return the latest webhooks, newest first."""
         with self._transaction() as rows:
             found = rows.execute(
                 "SELECT * FROM webhooks ORDER BY received_at DESC, rowid DESC LIMIT ?", (limit,)
             ).fetchall()
         return [
-            Received(row["event_type"], row["document_id"], datetime.fromisoformat(row["received_at"]))
+            ReceivedWebhook(row["event_type"], row["document_id"], datetime.fromisoformat(row["received_at"]))
             for row in found
         ]
 
     # Outbox
 
-    def save_waiting(self, waiting: Waiting) -> None:
-        """Keep an event until the portal has answered it."""
+    def save_unanswered(self, unanswered: UnansweredEvent) -> None:
+        """Store an event until the portal answers it."""
         with self._transaction() as rows:
             rows.execute(
                 "INSERT INTO outbox VALUES (?, ?, ?, ?, ?)",
                 (
-                    waiting.event.webhook_id,
-                    waiting.event_type,
-                    waiting.external_id,
-                    waiting.event.body,
-                    waiting.created_at.isoformat(),
+                    unanswered.event.webhook_id,
+                    unanswered.event_type,
+                    unanswered.external_id,
+                    unanswered.event.body,
+                    unanswered.created_at.isoformat(),
                 ),
             )
 
-    def waiting(self) -> Sequence[Waiting]:
-        """Events not answered yet, oldest first."""
+    def unanswered(self) -> Sequence[UnansweredEvent]:
+        """Return the unanswered events, oldest first."""
         with self._transaction() as rows:
             found = rows.execute("SELECT * FROM outbox ORDER BY created_at").fetchall()
-        return [_waiting(row) for row in found]
+        return [_unanswered_event(row) for row in found]
 
-    def forget_waiting(self, webhook_id: str) -> None:
-        """Take an answered event out."""
+    def delete_unanswered(self, webhook_id: str) -> None:
+        """Delete an event that was answered or given up."""
         with self._transaction() as rows:
             rows.execute("DELETE FROM outbox WHERE webhook_id = ?", (webhook_id,))
 
     # Numbers and other facts
 
     def next_number(self) -> int:
-        """The number for the next document; the same until it is used."""
+        """Return the number for the next document. It changes only when it is used."""
         return int(self.fact("next_number") or FIRST_NUMBER)
 
     def use_number(self, number: int) -> None:
-        """Make sure that `number` is not proposed again."""
+        """Mark `number` as used, so that it is not proposed again."""
         if number >= self.next_number():
             self.save_fact("next_number", str(number + 1))
 
     def fact(self, name: str) -> str | None:
-        """A named value, or None."""
+        """Return the value with this name, or None."""
         with self._transaction() as rows:
             row = rows.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return str(row["value"]) if row else None
 
     def save_fact(self, name: str, value: str) -> None:
-        """Set a named value."""
+        """Store a value under a name."""
         with self._transaction() as rows:
             rows.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
@@ -265,8 +265,10 @@ def _update(rows: sqlite3.Connection, resource: Json, *, at: str, now: datetime)
 
 
 def _progress(resource: Json, at: str) -> tuple[int, bool, bool, datetime]:
-    """How far the document has come. Webhooks may overtake each other and clocks differ, but a document's
-    status only ever moves forward: an older one must not undo a newer.
+    """Return a sort key for the progress of a document.
+
+    Webhooks may arrive out of order, and clocks differ. But the status of a document only moves forward, so
+    a resource with less progress is older.
     """
     return (
         STATUS_ORDER.get(str(resource.get("status")), 0),
@@ -291,8 +293,8 @@ def _document(row: sqlite3.Row) -> Document:
     )
 
 
-def _waiting(row: sqlite3.Row) -> Waiting:
-    return Waiting(
+def _unanswered_event(row: sqlite3.Row) -> UnansweredEvent:
+    return UnansweredEvent(
         event=Event(row["webhook_id"], row["body"]),
         event_type=row["event_type"],
         external_id=row["external_id"],

@@ -1,4 +1,4 @@
-"""Where the portal's webhooks arrive: verify, record once, answer quickly."""
+"""The endpoint for the portal's webhooks: verify, store once, answer quickly."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -12,8 +12,8 @@ ENDPOINT = Blueprint("webhooks", __name__)
 
 
 @ENDPOINT.post("/webhooks/portal")
-def arrive() -> Response:
-    """204 once the event is on file, the second time too; 400 for what the portal did not send."""
+def receive_webhook() -> Response:
+    """Store the event and answer 204, for a repeat too. Answer 400 if the portal did not send the event."""
     try:
         event = receive(request.get_data(), dict(request.headers), office().webhook_secret)
         _check(event)
@@ -35,4 +35,4 @@ def _check(event: Json) -> None:
         datetime.fromisoformat(event["timestamp"])
         str(event["type"])
     except (KeyError, TypeError, ValueError) as problem:
-        raise NotFromPortal("the event has no type or no time") from problem
+        raise NotFromPortal("the event has no type or no valid time") from problem

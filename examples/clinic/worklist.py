@@ -1,4 +1,4 @@
-"""What a document's state means to clinic staff, and what they do next, from the resource alone."""
+"""The state of a document in the words of clinic staff, and the next step, from the resource alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ DECLINE_REASONS: Mapping[str, str] = {
     "other": "Other",
 }
 
-DELIVERY_WORDS: Mapping[str, str] = {
-    "queued": "waiting to go out",
-    "sending": "going out",
+DELIVERY_LABELS: Mapping[str, str] = {
+    "queued": "queued",
+    "sending": "sending",
     "sent": "sent",
     "delivered": "delivered",
     "failed": "failed",
@@ -36,7 +36,7 @@ DELIVERY_WORDS: Mapping[str, str] = {
     "cancelled": "cancelled",
 }
 
-MESSAGE_WORDS: Mapping[str, str] = {
+MESSAGE_LABELS: Mapping[str, str] = {
     "ready": "Document ready",
     "setup": "Set up your password",
     "code": "One-time code",
@@ -45,7 +45,7 @@ MESSAGE_WORDS: Mapping[str, str] = {
 
 
 class Step(StrEnum):
-    """The row's place in the Unsigned report."""
+    """The step of a document on its way from sent to filed."""
 
     NOT_DELIVERED = "not_delivered"
     PENDING = "pending"
@@ -57,8 +57,8 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a document stands: a short label, its tone for colour, and what to do next."""
+class DocumentState:
+    """The state of a document: a short label, its tone (for the color), and the next step for staff."""
 
     step: Step
     label: str
@@ -66,17 +66,21 @@ class Standing:
     advice: str
 
 
-_STANDINGS: Mapping[Step, tuple[str, str, str]] = {
+_STATES: Mapping[Step, tuple[str, str, str]] = {
     Step.NOT_DELIVERED: (
         "Not delivered",
         "bad",
         "The message did not reach the provider. Correct the address or number and resend.",
     ),
-    Step.PENDING: ("Sent", "wait", "Waiting for the provider. Call the office, resend, or recall it."),
+    Step.PENDING: (
+        "Sent",
+        "wait",
+        "Waiting for the provider. Call the office, resend, or recall it.",
+    ),
     Step.SEALING: (
         "Signed, PDF on its way",
         "good",
-        "The provider has signed. The signed PDF will be here in a moment.",
+        "The provider has signed. The signed PDF will arrive shortly.",
     ),
     Step.APPROVED: ("Returned, signed", "good", "Open the signed PDF, then mark it as returned."),
     Step.DECLINED: (
@@ -84,20 +88,20 @@ _STANDINGS: Mapping[Step, tuple[str, str, str]] = {
         "bad",
         "Read the reason. Then send a new version, recall it, or mark it as returned.",
     ),
-    Step.RECALLED: ("Recalled", "quiet", "Nothing to do. The same document number may be sent again."),
+    Step.RECALLED: ("Recalled", "quiet", "Nothing to do. You may use the same document number again."),
     Step.FILED: ("Returned, filed", "quiet", "Nothing to do."),
 }
 
 
-def standing(resource: Json) -> Standing:
-    """How the document of this resource stands."""
+def state_of(resource: Json) -> DocumentState:
+    """Return the state of the document of this resource."""
     step = _step(resource)
-    label, tone, advice = _STANDINGS[step]
+    label, tone, advice = _STATES[step]
     if step is Step.PENDING and resource.get("viewed_at"):
         label = "Opened by the provider"
     if step is Step.APPROVED and resource.get("outcome") == "by_hand":
         label = "Returned, signed by hand"
-    return Standing(step, label, tone, advice)
+    return DocumentState(step, label, tone, advice)
 
 
 def _step(resource: Json) -> Step:
@@ -112,7 +116,7 @@ def _step(resource: Json) -> Step:
 
 
 def _undelivered(resource: Json) -> bool:
-    """Whether every way to the provider has failed at its latest try, and nobody has opened the document."""
+    """Return True if the latest message by every channel has failed, and nobody has opened the document."""
     if resource.get("viewed_at") or resource.get("transmitted_at"):
         return False
     latest: dict[str, str] = {}
@@ -123,14 +127,14 @@ def _undelivered(resource: Json) -> bool:
 
 
 def provider_deliveries(resource: Json) -> Sequence[Json]:
-    """The messages to the provider, oldest first: webhooks to this EMR are left out."""
+    """Return the messages to the provider, oldest first, without the webhooks to this EMR."""
     lines = [line for line in resource.get("deliveries") or () if line.get("channel") in TO_PROVIDER]
     return sorted(lines, key=lambda line: str(line.get("at", "")))
 
 
-def delivery_words(line: Json) -> str:
-    """One line for staff, such as "Email to a@b.example: Document ready, delivered"."""
+def delivery_text(line: Json) -> str:
+    """Return a line for staff, such as "Email to a@b.example: Document ready, delivered"."""
     channel = str(line.get("channel", "message")).capitalize()
-    message = MESSAGE_WORDS.get(str(line.get("type")), str(line.get("type", "message")))
-    status = DELIVERY_WORDS.get(str(line.get("status")), str(line.get("status")))
+    message = MESSAGE_LABELS.get(str(line.get("type")), str(line.get("type", "message")))
+    status = DELIVERY_LABELS.get(str(line.get("status")), str(line.get("status")))
     return f"{channel} to {line.get('recipient', 'the provider')}: {message}, {status}"

@@ -64,7 +64,7 @@ def create_app(made: Reader) -> Flask:
     app = Flask(__name__)
     app.extensions["reader"] = made
     app.register_blueprint(PAGES)
-    app.jinja_env.filters.update(moment=moment, linked=linked, phone=phone)
+    app.jinja_env.filters.update(moment=moment, link_addresses=link_addresses, phone=phone)
     app.context_processor(_side)
     log_requests(app)
     app.before_request(_look)
@@ -91,7 +91,7 @@ def moment(at: datetime) -> str:
     return f"{here:%b} {here.day}, {here.year}, {here.hour % 12 or 12}:{here:%M %p %Z}"
 
 
-def linked(text: str) -> Markup:
+def link_addresses(text: str) -> Markup:
     """Plain text as HTML, with its web addresses as links."""
     parts: list[Markup] = []
     end = 0
@@ -113,7 +113,7 @@ def phone(e164: str) -> str:
 
 def _side() -> dict[str, Any]:
     """What stands beside every page: who received something, and how much."""
-    faxes, inboxes = _counted(reader())
+    faxes, inboxes = _count_received(reader())
     numbers: dict[str, int] = {}
     for text in reader().box.texts():
         numbers[text.to] = numbers.get(text.to, 0) + 1
@@ -126,7 +126,7 @@ def _side() -> dict[str, Any]:
     }
 
 
-def _counted(source: Reader) -> tuple[dict[str, int], dict[str, int]]:
+def _count_received(source: Reader) -> tuple[dict[str, int], dict[str, int]]:
     faxes: dict[str, int] = {}
     inboxes: dict[str, int] = {}
     for message in source.box.mails():

@@ -93,7 +93,7 @@ class Emulator:
     def _add(self, record: Json, sent_at: datetime) -> None:
         to = [*record["To"], *record["CC"], *record["BCC"]]
         name = message_id(record["MessageId"])
-        self._box.add_mail(name, _rebuilt(record), to=to, received_at=sent_at, source="list")
+        self._box.add_mail(name, _rebuild(record), to=to, received_at=sent_at, source="list")
 
     def _poll_texts(self) -> None:
         for number, records in self._get(TEXTS)["sms_messages"].items():
@@ -102,7 +102,7 @@ class Emulator:
                 self._box.add_text(record["MessageId"], to=number, text=text, seen_at=self._clock())
 
 
-def _rebuilt(record: Json) -> bytes:
+def _rebuild(record: Json) -> bytes:
     mail = EmailMessage()
     mail["From"] = _one_line(record["Source"])
     mail["Subject"] = _one_line(record["Subject"])

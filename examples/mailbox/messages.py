@@ -11,7 +11,7 @@ from email.utils import getaddresses
 from html.parser import HTMLParser
 
 TO = "X-Mailbox-To"
-RECEIVED = "X-Mailbox-Received"
+RECEIVED = "X-Mailbox-ReceivedWebhook"
 SOURCE = "X-Mailbox-Source"
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_-]{8,80}")

@@ -296,7 +296,7 @@ def test_a_recall_closes_the_document_in_an_open_browser(week: Week, phone: Visi
 def test_a_fax_comes_back_by_fax(week: Week) -> None:
     person = someone()
     document_id, number = week.approve_and_send(person, delivery="fax")
-    week.desk.wait_for_row(number, "It came by fax or on paper")
+    week.desk.wait_for_row(number, "Received by fax or on paper")
     week.mark_as_returned(document_id, "fax")
     week.expect_closed(number)
     assert week.clinic.resource(document_id)["outcome"] == "by_hand"

@@ -1,4 +1,4 @@
-"""The shape of a sample plan of care: everything a therapist would have written, and nobody real in it."""
+"""The parts of a sample plan of care, as a therapist would write it. Every person is fictional."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,7 +6,7 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Patient:
-    """A fictional patient; `external_id` is the EMR's own number."""
+    """A fictional patient. `external_id` is the EMR's number for the patient."""
 
     external_id: str
     first_name: str
@@ -30,7 +30,7 @@ class Author:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One ICD-10-CM diagnosis; `use` is `Medical` or `Treatment`."""
+    """An ICD-10-CM diagnosis. `use` is `Medical` or `Treatment`."""
 
     code: str
     text: str
@@ -39,7 +39,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Table:
-    """A titled table of measurements; every row is as long as `columns`."""
+    """A table of measurements with a title. Every row has one value for each column."""
 
     title: str
     columns: tuple[str, ...]
@@ -49,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Goal:
-    """One measurable goal, due `weeks` after the certification starts."""
+    """A measurable goal, due `weeks` weeks after the start of the certification."""
 
     text: str
     weeks: int
@@ -66,7 +66,7 @@ class Intervention:
 
 @dataclass(frozen=True)
 class Plan:
-    """One sample plan of care, apart from the people and dates that the send form may change."""
+    """A sample plan of care, with the values that the send form does not change."""
 
     key: str
     kind: str

@@ -1,4 +1,4 @@
-"""How a sample plan of care looks: letterhead, tables, signature lines; black on white for the fax."""
+"""The layout of a sample plan of care: letterhead, tables and signature lines, readable on a fax."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,22 +55,22 @@ SECTION = ParagraphStyle(
 
 
 def us_date(day: date) -> str:
-    """A calendar day as American clinics write it: 11/20/2026."""
+    """Return a calendar day as American clinics write it: 11/20/2026."""
     return day.strftime("%m/%d/%Y")
 
 
 def paragraph(text: str, style: ParagraphStyle = BODY) -> Flowable:
-    """Running text; `text` is plain, not markup."""
+    """Return a paragraph of plain text, without markup."""
     return Paragraph(escape(text), style)
 
 
 def heading(title: str, subtitle: str) -> list[Flowable]:
-    """The document's title under the letterhead."""
+    """Return the document's title, which comes under the letterhead."""
     return [paragraph(title, TITLE), paragraph(subtitle, SUBTITLE), Spacer(0, 8)]
 
 
 def section(title: str, *body: Flowable) -> list[Flowable]:
-    """A titled part, kept on one page with its title."""
+    """Return a section that stays on one page with its title."""
     title_row = Table([[paragraph(title, SECTION)]], colWidths=[WIDTH])
     title_row.setStyle(
         TableStyle(
@@ -86,7 +86,7 @@ def section(title: str, *body: Flowable) -> list[Flowable]:
 
 
 def fact_grid(facts: Sequence[tuple[str, str]], columns: int = 4) -> Flowable:
-    """Label and value boxes, `columns` to a row."""
+    """Return boxes with a label and a value, `columns` boxes in a row."""
     cells = [[paragraph(label.upper(), LABEL), paragraph(value, STRONG)] for label, value in facts]
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     grid = Table(rows, colWidths=[WIDTH * share for share in (0.28, 0.2, 0.3, 0.22)])
@@ -124,24 +124,24 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[f
 
 
 def data_table(table: Measurements) -> Flowable:
-    """Measurements as a grid."""
+    """Return a table of measurements."""
     return _grid(table.columns, table.rows, table.widths)
 
 
 def diagnosis_table(diagnoses: Sequence[Diagnosis]) -> Flowable:
-    """ICD-10-CM codes with their text."""
+    """Return a table of ICD-10-CM codes and their texts."""
     rows = [(diagnosis.code, diagnosis.text, diagnosis.use) for diagnosis in diagnoses]
     return _grid(("ICD-10-CM", "Description", "Use"), rows, (0.16, 0.68, 0.16))
 
 
 def intervention_table(interventions: Sequence[Intervention]) -> Flowable:
-    """CPT codes with what is done."""
+    """Return a table of CPT codes and the treatments."""
     rows = [(each.code, each.name, each.detail) for each in interventions]
     return _grid(("CPT", "Intervention", "Detail"), rows, (0.11, 0.4, 0.49))
 
 
 def goals(each: Sequence[Goal], starts_on: date) -> Flowable:
-    """Numbered goals with the day by which each is to be reached."""
+    """Return numbered goals with their due dates."""
     rows = [
         (str(at), goal.text, us_date(starts_on + timedelta(weeks=goal.weeks)))
         for at, goal in enumerate(each, start=1)
@@ -150,7 +150,7 @@ def goals(each: Sequence[Goal], starts_on: date) -> Flowable:
 
 
 def pairs(each: Sequence[tuple[str, str]]) -> Flowable:
-    """Label and text, one pair to a row."""
+    """Return a table with a label and a text in every row."""
     table = Table(
         [[paragraph(label, STRONG), paragraph(text, CELL)] for label, text in each],
         colWidths=[WIDTH * 0.24, WIDTH * 0.76],
@@ -170,7 +170,7 @@ def pairs(each: Sequence[tuple[str, str]]) -> Flowable:
 
 
 class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyped
-    """The therapist's own electronic signature, above a rule."""
+    """The electronic signature of the therapist, above a rule."""
 
     def __init__(self, author: Author, signed_on: date) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is unty
         self._author, self._signed_on = author, signed_on
 
     def draw(self) -> None:
-        """Called by reportlab with the canvas moved to the flowable's bottom left corner."""
+        """Draw the flowable. reportlab has moved the canvas to the bottom left corner of the flowable."""
         canvas: Canvas = self.canv
         name = f"{self._author.name}, {self._author.credential}"
         canvas.setFillColor(HexColor("#0d2c6b"))
@@ -198,7 +198,7 @@ class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is unty
 
 
 class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyped
-    """The line that the provider signs. It remembers where it was drawn."""
+    """The signature line for the provider. The object stores the position of the line when it is drawn."""
 
     LINE = 74.0
     SIGN_WIDTH = 288.0
@@ -210,7 +210,7 @@ class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyp
         self._drawn: Mapping[str, int] = {}
 
     def draw(self) -> None:
-        """Called by reportlab with the canvas moved to the flowable's bottom left corner."""
+        """Draw the flowable. reportlab has moved the canvas to the bottom left corner of the flowable."""
         canvas: Canvas = self.canv
         _box(canvas, self.width, self.height)
         canvas.setFillColor(INK)
@@ -241,14 +241,14 @@ class ProviderSignature(Flowable):  # type: ignore[misc]  # - reportlab is untyp
         }
 
     def field(self) -> Mapping[str, int]:
-        """Where to sign, in the shape of the event's `signature_field`; empty until drawn."""
+        """Return the event's `signature_field`, or an empty mapping before the line is drawn."""
         return self._drawn
 
 
 def certification_block(
     *, statement: str, therapist: TherapistSignature, provider: ProviderSignature
 ) -> list[Flowable]:
-    """Statement and both signatures, kept on one page."""
+    """Return the certification statement and both signatures, which stay on one page."""
     return section(
         "Certification of medical necessity",
         paragraph(statement),
@@ -280,7 +280,7 @@ def _phone(e164: str) -> str:
 
 @dataclass(frozen=True)
 class Running:
-    """What stands at the foot of every page, so that a loose page can be filed."""
+    """The footer of every page, with which a loose page can be filed."""
 
     patient: str
     born: str
@@ -289,7 +289,7 @@ class Running:
 
 
 class _CountingCanvas(Canvas):  # type: ignore[misc]  # - reportlab is untyped
-    """Holds the pages back until their number is known, for "page 2 of 3"."""
+    """Canvas that writes its pages at the end, when it knows their number (for "page 2 of 3")."""
 
     def __init__(self, *args: Any, running: Running, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -297,12 +297,12 @@ class _CountingCanvas(Canvas):  # type: ignore[misc]  # - reportlab is untyped
         self._held: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802 - reportlab's name
-        """Keep the page for later."""
+        """Store the page until the end."""
         self._held.append(dict(self.__dict__))
         self._startPage()
 
     def save(self) -> None:
-        """Write every page with its running foot."""
+        """Write every page with its footer."""
         held = self._held
         for number, page in enumerate(held, start=1):
             self.__dict__.update(page)
@@ -355,7 +355,7 @@ def _cedar(canvas: Canvas, left: float, bottom: float) -> None:
 
 
 def render(output: IO[bytes], *, story: list[Flowable], title: str, running: Running) -> None:
-    """Write `story` as a PDF to `output`, with letterhead and running foot on every page."""
+    """Write `story` as a PDF to `output`, with letterhead and footer on every page."""
     template = BaseDocTemplate(
         output, pagesize=LETTER, title=title, author=CLINIC_NAME, subject="Plan of care", invariant=1
     )

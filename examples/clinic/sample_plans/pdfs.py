@@ -1,4 +1,4 @@
-"""Sample plans of care as PDFs, so that there is something to send: fictional people only."""
+"""The PDFs of the sample plans of care."""
 
 import io
 from collections.abc import Mapping
@@ -17,18 +17,18 @@ from examples.clinic.sample_plans.plans import PLANS
 SAMPLES: Mapping[str, Plan] = MappingProxyType({plan.key: plan for plan in PLANS})
 
 CERTIFICATION_DAYS = 90
-"""The longest period a certification may cover (42 CFR 424.24(c)(4))."""
+"""The longest period that a certification may cover, in days (42 CFR 424.24(c)(4))."""
 
 
 THUMBNAIL_SCALE = 0.7
 
-# PDFium may be used by one thread at a time.
+# Only one thread at a time may use PDFium.
 _PDFIUM = Lock()
 
 
 @dataclass(frozen=True)
 class Referrer:
-    """The provider whose signature is asked for."""
+    """The provider who is asked to sign."""
 
     name: str
     credential: str
@@ -41,7 +41,7 @@ class Referrer:
 
 @dataclass(frozen=True)
 class Certification:
-    """The dates of the certification; all are calendar days in the clinic's time zone."""
+    """The dates of the certification, as calendar days in the clinic's time zone."""
 
     initial_visit_on: date
     starts_on: date
@@ -51,7 +51,7 @@ class Certification:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the send form may change in a sample before the PDF is made."""
+    """The facts of a sample that the send form may change."""
 
     number: str
     patient: Patient
@@ -62,10 +62,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class SamplePdf:
-    """The PDF, and where the provider is to sign.
+    """A sample's PDF, and the box for the provider's signature.
 
-    `signature_field` has the shape of the event's `signature_field`: page counted from 1; x, y, width and
-    height in PDF points from the bottom left of that page.
+    `signature_field` has the format of the event's `signature_field`: `page` counts from 1, and `x`, `y`,
+    `width` and `height` are PDF points from the bottom left of the page.
     """
 
     content: bytes
@@ -73,7 +73,7 @@ class SamplePdf:
 
 
 def certification_from(plan: Plan, today: date) -> Certification:
-    """Dates that suit `plan` when it is sent `today`."""
+    """Return the dates of a plan that is sent today."""
     initial_visit_on = today - timedelta(days=plan.days_since_initial_visit)
     return Certification(
         initial_visit_on=initial_visit_on,
@@ -84,7 +84,7 @@ def certification_from(plan: Plan, today: date) -> Certification:
 
 
 def build_pdf(plan: Plan, facts: Facts) -> SamplePdf:
-    """The plan as a PDF of two to four Letter pages; the same input gives the same bytes."""
+    """Build the PDF of a plan, with two to four Letter pages. The same input gives the same bytes."""
     signature = layout.ProviderSignature(facts.referrer.signs_as, facts.referrer.npi)
     output = io.BytesIO()
     layout.render(
@@ -102,7 +102,7 @@ def build_pdf(plan: Plan, facts: Facts) -> SamplePdf:
 
 
 def first_page(pdf: bytes) -> bytes:
-    """The first page as a PNG of about 50 dots per inch."""
+    """Return the first page as a PNG with about 50 dots per inch."""
     output = io.BytesIO()
     with _PDFIUM:
         document = pypdfium2.PdfDocument(pdf)

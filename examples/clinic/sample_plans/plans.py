@@ -1,4 +1,4 @@
-"""Four sample plans of care. Every person, number and finding is made up."""
+"""Four sample plans of care. Every person, number and finding is fictional."""
 
 from datetime import date
 

@@ -47,9 +47,9 @@ class Clinic:
         `changes` are values of the send form that replace the proposed ones.
         """
         number = self.office.store.next_number()
-        values = dict(forms.proposed(PLAN, number=number, today=self.office.today()))
+        values = dict(forms.propose_values(PLAN, number=number, today=self.office.today()))
         values |= provider_values(person) | changes
-        pdf = build_pdf(PLAN, forms.facts(PLAN, values))
+        pdf = build_pdf(PLAN, forms.sample_facts(PLAN, values))
         data = forms.event_data(values) | {"signature_field": dict(pdf.signature_field)}
         return self.office.approve_and_send(data, pdf.content)
 

@@ -15,7 +15,9 @@ from tests.support.portal_fake import STORAGE, FakePortal
 @pytest.fixture
 def form(office: Office) -> dict[str, Any]:
     """What a browser submits when nothing is changed."""
-    proposed = forms.proposed(SAMPLES["pt-knee"], number=office.store.next_number(), today=office.today())
+    proposed = forms.propose_values(
+        SAMPLES["pt-knee"], number=office.store.next_number(), today=office.today()
+    )
     return {**proposed, "sample": "pt-knee"}
 
 
@@ -62,7 +64,7 @@ def test_refused_field_is_marked_and_nothing_typed_is_lost(
     assert 'id="provider.npi-wrong">The check digit is &lt;wrong&gt;.' in answer.text
     assert 'value="1234567890"' in answer.text
     assert ">Hello</textarea>" in answer.text
-    assert office.store.waiting() == []
+    assert office.store.unanswered() == []
 
 
 def test_error_in_a_field_that_the_form_lacks_is_shown_all_the_same(
@@ -102,11 +104,11 @@ def test_event_that_got_no_answer_waits_and_goes_again_unchanged(
 ) -> None:
     fake_portal.down_for = 4
     assert browser.post("/send", data=form).status_code == 502
-    waiting = office.store.waiting()[0]
+    waiting = office.store.unanswered()[0]
     assert "Waiting to be sent" in browser.get("/").text
     assert browser.post(f"/outbox/{waiting.event.webhook_id}/send").status_code == 303
     assert set(fake_portal.webhook_ids) == {waiting.event.webhook_id}
-    assert office.store.waiting() == []
+    assert office.store.unanswered() == []
     assert "POC-1001" in browser.get("/patients/PT-77").text
 
 
@@ -119,7 +121,7 @@ def sent(browser: FlaskClient, form: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("state", "offers"),
     [
-        ("pending", {"Resend", "Recall", "It came by fax or on paper"}),
+        ("pending", {"Resend", "Recall", "Received by fax or on paper"}),
         ("failed", {"Correct and resend", "Recall"}),
         ("approved", {"Open signed PDF", "Mark as returned"}),
         (
@@ -264,7 +266,7 @@ def test_home_says_so_when_the_portal_is_away(browser: FlaskClient, fake_portal:
     fake_portal.away = True
     answer = browser.get("/")
     assert answer.status_code == 200
-    assert "The portal does not answer" in answer.text
+    assert "The portal does not respond" in answer.text
 
 
 def test_unknown_document_is_a_page_and_not_a_crash(browser: FlaskClient) -> None:

@@ -12,7 +12,7 @@ TODAY = date(2026, 11, 22)
 
 
 def built(plan: Plan) -> SamplePdf:
-    return build_pdf(plan, forms.facts(plan, forms.proposed(plan, number=1001, today=TODAY)))
+    return build_pdf(plan, forms.sample_facts(plan, forms.propose_values(plan, number=1001, today=TODAY)))
 
 
 def text(pdf: pypdfium2.PdfDocument) -> str:
@@ -45,12 +45,12 @@ def test_signature_field_lies_on_the_signature_line(plan: Plan) -> None:
 def test_what_the_form_says_is_what_is_printed() -> None:
     plan = SAMPLES["pt-knee"]
     values = {
-        **forms.proposed(plan, number=1001, today=TODAY),
+        **forms.propose_values(plan, number=1001, today=TODAY),
         "patient.first_name": "Grace",
         "author.name": "Kim Doe",
         "provider.npi": "1245319599",
     }
-    found = text(pypdfium2.PdfDocument(build_pdf(plan, forms.facts(plan, values)).content))
+    found = text(pypdfium2.PdfDocument(build_pdf(plan, forms.sample_facts(plan, values)).content))
     for wanted in ("Grace Byron", "Kim Doe", "1245319599"):
         assert wanted in found
     assert "Ada" not in found

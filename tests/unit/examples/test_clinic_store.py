@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from examples.clinic.portal import Event
-from examples.clinic.store import Store, Waiting
+from examples.clinic.store import Store, UnansweredEvent
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 PENDING = {"id": "doc-1", "external_id": "POC-1", "patient_external_id": "PT-77", "status": "pending"}
@@ -78,11 +78,11 @@ def test_numbers_are_proposed_until_used(store: Store) -> None:
 
 
 def test_unanswered_event_stays_byte_for_byte(store: Store) -> None:
-    waiting = Waiting(Event("msg_1", '{"a": "é"}'), "document.sent", "POC-1", NOW)
-    store.save_waiting(waiting)
-    assert store.waiting() == [waiting]
-    store.forget_waiting("msg_1")
-    assert store.waiting() == []
+    waiting = UnansweredEvent(Event("msg_1", '{"a": "é"}'), "document.sent", "POC-1", NOW)
+    store.save_unanswered(waiting)
+    assert store.unanswered() == [waiting]
+    store.delete_unanswered("msg_1")
+    assert store.unanswered() == []
 
 
 def test_a_failed_change_leaves_nothing_behind(store: Store) -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from examples.clinic.worklist import Step, delivery_words, standing
+from examples.clinic.worklist import Step, delivery_text, state_of
 
 
 def line(status: str, channel: str = "email", at: str = "2026-11-22T19:00:00Z") -> dict[str, str]:
@@ -30,17 +30,17 @@ def line(status: str, channel: str = "email", at: str = "2026-11-22T19:00:00Z") 
     ],
 )
 def test_what_to_do_next_follows_from_the_resource(resource: dict[str, Any], step: Step) -> None:
-    assert standing(resource).step is step
+    assert state_of(resource).step is step
 
 
 def test_a_resend_that_is_under_way_outweighs_the_failure_before_it() -> None:
     lines = [line("sending", at="2026-11-22T20:00:00Z"), line("failed", at="2026-11-22T19:00:00Z")]
-    assert standing({"status": "pending", "deliveries": lines}).step is Step.PENDING
+    assert state_of({"status": "pending", "deliveries": lines}).step is Step.PENDING
 
 
 def test_signed_by_hand_says_so() -> None:
     resource = {"status": "approved", "outcome": "by_hand", "signed_pdf": {"url": "u"}}
-    assert standing(resource).label == "Returned, signed by hand"
+    assert state_of(resource).label == "Returned, signed by hand"
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_signed_by_hand_says_so() -> None:
     ],
 )
 def test_a_message_to_the_provider_is_said_in_words(told: dict[str, str], words: str) -> None:
-    assert delivery_words(told) == words
+    assert delivery_text(told) == words

@@ -45,12 +45,12 @@ def test_portal_file_is_waited_for(tmp_path: Path) -> None:
     assert time.now >= 1
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "is not there"), ("{}", "is not complete")])
-def test_waiting_ends_with_a_sentence(tmp_path: Path, content: str | None, said: str) -> None:
+@pytest.mark.parametrize(("content", "reason"), [(None, "does not exist"), ("{}", "is not complete")])
+def test_waiting_ends_with_a_sentence(tmp_path: Path, content: str | None, reason: str) -> None:
     path, time = tmp_path / "portal.json", Time()
     if content:
         path.write_text(content)
-    with pytest.raises(TimeoutError, match=f"{said} after 3 seconds. `make run`"):
+    with pytest.raises(TimeoutError, match=f"{reason} after 3 seconds. `make run`"):
         wait_for_portal_file(path, seconds=3, clock=lambda: time.now, sleep=time.sleep)
 
 

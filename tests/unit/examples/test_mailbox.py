@@ -101,8 +101,8 @@ def mail(to: str, pdf: bytes | None = None) -> EmailMessage:
 
 def plan() -> bytes:
     sample = SAMPLES["pt-knee"]
-    values = forms.proposed(sample, number=1001, today=NOW.date())
-    return build_pdf(sample, forms.facts(sample, values)).content
+    values = forms.propose_values(sample, number=1001, today=NOW.date())
+    return build_pdf(sample, forms.sample_facts(sample, values)).content
 
 
 def deliver(port: int, message: EmailMessage, to: str) -> None:

@@ -153,8 +153,8 @@ class _Pages:
 @cache
 def _sample() -> _Pages:
     plan = PLANS[0]
-    values = forms.proposed(plan, number=1001, today=date(2026, 11, 20))
-    pdf = build_pdf(plan, forms.facts(plan, values)).content
+    values = forms.propose_values(plan, number=1001, today=date(2026, 11, 20))
+    pdf = build_pdf(plan, forms.sample_facts(plan, values)).content
     inspection = inspect_pdf(pdf)
     rendered = list(render_pages(pdf, WIDTHS))
     images = {
