@@ -5,12 +5,12 @@ const form = document.querySelector("[data-upload]");
 const input = form.querySelector("input[type=file]");
 const message = document.getElementById(`${input.id}-error`);
 const mediaTypes = input.accept.split(",");
-const maxBytes = Number(form.dataset.maxBytes);
 
 function findProblem(file) {
   if (!file) return "Choose a file first.";
-  if (file.size > maxBytes)
-    return `This file is larger than ${Math.floor(maxBytes / 2 ** 20)} MB. ${form.dataset.tooLarge}`;
+  if (file.size > Number(form.dataset.maxBytes)) {
+    return `This file is larger than ${form.dataset.maxSize}. ${form.dataset.tooLarge}`;
+  }
   if (file.size === 0) return "This file is empty.";
   if (file.type && !mediaTypes.includes(file.type))
     return `Please choose a ${mediaTypes.length > 1 ? "PDF, JPEG or PNG" : "PDF"} file.`;

@@ -104,7 +104,7 @@ def test_a_reset_link_changes_the_password_once(
     link = ask_for_reset(other_phone, invited.person)
     other_phone.open(link)
     other_phone.choose_password(ANOTHER_PASSWORD)
-    expect(other_phone.page.get_by_text("Your password is changed")).to_be_visible()
+    expect(other_phone.page.get_by_text("Your password was changed")).to_be_visible()
     other_phone.log_in(invited.person, PASSWORD)
     expect(other_phone.page.get_by_role("alert")).to_be_visible()
     other_phone.log_in(invited.person, ANOTHER_PASSWORD)

@@ -84,7 +84,7 @@ def test_a_page_without_images_says_so_and_does_not_count_as_shown(
     scene = reading_without(memory, new_context, "2-750|2-1500")
     assert read_to_the_end(scene.page) == "1,3"
     expect(scene.page.get_by_text("Page 2 couldn't be loaded")).to_have_count(1)
-    expect(scene.page.get_by_text("Still to read: page 2")).to_be_attached()
+    expect(scene.page.get_by_text("Page 2 left to read.")).to_be_attached()
 
 
 def test_a_wide_screen_loads_only_the_large_image(opened: Opened) -> None:

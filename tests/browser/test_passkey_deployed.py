@@ -24,7 +24,7 @@ def test_a_passkey_is_added_and_logs_in_on_the_deployed_portal(cedar: Clinic, ph
     page.get_by_role("button", name="Log out", exact=True).click()
     expect(page.get_by_text("You've been logged out.")).to_be_visible()
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_role("heading", name="Waiting for you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Pending", exact=True)).to_be_visible()
 
     phone.open("/account/activity")
     trail = page.locator("main li")

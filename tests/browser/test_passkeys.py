@@ -154,7 +154,7 @@ def test_a_passkey_response_from_another_origin_is_refused(phone: Phone) -> None
     phone.portal.settings = replace(phone.portal.settings, portal_url="https://portal.test")
     phone.portal.passkeys._origin = "https://portal.test"
     phone.press("Use a passkey")
-    expect(phone.page.get_by_text("This passkey could not be checked")).to_be_visible()
+    expect(phone.page.get_by_text("We couldn't verify this passkey")).to_be_visible()
 
 
 def test_login_fails_if_the_device_does_not_recognize_the_person(phone: Phone) -> None:
@@ -178,7 +178,7 @@ def test_a_removed_passkey_no_longer_works(phone: Phone) -> None:
     expect(phone.page.get_by_text("Passkey removed.")).to_be_visible()
     phone.log_out()
     phone.press("Use a passkey")
-    expect(phone.page.get_by_text("This passkey could not be checked")).to_be_visible()
+    expect(phone.page.get_by_text("We couldn't verify this passkey")).to_be_visible()
     phone.log_in()
     expect(phone.page).to_have_url(f"{phone.memory.url}/documents")
 

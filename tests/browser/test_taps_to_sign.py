@@ -27,7 +27,7 @@ def test_taps_from_the_emailed_link_to_the_next_document(
     phone.set_up(mailbox.link(person.email, "/setup/"))
     phone.log_in(person)
     page = phone.page
-    if page.get_by_role("heading", name="Waiting for you").count():
+    if page.get_by_role("heading", name="Pending", exact=True).count():
         page.get_by_role("link", name=re.compile("^Review the")).first.click()
     phone.wait_for_pages()
     first = page.url.rpartition("/")[2]
