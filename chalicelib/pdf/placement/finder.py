@@ -1,9 +1,9 @@
-"""Finding where a document asks for the provider's signature, and the free room there.
+"""Find the place where a document asks for the provider's signature.
 
-A label is a piece of text that asks for the signature and says nothing else (`wording`); its blank is the
-form field, the line, the box or the empty space that belongs to it (`blanks`). The block goes there whole
-where it is legible, else the signature goes there and its words nearby (`fitting`). When in doubt there is
-no place: then the certificate page alone shows the signature.
+A label is a text span that only asks for the signature (`label_patterns`). The label's blank space is the
+form field, line, box or empty area that belongs to the label (`candidate_spaces`). The whole signature block
+goes into the blank space if it is legible there; else the signature goes there and the words go nearby
+(`block_fitting`). In case of doubt there is no place, and only the certificate page shows the signature.
 """
 
 from __future__ import annotations
@@ -18,91 +18,99 @@ from chalicelib.pdf.models import SignatureBlock, SignatureField, SignatureParts
 from chalicelib.pdf.placement.block_fitting import BlockPlacement, fit_block
 from chalicelib.pdf.placement.candidate_spaces import blank_of_field, find_blanks
 from chalicelib.pdf.placement.label_context import (
-    NEIGHBOURS,
-    TO_NAME,
-    WIDEST,
+    MAX_NAME_TO_LABEL,
+    MAX_WIDTH,
+    NEIGHBORHOOD,
     CandidatePage,
     Label,
     LabelContext,
     find_section_label,
 )
-from chalicelib.pdf.placement.label_patterns import Asks, names_other_signer
+from chalicelib.pdf.placement.label_patterns import LabelKind, names_other_signer
 from chalicelib.pdf.placement.page_marks import PageTooComplex, TextSpan
 from chalicelib.pdf.rendering import open_for_display
 
-_TRIED = 8
-"""Labels of a document: more would be for a machine to read."""
-_MOST_BLANKS = 16
-"""Of a label, that are tried."""
+_MAX_LABELS = 8
+"""The most labels of a document that are tried. No form for people has more."""
+_MAX_BLANKS = 16
+"""The most groups of blank spaces that are tried for one label."""
 
 
-def _on_label(page_view: CandidatePage, label: Label, block: SignatureBlock) -> BlockPlacement | None:
+def _place_at_label(page_view: CandidatePage, label: Label, block: SignatureBlock) -> BlockPlacement | None:
+    """Return the block's place at a label, or at the label of the section that this label heads."""
     context = LabelContext(page_view, label)
-    if label.asks == "named" and not _is_for_signing(context):
+    if label.kind == "named" and not _is_for_signing(context):
         return None
-    if label.asks == "anybody" and _is_anothers(context):
+    if label.kind == "anybody" and _is_for_other(context):
         return None
-    tried = islice(find_blanks(context), _MOST_BLANKS)
+    tried = islice(find_blanks(context), _MAX_BLANKS)
     place = next(filter(None, (fit_block(context, blanks, block) for blanks in tried)), None)
-    own = find_section_label(page_view, label)
-    return place if place is not None or own is None else _on_label(page_view, own, block)
+    section_label = find_section_label(page_view, label)
+    if place is not None or section_label is None:
+        return place
+    return _place_at_label(page_view, section_label, block)
 
 
 def _is_for_signing(context: LabelContext) -> bool:
-    """Whether a blank for the referring provider is at the foot of a page, or a date is asked for beside it.
+    """Return True if a label with the provider's role asks for a signature, and not only for a name.
 
-    Elsewhere a name is to be filled in.
+    The label asks for a signature if a date is beside it, or if it is alone in the lower half of the page.
     """
     text = context.label.span.text.lower()
     _, bottom, _, top = context.label.box
     row = [
         p.text.lower()
-        for p in context.others
+        for p in context.other_spans
         if p.box[1] < top and bottom < p.box[3] and p.text.lower() != "x"
     ]
-    if any(not each.startswith("date") for each in row):
+    if any(not text.startswith("date") for text in row):
         return False
-    return bool(row) or "date" in text or bottom < context.size[1] / 2
+    return bool(row) or "date" in text or bottom < context.page_size[1] / 2
 
 
-def _is_anothers(context: LabelContext) -> bool:
-    """Whether the therapist, the patient or a witness is named around the label."""
+def _is_for_other(context: LabelContext) -> bool:
+    """Return True if the therapist, the patient or a witness is named around the label."""
     left, bottom, right, top = context.label.box
-    around_it = (left - NEIGHBOURS, bottom - NEIGHBOURS, right + WIDEST, top + NEIGHBOURS)
-    before = (left - TO_NAME, bottom, left, top)
-    near = [span for span in context.others if overlaps(span.box, around_it) or overlaps(span.box, before)]
+    around_it = (left - NEIGHBORHOOD, bottom - NEIGHBORHOOD, right + MAX_WIDTH, top + NEIGHBORHOOD)
+    before = (left - MAX_NAME_TO_LABEL, bottom, left, top)
+    near = [
+        span for span in context.other_spans if overlaps(span.box, around_it) or overlaps(span.box, before)
+    ]
     return any(names_other_signer(span.text) for span in near)
 
 
-def _in_field(page_view: CandidatePage, block: SignatureBlock) -> BlockPlacement | None:
-    """The empty form field whose name says that the provider signs there."""
-    if len(page_view.named) != 1:
+def _place_in_field(page_view: CandidatePage, block: SignatureBlock) -> BlockPlacement | None:
+    """Return the block's place in the only empty form field that is named for the provider's signature."""
+    if len(page_view.provider_fields) != 1:
         return None
-    field = page_view.named[0]
-    context = LabelContext(page_view, Label("provider", TextSpan(()), field.box, [], colon=True))
+    field = page_view.provider_fields[0]
+    context = LabelContext(page_view, Label("provider", TextSpan(()), field.box, [], has_colon=True))
     return fit_block(context, [blank_of_field(context, field)], block)
 
 
-def _on_sheet(page_view: CandidatePage, block: SignatureBlock, most: int) -> BlockPlacement | None:
-    """`most` is how many labels may be tried."""
-    place = _in_field(page_view, block)
-    labels = page_view.labels("provider")[:most] if place is None else []
-    return place or next(filter(None, (_on_label(page_view, label, block) for label in labels)), None)
+def _place_on_page(page_view: CandidatePage, block: SignatureBlock, max_labels: int) -> BlockPlacement | None:
+    """Return the block's place in a named field, or at one of the first `max_labels` labels of the page."""
+    place = _place_in_field(page_view, block)
+    labels = page_view.labels("provider")[:max_labels] if place is None else []
+    return place or next(filter(None, (_place_at_label(page_view, label, block) for label in labels)), None)
 
 
-def _sole_line(
-    sheets: list[tuple[int, CandidatePage]], block: SignatureBlock
+def _place_without_provider_label(
+    pages: list[tuple[int, CandidatePage]], block: SignatureBlock
 ) -> tuple[int, BlockPlacement] | None:
-    """Where no label says whose signature: the last line for the referring provider, or the only one."""
-    if any(page_view.labels("provider") for _, page_view in sheets):
+    """Return the page index and place for a document without a label that asks for the provider's signature.
+
+    The place is at the last label with the provider's role, else at the only bare *Signature* label.
+    """
+    if any(page_view.labels("provider") for _, page_view in pages):
         return None
-    kinds: tuple[Asks, ...] = ("named", "anybody")
+    kinds: tuple[LabelKind, ...] = ("named", "anybody")
     for kind in kinds:
-        found = [(index, page_view, label) for index, page_view in sheets for label in page_view.labels(kind)]
-        if kind == "anybody" and len(found) != 1:
+        labels = [(index, page_view, label) for index, page_view in pages for label in page_view.labels(kind)]
+        if kind == "anybody" and len(labels) != 1:
             return None
-        for index, page_view, label in found[:_TRIED]:
-            place = _on_label(page_view, label, block)
+        for index, page_view, label in labels[:_MAX_LABELS]:
+            place = _place_at_label(page_view, label, block)
             if place is not None:
                 return index, place
     return None
@@ -111,35 +119,35 @@ def _sole_line(
 def find_signature_field(
     data: bytes, units: tuple[float, ...], block: SignatureBlock
 ) -> SignatureField | None:
-    """Where the text asks for the provider's signature, the last such place first; None if nowhere.
+    """Return the last box in the document where its text asks for the provider's signature; None without one.
 
-    `units` is each page's UserUnit, which PDFium does not know; `block` is what has to be legible there.
+    `units` is the UserUnit of each page, which PDFium does not know. `block` must be legible in the box.
     """
     with open_for_display(data) as document:
-        sheets: list[tuple[int, CandidatePage]] = []
-        left, all_read = _TRIED, True
+        pages: list[tuple[int, CandidatePage]] = []
+        left, all_read = _MAX_LABELS, True
         for index in reversed(range(min(len(document), len(units)))):
-            # A page that cannot be loaded asks for nothing.
+            # A page that cannot be loaded has no label.
             with suppress(pypdfium2.PdfiumError):
                 try:
                     page_view = CandidatePage(document[index], units[index])
-                    if page_view.asks:
-                        sheets.append((index, page_view))
-                    most, left = left, max(0, left - len(page_view.labels("provider")))
-                    place = _on_sheet(page_view, block, most)
+                    if page_view.all_labels:
+                        pages.append((index, page_view))
+                    max_labels, left = left, max(0, left - len(page_view.labels("provider")))
+                    place = _place_on_page(page_view, block, max_labels)
                 except PageTooComplex:
                     all_read = False
                     continue
                 if place is not None:
-                    return _as_field(index, place)
-        # What was given up may ask for a signature too: then no line is the only one.
+                    return _to_field(index, place)
+        # A page that was too complex to read may have a label too, so another label may not be the only one.
         with suppress(pypdfium2.PdfiumError, PageTooComplex):
-            sole = _sole_line(sheets, block) if all_read else None
-            return None if sole is None else _as_field(*sole)
+            placed = _place_without_provider_label(pages, block) if all_read else None
+            return None if placed is None else _to_field(*placed)
     return None
 
 
-def _as_field(index: int, place: BlockPlacement) -> SignatureField:
+def _to_field(index: int, place: BlockPlacement) -> SignatureField:
     if place.words is None:
         left, bottom, right, top = place.box
         return SignatureField(index + 1, left, bottom, right - left, top - bottom)
@@ -149,5 +157,5 @@ def _as_field(index: int, place: BlockPlacement) -> SignatureField:
 
 
 def _move_to(corner: Point, box: Box) -> Box:
-    """Return the box with coordinates from the corner."""
+    """Return the box with its coordinates relative to the corner."""
     return (box[0] - corner[0], box[1] - corner[1], box[2] - corner[0], box[3] - corner[1])

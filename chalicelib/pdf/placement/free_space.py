@@ -1,4 +1,4 @@
-"""Free room on a page, for a signature on its line and for the words that belong to it."""
+"""Free boxes on a page, for a signature on its line and for the words of that signature."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from itertools import islice, product
 from chalicelib.pdf.geometry import Box, contains, overlaps
 
 ASIDE, ABOVE = 3.0, 1.0
-"""Points between the block and what is beside it, and what is above or below it."""
-_MOST = 60
-"""Obstacles in one place: where there are more, nobody could sign."""
-_MOST_EDGES = 45
-"""Of them, that the words are tried at."""
-_MOST_FREE = 500
-"""Free boxes for the words that are asked about."""
-_UNDER, _ALONG = 40.0, 220.0
-"""How far the words may be from the signature: below or above it, and beside it in its row."""
+"""Points between the block and the marks beside it, and above or below it."""
+_MAX_OBSTACLES = 60
+"""The most obstacles in one area. An area with more has no room to sign."""
+_MAX_EDGES = 45
+"""The most obstacles whose edges are tried as positions of the words."""
+_MAX_FREE = 500
+"""The most free boxes that are tried for the words."""
+_MAX_BELOW, _MAX_BESIDE = 40.0, 220.0
+"""The largest distance in points from the signature to words below or above it, and to words beside it."""
 
 
 def _add_spacing(box: Box) -> Box:
@@ -24,9 +24,9 @@ def _add_spacing(box: Box) -> Box:
 
 
 def free_boxes_on_floor(area: Box, obstacles: list[Box]) -> Iterator[Box]:
-    """The free boxes that stand on the area's floor, from the left; each as high as it can be."""
+    """Yield the free boxes at the bottom of the area, from the left, each as high as possible."""
     near = [box for box in map(_add_spacing, obstacles) if overlaps(box, area)]
-    if len(near) > _MOST or area[2] <= area[0] or area[3] <= area[1]:
+    if len(near) > _MAX_OBSTACLES or area[2] <= area[0] or area[3] <= area[1]:
         return
     lefts = sorted({area[0], *(box[2] for box in near if area[0] < box[2] < area[2])})
     rights = sorted({area[2], *(box[0] for box in near if area[0] < box[0] < area[2])}, reverse=True)
@@ -44,44 +44,47 @@ def find_box_beside(
     obstacles: list[Box],
     allowed: Callable[[Box], bool],
 ) -> Box | None:
-    """The free box of one of these sizes that is nearest to the signature; the first sizes are liked best."""
+    """Return the free box nearest to the signature, in one of the sizes; the first sizes are preferred.
+
+    The box is inside `within`, overlaps none of the obstacles, and passes `allowed`. None if there is none.
+    """
     reach = (
-        signature[0] - _ALONG,
-        signature[1] - 2 * _UNDER,
-        signature[2] + 2 * _ALONG,
-        signature[3] + 2 * _UNDER,
+        signature[0] - _MAX_BESIDE,
+        signature[1] - 2 * _MAX_BELOW,
+        signature[2] + 2 * _MAX_BESIDE,
+        signature[3] + 2 * _MAX_BELOW,
     )
     near = [box for box in map(_add_spacing, obstacles) if overlaps(box, reach)]
-    found: list[tuple[float, Box]] = []
-    for rank, (across, up) in enumerate(sizes):
-        edges = near if len(near) <= _MOST_EDGES else []
-        for x, y in product(_lefts(signature, edges, across), _floors(signature, edges, up)):
-            box = (x, y, x + across, y + up)
+    candidates: list[tuple[float, Box]] = []
+    for rank, (width, height) in enumerate(sizes):
+        edges = near if len(near) <= _MAX_EDGES else []
+        for x, y in product(_left_edges(signature, edges, width), _bottom_edges(signature, edges, height)):
+            box = (x, y, x + width, y + height)
             distance = _distance(signature, box)
             if distance is not None and contains(within, box):
-                found.append((distance + 12 * rank, box))
-    free = (box for _, box in sorted(found) if not any(overlaps(box, other) for other in near))
-    return next(filter(allowed, islice(free, _MOST_FREE)), None)
+                candidates.append((distance + 12 * rank, box))
+    free = (box for _, box in sorted(candidates) if not any(overlaps(box, other) for other in near))
+    return next(filter(allowed, islice(free, _MAX_FREE)), None)
 
 
-def _lefts(signature: Box, near: list[Box], across: float) -> set[float]:
-    own = (signature[0], signature[2] + 2 * ASIDE, signature[2] - across)
-    return {*own, *(box[2] for box in near), *(box[0] - across for box in near)}
+def _left_edges(signature: Box, near: list[Box], width: float) -> set[float]:
+    own = (signature[0], signature[2] + 2 * ASIDE, signature[2] - width)
+    return {*own, *(box[2] for box in near), *(box[0] - width for box in near)}
 
 
-def _floors(signature: Box, near: list[Box], up: float) -> set[float]:
-    middle = (signature[1] + signature[3] - up) / 2
-    own = (signature[1] - up - 2 * ABOVE, signature[3] + ABOVE, signature[1], middle)
-    return {*own, *(box[1] - up for box in near), *(box[3] for box in near)}
+def _bottom_edges(signature: Box, near: list[Box], height: float) -> set[float]:
+    middle = (signature[1] + signature[3] - height) / 2
+    own = (signature[1] - height - 2 * ABOVE, signature[3] + ABOVE, signature[1], middle)
+    return {*own, *(box[1] - height for box in near), *(box[3] for box in near)}
 
 
 def _distance(signature: Box, box: Box) -> float | None:
-    """How far the words would be; None where nobody would take them for the signature's."""
+    """Return the weighted distance from the signature to the words; None if they would not look related."""
     beside = max(box[0] - signature[2], signature[0] - box[2], 0.0)
     below = max(signature[1] - box[3], box[1] - signature[3], 0.0)
     if beside and below:
         return None
     if beside:
-        aslant = abs(box[1] + box[3] - signature[1] - signature[3]) / 2
-        return beside + 2 * aslant if beside <= _ALONG and box[0] > signature[0] else None
-    return below + abs(box[0] - signature[0]) / 4 if below <= _UNDER else None
+        offset = abs(box[1] + box[3] - signature[1] - signature[3]) / 2
+        return beside + 2 * offset if beside <= _MAX_BESIDE and box[0] > signature[0] else None
+    return below + abs(box[0] - signature[0]) / 4 if below <= _MAX_BELOW else None

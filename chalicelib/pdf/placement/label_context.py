@@ -1,4 +1,4 @@
-"""A label that asks for a signature, and what is around it on its page: words, lines, where others write."""
+"""A label that asks for a signature, with the words, lines and fields around it on the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pypdfium2
 
 from chalicelib.pdf.geometry import Box, Matrix, bounding_box, contains, invert, overlaps
 from chalicelib.pdf.placement.label_patterns import (
-    Asks,
+    LabelKind,
     field_is_for_provider,
     is_providers_name,
     match_label,
@@ -26,36 +26,39 @@ from chalicelib.pdf.placement.page_marks import (
 )
 from chalicelib.pdf.reader import Display
 
-WIDEST, TALLEST = 250.0, 58.0
-"""Points that the block takes at most."""
+MAX_WIDTH, MAX_HEIGHT = 250.0, 58.0
+"""The largest size of the signature block in points."""
 GAP = 2.0
-SHIFT = 25.0
-"""How far from the beginning of its line the block may begin."""
-TO_LINE = 40.0
-"""From a label to a line, or a field, that is beside it."""
-TO_NAME = 200.0
-"""From the provider's name to a *Signature* of its row."""
-WRITING = 12.0
-"""Height over somebody else's line that is kept free."""
-LINE_SHORT = 36.0
-SEPARATOR = 400.0
-"""Points: a rule of that length parts sections, and is nobody's line."""
-NEIGHBOURS = 45.0
-WORDY = 8
-"""Words that a label of somebody else may have."""
+"""The tolerance in points for marks that touch."""
+MAX_SHIFT = 25.0
+"""The largest distance in points from the start of a line to the block."""
+MAX_LABEL_TO_LINE = 40.0
+"""The largest distance in points from a label to a line or field beside it."""
+MAX_NAME_TO_LABEL = 200.0
+"""The largest distance in points from the provider's name to a *Signature* label in the same row."""
+WRITING_HEIGHT = 12.0
+"""The height in points that stays free above another person's line."""
+MIN_LINE = 36.0
+"""The shortest rule in points that counts as a line to write on."""
+MIN_SEPARATOR = 400.0
+"""A longer rule, in points, separates sections and is no line to write on."""
+NEIGHBORHOOD = 45.0
+"""The distance in points within which a name belongs to a label."""
+MAX_LABEL_WORDS = 8
+"""The most words in another person's label. A longer text is prose."""
 _MARGIN = 18.0
-_CELL = (600.0, 170.0)
-_SHORT = 5
-"""Words of a label."""
-_MOST_LABELS = 40
-"""Of a page: one with more is given up."""
+_MAX_CELL = (600.0, 170.0)
+_MAX_WORDS_BEFORE_COLON = 5
+_MAX_LABELS = 40
+"""The most labels on a page. A page with more is not searched."""
 
 
 @dataclass(frozen=True)
 class Blank:
-    """A place to sign, whose floor is the line.
+    """A blank space to sign in. The bottom of `area` is on the line to sign on.
 
-    `end` is where the line ends, `own` are the lines that are its own, `cell` is the drawn box around it.
+    `line_end` is the right end of that line, `own_rules` are the rules that belong to the space, and `cell`
+    is the drawn box around the space.
     """
 
     area: Box
@@ -66,56 +69,59 @@ class Blank:
 
 @dataclass(frozen=True)
 class Label:
-    """A label: the box of the words that say so, and of all of its piece up to a colon."""
+    """A label that asks for a signature: the text span, the box of the matching words, and the rest."""
 
-    asks: Asks
+    kind: LabelKind
     span: TextSpan
     box: Box
     rest: list[Box]
-    colon: bool
+    has_colon: bool
 
 
 class CandidatePage:
-    """A page as displayed, in points; what is drawn on it is read once a label was found."""
+    """A page to search, in displayed points. Its drawings are read only after a label was found."""
 
     def __init__(self, page: pypdfium2.PdfPage, unit: float) -> None:
         display = Display(page.get_bbox(), page.get_rotation(), unit)
         self.size = display.size
         self._page = page
         self._move: Matrix = invert(display.to_user)
-        annotated = PageMarks()
-        add_annotations(annotated, page, self._move)
-        self._fields, self._over = annotated.fields, annotated.areas
-        self.named = [field for field in self._fields if _is_providers(field)]
-        self._text = read_text(page.get_textpage(), self._move, self.named)
+        annotations = PageMarks()
+        add_annotations(annotations, page, self._move)
+        self._fields, self._annotation_areas = annotations.fields, annotations.areas
+        self.provider_fields = [field for field in self._fields if _is_providers(field)]
+        self._text = read_text(page.get_textpage(), self._move, self.provider_fields)
 
     @cached_property
-    def asks(self) -> list[Label]:
-        """The labels, from the last one of the page."""
-        found = [label for label in map(_parse_label, reversed(self._text.spans)) if label is not None]
-        if len(found) > _MOST_LABELS:
+    def all_labels(self) -> list[Label]:
+        """The labels on the page, the last one first; raise `PageTooComplex` if there are too many."""
+        labels = [label for label in map(_parse_label, reversed(self._text.spans)) if label is not None]
+        if len(labels) > _MAX_LABELS:
             raise PageTooComplex
-        return [self._with_owner(label) for label in found]
+        return [self._resolve_owner(label) for label in labels]
 
-    def _with_owner(self, label: Label) -> Label:
-        """*Signature* is the provider's where the provider's name is before it in the row."""
-        if label.asks != "anybody":
+    def _resolve_owner(self, label: Label) -> Label:
+        """Return a bare *Signature* label as the provider's if the row has the provider's name before it."""
+        if label.kind != "anybody":
             return label
         left, bottom, _, top = label.box
         before = [p for p in self._text.spans if p.box[2] <= left and p.box[1] < top and bottom < p.box[3]]
         nearest = max(before, key=lambda span: span.box[2], default=None)
         if nearest is None or not is_providers_name(nearest.text):
             return label
-        # A name to fill in goes as far as its blank.
+        # If the name is to be filled in, it ends where its blank ends.
         blanks = [b[2] for b in self._text.blanks if b[2] <= left and b[1] < top and bottom - GAP < b[3]]
-        owned = left - max([nearest.box[2], *blanks]) <= TO_NAME
-        return replace(label, asks="provider") if owned else label
+        owned = left - max([nearest.box[2], *blanks]) <= MAX_NAME_TO_LABEL
+        return replace(label, kind="provider") if owned else label
 
-    def labels(self, kind: Asks) -> list[Label]:
-        return [label for label in self.asks if label.asks == kind]
+    def labels(self, kind: LabelKind) -> list[Label]:
+        return [label for label in self.all_labels if label.kind == kind]
 
-    def marks(self, background: Box) -> PageMarks:
-        marks = replace(self._text, rules=[], vertical_rules=[], areas=list(self._over), fields=self._fields)
+    def read_marks(self, background: Box) -> PageMarks:
+        """Return everything on the page. A shape that contains `background` is the label's background."""
+        marks = replace(
+            self._text, rules=[], vertical_rules=[], areas=list(self._annotation_areas), fields=self._fields
+        )
         add_drawings(marks, self._page, self._move, background)
         return marks
 
@@ -125,83 +131,90 @@ def _is_providers(field: FormField) -> bool:
 
 
 def _parse_label(span: TextSpan) -> Label | None:
+    """Return the span as a label; None if it asks for no signature or runs vertically."""
     text = span.text
     words = match_label(text)
     if words is None:
         return None
     kind, end = words
-    at, own = 0, []
+    position, matching = 0, []
     for word in span.words:
-        if at < end:
-            own.append(word.box)
-        at += len(word.text) + 1
-    box = bounding_box(own)
+        if position < end:
+            matching.append(word.box)
+        position += len(word.text) + 1
+    box = bounding_box(matching)
     if box[3] - box[1] > box[2] - box[0]:
         return None
-    rest = [word.box for word in span.words[len(own) :]]
+    rest = [word.box for word in span.words[len(matching) :]]
     return Label(kind, span, box, rest, ":" in text[end:] or ":" in text[end - 1 : end + 1])
 
 
 def find_section_label(page_view: CandidatePage, label: Label) -> Label | None:
-    """The *Signature* of the section that the label heads, if it heads one."""
-    if label.asks != "provider" or label.colon:
+    """Return the bare *Signature* label right below a section's heading; None if the label is no heading."""
+    if label.kind != "provider" or label.has_colon:
         return None
     left, bottom, _, _ = label.box
-    below = (left - SHIFT, bottom - 2 * NEIGHBOURS, left + WIDEST, bottom)
-    return next((found for found in page_view.labels("anybody") if overlaps(found.box, below)), None)
+    below = (left - MAX_SHIFT, bottom - 2 * NEIGHBORHOOD, left + MAX_WIDTH, bottom)
+    return next((other for other in page_view.labels("anybody") if overlaps(other.box, below)), None)
 
 
 class LabelContext:
-    """A label among what is around it."""
+    """A label with the marks around it, and the questions that the search asks about them."""
 
     def __init__(self, page_view: CandidatePage, label: Label) -> None:
-        self.page_view, self.size, self.label = page_view, page_view.size, label
-        self.marks = page_view.marks(label.box)
-        self.others = [span for span in self.marks.spans if span is not label.span]
-        self.page: Box = (_MARGIN, _MARGIN, self.size[0] - _MARGIN, self.size[1] - _MARGIN)
+        self.page_view, self.page_size, self.label = page_view, page_view.size, label
+        self.marks = page_view.read_marks(label.box)
+        self.other_spans = [span for span in self.marks.spans if span is not label.span]
+        self.printable: Box = (_MARGIN, _MARGIN, self.page_size[0] - _MARGIN, self.page_size[1] - _MARGIN)
 
     def obstacles(self, blank: Blank) -> list[Box]:
-        """What the block must not cover, and the places where others write."""
+        """Return the boxes that the block must not cover, including the spaces where other people write."""
         marks = self.marks
         rules = [rule for rule in marks.rules if rule not in blank.own_rules]
         words = [word.box for word in self.label.span.words]
-        own = [field.box for field in marks.fields if not contains(field.box, blank.area)]
-        solid = [span.box for span in self.others] + words + rules + marks.vertical_rules + marks.areas + own
-        return solid + [writing_area(rule) for rule in rules if rule[2] - rule[0] <= SEPARATOR] + self._asked
+        fields = [field.box for field in marks.fields if not contains(field.box, blank.area)]
+        spans = [span.box for span in self.other_spans]
+        writing = [writing_area(rule) for rule in rules if rule[2] - rule[0] <= MIN_SEPARATOR]
+        solid = [*spans, *words, *rules, *marks.vertical_rules, *marks.areas, *fields]
+        return [*solid, *writing, *self._requested_places]
 
     @cached_property
-    def _asked(self) -> list[Box]:
-        """Where somebody is asked to write without a line."""
+    def _requested_places(self) -> list[Box]:
+        """The spaces where labels without a line or field ask someone to write."""
         places = []
-        for span in self.others:
+        for span in self.other_spans:
             left, bottom, right, top = span.box
-            is_signature = "signature" in span.text.lower() and len(span.words) <= WORDY
-            if not is_signature and not (span.text.endswith(":") and len(span.words) <= _SHORT):
+            is_signature = "signature" in span.text.lower() and len(span.words) <= MAX_LABEL_WORDS
+            if not is_signature and not (
+                span.text.endswith(":") and len(span.words) <= _MAX_WORDS_BEFORE_COLON
+            ):
                 continue
             ruled = any(
-                abs(rule[1] - bottom) <= WRITING / 2 and -GAP <= rule[0] - right <= TO_LINE
+                abs(rule[1] - bottom) <= WRITING_HEIGHT / 2 and -GAP <= rule[0] - right <= MAX_LABEL_TO_LINE
                 for rule in self.marks.rules
             )
-            if any(_belongs(field.box, span.box) for field in self.marks.fields):
+            if any(_field_belongs_to_label(field.box, span.box) for field in self.marks.fields):
                 continue
-            if span.text.endswith(":") and len(span.words) <= _SHORT and not ruled:
-                places.append((right, bottom, right + (WIDEST if is_signature else WIDEST / 2), top))
+            if span.text.endswith(":") and len(span.words) <= _MAX_WORDS_BEFORE_COLON and not ruled:
+                places.append((right, bottom, right + (MAX_WIDTH if is_signature else MAX_WIDTH / 2), top))
             elif is_signature and not span.text.endswith(":"):
-                places.append((left, top, left + WIDEST / 2, top + 2 * WRITING))
+                places.append((left, top, left + MAX_WIDTH / 2, top + 2 * WRITING_HEIGHT))
         return places
 
     @cached_property
-    def row(self) -> list[Box]:
-        """The other pieces in the label's row."""
+    def row_boxes(self) -> list[Box]:
+        """The boxes of the other text spans in the label's row."""
         _, bottom, _, top = self.label.box
-        return [span.box for span in self.others if span.box[1] < top and bottom < span.box[3]]
+        return [span.box for span in self.other_spans if span.box[1] < top and bottom < span.box[3]]
 
     def next_left_edge(self, right: float) -> float:
-        """Where the next piece of the row begins."""
-        return min([self.size[0], *(box[0] for box in [*self.row, *self.label.rest] if box[0] >= right)])
+        """Return the left edge of the next text span in the row, or the page's right edge."""
+        return min(
+            [self.page_size[0], *(box[0] for box in [*self.row_boxes, *self.label.rest] if box[0] >= right)]
+        )
 
     def is_separated(self, signature: Box, words: Box, blank: Blank) -> bool:
-        """Whether somebody else's line or label is between the signature and its words."""
+        """Return True if another person's line or label is between the signature and its words."""
         left, right = min(signature[0], words[0]), max(signature[2], words[2])
         if words[1] >= signature[3]:
             between = (left, signature[3], right, words[1])
@@ -209,48 +222,50 @@ class LabelContext:
             between = (left, words[3], right, signature[1] - GAP)
         else:
             between = (signature[2], signature[1], words[0], signature[3])
-        cell = blank.cell or self.page
+        cell = blank.cell or self.printable
         lines = [
             rule
             for rule in self.marks.rules
-            if rule[2] - rule[0] >= LINE_SHORT and min(abs(rule[1] - cell[1]), abs(rule[1] - cell[3])) > GAP
+            if rule[2] - rule[0] >= MIN_LINE and min(abs(rule[1] - cell[1]), abs(rule[1] - cell[3])) > GAP
         ]
         apart = between[1] >= signature[3] or between[3] <= signature[1]
         crossed = apart and any(overlaps(line, between) for line in lines if line not in blank.own_rules)
-        return crossed or any(overlaps(box, between) for box in self._of_others)
+        return crossed or any(overlaps(box, between) for box in self._other_signers)
 
     @cached_property
-    def _of_others(self) -> list[Box]:
-        return [span.box for span in self.others if mentions_other_signer(span.text)]
+    def _other_signers(self) -> list[Box]:
+        return [span.box for span in self.other_spans if mentions_other_signer(span.text)]
 
-    def cell(self, box: Box) -> Box | None:
-        """The drawn box around the middle of that one, unless it is as large as a section."""
+    def find_cell(self, box: Box) -> Box | None:
+        """Return the drawn box around the center of `box`; None if there is none, or if it is too large."""
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         rules = [
             rule for rule in self.marks.rules if rule[0] <= x <= rule[2] and rule not in self.marks.blanks
         ]
-        vertical_rules = [wall for wall in self.marks.vertical_rules if wall[1] <= y <= wall[3]]
+        vertical_rules = [rule for rule in self.marks.vertical_rules if rule[1] <= y <= rule[3]]
         floors, roofs = [r[3] for r in rules if r[3] <= y], [r[1] for r in rules if r[1] >= y]
         lefts, rights = (
-            [w[2] for w in vertical_rules if w[2] <= x],
-            [w[0] for w in vertical_rules if w[0] >= x],
+            [r[2] for r in vertical_rules if r[2] <= x],
+            [r[0] for r in vertical_rules if r[0] >= x],
         )
         if not (floors and roofs and lefts and rights):
             return None
-        found = (max(lefts), max(floors), min(rights), min(roofs))
-        is_small = found[2] - found[0] <= _CELL[0] and found[3] - found[1] <= _CELL[1]
-        return found if is_small else None
+        cell = (max(lefts), max(floors), min(rights), min(roofs))
+        is_small = cell[2] - cell[0] <= _MAX_CELL[0] and cell[3] - cell[1] <= _MAX_CELL[1]
+        return cell if is_small else None
 
 
 def mentions_other_signer(text: str) -> bool:
-    return names_other_signer(text) or ("signature" in text.lower() and len(text.split()) <= WORDY)
+    """Return True if the text names another signer, or is a short text with the word *signature*."""
+    return names_other_signer(text) or ("signature" in text.lower() and len(text.split()) <= MAX_LABEL_WORDS)
 
 
-def _belongs(field: Box, label: Box) -> bool:
-    """Whether a form field, and no box to tick, is right beside, over or under a label: its place then."""
-    reach = (label[0], label[1] - WRITING, label[2] + TO_LINE, label[3] + WRITING)
-    return field[2] - field[0] >= LINE_SHORT and overlaps(field, reach)
+def _field_belongs_to_label(field: Box, label: Box) -> bool:
+    """Return True if a form field wider than a checkbox is directly beside, above or below a label."""
+    reach = (label[0], label[1] - WRITING_HEIGHT, label[2] + MAX_LABEL_TO_LINE, label[3] + WRITING_HEIGHT)
+    return field[2] - field[0] >= MIN_LINE and overlaps(field, reach)
 
 
 def writing_area(rule: Box) -> Box:
-    return (rule[0], rule[1], rule[2], rule[3] + WRITING)
+    """Return the rule's box with the space above the rule where people write."""
+    return (rule[0], rule[1], rule[2], rule[3] + WRITING_HEIGHT)

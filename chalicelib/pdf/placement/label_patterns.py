@@ -1,12 +1,17 @@
-"""Which words ask the provider for a signature, which ask somebody else, and which only speak of one."""
+"""Regular expressions for the labels that ask the provider, or another person, for a signature."""
 
 from __future__ import annotations
 
 import re
 from typing import Literal
 
-Asks = Literal["provider", "named", "anybody"]
-"""The provider's signature; the provider, by a role (*Referring physician*); *Signature* and no more."""
+LabelKind = Literal["provider", "named", "anybody"]
+"""The kind of a label.
+
+- `provider`: the label asks for the provider's signature.
+- `named`: the label names the provider's role (*Referring physician*), without the word *signature*.
+- `anybody`: the label is only *Signature*.
+"""
 
 _ROLE = (
     r"(?:nurse\s+practitioner|physician(?:['\u2019]?s)?\s+assistant|physician|provider|practitioner|prescriber"
@@ -16,7 +21,7 @@ _TITLE = (
     r"(?:m\.?d\.?|d\.?o\.?|n\.?p\.?p?\.?|p\.?a\.?(?:-c)?|a\.?p\.?r\.?n\.?|f\.?n\.?p\.?|c\.?n\.?s\.?"
     r"|d\.?p\.?m\.?)"
 )
-# A "treating provider" may well be the therapist.
+# A "treating provider" is often the therapist.
 _KIND = (
     r"(?:certifying|referring|attending|ordering|primary\s+care|non-physician"
     r"|treating(?=\s+(?:physician|doctor)))"
@@ -49,7 +54,7 @@ _ANYBODY = re.compile(rf"{_BEFORE}(?P<words>{_SIGNATURE}){_AFTER}{_END}", re.IGN
 _PROVIDERS_NAME = re.compile(
     rf"{_WHO}(?:\s+(?:printed\s+|print\s+)?name)?(?:\s*\([^)]*\))?\s*:.*", re.IGNORECASE
 )
-_KINDS: tuple[tuple[Asks, re.Pattern[str]], ...] = (
+_KINDS: tuple[tuple[LabelKind, re.Pattern[str]], ...] = (
     ("provider", _PROVIDER),
     ("named", _NAMED),
     ("anybody", _ANYBODY),
@@ -65,7 +70,7 @@ _OTHERS_HEAD = re.compile(
     rf"|or\W+\w+|{_OTHERS}))*(?:\s*:.*)?\W*",
     re.IGNORECASE,
 )
-# Without the dots between its letters: P.T., C.C.C.-S.L.P.
+# The dots between the letters (P.T., C.C.C.-S.L.P.) are removed before the match.
 _CREDENTIAL = (
     r"(?:(?:ms|t?d|l|r|m|b)?pta?|otd|m?s?ot(?:r|d)?(?:/l)?|cota(?:/l)?|(?:ms)?slp(?:a|d)?|ccc(?:\W{0,2}slp)?)"
 )
@@ -81,7 +86,7 @@ _FIELD_SIGNS = re.compile(
     r"\b(?:e ?)?(?:sign?|sigs)\b|signature"
     r"|(?:physician|provider|doctor|practitioner|prescriber|\bmd|\bnp)s?e?sign?\b"
 )
-# Their own roles hold words of others: a nurse practitioner is no nurse.
+# These roles of providers contain words of other roles: a nurse practitioner is not a nurse.
 _FIELD_ROLES = re.compile(r"nurse ?practitioner|physicians? ?(?:s )?assistant|\bpa\b")
 _FIELD_PEOPLE = re.compile(
     r"therap|patient|witness|guardian|parent|client|caregiver|clinician|treating|rendering|nurse|staff|assistant"
@@ -93,27 +98,27 @@ _NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def may_ask(text: str) -> bool:
-    """Whether a page of this text is worth a closer look."""
+    """Return True if the text may contain a label, so that the page is worth a search."""
     return _HINT.search(text) is not None
 
 
-def match_label(text: str) -> tuple[Asks, int] | None:
-    """What a piece of text asks for, and where the words that say so end; None if it is no label."""
+def match_label(text: str) -> tuple[LabelKind, int] | None:
+    """Return the label's kind and the end of the words that match; None if the text is no label."""
     for kind, pattern in _KINDS:
-        found = pattern.fullmatch(text)
-        if found is not None:
-            return kind, found.end("words")
+        match = pattern.fullmatch(text)
+        if match is not None:
+            return kind, match.end("words")
     return None
 
 
 def is_providers_name(text: str) -> bool:
-    """Whether the text is, or asks for, the provider's name: a *Signature* after it is the provider's."""
+    """Return True if the text is the provider's name or asks for that name."""
     is_therapists = _ANY_CREDENTIAL.search(_DOTS.sub("", text)) is not None
     return _PROVIDERS_NAME.fullmatch(text) is not None and not is_therapists
 
 
 def names_other_signer(text: str) -> bool:
-    """Whether the text heads what is the therapist's, the patient's or a witness's."""
+    """Return True if the text names a therapist, the patient, a witness, or another signer."""
     return _OTHERS_HEAD.fullmatch(text) is not None or _names_a_therapist(_DOTS.sub("", text))
 
 
@@ -122,25 +127,28 @@ def _names_a_therapist(text: str) -> bool:
 
 
 def field_is_for_provider(name: str, *, is_signature: bool) -> bool:
-    """Whether a form field of that name is for the provider's signature; `is_signature`: of that type."""
-    parts = _parts(name)
+    """Return True if a form field of that name is for the provider's signature.
+
+    `is_signature` says that the field has the type of a signature field.
+    """
+    parts = _split_name(name)
     if not (_FIELD_WHO.search(parts) or _FIELD_ROLES.search(parts)) or field_is_for_other(name):
         return False
     return _FIELD_FACTS.search(parts) is None and (is_signature or _FIELD_SIGNS.search(parts) is not None)
 
 
 def field_is_for_other(name: str) -> bool:
-    """Whether a form field of that name is for somebody else, or may be."""
-    return _FIELD_PEOPLE.search(_FIELD_ROLES.sub("", _parts(name))) is not None
+    """Return True if a form field of that name is, or may be, for another person."""
+    return _FIELD_PEOPLE.search(_FIELD_ROLES.sub("", _split_name(name))) is not None
 
 
 def field_is_for_fact(name: str) -> bool:
-    """Whether a form field of that name is for a date, a number, or a name alone."""
-    parts = _parts(name)
+    """Return True if a form field of that name is for a date, a number, or only a name."""
+    parts = _split_name(name)
     fact = _FIELD_FACTS.search(parts)
     return fact is not None and (_FIELD_SIGNS.search(parts) is None or "date" in parts)
 
 
-def _parts(name: str) -> str:
-    """`physicianSig_2`: *physician sig*."""
+def _split_name(name: str) -> str:
+    """Return the words of a field's name in lower case: `physicianSig_2` gives "physician sig"."""
     return " ".join(_NAME_PARTS.findall(name)).lower()

@@ -1,7 +1,8 @@
-"""What is on a page: pieces of text, rules and walls, pictures, form fields; read lazily, and bounded.
+"""Read the marks on a page with PDFium: text spans, rules, images and form fields, with limits.
 
-PDFium has parsed all of it when it loaded the page, as inspection did: nothing is drawn here, no picture is
-unpacked, and a page with more than `_MOST` objects is given up. All boxes are in displayed points.
+PDFium parses a page when it loads the page, and inspection has already loaded the page once. So this module
+renders nothing and unpacks no images. A page with more than `_MAX_OBJECTS` objects is not searched. All boxes
+are in displayed points.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from chalicelib.pdf.geometry import (
     IDENTITY,
     Box,
     Matrix,
+    Point,
     bounding_box,
     contains,
     multiply,
@@ -30,51 +32,52 @@ from chalicelib.pdf.geometry import (
 )
 from chalicelib.pdf.placement.label_patterns import may_ask
 
-_MOST = 20_000
-_MOST_ANNOTATIONS = 1_000
-_MOST_CHARACTERS, _MOST_WORDS = 40_000, 3_000
-"""Of a page: a dense one has 6,000 characters and 1,000 words."""
-_MOST_ASKING = 100
-"""Lines of text that may ask for a signature: a page with more is no form."""
-_MOST_RULES = 2_000
-_THIN = 3.0
-"""Points: what is no thicker is a line."""
-_LINE_LEAST = 6.0
-_JOINED = 4.0
-_COLUMN = 10.0
-"""Points between two words that make them pieces of different columns."""
-_LIGHT, _WHITE, _UNSEEN, _OPAQUE = 200, 255, 256, 40
-_DEEPEST = 12
+_MAX_OBJECTS = 20_000
+_MAX_ANNOTATIONS = 1_000
+_MAX_CHARACTERS, _MAX_WORDS = 40_000, 3_000
+"""The limits of one page. A dense page has 6,000 characters and 1,000 words."""
+_MAX_ASKING_LINES = 100
+"""The most lines on a page that may ask for a signature. A page with more is no form."""
+_MAX_RULES = 2_000
+_MAX_RULE_THICKNESS = 3.0
+"""The largest thickness in points of a shape that counts as a rule."""
+_MIN_RULE_LENGTH = 6.0
+_MAX_RULE_GAP = 4.0
+_MIN_COLUMN_GAP = 10.0
+"""The smallest gap in points between two words of different columns."""
+_LIGHT, _WHITE, _TRANSPARENT, _OPAQUE = 200, 255, 256, 40
+_MAX_FORM_DEPTH = 12
 _REACH = 150.0
-"""Points above and below a label in which a block can come to stand."""
-_LONGEST = 160
-"""Characters: longer pieces are prose."""
-_LONGEST_NAME = 2000
+"""The distance in points above and below a label within which a block can be placed."""
+_MAX_SPAN_TEXT = 160
+"""The most characters of a span that are read. A longer span is prose."""
+_MAX_FIELD_NAME = 2000
 _PART = re.compile(r"(?P<blank>_{2,}|\.{4,}|\u2026{2,})|(?:(?!_{2,}|\.{4,}|\u2026{2,})\S)+")
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 _NOT_DRAWN = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
-Point = tuple[float, float]
 
 
 class PageTooComplex(Exception):
-    """A page of too many objects to look at."""
+    """The error for a page with too many objects, words or labels to search."""
 
 
 @dataclass(frozen=True)
 class Word:
+    """A word and the box around its letters."""
+
     text: str
     box: Box
 
 
 @dataclass(frozen=True)
 class TextSpan:
-    """Words that stand together, of one column."""
+    """Adjacent words on one line of one column."""
 
     words: tuple[Word, ...]
 
     @cached_property
     def text(self) -> str:
-        return " ".join(word.text for word in self.words)[:_LONGEST]
+        return " ".join(word.text for word in self.words)[:_MAX_SPAN_TEXT]
 
     @cached_property
     def box(self) -> Box:
@@ -83,7 +86,7 @@ class TextSpan:
 
 @dataclass(frozen=True)
 class FormField:
-    """A form field; `open` where it is of text or for a signature, and empty."""
+    """A form field. `open` is True for an empty text field and for an empty signature field."""
 
     name: str
     box: Box
@@ -93,8 +96,10 @@ class FormField:
 
 @dataclass(frozen=True)
 class PageMarks:
-    """`rules` are level lines, drawn or of underscores (`blanks`); `walls` upright ones; `areas` what else
-    must stay free: pictures, curves, dark fills, annotations.
+    """The marks on a page.
+
+    `rules` are horizontal lines, including the lines typed as underscores (`blanks`). `areas` are the other
+    shapes to keep free: images, curves, dark fills and annotations.
     """
 
     spans: list[TextSpan] = field(default_factory=list)
@@ -108,54 +113,57 @@ class PageMarks:
 # Text
 
 
-def _characters(reader: pypdfium2.PdfTextPage) -> str:
-    """One for each box that PDFium has."""
+def _read_characters(reader: pypdfium2.PdfTextPage) -> str:
+    """Return one character for each character box of PDFium; raise `PageTooComplex` for too many."""
     count = reader.count_chars()
-    if count > _MOST_CHARACTERS:
+    if count > _MAX_CHARACTERS:
         raise PageTooComplex
-    return "".join(_character(raw.FPDFText_GetUnicode(reader, index)) for index in range(count))
+    return "".join(_to_character(raw.FPDFText_GetUnicode(reader, index)) for index in range(count))
 
 
-def _character(code: int) -> str:
-    # A font's map may say anything.
+def _to_character(code: int) -> str:
+    # A font may map its codes to invalid numbers.
     return chr(code) if code <= sys.maxunicode else "\ufffd"
 
 
 def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[FormField]) -> PageMarks:
-    """The words around these fields and whatever may ask for a signature, and the blanks typed between them.
+    """Return the words and typed blanks near the fields and near any text that may ask for a signature.
 
-    Boxes take time: words further off are left out, and a page of very many words is given up.
+    Reading boxes takes time, so distant words are left out. Raise `PageTooComplex` for a page with too many
+    words.
     """
-    text = _characters(reader)
+    text = _read_characters(reader)
     if not fields and not may_ask(text):
         return PageMarks()
-    if sum(1 for _ in _PART.finditer(text)) > _MOST_WORDS:
+    if sum(1 for _ in _PART.finditer(text)) > _MAX_WORDS:
         raise PageTooComplex
-    floors = _floors(reader, to_display, text)
-    asking = [floor for line, floor in floors.items() if may_ask(text[slice(*line)])]
-    if len(asking) > _MOST_ASKING:
+    bottoms = _line_bottoms(reader, to_display, text)
+    asking = [bottom for line, bottom in bottoms.items() if may_ask(text[slice(*line)])]
+    if len(asking) > _MAX_ASKING_LINES:
         raise PageTooComplex
     asking += [field.box[1] for field in fields]
     marks = PageMarks()
-    for line, floor in floors.items():
-        if any(abs(floor - other) <= _REACH for other in asking):
+    for line, bottom in bottoms.items():
+        if any(abs(bottom - other) <= _REACH for other in asking):
             _add_text_line(marks, reader, to_display, text, line)
     return marks
 
 
-def _floors(reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str) -> dict[tuple[int, int], float]:
-    """The lines of text, and how high on the page each begins."""
-    floors = {}
+def _line_bottoms(
+    reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str
+) -> dict[tuple[int, int], float]:
+    """Return the bottom edge of each line of text, by the start and end of the line in the text."""
+    bottoms = {}
     for line in re.finditer(r"[^\r\n]*\S[^\r\n]*", text):
         spots = (spot for spot in range(*line.span()) if not text[spot].isspace())
         box = next(filter(None, (_character_box(reader, spot, to_display) for spot in spots)), None)
         if box is not None:
-            floors[line.span()] = box[1]
-    return floors
+            bottoms[line.span()] = box[1]
+    return bottoms
 
 
 def _character_box(reader: pypdfium2.PdfTextPage, spot: int, to_display: Matrix) -> Box | None:
-    """None for a character that is nowhere: its matrix may hold numbers that are none."""
+    """Return a character's box; None if the file gives it a box that is not finite."""
     box = transform_box(reader.get_charbox(spot), to_display)
     return box if _is_finite(box) else None
 
@@ -169,21 +177,21 @@ def _add_text_line(
 ) -> None:
     words: list[Word] = []
     for part in _PART.finditer(text, *line):
-        found = [(text[spot], _character_box(reader, spot, to_display)) for spot in range(*part.span())]
-        boxes = [box for _, box in found if box is not None]
+        letters = [(text[spot], _character_box(reader, spot, to_display)) for spot in range(*part.span())]
+        boxes = [box for _, box in letters if box is not None]
         if part["blank"]:
             marks.blanks.extend([bounding_box(boxes)] if boxes else [])
-            marks.spans.extend(_split(words))
+            marks.spans.extend(_split_spans(words))
             words = []
         elif boxes:
             words.append(
-                Word("".join(letter for letter, box in found if box is not None), bounding_box(boxes))
+                Word("".join(letter for letter, box in letters if box is not None), bounding_box(boxes))
             )
-    marks.spans.extend(_split(words))
+    marks.spans.extend(_split_spans(words))
 
 
-def _split(words: list[Word]) -> Iterator[TextSpan]:
-    """The words of a line as pieces, which wide gaps part."""
+def _split_spans(words: list[Word]) -> Iterator[TextSpan]:
+    """Yield the words of a line as spans, split at wide gaps."""
     start = 0
     for index in range(1, len(words) + 1):
         if index == len(words) or _is_gap(words[index - 1].box, words[index].box):
@@ -193,15 +201,17 @@ def _split(words: list[Word]) -> Iterator[TextSpan]:
 
 def _is_gap(one: Box, following: Box) -> bool:
     gap = following[0] - one[2]
-    return gap > max(_COLUMN, one[3] - one[1]) or gap < -_COLUMN
+    return gap > max(_MIN_COLUMN_GAP, one[3] - one[1]) or gap < -_MIN_COLUMN_GAP
 
 
 # Drawings
 
 
 class _Budget:
+    """The number of objects of a page that may still be read."""
+
     def __init__(self) -> None:
-        self.left = _MOST
+        self.left = _MAX_OBJECTS
 
     def spend(self, count: int) -> None:
         self.left -= count
@@ -210,17 +220,20 @@ class _Budget:
 
 
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
-    """Adds what is drawn around the label; what lies behind it is its ground, and no obstacle unless dark."""
-    budget, grounds = _Budget(), list[Box]()
+    """Add the drawings of the page.
+
+    A shape behind the label is the background, and no obstacle unless dark.
+    """
+    budget, backgrounds = _Budget(), list[Box]()
     top = (raw.FPDFPage_GetObject(page, index) for index in range(_count_objects(budget, page)))
     for item, matrix in _walk_objects(top, to_display, budget, 0):
         if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_PATH:
-            _add_path(marks, item, matrix, budget, label, grounds)
+            _add_path(marks, item, matrix, budget, label, backgrounds)
         else:
             _add_area(marks, _bounds(item, matrix), label)
-    marks.areas.extend(grounds)
+    marks.areas.extend(backgrounds)
     marks.rules[:] = _merge_rules([*marks.rules, *marks.blanks])
-    if len(marks.rules) > _MOST_RULES:
+    if len(marks.rules) > _MAX_RULES:
         raise PageTooComplex
 
 
@@ -233,13 +246,13 @@ def _count_objects(budget: _Budget, page: pypdfium2.PdfPage) -> int:
 def _walk_objects(
     items: Iterable[object], matrix: Matrix, budget: _Budget, depth: int
 ) -> Iterator[tuple[object, Matrix]]:
-    """Every object but text, those of forms in forms too, with its matrix to displayed points."""
+    """Yield every object except text, also inside forms, with its matrix to displayed points."""
     for item in items:
         kind = raw.FPDFPageObj_GetType(item)
         if kind == raw.FPDF_PAGEOBJ_FORM:
             count = max(0, raw.FPDFFormObj_CountObjects(item))
             budget.spend(count)
-            if depth >= _DEEPEST:
+            if depth >= _MAX_FORM_DEPTH:
                 raise PageTooComplex
             inner = (raw.FPDFFormObj_GetObject(item, index) for index in range(count))
             yield from _walk_objects(inner, multiply(_matrix(item), matrix), budget, depth + 1)
@@ -248,10 +261,8 @@ def _walk_objects(
 
 
 def _matrix(item: object) -> Matrix:
-    found = raw.FS_MATRIX()
-    if not raw.FPDFPageObj_GetMatrix(item, found):
-        return IDENTITY
-    return (found.a, found.b, found.c, found.d, found.e, found.f)
+    m = raw.FS_MATRIX()
+    return (m.a, m.b, m.c, m.d, m.e, m.f) if raw.FPDFPageObj_GetMatrix(item, m) else IDENTITY
 
 
 def _bounds(item: object, matrix: Matrix) -> Box | None:
@@ -267,50 +278,52 @@ def _add_area(marks: PageMarks, box: Box | None, label: Box) -> None:
 
 
 def _darkest_shade(item: object, *, fill: bool) -> int:
-    """The darkest of its colours, `_UNSEEN` where it is none."""
+    """Return the darkest color channel of the fill or stroke, or `_TRANSPARENT`."""
     red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
     read = raw.FPDFPageObj_GetFillColor if fill else raw.FPDFPageObj_GetStrokeColor
     if not read(item, red, green, blue, alpha):
         return 0
-    return int(min(red.value, green.value, blue.value)) if alpha.value >= _OPAQUE else _UNSEEN
+    return int(min(red.value, green.value, blue.value)) if alpha.value >= _OPAQUE else _TRANSPARENT
 
 
 def _add_path(
-    marks: PageMarks, item: object, matrix: Matrix, budget: _Budget, label: Box, grounds: list[Box]
+    marks: PageMarks, item: object, matrix: Matrix, budget: _Budget, label: Box, backgrounds: list[Box]
 ) -> None:
-    """`grounds` are the dark fills behind the label, so far."""
+    """Add the rules and areas of a path. `backgrounds` collects the dark fills behind the label."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     raw.FPDFPath_GetDrawMode(item, fill, stroke)
-    own = multiply(_matrix(item), matrix)
+    to_display = multiply(_matrix(item), matrix)
     budget.spend(max(0, raw.FPDFPath_CountSegments(item)))
-    outlines = list(_outlines(item, own)) if fill.value or stroke.value else []
+    outlines = list(_outlines(item, to_display)) if fill.value or stroke.value else []
     if fill.value:
-        _add_fill(marks, outlines, _darkest_shade(item, fill=True), label, grounds)
+        _add_fill(marks, outlines, _darkest_shade(item, fill=True), label, backgrounds)
     if stroke.value and _darkest_shade(item, fill=False) < _WHITE:
         width = ctypes.c_float()
         raw.FPDFPageObj_GetStrokeWidth(item, width)
-        pen = max(0.25, width.value * abs(own[0] * own[3] - own[1] * own[2]) ** 0.5 / 2)
+        pen = max(
+            0.25, width.value * abs(to_display[0] * to_display[3] - to_display[1] * to_display[2]) ** 0.5 / 2
+        )
         for points in outlines:
             for one, other in pairwise(points):
                 _add_line(marks, _grow(sort_corners([*one, *other]), pen))
 
 
 def _add_fill(
-    marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, grounds: list[Box]
+    marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]
 ) -> None:
-    """Dark fills must stay free. What is behind the label was drawn before it: white words in a dark bar."""
+    """Add a fill. A dark fill is an area to keep free, unless the label is white text on that fill."""
     boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
     behind = [box for box in boxes if contains(box, label)]
     if shade >= _LIGHT:
-        # Paper over whatever was dark there, where it can be seen.
-        if behind and shade < _UNSEEN:
-            grounds.clear()
+        # A visible light fill covers the dark fills that were drawn before.
+        if behind and shade < _TRANSPARENT:
+            backgrounds.clear()
         return
-    # Two outlines around the label are a frame, with a hole for it.
+    # Two outlines around the label are a frame with a hole for the label.
     if len(behind) % 2:
-        grounds.extend(filter(_is_finite, behind))
+        backgrounds.extend(filter(_is_finite, behind))
     for box in boxes:
-        if min(box[2] - box[0], box[3] - box[1]) <= _THIN:
+        if min(box[2] - box[0], box[3] - box[1]) <= _MAX_RULE_THICKNESS:
             _add_line(marks, box)
         else:
             _add_area(marks, box, label)
@@ -321,19 +334,20 @@ def _grow(box: Box, by: float) -> Box:
 
 
 def _add_line(marks: PageMarks, box: Box) -> None:
+    """Add a line as a horizontal or vertical rule; add a sloping or thick line as an area."""
     if not _is_finite(box):
         return
     across, up = box[2] - box[0], box[3] - box[1]
-    if up <= _THIN and across > up:
+    if up <= _MAX_RULE_THICKNESS and across > up:
         marks.rules.append(box)
-    elif across <= _THIN:
+    elif across <= _MAX_RULE_THICKNESS:
         marks.vertical_rules.append(box)
     else:
         marks.areas.append(box)
 
 
 def _outlines(item: object, matrix: Matrix) -> Iterator[list[Point]]:
-    """The corners of each stretch of a path; a curve is taken for the polygon of its control points."""
+    """Yield the corners of each subpath; a curve counts as the polygon of its control points."""
     points: list[Point] = []
     x, y = ctypes.c_float(), ctypes.c_float()
     for index in range(raw.FPDFPath_CountSegments(item)):
@@ -351,34 +365,34 @@ def _outlines(item: object, matrix: Matrix) -> Iterator[list[Point]]:
 
 
 def _merge_rules(rules: list[Box]) -> list[Box]:
-    """Rules that go on where another of their height ends, as one; the longer ones alone."""
+    """Merge rules of the same height that continue each other, and drop those that stay short."""
     rows: list[list[Box]] = []
     for rule in sorted(rules, key=lambda box: box[1]):
         if rows and rule[1] - rows[-1][0][1] <= 1:
             rows[-1].append(rule)
         else:
             rows.append([rule])
-    done = [joined for row in rows for joined in _join_row(sorted(row))]
-    return [rule for rule in done if rule[2] - rule[0] >= _LINE_LEAST]
+    merged = [rule for row in rows for rule in _join_row(sorted(row))]
+    return [rule for rule in merged if rule[2] - rule[0] >= _MIN_RULE_LENGTH]
 
 
 def _join_row(row: list[Box]) -> list[Box]:
-    done: list[Box] = []
+    joined: list[Box] = []
     for rule in row:
-        if done and rule[0] - done[-1][2] <= _JOINED:
-            done[-1] = bounding_box([done[-1], rule])
+        if joined and rule[0] - joined[-1][2] <= _MAX_RULE_GAP:
+            joined[-1] = bounding_box([joined[-1], rule])
         else:
-            done.append(rule)
-    return done
+            joined.append(rule)
+    return joined
 
 
 # Form fields and other annotations
 
 
 def add_annotations(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix) -> None:
-    """Adds form fields, and whatever else a viewer draws over the page."""
+    """Add the form fields and the other annotations that a viewer draws over the page."""
     count = raw.FPDFPage_GetAnnotCount(page)
-    if count > _MOST_ANNOTATIONS:
+    if count > _MAX_ANNOTATIONS:
         raise PageTooComplex
     for index in range(count):
         item = raw.FPDFPage_GetAnnot(page, index)
@@ -408,7 +422,7 @@ def _read_field(form: object, item: object, box: Box) -> FormField:
     kind = raw.FPDFAnnot_GetFormFieldType(form, item)
     is_signature = kind == raw.FPDF_FORMFIELD_SIGNATURE
     if is_signature:
-        # A widget apart from its field does not tell whether the field is signed.
+        # A widget that is separate from its field does not show whether the field is signed.
         empty = bool(raw.FPDFAnnot_HasKey(item, b"FT")) and not raw.FPDFAnnot_HasKey(item, b"V")
     else:
         value = _read_string(raw.FPDFAnnot_GetFormFieldValue, form, item)
@@ -417,7 +431,7 @@ def _read_field(form: object, item: object, box: Box) -> FormField:
 
 
 def _read_string(read: Callable[..., int], form: object, item: object) -> str:
-    size = min(_LONGEST_NAME, read(form, item, None, 0))
-    room = ctypes.create_string_buffer(max(2, size))
-    read(form, item, ctypes.cast(room, ctypes.POINTER(ctypes.c_ushort)), size)
-    return room.raw[: max(0, size - 2)].decode("utf-16-le", "replace")
+    size = min(_MAX_FIELD_NAME, read(form, item, None, 0))
+    buffer = ctypes.create_string_buffer(max(2, size))
+    read(form, item, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), size)
+    return buffer.raw[: max(0, size - 2)].decode("utf-16-le", "replace")

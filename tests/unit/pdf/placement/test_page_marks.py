@@ -88,7 +88,7 @@ def test_no_more_than_some_blanks_of_a_label_are_tried(monkeypatch: pytest.Monke
     monkeypatch.setattr(placement, "find_blanks", many)
     monkeypatch.setattr(placement, "fit_block", lambda *args: tried.append(args))
     assert find_signature_field(page(LINE), (1.0,), samples.BLOCK) is None
-    assert len(tried) == placement._MOST_BLANKS
+    assert len(tried) == placement._MAX_BLANKS
 
 
 def test_where_a_page_was_given_up_no_line_is_the_only_one() -> None:
