@@ -5,7 +5,7 @@ Every change ends the account's other sessions and is reported to the owner by e
 
 import base64
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain.account_events import UNKNOWN, AccountEvent, AccountEventType, Origin, account_event
@@ -38,17 +38,27 @@ _SHORT = (
     "Change the password first."
 )
 
-Cookie = str
-Codes = tuple[str, ...]
+
+@dataclass(frozen=True)
+class Owner:
+    """The owner of an account who makes a request: their recently authenticated session, and its origin."""
+
+    session: Secret
+    provider: Provider
+    now: datetime
+    origin: Origin = UNKNOWN
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The result of a change: the value of the new session cookie, and new recovery codes, if any."""
+
+    cookie: str
+    codes: tuple[str, ...] = ()
 
 
 class AccountSettings:
-    """Changes an account.
-
-    The caller makes sure that the owner of the session was authenticated recently. `origin` is the source of
-    the request, for the account's events. A change returns the value of the new session cookie, and recovery
-    codes if it creates any.
-    """
+    """Changes an account for its owner. The caller makes sure that the session is recently authenticated."""
 
     def __init__(self, store: Store, ids: Ids, sessions: Sessions, passkeys: Passkeys) -> None:
         self._store = store
@@ -56,43 +66,33 @@ class AccountSettings:
         self._sessions = sessions
         self._passkeys = passkeys
 
-    def add_passkey(
-        self,
-        session: Secret,
-        provider: Provider,
-        response: str,
-        name: str,
-        now: datetime,
-        origin: Origin = UNKNOWN,
-    ) -> tuple[Cookie, Codes]:
+    def add_passkey(self, owner: Owner, response: str, name: str) -> Changed:
         """Add a passkey from the browser's WebAuthn `response` (JSON).
 
         The first second factor of an account also creates recovery codes. Raise `Invalid` if the response is
         not valid or the account has `MAX_PASSKEYS` passkeys.
         """
+        provider = owner.provider
         if len(provider.passkeys) >= MAX_PASSKEYS:
             raise _invalid("name", f"You already have {MAX_PASSKEYS} passkeys. Remove one first.")
         label = " ".join(name.split())[:MAX_PASSKEY_NAME_CHARS] or "Passkey"
         try:
-            passkey, challenge = self._passkeys.verify_registration(provider, response, label, now)
+            passkey, challenge = self._passkeys.verify_registration(provider, response, label, owner.now)
         except Unauthenticated as error:
             raise _invalid("form", "The passkey could not be added. Please try again.") from error
         changed = replace(provider, passkeys=(*provider.passkeys, passkey))
-        codes, changed = self._with_first_codes(provider, changed)
-        event = AccountEventType.PASSKEY_ADDED
-        return self._commit(session, changed, event, now, origin, secrets=(challenge,)), codes
+        return self._commit(owner, changed, AccountEventType.PASSKEY_ADDED, secrets=(challenge,))
 
-    def remove_passkey(
-        self, session: Secret, provider: Provider, passkey_id: str, now: datetime, origin: Origin = UNKNOWN
-    ) -> Cookie:
+    def remove_passkey(self, owner: Owner, passkey_id: str) -> Changed:
         """Remove a passkey. Raise `NotFound` if the account does not have the passkey."""
-        remaining = tuple(passkey for passkey in provider.passkeys if passkey.id != passkey_id)
-        if len(remaining) == len(provider.passkeys):
+        passkeys = owner.provider.passkeys
+        remaining = tuple(passkey for passkey in passkeys if passkey.id != passkey_id)
+        if len(remaining) == len(passkeys):
             raise NotFound("There is no such passkey.")
-        changed = _after_removal(replace(provider, passkeys=remaining))
-        return self._commit(session, changed, AccountEventType.PASSKEY_REMOVED, now, origin)
+        changed = _after_removal(replace(owner.provider, passkeys=remaining))
+        return self._commit(owner, changed, AccountEventType.PASSKEY_REMOVED)
 
-    def authenticator_secret(self, session: Secret, provider: Provider, now: datetime) -> str:
+    def authenticator_secret(self, session: Secret, now: datetime) -> str:
         """Return the secret (base32) to enter in an authenticator app.
 
         The secret stays the same until the owner confirms it, or until `ENROL_LIFETIME` has passed.
@@ -107,66 +107,54 @@ class AccountSettings:
             kind=SecretKind.AUTHENTICATOR,
             created_at=now,
             expires_at=now + ENROL_LIFETIME,
-            provider_id=provider.id,
+            provider_id=session.provider_id,
             link=secret,
         )
         self._store.commit(Change(at=now, secrets=(fresh,)))
         return secret
 
-    def add_authenticator(
-        self, session: Secret, provider: Provider, code: str, now: datetime, origin: Origin = UNKNOWN
-    ) -> tuple[Cookie, Codes]:
+    def add_authenticator(self, owner: Owner, code: str) -> Changed:
         """Add the app that was set up with `authenticator_secret`, if `code` is the code that the app shows.
 
         The first second factor of an account also creates recovery codes. Raise `Invalid` for a wrong code
         and for an expired secret.
         """
-        row = self._store.secret(_enrolment_key(session))
-        if row is None or not row.is_live(now) or row.link is None:
+        row = self._store.secret(_enrolment_key(owner.session))
+        if row is None or not row.is_live(owner.now) or row.link is None:
             raise _invalid("code", "That took too long. Scan the new code and try again.")
-        app = Authenticator(secret=row.link, since=now)
-        step = matching_step(app, code, now)
+        app = Authenticator(secret=row.link, since=owner.now)
+        step = matching_step(app, code, owner.now)
         if step is None:
             raise _invalid("code", "That isn't the code that the app shows. Try the next one.")
-        changed = replace(provider, authenticator=replace(app, last_step=step))
-        codes, changed = self._with_first_codes(provider, changed)
-        event = AccountEventType.AUTHENTICATOR_ADDED
-        return self._commit(session, changed, event, now, origin, dropped=(row,)), codes
+        changed = replace(owner.provider, authenticator=replace(app, last_step=step))
+        return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_ADDED, dropped=(row,))
 
-    def remove_authenticator(
-        self, session: Secret, provider: Provider, now: datetime, origin: Origin = UNKNOWN
-    ) -> Cookie:
+    def remove_authenticator(self, owner: Owner) -> Changed:
         """Remove the authenticator app. Raise `NotFound` if there is none."""
-        if provider.authenticator is None:
+        if owner.provider.authenticator is None:
             raise NotFound("There is no authenticator app.")
-        changed = _after_removal(replace(provider, authenticator=None))
-        return self._commit(session, changed, AccountEventType.AUTHENTICATOR_REMOVED, now, origin)
+        changed = _after_removal(replace(owner.provider, authenticator=None))
+        return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_REMOVED)
 
-    def new_recovery_codes(
-        self, session: Secret, provider: Provider, now: datetime, origin: Origin = UNKNOWN
-    ) -> tuple[Cookie, Codes]:
+    def new_recovery_codes(self, owner: Owner) -> Changed:
         """Create recovery codes in place of the old ones. Only their hashes are stored.
 
         Raise `NotFound` if the account has no second factor.
         """
-        if not provider.has_second_factor:
+        if not owner.provider.has_second_factor:
             raise NotFound("Recovery codes need a passkey or an authenticator app.")
-        codes = self._codes()
-        changed = replace(provider, recovery=tuple(map(hash_recovery_code, codes)))
-        return self._commit(session, changed, AccountEventType.RECOVERY_CODES_MADE, now, origin), codes
+        return self._commit(owner, owner.provider, AccountEventType.RECOVERY_CODES_MADE, new_codes=True)
 
-    def change_password(
-        self, session: Secret, provider: Provider, password: str, now: datetime, origin: Origin = UNKNOWN
-    ) -> Cookie:
+    def change_password(self, owner: Owner, password: str) -> Changed:
         """Set a new password. Raise `Invalid` with the problem if the password is too weak."""
+        provider = owner.provider
         least = min_length(second_factor=provider.has_second_factor)
         problem = password_problem(password, self._personal_words(provider), least=least)
         if problem:
             raise _invalid("new_password", problem)
         changed = replace(provider, password_hash=hash_password(password), short_password=is_short(password))
-        counters = second_factor_counters(provider.id, now)
-        event = AccountEventType.PASSWORD_CHANGED
-        return self._commit(session, changed, event, now, origin, dropped=counters)
+        counters = second_factor_counters(provider.id, owner.now)
+        return self._commit(owner, changed, AccountEventType.PASSWORD_CHANGED, dropped=counters)
 
     def _personal_words(self, provider: Provider) -> list[str]:
         """Return words about the provider that make a poor password, with a few practices' names."""
@@ -190,41 +178,43 @@ class AccountSettings:
 
         retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
-    def log_out_everywhere(
-        self, session: Secret, provider: Provider, now: datetime, origin: Origin = UNKNOWN
-    ) -> None:
-        """End every session of the account, this session too."""
-        event = account_event(
-            provider.id, AccountEventType.LOGGED_OUT_EVERYWHERE, now, origin, unique=session.key
-        )
-        ended = _without_sessions(provider)
-        self._store.commit(Change(at=now, providers=(ended,), dropped=(session,), account_events=(event,)))
+    def log_out_everywhere(self, owner: Owner) -> None:
+        """End every session of the account, the owner's too."""
+        event_type, session = AccountEventType.LOGGED_OUT_EVERYWHERE, owner.session
+        event = account_event(owner.provider.id, event_type, owner.now, owner.origin, unique=session.key)
+        ended = _without_sessions(owner.provider)
+        change = Change(at=owner.now, providers=(ended,), dropped=(session,), account_events=(event,))
+        self._store.commit(change)
 
     def _commit(
         self,
-        session: Secret,
+        owner: Owner,
         changed: Provider,
         event_type: AccountEventType,
-        now: datetime,
-        origin: Origin,
         *,
+        new_codes: bool = False,
         secrets: tuple[Secret, ...] = (),
         dropped: tuple[Secret, ...] = (),
-    ) -> Cookie:
-        """Commit the changed provider, end the other sessions, and renew this one.
+    ) -> Changed:
+        """Commit the changed provider, end the other sessions, and renew the owner's session.
 
-        The event and the email to the owner have the same type. Raise `Invalid` if the account has changed in
-        the meantime.
+        The first second factor creates recovery codes, and so does `new_codes`. The event and the email to
+        the owner have the same type. Raise `Invalid` if the account has changed in the meantime.
         """
-        provider = _without_sessions(changed)
-        renewed, cookie = self._sessions.renew(session, now, session_generation=provider.session_generation)
+        is_first_factor = changed.has_second_factor and not owner.provider.has_second_factor
+        codes = self._codes() if new_codes or is_first_factor else ()
+        if codes:
+            changed = replace(changed, recovery=tuple(map(hash_recovery_code, codes)))
+        provider, now = _without_sessions(changed), owner.now
+        generation = provider.session_generation
+        renewed, cookie = self._sessions.renew(owner.session, now, session_generation=generation)
         notice = account_notice(self._ids.new("evt"), provider, event_type.value, now)
-        event = account_event(provider.id, event_type, now, origin, unique=notice.event_id)
+        event = account_event(provider.id, event_type, now, owner.origin, unique=notice.event_id)
         change = Change(
             at=now,
             providers=(provider,),
             secrets=(renewed, *secrets),
-            dropped=(session, *dropped),
+            dropped=(owner.session, *dropped),
             deliveries=(notice,),
             account_events=(event,),
             outbox=(outbox_row(notice),),
@@ -234,15 +224,9 @@ class AccountSettings:
         except ConcurrentUpdate as conflict:
             message = "Your account was changed in another place at the same time. Please try again."
             raise _invalid("form", message) from conflict
-        return cookie
+        return Changed(cookie, codes)
 
-    def _with_first_codes(self, before: Provider, after: Provider) -> tuple[Codes, Provider]:
-        if before.has_second_factor:
-            return (), after
-        codes = self._codes()
-        return codes, replace(after, recovery=tuple(map(hash_recovery_code, codes)))
-
-    def _codes(self) -> Codes:
+    def _codes(self) -> tuple[str, ...]:
         """Return new recovery codes of 120 random bits, in groups of four characters."""
         codes = []
         for _ in range(RECOVERY_CODES):

@@ -6,7 +6,7 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.services.accounts.account_settings import authenticator_uri
+from chalicelib.services.accounts.account_settings import Changed, Owner, authenticator_uri
 from chalicelib.services.authentication.passwords import min_length
 from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import present_error
@@ -37,9 +37,6 @@ _DONE: Mapping[str, str] = {
     "authenticator-added": "Authenticator app added. You'll be asked for its code after your password.",
 }
 
-_Changed = tuple[str, tuple[str, ...]]
-"""The new session cookie, and new recovery codes, if any."""
-
 
 def show_account(context: RequestContext) -> Response:
     return _render_account(context)
@@ -60,23 +57,13 @@ def confirm_identity(context: RequestContext) -> Response:
 
 def add_passkey(context: RequestContext) -> Response:
     response, name = context.form.get("passkey", ""), context.form.get("name", "")
-
-    def change(session: Secret) -> _Changed:
-        provider = context.require_provider()
-        return context.services.account_settings.add_passkey(
-            session, provider, response, name, context.now, context.origin
-        )
-
-    return _change(context, change, "passkey-added")
+    settings = context.services.account_settings
+    return _change(context, lambda owner: settings.add_passkey(owner, response, name), "passkey-added")
 
 
 def remove_passkey(context: RequestContext) -> Response:
-    def change(session: Secret) -> _Changed:
-        provider, passkey_id = context.require_provider(), context.form.get("id", "")
-        settings = context.services.account_settings
-        return settings.remove_passkey(session, provider, passkey_id, context.now, context.origin), ()
-
-    return _change(context, change, "passkey-removed")
+    passkey_id, settings = context.form.get("id", ""), context.services.account_settings
+    return _change(context, lambda owner: settings.remove_passkey(owner, passkey_id), "passkey-removed")
 
 
 def show_authenticator_setup(context: RequestContext) -> Response:
@@ -86,55 +73,44 @@ def show_authenticator_setup(context: RequestContext) -> Response:
 
 
 def add_authenticator(context: RequestContext) -> Response:
-    def change(session: Secret) -> _Changed:
-        provider, code = context.require_provider(), context.form.get("code", "")[:20]
-        return context.services.account_settings.add_authenticator(
-            session, provider, code, context.now, context.origin
-        )
-
-    return _change(context, change, "authenticator-added", render_error=_render_authenticator_setup)
+    code, settings = context.form.get("code", "")[:20], context.services.account_settings
+    return _change(
+        context,
+        lambda owner: settings.add_authenticator(owner, code),
+        "authenticator-added",
+        render_error=_render_authenticator_setup,
+    )
 
 
 def remove_authenticator(context: RequestContext) -> Response:
-    def change(session: Secret) -> _Changed:
-        provider, settings = context.require_provider(), context.services.account_settings
-        return settings.remove_authenticator(session, provider, context.now, context.origin), ()
-
-    return _change(context, change, "authenticator-removed")
+    return _change(context, context.services.account_settings.remove_authenticator, "authenticator-removed")
 
 
 def new_recovery_codes(context: RequestContext) -> Response:
-    def change(session: Secret) -> _Changed:
-        return context.services.account_settings.new_recovery_codes(
-            session, context.require_provider(), context.now, context.origin
-        )
-
-    return _change(context, change, "")
+    return _change(context, context.services.account_settings.new_recovery_codes, "")
 
 
 def change_password(context: RequestContext) -> Response:
     """Change the password. The form needs the current password even right after a login (ASVS 6.2.3)."""
     password = context.form.get("new_password", "")
 
-    def change(session: Secret) -> _Changed:
-        _check_current_password(context, session)
-        provider, settings = context.require_provider(), context.services.account_settings
-        return settings.change_password(session, provider, password, context.now, context.origin), ()
+    def change(owner: Owner) -> Changed:
+        _check_current_password(context, owner.session)
+        return context.services.account_settings.change_password(owner, password)
 
     return _change(context, change, "password")
 
 
 def log_out_everywhere(context: RequestContext) -> Response:
     if context.session is not None:
-        context.services.account_settings.log_out_everywhere(
-            context.session, context.require_provider(), context.now, context.origin
-        )
+        owner = Owner(context.session, context.require_provider(), context.now, context.origin)
+        context.services.account_settings.log_out_everywhere(owner)
     return redirect("/login?reason=logged-out", cookies=[format_cookie(SESSION_COOKIE, "", 0)])
 
 
 def _change(
     context: RequestContext,
-    change: Callable[[Secret], _Changed],
+    change: Callable[[Owner], Changed],
     done: str,
     *,
     render_error: Callable[..., Response] | None = None,
@@ -143,23 +119,25 @@ def _change(
 
     The change ends all other sessions, and their browsers are no longer known. This browser stays known.
     """
-    if context.session is None or not is_recently_authenticated(context):
+    session, provider = context.session, context.require_provider()
+    if session is None or not is_recently_authenticated(context):
         return redirect(ACCOUNT_PATH)
     try:
-        token, codes = change(context.session)
+        changed = change(Owner(session, provider, context.now, context.origin))
     except (Invalid, Unauthenticated, TooManyRequests) as error:
-        return (
-            render_error(context, context.session, error) if render_error else _render_error(context, error)
-        )
-    owner = context.require_provider()
-    device = known_device_cookie(context, owner.id, owner.session_generation + 1)
-    cookies = [format_cookie(SESSION_COOKIE, token), device]
-    if codes:
-        next_path = _next_path(context) or ACCOUNT_PATH
-        return render_page(
-            context, "recovery_codes.html", section="account", codes=codes, cookies=cookies, next=next_path
-        )
-    return redirect(f"{ACCOUNT_PATH}?done={done}", cookies=cookies)
+        return render_error(context, session, error) if render_error else _render_error(context, error)
+    device = known_device_cookie(context, provider.id, provider.session_generation + 1)
+    cookies = [format_cookie(SESSION_COOKIE, changed.cookie), device]
+    if not changed.codes:
+        return redirect(f"{ACCOUNT_PATH}?done={done}", cookies=cookies)
+    return render_page(
+        context,
+        "recovery_codes.html",
+        section="account",
+        codes=changed.codes,
+        cookies=cookies,
+        next=_next_path(context) or ACCOUNT_PATH,
+    )
 
 
 def _next_path(context: RequestContext) -> str | None:
@@ -197,7 +175,7 @@ def _render_authenticator_setup(
     context: RequestContext, session: Secret, error: PortalError | None = None
 ) -> Response:
     provider = context.require_provider()
-    secret = context.services.account_settings.authenticator_secret(session, provider, context.now)
+    secret = context.services.account_settings.authenticator_secret(session, context.now)
     uri = authenticator_uri(secret, provider.email or "")
     side, path = qr_svg_path(uri)
     return render_page(
