@@ -1,7 +1,7 @@
-"""The Chalice app: serves the table of routes and declares every event handler, one line each.
+"""The Chalice app: the routes of `web/routes.py`, and every event handler.
 
-Handlers are declared here because those of a blueprint bypass `app.py` (chalice issues 1566, 1615). The
-ARNs are placeholders: the merge template points each event source at its real resource.
+The handlers are declared here because handlers of a blueprint bypass `app.py` (chalice issues 1566 and 1615).
+The ARNs are placeholders. The merge template connects each event source to its real resource.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ register(app, ROUTES)
 
 
 class Notification(SNSEvent):
-    """The message alone: Chalice asks for attributes too, which the local AWS leaves out when empty."""
+    """An SNS event with its message only. The local AWS omits empty attributes, which Chalice requires."""
 
     def _extract_attributes(self, event_dict: dict[str, Any]) -> None:
         self.message = event_dict["Records"][0]["Sns"]["Message"]

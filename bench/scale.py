@@ -15,7 +15,7 @@ from chalice.test import Client
 from bench.calls import Call, record_calls
 from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.domain.documents import Document
-from chalicelib.services.pagination import cursor_of, list_name
+from chalicelib.services.pagination import encode_cursor, list_name
 from chalicelib.services.ports import Listing
 from tests.support.provider_fixtures import a_document
 from tests.support.stack import SamplePractice, Stack
@@ -106,7 +106,7 @@ def document(practice: SamplePractice, number: int) -> Document:
 
 def _cursor(practice: SamplePractice, number: int) -> str | None:
     row = rows.document_row(document(practice, number))
-    return cursor_of(f"{row.sent_key}|{row.id}", of=list_name(Listing.PRACTICE_UNSIGNED, practice.id))
+    return encode_cursor(f"{row.sent_key}|{row.id}", of=list_name(Listing.PRACTICE_UNSIGNED, practice.id))
 
 
 def _batches(practice: SamplePractice, start: int, count: int) -> Iterator[list[Document]]:

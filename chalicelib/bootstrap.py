@@ -1,6 +1,4 @@
-"""The wiring, in one place. Each part is imported and made at first use, so that a function pays only for
-what it reaches.
-"""
+"""The wiring of services and adapters. Each is imported and created at first use, for a fast cold start."""
 
 from __future__ import annotations
 
@@ -63,7 +61,7 @@ if TYPE_CHECKING:
 
 
 class Services:
-    """Everything a route or handler may call. Tests pass their own clock, ids or parts."""
+    """The services that routes and event handlers call, with their adapters. Tests may replace any one."""
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
         from chalicelib.adapters.clock import RandomIds, SystemClock
@@ -435,12 +433,12 @@ _installed: list[Services] = []
 
 
 def services() -> Services:
-    """The services of the running function, made at the first call."""
+    """Return the services of the running function. The first call creates them."""
     if not _installed:
         _installed.append(Services(settings()))
     return _installed[0]
 
 
 def install(replacement: Services | None) -> None:
-    """Replaces what `services()` answers: for tests that bring their own clock; None goes back."""
+    """Set the services that `services()` returns, for tests. None restores the default."""
     _installed[:] = [replacement] if replacement else []

@@ -1,4 +1,4 @@
-"""Everything the environment says, read once and lazily. The only reader of `os.environ`."""
+"""The settings in the environment variables. No other module reads `os.environ`."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Settings:
-    """What a deployment can set. URLs have no trailing slash; durations are in the unit of their name."""
+    """The settings of a deployment. URLs have no trailing slash."""
 
     stage: str
     region: str
@@ -38,44 +38,47 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """The settings of this function; names the variable that is missing."""
+    """Return the settings. Raises `LookupError` with the name of a missing variable."""
 
-    def need(name: str) -> str:
+    def require(name: str) -> str:
         try:
             return environment[name]
         except KeyError:
             raise LookupError(f"the environment variable {name} is not set") from None
 
     return Settings(
-        stage=need("STAGE"),
-        region=need("AWS_REGION"),
-        portal_url=need("PORTAL_URL").rstrip("/"),
-        bucket=need("BUCKET"),
-        table_documents=need("TABLE_DOCUMENTS"),
-        table_events=need("TABLE_EVENTS"),
-        table_outbox=need("TABLE_OUTBOX"),
-        table_deliveries=need("TABLE_DELIVERIES"),
-        table_providers=need("TABLE_PROVIDERS"),
-        table_practices=need("TABLE_PRACTICES"),
-        table_secrets=need("TABLE_SECRETS"),
-        table_claims=need("TABLE_CLAIMS"),
-        table_requests=need("TABLE_REQUESTS"),
-        document_jobs_url=need("DOCUMENT_JOBS_URL"),
-        delivery_jobs_url=need("DELIVERY_JOBS_URL"),
-        notices_topic=need("NOTICES_TOPIC"),
-        inspect_function=need("INSPECT_FUNCTION"),
-        switch_prefix=need("SWITCH_PREFIX"),
-        session_secret=need("SESSION_SECRET"),
-        mail_from=need("MAIL_FROM"),
-        fax_domain=need("FAX_DOMAIN"),
-        support_contact=need("SUPPORT_CONTACT"),
+        stage=require("STAGE"),
+        region=require("AWS_REGION"),
+        portal_url=require("PORTAL_URL").rstrip("/"),
+        bucket=require("BUCKET"),
+        table_documents=require("TABLE_DOCUMENTS"),
+        table_events=require("TABLE_EVENTS"),
+        table_outbox=require("TABLE_OUTBOX"),
+        table_deliveries=require("TABLE_DELIVERIES"),
+        table_providers=require("TABLE_PROVIDERS"),
+        table_practices=require("TABLE_PRACTICES"),
+        table_secrets=require("TABLE_SECRETS"),
+        table_claims=require("TABLE_CLAIMS"),
+        table_requests=require("TABLE_REQUESTS"),
+        document_jobs_url=require("DOCUMENT_JOBS_URL"),
+        delivery_jobs_url=require("DELIVERY_JOBS_URL"),
+        notices_topic=require("NOTICES_TOPIC"),
+        inspect_function=require("INSPECT_FUNCTION"),
+        switch_prefix=require("SWITCH_PREFIX"),
+        session_secret=require("SESSION_SECRET"),
+        mail_from=require("MAIL_FROM"),
+        fax_domain=require("FAX_DOMAIN"),
+        support_contact=require("SUPPORT_CONTACT"),
         allow_loopback=environment.get("ALLOW_LOOPBACK_ENDPOINTS") == "true",
-        sealing_key_arn=need("SEALING_KEY_ARN"),
+        sealing_key_arn=require("SEALING_KEY_ARN"),
         timestamp_authority=environment.get("TIMESTAMP_AUTHORITY_URL") or None,
     )
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of the running function, read at the first call: packaging imports us without them."""
+    """Return the settings of the running function, read at the first call.
+
+    The variables are not set when `chalice package` imports the app.
+    """
     return from_environment(os.environ)

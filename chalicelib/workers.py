@@ -1,7 +1,7 @@
-"""What the event handlers of `app.py` do: unwrap the event, call one service, answer the queue.
+"""The work of the event handlers in `app.py`: read the event, call one service, report failures to the queue.
 
-Heavy imports (PDF libraries) happen inside the one function that needs them: every function ships the same
-code, and the web function must start fast.
+Every function has the same code, and the web function must start fast. So heavy imports (PDF libraries) are
+inside the functions that need them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ logger = Logger(service="portal")
 
 
 def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads one upload and says what it is; see `services/inspection.py`.
+    """Return the facts of one upload (`services/pdf_jobs/sandboxed_inspection.py`).
 
-    It is given a link to that one upload, and may read nothing by itself.
+    The event has a presigned URL of the upload. This function has no rights and can read nothing else.
     """
     from chalicelib.adapters.presigned_fetch import fetch
     from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
@@ -38,17 +38,20 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def admin(event: Any) -> dict[str, Any]:
-    """`event` is whatever JSON was typed into the console."""
+    """Run one action of an administrator. `event` is any JSON value from the AWS console."""
     with _redact_errors("admin"):
-        answer = dict(services().admin_actions.run(event))
-    about = {name: value for name, value in answer.items() if name in ("id", "error", "sessions_ended")}
+        result = dict(services().admin_actions.run(event))
+    facts = {name: value for name, value in result.items() if name in ("id", "error", "sessions_ended")}
     action = event.get("action") if isinstance(event, Mapping) else None
-    logger.info("administration", action=action, **about)
-    return answer
+    logger.info("administration", action=action, **facts)
+    return result
 
 
 def relay(event: Mapping[str, Any]) -> None:
-    """Raises on any failure: the whole batch comes again, and relaying twice is harmless."""
+    """Put the jobs of new outbox rows on their queues.
+
+    Raises every error, and the stream then sends the batch again. A job that is queued twice does no harm.
+    """
     from chalicelib.adapters.outbox_stream import outbox_rows
     from chalicelib.services.delivery.outbox_relay import relay_rows
 
@@ -57,11 +60,11 @@ def relay(event: Mapping[str, Any]) -> None:
 
 
 def documents(event: Mapping[str, Any]) -> dict[str, Any]:
-    return _each(event, lambda job: _DOCUMENT_JOBS[job.name](job, services()))
+    return _run_batch(event, lambda job: _DOCUMENT_JOBS[job.name](job, services()))
 
 
 def deliveries(event: Mapping[str, Any]) -> dict[str, Any]:
-    return _each(event, lambda job: run_delivery_job(job, services()))
+    return _run_batch(event, lambda job: run_delivery_job(job, services()))
 
 
 def mail_feedback(message: str) -> None:
@@ -104,8 +107,9 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
 
 
 class JobFailed(Exception):
-    """What a function raises in place of what went wrong: AWS logs its words, and those could quote a
-    patient's data. Which function, and what kind of error it was.
+    """The error of a function, with its name and the class of the original error.
+
+    AWS logs the text of an error, and the original text could contain patient data.
     """
 
 
@@ -115,14 +119,14 @@ def _redact_errors(work: str) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - raised again without its words
         kind = type(error).__name__
-        logger.error("work failed", extra={"work": work, "kind": kind, "at": _where(error)})  # noqa: TRY400 - a trace could quote a patient's data
+        logger.error("work failed", extra={"work": work, "kind": kind, "at": _location(error)})  # noqa: TRY400 - a trace could quote a patient's data
         raise JobFailed(f"{work}: {kind}") from None
 
 
-def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:
-    """Works through the batch; what failed goes back to the queue alone (ReportBatchItemFailures).
+def _run_batch(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:
+    """Do the jobs of a batch. Only failed jobs go back to the queue (ReportBatchItemFailures).
 
-    The log names the job and the kind of error only: an error's text could quote a patient's data.
+    The log contains the job and the class of the error. The text of an error could contain patient data.
     """
     from chalicelib.adapters.sqs_queues import read_job
 
@@ -134,22 +138,22 @@ def _each(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, An
             work(job)
         except Exception as error:  # noqa: BLE001 - reported to the queue, which retries and then alarms
             failures.append({"itemIdentifier": record["messageId"]})
-            facts = {**_named(job), "message_id": record["messageId"]}
+            facts = {**_job_facts(job), "message_id": record["messageId"]}
             logger.error(  # noqa: TRY400 - a trace could quote a patient's data
-                "job failed", extra={**facts, "kind": type(error).__name__, "at": _where(error)}
+                "job failed", extra={**facts, "kind": type(error).__name__, "at": _location(error)}
             )
     return {"batchItemFailures": failures}
 
 
-def _named(job: Job | None) -> dict[str, str | None]:
-    """What the job is about; a message that is no job has only its id, to be found by in the dead letters."""
+def _job_facts(job: Job | None) -> dict[str, str | None]:
+    """Return the ids in a job, for the log. A message that is not a job is logged as `unreadable`."""
     if job is None:
         return {"job": "unreadable"}
     return {"job": job.name, "document": job.document_id, "delivery": job.delivery_id}
 
 
-def _where(error: BaseException) -> str:
-    """File and line of the deepest frame, which is what an engineer needs first."""
+def _location(error: BaseException) -> str:
+    """Return the file and line of the deepest frame of an error."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""The contract's codes in plain words, as people read them on pages, in mails and on certificates."""
+"""Labels of document kinds and decline reasons on pages, in emails and on certificates."""
 
 from collections.abc import Mapping
 from datetime import timedelta

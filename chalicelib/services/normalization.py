@@ -1,4 +1,7 @@
-"""Texts from outside, made uniform or refused. Every refusal is a `ValueError` that says what to send."""
+"""Validation and normalization of texts from outside.
+
+A function raises `ValueError` for an invalid text. The message says what to send instead.
+"""
 
 import re
 import unicodedata
@@ -8,10 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.pdf.text.graphemes import JOINERS
 
-MAX_EMAIL = 254
-MAX_LOCAL_PART = 64
-MAX_PHONE = 40
-MAX_URL = 2048
+MAX_EMAIL_CHARS = 254
+MAX_LOCAL_PART_CHARS = 64
+MAX_PHONE_CHARS = 40
+MAX_URL_CHARS = 2048
 _US_LENGTH = 12
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -21,13 +24,13 @@ _HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
 _LOOPBACK_NAMES = ("localhost", ".localhost")
 
 
-def is_shown(character: str) -> bool:
-    """Whether it is printable, or a joiner."""
+def is_printable(character: str) -> bool:
+    """Return True for a printable character or a joiner (which shapes the letters beside it)."""
     return character.isprintable() or character in JOINERS
 
 
-def one_line(text: str) -> str:
-    """Without spaces around it; refuses control characters, line ends and what turns text around."""
+def normalize_line(text: str) -> str:
+    """Return the text without surrounding spaces. Control characters and line breaks are invalid."""
     if any(_is_hidden(character) for character in text):
         raise ValueError("must not contain control characters or line breaks")
     stripped = text.strip()
@@ -36,8 +39,8 @@ def one_line(text: str) -> str:
     return stripped
 
 
-def paragraphs(text: str) -> str:
-    """Several lines, a line feed between them; refuses every other control character."""
+def normalize_paragraphs(text: str) -> str:
+    """Return the text with line feeds as its only control characters, without surrounding blank lines."""
     lines = text.replace("\r\n", "\n").replace("\t", " ").split("\n")
     if any(_is_hidden(character) for line in lines for character in line):
         raise ValueError("must not contain control characters other than line breaks")
@@ -47,27 +50,27 @@ def paragraphs(text: str) -> str:
     return stripped
 
 
-def email(text: str) -> str:
-    """One address in lower case, as it may stand in a header; no display name, no comments, ASCII only."""
-    found = _EMAIL.fullmatch(text.strip(" ")) if len(text) <= MAX_EMAIL else None
-    if found is None or len(found[1]) > MAX_LOCAL_PART:
+def normalize_email(text: str) -> str:
+    """Return one email address in lower case. Display names, comments and non-ASCII text are invalid."""
+    match = _EMAIL.fullmatch(text.strip(" ")) if len(text) <= MAX_EMAIL_CHARS else None
+    if match is None or len(match[1]) > MAX_LOCAL_PART_CHARS:
         raise ValueError("must be one email address such as dr.rivera@example.com, and nothing else")
-    return found[0].lower()
+    return match[0].lower()
 
 
-def phone(text: str) -> str:
-    """E.164, such as `+15125550100`; without a country code it is a number of the US."""
+def normalize_phone(text: str) -> str:
+    """Return an E.164 number such as `+15125550100`. A number without a country code is a US number."""
     import phonenumbers
 
-    wrong = ValueError("must be a telephone number such as +15125550100, without an extension")
-    if len(text) > MAX_PHONE:
-        raise wrong
+    invalid = ValueError("must be a telephone number such as +15125550100, without an extension")
+    if len(text) > MAX_PHONE_CHARS:
+        raise invalid
     try:
         number = phonenumbers.parse(text, "US")
     except phonenumbers.NumberParseException:
-        raise wrong from None
+        raise invalid from None
     if number.extension or not phonenumbers.is_valid_number(number):
-        raise wrong
+        raise invalid
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -78,32 +81,32 @@ def display_phone(number: str) -> str:
     return number
 
 
-def time_zone(text: str) -> str:
-    """A name of the IANA database."""
+def validate_time_zone(text: str) -> str:
+    """Return the name of an IANA time zone."""
     try:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("must be an IANA time zone such as America/New_York") from None
 
 
-def web_address(text: str, *, allow_loopback: bool) -> str:
-    """An `https` URL of a public host. The address connected to is checked again at every delivery.
+def validate_endpoint_url(text: str, *, allow_loopback: bool) -> str:
+    """Return the text if it is an `https` URL of a public host. Each delivery checks the host again.
 
-    `allow_loopback` lets plain `http` to this machine in: for the local run only.
+    `allow_loopback` also permits `http` URLs of this machine, for the local run only.
     """
-    wrong = ValueError("must be an https URL of a public host, without user name or fragment")
-    if len(text) > MAX_URL or not text.isascii() or any(_is_hidden(c) or c in ' \\"<>' for c in text):
-        raise wrong
+    invalid = ValueError("must be an https URL of a public host, without user name or fragment")
+    if len(text) > MAX_URL_CHARS or not text.isascii() or any(_is_hidden(c) or c in ' \\"<>' for c in text):
+        raise invalid
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        raise wrong from None
+        raise invalid from None
     if "@" in parts.netloc or "#" in text or parts.scheme not in ("https", "http"):
-        raise wrong
+        raise invalid
     public = parts.scheme == "https" and _is_public(host)
     if not (allow_loopback if _is_loopback(host) else public):
-        raise wrong
+        raise invalid
     return text
 
 

@@ -1,4 +1,7 @@
-"""Cursors: where a list goes on. A cursor is a place in the order, so inserts repeat and skip nothing."""
+"""Cursors and limits of lists.
+
+A cursor is a position in the order of a list, so inserts do not repeat or skip any row.
+"""
 
 import base64
 import binascii
@@ -10,62 +13,65 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
 _PLACE = re.compile(r"(?:[0-9-]{10}#)?[0-9T:.Z-]{10,30}#[a-z0-9_]{1,64}\|[a-z0-9_]{1,64}")
-_NOT_OURS = "must be what an earlier answer of the same list gave as the place to go on from"
+_INVALID_CURSOR = "must be the cursor of an earlier response of the same list"
 
 
 def list_name(listing: str, owner: str) -> str:
-    """What a cursor is bound to: a list, and whose it is. In another list it would skip rows in silence."""
+    """Return the name of an owner's list. A cursor is valid for this list only."""
     return f"{listing}:{owner}"
 
 
-def cursor_of(place: str | None, *, of: str = "") -> str | None:
-    """The opaque form of a store's `next_after`; `of` names the list that it belongs to."""
+def encode_cursor(place: str | None, *, of: str = "") -> str | None:
+    """Return the opaque cursor for a store's `next_after`. `of` is the name of the list."""
     if place is None:
         return None
     return base64.urlsafe_b64encode(f"{of}~{place}".encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str | None, name: str = "cursor", *, of: str = "") -> str | None:
-    """The store's `after`; `Invalid`, naming the parameter, for what that list has not given out."""
+def decode_cursor(cursor: str | None, name: str = "cursor", *, of: str = "") -> str | None:
+    """Return the store's `after` in a cursor.
+
+    Raises `Invalid` for the query parameter `name` if the cursor is not of this list.
+    """
     if not cursor:
         return None
-    place = _place_in(cursor, of)
+    place = _decode_position(cursor, of)
     if not _PLACE.fullmatch(place):
-        raise _wrong(name, _NOT_OURS)
+        raise _invalid(name, _INVALID_CURSOR)
     return place
 
 
-def number_of(cursor: str | None, name: str = "cursor") -> int | None:
-    """The place in a trail that is ordered by a number; `Invalid` for what is none."""
+def decode_number_cursor(cursor: str | None, name: str = "cursor") -> int | None:
+    """Return the position in a list that is ordered by a number. Raises `Invalid` for any other cursor."""
     if not cursor:
         return None
-    place = _place_in(cursor, of="")
+    place = _decode_position(cursor, of="")
     if not re.fullmatch(r"[0-9]{10,30}", place):
-        raise _wrong(name, _NOT_OURS)
+        raise _invalid(name, _INVALID_CURSOR)
     return int(place)
 
 
-def limit_of(text: str | None) -> int:
-    """1 to 100 rows; 50 if nothing is said."""
+def parse_limit(text: str | None) -> int:
+    """Return the number of rows per page in a query parameter. Raises `Invalid` for a bad number."""
     if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
-        raise _wrong("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
+        raise _invalid("limit", f"must be a whole number from 1 to {MAX_LIMIT}")
     return int(text)
 
 
-def _place_in(cursor: str, of: str) -> str:
-    """The place that a cursor of that list stands for; nothing for any other's."""
-    its_list, _, place = _decoded(cursor).rpartition("~")
+def _decode_position(cursor: str, of: str) -> str:
+    """Return the position in a cursor of this list, or an empty text for any other cursor."""
+    its_list, _, place = _decode(cursor).rpartition("~")
     return place if its_list == of else ""
 
 
-def _decoded(cursor: str) -> str:
+def _decode(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         return ""
 
 
-def _wrong(name: str, message: str) -> Invalid:
+def _invalid(name: str, message: str) -> Invalid:
     return Invalid(f"The query parameter {name} {message}.", errors=(FieldError(name, message),))

@@ -1,4 +1,4 @@
-"""What the services need of the outside, as protocols; `adapters` implement them, `bootstrap` wires them."""
+"""Protocols of the outside world. `adapters` implement them, and `bootstrap` passes them to services."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ T = TypeVar("T")
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The time, UTC and aware."""
+        """Return the time as an aware datetime in UTC."""
 
 
 class Ids(Protocol):
     def new(self, prefix: str) -> str:
-        """A fresh id such as `doc_4k…`: 128 random bits, lower case, safe in a path."""
+        """Return a new id such as `doc_4k…`: 128 random bits in lower case, safe in a URL path."""
 
     def token(self) -> str:
-        """256 random bits, URL-safe: for links and sessions."""
+        """Return 256 random bits as URL-safe text, for links and sessions."""
 
     def code(self) -> str:
-        """Six random digits."""
+        """Return six random digits."""
 
     def jitter(self) -> float:
-        """A random number in 0..1."""
+        """Return a random number from 0 to 1."""
 
 
 class Listing(StrEnum):
-    """The lists that can be paged; each is an index whose cost does not grow with what is not shown."""
+    """The lists of documents. The cost of a page does not grow with the length of the list."""
 
     PRACTICE_ALL = "practice_all"
     PRACTICE_UNSIGNED = "practice_unsigned"
@@ -47,7 +47,7 @@ class Listing(StrEnum):
 
 
 class DeliveryListing(StrEnum):
-    """The lists of a practice's messages out, newest first."""
+    """The lists of a practice's deliveries, newest first."""
 
     ALL = "practice_id"
     FAILED = "practice_failed"
@@ -56,7 +56,7 @@ class DeliveryListing(StrEnum):
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """A page of a list; `next_after` goes back in as `after`, None at the end."""
+    """A page of a list. `next_after` is `after` for the next page, or None at the end of the list."""
 
     items: tuple[T, ...]
     next_after: str | None
@@ -64,7 +64,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Visit:
-    """What one BatchGetItem brings for a request with a session cookie; None for what does not exist."""
+    """The rows that one BatchGetItem reads for a request with a session cookie. None means no such row."""
 
     session: Secret | None
     provider: Provider | None
@@ -72,7 +72,7 @@ class Visit:
 
 
 class Store(Protocol):
-    """State. Single reads are consistent; lists go through an index and re-read the rows."""
+    """The state. Reads of single rows are strongly consistent. Lists use an index and read the rows again."""
 
     def commit(self, change: Change) -> None:
         """Write the whole change in one transaction. Raises `ConcurrentUpdate` or `Unavailable`."""
@@ -82,18 +82,18 @@ class Store(Protocol):
     def documents(
         self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
     ) -> Page[Document]:
-        """A page for a practice or provider id: two calls, the index and a BatchGetItem.
+        """Return a page of the documents of a practice or provider, in two calls.
 
-        `before`, for lists sorted by a time, leaves out what is as late or later, without reading it.
+        `before` is for lists that are sorted by a time: rows of that time or later are not read.
         """
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
-        """How many there are, counted no further than `most`."""
+        """Return the number of documents in a list, at most `most`."""
 
     def events(self, document_id: str) -> tuple[Event, ...]: ...
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        """The trail of an account, newest first, from before a `place` on: one call, whatever its length."""
+        """Return a page of an account's events, newest first, in one call. `before` is a `sort_key`."""
 
     def delivery(self, delivery_id: str) -> Delivery | None: ...
 
@@ -108,27 +108,27 @@ class Store(Protocol):
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]: ...
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
-        """Those that have failed and wait for a later attempt, oldest first."""
+        """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]: ...
 
     def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Sealed, but without the timestamp that the authority failed to give."""
+        """Return sealed documents that still lack a timestamp, because the authority had failed."""
 
     def provider(self, provider_id: str) -> Provider | None: ...
 
     def practice(self, practice_id: str) -> Practice | None: ...
 
     def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """The owners of those keys that are claimed, in one call."""
+        """Return the owner of every claimed key, in one call. Keys without an owner are missing."""
 
     def secret(self, key: str) -> Secret | None: ...
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
-        """Those of the keys that have a row, in one call; expired ones too, since TTL deletes late."""
+        """Return the rows of these keys, in one call. They include expired rows, since TTL deletes late."""
 
     def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
-        """Any secret with the provider and document it is about, in one call."""
+        """Return a session (or another secret) with its provider and document, in one call."""
 
     def request(self, practice_id: str, webhook_id: str) -> RequestRecord | None: ...
 
@@ -138,32 +138,32 @@ class Store(Protocol):
 
 
 class Files(Protocol):
-    """The private bucket. Keys are ours, never a stranger's text."""
+    """The private bucket. Keys never contain text of a stranger."""
 
     def put(self, key: str, data: bytes, content_type: str) -> None: ...
 
     def get(self, key: str) -> bytes: ...
 
     def find(self, key: str) -> bytes | None:
-        """Like `get`, and None where there is nothing."""
+        """Return the bytes of an object, or None if it does not exist."""
 
     def exists(self, key: str) -> bool: ...
 
     def versions(self, key: str) -> Sequence[str]:
-        """Of an object that is there: all of them, 1,000 at most; none where there is nothing to read."""
+        """Return the ids of an object's versions, at most 1,000. Return nothing for a missing object."""
 
     def copy(self, source: str, target: str) -> None: ...
 
     def delete(self, key: str) -> None: ...
 
     def erase(self, key: str, versions: Sequence[str]) -> None:
-        """These versions of it are gone for good, not for a day only; `Unavailable` when one is left."""
+        """Delete these versions of an object for good. Raises `Unavailable` if one is left."""
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
-        """The keys below a prefix that were last written before then, of the first 1,000 that there are."""
+        """Return the keys with this prefix that were written before this time, of the first 1,000 keys."""
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
-        """A presigned GET (s3v4); costs no AWS call."""
+        """Return a presigned URL for a GET request. This makes no call to AWS."""
 
     def upload_form(
         self,
@@ -174,26 +174,28 @@ class Files(Protocol):
         redirect: str | None = None,
         content_type_prefix: str = "",
     ) -> tuple[str, Mapping[str, str]]:
-        """A presigned POST: the URL and the fields to send before the file."""
+        """Return a presigned POST request: its URL, and the form fields that precede the file."""
 
     def origin(self) -> str:
-        """Scheme and host of its URLs, for the Content-Security-Policy."""
+        """Return the scheme and host of presigned URLs, for the Content-Security-Policy."""
 
 
 class Queues(Protocol):
     def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
-        """Enqueues all, checking every entry's answer; raises `Unavailable` when one was refused."""
+        """Put every job on its queue. Raises `Unavailable` if a queue refuses one."""
 
 
 class Switches(Protocol):
     def electronic_signature(self, practice_id: str) -> bool:
-        """The Electronic Signature switch of a practice; seen within 60 s of a change."""
+        """Return True if Electronic Signature is on. A change takes effect within 60 seconds."""
 
     def set_electronic_signature(self, practice_id: str, *, on: bool) -> None: ...
 
     def second_factor(self, practice_ids: Collection[str]) -> bool:
-        """Whether one of these practices, or the portal where it says nothing else, asks for a second factor
-        of who reads its documents; seen within 60 s of a change.
+        """Return True if one of these practices requires a second factor.
+
+        The default of the installation counts for a practice without its own value. A change takes effect
+        within 60 seconds.
         """
 
     def set_second_factor(self, practice_id: str, *, on: bool) -> None: ...
@@ -201,63 +203,64 @@ class Switches(Protocol):
 
 class Inspector(Protocol):
     def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
-        """What the `inspect` function says of an upload (`kind` is `pdf`, `scan` or `seal`).
+        """Return the facts that the `inspect` function found in an upload.
 
-        For a seal it is told the fingerprints of our certificates.
-
-        `{"pages": 3, …}`, or `{"refused": {"code": "encrypted", "detail": "…"}}`.
+        `kind` is `pdf`, `scan` or `seal`. For a seal, `certificates` are the fingerprints of the portal's own
+        certificates. The result is `{"pages": 3, …}` or `{"refused": {"code": "encrypted", "detail": "…"}}`.
         """
 
 
 class Keys(Protocol):
+    """The keys of sessions."""
+
     def session_key(self) -> bytes:
-        """The key that signs session tokens; cached, so no call per request."""
+        """Return the key that signs session tokens. The keys are cached, so most calls read nothing."""
 
     def known_session_keys(self) -> Sequence[bytes]:
-        """The keys whose signatures count, newest first: two, once there was a rotation."""
+        """Return the keys whose signatures are valid, newest first: one, or two after a rotation."""
 
     def find_session_key(self, kid: str) -> bytes | None:
-        """The key of this `kid`. One that is not known is looked for, but not with every request."""
+        """Return the key with this `kid`, or None. An unknown `kid` may cause a new read, once a minute."""
 
 
 class SessionKeyRotation(Protocol):
-    """Rotates the key of the sessions, without being able to read it."""
+    """Rotation of the session key. It can write the key, but not read it."""
 
     def rotated_at(self) -> datetime | None:
-        """When the key that is newest was made."""
+        """Return the time at which the newest key was created."""
 
     def rotate(self, key: str) -> None:
-        """Makes this the newest key and keeps the one before it; what was before that is dead."""
+        """Store this key as the newest. The previous key stays valid, and the one before it does not."""
 
 
 class SealKey(Protocol):
-    """The key that seals are made with. It never leaves its service."""
+    """The private key of the seals. The key never leaves KMS."""
 
     def sign(self, digest: bytes) -> bytes:
-        """RSASSA-PKCS1-v1_5 over a SHA-256 digest (32 bytes)."""
+        """Return the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest (32 bytes)."""
 
     def public_key(self) -> bytes:
-        """Its public half: SubjectPublicKeyInfo, DER."""
+        """Return the public key as SubjectPublicKeyInfo (DER)."""
 
 
 class TimestampAuthority(Protocol):
     def request(self, query: bytes) -> bytes:
-        """The reply to a DER-encoded RFC 3161 query; `OSError` when there is none."""
+        """Return the reply to a DER-encoded RFC 3161 query. Raises `OSError` if there is none."""
 
 
 class Mailer(Protocol):
     def send(self, *, to: str, message: bytes) -> str:
-        """Hands a MIME message to SES over TLS; answers SES's message id."""
+        """Send a MIME message by SES, and return the message id of SES."""
 
 
 class Notifier(Protocol):
     def publish(self, *, practice_id: str, kind: str, subject: str, text: str) -> None:
-        """Tells staff by the SNS topic, with the practice as an attribute to filter by."""
+        """Publish a notice to the SNS topic. Subscribers filter by the attribute `practice`."""
 
 
 @dataclass(frozen=True)
 class HttpResult:
-    """A receiver's answer: its status, `retry_after` in seconds if it said so, or `error` if none came."""
+    """The HTTP status of a receiver and its `Retry-After` in seconds, or `error` if no response came."""
 
     status: int | None
     retry_after: int | None = None
@@ -266,4 +269,4 @@ class HttpResult:
 
 class WebhookSender(Protocol):
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
-        """One POST, public HTTPS addresses only, no redirects, 15 s in all."""
+        """Send one POST request to a public HTTPS address: no redirects, 15 seconds in total."""

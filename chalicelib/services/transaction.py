@@ -1,7 +1,7 @@
-"""One transaction, as a value: what is to be written together or not at all (DESIGN section 3).
+"""One transaction as a value: the rows that the store writes together or not at all.
 
-Every versioned thing carries the version to be written; the store requires the one before it, or nothing
-for version 1. When any part fails, `ConcurrentUpdate` names the parts and nothing was written.
+Each versioned row has the version to write. The store requires the version before it, or no row if the
+version is 1. If a part fails, nothing is written, and `ConcurrentUpdate` names the parts that failed.
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ from chalicelib.domain.providers import Provider
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Work for a queue (`documents` or `deliveries`). It names rows; it carries no patient data.
+    """Work for a queue. A job contains ids of rows and no patient data.
 
-    `after` is where a job goes on that goes through a list by pages.
-    `receipt` is for a carrier's receipt that came before the row knew its carrier's id.
+    `after` is the cursor of a job that works through a list. `receipt` is a receipt that came before its
+    delivery had the carrier's id.
     """
 
     queue: QueueName
@@ -39,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class OutboxRow:
-    """Jobs that became due with a change; the relay enqueues them and then deletes the row."""
+    """Jobs that a change makes due. The relay puts them on their queues and then deletes the row."""
 
     id: str
     created_at: datetime
@@ -48,7 +48,7 @@ class OutboxRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A unique thing, e.g. `npi#1234567893`, and its owner. `replaces` is the owner it may oust."""
+    """A unique thing, such as `npi#1234567893`, and its owner. `replaces` is an owner that may lose it."""
 
     key: str
     owner: str
@@ -57,7 +57,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestRecord:
-    """An inbound event that was answered: the same `webhook-id` again gets the same answer."""
+    """An inbound event with its response. A repeat of the same `webhook-id` gets the same response."""
 
     practice_id: str
     webhook_id: str
@@ -70,7 +70,11 @@ class RequestRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """`spent` secrets are deleted on condition that they still live at `at`; `dropped` ones regardless."""
+    """The rows of one transaction.
+
+    `spent` secrets are deleted on the condition that they have not expired at `at`. `dropped` secrets are
+    deleted without a condition.
+    """
 
     at: datetime
     documents: tuple[Document, ...] = ()

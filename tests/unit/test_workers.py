@@ -36,14 +36,14 @@ def test_only_what_failed_goes_back_to_the_queue() -> None:
         message(2, job(JobName.SEAL)),
         message(3, job(JobName.PREPARE)),
     ]
-    assert failed(workers._each({"Records": records}, work)) == ["m2"]
+    assert failed(workers._run_batch({"Records": records}, work)) == ["m2"]
     assert done == [JobName.PREPARE, JobName.PREPARE]
 
 
 def test_a_message_that_is_no_job_fails_alone() -> None:
     done: list[str] = []
     records = [message(1, "not a job"), message(2, job(JobName.PREPARE))]
-    assert failed(workers._each({"Records": records}, lambda each: done.append(each.name))) == ["m1"]
+    assert failed(workers._run_batch({"Records": records}, lambda each: done.append(each.name))) == ["m1"]
     assert done == [JobName.PREPARE]
 
 
@@ -51,7 +51,7 @@ def test_a_failed_job_is_logged_without_its_errors_words(capsys: pytest.CaptureF
     def work(each: Job) -> None:
         raise ValueError(f"Ada Byron, {each.name}")
 
-    workers._each({"Records": [message(1, job(JobName.SEAL))]}, work)
+    workers._run_batch({"Records": [message(1, job(JobName.SEAL))]}, work)
     logged = capsys.readouterr().out
     assert "Ada" not in logged
 

@@ -32,7 +32,7 @@ from chalicelib.services.authentication.second_factor import second_factor_count
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.delivery_rows import new_delivery, outbox_row
 from chalicelib.services.labels import duration
-from chalicelib.services.normalization import one_line
+from chalicelib.services.normalization import normalize_line
 from chalicelib.services.optimistic_retry import retry_on_conflict, retry_on_latest
 from chalicelib.services.ports import Ids, Listing, Store
 from chalicelib.services.transaction import Change, Claim
@@ -377,7 +377,7 @@ def with_password(link: ValidLink, form: PasswordForm, password_hash: str, now: 
         account_since=now,
         npi=provider.npi or form.npi or None,
         npi_self_stated=provider.npi is None and bool(form.npi),
-        credential=one_line(form.credential),
+        credential=normalize_line(form.credential),
     )
 
 
@@ -420,6 +420,6 @@ def _person_errors(link: ValidLink, form: PasswordForm) -> list[FieldError]:
 
 def _is_credential(text: str) -> bool:
     try:
-        return len(one_line(text)) <= MAX_CREDENTIAL_CHARS
+        return len(normalize_line(text)) <= MAX_CREDENTIAL_CHARS
     except ValueError:
         return False

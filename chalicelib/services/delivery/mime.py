@@ -9,7 +9,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from chalicelib.domain.errors import Unprocessable
-from chalicelib.services.normalization import is_shown
+from chalicelib.services.normalization import is_printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
 
 def header_text(text: str) -> str:
     """Return the text as one line of printable characters and joiners, which cannot end a header."""
-    return " ".join("".join(c if is_shown(c) else " " for c in text).split())
+    return " ".join("".join(c if is_printable(c) else " " for c in text).split())
 
 
 def _address(spec: str, *, name: str = "") -> Address:

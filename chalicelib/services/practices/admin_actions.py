@@ -22,10 +22,10 @@ from chalicelib.services.transaction import Change
 
 _MAX_NAME = 120
 _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
-    "phone": normalization.phone,
-    "fax": normalization.phone,
-    "reply_to": normalization.email,
-    "time_zone": normalization.time_zone,
+    "phone": normalization.normalize_phone,
+    "fax": normalization.normalize_phone,
+    "reply_to": normalization.normalize_email,
+    "time_zone": normalization.validate_time_zone,
 }
 
 
@@ -166,7 +166,7 @@ class AdminActions:
 
         Raises `Invalid` with `problem` if there is no account or nothing to change.
         """
-        email = _read_text(payload, "email", normalization.email)
+        email = _read_text(payload, "email", normalization.normalize_email)
         if email is None:
             raise _invalid("email", "is missing")
         key = email_claim(email)
@@ -264,7 +264,7 @@ def _read_text(payload: Mapping[str, Any], name: str, normalize: Callable[[str],
 def _normalize_name(text: str) -> str:
     if len(text) > _MAX_NAME:
         raise ValueError(f"must have at most {_MAX_NAME} characters")
-    return normalization.one_line(text)
+    return normalization.normalize_line(text)
 
 
 def _invalid(name: str, message: str) -> Invalid:

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import FieldError
 from chalicelib.domain.providers import Provider, name_key
 from chalicelib.domain.signatures import Signature, TooLittleInk, from_text, read_drawing, to_text
 from chalicelib.pdf.models import SignatureBlock
-from chalicelib.services.normalization import is_shown
+from chalicelib.services.normalization import is_printable
 
 MAX_NAME = 100
 DEFAULT_BLOCK_SIZE = (250.0, 54.0)
@@ -95,4 +95,4 @@ def is_own_name(provider: Provider, typed: str) -> bool:
 def clean_text(text: str) -> str:
     """Return typed text with plain line ends, without control characters, and stripped."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in lines if c == "\n" or is_shown(c)).strip()
+    return "".join(c for c in lines if c == "\n" or is_printable(c)).strip()

@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery.practice_deliveries import delivery_resource
 from chalicelib.services.documents.document_resource import document_resource
-from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
+from chalicelib.services.pagination import decode_cursor, encode_cursor, list_name, parse_limit
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.practices.practice_resource import practice_resource
 from chalicelib.services.practices.request_authentication import MAX_BODY_BYTES
@@ -75,10 +75,10 @@ def list_documents(context: RequestContext) -> Response:
     page = context.services.reports.page(
         report,
         practice_id,
-        limit=limit_of(context.query.get("limit")),
-        after=place_of(context.query.get("cursor"), of=name),
+        limit=parse_limit(context.query.get("limit")),
+        after=decode_cursor(context.query.get("cursor"), of=name),
     )
-    cursor = cursor_of(page.next_after, of=name)
+    cursor = encode_cursor(page.next_after, of=name)
     if list_format == "csv":
         text = as_csv(page.items, portal_url)
         return Response(body=text, status_code=200, headers={"Content-Type": CSV, **_link(context, cursor)})
@@ -135,11 +135,11 @@ def list_deliveries(context: RequestContext) -> Response:
     page = context.services.practice_deliveries.page(
         context.require_practice(),
         listing,
-        limit=limit_of(context.query.get("limit")),
-        after=place_of(context.query.get("cursor"), of=name),
+        limit=parse_limit(context.query.get("limit")),
+        after=decode_cursor(context.query.get("cursor"), of=name),
     )
     deliveries = [delivery_resource(delivery) for delivery in page.items]
-    return json_response({"deliveries": deliveries, "next_cursor": cursor_of(page.next_after, of=name)})
+    return json_response({"deliveries": deliveries, "next_cursor": encode_cursor(page.next_after, of=name)})
 
 
 def retry_delivery(context: RequestContext, delivery_id: str) -> Response:

@@ -112,9 +112,9 @@ def _or_blank(schema: Mapping[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [{**schema}, {"type": "string", "pattern": r"^\s*$"}, {"type": "null"}]})
 
 
-Name = Annotated[str, Field(max_length=100), AfterValidator(formats.one_line)]
-Credential = Annotated[str, Field(max_length=40), AfterValidator(formats.one_line)]
-ExternalId = Annotated[str, Field(max_length=128), AfterValidator(formats.one_line)]
+Name = Annotated[str, Field(max_length=100), AfterValidator(formats.normalize_line)]
+Credential = Annotated[str, Field(max_length=40), AfterValidator(formats.normalize_line)]
+ExternalId = Annotated[str, Field(max_length=128), AfterValidator(formats.normalize_line)]
 Timestamp = Annotated[
     str, AfterValidator(_check_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
@@ -122,8 +122,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.
 RowId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 Day = Annotated[date, BeforeValidator(_parse_day), AfterValidator(_check_day_range), _DAY_SCHEMA]
 BirthDay = Annotated[date, BeforeValidator(_parse_day), _DAY_SCHEMA]
-Email = Annotated[str, Field(json_schema_extra={**_EMAIL_FORMAT}), AfterValidator(formats.email)]
-Phone = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(formats.phone)]
+Email = Annotated[str, Field(json_schema_extra={**_EMAIL_FORMAT}), AfterValidator(formats.normalize_email)]
+Phone = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(formats.normalize_phone)]
 Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_check_npi)]
 BlankToNone = BeforeValidator(_blank_to_none)
 MaybeDay = Annotated[Day | None, BlankToNone, _or_blank(_DAY_FORMAT)]
@@ -239,7 +239,7 @@ class Content(_Model):
 class DocumentSent(_Model):
     external_id: ExternalId
     kind: Kind
-    title: Annotated[str, Field(max_length=200), AfterValidator(formats.one_line)]
+    title: Annotated[str, Field(max_length=200), AfterValidator(formats.normalize_line)]
     patient: Patient
     provider: Provider
     delivery: DeliveryChoice
@@ -252,7 +252,8 @@ class DocumentSent(_Model):
         description="The external_id of the pending or declined document of this patient to replace.",
     )
     message: Annotated[
-        Annotated[str, Field(max_length=2000), AfterValidator(formats.paragraphs)] | None, BlankToNone
+        Annotated[str, Field(max_length=2000), AfterValidator(formats.normalize_paragraphs)] | None,
+        BlankToNone,
     ] = None
 
     @field_validator("supersedes")
@@ -289,7 +290,8 @@ class DocumentResend(_DocumentReference):
 
 class DocumentRecalled(_DocumentReference):
     reason: Annotated[
-        Annotated[str, Field(max_length=1000), AfterValidator(formats.paragraphs)] | None, BlankToNone
+        Annotated[str, Field(max_length=1000), AfterValidator(formats.normalize_paragraphs)] | None,
+        BlankToNone,
     ] = None
 
 
@@ -328,21 +330,23 @@ class ReturnedEvent(_Envelope):
 class PracticeSettings(_Model):
     """The settings to change. An omitted setting does not change, and null clears an optional setting."""
 
-    name: Annotated[str, Field(max_length=120), AfterValidator(formats.one_line)] = ""
+    name: Annotated[str, Field(max_length=120), AfterValidator(formats.normalize_line)] = ""
     phone: Annotated[Phone | None, BlankToNone] = None
     fax: Annotated[Phone | None, BlankToNone] = None
     reply_to: MaybeEmail = None
-    time_zone: Annotated[str, AfterValidator(formats.time_zone)] = ""
+    time_zone: Annotated[str, AfterValidator(formats.validate_time_zone)] = ""
     electronic_signature: bool = False
 
 
 class EndpointSettings(_Model):
-    url: Annotated[str, Field(max_length=formats.MAX_URL, json_schema_extra={"format": "uri"})]
+    url: Annotated[str, Field(max_length=formats.MAX_URL_CHARS, json_schema_extra={"format": "uri"})]
 
     @field_validator("url")
     @classmethod
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
-        return formats.web_address(value, allow_loopback=_validation_context(info)["allow_loopback"])
+        return formats.validate_endpoint_url(
+            value, allow_loopback=_validation_context(info)["allow_loopback"]
+        )
 
 
 # Reading

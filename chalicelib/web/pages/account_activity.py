@@ -14,7 +14,7 @@ from chalicelib.domain.account_events import (
     AccountEventType,
 )
 from chalicelib.domain.user_agents import describe_device
-from chalicelib.services.pagination import cursor_of, number_of
+from chalicelib.services.pagination import decode_number_cursor, encode_cursor
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import render_page
 
@@ -58,7 +58,7 @@ class ActivityLine:
 
 
 def show_activity(context: RequestContext) -> Response:
-    before = number_of(context.query.get("after"), "after")
+    before = decode_number_cursor(context.query.get("after"), "after")
     provider_id = context.require_provider().id
     events = context.services.account_settings.events(provider_id, limit=EVENTS_PER_PAGE, before=before)
     return render_page(
@@ -66,7 +66,7 @@ def show_activity(context: RequestContext) -> Response:
         "account_activity.html",
         section="account",
         lines=[_line(event) for event in events.items],
-        next_after=cursor_of(events.next_after),
+        next_after=encode_cursor(events.next_after),
         first=before is None,
         retention_years=RETENTION_YEARS,
     )

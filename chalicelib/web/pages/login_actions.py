@@ -11,7 +11,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, ValidLink
 from chalicelib.services.authentication.password_login import LoginAttempt, SecondFactorRequired
 from chalicelib.services.authentication.second_factor import SecondFactorResponse
-from chalicelib.services.normalization import email as email_address
+from chalicelib.services.normalization import normalize_email
 from chalicelib.web.http.error_mapping import error_headers, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
@@ -161,7 +161,7 @@ def request_link(context: RequestContext) -> Response:
     """Request a link by email for the form's address. The response does not reveal if it is known."""
     typed = context.form.get("email", "")
     try:
-        email = email_address(typed)
+        email = normalize_email(typed)
     except ValueError:
         return render_page(
             context, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS

@@ -22,7 +22,7 @@ from chalicelib.services.authentication.passkeys import METHOD as PASSKEY
 from chalicelib.services.authentication.sessions import PASSWORD
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import needs_view
-from chalicelib.services.pagination import cursor_of, place_of
+from chalicelib.services.pagination import decode_cursor, encode_cursor
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.past_search import PastSearch, parse_search
 from chalicelib.services.review.review import (
@@ -89,7 +89,7 @@ class ReviewForms:
 
 
 def list_pending(context: RequestContext) -> Response:
-    after = place_of(context.query.get("after"), "after", of="pending")
+    after = decode_cursor(context.query.get("after"), "after", of="pending")
     pending = context.services.review.pending(context.require_provider().id, after)
     count = f"{MAX_COUNT - 1}+" if pending.count >= MAX_COUNT else str(pending.count)
     rows = [make_row(document, context.now) for document in pending.documents]
@@ -99,7 +99,7 @@ def list_pending(context: RequestContext) -> Response:
         section="pending",
         rows=rows,
         count=count,
-        next_after=cursor_of(pending.next_after, of="pending"),
+        next_after=encode_cursor(pending.next_after, of="pending"),
         first="after" not in context.query,
         groups=group_by_practice(rows),
         signed=_parse_signed_id(context),
@@ -216,14 +216,14 @@ def _show_past(
     context: RequestContext, after: str | None, sought: Mapping[str, str], search: PastSearch | None
 ) -> Response:
     documents = context.services.review.past(
-        context.require_provider().id, place_of(after, "after", of="past"), search
+        context.require_provider().id, decode_cursor(after, "after", of="past"), search
     )
     return render_page(
         context,
         "past.html",
         section="past",
         rows=[make_row(document, context.now) for document in documents.items],
-        next_after=cursor_of(documents.next_after, of="past"),
+        next_after=encode_cursor(documents.next_after, of="past"),
         first=not after,
         sought=sought,
         searched=search is not None,

@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.services.delivery.mime import header_text
-from chalicelib.services.normalization import display_phone, one_line, paragraphs
+from chalicelib.services.normalization import display_phone, normalize_line, normalize_paragraphs
 from chalicelib.services.review.signature_input import clean_text
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
 
@@ -10,8 +10,8 @@ NAMES = [*SHAPED.values(), *FROM_RIGHT.values(), "Ẹ̀kọ́", "王小明", "M�
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_of_any_script_is_kept_as_it_is_spelt(name: str) -> None:
-    assert one_line(f" {name} ") == name
-    assert paragraphs(name) == name
+    assert normalize_line(f" {name} ") == name
+    assert normalize_paragraphs(name) == name
     assert clean_text(name) == name
     assert header_text(name) == name
 
@@ -19,7 +19,7 @@ def test_a_name_of_any_script_is_kept_as_it_is_spelt(name: str) -> None:
 @pytest.mark.parametrize("character", ["\x00", "\n", "\u202e", "\u2028", "\u200b", "\ud800", "\ue000"])
 def test_what_hides_or_turns_text_is_refused(character: str) -> None:
     with pytest.raises(ValueError, match="control characters"):
-        one_line(f"Li{character}Na")
+        normalize_line(f"Li{character}Na")
 
 
 def test_a_phone_number_is_displayed_as_people_read_it() -> None:

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries, delivery_resource
 from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.pagination import cursor_of, limit_of, list_name, place_of
+from chalicelib.services.pagination import decode_cursor, encode_cursor, list_name, parse_limit
 from chalicelib.services.ports import DeliveryListing
 from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import OTHER_PRACTICE, PORTAL_URL, PRACTICE, Emr, sent
@@ -133,7 +133,7 @@ def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
         seen.extend(each.id for each in page.items)
         emr.clock.pass_time(seconds=1)
         emr.send(sent(external_id=f"NEW-{len(seen)}"))
-        place = place_of(cursor_of(page.next_after, of="all"), of="all")
+        place = decode_cursor(encode_cursor(page.next_after, of="all"), of="all")
         if place is None:
             break
     assert len(seen) == len(set(seen)) == 6
@@ -142,25 +142,25 @@ def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
 @pytest.mark.parametrize("cursor", ["nonsense", "%%%", "YWJj", "é", "A" * 5000, "Ynl0ZXM|x"])
 def test_a_cursor_that_was_never_given_out_is_invalid(cursor: str) -> None:
     with pytest.raises(Invalid) as refused:
-        place_of(cursor)
+        decode_cursor(cursor)
     assert [each.field for each in refused.value.errors] == ["cursor"]
 
 
 @pytest.mark.parametrize("of", ["failed:prc_1", "all:prc_2", "all", ""])
 def test_a_cursor_of_another_list_is_invalid(of: str) -> None:
     place = "2026-11-22T19:00:00.000Z#doc_1|doc_1"
-    cursor = cursor_of(place, of=of)
-    assert place_of(cursor, of=of) == place
+    cursor = encode_cursor(place, of=of)
+    assert decode_cursor(cursor, of=of) == place
     with pytest.raises(Invalid) as refused:
-        place_of(cursor, of=list_name("all", "prc_1"))
+        decode_cursor(cursor, of=list_name("all", "prc_1"))
     assert [each.field for each in refused.value.errors] == ["cursor"]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "ten", "\uff11"])
 def test_a_limit_out_of_range_is_invalid(limit: str) -> None:
     with pytest.raises(Invalid):
-        limit_of(limit)
+        parse_limit(limit)
 
 
 def test_limits() -> None:
-    assert (limit_of(None), limit_of("1"), limit_of("100")) == (50, 1, 100)
+    assert (parse_limit(None), parse_limit("1"), parse_limit("100")) == (50, 1, 100)
