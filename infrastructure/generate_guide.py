@@ -1,6 +1,7 @@
-"""The parts of `docs/emr-integration.md` that are made from the code: `make guide` writes them anew.
+"""Generate the parts of `docs/emr-integration.md` that come from the code. Run `make guide`.
 
-Each stands between `<!-- made: NAME -->` and `<!-- end -->`. A test fails when one is not what it would be.
+A generated part is between `<!-- generated: NAME -->` and `<!-- end -->`, and a single value in a sentence is
+between `<!-- value: NAME -->` and `<!-- end -->`. A test fails if the guide and the code differ.
 """
 
 import base64
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.adapters.webhook_http_client import TOTAL_SECONDS
 from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, WEBHOOK_RETRY_AFTER
 from chalicelib.pdf.models import MAX_PAGES
 from chalicelib.services import pagination as paging
@@ -26,28 +28,33 @@ from chalicelib.web.api.problem_types import TYPES
 from infrastructure.repository import ROOT
 
 GUIDE = ROOT / "docs" / "emr-integration.md"
-SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - published, for test vectors
-OLD_SECRET = "whsec_dGhlIHNlY3JldCBiZWZvcmUgdGhhdCBvbmUu"  # noqa: S105 - likewise
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - published for the test vectors
+OLD_SECRET = "whsec_dGhlIHNlY3JldCBiZWZvcmUgdGhhdCBvbmUu"  # noqa: S105 - published for the test vectors
 PORTAL = "https://portal.example.org"
 
-_MADE = re.compile(r"(<!-- made: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_VALUE = re.compile(r"(<!-- value: ([a-z-]+) -->).*?(<!-- end -->)")
 _MB = 1024 * 1024
 
 
 def main() -> None:
-    GUIDE.write_text(made_anew(GUIDE.read_text()))
+    GUIDE.write_text(regenerate(GUIDE.read_text()))
 
 
-def made_anew(text: str) -> str:
-    """The guide with every made part as the code has it now; `KeyError` for a part that nobody makes."""
-    return _MADE.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n\n{found[3]}", text)
+def regenerate(text: str) -> str:
+    """Return the guide with all generated parts and values up to date.
+
+    Raises `KeyError` for a name that is neither in `PARTS` nor in `VALUES`.
+    """
+    text = _PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n\n{part[3]}", text)
+    return _VALUE.sub(lambda value: f"{value[1]}{VALUES[value[2]]}{value[3]}", text)
 
 
 # Test vectors
 
 
 def vectors() -> Sequence[Mapping[str, Any]]:
-    """Bodies with their id, time and signature; the last as sent while two secrets are live."""
+    """Return the test vectors. The last one has the signatures of two live secrets."""
     inbound_body = (
         '{"type":"document.recalled","timestamp":"2026-11-22T19:00:00Z","data":{"external_id":"POC-1001"}}'
     )
@@ -60,7 +67,7 @@ def vectors() -> Sequence[Mapping[str, Any]]:
 
 
 def _vector(message_id: str, seconds: int, body: str, *secrets: str) -> Mapping[str, Any]:
-    signatures = " ".join(_signature(each, message_id, seconds, body) for each in secrets)
+    signatures = " ".join(_signature(secret, message_id, seconds, body) for secret in secrets)
     return {
         "secrets": secrets,
         "webhook-id": message_id,
@@ -77,29 +84,29 @@ def _signature(secret: str, message_id: str, seconds: int, body: str) -> str:
 
 
 def _vectors() -> str:
-    shown = []
-    for each in vectors():
+    blocks = []
+    for vector in vectors():
         lines = [
-            *(f"secret:            {secret}" for secret in each["secrets"]),
-            *(f"{name + ':':<18} {each[name]}" for name in ("webhook-id", "webhook-timestamp", "body")),
-            f"webhook-signature: {each['webhook-signature']}",
+            *(f"secret:            {secret}" for secret in vector["secrets"]),
+            *(f"{name + ':':<18} {vector[name]}" for name in ("webhook-id", "webhook-timestamp", "body")),
+            f"webhook-signature: {vector['webhook-signature']}",
         ]
-        shown.append("```\n" + "\n".join(lines) + "\n```")
-    return "\n\n".join(shown)
+        blocks.append("```\n" + "\n".join(lines) + "\n```")
+    return "\n\n".join(blocks)
 
 
 # Events out
 
 
 def events_out() -> Mapping[str, Mapping[str, Any]]:
-    """An example body for each event that the portal sends."""
-    found: dict[str, Mapping[str, Any]] = {
+    """Return an example body for each event that the portal sends."""
+    events: dict[str, Mapping[str, Any]] = {
         name: {"type": name, "timestamp": "2026-11-24T15:02:11.000Z", "data": {**_DOCUMENT, **changes}}
         for name, changes in _CHANGES.items()
     }
     test = {"practice_id": "prc_c1d2e3f4"}
     return {
-        **found,
+        **events,
         "endpoint.test": {"type": "endpoint.test", "timestamp": "2026-11-22T19:00:00.000Z", "data": test},
     }
 
@@ -184,12 +191,12 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
 
 def _events_out() -> str:
     rows = [(f"`{name}`", about) for name, about in WEBHOOKS.items()]
-    rows.append(("`endpoint.test`", 'Asked for by `POST /v1/endpoint/test`; `data` is `{"practice_id"}`.'))
-    shown = [_folded(name, json.dumps(body, indent=2)) for name, body in events_out().items()]
-    return "\n\n".join([_table(("event", "when"), rows), *shown])
+    rows.append(("`endpoint.test`", 'You sent `POST /v1/endpoint/test`. `data` is `{"practice_id"}`.'))
+    examples = [_fold(name, json.dumps(body, indent=2)) for name, body in events_out().items()]
+    return "\n\n".join([_table(("event", "occasion"), rows), *examples])
 
 
-def _folded(name: str, text: str) -> str:
+def _fold(name: str, text: str) -> str:
     return f"<details><summary><code>{name}</code></summary>\n\n```json\n{text}\n```\n\n</details>"
 
 
@@ -198,13 +205,13 @@ def _folded(name: str, text: str) -> str:
 
 def _retries() -> str:
     return _table(
-        ("failed attempt", "wait before the next", "that is, after the first"),
+        ("failed attempt", "wait before the next attempt", "time since the first attempt"),
         list(_waits(WEBHOOK_RETRY_AFTER)),
     )
 
 
-def _mail_retries() -> str:
-    return ", ".join(spoken(each) for each in MESSAGE_RETRY_AFTER)
+def _message_retries() -> str:
+    return ", ".join(spoken(wait) for wait in MESSAGE_RETRY_AFTER)
 
 
 def _waits(schedule: Sequence[timedelta]) -> Iterable[tuple[str, str, str]]:
@@ -212,11 +219,11 @@ def _waits(schedule: Sequence[timedelta]) -> Iterable[tuple[str, str, str]]:
     for number, wait in enumerate(schedule, start=1):
         elapsed += wait
         yield str(number), spoken(wait), spoken(elapsed)
-    yield str(len(schedule) + 1), "none: it stands as `failed`", ""
+    yield str(len(schedule) + 1), "none, the message is `failed`", ""
 
 
 def spoken(wait: timedelta) -> str:
-    """`5 s`, `30 min`, `1 d 4 h 35 min`; seconds only where they are all there is."""
+    """Return a duration such as `30 min` or `1 d 4 h 35 min`, with seconds only below one minute."""
     minutes, seconds = divmod(int(wait.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -224,34 +231,46 @@ def spoken(wait: timedelta) -> str:
     return " ".join(parts) or f"{seconds} s"
 
 
+def _in_words(time: timedelta) -> str:
+    """Return a duration as a sentence needs it, such as `5 minutes` or `24 hours`."""
+    for unit in ("days", "hours", "minutes"):
+        count, rest = divmod(time, timedelta(**{unit: 1}))
+        if count > 1 and not rest:
+            return f"{count} {unit}"
+    return f"{int(time.total_seconds())} seconds"
+
+
 def _problems() -> str:
     rows = [
-        (f"`{each.code}`", ", ".join(map(str, each.statuses)), each.meaning, each.remedy)
-        for each in TYPES.values()
-        if each.for_emr
+        (f"`{problem.code}`", ", ".join(map(str, problem.statuses)), problem.meaning, problem.remedy)
+        for problem in TYPES.values()
+        if problem.for_emr
     ]
-    return _table(("`code`", "HTTP", "what it means", "what to do"), rows)
+    return _table(("`code`", "HTTP", "meaning", "what to do"), rows)
 
 
 def _limits() -> str:
     return _table(
-        ("what", "limit"),
+        ("subject", "limit"),
         [
             ("body of a request", f"{request_authentication.MAX_BODY_BYTES // _MB} MB"),
             ("PDF inside an event, before base64", f"{schemas.MAX_INLINE_BYTES // _MB} MB"),
             ("PDF by upload", f"{originals.MAX_UPLOAD_BYTES // _MB} MB"),
-            ("pages of a PDF", str(MAX_PAGES)),
-            ("an upload's form is good for", spoken(emr.UPLOAD_LIFETIME)),
-            ("a `Location` of a PDF is good for", spoken(emr.URL_LIFETIME)),
-            ("rows in an answer (`limit`)", f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}"),
+            ("number of pages of a PDF", str(MAX_PAGES)),
+            ("lifetime of an upload form", spoken(emr.UPLOAD_LIFETIME)),
+            ("lifetime of the `Location` of a PDF", spoken(emr.URL_LIFETIME)),
             (
-                "distance of `webhook-timestamp`",
-                f"{spoken(request_authentication.SIGNATURE_TOLERANCE)} either way",
+                "rows in a response (`limit`)",
+                f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}",
             ),
-            ("a `webhook-id` is remembered for", spoken(inbound.RESPONSE_LIFETIME)),
+            (
+                "difference of `webhook-timestamp` from the portal's clock",
+                spoken(request_authentication.SIGNATURE_TOLERANCE),
+            ),
+            ("time for which the portal remembers a `webhook-id`", spoken(inbound.RESPONSE_LIFETIME)),
             ("live API keys of a practice", str(practices.LIVE_KEYS)),
-            ("an old webhook secret lives on for", spoken(practices.OLD_SECRET_LIFETIME)),
-            ("an endpoint without one success is switched off after", spoken(webhooks.LONG_FAILURE)),
+            ("lifetime of a webhook secret after its rotation", spoken(practices.OLD_SECRET_LIFETIME)),
+            ("time without a success after which an endpoint is switched off", spoken(webhooks.LONG_FAILURE)),
         ],
     )
 
@@ -267,18 +286,30 @@ def _notices() -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(each)} |" for each in lines)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "vectors": _vectors,
     "events-out": _events_out,
     "retries": _retries,
-    "mail-retries": _mail_retries,
+    "message-retries": _message_retries,
     "problems": _problems,
     "limits": _limits,
     "columns": _columns,
     "notices": _notices,
+}
+
+VALUES: Mapping[str, str] = {
+    "signature-tolerance": _in_words(request_authentication.SIGNATURE_TOLERANCE),
+    "live-keys": str(practices.LIVE_KEYS),
+    "old-secret": _in_words(practices.OLD_SECRET_LIFETIME),
+    "inline-pdf": f"{schemas.MAX_INLINE_BYTES // _MB} MB",
+    "upload-pdf": f"{originals.MAX_UPLOAD_BYTES // _MB} MB",
+    "file-url": _in_words(emr.URL_LIFETIME),
+    "default-limit": str(paging.DEFAULT_LIMIT),
+    "max-limit": str(paging.MAX_LIMIT),
+    "webhook-timeout": _in_words(timedelta(seconds=TOTAL_SECONDS)),
 }
 
 if __name__ == "__main__":

@@ -33,12 +33,12 @@ from chalicelib.web.route import Access, Route
 from chalicelib.web.routes import ROUTES
 
 WEBHOOKS: Mapping[str, str] = {
-    "document.delivered": "A message about the document was delivered, as far as its carrier can tell.",
+    "document.delivered": "A message about the document was delivered, according to its carrier.",
     "document.delivery_failed": "A message about the document could not be delivered. Correct the address.",
     "document.viewed": "The provider opened the document for the first time.",
-    "document.approved": "The document was signed, and the signed PDF can be fetched.",
-    "document.declined": "The provider declined, with a reason and perhaps a note.",
-    "document.recalled": "The practice took the document back, or replaced it.",
+    "document.approved": "The document was signed, and you can fetch the signed PDF.",
+    "document.declined": "The provider declined with a reason and an optional note.",
+    "document.recalled": "The practice withdrew or replaced the document.",
 }
 """Webhooks about a document, and the occasion of each webhook."""
 

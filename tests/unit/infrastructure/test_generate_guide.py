@@ -27,8 +27,9 @@ from infrastructure.generate_guide import (
     OLD_SECRET,
     PARTS,
     SECRET,
+    VALUES,
     events_out,
-    made_anew,
+    regenerate,
     spoken,
     vectors,
 )
@@ -41,8 +42,9 @@ EXAMPLES = dict(re.findall(r"<!-- example: (\w+) -->\n```json\n(.*?)```", TEXT, 
 
 
 def test_the_made_parts_are_what_the_code_makes_of_them_now() -> None:
-    assert made_anew(TEXT) == TEXT, "run `make guide`"
-    assert set(re.findall(r"<!-- made: ([a-z-]+) -->", TEXT)) == set(PARTS)
+    assert regenerate(TEXT) == TEXT, "run `make guide`"
+    assert set(re.findall(r"<!-- generated: ([a-z-]+) -->", TEXT)) == set(PARTS)
+    assert set(re.findall(r"<!-- value: ([a-z-]+) -->", TEXT)) == set(VALUES)
 
 
 def check(schema: str, body: Any) -> None:
