@@ -82,13 +82,13 @@ def _document(context: RequestContext, values: dict[str, str]) -> RequestContext
 
 
 def _by_hand(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
-    from chalicelib.services.review.by_hand import opens
+    from chalicelib.services.review.by_hand import is_open_visit
 
     token = context.cookies.get(BY_HAND_COOKIE, "")
     key = secret_key(SecretKind.BY_HAND, token)
     rows = context.services.store.visit(key, None, values["document_id"])
     visit, document = rows.session, rows.document
-    if visit is None or document is None or not opens(visit, document, context.now):
+    if visit is None or document is None or not is_open_visit(visit, document, context.now):
         return Denial.NO_CODE_ENTERED
     return replace(context, by_hand=visit, document=document)
 

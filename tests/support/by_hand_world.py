@@ -10,7 +10,8 @@ from chalicelib.domain.errors import Invalid
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.by_hand import ByHand, CodeVisitor, create_code, create_fax_code
+from chalicelib.services.review.by_hand import ByHand, CodeVisitor
+from chalicelib.services.review.hand_codes import create_code, create_fax_code
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector
 from tests.support.provider_fixtures import a_document, a_store

@@ -167,7 +167,7 @@ class Emails:
         return Composed("reset", {"setup_link": self._setup_link(facts)})
 
     def _by_hand_code(self, facts: MessageFacts) -> Composed:
-        from chalicelib.services.review.by_hand import create_code
+        from chalicelib.services.review.hand_codes import create_code
 
         document = _required(facts.document)
         code = create_code(self._store, document, facts.delivery, facts.now, self._ids)

@@ -14,7 +14,7 @@ from chalicelib.services.delivery.message_facts import MessageFacts, cancellatio
 from chalicelib.services.delivery.mime import Mail, mime
 from chalicelib.services.normalization import display_phone
 from chalicelib.services.ports import Clock, Files, Ids, Mailer, Store, Switches
-from chalicelib.services.review.by_hand import create_fax_code
+from chalicelib.services.review.hand_codes import create_fax_code
 from chalicelib.settings import Settings
 
 MAX_PDF_MEGABYTES = 7

@@ -26,7 +26,7 @@ from chalicelib.pdf.inspection import inspect_pdf
 from chalicelib.pdf.rendering import extract_page_texts, render_pages
 from chalicelib.services.authentication.passwords import hash_password
 from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key, text_key
-from chalicelib.services.review.by_hand import create_code
+from chalicelib.services.review.hand_codes import create_code
 from chalicelib.services.transaction import Change, Claim
 from examples.clinic import forms
 from examples.clinic.sample_plans.pdfs import build_pdf

@@ -128,7 +128,7 @@ def test_the_named_signer_comes_with_credential_and_npi(world: World) -> None:
         "MD",
         "by_hand",
     )
-    assert signer.authentication == "code mailed to the address on file"
+    assert signer.authentication == "code emailed to the address on file"
 
 
 def test_a_visit_by_a_faxed_code_says_so(world: World) -> None:

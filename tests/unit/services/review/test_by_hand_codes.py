@@ -6,7 +6,7 @@ import pytest
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.errors import Invalid
 from chalicelib.domain.expiring_records import SecretKind
-from chalicelib.services.review.by_hand import plain_code
+from chalicelib.services.review.hand_codes import normalize_code
 from chalicelib.services.transaction import Change
 from tests.support.by_hand_world import DOCUMENT_ID, World
 from tests.support.fakes import START
@@ -262,6 +262,6 @@ def test_an_earlier_fax_keeps_its_code(world: World) -> None:
 
 def test_the_code_of_a_fax_has_no_letters_that_a_fax_confuses(world: World) -> None:
     for _ in range(50):
-        code = plain_code(world.fax_code())
+        code = normalize_code(world.fax_code())
         assert len(code) == 8
         assert not set(code) & set("B8IL1O0S5Z2")

@@ -10,7 +10,7 @@ from chalicelib import bootstrap
 from chalicelib.adapters.ssm_switches import SsmSwitches
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.services.review.by_hand import create_code
+from chalicelib.services.review.hand_codes import create_code
 from chalicelib.services.transaction import Change
 from tests.support.accounts import logged_in
 from tests.support.portal import Portal

@@ -9,7 +9,7 @@ from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.documents import Document, ReturnedMethod
 from chalicelib.domain.status import Outcome, Status
-from chalicelib.services.review.by_hand import create_code
+from chalicelib.services.review.hand_codes import create_code
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Browser, Portal, header, set_cookies, text
