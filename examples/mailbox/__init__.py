@@ -1,1 +1,1 @@
-"""The provider's inbox, fax machine and phone, read from the local AWS: for trying the portal out."""
+"""The provider's inbox, fax machine and phone, read from the local AWS, for a trial of the portal."""

@@ -12,10 +12,10 @@ from examples.mailbox.emulator import Emulator
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Take mail at once; once the portal's file is there, show it until told to stop."""
+    """Receive email immediately. Once portal.json exists, serve the mailbox until the process is stopped."""
     parser = launch.arguments("What the provider receives", port=4577, data=".local/mailbox")
-    parser.add_argument("--smtp-port", type=int, default=4578, help="the local AWS's SMTP_HOST names it")
-    parser.add_argument("--fax-domain", default="fax.example.net", help="of the email-to-fax gateway")
+    parser.add_argument("--smtp-port", type=int, default=4578, help="the port in the local AWS's SMTP_HOST")
+    parser.add_argument("--fax-domain", default="fax.example.net", help="domain of the fax gateway")
     options = parser.parse_args(argv)
     launch.set_up_process()
     box = Box(options.data)
@@ -23,15 +23,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = _portal_file(options.portal_json, options.wait)
     emulator = Emulator(found.aws_endpoint_url, box)
     threading.Thread(target=emulator.keep_polling, daemon=True).start()
-    made = Reader(box, emulator, options.fax_domain, found.clinic_url)
-    launch.serve(create_app(made), port=options.port)
+    reader = Reader(box, emulator, options.fax_domain, found.clinic_url)
+    launch.serve(create_app(reader), port=options.port)
 
 
 def _listen(box: Box, port: int) -> None:
     try:
         smtp.listen(box, port=port)
     except OSError as problem:
-        reason = f"Port {port} on 127.0.0.1 is not free ({problem.strerror}): choose another by --smtp-port."
+        reason = (
+            f"Port {port} on 127.0.0.1 is in use ({problem.strerror}). Choose another port with --smtp-port."
+        )
         raise SystemExit(reason) from problem
 
 

@@ -1,4 +1,4 @@
-"""The mailbox as a Flask app: pages for people, JSON for tests."""
+"""The mailbox as a Flask app, with pages for people and JSON for tests."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -26,13 +26,13 @@ PAGE_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
 }
 
-# A mail's own HTML: no scripts, nothing fetched from elsewhere; its links open a new tab.
+# The HTML of an email runs no scripts and loads nothing. Its links open a new tab.
 MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; "
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
 HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
-# Pages that look again by themselves: somebody is waiting for mail there.
+# These pages refresh automatically, because people wait for email on them.
 LISTS = frozenset({"mailbox.home", "mailbox.inbox", "mailbox.phone_texts"})
 REFRESH_SECONDS = "4"
 
@@ -41,7 +41,7 @@ NEW_TAB = '<base target="_blank">'
 
 @dataclass(frozen=True)
 class Reader:
-    """What the pages read from."""
+    """The sources of the pages."""
 
     box: Box
     emulator: Emulator
@@ -49,30 +49,30 @@ class Reader:
     clinic_url: str
 
     def fax_number(self, message: Message) -> str | None:
-        """The fax number that this mail went to, or None if it is plain mail."""
+        """Return the fax number that an email was sent to, or None for an email to a person."""
         numbers = [fax.number_of(address, self.fax_domain) for address in message.to]
         return next((number for number in numbers if number), None)
 
 
 def reader() -> Reader:
-    """The reader of this app, after a fresh look at the local AWS."""
+    """Return the reader of this app."""
     return cast("Reader", current_app.extensions["reader"])
 
 
-def create_app(made: Reader) -> Flask:
-    """The app that reads from this box."""
+def create_app(source: Reader) -> Flask:
+    """Return the Flask app for a reader."""
     app = Flask(__name__)
-    app.extensions["reader"] = made
+    app.extensions["reader"] = source
     app.register_blueprint(PAGES)
     app.jinja_env.filters.update(moment=moment, link_addresses=link_addresses, phone=phone)
-    app.context_processor(_side)
+    app.context_processor(_side_bar)
     log_requests(app)
-    app.before_request(_look)
+    app.before_request(_poll_first)
     app.after_request(_add_headers)
     return app
 
 
-def _look() -> None:
+def _poll_first() -> None:
     if request.endpoint != "static" and request.path != "/healthz":
         reader().emulator.poll()
 
@@ -86,33 +86,33 @@ def _add_headers(response: Response) -> Response:
 
 
 def moment(at: datetime) -> str:
-    """A time as `Nov 22, 2026, 2:05 PM CST`, in this machine's zone."""
+    """Return a time as `Nov 22, 2026, 2:05 PM CST`, in this machine's time zone."""
     here = at.astimezone()
     return f"{here:%b} {here.day}, {here.year}, {here.hour % 12 or 12}:{here:%M %p %Z}"
 
 
 def link_addresses(text: str) -> Markup:
-    """Plain text as HTML, with its web addresses as links."""
+    """Return plain text as HTML, with links for its web addresses."""
     parts: list[Markup] = []
     end = 0
-    for found in WEB_ADDRESS.finditer(text):
-        address = found.group().rstrip(".,;:!?)]}")
+    for match in WEB_ADDRESS.finditer(text):
+        address = match.group().rstrip(".,;:!?)]}")
         parts += [
-            escape(text[end : found.start()]),
+            escape(text[end : match.start()]),
             Markup('<a href="{0}" target="_blank" rel="noopener">{0}</a>').format(address),
         ]
-        end = found.start() + len(address)
+        end = match.start() + len(address)
     return Markup("").join([*parts, escape(text[end:])])
 
 
 def phone(e164: str) -> str:
-    """An American number as `+1 512 555 0100`; any other as it is."""
+    """Return an American number as `+1 512 555 0100`, and any other number unchanged."""
     american = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", e164)
     return "+1 " + " ".join(american.groups()) if american else e164
 
 
-def _side() -> dict[str, Any]:
-    """What stands beside every page: who received something, and how much."""
+def _side_bar() -> dict[str, Any]:
+    """Return the contents of the side bar: every recipient, with the number of messages."""
     faxes, inboxes = _count_received(reader())
     numbers: dict[str, int] = {}
     for text in reader().box.texts():
@@ -141,18 +141,18 @@ def _count_received(source: Reader) -> tuple[dict[str, int], dict[str, int]]:
 
 @PAGES.get("/")
 def home() -> str:
-    """The latest mail, whoever it went to."""
-    return _list("Latest mail", None, _plain(reader().box.mails()))
+    """Show the latest email to anyone."""
+    return _list("Latest email", None, _without_faxes(reader().box.mails()))
 
 
 @PAGES.get("/inbox")
 def inbox() -> str:
-    """The mail to one address."""
+    """Show the email to one address."""
     address = request.args.get("to", "")
-    return _list(address, address, _plain(reader().box.mails(address)))
+    return _list(address, address, _without_faxes(reader().box.mails(address)))
 
 
-def _plain(messages: Iterable[Message]) -> list[Message]:
+def _without_faxes(messages: Iterable[Message]) -> list[Message]:
     return [message for message in messages if reader().fax_number(message) is None]
 
 
@@ -162,9 +162,9 @@ def _list(title: str, at: str | None, messages: list[Message]) -> str:
 
 @PAGES.get("/messages/<name>")
 def message(name: str) -> str:
-    """One mail."""
-    found = _message(name)
-    return render_template("message.html", message=found, at=found.to[0] if found.to else None)
+    """Show one email."""
+    shown = _message(name)
+    return render_template("message.html", message=shown, at=shown.to[0] if shown.to else None)
 
 
 def _message(name: str) -> Message:
@@ -173,7 +173,7 @@ def _message(name: str) -> Message:
 
 @PAGES.get("/messages/<name>/html")
 def html(name: str) -> Response:
-    """A mail's HTML for the frame."""
+    """Return the HTML of an email, for the frame on its page."""
     content = _message(name).html
     head = HEAD.search(content)
     at = head.end() if head else 0
@@ -183,15 +183,15 @@ def html(name: str) -> Response:
 
 @PAGES.get("/fax")
 def fax_machine() -> str:
-    """What came out of one fax machine, newest first."""
+    """Show the faxes to one number, newest first."""
     number = request.args.get("to", "")
-    arrived = [m for m in reader().box.mails() if reader().fax_number(m) == number]
-    sheets = [(m, _pages(m)) for m in arrived[::-1]]
+    faxes = [m for m in reader().box.mails() if reader().fax_number(m) == number]
+    sheets = [(m, _pages(m)) for m in faxes[::-1]]
     return render_template("fax.html", number=number, sheets=sheets, at=number)
 
 
-def _pages(found: Message) -> int:
-    pdf = fax.pdf_of(found)
+def _pages(message: Message) -> int:
+    pdf = fax.pdf_of(message)
     try:
         return fax.page_count(pdf.content) if pdf else 0
     except fax.NoPages:
@@ -200,7 +200,7 @@ def _pages(found: Message) -> int:
 
 @PAGES.get("/messages/<name>/pages/<int:number>.png")
 def fax_page(name: str, number: int) -> Response:
-    """One page of a fax."""
+    """Return the image of one page of a fax."""
     pdf = fax.pdf_of(_message(name)) or abort(HTTPStatus.NOT_FOUND)
     try:
         return Response(fax.page(pdf.content, number), mimetype="image/png")
@@ -210,27 +210,27 @@ def fax_page(name: str, number: int) -> Response:
 
 @PAGES.get("/phone")
 def phone_texts() -> str:
-    """The texts to one number."""
+    """Show the text messages to one number."""
     number = request.args.get("to", "")
     return render_template("phone.html", number=number, texts=reader().box.texts(number), at=number)
 
 
 @PAGES.get("/healthz")
 def health() -> dict[str, str]:
-    """Whether this process serves."""
+    """Confirm that this process is running."""
     return {"status": "ok"}
 
 
 @PAGES.get("/api/messages")
 def api_messages() -> Response:
-    """The mail, all of it or that to `?to=`, newest last."""
-    return jsonify([_row(each) for each in reader().box.mails(request.args.get("to") or None)])
+    """Return all emails, or those to the address in `?to=`, newest last."""
+    return jsonify([_row(message) for message in reader().box.mails(request.args.get("to") or None)])
 
 
 @PAGES.get("/api/messages/<name>/attachments/<int:number>")
 @PAGES.get("/messages/<name>/attachments/<int:number>", endpoint="attachment")
 def api_attachment(name: str, number: int) -> Response:
-    """An attached file, counted from 0 as in the list."""
+    """Return an attached file. `number` counts from 0, as in the list."""
     attachments = _message(name).attachments
     if number >= len(attachments):
         abort(HTTPStatus.NOT_FOUND)
@@ -239,27 +239,27 @@ def api_attachment(name: str, number: int) -> Response:
 
 @PAGES.get("/api/texts")
 def api_texts() -> Response:
-    """The text messages, all of them or those to `?to=`, newest last."""
-    return jsonify([_text_row(each) for each in reader().box.texts(request.args.get("to") or None)])
+    """Return all text messages, or those to the number in `?to=`, newest last."""
+    return jsonify([_text_row(text) for text in reader().box.texts(request.args.get("to") or None)])
 
 
-def _row(each: Message) -> dict[str, Any]:
+def _row(message: Message) -> dict[str, Any]:
     return {
-        "id": each.id,
-        "to": ", ".join(each.to),
-        "from": each.sender,
-        "subject": each.subject,
-        "received_at": each.received_at.astimezone(UTC).isoformat(),
-        "text": each.text,
-        "html": each.html,
-        "links": each.links,
+        "id": message.id,
+        "to": ", ".join(message.to),
+        "from": message.sender,
+        "subject": message.subject,
+        "received_at": message.received_at.astimezone(UTC).isoformat(),
+        "text": message.text,
+        "html": message.html,
+        "links": message.links,
         "attachments": [
             {"name": file.name, "content_type": file.content_type, "size": len(file.content)}
-            for file in each.attachments
+            for file in message.attachments
         ],
     }
 
 
-def _text_row(each: Text) -> dict[str, str]:
-    at = each.received_at.astimezone(UTC).isoformat()
-    return {"id": each.id, "to": each.to, "text": each.text, "received_at": at}
+def _text_row(text: Text) -> dict[str, str]:
+    at = text.received_at.astimezone(UTC).isoformat()
+    return {"id": text.id, "to": text.to, "text": text.text, "received_at": at}

@@ -1,4 +1,4 @@
-"""The mailbox's own copy of everything received: one file each, because the local AWS forgets."""
+"""The mailbox's copy of all emails and texts, one file for each, because the local AWS forgets them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from examples.mailbox.messages import SAFE_ID, Message, parse, stamp
 
 @dataclass(frozen=True)
 class Text:
-    """A text message. `received_at` is when it was first seen: the local AWS does not say when it went."""
+    """A text message. The local AWS gives no time, so `received_at` is the time of the first poll."""
 
     id: str
     to: str
@@ -21,7 +21,7 @@ class Text:
 
 
 class Box:
-    """Mails and texts below `folder`, held in memory too. May be used from several threads."""
+    """The emails and texts in `folder`, cached in memory. Several threads may use the box."""
 
     def __init__(self, folder: Path) -> None:
         self._mails_at, self._texts_at = folder / "mails", folder / "texts"
@@ -38,7 +38,7 @@ class Box:
     def add_mail(
         self, name: str, raw: bytes, *, to: Sequence[str], received_at: datetime, source: str
     ) -> None:
-        """Keep a mail. The whole one (`source` is `smtp`) replaces one whose text alone was known."""
+        """Store an email. A complete email (`source` is `smtp`) replaces one without attachments."""
         with self._lock:
             known = self._mails.get(name)
             if known is not None and (known.complete or source != "smtp"):
@@ -49,41 +49,40 @@ class Box:
             self._mails[name] = message
 
     def has_mail(self, name: str) -> bool:
-        """Whether this mail is known, if only in part."""
+        """Return True if the box has this email, with or without its attachments."""
         return name in self._mails
 
     def mail(self, name: str) -> Message | None:
-        """One mail, or None."""
+        """Return the email with this name, or None."""
         return self._mails.get(name)
 
     def mails(self, to: str | None = None) -> Sequence[Message]:
-        """All mails, or those to one address; newest last."""
+        """Return all emails, or those to one address, newest last."""
         with self._lock:
-            found = list(self._mails.values())
-        wanted = [mail for mail in found if to is None or to.lower() in mail.to]
+            mails = list(self._mails.values())
+        wanted = [mail for mail in mails if to is None or to.lower() in mail.to]
         return sorted(wanted, key=lambda mail: (mail.received_at, mail.id))
 
     def add_text(self, name: str, *, to: str, text: str, seen_at: datetime) -> None:
-        """Keep a text message, once."""
+        """Store a text message, unless it is already stored."""
         with self._lock:
             if name in self._texts or not SAFE_ID.fullmatch(name):
                 return
-            kept = Text(name, to, text, seen_at)
             row = {"to": to, "text": text, "received_at": seen_at.isoformat()}
             _write(self._texts_at / f"{name}.json", json.dumps(row).encode())
-            self._texts[name] = kept
+            self._texts[name] = Text(name, to, text, seen_at)
 
     def texts(self, to: str | None = None) -> Sequence[Text]:
-        """All texts, or those to one number; newest last."""
+        """Return all texts, or those to one number, newest last."""
         with self._lock:
-            found = list(self._texts.values())
+            texts = list(self._texts.values())
         return sorted(
-            (text for text in found if to is None or text.to == to), key=lambda text: text.received_at
+            (text for text in texts if to is None or text.to == to), key=lambda text: text.received_at
         )
 
 
 def _write(path: Path, content: bytes) -> None:
-    """All or nothing: a crash must not leave half a mail behind."""
+    """Write the file completely or not at all, even if the process crashes."""
     half = path.with_suffix(".part")
     half.write_bytes(content)
     half.replace(path)

@@ -1,7 +1,8 @@
-"""What the local AWS (MiniStack) tells of the mail and the texts it was asked to send.
+"""A reader of the emails and texts that the local AWS (MiniStack) was asked to send.
 
-Its list of sent mail has no attachments. Started with `SMTP_HOST=127.0.0.1:<port>`, it also hands every mail
-over by SMTP, whole: `smtp.py` takes those in. The list then only fills gaps.
+The local AWS has a list of sent emails without attachments. If it was started with
+`SMTP_HOST=127.0.0.1:<port>`, it also sends every complete email by SMTP, and `smtp.py` receives those. The
+list then only fills gaps.
 """
 
 import logging
@@ -23,7 +24,7 @@ MAILS = "/_ministack/ses/messages"
 TEXTS = "/_ministack/sns/sms-messages"
 
 GRACE = timedelta(seconds=1)
-"""How long a listed mail waits for its whole copy, so that nobody meets a fax without its pages."""
+"""The time for the complete copy of a listed email to arrive, so that no fax shows up without pages."""
 
 POLL_SECONDS = 1.0
 
@@ -31,9 +32,9 @@ Json = Mapping[str, Any]
 
 
 class LocalhostTransport(httpx.HTTPTransport):
-    """Connects to 127.0.0.1 for any host below `.localhost`, leaving the Host header as it is.
+    """Transport that connects to 127.0.0.1 for every host below `.localhost`.
 
-    Browsers do so by themselves (RFC 6761); Python asks the system's resolver, which may not know the name.
+    Browsers do the same (RFC 6761). Python asks the system's resolver, which may not know the name.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -43,7 +44,7 @@ class LocalhostTransport(httpx.HTTPTransport):
 
 
 class Emulator:
-    """Copies what the local AWS sent into the box."""
+    """The local AWS, whose emails and texts are copied into the box."""
 
     def __init__(
         self,
@@ -60,20 +61,20 @@ class Emulator:
         self.answers = True
 
     def poll(self) -> None:
-        """Look once. `answers` then says whether the local AWS is there."""
+        """Copy new emails and texts into the box. `answers` is then True if the local AWS responded."""
         with self._lock:
             try:
                 self._poll_mails()
                 self._poll_texts()
             except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:
                 if self.answers:
-                    LOG.warning("the local AWS does not tell of its mail: %s", type(problem).__name__)
+                    LOG.warning("the local AWS does not list its email: %s", type(problem).__name__)
                 self.answers = False
             else:
                 self.answers = True
 
     def keep_polling(self) -> None:
-        """Look again and again; for a thread of its own."""
+        """Poll without end, in a separate thread."""
         while True:
             self.poll()
             time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""A fax as its paper would look: pages at fax resolution, in black and white."""
+"""The pages of a fax as they look on paper: in black and white, at the resolution of a fax."""
 
 import io
 from threading import Lock
@@ -11,28 +11,28 @@ from examples.mailbox.messages import Attachment, Message
 DOTS_PER_INCH = 204
 POINTS_PER_INCH = 72
 
-# PDFium may be used by one thread at a time.
+# Only one thread at a time may use PDFium.
 _PDFIUM = Lock()
 
 
 class NoPages(Exception):
-    """The attachment cannot be shown as pages."""
+    """The attachment has no pages that can be shown."""
 
 
 def number_of(address: str, fax_domain: str) -> str | None:
-    """`+15125550100` for `15125550100@<fax domain>`; None for any other address."""
+    """Return `+15125550100` for `15125550100@<fax domain>`, and None for any other address."""
     local, _, domain = address.rpartition("@")
     return f"+{local}" if domain == fax_domain and local.isascii() and local.isdigit() else None
 
 
 def pdf_of(message: Message) -> Attachment | None:
-    """The document in a mail to the gateway, or None."""
-    found = [each for each in message.attachments if each.content_type == "application/pdf"]
-    return found[0] if found else None
+    """Return the PDF in an email to the gateway, or None."""
+    pdfs = [file for file in message.attachments if file.content_type == "application/pdf"]
+    return pdfs[0] if pdfs else None
 
 
 def page_count(pdf: bytes) -> int:
-    """How many pages come out of the machine. Raises `NoPages`."""
+    """Return the number of pages. Raises `NoPages`."""
     with _PDFIUM:
         document = _open(pdf)
         try:
@@ -42,7 +42,7 @@ def page_count(pdf: bytes) -> int:
 
 
 def page(pdf: bytes, number: int) -> bytes:
-    """One page, counted from 1, as a black and white PNG. Raises `NoPages`."""
+    """Return a page as a black and white PNG. `number` counts from 1. Raises `NoPages`."""
     with _PDFIUM:
         document = _open(pdf)
         try:

@@ -1,4 +1,4 @@
-"""Mail as received: parsed from the bytes kept on disk."""
+"""Emails, parsed from the stored bytes."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ WEB_ADDRESS = re.compile(r"https?://[^\s<>\"']+")
 
 @dataclass(frozen=True)
 class Attachment:
-    """One attached file."""
+    """An attached file."""
 
     name: str
     content_type: str
@@ -29,7 +29,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Message:
-    """One mail. `complete` is False when only its text is known, its attachments not."""
+    """An email. `complete` is False if only its text is known, without its attachments."""
 
     id: str
     to: tuple[str, ...]
@@ -44,7 +44,7 @@ class Message:
 
 
 def message_id(header: str) -> str:
-    """A name for a file and an address, from a Message-ID such as `<0101@email.amazonses.com>`."""
+    """Return a name for files and URLs from a Message-ID such as `<0101@email.amazonses.com>`."""
     local = header.strip().strip("<>").partition("@")[0]
     if SAFE_ID.fullmatch(local):
         return local
@@ -52,8 +52,8 @@ def message_id(header: str) -> str:
 
 
 def stamp(raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) -> bytes:
-    """The mail's bytes with three lines on top that say how it came here."""
-    # An address with a line break in it would forge the lines below.
+    """Return the bytes of the email with three more headers: recipients, time and source."""
+    # An address with a line break could forge the other headers.
     recipients = ", ".join(" ".join(address.split()) for address in to)
     lines = (
         f"{TO}: {recipients}",
@@ -64,7 +64,7 @@ def stamp(raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) 
 
 
 def parse(name: str, stamped: bytes) -> Message:
-    """The mail of this id. Raises `ValueError` when the bytes were not stamped by `stamp`."""
+    """Parse the bytes that `stamp` returned. Raises `ValueError` if the headers of `stamp` are missing."""
     mail = message_from_bytes(stamped, policy=policy.default)
     text, html = _body(mail, "plain"), _body(mail, "html")
     return Message(
@@ -98,17 +98,17 @@ def _attachment(part: EmailMessage) -> Attachment:
 class _Anchors(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "a":
-            self.found += [value for name, value in attrs if name == "href" and value]
+            self.links += [value for name, value in attrs if name == "href" and value]
 
 
 def links(html: str, text: str) -> tuple[str, ...]:
-    """Every web address in the mail, once, in the order of the HTML and then of the plain text."""
+    """Return every web address in the email once, first those of the HTML and then those of the text."""
     anchors = _Anchors()
     anchors.feed(html)
-    plain = [found.rstrip(".,;:!?)]}") for found in WEB_ADDRESS.findall(text)]
-    web = [link for link in (*anchors.found, *plain) if WEB_ADDRESS.match(link)]
+    plain = [address.rstrip(".,;:!?)]}") for address in WEB_ADDRESS.findall(text)]
+    web = [link for link in (*anchors.links, *plain) if WEB_ADDRESS.match(link)]
     return tuple(dict.fromkeys(web))

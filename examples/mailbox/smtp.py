@@ -1,4 +1,4 @@
-"""Takes the mail that the local AWS hands over by SMTP, whole and at once."""
+"""The SMTP server that receives complete emails from the local AWS."""
 
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -10,7 +10,7 @@ from examples.mailbox.box import Box
 from examples.mailbox.messages import message_id
 
 LARGEST = 64 * 1024 * 1024
-"""In bytes, as sent: a fax of 25 MB grows by a third on its way."""
+"""The largest email in bytes. A PDF of 25 MB grows by a third in an email."""
 
 
 class _Intake:
@@ -27,7 +27,7 @@ class _Intake:
 
 
 def listen(box: Box, *, port: int) -> Controller:
-    """Take mail on 127.0.0.1 from now on. Raises `OSError` when the port is taken."""
+    """Start to receive email on 127.0.0.1. Raises `OSError` if the port is in use."""
     controller = Controller(_Intake(box), hostname="127.0.0.1", port=port, data_size_limit=LARGEST)
     controller.start()
     return controller

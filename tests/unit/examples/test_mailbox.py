@@ -187,13 +187,13 @@ def test_whole_mail_and_listed_mail_are_one(
 
 def test_fax_whose_pages_are_missing_says_so(mailbox: FlaskClient, aws: LocalAws) -> None:
     aws.send("mail-0001", to="15125550100@fax.example.net")
-    assert "The pages are not here" in mailbox.get("/fax?to=%2B15125550100").text
+    assert "The pages are missing" in mailbox.get("/fax?to=%2B15125550100").text
 
 
 def test_fax_that_is_no_pdf_says_so(mailbox: FlaskClient, smtp_port: int) -> None:
     to = "15125550100@fax.example.net"
     deliver(smtp_port, mail(to, b"not a PDF"), to)
-    assert "No page came out" in mailbox.get("/fax?to=%2B15125550100").text
+    assert "No pages. The fax contains" in mailbox.get("/fax?to=%2B15125550100").text
 
 
 def test_formatted_mail_is_framed_without_scripts_and_its_links_open_a_tab(
@@ -239,9 +239,9 @@ def test_text_messages_show_on_the_phone_once(mailbox: FlaskClient, aws: LocalAw
 
 def test_page_says_when_the_local_aws_is_away(mailbox: FlaskClient, aws: LocalAws) -> None:
     aws.away = True
-    assert "does not answer" in mailbox.get("/").text
+    assert "does not respond" in mailbox.get("/").text
     aws.away = False
-    assert "does not answer" not in mailbox.get("/").text
+    assert "does not respond" not in mailbox.get("/").text
 
 
 def test_lists_look_again_by_themselves_and_a_mail_being_read_does_not(
