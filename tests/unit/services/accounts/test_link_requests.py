@@ -22,7 +22,7 @@ DOCUMENT = a_document()
 
 
 class Desk:
-    """One provider and their document, and what would be mailed."""
+    """A provider with one document, and the emails to them."""
 
     def __init__(self, provider: Provider = NEW, document: Document = DOCUMENT) -> None:
         self.store = FakeStore()
@@ -47,19 +47,19 @@ class Desk:
     def ask(self, email: str = EMAIL, source: str = SOURCE) -> None:
         self.link_requests.ask(email, source, self.clock.now())
 
-    def work(self) -> None:
+    def run_jobs(self) -> None:
         for job in self.store.jobs():
             if job.name == "forgotten":
                 self.link_requests.send_requested_link(job.event_id, self.clock.now())
 
-    def mails(self) -> list[tuple[str, str, str | None]]:
-        found = self.store.every(Delivery, "deliveries")
-        return [(each.type, each.recipient, each.document_id) for each in found]
+    def emails(self) -> list[tuple[str, str, str | None]]:
+        deliveries = self.store.every(Delivery, "deliveries")
+        return [(delivery.type, delivery.recipient, delivery.document_id) for delivery in deliveries]
 
 
 def test_the_page_only_stores_the_request(desk: Desk) -> None:
     desk.ask()
-    assert desk.mails() == []
+    assert desk.emails() == []
     assert [(job.queue, job.name) for job in desk.store.jobs()] == [("deliveries", "forgotten")]
     assert EMAIL not in str(desk.store.jobs())
 
@@ -80,47 +80,47 @@ def test_a_known_and_an_unknown_address_write_the_same_rows(desk: Desk) -> None:
 
 def test_an_addressee_without_an_account_gets_a_setup_link(desk: Desk) -> None:
     desk.ask()
-    desk.work()
-    assert desk.mails() == [("setup", EMAIL, DOCUMENT.id)]
+    desk.run_jobs()
+    assert desk.emails() == [("setup", EMAIL, DOCUMENT.id)]
 
 
 def test_an_account_gets_a_link_to_reset_its_password() -> None:
     desk = Desk(PROVIDER)
     desk.ask()
-    desk.work()
-    assert desk.mails() == [("reset", EMAIL, None)]
+    desk.run_jobs()
+    assert desk.emails() == [("reset", EMAIL, None)]
 
 
 def test_an_unknown_address_gets_no_email(desk: Desk) -> None:
     desk.ask("nobody@example.com")
-    desk.work()
-    assert desk.mails() == []
+    desk.run_jobs()
+    assert desk.emails() == []
 
 
 def test_running_the_job_twice_sends_one_email(desk: Desk) -> None:
     desk.ask()
-    desk.work()
-    desk.work()
-    assert len(desk.mails()) == 1
+    desk.run_jobs()
+    desk.run_jobs()
+    assert len(desk.emails()) == 1
 
 
 def test_a_request_after_the_counter_was_deleted_sends_another_email(desk: Desk) -> None:
     desk.ask()
-    desk.work()
+    desk.run_jobs()
     desk.clock.pass_time(days=60)
     for secret in desk.store.every(Secret, "secrets"):
         desk.store.commit(Change(at=desk.clock.now(), dropped=(secret,)))
     desk.ask()
-    desk.work()
-    assert len(desk.mails()) == 2
+    desk.run_jobs()
+    assert len(desk.emails()) == 2
 
 
 def test_an_address_that_was_corrected_gets_no_email() -> None:
     moved = replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email="right@example.com"))
     desk = Desk(document=moved)
     desk.ask()
-    desk.work()
-    assert desk.mails() == []
+    desk.run_jobs()
+    assert desk.emails() == []
 
 
 def test_a_recalled_document_gives_nobody_a_setup_link() -> None:
@@ -128,38 +128,38 @@ def test_a_recalled_document_gives_nobody_a_setup_link() -> None:
     assert recalled is not None
     desk = Desk(document=recalled)
     desk.ask()
-    desk.work()
+    desk.run_jobs()
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
-    assert desk.mails() == []
+    assert desk.emails() == []
 
 
 def test_with_electronic_signature_off_nobody_gets_a_setup_link(desk: Desk) -> None:
     desk.switches.on.clear()
     desk.ask()
-    desk.work()
+    desk.run_jobs()
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
-    assert desk.mails() == []
+    assert desk.emails() == []
 
 
 def test_with_electronic_signature_off_an_account_still_gets_a_reset_link() -> None:
     desk = Desk(PROVIDER)
     desk.switches.on.clear()
     desk.ask()
-    desk.work()
-    assert [each[0] for each in desk.mails()] == ["reset"]
+    desk.run_jobs()
+    assert [email[0] for email in desk.emails()] == ["reset"]
 
 
 def test_an_address_gets_one_email_a_minute_and_five_an_hour(desk: Desk) -> None:
     for _ in range(10):
         desk.ask()
         desk.ask()
-        desk.work()
+        desk.run_jobs()
         desk.clock.pass_time(minutes=1)
-    assert len(desk.mails()) == 5
+    assert len(desk.emails()) == 5
     desk.clock.pass_time(hours=1)
     desk.ask()
-    desk.work()
-    assert len(desk.mails()) == 6
+    desk.run_jobs()
+    assert len(desk.emails()) == 6
 
 
 def test_one_source_that_requests_links_for_many_addresses_is_slowed_down(desk: Desk) -> None:
@@ -173,37 +173,37 @@ def test_one_source_that_requests_links_for_many_addresses_is_slowed_down(desk: 
 def test_two_requests_at_the_same_moment_send_one_email(desk: Desk) -> None:
     desk.store.before_commit = only_doing(desk.ask)
     desk.ask()
-    desk.work()
-    assert len(desk.mails()) == 1
+    desk.run_jobs()
+    assert len(desk.emails()) == 1
 
 
-# From the page behind a mail
+# From the landing page of a document
 
 
 def test_the_landing_page_sends_a_link_to_the_address_on_file(desk: Desk) -> None:
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
-    assert desk.mails() == [("setup", EMAIL, DOCUMENT.id)]
+    assert desk.emails() == [("setup", EMAIL, DOCUMENT.id)]
     assert [job.delivery_id for job in desk.store.jobs()] == [
-        each.id for each in desk.store.every(Delivery, "deliveries")
+        delivery.id for delivery in desk.store.every(Delivery, "deliveries")
     ]
 
 
 def test_an_accounts_link_goes_to_its_own_address_not_to_the_one_the_clinic_typed() -> None:
     desk = Desk(replace(PROVIDER, email="luis@home.example"))
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
-    assert desk.mails() == [("reset", "luis@home.example", DOCUMENT.id)]
+    assert desk.emails() == [("reset", "luis@home.example", DOCUMENT.id)]
 
 
 def test_a_second_request_within_a_minute_sends_no_second_email(desk: Desk) -> None:
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
     desk.link_requests.ask_for_document(DOCUMENT.id, START + timedelta(seconds=59))
-    assert len(desk.mails()) == 1
+    assert len(desk.emails()) == 1
     desk.link_requests.ask_for_document(DOCUMENT.id, START + timedelta(seconds=60))
-    assert len(desk.mails()) == 2
+    assert len(desk.emails()) == 2
 
 
 def test_an_unknown_or_only_faxed_document_sends_no_email(desk: Desk) -> None:
     desk.link_requests.ask_for_document("doc_unknown", START)
     faxed = Desk(document=replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email=None)))
     faxed.link_requests.ask_for_document(DOCUMENT.id, START)
-    assert (desk.mails(), faxed.mails()) == ([], [])
+    assert (desk.emails(), faxed.emails()) == ([], [])

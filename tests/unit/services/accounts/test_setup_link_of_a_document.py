@@ -1,4 +1,4 @@
-"""The link to a first password, when the document that it came with is replaced, recalled or corrected."""
+"""Setup links whose document is replaced, recalled or corrected."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -24,27 +24,27 @@ REPLACING = sent(external_id="POC-1002", supersedes="POC-1001")
 
 
 class Physician:
-    """Who opens what the EMR's events have mailed."""
+    """An addressee who opens the links in the emails that the EMR's events cause."""
 
     def __init__(self) -> None:
         self.emr = Emr()
         self.setup_links = SetupLinks(self.emr.store, self.emr.ids)
 
     def setups(self, document: Document) -> list[Delivery]:
-        mails = [each for each in self.emr.deliveries() if each.type == "setup"]
-        return [each for each in mails if each.document_id == document.id]
+        setups = [delivery for delivery in self.emr.deliveries() if delivery.type == "setup"]
+        return [delivery for delivery in setups if delivery.document_id == document.id]
 
     def link(self, document: Document) -> str:
-        """The token of the newest setup mail of a document, as it goes out."""
+        """Return the token of the document's newest setup email, created as when the email is sent."""
         return self.setup_links.create_token(self.setups(document)[-1], self.emr.now)
 
     def leads_to(self, token: str) -> str | None:
-        """The document that the link opens; None when it is dead."""
+        """Return the id of the document that the link opens, or None if the link has expired."""
         try:
-            found = self.setup_links.open(token, self.emr.now).document
+            document = self.setup_links.open(token, self.emr.now).document
         except LinkExpired:
             return None
-        return found.id if found else None
+        return document.id if document else None
 
     def recall(self, **named: str) -> None:
         self.emr.lifecycle.recall(
@@ -64,7 +64,7 @@ def physician() -> Physician:
 def test_a_document_that_replaces_the_first_sends_its_own_setup_link(physician: Physician) -> None:
     physician.link(physician.emr.send())
     newer = physician.emr.send(REPLACING)
-    assert [each.recipient for each in physician.setups(newer)] == [ADDRESS]
+    assert [delivery.recipient for delivery in physician.setups(newer)] == [ADDRESS]
     assert physician.leads_to(physician.link(newer)) == newer.id
 
 
@@ -171,7 +171,7 @@ def test_ninety_minutes_count_from_the_email_even_if_the_link_leads_to_another_d
     assert physician.leads_to(token) == (newer.id if minutes < 90 else None)
 
 
-# A mail that is still to be sent
+# A setup email that is not sent yet
 
 
 def test_a_setup_email_of_a_recalled_document_is_sent_for_the_pending_document(physician: Physician) -> None:
@@ -201,7 +201,7 @@ def test_a_setup_email_to_a_corrected_address_is_not_sent(
     physician.correct(email=OTHER_ADDRESS)
     if recalled_too:
         physician.recall()
-    stale = next(each for each in physician.setups(first) if each.recipient == ADDRESS)
+    stale = next(delivery for delivery in physician.setups(first) if delivery.recipient == ADDRESS)
     with pytest.raises(Unprocessable):
         physician.setup_links.create_token(stale, physician.emr.now)
 
@@ -210,12 +210,12 @@ def test_a_requested_setup_email_is_sent_although_its_document_is_recalled(physi
     physician.link(physician.emr.send())
     second = physician.emr.send(SECOND)
     physician.emr.clock.at += timedelta(hours=2)
-    asked(physician, second)
+    request_from_page(physician, second)
     physician.recall(external_id="POC-1002")
     assert physician.leads_to(physician.link(second)) is not None
 
 
-# An address that turned out to be wrong
+# A corrected address
 
 
 def test_a_corrected_address_invalidates_the_link_although_another_document_is_pending(
@@ -248,7 +248,7 @@ def test_a_document_sent_to_another_address_invalidates_the_first_link(
     elsewhere = replace(REPLACING, addressee=replace(RIVERA, email=OTHER_ADDRESS))
     newer = physician.emr.send(elsewhere)
     assert physician.leads_to(token) is None
-    assert [each.recipient for each in physician.setups(newer)] == [OTHER_ADDRESS]
+    assert [delivery.recipient for delivery in physician.setups(newer)] == [OTHER_ADDRESS]
     assert physician.leads_to(physician.link(newer)) == newer.id
 
 
@@ -273,52 +273,52 @@ def test_after_a_change_to_fax_the_next_emailed_document_sends_a_link(physician:
     assert physician.leads_to(physician.link(second)) == second.id
 
 
-# Asking for another
+# Requests for another link
 
 
 def link_requests(emr: Emr) -> LinkRequests:
     return LinkRequests(emr.store, emr.ids, emr.switches, SetupLinks(emr.store, emr.ids))
 
 
-def asked(physician: Physician, document: Document) -> list[tuple[str, str | None]]:
-    """What the button of a dead link's page has mailed."""
+def request_from_page(physician: Physician, document: Document) -> list[tuple[str, str | None]]:
+    """Press the button on the page of an expired link. Return the type and document id of the emails."""
     emr = physician.emr
     before = len(emr.deliveries())
     link_requests(emr).ask_for_document(document.id, emr.now)
-    return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
+    return [(delivery.type, delivery.document_id) for delivery in emr.deliveries()[before:]]
 
 
 def test_the_page_of_an_expired_link_sends_the_link_of_the_pending_document(physician: Physician) -> None:
     first = physician.emr.send()
     newer = physician.emr.send(REPLACING)
-    assert asked(physician, first) == [("setup", newer.id)]
+    assert request_from_page(physician, first) == [("setup", newer.id)]
 
 
 def test_the_page_of_an_expired_link_sends_nothing_without_a_pending_document(physician: Physician) -> None:
     first = physician.emr.send()
     physician.recall()
-    assert asked(physician, first) == []
+    assert request_from_page(physician, first) == []
 
 
-def forgotten(physician: Physician) -> list[tuple[str, str | None]]:
-    """What *Forgot password* has mailed, asked for at the address of all documents here."""
+def request_by_address(physician: Physician) -> list[tuple[str, str | None]]:
+    """Use *Forgot password* with the documents' address. Return the type and document id of the emails."""
     emr = physician.emr
     before = len(emr.deliveries())
     link_requests(emr).ask(ADDRESS, "198.51.100.7", emr.now)
-    (job,) = (each for each in emr.store.jobs() if each.name == JobName.FORGOTTEN)
+    (job,) = (job for job in emr.store.jobs() if job.name == JobName.FORGOTTEN)
     link_requests(emr).send_requested_link(job.event_id, emr.now)
-    return [(each.type, each.document_id) for each in emr.deliveries()[before:]]
+    return [(delivery.type, delivery.document_id) for delivery in emr.deliveries()[before:]]
 
 
 def test_forgot_password_sends_the_link_of_the_pending_document(physician: Physician) -> None:
     first = physician.emr.send()
     physician.emr.send(SECOND)
     physician.recall(external_id="POC-1002")
-    assert forgotten(physician) == [("setup", first.id)]
+    assert request_by_address(physician) == [("setup", first.id)]
 
 
 def test_forgot_password_sends_nothing_if_the_pending_document_was_faxed(physician: Physician) -> None:
     physician.emr.send(sent(delivery=DeliveryChoice.FAX))
     physician.emr.send(SECOND)
     physician.recall(external_id="POC-1002")
-    assert forgotten(physician) == []
+    assert request_by_address(physician) == []

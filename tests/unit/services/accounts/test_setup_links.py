@@ -25,7 +25,7 @@ FORM = PasswordForm(password=PASSWORD, credential="MD", confirmed=True)
 
 
 class Desk:
-    """A provider, and links that were mailed to them."""
+    """A provider, and the links that were emailed to them."""
 
     def __init__(self, provider: Provider = NEW) -> None:
         self.store = FakeStore()
@@ -35,25 +35,25 @@ class Desk:
         self.store.commit(Change(at=START, practices=(PRACTICE,), providers=people, documents=(DOCUMENT,)))
 
     def link(self, number: int = 1, **changes: object) -> str:
-        """The token of the link in mail number so-and-so."""
-        return self.setup_links.create_token(a_mail(f"dlv_{number}", **changes), START)
+        """Return the token of the link in the email with this number."""
+        return self.setup_links.create_token(an_email(f"dlv_{number}", **changes), START)
 
     @property
     def provider(self) -> Provider:
-        found = self.store.provider(PROVIDER.id)
-        assert found is not None
-        return found
+        provider = self.store.provider(PROVIDER.id)
+        assert provider is not None
+        return provider
 
     def correct_address(self) -> None:
         moved = replace(DOCUMENT, version=2, access=2)
         self.store.commit(Change(at=START, documents=(moved,)))
 
-    def mails(self) -> list[tuple[str, str]]:
-        return [(each.type, each.recipient) for each in self.store.every(Delivery, "deliveries")]
+    def emails(self) -> list[tuple[str, str]]:
+        return [(delivery.type, delivery.recipient) for delivery in self.store.every(Delivery, "deliveries")]
 
 
-def a_mail(delivery_id: str, **changes: object) -> Delivery:
-    mail = Delivery(
+def an_email(delivery_id: str, **changes: object) -> Delivery:
+    delivery = Delivery(
         id=delivery_id,
         version=1,
         practice_id=PRACTICE.id,
@@ -65,7 +65,7 @@ def a_mail(delivery_id: str, **changes: object) -> Delivery:
         created_at=START,
         provider_id=PROVIDER.id,
     )
-    return replace(mail, **changes)  # type: ignore[arg-type]  # - a test's shorthand
+    return replace(delivery, **changes)  # type: ignore[arg-type]  # - a test's shorthand
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def owner() -> Desk:
-    """Someone who has an account."""
+    """Return the desk of a provider who has an account."""
     return Desk(PROVIDER)
 
 
@@ -137,7 +137,7 @@ def test_a_first_password_about_its_owner_or_the_practice_is_refused_and_the_lin
     token = desk.link()
     with pytest.raises(Invalid) as refused:
         desk.setup_links.choose_password(token, replace(FORM, password=password), START)
-    assert [each.field for each in refused.value.errors] == ["password"]
+    assert [error.field for error in refused.value.errors] == ["password"]
     assert "NPI or clinic" in refused.value.errors[0].message
     assert desk.setup_links.choose_password(token, FORM, START).is_setup
 
@@ -181,7 +181,7 @@ def test_an_unknown_token_opens_nothing(desk: Desk, token: str) -> None:
     assert dead.value.document_id is None
 
 
-# What may go out
+# Which links are sent
 
 
 def test_no_link_goes_to_an_address_that_was_corrected(desk: Desk) -> None:
@@ -208,7 +208,7 @@ def test_a_setup_link_expires_when_the_account_is_set_up_with_another_link(desk:
         desk.setup_links.open(token, START)
 
 
-# Setting up
+# Setup
 
 
 def test_setup_creates_the_account_in_one_transaction(desk: Desk) -> None:
@@ -219,7 +219,7 @@ def test_setup_creates_the_account_in_one_transaction(desk: Desk) -> None:
     assert (made.email, made.credential, made.npi) == (EMAIL, "DO", "1234567893")
     assert (made.account_since, made.link, made.session_generation) == (START, None, 2)
     assert desk.store.claims([f"email#{EMAIL}"]) == {f"email#{EMAIL}": PROVIDER.id}
-    assert desk.mails() == [("password_changed", EMAIL)]
+    assert desk.emails() == [("password_changed", EMAIL)]
 
 
 def test_an_npi_from_the_clinic_cannot_be_changed(desk: Desk) -> None:
@@ -248,7 +248,7 @@ def test_another_persons_npi_is_refused_and_the_link_still_works() -> None:
     token = desk.link()
     with pytest.raises(Invalid) as refused:
         desk.setup_links.choose_password(token, replace(FORM, npi="1000000004"), START)
-    assert [each.field for each in refused.value.errors] == ["npi"]
+    assert [error.field for error in refused.value.errors] == ["npi"]
     assert not desk.provider.has_account
     assert desk.setup_links.open(token, START)
 
@@ -330,7 +330,7 @@ def test_wrong_fields_are_named_and_nothing_is_written(changes: dict[str, str], 
     token, before = desk.link(), desk.store.commits
     with pytest.raises(Invalid) as refused:
         desk.setup_links.choose_password(token, replace(FORM, **changes), START)  # type: ignore[arg-type]  # - a test's shorthand
-    assert [each.field for each in refused.value.errors] == fields
+    assert [error.field for error in refused.value.errors] == fields
     assert desk.store.commits == before
 
 
@@ -353,14 +353,14 @@ def test_a_reset_changes_the_password_and_nothing_else(owner: Desk) -> None:
     assert is_password(PASSWORD, changed.password_hash)
     expected = replace(PROVIDER, version=3, session_generation=2, password_hash=changed.password_hash)
     assert changed == expected
-    assert owner.mails() == [("password_changed", EMAIL)]
+    assert owner.emails() == [("password_changed", EMAIL)]
 
 
 def test_a_reset_clears_the_counters_of_failed_logins(owner: Desk) -> None:
     failures = (*login_counters(EMAIL, PROVIDER.id, START), *second_factor_counters(PROVIDER.id, START))
     owner.store.commit(Change(at=START, secrets=failures))
     owner.setup_links.choose_password(owner.link(type="reset"), PasswordForm(password=PASSWORD), START)
-    assert [owner.store.secret(each.key) for each in failures] == [None] * len(failures)
+    assert [owner.store.secret(counter.key) for counter in failures] == [None] * len(failures)
 
 
 def test_a_reset_link_outlives_a_corrected_document(owner: Desk) -> None:

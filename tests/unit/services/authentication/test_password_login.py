@@ -45,9 +45,9 @@ class Desk:
 
     @property
     def owner(self) -> Provider:
-        found = self.store.provider(PROVIDER.id)
-        assert found is not None
-        return found
+        provider = self.store.provider(PROVIDER.id)
+        assert provider is not None
+        return provider
 
     def fails(self, attempt: LoginAttempt) -> str:
         with pytest.raises((Unauthenticated, TooManyRequests)) as refused:
@@ -56,13 +56,13 @@ class Desk:
 
 
 @pytest.fixture(autouse=True)
-def one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of logins, each with threads of its own, would wait for a busy machine most of the time."""
+def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run concurrent calls in sequence: the threads of thousands of logins would slow a busy machine down."""
 
-    def in_turn(first: Callable[[], object], second: Callable[[], object]) -> tuple[object, object]:
+    def in_sequence(first: Callable[[], object], second: Callable[[], object]) -> tuple[object, object]:
         return first(), second()
 
-    monkeypatch.setattr(module, "run_concurrently", in_turn)
+    monkeypatch.setattr(module, "run_concurrently", in_sequence)
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def test_the_right_password_opens_a_session(desk: Desk) -> None:
 
 
 def test_a_wrong_password_and_an_unknown_address_get_the_same_refusal(desk: Desk) -> None:
-    said = set()
+    refusals = set()
     for attempt in (WRONG, replace(RIGHT, email="nobody@example.com"), replace(RIGHT, email="")):
         with pytest.raises(Unauthenticated) as refused:
             desk.login.log_in(attempt)
-        said.add((refused.value.detail, refused.value.code))
-    assert len(said) == 1
+        refusals.add((refused.value.detail, refused.value.code))
+    assert len(refusals) == 1
 
 
 def test_an_unknown_address_makes_the_same_calls_and_also_checks_a_password(
@@ -91,18 +91,18 @@ def test_an_unknown_address_makes_the_same_calls_and_also_checks_a_password(
     checked: list[bool] = []
     real = passwords.is_password
 
-    def counted(password: str, kept: str | None) -> bool:
-        checked.append(kept is not None)
-        return real(password, kept)
+    def recorded(password: str, stored: str | None) -> bool:
+        checked.append(stored is not None)
+        return real(password, stored)
 
-    monkeypatch.setattr(module, "is_password", counted)
+    monkeypatch.setattr(module, "is_password", recorded)
     known, unknown = calls_of(desk, WRONG), calls_of(desk, replace(WRONG, email="nobody@example.com"))
     assert known == unknown
     assert checked == [True, False]
 
 
 def calls_of(desk: Desk, attempt: LoginAttempt) -> list[str]:
-    """The names of the store's methods that an attempt reaches, sorted: some run side by side."""
+    """Return the names of the store's methods that an attempt calls, sorted, since some run concurrently."""
     seen: list[str] = []
 
     class Watched:
@@ -188,8 +188,8 @@ def test_a_login_clears_the_failures_of_the_account(desk: Desk) -> None:
 
 def test_a_login_clears_the_failures_of_unknown_and_known_browsers(desk: Desk) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
-    for each in (None, device):
-        desk.fails(replace(WRONG, device=each))
+    for browser in (None, device):
+        desk.fails(replace(WRONG, device=browser))
     keys = [
         module.KNOWN_BROWSERS.key(PROVIDER.id),
         module.PER_ACCOUNT.key(EMAIL),
@@ -209,21 +209,21 @@ def test_one_source_that_tries_many_accounts_is_slowed_down(desk: Desk) -> None:
 def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
     desk.store.before_commit = only_doing(lambda: desk.fails(WRONG))
     desk.fails(WRONG)
-    counts = [each.tries for each in desk.store.every(Secret, "secrets") if each.kind is SecretKind.THROTTLE]
+    counts = [row.tries for row in desk.store.every(Secret, "secrets") if row.kind is SecretKind.THROTTLE]
     assert counts == [2, 2, 2, 2]
 
 
-# A hundred in a row
+# At most a hundred guesses in a row
 
 
-def tried(
+def checked_guesses(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, like: LoginAttempt = WRONG
 ) -> list[str]:
-    """Which of so many guesses, each from a source of its own, the password was held against."""
-    looked_at: list[str] = []
+    """Guess from a new source every 3 days. Return the guesses whose password was checked."""
+    checked: list[str] = []
 
     def guess(password: str, _kept: str | None) -> bool:
-        looked_at.append(password)
+        checked.append(password)
         return False
 
     monkeypatch.setattr(module, "is_password", guess)
@@ -232,32 +232,34 @@ def tried(
         source = f"2001:db8::{number}"
         desk.fails(replace(like, now=later, source=source, password=f"guess {number}"))
     monkeypatch.undo()
-    return looked_at
+    return checked
 
 
 def test_at_most_a_hundred_guesses_in_a_row_are_checked_even_if_slow_and_from_many_sources(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(tried(desk, monkeypatch, 130)) == MAX_UNKNOWN_FAILURES
+    assert len(checked_guesses(desk, monkeypatch, 130)) == MAX_UNKNOWN_FAILURES
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=400))) == "too-many-requests"
 
 
 def test_an_unknown_address_is_locked_exactly_as_an_account(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = set()
+    refusals = set()
     for email in (EMAIL, "nobody@example.com"):
-        assert len(tried(desk, monkeypatch, 101, replace(WRONG, email=email))) == MAX_UNKNOWN_FAILURES
+        assert (
+            len(checked_guesses(desk, monkeypatch, 101, replace(WRONG, email=email))) == MAX_UNKNOWN_FAILURES
+        )
         with pytest.raises(TooManyRequests) as refused:
             desk.login.log_in(replace(RIGHT, email=email, now=START + timedelta(days=303)))
-        said.add((refused.value.detail, refused.value.retry_after))
-    assert len(said) == 1
+        refusals.add((refused.value.detail, refused.value.retry_after))
+    assert len(refusals) == 1
 
 
 def test_a_login_with_a_known_browser_unlocks_the_account(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried(desk, monkeypatch, 110)
+    checked_guesses(desk, monkeypatch, 110)
     now = START + timedelta(days=330)
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     assert desk.login.log_in(replace(RIGHT, now=now, device=device))
@@ -268,8 +270,8 @@ def test_a_known_browser_with_too_many_failures_counts_as_unknown(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
-    tried(desk, monkeypatch, 100)
-    assert len(tried(desk, monkeypatch, 130, replace(WRONG, device=device))) == MAX_KNOWN_FAILURES
+    checked_guesses(desk, monkeypatch, 100)
+    assert len(checked_guesses(desk, monkeypatch, 130, replace(WRONG, device=device))) == MAX_KNOWN_FAILURES
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=395), device=device)) == "too-many-requests"
 
 
@@ -278,20 +280,22 @@ def test_at_most_a_hundred_guesses_in_a_row_are_checked_with_ten_known_browsers(
 ) -> None:
     generation = PROVIDER.session_generation
     devices = [desk.devices.read(desk.devices.issue(PROVIDER.id, generation)) for _ in range(10)]
-    looked_at = [len(tried(desk, monkeypatch, 25, replace(WRONG, device=each))) for each in devices]
-    assert sum(looked_at) <= MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES
-    most_forgotten = timedelta(days=365) // (module.PER_ACCOUNT.lifetime_per_attempt or timedelta())
-    assert MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES + most_forgotten <= 100
+    checked = [
+        len(checked_guesses(desk, monkeypatch, 25, replace(WRONG, device=device))) for device in devices
+    ]
+    assert sum(checked) <= MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES
+    expired_in_a_year = timedelta(days=365) // (module.PER_ACCOUNT.lifetime_per_attempt or timedelta())
+    assert MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES + expired_in_a_year <= 100
 
 
 def test_a_known_browser_becomes_unknown_when_all_sessions_end(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
-    tried(desk, monkeypatch, MAX_UNKNOWN_FAILURES)
+    checked_guesses(desk, monkeypatch, MAX_UNKNOWN_FAILURES)
     now = START + timedelta(days=200)
     assert desk.login.log_in(replace(RIGHT, now=now, device=device))
-    tried(desk, monkeypatch, MAX_UNKNOWN_FAILURES)
+    checked_guesses(desk, monkeypatch, MAX_UNKNOWN_FAILURES)
     ended = replace(desk.owner, version=2, session_generation=PROVIDER.session_generation + 1)
     desk.store.commit(Change(at=now, providers=(ended,)))
     assert desk.fails(replace(RIGHT, now=now, device=device)) == "too-many-requests"
@@ -318,46 +322,46 @@ def test_a_new_browser_waits_longer_until_a_day_passes_without_an_attack(desk: D
 def test_a_single_failure_at_an_unknown_address_expires_within_90_days(desk: Desk) -> None:
     desk.fails(replace(WRONG, email="made.up@example.com"))
     rows = desk.store.every(Secret, "secrets")
-    assert max(each.expires_at for each in rows) <= START + timedelta(days=90)
+    assert max(row.expires_at for row in rows) <= START + timedelta(days=90)
 
 
 def test_reauthentication_is_not_blocked_by_guesses_from_other_browsers(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried(desk, monkeypatch, 110)
+    checked_guesses(desk, monkeypatch, 110)
     now = START + timedelta(days=330)
     session, _ = desk.sessions.start(PROVIDER, now)
-    at_hand = KnownDevice(
+    session_as_device = KnownDevice(
         provider_id=PROVIDER.id, session_generation=PROVIDER.session_generation, id="session 1"
     )
-    assert desk.login.reauthenticate(session, replace(RIGHT, now=now, device=at_hand))
+    assert desk.login.reauthenticate(session, replace(RIGHT, now=now, device=session_as_device))
 
 
-# A hash of other parameters
+# Outdated hashes
 
 
-def outdated(desk: Desk) -> str:
-    kept = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
-    desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=2, password_hash=kept),)))
-    return kept
+def store_outdated_hash(desk: Desk) -> str:
+    old_hash = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+    desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=2, password_hash=old_hash),)))
+    return old_hash
 
 
 def test_an_outdated_hash_is_replaced_in_the_transaction_of_the_login(desk: Desk) -> None:
-    kept, before = outdated(desk), desk.store.commits
+    old_hash, before = store_outdated_hash(desk), desk.store.commits
     desk.login.log_in(RIGHT)
-    anew = desk.owner.password_hash or ""
-    assert anew != kept
-    assert not passwords.is_outdated(anew)
-    assert passwords.is_password(PASSWORD, anew)
+    new_hash = desk.owner.password_hash or ""
+    assert new_hash != old_hash
+    assert not passwords.is_outdated(new_hash)
+    assert passwords.is_password(PASSWORD, new_hash)
     assert desk.store.commits == before + 2
     assert desk.login.log_in(RIGHT)
 
 
 def test_a_current_hash_and_the_hash_of_a_failed_login_stay_unchanged(desk: Desk) -> None:
-    kept = desk.owner
+    before = desk.owner
     desk.login.log_in(RIGHT)
-    assert desk.owner == kept
-    old = outdated(desk)
+    assert desk.owner == before
+    old = store_outdated_hash(desk)
     desk.fails(WRONG)
     assert desk.owner.password_hash == old
 
@@ -365,7 +369,7 @@ def test_a_current_hash_and_the_hash_of_a_failed_login_stay_unchanged(desk: Desk
 def test_a_concurrent_change_of_the_account_does_not_stop_the_login(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outdated(desk)
+    store_outdated_hash(desk)
 
     def rival(password: str) -> str:
         changed = replace(desk.owner, version=desk.owner.version + 1, credential="DO")
@@ -379,9 +383,9 @@ def test_a_concurrent_change_of_the_account_does_not_stop_the_login(
 
 
 def test_a_login_that_waits_for_a_second_factor_also_replaces_an_outdated_hash(desk: Desk) -> None:
-    kept = outdated(desk)
+    old_hash = store_outdated_hash(desk)
     app = Authenticator(secret="A" * 32, since=START)
     desk.store.commit(Change(at=START, providers=(replace(desk.owner, version=3, authenticator=app),)))
     with pytest.raises(SecondFactorRequired):
         desk.login.log_in(RIGHT)
-    assert desk.owner.password_hash != kept
+    assert desk.owner.password_hash != old_hash

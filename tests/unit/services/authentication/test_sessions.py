@@ -21,7 +21,7 @@ ISSUER = "https://portal.test"
 DOCUMENT = a_document()
 
 
-class Opened:
+class Login:
     """A provider who has just logged in."""
 
     def __init__(self) -> None:
@@ -31,10 +31,10 @@ class Opened:
         self.row, self.cookie = self.sessions.start(PROVIDER, START)
         self.store.commit(Change(at=START, secrets=(self.row,)))
 
-    def lives(self, after: timedelta = timedelta(), cookie: str | None = None) -> bool:
+    def is_live(self, after: timedelta = timedelta(), cookie: str | None = None) -> bool:
         return self.sessions.visit(cookie or self.cookie, START + after) is not None
 
-    def forged(
+    def forge(
         self,
         claims: Mapping[str, object] | None = None,
         *,
@@ -48,81 +48,81 @@ class Opened:
 
 
 @pytest.fixture
-def opened() -> Opened:
-    return Opened()
+def login() -> Login:
+    return Login()
 
 
-def test_one_read_returns_session_provider_and_document(opened: Opened) -> None:
-    found = opened.sessions.visit(opened.cookie, START, DOCUMENT.id)
-    assert found is not None
-    assert (found.session, found.provider, found.document) == (opened.row, PROVIDER, DOCUMENT)
+def test_one_read_returns_session_provider_and_document(login: Login) -> None:
+    visit = login.sessions.visit(login.cookie, START, DOCUMENT.id)
+    assert visit is not None
+    assert (visit.session, visit.provider, visit.document) == (login.row, PROVIDER, DOCUMENT)
 
 
-def test_the_row_stores_only_a_hash_of_the_cookies_token(opened: Opened) -> None:
-    token = jwt.decode(opened.cookie, options={"verify_signature": False})["sid"]
-    assert token not in repr(opened.row)
+def test_the_row_stores_only_a_hash_of_the_cookies_token(login: Login) -> None:
+    token = jwt.decode(login.cookie, options={"verify_signature": False})["sid"]
+    assert token not in repr(login.row)
 
 
-def test_a_session_ends_after_fifteen_idle_minutes(opened: Opened) -> None:
-    assert opened.lives(timedelta(minutes=14, seconds=59))
-    assert not opened.lives(timedelta(minutes=15))
+def test_a_session_ends_after_fifteen_idle_minutes(login: Login) -> None:
+    assert login.is_live(timedelta(minutes=14, seconds=59))
+    assert not login.is_live(timedelta(minutes=15))
 
 
-def test_a_session_in_use_lasts_for_twelve_hours_at_most(opened: Opened) -> None:
+def test_a_session_in_use_lasts_for_twelve_hours_at_most(login: Login) -> None:
     for minutes in range(0, 12 * 60, 10):
-        row = opened.store.secret(opened.row.key)
+        row = login.store.secret(login.row.key)
         assert row is not None
-        opened.sessions.touch(row, START + timedelta(minutes=minutes))
-    assert opened.lives(timedelta(hours=11, minutes=59))
-    assert not opened.lives(timedelta(hours=12))
+        login.sessions.touch(row, START + timedelta(minutes=minutes))
+    assert login.is_live(timedelta(hours=11, minutes=59))
+    assert not login.is_live(timedelta(hours=12))
 
 
-def test_a_session_is_touched_at_most_once_a_minute(opened: Opened) -> None:
-    before = opened.store.commits
-    opened.sessions.touch(opened.row, START + timedelta(seconds=59))
-    assert opened.store.commits == before
-    opened.sessions.touch(opened.row, START + timedelta(seconds=60))
-    assert opened.store.commits == before + 1
+def test_a_session_is_touched_at_most_once_a_minute(login: Login) -> None:
+    before = login.store.commits
+    login.sessions.touch(login.row, START + timedelta(seconds=59))
+    assert login.store.commits == before
+    login.sessions.touch(login.row, START + timedelta(seconds=60))
+    assert login.store.commits == before + 1
 
 
-def test_a_late_touch_does_not_restore_an_ended_session(opened: Opened) -> None:
-    opened.sessions.end(opened.row, START, UNKNOWN)
-    opened.sessions.touch(opened.row, START + timedelta(minutes=2))
-    assert opened.store.secret(opened.row.key) is None
+def test_a_late_touch_does_not_restore_an_ended_session(login: Login) -> None:
+    login.sessions.end(login.row, START, UNKNOWN)
+    login.sessions.touch(login.row, START + timedelta(minutes=2))
+    assert login.store.secret(login.row.key) is None
 
 
-def test_logging_out_ends_the_session(opened: Opened) -> None:
-    opened.sessions.end(opened.row, START, UNKNOWN)
-    assert not opened.lives()
+def test_logging_out_ends_the_session(login: Login) -> None:
+    login.sessions.end(login.row, START, UNKNOWN)
+    assert not login.is_live()
 
 
-def test_a_new_session_generation_of_the_account_ends_the_session(opened: Opened) -> None:
-    change_provider(opened, session_generation=2)
-    assert not opened.lives()
+def test_a_new_session_generation_of_the_account_ends_the_session(login: Login) -> None:
+    change_provider(login, session_generation=2)
+    assert not login.is_live()
 
 
-def test_an_account_without_password_has_no_sessions(opened: Opened) -> None:
-    change_provider(opened, password_hash=None)
-    assert not opened.lives()
+def test_an_account_without_password_has_no_sessions(login: Login) -> None:
+    change_provider(login, password_hash=None)
+    assert not login.is_live()
 
 
-def change_provider(opened: Opened, **changes: object) -> None:
+def change_provider(login: Login, **changes: object) -> None:
     changed: Provider = replace(PROVIDER, version=2, **changes)  # type: ignore[arg-type]  # - a test's shorthand
-    opened.store.commit(Change(at=START, providers=(changed,)))
+    login.store.commit(Change(at=START, providers=(changed,)))
 
 
-def test_a_row_of_another_kind_opens_nothing(opened: Opened) -> None:
-    other: Secret = replace(opened.row, version=2, kind=opened.row.kind.CODE)
-    opened.store.commit(Change(at=START, secrets=(other,)))
-    assert not opened.lives()
+def test_a_row_of_another_kind_opens_nothing(login: Login) -> None:
+    other: Secret = replace(login.row, version=2, kind=login.row.kind.CODE)
+    login.store.commit(Change(at=START, secrets=(other,)))
+    assert not login.is_live()
 
 
-def test_a_cookie_for_another_provider_opens_nothing(opened: Opened) -> None:
-    assert not opened.lives(cookie=opened.forged({"sub": "prv_2"}))
+def test_a_cookie_for_another_provider_opens_nothing(login: Login) -> None:
+    assert not login.is_live(cookie=login.forge({"sub": "prv_2"}))
 
 
-def test_an_exact_copy_of_the_cookie_opens_the_session(opened: Opened) -> None:
-    assert opened.lives(cookie=opened.forged())
+def test_an_exact_copy_of_the_cookie_opens_the_session(login: Login) -> None:
+    assert login.is_live(cookie=login.forge())
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,15 @@ def test_an_exact_copy_of_the_cookie_opens_the_session(opened: Opened) -> None:
         {"exp": int(START.timestamp())},
     ],
 )
-def test_wrong_claims_open_nothing(opened: Opened, claims: dict[str, object]) -> None:
-    assert not opened.lives(cookie=opened.forged(claims))
+def test_wrong_claims_open_nothing(login: Login, claims: dict[str, object]) -> None:
+    assert not login.is_live(cookie=login.forge(claims))
 
 
-def test_a_token_without_expiry_opens_nothing(opened: Opened) -> None:
-    claims = jwt.decode(opened.cookie, options={"verify_signature": False})
+def test_a_token_without_expiry_opens_nothing(login: Login) -> None:
+    claims = jwt.decode(login.cookie, options={"verify_signature": False})
     del claims["exp"]
     key = FakeKeys().session_key()
-    assert not opened.lives(cookie=jwt.encode(claims, key, "HS256", headers={"kid": key_id(key)}))
+    assert not login.is_live(cookie=jwt.encode(claims, key, "HS256", headers={"kid": key_id(key)}))
 
 
 KEY = FakeKeys().session_key()
@@ -166,68 +166,68 @@ OTHER_KEY = b"another key, just as long as the first one is"
         {"kid": KEY.decode()},
     ],
 )
-def test_another_key_id_opens_nothing(opened: Opened, headers: dict[str, str]) -> None:
-    assert not opened.lives(cookie=opened.forged(headers=headers))
+def test_another_key_id_opens_nothing(login: Login, headers: dict[str, str]) -> None:
+    assert not login.is_live(cookie=login.forge(headers=headers))
 
 
 @pytest.mark.parametrize("kid", [None, 7, ["a"], {"a": 1}, True])
-def test_a_key_id_that_is_not_text_opens_nothing(opened: Opened, kid: object) -> None:
+def test_a_key_id_that_is_not_text_opens_nothing(login: Login, kid: object) -> None:
     head = base64.urlsafe_b64encode(json.dumps({"typ": "JWT", "alg": "HS256", "kid": kid}).encode())
-    signed = head.rstrip(b"=") + b"." + opened.cookie.split(".")[1].encode()
+    signed = head.rstrip(b"=") + b"." + login.cookie.split(".")[1].encode()
     seal = base64.urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=")
-    assert not opened.lives(cookie=f"{signed.decode()}.{seal.decode()}")
+    assert not login.is_live(cookie=f"{signed.decode()}.{seal.decode()}")
 
 
-def test_a_key_in_the_header_is_ignored(opened: Opened) -> None:
-    """`jwk`, `jku`, `x5u`: who could say which key to check with would check their own."""
+def test_a_key_in_the_header_is_ignored(login: Login) -> None:
+    """Ignore `jwk`, `jku` and `x5u`, with which an attacker would name their own key."""
     made_up = base64.urlsafe_b64encode(OTHER_KEY).decode()
     named = {"kid": key_id(KEY), "jwk": {"kty": "oct", "k": made_up}, "jku": "https://elsewhere.test/keys"}
-    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
+    assert not login.is_live(cookie=login.forge(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
     named["kid"] = key_id(OTHER_KEY)
-    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
+    assert not login.is_live(cookie=login.forge(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text
 
 
-def test_sessions_survive_one_key_rotation_and_end_with_the_second(opened: Opened) -> None:
-    opened.keys.rotate("a second key, long enough to sign with HS256")
-    row, after = opened.sessions.start(PROVIDER, START)
-    opened.store.commit(Change(at=START, secrets=(row,)))
-    assert opened.lives()
-    assert opened.lives(cookie=after)
-    assert jwt.get_unverified_header(after)["kid"] != jwt.get_unverified_header(opened.cookie)["kid"]
-    opened.keys.rotate("a third key, long enough to sign with HS256")
-    assert not opened.lives()
-    assert opened.lives(cookie=after)
+def test_sessions_survive_one_key_rotation_and_end_with_the_second(login: Login) -> None:
+    login.keys.rotate("a second key, long enough to sign with HS256")
+    row, after = login.sessions.start(PROVIDER, START)
+    login.store.commit(Change(at=START, secrets=(row,)))
+    assert login.is_live()
+    assert login.is_live(cookie=after)
+    assert jwt.get_unverified_header(after)["kid"] != jwt.get_unverified_header(login.cookie)["kid"]
+    login.keys.rotate("a third key, long enough to sign with HS256")
+    assert not login.is_live()
+    assert login.is_live(cookie=after)
 
 
-def test_a_key_id_and_a_signature_of_different_keys_open_nothing(opened: Opened) -> None:
-    opened.keys.rotate(OTHER_KEY.decode())
-    assert opened.lives(cookie=opened.forged(key=OTHER_KEY, headers={"kid": key_id(OTHER_KEY)}))
-    assert not opened.lives(cookie=opened.forged(key=OTHER_KEY, headers={"kid": key_id(KEY)}))
-    assert not opened.lives(cookie=opened.forged(key=KEY, headers={"kid": key_id(OTHER_KEY)}))
+def test_a_key_id_and_a_signature_of_different_keys_open_nothing(login: Login) -> None:
+    login.keys.rotate(OTHER_KEY.decode())
+    assert login.is_live(cookie=login.forge(key=OTHER_KEY, headers={"kid": key_id(OTHER_KEY)}))
+    assert not login.is_live(cookie=login.forge(key=OTHER_KEY, headers={"kid": key_id(KEY)}))
+    assert not login.is_live(cookie=login.forge(key=KEY, headers={"kid": key_id(OTHER_KEY)}))
 
 
-def test_another_key_opens_nothing(opened: Opened) -> None:
-    assert not opened.lives(cookie=opened.forged(key=b"a key that somebody else made up, long enough"))
+def test_another_key_opens_nothing(login: Login) -> None:
+    assert not login.is_live(cookie=login.forge(key=b"a key that somebody else made up, long enough"))
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS512"])
-def test_another_algorithm_opens_nothing(opened: Opened, algorithm: str) -> None:
-    head, body, signature = opened.cookie.split(".")
+def test_another_algorithm_opens_nothing(login: Login, algorithm: str) -> None:
+    head, body, signature = login.cookie.split(".")
     named = json.loads(base64.urlsafe_b64decode(head + "=="))
     changed = base64.urlsafe_b64encode(json.dumps({**named, "alg": algorithm}).encode()).decode().rstrip("=")
-    assert not opened.lives(cookie=f"{changed}.{body}.")
-    assert not opened.lives(cookie=f"{changed}.{body}.{signature}")
+    assert not login.is_live(cookie=f"{changed}.{body}.")
+    assert not login.is_live(cookie=f"{changed}.{body}.{signature}")
     if algorithm == "HS512":
-        claims = jwt.decode(opened.cookie, options={"verify_signature": False})
+        claims = jwt.decode(login.cookie, options={"verify_signature": False})
         key = FakeKeys().session_key() * 2
-        assert not opened.lives(cookie=jwt.encode(claims, key, algorithm, headers={"kid": key_id(key)}))
+        assert not login.is_live(cookie=jwt.encode(claims, key, algorithm, headers={"kid": key_id(key)}))
 
 
 @pytest.mark.parametrize("cookie", ["x", "a.b.c", "..", "é", "x" * 5000])
-def test_nonsense_opens_nothing(opened: Opened, cookie: str) -> None:
-    assert opened.sessions.visit(cookie, START) is None
+def test_nonsense_opens_nothing(login: Login, cookie: str) -> None:
+    assert login.sessions.visit(cookie, START) is None
 
 
-def test_no_cookie_costs_no_read(opened: Opened) -> None:
-    assert opened.sessions.read("", START) is None
-    assert jwt.decode(opened.cookie, options={"verify_signature": False})["aud"] == AUDIENCE
+def test_no_cookie_costs_no_read(login: Login) -> None:
+    assert login.sessions.read("", START) is None
+    assert jwt.decode(login.cookie, options={"verify_signature": False})["aud"] == AUDIENCE

@@ -40,20 +40,20 @@ def portal() -> Portal:
     return made
 
 
-def mails(portal: Portal) -> str:
-    """The text of every mail that goes out now."""
+def email_texts(portal: Portal) -> str:
+    """Send all due emails and return their texts."""
     portal.work()
     for job in portal.fake_store.jobs():
         if job.name == "deliver":
             run_delivery_job(job, portal)
     assert isinstance(portal.mailer, FakeMailer)
-    sent = [message_from_bytes(each, policy=policy.default) for _, each in portal.mailer.sent]
+    sent = [message_from_bytes(data, policy=policy.default) for _, data in portal.mailer.sent]
     return "\n".join(
-        str(part.get_content()) for each in sent for part in each.walk() if not part.is_multipart()
+        str(part.get_content()) for message in sent for part in message.walk() if not part.is_multipart()
     )
 
 
-# The address in links
+# The host of links
 
 
 @pytest.mark.parametrize("name", ["host", "x-forwarded-host", "forwarded", "x-original-host", "origin"])
@@ -67,7 +67,7 @@ def test_no_header_changes_where_an_emailed_link_leads(portal: Portal, name: str
         )
         return
     assert browser.post("/forgot-password", {"email": KNOWN}, sent).status_code == 303
-    written = mails(portal)
+    written = email_texts(portal)
     assert "https://portal.test/setup/" in written
     assert "evil.test" not in written
 
@@ -80,15 +80,15 @@ def test_no_header_changes_where_a_page_leads() -> None:
         assert "evil.test" not in response.body.decode() + str(dict(response.headers))
 
 
-# Who has an account
+# No hint at which addresses have accounts
 
 
-def told(response: HTTPResponse, email: str) -> tuple[object, ...]:
-    """Everything that an answer tells, without what was typed and what is random."""
+def visible_parts(response: HTTPResponse, email: str) -> tuple[object, ...]:
+    """Return all parts of a response that can reveal something, without the typed email and random values."""
     body = response.body.decode().replace(email, "(typed)")
     body = re.sub(r"challenge&#34;: &#34;[A-Za-z0-9_-]+", "challenge", body)
     body = re.sub(r'name="csrf" value="[^"]+"', "token", body)
-    cookies = [each.partition("=")[0] for each in set_cookies(response)]
+    cookies = [header.partition("=")[0] for header in set_cookies(response)]
     headers = {k: v for k, v in response.headers.items() if k.lower() != "set-cookie"}
     return response.status_code, body, headers, cookies
 
@@ -99,7 +99,7 @@ def test_a_known_and_an_unknown_address_get_the_same_bytes(path: str) -> None:
     answers = []
     for email in (KNOWN, UNKNOWN):
         browser = Browser({"__Host-csrf": "token"})
-        answers.append(told(browser.post(path, {"email": email, "password": "wrong"}), email))
+        answers.append(visible_parts(browser.post(path, {"email": email, "password": "wrong"}), email))
     assert answers[0] == answers[1]
 
 
@@ -109,7 +109,7 @@ def test_the_wait_after_failures_reveals_nothing() -> None:
     for email in (KNOWN, UNKNOWN):
         browser = Browser({"__Host-csrf": "token"})
         tries = [browser.post("/login/password", {"email": email, "password": "wrong"}) for _ in range(7)]
-        answers.append([told(each, email) for each in tries])
+        answers.append([visible_parts(response, email) for response in tries])
     assert answers[0] == answers[1]
 
 
@@ -121,17 +121,17 @@ def seconds(browser: Browser, email: str) -> float:
 
 @pytest.mark.real_passwords
 def test_a_known_and_an_unknown_address_take_the_same_time(portal: Portal) -> None:
-    """Medians of CPU time, taken in turn: argon2 runs for both."""
+    """Compare medians of CPU time, measured in turn. argon2 runs for both addresses."""
     browser, taken = Browser({"__Host-csrf": "token"}), {KNOWN: list[float](), UNKNOWN: list[float]()}
     for _ in range(15):
         portal.time.pass_time(hours=25)
-        for email, each in taken.items():
-            each.append(seconds(browser, email))
+        for email, times in taken.items():
+            times.append(seconds(browser, email))
     known, unknown = statistics.median(taken[KNOWN]), statistics.median(taken[UNKNOWN])
     assert min(known, unknown) > 0.5 * max(known, unknown)
 
 
-# Tokens in places where they do not belong
+# Tokens of another kind
 
 
 def test_a_token_opens_only_its_own_kind(portal: Portal) -> None:
@@ -217,7 +217,7 @@ def test_a_new_password_unlocks_an_account_that_guesses_have_locked(
     assert portal.browser().log_in(KNOWN, "copper lantern river").status_code == 303
 
 
-# The shared inbox
+# A shared inbox
 
 
 OFFICE = "office@example.com"
@@ -232,7 +232,7 @@ PEOPLE: Mapping[str, Mapping[str, str]] = {
 
 @pytest.fixture
 def documents(portal: Portal) -> dict[str, str]:
-    """A document for each person, all at one address."""
+    """Return one document per person, all sent to the same address."""
     emr = Emr(portal)
     portal.switches.set_electronic_signature(emr.practice.id, on=True)
     sent = {}
@@ -240,27 +240,31 @@ def documents(portal: Portal) -> dict[str, str]:
         first, last = name.split()
         provider = {"first_name": first, "last_name": last, "email": OFFICE, **facts}
         sent[name] = emr.send(external_id=f"POC-{last}", provider=provider)
-    for each in sent.values():
-        found = stored(portal, each)
-        ready = replace(found, version=found.version + 1, pages_ready=found.original.pages)
+    for document_id in sent.values():
+        document = stored(portal, document_id)
+        ready = replace(document, version=document.version + 1, pages_ready=document.original.pages)
         portal.store.commit(Change(at=START, documents=(ready,)))
     return sent
 
 
 def stored(portal: Portal, document_id: str) -> Document:
-    found = portal.store.document(document_id)
-    assert found is not None
-    return found
+    document = portal.store.document(document_id)
+    assert document is not None
+    return document
 
 
-def setup_mail(portal: Portal, document_id: str) -> Delivery:
-    found = portal.fake_store.every(Delivery, "deliveries")
-    return next(each for each in found if each.type == "setup" and each.document_id == document_id)
+def setup_email(portal: Portal, document_id: str) -> Delivery:
+    deliveries = portal.fake_store.every(Delivery, "deliveries")
+    return next(
+        delivery
+        for delivery in deliveries
+        if delivery.type == "setup" and delivery.document_id == document_id
+    )
 
 
 def set_up(portal: Portal, document_id: str) -> HTTPResponse:
     browser = portal.browser()
-    token = portal.setup_links.create_token(setup_mail(portal, document_id), START)
+    token = portal.setup_links.create_token(setup_email(portal, document_id), START)
     browser.get(f"/setup/{token}")
     return browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
 
@@ -295,12 +299,12 @@ def test_at_a_shared_address_a_person_can_sign_only_their_own_document(
 def test_by_hand_no_visitor_gets_the_npi_of_the_addressee(
     portal: Portal, documents: dict[str, str], way: str, who: str
 ) -> None:
-    """The assistant with the mailed code, and whoever a misdialled fax reached."""
+    """Visitors are the assistant with the emailed code and the recipient of a misdialed fax."""
     document_id = documents["Jane Okafor"]
     portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
     key = f"{scan_prefix(document_id)}scan"
     portal.files.put(key, b"a scan", "image/png")
-    mail = setup_mail(portal, document_id)
+    mail = setup_email(portal, document_id)
     make = create_code if way == "email" else create_fax_code
     code = make(portal.store, stored(portal, document_id), mail, START, portal.ids)
     browser = portal.browser()
@@ -314,7 +318,7 @@ def test_by_hand_no_visitor_gets_the_npi_of_the_addressee(
 def test_a_fax_creates_no_account(portal: Portal, documents: dict[str, str]) -> None:
     document_id = documents["Jane Okafor"]
     code = create_fax_code(
-        portal.store, stored(portal, document_id), setup_mail(portal, document_id), START, portal.ids
+        portal.store, stored(portal, document_id), setup_email(portal, document_id), START, portal.ids
     )
     browser = portal.browser()
     browser.post(f"/by-hand/{document_id}", code=code)

@@ -1,4 +1,4 @@
-"""Every form that takes a password, code, link or passkey slows a source down, and counts for the alarm."""
+"""Every form with a password, code, link or passkey throttles its source and counts for the alarm."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ WRONG: Mapping[str, Mapping[str, str]] = {
     BY_HAND: TYPED,
 }
 BEYOND_GUESSING = sorted(set(WRONG) - {BY_HAND})
-"""No passkey can be guessed, no link, and no half of a login, which is what a code without one comes to."""
+"""Forms whose credential nobody can guess: a passkey, a link, or the token of a pending login."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def statuses(path: str, fields: Mapping[str, str], times: int) -> list[int]:
 
 @pytest.mark.usefixtures("portal")
 def test_every_form_with_a_credential_declares_its_failure_statuses() -> None:
-    guarded = {each.path for each in ROUTES if each.credential_failure_statuses}
+    guarded = {route.path for route in ROUTES if route.credential_failure_statuses}
     assert guarded == {
         "/login/password",
         "/login/passkey",
@@ -77,9 +77,9 @@ def test_one_source_that_guesses_codes_of_accounts_is_slowed_down(
     app = with_app(portal)
     for _ in range(FREE):
         portal.time.pass_time(minutes=2)
-        assert half(portal).post("/login/second", code="000000").status_code == 401
+        assert with_pending_login(portal).post("/login/second", code="000000").status_code == 401
     portal.time.pass_time(minutes=1)
-    second = half(portal)
+    second = with_pending_login(portal)
     statuses(BY_HAND, TYPED, 1)
     assert second.post("/login/second", code=app.at(portal.time.now())).status_code == 429
 
@@ -139,24 +139,24 @@ def test_a_known_browser_does_not_wait_for_others_at_the_address(portal: Portal)
     assert known.post("/login/second", code=app.at(START)).status_code == 303
 
 
-# Codes of the second half
+# Codes of the second step
 
 
-def half(portal: Portal) -> Browser:
+def with_pending_login(portal: Portal) -> Browser:
     browser = portal.browser()
     browser.log_in(EMAIL, PASSWORD)
     return browser
 
 
 def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A hundred and more, each from a source of its own and after any wait."""
+    """Send more than a hundred codes from different sources, after the waits. Return the statuses."""
     number, answers = [0], []
     for number[0] in range(MAX_UNKNOWN_FAILURES + 5):
         monkeypatch.setattr(
             "chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}"
         )
         portal.time.pass_time(minutes=2)
-        answers.append(half(portal).post("/login/second", code="000000").status_code)
+        answers.append(with_pending_login(portal).post("/login/second", code="000000").status_code)
     return answers
 
 
@@ -171,14 +171,14 @@ def test_at_most_a_hundred_codes_in_a_row_are_checked_and_the_owner_still_gets_i
     known = portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)
     answers = guess_codes(portal, monkeypatch)
     assert answers.count(401) == MAX_UNKNOWN_FAILURES
-    refused = half(portal).post("/login/second", code=app.at(portal.time.now()))
+    refused = with_pending_login(portal).post("/login/second", code=app.at(portal.time.now()))
     assert refused.status_code == 429
     assert "choose a new password" in text(refused)
     owner = Browser({"__Host-device": known})
     owner.log_in(EMAIL, PASSWORD)
     assert owner.post("/login/second", code=app.at(portal.time.now())).status_code == 303
     portal.time.pass_time(minutes=1)
-    assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
+    assert with_pending_login(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
 
 
 def test_a_new_password_unlocks_the_second_step(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ def test_a_new_password_unlocks_the_second_step(portal: Portal, monkeypatch: pyt
     portal.work()
     browser.get(f"/setup/{portal.token(portal.mails()[-1])}")
     assert browser.post("/setup", password="copper lantern river").status_code == 303
-    assert half(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
+    assert with_pending_login(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 303
 
 
 def test_a_known_browser_that_guesses_codes_counts_as_unknown_until_a_new_password(
@@ -223,9 +223,9 @@ def test_a_known_browser_that_guesses_codes_counts_as_unknown_until_a_new_passwo
 def test_the_right_code_clears_the_failures_of_unknown_and_known_browsers(portal: Portal) -> None:
     app = with_app(portal)
     known = Browser({"__Host-device": portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)})
-    for each in (portal.browser(), known):
-        each.log_in(EMAIL, PASSWORD)
-        assert each.post("/login/second", code="000000").status_code == 401
+    for visitor in (portal.browser(), known):
+        visitor.log_in(EMAIL, PASSWORD)
+        assert visitor.post("/login/second", code="000000").status_code == 401
     keys = [CODE_ATTEMPTS.key(PROVIDER.id), CODE_ATTEMPTS.key(f"known {PROVIDER.id}")]
     assert len(portal.store.secrets(keys)) == len(keys)
     assert known.post("/login/second", code=app.at(portal.time.now())).status_code == 303
@@ -268,7 +268,7 @@ def test_guesses_do_not_lock_out_a_provider_who_has_just_set_a_new_password(
 
 
 def counted(printed: str) -> int:
-    """How often the metric stands in what was printed."""
+    """Return how often the metric is in the printed log."""
     lines = [json.loads(line) for line in printed.splitlines() if METRIC in line]
     for line in lines:
         (declared,) = line["_aws"]["CloudWatchMetrics"]
@@ -296,13 +296,13 @@ def test_a_refused_credential_is_logged_with_its_source_but_without_the_account(
 ) -> None:
     statuses("/login/password", {"email": EMAIL, "password": "Summer2026"}, 1)
     statuses(f"/by-hand/{a_document().id}", {"code": "ABCDEFGH"}, 1)
-    noted = [vars(each) for each in caplog.records if each.msg == "refused credential"]
-    assert [(each["route"], each["address"]) for each in noted] == [
+    logged = [vars(record) for record in caplog.records if record.msg == "refused credential"]
+    assert [(record["route"], record["address"]) for record in logged] == [
         ("/login/password", "198.51.100.7"),
         ("/by-hand/{document_id}", "198.51.100.7"),
     ]
     for private in (EMAIL, "Summer2026", "ABCDEFGH", a_document().id):
-        assert private not in str(noted)
+        assert private not in str(logged)
 
 
 @pytest.mark.parametrize("path", WRONG)
@@ -316,6 +316,6 @@ def test_a_successful_login_counts_nothing(
     portal: Portal, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with_app(portal)
-    half(portal)
+    with_pending_login(portal)
     assert counted(capfd.readouterr().out) == 0
     assert "refused credential" not in caplog.text

@@ -1,4 +1,4 @@
-"""The trail of an account: what is written for its owner, who sees it, and what it costs."""
+"""Account events: which are recorded, who sees them, and how many calls they need."""
 
 import re
 from dataclasses import replace
@@ -29,7 +29,7 @@ IPHONE = (
 
 
 class Phone(Browser):
-    """A browser that says what it is."""
+    """A browser that sends a User-Agent header."""
 
     def _headers(self, others: dict[str, str]) -> dict[str, str]:
         return {**super()._headers(others), "user-agent": IPHONE}
@@ -49,16 +49,16 @@ def phone(portal: Portal) -> Phone:
 
 
 def trail(portal: Portal, provider_id: str = PROVIDER.id) -> list[AccountEvent]:
-    """Everything, oldest first."""
-    found = portal.store.account_events(provider_id, limit=1000, before=None)
-    return list(reversed(found.items))
+    """Return all events of the account, oldest first."""
+    page = portal.store.account_events(provider_id, limit=1000, before=None)
+    return list(reversed(page.items))
 
 
-def told(portal: Portal) -> list[str]:
-    return [each.type.value for each in trail(portal)]
+def event_types(portal: Portal) -> list[str]:
+    return [event.type.value for event in trail(portal)]
 
 
-# What is written
+# Recorded events
 
 
 @pytest.mark.usefixtures("phone")
@@ -72,7 +72,7 @@ def test_a_wrong_password_is_recorded_before_and_after_a_login(portal: Portal, p
     portal.browser().log_in(EMAIL, "wrong")
     portal.time.pass_time(seconds=1)
     phone.post("/account/password", password="wrong", new_password=NEW)
-    assert told(portal) == ["logged_in", "wrong_password", "wrong_password"]
+    assert event_types(portal) == ["logged_in", "wrong_password", "wrong_password"]
 
 
 def test_every_change_is_recorded_with_its_origin(portal: Portal, phone: Phone) -> None:
@@ -86,9 +86,9 @@ def test_every_change_is_recorded_with_its_origin(portal: Portal, phone: Phone) 
     portal.time.pass_time(seconds=1)
     phone.post("/account/log-out-everywhere")
     changes = ["authenticator_added", "recovery_codes_made", "authenticator_removed", "password_changed"]
-    assert sorted(told(portal)[1:-1]) == sorted(changes)
-    assert told(portal)[-1] == "logged_out_everywhere"
-    assert {each.origin.device for each in trail(portal)} == {IPHONE}
+    assert sorted(event_types(portal)[1:-1]) == sorted(changes)
+    assert event_types(portal)[-1] == "logged_out_everywhere"
+    assert {event.origin.device for event in trail(portal)} == {IPHONE}
 
 
 def test_the_second_step_of_a_login_is_recorded_and_so_is_a_wrong_code(portal: Portal, phone: Phone) -> None:
@@ -101,7 +101,7 @@ def test_the_second_step_of_a_login_is_recorded_and_so_is_a_wrong_code(portal: P
     stranger.post("/login/second", code="000000")
     portal.time.pass_time(seconds=1)
     stranger.post("/login/second", code=recovery)
-    assert told(portal)[2:] == ["wrong_second_factor", "logged_in"]
+    assert event_types(portal)[2:] == ["wrong_second_factor", "logged_in"]
     assert trail(portal)[-1].method == "account password and recovery code"
     shown = text(phone.get("/account/activity")) + text(stranger.get("/account/activity"))
     assert "Logged in with the password and a recovery code" in shown
@@ -113,25 +113,25 @@ def test_a_passkey_that_fails_verification_records_no_event_and_writes_no_row(
 ) -> None:
     page = phone.get("/account/authenticator").body.decode()
     phone.post("/account/authenticator", code=app_with(page).at(portal.time.now()))
-    stranger, before = portal.browser(), told(portal)
+    stranger, before = portal.browser(), event_types(portal)
     stranger.log_in(EMAIL, PASSWORD)
     commits = portal.fake_store.commits
     for _ in range(3):
         assert stranger.post("/login/second", passkey="{}").status_code == 401
-    assert told(portal) == before
+    assert event_types(portal) == before
     assert portal.fake_store.commits == commits
 
 
 def test_logging_out_is_recorded(portal: Portal, phone: Phone) -> None:
     phone.post("/logout")
-    assert told(portal) == ["logged_in", "logged_out"]
+    assert event_types(portal) == ["logged_in", "logged_out"]
 
 
 def test_a_password_reset_by_link_is_recorded(portal: Portal) -> None:
     other = Phone()
     other.post("/forgot-password", email=EMAIL)
     portal.work()
-    reset = next(each for each in portal.mails() if each.type == "reset")
+    reset = next(delivery for delivery in portal.mails() if delivery.type == "reset")
     other.get(f"/setup/{portal.token(reset)}")
     other.post("/setup", password=NEW)
     entry = trail(portal)[-1]
@@ -141,14 +141,14 @@ def test_a_password_reset_by_link_is_recorded(portal: Portal) -> None:
 def test_an_action_of_support_is_recorded_as_support(portal: Portal, phone: Phone) -> None:
     assert portal.admin_actions.run({"action": "end_sessions", "email": EMAIL}) == {"id": PROVIDER.id}
     assert phone.get("/documents").status_code == 303
-    assert told(portal) == ["logged_in", "sessions_ended"]
+    assert event_types(portal) == ["logged_in", "sessions_ended"]
     phone.log_in(EMAIL, PASSWORD)
     assert "Logged out everywhere by support" in text(phone.get("/account/activity"))
 
 
 def test_support_gets_an_error_if_there_is_no_account_to_log_out(portal: Portal) -> None:
     answer = portal.admin_actions.run({"action": "end_sessions", "email": "nobody@example.com"})
-    assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
+    assert [error["field"] for error in answer["error"]["errors"]] == ["email"]
 
 
 def test_an_unknown_address_records_no_event_and_needs_as_many_writes(portal: Portal) -> None:
@@ -161,7 +161,7 @@ def test_an_unknown_address_records_no_event_and_needs_as_many_writes(portal: Po
         rows.append((grown, portal.fake_store.commits - commits))
     # The source is counted once for both.
     assert rows[0] == (rows[1][0] + 1, rows[1][1])
-    assert told(portal) == ["wrong_password"]
+    assert event_types(portal) == ["wrong_password"]
     assert {row.document_id for row in portal.fake_store.tables["events"].values()} == {
         f"account#{PROVIDER.id}"
     }
@@ -184,7 +184,7 @@ def test_an_account_event_expires_after_six_years_and_a_documents_event_never(
     assert timedelta(days=6 * 365) < RETENTION < timedelta(days=6 * 367)
 
 
-# Who sees it, and how
+# The activity page
 
 
 def test_the_owner_sees_the_events_newest_first_in_plain_words(portal: Portal, phone: Phone) -> None:
@@ -241,7 +241,7 @@ def test_every_event_type_has_a_text(portal: Portal, phone: Phone) -> None:
     assert "Wrong password entered, 40 times in a row" in shown
 
 
-# Parts
+# Helpers
 
 
 def entries(portal: Portal, count: int) -> None:
@@ -254,8 +254,8 @@ def entries(portal: Portal, count: int) -> None:
 
 
 def older(page: str) -> str | None:
-    found = re.search(r'href="/account/activity\?after=([A-Za-z0-9_-]+)"', page)
-    return found[1] if found else None
+    match = re.search(r'href="/account/activity\?after=([A-Za-z0-9_-]+)"', page)
+    return match[1] if match else None
 
 
 def test_the_page_needs_one_read_besides_the_session_for_any_number_of_events(

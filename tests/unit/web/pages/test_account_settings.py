@@ -1,4 +1,4 @@
-"""Second factors by code, the password changed by its owner, and logging out everywhere."""
+"""The account page: authenticator app, recovery codes, password, and logout everywhere."""
 
 import re
 from dataclasses import replace
@@ -29,20 +29,20 @@ def browser(portal: Portal) -> Browser:
 
 
 def provider(portal: Portal) -> Provider:
-    found = portal.store.provider(PROVIDER.id)
-    assert found is not None
-    return found
+    provider = portal.store.provider(PROVIDER.id)
+    assert provider is not None
+    return provider
 
 
 def add_app(portal: Portal, browser: Browser) -> tuple[pyotp.TOTP, list[str]]:
-    """The app and the recovery codes."""
+    """Add an authenticator app, and return the app and the recovery codes."""
     app = app_with(browser.get("/account/authenticator").body.decode())
     codes = browser.post("/account/authenticator", code=app.at(portal.time.now()))
     assert codes.status_code == 200
     return app, re.findall(r"<code>([A-Z2-7-]+)</code>", codes.body.decode())
 
 
-def halfway(portal: Portal) -> Browser:
+def with_pending_login(portal: Portal) -> Browser:
     browser = portal.browser()
     answer = browser.log_in(EMAIL, PASSWORD)
     assert header(answer, "location") == "/login/second?next=/documents"
@@ -56,7 +56,7 @@ def halfway(portal: Portal) -> Browser:
 def test_login_asks_for_the_app_code_after_the_password(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(seconds=30)
-    other = halfway(portal)
+    other = with_pending_login(portal)
     assert other.post("/login/second", code="000000").status_code == 401
     answer = other.post("/login/second", code=app.at(portal.time.now()), next="/documents/past")
     assert header(answer, "location") == "/documents/past"
@@ -67,13 +67,13 @@ def test_a_code_is_accepted_once(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(seconds=30)
     code = app.at(portal.time.now())
-    assert halfway(portal).post("/login/second", code=code).status_code == 303
-    assert halfway(portal).post("/login/second", code=code).status_code == 401
+    assert with_pending_login(portal).post("/login/second", code=code).status_code == 303
+    assert with_pending_login(portal).post("/login/second", code=code).status_code == 401
 
 
 def test_the_code_that_turned_the_app_on_is_used_up(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
-    assert halfway(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 401
+    assert with_pending_login(portal).post("/login/second", code=app.at(portal.time.now())).status_code == 401
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-30, 303), (30, 303), (-60, 401), (60, 401)])
@@ -83,13 +83,13 @@ def test_a_code_may_be_one_step_early_or_late(
     app, _ = add_app(portal, browser)
     portal.time.pass_time(minutes=5)
     code = app.at(portal.time.now().timestamp() + seconds)
-    assert halfway(portal).post("/login/second", code=code).status_code == status
+    assert with_pending_login(portal).post("/login/second", code=code).status_code == status
 
 
 def test_two_tabs_with_the_same_code_open_one_session(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(minutes=1)
-    code, first, second = app.at(portal.time.now()), halfway(portal), halfway(portal)
+    code, first, second = app.at(portal.time.now()), with_pending_login(portal), with_pending_login(portal)
     answers = {first.post("/login/second", code=code).status_code for first in (first, second)}
     assert answers == {303, 401}
 
@@ -99,7 +99,7 @@ def test_guesses_of_codes_are_slowed_down_and_the_right_code_still_works(
 ) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(minutes=1)
-    other = halfway(portal)
+    other = with_pending_login(portal)
     answers = [other.post("/login/second", code=f"{n:06d}").status_code for n in range(20)]
     assert answers.count(401) <= 6
     assert answers[-1] == 429
@@ -109,14 +109,14 @@ def test_guesses_of_codes_are_slowed_down_and_the_right_code_still_works(
 
 def test_a_pending_login_expires_after_five_minutes(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
-    other = halfway(portal)
+    other = with_pending_login(portal)
     portal.time.pass_time(minutes=5)
     assert other.post("/login/second", code=app.at(portal.time.now())).status_code == 410
 
 
 def test_a_pending_login_opens_nothing(portal: Portal, browser: Browser) -> None:
     add_app(portal, browser)
-    half = halfway(portal)
+    half = with_pending_login(portal)
     token = half.cookies["__Host-half"]
     for name in ("__Host-session", "__Host-by-hand", "__Host-setup"):
         assert Browser({name: token}).get("/documents").status_code == 303
@@ -128,7 +128,7 @@ def test_a_new_password_does_not_replace_the_second_factor(portal: Portal, brows
     other = portal.browser()
     other.post("/forgot-password", email=EMAIL)
     portal.work()
-    reset = next(each for each in portal.mails() if each.type == "reset")
+    reset = next(delivery for delivery in portal.mails() if delivery.type == "reset")
     other.get(f"/setup/{portal.token(reset)}")
     assert other.post("/setup", password="copper lantern river").status_code == 303
     answer = other.log_in(EMAIL, "copper lantern river")
@@ -141,33 +141,33 @@ def test_a_new_password_does_not_replace_the_second_factor(portal: Portal, brows
 def test_a_recovery_code_works_once(portal: Portal, browser: Browser) -> None:
     _, codes = add_app(portal, browser)
     assert (len(codes), len(codes[0])) == (10, 29)
-    assert halfway(portal).post("/login/second", code=f" {codes[3].lower()} ").status_code == 303
-    assert halfway(portal).post("/login/second", code=codes[3]).status_code == 401
+    assert with_pending_login(portal).post("/login/second", code=f" {codes[3].lower()} ").status_code == 303
+    assert with_pending_login(portal).post("/login/second", code=codes[3]).status_code == 401
     assert len(provider(portal).recovery) == 9
 
 
 def test_recovery_codes_are_stored_as_hashes_and_shown_once(portal: Portal, browser: Browser) -> None:
     _, codes = add_app(portal, browser)
     record = portal.fake_store.tables["providers"][PROVIDER.id].record
-    assert not [each for each in codes if each in record or each.replace("-", "") in record]
+    assert not [code for code in codes if code in record or code.replace("-", "") in record]
     assert codes[0] not in browser.get("/account").body.decode()
 
 
 def test_new_recovery_codes_invalidate_the_old_ones(portal: Portal, browser: Browser) -> None:
     _, codes = add_app(portal, browser)
     fresh = re.findall(r"<code>([A-Z2-7-]+)</code>", browser.post("/account/recovery-codes").body.decode())
-    assert halfway(portal).post("/login/second", code=codes[0]).status_code == 401
-    assert halfway(portal).post("/login/second", code=fresh[0]).status_code == 303
+    assert with_pending_login(portal).post("/login/second", code=codes[0]).status_code == 401
+    assert with_pending_login(portal).post("/login/second", code=fresh[0]).status_code == 303
 
 
 def test_there_are_no_recovery_codes_without_a_second_factor(portal: Portal, browser: Browser) -> None:
-    """They would wait for the day on which there is one, with nobody knowing of them."""
+    """Codes that are made too early would become valid later, and nobody would remember them."""
     answer = browser.post("/account/recovery-codes")
     assert answer.status_code == 404
     assert provider(portal).recovery == ()
 
 
-# What a change does
+# Effects of a change
 
 
 def test_a_change_ends_the_other_sessions_and_is_emailed_to_the_owner(
@@ -179,7 +179,7 @@ def test_a_change_ends_the_other_sessions_and_is_emailed_to_the_owner(
     assert other.get("/documents").status_code == 303
     assert browser.get("/documents").status_code == 200
     browser.post("/account/authenticator/remove")
-    assert [each.type for each in portal.mails()] == ["authenticator_added", "authenticator_removed"]
+    assert [delivery.type for delivery in portal.mails()] == ["authenticator_added", "authenticator_removed"]
     assert provider(portal).recovery == ()
     assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 303
 
@@ -221,7 +221,7 @@ def test_the_owner_changes_the_password_with_the_current_one(portal: Portal, bro
     assert header(answer, "location") == "/account?done=password"
     assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 401
     assert portal.browser().log_in(EMAIL, new).status_code == 303
-    assert [each.type for each in portal.mails()] == ["password_changed"]
+    assert [delivery.type for delivery in portal.mails()] == ["password_changed"]
 
 
 def test_eight_characters_are_enough_only_with_a_second_factor(portal: Portal, browser: Browser) -> None:
@@ -255,8 +255,8 @@ def test_logging_out_everywhere_ends_every_session(portal: Portal, browser: Brow
     other = portal.browser()
     other.log_in(EMAIL, PASSWORD)
     assert browser.post("/account/log-out-everywhere").status_code == 303
-    for each in (browser, other):
-        assert each.get("/documents").status_code == 303
+    for visitor in (browser, other):
+        assert visitor.get("/documents").status_code == 303
 
 
 def test_a_new_password_makes_all_other_browsers_unknown(portal: Portal, browser: Browser) -> None:
@@ -264,11 +264,11 @@ def test_a_new_password_makes_all_other_browsers_unknown(portal: Portal, browser
     other.log_in(EMAIL, PASSWORD)
     browser.post("/account/password", password=PASSWORD, new_password="copper lantern river")
     changed = portal.store.provider(PROVIDER.id)
-    known = [portal.known_devices.read(each.cookies["__Host-device"]) for each in (browser, other)]
-    assert [each is not None and each.is_known_to(changed) for each in known] == [True, False]
+    known = [portal.known_devices.read(visitor.cookies["__Host-device"]) for visitor in (browser, other)]
+    assert [device is not None and device.is_known_to(changed) for device in known] == [True, False]
 
 
-# The lost device
+# A lost device
 
 
 def test_support_removes_a_lost_second_factor_and_the_owner_gets_an_email(
@@ -280,7 +280,7 @@ def test_support_removes_a_lost_second_factor_and_the_owner_gets_an_email(
     assert not provider(portal).has_second_factor
     assert browser.get("/documents").status_code == 303
     assert portal.browser().log_in(EMAIL, PASSWORD).status_code == 303
-    assert [each.type for each in portal.mails()] == ["authenticator_added", "second_factor_reset"]
+    assert [delivery.type for delivery in portal.mails()] == ["authenticator_added", "second_factor_reset"]
 
 
 def test_a_short_password_is_invalidated_with_the_second_factor(portal: Portal, browser: Browser) -> None:
@@ -295,11 +295,11 @@ def test_a_short_password_is_invalidated_with_the_second_factor(portal: Portal, 
 def test_support_gets_an_error_if_there_is_no_second_factor(portal: Portal, email: str) -> None:
     before = portal.fake_store.commits
     answer = portal.admin_actions.run({"action": "reset_second_factor", "email": email})
-    assert [each["field"] for each in answer["error"]["errors"]] == ["email"]
+    assert [error["field"] for error in answer["error"]["errors"]] == ["email"]
     assert portal.fake_store.commits == before
 
 
-# Passkeys that are none
+# Invalid passkey responses
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a page says of the end of its session, and putting it off."""
+"""The idle warning of a page, and requests that extend the session."""
 
 import json
 import re
@@ -25,30 +25,30 @@ def browser(portal: Portal) -> Browser:
     return logged_in(portal)
 
 
-def said(browser: Browser, path: str) -> tuple[int, str]:
-    """Seconds until the end, and where to go then."""
-    found = re.search(r'data-idle="(\d+)" data-return-path="([^"]*)"', browser.get(path).body.decode())
-    assert found
-    return int(found[1]), found[2]
+def idle_data(browser: Browser, path: str) -> tuple[int, str]:
+    """Return the seconds until the session ends and the path to return to, as the page has them."""
+    match = re.search(r'data-idle="(\d+)" data-return-path="([^"]*)"', browser.get(path).body.decode())
+    assert match
+    return int(match[1]), match[2]
 
 
 def test_a_page_has_the_seconds_left_and_the_return_path(portal: Portal, browser: Browser) -> None:
-    assert said(browser, "/documents") == (900, "/documents")
+    assert idle_data(browser, "/documents") == (900, "/documents")
     portal.time.pass_time(seconds=59)
-    assert said(browser, "/documents/past") == (841, "/documents/past")
+    assert idle_data(browser, "/documents/past") == (841, "/documents/past")
     portal.time.pass_time(seconds=1)
-    assert said(browser, REVIEW) == (900, REVIEW)
+    assert idle_data(browser, REVIEW) == (900, REVIEW)
 
 
 def test_the_session_ends_when_the_page_says(portal: Portal, browser: Browser) -> None:
     portal.time.pass_time(seconds=59)
-    seconds, _ = said(browser, "/documents")
+    seconds, _ = idle_data(browser, "/documents")
     portal.time.pass_time(seconds=seconds - 1)
-    kept = dict(browser.cookies)
-    assert Browser(kept).get("/documents").status_code == 200
+    cookies = dict(browser.cookies)
+    assert Browser(cookies).get("/documents").status_code == 200
     portal.time.pass_time(seconds=seconds)
     portal.time.pass_time(minutes=15)
-    assert Browser(kept).get("/documents").status_code == 303
+    assert Browser(cookies).get("/documents").status_code == 303
 
 
 def test_a_page_after_a_form_returns_to_the_forms_page(browser: Browser) -> None:
@@ -58,7 +58,7 @@ def test_a_page_after_a_form_returns_to_the_forms_page(browser: Browser) -> None
 
 @pytest.mark.parametrize("query", ["q=Ada+Byron", "after=x", "signed=doc_1"])
 def test_the_return_path_has_no_query(portal: Portal, browser: Browser, query: str) -> None:
-    assert said(browser, f"{REVIEW}?{query}")[1] == REVIEW
+    assert idle_data(browser, f"{REVIEW}?{query}")[1] == REVIEW
     portal.time.pass_time(minutes=15)
     asked = browser.get(f"/documents/past?{query}")
     assert header(asked, "location") == "/login?next=/documents/past&reason=ended"
@@ -66,9 +66,9 @@ def test_the_return_path_has_no_query(portal: Portal, browser: Browser, query: s
 
 def test_the_tab_owner_mark_differs_between_people(portal: Portal, browser: Browser) -> None:
     def mark(of: Browser) -> str:
-        found = re.search(r'<body[^>]* data-tab-owner="([0-9a-f]{16})"', of.get("/documents").body.decode())
-        assert found
-        return found[1]
+        match = re.search(r'<body[^>]* data-tab-owner="([0-9a-f]{16})"', of.get("/documents").body.decode())
+        assert match
+        return match[1]
 
     def session_of(provider: Provider) -> Browser:
         row, cookie = portal.sessions.start(provider, START)

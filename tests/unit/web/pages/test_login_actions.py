@@ -33,20 +33,20 @@ def portal() -> Portal:
     return made
 
 
-def mailed_token(portal: Portal) -> str:
-    """Asks at the document's door for a link, and takes it from the mail."""
+def emailed_token(portal: Portal) -> str:
+    """Request a link on the landing page of the document, and return the token in the email."""
     Browser().post(f"/documents/{DOCUMENT.id}/setup-link")
     return portal.token(portal.mails()[-1])
 
 
 def set_up(browser: Browser, token: str, **changes: str) -> str:
-    """The path to which a browser is sent after the setup form."""
+    """Submit the setup form and return the path of the redirect."""
     browser.get(f"/setup/{token}")
     fields = {"credential": "MD", "confirmed": "yes", "password": PASSWORD, **changes}
     return header(browser.post("/setup", fields), "location")
 
 
-# The whole way
+# From the email to the document
 
 
 def test_the_way_from_the_email_through_setup_and_login_to_the_document(portal: Portal) -> None:
@@ -83,16 +83,16 @@ def test_a_new_password_logs_every_browser_out_and_sends_the_owner_an_email(port
     assert other.get("/documents").status_code == 200
     browser.post("/forgot-password", email="owner@example.com")
     portal.work()
-    assert [each.type for each in portal.mails()] == ["reset"]
+    assert [delivery.type for delivery in portal.mails()] == ["reset"]
     place = set_up(browser, portal.token(portal.mails()[-1]), password="copper lantern river")
     assert place == "/login?reason=password-changed&next=/documents"
-    assert [each.type for each in portal.mails()] == ["reset", "password_changed"]
+    assert [delivery.type for delivery in portal.mails()] == ["reset", "password_changed"]
     assert header(other.get("/documents"), "location").startswith("/login?")
     assert browser.log_in("owner@example.com", PASSWORD).status_code == 401
     assert browser.log_in("owner@example.com", "copper lantern river").status_code == 303
 
 
-# The door
+# The landing page
 
 
 def test_the_landing_page_shows_neither_patient_nor_address(portal: Portal) -> None:
@@ -123,14 +123,14 @@ def test_a_link_request_on_the_landing_page_gets_the_same_response_for_every_doc
             303,
             f"/documents/{document_id}?sent=1",
         )
-    assert [each.recipient for each in portal.mails()] == [EMAIL]
+    assert [delivery.recipient for delivery in portal.mails()] == [EMAIL]
 
 
 # The link
 
 
 def test_the_token_leaves_the_url_and_opening_does_not_use_the_link_up(portal: Portal) -> None:
-    token = mailed_token(portal)
+    token = emailed_token(portal)
     before = portal.fake_store.commits
     for _ in range(3):
         opened = portal.browser().get(f"/setup/{token}")
@@ -142,7 +142,7 @@ def test_the_token_leaves_the_url_and_opening_does_not_use_the_link_up(portal: P
 
 
 def test_a_scanner_that_submits_an_empty_form_does_not_use_the_link_up(portal: Portal) -> None:
-    token, scanner = mailed_token(portal), portal.browser()
+    token, scanner = emailed_token(portal), portal.browser()
     scanner.get(f"/setup/{token}")
     response = scanner.post("/setup")
     assert response.status_code == 400
@@ -150,7 +150,7 @@ def test_a_scanner_that_submits_an_empty_form_does_not_use_the_link_up(portal: P
 
 
 def test_an_expired_link_offers_a_new_link_for_its_document(portal: Portal) -> None:
-    browser, token = portal.browser(), mailed_token(portal)
+    browser, token = portal.browser(), emailed_token(portal)
     portal.time.pass_time(minutes=90)
     browser.get(f"/setup/{token}")
     page = browser.get("/setup")
@@ -169,7 +169,7 @@ def test_a_link_without_a_row_offers_a_form_for_the_email_address(portal: Portal
 
 
 def test_wrong_fields_are_highlighted_and_keep_their_text_except_the_password(portal: Portal) -> None:
-    browser, token = portal.browser(), mailed_token(portal)
+    browser, token = portal.browser(), emailed_token(portal)
     browser.get(f"/setup/{token}")
     page = browser.post("/setup", credential="PA-C", password="passwordpassword")
     body = page.body.decode()
@@ -182,7 +182,7 @@ def test_wrong_fields_are_highlighted_and_keep_their_text_except_the_password(po
 
 def test_setup_logs_nobody_in(portal: Portal) -> None:
     browser = portal.browser()
-    set_up(browser, mailed_token(portal))
+    set_up(browser, emailed_token(portal))
     assert "__Host-session" not in browser.cookies
     assert "__Host-setup" not in browser.cookies
 
@@ -231,10 +231,10 @@ def test_a_logged_in_visitor_skips_the_login_page(portal: Portal) -> None:
 def test_a_logged_out_session_cookie_stays_invalid(portal: Portal) -> None:
     browser = portal.browser()
     browser.log_in("owner@example.com", PASSWORD)
-    kept = browser.cookies["__Host-session"]
+    session = browser.cookies["__Host-session"]
     assert header(browser.post("/logout"), "location") == "/login?reason=logged-out"
     assert "__Host-session" not in browser.cookies
-    copy = Browser({"__Host-session": kept})
+    copy = Browser({"__Host-session": session})
     assert header(copy.get("/documents"), "location").startswith("/login")
 
 

@@ -1,4 +1,4 @@
-"""Signing: the password again after a while, consent once, and only by the person who is named."""
+"""Signing: reauthentication, consent, and only by the addressee."""
 
 import json
 from dataclasses import replace
@@ -33,8 +33,8 @@ def browser(portal: Portal) -> Browser:
     return made
 
 
-def stays_for(portal: Portal, browser: Browser, minutes: int) -> None:
-    """Time passes while pages are looked at, so that the session stays alive."""
+def stay_active(portal: Portal, browser: Browser, minutes: int) -> None:
+    """Let time pass while the provider opens pages, so that the session stays live."""
     for _ in range(minutes):
         portal.time.pass_time(minutes=1)
         browser.get("/documents")
@@ -46,15 +46,15 @@ def sign(browser: Browser, **changes: str) -> HTTPResponse:
 
 
 def document(portal: Portal) -> Document:
-    found = portal.store.document("doc_abcdef123456")
-    assert found is not None
-    return found
+    document = portal.store.document("doc_abcdef123456")
+    assert document is not None
+    return document
 
 
 def provider(portal: Portal) -> Provider:
-    found = portal.store.provider(PROVIDER.id)
-    assert found is not None
-    return found
+    provider = portal.store.provider(PROVIDER.id)
+    assert provider is not None
+    return provider
 
 
 def event(portal: Portal) -> dict[str, object]:
@@ -62,13 +62,13 @@ def event(portal: Portal) -> dict[str, object]:
     return data
 
 
-# The password again
+# Reauthentication
 
 
 def test_within_fifteen_minutes_of_login_no_password_is_needed_to_sign(
     portal: Portal, browser: Browser
 ) -> None:
-    stays_for(portal, browser, 14)
+    stay_active(portal, browser, 14)
     assert b'name="password"' not in browser.get(REVIEW).body
     assert sign(browser).status_code == 303
     assert document(portal).status is Status.APPROVED
@@ -76,7 +76,7 @@ def test_within_fifteen_minutes_of_login_no_password_is_needed_to_sign(
 
 
 def test_after_fifteen_minutes_the_password_is_needed_to_sign(portal: Portal, browser: Browser) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     page = browser.get(REVIEW)
     assert b'autocomplete="current-password"' in page.body
     refused = sign(browser)
@@ -87,7 +87,7 @@ def test_after_fifteen_minutes_the_password_is_needed_to_sign(portal: Portal, br
 
 
 def test_a_wrong_password_signs_nothing(portal: Portal, browser: Browser) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     refused = sign(browser, password="violet tractor apple")
     assert refused.status_code == 422
     assert "Incorrect password." in text(refused)
@@ -98,17 +98,17 @@ def test_a_wrong_password_signs_nothing(portal: Portal, browser: Browser) -> Non
 def test_the_right_password_signs_and_the_certificate_shows_the_method(
     portal: Portal, browser: Browser
 ) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     assert sign(browser, password=PASSWORD).status_code == 303
     decision = document(portal).decision
     assert decision is not None
-    said = "account password, asked again to sign and entered Nov 22, 2026, 7:15 PM UTC"
-    assert decision.signer.authentication == said
-    assert (event(portal)["authentication"], event(portal)["asked_again"]) == (said, True)
+    method = "account password, asked again to sign and entered Nov 22, 2026, 7:15 PM UTC"
+    assert decision.signer.authentication == method
+    assert (event(portal)["authentication"], event(portal)["asked_again"]) == (method, True)
 
 
 def test_a_reauthentication_counts_for_the_next_fifteen_minutes(portal: Portal, browser: Browser) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     assert sign(browser, password=PASSWORD, typed_name="Jane Okafor").status_code == 422
     assert b'name="password"' not in browser.get(REVIEW).body
     assert sign(browser).status_code == 303
@@ -116,7 +116,7 @@ def test_a_reauthentication_counts_for_the_next_fifteen_minutes(portal: Portal, 
 
 def test_the_session_gets_a_new_token_and_the_old_one_stops_working(portal: Portal, browser: Browser) -> None:
     before = browser.cookies[SESSION]
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     sign(browser, password=PASSWORD)
     assert browser.cookies[SESSION] != before
     assert browser.get("/documents").status_code == 200
@@ -124,18 +124,18 @@ def test_the_session_gets_a_new_token_and_the_old_one_stops_working(portal: Port
 
 
 def test_the_session_still_ends_twelve_hours_after_login(portal: Portal, browser: Browser) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     sign(browser, password=PASSWORD)
-    stays_for(portal, browser, 12 * 60 - 16)
+    stay_active(portal, browser, 12 * 60 - 16)
     assert browser.get("/documents").status_code == 200
-    stays_for(portal, browser, 1)
+    stay_active(portal, browser, 1)
     assert browser.get("/documents").status_code == 303
 
 
 def test_wrong_passwords_at_signing_and_at_login_of_one_browser_count_together(
     portal: Portal, browser: Browser
 ) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     answers = [sign(browser, password="wrong").status_code for _ in range(6)]
     assert answers == [422] * 5 + [429]
     assert browser.log_in(EMAIL, PASSWORD).status_code == 429
@@ -145,7 +145,7 @@ def test_wrong_passwords_at_signing_and_at_login_of_one_browser_count_together(
 def test_wrong_passwords_from_unknown_browsers_stop_nobody_from_signing(
     portal: Portal, browser: Browser
 ) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     stranger = portal.browser()
     while stranger.log_in(EMAIL, "wrong").status_code != 429:
         pass
@@ -156,7 +156,7 @@ def test_wrong_passwords_from_unknown_browsers_stop_nobody_from_signing(
 def test_a_session_without_its_device_cookie_counts_as_a_known_browser(
     portal: Portal, browser: Browser
 ) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     browser.cookies.pop("__Host-device")
     stranger = portal.browser()
     while stranger.log_in(EMAIL, "wrong").status_code != 429:
@@ -168,7 +168,7 @@ def test_a_session_without_its_device_cookie_counts_as_a_known_browser(
 
 
 def test_another_accounts_password_is_wrong(portal: Portal, browser: Browser) -> None:
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     other = replace(PROVIDER, id="prv_3", email="other@example.com", password_hash=hash_password("copper"))
     claim = Claim(key="email#other@example.com", owner="prv_3")
     portal.store.commit(Change(at=START, providers=(other,), claims=(claim,)))
@@ -177,7 +177,7 @@ def test_another_accounts_password_is_wrong(portal: Portal, browser: Browser) ->
 
 def test_an_already_signed_document_needs_no_password(portal: Portal, browser: Browser) -> None:
     sign(browser)
-    stays_for(portal, browser, 15)
+    stay_active(portal, browser, 15)
     assert sign(browser).status_code == 303
 
 
@@ -284,7 +284,7 @@ def test_the_other_signers_name_is_optional_and_only_for_that_reason(
     assert decision.note == note
 
 
-# Sessions around it
+# Sessions
 
 
 def test_logging_in_again_ends_the_previous_session(portal: Portal, browser: Browser) -> None:
@@ -295,7 +295,7 @@ def test_logging_in_again_ends_the_previous_session(portal: Portal, browser: Bro
 
 
 def test_a_planted_session_cookie_is_replaced_at_login(portal: Portal) -> None:
-    """Fixation: whatever cookie is there before, another one comes of the login."""
+    """Session fixation: a login always sets a new cookie."""
     attacker = portal.browser()
     attacker.log_in(EMAIL, PASSWORD)
     victim = Browser({SESSION: attacker.cookies[SESSION]})

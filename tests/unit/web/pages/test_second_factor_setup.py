@@ -1,4 +1,4 @@
-"""A second factor: offered once, and asked for before anything else where a switch says so."""
+"""The setup of a second factor: offered once, and required first if a switch is on."""
 
 import re
 from dataclasses import replace
@@ -24,10 +24,10 @@ REVIEW = f"/documents/{DOCUMENT.id}"
 SETUP_PATH = "/account/second-factor"
 PATIENT = re.compile(r"Ada|Byron|1950|Plan of Care", re.IGNORECASE)
 GATED = [
-    (method, each.path)
-    for each in ROUTES
-    for method in each.methods
-    if each.access in (Access.PROVIDER, Access.DOCUMENT)
+    (method, route.path)
+    for route in ROUTES
+    for method in route.methods
+    if route.access in (Access.PROVIDER, Access.DOCUMENT)
 ]
 
 
@@ -44,23 +44,23 @@ def browser(portal: Portal) -> Browser:
 
 
 def owner(portal: Portal) -> Provider:
-    found = portal.store.provider(PROVIDER.id)
-    assert found is not None
-    return found
+    provider = portal.store.provider(PROVIDER.id)
+    assert provider is not None
+    return provider
 
 
 def require(portal: Portal, practice_id: str = PRACTICE.id) -> None:
     portal.switches.set_second_factor(practice_id, on=True)
 
 
-def set_app_up(portal: Portal, browser: Browser, wanted: str) -> str:
-    """The page with the recovery codes."""
+def set_up_app(portal: Portal, browser: Browser, wanted: str) -> str:
+    """Set up an authenticator app, and return the page with the recovery codes."""
     page = browser.get(f"/account/authenticator?next={wanted}").body.decode()
     code = app_with(page).at(portal.time.now())
     return browser.post("/account/authenticator", code=code, next=wanted).body.decode()
 
 
-# Offered
+# The offer
 
 
 def test_after_login_a_second_factor_is_offered_without_blocking_anything(browser: Browser) -> None:
@@ -74,28 +74,28 @@ def test_a_declined_offer_does_not_come_back(portal: Portal, browser: Browser) -
     assert owner(portal).factor_declined_at == START
     again = portal.browser()
     again.log_in(EMAIL, PASSWORD)
-    for each in (browser, again):
-        assert "Set it up" not in text(each.get("/documents"))
+    for visitor in (browser, again):
+        assert "Set it up" not in text(visitor.get("/documents"))
 
 
 def test_an_account_with_a_second_factor_gets_no_offer(portal: Portal, browser: Browser) -> None:
-    set_app_up(portal, browser, "")
+    set_up_app(portal, browser, "")
     assert "Set it up" not in text(browser.get("/documents"))
     assert header(browser.get(f"{SETUP_PATH}?next={REVIEW}"), "location") == REVIEW
 
 
-# Required
+# The requirement
 
 
 def in_state(document: Document, state: str) -> Document:
-    """The document as it is then, its next version."""
-    found: Document | None = document
+    """Return the next version of the document, in this state."""
+    changed: Document | None = document
     if state == "seen":
-        found = replace(document, viewed_at=START)
+        changed = replace(document, viewed_at=START)
     elif state == "recalled":
-        found = document.recall("Sent in error", START)
-    assert found is not None
-    return replace(found, version=document.version + 1)
+        changed = document.recall("Sent in error", START)
+    assert changed is not None
+    return replace(changed, version=document.version + 1)
 
 
 @pytest.mark.parametrize("state", ["new", "seen", "recalled"])
@@ -103,7 +103,7 @@ def in_state(document: Document, state: str) -> Document:
 def test_no_patient_is_shown_and_nothing_is_signed_before_the_setup(
     portal: Portal, browser: Browser, method: str, path: str, state: str
 ) -> None:
-    """Nor is it told what became of a document."""
+    """The response does not reveal the document's state either."""
     require(portal)
     document = in_state(DOCUMENT, state)
     portal.store.commit(Change(at=START, documents=(document,)))
@@ -119,11 +119,11 @@ def test_no_patient_is_shown_and_nothing_is_signed_before_the_setup(
 
 
 def test_a_saved_draft_stays_until_a_second_factor_is_set_up(portal: Portal, browser: Browser) -> None:
-    """What is decided drops it; but only for who may see that it is."""
+    """A decided document deletes the draft, but only for a reader who may see the decision."""
     require(portal)
     recalled = in_state(DOCUMENT, "recalled")
     secret = Secret(
-        key=secret_key(SecretKind.DRAFT, "kept"),
+        key=secret_key(SecretKind.DRAFT, "draft"),
         version=1,
         kind=SecretKind.DRAFT,
         created_at=START,
@@ -133,13 +133,13 @@ def test_a_saved_draft_stays_until_a_second_factor_is_set_up(portal: Portal, bro
         draft='{"note": "Twice a week"}',
     )
     portal.store.commit(Change(at=START, documents=(recalled,), secrets=(secret,)))
-    browser.cookies[draft_cookie(DOCUMENT.id)] = "kept"
+    browser.cookies[draft_cookie(DOCUMENT.id)] = "draft"
     assert header(browser.get(REVIEW), "location").startswith(SETUP_PATH)
     assert portal.store.secret(secret.key) is not None
 
 
 def test_only_a_read_only_post_is_rendered_while_the_switch_is_read() -> None:
-    posts = {each.path for each in ROUTES if each.read_only}
+    posts = {route.path for route in ROUTES if route.read_only}
     assert posts == {"/documents/past", "/documents/{document_id}/signature"}
 
 
@@ -149,7 +149,7 @@ def test_after_the_setup_the_document_opens(portal: Portal, browser: Browser) ->
     assert header(answer, "location") == f"{SETUP_PATH}?next=%2Fdocuments%2F{DOCUMENT.id}"
     page = text(browser.get(header(answer, "location")))
     assert "requires two-step login" in page
-    codes = set_app_up(portal, browser, REVIEW)
+    codes = set_up_app(portal, browser, REVIEW)
     assert f'href="{REVIEW}"' in codes
     assert "Ada Byron" in text(browser.get(REVIEW))
 
@@ -216,7 +216,7 @@ def test_long_after_the_login_the_setup_asks_for_the_password_first(portal: Port
 
 def test_removing_the_last_second_factor_leads_back_to_the_setup(portal: Portal, browser: Browser) -> None:
     require(portal)
-    set_app_up(portal, browser, REVIEW)
+    set_up_app(portal, browser, REVIEW)
     assert browser.get("/documents").status_code == 200
     assert browser.post("/account/authenticator/remove").status_code == 303
     assert header(browser.get("/documents"), "location").startswith(SETUP_PATH)
@@ -226,17 +226,17 @@ def test_removing_the_last_second_factor_leads_back_to_the_setup(portal: Portal,
     "wanted", ["https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"]
 )
 def test_the_setup_never_leads_to_another_site(portal: Portal, browser: Browser, wanted: str) -> None:
-    codes = set_app_up(portal, browser, "/documents")
+    codes = set_up_app(portal, browser, "/documents")
     assert 'href="/documents"' in codes
     for path in (f"{SETUP_PATH}?next={wanted}", f"/account/authenticator?next={wanted}"):
         assert header(browser.get(path), "location") in ("", "/documents")
     browser.post("/account/authenticator/remove")
     portal.time.at += timedelta(minutes=1)
-    made = set_app_up(portal, browser, wanted)
+    made = set_up_app(portal, browser, wanted)
     assert f'href="{wanted}' not in made
 
 
-# What tells a provider's practices
+# The practices of a provider
 
 
 def test_a_practices_switch_applies_from_its_first_document(portal: Portal, browser: Browser) -> None:
