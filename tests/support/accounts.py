@@ -1,4 +1,4 @@
-"""Portals that are installed, and providers who log in, for the tests of pages."""
+"""Installed portals and logged-in providers, for the tests of pages."""
 
 import re
 from dataclasses import replace
@@ -21,36 +21,36 @@ EMAIL, PASSWORD = "dr.rivera@example.com", "violet tractor onion"
 
 
 def give_account(portal: Portal, provider: Provider, password: str = PASSWORD) -> None:
-    """From now on the provider logs in with their address and this password."""
+    """Give the provider an account with their email address and this password."""
     owner = replace(provider, version=provider.version + 1, password_hash=hash_password(password))
     claim = Claim(key=email_claim(owner.email or ""), owner=owner.id)
     portal.store.commit(Change(at=START, providers=(owner,), claims=(claim,)))
 
 
 def portal_with_account(**changes: Any) -> Portal:
-    """The portal of a test, installed: one document, and an account for the provider it is for."""
-    made = Portal(a_store(a_document()))
-    give_account(made, replace(PROVIDER, **changes))
-    bootstrap.install(made)
-    return made
+    """Install a portal with one document, whose provider has an account. `changes` are of the provider."""
+    portal = Portal(a_store(a_document()))
+    give_account(portal, replace(PROVIDER, **changes))
+    bootstrap.install(portal)
+    return portal
 
 
 def portal_with(*documents: Document) -> Portal:
-    """The portal of a test, installed."""
-    made = Portal(a_store(*documents))
-    bootstrap.install(made)
-    return made
+    """Install a portal with these documents."""
+    portal = Portal(a_store(*documents))
+    bootstrap.install(portal)
+    return portal
 
 
 def logged_in(portal: Portal) -> Browser:
-    """A browser with a session that began just now."""
+    """Return a browser whose session started now."""
     row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
     portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
     return Browser({SESSION_COOKIE: cookie})
 
 
 def app_with(page: str) -> pyotp.TOTP:
-    """An authenticator app into which the key of that page has been typed."""
-    found = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
-    assert found
-    return pyotp.TOTP(found[1].replace(" ", ""))
+    """Return an authenticator app with the key that a page shows."""
+    match = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
+    assert match
+    return pyotp.TOTP(match[1].replace(" ", ""))

@@ -1,4 +1,4 @@
-"""What the tests of signing by hand share: one document, its services, and time that stands still."""
+"""One document and its services, with a clock that tests control, for the tests of signing by hand."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ KEY = f"uploads/scans/{DOCUMENT_ID}/scn_1"
 
 
 class World:
-    """The services of one test, with time that only moves when told to."""
+    """The services of one test. Time passes only by `later`."""
 
     def __init__(self, document: Document | None = None) -> None:
         self.store = a_store(document or a_document())
@@ -39,9 +39,9 @@ class World:
         self.now += timedelta(**parts)
 
     def document(self) -> Document:
-        found = self.store.document(DOCUMENT_ID)
-        assert found is not None
-        return found
+        document = self.store.document(DOCUMENT_ID)
+        assert document is not None
+        return document
 
     def delivery(self) -> Delivery:
         return Delivery(
@@ -79,7 +79,7 @@ class World:
         try:
             self.enter(code)
         except Invalid as refused:
-            return [each.field for each in refused.errors] == ["code"]
+            return [error.field for error in refused.errors] == ["code"]
         return False
 
     def visit(self) -> Secret:

@@ -1,4 +1,4 @@
-"""A deliveries function in memory: every part a stand-in, and time that moves when told to."""
+"""The deliveries function in memory: every adapter is a fake, and tests control the clock."""
 
 import base64
 from dataclasses import fields, replace
@@ -10,6 +10,7 @@ from chalicelib import bootstrap
 from chalicelib.domain.audit import DocumentEventType, Event
 from chalicelib.domain.deliveries import Channel, Delivery, MessageType, delivery_id
 from chalicelib.domain.documents import Document
+from chalicelib.domain.jobs import QueueName
 from chalicelib.domain.practices import Endpoint, Practice, WebhookSecret
 from chalicelib.services.delivery_rows import delivery_job
 from chalicelib.services.documents.recorder import PORTAL, Recorder
@@ -56,7 +57,7 @@ def some_settings() -> Settings:
 
 
 class World(bootstrap.Services):
-    """`bootstrap.Services` with every adapter replaced, and what a test needs to look at them."""
+    """`bootstrap.Services` with fake adapters, and helpers that read and change their state."""
 
     store: FakeStore
     queues: FakeQueues
@@ -84,65 +85,65 @@ class World(bootstrap.Services):
             Change(at=START, practices=(THE_PRACTICE,), providers=(new,), documents=(a_document(),))
         )
 
-    # What there is
+    # The current state
 
     @property
     def document(self) -> Document:
-        found = self.store.document(a_document().id)
-        assert found is not None
-        return found
+        document = self.store.document(a_document().id)
+        assert document is not None
+        return document
 
     @property
     def practice(self) -> Practice:
-        found = self.store.practice(PRACTICE.id)
-        assert found is not None
-        return found
+        practice = self.store.practice(PRACTICE.id)
+        assert practice is not None
+        return practice
 
     @property
     def endpoint(self) -> Endpoint:
-        found = self.practice.endpoint
-        assert found is not None
-        return found
+        endpoint = self.practice.endpoint
+        assert endpoint is not None
+        return endpoint
 
     def row(self, row_id: str) -> Delivery:
-        found = self.store.delivery(row_id)
-        assert found is not None
-        return found
+        delivery = self.store.delivery(row_id)
+        assert delivery is not None
+        return delivery
 
     def webhooks(self) -> list[str]:
-        found = self.store.every(Delivery, "deliveries")
-        return [each.type for each in found if each.channel is Channel.WEBHOOK]
+        return self._types(Channel.WEBHOOK)
 
     def notices(self) -> list[str]:
-        found = self.store.every(Delivery, "deliveries")
-        return [each.type for each in found if each.channel is Channel.NOTICE]
+        return self._types(Channel.NOTICE)
+
+    def _types(self, channel: Channel) -> list[str]:
+        deliveries = self.store.every(Delivery, "deliveries")
+        return [delivery.type for delivery in deliveries if delivery.channel is channel]
 
     def events(self) -> list[Event]:
         return list(self.store.events(self.document.id))
 
     def mail(self, number: int = -1) -> EmailMessage:
-        found = message_from_bytes(self.mailer.sent[number][1], policy=policy.default)
-        assert isinstance(found, EmailMessage)
-        return found
+        message = message_from_bytes(self.mailer.sent[number][1], policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        return message
 
-    # What happens
+    # Events
 
     def message(self, channel: Channel, type: MessageType, recipient: str = "dr.rivera@example.com") -> str:
-        """A message to the provider, queued as the services do it; answers its row's id."""
-        recorder = Recorder(
-            self.document,
-            practice=self.practice,
-            now=self.clock.now(),
-            ids=self.ids,
-            portal_url=self.settings.portal_url,
-            actor=PORTAL,
-        )
-        change = recorder.event(DocumentEventType.SENT).message(channel, type, recipient).change()
+        """Queue a message to the provider, and return the id of its row."""
+        change = self._recorder().event(DocumentEventType.SENT).message(channel, type, recipient).change()
         self.store.commit(change)
         return change.deliveries[0].id
 
     def webhook(self, event: DocumentEventType = DocumentEventType.VIEWED) -> str:
-        recorder = Recorder(
+        """Queue a webhook to the practice, and return the id of its row."""
+        change = self._recorder().event(event, webhook=True).change()
+        self.store.commit(change)
+        return change.deliveries[0].id
+
+    def _recorder(self) -> Recorder:
+        return Recorder(
             self.document,
             practice=self.practice,
             now=self.clock.now(),
@@ -150,12 +151,9 @@ class World(bootstrap.Services):
             portal_url=self.settings.portal_url,
             actor=PORTAL,
         )
-        change = recorder.event(event, webhook=True).change()
-        self.store.commit(change)
-        return change.deliveries[0].id
 
     def own_message(self, type: str) -> str:
-        """A mail about the account, which no document caused."""
+        """Queue an email about the account, without a document, and return the id of its row."""
         row = Delivery(
             id=delivery_id(self.ids.new("evt"), Channel.EMAIL, type, "dr.rivera@example.com"),
             version=1,
@@ -173,7 +171,7 @@ class World(bootstrap.Services):
         return row.id
 
     def deliver(self, row_id: str) -> Delivery:
-        """The queue brings the row's job; answers the row after it."""
+        """Do the job of the row, and return the row afterwards."""
         run_delivery_job(delivery_job(self.row(row_id)), self)
         return self.row(row_id)
 
@@ -182,7 +180,7 @@ class World(bootstrap.Services):
         return self.deliver(row_id)
 
     def when_due(self, row_id: str) -> Delivery:
-        """The queue brings the row's job at the very moment it is due."""
+        """Do the job of the row at the time it is due, and return the row afterwards."""
         due = self.row(row_id).next_attempt_at
         assert due is not None
         self.clock.at = max(self.clock.at, due)
@@ -202,17 +200,17 @@ class World(bootstrap.Services):
         self.store.commit(Change(at=self.clock.now(), documents=(changed,)))
 
     def relay(self) -> list[Job]:
-        """What waits in the outbox goes to the queue; answers those jobs."""
+        """Empty the outbox and return its jobs."""
         jobs = list(self.store.jobs())
         for row in self.store.every(OutboxRow, "outbox"):
             self.store.drop_outbox(row.id)
         return jobs
 
     def work_off(self) -> None:
-        """The relay and the queue, until nothing is left to do at this moment."""
+        """Relay and do the delivery jobs that are due now, until none is left."""
         while jobs := self.relay():
             for job in jobs:
-                if job.queue == "deliveries":
+                if job.queue is QueueName.DELIVERIES:
                     run_delivery_job(job, self)
 
 

@@ -1,4 +1,4 @@
-"""A practice, an event and the services that answer it, for the tests of the EMR's side."""
+"""A practice, an event of its EMR and the services that handle the event."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -42,7 +42,7 @@ RIVERA = Addressee(
 
 
 def sent(**changes: Any) -> SendCommand:
-    """A plan of care by email."""
+    """Return the command to send a plan of care by email, with `changes`."""
     event = SendCommand(
         external_id="POC-1001",
         kind=Kind.PLAN_OF_CARE,
@@ -59,7 +59,7 @@ def sent(**changes: Any) -> SendCommand:
 
 @dataclass
 class Emr:
-    """An EMR with the portal's services over fakes; Electronic Signature is on."""
+    """An EMR with the portal's services over fakes. Electronic Signature is on."""
 
     store: FakeStore = field(default_factory=FakeStore)
     files: FakeFiles = field(default_factory=FakeFiles)
@@ -87,7 +87,7 @@ class Emr:
     def inbound(
         self, webhook_id: str | None = None, *, body: bytes = b"{}", practice: Practice = PRACTICE
     ) -> InboundEvent:
-        """An event that was signed just now, with a fresh `webhook-id` unless one is given."""
+        """Return an event that is signed now. By default, its `webhook-id` is new."""
         return InboundEvent(
             practice=practice,
             webhook_id=webhook_id or self.ids.new("msg"),
@@ -101,7 +101,7 @@ class Emr:
         return self.clock.now()
 
     def send(self, event: SendCommand | None = None, *, practice: Practice = PRACTICE) -> Document:
-        """The document that this event made or found."""
+        """Send a document, and return the document as stored."""
         return self.stored(self.intake.receive(self.inbound(practice=practice), event or sent()))
 
     def stored(self, answer: EventResponse) -> Document:
@@ -116,22 +116,25 @@ class Emr:
         return self.store.every(Delivery, "deliveries")
 
     def messages(self, document: Document) -> list[tuple[str, str, str]]:
-        """What goes out to the provider: (channel, message, recipient)."""
+        """Return the (channel, type, recipient) of every message to the provider."""
         return [
-            (each.channel.value, each.type, each.recipient)
-            for each in self.deliveries()
-            if each.document_id == document.id and each.channel != "webhook"
+            (delivery.channel.value, delivery.type, delivery.recipient)
+            for delivery in self.deliveries()
+            if delivery.document_id == document.id and delivery.channel != "webhook"
         ]
 
     def webhooks(self, document: Document) -> list[tuple[str, dict[str, Any]]]:
-        """What the EMR will hear: (type, data)."""
-        found = [each for each in self.deliveries() if each.channel == "webhook"]
-        mine = [each for each in found if each.document_id == document.id]
-        return [(each.type, json.loads(each.body or "")["data"]) for each in mine]
+        """Return the (type, data) of every webhook about the document."""
+        webhooks = [delivery for delivery in self.deliveries() if delivery.channel == "webhook"]
+        return [
+            (webhook.type, json.loads(webhook.body or "")["data"])
+            for webhook in webhooks
+            if webhook.document_id == document.id
+        ]
 
 
 def with_account(emr: Emr, document: Document, email: str) -> Provider:
-    """The document's provider after they have set up an account at this address."""
+    """Give the document's provider an account with this email address, and return the provider."""
     provider = emr.store.provider(document.provider_id)
     assert provider is not None
     provider = replace(provider, version=provider.version + 1, email=email, password_hash="(a hash)")

@@ -1,6 +1,6 @@
-"""Everything outside, in memory: for unit tests. `FakeStore` keeps the rules of the real store.
+"""Adapters in memory, for unit tests.
 
-`tests/integration/test_store.py` runs the same tests against both, so that they cannot drift.
+`tests/integration/test_store.py` runs the same tests against `FakeStore` and the real store.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ _RANGES: Mapping[Listing, tuple[str, bool]] = {
 
 @dataclass
 class FakeClock:
-    """Stands still until `pass_time`."""
+    """A clock that moves only by `pass_time`."""
 
     at: datetime = START
 
@@ -48,14 +48,14 @@ class FakeClock:
         return self.at
 
     def pass_time(self, **parts: float) -> datetime:
-        """E.g. `pass_time(minutes=90)`; answers the new time."""
+        """Move the clock, as in `pass_time(minutes=90)`, and return the new time."""
         self.at += timedelta(**parts)
         return self.at
 
 
 @dataclass
 class FakeIds:
-    """Counts: `doc_0001`, `token-0002`, `000003`."""
+    """Ids that count: `doc_0001`, `token-0002`, `000003`."""
 
     count: int = 0
 
@@ -78,7 +78,7 @@ class FakeIds:
 
 @dataclass(frozen=True)
 class _Write:
-    """One action of a transaction: `allowed` judges the row that is there now, None for none."""
+    """One action of a transaction. `allowed` is its condition on the stored row (None if there is none)."""
 
     part: str
     table: str
@@ -99,7 +99,7 @@ def _owned_by(*owners: str | None) -> Callable[[Any], bool]:
     return lambda row: row is None or row.owner in owners
 
 
-def _live(version: int, at: datetime) -> Callable[[Any], bool]:
+def _is_live(version: int, at: datetime) -> Callable[[Any], bool]:
     return lambda row: row is not None and row.version == version and row.expires_at > to_text(at)
 
 
@@ -123,11 +123,11 @@ def _versioned_writes(change: Change) -> Iterator[_Write]:
 
 
 def _writes(change: Change) -> Iterator[_Write]:
-    """In the order in which the store names the parts that failed."""
+    """Yield the actions of a change, in the order in which the store names parts that failed."""
     for secret in change.dropped:
         yield _Write("secret", "secrets", secret.key, None)
     for secret in change.spent:
-        yield _Write("secret", "secrets", secret.key, None, _live(secret.version, change.at))
+        yield _Write("secret", "secrets", secret.key, None, _is_live(secret.version, change.at))
     yield from _versioned_writes(change)
     for event in change.events:
         key = f"{event.document_id}#{event.sequence:09d}"
@@ -146,10 +146,10 @@ def _writes(change: Change) -> Iterator[_Write]:
 
 
 class FakeStore:
-    """`Store` over dictionaries of the very rows that the tables would hold.
+    """A `Store` over dictionaries, with the same rows as the real tables.
 
-    `commits` counts transactions; `before_commit` runs once before the next one, to play another writer
-    who gets in between; `failing` raises `Unavailable` and writes nothing.
+    `commits` counts transactions. `before_commit` runs once before the next transaction, to simulate a
+    concurrent writer. With `failing`, a commit raises `Unavailable` and writes nothing.
     """
 
     def __init__(self) -> None:
@@ -159,18 +159,20 @@ class FakeStore:
         self.before_commit: Callable[[], None] | None = None
 
     def commit(self, change: Change) -> None:
-        intruder, self.before_commit = self.before_commit, None
-        if intruder is not None:
-            intruder()
+        concurrent_writer, self.before_commit = self.before_commit, None
+        if concurrent_writer is not None:
+            concurrent_writer()
         if self.failing:
             raise Unavailable("The database did not answer. Try again in a moment.")
         writes = list(_writes(change))
         self._check_shape(writes)
-        lost = [each.part for each in writes if not each.allowed(self._table(each.table).get(each.key))]
-        if lost:
-            raise ConcurrentUpdate(tuple(dict.fromkeys(lost)))
-        for each in writes:
-            self._apply(each)
+        failed = [
+            write.part for write in writes if not write.allowed(self._table(write.table).get(write.key))
+        ]
+        if failed:
+            raise ConcurrentUpdate(tuple(dict.fromkeys(failed)))
+        for write in writes:
+            self._apply(write)
         self.commits += 1
 
     def drop_outbox(self, row_id: str) -> None:
@@ -274,18 +276,17 @@ class FakeStore:
     # For tests
 
     def jobs(self) -> tuple[Job, ...]:
-        """Every job that waits in the outbox."""
-        found = _all(OutboxRow, self._rows("outbox"))
-        return tuple(job for row in found for job in row.jobs)
+        """Return every job in the outbox."""
+        return tuple(job for row in _all(OutboxRow, self._rows("outbox")) for job in row.jobs)
 
     def every(self, kind: type[T], table: str) -> tuple[T, ...]:
-        """All values of a table, in the order in which they were first written."""
+        """Return all values of a table, in the order in which they were first written."""
         return _all(kind, self._rows(table))
 
     def _check_shape(self, writes: Sequence[_Write]) -> None:
-        places = [(each.table, each.key) for each in writes]
-        if len(set(places)) != len(places) or not 0 < len(places) <= MAX_ACTIONS:
-            raise AssertionError(f"DynamoDB refuses this transaction: {places}")
+        keys = [(write.table, write.key) for write in writes]
+        if len(set(keys)) != len(keys) or not 0 < len(keys) <= MAX_ACTIONS:
+            raise AssertionError(f"DynamoDB refuses this transaction: {keys}")
 
     def _apply(self, write: _Write) -> None:
         if write.row is None:
@@ -328,7 +329,7 @@ def _page(
 
 @dataclass
 class FakeFiles:
-    """`Files` over a dictionary of key to (bytes, content type), and when each was written by `clock`."""
+    """`Files` in memory. `objects` maps a key to (bytes, content type), `written` to the time by `clock`."""
 
     objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     clock: FakeClock = field(default_factory=FakeClock)
@@ -387,13 +388,13 @@ class FakeFiles:
         return "https://files.test"
 
     def keys(self, prefix: str = "") -> list[str]:
-        """The keys below a prefix, sorted."""
+        """Return the keys with this prefix, sorted."""
         return sorted(key for key in self.objects if key.startswith(prefix))
 
 
 @dataclass
 class FakeQueues:
-    """Keeps (job, delay in seconds); refuses while `failing`."""
+    """`Queues` in memory. `sent` has (job, delay in seconds). With `failing`, sending raises an error."""
 
     sent: list[tuple[Job, int]] = field(default_factory=list)
     failing: bool = False
@@ -406,7 +407,7 @@ class FakeQueues:
 
 @dataclass
 class FakeSwitches:
-    """The practices whose Electronic Signature is `on`, and those `requiring` a second factor."""
+    """`Switches` in memory. `on`: practices with Electronic Signature. `requiring`: with a second factor."""
 
     on: set[str] = field(default_factory=set)
     requiring: set[str] = field(default_factory=set)
@@ -427,7 +428,7 @@ class FakeSwitches:
 
 @dataclass
 class FakeInspector:
-    """Answers `answer` and keeps what was asked for, as (key, kind)."""
+    """An `Inspector` that always returns `answer`. `asked` has the (key, kind) of every call."""
 
     answer: Mapping[str, Any] = field(
         default_factory=lambda: {
@@ -474,7 +475,7 @@ class FakeKeys:
 
 @dataclass
 class FakeMailer:
-    """Keeps (to, message); refuses while `failing`."""
+    """A `Mailer` in memory. `sent` has (to, message). With `failing`, sending raises an error."""
 
     sent: list[tuple[str, bytes]] = field(default_factory=list)
     failing: bool = False
@@ -496,7 +497,7 @@ class FakeNotifier:
 
 @dataclass
 class FakeWebhookSender:
-    """Answers `answers` one after another, the last one for ever; keeps what was posted."""
+    """A `WebhookSender` that returns `answers` in turn and repeats the last. `posted` has every request."""
 
     answers: list[HttpResult] = field(default_factory=lambda: [HttpResult(204)])
     posted: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)

@@ -1,26 +1,26 @@
-"""Ports for the servers of tests."""
+"""Free ports for the servers of tests."""
 
 import secrets
 import socket
 
 SPACING = 10
-"""The ports up to the next choice are free too: `make run` takes some above its own for the stand-ins."""
+"""The ports between two choices are free too, because `make run` uses a few ports above its own."""
 
-_CHOICE = range(11_000, 32_000, SPACING)
-_given: set[int] = set()
+_CHOICES = range(11_000, 32_000, SPACING)
+_taken: set[int] = set()
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that nobody in this process is given again.
+    """Return a port on which no program listens. Each call in a process returns another port.
 
-    Below those that Linux gives to whoever connects (32768 and up): between the choice and the server's
-    start, which can take half a minute, no connection of a neighbour takes it.
+    The port is below 32768, where the ports of outgoing connections start. So no connection takes the port
+    before the server starts, which can take half a minute.
     """
     while True:
-        port = secrets.choice(_CHOICE)
-        if port not in _given:
-            _given.add(port)
-            if all(_is_free(each) for each in range(port, port + SPACING)):
+        port = secrets.choice(_CHOICES)
+        if port not in _taken:
+            _taken.add(port)
+            if all(_is_free(neighbor) for neighbor in range(port, port + SPACING)):
                 return port
 
 

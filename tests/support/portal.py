@@ -1,4 +1,4 @@
-"""The whole web function in memory, and browsers that keep their cookies, for the tests of pages."""
+"""The web function in memory, and browsers with cookies, for the tests of pages."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from tests.support.fakes import (
 
 
 class Portal(bootstrap.Services):
-    """`bootstrap.Services` with everything outside replaced. Time and ids are the test's."""
+    """`bootstrap.Services` with fake adapters. Tests control the clock and the ids."""
 
     def __init__(self, store: FakeStore | None = None) -> None:
         super().__init__(some_settings(), clock=FakeClock(), ids=FakeIds())
@@ -46,23 +46,23 @@ class Portal(bootstrap.Services):
         return Browser()
 
     def mails(self) -> list[Delivery]:
-        """What is to be mailed, oldest first."""
+        """Return the deliveries, oldest first."""
         return list(self.fake_store.every(Delivery, "deliveries"))
 
     def work(self) -> None:
-        """What the deliveries function would do about forgotten passwords."""
+        """Do the jobs of the deliveries function about forgotten passwords."""
         for job in self.fake_store.jobs():
-            if job.name == JobName.FORGOTTEN:
+            if job.name is JobName.FORGOTTEN:
                 self.link_requests.send_requested_link(job.event_id, self.clock.now())
 
     def token(self, mail: Delivery) -> str:
-        """The token in the link, as the deliveries function makes it when it sends the mail."""
+        """Return the token that the deliveries function puts in the link of this email."""
         return self.setup_links.create_token(mail, self.clock.now())
 
 
 @dataclass
 class Browser:
-    """Sends the cookies it was given, and the token of the form it would have been shown."""
+    """A browser. It sends its cookies, and the CSRF token of a form."""
 
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -96,9 +96,9 @@ class Browser:
         return {**({"cookie": text} if text else {}), **others}
 
     def _keep(self, response: HTTPResponse) -> HTTPResponse:
-        for each in set_cookies(response):
-            name, _, value = each.partition(";")[0].partition("=")
-            if "Max-Age=0" in each:
+        for cookie in set_cookies(response):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            if "Max-Age=0" in cookie:
                 self.cookies.pop(name, None)
             else:
                 self.cookies[name] = value
@@ -106,21 +106,21 @@ class Browser:
 
 
 def set_cookies(response: HTTPResponse) -> list[str]:
-    """Every Set-Cookie of a response."""
-    found: Any = response.headers.get("Set-Cookie", [])
-    return list(found) if isinstance(found, list) else [found]
+    """Return every `Set-Cookie` header of a response."""
+    values: Any = response.headers.get("Set-Cookie", [])
+    return list(values) if isinstance(values, list) else [values]
 
 
 def header(response: HTTPResponse, name: str) -> str:
-    """One header, however the gateway's stand-in spells its names and values."""
-    sent: dict[str, Any] = dict(response.headers)
-    for key, value in sent.items():
+    """Return one header of a response, or an empty text. Case does not matter."""
+    headers: dict[str, Any] = dict(response.headers)
+    for key, value in headers.items():
         if key.lower() == name.lower():
             return str(value[0] if isinstance(value, list) else value)
     return ""
 
 
 def text(response: HTTPResponse) -> str:
-    """What a person reads: the page without its tags, spaces made one."""
+    """Return the text that a person reads: the page without tags, scripts and repeated spaces."""
     body = re.sub(r"<(script|style|title)\b.*?</\1>", " ", response.body.decode(), flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())

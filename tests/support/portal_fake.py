@@ -1,4 +1,4 @@
-"""A portal that answers as the EMR's contract says, in memory, for the stand-in clinic's tests."""
+"""A portal in memory that follows the contract with EMRs, for the tests of the sample EMR."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ STORAGE = "https://storage.example/bucket"
 
 
 class FakePortal:
-    """The EMR's side of the portal. `refuse`, `down_for` and `away` make it fail."""
+    """The API for EMRs. `refuse`, `down_for` and `away` make requests fail."""
 
     def __init__(self) -> None:
         self.documents: dict[str, dict[str, Any]] = {}
@@ -42,7 +42,7 @@ class FakePortal:
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         if self.away:
-            raise httpx.ConnectError("nobody there", request=request)
+            raise httpx.ConnectError("no server", request=request)
         self.requests.append((request.method, request.url.path))
         if str(request.url).startswith(STORAGE):
             self.uploads.append(request.read())
@@ -137,10 +137,10 @@ class FakePortal:
             "GET /v1/deliveries": self._deliveries,
             "POST /v1/deliveries/([^/]+)/retry": lambda _, __: httpx.Response(202, json={}),
         }
-        for pattern, answer in routes.items():
-            found = re.fullmatch(pattern, f"{request.method} {request.url.path}")
-            if found:
-                return answer(request, *found.groups())
+        for pattern, handler in routes.items():
+            match = re.fullmatch(pattern, f"{request.method} {request.url.path}")
+            if match:
+                return handler(request, *match.groups())
         return problem(404, "not-found", "No such thing.")
 
     def _document(self, _request: httpx.Request, document_id: str) -> httpx.Response:
@@ -164,8 +164,8 @@ class FakePortal:
         )
 
     def _upload(self, _request: httpx.Request) -> httpx.Response:
-        place = {"upload_id": "up-1", "url": STORAGE, "fields": {"key": "uploads/up-1"}}
-        return httpx.Response(201, json=place)
+        upload = {"upload_id": "up-1", "url": STORAGE, "fields": {"key": "uploads/up-1"}}
+        return httpx.Response(201, json=upload)
 
     def _save_practice(self, request: httpx.Request) -> httpx.Response:
         if self.refuse:
@@ -178,9 +178,9 @@ class FakePortal:
         return httpx.Response(200, json=self.practice["endpoint"])
 
     def _deliveries(self, request: httpx.Request) -> httpx.Response:
-        wanted = request.url.params["status"]
-        found = [each for each in self.deliveries if wanted in ("all", each["status"])]
-        return httpx.Response(200, json={"deliveries": found, "next_cursor": None})
+        status = request.url.params["status"]
+        deliveries = [row for row in self.deliveries if status in ("all", row["status"])]
+        return httpx.Response(200, json={"deliveries": deliveries, "next_cursor": None})
 
     def _list(self, request: httpx.Request) -> httpx.Response:
         params = request.url.params
@@ -195,7 +195,7 @@ class FakePortal:
     def webhook(
         self, event_type: str, document_id: str, *, webhook_id: str, at: str = "2026-11-22T20:05:01.000Z"
     ) -> tuple[str, dict[str, str]]:
-        """Body and signed headers of a webhook about a document as it is now."""
+        """Return the body and signed headers of a webhook about a document in its current state."""
         event = {"type": event_type, "timestamp": at, "data": self.documents[document_id]}
         body = json.dumps(event)
         now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A practice with its API key and webhook secret in clear, for the tests of practices and their requests."""
+"""A practice with its API key and webhook secret in plain text, for the tests of practices."""
 
 import base64
 import hmac

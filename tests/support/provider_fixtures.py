@@ -1,4 +1,4 @@
-"""A practice, a provider and a document for the tests of what a provider meets."""
+"""A practice, a provider and a document, for the tests of the provider's side."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,7 +46,7 @@ OTHER_PROVIDER = replace(PROVIDER, id="prv_2", first_name="Jane", last_name="Oka
 
 
 def a_document(**changes: Any) -> Document:
-    """Pending, sent two days ago, its three pages ready."""
+    """Return a pending document of three pages that was sent two days ago, with `changes`."""
     document = Document(
         id="doc_abcdef123456",
         version=1,
@@ -85,7 +85,7 @@ def a_document(**changes: Any) -> Document:
 
 
 def a_store(*documents: Document) -> FakeStore:
-    """With the practice, both providers and these documents."""
+    """Return a store with the practice, both providers and these documents."""
     store = FakeStore()
     store.commit(
         Change(at=START, practices=(PRACTICE,), providers=(PROVIDER, OTHER_PROVIDER), documents=documents)
@@ -93,10 +93,10 @@ def a_store(*documents: Document) -> FakeStore:
     return store
 
 
-def only_doing(what: Callable[[], object]) -> Callable[[], None]:
-    """`what` without its answer: for `FakeStore.before_commit`."""
+def only_doing(action: Callable[[], object]) -> Callable[[], None]:
+    """Return a function that calls `action` and returns None, for `FakeStore.before_commit`."""
 
     def do() -> None:
-        what()
+        action()
 
     return do

@@ -1,45 +1,45 @@
-"""Calls as slow as those to AWS, to see which of them wait for one another."""
+"""Calls as slow as calls to AWS, to find which of them run one after another."""
 
 import time
 from collections.abc import Sequence
 from typing import Any
 
 Calls = list[tuple[str, float, float]]
-"""Name, when it began and when it ended, in seconds."""
+"""The name of each call, and its start and end in seconds."""
 
-EACH = 0.2
-"""Seconds that each call takes: what is asked for side by side then overlaps, on a busy machine too."""
+SECONDS_PER_CALL = 0.2
+"""Long enough that concurrent calls overlap even on a busy machine."""
 
 _NO_CALLS = frozenset({"url", "upload_form", "origin"})
 
 
 class Slow:
-    """`inner`, each call to which takes so many seconds, and is noted."""
+    """A proxy of `inner`. Each call takes `each` seconds and is appended to `calls`."""
 
-    def __init__(self, inner: Any, calls: Calls, *, each: float = EACH) -> None:
+    def __init__(self, inner: Any, calls: Calls, *, each: float = SECONDS_PER_CALL) -> None:
         self._inner, self._calls, self._each = inner, calls, each
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if not callable(found) or name in _NO_CALLS:
-            return found
+        attribute = getattr(self._inner, name)
+        if not callable(attribute) or name in _NO_CALLS:
+            return attribute
 
         def call(*args: Any, **more: Any) -> Any:
-            began = time.perf_counter()
+            start = time.perf_counter()
             time.sleep(self._each)
             try:
-                return found(*args, **more)
+                return attribute(*args, **more)
             finally:
-                self._calls.append((name, began, time.perf_counter()))
+                self._calls.append((name, start, time.perf_counter()))
 
         return call
 
 
 def in_sequence(calls: Sequence[tuple[str, float, float]]) -> list[str]:
-    """A longest chain of calls of which each began after the one before had ended."""
+    """Return the names of a longest chain of calls that each start after the previous call ended."""
     chain, free_at = [], 0.0
-    for name, began, ended in sorted(calls, key=lambda each: each[2]):
-        if began >= free_at:
+    for name, start, end in sorted(calls, key=lambda call: call[2]):
+        if start >= free_at:
             chain.append(name)
-            free_at = ended
+            free_at = end
     return chain

@@ -1,6 +1,6 @@
-"""The stack that integration, web and browser tests share: deployed once per run, warmed, thrown away.
+"""The stack that integration, web and browser tests share. Each run deploys one and deletes it at the end.
 
-A test takes the fixture `stack` and makes practices of its own, so that no test sees another's data.
+A test uses the fixture `stack` and creates new practices, so that tests do not share data.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ from infrastructure.progress import Progress
 from infrastructure.repository import ROOT
 from tests.support.free_ports import free_port
 
-LARGEST_MAIL = 64 * 1024 * 1024
-SECONDS_BETWEEN_LOOKS = 0.2
+MAX_EMAIL_BYTES = 64 * 1024 * 1024
+POLL_SECONDS = 0.2
 QUEUES = ("DocumentJobs", "DeliveryJobs")
 QUEUE_COUNTS = (
     "ApproximateNumberOfMessages",
@@ -45,7 +45,7 @@ QUEUE_COUNTS = (
 
 @dataclass(frozen=True)
 class SamplePractice:
-    """A practice of one test, and its keys."""
+    """A practice of one test, with its API key and webhook secret."""
 
     id: str
     api_key: str
@@ -54,31 +54,31 @@ class SamplePractice:
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail as it left, with the recipients of its envelope."""
+    """One sent email, with the recipients of its envelope."""
 
     recipients: tuple[str, ...]
     message: EmailMessage
 
 
 class Mailbox:
-    """Takes in every mail that the local AWS sends, and hands it on to the ports in `forward_to`."""
+    """The SMTP server for all email of the local AWS. It forwards each email to the ports in `forward_to`."""
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
         self.forward_to: list[int] = []
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
-        """Called by aiosmtpd for each mail."""
+        """Store and forward an email. aiosmtpd calls this method."""
         message = message_from_bytes(envelope.original_content or b"", policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.mails.append(Mail(tuple(envelope.rcpt_tos), message))
         for port in self.forward_to:
-            await asyncio.to_thread(hand_on, envelope, port)
+            await asyncio.to_thread(forward, envelope, port)
         return "250 OK"
 
 
 class Stack:
-    """A running stack, as tests see it."""
+    """A running stack, with the helpers of tests."""
 
     def __init__(self, local: LocalStack, mailbox: Mailbox) -> None:
         self._local = local
@@ -94,7 +94,7 @@ class Stack:
 
     @property
     def aws_endpoint_url(self) -> str:
-        """Where AWS clients go."""
+        """The URL of the local AWS, for AWS clients."""
         return self._local.aws_endpoint_url
 
     @property
@@ -103,16 +103,16 @@ class Stack:
         return sorted(self.functions.values())
 
     def table_name(self, logical: str) -> str:
-        """The physical name of a table, such as `DocumentsTable`, or `documents` for short."""
+        """Return the physical name of a table, such as `DocumentsTable` or, for short, `documents`."""
         name = logical if logical.endswith("Table") else f"{logical.title()}Table"
         return self.outputs[name]
 
     def client(self, service: str) -> Any:
-        """A boto3 client that may do everything."""
+        """Return a boto3 client with all rights."""
         return self._local.client(service)
 
     def browser(self) -> httpx.Client:
-        """A client with cookies of its own, for one person. Redirects are not followed."""
+        """Return an HTTP client with its own cookies, for one person. It does not follow redirects."""
         return self._http_client()
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
@@ -121,26 +121,25 @@ class Stack:
 
     def invoke_admin(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke the admin function."""
-        answer: dict[str, Any] = self._local.invoke(self.outputs["AdminFunction"], payload)
-        return answer
+        result: dict[str, Any] = self._local.invoke(self.outputs["AdminFunction"], payload)
+        return result
 
     def practice(self, **settings: Any) -> SamplePractice:
-        """A fresh practice, with Electronic Signature on unless `settings` say otherwise."""
-        made = sample.create_practice(self._local, sample.PROFILE | settings)
-        return SamplePractice(**made)
+        """Create a practice. Electronic Signature is on unless `settings` turn it off."""
+        return SamplePractice(**sample.create_practice(self._local, sample.PROFILE | settings))
 
     def mail(self, to: str) -> list[EmailMessage]:
-        """The mails to this address so far, the first one first."""
+        """Return the emails to this address so far, oldest first."""
         return [mail.message for mail in self._mailbox.mails if to in mail.recipients]
 
     def wait_for_mail(self, to: str, count: int = 1, timeout: float = 30.0) -> list[EmailMessage]:
-        """Wait for at least `count` mails to this address."""
-        wait_until(lambda: len(self.mail(to)) >= count, timeout, f"{count} mail(s) to {to}")
+        """Wait for at least `count` emails to this address."""
+        wait_until(lambda: len(self.mail(to)) >= count, timeout, f"{count} email(s) to {to}")
         return self.mail(to)
 
     @contextlib.contextmanager
     def forwarding_mail(self, port: int) -> Iterator[None]:
-        """Hand every mail on to the SMTP server at `port` on this machine, too."""
+        """Also forward every email to the SMTP server at `port` on this machine."""
         self._mailbox.forward_to.append(port)
         yield
         self._mailbox.forward_to.remove(port)
@@ -150,38 +149,38 @@ class Stack:
         wait_until(self._is_drained, timeout, "the outbox and the job queues to be empty")
 
     def _is_drained(self) -> bool:
-        # The outbox before the queues: a row leaves it only once its job is in a queue.
+        # The outbox comes first: a row is deleted only after its job is in a queue.
         rows = self.client("dynamodb").scan(TableName=self.outputs["OutboxTable"], Select="COUNT")["Count"]
         return rows == 0 and all(self._jobs(self.outputs[queue]) == 0 for queue in QUEUES)
 
     def _jobs(self, url: str) -> int:
-        answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(QUEUE_COUNTS))
-        return sum(int(count) for count in answer["Attributes"].values())
+        response = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(QUEUE_COUNTS))
+        return sum(int(count) for count in response["Attributes"].values())
 
     def _http_client(self) -> httpx.Client:
-        # https to the client, so that it sends cookies marked Secure; plain http on the wire.
+        # The client sees https, so that it sends Secure cookies. The transport uses plain http.
         port = self._local.port
         return httpx.Client(base_url=f"https://{DOMAIN}:{port}", transport=LocalhostTransport(), timeout=60.0)
 
 
-def hand_on(envelope: Envelope, port: int) -> None:
-    """Send a mail as it came to the SMTP server at `port`."""
+def forward(envelope: Envelope, port: int) -> None:
+    """Send an email unchanged to the SMTP server at `port`."""
     with smtplib.SMTP("127.0.0.1", port) as server:
         server.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b"")
 
 
 def wait_until(condition: Any, timeout: float, what: str) -> None:
-    """Wait for `condition()`; fails the test, naming `what`, after `timeout` seconds."""
+    """Wait until `condition()` is true. After `timeout` seconds, fail the test with the text `what`."""
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(POLL_SECONDS)
 
 
 def packaged(progress: Progress) -> Path:
-    """The app as it would be deployed, made once and kept while its inputs stay the same.
+    """Package the app as for a deployment, and return the folder. Unchanged inputs reuse the last package.
 
-    Two parts of the suite may ask for it at the same time: the second waits, and finds it made.
+    Two parts of the suite may call this at the same time. The second waits for the first.
     """
     folder = ROOT / "build" / "tests"
     folder.parent.mkdir(exist_ok=True)
@@ -193,15 +192,16 @@ def packaged(progress: Progress) -> Path:
 
 @contextlib.contextmanager
 def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Stack]:
-    """Deploy the package in `folder` to a local AWS of its own, and take it all away afterwards, but its log:
-    `build/tests-aws-NAME.log` stays. `warm`: its functions are awake before the first test.
+    """Deploy the package in `folder` to a new local AWS, and delete everything but its log at the end.
+
+    The log is `build/tests-aws-NAME.log`. With `warm`, every function has run once before the first test.
     """
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
     paths = LocalPaths(home)
     progress = Progress(time.time())
     paths.prepare()
     mailbox, smtp_port = Mailbox(), free_port()
-    smtp = Controller(mailbox, hostname="127.0.0.1", port=smtp_port, data_size_limit=LARGEST_MAIL)
+    smtp = Controller(mailbox, hostname="127.0.0.1", port=smtp_port, data_size_limit=MAX_EMAIL_BYTES)
     smtp.start()
     processes = Processes(paths, take_lock(paths, progress))
     try:
@@ -221,15 +221,15 @@ def running_stack(folder: Path, name: str, *, warm: bool = True) -> Iterator[Sta
 
 
 def keep_log(paths: LocalPaths, name: str) -> None:
-    """Leave the log of the local AWS, with what the functions wrote, where it can be looked at."""
+    """Copy the log of the local AWS and of its functions to the `build` folder."""
     log = paths.log_of(emulator.NAME)
     if log.exists():
         shutil.copyfile(log, ROOT / "build" / f"tests-aws-{name}.log")
 
 
-def as_json(answer: httpx.Response) -> Any:
-    """The body of an answer that must be JSON."""
-    return json.loads(answer.content)
+def as_json(response: httpx.Response) -> Any:
+    """Return the JSON body of a response."""
+    return json.loads(response.content)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What CloudFormation makes of a template's Conditions, for the two that tell AWS from the local AWS."""
+"""The two conditions of the template that distinguish AWS from the local AWS."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ LOCAL_CONDITIONS = {"IsLocal": True, "IsAws": False}
 
 
 def resolved(value: Any, *, local: bool) -> Any:
-    """`value` with each `Fn::If` on those conditions replaced by the branch that is taken."""
+    """Return `value` with every `Fn::If` on these conditions replaced by its branch."""
     if isinstance(value, dict) and value.get("Fn::If", [None])[0] in LOCAL_CONDITIONS:
         condition, when_true, when_false = value["Fn::If"]
         return resolved(when_true if LOCAL_CONDITIONS[condition] is local else when_false, local=local)
@@ -21,13 +21,13 @@ def resolved(value: Any, *, local: bool) -> Any:
 
 
 def switched_places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Paths of all that differs between AWS and the local AWS."""
+    """Yield the paths of all parts that differ between AWS and the local AWS."""
     if isinstance(value, list):
         for part in value:
             yield from switched_places(part, path)
     if not isinstance(value, dict):
         return
-    # A policy's Condition is an object; a resource's is the name of one of the template's.
+    # The Condition of a policy is an object, and the Condition of a resource is a name.
     condition = value.get("Fn::If", [value.get("Condition")])[0]
     if isinstance(condition, str) and condition in LOCAL_CONDITIONS:
         yield path

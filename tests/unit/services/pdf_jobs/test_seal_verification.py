@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Invalid, TooManyRequests, Unavailable
 from chalicelib.services.pdf_jobs.seal_certificates import PUBLISHED_KEY
 from chalicelib.services.pdf_jobs.seal_verification import SealVerification
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore
-from tests.support.slow_calls import EACH, Calls, Slow, in_sequence
+from tests.support.slow_calls import SECONDS_PER_CALL, Calls, Slow, in_sequence
 
 KEY = "uploads/verify/chk_1"
 FREE = 30
@@ -86,6 +86,6 @@ def test_nothing_but_an_upload_for_this_is_looked_at(key: str) -> None:
 def test_it_waits_for_three_rounds_of_calls() -> None:
     """Each of them one AWS call (`adapters/files.py`), of which the last erases."""
     world = World()
-    world.check(each=EACH)
+    world.check(each=SECONDS_PER_CALL)
     assert in_sequence(world.calls)[-1] == "erase"
     assert len(in_sequence(world.calls)) == 3
