@@ -34,13 +34,13 @@ class PortalFile:
 
 def read_portal_file(path: Path) -> PortalFile:
     """Read portal.json. Raises `KeyError`, `TypeError` or `ValueError` if the file is not complete."""
-    found: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
-    practice: Mapping[str, Any] = found["practice"]
+    content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+    practice: Mapping[str, Any] = content["practice"]
     return PortalFile(
-        portal_url=str(found["portal_url"]).rstrip("/"),
-        aws_endpoint_url=str(found["aws_endpoint_url"]).rstrip("/"),
-        clinic_url=str(found["clinic_url"]).rstrip("/"),
-        mailbox_url=str(found["mailbox_url"]).rstrip("/"),
+        portal_url=str(content["portal_url"]).rstrip("/"),
+        aws_endpoint_url=str(content["aws_endpoint_url"]).rstrip("/"),
+        clinic_url=str(content["clinic_url"]).rstrip("/"),
+        mailbox_url=str(content["mailbox_url"]).rstrip("/"),
         practice_id=str(practice["id"]),
         api_key=str(practice["api_key"]),
         webhook_secret=str(practice["webhook_secret"]),

@@ -22,24 +22,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     launch.set_up_process()
     try:
-        found = launch.wait_for_portal_file(options.portal_json, seconds=options.wait)
+        portal_file = launch.wait_for_portal_file(options.portal_json, seconds=options.wait)
     except TimeoutError as problem:
         raise SystemExit(str(problem)) from problem
-    office = _office(found, Store(options.data / "clinic.sqlite3"))
+    office = _office(portal_file, Store(options.data / "clinic.sqlite3"))
     office.seed()
     threading.Thread(target=register, args=(office,), daemon=True).start()
     launch.serve(create_app(office), port=options.port)
 
 
-def _office(found: launch.PortalFile, store: Store) -> Office:
+def _office(portal_file: launch.PortalFile, store: Store) -> Office:
     portal = Portal(
-        url=found.portal_url,
-        practice_id=found.practice_id,
-        api_key=found.api_key,
-        webhook_secret=found.webhook_secret,
+        url=portal_file.portal_url,
+        practice_id=portal_file.practice_id,
+        api_key=portal_file.api_key,
+        webhook_secret=portal_file.webhook_secret,
     )
-    addresses = Addresses(clinic=found.clinic_url, mailbox=found.mailbox_url, portal=found.portal_url)
-    return Office(portal=portal, store=store, addresses=addresses, webhook_secret=found.webhook_secret)
+    addresses = Addresses(
+        clinic=portal_file.clinic_url, mailbox=portal_file.mailbox_url, portal=portal_file.portal_url
+    )
+    return Office(portal=portal, store=store, addresses=addresses, webhook_secret=portal_file.webhook_secret)
 
 
 def register(office: Office, *, sleep: Callable[[float], None] = time.sleep) -> None:

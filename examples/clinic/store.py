@@ -109,8 +109,8 @@ class Store:
     def patients(self) -> Sequence[Patient]:
         """Return all patients, by name."""
         with self._transaction() as rows:
-            found = rows.execute("SELECT * FROM patients ORDER BY last_name, first_name").fetchall()
-        return [_patient(row) for row in found]
+            records = rows.execute("SELECT * FROM patients ORDER BY last_name, first_name").fetchall()
+        return [_patient(row) for row in records]
 
     def patient(self, external_id: str) -> Patient | None:
         """Return the patient with this number, or None."""
@@ -149,12 +149,12 @@ class Store:
     def documents(self, patient_id: str | None = None) -> Sequence[Document]:
         """Return the documents of a patient, or all documents, newest first."""
         with self._transaction() as rows:
-            found = rows.execute(
+            records = rows.execute(
                 "SELECT * FROM documents WHERE patient_id = :patient OR :patient IS NULL "
                 "ORDER BY first_seen_at DESC, external_id DESC",
                 {"patient": patient_id},
             ).fetchall()
-        return [_document(row) for row in found]
+        return [_document(row) for row in records]
 
     def document(self, document_id: str) -> Document | None:
         """Return the document with this id, or None if it is unknown to this EMR."""
@@ -179,12 +179,12 @@ class Store:
     def webhooks(self, limit: int) -> Sequence[ReceivedWebhook]:
         """Return the latest webhooks, newest first."""
         with self._transaction() as rows:
-            found = rows.execute(
+            records = rows.execute(
                 "SELECT * FROM webhooks ORDER BY received_at DESC, rowid DESC LIMIT ?", (limit,)
             ).fetchall()
         return [
             ReceivedWebhook(row["event_type"], row["document_id"], datetime.fromisoformat(row["received_at"]))
-            for row in found
+            for row in records
         ]
 
     # Outbox
@@ -206,8 +206,8 @@ class Store:
     def unanswered(self) -> Sequence[UnansweredEvent]:
         """Return the unanswered events, oldest first."""
         with self._transaction() as rows:
-            found = rows.execute("SELECT * FROM outbox ORDER BY created_at").fetchall()
-        return [_unanswered_event(row) for row in found]
+            records = rows.execute("SELECT * FROM outbox ORDER BY created_at").fetchall()
+        return [_unanswered_event(row) for row in records]
 
     def delete_unanswered(self, webhook_id: str) -> None:
         """Delete an event that was answered or given up."""

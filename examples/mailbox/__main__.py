@@ -20,10 +20,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     launch.set_up_process()
     box = Box(options.data)
     _listen(box, options.smtp_port)
-    found = _portal_file(options.portal_json, options.wait)
-    emulator = Emulator(found.aws_endpoint_url, box)
+    portal_file = _portal_file(options.portal_json, options.wait)
+    emulator = Emulator(portal_file.aws_endpoint_url, box)
     threading.Thread(target=emulator.keep_polling, daemon=True).start()
-    reader = Reader(box, emulator, options.fax_domain, found.clinic_url)
+    reader = Reader(box, emulator, options.fax_domain, portal_file.clinic_url)
     launch.serve(create_app(reader), port=options.port)
 
 

@@ -80,8 +80,8 @@ class Emulator:
             time.sleep(POLL_SECONDS)
 
     def _get(self, path: str) -> Json:
-        found: Json = self._http.get(path).raise_for_status().json()
-        return found
+        body: Json = self._http.get(path).raise_for_status().json()
+        return body
 
     def _poll_mails(self) -> None:
         now = self._clock()

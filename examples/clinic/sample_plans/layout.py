@@ -136,23 +136,23 @@ def diagnosis_table(diagnoses: Sequence[Diagnosis]) -> Flowable:
 
 def intervention_table(interventions: Sequence[Intervention]) -> Flowable:
     """Return a table of CPT codes and the treatments."""
-    rows = [(each.code, each.name, each.detail) for each in interventions]
+    rows = [(treatment.code, treatment.name, treatment.detail) for treatment in interventions]
     return _grid(("CPT", "Intervention", "Detail"), rows, (0.11, 0.4, 0.49))
 
 
-def goals(each: Sequence[Goal], starts_on: date) -> Flowable:
+def goals(items: Sequence[Goal], starts_on: date) -> Flowable:
     """Return numbered goals with their due dates."""
     rows = [
         (str(at), goal.text, us_date(starts_on + timedelta(weeks=goal.weeks)))
-        for at, goal in enumerate(each, start=1)
+        for at, goal in enumerate(items, start=1)
     ]
     return _grid(("No.", "Goal", "By"), rows, (0.07, 0.77, 0.16))
 
 
-def pairs(each: Sequence[tuple[str, str]]) -> Flowable:
+def pairs(items: Sequence[tuple[str, str]]) -> Flowable:
     """Return a table with a label and a text in every row."""
     table = Table(
-        [[paragraph(label, STRONG), paragraph(text, CELL)] for label, text in each],
+        [[paragraph(label, STRONG), paragraph(text, CELL)] for label, text in items],
         colWidths=[WIDTH * 0.24, WIDTH * 0.76],
     )
     table.setStyle(
