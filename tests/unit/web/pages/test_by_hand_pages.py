@@ -22,17 +22,17 @@ KEY = f"uploads/scans/{ID}/scn_1"
 
 @pytest.fixture
 def portal() -> Portal:
-    made = Portal(a_store(a_document()))
-    made.files.put(KEY, b"%PDF a scan", "application/pdf")
-    made.inspector = FakeInspector({"sha256": "5ca4", "media_type": "application/pdf", "pages": 1})
-    bootstrap.install(made)
-    return made
+    portal = Portal(a_store(a_document()))
+    portal.files.put(KEY, b"%PDF a scan", "application/pdf")
+    portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": "application/pdf", "pages": 1})
+    bootstrap.install(portal)
+    return portal
 
 
 def stored(portal: Portal) -> Document:
-    found = portal.store.document(ID)
-    assert found is not None
-    return found
+    document = portal.store.document(ID)
+    assert document is not None
+    return document
 
 
 def a_code(portal: Portal) -> str:
@@ -57,24 +57,24 @@ def inside(portal: Portal) -> Browser:
     return browser
 
 
-def alike(response: HTTPResponse) -> str:
-    """The page without the id that was asked for, and without what is new on every page."""
+def strip_variable_parts(response: HTTPResponse) -> str:
+    """Return the page without the document id and without the parts that change on every page."""
     shown = re.sub(f"{ID}|doc_unknown", "(id)", response.body.decode())
     return re.sub(r'name="csrf" value="[^"]+"', "token", shown)
 
 
 @pytest.mark.usefixtures("portal")
-def test_the_way_in_is_the_same_for_every_id() -> None:
+def test_the_code_form_is_the_same_for_every_id() -> None:
     browser = Browser()
     known, unknown = browser.get(DOOR), browser.get("/by-hand/doc_unknown")
-    assert alike(known) == alike(unknown)
+    assert strip_variable_parts(known) == strip_variable_parts(unknown)
 
 
 ONLINE = "Prefer to sign online?"
 
 
 @pytest.mark.parametrize("on", [True, False])
-def test_signing_online_is_offered_only_where_it_can_be_done(portal: Portal, *, on: bool) -> None:
+def test_signing_online_is_offered_only_if_it_is_possible(portal: Portal, *, on: bool) -> None:
     portal.switches.set_electronic_signature("prc_1", on=on)
     browser = Browser()
     assert (ONLINE in text(browser.get(DOOR))) is on
@@ -85,21 +85,21 @@ def test_signing_online_is_offered_only_where_it_can_be_done(portal: Portal, *, 
     assert (ONLINE in text(document)) is on
 
 
-def test_asking_for_a_code_answers_the_same_for_every_id(portal: Portal) -> None:
+def test_requesting_a_code_responds_the_same_for_every_id(portal: Portal) -> None:
     browser = Browser()
     known, unknown = browser.post(f"{DOOR}/code"), browser.post("/by-hand/doc_unknown/code")
     assert header(known, "Location") == f"{DOOR}?asked=yes"
     assert header(unknown, "Location") == "/by-hand/doc_unknown?asked=yes"
-    assert [each.type for each in portal.mails()] == ["code"]
+    assert [message.type for message in portal.mails()] == ["code"]
     assert "Check your email" in text(browser.get(f"{DOOR}?asked=yes"))
 
 
-def test_a_wrong_code_is_refused_in_the_same_words_for_every_id(portal: Portal) -> None:
+def test_a_wrong_code_gets_the_same_error_for_every_id(portal: Portal) -> None:
     a_code(portal)
     browser = Browser()
     known, unknown = browser.post(DOOR, code="999999"), browser.post("/by-hand/doc_unknown", code="999999")
     assert known.status_code == unknown.status_code == 422
-    assert alike(known) == alike(unknown)
+    assert strip_variable_parts(known) == strip_variable_parts(unknown)
     assert "__Host-by-hand" not in browser.cookies
 
 
@@ -107,7 +107,7 @@ def test_the_code_opens_the_document(portal: Portal) -> None:
     browser = Browser()
     answer = browser.post(DOOR, code=a_code(portal))
     assert (answer.status_code, header(answer, "Location")) == (303, f"{DOOR}/document")
-    cookie = next(each for each in set_cookies(answer) if each.startswith("__Host-by-hand="))
+    cookie = next(text for text in set_cookies(answer) if text.startswith("__Host-by-hand="))
     assert cookie.endswith("; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=3600")
     page = browser.get(f"{DOOR}/document")
     for shown in ("Ada Byron", "Print", "Download", "Sign and date", "(512) 555-0188", "The signed document"):
@@ -116,7 +116,7 @@ def test_the_code_opens_the_document(portal: Portal) -> None:
     assert stored(portal).viewed_at == START
 
 
-def test_without_the_code_there_is_only_the_way_in(portal: Portal) -> None:
+def test_without_the_code_every_path_leads_to_the_code_form(portal: Portal) -> None:
     for path in ("document", "original.pdf", "uploaded"):
         answer = Browser().get(f"{DOOR}/{path}")
         assert (answer.status_code, header(answer, "Location")) == (303, DOOR)
@@ -131,7 +131,7 @@ def test_a_visit_ends_after_an_hour(portal: Portal) -> None:
     assert header(browser.get(f"{DOOR}/document"), "Location") == DOOR
 
 
-def test_a_visit_opens_no_other_document(portal: Portal) -> None:
+def test_a_visit_does_not_open_another_document(portal: Portal) -> None:
     portal.store.commit(Change(at=START, documents=(a_document(id="doc_other"),)))
     answer = inside(portal).get("/by-hand/doc_other/document")
     assert header(answer, "Location") == "/by-hand/doc_other"
@@ -159,7 +159,7 @@ def test_the_upload_form_posts_to_the_bucket_with_the_file_last(portal: Portal) 
     assert "https://files.test" in header(inside(portal).get(f"{DOOR}/document"), "Content-Security-Policy")
 
 
-def test_the_signed_scan_is_confirmed_and_taken(portal: Portal) -> None:
+def test_the_signed_scan_is_confirmed_and_recorded(portal: Portal) -> None:
     browser = inside(portal)
     page = browser.get(f"{DOOR}/uploaded?bucket=b&key={KEY}&etag=e")
     assert 'name="signer_name" type="text" value="Luis Rivera"' in page.body.decode()
@@ -180,7 +180,7 @@ def test_it_works_with_electronic_signature_off(portal: Portal) -> None:
     assert stored(portal).outcome is Outcome.BY_HAND
 
 
-def test_a_strangers_key_is_not_confirmed(portal: Portal) -> None:
+def test_an_unknown_upload_key_is_not_confirmed(portal: Portal) -> None:
     browser = inside(portal)
     portal.files.put("uploads/scans/doc_other/scn_1", b"a scan", "application/pdf")
     answer = browser.get(f"{DOOR}/uploaded?key=uploads/scans/doc_other/scn_1")
@@ -188,12 +188,12 @@ def test_a_strangers_key_is_not_confirmed(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize("name", ["scn_2", "Ada-Byron", "Ada Byron", "", "../doc_other/scn_1"])
-def test_no_key_is_repeated_but_that_of_a_file_that_came(portal: Portal, name: str) -> None:
+def test_the_page_repeats_only_the_key_of_an_existing_upload(portal: Portal, name: str) -> None:
     answer = inside(portal).get(f"{DOOR}/uploaded?key=uploads/scans/{ID}/{quote(name)}")
     assert header(answer, "Location") == f"{DOOR}/document"
 
 
-def test_a_file_that_cannot_be_used_is_refused_beside_the_upload(portal: Portal) -> None:
+def test_an_unusable_file_is_refused_next_to_the_upload(portal: Portal) -> None:
     refusal = {"code": "not_a_scan", "detail": "A signed scan has to be a PDF, JPEG or PNG file."}
     portal.inspector = FakeInspector({"refused": refusal})
     browser = inside(portal)
@@ -204,14 +204,14 @@ def test_a_file_that_cannot_be_used_is_refused_beside_the_upload(portal: Portal)
     assert b"multipart/form-data" in answer.body
 
 
-def test_a_missing_name_is_asked_for_and_the_file_kept(portal: Portal) -> None:
+def test_a_missing_name_is_requested_without_a_new_upload(portal: Portal) -> None:
     answer = inside(portal).post(f"{DOOR}/signed", key=KEY, signer_name="")
     assert answer.status_code == 422
     assert "Enter the name of the person who signed." in text(answer)
     assert f'name="key" value="{KEY}"' in answer.body.decode()
 
 
-def test_a_decision_in_between_is_explained(portal: Portal) -> None:
+def test_a_decision_during_the_visit_is_explained(portal: Portal) -> None:
     browser = inside(portal)
     returned = stored(portal).mark_returned(ReturnedMethod.FAX, START)
     assert returned is not None

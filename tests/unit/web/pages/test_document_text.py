@@ -1,4 +1,4 @@
-"""What pages say, for those who have it read aloud."""
+"""The text of page images, for people who use screen readers."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def say(portal: Portal, *texts: str) -> None:
     portal.files.put(text_key(DOCUMENT.id), json.dumps(texts).encode(), "application/json")
 
 
-def test_the_text_of_each_page_stands_beside_its_picture(portal: Portal, browser: Browser) -> None:
+def test_every_page_image_has_its_text(portal: Portal, browser: Browser) -> None:
     say(portal, "Goals: <walk> 50 feet", "Frequency: 2 a week", "")
     body = browser.get(REVIEW).body.decode()
     assert "Goals: &lt;walk&gt; 50 feet" in body
@@ -41,7 +41,7 @@ def test_the_text_of_each_page_stands_beside_its_picture(portal: Portal, browser
     assert body.index("Goals:") < body.index('id="page-2"') < body.index("Frequency: 2 a week")
 
 
-def test_a_long_document_has_a_page_for_its_text(portal: Portal, browser: Browser) -> None:
+def test_a_long_document_has_a_separate_text_page(portal: Portal, browser: Browser) -> None:
     say(portal, "first words", "x" * MAX_TEXT_ON_PAGE, "last words")
     review, whole = browser.get(REVIEW), browser.get(f"{REVIEW}/text")
     assert "first words" in text(review)
@@ -51,36 +51,34 @@ def test_a_long_document_has_a_page_for_its_text(portal: Portal, browser: Browse
     assert 'id="page-3"' in whole.body.decode()
 
 
-def test_the_first_page_is_fetched_at_once_and_the_others_as_one_scrolls(browser: Browser) -> None:
-    """Nothing waits for a script: the browser finds the picture in the page, and keeps its place free."""
+def test_the_first_image_loads_immediately_and_the_others_on_scrolling(browser: Browser) -> None:
+    """Check that no image waits for a script, and that the page reserves space for every image."""
     body = browser.get(REVIEW).body.decode()
     first, *others = re.findall(r"<img [^>]*>", body)
     assert 'fetchpriority="high"' in first
     assert "loading=" not in first
-    assert all('loading="lazy"' in each for each in others)
+    assert all('loading="lazy"' in image for image in others)
     assert all(
-        re.search(r' src="[^"]+" srcset="[^"]+" .*width="\d+" height="\d+"', each)
-        for each in (first, *others)
+        re.search(r' src="[^"]+" srcset="[^"]+" .*width="\d+" height="\d+"', image)
+        for image in (first, *others)
     )
-    assert all("defer" in each for each in re.findall(r"<script[^>]*>", body))
+    assert all("defer" in tag for tag in re.findall(r"<script[^>]*>", body))
 
 
-def test_without_any_text_the_pages_still_show(browser: Browser) -> None:
+def test_page_images_without_text_are_shown(browser: Browser) -> None:
     page = browser.get(REVIEW)
     assert page.body.count(b"<img") == 3
     assert browser.get(f"{REVIEW}/text").status_code == 404
 
 
-def test_who_comes_to_the_text_first_is_led_to_the_pictures_where_opening_it_is_recorded(
-    portal: Portal, browser: Browser
-) -> None:
+def test_the_text_page_redirects_to_the_review_until_the_first_view(portal: Portal, browser: Browser) -> None:
     say(portal, "a", "b", "c")
     answer = browser.get(f"{REVIEW}/text")
     assert (answer.status_code, header(answer, "location")) == (303, REVIEW)
     assert portal.store.document(DOCUMENT.id) == DOCUMENT
 
 
-def test_the_text_of_a_recalled_document_is_gone(portal: Portal, browser: Browser) -> None:
+def test_the_text_of_a_recalled_document_cannot_be_opened(portal: Portal, browser: Browser) -> None:
     say(portal, "a", "b", "c")
     recalled = DOCUMENT.recall("Sent in error", START)
     assert recalled is not None

@@ -1,4 +1,4 @@
-"""Addresses at which there is nothing."""
+"""Responses to unknown paths."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def portal() -> Portal:
 
 
 def answer(path: str, accept: str) -> Mapping[str, Any]:
-    """As API Gateway asks: the stand-in of Chalice's tests knows no path of several parts."""
+    """Send a request as API Gateway does. Chalice's test client matches no path with several parts."""
     event = {
         "resource": "/{proxy+}",
         "path": path,
@@ -40,17 +40,17 @@ def answer(path: str, accept: str) -> Mapping[str, Any]:
         },
     }
     context: Any = SimpleNamespace(aws_request_id="r1")
-    found: Mapping[str, Any] = app(event, context)
-    return found
+    response: Mapping[str, Any] = app(event, context)
+    return response
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/Login", "/account/nope", "/documents/a/b", "/v2"])
-def test_a_browser_gets_a_page_with_the_way_back(path: str) -> None:
-    found = answer(path, AS_BROWSERS_ASK)
-    assert found["statusCode"] == 404
-    assert found["headers"]["Content-Type"] == "text/html; charset=utf-8"
-    assert "This page does not exist." in found["body"]
-    assert 'href="/"' in found["body"]
+def test_a_browser_gets_a_page_with_a_link_back(path: str) -> None:
+    response = answer(path, AS_BROWSERS_ASK)
+    assert response["statusCode"] == 404
+    assert response["headers"]["Content-Type"] == "text/html; charset=utf-8"
+    assert "This page does not exist." in response["body"]
+    assert 'href="/"' in response["body"]
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_a_browser_gets_a_page_with_the_way_back(path: str) -> None:
     ],
 )
 def test_software_gets_a_problem(path: str, accept: str) -> None:
-    found = answer(path, accept)
-    assert found["statusCode"] == 404
-    assert found["headers"]["Content-Type"] == "application/problem+json"
-    assert json.loads(found["body"])["code"] == "not-found"
+    response = answer(path, accept)
+    assert response["statusCode"] == 404
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    assert json.loads(response["body"])["code"] == "not-found"
 
 
-def test_the_page_repeats_nothing_of_the_address() -> None:
+def test_the_page_does_not_repeat_the_path() -> None:
     response = Browser().get("/xyzzy", accept=AS_BROWSERS_ASK)
     assert response.status_code == 404
     assert "xyzzy" not in response.body.decode()

@@ -1,9 +1,8 @@
-"""Every route for every kind of caller: what each gets is decided here, cell by cell, and a new route fails
-until it is.
+"""The response of every route to every kind of caller, as a table. A route without a row fails the test.
 
-A cell is the status, or where a redirect leads: `login`, `door` (the document's own address, which shows the
-ways in), `code` (where a code is entered), `on` (on to what was asked for), `out` (logged out); or `done`:
-the document is decided or closed. `-` stands where there is no such cell: only our own forms carry a token.
+A cell is a status or the target of a redirect: `login`, `land` (the landing page of the document), `code`
+(the code form), `on` (the requested page), `out` (logged out) or `done` (the decided or closed document).
+`-` means that the cell does not exist, because only the portal's own forms carry a token.
 """
 
 import json
@@ -59,11 +58,11 @@ GET  /by-hand/{document_id}/original.pdf          code  code  code  code  code  
 GET  /by-hand/{document_id}/uploaded              code  code  code  code  code  code  200   code  -
 GET  /documents                                   login 200   200   login login login login login -
 GET  /documents/past                              login 200   200   login login login login login -
-GET  /documents/{document_id}                     door  200   404   door  door  door  door  door  -
-GET  /documents/{document_id}/certificate.pdf     door  404   404   door  door  door  door  door  -
-GET  /documents/{document_id}/original.pdf        door  on    404   door  door  door  door  door  -
-GET  /documents/{document_id}/signed.pdf          door  on    404   door  door  door  door  door  -
-GET  /documents/{document_id}/text                door  200   404   door  door  door  door  door  -
+GET  /documents/{document_id}                     land  200   404   land  land  land  land  land  -
+GET  /documents/{document_id}/certificate.pdf     land  404   404   land  land  land  land  land  -
+GET  /documents/{document_id}/original.pdf        land  on    404   land  land  land  land  land  -
+GET  /documents/{document_id}/signed.pdf          land  on    404   land  land  land  land  land  -
+GET  /documents/{document_id}/text                land  200   404   land  land  land  land  land  -
 GET  /forgot-password                             200   200   200   200   200   200   200   200   -
 GET  /login                                       200   on    on    200   200   200   200   200   -
 GET  /login/second                                410   410   410   410   410   410   410   410   -
@@ -98,11 +97,11 @@ POST /by-hand/{document_id}                       422   422   422   422   422   
 POST /by-hand/{document_id}/code                  code  code  code  code  code  code  code  code  403
 POST /by-hand/{document_id}/signed                code  code  code  code  code  code  done  code  403
 POST /documents/past                              login 200   200   login login login login login 403
-POST /documents/{document_id}/approve             door  done  404   door  door  door  door  door  403
-POST /documents/{document_id}/decline             door  done  404   door  door  door  door  door  403
-POST /documents/{document_id}/forget-signature    door  200   404   door  door  door  door  door  403
-POST /documents/{document_id}/setup-link          door  door  door  door  door  door  door  door  403
-POST /documents/{document_id}/signature           door  200   404   door  door  door  door  door  403
+POST /documents/{document_id}/approve             land  done  404   land  land  land  land  land  403
+POST /documents/{document_id}/decline             land  done  404   land  land  land  land  land  403
+POST /documents/{document_id}/forget-signature    land  200   404   land  land  land  land  land  403
+POST /documents/{document_id}/setup-link          land  land  land  land  land  land  land  land  403
+POST /documents/{document_id}/signature           land  200   404   land  land  land  land  land  403
 POST /forgot-password                             on    on    on    on    on    on    on    on    403
 POST /login/password                              401   401   401   401   401   401   401   401   403
 POST /login/passkey                               401   401   401   401   401   401   401   401   403
@@ -117,7 +116,7 @@ PUT  /v1/endpoint                                 401   401   401   401   200   
 PUT  /v1/practice                                 401   401   401   401   200   200   401   401   -
 """
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
-DENIED = {"login", "door", "code", "401", "403", "404"}
+DENIED = {"login", "land", "code", "401", "403", "404"}
 PATIENT = re.compile(r"Ada|Byron|1950|PT-77|Plan of Care|Rivera|originals/", re.IGNORECASE)
 
 FORMS: Mapping[str, Mapping[str, str]] = {
@@ -163,12 +162,12 @@ FAILED = Delivery(
     created_at=START,
     status=DeliveryStatus.FAILED,
 )
-"""The document, and with it the message, belong to `PRACTICE` and `PROVIDER`; the others have none."""
+"""The document and the message of `PRACTICE` and `PROVIDER`. Other practices and providers have none."""
 
 
 @dataclass
 class Asked:
-    """One cell: a route, and who asks."""
+    """A cell of the table: a route and a kind of caller."""
 
     portal: Portal
     method: str
@@ -177,7 +176,7 @@ class Asked:
     headers: dict[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Makes the caller what they are."""
+        """Store the data of the caller and set the headers of the request."""
         getattr(self, f"_as_{self.who}")()
 
     def answer(self) -> HTTPResponse:
@@ -224,7 +223,7 @@ class Asked:
         self.portal.time.pass_time(minutes=15)
 
     def _as_no_token(self) -> None:
-        """With the session and the visit that the form would need."""
+        """Set valid cookies of a session and a visit, without the token of the form."""
         self._session(PROVIDER)
         self._visit(SIGNED.id)
 
@@ -258,7 +257,7 @@ class Asked:
         self._cookie(BY_HAND_COOKIE, "visit")
 
     def _software(self, practice_id: str) -> None:
-        """With the key of the practice, and its signature over what is sent."""
+        """Set headers with the API key of the practice and its signature of the body."""
         key = self.portal.practices.rotate_key(practice_id, START)
         secret = self.portal.practices.rotate_secret(practice_id, START)
         body = self.body.decode()
@@ -276,59 +275,61 @@ class Asked:
 
 
 def document_for(path: str) -> Document:
-    """Signed where a signed copy is asked for, or the text of what was seen before; pending elsewhere."""
+    """Return a signed document for the signed PDF, a viewed one for the text page, or a pending one."""
     return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document()
 
 
 @pytest.fixture
 def portal() -> Portal:
-    made = Portal(a_store())
-    made.store.commit(
+    portal = Portal(a_store())
+    portal.store.commit(
         Change(at=START, practices=(replace(PRACTICE, id="prc_2", name="Other"),), deliveries=(FAILED,))
     )
-    made.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
-    made.files.put(f"{scan_prefix(SIGNED.id)}scan", b"a scan", "image/png")
-    made.files.put(text_key(SIGNED.id), b'["Plan of Care for Ada Byron", "", ""]', "application/json")
-    bootstrap.install(made)
-    return made
+    portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
+    portal.files.put(f"{scan_prefix(SIGNED.id)}scan", b"a scan", "image/png")
+    portal.files.put(text_key(SIGNED.id), b'["Plan of Care for Ada Byron", "", ""]', "application/json")
+    bootstrap.install(portal)
+    return portal
 
 
 def table() -> dict[tuple[str, str], dict[str, str]]:
-    """The cells of each route, by who asks."""
+    """Return the cells of every route, by kind of caller."""
     lines = [line.split() for line in CELLS.strip().splitlines()]
     return {(line[0], line[1]): dict(zip(WHO, line[2:], strict=True)) for line in lines}
 
 
 EXPECTED = table()
-DECLARED = sorted((method, each.path) for each in ROUTES for method in each.methods)
-OPEN = {each.path for each in ROUTES if each.access is Access.ANYONE}
+DECLARED = sorted((method, route.path) for route in ROUTES for method in route.methods)
+OPEN = {route.path for route in ROUTES if route.access is Access.ANYONE}
 
 
 def place(response: HTTPResponse) -> str:
-    """Where it leads, as a cell says it."""
+    """Return the target of a redirect as a cell shows it."""
     path, _, query = header(response, "location").partition("?")
     if query == "reason=logged-out":
         return "out"
-    names = {"/login": "login", f"/documents/{SIGNED.id}": "door", f"/by-hand/{SIGNED.id}": "code"}
+    names = {"/login": "login", f"/documents/{SIGNED.id}": "land", f"/by-hand/{SIGNED.id}": "code"}
     return names.get(path, "on")
 
 
 def shown(response: HTTPResponse, document: Document | None) -> str:
-    """The answer as a cell says it."""
+    """Return the response as a cell shows it."""
     if document != document_for("") and document is not None and document.decided_at and not document.signed:
         return "done"
     if "You have a document to review" in text(response):
-        return "door"
+        return "land"
     return place(response) if response.status_code == 303 else str(response.status_code)
 
 
-def test_every_route_is_decided_and_nothing_else_is() -> None:
+def test_the_table_has_exactly_the_routes_of_the_portal() -> None:
     assert sorted(EXPECTED) == DECLARED
 
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize(("method", "path"), DECLARED)
-def test_each_caller_gets_what_was_decided(portal: Portal, method: str, path: str, who: str) -> None:
+def test_every_caller_gets_the_response_of_the_table(
+    portal: Portal, method: str, path: str, who: str
+) -> None:
     expected = EXPECTED[method, path][who]
     if expected == "-":
         assert who == "no_token"
@@ -346,7 +347,7 @@ def test_each_caller_gets_what_was_decided(portal: Portal, method: str, path: st
 
 
 @pytest.mark.parametrize("path", sorted(app.routes))
-def test_no_other_method_reaches_anything(portal: Portal, path: str) -> None:
+def test_other_methods_are_refused(portal: Portal, path: str) -> None:
     before = portal.fake_store.commits
     for method in METHODS - set(app.routes[path]):
         asked = Asked(portal, method, path, "anonymous")

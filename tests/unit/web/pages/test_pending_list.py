@@ -1,4 +1,4 @@
-"""Going through what waits, and back through what is past."""
+"""Working through the pending list, and searching the past list."""
 
 import re
 from dataclasses import replace
@@ -33,7 +33,7 @@ def put(portal: Portal, document_id: str, **changes: Any) -> None:
     portal.store.commit(Change(at=START, documents=(a_document(id=document_id, **changes),)))
 
 
-def test_sign_then_next_goes_through_the_queue_to_its_end(portal: Portal, browser: Browser) -> None:
+def test_sign_then_next_leads_through_all_pending_documents(portal: Portal, browser: Browser) -> None:
     put(portal, "doc_one", due_on=date(2026, 11, 25))
     put(portal, "doc_two", due_on=date(2026, 11, 26))
     on = header(browser.post("/documents/doc_one/approve", READ), "Location")
@@ -46,20 +46,20 @@ def test_sign_then_next_goes_through_the_queue_to_its_end(portal: Portal, browse
     assert "You're all caught up" in text(browser.get(last))
 
 
-def test_what_stands_in_the_address_is_not_trusted(portal: Portal, browser: Browser) -> None:
+def test_the_signed_id_in_the_url_is_not_trusted(portal: Portal, browser: Browser) -> None:
     put(portal, "doc_one")
     body = browser.get('/documents?signed="><script>').body.decode()
     assert "<script>" not in body
     assert 'href="/documents/script"' in body
 
 
-def test_several_practices_stand_apart_the_most_urgent_first(portal: Portal, browser: Browser) -> None:
+def test_documents_are_grouped_by_practice_soonest_due_first(portal: Portal, browser: Browser) -> None:
     juniper = PracticeCard(name="Juniper Rehab")
     put(portal, "doc_1", due_on=date(2026, 11, 25))
     put(portal, "doc_2", due_on=date(2026, 11, 24), practice_id="prc_2", practice=juniper)
     put(portal, "doc_3", due_on=date(2026, 11, 26), practice_id="prc_2", practice=juniper)
     body = browser.get("/documents").body.decode()
-    assert [each.strip() for each in re.findall(r'list__group">([^<]+)<', body)] == [
+    assert [name.strip() for name in re.findall(r'list__group">([^<]+)<', body)] == [
         "Juniper Rehab",
         "Hill Country Therapy",
     ]
@@ -67,12 +67,12 @@ def test_several_practices_stand_apart_the_most_urgent_first(portal: Portal, bro
     assert '<h3 class="entry__title">' in body
 
 
-def test_one_practice_needs_no_heading(portal: Portal, browser: Browser) -> None:
+def test_one_practice_has_no_heading(portal: Portal, browser: Browser) -> None:
     put(portal, "doc_1")
     assert "list__group" not in browser.get("/documents").body.decode()
 
 
-def test_the_past_is_searched_and_the_form_stays_filled_in(portal: Portal, browser: Browser) -> None:
+def test_a_search_keeps_the_form_filled_in(portal: Portal, browser: Browser) -> None:
     closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
     put(portal, "doc_1", **closed)
     put(portal, "doc_2", **closed, patient=replace(a_document().patient, first_name="Grace"))
@@ -84,7 +84,7 @@ def test_the_past_is_searched_and_the_form_stays_filled_in(portal: Portal, brows
     assert "Nothing found." in text(browser.post("/documents/past", q="nobody"))
 
 
-def test_no_address_holds_what_is_searched_for(portal: Portal, browser: Browser) -> None:
+def test_no_url_contains_the_search_text(portal: Portal, browser: Browser) -> None:
     closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
     for number in range(201):
         put(portal, f"doc_{number:03}", **closed)
@@ -95,7 +95,7 @@ def test_no_address_holds_what_is_searched_for(portal: Portal, browser: Browser)
         assert 'data-return-path="/documents/past"' in body
 
 
-def test_a_name_in_an_address_is_not_searched_for(portal: Portal, browser: Browser) -> None:
+def test_a_search_text_in_the_url_is_ignored(portal: Portal, browser: Browser) -> None:
     closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
     put(portal, "doc_1", **closed)
     page = browser.get("/documents/past?q=nobody")
@@ -104,16 +104,16 @@ def test_a_name_in_an_address_is_not_searched_for(portal: Portal, browser: Brows
 
 
 @pytest.mark.parametrize("fields", [{}, {"q": "  "}, {"from": "yesterday", "after": "x"}])
-def test_a_search_for_nothing_leads_to_the_list(browser: Browser, fields: dict[str, str]) -> None:
+def test_an_empty_search_leads_to_the_list(browser: Browser, fields: dict[str, str]) -> None:
     answer = browser.post("/documents/past", fields)
     assert (answer.status_code, header(answer, "location")) == (303, "/documents/past")
 
 
-def test_a_search_goes_on_only_from_where_one_stopped(browser: Browser) -> None:
+def test_a_search_accepts_only_its_own_cursor(browser: Browser) -> None:
     assert browser.post("/documents/past", q="nobody", after="x").status_code == 400
 
 
-def test_a_search_goes_on_where_it_stopped(portal: Portal, browser: Browser) -> None:
+def test_a_search_continues_where_it_stopped(portal: Portal, browser: Browser) -> None:
     closed = {"status": Status.RETURNED, "outcome": Outcome.BY_HAND, "returned_at": START}
     for number in range(201):
         put(portal, f"doc_{number:03}", **closed)

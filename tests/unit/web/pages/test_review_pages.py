@@ -32,15 +32,15 @@ def put(portal: Portal, **changes: Any) -> Document:
 
 
 def stored(portal: Portal) -> Document:
-    found = portal.store.document("doc_abcdef123456")
-    assert found is not None
-    return found
+    document = portal.store.document("doc_abcdef123456")
+    assert document is not None
+    return document
 
 
 def title(response: HTTPResponse) -> str:
-    found = re.search(r"<title>(.*?) ·", response.body.decode())
-    assert found
-    return found[1]
+    match = re.search(r"<title>(.*?) ·", response.body.decode())
+    assert match
+    return match[1]
 
 
 def approve(
@@ -59,7 +59,7 @@ def approve(
 # Lists
 
 
-def test_pending_shows_what_waits_and_counts_it_in_the_title(portal: Portal) -> None:
+def test_pending_lists_documents_and_counts_them_in_the_title(portal: Portal) -> None:
     put(portal)
     page = logged_in(portal).get("/documents")
     assert title(page) == "1 pending"
@@ -77,7 +77,7 @@ def test_pending_shows_what_waits_and_counts_it_in_the_title(portal: Portal) -> 
     assert f'href="{REVIEW}"' in page.body.decode()
 
 
-def test_overdue_is_marked_by_the_day_it_is_at_the_practice(portal: Portal) -> None:
+def test_past_due_depends_on_the_date_at_the_practice(portal: Portal) -> None:
     put(portal, due_on=START.date())
     browser = logged_in(portal)
     assert "Due today" in text(browser.get("/documents"))
@@ -90,13 +90,13 @@ def test_overdue_is_marked_by_the_day_it_is_at_the_practice(portal: Portal) -> N
     assert "Past due (certification due Nov 22)" in text(logged_in(portal).get("/documents"))
 
 
-def test_nothing_pending_is_said_kindly(portal: Portal) -> None:
+def test_an_empty_pending_list_says_so(portal: Portal) -> None:
     page = logged_in(portal).get("/documents")
     assert title(page) == "Nothing pending"
     assert "You're all caught up" in text(page)
 
 
-def test_lists_go_on_by_a_cursor(portal: Portal) -> None:
+def test_a_cursor_leads_to_the_next_page_of_pending(portal: Portal) -> None:
     for number in range(27):
         put(portal, id=f"doc_{number:02}")
     browser = logged_in(portal)
@@ -111,7 +111,7 @@ def test_lists_go_on_by_a_cursor(portal: Portal) -> None:
     assert elsewhere.status_code == 400, "a cursor is good for its own list alone"
 
 
-def test_past_shows_outcome_note_date_and_the_signed_pdf(portal: Portal) -> None:
+def test_past_shows_outcome_note_date_and_signed_pdf(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
     approve(browser)
@@ -126,7 +126,7 @@ def test_past_shows_outcome_note_date_and_the_signed_pdf(portal: Portal) -> None
 # Review
 
 
-def test_review_shows_the_pages_and_what_is_needed_to_decide(portal: Portal) -> None:
+def test_review_shows_the_pages_and_the_facts(portal: Portal) -> None:
     put(portal, supersedes="POC-0990", message="Frequency lowered.")
     page = logged_in(portal).get(REVIEW)
     body = page.body.decode()
@@ -157,7 +157,7 @@ def test_the_first_review_is_recorded_as_viewed(portal: Portal) -> None:
     assert [event.actor for event in portal.store.events("doc_abcdef123456")] == ["provider:prv_1"]
 
 
-def test_pages_that_are_being_prepared_are_waited_for(portal: Portal) -> None:
+def test_a_page_waits_for_its_page_images(portal: Portal) -> None:
     put(portal, pages_ready=1, sent_at=START)
     page = logged_in(portal).get(REVIEW)
     assert header(page, "Refresh") == "3"
@@ -166,7 +166,7 @@ def test_pages_that_are_being_prepared_are_waited_for(portal: Portal) -> None:
     assert b"<textarea" not in page.body, "a page that reloads itself would lose what is typed"
 
 
-def test_pages_that_never_come_leave_the_pdf_and_the_statement(portal: Portal) -> None:
+def test_without_page_images_the_pdf_and_the_statement_remain(portal: Portal) -> None:
     put(portal, pages_ready=None, sent_at=START - timedelta(minutes=11))
     browser = logged_in(portal)
     page = browser.get(REVIEW)
@@ -176,7 +176,7 @@ def test_pages_that_never_come_leave_the_pdf_and_the_statement(portal: Portal) -
     assert stored(portal).status is Status.APPROVED
 
 
-def test_what_people_wrote_is_text_and_not_markup(portal: Portal) -> None:
+def test_text_from_people_is_escaped(portal: Portal) -> None:
     name = "<script>alert(1)</script>"
     put(
         portal,
@@ -192,7 +192,7 @@ def test_what_people_wrote_is_text_and_not_markup(portal: Portal) -> None:
 # Deciding
 
 
-def test_approval_goes_on_to_what_became_of_it_and_the_next(portal: Portal) -> None:
+def test_approval_leads_to_the_decision_and_the_next_document(portal: Portal) -> None:
     put(portal)
     put(portal, id="doc_next", patient=replace(a_document().patient, first_name="Grace"))
     browser = logged_in(portal)
@@ -208,14 +208,14 @@ def test_approval_goes_on_to_what_became_of_it_and_the_next(portal: Portal) -> N
     assert decision.signer.authentication == "account password, entered Nov 22, 2026, 7:00 PM UTC"
 
 
-def test_after_the_last_one_is_caught_up(portal: Portal) -> None:
+def test_after_the_last_document_the_provider_is_caught_up(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
     approve(browser)
     assert "You're all caught up" in text(browser.get(REVIEW))
 
 
-def test_nothing_entered_is_lost_when_something_is_missing(portal: Portal) -> None:
+def test_a_refused_approval_keeps_all_fields(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
     answer = browser.post(
@@ -232,7 +232,7 @@ def test_nothing_entered_is_lost_when_something_is_missing(portal: Portal) -> No
     assert stored(portal).status is Status.PENDING
 
 
-def test_decline_says_what_is_missing_and_keeps_the_reason(portal: Portal) -> None:
+def test_a_refused_decline_shows_the_error_and_keeps_the_reason(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
     answer = browser.post(f"{REVIEW}/decline", reason="change_the_plan", decline_note="")
@@ -247,7 +247,7 @@ def test_decline_says_what_is_missing_and_keeps_the_reason(portal: Portal) -> No
     assert "Twice a week" in text(page)
 
 
-def test_a_recall_while_it_was_open_is_explained_and_the_note_given_back(portal: Portal) -> None:
+def test_a_recall_during_the_review_is_explained_and_returns_the_note(portal: Portal) -> None:
     document = put(portal)
     browser = logged_in(portal)
     recalled = document.recall("Sent in error", START)
@@ -259,12 +259,12 @@ def test_a_recall_while_it_was_open_is_explained_and_the_note_given_back(portal:
         assert shown in text(answer)
 
 
-def test_a_document_that_was_replaced_says_so(portal: Portal) -> None:
+def test_a_replaced_document_says_so(portal: Portal) -> None:
     put(portal, status=Status.RECALLED, recalled_at=START, superseded_by="POC-1002")
     assert "Replaced by a newer version" in text(logged_in(portal).get(REVIEW))
 
 
-def test_a_document_that_came_back_on_paper_says_so(portal: Portal) -> None:
+def test_a_document_returned_on_paper_says_so(portal: Portal) -> None:
     put(
         portal,
         status=Status.RETURNED,
@@ -275,7 +275,7 @@ def test_a_document_that_came_back_on_paper_says_so(portal: Portal) -> None:
     assert "has this plan of care back on paper" in text(logged_in(portal).get(REVIEW))
 
 
-def test_with_electronic_signature_off_it_is_signed_by_hand_or_declined(portal: Portal) -> None:
+def test_with_electronic_signature_off_only_signing_by_hand_and_declining_are_offered(portal: Portal) -> None:
     put(portal)
     portal.switches.set_electronic_signature("prc_1", on=False)
     browser = logged_in(portal)
@@ -290,7 +290,7 @@ def test_with_electronic_signature_off_it_is_signed_by_hand_or_declined(portal: 
     assert browser.post(f"{REVIEW}/decline", reason="not_my_patient").status_code == 303
 
 
-def test_what_is_addressed_to_someone_else_is_not_there(portal: Portal) -> None:
+def test_a_document_for_another_provider_is_not_found(portal: Portal) -> None:
     put(portal, provider_id=OTHER_PROVIDER.id)
     browser = logged_in(portal)
     assert browser.get(REVIEW).status_code == 404
@@ -302,7 +302,7 @@ def test_what_is_addressed_to_someone_else_is_not_there(portal: Portal) -> None:
 # Files
 
 
-def test_the_original_opens_under_a_name_without_the_patient(portal: Portal) -> None:
+def test_the_file_name_of_the_original_does_not_name_the_patient(portal: Portal) -> None:
     put(portal)
     answer = logged_in(portal).get(f"{REVIEW}/original.pdf")
     assert answer.status_code == 303
@@ -311,19 +311,19 @@ def test_the_original_opens_under_a_name_without_the_patient(portal: Portal) -> 
     assert stored(portal).viewed_at == START
 
 
-def test_a_recalled_original_no_longer_opens(portal: Portal) -> None:
+def test_a_recalled_original_cannot_be_opened(portal: Portal) -> None:
     put(portal, status=Status.RECALLED, recalled_at=START)
     assert logged_in(portal).get(f"{REVIEW}/original.pdf").status_code == 410
 
 
-def test_the_signed_pdf_opens_once_it_is_there(portal: Portal) -> None:
+def test_the_signed_pdf_opens_once_it_exists(portal: Portal) -> None:
     put(portal, status=Status.APPROVED, outcome=Outcome.APPROVED, sealing=Sealing.SEALED, signed=SIGNED)
     answer = logged_in(portal).get(f"{REVIEW}/signed.pdf")
     assert answer.status_code == 303
     assert SIGNED.key in header(answer, "Location")
 
 
-def test_a_certificate_apart_is_offered_where_there_is_one(portal: Portal) -> None:
+def test_a_separate_certificate_is_offered_if_there_is_one(portal: Portal) -> None:
     sealed = {"status": Status.APPROVED, "outcome": Outcome.APPROVED, "sealing": Sealing.SEALED}
     apart = replace(SIGNED, key="signed/doc_abcdef123456/cc.pdf", sha256="cc", level="B-T")
     put(portal, **sealed, signed=apart, certificate=apart)
@@ -334,21 +334,21 @@ def test_a_certificate_apart_is_offered_where_there_is_one(portal: Portal) -> No
     assert apart.key in header(browser.get(f"{REVIEW}/certificate.pdf"), "Location")
 
 
-def test_there_is_no_certificate_apart_where_it_is_in_the_signed_pdf(portal: Portal) -> None:
+def test_there_is_no_separate_certificate_if_the_signed_pdf_contains_it(portal: Portal) -> None:
     put(portal, status=Status.APPROVED, outcome=Outcome.APPROVED, sealing=Sealing.SEALED, signed=SIGNED)
     browser = logged_in(portal)
     assert browser.get(f"{REVIEW}/certificate.pdf").status_code == 404
     assert "certificate.pdf" not in browser.get(REVIEW).body.decode()
 
 
-def test_a_signed_pdf_being_made_is_waited_for(portal: Portal) -> None:
+def test_a_page_waits_for_the_signed_pdf(portal: Portal) -> None:
     put(portal, status=Status.APPROVED, outcome=Outcome.APPROVED, sealing=Sealing.IN_PROGRESS)
     answer = logged_in(portal).get(f"{REVIEW}/signed.pdf")
     assert answer.status_code == 202
     assert header(answer, "Refresh") == "3"
 
 
-def test_there_is_no_signed_pdf_of_what_was_never_signed_here(portal: Portal) -> None:
+def test_a_document_not_signed_here_has_no_signed_pdf(portal: Portal) -> None:
     put(portal)
     assert logged_in(portal).get(f"{REVIEW}/signed.pdf").status_code == 404
 
@@ -362,7 +362,7 @@ def test_there_is_no_signed_pdf_of_what_was_never_signed_here(portal: Portal) ->
         (
             "/documents",
             {"visit": 1, "documents": 1, "count": 1},
-        ),  # a list is 2 calls; the count runs beside it
+        ),  # A list takes two calls, and the count runs concurrently.
         ("/documents/past", {"visit": 1, "documents": 1}),
         (REVIEW, {"visit": 1, "practice": 1, "commit": 1}),
         (f"{REVIEW}/original.pdf", {"visit": 1, "practice": 1, "commit": 1}),
@@ -373,13 +373,13 @@ def test_no_page_waits_for_more_than_three_calls(
 ) -> None:
     put(portal)
     browser = logged_in(portal)
-    made: dict[str, int] = {}
+    counts: dict[str, int] = {}
 
     def counted(name: str) -> Any:
         real = getattr(portal.fake_store, name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            made[name] = made.get(name, 0) + 1
+            counts[name] = counts.get(name, 0) + 1
             return real(*args, **kwargs)
 
         return call
@@ -388,17 +388,17 @@ def test_no_page_waits_for_more_than_three_calls(
         monkeypatch.setattr(portal.fake_store, name, counted(name))
     answer = browser.get(path)
     assert answer.status_code in (200, 303)
-    assert _of_the_pages(made) == calls
+    assert _of_the_pages(counts) == calls
 
 
-def _of_the_pages(made: dict[str, int]) -> dict[str, int]:
-    """Without what the fake's `visit` asks of itself."""
-    return {name: count for name, count in made.items() if name not in ("document", "provider", "secret")}
+def _of_the_pages(counts: dict[str, int]) -> dict[str, int]:
+    """Leave out the calls that the fake's `visit` makes."""
+    return {name: count for name, count in counts.items() if name not in ("document", "provider", "secret")}
 
 
 @pytest.mark.parametrize("path", ["/documents", "/documents/past"])
 @pytest.mark.parametrize("after", ["x", "%7C", "2026-11-22%7Cdoc_1", "eA", "fHw"])
-def test_a_cursor_that_no_list_gave_out_is_refused_before_the_database_is_asked(
+def test_an_invalid_cursor_is_refused_before_the_database_is_read(
     portal: Portal, path: str, after: str
 ) -> None:
     put(portal)
@@ -407,7 +407,7 @@ def test_a_cursor_that_no_list_gave_out_is_refused_before_the_database_is_asked(
     assert b"Ada Byron" not in answer.body
 
 
-def test_past_goes_on_by_a_cursor_too(portal: Portal) -> None:
+def test_a_cursor_leads_to_the_next_page_of_past(portal: Portal) -> None:
     for number in range(27):
         put(portal, id=f"doc_{number:02}", status=Status.RETURNED, outcome=Outcome.BY_HAND, returned_at=START)
     browser = logged_in(portal)
@@ -425,5 +425,5 @@ def test_past_goes_on_by_a_cursor_too(portal: Portal) -> None:
         ("Left knee, second episode", "Plan of care: Left knee, second episode"),
     ],
 )
-def test_the_lists_name_a_document_by_its_title_where_that_says_more(title: str, named: str) -> None:
+def test_the_lists_show_the_title_if_it_says_more_than_the_kind(title: str, named: str) -> None:
     assert make_row(a_document(title=title), START).label == named

@@ -1,4 +1,4 @@
-"""The signature on the review page: typed, drawn, saved, forgotten, shown as the document will have it."""
+"""The signature fields of the review page: typed, drawn and saved signatures, and the preview."""
 
 import base64
 import io
@@ -40,19 +40,19 @@ def approve(browser: Browser, document_id: str = "doc_abcdef123456", **fields: s
 
 
 def decision(portal: Portal, document_id: str = "doc_abcdef123456") -> Decision:
-    found = portal.store.document(document_id)
-    assert found is not None
-    assert found.decision is not None
-    return found.decision
+    document = portal.store.document(document_id)
+    assert document is not None
+    assert document.decision is not None
+    return document.decision
 
 
 def provider(portal: Portal) -> Provider:
-    found = portal.store.provider(PROVIDER.id)
-    assert found is not None
-    return found
+    provider = portal.store.provider(PROVIDER.id)
+    assert provider is not None
+    return provider
 
 
-def test_a_drawn_signature_is_kept_as_strokes_with_the_pads_proportions(
+def test_a_drawn_signature_is_stored_as_strokes_with_the_aspect_of_the_pad(
     portal: Portal, browser: Browser
 ) -> None:
     approve(browser, signature="drawn", drawing=DRAWING)
@@ -62,23 +62,23 @@ def test_a_drawn_signature_is_kept_as_strokes_with_the_pads_proportions(
 
 
 @pytest.mark.parametrize("drawing", ["", "{", json.dumps({"aspect": 2.5, "strokes": [[[2, 2], [0, 0]]]})])
-def test_no_drawing_is_asked_for_and_signs_nothing(portal: Portal, browser: Browser, drawing: str) -> None:
+def test_an_approval_without_a_drawing_is_refused(portal: Portal, browser: Browser, drawing: str) -> None:
     answer = approve(browser, signature="drawn", drawing=drawing, note="Kept")
     assert answer.status_code == 422
     assert "Draw your signature, or type it instead." in text(answer)
     assert "Kept</textarea>" in answer.body.decode()
-    found = portal.store.document("doc_abcdef123456")
-    assert found is not None
-    assert found.status is Status.PENDING
+    document = portal.store.document("doc_abcdef123456")
+    assert document is not None
+    assert document.status is Status.PENDING
 
 
-def test_a_drawing_is_still_there_when_something_else_is_missing(browser: Browser) -> None:
+def test_a_refused_approval_keeps_the_drawing(browser: Browser) -> None:
     body = approve(browser, signature="drawn", drawing=DRAWING, pages_shown="1").body.decode()
     assert DRAWING.replace('"', "&#34;") in body
     assert 'value="drawn" data-chosen' in body
 
 
-def test_a_signature_is_saved_only_if_wished(portal: Portal, browser: Browser) -> None:
+def test_a_signature_is_saved_only_on_request(portal: Portal, browser: Browser) -> None:
     approve(browser, signature="drawn", drawing=DRAWING)
     assert provider(portal).saved_signature is None
 
@@ -100,7 +100,7 @@ def test_a_saved_signature_signs_the_next_document(
     assert second.strokes_aspect == first.strokes_aspect
 
 
-def test_consent_and_signature_are_remembered_in_one_write(portal: Portal, browser: Browser) -> None:
+def test_consent_and_signature_are_saved_in_one_write(portal: Portal, browser: Browser) -> None:
     before = provider(portal).version
     approve(browser, signature="drawn", drawing=DRAWING, remember="yes")
     kept = provider(portal)
@@ -108,7 +108,7 @@ def test_consent_and_signature_are_remembered_in_one_write(portal: Portal, brows
     assert kept.saved_signature
 
 
-def test_a_saved_signature_is_forgotten_and_what_was_entered_stays(portal: Portal, browser: Browser) -> None:
+def test_removing_a_saved_signature_keeps_the_other_fields(portal: Portal, browser: Browser) -> None:
     remembering = replace(provider(portal), version=2, saved_signature=json.dumps({"typed": "L. Rivera"}))
     portal.store.commit(Change(at=START, providers=(remembering,)))
     answer = browser.post(f"{REVIEW}/forget-signature", {"note": "Half a note", "signature": "saved"})
@@ -119,13 +119,13 @@ def test_a_saved_signature_is_forgotten_and_what_was_entered_stays(portal: Porta
     assert 'value="typed" checked' in body
 
 
-def test_a_signature_forgotten_in_another_tab_signs_nothing(browser: Browser) -> None:
+def test_a_signature_removed_in_another_tab_cannot_sign(browser: Browser) -> None:
     answer = approve(browser, signature="saved")
     assert answer.status_code == 422
     assert "Your saved signature is gone. Type or draw it once more." in text(answer)
 
 
-def test_the_preview_has_the_proportions_of_the_clinics_box(portal: Portal, browser: Browser) -> None:
+def test_the_preview_has_the_proportions_of_the_signature_box(portal: Portal, browser: Browser) -> None:
     document = a_document(id="doc_box", signature_field=FieldBox(page=3, x=50, y=60, width=200, height=60))
     portal.store.commit(Change(at=START, documents=(document,)))
     answer = browser.post("/documents/doc_box/signature", signature="drawn", drawing=DRAWING)
@@ -135,6 +135,6 @@ def test_the_preview_has_the_proportions_of_the_clinics_box(portal: Portal, brow
     assert darkest == 0
 
 
-def test_the_preview_says_what_is_wrong(browser: Browser) -> None:
+def test_the_preview_shows_errors(browser: Browser) -> None:
     answer = browser.post(f"{REVIEW}/signature", signature="typed", typed_name="Jane Okafor")
     assert json.loads(answer.body) == {"trouble": "Type your own name to sign: Luis Rivera."}

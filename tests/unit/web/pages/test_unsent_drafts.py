@@ -1,4 +1,4 @@
-"""A decision sent after the session ended: nothing is decided, and nothing that was written is lost."""
+"""A decision sent after the session ended is not recorded, and its note is saved."""
 
 from dataclasses import replace
 
@@ -24,14 +24,14 @@ DECLINED = {"reason": "change_the_plan", "decline_note": NOTE, "other_name": "Dr
 
 @pytest.fixture(autouse=True)
 def portal() -> Portal:
-    made = portal_with_account()
-    give_account(made, replace(OTHER_PROVIDER, email=OTHER_EMAIL))
-    return made
+    portal = portal_with_account()
+    give_account(portal, replace(OTHER_PROVIDER, email=OTHER_EMAIL))
+    return portal
 
 
 @pytest.fixture
 def late(portal: Portal) -> Browser:
-    """A browser without scripts, on a review page that was left open for too long."""
+    """Return a browser without scripts on a review page whose session has ended."""
     browser = portal.browser()
     browser.log_in(EMAIL, PASSWORD)
     browser.get(REVIEW)
@@ -40,15 +40,15 @@ def late(portal: Portal) -> Browser:
 
 
 def drafts(portal: Portal) -> list[Secret]:
-    return [each for each in portal.fake_store.every(Secret, "secrets") if each.kind is SecretKind.DRAFT]
+    return [row for row in portal.fake_store.every(Secret, "secrets") if row.kind is SecretKind.DRAFT]
 
 
-def test_a_note_with_a_late_decline_is_back_after_login(portal: Portal, late: Browser) -> None:
+def test_the_note_of_a_late_decline_is_restored_after_login(portal: Portal, late: Browser) -> None:
     sent = late.post(f"{REVIEW}/decline", DECLINED)
     assert header(sent, "location") == REVIEW
-    door = late.get(REVIEW)
-    assert "What you wrote was saved" in text(door)
-    assert NOTE not in door.body.decode()
+    landing = late.get(REVIEW)
+    assert "What you wrote was saved" in text(landing)
+    assert NOTE not in landing.body.decode()
     back = late.log_in(EMAIL, PASSWORD, REVIEW)
     assert header(back, "location") == REVIEW
     page = late.get(REVIEW).body.decode()
@@ -65,7 +65,7 @@ def test_a_note_with_a_late_decline_is_back_after_login(portal: Portal, late: Br
     assert decided.status is Status.DECLINED
 
 
-def test_of_a_late_approval_the_words_are_kept_and_not_what_attests(portal: Portal, late: Browser) -> None:
+def test_a_late_approval_saves_the_texts_but_no_consent(portal: Portal, late: Browser) -> None:
     fields = {"typed_name": "Luis A. Rivera", "note": NOTE, "read_statement": "yes", "pages_shown": "1,2,3"}
     late.post(f"{REVIEW}/approve", {**fields, "password": PASSWORD, "consent": "1", "drawing": "{}"})
     (row,) = drafts(portal)
@@ -79,13 +79,13 @@ def test_of_a_late_approval_the_words_are_kept_and_not_what_attests(portal: Port
     assert 'name="pages_shown" value=""' in page
 
 
-def test_what_was_written_is_in_no_address_and_no_cookie(late: Browser) -> None:
+def test_no_url_and_no_cookie_contains_the_note(late: Browser) -> None:
     sent = late.post(f"{REVIEW}/decline", DECLINED)
     assert "stairs" not in header(sent, "location")
     assert not [value for value in late.cookies.values() if "stairs" in value]
 
 
-def test_nobody_else_gets_it_on_the_same_browser(portal: Portal, late: Browser) -> None:
+def test_another_provider_on_the_same_browser_does_not_get_the_draft(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     own = a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)
     portal.store.commit(Change(at=START, documents=(own,)))
@@ -94,7 +94,7 @@ def test_nobody_else_gets_it_on_the_same_browser(portal: Portal, late: Browser) 
     assert NOTE not in late.get("/documents/doc_other").body.decode()
 
 
-def test_who_the_document_is_sent_to_instead_does_not_get_it(portal: Portal, late: Browser) -> None:
+def test_a_new_addressee_does_not_get_the_draft(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     current = portal.store.document(DOCUMENT.id)
     assert current is not None
@@ -106,14 +106,14 @@ def test_who_the_document_is_sent_to_instead_does_not_get_it(portal: Portal, lat
     assert NOTE not in page.body.decode()
 
 
-def test_it_is_of_that_document_alone(portal: Portal, late: Browser) -> None:
+def test_a_draft_belongs_to_one_document(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
     late.log_in(EMAIL, PASSWORD)
     assert NOTE not in late.get("/documents/doc_next").body.decode()
 
 
-def test_after_an_hour_it_is_gone_though_its_row_is_still_there(portal: Portal, late: Browser) -> None:
+def test_a_draft_expires_even_if_its_row_exists(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     portal.time.pass_time(minutes=59, seconds=50)
     late.log_in(EMAIL, PASSWORD)
@@ -124,27 +124,25 @@ def test_after_an_hour_it_is_gone_though_its_row_is_still_there(portal: Portal, 
 
 
 @pytest.mark.parametrize("fields", [{}, {"reason": "not_my_patient"}, {"typed_name": "Luis Rivera"}])
-def test_where_nothing_was_written_nothing_is_kept(
-    portal: Portal, late: Browser, fields: dict[str, str]
-) -> None:
+def test_an_empty_form_saves_no_draft(portal: Portal, late: Browser, fields: dict[str, str]) -> None:
     late.post(f"{REVIEW}/decline", fields)
     assert not drafts(portal)
     assert "Log in again to continue where you left off." in text(late.get(REVIEW))
 
 
-def test_a_stranger_has_nothing_kept(portal: Portal) -> None:
+def test_a_browser_without_a_session_saves_no_draft(portal: Portal) -> None:
     portal.browser().post(f"{REVIEW}/decline", DECLINED)
     Browser({"__Host-session": "made up"}).post(f"{REVIEW}/decline", DECLINED)
     assert not drafts(portal)
 
 
-def test_a_session_that_somebody_ended_keeps_nothing(portal: Portal, late: Browser) -> None:
+def test_a_session_ended_elsewhere_saves_no_draft(portal: Portal, late: Browser) -> None:
     portal.admin_actions.run({"action": "end_sessions", "email": EMAIL})
     late.post(f"{REVIEW}/decline", DECLINED)
     assert not drafts(portal)
 
 
-def test_a_session_that_was_logged_out_keeps_nothing(portal: Portal) -> None:
+def test_a_logged_out_session_saves_no_draft(portal: Portal) -> None:
     browser = portal.browser()
     browser.log_in(EMAIL, PASSWORD)
     kept = browser.cookies["__Host-session"]
@@ -154,7 +152,7 @@ def test_a_session_that_was_logged_out_keeps_nothing(portal: Portal) -> None:
     assert not drafts(portal)
 
 
-def test_the_session_of_another_provider_keeps_nothing(portal: Portal) -> None:
+def test_the_session_of_another_provider_saves_no_draft(portal: Portal) -> None:
     browser = portal.browser()
     browser.log_in(OTHER_EMAIL, PASSWORD)
     portal.time.pass_time(minutes=15)
@@ -162,23 +160,23 @@ def test_the_session_of_another_provider_keeps_nothing(portal: Portal) -> None:
     assert not drafts(portal)
 
 
-def test_what_is_far_too_long_is_cut(portal: Portal, late: Browser) -> None:
+def test_a_text_that_is_too_long_is_cut(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", {**DECLINED, "decline_note": "x" * 500_000})
     (row,) = drafts(portal)
     assert len(row.draft or "") < 40_000
 
 
-def test_without_the_cookie_a_review_reads_no_more_than_before(portal: Portal) -> None:
+def test_without_a_cookie_a_review_reads_no_draft(portal: Portal) -> None:
     browser = portal.browser()
     browser.log_in(EMAIL, PASSWORD)
     read: list[str] = []
     real = portal.fake_store.secret
-    portal.fake_store.secret = lambda key: read.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]  # - notes what is read
+    portal.fake_store.secret = lambda key: read.append(key) or real(key)  # type: ignore[method-assign, func-returns-value]  # - records the reads
     browser.get(REVIEW)
     assert len(read) == 1
 
 
-def test_a_decision_ends_the_row_and_the_cookie(portal: Portal, late: Browser) -> None:
+def test_a_decision_removes_the_row_and_the_cookie(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     assert COOKIE in late.cookies
     late.log_in(EMAIL, PASSWORD, REVIEW)
@@ -187,7 +185,7 @@ def test_a_decision_ends_the_row_and_the_cookie(portal: Portal, late: Browser) -
     assert COOKIE not in late.cookies
 
 
-def test_an_approval_ends_them_too(portal: Portal, late: Browser) -> None:
+def test_an_approval_removes_the_row_and_the_cookie(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/approve", {"note": NOTE})
     late.log_in(EMAIL, PASSWORD, REVIEW)
     signing = {"typed_name": "Luis Rivera", "pages_shown": "1,2,3", "consent": CONSENT_VERSION}
@@ -197,7 +195,7 @@ def test_an_approval_ends_them_too(portal: Portal, late: Browser) -> None:
 
 
 @pytest.mark.parametrize("action", ["approve", "decline", "forget-signature"])
-def test_what_was_cleared_on_purpose_does_not_return(portal: Portal, late: Browser, action: str) -> None:
+def test_a_cleared_note_does_not_return(portal: Portal, late: Browser, action: str) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     late.log_in(EMAIL, PASSWORD, REVIEW)
     assert NOTE in late.get(REVIEW).body.decode()
@@ -206,7 +204,7 @@ def test_what_was_cleared_on_purpose_does_not_return(portal: Portal, late: Brows
     assert not drafts(portal)
 
 
-def test_a_document_that_was_decided_otherwise_ends_them(portal: Portal, late: Browser) -> None:
+def test_a_decision_elsewhere_removes_the_row_and_the_cookie(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     late.log_in(EMAIL, PASSWORD, REVIEW)
     current = portal.store.document(DOCUMENT.id)
@@ -218,14 +216,14 @@ def test_a_document_that_was_decided_otherwise_ends_them(portal: Portal, late: B
     assert COOKIE not in late.cookies
 
 
-def test_the_door_of_another_document_speaks_of_no_note(portal: Portal, late: Browser) -> None:
+def test_the_landing_page_of_another_document_mentions_no_draft(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
     assert "What you wrote was saved" in text(late.get(REVIEW))
     assert "What you wrote was saved" not in text(late.get("/documents/doc_next"))
 
 
-def test_notes_about_two_documents_are_both_kept(portal: Portal, late: Browser) -> None:
+def test_drafts_of_two_documents_are_both_saved(portal: Portal, late: Browser) -> None:
     portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
     late.post(f"{REVIEW}/decline", DECLINED)
     late.post("/documents/doc_next/decline", {**DECLINED, "decline_note": "Another note."})
@@ -234,14 +232,14 @@ def test_notes_about_two_documents_are_both_kept(portal: Portal, late: Browser) 
     assert "Another note." in late.get("/documents/doc_next").body.decode()
 
 
-def test_the_later_of_two_notes_replaces_the_earlier(portal: Portal, late: Browser) -> None:
+def test_a_later_draft_replaces_the_earlier_one(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     late.post(f"{REVIEW}/decline", {**DECLINED, "decline_note": "A better one."})
     (row,) = drafts(portal)
     assert "A better one." in (row.draft or "")
 
 
-def test_nobody_ends_the_note_of_another(portal: Portal, late: Browser) -> None:
+def test_a_provider_cannot_remove_the_draft_of_another(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     own = a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)
     portal.store.commit(Change(at=START, documents=(own,)))
@@ -251,7 +249,7 @@ def test_nobody_ends_the_note_of_another(portal: Portal, late: Browser) -> None:
     assert drafts(portal)
 
 
-def test_a_decision_stands_though_its_draft_cannot_be_dropped(portal: Portal, late: Browser) -> None:
+def test_a_decision_is_recorded_even_if_its_draft_cannot_be_removed(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
     late.log_in(EMAIL, PASSWORD, REVIEW)
     real = portal.fake_store.commit
