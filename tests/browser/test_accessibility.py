@@ -215,7 +215,7 @@ def test_errors_are_announced_and_shown_at_their_fields(scene: Scene) -> None:
     field = scene.page.locator("#typed_name")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(re.compile("Type your own name to sign: Luis Rivera."))
-    expect(scene.page.get_by_role("alert")).to_contain_text("Nothing has been sent yet")
+    expect(scene.page.get_by_role("alert")).to_contain_text("Not signed yet. Please fix the following:")
     expect(scene.page.locator("#note")).to_have_value(NOTE)
 
 
