@@ -58,7 +58,7 @@ class Changed:
 
 
 class AccountSettings:
-    """Changes an account for its owner. The caller makes sure that the session is recently authenticated."""
+    """The changes that an owner can make. The caller ensures that the session is recently authenticated."""
 
     def __init__(self, store: Store, ids: Ids, sessions: Sessions, passkeys: Passkeys) -> None:
         self._store = store
@@ -157,7 +157,7 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.PASSWORD_CHANGED, dropped=counters)
 
     def _personal_words(self, provider: Provider) -> list[str]:
-        """Return words about the provider that make a poor password, with a few practices' names."""
+        """Return words that make a poor password: the provider's name, email, NPI, and some practices."""
         practices = [
             self._store.practice(practice_id) for practice_id in provider.practices[:_PRACTICES_READ]
         ]
@@ -165,7 +165,10 @@ class AccountSettings:
         return [provider.name, provider.email or "", provider.npi or "", *names]
 
     def events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        """Return the events of an account, newest first. `before` is the `sort_key` to start after."""
+        """Return the events of an account, newest first.
+
+        `before` is the `sort_key` of the last event on the previous page, or None for the first page.
+        """
         return self._store.account_events(provider_id, limit=limit, before=before)
 
     def decline_second_factor(self, provider: Provider, now: datetime) -> None:
@@ -179,7 +182,7 @@ class AccountSettings:
         retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
     def log_out_everywhere(self, owner: Owner) -> None:
-        """End every session of the account, the owner's too."""
+        """End every session of the account, including the session in use."""
         event_type, session = AccountEventType.LOGGED_OUT_EVERYWHERE, owner.session
         event = account_event(owner.provider.id, event_type, owner.now, owner.origin, unique=session.key)
         ended = _without_sessions(owner.provider)

@@ -46,7 +46,7 @@ class _LinkEmail:
 
 
 class LinkRequests:
-    """Stores requests for a link, and sends the links to known addresses."""
+    """Requests for a setup or reset link, and the emails that follow from them."""
 
     def __init__(self, store: Store, ids: Ids, switches: Switches, setup_links: SetupLinks) -> None:
         self._store = store
@@ -96,7 +96,7 @@ class LinkRequests:
             self._store.commit(replace(change, secrets=(request,)))
 
     def send_requested_link(self, key: str, now: datetime) -> None:
-        """Queue the email that a stored request asked for, if the address is known. `key` is the request's.
+        """Queue the email for the stored request with this key, if the address is known.
 
         An account gets a reset link. Without an account, the addressee of a document that can still be read
         gets a setup link. A second call for the same request queues nothing.

@@ -58,7 +58,7 @@ _TAKEN_NPI = "This NPI already belongs to someone else here. Check it, or leave 
 
 
 class LinkExpired(Gone):
-    """The setup or reset link was used, has expired or was replaced.
+    """The error for a setup or reset link that was used, has expired or was replaced.
 
     `document_id` names the document that the link came with, if its row still exists.
     """
@@ -78,7 +78,7 @@ class ValidLink:
 
     @property
     def is_setup(self) -> bool:
-        """True for a first password, False for a forgotten one."""
+        """True if the link sets a first password, False if it replaces a forgotten one."""
         return self.secret.kind is SecretKind.SETUP
 
     @property
@@ -105,7 +105,7 @@ class PasswordForm:
 
 
 class SetupLinks:
-    """Creates setup and reset links, opens them, and sets the password that their owner chooses."""
+    """Setup and reset links: their creation, and the password that their owner chooses."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
@@ -359,7 +359,7 @@ def _was_emailed_to(document: Document, provider: Provider, email: str) -> bool:
 
 
 def with_password(link: ValidLink, form: PasswordForm, password_hash: str, now: datetime) -> Provider:
-    """Return the provider with the new password, with an account, and with all sessions ended."""
+    """Return the provider with the new password and with all sessions ended. A setup creates the account."""
     provider = link.provider
     changed = replace(
         provider,

@@ -35,7 +35,7 @@ class KnownDevice:
 
 
 class KnownDevices:
-    """Issues and reads the cookies of known browsers."""
+    """The cookies of known browsers."""
 
     def __init__(self, keys: Keys, ids: Ids) -> None:
         self._keys = keys

@@ -21,7 +21,7 @@ _MILLISECONDS = int(LIFETIME.total_seconds()) * 1000
 
 
 class PasskeyOptions:
-    """Builds the options as JSON. They require user verification, so a passkey is two factors in one."""
+    """The WebAuthn options as JSON. They require user verification, so a passkey is two factors in one."""
 
     def __init__(self, keys: "Keys", ids: "Ids", *, portal_url: str) -> None:
         self._keys = keys

@@ -38,7 +38,7 @@ class _Response:
 
 
 class Passkeys:
-    """Verifies new passkeys, and logins and confirmations by passkey."""
+    """Verification of new passkeys, of logins by passkey and of reauthentication by passkey."""
 
     def __init__(self, store: Store, keys: Keys, sessions: Sessions, *, portal_url: str) -> None:
         self._store = store
@@ -109,7 +109,7 @@ class Passkeys:
     def reauthenticate(
         self, session: Secret, provider: Provider, response: str, now: datetime
     ) -> Reauthenticated:
-        """Return the session under a new token, authenticated now.
+        """Authenticate a logged-in provider again, and return the session under a new token.
 
         Raise `Unauthenticated` if the browser's response is not valid.
         """
@@ -138,7 +138,10 @@ class Passkeys:
             raise Unauthenticated(_FAILED) from conflict
 
     def _parse(self, response: str, subject: str, now: datetime) -> _Response:
-        """Return the response if its challenge is the portal's and was made for this subject."""
+        """Return the response if the portal made its challenge, and made it for this subject.
+
+        Raise `Unauthenticated` for any other response.
+        """
         try:
             credential = json.loads(response[:MAX_RESPONSE_CHARS])
             client = json.loads(from_base64url(credential["response"]["clientDataJSON"]))
@@ -150,7 +153,7 @@ class Passkeys:
         return _Response(credential, challenge)
 
     def _verify(self, provider: Provider, parsed: _Response, now: datetime) -> Provider:
-        """Return the provider whose passkey has its new sign count and time of use."""
+        """Return the provider with the passkey's new sign count and time of use."""
         from webauthn import verify_authentication_response
         from webauthn.helpers.exceptions import WebAuthnException
 

@@ -99,7 +99,10 @@ class LoginAttempt:
 
 
 class SecondFactorRequired(Exception):
-    """The password was right, and the account needs a second factor. `token` is for `SecondFactor.finish`."""
+    """The signal that the password was right and a second factor is needed.
+
+    `token` is for `SecondFactor.finish`.
+    """
 
     def __init__(self, token: str) -> None:
         super().__init__("a second factor is needed")
@@ -124,7 +127,7 @@ class _Counted:
 
 
 class Login:
-    """Checks passwords and starts sessions."""
+    """Login by email address and password."""
 
     def __init__(self, store: Store, sessions: Sessions, ids: Ids) -> None:
         self._store = store
@@ -169,7 +172,7 @@ class Login:
         return token
 
     def _commit_and_rehash(self, change: Change, provider: Provider, attempt: LoginAttempt) -> None:
-        """Commit, and replace a password hash that has outdated parameters.
+        """Commit the change, and replace a password hash that has outdated parameters.
 
         If the account changes at the same time, the old hash stays until the next login.
         """
@@ -187,7 +190,7 @@ class Login:
             self._store.commit(change)
 
     def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> Reauthenticated:
-        """Return the session under a new token, authenticated now.
+        """Check the password of a logged-in provider, and return the session under a new token.
 
         Count and raise as `log_in` does. The password of another account is wrong.
         """
@@ -209,7 +212,7 @@ class Login:
         self._store.commit(Change(at=attempt.now, dropped=cleared))
 
     def _verify(self, attempt: LoginAttempt) -> tuple[Provider, tuple[Secret, ...]]:
-        """Return the owner of the password, and the counters that the success clears."""
+        """Check the password. Return its owner, and the counters to clear."""
         provider, counted = retry_on_conflict(lambda: self._count(attempt), retry_on=frozenset({"secret"}))
         stored_hash = provider.password_hash if provider else None
         if not is_password(attempt.password, stored_hash) or provider is None:
@@ -247,7 +250,7 @@ class Login:
         return self._store.provider(attempt.device.provider_id) if attempt.device else None
 
     def _read_counters(self, attempt: LoginAttempt) -> Mapping[str, Secret]:
-        """Return every counter that may matter, by key: the browser may turn out to be known or unknown."""
+        """Return all counters of the attempt by key, for a known browser and for an unknown one."""
         keys = {
             PER_CLIENT.key(_client(attempt, None)),
             PER_CLIENT.key(_client(attempt, attempt.device)),

@@ -67,7 +67,7 @@ class _Verified:
 
 
 class SecondFactor:
-    """Finishes logins that wait for a second factor."""
+    """The second step of logins that wait for a second factor."""
 
     def __init__(self, store: Store, sessions: Sessions, passkeys: Passkeys) -> None:
         self._store = store
@@ -75,7 +75,7 @@ class SecondFactor:
         self._passkeys = passkeys
 
     def find_pending_login(self, token: str, now: datetime) -> Provider:
-        """Return the provider whose login waits for a second factor. Raise `Gone` after its lifetime."""
+        """Return the provider whose login waits for a second factor. Raise `Gone` if it has expired."""
         return self._pending_login(token, now)[1]
 
     def finish(
@@ -136,7 +136,10 @@ class SecondFactor:
         )
 
     def _add_attempt(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret:
-        """Count one try. Return the counter that all known browsers share, or the one of all unknown ones."""
+        """Count one try of a code.
+
+        Return the counter that all known browsers share, or the one that all unknown browsers share.
+        """
         known, device = _known_browsers(provider.id), _known_browser(provider, response)
         subjects = (device, known, provider.id) if device else (provider.id,)
         stored = self._store.secrets([CODE_ATTEMPTS.key(subject) for subject in subjects])

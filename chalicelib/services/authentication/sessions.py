@@ -43,7 +43,7 @@ class Reauthenticated:
 
 
 class Sessions:
-    """Starts, reads, renews and ends sessions. `issuer` is the portal's URL."""
+    """The sessions of all providers. `issuer` is the portal's URL."""
 
     def __init__(self, store: Store, keys: Keys, ids: Ids, *, issuer: str) -> None:
         self._store = store

@@ -158,7 +158,10 @@ def show_forgot_password(context: RequestContext) -> Response:
 
 
 def request_link(context: RequestContext) -> Response:
-    """Request a link by email for the form's address. The response does not reveal if it is known."""
+    """Request a link by email for the form's address.
+
+    The response does not reveal whether the address is known.
+    """
     typed = context.form.get("email", "")
     try:
         email = normalize_email(typed)
