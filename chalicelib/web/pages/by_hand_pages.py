@@ -12,6 +12,7 @@ from chalicelib.domain.status import is_decidable
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, ScanForm
+from chalicelib.services.review.hand_codes import CODES_PER_HOUR
 from chalicelib.web.http.file_names import make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE
@@ -114,6 +115,7 @@ def _show_code_form(
         status=status,
         document_id=document_id,
         code_sent=code_sent,
+        seconds_between_codes=CODES_PER_HOUR.min_interval.seconds,
         can_sign=review.can_sign(review.find_document(document_id)),
         errors=errors or {},
         history_url=context.history_url(f"/by-hand/{document_id}?asked=yes"),

@@ -213,7 +213,7 @@ def test_every_event_is_on_exactly_one_page_of_25(portal: Portal, phone: Phone) 
     entries(portal, 60)
     page, seen, pages = phone.get("/account/activity").body.decode(), 0, 0
     while page:
-        seen, pages = seen + page.count('class="trail__one'), pages + 1
+        seen, pages = seen + page.count('class="trail__entry'), pages + 1
         cursor = older(page) if pages < 9 else None
         page = phone.get(f"/account/activity?after={cursor}").body.decode() if cursor else ""
     assert (seen, pages) == (61, 3)
