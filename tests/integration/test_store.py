@@ -1,4 +1,4 @@
-"""One set of tests for the real store, on the local AWS, and for the one in memory, so they cannot drift."""
+"""The same tests for the real store (on the local AWS) and for the store in memory."""
 
 import shutil
 import tempfile
@@ -60,7 +60,7 @@ NAMES = (
 
 @pytest.fixture(scope="module")
 def local_aws() -> Iterator[str]:
-    """The URL of a local AWS with nothing in it."""
+    """Yield the URL of an empty local AWS."""
     home = Path(tempfile.mkdtemp(prefix="portal-store-"))
     paths = LocalPaths(home)
     paths.prepare()
@@ -77,7 +77,7 @@ def local_aws() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def dynamo(local_aws: str) -> Iterator[DynamoStore]:
-    """The real store over tables made from its own models."""
+    """Yield the real store, over tables that are created from its models."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", local_aws)
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -110,10 +110,10 @@ def lost_parts(store: Store, change: Change) -> tuple[str, ...]:
     return lost.value.parts
 
 
-# What is written is read back
+# Writes and reads
 
 
-def test_every_kind_of_value_is_read_back_as_it_was(store: Store, world: World) -> None:
+def test_every_kind_of_value_is_read_back_unchanged(store: Store, world: World) -> None:
     practice = replace(
         PRACTICE,
         id=world.practice_id,
@@ -144,10 +144,11 @@ def test_every_kind_of_value_is_read_back_as_it_was(store: Store, world: World) 
     assert store.secret(world.secret().key) == world.secret()
     assert store.request(world.practice_id, "msg_1") == world.request()
     assert store.claims([world.id("npi"), world.id("none"), world.id("npi")]) == {world.id("npi"): "prv_1"}
-    assert [each for each in store.outbox(START + timedelta(1), limit=1000) if each.id == row.id] == [row]
+    outbox = store.outbox(START + timedelta(1), limit=1000)
+    assert [stored for stored in outbox if stored.id == row.id] == [row]
 
 
-def test_what_is_not_there_is_none(store: Store, world: World) -> None:
+def test_a_missing_row_is_none(store: Store, world: World) -> None:
     assert store.document(world.id("doc")) is None
     assert store.delivery(world.id("dlv")) is None
     assert store.delivery_by_carrier(world.id("ses")) is None
@@ -164,7 +165,7 @@ def test_what_is_not_there_is_none(store: Store, world: World) -> None:
 
 
 @pytest.mark.parametrize("field", ["documents", "deliveries", "providers", "practices", "secrets"])
-def test_a_version_is_written_only_over_the_one_before(store: Store, world: World, field: str) -> None:
+def test_a_version_is_written_only_over_the_previous_version(store: Store, world: World, field: str) -> None:
     first: Any = {
         "documents": world.document(),
         "deliveries": world.delivery(),
@@ -198,10 +199,10 @@ def test_when_one_part_fails_nothing_is_written(store: Store, world: World) -> N
     assert lost_parts(store, change) == ("claim",)
     assert store.document(world.id("doc")) is None
     assert store.request(world.practice_id, "msg_1") is None
-    assert world.id("out") not in [each.id for each in store.outbox(START + timedelta(1), limit=1000)]
+    assert world.id("out") not in [row.id for row in store.outbox(START + timedelta(1), limit=1000)]
 
 
-def test_every_part_that_failed_is_named_once(store: Store, world: World) -> None:
+def test_every_failed_part_is_named_once(store: Store, world: World) -> None:
     document = world.document()
     store.commit(
         Change(at=START, documents=(document,), events=(world.event(document),), requests=(world.request(),))
@@ -216,14 +217,14 @@ def test_every_part_that_failed_is_named_once(store: Store, world: World) -> Non
     assert sorted(lost_parts(store, change)) == ["document", "request", "secret"]
 
 
-def test_an_event_is_never_written_over(store: Store, world: World) -> None:
+def test_an_event_is_never_overwritten(store: Store, world: World) -> None:
     document = world.document()
     store.commit(Change(at=START, events=(world.event(document),)))
     assert lost_parts(store, Change(at=START, events=(world.event(document, "forged"),))) == ("document",)
-    assert [each.type for each in store.events(document.id)] == ["document.sent"]
+    assert [row.type for row in store.events(document.id)] == ["document.sent"]
 
 
-def test_the_trail_of_an_account_is_paged_from_its_newest_entry(store: Store, world: World) -> None:
+def test_account_events_are_paged_from_the_newest(store: Store, world: World) -> None:
     owner, other = world.id("prv"), world.id("prx")
     made = [
         account_event(
@@ -239,7 +240,7 @@ def test_the_trail_of_an_account_is_paged_from_its_newest_entry(store: Store, wo
     ]
     for entry in made:
         store.commit(Change(at=START, account_events=(entry,)))
-    whole = sorted((each for each in made if each.provider_id == owner), key=lambda each: -each.sort_key)
+    whole = sorted((event for event in made if event.provider_id == owner), key=lambda event: -event.sort_key)
     first = store.account_events(owner, limit=3, before=None)
     second = store.account_events(owner, limit=3, before=int(first.next_after or "0"))
     third = store.account_events(owner, limit=3, before=int(second.next_after or "0"))
@@ -248,21 +249,21 @@ def test_the_trail_of_an_account_is_paged_from_its_newest_entry(store: Store, wo
     assert store.account_events(world.id("prv_none"), limit=3, before=None).items == ()
 
 
-def test_an_entry_of_an_account_is_never_written_over(store: Store, world: World) -> None:
+def test_an_account_event_is_never_overwritten(store: Store, world: World) -> None:
     entry = account_event(world.id("prv"), AccountEventType.LOGGED_IN, START, Origin(), unique="1")
     store.commit(Change(at=START, account_events=(entry,)))
     assert lost_parts(store, Change(at=START, account_events=(entry,))) == ("account",)
 
 
-def test_events_come_in_their_order(store: Store, world: World) -> None:
+def test_events_are_read_in_order(store: Store, world: World) -> None:
     document = world.document()
     for number in range(12):
         event = world.event(replace(document, sequence=number))
         store.commit(Change(at=START, events=(event,)))
-    assert [each.sequence for each in store.events(document.id)] == list(range(1, 13))
+    assert [row.sequence for row in store.events(document.id)] == list(range(1, 13))
 
 
-def test_a_claim_is_the_first_ones_until_it_is_ousted_by_name(store: Store, world: World) -> None:
+def test_a_claim_keeps_its_owner_until_replaces_names_that_owner(store: Store, world: World) -> None:
     def claim(owner: str, replaces: str | None = None) -> Change:
         return Change(at=START, claims=(Claim(key=world.id("npi"), owner=owner, replaces=replaces),))
 
@@ -274,7 +275,7 @@ def test_a_claim_is_the_first_ones_until_it_is_ousted_by_name(store: Store, worl
     assert store.claims([world.id("npi")]) == {world.id("npi"): "two"}
 
 
-def test_an_answer_is_written_once(store: Store, world: World) -> None:
+def test_a_response_is_written_once(store: Store, world: World) -> None:
     store.commit(Change(at=START, requests=(world.request(),)))
     other = world.request(body_sha256="01")
     assert lost_parts(store, Change(at=START, requests=(other,))) == ("request",)
@@ -285,7 +286,7 @@ def test_an_answer_is_written_once(store: Store, world: World) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "spent"), [(89.99, True), (90, False), (91, False)])
-def test_a_secret_is_spent_once_and_only_while_it_lives(
+def test_a_secret_is_spent_once_and_only_before_its_expiry(
     store: Store, world: World, minutes: float, *, spent: bool
 ) -> None:
     secret = world.secret()
@@ -305,7 +306,7 @@ def test_a_secret_that_changed_meanwhile_is_not_spent(store: Store, world: World
     assert lost_parts(store, Change(at=START, spent=(secret,))) == ("secret",)
 
 
-def test_a_dropped_secret_is_gone_whatever_its_state(store: Store, world: World) -> None:
+def test_a_dropped_secret_is_deleted_in_every_state(store: Store, world: World) -> None:
     secret = world.secret()
     store.commit(Change(at=START, secrets=(secret,)))
     late = Change(at=START + timedelta(days=1), dropped=(replace(secret, version=9), world.secret(2)))
@@ -313,13 +314,13 @@ def test_a_dropped_secret_is_gone_whatever_its_state(store: Store, world: World)
     assert store.secret(secret.key) is None
 
 
-def test_several_secrets_come_in_one_call(store: Store, world: World) -> None:
+def test_several_secrets_are_read_in_one_call(store: Store, world: World) -> None:
     store.commit(Change(at=START, secrets=(world.secret(1), world.secret(2))))
     keys = [world.id("key", number) for number in (1, 2, 3, 1)]
     assert store.secrets(keys) == {keys[0]: world.secret(1), keys[1]: world.secret(2)}
 
 
-def test_a_visit_brings_what_there_is(store: Store, world: World) -> None:
+def test_a_visit_reads_the_rows_that_exist(store: Store, world: World) -> None:
     document, provider, session = world.document(), world.provider(), world.secret()
     store.commit(Change(at=START, documents=(document,), providers=(provider,), secrets=(session,)))
     whole = store.visit(session.key, provider.id, document.id)
@@ -332,38 +333,38 @@ def test_a_visit_brings_what_there_is(store: Store, world: World) -> None:
 
 
 def listed(store: Store, listing: Listing, owner: str, *, limit: int = 2) -> tuple[list[str], list[int]]:
-    """The ids of all pages in their order, and how many each page had."""
+    """Return the ids of all pages in order, and the number of rows of every page."""
     ids: list[str] = []
     sizes: list[int] = []
     after: str | None = None
     while True:
         page = store.documents(listing, owner, limit=limit, after=after)
-        ids.extend(each.id for each in page.items)
+        ids.extend(row.id for row in page.items)
         sizes.append(len(page.items))
         after = page.next_after
         if after is None:
             return ids, sizes
 
 
-def test_a_practices_documents_come_newest_first_in_pages(store: Store, world: World) -> None:
+def test_the_documents_of_a_practice_are_paged_newest_first(store: Store, world: World) -> None:
     documents = [world.document(n, sent_at=START + timedelta(minutes=n)) for n in range(1, 6)]
     store.commit(Change(at=START, documents=tuple(documents)))
-    newest_first = [each.id for each in reversed(documents)]
+    newest_first = [row.id for row in reversed(documents)]
     assert listed(store, Listing.PRACTICE_ALL, world.practice_id) == (newest_first, [2, 2, 1])
     assert listed(store, Listing.PRACTICE_UNSIGNED, world.practice_id, limit=5) == (newest_first, [5])
     assert listed(store, Listing.PRACTICE_ALL, world.id("prc", 2)) == ([], [0])
 
 
-def test_a_list_begins_before_a_time_and_its_pages_go_on_there(store: Store, world: World) -> None:
+def test_a_list_that_starts_before_a_time_is_paged(store: Store, world: World) -> None:
     documents = [world.document(n, sent_at=START + timedelta(minutes=n)) for n in range(1, 6)]
     store.commit(Change(at=START, documents=tuple(documents)))
     fourth = documents[3].sent_at
-    found, after = list[str](), None
+    ids, after = list[str](), None
     for _ in range(2):
         page = store.documents(Listing.PRACTICE_ALL, world.practice_id, limit=2, after=after, before=fourth)
-        found += [each.id for each in page.items]
+        ids += [row.id for row in page.items]
         after = page.next_after
-    assert found == [each.id for each in reversed(documents[:3])]
+    assert ids == [row.id for row in reversed(documents[:3])]
     assert after is None
 
 
@@ -380,7 +381,7 @@ def test_a_closed_document_leaves_the_unsigned_report(store: Store, world: World
     assert len(everything) == 4
 
 
-def test_a_providers_pending_come_oldest_due_first(store: Store, world: World) -> None:
+def test_pending_documents_are_listed_soonest_due_first(store: Store, world: World) -> None:
     days = [datetime(2026, 12, day, tzinfo=UTC).date() for day in (20, 5, 12)]
     documents = [world.document(number, due_on=day) for number, day in enumerate(days, start=1)]
     store.commit(Change(at=START, documents=tuple(documents)))
@@ -391,7 +392,7 @@ def test_a_providers_pending_come_oldest_due_first(store: Store, world: World) -
     assert store.count(Listing.PROVIDER_PENDING, world.provider_id, most=2) == 2
 
 
-def test_a_decision_moves_a_document_to_the_past_newest_first(store: Store, world: World) -> None:
+def test_a_decision_moves_a_document_to_the_past_list_newest_first(store: Store, world: World) -> None:
     documents = [world.document(number) for number in (1, 2, 3)]
     store.commit(Change(at=START, documents=tuple(documents)))
     for number in (1, 3):
@@ -405,27 +406,27 @@ def test_a_decision_moves_a_document_to_the_past_newest_first(store: Store, worl
     assert listed(store, Listing.PROVIDER_PENDING, world.provider_id) == ([], [0])
 
 
-def test_what_waits_for_its_seal_is_found_until_it_is_sealed(store: Store, world: World) -> None:
+def test_an_unsealed_document_is_listed_until_it_is_sealed(store: Store, world: World) -> None:
     documents = [decided(world.document(n, version=0), START + timedelta(hours=n)) for n in (1, 2)]
     sealed = replace(decided(world.document(3, version=0), START), sealing=Sealing.SEALED)
     store.commit(Change(at=START, documents=(*documents, sealed)))
 
-    def found(before: datetime) -> set[str]:
-        mine = [each.id for each in store.unsealed_documents(before, limit=1000)]
-        return {each for each in mine if world.tag in each}
+    def listed_ids(before: datetime) -> set[str]:
+        ids = [row.id for row in store.unsealed_documents(before, limit=1000)]
+        return {row_id for row_id in ids if world.tag in row_id}
 
-    assert found(START + timedelta(hours=1)) == set()
-    assert found(START + timedelta(hours=1, seconds=1)) == {documents[0].id}
-    assert found(START + timedelta(days=1)) == {documents[0].id, documents[1].id}
+    assert listed_ids(START + timedelta(hours=1)) == set()
+    assert listed_ids(START + timedelta(hours=1, seconds=1)) == {documents[0].id}
+    assert listed_ids(START + timedelta(days=1)) == {documents[0].id, documents[1].id}
 
 
-def test_deliveries_come_newest_first_and_the_failed_ones_apart(store: Store, world: World) -> None:
+def test_deliveries_are_listed_newest_first_and_failed_ones_separately(store: Store, world: World) -> None:
     failed = world.delivery(2, status=DeliveryStatus.FAILED)
     store.commit(Change(at=START, deliveries=(world.delivery(1), failed, world.delivery(3))))
     page = store.deliveries(DeliveryListing.ALL, world.practice_id, limit=2, after=None)
-    assert [each.id for each in page.items] == [world.id("dlv", 3), failed.id]
+    assert [row.id for row in page.items] == [world.id("dlv", 3), failed.id]
     rest = store.deliveries(DeliveryListing.ALL, world.practice_id, limit=2, after=page.next_after)
-    assert ([each.id for each in rest.items], rest.next_after) == ([world.id("dlv", 1)], None)
+    assert ([row.id for row in rest.items], rest.next_after) == ([world.id("dlv", 1)], None)
     apart = store.deliveries(DeliveryListing.FAILED, world.practice_id, limit=2, after=None)
     assert (apart.items, apart.next_after) == ((failed,), None)
     held = world.delivery(4, status=DeliveryStatus.HELD)
@@ -433,21 +434,21 @@ def test_deliveries_come_newest_first_and_the_failed_ones_apart(store: Store, wo
     assert store.deliveries(DeliveryListing.HELD, world.practice_id, limit=2, after=None).items == (held,)
 
 
-def test_a_delivery_is_due_from_its_time_on(store: Store, world: World) -> None:
+def test_a_delivery_is_due_at_its_time(store: Store, world: World) -> None:
     due = [world.delivery(number, next_attempt_at=START + timedelta(hours=number)) for number in (1, 2)]
     store.commit(Change(at=START, deliveries=(*due, world.delivery(3))))
 
-    def found(before: datetime) -> set[str]:
-        mine = store.due_deliveries(before, limit=1000)
-        return {each.id for each in mine if each.practice_id == world.practice_id}
+    def listed_ids(before: datetime) -> set[str]:
+        due = store.due_deliveries(before, limit=1000)
+        return {row.id for row in due if row.practice_id == world.practice_id}
 
-    assert found(START) == set()
-    assert found(START + timedelta(hours=1)) == {due[0].id}
+    assert listed_ids(START) == set()
+    assert listed_ids(START + timedelta(hours=1)) == {due[0].id}
     store.commit(Change(at=START, deliveries=(replace(due[0], version=2, next_attempt_at=None),)))
-    assert found(START + timedelta(days=1)) == {due[1].id}
+    assert listed_ids(START + timedelta(days=1)) == {due[1].id}
 
 
-def test_held_deliveries_come_oldest_first(store: Store, world: World) -> None:
+def test_held_deliveries_are_listed_oldest_first(store: Store, world: World) -> None:
     held = [world.delivery(number, status=DeliveryStatus.HELD) for number in (1, 2, 3)]
     store.commit(Change(at=START, deliveries=(*held, world.delivery(4))))
     assert store.held_deliveries(world.practice_id, limit=2) == tuple(held[:2])
@@ -456,7 +457,7 @@ def test_held_deliveries_come_oldest_first(store: Store, world: World) -> None:
     assert store.held_deliveries(world.practice_id, limit=9) == tuple(held[1:])
 
 
-def test_webhooks_that_wait_to_retry_come_oldest_first_and_are_not_held(store: Store, world: World) -> None:
+def test_waiting_webhooks_are_listed_oldest_first_and_are_not_held(store: Store, world: World) -> None:
     failed = (DeliveryAttempt(at=START, status=AttemptStatus.FAILED, detail=""),)
     waiting = [world.delivery(number, channel=Channel.WEBHOOK, attempts=failed) for number in (1, 2, 3)]
     others = (
@@ -477,30 +478,30 @@ def test_webhooks_that_wait_to_retry_come_oldest_first_and_are_not_held(store: S
     assert left.items == tuple(waiting[1:])
 
 
-def test_a_delivery_is_found_by_what_its_carrier_calls_it(store: Store, world: World) -> None:
+def test_a_delivery_is_found_by_its_carrier_id(store: Store, world: World) -> None:
     delivery = world.delivery(carrier_id=world.id("ses"))
     store.commit(Change(at=START, deliveries=(delivery,)))
     assert store.delivery_by_carrier(world.id("ses")) == delivery
 
 
-def test_the_outbox_gives_what_is_old_until_it_is_dropped(store: Store, world: World) -> None:
+def test_the_outbox_lists_old_rows_until_they_are_dropped(store: Store, world: World) -> None:
     rows = [world.outbox(number, created_at=START + timedelta(minutes=number)) for number in (1, 2)]
     store.commit(Change(at=START, outbox=tuple(rows)))
 
-    def found() -> list[str]:
+    def listed_ids() -> list[str]:
         before = START + timedelta(minutes=2)
-        return [each.id for each in store.outbox(before, limit=1000) if world.tag in each.id]
+        return [row.id for row in store.outbox(before, limit=1000) if world.tag in row.id]
 
-    assert found() == [rows[0].id]
+    assert listed_ids() == [rows[0].id]
     store.drop_outbox(rows[0].id)
     store.drop_outbox(rows[0].id)
-    assert found() == []
+    assert listed_ids() == []
 
 
-# At once
+# Concurrent writers
 
 
-def test_of_many_writers_at_once_exactly_one_wins(dynamo: DynamoStore, world: World) -> None:
+def test_exactly_one_of_many_concurrent_writers_wins(dynamo: DynamoStore, world: World) -> None:
     outcomes: list[str] = []
 
     def write(number: int) -> None:
@@ -512,12 +513,12 @@ def test_of_many_writers_at_once_exactly_one_wins(dynamo: DynamoStore, world: Wo
         else:
             outcomes.append("won")
 
-    run_at_once([partial(write, number) for number in range(8)])
+    run_in_threads([partial(write, number) for number in range(8)])
     assert outcomes.count("won") == 1
     assert set(outcomes) == {"won", "lost document, request"}
 
 
-def run_at_once(steps: list[Callable[[], None]]) -> None:
+def run_in_threads(steps: list[Callable[[], None]]) -> None:
     threads = [threading.Thread(target=step) for step in steps]
     for thread in threads:
         thread.start()

@@ -15,7 +15,7 @@ CHEAP_KIB = 64
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
-    """argon2id as ever, filling less memory; not for tests marked `real_passwords`."""
+    """Use argon2id with less memory, except in tests marked `real_passwords`."""
     if request.node.get_closest_marker("real_passwords"):
         yield
         return
@@ -29,7 +29,7 @@ def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_stays_installed() -> Iterator[None]:
-    """A test installs the services that the app is to use; the next test finds none."""
+    """Uninstall the services that a test installed."""
     yield
     bootstrap.install(None)
 

@@ -19,11 +19,11 @@ def job(name: JobName) -> str:
     return codec.dump(Job(queue=QueueName.DOCUMENTS, name=name, event_id="evt_1", document_id="doc_1"))
 
 
-def failed(answer: dict[str, Any]) -> list[str]:
-    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+def failed(response: dict[str, Any]) -> list[str]:
+    return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
-def test_only_what_failed_goes_back_to_the_queue() -> None:
+def test_only_failed_jobs_go_back_to_the_queue() -> None:
     done: list[str] = []
 
     def work(job: Job) -> None:
@@ -40,16 +40,16 @@ def test_only_what_failed_goes_back_to_the_queue() -> None:
     assert done == [JobName.PREPARE, JobName.PREPARE]
 
 
-def test_a_message_that_is_no_job_fails_alone() -> None:
+def test_an_unreadable_message_fails_alone() -> None:
     done: list[str] = []
     records = [message(1, "not a job"), message(2, job(JobName.PREPARE))]
-    assert failed(workers._run_batch({"Records": records}, lambda each: done.append(each.name))) == ["m1"]
+    assert failed(workers._run_batch({"Records": records}, lambda job: done.append(job.name))) == ["m1"]
     assert done == [JobName.PREPARE]
 
 
-def test_a_failed_job_is_logged_without_its_errors_words(capsys: pytest.CaptureFixture[str]) -> None:
-    def work(each: Job) -> None:
-        raise ValueError(f"Ada Byron, {each.name}")
+def test_a_failed_job_is_logged_without_the_text_of_the_error(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(job: Job) -> None:
+        raise ValueError(f"Ada Byron, {job.name}")
 
     workers._run_batch({"Records": [message(1, job(JobName.SEAL))]}, work)
     logged = capsys.readouterr().out
@@ -57,11 +57,11 @@ def test_a_failed_job_is_logged_without_its_errors_words(capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("typed", [[{"action": "ping"}], "ping", None, 5])
-def test_the_admin_function_says_what_is_wrong_with_whatever_was_typed(typed: Any) -> None:
+def test_the_admin_function_explains_any_invalid_payload(typed: Any) -> None:
     bootstrap.install(Portal())
     answer = workers.admin(typed)
     assert answer["error"]["code"] == "invalid-request"
-    assert [each["field"] for each in answer["error"]["errors"]] == ["payload"]
+    assert [error["field"] for error in answer["error"]["errors"]] == ["payload"]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_the_admin_function_says_what_is_wrong_with_whatever_was_typed(typed: An
         lambda: workers.follow_up({"time": "2026-11-23T09:00:00Z"}),
     ],
 )
-def test_what_fails_is_raised_and_logged_without_its_words(
+def test_an_error_is_raised_and_logged_without_its_text(
     work: Callable[[], Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AWS logs the words of what a function raises, and all that it came from."""
+    """AWS logs the text of an error and of its causes."""
 
     def broken() -> None:
         raise ValueError("Ada Byron")
@@ -84,7 +84,7 @@ def test_what_fails_is_raised_and_logged_without_its_words(
     monkeypatch.setattr(workers, "services", broken)
     with pytest.raises(workers.JobFailed) as failed:
         work()
-    said = "".join(traceback.format_exception(failed.value)) + capsys.readouterr().out
-    assert "ValueError" in said
-    assert "test_workers.py" in said
-    assert "Ada" not in said.replace('raise ValueError("Ada Byron")', "")
+    output = "".join(traceback.format_exception(failed.value)) + capsys.readouterr().out
+    assert "ValueError" in output
+    assert "test_workers.py" in output
+    assert "Ada" not in output.replace('raise ValueError("Ada Byron")', "")

@@ -1,4 +1,4 @@
-"""Where presigned links and forms lead: asked offline, of the client that functions use."""
+"""The hosts of presigned URLs and forms, from the client of the functions, without a network."""
 
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def addresses(region: str) -> list[str]:
-    """Of a link, of a form, and what the pages' policy names."""
+    """Return the hosts of a URL and of a form, and the origin in the Content-Security-Policy."""
     files = S3Files(Clients(region), BUCKET)
     link = urlsplit(files.url("originals/a", seconds=60))
     form = urlsplit(files.upload_form("uploads/a", max_bytes=10, seconds=60)[0])
@@ -27,13 +27,13 @@ def addresses(region: str) -> list[str]:
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "us-east-2", "us-west-2"])
-def test_links_and_forms_name_the_region(region: str) -> None:
-    """The global host answers for a bucket elsewhere with a redirect, which no signed request survives."""
+def test_presigned_urls_contain_the_region(region: str) -> None:
+    """The global host redirects to the region of the bucket, and a redirect breaks a signed request."""
     host = f"https://{BUCKET}.s3.{region}.amazonaws.com"
     assert addresses(region) == [f"{host}/originals/a", host, host]
 
 
-def test_the_local_aws_is_its_own_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_presigned_urls_of_the_local_aws_have_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     host = "http://127.0.0.1:4566"
     assert addresses("us-east-1") == [f"{host}/{BUCKET}/originals/a", host, host]

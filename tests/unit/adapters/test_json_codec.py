@@ -1,9 +1,12 @@
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from chalicelib.adapters import json_codec as codec
+from chalicelib.domain.account_events import AccountEvent, AccountEventType
+from chalicelib.domain.delivery_receipts import Receipt, ReceiptKind
 from chalicelib.domain.documents import (
     Addressee,
     Certification,
@@ -19,7 +22,9 @@ from chalicelib.domain.documents import (
     SigningMethod,
     StoredPdf,
 )
+from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.status import Action
+from tests.support.provider_fixtures import PROVIDER
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123000, tzinfo=UTC)
 
@@ -73,6 +78,25 @@ def test_fields_of_an_older_version_take_their_default() -> None:
     assert codec.load(Document, text).access == 1
 
 
+def a_secret() -> Secret:
+    return Secret(key="k", version=1, kind=SecretKind.SESSION, created_at=NOON, expires_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored_name"),
+    [
+        (replace(PROVIDER, session_generation=7), "session_epoch"),
+        (replace(a_secret(), session_generation=7), "epoch"),
+        (Receipt(carrier_id="c", kind=ReceiptKind.DELIVERED, at=NOON, detail="", lookups=7), "looks"),
+        (AccountEvent(provider_id="p", sort_key=7, type=AccountEventType.LOGGED_IN, at=NOON), "place"),
+    ],
+)
+def test_a_renamed_field_keeps_its_name_in_stored_rows(value: object, stored_name: str) -> None:
+    text = codec.dump(value)
+    assert json.loads(text)[stored_name] == 7
+    assert codec.load(type(value), text) == value
+
+
 def test_a_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
-        codec.dump(replace(document(), sent_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the point
+        codec.dump(replace(document(), sent_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - the naive time is under test

@@ -13,26 +13,26 @@ from chalicelib.domain.errors import Unavailable
 
 
 def inspector(body: Any, **answer: Any) -> LambdaInspector:
-    """An inspector whose function answers this."""
+    """Return an inspector whose function returns `body`."""
     payload = BytesIO(json.dumps(body).encode())
     functions = SimpleNamespace(invoke=lambda **_: {"Payload": payload, **answer})
     clients: Any = SimpleNamespace(functions=functions)
     return LambdaInspector(clients, "inspect", lambda key: f"https://files.test/{key}?signed")
 
 
-def test_what_the_function_says_is_passed_on() -> None:
+def test_the_result_of_the_function_is_returned() -> None:
     assert inspector({"pages": 3}).inspect("uploads/x", "pdf") == {"pages": 3}
 
 
 @pytest.mark.parametrize("kind", ["Runtime.ExitError", "Sandbox.Timedout", "MemoryError", "RecursionError"])
-def test_a_file_that_breaks_its_reader_is_refused(kind: str) -> None:
+def test_a_file_that_crashes_the_function_is_refused(kind: str) -> None:
     body = {"errorType": kind, "errorMessage": "x"}
     refused = inspector(body, FunctionError="Unhandled").inspect("uploads/x", "pdf")["refused"]
     assert refused["code"] == "damaged"
 
 
 @pytest.mark.parametrize("kind", ["ClientError", "EndpointConnectionError", "ReadTimeoutError"])
-def test_what_aws_refused_says_nothing_of_the_file(kind: str) -> None:
+def test_an_error_of_aws_does_not_refuse_the_file(kind: str) -> None:
     body = {"errorType": kind, "errorMessage": "x"}
     with pytest.raises(Unavailable):
         inspector(body, FunctionError="Unhandled").inspect("uploads/x", "pdf")
@@ -45,23 +45,23 @@ def test_what_aws_refused_says_nothing_of_the_file(kind: str) -> None:
         ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke"),
     ],
 )
-def test_an_inspection_that_does_not_come_is_told_in_plain_words(
+def test_a_failed_inspection_gives_a_plain_message(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     def invoke(**_: Any) -> None:
         raise error
 
     clients: Any = SimpleNamespace(functions=SimpleNamespace(invoke=invoke))
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         LambdaInspector(clients, "inspect", lambda key: key).inspect("uploads/x", "pdf")
-    assert told.value.detail == (
+    assert raised.value.detail == (
         "The file could not be checked just now. Nothing is lost: send the same again in a moment."
     )
     causes = [record.__dict__["cause"] for record in caplog.records]
     assert causes in (["ReadTimeoutError"], ["TooManyRequestsException"])
 
 
-def test_a_carrier_that_does_not_answer_is_told_without_our_own_names() -> None:
+def test_a_carrier_without_a_response_gives_a_message_without_internal_names() -> None:
     def silent(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="https://carrier.test")
 
@@ -75,12 +75,12 @@ def test_a_carrier_that_does_not_answer_is_told_without_our_own_names() -> None:
         notifier.publish(practice_id="prc_1", kind="declined", subject="", text="")
 
 
-def test_an_upload_that_cannot_be_fetched_says_nothing_of_the_file() -> None:
+def test_an_upload_that_cannot_be_fetched_is_not_refused() -> None:
     with pytest.raises(Unavailable):
         inspector({"unavailable": True}).inspect("uploads/x", "pdf")
 
 
-def test_the_function_is_given_a_link_and_no_key() -> None:
+def test_the_function_gets_a_presigned_url_and_no_key() -> None:
     asked: list[dict[str, Any]] = []
 
     def invoke(**given: Any) -> dict[str, Any]:

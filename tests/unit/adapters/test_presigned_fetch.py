@@ -1,4 +1,4 @@
-"""What a link leads to arrives whole and in time, or counts as not having come."""
+"""A presigned URL returns the whole file in time, or nothing."""
 
 import socket
 import threading
@@ -16,7 +16,7 @@ SECONDS = 0.3
 
 @contextmanager
 def server(*pieces: bytes, pause: float = 0.0) -> Iterator[str]:
-    """The link to a server that answers one request with these pieces, a pause before each, and hangs up."""
+    """Yield the URL of a server that sends these pieces, with a pause before each, and hangs up."""
 
     def answer() -> None:
         wire, _ = listening.accept()
@@ -53,37 +53,37 @@ def test_the_whole_file_is_fetched(more: str) -> None:
         assert fetched(link) == b"x" * 1000
 
 
-def test_of_a_file_that_is_too_large_the_beginning_is_fetched() -> None:
+def test_the_start_of_a_too_large_file_is_fetched() -> None:
     with server(head(MOST + 500) + b"x" * (MOST + 500)) as link:
         assert fetched(link) == b"x" * MOST
 
 
-def test_half_a_file_is_none() -> None:
+def test_half_a_file_is_not_returned() -> None:
     with server(head(1000) + b"x" * 500) as link:
         assert fetched(link) is None
 
 
-def test_a_file_in_chunks_that_breaks_off_is_none() -> None:
+def test_a_chunked_file_that_breaks_off_is_not_returned() -> None:
     begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1f4\r\n"
     with server(begun + b"x" * 100) as link:
         assert fetched(link) is None
 
 
-def test_what_dribbles_is_none_once_the_whole_time_is_over() -> None:
-    """Each piece comes in time; all of them do not."""
+def test_a_slow_file_is_not_returned_after_the_time_limit() -> None:
+    """Each piece comes in time, but not all of them together."""
     with server(head(10), *[b"x"] * 10, pause=SECONDS / 5) as link:
         began = time.monotonic()
         assert fetched(link) is None
         assert time.monotonic() - began < SECONDS * 1.5
 
 
-def test_what_says_nothing_is_none() -> None:
+def test_a_silent_server_returns_nothing() -> None:
     with server(head(1), b"x", pause=SECONDS * 2) as link:
         assert fetched(link) is None
 
 
 @pytest.mark.parametrize("status", ["302 Found", "403 Forbidden", "404 Not Found", "206 Partial Content"])
-def test_anything_but_the_file_is_none_and_no_redirect_is_followed(status: str) -> None:
+def test_another_status_returns_nothing_and_redirects_are_not_followed(status: str) -> None:
     with (
         server(head(5) + b"other") as elsewhere,
         server(head(4, status, f"Location: {elsewhere}\r\n") + b"here") as link,
@@ -98,13 +98,13 @@ def test_no_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         assert fetched(link) == b"here"
 
 
-def test_nobody_there_is_none() -> None:
+def test_a_refused_connection_returns_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     assert fetched(f"http://127.0.0.1:{port}/x") is None
 
 
 @pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://files.test/x", "https:///x"])
-def test_only_the_web_is_fetched(link: str) -> None:
+def test_only_http_urls_are_fetched(link: str) -> None:
     with pytest.raises(ValueError, match="must begin with"):
         fetched(link)

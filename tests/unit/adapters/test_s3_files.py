@@ -1,4 +1,4 @@
-"""Erasing from a bucket that keeps versions, and what is not there."""
+"""Erasure in a bucket with versions, and missing objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ KEY = "uploads/verify/chk_1"
 
 @dataclass
 class Bucket:
-    """What lies in it, by key and version, the newest first; `hidden` keys have a marker on top, `locked`
+    """A bucket. `objects` are (key, version), newest first. `hidden` keys have a delete marker, `locked`
     versions stay; `refusal` tells what is not there.
     """
 
@@ -31,19 +31,19 @@ class Bucket:
     def get_object(self, **_: Any) -> Mapping[str, Any]:
         raise ClientError({"Error": {"Code": self.refusal}}, "GetObject")
 
-    def list_object_versions(self, *, Prefix: str, **_: Any) -> Mapping[str, Any]:  # noqa: N803 - boto3's
-        found: list[dict[str, Any]] = []
-        for key, each in self.objects:
-            newest = key not in self.hidden and all(other["Key"] != key for other in found)
-            found.append({"Key": key, "VersionId": each, "IsLatest": newest})
-        found = [each for each in found if each["Key"].startswith(Prefix)]
-        return {"Versions": found} if found else {}
+    def list_object_versions(self, *, Prefix: str, **_: Any) -> Mapping[str, Any]:  # noqa: N803 - the name of boto3
+        versions: list[dict[str, Any]] = []
+        for key, version in self.objects:
+            newest = key not in self.hidden and all(other["Key"] != key for other in versions)
+            versions.append({"Key": key, "VersionId": version, "IsLatest": newest})
+        versions = [version for version in versions if version["Key"].startswith(Prefix)]
+        return {"Versions": versions} if versions else {}
 
-    def delete_objects(self, *, Delete: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:  # noqa: N803 - same
-        named = [(each["Key"], each["VersionId"]) for each in Delete["Objects"]]
-        left = [each for each in named if each[1] in self.locked]
-        self.objects = [each for each in self.objects if each not in named or each in left]
-        errors = [{"Key": key, "VersionId": each, "Code": "AccessDenied"} for key, each in left]
+    def delete_objects(self, *, Delete: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:  # noqa: N803 - the name of boto3
+        named = [(item["Key"], item["VersionId"]) for item in Delete["Objects"]]
+        left = [item for item in named if item[1] in self.locked]
+        self.objects = [item for item in self.objects if item not in named or item in left]
+        errors = [{"Key": key, "VersionId": version, "Code": "AccessDenied"} for key, version in left]
         return {"Errors": errors} if errors else {}
 
 
@@ -52,7 +52,7 @@ def files(bucket: Bucket) -> S3Files:
     return S3Files(clients, "bucket")
 
 
-def test_all_versions_of_an_object_are_erased_and_nothing_beside_it() -> None:
+def test_all_versions_of_one_object_are_erased() -> None:
     neighbour = (f"{KEY}0", "v9")
     bucket = Bucket([(KEY, "v2"), (KEY, "v1"), neighbour])
     versions = files(bucket).versions(KEY)
@@ -61,12 +61,12 @@ def test_all_versions_of_an_object_are_erased_and_nothing_beside_it() -> None:
     assert bucket.objects == [neighbour]
 
 
-def test_what_the_lifecycle_has_hidden_is_not_there_any_more() -> None:
+def test_an_object_behind_a_delete_marker_has_no_versions() -> None:
     bucket = Bucket([(KEY, "v2"), (KEY, "v1")], hidden=frozenset({KEY}))
     assert files(bucket).versions(KEY) == ()
 
 
-def test_a_version_that_is_left_is_told_although_s3_answers_with_200() -> None:
+def test_a_version_that_is_left_raises_although_s3_returns_200() -> None:
     bucket = Bucket([(KEY, "v1"), (KEY, "v2")], locked=frozenset({"v1"}))
     with pytest.raises(Unavailable):
         files(bucket).erase(KEY, ["v1", "v2"])
@@ -74,12 +74,12 @@ def test_a_version_that_is_left_is_told_although_s3_answers_with_200() -> None:
 
 
 @pytest.mark.parametrize("code", ["403", "404", "AccessDenied", "NoSuchKey"])
-def test_what_is_not_there_is_none_however_s3_says_it(code: str) -> None:
+def test_a_missing_object_is_none_for_every_code_of_s3(code: str) -> None:
     bucket = Bucket(refusal=code)
     assert not files(bucket).exists(KEY)
     assert files(bucket).find(KEY) is None
 
 
-def test_any_other_refusal_is_one() -> None:
+def test_any_other_error_of_s3_is_raised() -> None:
     with pytest.raises(ClientError):
         files(Bucket(refusal="SlowDown")).find(KEY)

@@ -1,4 +1,4 @@
-"""The two keys of the sessions: read side by side, kept for a while, looked for again, but not by anybody."""
+"""The two session keys: how they are read, cached and read again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ FIRST, SECOND, THIRD = ("".join([letter] * 40) for letter in "abc")
 
 
 class NotThere(Exception):
-    """As the client names it."""
+    """The error class of the boto3 client."""
 
 
 @dataclass
 class Manager:
-    """Secrets Manager with one secret: its versions, oldest first, and who asked for what."""
+    """Secrets Manager with one secret: its versions, oldest first, and the calls."""
 
     clock: FakeClock
     versions: list[tuple[str, Any]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Manager:
     def put(self, key: str) -> None:
         self.versions.append((key, self.clock.now()))
 
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> Mapping[str, Any]:  # noqa: N803 - theirs
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> Mapping[str, Any]:  # noqa: N803 - the name of boto3
         self.asked.append(VersionStage)
         if self.failing:
             raise EndpointConnectionError(endpoint_url="https://secrets.test")
@@ -46,7 +46,7 @@ class Manager:
 
 
 class Function:
-    """A function that has read the keys; others may rotate them meanwhile."""
+    """A function that has read the keys. Others may rotate the keys meanwhile."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -69,20 +69,20 @@ def function() -> Function:
     return Function()
 
 
-def test_a_key_is_read_once_and_then_kept(function: Function) -> None:
+def test_a_key_is_read_once_and_cached(function: Function) -> None:
     for _ in range(50):
         assert function.keys.session_key() == FIRST.encode()
         assert function.knows(FIRST)
     assert sorted(function.manager.asked) == ["AWSCURRENT", "AWSPREVIOUS"]
 
 
-def test_the_first_key_of_all_signs_at_once() -> None:
+def test_the_first_key_signs_immediately() -> None:
     function = Function()
     function.manager.versions = [(FIRST, function.clock.now())]
     assert function.another().session_key() == FIRST.encode()
 
 
-def test_a_new_key_counts_at_once_and_signs_when_every_function_has_read_it(function: Function) -> None:
+def test_a_new_key_is_valid_immediately_and_signs_after_every_function_read_it(function: Function) -> None:
     function.manager.put(SECOND)
     assert function.knows(SECOND)
     assert function.knows(FIRST)
@@ -93,13 +93,13 @@ def test_a_new_key_counts_at_once_and_signs_when_every_function_has_read_it(func
     assert function.knows(FIRST)
 
 
-def test_a_function_that_met_no_unknown_key_takes_a_new_one_up_in_five_minutes(function: Function) -> None:
+def test_a_function_reads_a_new_key_within_five_minutes(function: Function) -> None:
     function.manager.put(SECOND)
     function.clock.pass_time(minutes=5)
     assert function.keys.known_session_keys() == (SECOND.encode(), FIRST.encode())
 
 
-def test_after_a_second_rotation_the_first_key_is_dead_within_five_minutes(function: Function) -> None:
+def test_a_second_rotation_invalidates_the_first_key_within_five_minutes(function: Function) -> None:
     function.manager.put(SECOND)
     function.manager.put(THIRD)
     function.clock.pass_time(minutes=5)
@@ -108,7 +108,7 @@ def test_after_a_second_rotation_the_first_key_is_dead_within_five_minutes(funct
     assert function.knows(THIRD)
 
 
-def test_made_up_key_ids_cost_a_read_a_minute_however_many_there_are(function: Function) -> None:
+def test_made_up_key_ids_cause_at_most_one_read_a_minute(function: Function) -> None:
     before = len(function.manager.asked)
     for second in range(120):
         for _ in range(10):
@@ -117,8 +117,8 @@ def test_made_up_key_ids_cost_a_read_a_minute_however_many_there_are(function: F
     assert len(function.manager.asked) - before == 2 * 2
 
 
-def test_who_makes_up_key_ids_keeps_no_owner_out(function: Function) -> None:
-    """The look that they use up comes before the rotation; nothing is signed with the new key so soon."""
+def test_made_up_key_ids_log_nobody_out(function: Function) -> None:
+    """Made-up ids may use the one read before the rotation, but the new key signs only later."""
     assert function.keys.find_session_key("00000000") is None
     function.manager.put(SECOND)
     assert function.another().session_key() == FIRST.encode()
@@ -127,7 +127,7 @@ def test_who_makes_up_key_ids_keeps_no_owner_out(function: Function) -> None:
     assert function.knows(SECOND)
 
 
-def test_what_was_read_serves_while_nothing_answers(function: Function) -> None:
+def test_cached_keys_are_used_while_secrets_manager_fails(function: Function) -> None:
     function.manager.failing = True
     function.clock.pass_time(hours=1)
     assert function.keys.session_key() == FIRST.encode()
@@ -136,14 +136,14 @@ def test_what_was_read_serves_while_nothing_answers(function: Function) -> None:
 
 
 @pytest.mark.parametrize("short", ["", "changeme", "x" * 31])
-def test_in_place_of_a_key_too_short_to_sign_with_the_one_before_signs(
+def test_the_previous_key_signs_in_place_of_a_too_short_key(
     function: Function, short: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     function.manager.put(short)
     function.clock.pass_time(minutes=30)
-    for each in (function.keys, function.another()):
-        assert each.session_key() == FIRST.encode()
-        assert each.known_session_keys() == (FIRST.encode(),)
+    for keys in (function.keys, function.another()):
+        assert keys.session_key() == FIRST.encode()
+        assert keys.known_session_keys() == (FIRST.encode(),)
     assert "the newest session key is missing or too short" in caplog.text
     assert not function.knows(short)
     function.manager.put(SECOND)
@@ -151,14 +151,14 @@ def test_in_place_of_a_key_too_short_to_sign_with_the_one_before_signs(
     assert function.keys.known_session_keys() == (SECOND.encode(),)
 
 
-def test_without_any_key_that_can_sign_nobody_is_let_in(function: Function) -> None:
+def test_nobody_logs_in_without_a_key_that_can_sign(function: Function) -> None:
     for _ in range(2):
         function.manager.put("changeme")
     with pytest.raises(Unavailable):
         function.another().session_key()
 
 
-def test_the_clock_and_not_the_number_of_reads_decides(function: Function) -> None:
+def test_the_clock_decides_when_keys_are_read_again(function: Function) -> None:
     function.clock.at = START + timedelta(days=91)
     assert function.keys.session_key() == FIRST.encode()
     assert function.manager.asked.count("AWSCURRENT") == 2

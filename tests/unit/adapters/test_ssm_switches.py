@@ -1,4 +1,4 @@
-"""The switches as parameters: how they are named, what they default to, how often they are read."""
+"""The switches in SSM: names of parameters, defaults and reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,22 +15,22 @@ DEFAULT, OWN = "/portal/second-factor", "/portal/practices/prc_1/second-factor"
 
 @dataclass
 class FakeSsm:
-    """The parameters, and the names of each call; as many names at once as AWS takes."""
+    """SSM with these parameters. It accepts as many names in a call as AWS, and records them."""
 
     values: dict[str, str] = field(default_factory=dict)
     asked: list[Sequence[str]] = field(default_factory=list)
 
-    def get_parameters(self, *, Names: Sequence[str]) -> dict[str, Any]:  # noqa: N803 - boto3's
+    def get_parameters(self, *, Names: Sequence[str]) -> dict[str, Any]:  # noqa: N803 - the name of boto3
         assert 0 < len(set(Names)) == len(Names) <= 10
         self.asked.append(Names)
         return {"Parameters": [{"Name": n, "Value": self.values[n]} for n in Names if n in self.values]}
 
-    def put_parameter(self, *, Name: str, Value: str, **_: Any) -> None:  # noqa: N803 - boto3's
+    def put_parameter(self, *, Name: str, Value: str, **_: Any) -> None:  # noqa: N803 - the name of boto3
         self.values[Name] = Value
 
-    def delete_parameters(self, *, Names: Sequence[str]) -> None:  # noqa: N803 - boto3's
-        for each in Names:
-            self.values.pop(each, None)
+    def delete_parameters(self, *, Names: Sequence[str]) -> None:  # noqa: N803 - the name of boto3
+        for name in Names:
+            self.values.pop(name, None)
 
 
 class Desk:
@@ -54,38 +54,38 @@ class Desk:
         ({DEFAULT: "on", OWN: "off"}, False),
     ],
 )
-def test_a_practices_own_parameter_counts_before_the_default(
+def test_the_parameter_of_a_practice_overrides_the_default(
     values: dict[str, str], *, asked_for: bool
 ) -> None:
     assert Desk(**values).switches.second_factor(["prc_1"]) is asked_for
 
 
-def test_what_cannot_be_read_asks_for_a_second_factor_lets_nobody_sign_and_is_noted_without_its_value(
+def test_an_invalid_value_is_safe_and_logged_without_the_value(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     desk = Desk(**{OWN: "enabled", "/portal/electronic-signature": "true"})
     assert desk.switches.second_factor(["prc_1"])
     assert not desk.switches.electronic_signature("prc_1")
-    noted = [vars(each) for each in caplog.records]
-    assert [(each["levelname"], each["msg"], each["parameter"]) for each in noted] == [
+    records = [vars(record) for record in caplog.records]
+    assert [(record["levelname"], record["msg"], record["parameter"]) for record in records] == [
         ("WARNING", "switch neither on nor off", OWN),
         ("WARNING", "switch neither on nor off", "/portal/electronic-signature"),
     ]
-    assert "enabled" not in str(noted)
+    assert "enabled" not in str(records)
 
 
-def test_one_of_many_practices_is_enough_and_no_call_names_more_than_ten() -> None:
+def test_one_of_many_practices_is_enough_in_calls_of_ten_names() -> None:
     desk = Desk(**{"/portal/practices/prc_23/second-factor": "on"})
     assert desk.switches.second_factor([f"prc_{number}" for number in range(25)])
     assert len(desk.ssm.asked) == -(-25 // BATCH_SIZE)
 
 
-def test_who_has_no_documents_yet_is_asked_as_the_default_says() -> None:
+def test_the_default_decides_for_a_provider_without_documents() -> None:
     assert Desk(**{DEFAULT: "on"}).switches.second_factor([])
     assert not Desk().switches.second_factor([])
 
 
-def test_a_change_is_seen_within_a_minute_and_misses_are_not_asked_for_again() -> None:
+def test_a_change_is_seen_within_a_minute_and_misses_are_cached() -> None:
     desk = Desk()
     for _ in range(3):
         assert not desk.switches.second_factor(["prc_1"])
@@ -95,13 +95,13 @@ def test_a_change_is_seen_within_a_minute_and_misses_are_not_asked_for_again() -
     assert desk.switches.second_factor(["prc_1"])
 
 
-def test_the_two_switches_are_told_apart() -> None:
+def test_the_two_switches_are_independent() -> None:
     desk = Desk(**{"/portal/electronic-signature": "on"})
     assert desk.switches.electronic_signature("prc_1")
     assert not desk.switches.second_factor(["prc_1"])
 
 
-def test_setting_a_switch_writes_only_where_the_practice_differs() -> None:
+def test_a_switch_is_written_only_if_it_differs_from_the_default() -> None:
     desk = Desk()
     desk.switches.set_second_factor("prc_1", on=True)
     assert desk.ssm.values == {OWN: "on"}

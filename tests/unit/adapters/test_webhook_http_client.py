@@ -1,4 +1,4 @@
-"""The sender against real servers on this machine, good and bad, and against tricks with addresses."""
+"""The webhook client against good and bad servers on this machine, and against address tricks."""
 
 import datetime as dt
 import socket
@@ -27,7 +27,7 @@ Behaviour = Callable[[socket.socket, bytes], None]
 
 
 class Server:
-    """Takes connections on loopback, reads one request from each, and behaves as told."""
+    """A server on a loopback address that reads one request per connection and then calls `behaviour`."""
 
     def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []
@@ -105,7 +105,7 @@ def resolving(*addresses: str) -> Callable[[str, int], Sequence[str]]:
 # What is sent, and what comes back
 
 
-def test_the_request_arrives_whole(serve: Serve) -> None:
+def test_the_request_arrives_complete(serve: Serve) -> None:
     server = serve(OK)
     assert post(server) == HttpResult(200)
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
@@ -121,7 +121,7 @@ def test_the_request_arrives_whole(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 204, 400, 410, 500, 503])
-def test_the_status_is_answered_as_it_came(serve: Serve, status: int) -> None:
+def test_the_status_is_returned_unchanged(serve: Serve, status: int) -> None:
     server = serve(f"HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n\r\n".encode())
     assert post(server) == HttpResult(status)
 
@@ -147,7 +147,7 @@ def test_a_redirect_is_not_followed(serve: Serve) -> None:
         (b"x: y", None),
     ],
 )
-def test_retry_after_is_read_in_both_its_forms(serve: Serve, headers: bytes, seconds: int | None) -> None:
+def test_both_forms_of_retry_after_are_read(serve: Serve, headers: bytes, seconds: int | None) -> None:
     server = serve(b"HTTP/1.1 429 Slow down\r\n" + headers + b"\r\ncontent-length: 0\r\n\r\n")
     assert post(server) == HttpResult(429, retry_after=seconds)
 
@@ -196,20 +196,20 @@ def hang_up(connection: socket.socket, request: bytes) -> None:
 @pytest.mark.parametrize(
     "behaviour", [sleep, drip(OK * 99, 0.05), drip(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99, 0.02)]
 )
-def test_whoever_is_slow_is_left_at_the_deadline(serve: Serve, behaviour: Behaviour) -> None:
+def test_a_slow_receiver_is_abandoned_at_the_deadline(serve: Serve, behaviour: Behaviour) -> None:
     server = serve(behaviour)
     started = time.monotonic()
-    found = post(server, seconds=0.5)
+    result = post(server, seconds=0.5)
     assert time.monotonic() - started < 1
-    assert found in (HttpResult(None, error="No answer came within 0.5 seconds."), HttpResult(200))
+    assert result in (HttpResult(None, error="No answer came within 0.5 seconds."), HttpResult(200))
 
 
-def test_slow_headers_are_no_answer(serve: Serve) -> None:
+def test_slow_headers_are_no_response(serve: Serve) -> None:
     server = serve(drip(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99, 0.02))
     assert post(server, seconds=0.3) == HttpResult(None, error="No answer came within 0.3 seconds.")
 
 
-def test_an_endless_body_is_left_and_its_status_counts(serve: Serve) -> None:
+def test_an_endless_body_is_abandoned_and_its_status_counts(serve: Serve) -> None:
     started = time.monotonic()
     assert post(serve(endless)) == HttpResult(200)
     assert time.monotonic() - started < 2
@@ -226,12 +226,12 @@ def test_a_body_that_drips_ends_at_the_deadline_and_its_status_counts(serve: Ser
 
 
 @pytest.mark.parametrize("behaviour", [endless_headers, many_continues])
-def test_an_endless_head_is_no_answer(serve: Serve, behaviour: Behaviour) -> None:
+def test_an_endless_head_is_no_response(serve: Serve, behaviour: Behaviour) -> None:
     started = time.monotonic()
-    found = post(serve(behaviour))
+    result = post(serve(behaviour))
     assert time.monotonic() - started < 2
-    assert found.status is None
-    assert found.error in ("The answer was too large.", "The answer was not HTTP.")
+    assert result.status is None
+    assert result.error in ("The answer was too large.", "The answer was not HTTP.")
 
 
 @pytest.mark.parametrize(
@@ -242,27 +242,27 @@ def test_an_endless_head_is_no_answer(serve: Serve, behaviour: Behaviour) -> Non
         (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", "The answer was not HTTP."),
     ],
 )
-def test_what_is_no_answer_is_said(serve: Serve, behaviour: Behaviour | bytes, words: str) -> None:
+def test_a_broken_response_gives_a_message(serve: Serve, behaviour: Behaviour | bytes, words: str) -> None:
     assert post(serve(behaviour)) == HttpResult(None, error=words)
 
 
-def test_a_port_where_nobody_listens_is_said() -> None:
+def test_a_closed_port_gives_a_message() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     sender = HttpsWebhookSender(allow_loopback=True)
-    found = sender.post(f"http://127.0.0.1:{port}/", headers={}, body=b"")
-    assert found == HttpResult(None, error="The connection was refused.")
+    result = sender.post(f"http://127.0.0.1:{port}/", headers={}, body=b"")
+    assert result == HttpResult(None, error="The connection was refused.")
 
 
-def test_a_name_that_takes_for_ever_to_resolve_ends_at_the_deadline() -> None:
+def test_a_slow_resolution_ends_at_the_deadline() -> None:
     def slow(*_: object) -> Sequence[str]:
         time.sleep(3)
         return ("127.0.0.1",)
 
     started = time.monotonic()
     sender = HttpsWebhookSender(allow_loopback=True, resolver=slow, seconds=0.3)
-    found = sender.post("http://slow.test/", headers={}, body=b"")
-    assert found == HttpResult(None, error="The endpoint's name could not be resolved.")
+    result = sender.post("http://slow.test/", headers={}, body=b"")
+    assert result == HttpResult(None, error="The endpoint's name could not be resolved.")
     assert time.monotonic() - started < 1
 
 
@@ -331,8 +331,8 @@ def test_a_header_with_a_line_end_is_never_sent(serve: Serve) -> None:
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     assert not is_public(address)
     sender = HttpsWebhookSender(allow_loopback=False, resolver=resolving(address))
-    found = sender.post("https://emr.example.com/hooks", headers=HEADERS, body=BODY)
-    assert found == HttpResult(None, error="The endpoint's name leads to an address that is not public.")
+    result = sender.post("https://emr.example.com/hooks", headers=HEADERS, body=BODY)
+    assert result == HttpResult(None, error="The endpoint's name leads to an address that is not public.")
 
 
 @pytest.mark.parametrize(
@@ -354,10 +354,10 @@ def test_public_addresses_are_allowed(address: str) -> None:
     assert is_public(address)
 
 
-def test_one_bad_address_among_good_ones_refuses_the_name() -> None:
+def test_one_private_address_refuses_the_host() -> None:
     sender = HttpsWebhookSender(allow_loopback=False, resolver=resolving("8.8.8.8", "::1"))
-    found = sender.post("https://emr.example.com/", headers={}, body=b"")
-    assert found.error == "The endpoint's name leads to an address that is not public."
+    result = sender.post("https://emr.example.com/", headers={}, body=b"")
+    assert result.error == "The endpoint's name leads to an address that is not public."
 
 
 @pytest.mark.parametrize(
@@ -377,16 +377,16 @@ def test_one_bad_address_among_good_ones_refuses_the_name() -> None:
         "https://①②⑦.⓪.⓪.①/",
     ],
 )
-def test_no_spelling_of_this_machine_is_reached(url: str) -> None:
-    found = HttpsWebhookSender(allow_loopback=False).post(url, headers={}, body=b"")
-    assert found.status is None
-    assert found.error in (
+def test_no_spelling_of_a_loopback_address_is_reached(url: str) -> None:
+    result = HttpsWebhookSender(allow_loopback=False).post(url, headers={}, body=b"")
+    assert result.status is None
+    assert result.error in (
         "The endpoint's name leads to an address that is not public.",
         "The endpoint's name could not be resolved.",
     )
 
 
-def test_a_name_is_resolved_once_so_that_a_moment_later_it_gains_nothing(serve: Serve) -> None:
+def test_a_host_is_resolved_once_so_dns_rebinding_fails(serve: Serve) -> None:
     server = serve(OK)
     asked: list[str] = []
 
@@ -415,30 +415,30 @@ def test_a_name_is_resolved_once_so_that_a_moment_later_it_gains_nothing(serve: 
         "",
     ],
 )
-def test_what_is_no_plain_url_is_refused(url: str) -> None:
-    found = HttpsWebhookSender(allow_loopback=True).post(url, headers={}, body=b"")
-    assert found == HttpResult(None, error="The endpoint's address is not a URL that can be posted to.")
+def test_an_invalid_url_is_refused(url: str) -> None:
+    result = HttpsWebhookSender(allow_loopback=True).post(url, headers={}, body=b"")
+    assert result == HttpResult(None, error="The endpoint's address is not a URL that can be posted to.")
 
 
 @pytest.mark.parametrize("allow_loopback", [True, False])
-def test_plain_http_goes_nowhere_but_to_this_machine(*, allow_loopback: bool) -> None:
+def test_plain_http_is_only_sent_to_this_machine(*, allow_loopback: bool) -> None:
     sender = HttpsWebhookSender(allow_loopback=allow_loopback, resolver=resolving("8.8.8.8"))
-    found = sender.post("http://emr.example.com/", headers={}, body=b"")
-    assert found == HttpResult(None, error="The endpoint must be an https address.")
+    result = sender.post("http://emr.example.com/", headers={}, body=b"")
+    assert result == HttpResult(None, error="The endpoint must be an https address.")
 
 
 def test_without_the_local_setting_http_to_this_machine_is_refused(serve: Serve) -> None:
     server = serve(OK)
     sender = HttpsWebhookSender(allow_loopback=False)
-    found = sender.post(f"http://127.0.0.1:{server.port}/", headers={}, body=b"")
-    assert found == HttpResult(None, error="The endpoint must be an https address.")
+    result = sender.post(f"http://127.0.0.1:{server.port}/", headers={}, body=b"")
+    assert result == HttpResult(None, error="The endpoint must be an https address.")
     assert server.requests == []
 
 
-def test_the_local_setting_opens_no_private_network() -> None:
+def test_the_local_setting_permits_no_private_network() -> None:
     sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("10.0.0.1"))
-    found = sender.post("https://emr.example.com/", headers={}, body=b"")
-    assert found.error == "The endpoint's name leads to an address that is not public."
+    result = sender.post("https://emr.example.com/", headers={}, body=b"")
+    assert result.error == "The endpoint's name leads to an address that is not public."
 
 
 def test_names_below_localhost_are_this_machine(serve: Serve) -> None:
@@ -453,7 +453,7 @@ def test_the_next_address_is_tried_when_one_does_not_answer(serve: Serve) -> Non
     assert sender.post(f"http://two.test:{server.port}/", headers={}, body=b"") == HttpResult(200)
 
 
-def test_a_url_is_taken_apart_as_it_will_be_requested() -> None:
+def test_a_url_is_parsed_into_the_parts_of_a_request() -> None:
     assert parse("https://EMR.Example.com") == Target("https", "emr.example.com", 443, "/")
     assert parse("https://bücher.example:8443/a b?q=ä#x") == Target(
         "https", "xn--bcher-kva.example", 8443, "/a%20b?q=%C3%A4"
@@ -518,35 +518,35 @@ def test_tls_names_the_host_and_checks_its_certificate(
     tls.sni_callback = lambda *seen: asked.append(seen[1])
     server = serve(OK, tls)
     sender = HttpsWebhookSender(allow_loopback=True, tls=trusting(authority), resolver=resolving("127.0.0.1"))
-    found = sender.post(f"https://{HOST}:{server.port}/hooks", headers=HEADERS, body=BODY)
-    assert found == HttpResult(200)
+    result = sender.post(f"https://{HOST}:{server.port}/hooks", headers=HEADERS, body=BODY)
+    assert result == HttpResult(200)
     assert asked == [HOST]
     assert f"host: {HOST}:{server.port}".encode() in server.requests[0]
 
 
 @pytest.mark.parametrize(("host", "trusted"), [("other.clinic.test", True), (HOST, False)])
-def test_a_certificate_for_another_name_or_of_nobody_is_refused(
+def test_a_certificate_for_another_name_or_unknown_authority_is_refused(
     serve: Serve, tmp_path: Path, authority: Authority, host: str, *, trusted: bool
 ) -> None:
     server = serve(OK, server_context(tmp_path, authority, host))
     tls = trusting(authority) if trusted else None
     sender = HttpsWebhookSender(allow_loopback=True, tls=tls, resolver=resolving("127.0.0.1"))
-    found = sender.post(f"https://{HOST}:{server.port}/", headers={}, body=b"")
-    assert found == HttpResult(None, error="The endpoint's certificate is not valid for its name.")
+    result = sender.post(f"https://{HOST}:{server.port}/", headers={}, body=b"")
+    assert result == HttpResult(None, error="The endpoint's certificate is not valid for its name.")
     assert server.requests == []
 
 
-def test_a_server_that_speaks_no_tls_is_said(serve: Serve) -> None:
+def test_a_server_without_tls_gives_an_error(serve: Serve) -> None:
     server = serve(OK)
     sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("127.0.0.1"), seconds=1)
-    found = sender.post(f"https://{HOST}:{server.port}/", headers={}, body=b"")
-    assert found.status is None
+    result = sender.post(f"https://{HOST}:{server.port}/", headers={}, body=b"")
+    assert result.status is None
 
 
-def test_a_handshake_that_never_ends_is_left_at_the_deadline() -> None:
+def test_an_endless_handshake_is_abandoned_at_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("127.0.0.1"), seconds=0.4)
         started = time.monotonic()
-        found = sender.post(f"https://{HOST}:{silent.getsockname()[1]}/", headers={}, body=b"")
-    assert found == HttpResult(None, error="No answer came within 0.4 seconds.")
+        result = sender.post(f"https://{HOST}:{silent.getsockname()[1]}/", headers={}, body=b"")
+    assert result == HttpResult(None, error="No answer came within 0.4 seconds.")
     assert time.monotonic() - started < 1

@@ -29,11 +29,11 @@ def chain(length: int, private: dict[str, Any] | None = None) -> list[Event]:
     return events
 
 
-def test_an_untouched_chain_is_whole() -> None:
+def test_an_untouched_chain_is_valid() -> None:
     assert find_break(chain(5)) is None
 
 
-def test_a_rewritten_body_shows() -> None:
+def test_a_rewritten_body_breaks_the_chain() -> None:
     events = chain(5)
     events[2] = replace(events[2], body=events[2].body.replace("viewed", "signed"))
     assert find_break(events) == 3
@@ -49,20 +49,20 @@ def test_a_rewritten_body_shows() -> None:
         {"actor": "provider:prv_2"},
     ],
 )
-def test_a_rewritten_field_shows(rewritten: dict[str, Any]) -> None:
-    """Though the hashed bytes were left as they are: the fields are what is shown."""
+def test_a_rewritten_field_breaks_the_chain(rewritten: dict[str, Any]) -> None:
+    """The hashed bytes are unchanged, but people read the fields."""
     events = chain(5)
     events[2] = replace(events[2], **rewritten)
     assert find_break(events) == 3
 
 
-def test_a_removed_event_shows() -> None:
+def test_a_removed_event_breaks_the_chain() -> None:
     events = chain(5)
     del events[1]
     assert find_break(events) == 3
 
 
-def test_a_rehashed_event_shows_at_the_next_one() -> None:
+def test_a_rehashed_event_breaks_the_chain_at_the_next_event() -> None:
     events = chain(3)
     from chalicelib.domain.audit import chain_hash
 
@@ -76,7 +76,7 @@ def test_private_facts_can_be_erased_without_breaking_the_chain() -> None:
     assert find_break([replace(event, private={}, salt="") for event in events]) is None
 
 
-def test_altered_private_facts_show() -> None:
+def test_altered_private_facts_break_the_chain() -> None:
     events = chain(3, {"address": "203.0.113.7"})
     events[1] = replace(events[1], private={"address": "203.0.113.8"})
     assert find_break(events) == 2

@@ -9,7 +9,7 @@ def test_the_waits_are_those_of_the_contract() -> None:
     assert hours == [0.5, 2, 5, 10, 14, 20, 24, 24, 24]
 
 
-def test_each_failure_waits_longer_until_it_is_over() -> None:
+def test_each_failure_waits_longer_until_the_schedule_ends() -> None:
     waits = [next_wait(failures, jitter=0) for failures in range(1, 12)]
     assert waits == list(WEBHOOK_RETRY_AFTER)
     assert next_wait(12, jitter=0) is None

@@ -20,7 +20,7 @@ def provider(npi: str | None) -> Provider:
         ("1234567893", "Ann", "Other", None, False),
     ],
 )
-def test_one_person_by_npi_and_last_name_else_by_name(
+def test_same_person_by_npi_and_last_name_or_by_name(
     npi: str | None, first: str, last: str, theirs: str | None, *, same: bool
 ) -> None:
     assert is_same_person(provider(npi), Addressee(first_name=first, last_name=last, npi=theirs)) is same
@@ -51,12 +51,12 @@ def test_another_vowel_or_tone_is_another_name(name: str, other: str) -> None:
         ("ÉLAN", "élan"),
     ],
 )
-def test_points_invisible_marks_and_variants_make_no_other_name(name: str, other: str) -> None:
+def test_points_invisible_marks_and_variants_do_not_change_a_name(name: str, other: str) -> None:
     assert name_key(name, "") == name_key(other, "")
 
 
-def test_a_non_joiner_parts_words_as_a_space_does() -> None:
-    """Whoever has no key for it types a space."""
+def test_a_non_joiner_separates_words_like_a_space() -> None:
+    """A keyboard without the non-joiner types a space."""
     assert name_key("کیان\u200cپور", "") == name_key("کیان پور", "") != name_key("کیانپور", "")
 
 

@@ -33,7 +33,7 @@ def test_the_table_covers_every_status_and_action() -> None:
 
 
 @pytest.mark.parametrize(("status", "action"), list(product(Status, ACTIONS)))
-def test_each_move_is_the_one_of_the_contract(status: Status, action: Action) -> None:
+def test_every_move_is_as_in_the_contract(status: Status, action: Action) -> None:
     expected = EXPECTED[status][ACTIONS.index(action)]
     if expected in (CONFLICT, SAME):
         with pytest.raises(Conflict) as refused:
@@ -55,22 +55,22 @@ def test_the_same_decision_again_changes_nothing(status: Status, action: Action)
 @pytest.mark.parametrize(
     ("status", "action"), [(A, Action.DECLINE), (D, Action.APPROVE), (C, Action.APPROVE), (R, Action.DECLINE)]
 )
-def test_sameness_does_not_excuse_another_decision(status: Status, action: Action) -> None:
+def test_same_does_not_allow_another_decision(status: Status, action: Action) -> None:
     with pytest.raises(Conflict):
         move(status, None, action, same=True)
 
 
-def test_the_outcome_survives_being_returned() -> None:
+def test_the_outcome_remains_after_the_return() -> None:
     assert move(A, Outcome.APPROVED, Action.RETURN) == Move(R, Outcome.APPROVED)
     assert move(D, Outcome.DECLINED, Action.RETURN) == Move(R, Outcome.DECLINED)
 
 
-def test_what_came_to_the_clinic_on_paper_counts_as_signed_by_hand() -> None:
+def test_a_return_of_a_pending_document_counts_as_signed_by_hand() -> None:
     assert move(P, None, Action.RETURN) == Move(R, Outcome.BY_HAND)
     assert move(P, None, Action.SIGN_BY_HAND) == Move(A, Outcome.BY_HAND)
 
 
-def test_lists_follow_from_the_table() -> None:
+def test_the_lists_follow_from_the_table() -> None:
     assert [s for s in Status if is_open(s)] == [P, A, D]
     assert [s for s in Status if is_decidable(s)] == [P]
     assert [s for s in Status if is_past(s)] == [A, D, R]

@@ -26,5 +26,5 @@ IPHONE = (
         (None, "Unknown device"),
     ],
 )
-def test_a_device_is_described_in_a_few_words_of_ours(agent: str | None, words: str) -> None:
+def test_a_device_is_described_in_a_few_fixed_words(agent: str | None, words: str) -> None:
     assert describe_device(agent) == words

@@ -9,7 +9,7 @@ NAMES = [*SHAPED.values(), *FROM_RIGHT.values(), "Ẹ̀kọ́", "王小明", "M�
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_of_any_script_is_kept_as_it_is_spelt(name: str) -> None:
+def test_a_name_of_any_script_is_unchanged(name: str) -> None:
     assert normalize_line(f" {name} ") == name
     assert normalize_paragraphs(name) == name
     assert clean_text(name) == name
@@ -17,7 +17,7 @@ def test_a_name_of_any_script_is_kept_as_it_is_spelt(name: str) -> None:
 
 
 @pytest.mark.parametrize("character", ["\x00", "\n", "\u202e", "\u2028", "\u200b", "\ud800", "\ue000"])
-def test_what_hides_or_turns_text_is_refused(character: str) -> None:
+def test_hidden_and_bidi_control_characters_are_refused(character: str) -> None:
     with pytest.raises(ValueError, match="control characters"):
         normalize_line(f"Li{character}Na")
 

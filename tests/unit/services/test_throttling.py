@@ -29,7 +29,7 @@ def test_the_delay_runs_from_the_last_attempt() -> None:
     assert BACKOFF.wait_left(after(5), START + timedelta(seconds=3)) == timedelta(seconds=1)
 
 
-def test_the_count_is_forgotten_in_time_though_the_row_is_still_there() -> None:
+def test_the_count_expires_although_the_row_is_still_there() -> None:
     old = after(7)
     later = START + timedelta(hours=1)
     assert BACKOFF.wait_left(old, later) == timedelta()
@@ -37,7 +37,7 @@ def test_the_count_is_forgotten_in_time_though_the_row_is_still_there() -> None:
     assert (fresh.tries, fresh.version) == (1, 8)
 
 
-def test_another_name_or_another_person_is_counted_apart() -> None:
+def test_another_name_or_another_person_has_its_own_count() -> None:
     other = Backoff(name="window", free_attempts=3, max_wait=BACKOFF.max_wait, lifetime=BACKOFF.lifetime)
     assert len({BACKOFF.key("luis"), BACKOFF.key("jane"), other.key("luis")}) == 3
 
