@@ -15,7 +15,7 @@ from tests.support.portal_fake import API_KEY, SECRET, FakePortal
 
 
 class Clock:
-    """A clock that moves at each look, so that stored rows have an order."""
+    """A clock that moves at every call, so that stored rows have an order."""
 
     def __init__(self) -> None:
         self.at = datetime.now(UTC)
@@ -52,15 +52,15 @@ def office(portal: Portal, tmp_path: Path) -> Office:
     addresses = Addresses(
         clinic="http://127.0.0.1:4576", mailbox="http://127.0.0.1:4577", portal="http://portal.localhost:4566"
     )
-    made = Office(
+    office = Office(
         portal=portal,
         store=Store(tmp_path / "clinic.sqlite3"),
         addresses=addresses,
         webhook_secret=SECRET,
         clock=Clock(),
     )
-    made.seed()
-    return made
+    office.seed()
+    return office
 
 
 @pytest.fixture

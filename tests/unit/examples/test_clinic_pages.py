@@ -67,7 +67,7 @@ def test_refused_field_is_marked_and_nothing_typed_is_lost(
     assert office.store.unanswered() == []
 
 
-def test_error_in_a_field_that_the_form_lacks_is_shown_all_the_same(
+def test_error_in_a_field_that_the_form_lacks_is_still_shown(
     browser: FlaskClient, fake_portal: FakePortal, form: dict[str, Any]
 ) -> None:
     fake_portal.refuse = refusal("data.signature_field.page", "There is no such page.")
@@ -95,7 +95,7 @@ def test_large_upload_goes_by_the_presigned_post(
     assert len(fake_portal.uploads) == 1
 
 
-def test_upload_without_a_file_says_so(browser: FlaskClient, form: dict[str, Any]) -> None:
+def test_upload_without_a_file_shows_an_error(browser: FlaskClient, form: dict[str, Any]) -> None:
     assert "Choose a file." in browser.post("/send", data={**form, "sample": "upload"}).text
 
 
@@ -130,7 +130,7 @@ def sent(browser: FlaskClient, form: dict[str, Any]) -> str:
         ),
     ],
 )
-def test_unsigned_report_offers_what_to_do_next(
+def test_unsigned_report_offers_the_next_steps(
     browser: FlaskClient, fake_portal: FakePortal, sent: str, state: str, offers: set[str]
 ) -> None:
     document = fake_portal.documents[sent]
@@ -145,7 +145,7 @@ def test_unsigned_report_offers_what_to_do_next(
     assert "Ada Byron" in page
 
 
-def test_unsigned_report_goes_on_by_cursor(browser: FlaskClient, fake_portal: FakePortal) -> None:
+def test_unsigned_report_continues_with_the_cursor(browser: FlaskClient, fake_portal: FakePortal) -> None:
     fake_portal.page_size = 1
     for number in ("POC-1", "POC-2"):
         fake_portal.add(number, "PT-77")
@@ -261,7 +261,7 @@ def test_failed_delivery_can_be_tried_again(browser: FlaskClient, fake_portal: F
     assert fake_portal.requests[-1] == ("POST", "/v1/deliveries/dlv_1/retry")
 
 
-def test_home_says_so_when_the_portal_is_away(browser: FlaskClient, fake_portal: FakePortal) -> None:
+def test_home_shows_that_the_portal_does_not_respond(browser: FlaskClient, fake_portal: FakePortal) -> None:
     assert "does not answer" not in browser.get("/").text
     fake_portal.away = True
     answer = browser.get("/")
@@ -275,7 +275,7 @@ def test_unknown_document_is_a_page_and_not_a_crash(browser: FlaskClient) -> Non
     assert "<h1>No such thing.</h1>" in answer.text
 
 
-def test_every_page_keeps_to_its_own_host_and_is_not_stored(browser: FlaskClient) -> None:
+def test_every_page_loads_only_from_its_own_host_and_is_not_cached(browser: FlaskClient) -> None:
     headers = browser.get("/patients").headers
     assert headers["Cache-Control"] == "no-store"
     assert "default-src 'none'" in headers["Content-Security-Policy"]

@@ -57,7 +57,7 @@ def test_a_refusal_is_not_retried_and_names_the_field(portal: Portal, fake_porta
         portal.send(new_event("document.sent", SENT, now=NOW))
     assert len(fake_portal.webhook_ids) == 1
     assert (caught.value.status, caught.value.title) == (422, "No")
-    assert [(each.field, each.message) for each in caught.value.errors] == [tuple(error.values())]
+    assert [(error.field, error.message) for error in caught.value.errors] == [tuple(error.values())]
 
 
 def test_an_error_that_is_not_json_is_still_a_refusal() -> None:
@@ -99,13 +99,13 @@ def test_list_hands_out_the_cursor_of_the_next_page(portal: Portal, fake_portal:
     assert [len(first.rows), len(second.rows), second.next_cursor] == [2, 1, None]
 
 
-def test_pdf_address_is_handed_on_and_not_followed(portal: Portal, fake_portal: FakePortal) -> None:
+def test_the_pdf_url_is_returned_and_not_followed(portal: Portal, fake_portal: FakePortal) -> None:
     fake_portal.add("POC-1", "PT-77")
     assert portal.pdf_url("doc-1", "signed") == f"{STORAGE}/doc-1/signed.pdf?X-Amz-Expires=60"
     assert len(fake_portal.requests) == 1
 
 
-def test_an_id_cannot_leave_its_place_in_the_address(portal: Portal, fake_portal: FakePortal) -> None:
+def test_an_id_is_quoted_in_the_url(portal: Portal, fake_portal: FakePortal) -> None:
     with pytest.raises(Refused):
         portal.document("../practice")
     assert fake_portal.requests == [("GET", "/v1/documents/../practice")]
@@ -148,7 +148,7 @@ def test_localhost_names_connect_to_loopback_and_keep_their_host_header(
     with httpx.Client(transport=LocalhostTransport()) as client:
         client.get("http://portal.localhost:4566/v1/practice")
         client.get("https://portal.example/v1/practice")
-    assert [(each.url.host, each.headers["host"]) for each in seen] == [
+    assert [(request.url.host, request.headers["host"]) for request in seen] == [
         ("127.0.0.1", "portal.localhost:4566"),
         ("portal.example", "portal.example"),
     ]

@@ -22,27 +22,27 @@ def text(pdf: pypdfium2.PdfDocument) -> str:
 @pytest.mark.parametrize("plan", SAMPLES.values(), ids=SAMPLES.keys())
 def test_sample_is_a_plan_of_care_of_two_to_four_pages(plan: Plan) -> None:
     pdf = pypdfium2.PdfDocument(built(plan).content)
-    found = text(pdf)
+    content = text(pdf)
     assert 2 <= len(pdf) <= 4
     for wanted in (plan.patient.name, "Physician/Provider Signature", "NPI: 1234567893", "POC-1001"):
-        assert wanted in found
+        assert wanted in content
     for diagnosis in plan.diagnoses:
-        assert diagnosis.code in found
+        assert diagnosis.code in content
 
 
 @pytest.mark.parametrize("plan", SAMPLES.values(), ids=SAMPLES.keys())
-def test_signature_field_lies_on_the_signature_line(plan: Plan) -> None:
+def test_signature_field_is_on_the_signature_line(plan: Plan) -> None:
     sample = built(plan)
     field = sample.signature_field
     page = pypdfium2.PdfDocument(sample.content)[field["page"] - 1]
-    found = page.get_textpage()
-    index, _ = found.search("Physician/Provider Signature").get_next()
-    left, bottom, _, top = found.get_charbox(index)
+    text_page = page.get_textpage()
+    index, _ = text_page.search("Physician/Provider Signature").get_next()
+    left, bottom, _, top = text_page.get_charbox(index)
     assert field["x"] > left
     assert field["y"] <= bottom <= top <= field["y"] + field["height"]
 
 
-def test_what_the_form_says_is_what_is_printed() -> None:
+def test_the_pdf_contains_the_values_of_the_form() -> None:
     plan = SAMPLES["pt-knee"]
     values = {
         **forms.propose_values(plan, number=1001, today=TODAY),
@@ -50,13 +50,13 @@ def test_what_the_form_says_is_what_is_printed() -> None:
         "author.name": "Kim Doe",
         "provider.npi": "1245319599",
     }
-    found = text(pypdfium2.PdfDocument(build_pdf(plan, forms.sample_facts(plan, values)).content))
+    content = text(pypdfium2.PdfDocument(build_pdf(plan, forms.sample_facts(plan, values)).content))
     for wanted in ("Grace Byron", "Kim Doe", "1245319599"):
-        assert wanted in found
-    assert "Ada" not in found
+        assert wanted in content
+    assert "Ada" not in content
 
 
-def test_markup_in_a_name_is_printed_as_it_is() -> None:
+def test_markup_in_a_name_is_printed_unchanged() -> None:
     plan = replace(SAMPLES["pt-knee"], patient=replace(SAMPLES["pt-knee"].patient, last_name="<b>&amp;"))
     assert "<b>&amp;" in text(pypdfium2.PdfDocument(built(plan).content))
 
@@ -66,5 +66,5 @@ def test_same_facts_give_the_same_bytes() -> None:
     assert built(plan).content == built(plan).content
 
 
-def test_first_page_is_a_picture() -> None:
+def test_first_page_is_an_image() -> None:
     assert first_page(built(SAMPLES["slp-stroke"]).content).startswith(b"\x89PNG")

@@ -45,7 +45,7 @@ def test_the_signed_pdf_arrives_even_when_this_clock_runs_ahead(store: Store) ->
     assert document.resource == SEALED
 
 
-def test_of_two_resources_of_one_moment_the_later_read_counts(store: Store) -> None:
+def test_of_two_resources_with_one_time_the_later_read_is_stored(store: Store) -> None:
     store.save_resource(PENDING, at=NOW.isoformat(), now=NOW)
     store.save_resource({**PENDING, "due_on": "2026-12-22"}, at=NOW.isoformat(), now=NOW)
     document = store.document("doc-1")
@@ -60,7 +60,7 @@ def test_same_webhook_twice_counts_once(store: Store) -> None:
     assert len(store.webhooks(9)) == 1
 
 
-def test_webhook_before_the_answer_to_the_event_is_kept(store: Store) -> None:
+def test_a_webhook_before_the_response_to_the_event_is_not_overwritten(store: Store) -> None:
     store.save_webhook(
         "m1", {"type": "document.approved", "timestamp": NOW.isoformat(), "data": APPROVED}, now=NOW
     )

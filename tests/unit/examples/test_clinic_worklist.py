@@ -29,22 +29,22 @@ def line(status: str, channel: str = "email", at: str = "2026-11-22T19:00:00Z") 
         ({"status": "returned"}, Step.FILED),
     ],
 )
-def test_what_to_do_next_follows_from_the_resource(resource: dict[str, Any], step: Step) -> None:
+def test_the_next_step_follows_from_the_resource(resource: dict[str, Any], step: Step) -> None:
     assert state_of(resource).step is step
 
 
-def test_a_resend_that_is_under_way_outweighs_the_failure_before_it() -> None:
+def test_a_resend_replaces_an_earlier_failure() -> None:
     lines = [line("sending", at="2026-11-22T20:00:00Z"), line("failed", at="2026-11-22T19:00:00Z")]
     assert state_of({"status": "pending", "deliveries": lines}).step is Step.PENDING
 
 
-def test_signed_by_hand_says_so() -> None:
+def test_a_document_signed_by_hand_has_its_own_label() -> None:
     resource = {"status": "approved", "outcome": "by_hand", "signed_pdf": {"url": "u"}}
     assert state_of(resource).label == "Returned, signed by hand"
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("line_of_resource", "text"),
     [
         (
             {"channel": "fax", "type": "fax", "recipient": "+15125550100", "status": "sent"},
@@ -56,5 +56,5 @@ def test_signed_by_hand_says_so() -> None:
         ),
     ],
 )
-def test_a_message_to_the_provider_is_said_in_words(told: dict[str, str], words: str) -> None:
-    assert delivery_text(told) == words
+def test_a_message_to_the_provider_reads_as_one_line(line_of_resource: dict[str, str], text: str) -> None:
+    assert delivery_text(line_of_resource) == text

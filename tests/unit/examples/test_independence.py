@@ -7,13 +7,13 @@ FOLDER = Path(examples.__file__).parent
 
 
 def imported(path: Path) -> set[str]:
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return {name.partition(".")[0] for name in found}
+            names.add(node.module or "")
+    return {name.partition(".")[0] for name in names}
 
 
 def test_stand_ins_use_nothing_of_the_portals_own_code() -> None:

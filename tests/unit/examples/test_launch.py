@@ -29,8 +29,8 @@ class Time:
 def test_portal_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "portal.json"
     path.write_text(json.dumps(CONTENT))
-    found = read_portal_file(path)
-    assert (found.portal_url, found.practice_id) == ("http://portal.localhost:4566", "p")
+    portal_file = read_portal_file(path)
+    assert (portal_file.portal_url, portal_file.practice_id) == ("http://portal.localhost:4566", "p")
 
 
 def test_portal_file_is_waited_for(tmp_path: Path) -> None:
@@ -46,7 +46,9 @@ def test_portal_file_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "does not exist"), ("{}", "is not complete")])
-def test_waiting_ends_with_a_sentence(tmp_path: Path, content: str | None, reason: str) -> None:
+def test_the_wait_for_the_portal_file_ends_with_a_sentence(
+    tmp_path: Path, content: str | None, reason: str
+) -> None:
     path, time = tmp_path / "portal.json", Time()
     if content:
         path.write_text(content)

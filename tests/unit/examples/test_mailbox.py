@@ -88,15 +88,15 @@ def smtp_port(box: Box) -> Iterator[int]:
 
 
 def mail(to: str, pdf: bytes | None = None) -> EmailMessage:
-    made = EmailMessage()
-    made["Message-ID"] = "<whole-mail-1@email.amazonses.com>"
-    made["From"] = "Portal <portal@portal.example>"
-    made["To"] = to
-    made["Subject"] = "A document is ready"
-    made.set_content("Open http://portal.localhost:4566/documents/d1.")
+    message = EmailMessage()
+    message["Message-ID"] = "<whole-mail-1@email.amazonses.com>"
+    message["From"] = "Portal <portal@portal.example>"
+    message["To"] = to
+    message["Subject"] = "A document is ready"
+    message.set_content("Open http://portal.localhost:4566/documents/d1.")
     if pdf is not None:
-        made.add_attachment(pdf, maintype="application", subtype="pdf", filename="fax.pdf")
-    return made
+        message.add_attachment(pdf, maintype="application", subtype="pdf", filename="fax.pdf")
+    return message
 
 
 def plan() -> bytes:
@@ -111,8 +111,8 @@ def deliver(port: int, message: EmailMessage, to: str) -> None:
 
 
 def messages(mailbox: FlaskClient, to: str = PROVIDER) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = mailbox.get("/api/messages", query_string={"to": to}).get_json()
-    return found
+    rows: list[dict[str, Any]] = mailbox.get("/api/messages", query_string={"to": to}).get_json()
+    return rows
 
 
 def test_sent_mail_is_listed_with_its_links(mailbox: FlaskClient, aws: LocalAws) -> None:
@@ -132,48 +132,48 @@ def test_sent_mail_is_listed_with_its_links(mailbox: FlaskClient, aws: LocalAws)
     ]
 
 
-def test_only_the_address_asked_for_and_newest_last(mailbox: FlaskClient, aws: LocalAws) -> None:
+def test_the_list_contains_only_the_requested_address_and_ends_with_the_newest(
+    mailbox: FlaskClient, aws: LocalAws
+) -> None:
     aws.send("mail-0002", ago=timedelta(seconds=5))
     aws.send("mail-0001", ago=timedelta(seconds=9))
     aws.send("mail-0003", to="other@example.com")
-    assert [each["id"] for each in messages(mailbox)] == ["mail-0001", "mail-0002"]
-    assert [each["id"] for each in messages(mailbox, "DR.Rivera@Example.com")] == ["mail-0001", "mail-0002"]
+    assert [row["id"] for row in messages(mailbox)] == ["mail-0001", "mail-0002"]
+    assert [row["id"] for row in messages(mailbox, "DR.Rivera@Example.com")] == ["mail-0001", "mail-0002"]
     assert len(mailbox.get("/api/messages").get_json()) == 3
 
 
-def test_copy_outlives_the_local_aws_and_this_process(
-    mailbox: FlaskClient, aws: LocalAws, tmp_path: Path
-) -> None:
+def test_copies_survive_a_restart(mailbox: FlaskClient, aws: LocalAws, tmp_path: Path) -> None:
     aws.send("mail-0001")
     messages(mailbox)
     aws.mails.clear()
     assert len(messages(mailbox)) == 1
-    assert [each.id for each in Box(tmp_path).mails(PROVIDER)] == ["mail-0001"]
+    assert [mail.id for mail in Box(tmp_path).mails(PROVIDER)] == ["mail-0001"]
 
 
-def test_listed_mail_waits_a_moment_for_its_whole_copy(mailbox: FlaskClient, aws: LocalAws) -> None:
+def test_a_listed_email_waits_for_its_complete_copy(mailbox: FlaskClient, aws: LocalAws) -> None:
     aws.send("mail-0001", ago=GRACE - timedelta(milliseconds=1))
     assert messages(mailbox) == []
     aws.send("mail-0002", ago=GRACE)
-    assert [each["id"] for each in messages(mailbox)] == ["mail-0002"]
+    assert [row["id"] for row in messages(mailbox)] == ["mail-0002"]
 
 
 def test_fax_comes_by_smtp_with_its_pages(mailbox: FlaskClient, smtp_port: int) -> None:
     to = "15125550100@fax.example.net"
     pdf = plan()
     deliver(smtp_port, mail(to, pdf), to)
-    found = messages(mailbox, to)[0]
-    assert found["attachments"] == [{"name": "fax.pdf", "content_type": "application/pdf", "size": len(pdf)}]
-    assert mailbox.get(f"/api/messages/{found['id']}/attachments/0").data == pdf
+    row = messages(mailbox, to)[0]
+    assert row["attachments"] == [{"name": "fax.pdf", "content_type": "application/pdf", "size": len(pdf)}]
+    assert mailbox.get(f"/api/messages/{row['id']}/attachments/0").data == pdf
     page = mailbox.get("/fax?to=%2B15125550100").text
     assert "3 pages" in page
-    assert mailbox.get(f"/messages/{found['id']}/pages/3.png").data.startswith(b"\x89PNG")
-    assert mailbox.get(f"/messages/{found['id']}/pages/4.png").status_code == 404
-    assert mailbox.get(f"/api/messages/{found['id']}/attachments/1").status_code == 404
+    assert mailbox.get(f"/messages/{row['id']}/pages/3.png").data.startswith(b"\x89PNG")
+    assert mailbox.get(f"/messages/{row['id']}/pages/4.png").status_code == 404
+    assert mailbox.get(f"/api/messages/{row['id']}/attachments/1").status_code == 404
 
 
 @pytest.mark.parametrize("whole_first", [True, False])
-def test_whole_mail_and_listed_mail_are_one(
+def test_a_complete_email_replaces_its_listed_copy(
     mailbox: FlaskClient, aws: LocalAws, smtp_port: int, *, whole_first: bool
 ) -> None:
     if whole_first:
@@ -182,15 +182,15 @@ def test_whole_mail_and_listed_mail_are_one(
     messages(mailbox)
     if not whole_first:
         deliver(smtp_port, mail(PROVIDER, b"%PDF"), PROVIDER)
-    assert [len(each["attachments"]) for each in messages(mailbox)] == [1]
+    assert [len(row["attachments"]) for row in messages(mailbox)] == [1]
 
 
-def test_fax_whose_pages_are_missing_says_so(mailbox: FlaskClient, aws: LocalAws) -> None:
+def test_a_fax_without_its_pages_shows_a_notice(mailbox: FlaskClient, aws: LocalAws) -> None:
     aws.send("mail-0001", to="15125550100@fax.example.net")
     assert "The pages are missing" in mailbox.get("/fax?to=%2B15125550100").text
 
 
-def test_fax_that_is_no_pdf_says_so(mailbox: FlaskClient, smtp_port: int) -> None:
+def test_a_fax_that_is_not_a_pdf_shows_a_notice(mailbox: FlaskClient, smtp_port: int) -> None:
     to = "15125550100@fax.example.net"
     deliver(smtp_port, mail(to, b"not a PDF"), to)
     assert "No pages. The fax contains" in mailbox.get("/fax?to=%2B15125550100").text
@@ -233,20 +233,18 @@ def test_text_messages_show_on_the_phone_once(mailbox: FlaskClient, aws: LocalAw
     aws.texts = {"+15125550100": [{"MessageId": "text-0001", "Message": "A document waits."}]}
     for _ in range(2):
         texts = mailbox.get("/api/texts?to=%2B15125550100").get_json()
-    assert [(each["to"], each["text"]) for each in texts] == [("+15125550100", "A document waits.")]
+    assert [(row["to"], row["text"]) for row in texts] == [("+15125550100", "A document waits.")]
     assert "A document waits." in mailbox.get("/phone?to=%2B15125550100").text
 
 
-def test_page_says_when_the_local_aws_is_away(mailbox: FlaskClient, aws: LocalAws) -> None:
+def test_pages_show_that_the_local_aws_does_not_respond(mailbox: FlaskClient, aws: LocalAws) -> None:
     aws.away = True
     assert "does not respond" in mailbox.get("/").text
     aws.away = False
     assert "does not respond" not in mailbox.get("/").text
 
 
-def test_lists_look_again_by_themselves_and_a_mail_being_read_does_not(
-    mailbox: FlaskClient, aws: LocalAws
-) -> None:
+def test_lists_refresh_automatically_and_an_open_email_does_not(mailbox: FlaskClient, aws: LocalAws) -> None:
     aws.send("mail-0001")
     assert mailbox.get(f"/inbox?to={PROVIDER}").headers["Refresh"] == "4"
     assert "Refresh" not in mailbox.get("/messages/mail-0001").headers
@@ -281,6 +279,6 @@ def test_message_id_cannot_name_a_file_elsewhere() -> None:
     assert "/" not in message_id("<../../etc/passwd@x>")
 
 
-def test_recipient_with_a_line_break_cannot_forge_how_mail_came() -> None:
+def test_a_recipient_with_a_line_break_cannot_forge_headers() -> None:
     forged = "a@b.example\r\nX-Mailbox-Source: smtp"
     assert not parse("m", stamp(b"Subject: x\r\n\r\n", to=[forged], received_at=NOW, source="list")).complete

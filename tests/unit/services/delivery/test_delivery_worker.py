@@ -76,7 +76,7 @@ def test_a_webhook_goes_out_signed_with_its_frozen_bytes(world: World) -> None:
     assert (done.status, done.next_attempt_at, done.lease_until) == (DeliveryStatus.DELIVERED, None, None)
 
 
-def test_the_official_library_verifies_what_is_sent_now() -> None:
+def test_the_official_library_verifies_the_webhook() -> None:
     world = World()
     world.clock.at = datetime.now(UTC)
     world.deliver(world.webhook())
@@ -84,7 +84,7 @@ def test_the_official_library_verifies_what_is_sent_now() -> None:
     assert Webhook(SECRET).verify(body, dict(headers))["data"]["id"] == world.document.id
 
 
-def test_both_secrets_of_a_rotation_sign(world: World) -> None:
+def test_both_secrets_sign_during_a_rotation(world: World) -> None:
     old = WebhookSecret(
         value=OLD_SECRET, created_at=START - timedelta(days=1), expires_at=START + timedelta(1)
     )
@@ -95,7 +95,7 @@ def test_both_secrets_of_a_rotation_sign(world: World) -> None:
     assert len(posted[1]["webhook-signature"].split(" ")) == 2
 
 
-def test_a_secret_that_has_expired_signs_no_more(world: World) -> None:
+def test_an_expired_secret_does_not_sign(world: World) -> None:
     old = WebhookSecret(value=OLD_SECRET, created_at=START - timedelta(days=1), expires_at=START)
     world.change_practice(webhook_secrets=(old, WebhookSecret(value=SECRET, created_at=START)))
     world.deliver(world.webhook())
@@ -103,7 +103,7 @@ def test_a_secret_that_has_expired_signs_no_more(world: World) -> None:
         verify(OLD_SECRET, world.webhook_sender.posted[0])
 
 
-def test_a_retry_goes_to_where_the_endpoint_is_by_then(world: World) -> None:
+def test_a_retry_goes_to_the_current_endpoint(world: World) -> None:
     world.answers(ERROR)
     row_id = world.webhook()
     world.deliver(row_id)
@@ -134,7 +134,7 @@ def test_two_workers_at_once_send_once(world: World) -> None:
     assert world.row(row_id).status is DeliveryStatus.DELIVERED
 
 
-def test_a_job_that_comes_before_its_time_does_nothing(world: World) -> None:
+def test_a_job_that_comes_early_does_nothing(world: World) -> None:
     world.answers(ERROR)
     row_id = world.webhook()
     world.deliver(row_id)
@@ -143,7 +143,7 @@ def test_a_job_that_comes_before_its_time_does_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["sent", "delivered", "failed", "held", "cancelled"])
-def test_what_has_ended_is_left_alone(world: World, status: str) -> None:
+def test_a_finished_delivery_is_not_sent(world: World, status: str) -> None:
     row_id = world.webhook()
     row = world.row(row_id)
     ended = replace(row, version=2, status=DeliveryStatus(status), next_attempt_at=None)
@@ -159,7 +159,7 @@ def test_a_job_without_a_row_is_an_error(world: World) -> None:
         )
 
 
-def test_dying_after_the_effect_sends_the_same_bytes_and_id_again(world: World) -> None:
+def test_a_worker_that_dies_after_sending_sends_the_same_bytes_and_id_again(world: World) -> None:
     row_id = world.webhook()
 
     def die_at_the_record() -> None:
@@ -177,7 +177,10 @@ def test_dying_after_the_effect_sends_the_same_bytes_and_id_again(world: World) 
     done = world.deliver_later(row_id, seconds=1)
     first, second = world.webhook_sender.posted
     assert (first[2], first[1]["webhook-id"]) == (second[2], second[1]["webhook-id"])
-    assert [each.status for each in done.attempts] == [AttemptStatus.INTERRUPTED, AttemptStatus.SUCCEEDED]
+    assert [attempt.status for attempt in done.attempts] == [
+        AttemptStatus.INTERRUPTED,
+        AttemptStatus.SUCCEEDED,
+    ]
     assert done.status is DeliveryStatus.DELIVERED
 
 
@@ -191,7 +194,7 @@ def test_the_sweep_finds_what_a_dead_worker_left(world: World) -> None:
     assert world.deliver(row_id).status is DeliveryStatus.DELIVERED
 
 
-def test_a_worker_that_always_dies_ends_in_failure_after_the_whole_schedule(world: World) -> None:
+def test_a_worker_that_always_dies_fails_the_delivery_after_the_whole_schedule(world: World) -> None:
     row_id = world.webhook()
     for _ in range(len(WEBHOOK_RETRY_AFTER) + 1):
         kill_after_sending(world, row_id)
@@ -234,7 +237,7 @@ def test_the_waits_are_those_of_the_contract_with_jitter(world: World) -> None:
     assert len({posted[2] for posted in world.webhook_sender.posted}) == 1
 
 
-def test_a_short_wait_wakes_by_the_queue(world: World) -> None:
+def test_a_short_wait_ends_by_the_queue(world: World) -> None:
     world.answers(ERROR)
     row_id = world.webhook()
     world.deliver(row_id)
@@ -280,25 +283,25 @@ def test_retry_after_is_bounded(world: World) -> None:
         (HttpResult(None, error="The connection was refused."), "The connection was refused."),
     ],
 )
-def test_each_failure_says_what_it_was(world: World, answer: HttpResult, words: str) -> None:
+def test_every_failure_is_described(world: World, answer: HttpResult, words: str) -> None:
     world.answers(answer)
     row = world.deliver(world.webhook())
-    assert [(each.status, each.detail) for each in row.attempts] == [(AttemptStatus.FAILED, words)]
+    assert [(attempt.status, attempt.detail) for attempt in row.attempts] == [(AttemptStatus.FAILED, words)]
     assert row.status is DeliveryStatus.QUEUED
 
 
-def test_the_last_failure_is_told_to_staff(world: World) -> None:
+def test_the_last_failure_notifies_staff(world: World) -> None:
     world.answers(ERROR)
     row_id = world.webhook()
     while world.when_due(row_id).status is DeliveryStatus.QUEUED:
         pass
     world.work_off()
-    kinds = [each["kind"] for each in world.notifier.published]
+    kinds = [notice["kind"] for notice in world.notifier.published]
     assert kinds == ["webhook_failed"]
-    assert {each["practice"] for each in world.notifier.published} == {world.practice.id}
+    assert {notice["practice"] for notice in world.notifier.published} == {world.practice.id}
 
 
-def test_a_replayed_delivery_has_the_whole_schedule_again(world: World) -> None:
+def test_a_retried_delivery_has_the_whole_schedule_again(world: World) -> None:
     row_id = world.webhook()
     failed = replace(world.row(row_id), version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
     many = tuple(DeliveryAttempt(at=START, status=AttemptStatus.FAILED, detail="") for _ in range(12))
@@ -312,7 +315,7 @@ def test_a_replayed_delivery_has_the_whole_schedule_again(world: World) -> None:
 # Trouble on our side
 
 
-def test_a_database_that_is_busy_at_the_claim_leaves_the_row_due(world: World) -> None:
+def test_a_busy_database_at_the_claim_leaves_the_row_due(world: World) -> None:
     row_id = world.webhook()
     world.store.failing = True
     with pytest.raises(Unavailable):
@@ -321,7 +324,7 @@ def test_a_database_that_is_busy_at_the_claim_leaves_the_row_due(world: World) -
     assert world.deliver(row_id).status is DeliveryStatus.DELIVERED
 
 
-def test_a_practice_without_a_secret_is_tried_again(world: World) -> None:
+def test_a_webhook_without_a_secret_is_retried(world: World) -> None:
     world.change_practice(webhook_secrets=())
     row = world.deliver(world.webhook())
     assert row.status is DeliveryStatus.QUEUED

@@ -64,14 +64,14 @@ def both(mail: EmailMessage) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_mail_says_anything_of_the_patient(world: World, kind: str) -> None:
+def test_no_email_contains_patient_data(world: World, kind: str) -> None:
     mail = sent(world, kind)
     everything = [*both(mail), str(mail["Subject"]), str(mail["From"]), str(mail["Message-ID"])]
     assert not [word for word in PATIENT for text in everything if word in text]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_headers_are_those_of_an_automatic_mail(world: World, kind: str) -> None:
+def test_headers_are_those_of_an_automatic_email(world: World, kind: str) -> None:
     mail = sent(world, kind)
     assert mail["To"] == "dr.rivera@example.com"
     assert mail["Auto-Submitted"] == "auto-generated"
@@ -96,14 +96,16 @@ def test_html_loads_nothing_from_anywhere(world: World, kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "name"), [("ready", True), ("setup", True), ("code", True), ("reset", False)]
 )
-def test_the_sender_is_the_clinic_where_it_is_its_matter(world: World, kind: str, *, name: bool) -> None:
+def test_the_sender_is_the_clinic_for_emails_about_its_document(
+    world: World, kind: str, *, name: bool
+) -> None:
     mail = sent(world, kind)
     expected = "Hill Country Therapy via Provider Portal" if name else "Provider Portal"
     assert mail["From"].addresses[0].display_name == expected
     assert mail["Reply-To"] == ("desk@hillcountry.example" if name else None)
 
 
-def test_a_practice_without_a_reply_address_gives_none(world: World) -> None:
+def test_without_a_reply_address_the_email_has_none(world: World) -> None:
     world.change_practice(reply_to=None)
     assert sent(world, "ready")["Reply-To"] is None
 
@@ -111,20 +113,20 @@ def test_a_practice_without_a_reply_address_gives_none(world: World) -> None:
 # A document is ready
 
 
-def test_ready_leads_to_the_document_and_to_signing_by_hand(world: World) -> None:
+def test_the_announcement_links_to_the_document_and_to_signing_by_hand(world: World) -> None:
     plain, _ = both(sent(world, "ready"))
     assert f"https://portal.test/documents/{world.document.id}\n" in plain
     assert f"https://portal.test/by-hand/{world.document.id}\n" in plain
     assert "fax it to (512) 555-0188" in plain
 
 
-def test_ready_explains_itself_only_to_who_has_no_account(world: World) -> None:
+def test_the_announcement_explains_the_portal_only_without_an_account(world: World) -> None:
     assert "New here?" in part(sent(world, "ready"), "plain")
     with_account(world)
     assert "New here?" not in part(sent(world, "ready"), "plain")
 
 
-def test_with_electronic_signature_off_it_says_to_sign_by_hand_and_leads_to_no_login(world: World) -> None:
+def test_with_electronic_signature_off_the_announcement_links_only_to_signing_by_hand(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.switches.on.clear()
     world.deliver(row_id)
@@ -136,14 +138,14 @@ def test_with_electronic_signature_off_it_says_to_sign_by_hand_and_leads_to_no_l
         assert words in re.sub(r"</?strong>", "", html)
 
 
-def test_the_line_on_the_document_follows_the_mail(world: World) -> None:
+def test_the_line_on_the_document_follows_the_email(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     assert [line.status for line in world.document.deliveries] == ["queued"]
     world.deliver(row_id)
     assert [(line.id, line.status) for line in world.document.deliveries] == [(row_id, "sent")]
 
 
-def test_sending_is_no_event_of_its_own(world: World) -> None:
+def test_sending_an_email_adds_no_audit_event(world: World) -> None:
     world.deliver(world.message(Channel.EMAIL, MessageType.READY))
     assert [event.type for event in world.events()] == ["document.sent"]
     assert world.webhooks() == []
@@ -152,7 +154,7 @@ def test_sending_is_no_event_of_its_own(world: World) -> None:
 # Links and codes
 
 
-def test_the_setup_link_is_made_when_it_is_sent_and_lives_ninety_minutes_from_then(world: World) -> None:
+def test_the_setup_link_expires_ninety_minutes_after_it_is_sent(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     world.clock.pass_time(hours=3)
     world.deliver(row_id)
@@ -162,7 +164,7 @@ def test_the_setup_link_is_made_when_it_is_sent_and_lives_ninety_minutes_from_th
     assert secret.expires_at == world.clock.at + timedelta(minutes=90)
 
 
-def test_the_setup_mail_of_a_recalled_document_is_about_the_one_that_waits(world: World) -> None:
+def test_the_setup_email_of_a_recalled_document_names_the_pending_document(world: World) -> None:
     """Another clinic's, corrected once: it is named, and not the clinic that took its own back."""
     row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     clinic = replace(world.practice, id="prc_other", version=1, name="Lakeside Rehab")
@@ -175,21 +177,21 @@ def test_the_setup_mail_of_a_recalled_document_is_about_the_one_that_waits(world
     assert f"/documents/{waits.id}" in plain
 
 
-def test_the_setup_mail_says_what_to_do_when_it_is_too_late(world: World) -> None:
+def test_the_setup_email_explains_how_to_request_a_new_link(world: World) -> None:
     plain, _ = both(sent(world, "setup"))
     assert "The link expires in 90 minutes and works once." in plain
     assert "https://portal.test/forgot-password" in plain
     assert f"https://portal.test/documents/{world.document.id}" in plain
 
 
-def test_no_setup_mail_goes_to_who_has_an_account(world: World) -> None:
+def test_no_setup_email_goes_to_a_provider_with_an_account(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     with_account(world)
     assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
     assert world.mailer.sent == []
 
 
-def test_the_code_is_fresh_and_stands_in_no_header(world: World) -> None:
+def test_the_code_is_in_the_body_and_in_no_header(world: World) -> None:
     mail = sent(world, "code")
     (code,) = re.findall(r"Your code: (\d{6})", part(mail, "plain"))
     assert code in part(mail, "html")
@@ -197,7 +199,7 @@ def test_the_code_is_fresh_and_stands_in_no_header(world: World) -> None:
     assert "10 minutes" in part(mail, "plain")
 
 
-def test_the_first_password_is_welcomed_and_a_later_one_announced(world: World) -> None:
+def test_the_first_password_gets_a_welcome_and_a_later_one_a_notice(world: World) -> None:
     with_account(world, since=world.clock.at)
     world.deliver(world.own_message("password_changed"))
     assert world.mail()["Subject"] == "Your account on Provider Portal is ready"
@@ -210,21 +212,21 @@ def test_the_first_password_is_welcomed_and_a_later_one_announced(world: World) 
 # Overtaken by events
 
 
-def test_a_document_recalled_meanwhile_is_not_announced(world: World) -> None:
+def test_a_recalled_document_is_not_announced(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     recalled = world.document.recall(None, START)
     assert recalled is not None
     world.change_document(status=recalled.status, access=recalled.access)
     row = world.deliver(row_id)
     assert row.status is DeliveryStatus.CANCELLED
-    assert [(each.status, each.detail) for each in row.attempts] == [
+    assert [(attempt.status, attempt.detail) for attempt in row.attempts] == [
         ("cancelled", "The document was recalled or corrected meanwhile.")
     ]
     assert world.mailer.sent == []
     assert [line.status for line in world.document.deliveries] == ["cancelled"]
 
 
-def test_a_corrected_address_gets_the_mail_and_the_old_one_none(world: World) -> None:
+def test_only_the_corrected_address_gets_the_email(world: World) -> None:
     old = world.message(Channel.EMAIL, MessageType.READY, "typo@example.com")
     world.change_document(access=2)
     new = world.message(Channel.EMAIL, MessageType.READY)
@@ -233,7 +235,7 @@ def test_a_corrected_address_gets_the_mail_and_the_old_one_none(world: World) ->
     assert [to for to, _ in world.mailer.sent] == ["dr.rivera@example.com"]
 
 
-def test_a_document_signed_meanwhile_is_not_announced(world: World) -> None:
+def test_a_signed_document_is_not_announced(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     closed = world.document.mark_returned(ReturnedMethod.PAPER, START)
     assert closed is not None
@@ -244,7 +246,7 @@ def test_a_document_signed_meanwhile_is_not_announced(world: World) -> None:
 # Trouble
 
 
-def test_a_mail_that_ses_does_not_take_is_tried_again_and_then_failed(world: World) -> None:
+def test_an_email_that_ses_does_not_accept_is_retried_and_then_fails(world: World) -> None:
     world.mailer.failing = True
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     waits = 0
@@ -257,7 +259,7 @@ def test_a_mail_that_ses_does_not_take_is_tried_again_and_then_failed(world: Wor
     assert [line.status for line in world.document.deliveries] == ["failed"]
 
 
-def test_a_setup_mail_that_fails_is_no_news_to_the_emr(world: World) -> None:
+def test_a_failed_setup_email_sends_no_webhook(world: World) -> None:
     world.mailer.failing = True
     row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     while world.when_due(row_id).status is DeliveryStatus.QUEUED:
@@ -266,7 +268,7 @@ def test_a_setup_mail_that_fails_is_no_news_to_the_emr(world: World) -> None:
     assert [line.status for line in world.document.deliveries] == ["failed"]
 
 
-def test_an_address_that_ses_will_never_take_is_tried_once(world: World) -> None:
+def test_an_address_that_ses_refuses_is_tried_once(world: World) -> None:
     class Refuses(FakeMailer):
         def send(self, **_: object) -> str:
             raise Unprocessable("The mail service refused it: InvalidParameterValue.")
@@ -276,7 +278,7 @@ def test_an_address_that_ses_will_never_take_is_tried_once(world: World) -> None
     assert (row.status, len(row.attempts)) == (DeliveryStatus.FAILED, 1)
 
 
-def test_a_reader_who_gets_in_between_is_no_trouble(world: World) -> None:
+def test_a_concurrent_view_of_the_document_is_not_lost(world: World) -> None:
     """The document changes between the record's read and its write."""
     row_id = world.message(Channel.EMAIL, MessageType.READY)
 
@@ -289,7 +291,7 @@ def test_a_reader_who_gets_in_between_is_no_trouble(world: World) -> None:
     assert [line.status for line in world.document.deliveries] == ["sent"]
 
 
-def test_a_try_that_will_be_repeated_leaves_the_document_alone(world: World) -> None:
+def test_an_attempt_with_a_retry_does_not_change_the_document(world: World) -> None:
     world.mailer.failing = True
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     before = world.document.version
@@ -297,7 +299,7 @@ def test_a_try_that_will_be_repeated_leaves_the_document_alone(world: World) -> 
     assert world.document.version == before
 
 
-def test_a_receipt_that_comes_during_the_next_attempt_stands(world: World) -> None:
+def test_a_receipt_during_the_next_attempt_is_not_lost(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.deliver(row_id)
     back = Receipt(carrier_id="ses-0001", kind=ReceiptKind.RETURNED, at=START, detail="For now.")
@@ -325,7 +327,7 @@ def test_no_name_can_add_a_header(world: World) -> None:
     assert len(mail["From"].addresses) == 1
 
 
-def test_what_turns_text_around_or_is_not_seen_is_left_out_of_headers(world: World) -> None:
+def test_invisible_and_direction_characters_are_removed_from_headers(world: World) -> None:
     world.change_practice(name="Good\x00 Hands\x1b[31m \u202eTherapy\u2028")
     shown = sent(world, "ready")["From"].addresses[0].display_name
     assert shown == "Good Hands [31m Therapy via Provider Portal"
@@ -343,13 +345,13 @@ def test_what_turns_text_around_or_is_not_seen_is_left_out_of_headers(world: Wor
         "A <a@example.com>",
     ],
 )
-def test_an_address_that_is_not_one_address_is_refused(address: str) -> None:
+def test_anything_but_a_single_address_is_refused(address: str) -> None:
     mail = Mail(to=address, name="Portal", subject="s", text="t")
     with pytest.raises(Unprocessable):
         mime(mail, sender="no-reply@portal.test", message_id="dlv_1", now=START)
 
 
-def test_names_in_any_script_arrive_as_they_are(world: World) -> None:
+def test_names_in_any_script_arrive_unchanged(world: World) -> None:
     world.change_practice(name="Clínica Señor, “Łódź” 東京")
     mail = sent(world, "ready")
     assert mail["From"].addresses[0].display_name == "Clínica Señor, “Łódź” 東京 via Provider Portal"
@@ -357,14 +359,14 @@ def test_names_in_any_script_arrive_as_they_are(world: World) -> None:
     assert world.mailer.sent[0][1].isascii()
 
 
-def test_what_stands_in_a_name_is_no_markup(world: World) -> None:
+def test_markup_in_a_name_is_escaped(world: World) -> None:
     world.change_practice(name="<b>Bold & Sons</b>")
     plain, html = both(sent(world, "ready"))
     assert "<b>Bold & Sons</b>" in plain
     assert "&lt;b&gt;Bold &amp; Sons&lt;/b&gt;" in html
 
 
-def test_lines_end_as_mail_wants_it_and_are_not_too_long(world: World) -> None:
+def test_lines_end_with_crlf_and_are_not_too_long(world: World) -> None:
     sent(world, "setup")
     lines = world.mailer.sent[0][1].split(b"\r\n")
     assert max(map(len, lines)) <= 998

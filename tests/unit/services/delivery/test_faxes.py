@@ -45,7 +45,7 @@ def text(pdf: bytes, page: int) -> str:
     return PdfReader(io.BytesIO(pdf)).pages[page].extract_text()
 
 
-def test_the_fax_is_mailed_to_the_gateway_as_one_pdf(world: World) -> None:
+def test_the_fax_is_emailed_to_the_gateway_as_one_pdf(world: World) -> None:
     row = world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert [to for to, _ in world.mailer.sent] == ["15125550100@fax.test"]
     assert world.mail()["To"] == "15125550100@fax.test"
@@ -53,7 +53,7 @@ def test_the_fax_is_mailed_to_the_gateway_as_one_pdf(world: World) -> None:
     assert (row.status, row.carrier_id) == (DeliveryStatus.SENT, "ses-0001")
 
 
-def test_only_the_document_itself_names_the_patient(world: World) -> None:
+def test_only_the_document_names_the_patient(world: World) -> None:
     world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     mail = world.mail()
     body = mail.get_body(("plain",))
@@ -63,7 +63,7 @@ def test_only_the_document_itself_names_the_patient(world: World) -> None:
     assert "Ada Byron" in text(fax(world), 1)
 
 
-def test_the_cover_tells_where_to_fax_it_back_and_carries_a_code(world: World) -> None:
+def test_the_cover_shows_the_return_number_and_a_code(world: World) -> None:
     world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     cover = text(fax(world), 0)
     for words in ("Hill Country Therapy", "(512) 555-0188", "(512) 555-0100", "Luis Rivera, MD"):
@@ -73,24 +73,24 @@ def test_the_cover_tells_where_to_fax_it_back_and_carries_a_code(world: World) -
     assert any(world.store.secret(key) for key in keys)
 
 
-def test_with_electronic_signature_off_the_cover_says_nothing_of_the_web(world: World) -> None:
+def test_with_electronic_signature_off_the_cover_has_no_web_address(world: World) -> None:
     world.switches.on.clear()
     world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert "portal.test" not in text(fax(world), 0)
 
 
-def test_a_fax_that_ses_does_not_take_is_tried_again(world: World) -> None:
+def test_a_fax_that_ses_does_not_accept_is_retried(world: World) -> None:
     world.mailer.failing = True
     assert world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER)).status is DeliveryStatus.QUEUED
 
 
-def test_a_document_recalled_meanwhile_is_not_faxed(world: World) -> None:
+def test_a_recalled_document_is_not_faxed(world: World) -> None:
     row_id = world.message(Channel.FAX, MessageType.FAX, NUMBER)
     world.change_document(access=2)
     assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
 
 
-def test_without_a_number_to_fax_back_to_it_fails_and_says_what_to_do(world: World) -> None:
+def test_without_a_return_number_the_fax_fails_and_explains_why(world: World) -> None:
     world.change_practice(fax=None)
     row = world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert row.status is DeliveryStatus.FAILED
@@ -98,7 +98,7 @@ def test_without_a_number_to_fax_back_to_it_fails_and_says_what_to_do(world: Wor
     assert world.notices() == ["delivery_failed"]
 
 
-def test_a_fax_too_large_for_the_gateway_fails_and_says_so(
+def test_a_fax_too_large_for_the_gateway_fails_and_explains_why(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faxes, "MAX_PDF_BYTES", 1000)
@@ -123,16 +123,16 @@ def test_the_mark_is_the_opaque_id(world: World) -> None:
 
 
 @pytest.mark.parametrize("number", ["", "+", "x@evil.test"])
-def test_what_is_no_number_is_refused(number: str) -> None:
+def test_an_invalid_fax_number_is_refused(number: str) -> None:
     with pytest.raises(Unprocessable):
         gateway_address(number, "fax.test")
 
 
-def test_nothing_of_a_number_but_digits_reaches_the_address() -> None:
+def test_only_the_digits_of_a_number_reach_the_address() -> None:
     assert gateway_address("+1 512\r\n555 0100", "fax.test") == "15125550100@fax.test"
 
 
-def test_a_document_whose_file_is_gone_is_left_for_another_attempt(world: World) -> None:
+def test_a_document_without_its_file_is_retried(world: World) -> None:
     world.files.objects.clear()
     row_id = world.message(Channel.FAX, MessageType.FAX, NUMBER)
     with pytest.raises(KeyError):

@@ -33,7 +33,7 @@ class DiesAfterSending(FakeQueues):
         raise Unavailable("no answer")
 
 
-def test_jobs_are_enqueued_and_the_row_dropped() -> None:
+def test_jobs_are_enqueued_and_the_row_is_deleted() -> None:
     store, queues = a_store(a_row("evt_1")), FakeQueues()
     relay_rows([a_row("evt_1")], store=store, queues=queues)
     assert queues.sent == [(SEAL, 0), (DELIVER, 0)]
@@ -70,7 +70,7 @@ def test_the_sweep_takes_only_rows_older_than_two_minutes() -> None:
     assert [row.id for row in store.every(OutboxRow, "outbox")] == ["young"]
 
 
-def test_one_row_that_the_queue_refuses_holds_up_no_other() -> None:
+def test_a_row_that_the_queue_refuses_delays_no_other_row() -> None:
     class RefusesSeals(FakeQueues):
         def send(self, jobs: object, *, delay_seconds: int = 0) -> None:
             if SEAL in list(jobs):  # type: ignore[call-overload]  # - a test's stand-in

@@ -23,8 +23,8 @@ def an_outgoing(emr: Emr) -> PracticeDeliveries:
 
 def failed(emr: Emr, kind: str) -> Delivery:
     """The practice's delivery of that type, as a worker leaves it in the end."""
-    found = next(each for each in emr.deliveries() if each.type == kind)
-    ended = replace(found, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
+    delivery = next(row for row in emr.deliveries() if row.type == kind)
+    ended = replace(delivery, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
     emr.store.commit(Change(at=emr.now, deliveries=(ended,)))
     return ended
 
@@ -39,7 +39,7 @@ def a_failed_webhook(emr: Emr) -> Delivery:
     return failed(emr, "document.recalled")
 
 
-def test_a_failed_mail_is_queued_again_and_its_document_shows_it() -> None:
+def test_a_failed_email_is_queued_again_and_its_document_shows_the_retry() -> None:
     emr = Emr()
     document, mail = a_failed_mail(emr)
     emr.store.tables["outbox"].clear()
@@ -53,7 +53,7 @@ def test_a_failed_mail_is_queued_again_and_its_document_shows_it() -> None:
     assert emr.store.events(document.id)[-1].type == "delivery.retried"
 
 
-def test_a_replayed_webhook_keeps_its_bytes_and_id_and_goes_to_the_endpoint_of_now() -> None:
+def test_a_retried_webhook_has_the_same_bytes_and_id_and_goes_to_the_current_endpoint() -> None:
     emr = Emr()
     webhook = a_failed_webhook(emr)
     assert PRACTICE.endpoint is not None
@@ -63,7 +63,7 @@ def test_a_replayed_webhook_keeps_its_bytes_and_id_and_goes_to_the_endpoint_of_n
     assert queued.recipient == "https://new.example.com"
 
 
-def test_a_webhook_is_not_replayed_to_an_endpoint_that_is_off() -> None:
+def test_a_webhook_is_not_retried_while_the_endpoint_is_off() -> None:
     emr = Emr()
     webhook = a_failed_webhook(emr)
     with pytest.raises(Conflict) as refused:
@@ -71,7 +71,7 @@ def test_a_webhook_is_not_replayed_to_an_endpoint_that_is_off() -> None:
     assert refused.value.code == "no-endpoint"
 
 
-def test_what_is_still_under_way_is_not_sent_twice() -> None:
+def test_a_queued_message_is_not_sent_twice() -> None:
     emr = Emr()
     _, mail = a_failed_mail(emr)
     an_outgoing(emr).retry(PRACTICE, mail.id, STAFF, emr.now)
@@ -81,7 +81,7 @@ def test_what_is_still_under_way_is_not_sent_twice() -> None:
 
 
 @pytest.mark.parametrize("other_id", ["dlv_nothing", None])
-def test_another_practices_delivery_is_not_found_like_none(other_id: str | None) -> None:
+def test_another_practices_delivery_gives_the_same_error_as_an_unknown_one(other_id: str | None) -> None:
     emr = Emr()
     _, mail = a_failed_mail(emr)
     with pytest.raises(NotFound) as refused:
@@ -89,30 +89,30 @@ def test_another_practices_delivery_is_not_found_like_none(other_id: str | None)
     assert refused.value.detail == "There is no such delivery."
 
 
-def test_the_list_of_failed_holds_those_alone_and_this_practice_alone() -> None:
+def test_the_list_of_failed_messages_contains_only_those_of_this_practice() -> None:
     emr = Emr()
     _, mail = a_failed_mail(emr)
     emr.send(sent(external_id="POC-2"), practice=OTHER_PRACTICE)
     page = an_outgoing(emr).page(PRACTICE, DeliveryListing.FAILED, limit=10, after=None)
-    assert [each.id for each in page.items] == [mail.id]
+    assert [delivery.id for delivery in page.items] == [mail.id]
     everything = an_outgoing(emr).page(PRACTICE, DeliveryListing.ALL, limit=10, after=None)
-    assert {each.type for each in everything.items} == {"ready", "setup"}
-    assert {each.practice_id for each in everything.items} == {PRACTICE.id}
+    assert {delivery.type for delivery in everything.items} == {"ready", "setup"}
+    assert {delivery.practice_id for delivery in everything.items} == {PRACTICE.id}
 
 
 def test_a_test_webhook_is_queued_once_with_frozen_bytes() -> None:
     emr = Emr()
-    made = an_outgoing(emr).test_endpoint(PRACTICE, emr.now)
-    assert json.loads(made.body or "") == {
+    test = an_outgoing(emr).test_endpoint(PRACTICE, emr.now)
+    assert json.loads(test.body or "") == {
         "type": "endpoint.test",
         "timestamp": "2026-11-22T19:00:00.000Z",
         "data": {"practice_id": "prc_1"},
     }
-    assert [job.delivery_id for job in emr.store.jobs()] == [made.id]
-    assert delivery_resource(made)["webhook_id"] == made.message_id
+    assert [job.delivery_id for job in emr.store.jobs()] == [test.id]
+    assert delivery_resource(test)["webhook_id"] == test.message_id
 
 
-def test_without_an_endpoint_there_is_nothing_to_test() -> None:
+def test_without_an_endpoint_the_test_is_refused() -> None:
     emr = Emr()
     with pytest.raises(Conflict):
         an_outgoing(emr).test_endpoint(OTHER_PRACTICE, emr.now)
@@ -121,7 +121,7 @@ def test_without_an_endpoint_there_is_nothing_to_test() -> None:
 # Paging
 
 
-def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
+def test_new_messages_cause_no_repeat_and_no_gap_between_pages() -> None:
     emr = Emr()
     for number in range(5):
         emr.clock.pass_time(seconds=1)
@@ -130,7 +130,7 @@ def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
     seen: list[str] = []
     while True:
         page = outgoing.page(PRACTICE, DeliveryListing.ALL, limit=2, after=place)
-        seen.extend(each.id for each in page.items)
+        seen.extend(delivery.id for delivery in page.items)
         emr.clock.pass_time(seconds=1)
         emr.send(sent(external_id=f"NEW-{len(seen)}"))
         place = decode_cursor(encode_cursor(page.next_after, of="all"), of="all")
@@ -143,7 +143,7 @@ def test_a_cursor_leads_on_and_inserts_neither_repeat_nor_skip() -> None:
 def test_a_cursor_that_was_never_given_out_is_invalid(cursor: str) -> None:
     with pytest.raises(Invalid) as refused:
         decode_cursor(cursor)
-    assert [each.field for each in refused.value.errors] == ["cursor"]
+    assert [error.field for error in refused.value.errors] == ["cursor"]
 
 
 @pytest.mark.parametrize("of", ["failed:prc_1", "all:prc_2", "all", ""])
@@ -153,7 +153,7 @@ def test_a_cursor_of_another_list_is_invalid(of: str) -> None:
     assert decode_cursor(cursor, of=of) == place
     with pytest.raises(Invalid) as refused:
         decode_cursor(cursor, of=list_name("all", "prc_1"))
-    assert [each.field for each in refused.value.errors] == ["cursor"]
+    assert [error.field for error in refused.value.errors] == ["cursor"]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "ten", "\uff11"])

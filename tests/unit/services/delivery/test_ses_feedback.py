@@ -75,21 +75,21 @@ def sent(world: World, kind: MessageType = MessageType.READY, channel: Channel =
 
 
 def line(world: World, row_id: str) -> str:
-    return next(each.status for each in world.document.deliveries if each.id == row_id)
+    return next(line.status for line in world.document.deliveries if line.id == row_id)
 
 
 def event_types(world: World) -> list[str]:
     return [event.type for event in world.events()][1:]
 
 
-# What each receipt does
+# What a receipt does
 
 
-def test_every_status_knows_every_receipt() -> None:
+def test_every_status_has_an_effect_for_every_receipt() -> None:
     assert {(s, r) for s in EFFECTS for r in EFFECTS[s]} == set(product(DeliveryStatus, ReceiptKind))
 
 
-def test_a_delivery_is_told_to_the_emr_and_recorded(world: World) -> None:
+def test_a_delivery_is_recorded_and_sent_to_the_emr(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(DELIVERED)
     assert (world.row(row_id).status, line(world, row_id)) == (Status.DELIVERED, "delivered")
@@ -99,20 +99,20 @@ def test_a_delivery_is_told_to_the_emr_and_recorded(world: World) -> None:
     assert world.notices() == []
 
 
-def test_an_email_delivered_transmits_nothing(world: World) -> None:
+def test_a_delivered_email_is_not_a_transmission(world: World) -> None:
     sent(world)
     world.ses_feedback.record(DELIVERED)
     assert world.document.transmitted_at is None
 
 
-def test_a_fax_that_the_gateway_took_is_noted_and_no_transmission(world: World) -> None:
+def test_a_fax_accepted_by_the_gateway_is_recorded_and_is_not_a_transmission(world: World) -> None:
     row_id = sent(world, MessageType.FAX, Channel.FAX)
     events = len(world.events())
     for _ in range(2):
         world.ses_feedback.record(DELIVERED)
     assert world.document.transmitted_at is None
     assert world.row(row_id).status is DeliveryStatus.SENT
-    assert [each.status for each in world.row(row_id).attempts].count(AttemptStatus.TAKEN) == 1
+    assert [attempt.status for attempt in world.row(row_id).attempts].count(AttemptStatus.TAKEN) == 1
     assert len(world.events()) == events
 
 
@@ -123,7 +123,7 @@ def test_a_fax_that_bounces_fails(world: World) -> None:
     assert world.row(row_id).status is DeliveryStatus.FAILED
 
 
-def test_a_bounce_fails_it_at_once_and_tells_everybody(world: World) -> None:
+def test_a_bounce_fails_the_delivery_and_notifies_staff_and_the_emr(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(BOUNCED)
     assert (world.row(row_id).status, line(world, row_id)) == (Status.FAILED, "failed")
@@ -132,15 +132,15 @@ def test_a_bounce_fails_it_at_once_and_tells_everybody(world: World) -> None:
     assert world.notices() == ["delivery_failed"]
 
 
-def test_the_webhook_carries_the_line_as_it_then_stands(world: World) -> None:
+def test_the_webhook_contains_the_updated_line(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(BOUNCED)
     (webhook,) = [d for d in world.store.every(Delivery, "deliveries") if d.channel is Channel.WEBHOOK]
     body = json.loads(webhook.body or "")
-    assert [(each["id"], each["status"]) for each in body["data"]["deliveries"]] == [(row_id, "failed")]
+    assert [(line["id"], line["status"]) for line in body["data"]["deliveries"]] == [(row_id, "failed")]
 
 
-def test_a_bounce_after_delivery_fails_it(world: World) -> None:
+def test_a_bounce_after_delivery_fails_the_delivery(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(DELIVERED)
     world.ses_feedback.record(BOUNCED)
@@ -165,7 +165,7 @@ def test_the_same_receipt_twice_does_nothing_more(world: World, receipt: Mapping
     assert (world.store.commits, world.events()) == before
 
 
-def test_what_came_back_for_now_is_sent_again(world: World) -> None:
+def test_a_transient_bounce_is_retried(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(RETURNED)
     row = world.row(row_id)
@@ -176,7 +176,7 @@ def test_what_came_back_for_now_is_sent_again(world: World) -> None:
     assert len(world.mailer.sent) == 1
 
 
-def test_what_always_comes_back_fails_in_the_end(world: World) -> None:
+def test_repeated_transient_bounces_fail_in_the_end(world: World) -> None:
     row_id = sent(world)
     tries = 1
     world.ses_feedback.record(RETURNED)
@@ -189,14 +189,14 @@ def test_what_always_comes_back_fails_in_the_end(world: World) -> None:
     assert event_types(world) == ["document.delivery_failed"]
 
 
-def test_an_absence_note_after_delivery_is_no_failure(world: World) -> None:
+def test_an_absence_note_after_delivery_is_not_a_failure(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(DELIVERED)
     world.ses_feedback.record(RETURNED)
     assert world.row(row_id).status is Status.DELIVERED
 
 
-def test_a_receipt_of_the_attempt_before_ends_the_waiting(world: World) -> None:
+def test_a_receipt_of_the_earlier_attempt_ends_the_retry(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(RETURNED)
     world.ses_feedback.record(DELIVERED)
@@ -204,7 +204,7 @@ def test_a_receipt_of_the_attempt_before_ends_the_waiting(world: World) -> None:
     assert (row.status, row.next_attempt_at) == (Status.DELIVERED, None)
 
 
-def test_a_late_receipt_of_what_failed_says_nothing_of_what_was_asked_for_again(world: World) -> None:
+def test_a_late_receipt_of_a_failed_message_does_not_affect_its_retry(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(BOUNCED)
     again = queue_again(world.row(row_id), START, why="Asked for by the practice.")
@@ -213,18 +213,18 @@ def test_a_late_receipt_of_what_failed_says_nothing_of_what_was_asked_for_again(
     assert world.row(row_id).status is Status.QUEUED
 
 
-def test_junk_is_told_to_staff_and_is_no_failure(world: World) -> None:
+def test_a_complaint_notifies_staff_and_is_not_a_failure(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(DELIVERED)
     world.ses_feedback.record(COMPLAINED)
     assert world.row(row_id).status is Status.DELIVERED
     world.work_off()
-    assert [each["kind"] for each in world.notifier.published] == ["complaint"]
+    assert [notice["kind"] for notice in world.notifier.published] == ["complaint"]
 
 
 @pytest.mark.parametrize("kind", ["setup", "code"])
 @pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED], ids=["delivery", "bounce"])
-def test_other_mails_change_their_line_and_are_no_news(
+def test_other_emails_update_their_line_and_send_no_webhook(
     world: World, kind: str, receipt: Mapping[str, Any]
 ) -> None:
     row_id = sent(world, MessageType(kind))
@@ -234,7 +234,7 @@ def test_other_mails_change_their_line_and_are_no_news(
 
 
 @pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED, COMPLAINED], ids=["delivery", "bounce", "complaint"])
-def test_a_mail_about_an_account_has_no_document_and_no_practice(
+def test_an_email_about_an_account_has_no_document_and_no_practice(
     world: World, receipt: Mapping[str, Any]
 ) -> None:
     row = world.row(world.own_message("reset"))
@@ -244,7 +244,7 @@ def test_a_mail_about_an_account_has_no_document_and_no_practice(
     assert (world.webhooks(), world.notices()) == ([], [])
 
 
-def test_a_bounce_at_an_address_since_corrected_is_on_record_but_no_news(world: World) -> None:
+def test_a_bounce_at_a_corrected_address_is_recorded_and_sends_no_webhook(world: World) -> None:
     row_id = sent(world)
     world.change_document(access=2)
     world.ses_feedback.record(BOUNCED)
@@ -252,7 +252,7 @@ def test_a_bounce_at_an_address_since_corrected_is_on_record_but_no_news(world: 
     assert (world.webhooks(), world.notices()) == ([], [])
 
 
-def test_no_address_is_in_what_is_kept_and_hashed(world: World) -> None:
+def test_no_address_is_stored_in_attempts_or_hashed_events(world: World) -> None:
     row_id = sent(world)
     world.ses_feedback.record(BOUNCED)
     assert "rivera" not in str(world.row(row_id).attempts)
@@ -262,7 +262,7 @@ def test_no_address_is_in_what_is_kept_and_hashed(world: World) -> None:
 # Unknown and early
 
 
-def test_a_receipt_that_comes_before_the_record_is_looked_at_again(world: World) -> None:
+def test_a_receipt_before_the_record_is_looked_up_again(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.ses_feedback.record(DELIVERED)
     world.deliver(row_id)
@@ -272,7 +272,7 @@ def test_a_receipt_that_comes_before_the_record_is_looked_at_again(world: World)
     assert world.row(row_id).status is Status.DELIVERED
 
 
-def test_a_receipt_of_an_unknown_message_is_let_go_after_two_looks(
+def test_a_receipt_of_an_unknown_message_is_dropped_after_two_lookups(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.ses_feedback.record(notification("Delivery", "somebody-elses"))
@@ -285,13 +285,13 @@ def test_a_receipt_of_an_unknown_message_is_let_go_after_two_looks(
     assert "receipt of an unknown message" in caplog.text
 
 
-def test_what_is_no_receipt_is_ignored(world: World) -> None:
+def test_a_notification_without_a_receipt_is_ignored(world: World) -> None:
     before = world.store.commits
     world.ses_feedback.record({"notificationType": "AmazonSnsSubscriptionSucceeded"})
     assert (world.store.commits, world.queues.sent) == (before, [])
 
 
-def test_a_writer_who_gets_in_between_is_no_trouble(world: World) -> None:
+def test_a_concurrent_change_of_the_document_is_not_lost(world: World) -> None:
     row_id = sent(world)
     world.store.before_commit = lambda: world.change_document(viewed_at=START)
     world.ses_feedback.record(DELIVERED)
@@ -299,17 +299,17 @@ def test_a_writer_who_gets_in_between_is_no_trouble(world: World) -> None:
     assert find_break(world.events()) is None
 
 
-@pytest.mark.parametrize(("channel", "told"), [(Channel.FAX, DELIVERED), (Channel.EMAIL, COMPLAINED)])
-def test_what_is_told_while_an_attempt_is_under_way_leaves_that_the_last(
-    world: World, channel: Channel, told: Mapping[str, Any]
+@pytest.mark.parametrize(("channel", "notification"), [(Channel.FAX, DELIVERED), (Channel.EMAIL, COMPLAINED)])
+def test_a_receipt_during_an_attempt_leaves_the_attempt_the_last_entry(
+    world: World, channel: Channel, notification: Mapping[str, Any]
 ) -> None:
     row_id = sent(world, channel=channel)
     world.ses_feedback.record(RETURNED)
     claimed = start(world.row(row_id), world.clock.now())
     world.store.commit(Change(at=world.clock.now(), deliveries=(claimed,)))
-    world.ses_feedback.record(told)
+    world.ses_feedback.record(notification)
     assert len(world.row(row_id).attempts) == len(claimed.attempts) + 1
     came_back = AttemptResult(verdict=Verdict.RETRY, detail="It came back.")
     ended = finish(world.row(row_id), came_back, world.clock.now(), jitter=0)
-    assert AttemptStatus.SENDING not in [each.status for each in ended.attempts]
+    assert AttemptStatus.SENDING not in [attempt.status for attempt in ended.attempts]
     assert count_failures(ended) == count_failures(claimed)

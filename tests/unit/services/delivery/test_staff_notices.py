@@ -21,7 +21,7 @@ def test_subjects_are_what_sns_takes(kind: NoticeKind) -> None:
     assert len(subject) <= 100
 
 
-def test_a_decline_is_told_to_staff_without_patient_reason_or_note() -> None:
+def test_staff_learn_of_a_decline_without_patient_reason_or_note() -> None:
     world = World()
     writer = DocumentWriter(store=world.store, ids=world.ids, portal_url="https://portal.test")
     by = ProviderAction(
@@ -35,7 +35,7 @@ def test_a_decline_is_told_to_staff_without_patient_reason_or_note() -> None:
     assert (published["practice"], published["kind"]) == (world.practice.id, "declined")
     assert world.document.id in published["text"]
     assert not [word for word in ("Byron", "secret note", "other", "Rivera") if word in published["text"]]
-    assert [each.channel for each in world.store.every(Delivery, "deliveries")] == [
+    assert [delivery.channel for delivery in world.store.every(Delivery, "deliveries")] == [
         Channel.NOTICE,
         Channel.WEBHOOK,
     ]

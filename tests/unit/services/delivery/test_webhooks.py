@@ -29,27 +29,29 @@ def world() -> World:
     return World()
 
 
-def test_410_switches_the_endpoint_off_and_keeps_the_webhook(world: World) -> None:
+def test_410_switches_the_endpoint_off_and_holds_the_webhook(world: World) -> None:
     world.answers(GONE)
     row = world.deliver(world.webhook())
     assert row.status is DeliveryStatus.HELD
-    assert [(each.status, each.detail) for each in row.attempts] == [("failed", "The receiver answered 410.")]
+    assert [(attempt.status, attempt.detail) for attempt in row.attempts] == [
+        ("failed", "The receiver answered 410.")
+    ]
     assert world.endpoint == replace(
         ENDPOINT, disabled_at=START, disabled_reason="The receiver answered 410."
     )
     world.work_off()
-    assert [each["kind"] for each in world.notifier.published] == ["endpoint_off"]
+    assert [notice["kind"] for notice in world.notifier.published] == ["endpoint_off"]
 
 
-def test_while_it_is_off_nothing_is_sent_and_nothing_dropped(world: World) -> None:
+def test_while_the_endpoint_is_off_webhooks_are_held(world: World) -> None:
     queued = world.webhook()
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
     made_while_off = world.webhook()
     assert world.row(made_while_off).status is DeliveryStatus.QUEUED
-    for each in (queued, made_while_off):
-        world.deliver(each)
+    for row_id in (queued, made_while_off):
+        world.deliver(row_id)
     assert world.webhook_sender.posted == []
-    assert [world.row(each).status for each in (queued, made_while_off)] == [DeliveryStatus.HELD] * 2
+    assert [world.row(row_id).status for row_id in (queued, made_while_off)] == [DeliveryStatus.HELD] * 2
     assert world.row(queued).attempts == ()
 
 
@@ -57,12 +59,12 @@ def test_setting_the_endpoint_again_sends_all_that_was_held(world: World) -> Non
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
     held = [world.webhook() for _ in range(BATCH + 5)]
     world.work_off()
-    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}
+    assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.HELD}
     world.change_practice(endpoint=Endpoint(url="https://new.example.com/hooks"))
     world.clock.pass_time(hours=1)
     assert world.webhook_release.release_held(world.practice.id) == 50
     world.work_off()
-    assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
+    assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.DELIVERED}
     assert len(world.webhook_sender.posted) == len(held)
     assert {url for url, _, _ in world.webhook_sender.posted} == {"https://new.example.com/hooks"}
 
@@ -71,14 +73,16 @@ def test_a_function_that_dies_after_the_endpoint_was_set_leaves_nothing_held(wor
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
     held = [world.webhook() for _ in range(3)]
     world.work_off()
-    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}
+    assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.HELD}
     world.practices.set_endpoint(world.practice, "https://new.example.com/hooks", world.clock.at)
-    assert {world.row(each).status for each in held} == {DeliveryStatus.HELD}, "only its one write was made"
+    assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.HELD}, (
+        "only its one write was made"
+    )
     world.work_off()
-    assert {world.row(each).status for each in held} == {DeliveryStatus.DELIVERED}
+    assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.DELIVERED}
 
 
-def test_one_recorded_while_the_endpoint_was_just_put_again_is_not_stranded(world: World) -> None:
+def test_a_webhook_recorded_while_the_endpoint_is_set_again_is_sent(world: World) -> None:
     """The recorder had read the practice while its endpoint was off."""
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
     row_id = world.webhook()
@@ -88,7 +92,7 @@ def test_one_recorded_while_the_endpoint_was_just_put_again_is_not_stranded(worl
     assert world.row(row_id).status is DeliveryStatus.DELIVERED
 
 
-def test_setting_the_endpoint_again_while_one_is_being_held_strands_nothing(world: World) -> None:
+def test_a_webhook_held_while_the_endpoint_is_set_again_is_sent(world: World) -> None:
     row_id = world.webhook()
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
 
@@ -105,48 +109,50 @@ def test_setting_the_endpoint_again_while_one_is_being_held_strands_nothing(worl
     assert world.row(row_id).status is DeliveryStatus.DELIVERED
 
 
-def test_setting_the_endpoint_again_makes_due_what_waits_for_a_later_attempt(world: World) -> None:
+def test_setting_the_endpoint_again_makes_waiting_webhooks_due(world: World) -> None:
     waiting = [world.webhook() for _ in range(BATCH + 5)]
     world.answers(ERROR)
-    for each in waiting:
-        world.deliver(each)
-        world.when_due(each)
-    frozen = [(world.row(each).body, world.row(each).message_id) for each in waiting]
-    waits = [after(world.row(each).next_attempt_at, world.clock.at) for each in waiting]
+    for row_id in waiting:
+        world.deliver(row_id)
+        world.when_due(row_id)
+    frozen = [(world.row(row_id).body, world.row(row_id).message_id) for row_id in waiting]
+    waits = [after(world.row(row_id).next_attempt_at, world.clock.at) for row_id in waiting]
     assert min(waits) > timedelta(seconds=30)
     world.relay()
 
     world.answers(OK)
     put_again(world)
     world.work_off()
-    assert {world.row(each).status for each in waiting} == {DeliveryStatus.DELIVERED}
-    assert [(world.row(each).body, world.row(each).message_id) for each in waiting] == frozen
+    assert {world.row(row_id).status for row_id in waiting} == {DeliveryStatus.DELIVERED}
+    assert [(world.row(row_id).body, world.row(row_id).message_id) for row_id in waiting] == frozen
 
 
-def test_what_fails_again_after_it_waits_as_always(world: World) -> None:
+def test_a_hastened_webhook_that_fails_again_waits_as_usual(world: World) -> None:
     """Else a receiver that is still broken would be called in a circle."""
     rows = [world.webhook() for _ in range(3)]
     world.answers(ERROR)
-    for each in rows:
-        world.deliver(each)
-        world.when_due(each)
+    for row_id in rows:
+        world.deliver(row_id)
+        world.when_due(row_id)
     world.relay()
     sent = len(world.webhook_sender.posted)
 
     put_again(world)
     world.work_off()
     assert len(world.webhook_sender.posted) == sent + len(rows)
-    for each in rows:
-        assert after(world.row(each).next_attempt_at, world.clock.at) == WEBHOOK_RETRY_AFTER[0] * HALF_JITTER
+    for row_id in rows:
+        assert (
+            after(world.row(row_id).next_attempt_at, world.clock.at) == WEBHOOK_RETRY_AFTER[0] * HALF_JITTER
+        )
 
 
-def test_what_waits_is_queued_until_its_time_and_then_held(world: World) -> None:
+def test_a_waiting_webhook_is_queued_until_it_is_due_and_then_held(world: World) -> None:
     """As docs/emr-integration.md says; together they are what is still to come."""
     world.answers(ERROR, GONE)
     waiting, last = world.webhook(), world.webhook()
     world.deliver(waiting)
     world.deliver(last)
-    assert [world.row(each).status for each in (waiting, last)] == [
+    assert [world.row(row_id).status for row_id in (waiting, last)] == [
         DeliveryStatus.QUEUED,
         DeliveryStatus.HELD,
     ]
@@ -154,7 +160,7 @@ def test_what_waits_is_queued_until_its_time_and_then_held(world: World) -> None
     assert world.row(waiting).status is DeliveryStatus.HELD
 
 
-def test_an_endpoint_that_went_off_again_hastens_nothing(world: World) -> None:
+def test_an_endpoint_that_is_off_again_hastens_nothing(world: World) -> None:
     world.answers(ERROR)
     row_id = world.webhook()
     world.deliver(row_id)
@@ -165,7 +171,7 @@ def test_an_endpoint_that_went_off_again_hastens_nothing(world: World) -> None:
     assert world.row(row_id) == before
 
 
-def test_an_emr_that_puts_its_endpoint_at_every_start_keeps_no_refused_event_alive(world: World) -> None:
+def test_setting_the_same_endpoint_often_does_not_restart_the_retry_schedule(world: World) -> None:
     world.answers(ERROR)
     row_id = world.webhook()
     world.deliver(row_id)
@@ -174,11 +180,11 @@ def test_an_emr_that_puts_its_endpoint_at_every_start_keeps_no_refused_event_ali
         world.work_off()
         world.when_due(row_id)
     assert world.row(row_id).status is DeliveryStatus.FAILED
-    assert [each.status for each in world.row(row_id).attempts] == [AttemptStatus.FAILED] * 12
+    assert [attempt.status for attempt in world.row(row_id).attempts] == [AttemptStatus.FAILED] * 12
 
 
-def test_held_and_released_again_and_again_it_notes_so_once(world: World) -> None:
-    """Nothing was tried between: each release would be an entry more in the row, without end."""
+def test_a_webhook_held_and_released_often_records_one_entry(world: World) -> None:
+    """Nothing was tried between: every release would add an entry to the row, without end."""
     row_id = world.webhook()
     for _ in range(3):
         world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
@@ -188,7 +194,9 @@ def test_held_and_released_again_and_again_it_notes_so_once(world: World) -> Non
         world.clock.pass_time(hours=1)
         world.webhook_release.release_held(world.practice.id)
     again = world.row(row_id).attempts
-    assert [(each.status, each.at) for each in again] == [(AttemptStatus.ASKED_AGAIN, world.clock.at)]
+    assert [(attempt.status, attempt.at) for attempt in again] == [
+        (AttemptStatus.ASKED_AGAIN, world.clock.at)
+    ]
 
 
 def test_only_webhooks_of_that_practice_are_hastened(world: World) -> None:
@@ -204,7 +212,7 @@ def test_only_webhooks_of_that_practice_are_hastened(world: World) -> None:
     assert world.row(others.id) == others
 
 
-def test_what_is_no_webhook_is_not_hastened(world: World) -> None:
+def test_an_email_is_not_hastened(world: World) -> None:
     mail = world.message(Channel.EMAIL, MessageType.READY)
     world.mailer.failing = True
     world.deliver(mail)

@@ -13,11 +13,11 @@ from tests.support.pdf.largest_pdf import largest_pdf
 MOST_MEGABYTES = 512
 
 
-def test_the_largest_file_is_taken_and_its_first_page_shown() -> None:
+def test_the_largest_file_is_accepted_and_its_first_page_rendered() -> None:
     data = largest_pdf()
     assert inspection.inspect(data, "pdf")["pages"] == MAX_PAGES
     first = islice(render_images(data, WIDTHS, MAX_PAGES), len(WIDTHS))
-    assert [each.data is not None for each in first] == [True, True]
+    assert [image.data is not None for image in first] == [True, True]
 
 
 def test_the_largest_file_is_sealed_and_verified_within_512_mb(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 
 
 def test_a_pdf_is_described() -> None:
-    found = inspection.inspect(samples.plan_of_care(), "pdf")
-    assert (found["pages"], found["signed"], found["active_content"]) == (3, False, [])
+    result = inspection.inspect(samples.plan_of_care(), "pdf")
+    assert (result["pages"], result["signed"], result["active_content"]) == (3, False, [])
     assert inspection.inspect(samples.active(), "pdf")["active_content"] != []
 
 
@@ -21,14 +21,14 @@ def test_a_refusal_names_its_code() -> None:
     assert inspection.inspect(b"no PDF", "pdf")["refused"]["code"] == "not_a_pdf"
 
 
-def test_a_seal_is_told_by_the_certificates_given() -> None:
+def test_a_seal_is_recognized_by_the_given_certificates() -> None:
     data = sealer().seal(samples.plan_of_care(), FACTS).data
     ours = [chain.fingerprint(certificate())]
     assert inspection.inspect(data, "seal", certificates=ours)["verdict"] == "intact"
     assert inspection.inspect(data, "seal", certificates=[])["verdict"] == "not_ours"
 
 
-def test_a_file_that_takes_too_long_is_refused_and_costs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def endless(_data: bytes) -> None:
         while True:
             try:

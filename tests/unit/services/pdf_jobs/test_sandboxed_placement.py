@@ -15,13 +15,13 @@ LAYOUTS = {layout.name: layout.data for layout in layouts.all_layouts()}
 
 
 @pytest.mark.parametrize("name", ["drawn line", "short line"], ids=["whole", "in parts"])
-def test_it_finds_what_the_search_finds(name: str) -> None:
-    found = find_field_sandboxed(LAYOUTS[name], (1.0,), samples.BLOCK)
-    assert found is not None
-    assert found == find_signature_field(LAYOUTS[name], (1.0,), samples.BLOCK)
+def test_the_sandboxed_search_gives_the_result_of_the_search(name: str) -> None:
+    field = find_field_sandboxed(LAYOUTS[name], (1.0,), samples.BLOCK)
+    assert field is not None
+    assert field == find_signature_field(LAYOUTS[name], (1.0,), samples.BLOCK)
 
 
-def test_where_nothing_asks_there_is_no_place() -> None:
+def test_a_page_without_a_signature_label_gives_no_field() -> None:
     assert find_field_sandboxed(layouts.page((54, 700, "Plan of care")), (1.0,), samples.BLOCK) is None
 
 
@@ -45,9 +45,7 @@ def grows(*_arguments: object) -> None:
 
 
 @pytest.mark.parametrize("search", [fails, crashes, hangs, grows])
-def test_a_search_that_comes_to_nothing_is_none(
-    monkeypatch: pytest.MonkeyPatch, search: Callable[..., None]
-) -> None:
+def test_a_search_that_fails_gives_none(monkeypatch: pytest.MonkeyPatch, search: Callable[..., None]) -> None:
     monkeypatch.setattr(placing, "SECONDS", 0.5)
     monkeypatch.setattr(placing, "find_signature_field", search)
     assert find_field_sandboxed(LAYOUTS["drawn line"], (1.0,), samples.BLOCK) is None

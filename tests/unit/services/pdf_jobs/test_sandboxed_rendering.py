@@ -1,4 +1,4 @@
-"""Pages of files that may be made to harm: what hangs or crashes its reader costs its own page alone."""
+"""The rendering of untrusted files: a page that hangs or crashes the renderer costs only that page."""
 
 import os
 import time
@@ -14,19 +14,21 @@ from tests.support.pdf import malformed_pdfs as odd
 from tests.support.pdf import sample_pdfs as samples
 
 
-def test_every_page_comes_at_every_width() -> None:
-    found = list(render_images(samples.plan_of_care(3), (100, 200), 3))
-    assert [(image.number, image.width) for image in found] == [(n, w) for n in (1, 2, 3) for w in (100, 200)]
-    assert all(image.data for image in found)
+def test_every_page_is_rendered_at_every_width() -> None:
+    images = list(render_images(samples.plan_of_care(3), (100, 200), 3))
+    assert [(image.number, image.width) for image in images] == [
+        (n, w) for n in (1, 2, 3) for w in (100, 200)
+    ]
+    assert all(image.data for image in images)
 
 
-def test_a_page_that_hangs_its_reader_is_told_as_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_hangs_the_renderer_is_reported_as_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "SECONDS", 0.5)
     (image,) = render_images(odd.patterns(8), (300,), 1)
     assert (image.number, image.data) == (1, None)
 
 
-def test_the_pages_after_one_that_crashes_come(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_after_a_crash_are_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     def crashing(data: bytes, widths: tuple[int, ...], *, first: int) -> Iterator[object]:
         for image in whole(data, widths, first=first):
             if (image.number, image.width) == (2, 200):
@@ -35,8 +37,8 @@ def test_the_pages_after_one_that_crashes_come(monkeypatch: pytest.MonkeyPatch) 
 
     whole = render_pages
     monkeypatch.setattr(rendering, "render_pages", crashing)
-    found = list(render_images(samples.plan_of_care(3), (100, 200), 3))
-    assert [(image.number, image.data is None) for image in found] == [
+    images = list(render_images(samples.plan_of_care(3), (100, 200), 3))
+    assert [(image.number, image.data is None) for image in images] == [
         (1, False),
         (1, False),
         (2, False),
@@ -46,16 +48,16 @@ def test_the_pages_after_one_that_crashes_come(monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
-def test_a_file_that_always_crashes_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_always_crashes_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "render_pages", lambda *_args, **_kwargs: os._exit(9))
-    found = list(render_images(samples.plan_of_care(10), (100,), 10))
-    assert [image.number for image in found] == list(range(1, 11))
-    assert all(image.data is None for image in found)
+    images = list(render_images(samples.plan_of_care(10), (100,), 10))
+    assert [image.number for image in images] == list(range(1, 11))
+    assert all(image.data is None for image in images)
     monkeypatch.setattr(rendering, "extract_page_texts", lambda *_args: os._exit(9))
     assert extract_texts(samples.plan_of_care(2), 2) == ["", ""]
 
 
-def test_work_apart_says_why_it_was_lost() -> None:
+def test_the_error_of_a_killed_sandbox_states_the_reason() -> None:
     def endless() -> Iterator[bytes]:
         yield b"one"
         while True:

@@ -77,10 +77,10 @@ def decided(action: Action, **changes: Any) -> Document:
         action, Outcome.APPROVED
     )
     original = StoredPdf(key="originals/1.pdf", sha256=digest, pages=3)
-    found = a_document(
+    document = a_document(
         status=status, outcome=outcome, decision=decision, sealing=Sealing.IN_PROGRESS, original=original
     )
-    return replace(found, **changes)
+    return replace(document, **changes)
 
 
 class Portal(bootstrap.Services):
@@ -108,9 +108,9 @@ class Portal(bootstrap.Services):
 
     @property
     def document(self) -> Document:
-        found = self.store.document(self.document_id)
-        assert found is not None
-        return found
+        document = self.store.document(self.document_id)
+        assert document is not None
+        return document
 
     @property
     def signed(self) -> StoredPdf:
@@ -136,7 +136,7 @@ class Portal(bootstrap.Services):
         (Action.SIGN_BY_HAND, "Signed by hand by Luis Rivera, MD, NPI 1234567893; received and sealed"),
     ],
 )
-def test_every_decision_is_sealed_and_says_who_and_which_document(action: Action, reason: str) -> None:
+def test_the_seal_of_every_decision_names_the_signer_and_the_document(action: Action, reason: str) -> None:
     portal = Portal(decided(action))
     portal.seal()
     data = portal.files.get(portal.signed.key)
@@ -149,7 +149,7 @@ def test_every_decision_is_sealed_and_says_who_and_which_document(action: Action
     assert find_break(portal.store.events(portal.document.id)) is None
 
 
-def test_a_file_that_breaks_the_search_for_its_line_is_sealed_all_the_same(
+def test_a_file_that_breaks_the_search_is_still_sealed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_arguments: object) -> None:
@@ -162,7 +162,9 @@ def test_a_file_that_breaks_the_search_for_its_line_is_sealed_all_the_same(
     assert "search for the signature's place lost" in caplog.messages
 
 
-def test_the_line_is_searched_once_however_often_the_file_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_signature_line_is_searched_once_even_if_the_file_is_rebuilt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data = form("sig", (160.0, 145.0, 340.0, 165.0))
     original = StoredPdf(key="originals/form.pdf", sha256=hashlib.sha256(data).hexdigest(), pages=1)
     portal = Portal(replace(decided(Action.APPROVE), original=original))
@@ -178,7 +180,7 @@ def test_the_line_is_searched_once_however_often_the_file_is_made(monkeypatch: p
     assert (portal.document.sealing, searched) == (Sealing.SEALED, [len(data)])
 
 
-def test_run_twice_it_seals_once() -> None:
+def test_a_job_that_runs_twice_seals_once() -> None:
     portal = Portal(decided(Action.APPROVE))
     portal.seal()
     first = portal.signed
@@ -195,7 +197,7 @@ def test_two_at_once_release_one_file() -> None:
     assert portal.files.exists(portal.signed.key)
 
 
-def test_killed_before_the_release_it_is_sealed_by_the_next_try() -> None:
+def test_a_job_killed_before_the_release_succeeds_at_the_next_try() -> None:
     portal = Portal(decided(Action.APPROVE))
     portal.store.failing = True
     with pytest.raises(Unavailable):
@@ -207,7 +209,7 @@ def test_killed_before_the_release_it_is_sealed_by_the_next_try() -> None:
     assert portal.events("document.approved") == 1
 
 
-def test_an_original_that_is_not_what_was_recorded_is_never_sealed() -> None:
+def test_an_original_with_another_hash_is_never_sealed() -> None:
     portal = Portal(decided(Action.APPROVE))
     portal.files.put("originals/1.pdf", samples.plan_of_care(2), "application/pdf")
     with pytest.raises(StoredFileCorrupt):
@@ -215,7 +217,7 @@ def test_an_original_that_is_not_what_was_recorded_is_never_sealed() -> None:
     assert portal.document.sealing is Sealing.IN_PROGRESS
 
 
-def test_what_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
     portal = Portal(decided(Action.APPROVE))
     monkeypatch.setattr(seal_job, "find_faults", lambda *_args, **_more: ["a fault"])
     with pytest.raises(StoredFileCorrupt, match="a fault"):
@@ -224,7 +226,7 @@ def test_what_fails_verification_is_not_released(monkeypatch: pytest.MonkeyPatch
     assert portal.files.keys("signed/") == []
 
 
-def test_nothing_is_sealed_with_a_certificate_that_does_not_fit_the_key() -> None:
+def test_a_certificate_that_does_not_fit_the_key_is_refused() -> None:
     portal = Portal(decided(Action.APPROVE))
     other = sealing_key.LocalKey().certificate()
     portal.files.put(CURRENT_KEY, chain.write_pem([other]), "application/x-pem-file")
@@ -232,7 +234,7 @@ def test_nothing_is_sealed_with_a_certificate_that_does_not_fit_the_key() -> Non
         portal.seal()
 
 
-def test_a_new_certificate_is_taken_up_after_a_while() -> None:
+def test_a_new_certificate_is_used_after_the_cache_lifetime() -> None:
     portal = Portal(decided(Action.APPROVE))
     before = portal.sealer_cache.sealer(START)
     renewed = key().certificate(serial=99)
@@ -245,7 +247,7 @@ def test_a_new_certificate_is_taken_up_after_a_while() -> None:
 # Timestamps
 
 
-def test_an_authority_that_works_makes_it_b_t() -> None:
+def test_a_timestamp_makes_the_seal_b_t() -> None:
     authority = Authority()
     authority.up = True
     portal = Portal(decided(Action.APPROVE), authority)
@@ -253,7 +255,7 @@ def test_an_authority_that_works_makes_it_b_t() -> None:
     assert (portal.signed.level, portal.signed.timestamp_due) == ("B-T", False)
 
 
-def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
+def test_an_authority_that_fails_delays_nothing_and_is_retried() -> None:
     authority = Authority()
     portal = Portal(decided(Action.APPROVE), authority)
     portal.seal()
@@ -262,7 +264,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_asked_again() -> None:
 
     portal.clock.pass_time(minutes=15)
     assert portal.scheduled_sweep.run()["untimed"] == 1
-    ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
+    ((job, _),) = [entry for entry in portal.queues.sent if entry[0].name == "timestamp"]
     with pytest.raises(ConnectionRefusedError):
         portal.seal_job.add_timestamp(job)
     assert portal.signed == before
@@ -291,7 +293,7 @@ def signed_pdf_resource(portal: Portal) -> dict[str, Any]:
     return {**signed}
 
 
-def test_a_late_timestamp_leaves_what_was_announced_as_it_is() -> None:
+def test_a_late_timestamp_does_not_change_the_announced_file() -> None:
     authority = Authority()
     portal = Portal(decided(Action.APPROVE), authority)
     portal.seal()
@@ -326,19 +328,19 @@ def signed_by_others(authority: Authority | None = None) -> tuple[Portal, bytes]
     return portal, original
 
 
-def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificate_apart() -> None:
+def test_a_pdf_signed_by_others_keeps_their_signature_and_gets_a_separate_certificate() -> None:
     portal, original = signed_by_others()
     portal.seal()
     data = portal.files.get(portal.signed.key)
     assert data.startswith(original)
-    assert [each.sound for each in verification.read_signatures(data)] == [True, True]
+    assert [signature.sound for signature in verification.read_signatures(data)] == [True, True]
     apart = portal.document.certificate
     assert apart is not None
     certificate_pdf = portal.files.get(apart.key)
     assert hashlib.sha256(certificate_pdf).hexdigest() == apart.sha256
     assert verification.verify(certificate_pdf, OURS).verdict == "intact"
-    told = signed_pdf_resource(portal)["certificate"]
-    assert (told["sha256"], told["level"]) == (apart.sha256, "B-B")
+    resource = signed_pdf_resource(portal)["certificate"]
+    assert (resource["sha256"], resource["level"]) == (apart.sha256, "B-B")
     released = portal.store.events(portal.document.id)[-1]
     assert json.loads(released.body)["data"]["certificate_sha256"] == apart.sha256
 
@@ -346,7 +348,7 @@ def test_what_others_signed_before_keeps_their_signature_and_gets_its_certificat
 def asked_again(portal: Portal) -> None:
     portal.clock.pass_time(minutes=15)
     assert portal.scheduled_sweep.run()["untimed"] == 1
-    ((job, _),) = [each for each in portal.queues.sent if each[0].name == "timestamp"]
+    ((job, _),) = [entry for entry in portal.queues.sent if entry[0].name == "timestamp"]
     portal.seal_job.add_timestamp(job)
     portal.seal_job.add_timestamp(job)
     portal.clock.pass_time(minutes=15)
@@ -354,7 +356,7 @@ def asked_again(portal: Portal) -> None:
     assert portal.events("document.timestamped") == 1
 
 
-def test_a_certificate_apart_gets_its_late_timestamp_too_and_stays_as_announced() -> None:
+def test_a_separate_certificate_gets_its_late_timestamp_and_stays_as_announced() -> None:
     authority = Authority()
     portal, _ = signed_by_others(authority)
     portal.seal()
@@ -368,9 +370,9 @@ def test_a_certificate_apart_gets_its_late_timestamp_too_and_stays_as_announced(
     finding = verification.verify(portal.files.get(timed.key), OURS)
     assert finding.seal is not None
     assert (finding.verdict, finding.seal.level) == ("intact", "B-T")
-    told = signed_pdf_resource(portal)["certificate"]
-    assert {name: told[name] for name in announced} == announced
-    assert told["timestamped"] == {
+    resource = signed_pdf_resource(portal)["certificate"]
+    assert {name: resource[name] for name in announced} == announced
+    assert resource["timestamped"] == {
         "url": announced["url"].replace("=certificate", "=timestamped-certificate"),
         "sha256": timed.sha256,
         "level": "B-T",
@@ -379,14 +381,14 @@ def test_a_certificate_apart_gets_its_late_timestamp_too_and_stays_as_announced(
     assert noted["certificate_sha256"] == timed.sha256
 
 
-def test_a_certificate_alone_that_lacks_its_timestamp_gets_it() -> None:
+def test_only_the_certificate_gets_a_timestamp_if_only_the_certificate_lacks_one() -> None:
     authority = Authority()
     portal, _ = signed_by_others(authority)
     authority.failing = {2}
     authority.up = True
     portal.seal()
     lacking = [portal.document.signed, portal.document.certificate]
-    assert [each and each.timestamp_due for each in lacking] == [False, True]
+    assert [pdf and pdf.timestamp_due for pdf in lacking] == [False, True]
     asked_again(portal)
     assert portal.document.timestamped is None
     assert portal.document.timestamped_certificate is not None

@@ -37,7 +37,7 @@ class World:
         return verification.check(key, address="198.51.100.7", now=START).verdict
 
 
-def test_what_has_been_judged_is_erased_and_not_judged_again() -> None:
+def test_a_verified_upload_is_erased_and_not_verified_again() -> None:
     world = World()
     assert world.check() == "intact"
     assert not world.files.exists(KEY)
@@ -45,7 +45,7 @@ def test_what_has_been_judged_is_erased_and_not_judged_again() -> None:
         world.check()
 
 
-def test_a_file_that_could_not_be_read_just_now_is_there_for_the_next_try(
+def test_an_upload_that_cannot_be_read_for_now_is_left_for_another_try(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World()
@@ -62,7 +62,7 @@ def test_a_file_that_could_not_be_read_just_now_is_there_for_the_next_try(
     assert not world.files.exists(KEY)
 
 
-def test_one_address_is_slowed_down_whether_or_not_there_is_a_file() -> None:
+def test_a_client_address_is_slowed_down_with_and_without_an_upload() -> None:
     world = World()
     for _ in range(FREE):
         with pytest.raises(Invalid):
@@ -74,7 +74,7 @@ def test_one_address_is_slowed_down_whether_or_not_there_is_a_file() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "originals/1.pdf", "uploads/verify/../x", "uploads/verify/x/y"])
-def test_nothing_but_an_upload_for_this_is_looked_at(key: str) -> None:
+def test_only_uploads_for_verification_are_read(key: str) -> None:
     world = World()
     world.files.put(key, b"%PDF-1.7", "application/pdf")
     with pytest.raises(Invalid):
@@ -83,7 +83,7 @@ def test_nothing_but_an_upload_for_this_is_looked_at(key: str) -> None:
     assert world.inspector.asked == []
 
 
-def test_it_waits_for_three_rounds_of_calls() -> None:
+def test_a_verification_takes_three_round_trips() -> None:
     """Each of them one AWS call (`adapters/files.py`), of which the last erases."""
     world = World()
     world.check(each=SECONDS_PER_CALL)
