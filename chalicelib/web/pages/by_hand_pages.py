@@ -30,7 +30,7 @@ from chalicelib.web.pages.view_models import (
 
 
 def show_code_form(context: RequestContext, document_id: str) -> Response:
-    """Show the form that takes the code. The form is the same if there is no such document."""
+    """Show the form for the code that opens a document. The form does not reveal which documents exist."""
     return _show_code_form(context, document_id, code_sent=context.query.get("asked") == "yes")
 
 

@@ -10,7 +10,7 @@ from chalicelib.web.http.responses import format_cookie
 
 
 def save_draft(context: RequestContext, document_id: str) -> list[str]:
-    """Save the note, and return the cookie that names the saved row.
+    """Save the form of a decision that came after the session ended. Return the cookie that names the row.
 
     Save nothing, and return no cookie, unless the expired session belongs to the document's provider.
     """
@@ -30,14 +30,14 @@ def save_draft(context: RequestContext, document_id: str) -> list[str]:
 
 
 def read_draft(context: RequestContext) -> Mapping[str, str]:
-    """Return the fields that this provider saved about this document. Without a cookie, read nothing."""
+    """Return the saved fields of this provider's form for the open document, or nothing without a cookie."""
     return context.services.unsent_drafts.load(
         _token(context), context.require_provider(), context.require_document(), context.now
     )
 
 
 def discard_draft(context: RequestContext) -> list[str]:
-    """Delete the saved draft, and return the cookie that removes its cookie.
+    """Delete the saved form for the open document, and return the cookie that removes the draft's cookie.
 
     Call this function after a later form was handled, or when the document can no longer be decided. If
     the row cannot be deleted, keep the cookie: the row expires on its own.

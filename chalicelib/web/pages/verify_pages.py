@@ -14,7 +14,7 @@ def show_form(context: RequestContext) -> Response:
 
 
 def show_result(context: RequestContext) -> Response:
-    """Check the uploaded file, after the bucket has redirected the browser from the upload."""
+    """Verify the uploaded PDF and show the result. The bucket redirects the browser here after the upload."""
     try:
         result = context.services.seal_verification.check(
             context.query.get("key", ""), address=context.address, now=context.now

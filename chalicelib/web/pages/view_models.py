@@ -14,7 +14,7 @@ from chalicelib.services.ports import Files
 IMAGE_SECONDS = 600
 FILE_SECONDS = 300
 PREPARED_WITHIN = timedelta(minutes=10)
-"""Time after sending during which a page waits for page images. Later it offers the PDF instead."""
+"""Time after sending during which a page waits for page images. Later the page offers the PDF instead."""
 
 MAX_TEXT_ON_PAGE = 24_000
 """Maximum number of characters of text shown with the page images. A longer document has a text page."""
@@ -23,7 +23,7 @@ SOON_DAYS = 7
 """Number of days before the due date from which a list marks a document as due soon."""
 
 REFRESH_SECONDS = 3
-"""Interval at which a page that waits for a job is loaded again."""
+"""Seconds until the browser reloads a page that waits for a job."""
 
 CERTIFIED_KINDS = frozenset({Kind.PLAN_OF_CARE, Kind.RECERTIFICATION})
 """The kinds of documents whose signature is a certification."""
@@ -119,7 +119,7 @@ def are_pages_ready(document: Document) -> bool:
 
 
 def is_preparing(document: Document, now: datetime) -> bool:
-    """Return True if page images are missing and were requested less than `PREPARED_WITHIN` ago."""
+    """Return True if page images are missing and the document was sent less than `PREPARED_WITHIN` ago."""
     return not are_pages_ready(document) and now < document.sent_at + PREPARED_WITHIN
 
 
