@@ -263,32 +263,21 @@ class Login:
         return self._store.secrets(sorted(keys))
 
     def _record_failure(self, attempt: LoginAttempt, provider: Provider | None, tries: int) -> None:
-        source = self._store.secret(PER_SOURCE.key(attempt.source))
-        counter = PER_SOURCE.add_attempt(source, attempt.source, attempt.now)
-        self._store.commit(self._failure(attempt, provider, counter, tries))
-
-    def _failure(
-        self, attempt: LoginAttempt, provider: Provider | None, counter: Secret, tries: int
-    ) -> Change:
-        """Return the source's counter and the account event of a failed attempt.
+        """Add a failure to the source's counter, and record the account event.
 
         An unknown address gets an expired row of the same size instead of the event. So both transactions
         have the same number of rows, and their time does not reveal whether the address is known.
         """
-        nonce = self._ids.token()
-        if not is_logged(tries):
-            return Change(at=attempt.now, secrets=(counter,))
-        if provider is None:
-            return Change(at=attempt.now, secrets=(counter, _decoy(attempt, nonce)))
-        event = account_event(
-            provider.id,
-            AccountEventType.WRONG_PASSWORD,
-            attempt.now,
-            attempt.origin,
-            unique=nonce,
-            tries=tries,
-        )
-        return Change(at=attempt.now, secrets=(counter,), account_events=(event,))
+        now, nonce = attempt.now, self._ids.token()
+        stored = self._store.secret(PER_SOURCE.key(attempt.source))
+        change = Change(at=now, secrets=(PER_SOURCE.add_attempt(stored, attempt.source, now),))
+        if is_logged(tries) and provider is None:
+            change = replace(change, secrets=(*change.secrets, _decoy(attempt, nonce)))
+        elif is_logged(tries) and provider is not None:
+            event_type = AccountEventType.WRONG_PASSWORD
+            event = account_event(provider.id, event_type, now, attempt.origin, unique=nonce, tries=tries)
+            change = replace(change, account_events=(event,))
+        self._store.commit(change)
 
 
 def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
