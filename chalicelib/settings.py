@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -37,42 +38,26 @@ class Settings:
     timestamp_authority: str | None
 
 
+_NAMES = {"region": "AWS_REGION"}
+"""The variables whose name is not that of the field in upper case."""
+
+
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Return the settings. Raises `LookupError` with the name of a missing variable."""
+    """Return the settings. Raises `LookupError` with the name of a missing variable.
 
-    def require(name: str) -> str:
-        try:
-            return environment[name]
-        except KeyError:
-            raise LookupError(f"the environment variable {name} is not set") from None
-
-    return Settings(
-        stage=require("STAGE"),
-        region=require("AWS_REGION"),
-        portal_url=require("PORTAL_URL").rstrip("/"),
-        bucket=require("BUCKET"),
-        table_documents=require("TABLE_DOCUMENTS"),
-        table_events=require("TABLE_EVENTS"),
-        table_outbox=require("TABLE_OUTBOX"),
-        table_deliveries=require("TABLE_DELIVERIES"),
-        table_providers=require("TABLE_PROVIDERS"),
-        table_practices=require("TABLE_PRACTICES"),
-        table_secrets=require("TABLE_SECRETS"),
-        table_claims=require("TABLE_CLAIMS"),
-        table_requests=require("TABLE_REQUESTS"),
-        document_jobs_url=require("DOCUMENT_JOBS_URL"),
-        delivery_jobs_url=require("DELIVERY_JOBS_URL"),
-        notices_topic=require("NOTICES_TOPIC"),
-        inspect_function=require("INSPECT_FUNCTION"),
-        switch_prefix=require("SWITCH_PREFIX"),
-        session_secret=require("SESSION_SECRET"),
-        mail_from=require("MAIL_FROM"),
-        fax_domain=require("FAX_DOMAIN"),
-        support_contact=require("SUPPORT_CONTACT"),
-        allow_loopback=environment.get("ALLOW_LOOPBACK_ENDPOINTS") == "true",
-        sealing_key_arn=require("SEALING_KEY_ARN"),
-        timestamp_authority=environment.get("TIMESTAMP_AUTHORITY_URL") or None,
-    )
+    Two variables are optional: `ALLOW_LOOPBACK_ENDPOINTS` and `TIMESTAMP_AUTHORITY_URL`.
+    """
+    optional: dict[str, Any] = {
+        "allow_loopback": environment.get("ALLOW_LOOPBACK_ENDPOINTS") == "true",
+        "timestamp_authority": environment.get("TIMESTAMP_AUTHORITY_URL") or None,
+    }
+    values = {}
+    for name in (field.name for field in fields(Settings) if field.name not in optional):
+        variable = _NAMES.get(name, name.upper())
+        if variable not in environment:
+            raise LookupError(f"the environment variable {variable} is not set")
+        values[name] = environment[variable]
+    return Settings(**{**values, **optional, "portal_url": values["portal_url"].rstrip("/")})
 
 
 @lru_cache(maxsize=1)

@@ -29,7 +29,7 @@ class LambdaInspector:
         self._presign = presign
 
     def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
-        """Return what the function says of the file at `key`, read as a `kind` of file.
+        """Return the facts of the file at `key`. `kind` is `pdf`, `scan` or `seal`.
 
         A crash or a timeout of the function means that the file harmed its reader, so the file is refused.
         An error of AWS says nothing about the file: then `Unavailable` is raised.

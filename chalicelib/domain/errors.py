@@ -95,14 +95,15 @@ class FieldError:
     message: str
 
 
+Errors = Sequence[FieldError]
+
+
 class PortalError(Exception):
     """Base class of refusals. `code` is public and stable: the last part of the problem's `type`."""
 
     code: StrEnum
 
-    def __init__(
-        self, detail: str, *, errors: Sequence[FieldError] = (), code: StrEnum | None = None
-    ) -> None:
+    def __init__(self, detail: str, *, code: StrEnum | None = None, errors: Errors = ()) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = tuple(errors)
@@ -112,41 +113,31 @@ class PortalError(Exception):
 class Invalid(PortalError):
     """The request breaks a rule of its form."""
 
-    def __init__(
-        self,
-        detail: str,
-        *,
-        errors: Sequence[FieldError] = (),
-        code: InvalidCode = InvalidCode.INVALID_REQUEST,
-    ) -> None:
-        super().__init__(detail, errors=errors, code=code)
+    code: InvalidCode = InvalidCode.INVALID_REQUEST
+
+    def __init__(self, detail: str, *, code: InvalidCode | None = None, errors: Errors = ()) -> None:
+        super().__init__(detail, code=code, errors=errors)
 
 
 class NotJson(Invalid):
     """The body is not JSON, or not text."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, code=InvalidCode.INVALID_JSON)
+    code = InvalidCode.INVALID_JSON
 
 
 class Unprocessable(PortalError):
     """The request is well-formed, but cannot be carried out: for example, the PDF cannot be signed."""
 
-    def __init__(
-        self,
-        detail: str,
-        *,
-        errors: Sequence[FieldError] = (),
-        code: UnprocessableCode = UnprocessableCode.UNPROCESSABLE,
-    ) -> None:
-        super().__init__(detail, errors=errors, code=code)
+    code: UnprocessableCode = UnprocessableCode.UNPROCESSABLE
+
+    def __init__(self, detail: str, *, code: UnprocessableCode | None = None, errors: Errors = ()) -> None:
+        super().__init__(detail, code=code, errors=errors)
 
 
 class MessageOutdated(Unprocessable):
     """A message in the queue is no longer needed. The message is cancelled; this is not a failure."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, code=UnprocessableCode.LINK_OUTDATED)
+    code = UnprocessableCode.LINK_OUTDATED
 
 
 class Unauthenticated(PortalError):
@@ -171,22 +162,18 @@ class NotFound(PortalError):
 class Conflict(PortalError):
     """The request contradicts what has already happened."""
 
-    code: ConflictCode
+    code: ConflictCode = ConflictCode.CONFLICT
 
-    def __init__(
-        self,
-        detail: str,
-        *,
-        errors: Sequence[FieldError] = (),
-        code: ConflictCode = ConflictCode.CONFLICT,
-    ) -> None:
-        super().__init__(detail, errors=errors, code=code)
+    def __init__(self, detail: str, *, code: ConflictCode | None = None, errors: Errors = ()) -> None:
+        super().__init__(detail, code=code, errors=errors)
 
 
 class Gone(PortalError):
     """The link or code was already used, has expired or was replaced."""
 
-    def __init__(self, detail: str, *, code: GoneCode = GoneCode.GONE) -> None:
+    code: GoneCode = GoneCode.GONE
+
+    def __init__(self, detail: str, *, code: GoneCode | None = None) -> None:
         super().__init__(detail, code=code)
 
 
