@@ -1,4 +1,4 @@
-"""Pages that ask for a signature as clinics' forms do, each with where it must come to stand."""
+"""Pages with the signature labels of clinics' forms, and the place where the signature belongs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _BODY = "The patient presents with low back pain. Goals: walk 400 m, climb stair
 
 @dataclass(frozen=True)
 class Layout:
-    """`mark` is where the signature stands; `block` what may change at all; `free` what must not."""
+    """A page with three kinds of boxes.
+
+    The signature must be in `mark`, all changes must be in `block`, and `free` must not change.
+    """
 
     name: str
     data: bytes
@@ -196,7 +199,7 @@ def obstacles() -> Iterator[Layout]:
 def form(
     name: str, rect: Box, *, kind: str = "Tx", value: str = "", label: str = "Physician Signature:"
 ) -> bytes:
-    """A page with a label and a form field that has a frame."""
+    """Return a page with a label and a form field that has a frame."""
 
     def change(writer: PdfWriter) -> None:
         entries: dict[str, Any] = {

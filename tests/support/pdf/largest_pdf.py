@@ -1,17 +1,17 @@
-"""The largest file that is taken: 200 pages, each a scan, one byte short of 25 MB in all."""
+"""The largest accepted file: 200 pages of scans, one byte smaller than 25 MB."""
 
 import io
 
 from PIL import Image
 
 from chalicelib.pdf.models import MAX_BYTES, MAX_PAGES
-from tests.support.pdf.raw_pdf import BOX, Objects, page, stream, written
+from tests.support.pdf.raw_pdf import BOX, Objects, page, stream, write_pdf
 
 SCAN = (1700, 2200)
-"""Pixels: a letter page at 200 dots per inch."""
+"""The pixels of a Letter page at 200 dots per inch."""
 
 GRAIN = 12
-"""Pixels across each grain of the noise: what makes the pictures nearly as large as they may be."""
+"""The size in pixels of the grain of the noise, chosen so that the images are nearly as large as allowed."""
 
 _SCAN_ENTRIES = (
     b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8"
@@ -20,34 +20,34 @@ _SCAN_ENTRIES = (
 
 
 def largest_pdf() -> bytes:
-    """Each page's picture is an object of its own, filled up with what follows a JPEG's end."""
+    """Return the file. Each page has its own image object, padded with zero bytes after the JPEG's end."""
     scan = _scan()
-    bare = len(written(_objects(scan, 0)))
-    each, left = divmod(MAX_BYTES - 1 - bare, MAX_PAGES)
-    made = written(_objects(scan, each, left))
-    assert len(made) == MAX_BYTES - 1
-    return made
+    unpadded = len(write_pdf(_objects(scan, 0)))
+    padding, rest = divmod(MAX_BYTES - 1 - unpadded, MAX_PAGES)
+    pdf = write_pdf(_objects(scan, padding, rest))
+    assert len(pdf) == MAX_BYTES - 1
+    return pdf
 
 
-def _objects(scan: bytes, each: int, left: int = 0) -> Objects:
-    """Catalog 1, page tree 2, content 3; then for each page itself and its picture."""
+def _objects(scan: bytes, padding: int, rest: int = 0) -> Objects:
+    """Return the catalog (1), the page tree (2), the content (3), and a page and an image for each page."""
     pages = range(4, 4 + 2 * MAX_PAGES, 2)
     kids = b" ".join(b"%d 0 R" % number for number in pages)
-    made = {
+    objects = {
         1: b"<< /Type /Catalog /Pages 2 0 R >>",
         2: b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, MAX_PAGES),
         3: stream(b"q 612 0 0 792 0 0 cm /Scan Do Q"),
     }
     for number in pages:
         resources = b"/Resources << /XObject << /Scan %d 0 R >> >>" % (number + 1)
-        made[number] = page(attributes=BOX, contents=b"/Contents 3 0 R", resources=resources)
-        filling = each + (left if number == pages[-1] else 0)
-        made[number + 1] = stream(scan + bytes(filling), _SCAN_ENTRIES)
-    return made
+        objects[number] = page(attributes=BOX, contents=b"/Contents 3 0 R", resources=resources)
+        filling = padding + (rest if number == pages[-1] else 0)
+        objects[number + 1] = stream(scan + bytes(filling), _SCAN_ENTRIES)
+    return objects
 
 
 def _scan() -> bytes:
-    """A JPEG of noise, nearly as large as each page's may be."""
+    """Return a JPEG of noise, nearly as large as the image of a page may be."""
     noise = Image.effect_noise((SCAN[0] // GRAIN, SCAN[1] // GRAIN), 30)
     target = io.BytesIO()
     noise.resize(SCAN, Image.Resampling.BILINEAR).save(target, "JPEG", quality=20)

@@ -1,5 +1,4 @@
-"""Files that real software writes against the rules, or that somebody writes to do harm, and what is to come
-of each: `sealed`, or the code of its refusal."""
+"""Malformed and hostile files, each with the expected result: `sealed`, or the code of the refusal."""
 
 from __future__ import annotations
 
@@ -13,42 +12,50 @@ from PIL import Image
 from pypdf import PdfWriter
 
 from tests.support.pdf import sample_pdfs as samples
-from tests.support.pdf.raw_pdf import BOX, objects, packed, page, stream, updated, written
+from tests.support.pdf.raw_pdf import BOX, objects, pack_pdf, page, stream, update_pdf, write_pdf
 
-Odd = tuple[str, bytes, str]
-"""Name, bytes, and what is to come of it."""
+MalformedPdf = tuple[str, bytes, str]
+"""The name of a file, its bytes, and the expected result."""
 
 _HUGE = b"/Width 100000 /Height 100000 /BitsPerComponent 8 /ColorSpace /DeviceRGB /Filter /FlateDecode"
 _INK = b"0 0 0 rg 100 500 200 100 re f"
 
 
-def tables() -> Iterator[Odd]:
+def tables() -> Iterator[MalformedPdf]:
     plain = objects()
-    yield "packed", packed(plain), "sealed"
-    yield "hybrid table", packed(plain, hybrid=True), "sealed"
-    yield "places wrong by 7", written(plain, shift=7), "sealed"
-    yield "places wrong by -3", written(plain, shift=-3), "sealed"
-    yield "no table", written(plain).replace(b"xref\n0 7", b"xxxx\n0 7"), "damaged"
-    yield "startxref 0", _startxref(written(plain), 0), "sealed"
-    yield "startxref beyond", _startxref(written(plain), 10**12), "sealed"
-    yield "table that follows itself", _prev_of_itself(written(plain)), "sealed"
-    yield "too small a size", written(plain).replace(b"/Size 7", b"/Size 2"), "sealed"
-    yield "too large a size", written(plain).replace(b"/Size 7", b"/Size 2147483647"), "sealed"
-    yield "negative size", written(plain).replace(b"/Size 7", b"/Size -7"), "sealed"
-    yield "no header line", written(plain, header=b"%PDF-1.4\r"), "sealed"
-    yield "byte order mark", b"\xef\xbb\xbf" + written(plain), "sealed"
-    yield "mail header before", b"Content-Type: application/pdf\r\n\r\n" + written(plain), "sealed"
-    yield "rubbish after", written(plain, end=b"\0" * 900), "sealed"
-    yield "far too much rubbish after", written(plain, end=b"\0" * 9000), "damaged"
-    yield "version 2.0", written(plain, header=b"%PDF-2.0\n"), "sealed"
-    yield "version 9.9", written(plain, header=b"%PDF-9.9\n"), "sealed"
-    many = written(plain)
+    yield "packed", pack_pdf(plain), "sealed"
+    yield "hybrid table", pack_pdf(plain, hybrid=True), "sealed"
+    yield "places wrong by 7", write_pdf(plain, shift=7), "sealed"
+    yield "places wrong by -3", write_pdf(plain, shift=-3), "sealed"
+    yield "no table", write_pdf(plain).replace(b"xref\n0 7", b"xxxx\n0 7"), "damaged"
+    yield "startxref 0", _startxref(write_pdf(plain), 0), "sealed"
+    yield "startxref beyond", _startxref(write_pdf(plain), 10**12), "sealed"
+    yield "table that follows itself", _prev_of_itself(write_pdf(plain)), "sealed"
+    yield "too small a size", write_pdf(plain).replace(b"/Size 7", b"/Size 2"), "sealed"
+    yield "too large a size", write_pdf(plain).replace(b"/Size 7", b"/Size 2147483647"), "sealed"
+    yield "negative size", write_pdf(plain).replace(b"/Size 7", b"/Size -7"), "sealed"
+    yield "no header line", write_pdf(plain, header=b"%PDF-1.4\r"), "sealed"
+    yield "byte order mark", b"\xef\xbb\xbf" + write_pdf(plain), "sealed"
+    yield "mail header before", b"Content-Type: application/pdf\r\n\r\n" + write_pdf(plain), "sealed"
+    yield "rubbish after", write_pdf(plain, end=b"\0" * 900), "sealed"
+    yield "far too much rubbish after", write_pdf(plain, end=b"\0" * 9000), "damaged"
+    yield "version 2.0", write_pdf(plain, header=b"%PDF-2.0\n"), "sealed"
+    yield "version 9.9", write_pdf(plain, header=b"%PDF-9.9\n"), "sealed"
+    many = write_pdf(plain)
     for number in range(50):
-        many = updated(many, {4: stream(_INK + b" %% %d" % number)})
+        many = update_pdf(many, {4: stream(_INK + b" %% %d" % number)})
     yield "updated 50 times", many, "sealed"
-    yield "page removed by an update", updated(many, {2: b"<< /Type /Pages /Kids [] /Count 0 >>"}), "no_pages"
-    yield "object written twice", written(plain).replace(b"6 0 obj", b"6 0 obj null endobj 6 0 obj"), "sealed"
-    yield "carriage returns", written(plain).replace(b"endobj\n", b"endobj\r"), "sealed"
+    yield (
+        "page removed by an update",
+        update_pdf(many, {2: b"<< /Type /Pages /Kids [] /Count 0 >>"}),
+        "no_pages",
+    )
+    yield (
+        "object written twice",
+        write_pdf(plain).replace(b"6 0 obj", b"6 0 obj null endobj 6 0 obj"),
+        "sealed",
+    )
+    yield "carriage returns", write_pdf(plain).replace(b"endobj\n", b"endobj\r"), "sealed"
 
 
 def _startxref(data: bytes, at: int) -> bytes:
@@ -60,7 +67,7 @@ def _prev_of_itself(data: bytes) -> bytes:
     return data.replace(b"/Root 1 0 R", b"/Root 1 0 R /Prev %d" % at)
 
 
-def shapes() -> Iterator[Odd]:
+def shapes() -> Iterator[MalformedPdf]:
     for turn in (b"-90", b"450", b"-450", b"45", b"720", b"90.0", b"(90)", b"null"):
         yield f"turned by {turn.decode()}", _attributes(BOX + b" /Rotate " + turn), "sealed"
     for name, box in (
@@ -96,52 +103,56 @@ def shapes() -> Iterator[Odd]:
 
 
 def _attributes(attributes: bytes, **more: bytes) -> bytes:
-    return written(objects(o3=page(attributes=attributes), **more))
+    return write_pdf(objects(o3=page(attributes=attributes), **more))
 
 
-def trees() -> Iterator[Odd]:
+def trees() -> Iterator[MalformedPdf]:
     bare = b"<< /Parent 2 0 R %s /Contents 4 0 R /Resources 5 0 R >>" % BOX
-    yield "page without a type", written(objects(o3=bare)), "sealed"
-    yield "tree without a type", written(objects(o2=b"<< /Kids [3 0 R] /Count 1 >>")), "sealed"
+    yield "page without a type", write_pdf(objects(o3=bare)), "sealed"
+    yield "tree without a type", write_pdf(objects(o2=b"<< /Kids [3 0 R] /Count 1 >>")), "sealed"
     inherited = b"<< /Type /Pages /Kids [3 0 R] /Count 1 %s /Rotate 90 /Resources 5 0 R >>" % BOX
     yield (
         "all inherited",
-        written(objects(o2=inherited, o3=page(attributes=b"", resources=b""))),
+        write_pdf(objects(o2=inherited, o3=page(attributes=b"", resources=b""))),
         "sealed",
     )
     for count in (0, -1, 2, 150, 201, 10**9):
         certificate_type = "too_many_pages" if count > 200 else "damaged" if count > 1 else "sealed"
         yield (
             f"count says {count}",
-            written(objects(o2=b"<< /Type /Pages /Kids [3 0 R] /Count %d >>" % count)),
+            write_pdf(objects(o2=b"<< /Type /Pages /Kids [3 0 R] /Count %d >>" % count)),
             certificate_type,
         )
-    yield "count is missing", written(objects(o2=b"<< /Type /Pages /Kids [3 0 R] >>")), "sealed"
+    yield "count is missing", write_pdf(objects(o2=b"<< /Type /Pages /Kids [3 0 R] >>")), "sealed"
     yield (
         "tree that holds itself",
-        written(objects(o2=b"<< /Type /Pages /Kids [2 0 R 3 0 R] /Count 2 >>")),
+        write_pdf(objects(o2=b"<< /Type /Pages /Kids [2 0 R 3 0 R] /Count 2 >>")),
         "damaged",
     )
     yield (
         "child that is nothing",
-        written(objects(o2=b"<< /Type /Pages /Kids [9 0 R 3 0 R] /Count 2 >>")),
+        write_pdf(objects(o2=b"<< /Type /Pages /Kids [9 0 R 3 0 R] /Count 2 >>")),
         "damaged",
     )
     yield (
         "child that is null",
-        written(objects(o2=b"<< /Type /Pages /Kids [null 3 0 R] /Count 1 >>")),
+        write_pdf(objects(o2=b"<< /Type /Pages /Kids [null 3 0 R] /Count 1 >>")),
         "damaged",
     )
-    yield "same page twice", written(objects(o2=b"<< /Type /Pages /Kids [3 0 R 3 0 R] /Count 2 >>")), "sealed"
     yield (
-        "page in the tree itself",
-        written(objects(o2=b"<< /Type /Pages /Kids [%s] /Count 1 >>" % page())),
+        "same page twice",
+        write_pdf(objects(o2=b"<< /Type /Pages /Kids [3 0 R 3 0 R] /Count 2 >>")),
         "sealed",
     )
-    yield "no kids", written(objects(o2=b"<< /Type /Pages /Count 1 >>")), "no_pages"
-    yield "no catalog", written(objects(o1=b"null")), "damaged"
-    yield "catalog without a type", written(objects(o1=b"<< /Pages 2 0 R >>")), "sealed"
-    yield "catalog says other pages", written(objects(o1=b"<< /Type /Catalog /Pages 3 0 R >>")), "sealed"
+    yield (
+        "page in the tree itself",
+        write_pdf(objects(o2=b"<< /Type /Pages /Kids [%s] /Count 1 >>" % page())),
+        "sealed",
+    )
+    yield "no kids", write_pdf(objects(o2=b"<< /Type /Pages /Count 1 >>")), "no_pages"
+    yield "no catalog", write_pdf(objects(o1=b"null")), "damaged"
+    yield "catalog without a type", write_pdf(objects(o1=b"<< /Pages 2 0 R >>")), "sealed"
+    yield "catalog says other pages", write_pdf(objects(o1=b"<< /Type /Catalog /Pages 3 0 R >>")), "sealed"
     yield "deep tree", _deep(60), "sealed"
     yield "tree deeper than any", _deep(5000), "damaged"
     yield "wide tree", _wide(200), "sealed"
@@ -152,23 +163,23 @@ def _deep(levels: int) -> bytes:
     for number in range(10, 10 + levels):
         below = b"%d 0 R" % (number + 1) if number < 9 + levels else b"3 0 R"
         parts[number] = b"<< /Type /Pages /Kids [%s] /Count 1 /Parent %d 0 R >>" % (below, number - 1)
-    return written(parts)
+    return write_pdf(parts)
 
 
 def _wide(pages: int) -> bytes:
     kids = b" ".join(b"%d 0 R" % number for number in range(10, 10 + pages))
     parts = objects(o2=b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, pages))
-    return written(parts | dict.fromkeys(range(10, 10 + pages), page()))
+    return write_pdf(parts | dict.fromkeys(range(10, 10 + pages), page()))
 
 
-def contents() -> Iterator[Odd]:
+def contents() -> Iterator[MalformedPdf]:
     for name, given in (
         ("missing", b""),
         ("an empty array", b"/Contents []"),
         ("an array with nulls", b"/Contents [null 4 0 R null]"),
         ("null", b"/Contents null"),
     ):
-        yield f"contents {name}", written(objects(o3=page(contents=given))), "sealed"
+        yield f"contents {name}", write_pdf(objects(o3=page(contents=given))), "sealed"
     for name, given in (
         ("of nothing", b"/Contents 99 0 R"),
         ("an array with a lost part", b"/Contents [99 0 R 4 0 R]"),
@@ -180,43 +191,55 @@ def contents() -> Iterator[Odd]:
         certificate_type = "sealed" if name == "an array with a lost part" else "damaged"
         yield (
             f"contents {name}",
-            written(objects(o3=page(contents=given), o7=b"[7 0 R 4 0 R]")),
+            write_pdf(objects(o3=page(contents=given), o7=b"[7 0 R 4 0 R]")),
             certificate_type,
         )
     doubled = page(attributes=BOX + b" /MediaBox [0 0 100 100] /Rotate 0 /Rotate 90")
-    yield "keys given twice", written(objects(o3=doubled)), "damaged"
-    yield "no resources", written(objects(o3=page(resources=b""))), "sealed"
-    yield "resources of nothing", written(objects(o3=page(resources=b"/Resources 77 0 R"))), "sealed"
+    yield "keys given twice", write_pdf(objects(o3=doubled)), "damaged"
+    yield "no resources", write_pdf(objects(o3=page(resources=b""))), "sealed"
+    yield "resources of nothing", write_pdf(objects(o3=page(resources=b"/Resources 77 0 R"))), "sealed"
     yield (
         "operators that go wrong",
-        written(objects(o4=stream(b"q q q Q Q Q Q Q BT ET ET ) > ]] 5 Tf " + _INK))),
+        write_pdf(objects(o4=stream(b"q q q Q Q Q Q Q BT ET ET ) > ]] 5 Tf " + _INK))),
         "sealed",
     )
     yield (
         "content that turns all after it",
-        written(objects(o4=stream(b"0 1 -1 0 612 0 cm 5 0 0 5 0 0 cm " + _INK))),
+        write_pdf(objects(o4=stream(b"0 1 -1 0 612 0 cm 5 0 0 5 0 0 cm " + _INK))),
         "sealed",
     )
-    yield "content that clips all after it", written(objects(o4=stream(b"0 0 1 1 re W n " + _INK))), "sealed"
-    yield "content left in a text object", written(objects(o4=stream(b"BT /F1 9 Tf 3 Tr " + _INK))), "sealed"
+    yield (
+        "content that clips all after it",
+        write_pdf(objects(o4=stream(b"0 0 1 1 re W n " + _INK))),
+        "sealed",
+    )
+    yield (
+        "content left in a text object",
+        write_pdf(objects(o4=stream(b"BT /F1 9 Tf 3 Tr " + _INK))),
+        "sealed",
+    )
     yield from _lengths_and_sizes()
 
 
-def _lengths_and_sizes() -> Iterator[Odd]:
+def _lengths_and_sizes() -> Iterator[MalformedPdf]:
     for name, wrong in (("short", b"/Length 3"), ("long", b"/Length 99999"), ("negative", b"/Length -1")):
         yield f"length too {name}", _with_length(wrong), "sealed"
     yield "no length", _with_length(b""), "sealed"
     yield "length of itself", _with_length(b"/Length 4 0 R"), "damaged"
     yield (
         "huge name",
-        written(objects(o5=b"<< /Font << /%s 6 0 R /F1 6 0 R >> >>" % (b"x" * 500_000))),
+        write_pdf(objects(o5=b"<< /Font << /%s 6 0 R /F1 6 0 R >> >>" % (b"x" * 500_000))),
         "damaged",
     )
-    yield "huge string", written(objects(o7=b"(" + b"(" * 400 + b"x" * 500_000 + b")" * 400 + b")")), "sealed"
-    yield "nested arrays", written(objects(o7=b"[" * 20_000 + b"]" * 20_000)), "sealed"
+    yield (
+        "huge string",
+        write_pdf(objects(o7=b"(" + b"(" * 400 + b"x" * 500_000 + b")" * 400 + b")")),
+        "sealed",
+    )
+    yield "nested arrays", write_pdf(objects(o7=b"[" * 20_000 + b"]" * 20_000)), "sealed"
     yield (
         "nested arrays that are used",
-        written(
+        write_pdf(
             objects(
                 o5=b"<< /Font << /F1 6 0 R >> /Properties 7 0 R >>", o7=b"<</A" * 3000 + b" 1" + b">>" * 3000
             )
@@ -224,20 +247,20 @@ def _lengths_and_sizes() -> Iterator[Odd]:
         "sealed",
     )
     yield "form that draws itself", _drawing_itself(), "sealed"
-    yield "unknown filter", written(objects(o4=stream(_INK, b"/Filter /Unknown"))), "damaged"
-    yield "cryptic filter", written(objects(o4=stream(_INK, b"/Filter /Crypt"))), "damaged"
+    yield "unknown filter", write_pdf(objects(o4=stream(_INK, b"/Filter /Unknown"))), "damaged"
+    yield "cryptic filter", write_pdf(objects(o4=stream(_INK, b"/Filter /Crypt"))), "damaged"
 
 
 def _with_length(entry: bytes) -> bytes:
     plain = stream(_INK)
-    return written(objects(o4=plain.replace(b"/Length %d" % len(_INK), entry)))
+    return write_pdf(objects(o4=plain.replace(b"/Length %d" % len(_INK), entry)))
 
 
 def _drawing_itself() -> bytes:
     form = stream(
         b"/X Do", b"/Type /XObject /Subtype /Form /BBox [0 0 99 99] /Resources << /XObject << /X 7 0 R >> >>"
     )
-    return written(objects(o4=stream(b"/X Do"), o5=b"<< /XObject << /X 7 0 R >> >>", o7=form))
+    return write_pdf(objects(o4=stream(b"/X Do"), o5=b"<< /XObject << /X 7 0 R >> >>", o7=form))
 
 
 def _bomb() -> bytes:
@@ -248,28 +271,28 @@ def _bomb() -> bytes:
     return stream(data, b"/Filter /FlateDecode")
 
 
-def harmful() -> Iterator[Odd]:
-    """What would take a reader hours, or all memory."""
+def harmful() -> Iterator[MalformedPdf]:
+    """Yield files that would take a reader hours or all memory."""
     yield "a billion forms", _laughs(), "damaged"
-    yield "content that unpacks to gigabytes", written(objects(o4=_bomb())), "damaged"
+    yield "content that unpacks to gigabytes", write_pdf(objects(o4=_bomb())), "damaged"
     yield "patterns in patterns", patterns(6), "damaged"
     yield "masks in masks", masks(12), "damaged"
     yield "picture of 30 GB", _picture(b"x\x9c\x03\x00\x00\x00\x00\x01", _HUGE), "damaged"
 
 
 def _laughs() -> bytes:
-    """Each form draws the next ten times."""
+    """Return a file in which each form draws the next form ten times."""
     parts = objects(o4=stream(b"/X Do"), o5=b"<< /XObject << /X 10 0 R >> >>")
     form = b"/Type /XObject /Subtype /Form /BBox [0 0 99 99] "
     for number in range(10, 22):
         entries = form + b"/Resources << /XObject << /X %d 0 R >> >>" % (number + 1)
         parts[number] = stream(b"/X Do " * 10, entries)
     parts[22] = stream(b"0 0 9 9 re f", form)
-    return written(parts)
+    return write_pdf(parts)
 
 
 def patterns(levels: int) -> bytes:
-    """A page filled with a pattern of patterns of patterns."""
+    """Return a page that is filled with a pattern of nested patterns."""
     parts = objects(o4=stream(b"/Pattern cs /P scn 0 0 612 792 re f"), o5=b"<< /Pattern << /P 10 0 R >> >>")
     for number in range(10, 10 + levels):
         entries = (
@@ -277,11 +300,11 @@ def patterns(levels: int) -> bytes:
             b" /Resources << /Pattern << /P %d 0 R >> >>" % (number + 1)
         )
         parts[number] = stream(b"/Pattern cs /P scn 0 0 600 700 re f " * 3, entries)
-    return written(parts)
+    return write_pdf(parts)
 
 
 def masks(levels: int) -> bytes:
-    """A page behind a mask of masks of masks."""
+    """Return a page behind a mask of nested masks."""
     parts = objects(o4=stream(b"/G gs 0 0 612 792 re f"), o5=b"<< /ExtGState << /G 10 0 R >> >>")
     for number in range(10, 10 + 2 * levels, 2):
         parts[number] = b"<< /SMask << /S /Luminosity /G %d 0 R >> >>" % (number + 1)
@@ -290,10 +313,10 @@ def masks(levels: int) -> bytes:
             b" /Resources << /ExtGState << /G %d 0 R >> >>" % (number + 2)
         )
         parts[number + 1] = stream(b"/G gs 0 0 612 792 re f " * 10, entries)
-    return written(parts)
+    return write_pdf(parts)
 
 
-def pictures() -> Iterator[Odd]:
+def pictures() -> Iterator[MalformedPdf]:
     target = io.BytesIO()
     Image.new("RGB", (64, 64), "black").save(target, "JPEG2000")
     yield "JPEG 2000", _picture(target.getvalue(), b"/Filter /JPXDecode /Width 64 /Height 64"), "sealed"
@@ -320,10 +343,10 @@ def pictures() -> Iterator[Odd]:
 def _picture(data: bytes, entries: bytes) -> bytes:
     image = stream(data, b"/Type /XObject /Subtype /Image " + entries)
     drawing = stream(b"q 200 0 0 200 100 400 cm /P Do Q")
-    return written(objects(o4=drawing, o5=b"<< /XObject << /P 7 0 R >> >>", o7=image))
+    return write_pdf(objects(o4=drawing, o5=b"<< /XObject << /P 7 0 R >> >>", o7=image))
 
 
-def features() -> Iterator[Odd]:
+def features() -> Iterator[MalformedPdf]:
     layers = (
         b"<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [7 0 R]"
         b" /D << /OFF [7 0 R] /Order [7 0 R] >> >> >>"
@@ -331,7 +354,7 @@ def features() -> Iterator[Odd]:
     hidden = stream(b"/OC /L BDC " + _INK + b" EMC")
     yield (
         "hidden layer",
-        written(
+        write_pdf(
             objects(
                 o1=layers, o4=hidden, o5=b"<< /Properties << /L 7 0 R >> >>", o7=b"<< /Type /OCG /Name (A) >>"
             )
@@ -339,39 +362,51 @@ def features() -> Iterator[Odd]:
         "sealed",
     )
     labels = b"<< /Type /Catalog /Pages 2 0 R /PageLabels << /Nums [0 << /S /r >>] >> >>"
-    yield "page labels", written(objects(o1=labels)), "sealed"
+    yield "page labels", write_pdf(objects(o1=labels)), "sealed"
     portfolio = (
         b"<< /Type /Catalog /Pages 2 0 R /Collection << /View /D >> /Names << /EmbeddedFiles << /Names"
         b" [(a) << /Type /Filespec /F (a.txt) /EF << /F 7 0 R >> >>] >> >> >>"
     )
-    yield "portfolio", written(objects(o1=portfolio, o7=stream(b"inside", b"/Type /EmbeddedFile"))), "sealed"
+    yield (
+        "portfolio",
+        write_pdf(objects(o1=portfolio, o7=stream(b"inside", b"/Type /EmbeddedFile"))),
+        "sealed",
+    )
     form = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] /XFA [(template) 7 0 R] >> >>"
-    yield "XFA", written(objects(o1=form, o7=stream(b"<xdp/>"))), "xfa"
-    yield "XFA and nothing in it", written(objects(o1=form.replace(b"[(template) 7 0 R]", b"null"))), "sealed"
+    yield "XFA", write_pdf(objects(o1=form, o7=stream(b"<xdp/>"))), "xfa"
+    yield (
+        "XFA and nothing in it",
+        write_pdf(objects(o1=form.replace(b"[(template) 7 0 R]", b"null"))),
+        "sealed",
+    )
     own = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields 8 0 R >> >>"
     yield (
         "field of itself",
-        written(objects(o1=own, o8=b"[8 0 R 9 0 R]", o9=b"<< /T (a) /Kids [9 0 R] >>")),
+        write_pdf(objects(o1=own, o8=b"[8 0 R 9 0 R]", o9=b"<< /T (a) /Kids [9 0 R] >>")),
         "sealed",
     )
     yield (
         "tagged",
-        written(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /MarkInfo << /Marked true >> /Lang (en) >>")),
+        write_pdf(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /MarkInfo << /Marked true >> /Lang (en) >>")),
         "sealed",
     )
     yield (
         "needs rendering",
-        written(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /NeedsRendering true >>")),
+        write_pdf(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /NeedsRendering true >>")),
         "sealed",
     )
-    yield "another version", written(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /Version /2.0 >>")), "sealed"
-    yield "encrypted with nothing", written(objects(), trailer=b"/Encrypt 99 0 R"), "encrypted"
+    yield (
+        "another version",
+        write_pdf(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /Version /2.0 >>")),
+        "sealed",
+    )
+    yield "encrypted with nothing", write_pdf(objects(), trailer=b"/Encrypt 99 0 R"), "encrypted"
     yield (
         "encrypted with an unknown handler",
-        written(objects(), trailer=b"/Encrypt << /Filter /Own /V 9 >>"),
+        write_pdf(objects(), trailer=b"/Encrypt << /Filter /Own /V 9 >>"),
         "encrypted",
     )
-    yield "FDF", written(objects(), header=b"%FDF-1.2\n"), "not_a_pdf"
+    yield "FDF", write_pdf(objects(), header=b"%FDF-1.2\n"), "not_a_pdf"
 
 
 @cache
@@ -383,7 +418,7 @@ def _by_qpdf(data: bytes, *options: str) -> bytes:
 
 
 def _touched(data: bytes) -> bytes:
-    """After another program's update that changes nothing."""
+    """Return the file with an empty incremental update by another program."""
     writer = PdfWriter(io.BytesIO(data), incremental=True)
     writer.add_metadata({"/Title": "Plan"})
     target = io.BytesIO()
@@ -391,7 +426,7 @@ def _touched(data: bytes) -> bytes:
     return target.getvalue()
 
 
-def ciphers() -> Iterator[Odd]:
+def ciphers() -> Iterator[MalformedPdf]:
     for bits in ("40", "128", "256"):
         weak = ["--allow-weak-crypto"] if bits != "256" else []
         ways = ([], ["--use-aes=y"]) if bits == "128" else ([],)

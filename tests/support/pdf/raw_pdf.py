@@ -1,4 +1,4 @@
-"""PDFs written byte by byte: what no library would write, but somebody's software does."""
+"""PDFs written byte by byte, in forms that no library writes but other software does."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ def page(
 
 
 def objects(**changed: bytes) -> Objects:
-    """Catalog 1, page tree 2, page 3, content 4, resources 5, font 6; `o3=` puts another in place of 3."""
-    made = {
+    """Return the catalog (1), page tree (2), page (3), content (4), resources (5) and font (6).
+
+    A keyword such as `o3=` replaces the object with that number.
+    """
+    objects = {
         1: b"<< /Type /Catalog /Pages 2 0 R >>",
         2: b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         3: page(),
@@ -32,10 +35,10 @@ def objects(**changed: bytes) -> Objects:
         5: b"<< /Font << /F1 6 0 R >> >>",
         6: _FONT,
     }
-    return made | {int(name[1:]): body for name, body in changed.items()}
+    return objects | {int(name[1:]): body for name, body in changed.items()}
 
 
-def written(
+def write_pdf(
     parts: Mapping[int, bytes],
     *,
     header: bytes = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
@@ -43,7 +46,7 @@ def written(
     trailer: bytes = b"",
     end: bytes = b"",
 ) -> bytes:
-    """The file with a classic table; each of its places wrong by `shift` bytes."""
+    """Return the file with a classic cross-reference table; each offset is wrong by `shift` bytes."""
     out, places = bytearray(header), {}
     for number, body in parts.items():
         places[number] = len(out)
@@ -67,8 +70,8 @@ def _table(places: Mapping[int, int], at: int, shift: int, trailer: bytes) -> by
     )
 
 
-def updated(data: bytes, changed: Mapping[int, bytes], *, size: int = 7) -> bytes:
-    """An incremental update of those objects."""
+def update_pdf(data: bytes, changed: Mapping[int, bytes], *, size: int = 7) -> bytes:
+    """Return the file with an incremental update of those objects."""
     out, places = bytearray(data), {}
     for number, body in changed.items():
         places[number] = len(out)
@@ -81,8 +84,8 @@ def updated(data: bytes, changed: Mapping[int, bytes], *, size: int = 7) -> byte
     return bytes(out)
 
 
-def packed(parts: Mapping[int, bytes], *, hybrid: bool = False) -> bytes:
-    """All that is no stream in an object stream; the table a stream too, or both (hybrid)."""
+def pack_pdf(parts: Mapping[int, bytes], *, hybrid: bool = False) -> bytes:
+    """Return a file with an object stream and a cross-reference stream; a hybrid file also has a table."""
     loose = {number: body for number, body in parts.items() if b"stream" in body}
     inside = {number: body for number, body in parts.items() if number not in loose}
     size = max(parts) + 3

@@ -1,4 +1,4 @@
-"""PDFs and pictures for tests, made in code; and ways to look at what comes out."""
+"""PDFs and images for tests, made in code, and helpers that read the resulting PDFs."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def edited(data: bytes, change: Callable[[PdfWriter], None]) -> bytes:
 
 
 def shaped(data: bytes, *, rotate: int = 0, crop: tuple[float, ...] | None = None, unit: float = 1) -> bytes:
-    """The PDF with each page rotated, cropped and scaled by its UserUnit."""
+    """Return the PDF with each page rotated, cropped and scaled by a UserUnit."""
 
     def change(writer: PdfWriter) -> None:
         for page in writer.pages:
@@ -160,7 +160,7 @@ def name(text: str) -> NameObject:
 
 
 def with_catalog(**entries: PdfObject) -> bytes:
-    """A one-page PDF with these entries in its catalog."""
+    """Return a one-page PDF with these entries in the catalog."""
     return edited(plan_of_care(1), lambda writer: writer.root_object.update(pdf_dict(**entries)))
 
 
@@ -170,7 +170,7 @@ def xfa() -> bytes:
 
 
 def certified(level: int) -> bytes:
-    """A PDF whose certification allows the changes of that DocMDP level."""
+    """Return a PDF whose certification allows the changes of that DocMDP level."""
     reference = pdf_dict(
         Type=name("SigRef"),
         TransformMethod=name("DocMDP"),
@@ -189,7 +189,7 @@ def encrypted(*, user_password: str) -> bytes:
 
 
 def active() -> bytes:
-    """JavaScript on opening, a launch action on a page, an embedded file."""
+    """Return a PDF with JavaScript on opening, a launch action on a page, and an embedded file."""
 
     def change(writer: PdfWriter) -> None:
         script = pdf_dict(S=name("JavaScript"), JS=TextStringObject("app.alert('boo')"))
@@ -208,7 +208,7 @@ def _appearance(writer: PdfWriter, size: tuple[float, float]) -> PdfObject:
 
 
 def with_annotation(*, flags: int = 4) -> bytes:
-    """A blank page with a black annotation, its appearance half as wide and high as its rectangle."""
+    """Return a blank page with a black annotation whose appearance is half the size of its rectangle."""
     rect = (300.0, 400.0, 400.0, 440.0)
 
     def change(writer: PdfWriter) -> None:
@@ -226,7 +226,7 @@ def with_annotation(*, flags: int = 4) -> bytes:
 
 
 def with_bare_field(value: str) -> bytes:
-    """A text field that has a value but no appearance."""
+    """Return a page with a text field that has a value but no appearance."""
 
     def change(writer: PdfWriter) -> None:
         font = pdf_dict(Type=name("Font"), Subtype=name("Type1"), BaseFont=name("Helvetica"))
@@ -258,7 +258,7 @@ def without_pages() -> bytes:
 
 
 def miscounted(pages: int, count: int) -> bytes:
-    """A PDF of so many pages that says that it has `count`."""
+    """Return a PDF of `pages` pages that declares `count` pages."""
 
     def change(writer: PdfWriter) -> None:
         read_dictionary(writer._pages)[name("Count")] = NumberObject(count)
@@ -280,7 +280,7 @@ def picture(kind: str, size: tuple[int, int] = (300, 400), **options: Any) -> by
 
 
 def raster(data: bytes, page: int = 1, *, scale: float = 1) -> Image.Image:
-    """The page as a grey picture, `scale` pixels for each point before UserUnit."""
+    """Return the page as a gray image with `scale` pixels for each point before UserUnit."""
     with pypdfium2.PdfDocument(data) as document:
         document.init_forms()
         shown: Image.Image = document[page - 1].render(scale=scale).to_pil().convert("L")
@@ -288,7 +288,7 @@ def raster(data: bytes, page: int = 1, *, scale: float = 1) -> Image.Image:
 
 
 def changed_box(before: bytes, after: bytes, page: int = 1, *, scale: float = 2) -> tuple[float, ...] | None:
-    """(left, bottom, right, top) of what differs, in displayed points before UserUnit, or None."""
+    """Return the box around all differences in displayed points before UserUnit; None if there are none."""
     old, new = raster(before, page, scale=scale), raster(after, page, scale=scale)
     assert old.size == new.size
     box = ImageChops.difference(old, new).point([255 if value > 40 else 0 for value in range(256)]).getbbox()
@@ -304,8 +304,8 @@ def texts(data: bytes) -> list[str]:
 
 
 def lines_as_drawn(data: bytes, number: int = 1) -> list[str]:
-    """The letters of each line of a page from left to right, whatever they read as, without spaces."""
-    found: dict[float, list[tuple[float, str]]] = defaultdict(list)
+    """Return the letters of each line of a page in visual order from left to right, without spaces."""
+    lines: dict[float, list[tuple[float, str]]] = defaultdict(list)
     with pypdfium2.PdfDocument(data) as document:
         page = document[number - 1].get_textpage()
         x, y = ctypes.c_double(), ctypes.c_double()
@@ -313,8 +313,8 @@ def lines_as_drawn(data: bytes, number: int = 1) -> list[str]:
             pypdfium2.raw.FPDFText_GetCharOrigin(page, index, x, y)
             char = chr(pypdfium2.raw.FPDFText_GetUnicode(page, index))
             if not char.isspace():
-                found[round(y.value, 1)].append((x.value, char))
-    return ["".join(char for _, char in sorted(line)) for line in found.values()]
+                lines[round(y.value, 1)].append((x.value, char))
+    return ["".join(char for _, char in sorted(line)) for line in lines.values()]
 
 
 def one_line(text: str) -> str:
@@ -322,18 +322,18 @@ def one_line(text: str) -> str:
 
 
 def grey(picture: Image.Image, spot: tuple[int, int]) -> int:
-    """The value of a grey picture at (x, y) from its upper left corner: 0 is black."""
+    """Return the value of a gray image at (x, y) from the upper left corner; 0 is black."""
     return picture.crop((*spot, spot[0] + 1, spot[1] + 1)).tobytes()[0]
 
 
 def extremes(picture: Image.Image) -> tuple[int, int]:
-    """The darkest and the lightest value of a grey picture."""
+    """Return the darkest and the lightest value of a gray image."""
     values = picture.tobytes()
     return min(values), max(values)
 
 
 def shows_code(sheet: Image.Image, corner: tuple[float, float], side: float, payload: str) -> bool:
-    """Whether each module of a QR code is where it should be; `corner` is its upper left one, in pixels."""
+    """Return True if the image shows the QR code of the payload; `corner` is the upper left one in pixels."""
     matrix = segno.make(payload, error="m", micro=False).matrix
     step = side / len(matrix)
     spots = [int((index + 0.5) * step) for index in range(len(matrix))]

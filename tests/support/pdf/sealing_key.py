@@ -1,4 +1,4 @@
-"""A sealing key of the tests' own, and a timestamp authority to go with it."""
+"""A sealing key and a timestamp authority for tests."""
 
 import datetime as dt
 import hashlib
@@ -17,7 +17,7 @@ FACTS = SealFacts("Signed electronically by Luis Rivera-Muñoz, MD, NPI 12345678
 
 
 class LocalKey:
-    """Signs digests as KMS does."""
+    """An RSA key that signs digests as KMS does."""
 
     def __init__(self) -> None:
         self._key = rsa.generate_private_key(65537, 3072)

@@ -1,4 +1,4 @@
-"""Words of many scripts that need more than one glyph after another. Nobody's names."""
+"""Words in many scripts that need shaping. They are not names of people."""
 
 SHAPED = {
     "Devanagari": "क्षत्रिय हिन्दी",
@@ -22,7 +22,7 @@ SHAPED = {
     "MeeteiMayek": "ꯃꯩꯇꯩ",
     "Chakma": "𑄌𑄋𑄴𑄟𑄳𑄦",
 }
-"""By script, from left to right."""
+"""Words of left-to-right scripts, by script."""
 
 FROM_RIGHT = {
     "Arabic": "محمد سلام",

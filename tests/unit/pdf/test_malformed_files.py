@@ -12,12 +12,12 @@ from chalicelib.pdf.signing.verification import verify
 from chalicelib.services.pdf_jobs.sandboxed_inspection import inspect
 from tests.support.pdf import malformed_pdfs as odd
 from tests.support.pdf import sample_pdfs as samples
-from tests.support.pdf.malformed_pdfs import Odd
+from tests.support.pdf.malformed_pdfs import MalformedPdf
 from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 from tests.unit.pdf.signing.test_corpus import accepted
 from tests.unit.pdf.signing.test_seal import OURS
 
-SOURCES: tuple[Callable[[], Iterator[Odd]], ...] = (
+SOURCES: tuple[Callable[[], Iterator[MalformedPdf]], ...] = (
     odd.tables,
     odd.shapes,
     odd.trees,
@@ -33,7 +33,7 @@ UNSEEN = {"unit 0.01"}
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
-def test_every_odd_file_has_its_outcome(source: Callable[[], Iterator[Odd]], tmp_path: Path) -> None:
+def test_every_odd_file_has_its_outcome(source: Callable[[], Iterator[MalformedPdf]], tmp_path: Path) -> None:
     outcomes = {name: (wanted, certificate_type(name, data, tmp_path)) for name, data, wanted in source()}
     assert {name: both for name, both in outcomes.items() if both[0] != both[1]} == {}
 
