@@ -432,8 +432,10 @@ def ciphers() -> Iterator[MalformedPdf]:
         ways = ([], ["--use-aes=y"]) if bits == "128" else ([],)
         for way in ways:
             for user in ("", "secret"):
-                made = _by_qpdf(samples.plan_of_care(1), *weak, "--encrypt", user, "owner", bits, *way, "--")
-                yield f"encrypted {bits} {way} {user!r}", made, "encrypted"
+                encrypted = _by_qpdf(
+                    samples.plan_of_care(1), *weak, "--encrypt", user, "owner", bits, *way, "--"
+                )
+                yield f"encrypted {bits} {way} {user!r}", encrypted, "encrypted"
     linear = _by_qpdf(samples.plan_of_care(3), "--linearize")
     yield "linearised, then updated", _touched(linear), "sealed"
     yield (

@@ -17,7 +17,7 @@ def refusal(data: bytes) -> str:
     return caught.value.code
 
 
-def test_pages_and_their_displayed_sizes_are_told() -> None:
+def test_pages_and_their_displayed_sizes_are_returned() -> None:
     data = samples.shaped(samples.plan_of_care(3), rotate=90, crop=(12, 12, 612, 412), unit=2)
     seen = inspect_pdf(data)
     assert seen.pages == 3
@@ -49,11 +49,11 @@ def test_pages_and_their_displayed_sizes_are_told() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_signed_is_refused_by_its_name(code: str, data: bytes) -> None:
+def test_an_unsignable_file_is_refused_with_its_code(code: str, data: bytes) -> None:
     assert refusal(data) == code
 
 
-def test_encryption_that_no_library_here_can_undo_is_still_told_as_encryption() -> None:
+def test_unsupported_encryption_is_refused_as_encryption() -> None:
     data = samples.plan_of_care(1).replace(
         b"trailer\n<<", b"trailer\n<</Encrypt <</Filter /Standard /V 5 /R 6 /Length 256 /O (o) /U (u) /P -4>>"
     )
@@ -61,15 +61,15 @@ def test_encryption_that_no_library_here_can_undo_is_still_told_as_encryption() 
 
 
 @pytest.mark.parametrize("level", [2, 3])
-def test_a_certified_pdf_that_allows_signing_is_taken(level: int) -> None:
+def test_a_certified_pdf_that_allows_signing_is_accepted(level: int) -> None:
     assert inspect_pdf(samples.certified(level)).signed
 
 
-def test_two_hundred_pages_are_taken() -> None:
+def test_two_hundred_pages_are_accepted() -> None:
     assert inspect_pdf(samples.plan_of_care(200)).pages == 200
 
 
-def test_active_content_is_recorded_not_refused() -> None:
+def test_active_content_is_reported_and_not_refused() -> None:
     assert inspect_pdf(samples.active()).active_content == ("embedded_file", "javascript", "launch")
 
 
@@ -93,7 +93,7 @@ def test_a_page_tree_that_contains_itself_is_damaged() -> None:
     assert refusal(body) in {"damaged", "no_pages"}
 
 
-def test_arrays_nested_past_any_stack_are_damaged() -> None:
+def test_deeply_nested_arrays_are_damaged() -> None:
     body = (
         b"%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R/X " + b"[" * 100_000 + b"]" * 100_000 + b">> endobj\n"
         b"2 0 obj <</Type/Pages/Count 0/Kids[]>> endobj\n"
@@ -102,7 +102,7 @@ def test_arrays_nested_past_any_stack_are_damaged() -> None:
     assert refusal(body) in {"damaged", "no_pages"}
 
 
-def test_no_mutation_raises_anything_but_a_refusal() -> None:
+def test_a_mutated_file_raises_only_a_refusal() -> None:
     chance = random.Random(20261122)  # noqa: S311 - mutations, not secrets
     original = samples.active()
     for _ in range(150):
@@ -113,22 +113,22 @@ def test_no_mutation_raises_anything_but_a_refusal() -> None:
             inspect_pdf(bytes(data))
 
 
-def test_a_file_made_here_may_have_more_pages_than_a_strangers() -> None:
+def test_a_file_made_by_the_engine_may_exceed_the_page_limit() -> None:
     assert recheck_pages(samples.plan_of_care(201)) == 201
 
 
-def test_a_file_made_here_that_is_broken_is_damaged() -> None:
+def test_a_broken_file_made_by_the_engine_is_damaged() -> None:
     with pytest.raises(PdfRefused, match="damaged"):
         recheck_pages(samples.plan_of_care(2)[:-200])
 
 
-def test_scans_are_known_by_their_content() -> None:
+def test_scans_are_recognized_by_their_content() -> None:
     assert inspect_scan(samples.plan_of_care(2)) == ScanKind("application/pdf", 2, None)
     assert inspect_scan(samples.picture("JPEG")) == ScanKind("image/jpeg", 1, (300, 400))
     assert inspect_scan(samples.picture("PNG")) == ScanKind("image/png", 1, (300, 400))
 
 
-def test_a_photograph_is_measured_as_it_is_displayed() -> None:
+def test_a_photograph_is_measured_as_displayed() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert inspect_scan(samples.picture("JPEG", exif=exif)).pixels == (400, 300)
@@ -146,13 +146,13 @@ def test_a_photograph_is_measured_as_it_is_displayed() -> None:
         ("encrypted", samples.encrypted(user_password="secret")),
     ],
 )
-def test_what_is_no_scan_is_refused(code: str, data: bytes) -> None:
+def test_a_file_that_is_no_scan_is_refused(code: str, data: bytes) -> None:
     with pytest.raises(PdfRefused) as caught:
         inspect_scan(data)
     assert caught.value.code == code
 
 
-def test_a_picture_that_swells_when_opened_is_refused() -> None:
+def test_a_decompression_bomb_is_refused() -> None:
     target = io.BytesIO()
     Image.new("1", (9000, 9000)).save(target, "PNG")
     assert len(target.getvalue()) < 100_000

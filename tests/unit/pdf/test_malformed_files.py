@@ -1,4 +1,4 @@
-"""Files against the rules, and files made to harm: each has the outcome that is written beside it."""
+"""Malformed and hostile files: each is sealed, or refused with the expected code."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,23 +28,25 @@ SOURCES: tuple[Callable[[], Iterator[MalformedPdf]], ...] = (
     odd.harmful,
 )
 FIELD = SignatureField(page=1, x=40, y=40, width=220, height=48)
-UNSEEN = {"unit 0.01"}
-"""The field lies outside of so small a page."""
+HIDDEN = {"unit 0.01"}
+"""The small files whose page is smaller than the field."""
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
-def test_every_odd_file_has_its_outcome(source: Callable[[], Iterator[MalformedPdf]], tmp_path: Path) -> None:
+def test_every_malformed_file_has_its_expected_result(
+    source: Callable[[], Iterator[MalformedPdf]], tmp_path: Path
+) -> None:
     outcomes = {name: (wanted, certificate_type(name, data, tmp_path)) for name, data, wanted in source()}
     assert {name: both for name, both in outcomes.items() if both[0] != both[1]} == {}
 
 
 def certificate_type(name: str, data: bytes, folder: Path) -> str:
-    """`sealed`, the code of the refusal, or what is wrong with the sealed file."""
+    """Return `sealed`, the code of the refusal, or the faults of the sealed file."""
     seen = inspect(data, "pdf")
     if "refused" in seen:
         assert seen["refused"]["detail"].endswith(".")
         return str(seen["refused"]["code"])
-    found: list[str] = []
+    faults: list[str] = []
     for rebuild in (False, True):
         release = seal_signed(
             data,
@@ -55,17 +57,17 @@ def certificate_type(name: str, data: bytes, folder: Path) -> str:
             facts=FACTS,
             rebuild=rebuild,
         )
-        found = find_faults(release, source=data, certificate=certificate())
-        if not found:
-            made = release.sealed.data
-            verdict = verify(made, OURS).verdict
-            stamp = "" if name in UNSEEN else misplaced(data, made, seen["page_sizes"][0])
-            return accepted(made, folder) or stamp or ("sealed" if verdict == "intact" else verdict)
-    return "; ".join(found)
+        faults = find_faults(release, source=data, certificate=certificate())
+        if not faults:
+            sealed = release.sealed.data
+            verdict = verify(sealed, OURS).verdict
+            stamp = "" if name in HIDDEN else misplaced(data, sealed, seen["page_sizes"][0])
+            return accepted(sealed, folder) or stamp or ("sealed" if verdict == "intact" else verdict)
+    return "; ".join(faults)
 
 
 def misplaced(before: bytes, after: bytes, size: tuple[float, float]) -> str:
-    """What is wrong with where the first page changed; empty if it did in the field alone."""
+    """Return a fault if the first page changed outside the field; an empty text without a fault."""
     shown = samples.raster(before).size
     unit = max(size) / max(shown)
     scale = min(1.0, 3000 / max(shown))

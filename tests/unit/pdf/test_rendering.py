@@ -15,7 +15,7 @@ def opened(data: bytes | None) -> Image.Image:
     return Image.open(io.BytesIO(data)).convert("L")
 
 
-def test_every_page_comes_at_every_width_page_by_page() -> None:
+def test_every_page_is_rendered_at_every_width_page_by_page() -> None:
     images = list(render_pages(samples.plan_of_care(2), (300, 600)))
     assert [(image.number, image.width) for image in images] == [(1, 300), (1, 600), (2, 300), (2, 600)]
     assert [opened(image.data).size for image in images] == [(image.width, image.height) for image in images]
@@ -28,14 +28,14 @@ def test_a_text_page_is_small_and_has_true_black_and_white() -> None:
     assert samples.extremes(opened(image.data)) == (0, 255)
 
 
-def test_a_photograph_is_sent_as_webp() -> None:
+def test_a_photograph_is_encoded_as_webp() -> None:
     noise = Image.frombytes("RGB", (200, 200), bytes(index * index % 251 for index in range(120_000))).resize(
         (600, 600)
     )
     assert encode(noise)[1] == "image/webp"
 
 
-def test_colour_survives() -> None:
+def test_color_is_preserved() -> None:
     def red(canvas: Canvas, _page: int) -> None:
         canvas.setFillColorRGB(1, 0, 0)
         canvas.rect(0, 0, 100, 100, stroke=0, fill=1)
@@ -45,7 +45,7 @@ def test_colour_survives() -> None:
 
 
 @pytest.mark.parametrize(("rotate", "corner"), [(0, (1, 98)), (90, (1, 1)), (180, (98, 1)), (270, (98, 98))])
-def test_rotation_and_crop_are_those_displayed(rotate: int, corner: tuple[int, int]) -> None:
+def test_pages_are_rendered_rotated_and_cropped_as_displayed(rotate: int, corner: tuple[int, int]) -> None:
     def square(canvas: Canvas, _page: int) -> None:
         canvas.rect(100, 100, 20, 20, stroke=0, fill=1)
 
@@ -63,7 +63,7 @@ def test_annotations_and_fields_are_drawn() -> None:
         assert samples.extremes(opened(image.data))[0] < 60
 
 
-def test_a_page_that_cannot_be_rendered_says_so_and_the_others_come() -> None:
+def test_a_page_that_cannot_be_rendered_has_no_data() -> None:
     def break_second(writer: PdfWriter) -> None:
         writer.pages[1][samples.name("Type")] = NumberObject(7)
         writer.pages[1][samples.name("MediaBox")] = samples.floats(0, 0, 1e9, 1e-3)
@@ -73,13 +73,13 @@ def test_a_page_that_cannot_be_rendered_says_so_and_the_others_come() -> None:
     assert [image.data is None for image in images] == [False, True, False]
 
 
-def test_a_very_long_page_is_kept_within_bounds() -> None:
+def test_a_very_long_page_is_rendered_within_limits() -> None:
     (image,) = render_pages(samples.blank_pdf(size=(100, 14_000)), (1500,))
     assert image.height == 8000
 
 
-def test_texts_are_those_of_the_pages() -> None:
-    found = extract_page_texts(samples.plan_of_care(2))
-    assert [text.split(":")[0] for text in found] == ["Page 1", "Page 2"]
-    assert "\r" not in found[0]
+def test_page_texts_are_extracted_in_order() -> None:
+    texts = extract_page_texts(samples.plan_of_care(2))
+    assert [text.split(":")[0] for text in texts] == ["Page 1", "Page 2"]
+    assert "\r" not in texts[0]
     assert extract_page_texts(samples.blank_pdf()) == [""]

@@ -58,7 +58,7 @@ def test_without_a_field_the_block_goes_where_the_text_asks() -> None:
 @pytest.mark.parametrize(
     "field", [None, SignatureField(9, 72, 96, 220, 48), SignatureField(1, 72, 96, 0, 48)]
 )
-def test_with_no_place_on_the_pages_the_certificate_alone_carries_the_block(
+def test_only_the_certificate_shows_the_block_without_a_place_on_the_pages(
     field: SignatureField | None,
 ) -> None:
     original = samples.plan_of_care(1, signature_line="")
@@ -89,7 +89,7 @@ def test_scripts_hidden_in_resources_are_left_out() -> None:
     assert b"JavaScript" not in result
 
 
-def test_annotations_are_kept_as_pictures_and_no_longer_as_annotations() -> None:
+def test_annotations_become_part_of_the_page_image() -> None:
     original = samples.with_annotation()
     result = signed(original)
     assert all("/Annots" not in page for page in PdfReader(io.BytesIO(result)).pages)
@@ -106,7 +106,7 @@ def test_hidden_annotations_stay_hidden(flags: int) -> None:
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-def test_what_is_displayed_stays_the_same_pixel_by_pixel(rotate: int) -> None:
+def test_the_display_stays_the_same_pixel_by_pixel(rotate: int) -> None:
     for sample in (
         samples.with_annotation(),
         samples.plan_of_care(1),
@@ -116,13 +116,13 @@ def test_what_is_displayed_stays_the_same_pixel_by_pixel(rotate: int) -> None:
         assert samples.changed_box(original, assemble_declined(original, DECLINED)) is None
 
 
-def test_a_field_without_appearance_keeps_the_value_that_viewers_show() -> None:
+def test_a_field_without_an_appearance_shows_its_value() -> None:
     result = signed(samples.with_bare_field("walk 200 feet"))
     assert "walk 200 feet" in samples.texts(result)[0]
     assert "/AcroForm" not in read_dictionary(PdfReader(io.BytesIO(result)).trailer["/Root"])
 
 
-def test_the_checked_state_of_a_box_is_kept() -> None:
+def test_a_checkbox_keeps_its_checked_state() -> None:
     def change(writer: PdfWriter) -> None:
         annotation = read_dictionary(read_array(writer.pages[0]["/Annots"])[0])
         black = read_dictionary(annotation["/AP"]).raw_get("/N")
@@ -150,7 +150,7 @@ def test_content_that_leaves_the_graphics_state_dirty_does_not_move_the_block() 
     assert box[:2] == pytest.approx((72, 96), abs=0.6)
 
 
-def test_content_in_several_streams_and_shared_by_pages_is_kept() -> None:
+def test_content_in_several_or_shared_streams_stays() -> None:
     def change(writer: PdfWriter) -> None:
         first, second = DecodedStreamObject(), DecodedStreamObject()
         first.set_data(b"0 g 100 100 50")
@@ -196,12 +196,12 @@ def test_a_decline_stamps_nothing() -> None:
     assert "Certificate of decline" in samples.texts(result)[-1]
 
 
-def test_a_scanned_pdf_comes_out_on_letter_pages() -> None:
+def test_a_scanned_pdf_becomes_letter_pages() -> None:
     scan = samples.shaped(samples.blank_pdf(pages=2, size=(1224, 1584)), rotate=90)
     assert inspect_pdf(assemble_by_hand(scan, BY_HAND)).page_sizes == ((792, 612), (792, 612), (612, 792))
 
 
-def test_a_rotated_scan_keeps_its_marks_where_they_are_seen() -> None:
+def test_a_rotated_scan_keeps_its_marks_in_place() -> None:
     def corner(canvas: Canvas, _page: int) -> None:
         canvas.rect(0, 0, 40, 40, stroke=0, fill=1)
 
@@ -211,7 +211,7 @@ def test_a_rotated_scan_keeps_its_marks_where_they_are_seen() -> None:
     assert samples.grey(page, (5, 785)) == 255
 
 
-def test_a_photograph_is_turned_as_its_camera_says_and_fits_the_sheet() -> None:
+def test_a_photograph_is_turned_by_its_exif_data_and_fits_the_page() -> None:
     photo = Image.new("RGB", (400, 300), "white")
     ImageDraw.Draw(photo).rectangle((0, 0, 60, 60), fill="black")
     exif = Image.Exif()
@@ -225,13 +225,13 @@ def test_a_photograph_is_turned_as_its_camera_says_and_fits_the_sheet() -> None:
     assert samples.grey(page, (20, 10)) > 200
 
 
-def test_a_transparent_picture_is_white_paper() -> None:
+def test_a_transparent_image_becomes_white() -> None:
     target = io.BytesIO()
     Image.new("RGBA", (300, 400), (0, 0, 0, 0)).save(target, "PNG")
     assert samples.extremes(samples.raster(assemble_by_hand(target.getvalue(), BY_HAND)))[0] > 250
 
 
-def test_a_large_photograph_is_made_small() -> None:
+def test_a_large_photograph_is_reduced() -> None:
     photo = samples.picture("JPEG", (6000, 4000))
     result = assemble_by_hand(photo, BY_HAND)
     image = PdfReader(io.BytesIO(result)).pages[0].images

@@ -17,7 +17,7 @@ def full_bleed(canvas: Canvas, _page: int) -> None:
         canvas.drawString(20, 775 - line * 15, f"line {line} of a page that is full from edge to edge")
 
 
-def test_the_cover_comes_first_and_counts_itself() -> None:
+def test_the_cover_is_the_first_page_and_counts_itself() -> None:
     result = compose_fax(samples.COVER, samples.plan_of_care(3))
     assert inspect_pdf(result).page_sizes == ((612, 792),) * 4
     cover = samples.one_line(samples.texts(result)[0])
@@ -36,7 +36,7 @@ def test_the_cover_comes_first_and_counts_itself() -> None:
         assert part in cover
 
 
-def test_without_electronic_signature_nothing_is_said_of_signing_online() -> None:
+def test_without_electronic_signature_the_cover_offers_no_online_signing() -> None:
     cover = samples.texts(compose_fax(replace(samples.COVER, online=None), samples.plan_of_care(1)))[0]
     assert "secure page" not in cover
     assert "account" not in cover
@@ -44,7 +44,7 @@ def test_without_electronic_signature_nothing_is_said_of_signing_online() -> Non
     assert "Sign by hand" in cover
 
 
-def test_the_code_is_offered_for_what_it_opens_and_no_more() -> None:
+def test_the_cover_offers_only_the_uses_of_the_code() -> None:
     cover = samples.one_line(samples.texts(compose_fax(samples.COVER, samples.plan_of_care(1)))[0])
     assert "Or use the secure page" in cover
     assert "upload a photo or scan of the signed page" in cover
@@ -60,7 +60,7 @@ def test_every_page_carries_the_mark_and_its_number(original: bytes) -> None:
         assert f"Code TJ4K-9Q2P, page {page - 1} of 2" in samples.texts(result)[page - 1]
 
 
-def test_the_mark_covers_nothing_of_the_page() -> None:
+def test_the_mark_covers_no_content_of_the_page() -> None:
     result = compose_fax(samples.COVER, samples.drawn_pdf(full_bleed))
     strip = samples.raster(result, 2, scale=2).crop((0, 2 * (792 - 101), 2 * 612, 2 * (792 - 92)))
     assert samples.extremes(strip) == (255, 255)
@@ -78,7 +78,7 @@ def test_a_page_with_margins_keeps_its_size() -> None:
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-def test_every_page_is_upright_on_letter_and_whole(rotate: int) -> None:
+def test_every_page_is_complete_and_upright_on_letter_paper(rotate: int) -> None:
     def draw(canvas: Canvas, _page: int) -> None:
         canvas.drawString(100, 100, "first words")
         canvas.drawString(100, 700, "last words")
@@ -122,5 +122,5 @@ def test_scripts_are_left_out() -> None:
 @pytest.mark.parametrize("words", SHAPED.values(), ids=SHAPED)
 def test_the_cover_names_a_provider_in_any_script(words: str) -> None:
     cover = replace(samples.COVER, provider_name=f"{words}, MD", practice_name=words)
-    found = "".join(samples.texts(compose_fax(cover, samples.plan_of_care(1)))[0].split())
-    assert found.count(words.replace(" ", "")) >= 2
+    text = "".join(samples.texts(compose_fax(cover, samples.plan_of_care(1)))[0].split())
+    assert text.count(words.replace(" ", "")) >= 2

@@ -12,21 +12,21 @@ from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.shaped_words import SHAPED
 
 
-def made(facts: CertificateFacts, block: SignatureBlock | None = None) -> bytes:
+def certificate_pdf(facts: CertificateFacts, block: SignatureBlock | None = None) -> bytes:
     stream = draw_and_open(lambda canvas: draw_certificate(canvas, facts, block)).stream
     assert isinstance(stream, io.BytesIO)
     return stream.getvalue()
 
 
 def text_of(facts: CertificateFacts, block: SignatureBlock | None = None) -> str:
-    return samples.one_line(" ".join(samples.texts(made(facts, block))))
+    return samples.one_line(" ".join(samples.texts(certificate_pdf(facts, block))))
 
 
-def test_a_short_trail_takes_one_page() -> None:
-    assert len(samples.texts(made(samples.CERTIFICATE, samples.BLOCK))) == 1
+def test_a_short_trail_fits_on_one_page() -> None:
+    assert len(samples.texts(certificate_pdf(samples.CERTIFICATE, samples.BLOCK))) == 1
 
 
-def test_the_certificate_of_a_signature_says_everything() -> None:
+def test_the_certificate_of_a_signature_shows_all_facts() -> None:
     text = text_of(samples.CERTIFICATE, samples.BLOCK)
     for part in (
         "Certificate of electronic signature",
@@ -49,16 +49,16 @@ def test_the_certificate_of_a_signature_says_everything() -> None:
         assert part in text
 
 
-def test_a_name_from_the_right_turns_nothing_beside_it() -> None:
+def test_a_right_to_left_name_changes_no_order_beside_it() -> None:
     entry = replace(samples.CERTIFICATE.trail[0], ip="203.0.113.24", device="דהו")
     facts = replace(samples.CERTIFICATE, signer_name="אבג", trail=(entry,))
-    lines = samples.lines_as_drawn(made(facts))
+    lines = samples.lines_as_drawn(certificate_pdf(facts))
     assert "Nameגבא,MD,NPI1234567893" in lines
     assert any(line.startswith("גבא,MD,NPI1234567893signedthis") for line in lines)
     assert any(line.endswith("203.0.113.24,והד") for line in lines)
 
 
-def test_a_decline_says_why() -> None:
+def test_a_certificate_of_decline_shows_the_reason() -> None:
     facts = replace(
         samples.CERTIFICATE, certificate_type="declined", decline_reason="Needs a visit", note="Please call."
     )
@@ -76,8 +76,8 @@ def test_a_signature_by_hand_is_not_called_electronic() -> None:
     assert "lectronic" not in text
 
 
-def test_two_hundred_events_span_pages_and_none_is_lost() -> None:
-    pages = samples.texts(made(samples.certificate_of(200), samples.BLOCK))
+def test_two_hundred_events_span_pages_without_loss() -> None:
+    pages = samples.texts(certificate_pdf(samples.certificate_of(200), samples.BLOCK))
     assert len(pages) > 3
     whole = samples.one_line(" ".join(pages))
     assert all(f"Event {index} happened" in whole for index in range(200))
@@ -85,7 +85,7 @@ def test_two_hundred_events_span_pages_and_none_is_lost() -> None:
     assert f"page {len(pages)} of {len(pages)}" in pages[-1]
 
 
-def test_nothing_leaves_the_page_or_meets_the_footer() -> None:
+def test_no_text_leaves_the_page_or_touches_the_footer() -> None:
     facts = replace(
         samples.certificate_of(60),
         note="A long note. " * 300,
@@ -93,7 +93,7 @@ def test_nothing_leaves_the_page_or_meets_the_footer() -> None:
         practice_name="Practice " * 20,
         signer_name="Name " * 30,
     )
-    with pypdfium2.PdfDocument(made(facts, samples.BLOCK)) as document:
+    with pypdfium2.PdfDocument(certificate_pdf(facts, samples.BLOCK)) as document:
         for page in document:
             reader = page.get_textpage()
             boxes = [reader.get_rect(index) for index in range(reader.count_rects())]
@@ -108,8 +108,8 @@ def test_a_note_in_any_script_and_with_line_breaks_is_printed() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://portal.example.com/verify", "http://localhost:8000/verify"])
-def test_the_code_leads_to_the_check(url: str) -> None:
-    page = samples.raster(made(replace(samples.CERTIFICATE, verify_url=url)), scale=4)
+def test_the_qr_code_links_to_the_verification(url: str) -> None:
+    page = samples.raster(certificate_pdf(replace(samples.CERTIFICATE, verify_url=url)), scale=4)
     side = 25 * 72 / 25.4
     assert samples.shows_code(page, (4 * (612 - 54 - side), 4 * 50), 4 * side, url)
 
@@ -124,19 +124,19 @@ def test_all_print_is_black_on_white_and_nine_points_or_more() -> None:
     sizes = [float(size) for size in re.findall(rb"/F\d\+?\d* ([\d.]+) Tf", content.get_data())]
     assert sizes
     assert min(sizes) >= 9
-    page = samples.raster(made(samples.CERTIFICATE))
+    page = samples.raster(certificate_pdf(samples.CERTIFICATE))
     assert samples.extremes(page)[1] == 255
 
 
 def test_the_statement_to_have_read_every_page_is_printed() -> None:
-    said = "Statement ticked: I have read all 3 pages."
-    facts = replace(samples.CERTIFICATE, pages_shown=None, read_statement=said)
-    assert f"Pages {said}" in text_of(facts, samples.BLOCK)
+    statement = "Statement ticked: I have read all 3 pages."
+    facts = replace(samples.CERTIFICATE, pages_shown=None, read_statement=statement)
+    assert f"Pages {statement}" in text_of(facts, samples.BLOCK)
     assert "Pages shown" not in text_of(facts, samples.BLOCK)
 
 
 @pytest.mark.parametrize("words", SHAPED.values(), ids=SHAPED)
-def test_names_and_notes_of_any_script_stand_there(words: str) -> None:
+def test_names_and_notes_of_any_script_are_printed(words: str) -> None:
     facts = replace(samples.CERTIFICATE, signer_name=words, practice_name=words, note=f"{words} " * 30)
-    found = "".join(text_of(facts).split())
-    assert found.count(words.replace(" ", "")) >= 33
+    text = "".join(text_of(facts).split())
+    assert text.count(words.replace(" ", "")) >= 33

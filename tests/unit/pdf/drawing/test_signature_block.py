@@ -29,7 +29,7 @@ def test_the_block_is_in_its_field_as_displayed(
     box = samples.changed_box(original, signed(original, field))
     assert box is not None
     left, bottom, right, top = box
-    # The bar at the left is as high as the field: it fixes three edges, and that the block stands upright.
+    # The bar at the left is as high as the field. It proves three edges, and that the block is upright.
     assert (left, bottom, top) == pytest.approx((60, 80, 128), abs=0.6)
     assert 60 + 220 / 3 < right <= 280.5
 
@@ -45,14 +45,14 @@ def test_nothing_else_on_the_page_changes() -> None:
     assert samples.changed_box(original, signed(original, None), 1) is None
 
 
-def test_the_block_says_who_signed_when_and_what() -> None:
+def test_the_block_shows_signer_time_and_document() -> None:
     text = samples.one_line(samples.texts(signed(samples.blank_pdf(), SignatureField(1, 72, 96, 260, 60)))[0])
     assert "Electronically signed by Luis Rivera-Muñoz, MD, NPI 1234567893" in text
     assert "November 22, 2026, 1:05:33 PM CST (2026-11-22 19:05:33 UTC)" in text
     assert f"Document ID {samples.DOCUMENT_ID}" in text
 
 
-def test_a_name_from_the_right_turns_nothing_beside_it() -> None:
+def test_a_right_to_left_name_changes_no_order_beside_it() -> None:
     block = replace(samples.BLOCK, signer_name="אבג 12", credential="דה")
     lines = samples.lines_as_drawn(signed(samples.blank_pdf(), SignatureField(1, 72, 96, 400, 60), block))
     assert "Electronicallysignedby12גבא,הד,NPI1234567893" in lines
@@ -67,7 +67,7 @@ def test_a_signer_without_npi_is_named_without_one() -> None:
     assert "NPI" not in text
 
 
-def test_the_times_are_right_across_midnight_and_noon() -> None:
+def test_times_are_correct_at_midnight_and_noon() -> None:
     late = samples.NOW.replace(hour=5, minute=59)
     assert format_local_time(late, "America/Chicago") == "November 21, 2026, 11:59:33 PM CST"
     assert (
@@ -111,20 +111,20 @@ def test_any_name_stays_within_any_box(size: tuple[float, float], name: str) -> 
         "Li 🦄",
     ],
 )
-def test_names_of_many_scripts_can_be_read_back(name: str) -> None:
+def test_names_of_many_scripts_can_be_extracted(name: str) -> None:
     original = samples.blank_pdf()
     after = signed(original, SignatureField(1, 72, 96, 260, 60), samples.named(name))
-    # PDFium sees gaps where marks are wider than their letters.
-    found = "".join(samples.texts(after)[0].split())
-    assert f"Electronically signed by {name}, MD".replace(" ", "") in found
+    # PDFium reads spaces if marks are wider than their letters.
+    text = "".join(samples.texts(after)[0].split())
+    assert f"Electronically signed by {name}, MD".replace(" ", "") in text
 
 
 def test_an_arabic_name_is_drawn() -> None:
     original = samples.blank_pdf()
     after = signed(original, SignatureField(1, 72, 96, 260, 60), samples.named("محمد الأحمد"))
-    found = unicodedata.normalize("NFKC", samples.texts(after)[0])
-    assert "محمد" in found
-    assert "الأحمد" in found
+    text = unicodedata.normalize("NFKC", samples.texts(after)[0])
+    assert "محمد" in text
+    assert "الأحمد" in text
 
 
 def test_drawn_strokes_are_vectors_in_proportion_and_upright() -> None:

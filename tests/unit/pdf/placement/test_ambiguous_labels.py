@@ -1,4 +1,4 @@
-"""Whose line or field it is: what is somebody else's, or may be, is never signed."""
+"""A line or field that is, or may be, another person's is never signed."""
 
 import pytest
 from pypdf import PdfWriter
@@ -32,7 +32,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_therapists_name_never_makes_the_line_the_providers(name: str) -> None:
+def test_a_line_beside_a_therapists_name_is_never_the_providers(name: str) -> None:
     assert not is_providers_name(f"Provider: {name}")
     assert names_other_signer(name)
     row = (54, 150, f"Provider: {name}"), (300, 150, "Signature: ____________________")
@@ -42,12 +42,12 @@ def test_a_therapists_name_never_makes_the_line_the_providers(name: str) -> None
 @pytest.mark.parametrize(
     "text", ["Physician: Luis Rivera, MD", "Provider: Dr. Otto Pratt", "PT Plan of Care"]
 )
-def test_other_names_are_no_therapists(text: str) -> None:
+def test_other_names_are_not_therapists(text: str) -> None:
     assert not names_other_signer(text)
     assert is_providers_name(text) == (":" in text)
 
 
-def test_a_name_far_off_in_its_row_tells_nothing() -> None:
+def test_a_distant_name_in_the_row_does_not_count() -> None:
     others = (54, 100, "Signature: ____________________")
     near = page((54, 150, "Physician: Luis Rivera"), (300, 150, "Signature: ____________________"), others)
     far = page((54, 150, "MD: Luis"), (400, 150, "Signature: ____________________"), others)
@@ -73,7 +73,7 @@ def test_a_name_far_off_in_its_row_tells_nothing() -> None:
         "pa_signature",
     ],
 )
-def test_fields_named_for_the_providers_signature(name: str) -> None:
+def test_field_names_for_the_providers_signature(name: str) -> None:
     assert field_is_for_provider(name, is_signature=False)
 
 
@@ -97,7 +97,7 @@ def test_fields_named_for_the_providers_signature(name: str) -> None:
         "designated provider",
     ],
 )
-def test_fields_that_may_be_for_somebody_else(name: str) -> None:
+def test_field_names_that_may_be_for_another_person(name: str) -> None:
     assert not field_is_for_provider(name, is_signature=False)
 
 
@@ -111,8 +111,8 @@ PATIENT, PHYSICIAN, WITNESS = "Patient Signature", "Physician Signature", "Witne
 @pytest.mark.parametrize(
     "above", [[PATIENT], [WITNESS, PATIENT], ["Print Name"]], ids=["patient", "two others", "name"]
 )
-def test_under_its_label_a_line_is_of_that_label(above: list[str]) -> None:
-    """Labels over their lines: the line right over ours is the one of the label before."""
+def test_a_line_below_another_label_belongs_to_that_label(above: list[str]) -> None:
+    """If labels are above their lines, the line above our label belongs to the label before."""
     labels = [*above, PHYSICIAN]
     texts = [(54.0, 242.0 - 42 * index, text) for index, text in enumerate(labels)]
     data = page(*texts, drawn=_lines(*(242.0 - 28 - 42 * index for index in range(len(labels)))))
@@ -122,7 +122,7 @@ def test_under_its_label_a_line_is_of_that_label(above: list[str]) -> None:
 @pytest.mark.parametrize(
     "labels", [[PATIENT, PHYSICIAN, WITNESS], [PHYSICIAN, PATIENT], [PATIENT, PHYSICIAN]]
 )
-def test_over_its_label_a_line_is_of_that_label(labels: list[str]) -> None:
+def test_a_line_above_its_label_belongs_to_that_label(labels: list[str]) -> None:
     texts = [(54.0, 200.0 - 42 * index, text) for index, text in enumerate(labels)]
     lines = [214.0 - 42 * index for index in range(len(labels))]
     field = find_signature_field(page(*texts, drawn=_lines(*lines)), (1.0,), samples.BLOCK)
@@ -132,7 +132,7 @@ def test_over_its_label_a_line_is_of_that_label(labels: list[str]) -> None:
 
 
 def _column_of_fields(labels: list[str], names: list[str], *, labels_over: bool) -> bytes:
-    """Fields of 22 points, each with its label right over or under it."""
+    """Return fields of 22 points with a label directly above or below each field."""
     texts = [
         (54.0, 220.0 - 42 * index + (28 if labels_over else -10), text) for index, text in enumerate(labels)
     ]
@@ -163,7 +163,7 @@ def _column_of_fields(labels: list[str], names: list[str], *, labels_over: bool)
     "labels", [[PATIENT, PHYSICIAN], [PHYSICIAN, PATIENT], [PATIENT, PHYSICIAN, WITNESS]]
 )
 @pytest.mark.parametrize("named", [True, False])
-def test_the_field_of_the_label_is_signed_and_not_the_one_before(
+def test_the_field_of_the_label_is_signed_and_not_its_neighbor(
     labels: list[str], *, labels_over: bool, named: bool
 ) -> None:
     names = [text if named and text != PHYSICIAN else f"Text{index}" for index, text in enumerate(labels)]
@@ -174,7 +174,7 @@ def test_the_field_of_the_label_is_signed_and_not_the_one_before(
     assert 0 <= y - (220 - 42 * labels.index(PHYSICIAN)) <= 22
 
 
-def test_a_field_named_for_somebody_else_is_never_signed() -> None:
+def test_a_field_named_for_another_person_is_never_signed() -> None:
     for name in ("patient_signature", "PTSignature", "physician_signature_date", "Date4"):
         data = _column_of_fields([PHYSICIAN], [name], labels_over=False)
         field = find_signature_field(data, (1.0,), samples.BLOCK)

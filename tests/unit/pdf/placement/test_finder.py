@@ -6,7 +6,7 @@ from chalicelib.pdf.placement.finder import find_signature_field
 from tests.support.pdf import sample_pdfs as samples
 
 
-def found(data: bytes, pages: int = 1, unit: float = 1.0) -> SignatureField | None:
+def find_field(data: bytes, pages: int = 1, unit: float = 1.0) -> SignatureField | None:
     return find_signature_field(data, (unit,) * pages, samples.BLOCK)
 
 
@@ -22,8 +22,8 @@ def found(data: bytes, pages: int = 1, unit: float = 1.0) -> SignatureField | No
         "PROVIDER SIGNATURE",
     ],
 )
-def test_each_way_to_ask_for_the_signature_is_found(label: str) -> None:
-    field = found(samples.plan_of_care(2, signature_line=label), 2)
+def test_each_wording_of_a_signature_label_is_found(label: str) -> None:
+    field = find_field(samples.plan_of_care(2, signature_line=label), 2)
     assert field is not None
     assert field.page == 2
     assert field.width >= 130
@@ -43,12 +43,12 @@ def test_each_way_to_ask_for_the_signature_is_found(label: str) -> None:
     ],
 )
 def test_other_lines_are_left_alone(line: str) -> None:
-    assert found(samples.plan_of_care(1, signature_line=line)) is None
+    assert find_field(samples.plan_of_care(1, signature_line=line)) is None
 
 
 def test_the_block_goes_between_the_label_and_the_date() -> None:
     line = "Physician Signature: ________________________________________  Date: ________"
-    field = found(samples.plan_of_care(1, signature_line=line))
+    field = find_field(samples.plan_of_care(1, signature_line=line))
     assert field is not None
     assert field.x > 160
     assert field.x + field.width < 400
@@ -60,7 +60,7 @@ def test_the_block_goes_above_a_label_under_a_line() -> None:
         canvas.drawString(72, 116, "Physician Signature")
         canvas.drawString(330, 116, "Date")
 
-    field = found(samples.drawn_pdf(draw))
+    field = find_field(samples.drawn_pdf(draw))
     assert field is not None
     assert field.x == pytest.approx(72, abs=2)
     assert field.y >= 125
@@ -73,17 +73,17 @@ def test_the_block_covers_no_text() -> None:
         )
         canvas.drawString(72, 110, "Physician Signature: _______________________________")
 
-    field = found(samples.drawn_pdf(draw))
+    field = find_field(samples.drawn_pdf(draw))
     assert field is not None
     assert field.y + field.height <= 148
 
 
-def test_the_last_place_in_the_document_is_taken() -> None:
+def test_the_last_place_in_the_document_is_chosen() -> None:
     def draw(canvas: Canvas, _page: int) -> None:
         canvas.drawString(72, 500, "Physician Signature: _______________________________")
         canvas.drawString(72, 200, "Physician Signature: _______________________________")
 
-    field = found(samples.drawn_pdf(draw, pages=3), 3)
+    field = find_field(samples.drawn_pdf(draw, pages=3), 3)
     assert field is not None
     assert field.page == 3
     assert field.y < 250
@@ -106,10 +106,10 @@ def test_rotated_and_cropped_pages_are_read_as_displayed(rotate: int, unit: floa
     data = samples.shaped(
         samples.drawn_pdf(draw, size=(700, 700)), rotate=rotate, crop=(50, 30, 550, 630), unit=unit
     )
-    field = found(data, unit=unit)
+    field = find_field(data, unit=unit)
     assert field is not None
     assert (field.x / unit, field.y / unit) == pytest.approx((131, 100), abs=2)
 
 
-def test_a_scan_has_no_place() -> None:
-    assert found(samples.blank_pdf()) is None
+def test_a_scan_has_no_place_to_sign() -> None:
+    assert find_field(samples.blank_pdf()) is None

@@ -1,4 +1,4 @@
-"""On the forms that clinics use: the block is where the provider signs, and covers nothing of the page."""
+"""On clinics' forms, the block is where the provider signs and covers no content of the page."""
 
 from dataclasses import replace
 
@@ -29,11 +29,11 @@ STROKES = (((0.1, 0.6), (0.3, 0.1), (0.5, 0.8), (0.9, 0.4)),)
 DRAWN = replace(samples.BLOCK, typed_name=None, strokes=STROKES)
 
 
-def found(data: bytes, block: SignatureBlock = samples.BLOCK) -> SignatureField | None:
+def find_field(data: bytes, block: SignatureBlock = samples.BLOCK) -> SignatureField | None:
     return find_signature_field(data, (1.0,), block)
 
 
-def signed(data: bytes, block: SignatureBlock = samples.BLOCK) -> bytes:
+def assemble(data: bytes, block: SignatureBlock = samples.BLOCK) -> bytes:
     return assemble_signed(data, block=block, field=None, certificate=samples.CERTIFICATE)
 
 
@@ -42,25 +42,25 @@ def signature_box(field: SignatureField) -> Box:
     return (field.x + left, field.y + bottom, field.x + right, field.y + top)
 
 
-def changes(before: Image.Image, after: Image.Image) -> Image.Image:
+def find_changes(before: Image.Image, after: Image.Image) -> Image.Image:
     return ImageChops.difference(before, after).point([255 if value > 60 else 0 for value in range(256)])
 
 
-def cut(picture: Image.Image, box: Box) -> Image.Image:
+def crop(picture: Image.Image, box: Box) -> Image.Image:
     left, bottom, right, top = (edge * SCALE for edge in box)
     return picture.crop((int(left), int(picture.height - top), int(right), int(picture.height - bottom)))
 
 
 @pytest.mark.parametrize("block", [samples.BLOCK, LONG, DRAWN], ids=["name", "long name", "drawn"])
 @pytest.mark.parametrize("layout", LAYOUTS, ids=NAMES)
-def test_the_block_stands_where_the_provider_signs_and_covers_nothing(
+def test_the_block_is_where_the_provider_signs_and_covers_no_content(
     layout: Layout, block: SignatureBlock
 ) -> None:
-    field = found(layout.data, block)
+    field = find_field(layout.data, block)
     assert field is not None
     assert contains(layout.mark, signature_box(field)), signature_box(field)
     before = samples.raster(layout.data, scale=SCALE)
-    changed = changes(before, samples.raster(signed(layout.data, block), scale=SCALE))
+    changed = find_changes(before, samples.raster(assemble(layout.data, block), scale=SCALE))
     box = changed.getbbox()
     assert box is not None
     left, top, right, bottom = (edge / SCALE for edge in box)
@@ -69,13 +69,13 @@ def test_the_block_stands_where_the_provider_signs_and_covers_nothing(
     assert contains(layout.block, shown), shown
     ink = before.point([255 if value < 160 else 0 for value in range(256)])
     assert ImageChops.multiply(changed, ink).getbbox() is None
-    assert all(cut(changed, free).getbbox() is None for free in layout.free)
+    assert all(crop(changed, free).getbbox() is None for free in layout.free)
 
 
 @pytest.mark.parametrize("block", [samples.BLOCK, LONG], ids=["name", "long name"])
 @pytest.mark.parametrize("layout", LAYOUTS, ids=NAMES)
 def test_the_words_are_large_enough_for_a_fax(layout: Layout, block: SignatureBlock) -> None:
-    with pypdfium2.PdfDocument(signed(layout.data, block)) as document:
+    with pypdfium2.PdfDocument(assemble(layout.data, block)) as document:
         reader = document[0].get_textpage()
         text = reader.get_text_range()
         start = text.index("Electronically signed by " + block.signer_name[:5])
@@ -92,7 +92,7 @@ def test_the_words_are_large_enough_for_a_fax(layout: Layout, block: SignatureBl
     ids=["over the line", "beside a short one"],
 )
 def test_an_ordinary_line_has_room_for_all_words(line: str) -> None:
-    with pypdfium2.PdfDocument(signed(page((54, 150, line)))) as document:
+    with pypdfium2.PdfDocument(assemble(page((54, 150, line)))) as document:
         text = document[0].get_textpage().get_text_range()
     assert "1:05:33 PM CST" in text
     assert "(2026-11-22 19:05:33 UTC)" in text
@@ -120,14 +120,14 @@ def test_an_ordinary_line_has_room_for_all_words(line: str) -> None:
         "Physician Signature .......................................",
     ],
 )
-def test_each_wording_of_a_line_is_found(label: str) -> None:
-    field = found(page((54, 150, label)))
+def test_each_wording_of_a_signature_line_is_found(label: str) -> None:
+    field = find_field(page((54, 150, label)))
     assert field is not None
     assert signature_box(field)[1] == pytest.approx(150, abs=2)
 
 
 def test_a_role_under_a_line_is_found() -> None:
-    field = found(page((54, 146, "Certifying Physician"), drawn=lambda c: c.line(54, 160, 260, 160)))
+    field = find_field(page((54, 146, "Certifying Physician"), drawn=lambda c: c.line(54, 160, 260, 160)))
     assert field is not None
     assert field.y == pytest.approx(161, abs=1)
 
@@ -162,45 +162,45 @@ def test_a_role_under_a_line_is_found() -> None:
         ["PROVIDER SIGNATURE", "Patient or guardian", "Signature: ____________________"],
     ],
 )
-def test_what_is_doubtful_or_somebody_elses_is_left_alone(lines: list[str]) -> None:
-    assert found(page(*[(54, 180 - 16 * index, line) for index, line in enumerate(lines)])) is None
+def test_a_doubtful_line_or_another_persons_line_is_not_signed(lines: list[str]) -> None:
+    assert find_field(page(*[(54, 180 - 16 * index, line) for index, line in enumerate(lines)])) is None
 
 
-def test_a_name_to_fill_in_at_the_head_of_a_page_is_no_line() -> None:
+def test_a_name_to_fill_in_at_the_top_of_a_page_is_not_signed() -> None:
     data = samples.drawn_pdf(
         lambda c, _page: c.drawString(54, 700, "Referring Physician: ____________________")
     )
-    assert found(data) is None
+    assert find_field(data) is None
 
 
-def test_a_signature_line_of_the_provider_goes_before_one_of_nobody() -> None:
+def test_the_providers_line_is_preferred_to_an_unnamed_line() -> None:
     data = page(
         (54, 180, "Physician Signature: ____________________"), (54, 110, "Signature: ____________________")
     )
-    field = found(data)
+    field = find_field(data)
     assert field is not None
     assert signature_box(field)[1] > 170
 
 
-def test_a_signature_after_the_providers_name_is_the_providers() -> None:
+def test_a_signature_label_after_the_providers_name_is_the_providers() -> None:
     data = page(
         (54, 180, "Therapist: Sam Lee, PT"),
         (300, 180, "Signature: ____________________"),
         (54, 130, "Physician: Luis Rivera, MD"),
         (300, 130, "Signature: ____________________"),
     )
-    field = found(data)
+    field = find_field(data)
     assert field is not None
     assert contains((340, 128, 595, 178), signature_box(field))
 
 
-def test_under_a_heading_the_line_is_signed() -> None:
+def test_the_line_below_a_section_heading_is_signed() -> None:
     data = page(
         (54, 200, "PROVIDER SIGNATURE"),
         (54, 140, "Signature: ________________________"),
         drawn=lambda c: c.line(54, 196, 558, 196),
     )
-    field = found(data)
+    field = find_field(data)
     assert field is not None
     assert contains((100, 138, 594, 196), signature_box(field))
 
@@ -215,22 +215,22 @@ def test_under_a_heading_the_line_is_signed() -> None:
         ("Signature1", "Sig", ""),
     ],
 )
-def test_fields_that_are_filled_or_anothers_are_left_alone(name: str, kind: str, value: str) -> None:
+def test_filled_fields_and_fields_of_others_are_not_signed(name: str, kind: str, value: str) -> None:
     data = form(name, (300, 60, 520, 110), kind=kind, value=value, label="Plan of care")
-    assert found(data) is None
+    assert find_field(data) is None
 
 
 def test_a_filled_field_is_not_covered() -> None:
     box = (160.0, 145.0, 340.0, 165.0)
     data = form("sig", box, value="Luis Rivera")
-    field = found(data)
+    field = find_field(data)
     assert field is not None
     assert not overlaps(signature_box(field), box)
 
 
-def test_a_page_of_very_many_drawings_is_not_searched() -> None:
+def test_a_page_with_too_many_drawings_is_not_searched() -> None:
     def dots(canvas: Canvas) -> None:
         for spot in range(20_001):
             canvas.rect(spot % 600, 600, 0.2, 0.2)
 
-    assert found(page((54, 150, "Physician Signature: ____________________"), drawn=dots)) is None
+    assert find_field(page((54, 150, "Physician Signature: ____________________"), drawn=dots)) is None

@@ -1,4 +1,4 @@
-"""What is read of a page, and how much of it at most."""
+"""The marks that are read from a page, and the limits of the search."""
 
 import math
 from io import BytesIO
@@ -28,9 +28,9 @@ def read(data: bytes) -> PageMarks:
 
 def drawings(draw: Draw, label: tuple[float, float, float, float]) -> PageMarks:
     with pypdfium2.PdfDocument(samples.drawn_pdf(lambda canvas, _page: draw(canvas))) as document:
-        found = PageMarks()
-        marks.add_drawings(found, document[0], IDENTITY, label)
-        return found
+        result = PageMarks()
+        marks.add_drawings(result, document[0], IDENTITY, label)
+        return result
 
 
 def test_the_text_is_read_without_pypdfium2s_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def _of_words(count: int, word: str) -> bytes:
     return samples.drawn_pdf(draw)
 
 
-def test_a_page_of_ten_thousand_signatures_is_given_up_before_any_box_is_read(
+def test_a_page_of_ten_thousand_labels_is_rejected_before_any_box_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read_boxes: list[int] = []
@@ -60,15 +60,15 @@ def test_a_page_of_ten_thousand_signatures_is_given_up_before_any_box_is_read(
     assert not read_boxes
 
 
-def test_a_page_of_very_many_words_is_given_up() -> None:
+def test_a_page_with_too_many_words_is_not_searched() -> None:
     with pytest.raises(marks.PageTooComplex):
         read(_of_words(3_050, "Signature"))
 
 
 @pytest.mark.parametrize(("count", "signed"), [(40, True), (45, False)])
-def test_a_page_of_very_many_labels_is_given_up(count: int, *, signed: bool) -> None:
-    found = find_signature_field(_many_labels(count), (1.0,), samples.BLOCK)
-    assert (found is not None) == signed
+def test_a_page_with_too_many_labels_is_not_searched(count: int, *, signed: bool) -> None:
+    result = find_signature_field(_many_labels(count), (1.0,), samples.BLOCK)
+    assert (result is not None) == signed
 
 
 def _many_labels(count: int) -> bytes:
@@ -78,7 +78,7 @@ def _many_labels(count: int) -> bytes:
     return samples.drawn_pdf(lambda c, _page: [c.drawString(*text) for text in texts])
 
 
-def test_no_more_than_some_blanks_of_a_label_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limited_number_of_blanks_is_tried_for_a_label(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[object] = []
 
     def many(_scene: object) -> Any:
@@ -91,7 +91,7 @@ def test_no_more_than_some_blanks_of_a_label_are_tried(monkeypatch: pytest.Monke
     assert len(tried) == placement._MAX_BLANKS
 
 
-def test_where_a_page_was_given_up_no_line_is_the_only_one() -> None:
+def test_no_line_is_the_only_one_beside_a_page_that_was_not_searched() -> None:
     sole = page((54, 150, "Signature: ______________________________"))
     assert find_signature_field(sole, (1.0,), samples.BLOCK) is not None
     both = samples.edited(sole, lambda writer: writer.append(BytesIO(_of_words(3_050, "word Signature"))))
@@ -99,7 +99,7 @@ def test_where_a_page_was_given_up_no_line_is_the_only_one() -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_characters_that_are_nowhere_are_ignored(monkeypatch: pytest.MonkeyPatch, bad: float) -> None:
+def test_characters_without_a_finite_box_are_ignored(monkeypatch: pytest.MonkeyPatch, bad: float) -> None:
     box_of = pypdfium2.PdfTextPage.get_charbox
     data = page((54, 150, "Physician Signature: ______________________________ zzz"))
 
@@ -114,7 +114,7 @@ def test_characters_that_are_nowhere_are_ignored(monkeypatch: pytest.MonkeyPatch
     assert all(math.isfinite(edge) for span in read(data).spans for edge in span.box)
 
 
-def test_two_lines_with_a_gap_stay_two_though_one_is_a_hair_lower() -> None:
+def test_two_lines_with_a_gap_are_not_merged() -> None:
     lines = [(300.0, 100.0, 500.0, 100.4), (50.0, 100.7, 200.0, 101.0)]
     assert sorted(marks._merge_rules(lines)) == sorted(lines)
     dashes = [(50.0 + 6 * spot, 100.4 + 0.2 * (spot % 2), 54.0 + 6 * spot, 101.0) for spot in range(20)]
@@ -124,7 +124,7 @@ def test_two_lines_with_a_gap_stay_two_though_one_is_a_hair_lower() -> None:
 INSIDE = (60.0, 110.0, 160.0, 120.0)
 
 
-def test_white_words_in_a_dark_bar_are_no_ground() -> None:
+def test_a_dark_bar_behind_white_words_is_an_area() -> None:
     def bar(canvas: Canvas) -> None:
         canvas.setFillGray(0.1)
         canvas.rect(54, 100, 300, 30, stroke=0, fill=1)

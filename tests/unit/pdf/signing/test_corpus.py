@@ -1,4 +1,4 @@
-"""Many files, of every shape that can be made here: each is refused with its reason, or sealed soundly."""
+"""Many files of every shape: each is refused with a reason, or gets a sound seal."""
 
 import io
 import itertools
@@ -28,10 +28,10 @@ from tests.support.pdf import sealing_key
 from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 from tests.unit.pdf.signing.test_seal import OURS
 
-Made = tuple[str, bytes]
+Sample = tuple[str, bytes]
 
 
-def shapes() -> Iterator[Made]:
+def shapes() -> Iterator[Sample]:
     for rotate, crop, unit in itertools.product(
         (0, 90, 180, 270), (None, (40, 30, 580, 760), (-20, -20, 700, 500)), (1, 0.5, 3)
     ):
@@ -41,7 +41,7 @@ def shapes() -> Iterator[Made]:
         )
 
 
-def contents() -> Iterator[Made]:
+def contents() -> Iterator[Sample]:
     yield "active", samples.active()
     yield "annotation", samples.with_annotation()
     yield "hidden annotation", samples.with_annotation(flags=2)
@@ -63,7 +63,7 @@ def contents() -> Iterator[Made]:
     yield "compressed objects", _compressed(samples.plan_of_care())
 
 
-def signed() -> Iterator[Made]:
+def signed() -> Iterator[Sample]:
     other = sealing_key.LocalKey()
     first = Sealer(sealing_key.chain(), sealing_key.key().sign)
     once = first.seal(samples.plan_of_care(), FACTS).data
@@ -79,7 +79,7 @@ def signed() -> Iterator[Made]:
 
 
 def _with_proof(data: bytes) -> bytes:
-    """With a security store, as a signature at level B-LT has it."""
+    """Return the file with a document security store, as signatures at level B-LT have."""
     output = io.BytesIO(data)
     contents = PdfFileReader(io.BytesIO(data)).embedded_signatures[-1].pkcs7_content.hex().encode()
     DocumentSecurityStore.add_dss(output, contents, certs=[certificate()])
@@ -95,7 +95,7 @@ def _touched(data: bytes) -> bytes:
 
 
 def _certified(permitted: MDPPerm, *, spare: bool) -> bytes:
-    """By its author, who may have left a field for a further signature."""
+    """Return a file certified by its author, with a spare signature field if `spare` is set."""
     writer = IncrementalPdfFileWriter(io.BytesIO(samples.plan_of_care()))
     if spare:
         append_signature_field(writer, SigFieldSpec("Physician", on_page=1, box=(72, 96, 292, 144)))
@@ -113,8 +113,8 @@ def _compressed(data: bytes) -> bytes:
     return target.getvalue()
 
 
-def rewritten() -> Iterator[Made]:
-    """By qpdf: with object streams and without, linearised, spread out."""
+def rewritten() -> Iterator[Sample]:
+    """Yield files rewritten by qpdf: with and without object streams, linearized, and expanded."""
     ways = (["--object-streams=generate"], ["--object-streams=disable"], ["--linearize"], ["--qdf"])
     for way, (name, data) in itertools.product(ways, _few()):
         with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
@@ -124,7 +124,7 @@ def rewritten() -> Iterator[Made]:
         yield f"{name} {way[0]}", done.stdout
 
 
-def _few() -> list[Made]:
+def _few() -> list[Sample]:
     return [
         ("plan", samples.plan_of_care()),
         ("turned", samples.shaped(samples.plan_of_care(), rotate=90)),
@@ -132,8 +132,8 @@ def _few() -> list[Made]:
     ]
 
 
-def damaged() -> Iterator[Made]:
-    """Bytes changed, cut off, doubled and put before: from a fixed seed."""
+def damaged() -> Iterator[Sample]:
+    """Yield files with changed, truncated, doubled or prepended bytes, from a fixed random seed."""
     chance = random.Random(11)  # noqa: S311 - to make files, not secrets
     for name, data in _few():
         for number in range(60):
@@ -152,23 +152,23 @@ def _flipped(data: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-SOURCES: tuple[Callable[[], Iterator[Made]], ...] = (shapes, contents, signed, rewritten, damaged)
+SOURCES: tuple[Callable[[], Iterator[Sample]], ...] = (shapes, contents, signed, rewritten, damaged)
 
 
 def accepted(data: bytes, folder: Path) -> str:
-    """What pdfsig and qpdf have against the file; empty if nothing. A warning of qpdf is none."""
+    """Return the output of pdfsig and qpdf if one of them rejects the file, else an empty text."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     qpdf = subprocess.run(["qpdf", "--check", file], capture_output=True, text=True, check=False)
     seen = subprocess.run(["pdfsig", file], capture_output=True, text=True, check=False).stdout
-    whole = [each for each in seen.split("Signature #")[1:] if "- Total document signed" in each]
+    whole = [part for part in seen.split("Signature #")[1:] if "- Total document signed" in part]
     good = len(whole) == 1 and "Signature is Valid" in whole[0]
     return "" if good and qpdf.returncode in (0, 3) else f"{qpdf.stdout}{qpdf.stderr}{seen}"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 def test_every_file_is_refused_with_its_reason_or_sealed_soundly(
-    source: Callable[[], Iterator[Made]], tmp_path: Path
+    source: Callable[[], Iterator[Sample]], tmp_path: Path
 ) -> None:
     outcomes, troubles = {"refused": 0, "sealed": 0}, []
     for name, data in source():
@@ -186,7 +186,7 @@ def test_every_file_is_refused_with_its_reason_or_sealed_soundly(
 
 
 def _sealed(data: bytes, folder: Path) -> str:
-    found: list[str] = []
+    faults: list[str] = []
     field = SignatureField(page=1, x=72, y=96, width=220, height=48)
     for rebuild in (False, True):
         release = seal_signed(
@@ -198,8 +198,8 @@ def _sealed(data: bytes, folder: Path) -> str:
             facts=FACTS,
             rebuild=rebuild,
         )
-        found = find_faults(release, source=data, certificate=certificate())
-        if not found:
+        faults = find_faults(release, source=data, certificate=certificate())
+        if not faults:
             verdict = verify(release.sealed.data, OURS).verdict
             return accepted(release.sealed.data, folder) or ("" if verdict == "intact" else verdict)
-    return "; ".join(found)
+    return "; ".join(faults)

@@ -19,7 +19,7 @@ from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf import sealing_key
 from tests.support.pdf.sealing_key import FACTS, certificate, key
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
-from tests.unit.pdf.signing.test_seal import OURS, accepted
+from tests.unit.pdf.signing.test_seal import OURS, assert_accepted
 
 FIELD = SignatureField(page=1, x=72, y=96, width=220, height=48)
 MANY_SCRIPTS = " ".join([*SHAPED.values(), *FROM_RIGHT.values()])
@@ -67,7 +67,7 @@ def test_a_file_sealed_both_ways_is_valid_and_looks_the_same(
         # The two certificates name different hashes, so only their validity is compared.
         for apart in (fast.certificate, slow.certificate):
             assert verify(apart.sealed.data, OURS).verdict == "intact"
-            accepted(apart.sealed.data, tmp_path)
+            assert_accepted(apart.sealed.data, tmp_path)
 
 
 def test_a_decline_sealed_both_ways_is_valid_and_looks_the_same(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def compare(fast: Release, slow: Release, original: bytes, signatures: int, fold
         data = release.sealed.data
         assert verify(data, OURS).verdict == "intact"
         assert find_faults(release, source=original, certificate=certificate()) == []
-        accepted(data, folder, signatures)
+        assert_accepted(data, folder, signatures)
     kept_bytes = [release.sealed.data.startswith(original) for release in (fast, slow)]
     assert kept_bytes[0] == kept_bytes[1]
     assert fast.pages == slow.pages

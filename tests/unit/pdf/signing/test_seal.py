@@ -31,7 +31,7 @@ OURS = {chain.fingerprint(certificate())}
 FIELD = SignatureField(page=2, x=72, y=96, width=220, height=48)
 
 
-def signed(pdf: bytes, field: SignatureField | None = None, by: Sealer | None = None) -> Release:
+def sign_and_seal(pdf: bytes, field: SignatureField | None = None, by: Sealer | None = None) -> Release:
     return seal_signed(
         pdf, block=BLOCK, field=field, certificate=CERTIFICATE, sealer=by or sealer(), facts=FACTS
     )
@@ -42,8 +42,8 @@ def is_extensible(data: bytes) -> bool:
     return extensibility.is_extensible(data, open_to_extend(data).prev)
 
 
-def accepted(data: bytes, folder: Path, signatures: int = 1) -> None:
-    """By pdfsig and qpdf."""
+def assert_accepted(data: bytes, folder: Path, signatures: int = 1) -> None:
+    """Assert that pdfsig and qpdf accept the file with that many signatures."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     checked = subprocess.run(["qpdf", "--check", file], capture_output=True, text=True, check=False)
@@ -67,7 +67,7 @@ def test_a_filled_pattern_is_byte_for_byte_what_pyhanko_makes() -> None:
 # The certificate
 
 
-def test_a_self_issued_certificate_is_one_to_others_too() -> None:
+def test_other_software_reads_a_self_issued_certificate() -> None:
     read = pyca.load_pem_x509_certificate(chain.write_pem([certificate()]))
     public = read.public_key()
     assert isinstance(public, rsa.RSAPublicKey)
@@ -89,7 +89,7 @@ def test_a_certificate_of_another_key_is_refused() -> None:
 
 
 @pytest.mark.parametrize("years", [-1, 31])
-def test_a_certificate_is_refused_outside_its_time(years: int) -> None:
+def test_a_certificate_is_refused_outside_its_validity(years: int) -> None:
     with pytest.raises(chain.ChainRefused, match="not valid now"):
         chain.verify_chain([certificate()], key().public_key(), NOW + dt.timedelta(days=366 * years))
 
@@ -97,7 +97,7 @@ def test_a_certificate_is_refused_outside_its_time(years: int) -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
 )
-def test_what_holds_no_certificate_is_refused(text: bytes) -> None:
+def test_a_file_without_a_certificate_is_refused(text: bytes) -> None:
     with pytest.raises(chain.ChainRefused):
         chain.verify_chain(chain.read_pem(text), key().public_key(), NOW)
 
@@ -108,17 +108,17 @@ def test_what_holds_no_certificate_is_refused(text: bytes) -> None:
 def test_a_plain_file_keeps_every_byte_and_gets_stamp_certificate_and_seal(tmp_path: Path) -> None:
     original = samples.plan_of_care()
     assert is_extensible(original)
-    release = signed(original, FIELD)
+    release = sign_and_seal(original, FIELD)
     data = release.sealed.data
     assert data.startswith(original)
     assert release.pages == len(PdfReader(io.BytesIO(data)).pages) == 4
     assert find_faults(release, source=original, certificate=certificate()) == []
-    accepted(data, tmp_path)
+    assert_accepted(data, tmp_path)
 
 
-def test_only_the_blocks_area_changes() -> None:
+def test_only_the_area_of_the_block_changes() -> None:
     original = samples.plan_of_care()
-    data = signed(original, FIELD).sealed.data
+    data = sign_and_seal(original, FIELD).sealed.data
     for page in (1, 2, 3):
         box = samples.changed_box(original, data, page)
         if page != FIELD.page:
@@ -136,7 +136,7 @@ def test_only_the_blocks_area_changes() -> None:
 def test_a_turned_and_cropped_page_is_stamped_as_displayed(rotation: int) -> None:
     original = samples.shaped(samples.plan_of_care(1), rotate=rotation, crop=(40, 30, 580, 760), unit=1.5)
     place = SignatureField(page=1, x=100, y=120, width=220, height=48)
-    data = signed(original, place).sealed.data
+    data = sign_and_seal(original, place).sealed.data
     box = samples.changed_box(original, data)
     assert box is not None
     left, bottom, right, top = (edge * 1.5 for edge in box)
@@ -146,30 +146,30 @@ def test_a_turned_and_cropped_page_is_stamped_as_displayed(rotation: int) -> Non
     assert top <= place.y + place.height + 1
 
 
-def test_a_file_with_a_form_is_made_anew_without_it(tmp_path: Path) -> None:
+def test_a_file_with_a_form_is_rebuilt_without_the_form(tmp_path: Path) -> None:
     original = samples.with_bare_field("Twice a week")
     assert not is_extensible(original)
-    release = signed(original)
+    release = sign_and_seal(original)
     root = PdfReader(io.BytesIO(release.sealed.data)).trailer["/Root"]
     assert [field.get_object()["/T"] for field in root["/AcroForm"]["/Fields"]] == ["Seal"]  # type: ignore[index]  # - pypdf types it loosely
     assert find_faults(release, source=original, certificate=certificate()) == []
-    accepted(release.sealed.data, tmp_path)
+    assert_accepted(release.sealed.data, tmp_path)
 
 
-def test_scripts_are_in_nothing_that_is_derived() -> None:
+def test_a_sealed_file_has_no_scripts() -> None:
     original = samples.active()
     assert not is_extensible(original)
-    data = signed(original).sealed.data
+    data = sign_and_seal(original).sealed.data
     assert inspect_pdf(original).active_content != ()
     assert inspect_pdf(data).active_content == ()
 
 
-def test_an_action_behind_an_escaped_name_is_no_plain_file() -> None:
+def test_a_file_with_an_escaped_name_is_not_extensible() -> None:
     original = samples.plan_of_care().replace(b"/PageMode /UseNone", b"/Pag#65Mode /UseNo")
     assert not is_extensible(original)
 
 
-def test_an_action_behind_a_false_beginning_of_a_stream_is_no_plain_file() -> None:
+def test_a_file_with_a_false_stream_in_a_string_is_not_extensible() -> None:
     def hide(writer: PdfWriter) -> None:
         root = writer.root_object
         root[NameObject("/Z1")] = TextStringObject(">>\nstream\n")
@@ -187,7 +187,7 @@ def test_a_decline_and_a_scan_are_sealed(tmp_path: Path) -> None:
         seal_by_hand(original, certificate=CERTIFICATE, sealer=sealer(), facts=FACTS),
     ):
         assert find_faults(release, source=original, certificate=certificate()) == []
-        accepted(release.sealed.data, tmp_path)
+        assert_accepted(release.sealed.data, tmp_path)
 
 
 # Beside other signatures
@@ -195,9 +195,9 @@ def test_a_decline_and_a_scan_are_sealed(tmp_path: Path) -> None:
 
 def test_a_further_signature_leaves_the_earlier_one_valid(tmp_path: Path) -> None:
     other = sealing_key.LocalKey()
-    theirs = Sealer(chain.Chain((other.certificate(),)), other.sign)
-    original = theirs.seal(samples.plan_of_care(), FACTS).data
-    release = signed(original)
+    other_sealer = Sealer(chain.Chain((other.certificate(),)), other.sign)
+    original = other_sealer.seal(samples.plan_of_care(), FACTS).data
+    release = sign_and_seal(original)
     data = release.sealed.data
     assert data.startswith(original)
     first, second = verification.read_signatures(data, strict=True)
@@ -205,17 +205,17 @@ def test_a_further_signature_leaves_the_earlier_one_valid(tmp_path: Path) -> Non
     assert (second.sound, second.covers) == (True, True)
     assert find_faults(release, source=original, certificate=certificate()) == []
     assert samples.changed_box(original, data, 3) is not None
-    accepted(data, tmp_path, signatures=2)
+    assert_accepted(data, tmp_path, signatures=2)
 
 
-def test_a_file_that_others_signed_gets_its_certificate_as_a_file_of_its_own(tmp_path: Path) -> None:
+def test_a_file_signed_by_others_gets_a_separate_certificate(tmp_path: Path) -> None:
     other = sealing_key.LocalKey()
-    theirs = Sealer(chain.Chain((other.certificate(),)), other.sign)
-    original = theirs.seal(samples.plan_of_care(), FACTS).data
-    release = signed(original)
+    other_sealer = Sealer(chain.Chain((other.certificate(),)), other.sign)
+    original = other_sealer.seal(samples.plan_of_care(), FACTS).data
+    release = sign_and_seal(original)
     apart = release.certificate
     assert apart is not None
-    accepted(apart.sealed.data, tmp_path)
+    assert_accepted(apart.sealed.data, tmp_path)
     seal = verification.verify(apart.sealed.data, OURS).seal
     assert seal is not None
     assert (seal.document_id, seal.reason) == (FACTS.document_id, f"Certificate: {FACTS.reason}")
@@ -224,14 +224,14 @@ def test_a_file_that_others_signed_gets_its_certificate_as_a_file_of_its_own(tmp
     assert digest in samples.one_line(text).replace(" ", "")
     broken = replace(release, certificate=replace(apart, sealed=Sealed(original, "B-B")))
     assert find_faults(broken, source=original, certificate=certificate()) != []
-    assert signed(samples.plan_of_care()).certificate is None
+    assert sign_and_seal(samples.plan_of_care()).certificate is None
 
 
 # Verification
 
 
 def test_any_changed_byte_under_the_seal_is_found() -> None:
-    data = signed(samples.plan_of_care()).sealed.data
+    data = sign_and_seal(samples.plan_of_care()).sealed.data
     start, end = verification.find_signature_gap(data)
     places = [*range(20, start - 2, 997), *range(end + 2, len(data) - 8, 97)]
     assert len(places) > 50
@@ -240,8 +240,8 @@ def test_any_changed_byte_under_the_seal_is_found() -> None:
         assert verification.verify(changed, OURS).verdict not in ("intact", "signed_later"), place
 
 
-def test_anything_after_the_seal_is_found() -> None:
-    data = signed(samples.plan_of_care()).sealed.data
+def test_any_bytes_after_the_seal_are_found() -> None:
+    data = sign_and_seal(samples.plan_of_care()).sealed.data
     assert verification.verify(data + b"\n", OURS).verdict == "changed"
     writer = PdfWriter(io.BytesIO(data), incremental=True)
     writer.add_blank_page(100, 100)
@@ -251,15 +251,15 @@ def test_anything_after_the_seal_is_found() -> None:
 
 
 def test_bytes_hidden_beside_the_signature_are_found() -> None:
-    data = signed(samples.plan_of_care()).sealed.data
+    data = sign_and_seal(samples.plan_of_care()).sealed.data
     _, end = verification.find_signature_gap(data)
     changed = data[: end - 4] + b"zzzz" + data[end:]
     assert verification.verify(changed, OURS).verdict != "intact"
 
 
-def test_no_library_logs_what_is_in_a_file(caplog: pytest.LogCaptureFixture) -> None:
-    """Their warnings quote it: a name of a field, or a key of a dictionary."""
-    data = signed(samples.plan_of_care()).sealed.data
+def test_no_library_logs_the_content_of_a_file(caplog: pytest.LogCaptureFixture) -> None:
+    """The libraries' own warnings quote names of fields and keys of dictionaries."""
+    data = sign_and_seal(samples.plan_of_care()).sealed.data
     for spot in range(0, len(data), 1500):
         verification.verify(data[:spot] + b"/Ada Byron" + data[spot:], OURS)
     verification.verify(samples.certified(3), OURS)
@@ -268,9 +268,9 @@ def test_no_library_logs_what_is_in_a_file(caplog: pytest.LogCaptureFixture) -> 
     assert caplog.records == []
 
 
-def test_a_seal_by_a_strangers_certificate_is_not_ours() -> None:
+def test_a_seal_by_an_unknown_certificate_is_not_ours() -> None:
     other = sealing_key.LocalKey()
-    data = signed(
+    data = sign_and_seal(
         samples.plan_of_care(), by=Sealer(chain.Chain((other.certificate(),)), other.sign)
     ).sealed.data
     assert verification.verify(data, OURS).verdict == "not_ours"
@@ -287,7 +287,7 @@ def test_a_seal_is_intact_long_after_its_certificate_expired() -> None:
 def test_the_command_line_verifies_offline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, certificates = tmp_path / "a.pdf", tmp_path / "c.pem"
     certificates.write_bytes(chain.write_pem([certificate()]))
-    data = signed(samples.plan_of_care()).sealed.data
+    data = sign_and_seal(samples.plan_of_care()).sealed.data
     file.write_bytes(data)
     assert verification.main([str(file), "--certificates", str(certificates)]) == 0
     assert f'"document_id": "{FACTS.document_id}"' in capsys.readouterr().out
@@ -302,7 +302,7 @@ def test_the_command_line_verifies_offline(tmp_path: Path, capsys: pytest.Captur
 
 def test_a_file_that_changed_after_sealing_is_not_released() -> None:
     original = samples.plan_of_care()
-    release = signed(original)
+    release = sign_and_seal(original)
     data = release.sealed.data
     tampered = Release(Sealed(data.replace(b"/Count 4", b"/Count 5"), "B-B"), 4)
     assert find_faults(tampered, source=original, certificate=certificate()) != []
@@ -322,28 +322,30 @@ def test_a_file_that_changed_after_sealing_is_not_released() -> None:
 
 
 def test_a_timestamp_makes_it_b_t(tmp_path: Path) -> None:
-    release = signed(samples.plan_of_care(), by=sealer(sealing_key.timestamps))
+    release = sign_and_seal(samples.plan_of_care(), by=sealer(sealing_key.timestamps))
     assert release.sealed.level == "B-T"
     seal = verification.verify(release.sealed.data, OURS).seal
     assert seal is not None
     assert seal.timestamped_at == NOW + dt.timedelta(seconds=2)
-    accepted(release.sealed.data, tmp_path)
+    assert_accepted(release.sealed.data, tmp_path)
 
 
 @pytest.mark.parametrize("reply", [b"", b"<html>", b"0\x030\x01"])
-def test_an_authority_that_answers_rubbish_leaves_a_seal_without(reply: bytes) -> None:
-    release = signed(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, lambda _: reply))
+def test_a_seal_has_no_timestamp_if_the_authority_sends_rubbish(reply: bytes) -> None:
+    release = sign_and_seal(
+        samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, lambda _: reply)
+    )
     assert release.sealed.level == "B-B"
     assert verification.verify(release.sealed.data, OURS).verdict == "intact"
 
 
-def test_a_timestamp_can_come_later_and_changes_nothing_under_the_seal(tmp_path: Path) -> None:
+def test_a_later_timestamp_changes_no_byte_under_the_seal(tmp_path: Path) -> None:
     def failing(_query: bytes) -> bytes:
         raise ConnectionRefusedError
 
-    before = signed(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, failing)).sealed
+    before = sign_and_seal(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, failing)).sealed
     assert before.level == "B-B"
     after = sealer(sealing_key.timestamps).add_timestamp(before.data)
     assert find_timestamp_faults(after, before.data) == []
     assert find_timestamp_faults(after.replace(b"MediaBox", b"MediaBux"), before.data) != []
-    accepted(after, tmp_path)
+    assert_accepted(after, tmp_path)

@@ -4,7 +4,7 @@ from chalicelib.pdf.text.bidi import has_right_to_left, isolate, resolve_levels,
 
 
 def drawn(text: str) -> str:
-    """The characters in the order drawn, brackets as they are."""
+    """Return the characters in visual order, without mirrored brackets."""
     return "".join(text[index] for index in visual_order(resolve_levels(text)))
 
 
@@ -29,7 +29,7 @@ def drawn(text: str) -> str:
         ("", ""),
     ],
 )
-def test_text_is_drawn_in_the_order_of_unicode(text: str, order: str) -> None:
+def test_text_is_drawn_in_the_visual_order_of_unicode(text: str, order: str) -> None:
     assert drawn(text) == order
 
 
@@ -51,7 +51,7 @@ def shown(text: str) -> str:
         ("אבג ", "MD ד 12", " ז", "ז MD 12 ד גבא"),
     ],
 )
-def test_a_name_turns_nothing_that_stands_beside_it(before: str, name: str, after: str, order: str) -> None:
+def test_an_isolated_name_changes_no_order_beside_it(before: str, name: str, after: str, order: str) -> None:
     assert shown(before + isolate(name) + after) == order
 
 
@@ -60,7 +60,7 @@ def test_two_names_side_by_side_keep_their_order() -> None:
     assert shown(f"by {isolate('אבג')}, {isolate('דה')}") == "by גבא, הד"
 
 
-def test_a_name_from_the_left_needs_no_isolate() -> None:
+def test_a_left_to_right_name_needs_no_isolate() -> None:
     assert isolate("Luis Rivera-Muñoz") == "Luis Rivera-Muñoz"
     assert isolate("") == ""
 
@@ -68,11 +68,11 @@ def test_a_name_from_the_left_needs_no_isolate() -> None:
 @pytest.mark.parametrize(
     "text", ["\u2068אב", "אב\u2069", "\u2069אב\u2068", "\u2068\u2068אב\u2069 12\u2069", "\u2068\u2069"]
 )
-def test_isolates_without_a_partner_do_no_harm(text: str) -> None:
+def test_unpaired_isolates_do_no_harm(text: str) -> None:
     assert len(resolve_levels(text)) == len(text)
 
 
-def test_right_to_left_is_known() -> None:
+def test_right_to_left_text_is_recognized() -> None:
     assert has_right_to_left("x א")
     assert has_right_to_left("م")
     assert not has_right_to_left("x 12 王")

@@ -4,7 +4,7 @@ from chalicelib.pdf.text.graphemes import clean_text, split_clusters
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "expected"),
     [
         ("Luis\u202e \x00Rivera\n\tMD", "Luis Rivera MD"),
         ("e\u0301", "é"),
@@ -19,8 +19,8 @@ from chalicelib.pdf.text.graphemes import clean_text, split_clusters
         ("by \u2068אבג\u2069, MD", "by \u2068אבג\u2069, MD"),
     ],
 )
-def test_only_what_is_seen_or_spells_is_kept(text: str, kept: str) -> None:
-    assert clean_text(text) == kept
+def test_only_visible_characters_and_joiners_remain(text: str, expected: str) -> None:
+    assert clean_text(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_letter_keeps_its_marks_and_conjuncts(parts: list[str]) -> None:
     assert split_clusters("".join(parts)) == parts
 
 
-def test_a_heap_of_marks_is_cut() -> None:
+def test_a_long_stack_of_marks_is_split() -> None:
     heap = "a" + "\u0301" * 1000
     assert max(map(len, split_clusters(heap))) <= 32
     assert "".join(split_clusters(heap)) == heap

@@ -43,22 +43,22 @@ def glyphs_of(run: Run) -> list[int]:
     return [face.charToGlyph.get(ord(char), 0) for char in chars]
 
 
-def missing(found: tuple[Run, ...]) -> list[int]:
-    """The glyphs drawn instead of letters that no font has: empty boxes, and those of U+FFFD."""
+def missing(runs: tuple[Run, ...]) -> list[int]:
+    """Return the glyphs drawn for letters that no font has: empty boxes and U+FFFD."""
     return [
         glyph
-        for run in found
+        for run in runs
         for glyph in glyphs_of(run)
         if glyph in (0, load_font(run.font).face.charToGlyph.get(0xFFFD))
     ]
 
 
 def read_back(text: str, *, face: str = PLAIN) -> str:
-    """What PDFium reads, which may take raised marks for a line of their own."""
+    """Return the text that PDFium extracts, which may place raised marks on separate lines."""
     data = draw_pdf(lambda canvas: draw_text(canvas, 40, 700, text, face=face, size=12))
     with pypdfium2.PdfDocument(data) as document:
-        found: str = document[0].get_textpage().get_text_bounded()
-    return " ".join(found.split())
+        extracted: str = document[0].get_textpage().get_text_bounded()
+    return " ".join(extracted.split())
 
 
 @pytest.mark.parametrize(
@@ -78,21 +78,21 @@ def read_back(text: str, *, face: str = PLAIN) -> str:
     ],
 )
 def test_every_character_has_a_glyph(face: str, text: str, fonts: list[str]) -> None:
-    found = split_runs(text, face)
-    assert [run.font for run in found] == fonts
-    assert not missing(found)
+    runs = split_runs(text, face)
+    assert [run.font for run in runs] == fonts
+    assert not missing(runs)
 
 
 @pytest.mark.parametrize("face", [PLAIN, BOLD, SCRIPT])
 @pytest.mark.parametrize("script", EVERY)
 def test_no_letter_of_any_script_is_an_empty_box(script: str, face: str) -> None:
-    found = split_runs(EVERY[script], face)
-    assert not missing(found)
-    if font_name(script) in {font_name(each) for each in SCRIPTS}:
-        assert font_name(script) in {run.font for run in found}
+    runs = split_runs(EVERY[script], face)
+    assert not missing(runs)
+    if font_name(script) in {font_name(name) for name in SCRIPTS}:
+        assert font_name(script) in {run.font for run in runs}
 
 
-def test_a_letter_without_a_font_is_told_from_one_that_has_one() -> None:
+def test_a_letter_without_a_font_is_recognized() -> None:
     assert len(missing(split_runs("Li ꦗꦮ", PLAIN))) == 2, "two letters of Javanese"
     assert not missing(split_runs("Li ជ", PLAIN))
 
@@ -117,12 +117,12 @@ def test_a_joiner_decides_between_two_spellings() -> None:
     assert len(half.glyphs) > len(whole[0].glyphs)
 
 
-def test_a_vowel_written_before_its_consonant_is_drawn_before_it() -> None:
+def test_a_vowel_sign_is_drawn_before_its_consonant() -> None:
     (run,) = split_runs("कि", PLAIN)
     assert glyphs_of(run)[1] == load_font(run.font).face.charToGlyph[ord("क")]
 
 
-def test_thai_marks_stand_above_each_other() -> None:
+def test_thai_marks_are_stacked() -> None:
     (alone,), (both,) = split_runs("ก่", PLAIN), split_runs("กี่", PLAIN)
     assert [glyph.advance > 0 for glyph in both.glyphs] == [True, False, False]
     tone = [(glyphs_of(run)[-1], run.glyphs[-1].up) for run in (alone, both)]
@@ -130,7 +130,7 @@ def test_thai_marks_stand_above_each_other() -> None:
 
 
 def ink(text: str) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the text drawn from (40, 600) at 100 points."""
+    """Return the left, top, right and bottom of the text drawn from (40, 600) at 100 points."""
     return inked(lambda canvas: draw_text(canvas, 40, 600, text, size=100))
 
 
@@ -149,7 +149,7 @@ def test_marks_are_drawn_in_their_places() -> None:
     assert row[1] == marked[1]
 
 
-def test_a_raised_mark_raises_nothing_else() -> None:
+def test_a_raised_mark_raises_no_other_glyph() -> None:
     (run,) = split_runs("ދި", PLAIN)
     assert any(glyph.up for glyph in run.glyphs)
     (letter,) = split_runs("ก", PLAIN)[0].glyphs
@@ -167,12 +167,12 @@ def test_a_raised_mark_raises_nothing_else() -> None:
 
 def test_arabic_letters_join() -> None:
     (alone,), (word,) = split_runs("م", PLAIN), split_runs("محمد", PLAIN)
-    found = glyphs_of(word)
-    assert len(set(found)) == 4, "first, middle and last letters differ, though two of them are the same"
-    assert glyphs_of(alone)[0] not in found
+    glyphs = glyphs_of(word)
+    assert len(set(glyphs)) == 4, "first, middle and last letters differ, though two of them are the same"
+    assert glyphs_of(alone)[0] not in glyphs
 
 
-def test_what_is_drawn_is_as_wide_as_was_measured() -> None:
+def test_drawn_text_is_as_wide_as_measured() -> None:
     for text in EVERY.values():
         end = draw_text(Canvas(io.BytesIO()), 0, 700, text, size=12)
         assert end == pytest.approx(text_width(text, PLAIN, 12))
@@ -181,18 +181,18 @@ def test_what_is_drawn_is_as_wide_as_was_measured() -> None:
 
 @pytest.mark.parametrize("face", [PLAIN, SCRIPT])
 @pytest.mark.parametrize("script", SHAPED)
-def test_text_of_any_script_can_be_read_back(script: str, face: str) -> None:
+def test_text_of_any_script_can_be_extracted(script: str, face: str) -> None:
     assert read_back(SHAPED[script], face=face) == SHAPED[script]
 
 
 @pytest.mark.parametrize("script", ["Arabic", "Urdu", "Hebrew", "Syriac", "NKo"])
-def test_text_from_the_right_can_be_read_back(script: str) -> None:
-    # The ligature of lam and alef is told as one character, which stands for both.
+def test_right_to_left_text_can_be_extracted(script: str) -> None:
+    # The ligature of lam and alef is extracted as one character for both letters.
     assert unicodedata.normalize("NFKC", read_back(FROM_RIGHT[script])) == FROM_RIGHT[script]
 
 
 @pytest.mark.parametrize("text", ["Zoë", "王小明", "Ẹ̀kọ́", "ክ ก क", "a\u0301\u0323b"])
-def test_marks_and_mixtures_can_be_read_back(text: str) -> None:
+def test_marks_and_mixed_scripts_can_be_extracted(text: str) -> None:
     assert read_back(text) == unicodedata.normalize("NFC", text)
 
 
@@ -200,15 +200,15 @@ def texts_in_order(text: str) -> list[str]:
     return [run.text for run in split_runs(text, PLAIN)]
 
 
-def test_both_directions_stand_in_one_line() -> None:
-    # The text of a run is in the order read; its glyphs are in the order drawn.
+def test_one_line_holds_both_directions() -> None:
+    # The text of a run is in reading order, and its glyphs are in visual order.
     assert "".join(texts_in_order("Dr. محمد الأحمد, MD, 12")) == "Dr. الأحمد محمد, MD, 12"
     assert texts_in_order("אבג 12 דה") == ["דה", " ", "12", " ", "אבג"]
     (run,) = split_runs("אבג", PLAIN)
     assert glyphs_of(run) == [load_font(run.font).face.charToGlyph[ord(char)] for char in "גבא"]
 
 
-def test_brackets_are_mirrored_in_text_from_the_right() -> None:
+def test_brackets_are_mirrored_in_right_to_left_text() -> None:
     closing, _, opening, _ = split_runs("א (ב)", PLAIN)
     glyph = load_font(PLAIN).face.charToGlyph
     assert (closing.text, glyphs_of(closing)) == (")", [glyph[ord("(")]]), "at the left, as an opening one"
@@ -219,16 +219,16 @@ def test_brackets_are_mirrored_in_text_from_the_right() -> None:
 @pytest.mark.parametrize(
     "text", ["🦄", "👩🏽\u200d⚕️", "\U0001f1fa\U0001f1f8", "\U00012000", "\U000f0001", "ก🦄ก"]
 )
-def test_what_no_font_has_is_a_mark_to_be_seen_and_reads_as_itself(text: str) -> None:
-    found = split_runs(f"{text} Li", PLAIN)
-    assert all(glyph for run in found for glyph in glyphs_of(run))
+def test_a_letter_without_a_font_is_visible_and_can_be_extracted(text: str) -> None:
+    runs = split_runs(f"{text} Li", PLAIN)
+    assert all(glyph for run in runs for glyph in glyphs_of(run))
     unknown = load_font("DejaVuSans").face.charToGlyph[0xFFFD]
-    assert unknown in missing(found)
+    assert unknown in missing(runs)
     assert text_width(text, PLAIN, 10) > 0
     draw_pdf(lambda canvas: draw_text(canvas, 40, 700, text))
 
 
-def test_an_unknown_letter_reads_as_itself() -> None:
+def test_an_unknown_letter_can_be_extracted() -> None:
     assert read_back("Li 🦄") == "Li 🦄"
 
 
@@ -240,26 +240,26 @@ def test_a_mark_without_a_letter_is_drawn_within_a_letter_s_width(text: str) -> 
 
 
 @pytest.mark.parametrize("text", ["\u200d", "\u3164", "\u2068\u2069"])
-def test_what_cannot_be_seen_takes_no_room(text: str) -> None:
+def test_invisible_characters_have_no_width(text: str) -> None:
     assert split_runs(text, SCRIPT) == ()
     assert text_width(text, SCRIPT, 10) == 0
 
 
-def test_a_heap_of_marks_is_as_wide_as_its_letter() -> None:
+def test_a_stack_of_marks_is_as_wide_as_its_letter() -> None:
     assert text_width("a" + "\u0301" * 500, PLAIN, 10) == pytest.approx(text_width("á", PLAIN, 10), abs=0.1)
 
 
 def drawn_lines(lines: list[str], face: str = PLAIN) -> list[str]:
-    """Each line's runs in the order drawn; the text of a run is in the order read."""
+    """Return the runs of each line in visual order, with the text of each run in reading order."""
     return ["|".join(run.text.strip() for run in split_runs(line, face)) for line in lines]
 
 
-def test_a_line_that_begins_with_an_arabic_name_goes_on_in_its_sentence_s_direction() -> None:
+def test_an_arabic_name_at_the_start_keeps_the_direction_of_the_sentence() -> None:
     lines = wrap("Electronically signed by محمد الأحمد, MD, NPI 1234567893", BOLD, 8, 110)
     assert drawn_lines(lines, BOLD) == ["Electronically signed by|محمد", "الأحمد|, MD, NPI 1234567893"]
 
 
-def test_a_note_that_begins_in_hebrew_goes_on_from_the_right() -> None:
+def test_a_note_that_begins_in_hebrew_runs_from_right_to_left() -> None:
     lines = wrap("אבגד הוזח (tel 555-0100), 12 visits, then 3 more.", PLAIN, 10, 90)
     assert lines == ["אבגד הוזח (tel", "555-0100), 12 visits,", "then 3 more."]
     assert drawn_lines(lines)[1:] == ["12 visits,|),|555-0100", ".|then 3 more"]
@@ -271,19 +271,19 @@ def test_each_line_of_a_note_has_its_own_direction() -> None:
     assert drawn_lines(lines) == [".|12|,|אבג", "Call, 12."]
 
 
-def test_a_name_over_two_lines_keeps_its_direction_and_turns_no_number() -> None:
+def test_a_name_on_two_lines_keeps_its_direction_and_reverses_no_number() -> None:
     lines = wrap(f"Signed by {isolate('אבגד הוזח')}, 555-0100", PLAIN, 10, 70)
     assert drawn_lines(lines) == ["Signed by|אבגד", "הוזח|, 555-0100"]
 
 
-def test_what_isolates_a_name_is_neither_drawn_nor_measured() -> None:
+def test_isolates_are_neither_drawn_nor_measured() -> None:
     text = f"by {isolate('אבג')}, 12"
     assert drawn_lines([text]) == ["by|אבג|, 12"]
     assert text_width(text, PLAIN, 10) == pytest.approx(text_width("by אבג, 12", PLAIN, 10), abs=0.1)
     assert "".join(wrap(text, PLAIN, 10, 20)).replace(" ", "") == "byאבג,12"
 
 
-def test_lines_keep_to_their_width_and_lose_nothing() -> None:
+def test_wrapped_lines_fit_the_width_and_lose_no_text() -> None:
     text = "Certified nurse practitioner " * 5 + "x" * 200
     lines = wrap(text, PLAIN, 10, 120)
     assert all(text_width(line, PLAIN, 10) <= 120 for line in lines)
@@ -302,19 +302,19 @@ def test_a_very_long_name_is_never_broken_inside_a_letter(word: str) -> None:
     assert not any(unicodedata.combining(line[-1]) == 9 for line in lines[:-1] if line[-1] != "\u0e3a")
 
 
-def test_paragraphs_and_sizes_are_found_for_any_script() -> None:
+def test_paragraphs_and_sizes_fit_for_any_script() -> None:
     assert wrap_paragraphs("หนึ่ง\nสอง", PLAIN, 10, 200) == ["หนึ่ง", "สอง"]
     size = fit_size(LONG, SCRIPT, 200, largest=40, smallest=1)
     assert text_width(LONG, SCRIPT, size) <= 200.01 or size == 1
 
 
-def test_the_same_text_makes_the_same_file_whatever_was_drawn_before() -> None:
+def test_equal_text_makes_equal_files_after_other_drawings() -> None:
     first = draw_pdf(lambda canvas: draw_text(canvas, 40, 700, EVERY["Tamil"]))
     draw_pdf(lambda canvas: draw_text(canvas, 40, 700, "கௌதம் மொழி ஸ்ரீ"))
     assert draw_pdf(lambda canvas: draw_text(canvas, 40, 700, EVERY["Tamil"])) == first
 
 
-def test_plain_text_opens_neither_harfbuzz_nor_a_font_of_a_script() -> None:
+def test_plain_text_loads_neither_harfbuzz_nor_script_fonts() -> None:
     program = (
         "import sys\n"
         "from chalicelib.pdf.assembly import reportlab_pages as sheets\n"
@@ -329,10 +329,10 @@ def test_plain_text_opens_neither_harfbuzz_nor_a_font_of_a_script() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-def test_harfbuzz_that_could_not_be_loaded_says_why_and_is_tried_again(
+def test_a_failed_import_of_harfbuzz_raises_its_reason_and_is_retried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Without its cache, as in a process that has not yet needed it.
+    # The cache is bypassed, as in a process that has not needed HarfBuzz yet.
     load = shaping._harfbuzz.__wrapped__
     monkeypatch.setitem(sys.modules, "uharfbuzz", None)
 
