@@ -94,7 +94,7 @@ class Emails:
         self._settings = settings
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Compose the email and send it by SES, or cancel it if it is no longer wanted."""
+        """Compose the email and send it by SES, or cancel an email that is no longer wanted."""
         facts = look_up(delivery, self._store, self._clock.now())
         reason = cancellation_reason(facts)
         if reason:

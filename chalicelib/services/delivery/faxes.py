@@ -45,7 +45,7 @@ class Faxes:
         self._settings = settings
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Compose the fax and email it to the gateway, or cancel it if it is no longer wanted."""
+        """Compose the fax and email it to the gateway, or cancel a fax that is no longer wanted."""
         facts = look_up(delivery, self._store, self._clock.now())
         reason = cancellation_reason(facts)
         if reason:

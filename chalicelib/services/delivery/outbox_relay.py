@@ -21,7 +21,7 @@ SWEEP_LIMIT = 200
 def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> None:
     """Enqueue the jobs of the rows, and delete the rows only after every job was accepted.
 
-    Raises on any failure, and the whole batch comes again. A job that runs twice does no harm.
+    Raises on any failure. The stream then sends the whole batch again. A job that runs twice does no harm.
     """
     batch = tuple(rows)
     queues.send([job for row in batch for job in row.jobs])

@@ -85,7 +85,7 @@ def _is_about_document(delivery: Delivery) -> bool:
 
 
 def _record_event(recorder: Recorder, event: DocumentEventType, after: Delivery, *, current: bool) -> None:
-    """Record the result of a message. The EMR and staff learn it only if the address is still current."""
+    """Record the result of a message. Notify the EMR and staff only if the address is current."""
     facts = {"delivery": after.id, "channel": after.channel, "carrier_id": after.carrier_id}
     recorder.event(event, facts, private={"recipient": after.recipient}, webhook=current)
     if current and after.status is DeliveryStatus.FAILED:

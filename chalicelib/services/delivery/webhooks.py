@@ -42,7 +42,7 @@ class Webhooks:
         if endpoint is None:
             return AttemptResult(verdict=Verdict.HELD, detail="The endpoint is switched off.", tried=False)
         body = (delivery.body or "").encode()
-        headers = signed_headers(delivery, practice, body, self._clock.now())
+        headers = sign_headers(delivery, practice, body, self._clock.now())
         answer = self._http.post(endpoint.url, headers=headers, body=body)
         self._record_health(practice, delivery.id, endpoint.url, answer)
         return _outcome(answer)
@@ -80,7 +80,7 @@ class Webhooks:
         return Change(at=now, practices=(after,), deliveries=(notice,), outbox=(outbox_row(notice),))
 
 
-def signed_headers(delivery: Delivery, practice: Practice, body: bytes, now: datetime) -> Mapping[str, str]:
+def sign_headers(delivery: Delivery, practice: Practice, body: bytes, now: datetime) -> Mapping[str, str]:
     """Return the headers of one attempt, with a signature for each live secret, the newest first.
 
     Raises `Unavailable` if the practice has no live secret.

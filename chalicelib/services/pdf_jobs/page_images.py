@@ -21,7 +21,7 @@ def text_key(document_id: str) -> str:
 
 
 def page_texts(document: Document, files: Files) -> Sequence[str] | None:
-    """Return the text of each page, which is empty for a scanned page. Return None until the job is done."""
+    """Return the text of each page (empty for a scanned page), or None until `prepare` is done."""
     if (document.pages_ready or 0) < document.original.pages:
         return None
     data = files.find(text_key(document.id))

@@ -17,7 +17,7 @@ _WALL_TIME_FACTOR = 10.0
 
 
 class SandboxKilled(Exception):
-    """The forked process ended before its work was done. `by_time` is true if it exceeded its time limit."""
+    """The forked process ended before its work was done. `by_time`: the time limit was exceeded."""
 
     def __init__(self, *, by_time: bool) -> None:
         super().__init__("the work took too long" if by_time else "the work crashed")
@@ -40,7 +40,7 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
     process.start()
     there.close()
     try:
-        yield from _received(here, seconds * _WALL_TIME_FACTOR)
+        yield from _receive(here, seconds * _WALL_TIME_FACTOR)
     except EOFError:
         process.join()
         raise SandboxKilled(by_time=process.exitcode in (-signal.SIGKILL, -signal.SIGXCPU)) from None
@@ -51,7 +51,7 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
         here.close()
 
 
-def _received(here: Connection, seconds: float) -> Iterator[bytes]:
+def _receive(here: Connection, seconds: float) -> Iterator[bytes]:
     """Yield the pieces from the forked process. An empty message marks the end."""
     while True:
         if not here.poll(seconds):

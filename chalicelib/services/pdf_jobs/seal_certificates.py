@@ -30,12 +30,12 @@ def days_left(files: Files, now: datetime) -> int | None:
     return (expires - now).days
 
 
-def published(files: Files) -> bytes:
-    """Return the PEM of every published certificate. It is empty before the first one."""
+def read_published(files: Files) -> bytes:
+    """Return the PEM of every published certificate. The PEM is empty before the first certificate."""
     return files.find(PUBLISHED_KEY) or b""
 
 
-def fingerprints(pem: bytes) -> list[str]:
+def compute_fingerprints(pem: bytes) -> list[str]:
     """Return the SHA-256 (hex) of the DER of each certificate.
 
     The function uses no certificate library, because the import would slow down the web function.

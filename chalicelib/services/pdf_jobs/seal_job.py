@@ -84,7 +84,7 @@ class SealJob:
         self._record_timestamps(document.id, signed, certificate)
 
     def _add_timestamp(self, document_id: str, pdf: StoredPdf | None) -> StoredPdf | None:
-        """Store a copy of the PDF with a timestamp. Return None if the PDF lacks no timestamp."""
+        """Store a copy of the PDF with a timestamp. Return None if the PDF needs no timestamp."""
         if pdf is None or not pdf.timestamp_due:
             return None
         before = self._read_verified(pdf.key, pdf.sha256)
@@ -96,7 +96,7 @@ class SealJob:
         return replace(pdf, key=key, sha256=sha256, level="B-T", timestamp_due=False)
 
     def _make_release(self, document: Document, decision: Decision) -> Release:
-        """Return the verified sealed file. If extending the original fails, rebuild it from its pages."""
+        """Return the verified sealed file. Rebuild the file if it cannot extend the original."""
         sealer = self._sealer()
         source = self._read_source(document, decision)
         # The search may take seconds, so a rebuild uses its first result.

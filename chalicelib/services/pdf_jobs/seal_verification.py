@@ -17,7 +17,7 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.timestamps import from_text
 from chalicelib.pdf.models import MAX_BYTES
 from chalicelib.services.concurrency import run_concurrently
-from chalicelib.services.pdf_jobs import seal_certificates as certificates
+from chalicelib.services.pdf_jobs import seal_certificates
 from chalicelib.services.ports import Files, Ids, Inspector, Store
 from chalicelib.services.throttling import Backoff, require_no_wait
 from chalicelib.services.transaction import Change
@@ -67,6 +67,10 @@ class SealVerification:
             redirect=f"{self._portal_url}/verify/checked",
         )
 
+    def published_certificates(self) -> str:
+        """Return the PEM text of all published sealing certificates."""
+        return seal_certificates.read_published(self._files).decode()
+
     def check(self, key: str, *, address: str | None, now: datetime) -> VerificationResult:
         """Verify the upload, then delete it. If the check fails for now, leave the upload for another try.
 
@@ -93,7 +97,7 @@ class SealVerification:
             return (), ()
         return run_concurrently(
             lambda: self._files.versions(key),
-            lambda: certificates.fingerprints(certificates.published(self._files)),
+            lambda: seal_certificates.compute_fingerprints(seal_certificates.read_published(self._files)),
         )
 
     def _count(self, count: Secret | None, source: str, now: datetime) -> None:

@@ -3,7 +3,6 @@
 from chalice.app import Response
 
 from chalicelib.domain.errors import Invalid, NotFound
-from chalicelib.services.pdf_jobs import seal_certificates as certificates
 from chalicelib.services.pdf_jobs.seal_verification import MAX_UPLOAD_BYTES
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import render_page
@@ -26,7 +25,7 @@ def show_result(context: RequestContext) -> Response:
 
 def download_certificates(context: RequestContext) -> Response:
     """Return every certificate used for seals so far, as PEM, to check files without this portal."""
-    text = certificates.published(context.services.files).decode()
+    text = context.services.seal_verification.published_certificates()
     if not text:
         raise NotFound("There is no seal certificate yet.")
     headers: dict[str, str | list[str]] = {

@@ -1,4 +1,4 @@
-"""The stand-in clinic with a portal in memory."""
+"""The sample clinic with a portal in memory."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -14,7 +14,7 @@ from tests.support.portal_fake import STORAGE, FakePortal
 
 @pytest.fixture
 def form(office: Office) -> dict[str, Any]:
-    """What a browser submits when nothing is changed."""
+    """Return the values that a browser submits for an unchanged form."""
     proposed = forms.propose_values(
         SAMPLES["pt-knee"], number=office.store.next_number(), today=office.today()
     )

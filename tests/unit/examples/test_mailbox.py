@@ -28,7 +28,7 @@ HTML = (
 
 
 class LocalAws:
-    """The two lists of sent things that the local AWS offers."""
+    """The local AWS with its lists of sent emails and sent texts."""
 
     def __init__(self) -> None:
         self.mails: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The attempt machine, by webhooks: what it sends, how often, and what it survives."""
+"""The delivery worker, tested with webhooks: requests, retries and crashes."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ HALF_JITTER = 1.05
 
 
 class Killed(BaseException):
-    """The worker is gone: nothing after it runs."""
+    """The end of the worker process, after which no code runs."""
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def world() -> World:
 
 
 def verify(secret: str, posted: tuple[str, Mapping[str, str], bytes]) -> Any:
-    """As a receiver does with the official library, at the time of sending."""
+    """Verify a posted webhook as a receiver does, with the official library at the time of sending."""
     _, headers, body = posted
     at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
     signed = Webhook(secret).sign(headers["webhook-id"], at, body.decode())
@@ -115,7 +115,7 @@ def test_a_retry_goes_to_the_current_endpoint(world: World) -> None:
     ]
 
 
-# Twice, late, out of order
+# Jobs that come twice, late or out of order
 
 
 def test_the_same_job_twice_sends_once(world: World) -> None:
@@ -312,7 +312,7 @@ def test_a_retried_delivery_has_the_whole_schedule_again(world: World) -> None:
     assert world.when_due(row_id).status is DeliveryStatus.DELIVERED
 
 
-# Trouble on our side
+# Failures of the portal
 
 
 def test_a_busy_database_at_the_claim_leaves_the_row_due(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Emails: what goes to whom, what stands in it, and what never does."""
+"""The emails: their recipients, contents and headers."""
 
 import re
 from dataclasses import replace
@@ -38,7 +38,7 @@ def with_account(world: World, since: datetime = START) -> World:
 
 
 def sent(world: World, kind: str) -> EmailMessage:
-    """The mail of that kind, for the person that it is for."""
+    """Deliver an email of this kind and return it."""
     if kind in ("reset", "password_changed"):
         row_id = with_account(world).own_message(kind)
         world.clock.pass_time(seconds=1)
@@ -60,7 +60,7 @@ def both(mail: EmailMessage) -> list[str]:
     return [part(mail, "plain"), part(mail, "html")]
 
 
-# Each mail
+# Every email
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -165,7 +165,7 @@ def test_the_setup_link_expires_ninety_minutes_after_it_is_sent(world: World) ->
 
 
 def test_the_setup_email_of_a_recalled_document_names_the_pending_document(world: World) -> None:
-    """Another clinic's, corrected once: it is named, and not the clinic that took its own back."""
+    """The email names the clinic of the pending document, and not the clinic that recalled its document."""
     row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     clinic = replace(world.practice, id="prc_other", version=1, name="Lakeside Rehab")
     waits = replace(world.document, id="doc_waits", version=1, practice_id=clinic.id, access=2)
@@ -209,7 +209,7 @@ def test_the_first_password_gets_a_welcome_and_a_later_one_a_notice(world: World
     assert "November 23, 2026, at 7:00 PM UTC" in part(world.mail(), "plain")
 
 
-# Overtaken by events
+# Emails that are no longer wanted
 
 
 def test_a_recalled_document_is_not_announced(world: World) -> None:
@@ -243,7 +243,7 @@ def test_a_signed_document_is_not_announced(world: World) -> None:
     assert world.deliver(row_id).status is DeliveryStatus.CANCELLED
 
 
-# Trouble
+# Failures
 
 
 def test_an_email_that_ses_does_not_accept_is_retried_and_then_fails(world: World) -> None:
@@ -279,7 +279,7 @@ def test_an_address_that_ses_refuses_is_tried_once(world: World) -> None:
 
 
 def test_a_concurrent_view_of_the_document_is_not_lost(world: World) -> None:
-    """The document changes between the record's read and its write."""
+    """The document changes between the worker's read and its write."""
     row_id = world.message(Channel.EMAIL, MessageType.READY)
 
     def at_claim() -> None:

@@ -26,7 +26,7 @@ def a_store(*rows: OutboxRow) -> FakeStore:
 
 
 class DiesAfterSending(FakeQueues):
-    """The queue has the jobs; the relay dies before it hears of it."""
+    """A queue that accepts the jobs, but whose response never reaches the relay."""
 
     def send(self, jobs: object, *, delay_seconds: int = 0) -> None:
         super().send(jobs, delay_seconds=delay_seconds)  # type: ignore[arg-type]  # - passed on as it came

@@ -22,7 +22,7 @@ def an_outgoing(emr: Emr) -> PracticeDeliveries:
 
 
 def failed(emr: Emr, kind: str) -> Delivery:
-    """The practice's delivery of that type, as a worker leaves it in the end."""
+    """Return the practice's delivery of this type after its last attempt has failed."""
     delivery = next(row for row in emr.deliveries() if row.type == kind)
     ended = replace(delivery, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
     emr.store.commit(Change(at=emr.now, deliveries=(ended,)))

@@ -40,7 +40,7 @@ def world() -> World:
 
 
 def notification(kind: str, carrier_id: str = "ses-0001", **detail: Any) -> Mapping[str, Any]:
-    """As SES publishes it (version 1), with the address in every place where SES puts it."""
+    """Return a notification as SES publishes it (version 1), with the address in every place of SES."""
     at = "2026-11-22T19:00:05.000Z"
     parts: Mapping[str, Mapping[str, Any]] = {
         "Delivery": {"recipients": ["dr.rivera@example.com"], "smtpResponse": "250 ok"},
@@ -259,7 +259,7 @@ def test_no_address_is_stored_in_attempts_or_hashed_events(world: World) -> None
     assert "rivera" not in world.events()[-1].body
 
 
-# Unknown and early
+# Receipts of unknown messages, and early receipts
 
 
 def test_a_receipt_before_the_record_is_looked_up_again(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The endpoint that webhooks go to: off, set again, elsewhere, and what is held or waits meanwhile."""
+"""The endpoint for webhooks: switched off, set again or moved, and the webhooks that are held meanwhile."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -128,7 +128,7 @@ def test_setting_the_endpoint_again_makes_waiting_webhooks_due(world: World) -> 
 
 
 def test_a_hastened_webhook_that_fails_again_waits_as_usual(world: World) -> None:
-    """Else a receiver that is still broken would be called in a circle."""
+    """Otherwise a broken receiver would be called without end."""
     rows = [world.webhook() for _ in range(3)]
     world.answers(ERROR)
     for row_id in rows:
@@ -147,7 +147,7 @@ def test_a_hastened_webhook_that_fails_again_waits_as_usual(world: World) -> Non
 
 
 def test_a_waiting_webhook_is_queued_until_it_is_due_and_then_held(world: World) -> None:
-    """As docs/emr-integration.md says; together they are what is still to come."""
+    """docs/emr-integration.md describes both statuses of webhooks that are still to come."""
     world.answers(ERROR, GONE)
     waiting, last = world.webhook(), world.webhook()
     world.deliver(waiting)
@@ -184,7 +184,7 @@ def test_setting_the_same_endpoint_often_does_not_restart_the_retry_schedule(wor
 
 
 def test_a_webhook_held_and_released_often_records_one_entry(world: World) -> None:
-    """Nothing was tried between: every release would add an entry to the row, without end."""
+    """There is no attempt in between, so an entry for every release would let the row grow without end."""
     row_id = world.webhook()
     for _ in range(3):
         world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
@@ -270,7 +270,7 @@ def test_an_old_answer_does_not_switch_off_a_new_endpoint(world: World) -> None:
 
 
 class AnswersAfter(FakeWebhookSender):
-    """Answers 410 after something else has happened, and 200 from then on."""
+    """A receiver that answers 410 once, after another change, and then 200."""
 
     def __init__(self, happens: Callable[[], None]) -> None:
         super().__init__([GONE, OK])

@@ -1,4 +1,4 @@
-"""What the largest file may cost: 200 pages and just under 25 MB."""
+"""The time and memory for the largest file, with 200 pages and just under 25 MB."""
 
 from itertools import islice
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the inspect function answers, and what reading may cost."""
+"""The results and the limits of the `inspect` function."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The search for the signature's place cannot keep a document from being sealed."""
+"""The sandboxed search for the signature line, which cannot stop a seal."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The seal job: one sealed file whatever happens, verified before anyone gets it."""
+"""The seal job, which releases one verified file after any failure."""
 
 import hashlib
 import json
@@ -23,7 +23,12 @@ from chalicelib.services.documents.audit_trail import TrailLine
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pdf_jobs import sandboxed_placement as placing
 from chalicelib.services.pdf_jobs import seal_job
-from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY, days_left, fingerprints
+from chalicelib.services.pdf_jobs.seal_certificates import (
+    CURRENT_KEY,
+    PUBLISHED_KEY,
+    compute_fingerprints,
+    days_left,
+)
 from chalicelib.services.pdf_jobs.seal_contents import trail_entry
 from chalicelib.services.pdf_jobs.seal_job import StoredFileCorrupt
 from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCache
@@ -42,7 +47,7 @@ OURS = {chain.fingerprint(certificate())}
 
 
 class Authority:
-    """A timestamp authority that works when it is `up`, but for the requests (from 1) that are `failing`."""
+    """A timestamp authority. If `up`, it answers every request but those in `failing`, counted from 1."""
 
     up = False
     asked = 0
@@ -315,11 +320,11 @@ def test_a_late_timestamp_does_not_change_the_announced_file() -> None:
     assert now["timestamped"]["sha256"] != announced["sha256"]
 
 
-# Beside other signatures
+# Documents with other signatures
 
 
 def signed_by_others(authority: Authority | None = None) -> tuple[Portal, bytes]:
-    """A portal with a document that others had signed before, and that original."""
+    """Return a portal with a document that was already signed by others, and the original."""
     other = sealing_key.LocalKey()
     original = Sealer(chain.Chain((other.certificate(),)), other.sign).seal(ORIGINAL, sealing_key.FACTS).data
     stored = StoredPdf(key="originals/1.pdf", sha256=hashlib.sha256(original).hexdigest(), pages=3)
@@ -408,7 +413,7 @@ def test_the_days_of_a_certificate_are_counted() -> None:
 def test_fingerprints_are_those_of_the_library_for_certificates() -> None:
     other = sealing_key.LocalKey().certificate()
     pem = chain.write_pem([certificate(), other])
-    assert fingerprints(pem) == [chain.fingerprint(certificate()), chain.fingerprint(other)]
+    assert compute_fingerprints(pem) == [chain.fingerprint(certificate()), chain.fingerprint(other)]
 
 
 def test_the_certificate_names_a_device_in_words_that_fit_its_column() -> None:

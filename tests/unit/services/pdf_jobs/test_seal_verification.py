@@ -1,4 +1,4 @@
-"""`/verify`: the file goes once it has been judged, stays for another try, and nobody waits nine times."""
+"""The service behind `/verify`: erased uploads, retries and the number of round trips."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,7 +84,7 @@ def test_only_uploads_for_verification_are_read(key: str) -> None:
 
 
 def test_a_verification_takes_three_round_trips() -> None:
-    """Each of them one AWS call (`adapters/files.py`), of which the last erases."""
+    """Every round trip is one AWS call (`adapters/s3_files.py`). The last call erases the upload."""
     world = World()
     world.check(each=SECONDS_PER_CALL)
     assert in_sequence(world.calls)[-1] == "erase"

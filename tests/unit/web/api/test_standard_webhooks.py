@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Channel, Delivery
 from chalicelib.domain.practices import Practice
-from chalicelib.services.delivery.webhooks import signed_headers
+from chalicelib.services.delivery.webhooks import sign_headers
 from tests.support.portal import Portal
 from tests.unit.web.api.test_emr import Emr, data
 
@@ -91,7 +91,7 @@ def a_webhook(emr: Emr) -> tuple[Practice, Delivery]:
 def test_what_we_send_is_verified(emr: Emr, library: Library) -> None:
     practice, delivery = a_webhook(emr)
     body = delivery.body or ""
-    headers = signed_headers(delivery, practice, body.encode(), emr.portal.clock.now())
+    headers = sign_headers(delivery, practice, body.encode(), emr.portal.clock.now())
     event = library.verify(emr.secret, body, headers)
     assert event == json.loads(body)
     assert (event["type"], event["data"]["title"]) == ("document.recalled", "Plan de soins, Zoë Müller ✓")
@@ -108,7 +108,7 @@ def test_what_we_send_during_a_rotation_is_verified_by_the_old_secret_and_the_ne
     new = portal.practices.rotate_secret(emr.practice.id, now)
     practice = portal.store.practice(emr.practice.id)
     assert practice is not None
-    headers = signed_headers(delivery, practice, body.encode(), now)
+    headers = sign_headers(delivery, practice, body.encode(), now)
     for secret in (emr.secret, new):
         assert library.verify(secret, body, headers) == json.loads(body)
 
