@@ -1,21 +1,21 @@
-// Signs or verifies with the official library what stands on standard input, for test_standard_webhooks.py.
+// Sign or verify the event on standard input with the official library, for test_standard_webhooks.py.
 import { readFileSync } from "node:fs";
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
 
-const asked = JSON.parse(readFileSync(0, "utf8"));
-const webhook = new Webhook(asked.secret);
+const request = JSON.parse(readFileSync(0, "utf8"));
+const webhook = new Webhook(request.secret);
 
-function verified() {
+function verify() {
   try {
-    return { event: webhook.verify(asked.body, asked.headers) };
+    return { event: webhook.verify(request.body, request.headers) };
   } catch (error) {
     if (error instanceof WebhookVerificationError) return { refused: error.message };
     throw error;
   }
 }
 
-function signed() {
-  return { signature: webhook.sign(asked.id, new Date(asked.seconds * 1000), asked.body) };
+function sign() {
+  return { signature: webhook.sign(request.id, new Date(request.seconds * 1000), request.body) };
 }
 
-process.stdout.write(JSON.stringify(asked.headers ? verified() : signed()));
+process.stdout.write(JSON.stringify(request.headers ? verify() : sign()));

@@ -1,4 +1,4 @@
-"""What the access rules (`web/access.py`) let in, on real routes."""
+"""Test the access rules on real routes."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_a_live_session_reaches_its_own_document(portal: Portal) -> None:
     assert "Ada Byron" in text(response)
 
 
-def test_a_foreign_document_and_none_at_all_look_exactly_alike(portal: Portal) -> None:
+def test_a_foreign_and_a_missing_document_get_the_same_response(portal: Portal) -> None:
     browser = logged_in(portal)
     browser.get("/documents")
     foreign, none = browser.get(f"/documents/{FOREIGN.id}"), browser.get("/documents/doc_that_never_was")
@@ -43,7 +43,7 @@ def test_a_foreign_document_and_none_at_all_look_exactly_alike(portal: Portal) -
         assert browser.post(f"/documents/{FOREIGN.id}/{path}").status_code == 404
 
 
-def test_an_ended_session_leads_to_login_and_back(portal: Portal) -> None:
+def test_an_expired_session_leads_to_login_and_back(portal: Portal) -> None:
     browser = logged_in(portal)
     portal.time.pass_time(minutes=15)
     response = browser.get("/documents/past?after=x")
@@ -52,21 +52,21 @@ def test_an_ended_session_leads_to_login_and_back(portal: Portal) -> None:
     assert "after 15 minutes" in text(browser.get(header(response, "location")))
 
 
-def test_a_page_in_use_keeps_the_session_alive(portal: Portal) -> None:
+def test_a_request_extends_the_session(portal: Portal) -> None:
     browser = logged_in(portal)
     for _ in range(3):
         portal.time.pass_time(minutes=14)
         assert browser.get("/documents").status_code == 200
 
 
-def test_a_page_is_shown_though_its_use_could_not_be_noted(portal: Portal) -> None:
+def test_a_page_is_shown_even_if_extending_the_session_fails(portal: Portal) -> None:
     browser = logged_in(portal)
     portal.time.pass_time(minutes=5)
     portal.fake_store.failing = True
     assert browser.get("/documents").status_code == 200
 
 
-def test_a_session_costs_one_read_with_its_document(portal: Portal) -> None:
+def test_one_read_loads_the_session_and_the_document(portal: Portal) -> None:
     browser = logged_in(portal)
     visits = count_visits(portal.fake_store)
     browser.get(f"/documents/{FOREIGN.id}")
@@ -74,16 +74,16 @@ def test_a_session_costs_one_read_with_its_document(portal: Portal) -> None:
 
 
 def count_visits(store: FakeStore) -> list[str | None]:
-    """The documents asked for from now on."""
-    asked: list[str | None] = []
+    """Return a list to which every later call of `visit` adds its document id."""
+    requested: list[str | None] = []
     real = store.visit
 
     def visit(session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
-        asked.append(document_id)
+        requested.append(document_id)
         return real(session_key, provider_id, document_id)
 
-    store.visit = visit  # type: ignore[method-assign]  # - watches one method
-    return asked
+    store.visit = visit  # type: ignore[method-assign]  # - records the calls of one method
+    return requested
 
 
 # By hand
@@ -98,7 +98,7 @@ def visitor(portal: Portal, **changes: object) -> Browser:
         expires_at=START + BY_HAND_LIFETIME,
         document_id=DOCUMENT.id,
     )
-    row = replace(visit, **changes)  # type: ignore[arg-type]  # - a test's shorthand
+    row = replace(visit, **changes)  # type: ignore[arg-type]  # - the tests pass only fields of Secret
     portal.store.commit(Change(at=START, secrets=(row,)))
     return Browser({BY_HAND_COOKIE: "visit"})
 
@@ -116,7 +116,7 @@ def test_a_visit_opens_its_document(portal: Portal) -> None:
         {"expires_at": START},
     ],
 )
-def test_a_visit_of_another_kind_time_or_document_does_not(
+def test_a_visit_of_another_kind_time_or_document_is_denied(
     portal: Portal, changes: dict[str, object]
 ) -> None:
     response = visitor(portal, **changes).get(f"/by-hand/{DOCUMENT.id}/document")

@@ -1,4 +1,4 @@
-"""What the login page makes a cold function import: the first thing that most visitors wait for."""
+"""Test which modules a cold function imports for the login page, the first page of most visitors."""
 
 import json
 import subprocess
@@ -34,9 +34,9 @@ NOT_NEEDED = {
 
 
 def test_the_login_page_loads_no_table_no_pdf_and_no_cryptography() -> None:
-    shell = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", LOADS], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    loaded = set(json.loads(shell.stdout))
+    loaded = set(json.loads(process.stdout))
     assert "chalicelib.web.pages.login_form" in loaded
     assert loaded & NOT_NEEDED == set()

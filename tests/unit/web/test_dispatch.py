@@ -1,4 +1,4 @@
-"""What every request goes through (`web/serving.py`), on real routes and on one that fails."""
+"""Test the steps of every request, on real routes and on a route that fails."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from chalicelib.domain.errors import (
     TooManyRequests,
     Unavailable,
 )
-from chalicelib.web import dispatch as serving
+from chalicelib.web import dispatch
 from chalicelib.web.dispatch import register
 from chalicelib.web.http.error_mapping import ERROR_TABLE
 from chalicelib.web.http.request_context import RequestContext
@@ -65,19 +65,19 @@ def test_a_page_carries_every_security_header() -> None:
     response = Browser().get("/login")
     cookie = r"__Host-csrf=[^;]+; Path=/; Secure; HttpOnly; SameSite=Lax"
     headers = dict(response.headers)
-    assert [bool(re.fullmatch(cookie, each)) for each in headers.pop("Set-Cookie")] == [True]
+    assert [bool(re.fullmatch(cookie, value)) for value in headers.pop("Set-Cookie")] == [True]
     expected = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY, **EVERY_PAGE}
     assert headers == expected
 
 
-def test_a_page_that_shows_files_names_their_origin_and_no_other(portal: Portal) -> None:
+def test_the_policy_of_a_page_with_files_allows_their_origin_only(portal: Portal) -> None:
     policy = header(logged_in(portal).get("/documents"), "content-security-policy")
     assert "img-src 'self' https://files.test;" in policy
     assert "frame-src https://files.test;" in policy
     assert "script-src 'self';" in policy
 
 
-def test_no_page_has_anything_inline(portal: Portal) -> None:
+def test_no_page_has_inline_scripts_or_styles(portal: Portal) -> None:
     browser = logged_in(portal)
     for path in (
         "/login",
@@ -91,42 +91,42 @@ def test_no_page_has_anything_inline(portal: Portal) -> None:
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\son[a-z]+=|javascript:", body), path
 
 
-def test_refusals_carry_the_headers_too(portal: Portal) -> None:
+def test_error_responses_carry_the_security_headers(portal: Portal) -> None:
     page = logged_in(portal).get(f"/documents/{FOREIGN.id}")
     problem = Client(app).http.get("/v1/documents")
     for response in (page, problem):
         assert {name: header(response, name) for name in EVERY_PAGE} == EVERY_PAGE
 
 
-def test_static_files_are_kept_for_a_year_by_their_content() -> None:
+def test_static_files_are_cached_for_a_year() -> None:
     name = re.search(r"/static/portal-[0-9a-f]{12}\.css", Browser().get("/login").body.decode())
     assert name is not None
-    found = Browser().get(name[0])
-    assert found.status_code == 200
-    assert header(found, "cache-control") == "public, max-age=31536000, immutable"
-    assert header(found, "content-type") == "text/css; charset=utf-8"
-    assert set_cookies(found) == []
+    current = Browser().get(name[0])
+    assert current.status_code == 200
+    assert header(current, "cache-control") == "public, max-age=31536000, immutable"
+    assert header(current, "content-type") == "text/css; charset=utf-8"
+    assert set_cookies(current) == []
     older = Browser().get("/static/portal-000000000000.css")
-    assert (older.body, header(older, "cache-control")) == (found.body, "no-cache")
+    assert (older.body, header(older, "cache-control")) == (current.body, "no-cache")
 
 
 @pytest.mark.parametrize(
     "name",
     ["portal.css", "nothing-000000000000.css", "__init__-000000000000.py", "..%2f..%2fapp-000000000000.css"],
 )
-def test_nothing_but_static_files_is_served_there(name: str) -> None:
+def test_the_static_route_serves_static_files_only(name: str) -> None:
     assert Browser().get(f"/static/{name}").status_code == 404
 
 
-# Where a form comes from
+# Origin of forms
 
 
-def test_a_form_of_ours_is_taken() -> None:
+def test_a_form_of_the_portal_is_accepted() -> None:
     assert Browser().post("/forgot-password", email="dr.rivera@example.com").status_code == 303
 
 
 @pytest.mark.parametrize("csrf", [None, "", "another", "é"])
-def test_a_form_without_the_cookies_token_is_refused(csrf: str | None) -> None:
+def test_a_form_without_the_token_of_the_cookie_is_refused(csrf: str | None) -> None:
     browser = Browser()
     browser.get("/login")
     fields = {"email": "x@example.com"} | ({} if csrf is None else {"csrf": csrf})
@@ -135,7 +135,7 @@ def test_a_form_without_the_cookies_token_is_refused(csrf: str | None) -> None:
     assert "load the page again" in text(refused)
 
 
-def test_an_empty_token_is_not_the_same_as_an_empty_cookie() -> None:
+def test_an_empty_token_does_not_match_an_empty_cookie() -> None:
     assert Browser({"__Host-csrf": ""}).post_raw("/forgot-password", {"csrf": ""}).status_code == 403
 
 
@@ -170,29 +170,29 @@ def test_a_body_that_is_not_a_form_is_refused() -> None:
 
 
 def failing_app(error: Exception) -> Client:
-    """An app with one page and one answer that fail so."""
+    """Return a client of an app whose page and API response raise `error`."""
 
     def fail(_context: RequestContext) -> Response:
         raise error
 
-    made = Chalice(app_name="failing")
-    register(made, [Route(path, ("GET",), Access.ANYONE, fail) for path in ("/fails", "/v1/fails")])
-    return Client(made)
+    failing = Chalice(app_name="failing")
+    register(failing, [Route(path, ("GET",), Access.ANYONE, fail) for path in ("/fails", "/v1/fails")])
+    return Client(failing)
 
 
-def both(error: Exception) -> tuple[HTTPResponse, HTTPResponse]:
+def request_both(error: Exception) -> tuple[HTTPResponse, HTTPResponse]:
     client = failing_app(error)
     return client.http.get("/fails"), client.http.get("/v1/fails")
 
 
 @pytest.mark.parametrize("kind", ERROR_TABLE)
-def test_every_error_is_a_page_for_people_and_a_problem_for_software(kind: type[PortalError]) -> None:
+def test_every_error_is_a_page_and_a_problem(kind: type[PortalError]) -> None:
     more: dict[type[PortalError], dict[str, Any]] = {
         TooManyRequests: {"retry_after": 9},
         Forbidden: {"code": ForbiddenCode.FORM_EXPIRED},
     }
     error = kind("What to do.", **more.get(kind, {}))
-    page, problem = both(error)
+    page, problem = request_both(error)
     shown = ERROR_TABLE[kind]
     assert (page.status_code, problem.status_code) == (shown.status, shown.status)
     assert header(page, "content-type") == "text/html; charset=utf-8"
@@ -208,33 +208,33 @@ def test_every_error_is_a_page_for_people_and_a_problem_for_software(kind: type[
     }
 
 
-def test_the_table_knows_every_error_of_the_domain() -> None:
-    def below(kind: type[PortalError]) -> set[type[PortalError]]:
-        return {kind}.union(*(below(each) for each in kind.__subclasses__()))
+def test_the_table_has_a_row_for_every_error_of_the_domain() -> None:
+    def subclasses(kind: type[PortalError]) -> set[type[PortalError]]:
+        return {kind}.union(*(subclasses(subclass) for subclass in kind.__subclasses__()))
 
     unmapped = [
-        kind for kind in below(PortalError) - {PortalError} if not set(kind.__mro__) & set(ERROR_TABLE)
+        kind for kind in subclasses(PortalError) - {PortalError} if not set(kind.__mro__) & set(ERROR_TABLE)
     ]
     assert unmapped == []
 
 
-def test_when_to_come_back_is_said() -> None:
-    assert [header(each, "retry-after") for each in both(TooManyRequests("x", retry_after=9))] == ["9", "9"]
-    assert [header(each, "retry-after") for each in both(Unavailable("x"))] == ["5", "5"]
+def test_retry_after_is_sent() -> None:
+    for error, seconds in ((TooManyRequests("x", retry_after=9), "9"), (Unavailable("x"), "5")):
+        assert [header(response, "retry-after") for response in request_both(error)] == [seconds, seconds]
 
 
 @pytest.fixture
 def log() -> Iterator[StringIO]:
-    """What is written to the log."""
-    handler, caught = serving.logger.registered_handler, StringIO()
+    """Return the text that the test writes to the log."""
+    handler, caught = dispatch.logger.registered_handler, StringIO()
     assert isinstance(handler, StreamHandler)
     before = handler.setStream(caught)
     yield caught
     handler.setStream(before)
 
 
-def test_our_own_mistake_is_logged_and_shown_without_its_words(log: StringIO) -> None:
-    page, problem = both(ValueError("Ada Byron, born 1950-12-10"))
+def test_an_unexpected_error_is_logged_and_shown_without_its_message(log: StringIO) -> None:
+    page, problem = request_both(ValueError("Ada Byron, born 1950-12-10"))
     assert (page.status_code, problem.status_code) == (500, 500)
     assert json.loads(problem.body)["code"] == "internal-error"
     logged = log.getvalue()
@@ -243,9 +243,9 @@ def test_our_own_mistake_is_logged_and_shown_without_its_words(log: StringIO) ->
     assert "Ada" not in logged + text(page) + problem.body.decode()
 
 
-def test_a_service_that_does_not_answer_asks_to_come_back_and_is_logged(log: StringIO) -> None:
+def test_a_failed_dependency_is_a_logged_503_with_retry_after(log: StringIO) -> None:
     refused = ClientError({"Error": {"Code": "Throttling", "Message": "Ada Byron"}}, "Query")
-    page, problem = both(GetError("x", cause=refused))
+    page, problem = request_both(GetError("x", cause=refused))
     assert (page.status_code, problem.status_code) == (503, 503)
     assert header(problem, "retry-after") == "5"
     assert "GetError" in log.getvalue()
@@ -254,39 +254,39 @@ def test_a_service_that_does_not_answer_asks_to_come_back_and_is_logged(log: Str
     assert "Ada" not in log.getvalue() + text(page) + problem.body.decode()
 
 
-def test_one_line_is_logged_per_request_without_what_was_sent(portal: Portal, log: StringIO) -> None:
+def test_one_line_is_logged_per_request_without_its_content(portal: Portal, log: StringIO) -> None:
     browser = logged_in(portal)
     browser.get(f"/documents/{DOCUMENT.id}?next=secret", **{"user-agent": "a phone"})
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [(each["message"], each["method"], each["route"], each["status"]) for each in lines] == [
+    assert [(line["message"], line["method"], line["route"], line["status"]) for line in lines] == [
         ("request", "GET", "/documents/{document_id}", 200)
     ]
     assert set(lines[0]) >= {"ms", "request_id"}
     assert (lines[0]["document"], lines[0]["practice"]) == (DOCUMENT.id, DOCUMENT.practice_id)
     sent = ("secret", "a phone", PROVIDER.id, "Rivera", "127.0.0.1")
-    assert not [each for each in sent if each in json.dumps(lines)]
+    assert not [value for value in sent if value in json.dumps(lines)]
 
 
-def test_the_log_says_why_one_was_refused_and_no_id_that_was_made_up(portal: Portal, log: StringIO) -> None:
+def test_the_log_has_the_code_of_a_refusal_and_no_invented_id(portal: Portal, log: StringIO) -> None:
     browser = logged_in(portal)
     browser.get(f"/documents/{FOREIGN.id}")
     browser.get("/documents/ada_byron_1950")
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [(each["status"], each["code"], each.get("document")) for each in lines] == [
+    assert [(line["status"], line["code"], line.get("document")) for line in lines] == [
         (404, "not-found", None),
         (404, "not-found", None),
     ]
     assert "ada_byron" not in log.getvalue()
 
 
-def test_a_path_that_no_id_looks_like_is_not_found(portal: Portal) -> None:
+def test_a_path_that_cannot_be_an_id_is_not_found(portal: Portal) -> None:
     before = len(portal.fake_store.tables)
     for odd in ("doc%00", "doc%2f..", "<b>", "é", "x" * 201):
         assert Browser().get(f"/documents/{odd}").status_code == 404
     assert len(portal.fake_store.tables) == before
 
 
-def test_a_caller_is_named_for_the_audit_trail(portal: Portal) -> None:
+def test_the_context_names_the_actor_for_the_audit_trail(portal: Portal) -> None:
     seen: list[RequestContext] = []
 
     def look(context: RequestContext) -> Response:

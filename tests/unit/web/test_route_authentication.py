@@ -1,4 +1,4 @@
-"""Fails when a route of the app has no declared access rule, or another one than is decided here."""
+"""Test that every route of the app has exactly the access rule in the table below."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.support.accounts import portal_with
 from tests.support.portal import Browser, Portal, header, text
 from tests.support.provider_fixtures import a_document
 
-DECIDED = {
+EXPECTED_ACCESS = {
     ("GET", "/"): Access.ANYONE,
     ("GET", "/login"): Access.ANYONE,
     ("GET", "/login/password"): Access.ANYONE,
@@ -84,8 +84,8 @@ DECIDED = {
 }
 
 DOCUMENT = a_document()
-CLOSED = [pair for pair, access in DECIDED.items() if access is not Access.ANYONE]
-POSTS = [pair for pair in DECIDED if pair[0] == "POST" and not pair[1].startswith("/v1/")]
+RESTRICTED = [pair for pair, access in EXPECTED_ACCESS.items() if access is not Access.ANYONE]
+POSTS = [pair for pair in EXPECTED_ACCESS if pair[0] == "POST" and not pair[1].startswith("/v1/")]
 PATIENT = re.compile(r"Ada|Byron|1950|Plan of Care|Rivera", re.IGNORECASE)
 
 
@@ -96,23 +96,23 @@ def portal() -> Portal:
 
 def test_every_route_of_the_app_was_declared_with_an_access_rule() -> None:
     served = {(method, path) for path, methods in app.routes.items() for method in methods}
-    declared = {(method, each.path) for each in ROUTES for method in each.methods}
+    declared = {(method, route.path) for route in ROUTES for method in route.methods}
     assert served == declared
 
 
-def test_every_route_names_a_handler_of_its_own() -> None:
-    handlers = [each.load() for each in ROUTES]
+def test_every_route_has_a_different_handler() -> None:
+    handlers = [route.load() for route in ROUTES]
     assert len(set(handlers)) == len(ROUTES)
 
 
-def test_every_access_rule_is_the_one_decided_here() -> None:
-    declared = {(method, each.path): each.access for each in ROUTES for method in each.methods}
-    assert declared == DECIDED
+def test_every_access_rule_is_the_expected_one() -> None:
+    declared = {(method, route.path): route.access for route in ROUTES for method in route.methods}
+    assert declared == EXPECTED_ACCESS
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED)
-def test_a_stranger_is_let_into_nothing_that_is_closed(method: str, path: str) -> None:
-    response = as_stranger(method, path)
+@pytest.mark.parametrize(("method", "path"), RESTRICTED)
+def test_a_stranger_gets_into_no_restricted_route(method: str, path: str) -> None:
+    response = request_as_stranger(method, path)
     assert not PATIENT.search(text(response))
     if path.startswith("/v1/"):
         assert (response.status_code, header(response, "content-type")) == (401, "application/problem+json")
@@ -125,29 +125,29 @@ def test_a_stranger_is_let_into_nothing_that_is_closed(method: str, path: str) -
         assert wanted is not None
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED)
-def test_nothing_that_is_closed_writes_for_a_stranger(portal: Portal, method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), RESTRICTED)
+def test_no_restricted_route_writes_for_a_stranger(portal: Portal, method: str, path: str) -> None:
     before = portal.fake_store.commits
-    as_stranger(method, path)
+    request_as_stranger(method, path)
     assert portal.fake_store.commits == before
 
 
 @pytest.mark.parametrize(("method", "path"), POSTS)
-def test_no_form_is_taken_without_the_token_of_our_own_page(portal: Portal, method: str, path: str) -> None:
+def test_no_form_is_accepted_without_a_csrf_token(portal: Portal, method: str, path: str) -> None:
     before = portal.fake_store.commits
-    response = Browser().post_raw(filled(path), {"csrf": "guessed"})
+    response = Browser().post_raw(fill_path(path), {"csrf": "guessed"})
     assert method == "POST"
     assert response.status_code == 403
     assert portal.fake_store.commits == before
 
 
-def as_stranger(method: str, path: str) -> HTTPResponse:
+def request_as_stranger(method: str, path: str) -> HTTPResponse:
     if path.startswith("/v1/"):
         sent = {"content-type": "application/json"}
-        return Client(app).http.request(method, filled(path), headers=sent, body=b"{}")
-    return Browser().get(filled(path)) if method == "GET" else Browser().post(filled(path))
+        return Client(app).http.request(method, fill_path(path), headers=sent, body=b"{}")
+    return Browser().get(fill_path(path)) if method == "GET" else Browser().post(fill_path(path))
 
 
-def filled(path: str) -> str:
+def fill_path(path: str) -> str:
     values = {"document_id": DOCUMENT.id, "delivery_id": "dlv_1", "token": "token", "proxy+": "nothing"}
     return path.format(**values, name="portal.css", code="xfa")

@@ -1,7 +1,7 @@
 """Compare the EMR's contract with the contract of the last release, kept in `contract.json`.
 
-The file holds what software relies on: the routes, the OpenAPI document without its prose, and the bytes of a
-webhook. Regenerate the file on purpose only: `python -m tests.unit.web.api.test_contract`.
+The file holds the routes, the OpenAPI document without its prose, and the bytes of a webhook. Regenerate the
+file only for an intended change of the contract: `python -m tests.unit.web.api.test_contract`.
 """
 
 import json
@@ -24,7 +24,10 @@ PROSE = frozenset({"description", "summary", "title"})
 
 
 def meaning(value: Any, document: Any) -> Any:
-    """Return what software relies on: references resolved, prose left out, lists in a fixed order."""
+    """Return the parts that software relies on.
+
+    References are resolved, prose is left out, and lists are in a fixed order.
+    """
     if isinstance(value, list):
         parts = [meaning(part, document) for part in value]
         return sorted(parts, key=lambda part: json.dumps(part, sort_keys=True))

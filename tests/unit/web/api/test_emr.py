@@ -1,3 +1,5 @@
+"""Test the handlers of the EMR's API."""
+
 import base64
 import copy
 import csv
@@ -23,7 +25,7 @@ from tests.unit.web.api.test_schemas import EXAMPLE
 
 
 class Emr:
-    """A practice's EMR that talks to the whole web function."""
+    """An EMR of one practice that sends requests to the whole web function."""
 
     def __init__(self, portal: Portal, name: str = "Hill Country Therapy") -> None:
         self.portal = portal
@@ -53,7 +55,7 @@ class Emr:
         return Client(app).http.post("/v1/events", headers=signed, body=body)
 
     def post_bytes(self, body: bytes, *, is_binary: bool) -> HTTPResponse:
-        """Signed over these bytes, and passed on as the gateway does with text or with anything else."""
+        """Send signed bytes in the way in which the API gateway passes on a text or a binary body."""
         now = self.portal.clock.now()
         signed = f"msg_raw.{int(now.timestamp())}.".encode() + body
         key = base64.b64decode(self.secret.removeprefix("whsec_"))
@@ -69,7 +71,7 @@ class Emr:
         return Client(app).http.post("/v1/events", headers=headers, body=passed_on)
 
     def send(self, **changes: Any) -> str:
-        """The id of a document that was taken."""
+        """Send a document and return its id."""
         response = self.event(data(**changes))
         assert response.status_code == 202, response.body
         return str(response.json_body["document_id"])
@@ -83,15 +85,15 @@ class Emr:
         return Client(app).http.request(method, path, headers=headers, body=sent)
 
     def change(self, document_id: str, **changes: Any) -> Document:
-        found = self.portal.store.document(document_id)
-        assert found is not None
-        changed = replace(found, version=found.version + 1, **changes)
+        document = self.portal.store.document(document_id)
+        assert document is not None
+        changed = replace(document, version=document.version + 1, **changes)
         self.portal.store.commit(Change(at=START, documents=(changed,)))
         return changed
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    """The contract's example, which replaces nothing."""
+    """Return the data of the example event without `supersedes`."""
     return {**copy.deepcopy(EXAMPLE["data"]), "supersedes": None, **changes}
 
 
@@ -112,7 +114,7 @@ def stranger(portal: Portal) -> Emr:
     return Emr(portal, "Another practice")
 
 
-def problem(response: HTTPResponse, status: int, code: str) -> dict[str, Any]:
+def read_problem(response: HTTPResponse, status: int, code: str) -> dict[str, Any]:
     assert response.status_code == status, response.body
     assert header(response, "content-type") == "application/problem+json"
     body: dict[str, Any] = json.loads(response.body)
@@ -121,7 +123,7 @@ def problem(response: HTTPResponse, status: int, code: str) -> dict[str, Any]:
     return body
 
 
-def body_of(response: HTTPResponse, status: int = 200) -> dict[str, Any]:
+def read_body(response: HTTPResponse, status: int = 200) -> dict[str, Any]:
     assert response.status_code == status, response.body
     assert header(response, "content-type") == "application/json"
     body: dict[str, Any] = json.loads(response.body)
@@ -131,28 +133,28 @@ def body_of(response: HTTPResponse, status: int = 200) -> dict[str, Any]:
 # Events
 
 
-def test_a_document_is_taken_and_can_be_read(emr: Emr) -> None:
-    answer = body_of(emr.event(data()), 202)
-    assert answer.keys() == {"document_id", "status"}
-    resource = body_of(emr.get(f"/v1/documents/{answer['document_id']}"))
+def test_a_document_is_accepted_and_can_be_read(emr: Emr) -> None:
+    body = read_body(emr.event(data()), 202)
+    assert body.keys() == {"document_id", "status"}
+    resource = read_body(emr.get(f"/v1/documents/{body['document_id']}"))
     assert (resource["external_id"], resource["status"]) == ("POC-1001", "pending")
     assert resource["practice_id"] == emr.practice.id
 
 
 @pytest.mark.parametrize("is_binary", [True, False])
 def test_a_body_that_is_not_utf_8_is_not_json(emr: Emr, *, is_binary: bool) -> None:
-    """The gateway passes on what it takes for text with U+FFFD in it, and anything else in base64."""
+    # The gateway replaces bytes that are not UTF-8 with U+FFFD in a text body, and sends others as base64.
     body = json.dumps({"type": "document.sent", "data": data(title="PLACE")}).encode()
     refused = emr.post_bytes(body.replace(b"PLACE", b"Caf\xe9"), is_binary=is_binary)
-    told = problem(refused, 400, "invalid-json")
-    assert told["title"] == "Not JSON"
-    assert "UTF-8" in told["detail"]
+    problem = read_problem(refused, 400, "invalid-json")
+    assert problem["title"] == "Not JSON"
+    assert "UTF-8" in problem["detail"]
 
 
-def test_a_retry_is_answered_the_same(emr: Emr) -> None:
+def test_a_retry_gets_the_same_response(emr: Emr) -> None:
     first = emr.event(data(), webhook_id="msg_x")
     assert emr.event(data(), webhook_id="msg_x").body == first.body
-    problem(emr.event(data(title="Other"), webhook_id="msg_x"), 409, "webhook-id-used")
+    read_problem(emr.event(data(title="Other"), webhook_id="msg_x"), 409, "webhook-id-used")
 
 
 @pytest.mark.parametrize(
@@ -163,81 +165,81 @@ def test_a_retry_is_answered_the_same(emr: Emr) -> None:
         ("document.returned", {"method": "paper"}, "returned"),
     ],
 )
-def test_every_event_is_answered(emr: Emr, kind: str, more: Mapping[str, Any], status: str) -> None:
+def test_every_event_returns_the_status(emr: Emr, kind: str, more: Mapping[str, Any], status: str) -> None:
     document_id = emr.send()
-    answer = body_of(emr.event({"external_id": "POC-1001", **more}, kind), 202)
-    assert answer == {"document_id": document_id, "status": status}
+    body = read_body(emr.event({"external_id": "POC-1001", **more}, kind), 202)
+    assert body == {"document_id": document_id, "status": status}
 
 
 def test_a_wrong_field_is_named(emr: Emr) -> None:
-    sent = data()
-    sent["provider"]["npi"] = "1234567890"
-    body = problem(emr.event(sent), 400, "invalid-request")
-    assert [each["field"] for each in body["errors"]] == ["data.provider.npi"]
+    event_data = data()
+    event_data["provider"]["npi"] = "1234567890"
+    body = read_problem(emr.event(event_data), 400, "invalid-request")
+    assert [error["field"] for error in body["errors"]] == ["data.provider.npi"]
 
 
-def test_what_is_not_json_is_said_to_be_none(emr: Emr) -> None:
-    problem(emr.post_signed(b"not json"), 400, "invalid-json")
+def test_a_body_that_is_not_json_is_refused(emr: Emr) -> None:
+    read_problem(emr.post_signed(b"not json"), 400, "invalid-json")
 
 
-def test_who_cannot_sign_is_refused(emr: Emr) -> None:
+def test_a_wrong_signature_is_refused(emr: Emr) -> None:
     body = json.dumps({"type": "document.sent"}).encode()
     unknown = emr.post_signed(body, headers={"portal-practice": "prc_unknown"})
     forged = emr.post_signed(body, headers={"webhook-signature": "v1,AAAA"})
-    assert problem(unknown, 401, "unauthenticated") == problem(forged, 401, "unauthenticated")
-    problem(emr.post_signed(body, headers={"webhook-timestamp": "1"}), 401, "unauthenticated")
-    problem(Client(app).http.post("/v1/events", body=body), 401, "unauthenticated")
+    assert read_problem(unknown, 401, "unauthenticated") == read_problem(forged, 401, "unauthenticated")
+    read_problem(emr.post_signed(body, headers={"webhook-timestamp": "1"}), 401, "unauthenticated")
+    read_problem(Client(app).http.post("/v1/events", body=body), 401, "unauthenticated")
 
 
-def test_a_pdf_that_cannot_be_signed_is_a_422_that_says_which(portal: Portal, emr: Emr) -> None:
+def test_a_pdf_that_cannot_be_signed_is_a_422_with_the_reason(portal: Portal, emr: Emr) -> None:
     assert isinstance(portal.inspector, FakeInspector)
     portal.inspector.refuse("encrypted", "The PDF is encrypted.")
-    body = problem(emr.event(data()), 422, "encrypted")
+    body = read_problem(emr.event(data()), 422, "encrypted")
     assert body["detail"] == "The PDF is encrypted."
     assert portal.fake_store.every(Document, "documents") == ()
 
 
 def test_a_body_over_6_mb_is_too_large(emr: Emr) -> None:
     huge = b'{"x": "' + b"x" * (6 * 1024 * 1024) + b'"}'
-    problem(emr.post_signed(huge), 413, "too-large")
-    problem(emr.write("PUT", "/v1/practice", huge), 413, "too-large")
+    read_problem(emr.post_signed(huge), 413, "too-large")
+    read_problem(emr.write("PUT", "/v1/practice", huge), 413, "too-large")
 
 
 # Reading
 
 
-def test_the_unsigned_report_pages_without_repeating(emr: Emr) -> None:
+def test_the_pages_of_the_unsigned_report_repeat_no_document(emr: Emr) -> None:
     sent = []
     for number in range(5):
         emr.portal.time.pass_time(seconds=1)
         sent.append(emr.send(external_id=f"POC-{number}"))
     emr.event({"document_id": sent[0], "method": "fax"}, "document.returned")
-    seen: list[str] = []
+    listed: list[str] = []
     cursor = ""
     while True:
-        page = body_of(emr.get(f"/v1/documents?report=unsigned&limit=2&cursor={cursor}"))
-        seen.extend(each["id"] for each in page["documents"])
+        page = read_body(emr.get(f"/v1/documents?report=unsigned&limit=2&cursor={cursor}"))
+        listed.extend(document["id"] for document in page["documents"])
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    assert seen == list(reversed(sent[1:]))
-    everything = body_of(emr.get("/v1/documents?report=all"))
+    assert listed == list(reversed(sent[1:]))
+    everything = read_body(emr.get("/v1/documents?report=all"))
     assert len(everything["documents"]) == 5
 
 
 @pytest.mark.parametrize("path", ["/v1/documents?status=declined", "/v1/deliveries?report=unsigned"])
-def test_a_parameter_that_a_list_does_not_have_chooses_nothing_in_silence(emr: Emr, path: str) -> None:
-    refused = problem(emr.get(path), 400, "invalid-request")
-    assert [each["field"] for each in refused["errors"]] == [path.partition("?")[2].partition("=")[0]]
+def test_an_unknown_query_parameter_is_refused(emr: Emr, path: str) -> None:
+    refused = read_problem(emr.get(path), 400, "invalid-request")
+    assert [error["field"] for error in refused["errors"]] == [path.partition("?")[2].partition("=")[0]]
 
 
 @pytest.mark.parametrize("query", ["report=some", "cursor=nonsense", "limit=0", "format=pdf"])
-def test_a_wrong_query_is_named(emr: Emr, query: str) -> None:
-    body = problem(emr.get(f"/v1/documents?{query}"), 400, "invalid-request")
-    assert [each["field"] for each in body["errors"]] == [query.partition("=")[0]]
+def test_a_wrong_query_parameter_is_named(emr: Emr, query: str) -> None:
+    body = read_problem(emr.get(f"/v1/documents?{query}"), 400, "invalid-request")
+    assert [error["field"] for error in body["errors"]] == [query.partition("=")[0]]
 
 
-def test_the_report_as_csv_cannot_carry_a_formula(emr: Emr) -> None:
+def test_the_csv_report_contains_no_formula(emr: Emr) -> None:
     emr.send(external_id='=HYPERLINK("http://evil.example")')
     emr.send(external_id="POC-2")
     for response in (
@@ -262,98 +264,98 @@ def test_the_original_is_fetched_by_a_short_lived_url(emr: Emr) -> None:
 
 def test_a_signed_pdf_is_not_ready_until_it_is_sealed(emr: Emr) -> None:
     document_id = emr.send()
-    body = problem(emr.get(f"/v1/documents/{document_id}/signed.pdf"), 409, "not-ready")
+    body = read_problem(emr.get(f"/v1/documents/{document_id}/signed.pdf"), 409, "not-ready")
     assert "`none`" in body["detail"]
     pdf = StoredPdf(key="signed/x/y.pdf", sha256="00", pages=4)
     emr.change(document_id, signed=pdf, sealing=Sealing.SEALED)
     assert emr.get(f"/v1/documents/{document_id}/signed.pdf").status_code == 303
 
 
-def test_a_late_timestamp_changes_nothing_of_what_is_fetched_unless_asked_for(emr: Emr) -> None:
+def test_a_late_timestamp_does_not_change_the_announced_file(emr: Emr) -> None:
     document_id = emr.send()
     where = f"/v1/documents/{document_id}/signed.pdf"
-    problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
+    read_problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
     announced = StoredPdf(key="signed/x/announced.pdf", sha256="aa", pages=4)
     emr.change(document_id, signed=announced, sealing=Sealing.SEALED)
-    problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
-    before = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    read_problem(emr.get(f"{where}?version=timestamped"), 409, "not-ready")
+    before = read_body(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
     assert set(before) == {"url", "sha256", "level"}
 
     emr.change(document_id, timestamped=replace(announced, key="signed/x/timed.pdf", sha256="bb"))
-    signed_pdf = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    signed_pdf = read_body(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
     later = signed_pdf.pop("timestamped")
     assert signed_pdf == before
     for url, key in ((signed_pdf["url"], "announced.pdf"), (later["url"], "timed.pdf")):
         assert key in header(emr.get(url.removeprefix("https://portal.test")), "location")
     assert (signed_pdf["sha256"], later["sha256"]) == ("aa", "bb")
-    problem(emr.get(f"{where}?version=newest"), 400, "invalid-request")
+    read_problem(emr.get(f"{where}?version=newest"), 400, "invalid-request")
 
 
-def test_the_certificate_of_what_others_signed_before_is_fetched_apart(emr: Emr) -> None:
+def test_the_certificate_of_a_pdf_with_other_signatures_is_a_separate_file(emr: Emr) -> None:
     document_id = emr.send()
     where = f"/v1/documents/{document_id}/signed.pdf"
     signed = StoredPdf(key="signed/x/signed.pdf", sha256="aa", pages=3, level="B-T")
     emr.change(document_id, signed=signed, sealing=Sealing.SEALED)
-    assert "certificate" not in body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
-    problem(emr.get(f"{where}?version=certificate"), 409, "not-ready")
+    assert "certificate" not in read_body(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]
+    read_problem(emr.get(f"{where}?version=certificate"), 409, "not-ready")
 
     emr.change(document_id, certificate=replace(signed, key="signed/x/certificate.pdf", sha256="cc", pages=1))
-    told = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]["certificate"]
-    assert (told["sha256"], told["level"]) == ("cc", "B-T")
-    found = emr.get(told["url"].removeprefix("https://portal.test"))
-    assert "signed/x/certificate.pdf" in header(found, "location")
-    problem(emr.get(f"{where}?version=timestamped-certificate"), 409, "not-ready")
+    certificate = read_body(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]["certificate"]
+    assert (certificate["sha256"], certificate["level"]) == ("cc", "B-T")
+    redirect = emr.get(certificate["url"].removeprefix("https://portal.test"))
+    assert "signed/x/certificate.pdf" in header(redirect, "location")
+    read_problem(emr.get(f"{where}?version=timestamped-certificate"), 409, "not-ready")
 
     later = replace(signed, key="signed/x/later.pdf", sha256="dd", pages=1)
     emr.change(document_id, timestamped_certificate=later)
-    told = body_of(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]["certificate"]
-    assert (told["sha256"], told["timestamped"]["sha256"]) == ("cc", "dd")
-    found = emr.get(told["timestamped"]["url"].removeprefix("https://portal.test"))
-    assert "signed/x/later.pdf" in header(found, "location")
+    certificate = read_body(emr.get(f"/v1/documents/{document_id}"))["signed_pdf"]["certificate"]
+    assert (certificate["sha256"], certificate["timestamped"]["sha256"]) == ("cc", "dd")
+    redirect = emr.get(certificate["timestamped"]["url"].removeprefix("https://portal.test"))
+    assert "signed/x/later.pdf" in header(redirect, "location")
 
 
-def test_the_audit_trail_can_be_checked(emr: Emr) -> None:
+def test_the_audit_trail_shows_whether_it_is_intact(emr: Emr) -> None:
     document_id = emr.send()
     emr.event({"document_id": document_id}, "document.recalled")
-    trail = body_of(emr.get(f"/v1/documents/{document_id}/events"))
-    assert [each["type"] for each in trail["events"]] == ["document.sent", "document.recalled"]
+    trail = read_body(emr.get(f"/v1/documents/{document_id}/events"))
+    assert [event["type"] for event in trail["events"]] == ["document.sent", "document.recalled"]
     assert trail["intact"] is True
     assert trail["events"][-1]["hash"] == trail["head"]
     emr.change(document_id, head="0" * 64)
-    assert body_of(emr.get(f"/v1/documents/{document_id}/events"))["intact"] is False
+    assert read_body(emr.get(f"/v1/documents/{document_id}/events"))["intact"] is False
 
 
-def test_another_practice_learns_nothing(emr: Emr, stranger: Emr) -> None:
+def test_another_practice_reads_nothing(emr: Emr, stranger: Emr) -> None:
     document_id = emr.send()
     for tail in ("", "/original.pdf", "/signed.pdf", "/events"):
-        theirs = problem(stranger.get(f"/v1/documents/{document_id}{tail}"), 404, "not-found")
-        nobody = problem(stranger.get(f"/v1/documents/doc_none{tail}"), 404, "not-found")
-        assert theirs == nobody
-    assert body_of(stranger.get("/v1/documents?report=all")) == {"documents": [], "next_cursor": None}
-    cursor = body_of(emr_page(emr))["next_cursor"]
-    problem(stranger.get(f"/v1/documents?report=all&cursor={cursor}"), 400, "invalid-request")
+        foreign = read_problem(stranger.get(f"/v1/documents/{document_id}{tail}"), 404, "not-found")
+        missing = read_problem(stranger.get(f"/v1/documents/doc_none{tail}"), 404, "not-found")
+        assert foreign == missing
+    assert read_body(stranger.get("/v1/documents?report=all")) == {"documents": [], "next_cursor": None}
+    cursor = read_body(read_first_page(emr))["next_cursor"]
+    read_problem(stranger.get(f"/v1/documents?report=all&cursor={cursor}"), 400, "invalid-request")
 
 
-def test_a_cursor_is_good_for_its_own_list_alone(emr: Emr) -> None:
+def test_a_cursor_is_valid_for_its_own_list_only(emr: Emr) -> None:
     emr.send()
-    cursor = body_of(emr_page(emr))["next_cursor"]
-    found = body_of(emr.get(f"/v1/documents?report=all&limit=1&cursor={cursor}"))["documents"]
-    assert [each["external_id"] for each in found] == ["POC-1001"]
+    cursor = read_body(read_first_page(emr))["next_cursor"]
+    documents = read_body(emr.get(f"/v1/documents?report=all&limit=1&cursor={cursor}"))["documents"]
+    assert [document["external_id"] for document in documents] == ["POC-1001"]
     for other in ("documents?report=unsigned", "deliveries?status=all", "deliveries?status=held"):
-        refused = problem(emr.get(f"/v1/{other}&cursor={cursor}"), 400, "invalid-request")
-        assert [each["field"] for each in refused["errors"]] == ["cursor"]
+        refused = read_problem(emr.get(f"/v1/{other}&cursor={cursor}"), 400, "invalid-request")
+        assert [error["field"] for error in refused["errors"]] == ["cursor"]
 
 
-def emr_page(emr: Emr) -> HTTPResponse:
+def read_first_page(emr: Emr) -> HTTPResponse:
     emr.send(external_id="POC-2")
     return emr.get("/v1/documents?report=all&limit=1")
 
 
 @pytest.mark.usefixtures("portal")
 @pytest.mark.parametrize("key", [None, "Bearer pp_live_wrong"])
-def test_without_a_key_nothing_is_read(key: str | None) -> None:
+def test_nothing_can_be_read_without_a_key(key: str | None) -> None:
     headers = {"authorization": key} if key else {}
-    problem(Client(app).http.get("/v1/documents", headers=headers), 401, "unauthenticated")
+    read_problem(Client(app).http.get("/v1/documents", headers=headers), 401, "unauthenticated")
 
 
 # Deliveries
@@ -362,70 +364,70 @@ def test_without_a_key_nothing_is_read(key: str | None) -> None:
 def test_a_failed_delivery_is_listed_and_retried(emr: Emr, stranger: Emr) -> None:
     emr.send()
     emr.send(external_id="POC-2")
-    mail = emr.portal.fake_store.every(Delivery, "deliveries")[0]
-    ended = replace(mail, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
-    emr.portal.store.commit(Change(at=START, deliveries=(ended,)))
+    email = emr.portal.fake_store.every(Delivery, "deliveries")[0]
+    failed = replace(email, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
+    emr.portal.store.commit(Change(at=START, deliveries=(failed,)))
 
-    listed = body_of(emr.get("/v1/deliveries?status=failed"))
-    assert [each["id"] for each in listed["deliveries"]] == [mail.id]
-    assert len(body_of(emr.get("/v1/deliveries"))["deliveries"]) == 2
-    assert body_of(stranger.get("/v1/deliveries?status=failed"))["deliveries"] == []
-    problem(stranger.write("POST", f"/v1/deliveries/{mail.id}/retry"), 404, "not-found")
-    assert body_of(emr.write("POST", f"/v1/deliveries/{mail.id}/retry"), 202)["status"] == "queued"
-    problem(emr.write("POST", f"/v1/deliveries/{mail.id}/retry"), 409, "delivery-queued")
-    problem(emr.get("/v1/deliveries?status=lost"), 400, "invalid-request")
+    listed = read_body(emr.get("/v1/deliveries?status=failed"))
+    assert [delivery["id"] for delivery in listed["deliveries"]] == [email.id]
+    assert len(read_body(emr.get("/v1/deliveries"))["deliveries"]) == 2
+    assert read_body(stranger.get("/v1/deliveries?status=failed"))["deliveries"] == []
+    read_problem(stranger.write("POST", f"/v1/deliveries/{email.id}/retry"), 404, "not-found")
+    assert read_body(emr.write("POST", f"/v1/deliveries/{email.id}/retry"), 202)["status"] == "queued"
+    read_problem(emr.write("POST", f"/v1/deliveries/{email.id}/retry"), 409, "delivery-queued")
+    read_problem(emr.get("/v1/deliveries?status=lost"), 400, "invalid-request")
 
 
-def test_what_waits_for_an_endpoint_that_is_off_is_listed(emr: Emr, stranger: Emr) -> None:
+def test_a_held_delivery_is_listed(emr: Emr, stranger: Emr) -> None:
     emr.send()
     emr.send(external_id="POC-2")
     row = emr.portal.fake_store.every(Delivery, "deliveries")[0]
     held = replace(row, version=row.version + 1, status=DeliveryStatus.HELD, next_attempt_at=None)
     emr.portal.store.commit(Change(at=START, deliveries=(held,)))
-    listed = body_of(emr.get("/v1/deliveries?status=held"))["deliveries"]
-    assert [(each["id"], each["status"]) for each in listed] == [(row.id, "held")]
-    assert body_of(stranger.get("/v1/deliveries?status=held"))["deliveries"] == []
+    listed = read_body(emr.get("/v1/deliveries?status=held"))["deliveries"]
+    assert [(delivery["id"], delivery["status"]) for delivery in listed] == [(row.id, "held")]
+    assert read_body(stranger.get("/v1/deliveries?status=held"))["deliveries"] == []
 
 
 # Settings
 
 
 def test_settings_are_written_and_read(emr: Emr) -> None:
-    wanted = {"name": "New Name", "fax": "512-555-0188", "electronic_signature": True}
-    answer = body_of(emr.write("PUT", "/v1/practice", wanted))
-    assert answer == body_of(emr.get("/v1/practice"))
-    assert (answer["name"], answer["fax"], answer["electronic_signature"]) == (
+    settings = {"name": "New Name", "fax": "512-555-0188", "electronic_signature": True}
+    body = read_body(emr.write("PUT", "/v1/practice", settings))
+    assert body == read_body(emr.get("/v1/practice"))
+    assert (body["name"], body["fax"], body["electronic_signature"]) == (
         "New Name",
         "+15125550188",
         True,
     )
-    problem(emr.write("PUT", "/v1/practice", b"nonsense"), 400, "invalid-json")
-    problem(emr.write("PUT", "/v1/practice", {"time_zone": "Mars"}), 400, "invalid-request")
+    read_problem(emr.write("PUT", "/v1/practice", b"nonsense"), 400, "invalid-json")
+    read_problem(emr.write("PUT", "/v1/practice", {"time_zone": "Mars"}), 400, "invalid-request")
 
 
 def test_an_endpoint_is_set_and_tested(emr: Emr) -> None:
-    problem(emr.write("POST", "/v1/endpoint/test"), 409, "no-endpoint")
-    problem(emr.write("PUT", "/v1/endpoint", {"url": "https://10.0.0.1/"}), 400, "invalid-request")
-    answer = body_of(emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"}))
-    assert answer == {"url": "https://emr.example.com/hooks", "disabled_at": None, "disabled_reason": None}
-    queued = body_of(emr.write("POST", "/v1/endpoint/test"), 202)
+    read_problem(emr.write("POST", "/v1/endpoint/test"), 409, "no-endpoint")
+    read_problem(emr.write("PUT", "/v1/endpoint", {"url": "https://10.0.0.1/"}), 400, "invalid-request")
+    body = read_body(emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"}))
+    assert body == {"url": "https://emr.example.com/hooks", "disabled_at": None, "disabled_reason": None}
+    queued = read_body(emr.write("POST", "/v1/endpoint/test"), 202)
     assert (queued["type"], queued["status"]) == ("endpoint.test", "queued")
 
 
 def test_a_large_pdf_is_uploaded_first(emr: Emr, stranger: Emr) -> None:
-    offer = body_of(emr.write("POST", "/v1/uploads"), 201)
+    offer = read_body(emr.write("POST", "/v1/uploads"), 201)
     assert offer["max_bytes"] == 25 * 1024 * 1024
     assert offer["fields"]["max_bytes"] == str(25 * 1024 * 1024)
     content = {"upload_id": offer["upload_id"]}
-    problem(emr.event(data(content=content)), 422, "upload-not-found")
+    read_problem(emr.event(data(content=content)), 422, "upload-not-found")
     emr.portal.files.put(offer["fields"]["key"], b"%PDF-large", "application/pdf")
-    problem(stranger.event(data(content=content)), 422, "upload-not-found")
+    read_problem(stranger.event(data(content=content)), 422, "upload-not-found")
     document = emr.portal.store.document(emr.send(content=content))
     assert document is not None
     assert emr.portal.files.get(document.original.key) == b"%PDF-large"
 
 
-def test_the_example_of_the_contract_carries_its_pdf(emr: Emr) -> None:
+def test_the_pdf_of_the_example_event_is_stored(emr: Emr) -> None:
     document = emr.portal.store.document(emr.send())
     assert document is not None
     stored = emr.portal.files.get(document.original.key)

@@ -1,3 +1,5 @@
+"""Test that the OpenAPI document describes every route, resource and webhook."""
+
 import json
 import re
 from collections.abc import Iterator
@@ -14,10 +16,10 @@ from tests.support.emr_fixtures import Emr
 
 DOCUMENT = openapi("https://portal.test")
 METHODS = ("get", "put", "post", "delete")
-"""What the paths of OpenAPI may hold beside parameters."""
+"""The keys of an OpenAPI path that are operations."""
 
 
-def described() -> set[tuple[str, str]]:
+def list_described() -> set[tuple[str, str]]:
     return {
         (method.upper(), path)
         for path, item in DOCUMENT["paths"].items()
@@ -26,33 +28,33 @@ def described() -> set[tuple[str, str]]:
     }
 
 
-def references(value: Any) -> Iterator[str]:
+def find_references(value: Any) -> Iterator[str]:
     yield from re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(value))
 
 
 def test_every_route_of_the_api_is_described_and_no_other() -> None:
     assert app.app.routes
     served = {
-        (method, each.path) for each in ROUTES if each.path.startswith("/v1/") for method in each.methods
+        (method, route.path) for route in ROUTES if route.path.startswith("/v1/") for method in route.methods
     }
-    assert described() == served
+    assert list_described() == served
 
 
-def test_each_operation_says_who_may_call_it() -> None:
-    wanted: dict[Access, list[Any]] = {
+def test_every_operation_has_the_security_of_its_route() -> None:
+    expected: dict[Access, list[Any]] = {
         Access.PRACTICE_KEY: [{"apiKey": []}],
         Access.PRACTICE_SIGNATURE: [{"practice": [], "signature": []}],
         Access.ANYONE: [],
     }
-    for each in ROUTES:
-        if each.path.startswith("/v1/"):
-            for method in each.methods:
-                operation = DOCUMENT["paths"][each.path][method.lower()]
-                assert operation["security"] == wanted[each.access], each.path
+    for route in ROUTES:
+        if route.path.startswith("/v1/"):
+            for method in route.methods:
+                operation = DOCUMENT["paths"][route.path][method.lower()]
+                assert operation["security"] == expected[route.access], route.path
 
 
-def test_every_reference_leads_somewhere() -> None:
-    for reference in references(DOCUMENT):
+def test_every_reference_has_a_target() -> None:
+    for reference in find_references(DOCUMENT):
         place: Any = DOCUMENT
         for part in reference.split("/"):
             place = place[part]
@@ -62,11 +64,15 @@ def test_every_reference_leads_somewhere() -> None:
 def test_every_path_parameter_is_declared() -> None:
     for path, item in DOCUMENT["paths"].items():
         for operation in item.values():
-            declared = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
+            declared = {
+                parameter["name"]
+                for parameter in operation.get("parameters", ())
+                if parameter["in"] == "path"
+            }
             assert declared == set(re.findall(r"\{(\w+)\}", path)), path
 
 
-def test_operations_have_names_of_their_own() -> None:
+def test_every_operation_id_is_different() -> None:
     names = [operation["operationId"] for item in DOCUMENT["paths"].values() for operation in item.values()]
     assert len(names) == len(set(names))
 

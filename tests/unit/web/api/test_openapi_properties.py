@@ -1,4 +1,7 @@
-"""The API against its own OpenAPI document, with requests made from it: no 500, no undocumented answer."""
+"""Test the API with requests that schemathesis generates from the OpenAPI document.
+
+No request may cause a 500 or a response that the document does not describe.
+"""
 
 import base64
 import hmac
@@ -25,7 +28,7 @@ from tests.support.portal import Portal
 from tests.unit.web.api.test_emr import Emr
 
 SIGN_ME = "sign-me"
-"""Stands where a signature belongs; the application below signs, since only it sees the bytes."""
+"""A placeholder for the signature. The application below replaces it, because only it has the final bytes."""
 
 CHECKED = [
     not_a_server_error,
@@ -35,14 +38,14 @@ CHECKED = [
     checks.response_schema_conformance,
     checks.negative_data_rejection,
 ]
-"""Not `positive_data_acceptance`: check digits and public hosts are rules that JSON Schema cannot say."""
+"""All checks but `positive_data_acceptance`. JSON Schema cannot express check digits and public hosts."""
 
 CASES = [
     (mode, method, path)
     for path, item in openapi("https://portal.test")["paths"].items()
     for method, operation in item.items()
     for mode in GenerationMode
-    # Where nothing is asked for, nothing can be wrong.
+    # A request without parameters and body cannot be wrong.
     if mode is GenerationMode.POSITIVE or operation.get("parameters") or "requestBody" in operation
 ]
 
@@ -57,7 +60,7 @@ REPEATABLE = settings(
 
 
 class Application:
-    """The web function as WSGI, over fakes, for one practice with a key and a secret."""
+    """The web function with fakes as a WSGI application, for one practice with a key and a secret."""
 
     def __init__(self) -> None:
         self.portal = Portal()
@@ -91,8 +94,8 @@ class Application:
         digest = hmac.digest(key, signed, "sha256")
         headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
 
-    def things(self) -> Iterator[Mapping[str, str]]:
-        """A document in each status and its message in each state, under the names of path parameters."""
+    def sample_ids(self) -> Iterator[Mapping[str, str]]:
+        """Yield the path parameters of documents in every status and messages in every state."""
         closing: Sequence[tuple[str, Mapping[str, Any]] | None] = [
             None,
             ("document.recalled", {"reason": "Wrong plan"}),
@@ -114,14 +117,15 @@ class Application:
 
     def _message_of(self, document_id: str, *, failed: bool) -> str:
         store = self.portal.fake_store
-        found = next(each for each in store.every(Delivery, "deliveries") if each.document_id == document_id)
+        rows = store.every(Delivery, "deliveries")
+        delivery = next(row for row in rows if row.document_id == document_id)
         if failed:
-            ended = replace(found, version=found.version + 1, status=DeliveryStatus.FAILED)
+            ended = replace(delivery, version=delivery.version + 1, status=DeliveryStatus.FAILED)
             store.commit(Change(at=START, deliveries=(ended,)))
-        return found.id
+        return delivery.id
 
     def credentials(self) -> dict[str, str]:
-        """The practice's key, and for an event its name and where a signature belongs."""
+        """Return the headers with the API key, the practice id and the placeholder of a signature."""
         return {
             "authorization": f"Bearer {self.emr.key}",
             "portal-practice": self.emr.practice.id,
@@ -137,13 +141,13 @@ def application() -> Application:
 
 
 def operation_of(application: Application, method: str, path: str) -> Any:
-    # Keys and signatures are put in below; without them, see test_route_authentication.py.
+    # The tests add keys and signatures. test_route_authentication.py tests requests without them.
     config = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
     return schemathesis.openapi.from_wsgi("/v1/openapi.json", application, config=config)[path][method]
 
 
 @pytest.mark.parametrize(("mode", "method", "path"), CASES)
-def test_nothing_is_answered_that_is_not_described(
+def test_every_response_is_described(
     application: Application, mode: GenerationMode, method: str, path: str
 ) -> None:
     @given(case=operation_of(application, method, path).as_strategy(generation_mode=mode))
@@ -155,9 +159,11 @@ def test_nothing_is_answered_that_is_not_described(
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for _, method, path in CASES if "{" in path])
-def test_what_is_there_is_answered_as_described(application: Application, method: str, path: str) -> None:
+def test_a_response_about_an_existing_row_is_described(
+    application: Application, method: str, path: str
+) -> None:
     statuses = set()
-    for ids in application.things():
+    for ids in application.sample_ids():
         case = operation_of(application, method, path).Case(path_parameters=ids)
         statuses.add(case.call_and_validate(headers=application.credentials(), checks=CHECKED).status_code)
     assert statuses - {404}

@@ -1,4 +1,4 @@
-"""Every code that the portal can raise is explained, and no other code is."""
+"""Test that the table of problem types has exactly the codes that the portal can raise."""
 
 import json
 import re
@@ -30,10 +30,10 @@ CODES: Mapping[type[errors.PortalError], type[StrEnum]] = {
     errors.Unprocessable: UnprocessableCode,
 }
 ONLY_OF_SCANS = {"not_a_scan", "too_many_pixels"}
-"""Refusals of `inspect` that a page shows at its field, without a code."""
+"""Refusals of `inspect` that a page shows next to the field, without a code."""
 
 
-def raised() -> Iterator[tuple[str, int]]:
+def list_codes() -> Iterator[tuple[str, int]]:
     """Every code with its status; status 0 for the codes of the gateway's own responses."""
     for kind, presentation in ERROR_TABLE.items():
         if kind is not errors.NotJson:
@@ -69,12 +69,12 @@ def test_every_refusal_of_a_pdf_has_a_code() -> None:
     assert refusals <= set(UnprocessableCode)
 
 
-def test_every_code_that_can_be_raised_is_explained_and_no_other() -> None:
-    assert {code for code, _ in raised()} == set(TYPES)
+def test_every_code_is_explained_and_no_other() -> None:
+    assert {code for code, _ in list_codes()} == set(TYPES)
 
 
-def test_each_code_is_explained_with_the_statuses_it_comes_with() -> None:
-    for code, status in raised():
+def test_every_code_is_explained_with_its_statuses() -> None:
+    for code, status in list_codes():
         assert status == 0 or status in TYPES[code].statuses, code
 
 
@@ -87,19 +87,19 @@ def portal() -> Portal:
 
 @pytest.mark.usefixtures("portal")
 @pytest.mark.parametrize("code", TYPES)
-def test_the_address_of_a_type_says_what_it_means_and_what_to_do(code: str) -> None:
+def test_the_page_of_a_code_shows_its_meaning_and_its_remedy(code: str) -> None:
     response = Browser().get(f"/problems/{code}")
     shown = text(response)
     assert response.status_code == 200
     assert header(response, "content-type") == "text/html; charset=utf-8"
-    # What is set as code has a space on either side once its tags are gone.
+    # `text` puts a space on either side of a text that is marked as code.
     shown = re.sub(r"\s+(\W)", r"\1", unescape(shown))
-    for said in (code, TYPES[code].meaning, TYPES[code].remedy):
-        assert re.sub(r"\s+(\W)", r"\1", said.replace("`", "")) in shown
+    for expected in (code, TYPES[code].meaning, TYPES[code].remedy):
+        assert re.sub(r"\s+(\W)", r"\1", expected.replace("`", "")) in shown
 
 
 @pytest.mark.usefixtures("portal")
-def test_a_problem_leads_to_its_page() -> None:
+def test_the_type_of_a_problem_is_the_url_of_its_page() -> None:
     refusal = Browser().get("/v1/documents")
     kind = json.loads(refusal.body)["type"]
     assert kind.startswith("https://portal.test/problems/")

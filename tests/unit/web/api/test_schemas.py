@@ -1,3 +1,5 @@
+"""Test the validation of events and settings."""
+
 import base64
 import copy
 import json
@@ -61,19 +63,19 @@ EXAMPLE: dict[str, Any] = {
         "content": {"base64": base64.b64encode(b"%PDF-").decode()},
     },
 }
-LEFT_OUT = object()
+OMITTED = object()
 
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
 def event(path: str = "", value: Any = None) -> bytes:
-    """The example's bytes, with the field at the dotted path set to `value`, or left out."""
+    """Return the example event as JSON, with the field at the dotted path set to `value` or omitted."""
     changed = copy.deepcopy(EXAMPLE)
     *parents, name = path.split(".")
     place = changed
     for parent in parents:
         place = place[parent]
-    if value is LEFT_OUT:
+    if value is OMITTED:
         del place[name]
     elif name:
         place[name] = value
@@ -81,24 +83,24 @@ def event(path: str = "", value: Any = None) -> bytes:
 
 
 def read_sent(body: bytes) -> SendCommand:
-    found = read_event(body, TODAY)
-    assert isinstance(found, SendCommand)
-    return found
+    command = read_event(body, TODAY)
+    assert isinstance(command, SendCommand)
+    return command
 
 
 def wrong_fields(body: bytes) -> list[str]:
     with pytest.raises(Invalid) as refused:
         read_event(body, TODAY)
-    for each in refused.value.errors:
-        assert each.field in refused.value.detail
-        assert each.message
-    return [each.field for each in refused.value.errors]
+    for error in refused.value.errors:
+        assert error.field in refused.value.detail
+        assert error.message
+    return [error.field for error in refused.value.errors]
 
 
-# What is understood
+# Valid events
 
 
-def test_the_contracts_example_is_understood() -> None:
+def test_the_example_event_is_read() -> None:
     sent = read_sent(event())
     assert (sent.external_id, sent.kind, sent.delivery) == (
         "POC-1001",
@@ -140,12 +142,12 @@ def test_the_contracts_example_is_understood() -> None:
         "data.author.phone",
     ],
 )
-@pytest.mark.parametrize("value", [LEFT_OUT, None])
-def test_what_is_optional_may_be_left_out_or_null(path: str, value: Any) -> None:
+@pytest.mark.parametrize("value", [OMITTED, None])
+def test_an_optional_field_may_be_omitted_or_null(path: str, value: Any) -> None:
     assert read_sent(event(path, value)).external_id == "POC-1001"
 
 
-def test_an_empty_text_is_nothing_where_nothing_is_allowed() -> None:
+def test_an_empty_text_in_an_optional_field_is_null() -> None:
     assert read_sent(event("data.provider.npi", "")).addressee.npi is None
 
 
@@ -154,7 +156,7 @@ def test_unknown_fields_are_ignored() -> None:
         assert read_sent(event(path, "x")) == read_sent(event())
 
 
-def test_addresses_and_numbers_are_made_uniform() -> None:
+def test_addresses_and_numbers_are_normalized() -> None:
     assert (
         read_sent(event("data.provider.email", " Dr.Rivera@Example.COM ")).addressee
         == read_sent(event()).addressee
@@ -162,12 +164,12 @@ def test_addresses_and_numbers_are_made_uniform() -> None:
     assert read_sent(event("data.provider.fax", "(512) 555-0100")).addressee.fax == "+15125550100"
 
 
-def test_an_upload_may_stand_in_for_the_bytes() -> None:
+def test_an_upload_may_replace_the_bytes() -> None:
     content = read_sent(event("data.content", {"upload_id": "upl_abc"})).content
     assert (content.data, content.upload_id) == (None, "upl_abc")
 
 
-def test_the_other_events_are_understood() -> None:
+def test_the_other_events_are_read() -> None:
     def other(kind: str, data: Mapping[str, Any]) -> bytes:
         return json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00+01:00", "data": data}).encode()
 
@@ -193,7 +195,7 @@ def test_the_other_events_are_understood() -> None:
         assert wrong_fields(other(kind, data)) == [field]
 
 
-# What is refused
+# Wrong events
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,7 @@ def test_the_other_events_are_understood() -> None:
     ],
 )
 def test_a_missing_field_is_named(path: str) -> None:
-    assert wrong_fields(event(path, LEFT_OUT)) == [path]
+    assert wrong_fields(event(path, OMITTED)) == [path]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +293,7 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("data", "text"),
     ],
 )
-def test_a_wrong_field_is_named_and_what_was_sent_is_not_quoted(path: str, value: Any) -> None:
+def test_a_wrong_field_is_named_and_its_value_is_not_quoted(path: str, value: Any) -> None:
     body = event(path, value)
     assert wrong_fields(body) == [path]
     with pytest.raises(Invalid) as refused:
@@ -300,20 +302,20 @@ def test_a_wrong_field_is_named_and_what_was_sent_is_not_quoted(path: str, value
         assert value not in refused.value.detail
 
 
-def test_an_upload_id_is_one_of_ours() -> None:
+def test_an_upload_id_has_the_form_of_the_portals_ids() -> None:
     assert wrong_fields(event("data.content", {"upload_id": "../../originals/x"})) == [
         "data.content.upload_id"
     ]
 
 
 @pytest.mark.parametrize("spelled", [SHA256, SHA256.upper(), SHA256.capitalize()])
-def test_a_hash_is_taken_in_either_case_and_kept_in_lower_case(spelled: str) -> None:
+def test_a_hash_is_accepted_in_either_case_and_stored_in_lower_case(spelled: str) -> None:
     for given in ({"base64": "JVBERi0="}, {"upload_id": "upl_1"}):
         assert read_sent(event("data.content", {**given, "sha256": spelled})).content.sha256 == SHA256
 
 
 @pytest.mark.parametrize("wrong", ["g" * 64, SHA256[1:], f"{SHA256}0", ""])
-def test_what_is_no_hash_is_refused(wrong: str) -> None:
+def test_a_wrong_hash_is_refused(wrong: str) -> None:
     body = event("data.content", {"upload_id": "upl_1", "sha256": wrong})
     assert wrong_fields(body) == ["data.content.sha256"]
 
@@ -324,7 +326,7 @@ def test_delivery_by_fax_needs_a_number() -> None:
     assert wrong_fields(json.dumps(body).encode()) == ["data.provider.email", "data.provider.fax"]
 
 
-def test_every_wrong_field_is_named_at_once() -> None:
+def test_all_wrong_fields_are_named_together() -> None:
     body = json.loads(event("data.kind", "novel"))
     body["data"]["provider"]["npi"] = "1"
     assert wrong_fields(json.dumps(body).encode()) == ["data.kind", "data.provider.npi"]
@@ -334,18 +336,18 @@ def test_every_wrong_field_is_named_at_once() -> None:
     "body",
     [b"", b"{", b"not json", b"\xff\xfe\x00", b"[" * 100_000, b'{"type": "\\ud800"}', b'{"type": "a",}'],
 )
-def test_what_is_not_json_is_said_to_be_none(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(Invalid) as refused:
         read_event(body, TODAY)
     assert refused.value.code == "invalid-json"
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"5", b'"text"', b"true"])
-def test_json_that_is_no_object_is_refused(body: bytes) -> None:
+def test_json_that_is_not_an_object_is_refused(body: bytes) -> None:
     assert wrong_fields(body) == ["body"]
 
 
-def test_4_mb_of_pdf_fit_into_an_event_and_no_more() -> None:
+def test_an_event_holds_at_most_4_mb_of_pdf() -> None:
     largest = base64.b64encode(bytes(MAX_INLINE_BYTES)).decode()
     assert len(read_sent(event("data.content.base64", largest)).content.data or b"") == MAX_INLINE_BYTES
     larger = base64.b64encode(bytes(MAX_INLINE_BYTES + 1)).decode()
@@ -357,7 +359,7 @@ def test_4_mb_of_pdf_fit_into_an_event_and_no_more() -> None:
 # Settings
 
 
-def test_only_the_settings_that_are_named_are_answered() -> None:
+def test_only_the_settings_in_the_body_are_returned() -> None:
     assert read_settings(b"{}") == {}
     assert read_settings(b'{"fax": "512-555-0188", "reply_to": null, "electronic_signature": false}') == {
         "fax": "+15125550188",
@@ -384,7 +386,7 @@ def test_only_the_settings_that_are_named_are_answered() -> None:
 def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
     with pytest.raises(Invalid) as refused:
         read_settings(json.dumps({name: value}).encode())
-    assert [each.field for each in refused.value.errors] == [name]
+    assert [error.field for error in refused.value.errors] == [name]
 
 
 @pytest.mark.parametrize(
@@ -411,13 +413,13 @@ def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
         "https://" + "x" * 2100,
     ],
 )
-def test_an_endpoint_is_public_https(url: str) -> None:
+def test_an_endpoint_must_be_public_https(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         read_endpoint(json.dumps({"url": url}).encode(), allow_loopback=False)
-    assert [each.field for each in refused.value.errors] == ["url"]
+    assert [error.field for error in refused.value.errors] == ["url"]
 
 
-def test_an_endpoint_on_this_machine_is_for_the_local_run_only() -> None:
+def test_a_loopback_endpoint_is_for_the_local_run_only() -> None:
     body = b'{"url": "http://127.0.0.1:4576/webhooks"}'
     assert read_endpoint(body, allow_loopback=True) == "http://127.0.0.1:4576/webhooks"
     with pytest.raises(Invalid):
@@ -427,6 +429,6 @@ def test_an_endpoint_on_this_machine_is_for_the_local_run_only() -> None:
             read_endpoint(json.dumps({"url": url}).encode(), allow_loopback=True)
 
 
-def test_a_public_endpoint_is_taken() -> None:
+def test_a_public_endpoint_is_accepted() -> None:
     body = b'{"url": "https://emr.example.com:8443/hooks?practice=1"}'
     assert read_endpoint(body, allow_loopback=False) == "https://emr.example.com:8443/hooks?practice=1"

@@ -1,4 +1,4 @@
-"""The official Standard Webhooks libraries verify what we send and make what we take."""
+"""Test that the portal and the official Standard Webhooks libraries accept one another's signatures."""
 
 import json
 import subprocess
@@ -21,9 +21,11 @@ JS = Path(__file__).parents[4] / "tests" / "js"
 
 
 class Library(Protocol):
+    """An official library."""
+
     def sign(self, secret: str, message_id: str, seconds: int, body: str) -> str: ...
     def verify(self, secret: str, body: str, headers: Mapping[str, str]) -> Any:
-        """The event; None when it is not from who holds the secret."""
+        """Return the event, or None if the signature does not match the secret."""
 
 
 class Python:
@@ -39,25 +41,28 @@ class Python:
 
 class JavaScript:
     def sign(self, secret: str, message_id: str, seconds: int, body: str) -> str:
-        asked = {"secret": secret, "id": message_id, "seconds": seconds, "body": body}
-        return str(self._run(asked)["signature"])
+        request = {"secret": secret, "id": message_id, "seconds": seconds, "body": body}
+        return str(self._run(request)["signature"])
 
     def verify(self, secret: str, body: str, headers: Mapping[str, str]) -> Any:
         return self._run({"secret": secret, "body": body, "headers": dict(headers)}).get("event")
 
-    def _run(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        done = subprocess.run(
-            ["node", JS / "webhooks.mjs"], input=json.dumps(asked).encode(), capture_output=True, check=False
+    def _run(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        process = subprocess.run(
+            ["node", JS / "webhooks.mjs"],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            check=False,
         )
-        assert done.returncode == 0, done.stderr.decode()
-        answer: Mapping[str, Any] = json.loads(done.stdout)
-        return answer
+        assert process.returncode == 0, process.stderr.decode()
+        result: Mapping[str, Any] = json.loads(process.stdout)
+        return result
 
 
 @pytest.fixture(scope="session")
 def _npm_packages() -> None:
-    kept = JS / "node_modules" / ".package-lock.json"
-    if not kept.exists() or kept.stat().st_mtime < (JS / "package-lock.json").stat().st_mtime:
+    installed = JS / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < (JS / "package-lock.json").stat().st_mtime:
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=JS, check=True, timeout=120)
 
 
@@ -70,25 +75,25 @@ def library(request: pytest.FixtureRequest, _npm_packages: None) -> Library:
 @pytest.fixture
 def emr() -> Emr:
     portal = Portal()
-    # The libraries read the system's clock.
+    # The libraries read the clock of the system.
     portal.time.at = datetime.now(UTC).replace(microsecond=0)
     bootstrap.install(portal)
     return Emr(portal)
 
 
 def a_webhook(emr: Emr) -> tuple[Practice, Delivery]:
-    """One that a recall sends, with a text beyond ASCII."""
+    """Return the practice and the webhook of a recall whose text is not ASCII."""
     assert emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"}).status_code == 200
     document_id = emr.send(title="Plan de soins, Zoë Müller ✓")
     emr.event({"document_id": document_id, "reason": "Fehler: ß"}, "document.recalled")
-    found = emr.portal.fake_store.every(Delivery, "deliveries")
-    delivery = next(each for each in found if each.channel is Channel.WEBHOOK)
+    rows = emr.portal.fake_store.every(Delivery, "deliveries")
+    delivery = next(row for row in rows if row.channel is Channel.WEBHOOK)
     practice = emr.portal.store.practice(delivery.practice_id)
     assert practice is not None
     return practice, delivery
 
 
-def test_what_we_send_is_verified(emr: Emr, library: Library) -> None:
+def test_the_library_verifies_a_webhook_of_the_portal(emr: Emr, library: Library) -> None:
     practice, delivery = a_webhook(emr)
     body = delivery.body or ""
     headers = sign_headers(delivery, practice, body.encode(), emr.portal.clock.now())
@@ -99,9 +104,7 @@ def test_what_we_send_is_verified(emr: Emr, library: Library) -> None:
     assert library.verify(emr.secret, body, {**headers, "webhook-id": "evt_other"}) is None
 
 
-def test_what_we_send_during_a_rotation_is_verified_by_the_old_secret_and_the_new(
-    emr: Emr, library: Library
-) -> None:
+def test_during_a_rotation_a_webhook_verifies_with_both_secrets(emr: Emr, library: Library) -> None:
     _, delivery = a_webhook(emr)
     portal, body = emr.portal, delivery.body or ""
     now = portal.clock.now()
@@ -113,7 +116,7 @@ def test_what_we_send_during_a_rotation_is_verified_by_the_old_secret_and_the_ne
         assert library.verify(secret, body, headers) == json.loads(body)
 
 
-def test_what_it_signs_is_taken(emr: Emr, library: Library) -> None:
+def test_the_portal_accepts_a_signature_of_the_library(emr: Emr, library: Library) -> None:
     body = json.dumps(
         {"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": data(title="Zoë ✓")},
         ensure_ascii=False,

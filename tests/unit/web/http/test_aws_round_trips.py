@@ -1,4 +1,4 @@
-"""How many calls of a page wait for one another: with nothing kept from before, three at most."""
+"""Test that a page needs at most three AWS calls in sequence, with nothing cached."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from tests.support.provider_fixtures import a_document, a_store
 from tests.support.slow_calls import Calls, Slow, in_sequence
 from tests.unit.adapters.test_ssm_switches import FakeSsm
 
-MOST = 3
+MAX_IN_SEQUENCE = 3
 
 
 class Scene:
@@ -34,9 +34,9 @@ class Scene:
 
     @property
     def document(self) -> Document:
-        found = self.portal.fake_store.document(a_document().id)
-        assert found is not None
-        return found
+        document = self.portal.fake_store.document(a_document().id)
+        assert document is not None
+        return document
 
 
 @pytest.fixture
@@ -45,16 +45,16 @@ def scene() -> Scene:
 
 
 @pytest.mark.parametrize("below", ["", "/original.pdf"])
-def test_the_first_view_by_who_has_no_second_factor_waits_three_times(scene: Scene, below: str) -> None:
-    answer = scene.browser.get(f"/documents/{a_document().id}{below}")
-    assert answer.status_code == (303 if below else 200)
+def test_the_first_view_without_a_second_factor_waits_three_times(scene: Scene, below: str) -> None:
+    response = scene.browser.get(f"/documents/{a_document().id}{below}")
+    assert response.status_code == (303 if below else 200)
     assert scene.document.viewed_at is not None
     assert "get_parameters" in {name for name, _, _ in scene.calls}
     chain = in_sequence(scene.calls)
-    assert len(chain) <= MOST, chain
+    assert len(chain) <= MAX_IN_SEQUENCE, chain
 
 
-def test_seen_again_it_waits_twice_and_reads_no_practice(scene: Scene) -> None:
+def test_a_second_view_waits_twice_and_reads_no_practice(scene: Scene) -> None:
     for _ in range(2):
         scene.calls.clear()
         assert scene.browser.get(f"/documents/{a_document().id}").status_code == 200
@@ -62,8 +62,8 @@ def test_seen_again_it_waits_twice_and_reads_no_practice(scene: Scene) -> None:
     assert len(scene.calls) == 2
 
 
-def test_what_is_over_waits_for_the_switches_and_for_what_is_next_at_once(scene: Scene) -> None:
-    """In the store, the list is two calls: the longest chain is then of three."""
+def test_a_recalled_document_reads_the_switches_and_the_next_document_concurrently(scene: Scene) -> None:
+    # The list is two calls in the real store, so the longest chain there is three.
     recalled = scene.document.recall("Sent in error", scene.portal.time.now())
     assert recalled is not None
     scene.portal.store.commit(Change(at=scene.portal.time.now(), documents=(replace(recalled, version=2),)))
@@ -72,7 +72,7 @@ def test_what_is_over_waits_for_the_switches_and_for_what_is_next_at_once(scene:
     assert len(in_sequence(scene.calls)) == 2
 
 
-def test_a_search_of_the_past_waits_for_the_switches_meanwhile(scene: Scene) -> None:
+def test_a_search_of_the_past_reads_the_switches_concurrently(scene: Scene) -> None:
     scene.browser.get("/login")
     scene.calls.clear()
     assert scene.browser.post("/documents/past", q="Byron").status_code == 200
@@ -81,20 +81,20 @@ def test_a_search_of_the_past_waits_for_the_switches_meanwhile(scene: Scene) -> 
 
 
 @pytest.mark.parametrize("path", ["/documents", "/documents/past", "/account"])
-def test_a_page_of_the_account_waits_three_times_at_most(scene: Scene, path: str) -> None:
+def test_a_page_of_an_account_waits_at_most_three_times(scene: Scene, path: str) -> None:
     assert scene.browser.get(path).status_code == 200
-    assert len(in_sequence(scene.calls)) <= MOST
+    assert len(in_sequence(scene.calls)) <= MAX_IN_SEQUENCE
 
 
 @pytest.mark.parametrize("query", ["", "?asked=yes"])
-def test_the_page_for_a_code_waits_twice(scene: Scene, query: str) -> None:
+def test_the_code_page_waits_twice(scene: Scene, query: str) -> None:
     assert scene.browser.get(f"/by-hand/{a_document().id}{query}").status_code == 200
     assert in_sequence(scene.calls) == ["document", "get_parameters"]
 
 
-def test_reading_by_hand_waits_three_times_at_most(scene: Scene) -> None:
+def test_a_document_to_sign_by_hand_waits_at_most_three_times(scene: Scene) -> None:
     portal, document = scene.portal, scene.document
-    mail = Delivery(
+    email = Delivery(
         id="dlv_1",
         version=1,
         practice_id=document.practice_id,
@@ -105,9 +105,9 @@ def test_reading_by_hand_waits_three_times_at_most(scene: Scene) -> None:
         recipient="dr.rivera@example.com",
         created_at=portal.time.now(),
     )
-    code = create_code(portal.fake_store, document, mail, portal.time.now(), portal.ids)
+    code = create_code(portal.fake_store, document, email, portal.time.now(), portal.ids)
     assert scene.browser.post(f"/by-hand/{document.id}", code=code).status_code == 303
     scene.calls.clear()
     assert scene.browser.get(f"/by-hand/{document.id}/document").status_code == 200
     chain = in_sequence(scene.calls)
-    assert len(chain) <= MOST, chain
+    assert len(chain) <= MAX_IN_SEQUENCE, chain

@@ -1,4 +1,7 @@
-"""Pages go out compressed: no secret stands on two of them alike, and no other website chooses their text."""
+"""Test the defenses against BREACH, an attack that guesses secrets from the length of compressed pages.
+
+No two pages contain the same secret, and no other website chooses the text of a page.
+"""
 
 import re
 
@@ -8,8 +11,8 @@ from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.accounts import logged_in, portal_with
 from tests.support.portal import Browser, Portal, text
 
-ASKED = "/forgot-password"
-MAIL = {"email": "dr.rivera@example.com"}
+FORM_PAGE = "/forgot-password"
+FIELDS = {"email": "dr.rivera@example.com"}
 
 
 @pytest.fixture
@@ -17,55 +20,55 @@ def portal() -> Portal:
     return portal_with()
 
 
-def token_on_the_page(browser: Browser) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', browser.get(ASKED).body.decode())
-    assert found is not None
-    return found[1]
+def read_token(browser: Browser) -> str:
+    match = re.search(r'name="csrf" value="([^"]+)"', browser.get(FORM_PAGE).body.decode())
+    assert match is not None
+    return match[1]
 
 
 @pytest.mark.usefixtures("portal")
-def test_each_page_has_another_token_and_each_is_taken() -> None:
+def test_each_page_has_another_token_and_each_is_accepted() -> None:
     browser = Browser()
-    first, second = token_on_the_page(browser), token_on_the_page(browser)
+    first, second = read_token(browser), read_token(browser)
     assert first != second
     for token in (second, first):
-        assert browser.post_raw(ASKED, {"csrf": token, **MAIL}).status_code == 303
+        assert browser.post_raw(FORM_PAGE, {"csrf": token, **FIELDS}).status_code == 303
 
 
 @pytest.mark.usefixtures("portal")
-def test_the_cookie_itself_never_stands_on_a_page_and_is_no_token() -> None:
+def test_the_cookie_is_on_no_page_and_is_no_token() -> None:
     browser = Browser()
-    browser.get(ASKED)
+    browser.get(FORM_PAGE)
     cookie = browser.cookies["__Host-csrf"]
-    assert cookie not in browser.get(ASKED).body.decode()
-    assert browser.post_raw(ASKED, {"csrf": cookie, **MAIL}).status_code == 403
+    assert cookie not in browser.get(FORM_PAGE).body.decode()
+    assert browser.post_raw(FORM_PAGE, {"csrf": cookie, **FIELDS}).status_code == 403
 
 
 @pytest.mark.usefixtures("portal")
 @pytest.mark.parametrize("change", ["swapped pad", "cut", "another cookie's"])
 def test_a_token_that_was_tampered_with_is_refused(change: str) -> None:
     browser = Browser()
-    token = token_on_the_page(browser)
+    token = read_token(browser)
     tampered = {
         "swapped pad": "pad." + token.partition(".")[2],
         "cut": token[:-1],
         "another cookie's": make_form_token("another", "pad"),
     }[change]
-    assert browser.post_raw(ASKED, {"csrf": tampered, **MAIL}).status_code == 403
+    assert browser.post_raw(FORM_PAGE, {"csrf": tampered, **FIELDS}).status_code == 403
 
 
 @pytest.mark.parametrize(("site", "echoed"), [("cross-site", False), ("same-site", False), ("none", True)])
-def test_another_website_cannot_choose_what_a_page_with_patients_repeats(
+def test_another_website_cannot_choose_text_of_a_page_with_patients(
     portal: Portal, site: str, *, echoed: bool
 ) -> None:
     browser = logged_in(portal)
-    shown = browser.get("/documents?signed=chosen_by_them", **{"sec-fetch-site": site})
-    assert "You're all caught up" in text(shown)
-    assert ("chosen_by_them" in shown.body.decode()) is echoed
+    page = browser.get("/documents?signed=chosen_by_attacker", **{"sec-fetch-site": site})
+    assert "You're all caught up" in text(page)
+    assert ("chosen_by_attacker" in page.body.decode()) is echoed
 
 
 @pytest.mark.usefixtures("portal")
-def test_nobody_chooses_the_name_that_a_search_repeats() -> None:
-    refused = Browser().post_raw("/documents/past", {"q": "chosen-by-them"})
+def test_another_website_cannot_choose_the_text_of_a_search() -> None:
+    refused = Browser().post_raw("/documents/past", {"q": "chosen-by-attacker"})
     assert refused.status_code == 403
-    assert b"chosen-by-them" not in refused.body
+    assert b"chosen-by-attacker" not in refused.body

@@ -1,4 +1,4 @@
-"""The page by GET that stands in a browser's history for the answer to a post."""
+"""Test the path that replaces a POST in the browser's history."""
 
 import re
 from types import SimpleNamespace
@@ -11,11 +11,11 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.routes import ROUTES
 from tests.support.fakes import START
 
-SHOWN = [each.path for each in ROUTES if "GET" in each.methods and not each.is_api]
-POSTED = [each.path for each in ROUTES if "POST" in each.methods and not each.is_api]
+GET_PATHS = [route.path for route in ROUTES if "GET" in route.methods and not route.is_api]
+POST_PATHS = [route.path for route in ROUTES if "POST" in route.methods and not route.is_api]
 
 
-def a_caller(path: str, method: str = "POST", provider: Provider | None = None) -> RequestContext:
+def a_context(path: str, method: str = "POST", provider: Provider | None = None) -> RequestContext:
     request: Any = SimpleNamespace(method=method)
     services: Any = None
     return RequestContext(
@@ -31,13 +31,13 @@ def a_caller(path: str, method: str = "POST", provider: Provider | None = None) 
 
 
 def is_a_page(address: str) -> bool:
-    patterns = (re.sub(r"\{\w+\}", "[^/]+", each) for each in SHOWN if "+}" not in each)
-    return any(re.fullmatch(each, address) for each in patterns)
+    patterns = (re.sub(r"\{\w+\}", "[^/]+", path) for path in GET_PATHS if "+}" not in path)
+    return any(re.fullmatch(pattern, address) for pattern in patterns)
 
 
-@pytest.mark.parametrize("path", POSTED)
-def test_whatever_is_posted_there_is_a_page_to_come_back_to(path: str) -> None:
-    assert is_a_page(a_caller(path.format(document_id="doc_1")).history_url())
+@pytest.mark.parametrize("path", POST_PATHS)
+def test_every_post_leads_to_a_page(path: str) -> None:
+    assert is_a_page(a_context(path.format(document_id="doc_1")).history_url())
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_whatever_is_posted_there_is_a_page_to_come_back_to(path: str) -> None:
         ("/logout", "/"),
     ],
 )
-def test_it_is_the_page_with_the_form(path: str, page: str) -> None:
-    assert a_caller(path).history_url() == page
-    assert a_caller(path).history_url("/another") == "/another"
+def test_a_post_leads_to_the_page_with_its_form(path: str, page: str) -> None:
+    assert a_context(path).history_url() == page
+    assert a_context(path).history_url("/another") == "/another"
 
 
-def test_what_answers_a_get_stands_for_itself() -> None:
-    assert a_caller("/login", "GET").history_url("/another") == ""
+def test_a_get_has_no_other_history_url() -> None:
+    assert a_context("/login", "GET").history_url("/another") == ""
