@@ -1,7 +1,7 @@
-"""Builds one `Change` for one document: its new state, its events, the messages and jobs that follow.
+"""The builder of a document's transaction: the new state, its audit events, and the messages and jobs.
 
-Every service that changes a document goes through a `Recorder`, so state, audit event and outbox row
-always stand in one transaction (DESIGN section 3).
+Every service that changes a document uses a `Recorder`, so that state, audit event and outbox row are always
+written in one transaction (DESIGN section 3).
 """
 
 import json
@@ -24,14 +24,17 @@ from chalicelib.services.transaction import Change, Job, OutboxRow
 
 @dataclass(frozen=True)
 class Actor:
-    """Who caused an event: a kind and an opaque id (`provider:prv_…`, `practice:prc_…`, `portal`)."""
+    """The cause of an event, with the client address and device if there was a browser.
+
+    `name` is a kind and an opaque id: `provider:prv_…`, `practice:prc_…` or `portal`.
+    """
 
     name: str
     address: str | None = None
     device: str | None = None
 
     def private(self) -> dict[str, Any]:
-        """Address and device: personal, so kept outside the hashed bytes."""
+        """Return the personal data, which stays outside the hashed bytes of an event."""
         facts = {"address": self.address, "device": self.device}
         return {name: value for name, value in facts.items() if value}
 
@@ -40,7 +43,7 @@ PORTAL = Actor("portal")
 
 
 class Recorder:
-    """Collects what happens to one document at one moment. Use once, then `change()`."""
+    """A collector of everything that happens to one document at one time. Each recorder gives one change."""
 
     def __init__(
         self,
@@ -71,7 +74,10 @@ class Recorder:
         private: Mapping[str, Any] | None = None,
         webhook: bool = False,
     ) -> Self:
-        """Adds the next event of the chain; `webhook` tells the EMR of it, with the final state as body."""
+        """Add the next audit event of the document. `webhook` also sends the EMR a webhook of this type.
+
+        The webhook's body has the state of the document after all changes of this recorder.
+        """
         event = make_event(
             event_id=self._ids.new("evt"),
             document_id=self._document.id,
@@ -91,9 +97,10 @@ class Recorder:
         return self
 
     def message(self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True) -> Self:
-        """Queues an email or fax to the provider because of the last event; `shown` on the document too.
+        """Queue an email or fax to the provider, caused by the last event.
 
-        What anybody with a link can ask for is not shown: the document's row would grow without end.
+        `shown` adds the delivery's line to the document. A message that anyone with a link can request must
+        not be shown, because the document's row would grow without limit.
         """
         delivery = new_delivery(
             channel,
@@ -112,7 +119,7 @@ class Recorder:
         return self
 
     def notice(self, kind: NoticeKind) -> Self:
-        """Tells staff of the last event (`declined`, …: `services/notices.py` has the words)."""
+        """Queue a notice to the practice's staff about the last event."""
         self._add(
             staff_notice(
                 kind,
@@ -125,14 +132,14 @@ class Recorder:
         return self
 
     def job(self, name: JobName) -> Self:
-        """Asks the documents function for work on this document because of the last event."""
+        """Queue a job of the documents function on this document, caused by the last event."""
         self._jobs.append(
             Job(queue=QueueName.DOCUMENTS, name=name, event_id=self._event_id, document_id=self._document.id)
         )
         return self
 
     def change(self) -> Change:
-        """The transaction. The document's version rises by one."""
+        """Return the transaction. It raises the document's version by one."""
         document = replace(self._document, version=self._document.version + 1)
         for event_id, type in self._webhooks:
             self._add(self._webhook(document, event_id, type))
@@ -167,8 +174,8 @@ class Recorder:
             "timestamp": to_text(self._now),
             "data": document_resource(document, self._portal_url),
         }
-        # Queued even while the endpoint is off: the attempt holds it then, and looks again after holding.
-        # Held here, it could miss the release of an endpoint that was put again a moment ago.
+        # The webhook is queued even while the endpoint is off, and the attempt then holds it. A webhook that
+        # started as held could miss the release by an endpoint that was set again a moment ago.
         return new_delivery(
             Channel.WEBHOOK,
             type,

@@ -1,4 +1,4 @@
-"""What AWS does on a bad day and the local one never says: put into the hooks of the clients in use."""
+"""Faults of AWS that the local emulator never shows, injected by the event hooks of boto3 clients."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from botocore.hooks import HierarchicalEmitter
 
 Called = tuple[AWSResponse, dict[str, Any]]
 Fault = Callable[[str, Mapping[str, Any]], Called | None]
-"""Asked before each call with its operation and parameters; answers what AWS would, or None to let it."""
+"""A function of a call's operation and parameters. It returns AWS's response, or None for no fault."""
 
 
 def refusal(code: str, *, status: int = 400, **more: Any) -> Called:
@@ -21,12 +21,12 @@ def refusal(code: str, *, status: int = 400, **more: Any) -> Called:
 
 
 def throttled(_operation: str, _parameters: Mapping[str, Any]) -> Called:
-    """For so long that the client's own tries are used up."""
+    """Return a throttling error, also for all retries of the client."""
     return refusal("ProvisionedThroughputExceededException")
 
 
 def in_conflict(operation: str, parameters: Mapping[str, Any]) -> Called:
-    """Another transaction holds the first of the rows."""
+    """Return the error for a first row that another transaction is writing."""
     if operation != "TransactWriteItems":
         return refusal("TransactionConflictException")
     count = len(parameters["TransactItems"])
@@ -36,7 +36,7 @@ def in_conflict(operation: str, parameters: Mapping[str, Any]) -> Called:
 
 @dataclass
 class Hook:
-    """Counts the calls that it was asked about, and those that it spoilt."""
+    """The number of calls seen, and the operations of the calls that met a fault."""
 
     asked: int = 0
     spoilt: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Hook:
 
 @contextlib.contextmanager
 def before(hooks: HierarchicalEmitter, service: str, fault: Fault) -> Iterator[Hook]:
-    """Calls meet `fault` before they leave."""
+    """Let calls meet `fault` before they leave, until the end of the block."""
     hook = Hook()
 
     def handle(model: Any, params: Mapping[str, Any], **_: Any) -> Called | None:
@@ -60,7 +60,7 @@ def before(hooks: HierarchicalEmitter, service: str, fault: Fault) -> Iterator[H
 
 @contextlib.contextmanager
 def after(hooks: HierarchicalEmitter, service: str, is_lost: Callable[[str], bool]) -> Iterator[Hook]:
-    """Calls take effect, and some answers never come."""
+    """Let calls take effect until the end of the block, but lose the responses for which `is_lost` is true."""
     hook = Hook()
 
     def handle(model: Any, **_: Any) -> None:
@@ -74,7 +74,7 @@ def after(hooks: HierarchicalEmitter, service: str, is_lost: Callable[[str], boo
 
 
 def the(operations: str | set[str], *, times: int, fault: Fault) -> Fault:
-    """`fault` for the first calls of these operations."""
+    """Return a fault that only the first calls of these operations meet."""
     named = {operations} if isinstance(operations, str) else operations
     left = [times]
 

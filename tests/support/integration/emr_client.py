@@ -1,4 +1,4 @@
-"""An EMR for the tests of faults: it sends, and looks at what the portal says of it."""
+"""An EMR for the tests of faults, which sends events and reads the portal's API."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ from tests.support.stack import SamplePractice, Stack
 
 @dataclass
 class Emr:
-    """By the deployed API, with a practice of its own."""
+    """An EMR with a practice of its own, at the deployed API."""
 
     stack: Stack
     practice: SamplePractice
@@ -28,27 +28,27 @@ class Emr:
         self._call("PUT", "/v1/endpoint", {"url": url})
 
     def tests_endpoint(self) -> str:
-        """One webhook, without a document; answers its `webhook-id`."""
+        """Ask for a test webhook, which belongs to no document, and return its `webhook-id`."""
         webhook_id: str = self._call("POST", "/v1/endpoint/test")["webhook_id"]
         return webhook_id
 
     def sends(self, **changes: Any) -> str:
-        """A plan of care; answers its document's id."""
+        """Send a plan of care and return the document's id."""
         return str(self.says("document.sent", {**a_plan(), **changes})["document_id"])
 
     def recalls(self, document_id: str) -> None:
-        """Makes a webhook about a document."""
+        """Recall the document, which causes a webhook."""
         self.says("document.recalled", {"document_id": document_id})
 
     def says(self, kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
         body, headers = self.signed(kind, data)
         answer = self.stack.http.post("/v1/events", content=body, headers=headers)
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        response: dict[str, Any] = answer.json()
+        return response
 
     def signed(self, kind: str, data: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
-        """Body and headers of an event with a fresh `webhook-id`."""
+        """Return the body and headers of an event with a fresh `webhook-id`."""
         text = json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": data})
         webhook_id, now = f"msg_{uuid4().hex}", datetime.now(UTC)
         return text.encode(), {
@@ -60,7 +60,7 @@ class Emr:
         }
 
     def prepared(self) -> Callable[[], HTTPResponse]:
-        """A `document.sent` to the web function in this process, the same at every call."""
+        """Return a function that sends the same `document.sent` to the web function in this process."""
         body, headers = self.signed("document.sent", a_plan())
         return lambda: Client(app).http.post("/v1/events", headers=headers, body=body)
 
@@ -73,18 +73,18 @@ class Emr:
         return found
 
     def original(self, document_id: str) -> bytes:
-        """The bytes behind the redirect."""
+        """Return the original PDF, which the API returns by a redirect."""
         bearer = {"authorization": f"Bearer {self.practice.api_key}"}
         found = self.stack.http.get(f"/v1/documents/{document_id}/original.pdf", headers=bearer)
         return httpx.get(found.headers["location"]).raise_for_status().content
 
     def webhooks(self, status: str = "all") -> dict[str, dict[str, Any]]:
-        """What the portal says of each webhook, by `webhook-id`."""
+        """Return the practice's webhooks, as the API lists them, by `webhook-id`."""
         listed = self._call("GET", f"/v1/deliveries?status={status}&limit=100")["deliveries"]
         return {each["webhook_id"]: each for each in listed if each["channel"] == "webhook"}
 
     def notices(self) -> list[str]:
-        """What staff were told, as the EMR finds it, newest first."""
+        """Return the kinds of the notices to staff, newest first."""
         listed = self._call("GET", "/v1/deliveries?limit=100")["deliveries"]
         return [each["type"] for each in listed if each["channel"] == "notice"]
 
@@ -99,7 +99,7 @@ class Emr:
 
 
 def a_plan() -> dict[str, Any]:
-    """For a provider whom no other test knows."""
+    """Return the data of a plan of care for a provider of this test alone."""
     whose = uuid4().hex[:10]
     return {
         "external_id": f"POC-{whose}",

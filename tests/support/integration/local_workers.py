@@ -1,7 +1,7 @@
-"""The portal's own functions in this process, over the tables, queues and bucket of a deployed stack.
+"""The portal's functions in this process, over the tables, queues and bucket of a deployed stack.
 
-Time is the test's; state is DynamoDB's and SQS's. The stack's own workers are switched off, so that each
-job is taken when a test says so, and as often.
+The test sets the time, and the state is in DynamoDB and SQS. The stack's own workers are switched off, so a
+test decides when, and how often, each job runs.
 """
 
 import contextlib
@@ -38,11 +38,11 @@ LARGEST_CHANGE = 100
 
 
 class Killed(BaseException):
-    """The process ends here: nothing after it runs, not even what handles errors."""
+    """The end of the process. No code handles this error."""
 
 
 class SteadyIds(RandomIds):
-    """Real ids; the jitter is always half of what is allowed, so that a schedule can be foretold."""
+    """Real ids with a constant jitter of half the maximum, so that a test can predict a schedule."""
 
     def jitter(self) -> float:
         return 0.5
@@ -50,7 +50,7 @@ class SteadyIds(RandomIds):
 
 @dataclass
 class CountingSender:
-    """The real sender, and something that happens after each post."""
+    """The real sender, which calls `after` with the number of posts after each post."""
 
     real: HttpsWebhookSender
     after: Callable[[int], None] = lambda _: None
@@ -64,7 +64,7 @@ class CountingSender:
 
 
 class Works:
-    """Relay, queue workers and the sweep of each minute, one step at a time."""
+    """The relay, the queue workers and the sweep of each minute, one step at a time."""
 
     def __init__(self, stack: Stack, services: Services, clock: FakeClock) -> None:
         self.stack = stack
@@ -77,14 +77,14 @@ class Works:
     # Steps
 
     def catch_up(self) -> None:
-        """No moment here is before the API's own."""
+        """Set the clock to at least the time of the API."""
         self.clock.at = max(self.clock.at, datetime.now(UTC))
 
     def outbox(self) -> tuple[OutboxRow, ...]:
         return self.services.store.outbox(datetime.max.replace(tzinfo=UTC), limit=200)
 
     def relay(self) -> None:
-        """The relay with everything in the outbox as its batch."""
+        """Relay all rows of the outbox as one batch."""
         relay_rows(self.outbox(), store=self.services.store, queues=self.services.queues)
 
     def relay_now(self) -> None:
@@ -92,7 +92,7 @@ class Works:
         self.relay()
 
     def take(self, most: int = BATCH) -> list[dict[str, Any]]:
-        """Messages of the delivery queue, hidden from others until they are put back or removed."""
+        """Return messages of the delivery queue. SQS hides them until they are put back or deleted."""
         answer = self.sqs.receive_message(
             QueueUrl=self.queue, MaxNumberOfMessages=most, VisibilityTimeout=600
         )
@@ -100,10 +100,10 @@ class Works:
         return found
 
     def run(self, messages: list[dict[str, Any]]) -> set[str]:
-        """The deliveries function with this batch; answers the ids of those that go back to the queue."""
-        records = [{"messageId": each["MessageId"], "body": each["Body"]} for each in messages]
+        """Run the deliveries function on this batch, and return the ids of the messages that go back."""
+        records = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
         answer = workers.deliveries({"Records": records})
-        return {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+        return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
 
     def done(self, message: Mapping[str, Any]) -> None:
         self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
@@ -114,22 +114,22 @@ class Works:
         )
 
     def work(self) -> int:
-        """One batch, as Lambda's poller does it; answers how many there were."""
+        """Work through one batch as Lambda's poller does, and return its length."""
         messages = self.take()
         failed = self.run(messages)
-        for each in messages:
-            (self.put_back if each["MessageId"] in failed else self.done)(each)
+        for message in messages:
+            (self.put_back if message["MessageId"] in failed else self.done)(message)
         return len(messages)
 
     def work_off(self) -> None:
-        """Relay and work until nothing is left for this moment."""
+        """Relay and work until no job is left for the present time."""
         self.catch_up()
         self.relay()
         while self.work() or self.outbox():
             self.relay()
 
     def work_until_killed(self) -> None:
-        """One message to a worker that must not survive it. The message is not acknowledged."""
+        """Run messages one by one until a worker dies. Put the message of the dead worker back."""
         while True:
             (message,) = self.take(1)
             try:
@@ -140,7 +140,7 @@ class Works:
             self.done(message)
 
     def persevere(self) -> None:
-        """As `work_off`, by a relay that is called again when it failed."""
+        """Repeat `work_off` until the relay no longer fails."""
         while True:
             try:
                 self.work_off()
@@ -149,20 +149,20 @@ class Works:
             return
 
     def minute(self) -> None:
-        """What happens each minute, and the work that it finds."""
+        """Run the sweep of each minute, and the jobs that it queues."""
         self.services.scheduled_sweep.run()
         self.work_off()
 
     def next_due(self) -> None:
-        """Time passes until the next attempt of any message is overdue; the sweep finds it; it is made."""
-        due = [each.next_attempt_at for each in self.deliveries() if each.next_attempt_at]
+        """Let time pass until the next attempt of any message is overdue, and let the sweep run this attempt."""
+        due = [delivery.next_attempt_at for delivery in self.deliveries() if delivery.next_attempt_at]
         self.clock.at = max(self.clock.at, min(due)) + OVERDUE_AFTER
         self.minute()
 
     def until_over(self) -> None:
-        """Days pass, until no attempt is left to be made."""
+        """Let days pass until no attempt is left."""
         for _ in range(ROUNDS):
-            if not any(each.next_attempt_at for each in self.deliveries()):
+            if not any(delivery.next_attempt_at for delivery in self.deliveries()):
                 return
             self.next_due()
         raise AssertionError("attempts without end")
@@ -174,7 +174,7 @@ class Works:
         return self.services.settings.delivery_jobs_url
 
     def deliveries(self) -> list[Delivery]:
-        """All of them, oldest first."""
+        """Return all deliveries, oldest first."""
         pages = (
             self.stack.client("dynamodb")
             .get_paginator("scan")
@@ -191,7 +191,7 @@ class Works:
         ]
 
     def notices(self, practice: SamplePractice) -> list[str]:
-        """What staff were told, in order."""
+        """Return the kinds of the notices to the practice's staff, oldest first."""
         return [
             each.type
             for each in self.deliveries()
@@ -199,14 +199,14 @@ class Works:
         ]
 
     def links(self, mail: EmailMessage, path: str) -> list[str]:
-        """The paths of a mail's links that start so."""
+        """Return the paths of the email's links that start with `path`."""
         text = mail.get_body(("plain",))
         assert text is not None
         found = re.findall(rf"{re.escape(self.stack.portal_url)}(\S+)", text.get_content())
         return [each for each in found if each.startswith(path)]
 
     def more_like(self, row: Delivery, count: int) -> list[str]:
-        """Further webhooks just like this one but for their ids, which are answered."""
+        """Store copies of the webhook with ids of their own, and return these ids."""
         ids = [self.services.ids.new("evt") for _ in range(count)]
         made = [replace(row, version=1, id=f"dlv_{each}", event_id=each, message_id=each) for each in ids]
         for start in range(0, count, LARGEST_CHANGE):
@@ -216,7 +216,7 @@ class Works:
         return ids
 
     def forget_everything(self) -> None:
-        """No message of an earlier test is left to be found."""
+        """Delete every delivery, outbox row and job of earlier tests."""
         dynamodb, settings = self.stack.client("dynamodb"), self.services.settings
         for table in (settings.table_deliveries, settings.table_outbox):
             for item in dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]:
@@ -227,7 +227,7 @@ class Works:
 
     @contextlib.contextmanager
     def replaced(self, part: str, **methods: Callable[..., Any]) -> Iterator[None]:
-        """Methods of a part, such as its `send`, until the end of the block."""
+        """Replace methods of a service's part, such as `send` of `queues`, until the end of the block."""
         with pytest.MonkeyPatch.context() as patch:
             for name, method in methods.items():
                 patch.setattr(getattr(self.services, part), name, method)
@@ -235,14 +235,14 @@ class Works:
 
     @property
     def dynamodb(self) -> HierarchicalEmitter:
-        """The hooks of the client that the store uses."""
+        """Return the event hooks of the store's DynamoDB client."""
         store: Any = self.services.store
         hooks: HierarchicalEmitter = store._connection.client.meta.events
         return hooks
 
 
 def switch_off_workers(stack: Stack) -> None:
-    """No event source and no schedule wakes the stack's own functions any more."""
+    """Switch off all event sources and schedules of the stack's functions."""
     functions = stack.client("lambda")
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
@@ -259,7 +259,7 @@ def _is_quiet(stack: Stack) -> bool:
 
 @contextlib.contextmanager
 def works_of(stack: Stack) -> Iterator[Works]:
-    """For one test; `bootstrap.services()` answers these services meanwhile."""
+    """Yield the workers of one test. `bootstrap.services()` returns their services until the end."""
     name = stack.outputs["ApiFunction"]
     environment = stack.client("lambda").get_function_configuration(FunctionName=name)["Environment"]
     with pytest.MonkeyPatch.context() as patch:

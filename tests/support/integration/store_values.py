@@ -18,7 +18,7 @@ from tests.support.provider_fixtures import PROVIDER, a_document
 
 @dataclass(frozen=True)
 class World:
-    """Ids that no other test uses: the tables are shared."""
+    """Values whose ids no other test uses, because the tests share the tables."""
 
     tag: str
 
@@ -108,7 +108,7 @@ class World:
 
 
 def decided(document: Document, at: datetime) -> Document:
-    """The document approved, waiting for its seal."""
+    """Return the document after its approval and before its seal."""
     signer = Signer(
         name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="x"
     )

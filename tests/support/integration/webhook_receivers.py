@@ -1,4 +1,4 @@
-"""An EMR's address on this machine that answers each webhook as a test tells it to."""
+"""A webhook receiver on this machine that responds to every webhook as a test wants."""
 
 import contextlib
 import re
@@ -20,7 +20,7 @@ Behaviour = Callable[[socket.socket], None]
 
 @dataclass(frozen=True)
 class Received:
-    """One request that arrived whole, whatever the receiver then made of it."""
+    """One request that arrived completely."""
 
     path: str
     headers: dict[str, str]
@@ -31,7 +31,7 @@ class Received:
         return self.headers["webhook-id"]
 
     def is_signed_with(self, secret: str) -> bool:
-        """By the official library, at the moment the sender gives: its time may be days from ours."""
+        """Return True if the official library makes the same signature for the time in the headers."""
         at = datetime.fromtimestamp(int(self.headers["webhook-timestamp"]), UTC)
         expected = Webhook(secret).sign(self.id, at, self.body.decode())
         return expected in self.headers["webhook-signature"].split()
@@ -39,7 +39,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Listens on 127.0.0.1 while `up`. Requests meet `script` one by one, and `otherwise` after that."""
+    """A server on 127.0.0.1. Each behaviour of `script` handles one request, and `204` handles the rest."""
 
     script: list[Behaviour] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Receiver:
         threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
 
     def down(self) -> None:
-        """From now on connections are refused."""
+        """Stop listening, so that connections are refused."""
         if self._listener is not None:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
@@ -117,7 +117,7 @@ def _more(connection: socket.socket, data: bytes) -> bytes:
 
 
 def answers(status: int, **headers: str) -> Behaviour:
-    """`retry_after="120"` becomes the header `retry-after: 120`."""
+    """Respond with this status. `retry_after="120"` becomes the header `retry-after: 120`."""
     named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     text = f"HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n{named}\r\n".encode()
     return lambda connection: connection.sendall(text)
@@ -131,18 +131,18 @@ def asks_to_wait_until(moment: datetime) -> Behaviour:
 
 
 def hangs_up(connection: socket.socket) -> None:
-    """The request was read; no answer comes."""
+    """Close the connection without a response."""
     connection.shutdown(socket.SHUT_RDWR)
 
 
 def drips_headers(connection: socket.socket) -> None:
-    """A byte now and then, for ever: no single read of the other side ever waits for long."""
+    """Send a header byte by byte for ten seconds, so that no single read of the sender waits for long."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
     _for_ever(connection, b"a", pause=SECONDS_BETWEEN_DRIPS)
 
 
 def answers_without_end(connection: socket.socket) -> None:
-    """200 at once, and then a body for as long as anyone listens."""
+    """Send 200 and a body that does not end for ten seconds."""
     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
     _for_ever(connection, b"x" * 8192, pause=0)
 
