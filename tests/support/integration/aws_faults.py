@@ -60,7 +60,7 @@ def before(hooks: HierarchicalEmitter, service: str, fault: Fault) -> Iterator[H
 
 @contextlib.contextmanager
 def after(hooks: HierarchicalEmitter, service: str, is_lost: Callable[[str], bool]) -> Iterator[Hook]:
-    """Let calls take effect until the end of the block, but lose the responses for which `is_lost` is true."""
+    """Let calls take effect until the end of the block, but lose the responses that `is_lost` selects."""
     hook = Hook()
 
     def handle(model: Any, **_: Any) -> None:

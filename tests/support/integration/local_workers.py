@@ -154,7 +154,7 @@ class Works:
         self.work_off()
 
     def next_due(self) -> None:
-        """Let time pass until the next attempt of any message is overdue, and let the sweep run this attempt."""
+        """Let time pass until the next attempt of a message is overdue, and let the sweep run this attempt."""
         due = [delivery.next_attempt_at for delivery in self.deliveries() if delivery.next_attempt_at]
         self.clock.at = max(self.clock.at, min(due)) + OVERDUE_AFTER
         self.minute()
