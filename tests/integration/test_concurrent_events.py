@@ -59,10 +59,10 @@ def test_an_event_that_comes_50_times_at_once_is_one_document(
     with ThreadPoolExecutor(TIMES) as pool:
         answers = list(pool.map(receive, range(TIMES)))
 
-    assert {each["status"] for each in answers} == {"pending"}
-    assert len({each["document_id"] for each in answers}) == 1
+    assert {response["status"] for response in answers} == {"pending"}
+    assert len({response["document_id"] for response in answers}) == 1
     found = services.store.documents(Listing.PRACTICE_ALL, practice.id, limit=10, after=None).items
-    assert [each.id for each in found] == [answers[0]["document_id"]]
-    assert next(each.type for each in services.store.events(found[0].id)) == "document.sent"
+    assert [item.id for item in found] == [answers[0]["document_id"]]
+    assert next(event.type for event in services.store.events(found[0].id)) == "document.sent"
     messages = services.store.deliveries(DeliveryListing.ALL, practice.id, limit=10, after=None).items
-    assert sorted(each.type for each in messages) == ["ready", "setup"]
+    assert sorted(message.type for message in messages) == ["ready", "setup"]

@@ -109,7 +109,7 @@ def test_a_document_goes_in_and_its_original_comes_back_byte_for_byte(emr: Emr) 
     assert found.status_code == 303
     assert httpx.get(found.headers["location"]).content == pdf
     listed = emr.get("/v1/documents?report=unsigned").json()
-    assert [each["id"] for each in listed["documents"]] == [document_id]
+    assert [document["id"] for document in listed["documents"]] == [document_id]
     trail = emr.get(f"/v1/documents/{document_id}/events").json()
     assert trail["intact"]
     assert json.loads(trail["events"][0]["body"])["data"]["sha256"] == hashlib.sha256(pdf).hexdigest()
@@ -168,7 +168,7 @@ def nothing_is_left(stack: Stack, emr: Emr) -> Iterator[None]:
             [row for row in rows if "apikey#" not in str(row)], default=str
         )
     for bucket in s3.list_buckets()["Buckets"]:
-        keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ())]
+        keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ())]
         assert not [key for key in keys if emr.practice.id in key]
 
 
@@ -178,7 +178,7 @@ def test_a_pdf_that_cannot_be_signed_is_named_and_leaves_nothing(emr: Emr, code:
     pdf = REFUSED_PDFS[code]()
     body = problem(emr.event("document.sent", data(content={"base64": as_text(pdf)})), 422)
     assert body["code"] == code
-    assert [each["field"] for each in body["errors"]] == ["data.content.base64"]
+    assert [error["field"] for error in body["errors"]] == ["data.content.base64"]
 
 
 @pytest.mark.usefixtures("nothing_is_left")
@@ -202,7 +202,7 @@ def test_every_kind_of_bad_request_is_a_problem_that_says_what_is_wrong(emr: Emr
         (without_title, "data.title"),
     ):
         refusal = problem(emr.event("document.sent", sent), 400)
-        assert [each["field"] for each in refusal["errors"]] == [field]
+        assert [error["field"] for error in refusal["errors"]] == [field]
     problem(emr.post(b'{"x": "' + b"x" * (6 * 1024 * 1024) + b'"}'), 413)
 
 

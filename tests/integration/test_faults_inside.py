@@ -19,7 +19,7 @@ WAITING = {"queued", "sending"}
 
 
 def statuses(clinic: Emr) -> set[str]:
-    return {each["status"] for each in clinic.webhooks().values()}
+    return {webhook["status"] for webhook in clinic.webhooks().values()}
 
 
 # The relay
@@ -125,8 +125,8 @@ def test_a_worker_killed_after_each_post_sends_the_same_again(
     works.until_over()
     expect_all_arrived(clinic, receiver, events)
     assert len(receiver.received) == 2 * len(events)
-    for each in clinic.webhooks().values():
-        assert [attempt["status"] for attempt in each["attempts"]] == ["interrupted", "succeeded"]
+    for webhook in clinic.webhooks().values():
+        assert [attempt["status"] for attempt in webhook["attempts"]] == ["interrupted", "succeeded"]
 
 
 def test_a_worker_killed_after_ses_took_the_mail_mails_again_and_every_link_works(
@@ -223,7 +223,7 @@ def test_intake_meets_conflicts_and_lost_answers_and_takes_the_event_once(works:
         document_id = answers[0].json_body["document_id"]
         trail = clinic.trail(document_id)
         assert trail["intact"]
-        assert [each["type"] for each in trail["events"]] == ["document.sent"]
+        assert [event["type"] for event in trail["events"]] == ["document.sent"]
         assert len(clinic.document(document_id)["deliveries"]) == 2
     assert len(works.outbox()) == len(expected)
 
@@ -238,8 +238,8 @@ def test_sqs_delivers_twice_and_out_of_order(works: Works, clinic: Emr, receiver
     assert len(messages) > 3
     for batch in (messages[::-1], messages, [messages[0]], [messages[0]]):
         assert works.run(batch) == set()
-    for each in messages:
-        works.done(each)
+    for message in messages:
+        works.done(message)
     expect_all_arrived(clinic, receiver, events)
     assert len(receiver.received) == len(events)
 
@@ -252,8 +252,8 @@ def test_two_workers_at_once_on_the_same_messages_post_once(
     messages = works.take()
     with ThreadPoolExecutor(max_workers=4) as pool:
         assert set().union(*pool.map(works.run, [messages] * 4)) == set()
-    for each in messages:
-        works.done(each)
+    for message in messages:
+        works.done(message)
     expect_all_arrived(clinic, receiver, events)
     assert len(receiver.received) == len(events)
 
@@ -267,6 +267,6 @@ def test_a_job_that_is_days_late_finds_its_work_done(works: Works, clinic: Emr, 
     expect_all_arrived(clinic, receiver, events)
     works.clock.pass_time(days=4)
     assert works.run(late) == set()
-    for each in late:
-        works.done(each)
+    for item in late:
+        works.done(item)
     assert len(receiver.received) == len(events)

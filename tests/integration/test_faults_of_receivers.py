@@ -40,19 +40,19 @@ def some_events(clinic: Emr) -> set[str]:
 def expect_all_arrived(clinic: Emr, receiver: Receiver, events: set[str]) -> None:
     """On either side: nothing is missing, nothing else came, and no event came in two forms."""
     assert set(receiver.accepted) == events
-    for each in events:
-        assert len(receiver.bodies(each)) == 1
-    assert all(each.is_signed_with(clinic.practice.webhook_secret) for each in receiver.received)
+    for event in events:
+        assert len(receiver.bodies(event)) == 1
+    assert all(request.is_signed_with(clinic.practice.webhook_secret) for request in receiver.received)
     told = clinic.webhooks()
     assert set(told) == events
-    assert {each["status"] for each in told.values()} == {"delivered"}
+    assert {value["status"] for value in told.values()} == {"delivered"}
     assert clinic.webhooks("failed") == {}
 
 
 def waits(works: Works, webhook_id: str) -> list[timedelta]:
     """Between the attempts that were made of a webhook."""
-    (row,) = (each for each in works.deliveries() if each.message_id == webhook_id)
-    moments = [each.at for each in row.attempts if each.status != "asked_again"]
+    (row,) = (delivery for delivery in works.deliveries() if delivery.message_id == webhook_id)
+    moments = [attempt.at for attempt in row.attempts if attempt.status != "asked_again"]
     return [later - earlier for earlier, later in pairwise(moments)]
 
 
@@ -72,7 +72,7 @@ def test_down_for_hours_delays_and_loses_nothing(works: Works, clinic: Emr, rece
     works.work_off()
     for _ in range(4):
         works.next_due()
-    assert {each["status"] for each in clinic.webhooks().values()} == {"queued"}
+    assert {webhook["status"] for webhook in clinic.webhooks().values()} == {"queued"}
     assert works.clock.now() - datetime.now(UTC) > timedelta(hours=2)
 
     receiver.up()
@@ -93,12 +93,12 @@ def test_down_for_longer_than_the_schedule_is_failed_and_replayed(
     # The first to use up its schedule finds five days of failures: the endpoint goes off, the rest is held
     (failed,) = clinic.webhooks("failed")
     told = clinic.webhooks()
-    assert {told[each]["status"] for each in events - {failed}} == {"held"}
-    for each in events:
+    assert {told[item]["status"] for item in events - {failed}} == {"held"}
+    for event in events:
         expect_schedule(
-            waits(works, each), WEBHOOK_RETRY_AFTER if each == failed else WEBHOOK_RETRY_AFTER[:-1]
+            waits(works, event), WEBHOOK_RETRY_AFTER if event == failed else WEBHOOK_RETRY_AFTER[:-1]
         )
-        assert told[each]["attempts"][-1]["detail"] == "The connection was refused."
+        assert told[event]["attempts"][-1]["detail"] == "The connection was refused."
     assert sorted(works.notices(clinic.practice)) == ["endpoint_off", "webhook_failed"]
     clinic.recalls(clinic.sends())
     (new,) = set(clinic.webhooks()) - events
@@ -134,12 +134,12 @@ def test_what_is_no_success_is_sent_again(works: Works, clinic: Emr, receiver: R
     receiver.script = [behaviour] * 3
     works.work_off()
     told = clinic.webhooks()
-    assert {each["status"] for each in told.values()} == {"queued"}
-    assert all(words in each["attempts"][-1]["detail"] for each in told.values()), told
+    assert {value["status"] for value in told.values()} == {"queued"}
+    assert all(words in value["attempts"][-1]["detail"] for value in told.values()), told
 
     works.until_over()
     expect_all_arrived(clinic, receiver, events)
-    assert {each.path for each in receiver.received} == {"/hooks"}
+    assert {request.path for request in receiver.received} == {"/hooks"}
     assert len(receiver.received) == 5
 
 
@@ -148,7 +148,7 @@ def test_a_success_with_an_endless_body_is_a_success(works: Works, clinic: Emr, 
     receiver.script = [answers_without_end]
     works.work_off()
     assert clinic.webhooks()[event]["status"] == "delivered"
-    assert [each.id for each in receiver.received] == [event]
+    assert [request.id for request in receiver.received] == [event]
 
 
 # What a receiver asks for
@@ -177,7 +177,7 @@ def test_gone_switches_off_and_all_is_held_until_the_endpoint_is_set_again(
     works.work_off()
     assert len(receiver.received) == 1
     held = clinic.webhooks()
-    assert {each["status"] for each in held.values()} == {"held"}
+    assert {value["status"] for value in held.values()} == {"held"}
     assert held[receiver.received[0].id]["attempts"][-1]["detail"] == "The receiver answered 410."
     assert works.notices(clinic.practice) == ["endpoint_off"]
 
@@ -205,7 +205,7 @@ def test_more_than_fits_one_release_is_released_whole(works: Works, clinic: Emr,
     clinic.listens_at(receiver.url)
     works.work_off()
     assert set(receiver.accepted) == events
-    assert {each.status for each in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
+    assert {webhook.status for webhook in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
 
 
 def test_what_waits_for_a_later_attempt_goes_out_when_the_endpoint_is_set_elsewhere(
@@ -228,7 +228,7 @@ def test_what_waits_for_a_later_attempt_goes_out_when_the_endpoint_is_set_elsewh
     works.work_off()
     assert set(receiver.accepted) == events
     assert works.clock.now() < row.next_attempt_at
-    assert {each.status for each in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
+    assert {webhook.status for webhook in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
 
 
 def test_both_secrets_of_a_rotation_sign_while_a_retry_waits(

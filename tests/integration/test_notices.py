@@ -60,15 +60,15 @@ class Staff:
     def heard(self, url: str) -> list[Heard]:
         found: list[dict[str, Any]] = []
         while batch := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            found += [json.loads(each["Body"]) for each in batch]
+            found += [json.loads(item["Body"]) for item in batch]
         return [
             Heard(
-                each["MessageAttributes"]["practice"]["Value"],
-                each["MessageAttributes"]["kind"]["Value"],
-                each["Subject"],
-                each["Message"],
+                item["MessageAttributes"]["practice"]["Value"],
+                item["MessageAttributes"]["kind"]["Value"],
+                item["Subject"],
+                item["Message"],
             )
-            for each in found
+            for item in found
         ]
 
     def leave(self) -> None:
@@ -127,10 +127,10 @@ def test_staff_hear_of_their_own_practice_alone_and_nothing_of_a_patient(
 
     everything_goes_wrong(works, clinic, receiver)
     heard = staff.heard(ours)
-    assert {each.kind for each in heard} == {"delivery_failed", "declined", "sealing_delayed", "endpoint_off"}
-    assert {each.practice for each in heard} == {clinic.practice.id}
-    for each in heard:
-        assert not [word for word in PRIVATE if word in each.subject + each.text]
-    assert [each.kind for each in staff.heard(declines)] == ["declined"]
+    assert {item.kind for item in heard} == {"delivery_failed", "declined", "sealing_delayed", "endpoint_off"}
+    assert {item.practice for item in heard} == {clinic.practice.id}
+    for item in heard:
+        assert not [word for word in PRIVATE if word in item.subject + item.text]
+    assert [item.kind for item in staff.heard(declines)] == ["declined"]
     assert staff.heard(theirs) == []
     assert "endpoint_off" in clinic.notices()

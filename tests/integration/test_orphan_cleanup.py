@@ -28,7 +28,7 @@ EACH_MINUTE = {
 def kept(works: Works, practice_id: str) -> list[str]:
     """The keys of this practice's objects, whatever prefix they lie below."""
     listed = works.services.clients.s3.list_objects_v2(Bucket=works.services.settings.bucket)
-    return [each["Key"] for each in listed.get("Contents", ()) if practice_id in each["Key"]]
+    return [item["Key"] for item in listed.get("Contents", ()) if practice_id in item["Key"]]
 
 
 def sweeps(works: Works, **later: float) -> int:
@@ -48,7 +48,7 @@ def test_killed_between_the_bucket_and_the_tables_it_leaves_nothing_for_long(
     with works.replaced("store", commit=kill), pytest.raises(Killed):
         post()
     left = kept(works, clinic.practice.id)
-    assert sorted(each.partition("/")[0] for each in left) == ["intake", "originals"]
+    assert sorted(item.partition("/")[0] for item in left) == ["intake", "originals"]
     assert sweeps(works, hours=23) == 0
     assert kept(works, clinic.practice.id) == left
     assert sweeps(works, hours=2) == 1

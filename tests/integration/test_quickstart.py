@@ -56,7 +56,7 @@ def test_the_guide_has_three_blocks_to_copy() -> None:
 def test_curl_and_openssl_send_a_document_and_find_it_in_the_report(checkout: Path) -> None:
     accepted, report = (json.loads(line) for line in run(["bash", "-eu"], SHELL, checkout))
     assert accepted["status"] == "pending"
-    assert [each["id"] for each in report["documents"]] == [accepted["document_id"]]
+    assert [document["id"] for document in report["documents"]] == [accepted["document_id"]]
 
 
 def test_the_python_client_sends_once_however_often_it_asks(checkout: Path) -> None:

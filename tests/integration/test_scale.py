@@ -53,7 +53,7 @@ def test_what_is_sent_while_one_reads_neither_repeats_nor_hides_a_document(
             headers={"authorization": f"Bearer {large.api_key}"},
         )
         assert answer.status_code == 200, answer.body
-        seen.extend(each["id"] for each in answer.json_body["documents"])
+        seen.extend(document["id"] for document in answer.json_body["documents"])
         cursor = answer.json_body["next_cursor"]
         scale.fill(stack, large, sent + 3, start=sent)
         sent += 3

@@ -140,13 +140,13 @@ def physician(stack: Stack) -> Iterator[Callable[[Clinic], Physician]]:
         return made[-1]
 
     yield meet
-    for each in made:
-        each.http.close()
+    for item in made:
+        item.http.close()
 
 
 def published(stack: Stack) -> set[str]:
     found = stack.client("s3").get_object(Bucket=stack.outputs["Bucket"], Key="certificates/published.pem")
-    return {chain.fingerprint(each) for each in chain.read_pem(found["Body"].read())}
+    return {chain.fingerprint(item) for item in chain.read_pem(found["Body"].read())}
 
 
 def accepted(data: bytes, folder: Path) -> None:
@@ -231,4 +231,4 @@ def test_anyone_can_verify_a_sealed_file(
     left = stack.client("s3").list_object_versions(Bucket=stack.outputs["Bucket"], Prefix="uploads/verify/")
     assert (left.get("Versions", []), left.get("DeleteMarkers", [])) == ([], [])
     pem = stack.http.get("/verify/certificates").content
-    assert {chain.fingerprint(each) for each in chain.read_pem(pem)} == published(stack)
+    assert {chain.fingerprint(item) for item in chain.read_pem(pem)} == published(stack)

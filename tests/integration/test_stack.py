@@ -122,9 +122,11 @@ def test_the_relay_is_told_of_a_new_row_at_once(stack: Stack) -> None:
 
 def test_event_sources_are_bounded_and_filtered_here_too(stack: Stack) -> None:
     mappings = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-    bounds = {each["ScalingConfig"]["MaximumConcurrency"] for each in mappings if "ScalingConfig" in each}
+    bounds = {
+        mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings if "ScalingConfig" in mapping
+    }
     assert bounds == {5, 10}
-    (filtered,) = (each["FilterCriteria"] for each in mappings if each.get("FilterCriteria"))
+    (filtered,) = (mapping["FilterCriteria"] for mapping in mappings if mapping.get("FilterCriteria"))
     assert filtered == {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]}
 
 

@@ -77,7 +77,7 @@ def test_the_example_is_not_refused(example: Parameters, template: dict[str, Any
     deploy.refuse_other_address(example)
     given = {name: row.get("Default") for name, row in template["Parameters"].items()} | example
     for rule in template["Rules"].values():
-        assert all(holds(each["Assert"], given) for each in rule["Assertions"])
+        assert all(holds(assertion["Assert"], given) for assertion in rule["Assertions"])
 
 
 def test_the_rules_refuse_what_the_example_would_be_without(
@@ -86,10 +86,12 @@ def test_the_rules_refuse_what_the_example_would_be_without(
     defaults = {name: row.get("Default") for name, row in template["Parameters"].items()}
     refused = {
         name: {
-            left for left in example if not holds(each["Assert"], defaults | example | {left: defaults[left]})
+            left
+            for left in example
+            if not holds(assertion["Assert"], defaults | example | {left: defaults[left]})
         }
         for name, rule in template["Rules"].items()
-        for each in rule["Assertions"]
+        for assertion in rule["Assertions"]
     }
     assert refused == {
         "TimestampsUnlessWaived": {"TimestampAuthorityUrl"},
@@ -104,7 +106,9 @@ def holds(condition: Any, given: Any) -> bool:
     """Whether a condition of a Rule is true."""
     ((function, operands),) = condition.items()
     if function == "Fn::Equals":
-        left, right = (given[each["Ref"]] if isinstance(each, dict) else each for each in operands)
+        left, right = (
+            given[operand["Ref"]] if isinstance(operand, dict) else operand for operand in operands
+        )
         return bool(left == right)
-    found = [holds(each, given) for each in operands]
+    found = [holds(operand, given) for operand in operands]
     return {"Fn::Not": not found[0], "Fn::Or": any(found), "Fn::And": all(found)}[function]

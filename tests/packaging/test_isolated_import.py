@@ -78,7 +78,7 @@ def imported_within_functions() -> set[str]:
     functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     inner = [node for function in functions for node in ast.walk(function)]
     names = {node.module for node in inner if isinstance(node, ast.ImportFrom) and node.module}
-    names |= {each.name for node in inner if isinstance(node, ast.Import) for each in node.names}
+    names |= {name.name for node in inner if isinstance(node, ast.Import) for name in node.names}
     return {name for name in names if not name.startswith("chalicelib")}
 
 

@@ -84,7 +84,11 @@ def test_every_function_writes_its_own_log_only(
             continue
         group = row["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
         statements = policies[row["Properties"]["Role"]["Fn::GetAtt"][0]]
-        (logs,) = (each for each in statements if any(name.startswith("logs:") for name in each["Action"]))
+        (logs,) = (
+            statement
+            for statement in statements
+            if any(name.startswith("logs:") for name in statement["Action"])
+        )
         assert logs["Resource"] == [{"Fn::Sub": f"${{{group}.Arn}}"}]
 
 
@@ -152,7 +156,7 @@ def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_i
 ) -> None:
     writers = {role for role, rows in policies.items() if "secretsmanager:PutSecretValue" in actions(rows)}
     assert writers == {"AdminRole"}
-    granted = {each for each in actions(policies["AdminRole"]) if each.startswith("secretsmanager:")}
+    granted = {action for action in actions(policies["AdminRole"]) if action.startswith("secretsmanager:")}
     assert granted == {"secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue"}
 
 

@@ -466,5 +466,5 @@ def test_the_gateways_own_errors_are_problem_json(production: Resources, templat
     for response in responses.values():
         assert response["responseParameters"]["gatewayresponse.header.Content-Type"] == PROBLEM_JSON
     found = properties(template["Resources"], "AWS::ApiGateway::GatewayResponse").values()
-    local = {each["ResponseType"]: each["ResponseTemplates"] for each in found}
+    local = {item["ResponseType"]: item["ResponseTemplates"] for item in found}
     assert local == {kind: response["responseTemplates"] for kind, response in responses.items()}

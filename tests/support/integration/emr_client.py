@@ -81,12 +81,12 @@ class Emr:
     def webhooks(self, status: str = "all") -> dict[str, dict[str, Any]]:
         """Return the practice's webhooks, as the API lists them, by `webhook-id`."""
         listed = self._call("GET", f"/v1/deliveries?status={status}&limit=100")["deliveries"]
-        return {each["webhook_id"]: each for each in listed if each["channel"] == "webhook"}
+        return {delivery["webhook_id"]: delivery for delivery in listed if delivery["channel"] == "webhook"}
 
     def notices(self) -> list[str]:
         """Return the kinds of the notices to staff, newest first."""
         listed = self._call("GET", "/v1/deliveries?limit=100")["deliveries"]
-        return [each["type"] for each in listed if each["channel"] == "notice"]
+        return [delivery["type"] for delivery in listed if delivery["channel"] == "notice"]
 
     def asks_again(self, webhook_id: str) -> None:
         self._call("POST", f"/v1/deliveries/{self.webhooks()[webhook_id]['id']}/retry")

@@ -154,7 +154,7 @@ class Works:
         self.work_off()
 
     def next_due(self) -> None:
-        """Let time pass until the next attempt of a message is overdue, and let the sweep run this attempt."""
+        """Let time pass until the next attempt of a message is overdue, and run this attempt by the sweep."""
         due = [delivery.next_attempt_at for delivery in self.deliveries() if delivery.next_attempt_at]
         self.clock.at = max(self.clock.at, min(due)) + OVERDUE_AFTER
         self.minute()
@@ -181,21 +181,21 @@ class Works:
             .paginate(TableName=self.services.settings.table_deliveries, ConsistentRead=True)
         )
         found = [codec.load(Delivery, item["record"]["S"]) for page in pages for item in page["Items"]]
-        return sorted(found, key=lambda each: (each.created_at, each.id))
+        return sorted(found, key=lambda item: (item.created_at, item.id))
 
     def webhooks(self, practice: SamplePractice) -> list[Delivery]:
         return [
-            each
-            for each in self.deliveries()
-            if each.practice_id == practice.id and each.channel is Channel.WEBHOOK
+            delivery
+            for delivery in self.deliveries()
+            if delivery.practice_id == practice.id and delivery.channel is Channel.WEBHOOK
         ]
 
     def notices(self, practice: SamplePractice) -> list[str]:
         """Return the kinds of the notices to the practice's staff, oldest first."""
         return [
-            each.type
-            for each in self.deliveries()
-            if each.practice_id == practice.id and each.channel is Channel.NOTICE
+            delivery.type
+            for delivery in self.deliveries()
+            if delivery.practice_id == practice.id and delivery.channel is Channel.NOTICE
         ]
 
     def links(self, mail: EmailMessage, path: str) -> list[str]:
@@ -203,12 +203,12 @@ class Works:
         text = mail.get_body(("plain",))
         assert text is not None
         found = re.findall(rf"{re.escape(self.stack.portal_url)}(\S+)", text.get_content())
-        return [each for each in found if each.startswith(path)]
+        return [item for item in found if item.startswith(path)]
 
     def more_like(self, row: Delivery, count: int) -> list[str]:
         """Store copies of the webhook with ids of their own, and return these ids."""
         ids = [self.services.ids.new("evt") for _ in range(count)]
-        made = [replace(row, version=1, id=f"dlv_{each}", event_id=each, message_id=each) for each in ids]
+        made = [replace(row, version=1, id=f"dlv_{id_}", event_id=id_, message_id=id_) for id_ in ids]
         for start in range(0, count, LARGEST_CHANGE):
             self.services.store.commit(
                 Change(at=self.clock.now(), deliveries=tuple(made[start : start + LARGEST_CHANGE]))
@@ -254,7 +254,7 @@ def switch_off_workers(stack: Stack) -> None:
 
 def _is_quiet(stack: Stack) -> bool:
     mappings = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-    return all(each["State"] == "Disabled" for each in mappings)
+    return all(mapping["State"] == "Disabled" for mapping in mappings)
 
 
 @contextlib.contextmanager

@@ -53,10 +53,10 @@ class Receiver:
 
     @property
     def ids(self) -> set[str]:
-        return {each.id for each in self.received}
+        return {request.id for request in self.received}
 
     def bodies(self, webhook_id: str) -> set[bytes]:
-        return {each.body for each in self.received if each.id == webhook_id}
+        return {request.body for request in self.received if request.id == webhook_id}
 
     def up(self) -> None:
         listener = socket.socket()

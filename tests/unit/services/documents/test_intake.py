@@ -53,7 +53,7 @@ def test_the_trail_begins_with_an_event_that_says_nothing_of_the_patient() -> No
     document = emr.send()
     events = emr.store.events(document.id)
 
-    assert [each.type for each in events] == ["document.sent"]
+    assert [event.type for event in events] == ["document.sent"]
     assert find_break(events) is None
     assert json.loads(events[0].body)["data"] == {
         "sha256": sha256(PDF),
@@ -191,7 +191,7 @@ def test_the_same_external_id_with_other_data_names_the_field(
     with pytest.raises(Conflict) as refused:
         emr.send(sent(**changes))
     assert refused.value.code == "external-id-used"
-    assert [each.field for each in refused.value.errors][: len(fields)] == fields
+    assert [error.field for error in refused.value.errors][: len(fields)] == fields
     assert "supersedes" in refused.value.detail
     assert len(emr.documents()) == 1
 
@@ -222,9 +222,11 @@ def test_two_documents_for_one_new_provider_at_once_make_one_provider() -> None:
     emr = Emr()
     emr.store.before_commit = only_doing(lambda: emr.send(sent(external_id="POC-2")))
     emr.send()
-    assert {each.provider_id for each in emr.documents()} == {emr.store.every(Provider, "providers")[0].id}
+    assert {document.provider_id for document in emr.documents()} == {
+        emr.store.every(Provider, "providers")[0].id
+    }
     assert len(emr.store.every(Provider, "providers")) == 1
-    assert [each.type for each in emr.deliveries()].count("setup") == 1
+    assert [delivery.type for delivery in emr.deliveries()].count("setup") == 1
 
 
 def test_a_database_that_does_not_answer_leaves_what_the_sweep_finds() -> None:
@@ -247,7 +249,7 @@ def test_a_pdf_that_cannot_be_signed_is_refused_by_name_and_leaves_nothing() -> 
     with pytest.raises(Unprocessable) as refused:
         emr.send()
     assert refused.value.code == "not-a-pdf"
-    assert [each.field for each in refused.value.errors] == ["data.content.base64"]
+    assert [error.field for error in refused.value.errors] == ["data.content.base64"]
     assert nothing_was_kept(emr)
 
 
@@ -266,7 +268,7 @@ def test_a_place_to_sign_that_is_off_the_page_is_refused_and_leaves_nothing(
     with pytest.raises(Unprocessable) as refused:
         emr.send(sent(signature_field=box))
     assert refused.value.code == "signature-field-off-page"
-    assert [each.field for each in refused.value.errors] == [f"data.signature_field.{field}"]
+    assert [error.field for error in refused.value.errors] == [f"data.signature_field.{field}"]
     assert nothing_was_kept(emr)
 
 
@@ -334,7 +336,7 @@ def test_a_pdf_in_an_event_that_is_not_what_was_hashed_is_refused() -> None:
     with pytest.raises(Unprocessable) as refused:
         emr.send(sent(content=PdfSource(data=PDF, sha256="0" * 64)))
     assert refused.value.code == "hash-mismatch"
-    assert [each.field for each in refused.value.errors] == ["data.content.sha256"]
+    assert [error.field for error in refused.value.errors] == ["data.content.sha256"]
     assert nothing_was_kept(emr)
     assert emr.send(sent(content=PdfSource(data=PDF, sha256=sha256(PDF)))).status is Status.PENDING
 
@@ -433,7 +435,7 @@ def test_another_person_at_an_accounts_address_is_a_provider_conflict(changes: M
     with pytest.raises(Conflict) as refused:
         emr.send(other(**changes, fax=None))
     assert refused.value.code == "provider-conflict"
-    assert [each.field for each in refused.value.errors] == ["data.provider.email"]
+    assert [error.field for error in refused.value.errors] == ["data.provider.email"]
     assert emr.files.keys() == kept
     assert len(emr.documents()) == 1
 
@@ -455,5 +457,5 @@ def test_webhooks_are_queued_even_while_the_endpoint_is_off() -> None:
     emr.lifecycle.recall(
         emr.inbound(practice=off), RecallCommand(document=DocumentRef(document_id=document.id))
     )
-    webhook = next(each for each in emr.deliveries() if each.channel == "webhook")
+    webhook = next(delivery for delivery in emr.deliveries() if delivery.channel == "webhook")
     assert webhook.status is DeliveryStatus.QUEUED

@@ -93,14 +93,20 @@ def outcome(emr: Emr) -> Any:
     documents = emr.documents()
     for document in documents:
         assert find_break(emr.store.events(document.id)) is None
-    assert emr.files.keys("originals/") == sorted(each.original.key for each in documents)
+    assert emr.files.keys("originals/") == sorted(document.original.key for document in documents)
     return (
         [
-            (each.external_id, each.status, each.addressee, each.superseded_by, each.access)
-            for each in documents
+            (
+                document.external_id,
+                document.status,
+                document.addressee,
+                document.superseded_by,
+                document.access,
+            )
+            for document in documents
         ],
-        [[event.type for event in emr.store.events(each.id)] for each in documents],
-        [(each.channel, each.type, each.recipient) for each in emr.deliveries()],
+        [[event.type for event in emr.store.events(document.id)] for document in documents],
+        [(delivery.channel, delivery.type, delivery.recipient) for delivery in emr.deliveries()],
         len(emr.store.jobs()),
         sorted(emr.store.tables["claims"]),
         len(emr.store.tables["providers"]),
@@ -155,7 +161,7 @@ def test_what_a_crash_left_and_nobody_repeats_is_gone_a_day_later(kind: str) -> 
             assert remove_orphans(emr.store, emr.files, emr.now) == 0
             assert set(emr.files.keys()) == left
             found.add(swept_later(emr))
-            named = sorted(each.original.key for each in emr.documents())
+            named = sorted(document.original.key for document in emr.documents())
             assert emr.files.keys() == [*named, UPLOAD], (at, after)
     assert found == {0, 1}
 

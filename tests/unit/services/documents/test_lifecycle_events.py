@@ -250,7 +250,7 @@ def test_delivery_needs_an_address_or_number() -> None:
     emr.send(sent(addressee=replace(RIVERA, fax=None)))
     with pytest.raises(Invalid) as refused:
         resend(emr, delivery=DeliveryChoice.BOTH)
-    assert [each.field for each in refused.value.errors] == ["data.provider.fax"]
+    assert [error.field for error in refused.value.errors] == ["data.provider.fax"]
 
 
 def test_only_a_pending_document_can_be_sent_again() -> None:

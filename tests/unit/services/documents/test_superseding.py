@@ -34,7 +34,7 @@ def test_a_new_version_of_a_recalled_one_is_noted_without_recalling_it_again() -
     old = emr.send()
     emr.lifecycle.recall(emr.inbound(), RecallCommand(document=DocumentRef(document_id=old.id)))
     emr.send(sent(external_id="POC-1002", supersedes="POC-1001"))
-    assert [each.type for each in emr.store.events(old.id)] == [
+    assert [event.type for event in emr.store.events(old.id)] == [
         "document.sent",
         "document.recalled",
         "document.superseded",
@@ -52,7 +52,7 @@ def test_a_version_that_is_closed_cannot_be_replaced() -> None:
     with pytest.raises(Conflict) as refused:
         emr.send(sent(external_id="POC-1002", supersedes="POC-1001", content=PdfSource(data=b"%PDF-1.7 new")))
     assert refused.value.code == "document-returned"
-    assert [each.field for each in refused.value.errors] == ["data.supersedes"]
+    assert [error.field for error in refused.value.errors] == ["data.supersedes"]
     assert emr.files.keys() == kept
     assert len(emr.documents()) == 1
 
@@ -73,7 +73,7 @@ def test_a_document_of_another_patient_cannot_be_replaced() -> None:
     with pytest.raises(Unprocessable) as refused:
         emr.send(sent(external_id="POC-1002", supersedes="POC-1001", patient=someone_else))
     assert refused.value.code == "supersedes-other-patient"
-    assert [each.field for each in refused.value.errors] == ["data.supersedes"]
+    assert [error.field for error in refused.value.errors] == ["data.supersedes"]
     assert "PT-7" not in refused.value.detail
     assert emr.store.document(old.id) == old
     assert emr.files.keys() == kept
@@ -89,7 +89,7 @@ def test_of_two_that_replace_the_same_the_second_is_refused_and_told_of_the_firs
     with pytest.raises(Conflict) as refused:
         emr.send(sent(external_id="POC-1003", supersedes="POC-1001"))
     assert refused.value.code == "already-superseded"
-    assert [each.field for each in refused.value.errors] == ["data.supersedes"]
+    assert [error.field for error in refused.value.errors] == ["data.supersedes"]
     assert "POC-1002" in refused.value.detail
     assert emr.files.keys() == kept
     assert len(emr.documents()) == 2

@@ -93,7 +93,7 @@ def test_what_is_refused_names_the_field_and_makes_nothing(payload: Any, wrong: 
     world = World()
     answer = run(world, payload)
     assert answer["error"]["code"] == "invalid-request"
-    assert [each["field"] for each in answer["error"]["errors"]] == [wrong]
+    assert [error["field"] for error in answer["error"]["errors"]] == [wrong]
     assert not any(world.store.tables.values())
     assert world.switches.on == set()
 
@@ -177,7 +177,7 @@ def test_who_means_to_end_something_and_writes_it_otherwise_is_told(action: str,
     practice_id = run(world, {"action": "create_practice", "name": "Cedar"})["id"]
     before = list(world.session_key_rotation.keys), world.store.practice(practice_id)
     refused = run(world, {"action": action, "practice_id": practice_id, name: "yes"})
-    assert [each["field"] for each in refused["error"]["errors"]] == [name]
+    assert [error["field"] for error in refused["error"]["errors"]] == [name]
     assert (world.session_key_rotation.keys, world.store.practice(practice_id)) == before
 
 

@@ -154,7 +154,7 @@ def test_a_key_elsewhere_is_refused_before_anything_is_read(world: World, key: s
     visit = world.visit()
     with pytest.raises(Invalid) as refused:
         world.by_hand.take_scan(world.document(), replace(SCAN, key=key), visit, world.by())
-    assert [each.field for each in refused.value.errors] == ["scan"]
+    assert [error.field for error in refused.value.errors] == ["scan"]
     assert world.inspector.asked == []
 
 
@@ -171,7 +171,7 @@ def test_a_file_that_is_no_scan_is_refused_with_its_reason(world: World) -> None
 def test_a_scan_needs_the_name_of_its_signer(world: World, name: str) -> None:
     with pytest.raises(Invalid) as refused:
         world.by_hand.take_scan(world.document(), replace(SCAN, signer_name=name), world.visit(), world.by())
-    assert [each.field for each in refused.value.errors] == ["signer_name"]
+    assert [error.field for error in refused.value.errors] == ["signer_name"]
 
 
 def test_the_same_scan_again_changes_nothing(world: World) -> None:
@@ -238,4 +238,4 @@ def test_a_scan_that_was_never_uploaded_is_asked_for_again(world: World) -> None
     world.files.delete(KEY)
     with pytest.raises(Invalid) as refused:
         world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
-    assert [each.field for each in refused.value.errors] == ["scan"]
+    assert [error.field for error in refused.value.errors] == ["scan"]

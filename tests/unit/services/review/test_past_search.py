@@ -51,7 +51,7 @@ def a_past(*documents: Document) -> CountingStore:
 
 def ids(store: FakeStore, search: PastSearch | None, after: str | None = None) -> list[str]:
     assert search is not None
-    return [each.id for each in find_past(store, PROVIDER.id, search, after).items]
+    return [item.id for item in find_past(store, PROVIDER.id, search, after).items]
 
 
 @pytest.mark.parametrize("typed", ["garcia", "GARC", "josé", "jose garcia-lopez", "hill jose", "plan lopez"])
@@ -104,7 +104,7 @@ def test_pages_hold_at_most_25_and_together_everything_once() -> None:
     while True:
         page = find_past(store, PROVIDER.id, search, after)
         assert len(page.items) <= 25
-        seen += [each.id for each in page.items]
+        seen += [item.id for item in page.items]
         after = page.next_after
         if after is None:
             break

@@ -59,11 +59,11 @@ def stored(store: FakeStore, document: Document) -> Document:
 
 
 def webhooks(store: FakeStore) -> list[Delivery]:
-    return [each for each in store.every(Delivery, "deliveries") if each.channel == "webhook"]
+    return [delivery for delivery in store.every(Delivery, "deliveries") if delivery.channel == "webhook"]
 
 
 def fields_of(error: pytest.ExceptionInfo[Invalid]) -> set[str]:
-    return {each.field for each in error.value.errors}
+    return {item.field for item in error.value.errors}
 
 
 # Lists
@@ -73,7 +73,7 @@ def test_pending_has_the_oldest_due_first() -> None:
     late = a_document(id="doc_late", due_on=date(2026, 11, 1))
     soon = a_document(id="doc_soon", due_on=date(2026, 12, 1))
     pending = a_review(a_store(soon, late)).pending(PROVIDER.id, None)
-    assert [each.id for each in pending.documents] == ["doc_late", "doc_soon"]
+    assert [document.id for document in pending.documents] == ["doc_late", "doc_soon"]
     assert (pending.count, pending.next_after) == (2, None)
 
 
@@ -88,7 +88,7 @@ def test_pending_comes_in_pages_of_25_with_a_count_of_all() -> None:
 
 def test_lists_hold_only_what_is_addressed_to_the_provider() -> None:
     review = a_review(a_store(a_document(), a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)))
-    assert [each.id for each in review.pending(PROVIDER.id, None).documents] == ["doc_abcdef123456"]
+    assert [document.id for document in review.pending(PROVIDER.id, None).documents] == ["doc_abcdef123456"]
     assert review.past(PROVIDER.id, None).items == ()
 
 

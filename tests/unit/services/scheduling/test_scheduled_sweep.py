@@ -129,7 +129,7 @@ def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> N
     """Only the sweep wakes: every delayed job of the queue is lost."""
     world.webhook_sender.answers = [HttpResult(503)]
     row_ids = [world.webhook(event) for event in (DocumentEventType.VIEWED, DocumentEventType.DECLINED)]
-    frozen = {world.row(each).message_id: world.row(each).body for each in row_ids}
+    frozen = {world.row(id_).message_id: world.row(id_).body for id_ in row_ids}
     world.relay()
     end = START + timedelta(days=4)
     while world.clock.at < end:
@@ -140,7 +140,7 @@ def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> N
             run_delivery_job(job, world)
     world.webhook_sender.answers = [HttpResult(200)]
     world.webhook_sender.posted.clear()
-    while any(world.row(each).status is not DeliveryStatus.DELIVERED for each in row_ids):
+    while any(world.row(id_).status is not DeliveryStatus.DELIVERED for id_ in row_ids):
         world.clock.pass_time(minutes=20)
         world.queues.sent.clear()
         world.scheduled_sweep.run()
