@@ -10,9 +10,9 @@ def main() -> None:
     os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"
     from bench import calls, cold, largest, login, pages, scale, sealing
     from infrastructure.progress import Progress
-    from tests.support.stack import packaged, running_stack
+    from tests.support.stack import package_once, running_stack
 
-    with running_stack(packaged(Progress(time.time())), "bench") as stack:
+    with running_stack(package_once(Progress(time.time())), "bench") as stack:
         os.environ.update(calls.environment(stack))
         cold.run(dict(os.environ))
         login.run()

@@ -27,7 +27,7 @@ from tests.support.browser.gateway import running_gateway
 from tests.support.browser.people import someone
 from tests.support.browser.stand_ins import running_clinic, running_mailbox
 from tests.support.browser.visitor import PHONE, Visitor
-from tests.support.stack import packaged, running_stack
+from tests.support.stack import package_once, running_stack
 
 FOLDER = Path(__file__).parent / "lighthouse"
 PROGRAM = FOLDER / "node_modules" / ".bin" / "lighthouse"
@@ -62,7 +62,7 @@ def portal_with_documents(browser: Browser) -> Iterator[tuple[BrowserContext, Ma
     """Yield the browser context of a provider who is logged in, and the addresses of the pages by name."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_stack(packaged(Progress(time.time())), "lighthouse") as stack,
+        running_stack(package_once(Progress(time.time())), "lighthouse") as stack,
         running_mailbox(stack, Path(folder) / "mailbox") as mailbox,
         running_clinic(stack, mailbox, Path(folder) / "clinic") as clinic,
         running_gateway(stack.portal_url) as gateway,

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from infrastructure.progress import Progress
-from tests.support.stack import Stack, packaged, running_stack
+from tests.support.stack import Stack, package_once, running_stack
 
 
 @pytest.fixture(scope="session")
 def package_folder() -> Path:
-    return packaged(Progress(time.time()))
+    return package_once(Progress(time.time()))
 
 
 @pytest.fixture(scope="session")

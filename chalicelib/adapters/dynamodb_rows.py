@@ -29,7 +29,7 @@ WAITING = "waiting-"
 
 
 def shard(row_id: str) -> str:
-    """Return one of a few partitions, to spread the writes to an index."""
+    """Return the partition of a row in an index with few partitions, which spread the writes."""
     return SHARDS[crc32(row_id.encode()) % len(SHARDS)]
 
 

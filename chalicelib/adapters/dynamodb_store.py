@@ -59,7 +59,7 @@ _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class DynamoStore:
-    """The store. Reads of single rows are strongly consistent. Lists read their rows again: indexes lag."""
+    """The DynamoDB store. Single reads are strongly consistent. Lists read their rows again: indexes lag."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -1,6 +1,6 @@
-"""Frozen dataclasses of the domain to JSON text and back, by their type hints.
+"""Conversion of the domain's frozen dataclasses to JSON text and back, by their type hints.
 
-A field whose metadata has `stored_as` is stored under that name: rows keep the name they were written with.
+A field whose metadata has `stored_as` is stored under that name, so that old rows can be read after a rename.
 """
 
 import json

@@ -32,7 +32,7 @@ class LambdaInspector:
         """Return the facts of the file at `key`. `kind` is `pdf`, `scan` or `seal`.
 
         A crash or a timeout of the function means that the file harmed its reader, so the file is refused.
-        An error of AWS says nothing about the file: then `Unavailable` is raised.
+        Raises `Unavailable` for an error of AWS, which says nothing about the file.
         """
         request = {"url": self._presign(key), "kind": kind, "certificates": list(certificates)}
         try:

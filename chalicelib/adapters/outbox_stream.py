@@ -8,7 +8,7 @@ from chalicelib.services.transaction import OutboxRow
 
 
 def outbox_rows(event: Mapping[str, Any]) -> tuple[OutboxRow, ...]:
-    """Return the inserted rows. The relay itself causes the removals, so they are ignored."""
+    """Return the outbox rows that were inserted. The relay causes the removals, so they are ignored."""
     images = (
         record["dynamodb"]["NewImage"] for record in event["Records"] if record["eventName"] == "INSERT"
     )

@@ -46,7 +46,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Return True if `address` is public. An IPv4 address inside an IPv6 address decides for both."""
+    """Return True if `address` is public. An IPv6 address that contains an IPv4 address counts as that."""
     parsed = _parse(address)
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _CLOSED_4)

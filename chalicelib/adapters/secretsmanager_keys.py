@@ -1,4 +1,4 @@
-"""The keys that sign sessions, in Secrets Manager: the newest version of the secret and the previous one.
+"""The keys that sign sessions: the newest and the previous version of a secret in Secrets Manager.
 
 A new value of the secret, from the admin function or the console, is a rotation: Secrets Manager labels the
 old value `AWSPREVIOUS`.
@@ -40,17 +40,17 @@ class SecretsManagerKeys:
         self._reread_at: datetime | None = None
 
     def session_key(self) -> bytes:
-        return self._keys().signing(self._clock.now())
+        return self._keys().signing_key(self._clock.now())
 
     def known_session_keys(self) -> tuple[bytes, ...]:
         return self._keys().known
 
     def find_session_key(self, kid: str) -> bytes | None:
-        key = self._keys().named(kid)
+        key = self._keys().find(kid)
         if key is not None or not self._may_reread():
             return key
         self._reread_at = self._clock.now()
-        return self._read().named(kid)
+        return self._read().find(kid)
 
     def _keys(self) -> SessionKeys:
         now = self._clock.now()

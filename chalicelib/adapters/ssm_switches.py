@@ -102,7 +102,7 @@ class SsmSwitches:
 
 
 def _state(switch: str, name: str, value: str) -> bool:
-    """Return True for `on`. An invalid value is logged by its parameter's name and read as the safe state."""
+    """Return True for `on`. For an invalid value, log the name of the parameter and return the safe state."""
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)

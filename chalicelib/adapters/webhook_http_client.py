@@ -38,7 +38,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class Refused(Exception):
-    """The request was not sent, or got no complete response. The text is for the owner of the endpoint."""
+    """Error for a request that was not sent or got no complete response. Its text is for the EMR's owner."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _write(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
 
 
 def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
-    """Read the status and the wait that the receiver asks for. The body is read and discarded."""
+    """Return the status and the wait that the receiver asks for. The body is read and discarded."""
     source = _Source(_Incoming(connection, deadline))
     response = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]  # - it only calls makefile
     with response:
@@ -282,7 +282,7 @@ class _Incoming(io.RawIOBase):
 
 
 class _Source:
-    """The one method of a socket that `HTTPResponse` calls."""
+    """A socket with only the method that `HTTPResponse` calls."""
 
     def __init__(self, incoming: _Incoming) -> None:
         self._incoming = incoming

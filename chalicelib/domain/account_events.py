@@ -52,9 +52,10 @@ UNKNOWN = Origin()
 
 @dataclass(frozen=True, kw_only=True)
 class AccountEvent:
-    """One event. `sort_key` is unique within the account: microseconds since 1970, followed by six digits.
+    """One event of an account.
 
-    `method` says in words how the owner logged in. `tries` is the number of wrong passwords in a row.
+    `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` says
+    in words how the owner logged in. `tries` is the number of wrong passwords in a row.
     """
 
     provider_id: str
@@ -76,7 +77,7 @@ def account_event(
     method: str | None = None,
     tries: int | None = None,
 ) -> AccountEvent:
-    """Return the event. `unique` is a random id that makes events of the same moment differ."""
+    """Return an account event. `unique` is a random id that makes events of the same moment differ."""
     sort_key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
         provider_id=provider_id,

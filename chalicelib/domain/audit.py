@@ -17,7 +17,7 @@ from chalicelib.domain.timestamps import to_text
 
 
 class DocumentEventType(StrEnum):
-    """What an entry of a document's audit trail records."""
+    """The type of an event in a document's audit trail."""
 
     SENT = "document.sent"
     RESENT = "document.resent"
@@ -41,7 +41,7 @@ class DocumentEventType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One event. `hash` covers `previous` and `body`, which is frozen JSON text."""
+    """One audit event of a document. `hash` covers the `previous` hash and the JSON text in `body`."""
 
     id: str
     document_id: str
@@ -57,7 +57,7 @@ class Event:
 
 
 def chain_hash(previous: str, body: str) -> str:
-    """Return the SHA-256 (hex) of the previous hash and this body."""
+    """Return the hash of an audit event: the SHA-256 (hex) of the previous event's hash and this body."""
     return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()
 
 
@@ -74,7 +74,7 @@ def make_event(
     private: Mapping[str, Any],
     salt: str,
 ) -> Event:
-    """Return the next event of a chain. Its last event has `previous_sequence` and `previous_hash`."""
+    """Return the next audit event after the one with `previous_sequence` and `previous_hash`."""
     body = _canonical(
         {
             "id": event_id,

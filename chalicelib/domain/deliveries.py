@@ -15,7 +15,7 @@ class Channel(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """The state of a delivery.
+    """The status of a delivery.
 
     `SENT`: the carrier accepted the message. `DELIVERED`: the carrier's receipt came. `HELD`: the practice's
     endpoint is off.
@@ -52,7 +52,7 @@ class NoticeKind(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """The result of an attempt, or another entry among a delivery's attempts.
+    """The status of an entry in the list of a delivery's attempts.
 
     `INTERRUPTED`: the worker ended before it recorded a result. `CANCELLED` and `ASKED_AGAIN` are not
     attempts; the retry schedule starts again after `ASKED_AGAIN`. `TAKEN` (by a fax gateway) and `COMPLAINED`

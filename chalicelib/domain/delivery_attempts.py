@@ -94,9 +94,9 @@ def is_used_up(delivery: Delivery) -> bool:
 
 
 def start(delivery: Delivery, now: datetime) -> Delivery:
-    """Return the delivery, claimed for one attempt."""
+    """Return the delivery with a lease, claimed by a worker for one attempt."""
     attempts = (
-        *_interrupted(delivery.attempts),
+        *_mark_interrupted(delivery.attempts),
         DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""),
     )
     claimed = replace(
@@ -117,7 +117,7 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
         version=delivery.version + 1,
         lease_until=None,
         next_attempt_at=None,
-        attempts=_finished(delivery.attempts, outcome, now),
+        attempts=_replace_running(delivery.attempts, outcome, now),
         carrier_id=outcome.carrier_id or delivery.carrier_id,
     )
     if outcome.verdict is not Verdict.RETRY:
@@ -138,7 +138,7 @@ def requeue(delivery: Delivery, now: datetime) -> Delivery:
         status=DeliveryStatus.QUEUED,
         lease_until=until,
         next_attempt_at=until,
-        attempts=_interrupted(delivery.attempts),
+        attempts=_mark_interrupted(delivery.attempts),
     )
 
 
@@ -186,17 +186,17 @@ def _reached(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment <= now
 
 
-def _interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAttempt, ...]:
+def _mark_interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAttempt, ...]:
     if not attempts or attempts[-1].status != AttemptStatus.SENDING:
         return tuple(attempts)
     detail = "The worker ended before it recorded the result."
     return (*attempts[:-1], replace(attempts[-1], status=AttemptStatus.INTERRUPTED, detail=detail))
 
 
-def _finished(
+def _replace_running(
     attempts: Sequence[DeliveryAttempt], outcome: AttemptResult, now: datetime
 ) -> tuple[DeliveryAttempt, ...]:
-    """Return the attempts with the result of the running one, or without it if nothing was sent."""
+    """Return the attempts with the result of the running attempt, which is removed if nothing was sent."""
     under_way = bool(attempts) and attempts[-1].status == AttemptStatus.SENDING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
     if not outcome.tried:

@@ -266,7 +266,7 @@ class Document:
 
     @property
     def timestamp_due(self) -> bool:
-        """Return True if one of the document's seals still lacks its timestamp."""
+        """True if one of the document's seals still lacks its timestamp."""
         return any(pdf is not None and pdf.timestamp_due for pdf in (self.signed, self.certificate))
 
     def decide(self, decision: Decision) -> Self | None:
@@ -299,9 +299,9 @@ class Document:
         )
 
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
-        """Return the document marked as returned by staff, or None if it already is.
+        """Return the document, marked as returned by staff, or None if it is already marked.
 
-        Raises `Conflict` if the status does not allow it.
+        Raises `Conflict` if the status does not allow a return.
         """
         to = move(self.status, self.outcome, Action.RETURN)
         if to is None:

@@ -1,4 +1,4 @@
-"""What can go wrong, in the domain's words. `web/http/error_mapping.py` maps each class to an HTTP status.
+"""Errors of the domain, with their public codes. `web/http/error_mapping.py` has their HTTP statuses.
 
 `detail` is a sentence for the person who must act. It never contains patient data or a secret.
 """
@@ -77,7 +77,7 @@ class UnprocessableCode(StrEnum):
 
 
 class CommonCode(StrEnum):
-    """Codes of the classes that have only one."""
+    """Codes of the error classes that have only one code each."""
 
     UNAUTHENTICATED = "unauthenticated"
     NOT_FOUND = "not-found"
@@ -111,7 +111,7 @@ class PortalError(Exception):
 
 
 class Invalid(PortalError):
-    """The request breaks a rule of its form."""
+    """Error for a request that breaks a rule of its form."""
 
     code: InvalidCode = InvalidCode.INVALID_REQUEST
 
@@ -120,13 +120,13 @@ class Invalid(PortalError):
 
 
 class NotJson(Invalid):
-    """The body is not JSON, or not text."""
+    """Error for a request body that is not JSON, or not text."""
 
     code = InvalidCode.INVALID_JSON
 
 
 class Unprocessable(PortalError):
-    """The request is well-formed, but cannot be carried out: for example, the PDF cannot be signed."""
+    """Error for a well-formed request that cannot be carried out, such as a PDF that cannot be signed."""
 
     code: UnprocessableCode = UnprocessableCode.UNPROCESSABLE
 
@@ -135,32 +135,32 @@ class Unprocessable(PortalError):
 
 
 class MessageOutdated(Unprocessable):
-    """A message in the queue is no longer needed. The message is cancelled; this is not a failure."""
+    """Error for a queued message that is no longer needed. The message is cancelled, not failed."""
 
     code = UnprocessableCode.LINK_OUTDATED
 
 
 class Unauthenticated(PortalError):
-    """The caller's identity could not be established."""
+    """Error for a caller whose identity could not be established."""
 
     code = CommonCode.UNAUTHENTICATED
 
 
 class Forbidden(PortalError):
-    """The caller is known and may not do this."""
+    """Error for a known caller who lacks the right to do this."""
 
     def __init__(self, detail: str, *, code: ForbiddenCode) -> None:
         super().__init__(detail, code=code)
 
 
 class NotFound(PortalError):
-    """The thing does not exist, or is not for this caller. The response is the same for both."""
+    """Error for a thing that does not exist or that this caller may not see. Both give the same response."""
 
     code = CommonCode.NOT_FOUND
 
 
 class Conflict(PortalError):
-    """The request contradicts what has already happened."""
+    """Error for a request that contradicts an earlier event, such as a second decision."""
 
     code: ConflictCode = ConflictCode.CONFLICT
 
@@ -169,7 +169,7 @@ class Conflict(PortalError):
 
 
 class Gone(PortalError):
-    """The link or code was already used, has expired or was replaced."""
+    """Error for a link or code that was already used, has expired or was replaced."""
 
     code: GoneCode = GoneCode.GONE
 
@@ -178,13 +178,13 @@ class Gone(PortalError):
 
 
 class TooLarge(PortalError):
-    """The request is larger than a limit."""
+    """Error for a request that is larger than a limit."""
 
     code = CommonCode.TOO_LARGE
 
 
 class TooManyRequests(PortalError):
-    """The caller must wait. `retry_after` is in whole seconds."""
+    """Error for a caller who must wait. `retry_after` is in whole seconds."""
 
     code = CommonCode.TOO_MANY_REQUESTS
 
@@ -194,13 +194,13 @@ class TooManyRequests(PortalError):
 
 
 class Unavailable(PortalError):
-    """A dependency did not respond. The same request may succeed shortly."""
+    """Error for a dependency that did not respond. The same request may succeed shortly."""
 
     code = CommonCode.UNAVAILABLE
 
 
 class ConcurrentUpdate(Exception):
-    """A conditional write lost to another writer.
+    """Error for a conditional write that lost to another writer.
 
     `parts` names what failed, such as `document`, `request`, `claim` or `secret`. No user sees this error:
     the service reads the latest state and decides again.

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class QueueName(StrEnum):
-    """A queue and the function that works it off."""
+    """The name of a queue. The function of the same name does the jobs of the queue."""
 
     DOCUMENTS = "documents"
     DELIVERIES = "deliveries"
@@ -13,8 +13,9 @@ class QueueName(StrEnum):
 class JobName(StrEnum):
     """A kind of job. The first three are work on a document's PDF, the others on deliveries.
 
-    `RELEASE` sends what was held while a practice's endpoint was off, and `HASTEN` retries what waits.
-    `RECEIPT` applies a carrier's receipt, and `FORGOTTEN` answers a request for a new password link.
+    `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
+    webhooks that wait for another attempt. `RECEIPT` applies a carrier's receipt, and `FORGOTTEN` answers a
+    request for a new password link.
     """
 
     PREPARE = "prepare"

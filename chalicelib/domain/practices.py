@@ -61,7 +61,7 @@ class Practice:
 
     @property
     def live_endpoint(self) -> Endpoint | None:
-        """The endpoint, or None if there is none or it is switched off."""
+        """The practice's endpoint, or None if there is none or the endpoint is switched off."""
         return self.endpoint if self.endpoint is not None and self.endpoint.disabled_at is None else None
 
     def card(self) -> PracticeCard:
@@ -70,7 +70,7 @@ class Practice:
         )
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
-        """Return the secrets that are valid now, newest first."""
+        """Return the webhook secrets that are valid now, newest first."""
         live = [s for s in self.webhook_secrets if is_live(s, now)]
         return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
 

@@ -16,7 +16,7 @@ SIGNING_DELAY = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class SessionKeys:
-    """The newest key, the time of its creation, and the previous key, if there is one."""
+    """The newest session key, the time of its creation, and the previous key, if there is one."""
 
     current: bytes
     made_at: datetime
@@ -27,12 +27,12 @@ class SessionKeys:
         """The keys whose signatures are valid, newest first."""
         return (self.current, self.previous) if self.previous else (self.current,)
 
-    def signing(self, now: datetime) -> bytes:
+    def signing_key(self, now: datetime) -> bytes:
         """Return the key to sign with now. A new key signs only after `SIGNING_DELAY`."""
         young = now - self.made_at < SIGNING_DELAY
         return self.previous if self.previous and young else self.current
 
-    def named(self, kid: str) -> bytes | None:
+    def find(self, kid: str) -> bytes | None:
         """Return the key with this `kid`, or None if neither key has it."""
         return next((key for key in self.known if key_id(key) == kid), None)
 

@@ -49,7 +49,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Move:
-    """The status and outcome to write."""
+    """The new status and outcome of a document after an action."""
 
     status: Status
     outcome: Outcome | None
@@ -97,7 +97,7 @@ _DONE = {
 
 
 def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool = False) -> Move | None:
-    """Return the status and outcome to write, or None if nothing changes.
+    """Return the new status and outcome of a document, or None if the action changes nothing.
 
     `same`: this decision is already recorded (same person, same decision). Raises `Conflict` if `TRANSITIONS`
     does not allow the action.

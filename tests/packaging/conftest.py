@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from infrastructure import package
-from tests.support.template_conditions import resolved
+from tests.support.template_conditions import resolve_conditions
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +15,5 @@ def template(package_folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def production(template: dict[str, Any]) -> dict[str, Any]:
     """The resources as AWS gets them."""
-    resources: dict[str, Any] = resolved(template["Resources"], local=False)
+    resources: dict[str, Any] = resolve_conditions(template["Resources"], local=False)
     return resources

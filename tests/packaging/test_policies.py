@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters import dynamodb_rows as rows
-from tests.support.template_conditions import resolved
+from tests.support.template_conditions import resolve_conditions
 
 Statement = dict[str, Any]
 
@@ -198,7 +198,7 @@ def test_only_what_is_soon_gone_is_listed(policies: dict[str, list[Statement]]) 
 
 
 def test_the_local_aws_is_given_no_more_than_it_needs(template: dict[str, Any]) -> None:
-    local = resolved(template["Resources"], local=True)
+    local = resolve_conditions(template["Resources"], local=True)
     wide = {
         action
         for row in local.values()

@@ -17,7 +17,7 @@ from chalicelib.web.http.credential_throttle import METRIC, SERVICE
 from infrastructure.generate_guide import GUIDE
 from infrastructure.package import TEMPLATE
 from infrastructure.repository import ROOT
-from tests.support.template_conditions import switched_places
+from tests.support.template_conditions import conditional_paths
 
 Resources = dict[str, Any]
 
@@ -73,7 +73,7 @@ def test_cfn_lint_finds_nothing(package_folder: Path) -> None:
 
 
 def test_only_what_the_emulator_cannot_take_is_switched(template: dict[str, Any]) -> None:
-    places = switched_places({name: template[name] for name in template if name != "Conditions"})
+    places = conditional_paths({name: template[name] for name in template if name != "Conditions"})
     assert {".".join(place) for place in places} == SWITCHED
 
 

@@ -177,7 +177,7 @@ def wait_until(condition: Any, timeout: float, what: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def packaged(progress: Progress) -> Path:
+def package_once(progress: Progress) -> Path:
     """Package the app as for a deployment, and return the folder. Unchanged inputs reuse the last package.
 
     Two parts of the suite may call this at the same time. The second waits for the first.
@@ -233,4 +233,4 @@ def as_json(response: httpx.Response) -> Any:
 
 
 if __name__ == "__main__":
-    packaged(Progress(time.time()))
+    package_once(Progress(time.time()))

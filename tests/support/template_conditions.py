@@ -7,24 +7,26 @@ NOTHING = {"Ref": "AWS::NoValue"}
 LOCAL_CONDITIONS = {"IsLocal": True, "IsAws": False}
 
 
-def resolved(value: Any, *, local: bool) -> Any:
+def resolve_conditions(value: Any, *, local: bool) -> Any:
     """Return `value` with every `Fn::If` on these conditions replaced by its branch."""
     if isinstance(value, dict) and value.get("Fn::If", [None])[0] in LOCAL_CONDITIONS:
         condition, when_true, when_false = value["Fn::If"]
-        return resolved(when_true if LOCAL_CONDITIONS[condition] is local else when_false, local=local)
+        return resolve_conditions(
+            when_true if LOCAL_CONDITIONS[condition] is local else when_false, local=local
+        )
     if isinstance(value, dict):
-        parts = {name: resolved(part, local=local) for name, part in value.items()}
+        parts = {name: resolve_conditions(part, local=local) for name, part in value.items()}
         return {name: part for name, part in parts.items() if part != NOTHING}
     if isinstance(value, list):
-        return [part for part in (resolved(part, local=local) for part in value) if part != NOTHING]
+        return [part for part in (resolve_conditions(part, local=local) for part in value) if part != NOTHING]
     return value
 
 
-def switched_places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def conditional_paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield the paths of all parts that differ between AWS and the local AWS."""
     if isinstance(value, list):
         for part in value:
-            yield from switched_places(part, path)
+            yield from conditional_paths(part, path)
     if not isinstance(value, dict):
         return
     # The Condition of a policy is an object, and the Condition of a resource is a name.
@@ -33,4 +35,4 @@ def switched_places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[st
         yield path
     for name, part in value.items():
         step = () if name == "Fn::If" else (name,)
-        yield from switched_places(part, path + step)
+        yield from conditional_paths(part, path + step)

@@ -22,7 +22,7 @@ from tests.support.browser.stand_ins import Clinic, Mailbox, running_clinic, run
 from tests.support.browser.states import STATES
 from tests.support.browser.states.scene import Scene
 from tests.support.browser.visitor import DESK, PHONE, Visitor
-from tests.support.stack import Stack, packaged, running_stack
+from tests.support.stack import Stack, package_once, running_stack
 
 FOLDER = ROOT / "build" / "screenshots"
 SIZES = {"390x844": PHONE["viewport"], "1280x800": DESK["viewport"]}
@@ -143,7 +143,7 @@ def main() -> int:
         progress.say(f"{len(STATES)} states of the portal")
         with running_memory_portal() as memory:
             shoot_portal(browser, memory)
-        package = packaged(progress)
+        package = package_once(progress)
         with tempfile.TemporaryDirectory() as folder, running_stack(package, "screenshots") as stack:
             progress.say("The clinic and the mailbox")
             data = Path(folder)
