@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from threading import Thread
-from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,6 +26,7 @@ from chalicelib.web.access_rules import (
     may_require_second_factor,
     requires_second_factor,
 )
+from chalicelib.web.denied_access import render_denial
 from chalicelib.web.http import credential_throttle, request_parsing
 from chalicelib.web.http.error_mapping import DEPENDENCY_FAILED, UNEXPECTED
 from chalicelib.web.http.request_context import RequestContext
@@ -62,22 +62,20 @@ def _serve(route: Route, request: Request, request_id: str, values: dict[str, st
     started = time.perf_counter()
     services = bootstrap.services()
     context = _open_context(route, request, services, _path(route, request, values))
+    context.log_fields["request_id"] = request_id
     # Callers choose the gateway's other id, `requestId`, with the header x-amzn-requestid.
-    log_fields: dict[str, Any] = {
-        "request_id": request_id,
-        "gateway_request_id": request.context.get("extendedRequestId"),
-    }
+    context.log_fields["gateway_request_id"] = request.context.get("extendedRequestId")
     try:
-        response = _respond(route, context, values, log_fields)
+        response = _respond(route, context, values)
     except PortalError as error:
-        response = _refuse(route, context, error, log_fields)
+        response = _refuse(route, context, error)
     except _AWS_ERRORS as error:
-        _log_mistake(route, error, log_fields)
-        response = _refuse(route, context, DEPENDENCY_FAILED, log_fields)
+        _log_mistake(route, context, error)
+        response = _refuse(route, context, DEPENDENCY_FAILED)
     except Exception as error:  # noqa: BLE001 - the outermost boundary logs every error and returns 500
-        _log_mistake(route, error, log_fields)
-        response = _refuse(route, context, UNEXPECTED, log_fields)
-    _count_credential_failure(route, context, response, log_fields)
+        _log_mistake(route, context, error)
+        response = _refuse(route, context, UNEXPECTED)
+    _count_credential_failure(route, context, response)
     _add_headers(route, context, response)
     logger.info(
         "request",
@@ -85,7 +83,7 @@ def _serve(route: Route, request: Request, request_id: str, values: dict[str, st
         route=route.path,
         status=response.status_code,
         ms=round((time.perf_counter() - started) * 1000),
-        **log_fields,
+        **context.log_fields,
     )
     return response
 
@@ -122,12 +120,10 @@ def _has_foreign_query(route: Route, request: Request) -> bool:
     return at_risk and request_parsing.is_cross_site(request)
 
 
-def _respond(
-    route: Route, context: RequestContext, values: dict[str, str], log_fields: dict[str, Any]
-) -> Response:
+def _respond(route: Route, context: RequestContext, values: dict[str, str]) -> Response:
     """Return the handler's response, or the page for a denied request.
 
-    Adds the ids of the document and the practice to `log_fields` once the access rule allows the request.
+    Adds the ids of the document and the practice to the log once the access rule allows the request.
     """
     request_parsing.check_path(values)
     if context.request.method == "POST" and not route.is_api:
@@ -135,8 +131,8 @@ def _respond(
         credential_throttle.check(route, context)
     admitted = authorize(route, context, values)
     if isinstance(admitted, Denial):
-        return _render_denial(admitted, context, values)
-    log_fields.update(_log_ids(admitted))
+        return render_denial(admitted, context, values)
+    context.log_fields.update(_log_ids(admitted))
     with _session_touched(admitted):
         return _handle(route, admitted, values)
 
@@ -145,15 +141,15 @@ def _handle(route: Route, context: RequestContext, values: dict[str, str]) -> Re
     if not may_require_second_factor(route, context):
         return route.load()(context, **values)
     response = _enforce_second_factor(route, context, values)
-    return response or _render_denial(Denial.NO_SECOND_FACTOR, context, values)
+    return response or render_denial(Denial.NO_SECOND_FACTOR, context, values)
 
 
 def _enforce_second_factor(route: Route, context: RequestContext, values: dict[str, str]) -> Response | None:
     """Return the handler's response, or None if this provider must set up a second factor first.
 
-    The switches are in another service, so another read runs meanwhile. A handler that writes nothing is
-    called meanwhile, and its response or error is discarded if the answer is None. Every other handler
-    waits for the switches, and only the document's practice is prefetched.
+    The switches are in another service, so another read runs at the same time. A handler that writes nothing
+    is called at the same time, and its result is discarded if a second factor is required. Every other
+    handler waits for the switches, and only the document's practice is prefetched.
     """
     from chalicelib.services.concurrency import run_concurrently
 
@@ -176,12 +172,6 @@ def _call_handler(route: Route, context: RequestContext, values: dict[str, str])
         return route.load()(context, **values)
     except PortalError as error:
         return error
-
-
-def _render_denial(denial: Denial, context: RequestContext, values: dict[str, str]) -> Response:
-    from chalicelib.web.denied_access import render_denial
-
-    return render_denial(denial, context, values)
 
 
 def _with_form(route: Route, context: RequestContext) -> RequestContext:
@@ -221,26 +211,22 @@ def _log_ids(context: RequestContext) -> dict[str, str]:
     return ids
 
 
-def _refuse(
-    route: Route, context: RequestContext, error: PortalError, log_fields: dict[str, Any]
-) -> Response:
-    log_fields["code"] = error.code
+def _refuse(route: Route, context: RequestContext, error: PortalError) -> Response:
+    context.log_fields["code"] = error.code
     if route.is_api:
         return problem_response(error, context.services.settings.portal_url)
     return render_error_page(context, error)
 
 
-def _count_credential_failure(
-    route: Route, context: RequestContext, response: Response, log_fields: dict[str, Any]
-) -> None:
+def _count_credential_failure(route: Route, context: RequestContext, response: Response) -> None:
     """Count a wrong password, code, link or passkey. An error of the counter does not change the response."""
     try:
         credential_throttle.record_failure(route, context, response.status_code)
     except (PortalError, *_AWS_ERRORS) as error:
-        _log_mistake(route, error, log_fields)
+        _log_mistake(route, context, error)
 
 
-def _log_mistake(route: Route, error: Exception, log_fields: dict[str, Any]) -> None:
+def _log_mistake(route: Route, context: RequestContext, error: Exception) -> None:
     """Log the places of the traceback without the error's message, which may quote the request."""
     places = []
     trace = error.__traceback__
@@ -253,7 +239,7 @@ def _log_mistake(route: Route, error: Exception, log_fields: dict[str, Any]) -> 
         kind=type(error).__name__,
         aws_code=_aws_code(error),
         places=places[-8:],
-        **log_fields,
+        **context.log_fields,
     )
 
 

@@ -82,45 +82,34 @@ _SECURITY_SCHEMES: Json = {
         "description": "`v1,<base64 of HMAC-SHA256>`. Separate several signatures by spaces.",
     },
 }
-_RETRY_AFTER: Json = {
-    "Retry-After": {
-        "description": "Seconds to wait before the same request may be sent again.",
-        "schema": {"type": "integer", "minimum": 0},
-    }
-}
-_LOCATION: Json = {
-    "Location": {
-        "description": "A URL that is valid for a minute.",
-        "schema": {"type": "string", "format": "uri"},
-    }
-}
-_NEXT_PAGE: Json = {
-    "Link": {"description": "The URL of the next page of CSV.", "schema": {"type": "string"}},
-}
-_CSV: Json = {"text/csv": {"schema": {"type": "string"}}}
+_TEXT: Json = {"type": "string"}
+_ROW_ID: Json = {**_TEXT, "pattern": "^[a-z0-9_]{1,64}$"}
 
 
-def _header(name: str) -> Json:
-    return {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+def _response_header(name: str, schema: Json, description: str) -> Json:
+    return {name: {"description": description, "schema": schema}}
+
+
+def _parameter(name: str, place: str, schema: Json = _TEXT, **more: Any) -> Json:
+    return {"name": name, "in": place, "schema": schema, **more}
 
 
 def _query(choice: Choice) -> Json:
-    schema = {"type": "string", "enum": choice.values, "default": choice.values[0]}
-    return {"name": choice.name, "in": "query", "description": choice.description, "schema": schema}
+    schema = {**_TEXT, "enum": choice.values, "default": choice.values[0]}
+    return _parameter(choice.name, "query", schema, description=choice.description)
 
 
+_SECONDS, _URI = {"type": "integer", "minimum": 0}, {**_TEXT, "format": "uri"}
+_RETRY_AFTER = _response_header("Retry-After", _SECONDS, "Seconds to wait before you repeat the request.")
+_LOCATION = _response_header("Location", _URI, "A URL that is valid for a minute.")
+_NEXT_PAGE = _response_header("Link", _TEXT, "The URL of the next page of CSV.")
+_EVENT_ID, _EVENT_TIME, _EVENT_SIGNATURE = (
+    _parameter(f"webhook-{name}", "header", required=True) for name in ("id", "timestamp", "signature")
+)
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
 _PAGING: tuple[Json, ...] = (
-    {
-        "name": "cursor",
-        "in": "query",
-        "description": "The next_cursor of an earlier response.",
-        "schema": {"type": "string"},
-    },
-    {
-        "name": "limit",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    },
+    _parameter("cursor", "query", description="The next_cursor of an earlier response."),
+    _parameter("limit", "query", _LIMIT),
 )
 
 
@@ -145,7 +134,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
         Accepted,
         202,
         (400, 401, 404, 409, 413, 422),
-        (_header("webhook-id"), _header("webhook-timestamp")),
+        (_EVENT_ID, _EVENT_TIME),
         INBOUND_EVENTS,
     ),
     "offer_upload": _Operation("Ask where to upload a PDF", Upload, 201, _WRITING),
@@ -156,7 +145,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
         (400, 401),
         (_query(REPORT), _query(FORMAT), *_PAGING),
         headers=_NEXT_PAGE,
-        content=_CSV,
+        content={"text/csv": {"schema": _TEXT}},
     ),
     "read_document": _Operation("Read a document", DocumentResource, problems=(401, 404)),
     "read_original": _Operation("Fetch the PDF as it was sent", None, 303, (401, 404), headers=_LOCATION),
@@ -229,7 +218,8 @@ def _describe(route: Route, method: str) -> Json:
         return {**common, "summary": "Read this document", "responses": {"200": ok}}
     operation = _OPERATIONS[handler]
     names = re.findall(r"\{(\w+)\}", route.path)
-    parameters = [*(_path_parameter(name) for name in names), *operation.parameters]
+    in_path = [_parameter(name, "path", _ROW_ID, required=True) for name in names]
+    parameters = [*in_path, *operation.parameters]
     return {
         **common,
         "summary": operation.summary,
@@ -267,11 +257,10 @@ def _problem(status: int) -> Json:
 
 
 def _webhook(name: str, about: str, event: type) -> Json:
-    headers = ("webhook-id", "webhook-timestamp", "webhook-signature")
     return {
         "operationId": f"webhook.{name}",
         "summary": about,
-        "parameters": [_header(header) for header in headers],
+        "parameters": [_EVENT_ID, _EVENT_TIME, _EVENT_SIGNATURE],
         "requestBody": _body(event),
         "responses": {
             "2XX": {"description": "Received. After any other status but 410 the portal tries again."},
@@ -287,8 +276,3 @@ def _body(*models: type) -> Json:
 
 def _json(schema: Json) -> Json:
     return {"application/json": {"schema": schema}}
-
-
-def _path_parameter(name: str) -> Json:
-    schema = {"type": "string", "pattern": "^[a-z0-9_]{1,64}$"}
-    return {"name": name, "in": "path", "required": True, "schema": schema}

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalice.app import Request
 
@@ -39,6 +39,7 @@ class RequestContext:
     - `address`: the client's IP address from API Gateway, never from X-Forwarded-For.
     - `device`: the first 200 characters of the User-Agent.
     - `csrf`: the value of the CSRF cookie.
+    - `log_fields`: more fields for the log line of the request.
     """
 
     services: Services
@@ -51,6 +52,7 @@ class RequestContext:
     form: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     cookies: Mapping[str, str] = field(default_factory=dict)
+    log_fields: dict[str, Any] = field(default_factory=dict)
     session: Secret | None = None
     provider: Provider | None = None
     document: Document | None = None
