@@ -1,8 +1,8 @@
-"""What the largest file costs on its whole way: 200 pages, each a scan, one byte short of 25 MB.
+"""Measure the cost of the largest file at every step: 200 pages of scans, one byte smaller than 25 MB.
 
-Each step runs in a process of its own, as each is the work of a function, with the bucket and the sealing key
-of the local stack. What it takes at most is what it took itself and what its copy took (`services/apart.py`),
-added up: more than is true, since the two share much.
+Each step is the work of one function, so it runs in its own process, with the bucket and the sealing key of
+the local stack. The memory of a step is the sum of the process and its sandbox
+(`services/pdf_jobs/sandbox.py`). The true value is smaller, since the two share memory.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ from tests.support.pdf.largest_pdf import largest_pdf
 from tests.support.provider_fixtures import a_document, a_store
 
 GIVEN = 1024
-"""Megabytes of the smallest of the functions that do this (.chalice/config.json)."""
+"""The memory in megabytes of the smallest function that does this work (.chalice/config.json)."""
 
 ORIGINAL, SEALED = "originals/bench/largest.pdf", "uploads/bench/largest-sealed.pdf"
 
 
 def run(environment: Mapping[str, str]) -> None:
-    """Prints a line per step: the megabytes it takes at most, and its seconds of the processor."""
+    """Print a line for each step: the peak memory in megabytes and the CPU time in seconds."""
     data = largest_pdf()
     bootstrap.services().files.put(ORIGINAL, data, "application/pdf")
     print(f"The largest file: {len(data):,} bytes, {MAX_PAGES} pages (at most {GIVEN} MB each)")
@@ -47,45 +47,45 @@ def run(environment: Mapping[str, str]) -> None:
         )
         megabytes, seconds = json.loads(answer.stdout.splitlines()[-1])
         over = "  OVER" if megabytes > GIVEN else ""
-        print(f"  {name:<58} {megabytes:5.0f} MB {seconds:6.1f} s of the processor{over}")
+        print(f"  {name:<58} {megabytes:5.0f} MB {seconds:6.1f} s of CPU time{over}")
     print()
 
 
-def _take_in(services: bootstrap.Services) -> None:
+def _accept(services: bootstrap.Services) -> None:
     data = services.files.get(ORIGINAL)
     services.files.put(ORIGINAL, data, "application/pdf")
     hashlib.sha256(data).hexdigest()
 
 
-def _look_into(services: bootstrap.Services) -> None:
+def _inspect_original(services: bootstrap.Services) -> None:
     _inspect(services, ORIGINAL, "pdf")
 
 
-def _show(services: bootstrap.Services) -> None:
+def _prepare_pages(services: bootstrap.Services) -> None:
     services.page_preparation.prepare(_job(JobName.PREPARE))
-    found = _found(services)
-    if (found.pages_ready, found.broken_pages) != (MAX_PAGES, ()):
-        raise SystemExit("not every page could be shown")
+    document = _load_document(services)
+    if (document.pages_ready, document.broken_pages) != (MAX_PAGES, ()):
+        raise SystemExit("not every page could be rendered")
 
 
 def _seal(services: bootstrap.Services) -> None:
     services.seal_job.seal(_job(JobName.SEAL))
-    signed = _found(services).signed
+    signed = _load_document(services).signed
     if signed is None:
-        raise SystemExit("it was not sealed")
+        raise SystemExit("the document was not sealed")
     services.files.copy(signed.key, SEALED)
 
 
-def _check(services: bootstrap.Services) -> None:
+def _verify_seal(services: bootstrap.Services) -> None:
     _inspect(services, SEALED, "seal")
 
 
 STEPS: Mapping[str, Callable[[bootstrap.Services], None]] = {
-    "taken in: fetched, hashed, stored again (api)": _take_in,
-    "inspected (inspect)": _look_into,
-    "400 pictures and the text, made and stored (documents)": _show,
-    "fetched, stamped, sealed, verified, stored (documents)": _seal,
-    "the sealed file verified for anybody (inspect)": _check,
+    "accept: fetch, hash and store again (api)": _accept,
+    "inspect (inspect)": _inspect_original,
+    "make and store 400 images and the text (documents)": _prepare_pages,
+    "fetch, stamp, seal, verify and store (documents)": _seal,
+    "verify the sealed file for a visitor (inspect)": _verify_seal,
 }
 
 
@@ -99,11 +99,11 @@ def _inspect(services: bootstrap.Services, key: str, kind: str) -> None:
         raise SystemExit(answer["refused"])
 
 
-def _found(services: bootstrap.Services) -> Document:
-    found = services.store.document(_document("").id)
-    if found is None:
+def _load_document(services: bootstrap.Services) -> Document:
+    document = services.store.document(_document("").id)
+    if document is None:
         raise SystemExit("the document is gone")
-    return found
+    return document
 
 
 def _job(name: JobName) -> Job:
@@ -111,7 +111,7 @@ def _job(name: JobName) -> Job:
 
 
 def _document(sha256: str) -> Document:
-    """Signed, and not sealed yet."""
+    """Return a signed document without a seal."""
     original = StoredPdf(key=ORIGINAL, sha256=sha256, pages=MAX_PAGES)
     signer = Signer(
         name="Luis Rivera",
@@ -131,11 +131,11 @@ def _document(sha256: str) -> Document:
     )
 
 
-def _taken() -> tuple[float, float]:
-    """Megabytes, and seconds of the processor: of this process and its copies."""
-    own, copies = (resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    seconds = sum(each.ru_utime + each.ru_stime for each in (own, copies))
-    return memory.peak() + copies.ru_maxrss / 1024, seconds
+def _measure_usage() -> tuple[float, float]:
+    """Return the megabytes and CPU seconds of this process and its child processes."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    seconds = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
+    return memory.peak() + children.ru_maxrss / 1024, seconds
 
 
 def main(step: str) -> None:
@@ -143,7 +143,7 @@ def main(step: str) -> None:
     sha256 = hashlib.sha256(services.files.get(ORIGINAL)).hexdigest()
     services.store = a_store(_document(sha256))
     STEPS[step](services)
-    print(json.dumps(_taken()))
+    print(json.dumps(_measure_usage()))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How long a seal takes, beside two libraries for Node that other products seal with, in one run.
+"""Measure the time of a seal, beside two Node libraries that other products use, in one run.
 
-The same work for all: a stamp with embedded fonts, a certificate page, and a PAdES signature with RSA-3072,
-on 3, 40 and 200 pages; warm, medians. Ours also draws the QR code, and another signer on another document
-each time, so that nothing of the text is known from before. The key is local, for all of them.
+All of them do the same work: a stamp with embedded fonts, a certificate page, and a PAdES signature with
+RSA-3072 and a local key, on 3, 40 and 200 pages. The figures are medians of warm runs. Our engine also draws
+the QR code, and it draws another signer and document in every run, so that no text is cached.
 
-@libpdf/core is measured a second time without embedding any font, drawing in the viewer's Helvetica: less
-work than ours, which always embeds, but what somebody might compare with.
+@libpdf/core is measured a second time without embedded fonts, in the viewer's Helvetica. This is less work
+than ours, but a reader may compare with it.
 """
 
 import datetime as dt
@@ -34,14 +34,14 @@ from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import release_check as released
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from chalicelib.pdf.signing.sealed_document import Release, seal_signed
-from chalicelib.pdf.text import layout as typeset
+from chalicelib.pdf.text import layout
 from infrastructure.repository import ROOT
 from tests.support.pdf.largest_pdf import largest_pdf
 
 PAGES = (3, 40, 200)
 RUNS, WARM = 21, 5
 FACES = ("SourceSans3-Regular.ttf", "SourceSans3-SemiBold.ttf", "DancingScript-Medium.ttf")
-PASSWORD = "bench"  # noqa: S105 - of a key that lives as long as the run
+PASSWORD = "bench"  # noqa: S105 - protects a key that exists only during the run
 NOW = dt.datetime(2026, 11, 22, 19, 5, 33, tzinfo=dt.UTC)
 FIELD = SignatureField(page=2, x=72, y=96, width=220, height=48)
 BLOCK = SignatureBlock(
@@ -98,16 +98,16 @@ print(memory.peak())
 
 
 def run(environment: dict[str, str]) -> None:
-    """Prints medians in ms and their ratios."""
+    """Print the medians in milliseconds and their ratios."""
     folder = ROOT / "build" / "sealing-peers"
     _install(folder)
     sealer, key = local_key()
     files = {pages: _plain(folder / f"{pages}.pdf", pages) for pages in PAGES}
-    theirs = _peers(folder, key, sealer.chain, list(files.values()))
+    peers = _measure_peers(folder, key, sealer.chain, list(files.values()))
     print("Sealing: stamp, certificate page and PAdES (RSA-3072), warm, medians")
     print("  pages      ours   @libpdf/core   pdf-lib + signpdf   ours / @libpdf   and verifying ours")
     for pages, file in files.items():
-        _print_row(pages, file, ours(sealer), theirs[str(file)], sealer)
+        _print_row(pages, file, ours(sealer), peers[str(file)], sealer)
     cold = _python(_COLD, environment)
     print(f"  cold import of the documents function's sealing  {cold:6.0f} ms")
     large = folder / "largest.pdf"
@@ -118,7 +118,7 @@ def run(environment: dict[str, str]) -> None:
 
 
 def peak_memory(file: Path) -> float:
-    """Megabytes that a process takes at most which seals a file and verifies what came of it."""
+    """Return the peak memory in megabytes of a process that seals a file and verifies the result."""
     return _python(_MEMORY, dict(os.environ), str(file))
 
 
@@ -126,28 +126,28 @@ def _print_row(
     pages: int, file: Path, seal: Callable[[bytes], Release], peers: dict[str, float], sealer: Sealer
 ) -> None:
     data = file.read_bytes()
-    mine = _median(lambda: seal(data))
+    own = _median(lambda: seal(data))
     release = seal(data)
     check = _median(lambda: released.find_faults(release, source=data, certificate=sealer.chain.leaf))
     print(
-        f"  {pages:5} {mine:6.1f} ms {peers['libpdf']:11.1f} ms {peers['pdflib']:16.1f} ms"
-        f" {mine / peers['libpdf']:14.2f} {check:18.1f} ms"
+        f"  {pages:5} {own:6.1f} ms {peers['libpdf']:11.1f} ms {peers['pdflib']:16.1f} ms"
+        f" {own / peers['libpdf']:14.2f} {check:18.1f} ms"
     )
-    print(f"  {'no fonts':>16} {peers['libpdf_bare']:11.1f} ms {mine / peers['libpdf_bare']:34.2f}")
+    print(f"  {'no fonts':>16} {peers['libpdf_bare']:11.1f} ms {own / peers['libpdf_bare']:34.2f}")
 
 
 def ours(sealer: Sealer) -> Callable[[bytes], Release]:
-    """What the documents function does, without fetching and storing: each time for somebody else."""
+    """Return the seal step of the documents function. Each call seals for another signer and document."""
     numbers = count()
 
     def seal(data: bytes) -> Release:
         number = next(numbers)
-        who, named = f"{_FIRST[number % 5]} {_LAST[number % 7]}", f"doc_{number:08x}"
+        who, document_id = f"{_FIRST[number % 5]} {_LAST[number % 7]}", f"doc_{number:08x}"
         return seal_signed(
             data,
-            block=replace(BLOCK, signer_name=who, typed_name=who, document_id=named),
+            block=replace(BLOCK, signer_name=who, typed_name=who, document_id=document_id),
             field=FIELD,
-            certificate=replace(CERTIFICATE, signer_name=who, document_id=named),
+            certificate=replace(CERTIFICATE, signer_name=who, document_id=document_id),
             sealer=sealer,
             facts=FACTS,
         )
@@ -156,7 +156,7 @@ def ours(sealer: Sealer) -> Callable[[bytes], Release]:
 
 
 def local_key() -> tuple[Sealer, rsa.RSAPrivateKey]:
-    """A sealer with a key of this process."""
+    """Return a sealer and its key, which exists only in this process."""
     key = rsa.generate_private_key(65537, 3072)
 
     def sign(digest: bytes) -> bytes:
@@ -165,8 +165,8 @@ def local_key() -> tuple[Sealer, rsa.RSAPrivateKey]:
     public = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    made = chain.issue_self_signed(public, sign, name="Bench", serial=1, at=NOW, years=30)
-    return Sealer(chain.verify_chain([made], public, NOW), sign), key
+    certificate = chain.issue_self_signed(public, sign, name="Bench", serial=1, at=NOW, years=30)
+    return Sealer(chain.verify_chain([certificate], public, NOW), sign), key
 
 
 def _median(work: Callable[[], object]) -> float:
@@ -188,10 +188,10 @@ def _install(folder: Path) -> None:
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder, check=True)
 
 
-def _peers(
-    folder: Path, key: rsa.RSAPrivateKey, made: chain.Chain, files: list[Path]
+def _measure_peers(
+    folder: Path, key: rsa.RSAPrivateKey, certificates: chain.Chain, files: list[Path]
 ) -> dict[str, dict[str, float]]:
-    certificate = x509.load_der_x509_certificate(made.leaf.dump())
+    certificate = x509.load_der_x509_certificate(certificates.leaf.dump())
     locked = pkcs12.serialize_key_and_certificates(
         b"bench", key, certificate, None, serialization.BestAvailableEncryption(PASSWORD.encode())
     )
@@ -200,12 +200,12 @@ def _peers(
     answer = subprocess.run(
         ["node", "sealing_peers.mjs", "work.json"], cwd=folder, check=True, capture_output=True, text=True
     )
-    found: dict[str, dict[str, float]] = json.loads(answer.stdout)
-    return found
+    medians: dict[str, dict[str, float]] = json.loads(answer.stdout)
+    return medians
 
 
 def _work(folder: Path, files: list[Path]) -> dict[str, Any]:
-    fonts = Path(typeset.__file__).parents[1] / "fonts"
+    fonts = Path(layout.__file__).parents[1] / "fonts"
     return {
         "files": [str(file) for file in files],
         "fonts": [str(fonts / name) for name in FACES],
@@ -228,16 +228,16 @@ def _stamp_lines() -> list[dict[str, Any]]:
 
 
 def _certificate_lines() -> list[dict[str, Any]]:
-    """As much text as our certificate page has, line by line."""
-    texts = typeset_lines()
+    """Return lines with as much text as our certificate page."""
+    texts = certificate_text()
     lines = [
         {"text": text, "x": 54, "y": 730 - 14 * n, "size": 10, "face": n % 2} for n, text in enumerate(texts)
     ]
     return [*lines, *({**line, "y": line["y"] - 560} for line in _stamp_lines())]
 
 
-def typeset_lines() -> list[str]:
-    """The lines of text of our own certificate."""
+def certificate_text() -> list[str]:
+    """Return the lines of text of our certificate page."""
     import pypdfium2
 
     from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
