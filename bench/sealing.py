@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import pkcs12
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.models import CertificateFacts, SignatureBlock, SignatureField, TrailEntry
+from chalicelib.pdf.models import CertificateFacts, SignatureBlock, SignatureBox, TrailEntry
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import release_check as released
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
@@ -43,7 +43,7 @@ RUNS, WARM = 21, 5
 FACES = ("SourceSans3-Regular.ttf", "SourceSans3-SemiBold.ttf", "DancingScript-Medium.ttf")
 PASSWORD = "bench"  # noqa: S105 - protects a key that exists only during the run
 NOW = dt.datetime(2026, 11, 22, 19, 5, 33, tzinfo=dt.UTC)
-FIELD = SignatureField(page=2, x=72, y=96, width=220, height=48)
+FIELD = SignatureBox(page=2, x=72, y=96, width=220, height=48)
 BLOCK = SignatureBlock(
     signer_name="Luis Rivera",
     credential="MD",

@@ -83,7 +83,7 @@ class SignatureParts:
 
 
 @dataclass(frozen=True)
-class SignatureField:
+class SignatureBox:
     """The box to sign in, in points from the lower left corner of a page (counted from 1) as displayed."""
 
     page: int
@@ -118,7 +118,7 @@ class SignatureBlock:
     strokes_aspect: float = 3.0
 
 
-FieldFinder = Callable[[bytes, tuple[float, ...], SignatureBlock], SignatureField | None]
+FieldFinder = Callable[[bytes, tuple[float, ...], SignatureBlock], SignatureBox | None]
 """Searches a file (bytes, UserUnit of each page) for the box where the given block should go."""
 
 

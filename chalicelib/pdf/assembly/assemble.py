@@ -30,8 +30,8 @@ from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open,
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, multiply
-from chalicelib.pdf.models import CertificateFacts, FieldFinder, SignatureBlock, SignatureField
-from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.models import CertificateFacts, FieldFinder, SignatureBlock, SignatureBox
+from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.pdf.reader import read_display
 
 _SCAN_DPI = 200
@@ -59,8 +59,8 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
 
 
 def _find_place(
-    reader: PdfReader, original: bytes, field: SignatureField | None, block: SignatureBlock, find: FieldFinder
-) -> SignatureField | None:
+    reader: PdfReader, original: bytes, field: SignatureBox | None, block: SignatureBlock, find: FieldFinder
+) -> SignatureBox | None:
     """Return the given field if it is on a page, else the place that the text asks for, else None."""
     if field is not None and field.is_on(len(reader.pages)):
         return field
@@ -68,7 +68,7 @@ def _find_place(
 
 
 def _draw_with_certificate(
-    block: SignatureBlock | None, field: SignatureField | None, facts: CertificateFacts
+    block: SignatureBlock | None, field: SignatureBox | None, facts: CertificateFacts
 ) -> PdfReader:
     """Return a page with the signature block, if it has a field, followed by the certificate pages."""
 
@@ -86,9 +86,9 @@ def assemble_signed(
     original: bytes,
     *,
     block: SignatureBlock,
-    field: SignatureField | None,
+    field: SignatureBox | None,
     certificate: CertificateFacts,
-    find: FieldFinder = find_signature_field,
+    find: FieldFinder = find_signature_box,
 ) -> bytes:
     """Return the original with the signature block and the certificate; equal input gives equal bytes."""
     reader = open_with_appearances(original)

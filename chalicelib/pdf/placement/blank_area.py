@@ -7,7 +7,7 @@ from contextlib import suppress
 import pypdfium2
 from PIL import Image
 
-from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.rendering import open_for_display
 
 _WIDTH, _HEIGHT = 250.0, 48.0
@@ -16,7 +16,7 @@ _STEP = 6
 _PAPER = 250
 
 
-def find_blank_area(data: bytes, units: tuple[float, ...]) -> SignatureField:
+def find_blank_area(data: bytes, units: tuple[float, ...]) -> SignatureBox:
     """Return the lowest blank area on the last page that has one, else the bottom of the last page.
 
     `units` is the UserUnit of each page, which PDFium does not know.
@@ -31,8 +31,8 @@ def find_blank_area(data: bytes, units: tuple[float, ...]) -> SignatureField:
         return _field_at(len(units) - 1, (_MARGIN, _MARGIN), units[-1])
 
 
-def _field_at(index: int, corner: tuple[float, float], unit: float) -> SignatureField:
-    return SignatureField(index + 1, corner[0] * unit, corner[1] * unit, _WIDTH * unit, _HEIGHT * unit)
+def _field_at(index: int, corner: tuple[float, float], unit: float) -> SignatureBox:
+    return SignatureBox(index + 1, corner[0] * unit, corner[1] * unit, _WIDTH * unit, _HEIGHT * unit)
 
 
 def _find_blank_corner(page: pypdfium2.PdfPage) -> tuple[float, float] | None:

@@ -14,7 +14,7 @@ from itertools import islice
 import pypdfium2
 
 from chalicelib.pdf.geometry import Box, Point, bounding_box, overlaps
-from chalicelib.pdf.models import SignatureBlock, SignatureField, SignatureParts
+from chalicelib.pdf.models import SignatureBlock, SignatureBox, SignatureParts
 from chalicelib.pdf.placement.block_fitting import BlockPlacement, fit_block
 from chalicelib.pdf.placement.candidate_spaces import blank_of_field, find_blanks
 from chalicelib.pdf.placement.label_context import (
@@ -116,9 +116,7 @@ def _place_without_provider_label(
     return None
 
 
-def find_signature_field(
-    data: bytes, units: tuple[float, ...], block: SignatureBlock
-) -> SignatureField | None:
+def find_signature_box(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
     """Return the last box in the document where its text asks for the provider's signature; None without one.
 
     `units` is the UserUnit of each page, which PDFium does not know. `block` must be legible in the box.
@@ -147,13 +145,13 @@ def find_signature_field(
     return None
 
 
-def _to_field(index: int, place: BlockPlacement) -> SignatureField:
+def _to_field(index: int, place: BlockPlacement) -> SignatureBox:
     if place.words is None:
         left, bottom, right, top = place.box
-        return SignatureField(index + 1, left, bottom, right - left, top - bottom)
+        return SignatureBox(index + 1, left, bottom, right - left, top - bottom)
     left, bottom, right, top = bounding_box([place.box, place.words])
     parts = SignatureParts(_move_to((left, bottom), place.box), _move_to((left, bottom), place.words))
-    return SignatureField(index + 1, left, bottom, right - left, top - bottom, parts)
+    return SignatureBox(index + 1, left, bottom, right - left, top - bottom, parts)
 
 
 def _move_to(corner: Point, box: Box) -> Box:

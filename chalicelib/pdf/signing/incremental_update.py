@@ -22,7 +22,7 @@ from pypdf.generic import FloatObject, NameObject
 from chalicelib.pdf.assembly.flatten import float_array
 from chalicelib.pdf.geometry import Matrix, multiply
 from chalicelib.pdf.reader import Display, read_display
-from chalicelib.pdf.signing.fast_path.verbatim_import import Drawing, parse_drawing, renumber
+from chalicelib.pdf.signing.fast_path.verbatim_import import ParsedDrawing, parse_drawing, renumber
 
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 _MAX_TREE_DEPTH = 64
@@ -176,7 +176,7 @@ def import_pages(
     return _import_parsed(writer, pdf)
 
 
-def _import_verbatim(writer: IncrementalPdfFileWriter, drawing: Drawing) -> tuple[ImportedPage, ...]:
+def _import_verbatim(writer: IncrementalPdfFileWriter, drawing: ParsedDrawing) -> tuple[ImportedPage, ...]:
     numbers: dict[int, int] = {}
     for number, text in drawing.objects.items():
         numbers[number] = writer.add_object(_Verbatim(renumber(text, numbers.__getitem__))).idnum

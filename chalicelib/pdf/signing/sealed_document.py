@@ -27,11 +27,11 @@ from chalicelib.pdf.models import (
     CertificateFacts,
     FieldFinder,
     SignatureBlock,
-    SignatureField,
+    SignatureBox,
     SignatureParts,
 )
 from chalicelib.pdf.placement.blank_area import find_blank_area
-from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.pdf.reader import open_pdf, read_display
 from chalicelib.pdf.signing.extensibility import is_extensible
 from chalicelib.pdf.signing.incremental_update import (
@@ -72,12 +72,12 @@ def seal_signed(
     original: bytes,
     *,
     block: SignatureBlock,
-    field: SignatureField | None,
+    field: SignatureBox | None,
     certificate: CertificateFacts,
     sealer: Sealer,
     facts: SealFacts,
     rebuild: bool = False,
-    find: FieldFinder = find_signature_field,
+    find: FieldFinder = find_signature_box,
 ) -> Release:
     """Return the electronically signed document.
 
@@ -95,7 +95,7 @@ def seal_signed(
 def _add_to_original(
     opened: _Opened,
     block: SignatureBlock,
-    field: SignatureField | None,
+    field: SignatureBox | None,
     certificate: CertificateFacts,
     sealer: Sealer,
     facts: SealFacts,
@@ -144,7 +144,7 @@ class _Addition:
     """The drawing to add to an original: the signature block, if it has a place, and the certificate."""
 
     block: SignatureBlock | None
-    place: SignatureField | None
+    place: SignatureBox | None
     certificate: CertificateFacts
 
     def draw(self, canvas: Canvas) -> None:
@@ -159,7 +159,7 @@ class _Opened:
 
     data: bytes
     writer: IncrementalPdfFileWriter
-    find: FieldFinder = find_signature_field
+    find: FieldFinder = find_signature_box
 
     @cached_property
     def pages(self) -> int:
@@ -198,9 +198,7 @@ def _extend(opened: _Opened, addition: _Addition, sealer: Sealer, facts: SealFac
     return Release(sealer.seal_opened(writer, facts, field), pages)
 
 
-def _find_place(
-    opened: _Opened, field: SignatureField | None, block: SignatureBlock
-) -> SignatureField | None:
+def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
     """Return the given field if it is on a page, else the place that the text asks for, else None."""
     if field is not None and field.is_on(opened.pages):
         return field
@@ -211,7 +209,7 @@ def _find_place(
 
 
 def _countersign(
-    opened: _Opened, block: SignatureBlock, field: SignatureField | None, sealer: Sealer, facts: SealFacts
+    opened: _Opened, block: SignatureBlock, field: SignatureBox | None, sealer: Sealer, facts: SealFacts
 ) -> Release:
     """Add a visible seal to a signed file.
 
@@ -250,7 +248,7 @@ def _is_certified(opened: _Opened) -> bool:
 
 
 def _make_new_field(
-    writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureField, sealer: Sealer
+    writer: IncrementalPdfFileWriter, block: SignatureBlock, place: SignatureBox, sealer: Sealer
 ) -> SealFieldSpec:
     """Return a new field at the place, with the signature block as its appearance."""
     page = find_page(writer, place.page - 1)

@@ -63,7 +63,7 @@ class SignatureReport:
 
 
 @dataclass(frozen=True)
-class SealVerification:
+class FileVerification:
     """The result for a file. `seal` is the last signature by one of the given certificates, or None."""
 
     verdict: Verdict
@@ -182,16 +182,16 @@ def _find_signer_certificate(token: Any, signer: Any) -> x509.Certificate | None
     return None
 
 
-def verify(data: bytes, published: Collection[str]) -> SealVerification:
+def verify(data: bytes, published: Collection[str]) -> FileVerification:
     """Verify the file's last seal; `published` are the SHA-256 fingerprints (hex) of our certificates."""
     try:
         signatures = read_signatures(data)
     except PdfRefused:
-        return SealVerification("unreadable", None, ())
+        return FileVerification("unreadable", None, ())
     ours = [signature for signature in signatures if signature.certificate_sha256 in published]
     if not ours:
-        return SealVerification("not_ours" if signatures else "not_signed", None, signatures)
-    return SealVerification(_decide_verdict(ours[-1], signatures[-1]), ours[-1], signatures)
+        return FileVerification("not_ours" if signatures else "not_signed", None, signatures)
+    return FileVerification(_decide_verdict(ours[-1], signatures[-1]), ours[-1], signatures)
 
 
 def _decide_verdict(seal: SignatureReport, last: SignatureReport) -> Verdict:
@@ -232,7 +232,7 @@ def _published_fingerprints(certificates: Path | None, data: bytes) -> set[str]:
         return set()
 
 
-def to_json(verification: SealVerification) -> dict[str, Any]:
+def to_json(verification: FileVerification) -> dict[str, Any]:
     """Return the result as plain JSON values, with times in ISO 8601 in UTC."""
     seal = verification.seal
     return {

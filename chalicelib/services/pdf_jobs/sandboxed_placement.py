@@ -10,8 +10,8 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from chalicelib.pdf.models import SignatureBlock, SignatureField, SignatureParts
-from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.models import SignatureBlock, SignatureBox, SignatureParts
+from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.services.pdf_jobs.resource_limits import limit_memory
 from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
 
@@ -24,14 +24,12 @@ MEMORY = 512 * 1024 * 1024
 """The memory limit in bytes, beyond the memory that the function uses already."""
 
 
-def find_field_sandboxed(
-    data: bytes, units: tuple[float, ...], block: SignatureBlock
-) -> SignatureField | None:
-    """Return the result of `find_signature_field`, or None if the search fails or exceeds a limit."""
+def find_field_sandboxed(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
+    """Return the result of `find_signature_box`, or None if the search fails or exceeds a limit."""
 
     def work() -> Iterator[bytes]:
         with limit_memory(MEMORY):
-            field = find_signature_field(data, units, block)
+            field = find_signature_box(data, units, block)
         yield json.dumps(field and asdict(field)).encode()
 
     try:
@@ -43,9 +41,9 @@ def find_field_sandboxed(
     return _field(json.loads(piece))
 
 
-def _field(values: dict[str, Any] | None) -> SignatureField | None:
+def _field(values: dict[str, Any] | None) -> SignatureBox | None:
     if values is None:
         return None
     parts = values.pop("parts")
     named = parts and SignatureParts(signature=tuple(parts["signature"]), words=tuple(parts["words"]))
-    return SignatureField(**values, parts=named)
+    return SignatureBox(**values, parts=named)

@@ -12,7 +12,7 @@ from chalicelib.pdf.models import (
     CertificateFacts,
     CertificateType,
     SignatureBlock,
-    SignatureField,
+    SignatureBox,
     TrailEntry,
 )
 from chalicelib.pdf.signing.seal import SealFacts
@@ -53,12 +53,12 @@ def signature_block(document: Document, decision: Decision) -> SignatureBlock:
     )
 
 
-def requested_field(document: Document) -> SignatureField | None:
+def requested_field(document: Document) -> SignatureBox | None:
     """Return the box that the EMR asked to sign in, or None if the EMR named no box."""
     box = document.signature_field
     if box is None:
         return None
-    return SignatureField(box.page, box.x, box.y, box.width, box.height)
+    return SignatureBox(box.page, box.x, box.y, box.width, box.height)
 
 
 def certificate_facts(

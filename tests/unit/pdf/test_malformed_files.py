@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing.release_check import find_faults
 from chalicelib.pdf.signing.sealed_document import seal_signed
 from chalicelib.pdf.signing.verification import verify
@@ -27,7 +27,7 @@ SOURCES: tuple[Callable[[], Iterator[MalformedPdf]], ...] = (
     odd.ciphers,
     odd.harmful,
 )
-FIELD = SignatureField(page=1, x=40, y=40, width=220, height=48)
+FIELD = SignatureBox(page=1, x=40, y=40, width=220, height=48)
 HIDDEN = {"unit 0.01"}
 """The small files whose page is smaller than the field."""
 

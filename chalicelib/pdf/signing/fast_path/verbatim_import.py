@@ -30,7 +30,7 @@ class DrawnPage:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class ParsedDrawing:
     """The pages of a PDF, and the text of the objects that their resources refer to, by object number.
 
     Each object comes after the objects that it refers to.
@@ -40,7 +40,7 @@ class Drawing:
     objects: dict[int, bytes]
 
 
-def parse_drawing(pdf: bytes) -> Drawing:
+def parse_drawing(pdf: bytes) -> ParsedDrawing:
     """Return the pages and objects of a PDF that reportlab drew; raise `ValueError` for any other form."""
     bodies = _object_bodies(pdf)
     root = _find_number(rb"/Pages (\d+) 0 R", bodies[_find_number(rb"/Root (\d+) 0 R", pdf[-1024:])])
@@ -51,7 +51,7 @@ def parse_drawing(pdf: bytes) -> Drawing:
     objects: dict[int, bytes] = {}
     for page in pages:
         _collect_objects(page.resources, bodies, objects)
-    return Drawing(pages, objects)
+    return ParsedDrawing(pages, objects)
 
 
 def _find_number(pattern: bytes, text: bytes) -> int:

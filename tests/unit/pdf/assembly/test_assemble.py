@@ -9,16 +9,16 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.assemble import assemble_by_hand, assemble_declined, assemble_signed
 from chalicelib.pdf.inspection import inspect_pdf
-from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.reader import read_array, read_dictionary
 from tests.support.pdf import sample_pdfs as samples
 
-FIELD = SignatureField(1, 72, 96, 220, 48)
+FIELD = SignatureBox(1, 72, 96, 220, 48)
 DECLINED = replace(samples.CERTIFICATE, certificate_type="declined", decline_reason="Needs a visit")
 BY_HAND = replace(samples.CERTIFICATE, certificate_type="by_hand")
 
 
-def signed(original: bytes, field: SignatureField | None = FIELD) -> bytes:
+def signed(original: bytes, field: SignatureBox | None = FIELD) -> bytes:
     return assemble_signed(original, block=samples.BLOCK, field=field, certificate=samples.CERTIFICATE)
 
 
@@ -55,11 +55,9 @@ def test_without_a_field_the_block_goes_where_the_text_asks() -> None:
     assert 115 < box[1] < 125
 
 
-@pytest.mark.parametrize(
-    "field", [None, SignatureField(9, 72, 96, 220, 48), SignatureField(1, 72, 96, 0, 48)]
-)
+@pytest.mark.parametrize("field", [None, SignatureBox(9, 72, 96, 220, 48), SignatureBox(1, 72, 96, 0, 48)])
 def test_only_the_certificate_shows_the_block_without_a_place_on_the_pages(
-    field: SignatureField | None,
+    field: SignatureBox | None,
 ) -> None:
     original = samples.plan_of_care(1, signature_line="")
     result = signed(original, field)

@@ -8,12 +8,12 @@ from pypdf import PdfReader
 
 from chalicelib.pdf.assembly.assemble import assemble_signed
 from chalicelib.pdf.drawing.signature_block import format_local_time, format_utc_time
-from chalicelib.pdf.models import SignatureBlock, SignatureField
+from chalicelib.pdf.models import SignatureBlock, SignatureBox
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
 
 
-def signed(original: bytes, field: SignatureField | None, block: SignatureBlock = samples.BLOCK) -> bytes:
+def signed(original: bytes, field: SignatureBox | None, block: SignatureBlock = samples.BLOCK) -> bytes:
     return assemble_signed(original, block=block, field=field, certificate=samples.CERTIFICATE)
 
 
@@ -25,7 +25,7 @@ def test_the_block_is_in_its_field_as_displayed(
     rotate: int, crop: tuple[float, ...] | None, unit: float
 ) -> None:
     original = samples.shaped(samples.blank_pdf(size=(500, 700)), rotate=rotate, crop=crop, unit=unit)
-    field = SignatureField(1, 60 * unit, 80 * unit, 220 * unit, 48 * unit)
+    field = SignatureBox(1, 60 * unit, 80 * unit, 220 * unit, 48 * unit)
     box = samples.changed_box(original, signed(original, field))
     assert box is not None
     left, bottom, right, top = box
@@ -36,7 +36,7 @@ def test_the_block_is_in_its_field_as_displayed(
 
 def test_nothing_else_on_the_page_changes() -> None:
     original = samples.plan_of_care(3)
-    box = samples.changed_box(original, signed(original, SignatureField(3, 72, 200, 220, 48)), 3)
+    box = samples.changed_box(original, signed(original, SignatureBox(3, 72, 200, 220, 48)), 3)
     assert box is not None
     assert box[0] >= 71.5
     assert box[1] >= 199.5
@@ -46,7 +46,7 @@ def test_nothing_else_on_the_page_changes() -> None:
 
 
 def test_the_block_shows_signer_time_and_document() -> None:
-    text = samples.one_line(samples.texts(signed(samples.blank_pdf(), SignatureField(1, 72, 96, 260, 60)))[0])
+    text = samples.one_line(samples.texts(signed(samples.blank_pdf(), SignatureBox(1, 72, 96, 260, 60)))[0])
     assert "Electronically signed by Luis Rivera-Muñoz, MD, NPI 1234567893" in text
     assert "November 22, 2026, 1:05:33 PM CST (2026-11-22 19:05:33 UTC)" in text
     assert f"Document ID {samples.DOCUMENT_ID}" in text
@@ -54,14 +54,14 @@ def test_the_block_shows_signer_time_and_document() -> None:
 
 def test_a_right_to_left_name_changes_no_order_beside_it() -> None:
     block = replace(samples.BLOCK, signer_name="אבג 12", credential="דה")
-    lines = samples.lines_as_drawn(signed(samples.blank_pdf(), SignatureField(1, 72, 96, 400, 60), block))
+    lines = samples.lines_as_drawn(signed(samples.blank_pdf(), SignatureBox(1, 72, 96, 400, 60), block))
     assert "Electronicallysignedby12גבא,הד,NPI1234567893" in lines
 
 
 def test_a_signer_without_npi_is_named_without_one() -> None:
     block = replace(samples.BLOCK, npi=None)
     text = samples.one_line(
-        samples.texts(signed(samples.blank_pdf(), SignatureField(1, 72, 96, 260, 60), block))[0]
+        samples.texts(signed(samples.blank_pdf(), SignatureBox(1, 72, 96, 260, 60), block))[0]
     )
     assert "Luis Rivera-Muñoz, MD November" in text
     assert "NPI" not in text
@@ -89,7 +89,7 @@ def test_times_are_correct_at_midnight_and_noon() -> None:
     ],
 )
 def test_any_name_stays_within_any_box(size: tuple[float, float], name: str) -> None:
-    original, field = samples.blank_pdf(), SignatureField(1, 100, 300, *size)
+    original, field = samples.blank_pdf(), SignatureBox(1, 100, 300, *size)
     box = samples.changed_box(original, signed(original, field, samples.named(name.strip())))
     assert box is not None
     assert box[0] >= 99
@@ -113,7 +113,7 @@ def test_any_name_stays_within_any_box(size: tuple[float, float], name: str) -> 
 )
 def test_names_of_many_scripts_can_be_extracted(name: str) -> None:
     original = samples.blank_pdf()
-    after = signed(original, SignatureField(1, 72, 96, 260, 60), samples.named(name))
+    after = signed(original, SignatureBox(1, 72, 96, 260, 60), samples.named(name))
     # PDFium reads spaces if marks are wider than their letters.
     text = "".join(samples.texts(after)[0].split())
     assert f"Electronically signed by {name}, MD".replace(" ", "") in text
@@ -121,7 +121,7 @@ def test_names_of_many_scripts_can_be_extracted(name: str) -> None:
 
 def test_an_arabic_name_is_drawn() -> None:
     original = samples.blank_pdf()
-    after = signed(original, SignatureField(1, 72, 96, 260, 60), samples.named("محمد الأحمد"))
+    after = signed(original, SignatureBox(1, 72, 96, 260, 60), samples.named("محمد الأحمد"))
     text = unicodedata.normalize("NFKC", samples.texts(after)[0])
     assert "محمد" in text
     assert "الأحمد" in text
@@ -131,7 +131,7 @@ def test_drawn_strokes_are_vectors_in_proportion_and_upright() -> None:
     corner = (((0.2, 0.2), (0.2, 0.8), (0.8, 0.8)),)
     block = replace(samples.BLOCK, typed_name=None, strokes=corner, strokes_aspect=2.0)
     original = samples.blank_pdf()
-    after = signed(original, SignatureField(1, 100, 300, 300, 100), block)
+    after = signed(original, SignatureBox(1, 100, 300, 300, 100), block)
     page = samples.raster(after, scale=4)
     signature = page.crop((4 * 104, 4 * (792 - 398), 4 * 250, 4 * (792 - 337)))
     box = signature.point([255 if value < 128 else 0 for value in range(256)]).getbbox()
@@ -148,6 +148,6 @@ def test_drawn_strokes_are_vectors_in_proportion_and_upright() -> None:
 def test_dots_and_flat_lines_can_be_drawn(strokes: tuple[tuple[tuple[float, float], ...], ...]) -> None:
     block = replace(samples.BLOCK, typed_name=None, strokes=strokes)
     original = samples.blank_pdf()
-    box = samples.changed_box(original, signed(original, SignatureField(1, 100, 300, 220, 60), block))
+    box = samples.changed_box(original, signed(original, SignatureBox(1, 100, 300, 220, 60), block))
     assert box is not None
     assert box[2] <= 321

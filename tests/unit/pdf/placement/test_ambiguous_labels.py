@@ -4,7 +4,7 @@ import pytest
 from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, NameObject, NumberObject, TextStringObject
 
-from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.pdf.placement.label_patterns import (
     field_is_for_provider,
     is_providers_name,
@@ -36,7 +36,7 @@ def test_a_line_beside_a_therapists_name_is_never_the_providers(name: str) -> No
     assert not is_providers_name(f"Provider: {name}")
     assert names_other_signer(name)
     row = (54, 150, f"Provider: {name}"), (300, 150, "Signature: ____________________")
-    assert find_signature_field(page(*row), (1.0,), samples.BLOCK) is None
+    assert find_signature_box(page(*row), (1.0,), samples.BLOCK) is None
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_a_distant_name_in_the_row_does_not_count() -> None:
     others = (54, 100, "Signature: ____________________")
     near = page((54, 150, "Physician: Luis Rivera"), (300, 150, "Signature: ____________________"), others)
     far = page((54, 150, "MD: Luis"), (400, 150, "Signature: ____________________"), others)
-    assert find_signature_field(near, (1.0,), samples.BLOCK) is not None
-    assert find_signature_field(far, (1.0,), samples.BLOCK) is None
+    assert find_signature_box(near, (1.0,), samples.BLOCK) is not None
+    assert find_signature_box(far, (1.0,), samples.BLOCK) is None
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_line_below_another_label_belongs_to_that_label(above: list[str]) -> N
     labels = [*above, PHYSICIAN]
     texts = [(54.0, 242.0 - 42 * index, text) for index, text in enumerate(labels)]
     data = page(*texts, drawn=_lines(*(242.0 - 28 - 42 * index for index in range(len(labels)))))
-    assert find_signature_field(data, (1.0,), samples.BLOCK) is None
+    assert find_signature_box(data, (1.0,), samples.BLOCK) is None
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_line_below_another_label_belongs_to_that_label(above: list[str]) -> N
 def test_a_line_above_its_label_belongs_to_that_label(labels: list[str]) -> None:
     texts = [(54.0, 200.0 - 42 * index, text) for index, text in enumerate(labels)]
     lines = [214.0 - 42 * index for index in range(len(labels))]
-    field = find_signature_field(page(*texts, drawn=_lines(*lines)), (1.0,), samples.BLOCK)
+    field = find_signature_box(page(*texts, drawn=_lines(*lines)), (1.0,), samples.BLOCK)
     assert field is not None
     y = field.y + (field.parts.signature[1] if field.parts else 0)
     assert y == pytest.approx(lines[labels.index(PHYSICIAN)] + 1, abs=1)
@@ -168,7 +168,7 @@ def test_the_field_of_the_label_is_signed_and_not_its_neighbor(
 ) -> None:
     names = [text if named and text != PHYSICIAN else f"Text{index}" for index, text in enumerate(labels)]
     data = _column_of_fields(labels, names, labels_over=labels_over)
-    field = find_signature_field(data, (1.0,), samples.BLOCK)
+    field = find_signature_box(data, (1.0,), samples.BLOCK)
     assert field is not None
     y = field.y + (field.parts.signature[1] if field.parts else 0)
     assert 0 <= y - (220 - 42 * labels.index(PHYSICIAN)) <= 22
@@ -177,5 +177,5 @@ def test_the_field_of_the_label_is_signed_and_not_its_neighbor(
 def test_a_field_named_for_another_person_is_never_signed() -> None:
     for name in ("patient_signature", "PTSignature", "physician_signature_date", "Date4"):
         data = _column_of_fields([PHYSICIAN], [name], labels_over=False)
-        field = find_signature_field(data, (1.0,), samples.BLOCK)
+        field = find_signature_box(data, (1.0,), samples.BLOCK)
         assert field is None or field.y >= 242 or field.y + field.height <= 220

@@ -1,13 +1,13 @@
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.models import SignatureField
-from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.models import SignatureBox
+from chalicelib.pdf.placement.finder import find_signature_box
 from tests.support.pdf import sample_pdfs as samples
 
 
-def find_field(data: bytes, pages: int = 1, unit: float = 1.0) -> SignatureField | None:
-    return find_signature_field(data, (unit,) * pages, samples.BLOCK)
+def find_field(data: bytes, pages: int = 1, unit: float = 1.0) -> SignatureBox | None:
+    return find_signature_box(data, (unit,) * pages, samples.BLOCK)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.assembly.assemble import assemble_signed
 from chalicelib.pdf.drawing.signature_block import LEGIBLE
 from chalicelib.pdf.geometry import Box, contains, overlaps
-from chalicelib.pdf.models import SignatureBlock, SignatureField
-from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.models import SignatureBlock, SignatureBox
+from chalicelib.pdf.placement.finder import find_signature_box
 from tests.support.pdf import form_layouts as layouts
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.form_layouts import Layout, form, page
@@ -29,15 +29,15 @@ STROKES = (((0.1, 0.6), (0.3, 0.1), (0.5, 0.8), (0.9, 0.4)),)
 DRAWN = replace(samples.BLOCK, typed_name=None, strokes=STROKES)
 
 
-def find_field(data: bytes, block: SignatureBlock = samples.BLOCK) -> SignatureField | None:
-    return find_signature_field(data, (1.0,), block)
+def find_field(data: bytes, block: SignatureBlock = samples.BLOCK) -> SignatureBox | None:
+    return find_signature_box(data, (1.0,), block)
 
 
 def assemble(data: bytes, block: SignatureBlock = samples.BLOCK) -> bytes:
     return assemble_signed(data, block=block, field=None, certificate=samples.CERTIFICATE)
 
 
-def signature_box(field: SignatureField) -> Box:
+def signature_box(field: SignatureBox) -> Box:
     left, bottom, right, top = field.parts.signature if field.parts else (0, 0, field.width, field.height)
     return (field.x + left, field.y + bottom, field.x + right, field.y + top)
 

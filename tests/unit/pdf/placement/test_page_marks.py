@@ -10,7 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.placement import finder as placement
 from chalicelib.pdf.placement import page_marks as marks
-from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.pdf.placement.label_context import Blank
 from chalicelib.pdf.placement.page_marks import PageMarks
 from tests.support.pdf import sample_pdfs as samples
@@ -38,7 +38,7 @@ def test_the_text_is_read_without_pypdfium2s_recursion(monkeypatch: pytest.Monke
         raise RecursionError
 
     monkeypatch.setattr(pypdfium2.PdfTextPage, "get_text_range", refused)
-    assert find_signature_field(page(LINE), (1.0,), samples.BLOCK) is not None
+    assert find_signature_box(page(LINE), (1.0,), samples.BLOCK) is not None
 
 
 def _of_words(count: int, word: str) -> bytes:
@@ -56,7 +56,7 @@ def test_a_page_of_ten_thousand_labels_is_rejected_before_any_box_is_read(
 ) -> None:
     read_boxes: list[int] = []
     monkeypatch.setattr(marks, "_character_box", lambda _reader, spot, _move: read_boxes.append(spot))
-    assert find_signature_field(_of_words(10_000, "Signature"), (1.0,), samples.BLOCK) is None
+    assert find_signature_box(_of_words(10_000, "Signature"), (1.0,), samples.BLOCK) is None
     assert not read_boxes
 
 
@@ -67,7 +67,7 @@ def test_a_page_with_too_many_words_is_not_searched() -> None:
 
 @pytest.mark.parametrize(("count", "signed"), [(40, True), (45, False)])
 def test_a_page_with_too_many_labels_is_not_searched(count: int, *, signed: bool) -> None:
-    result = find_signature_field(_many_labels(count), (1.0,), samples.BLOCK)
+    result = find_signature_box(_many_labels(count), (1.0,), samples.BLOCK)
     assert (result is not None) == signed
 
 
@@ -87,15 +87,15 @@ def test_a_limited_number_of_blanks_is_tried_for_a_label(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(placement, "find_blanks", many)
     monkeypatch.setattr(placement, "fit_block", lambda *args: tried.append(args))
-    assert find_signature_field(page(LINE), (1.0,), samples.BLOCK) is None
+    assert find_signature_box(page(LINE), (1.0,), samples.BLOCK) is None
     assert len(tried) == placement._MAX_BLANKS
 
 
 def test_no_line_is_the_only_one_beside_a_page_that_was_not_searched() -> None:
     sole = page((54, 150, "Signature: ______________________________"))
-    assert find_signature_field(sole, (1.0,), samples.BLOCK) is not None
+    assert find_signature_box(sole, (1.0,), samples.BLOCK) is not None
     both = samples.edited(sole, lambda writer: writer.append(BytesIO(_of_words(3_050, "word Signature"))))
-    assert find_signature_field(both, (1.0, 1.0), samples.BLOCK) is None
+    assert find_signature_box(both, (1.0, 1.0), samples.BLOCK) is None
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

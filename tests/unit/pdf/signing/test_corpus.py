@@ -17,7 +17,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pypdf import PdfReader, PdfWriter
 
 from chalicelib.pdf.inspection import inspect_pdf
-from chalicelib.pdf.models import MAX_PAGES, PdfRefused, SignatureField
+from chalicelib.pdf.models import MAX_PAGES, PdfRefused, SignatureBox
 from chalicelib.pdf.signing.cms import RemoteSigner
 from chalicelib.pdf.signing.release_check import find_faults
 from chalicelib.pdf.signing.seal import Sealer
@@ -187,7 +187,7 @@ def test_every_file_is_refused_with_its_reason_or_sealed_soundly(
 
 def _sealed(data: bytes, folder: Path) -> str:
     faults: list[str] = []
-    field = SignatureField(page=1, x=72, y=96, width=220, height=48)
+    field = SignatureBox(page=1, x=72, y=96, width=220, height=48)
     for rebuild in (False, True):
         release = seal_signed(
             data,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import ImageChops
 
-from chalicelib.pdf.models import SignatureField
+from chalicelib.pdf.models import SignatureBox
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import incremental_update
 from chalicelib.pdf.signing.fast_path import cms_pattern
@@ -21,7 +21,7 @@ from tests.support.pdf.sealing_key import FACTS, certificate, key
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
 from tests.unit.pdf.signing.test_seal import OURS, assert_accepted
 
-FIELD = SignatureField(page=1, x=72, y=96, width=220, height=48)
+FIELD = SignatureBox(page=1, x=72, y=96, width=220, height=48)
 MANY_SCRIPTS = " ".join([*SHAPED.values(), *FROM_RIGHT.values()])
 LONG_CERTIFICATE = replace(samples.certificate_of(60), note=MANY_SCRIPTS)
 

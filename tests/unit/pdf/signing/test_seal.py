@@ -14,7 +14,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
 from chalicelib.pdf.inspection import inspect_pdf
-from chalicelib.pdf.models import CertificateFacts, PdfRefused, SignatureField
+from chalicelib.pdf.models import CertificateFacts, PdfRefused, SignatureBox
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import cms, extensibility, verification
 from chalicelib.pdf.signing.fast_path.cms_pattern import make_pattern
@@ -28,10 +28,10 @@ from tests.support.pdf.sample_pdfs import BLOCK, CERTIFICATE, NOW
 from tests.support.pdf.sealing_key import FACTS, certificate, key, sealer
 
 OURS = {chain.fingerprint(certificate())}
-FIELD = SignatureField(page=2, x=72, y=96, width=220, height=48)
+FIELD = SignatureBox(page=2, x=72, y=96, width=220, height=48)
 
 
-def sign_and_seal(pdf: bytes, field: SignatureField | None = None, by: Sealer | None = None) -> Release:
+def sign_and_seal(pdf: bytes, field: SignatureBox | None = None, by: Sealer | None = None) -> Release:
     return seal_signed(
         pdf, block=BLOCK, field=field, certificate=CERTIFICATE, sealer=by or sealer(), facts=FACTS
     )
@@ -135,7 +135,7 @@ def test_only_the_area_of_the_block_changes() -> None:
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_a_turned_and_cropped_page_is_stamped_as_displayed(rotation: int) -> None:
     original = samples.shaped(samples.plan_of_care(1), rotate=rotation, crop=(40, 30, 580, 760), unit=1.5)
-    place = SignatureField(page=1, x=100, y=120, width=220, height=48)
+    place = SignatureBox(page=1, x=100, y=120, width=220, height=48)
     data = sign_and_seal(original, place).sealed.data
     box = samples.changed_box(original, data)
     assert box is not None

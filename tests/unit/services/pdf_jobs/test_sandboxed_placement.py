@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chalicelib.pdf.placement.finder import find_signature_field
+from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.services.pdf_jobs import sandboxed_placement as placing
 from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
 from tests.support.pdf import form_layouts as layouts
@@ -18,7 +18,7 @@ LAYOUTS = {layout.name: layout.data for layout in layouts.all_layouts()}
 def test_the_sandboxed_search_gives_the_result_of_the_search(name: str) -> None:
     field = find_field_sandboxed(LAYOUTS[name], (1.0,), samples.BLOCK)
     assert field is not None
-    assert field == find_signature_field(LAYOUTS[name], (1.0,), samples.BLOCK)
+    assert field == find_signature_box(LAYOUTS[name], (1.0,), samples.BLOCK)
 
 
 def test_a_page_without_a_signature_label_gives_no_field() -> None:
@@ -47,5 +47,5 @@ def grows(*_arguments: object) -> None:
 @pytest.mark.parametrize("search", [fails, crashes, hangs, grows])
 def test_a_search_that_fails_gives_none(monkeypatch: pytest.MonkeyPatch, search: Callable[..., None]) -> None:
     monkeypatch.setattr(placing, "SECONDS", 0.5)
-    monkeypatch.setattr(placing, "find_signature_field", search)
+    monkeypatch.setattr(placing, "find_signature_box", search)
     assert find_field_sandboxed(LAYOUTS["drawn line"], (1.0,), samples.BLOCK) is None

@@ -15,7 +15,7 @@ from chalicelib.domain.documents import Decision, Document, Sealing, Signer, Sig
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Outcome, Status
-from chalicelib.pdf.models import SignatureBlock, SignatureField
+from chalicelib.pdf.models import SignatureBlock, SignatureBox
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import verification
 from chalicelib.pdf.signing.seal import Sealer
@@ -160,7 +160,7 @@ def test_a_file_that_breaks_the_search_is_still_sealed(
     def broken(*_arguments: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(placing, "find_signature_field", broken)
+    monkeypatch.setattr(placing, "find_signature_box", broken)
     portal = Portal(decided(Action.APPROVE))
     portal.seal()
     assert verification.verify(portal.files.get(portal.signed.key), OURS).verdict == "intact"
@@ -176,7 +176,7 @@ def test_the_signature_line_is_searched_once_even_if_the_file_is_rebuilt(
     portal.files.put(original.key, data, "application/pdf")
     searched: list[int] = []
 
-    def counted(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureField | None:
+    def counted(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
         searched.append(len(data))
         return placing.find_field_sandboxed(data, units, block)
 
