@@ -74,7 +74,7 @@ ROUTES: tuple[Route, ...] = (
     _get("/account/authenticator", ACCOUNT, "pages.account_settings:show_authenticator_setup"),
     _post("/account/authenticator", ACCOUNT, "pages.account_settings:add_authenticator"),
     _post("/account/authenticator/remove", ACCOUNT, "pages.account_settings:remove_authenticator"),
-    _post("/account/recovery-codes", ACCOUNT, "pages.account_settings:new_recovery_codes"),
+    _post("/account/recovery-codes", ACCOUNT, "pages.account_settings:create_recovery_codes"),
     _get("/account/second-factor", ACCOUNT, "pages.second_factor_setup:show_setup", trusts_query=True),
     _post("/account/second-factor/later", ACCOUNT, "pages.second_factor_setup:decline_offer"),
     _post("/account/password", ACCOUNT, "pages.account_settings:change_password"),

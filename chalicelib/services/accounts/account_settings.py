@@ -17,12 +17,12 @@ from chalicelib.services.accounts.setup_links import account_notice
 from chalicelib.services.authentication.passkeys import MAX_PASSKEYS, Passkeys
 from chalicelib.services.authentication.passwords import (
     MIN_LENGTH,
+    find_password_problem,
     hash_password,
     is_short,
     min_length,
-    password_problem,
 )
-from chalicelib.services.authentication.second_factor import matching_step, second_factor_counters
+from chalicelib.services.authentication.second_factor import find_matching_step, second_factor_counters
 from chalicelib.services.authentication.sessions import Sessions
 from chalicelib.services.delivery_rows import outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
@@ -123,7 +123,7 @@ class AccountSettings:
         if row is None or not row.is_live(owner.now) or row.link is None:
             raise _invalid("code", "That took too long. Scan the new code and try again.")
         app = Authenticator(secret=row.link, since=owner.now)
-        step = matching_step(app, code, owner.now)
+        step = find_matching_step(app, code, owner.now)
         if step is None:
             raise _invalid("code", "That isn't the code that the app shows. Try the next one.")
         changed = replace(owner.provider, authenticator=replace(app, last_step=step))
@@ -136,7 +136,7 @@ class AccountSettings:
         changed = _after_removal(replace(owner.provider, authenticator=None))
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_REMOVED)
 
-    def new_recovery_codes(self, owner: Owner) -> Changed:
+    def create_recovery_codes(self, owner: Owner) -> Changed:
         """Create recovery codes in place of the old ones. Only their hashes are stored.
 
         Raise `NotFound` if the account has no second factor.
@@ -149,7 +149,7 @@ class AccountSettings:
         """Set a new password. Raise `Invalid` with the problem if the password is too weak."""
         provider = owner.provider
         least = min_length(second_factor=provider.has_second_factor)
-        problem = password_problem(password, self._personal_words(provider), least=least)
+        problem = find_password_problem(password, self._personal_words(provider), least=least)
         if problem:
             raise _invalid("new_password", problem)
         changed = replace(provider, password_hash=hash_password(password), short_password=is_short(password))

@@ -136,7 +136,7 @@ class LinkRequests:
         address = document.addressee.email
         if document.recalled_at is None or address is None or provider.has_account:
             return self._email_for(document, provider)
-        other = self._setup_links.first_pending_at(provider, address)
+        other = self._setup_links.find_first_pending_at(provider, address)
         return self._email_for(other, provider) if other else None
 
     def _email_for(self, document: Document, provider: Provider) -> _LinkEmail | None:

@@ -23,10 +23,10 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import (
+    find_password_problem,
     hash_password,
     is_short,
     min_length,
-    password_problem,
 )
 from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.concurrency import run_concurrently
@@ -138,9 +138,9 @@ class SetupLinks:
     def _may_send(self, delivery: Delivery, provider: Provider) -> bool:
         if provider.has_account:
             return delivery.type == MessageType.RESET and delivery.recipient == provider.email
-        return document_of_setup_email(self._store, delivery, provider) is not None
+        return find_document_of_setup_email(self._store, delivery, provider) is not None
 
-    def first_pending_at(self, provider: Provider, email: str) -> Document | None:
+    def find_first_pending_at(self, provider: Provider, email: str) -> Document | None:
         """Return the provider's first due pending document that was emailed to this address, if any."""
         return _first_emailed_to(email, provider, _read_pending(self._store, provider.id))
 
@@ -208,7 +208,7 @@ class SetupLinks:
         now: datetime,
         origin: Origin = UNKNOWN,
     ) -> Change:
-        provider = with_password(link, form, password_hash, now)
+        provider = set_password(link, form, password_hash, now)
         rival = self._rival(link, provider)
         notice = account_notice(self._ids.new("evt"), provider, AccountEventType.PASSWORD_CHANGED.value, now)
         counters = (
@@ -268,7 +268,7 @@ def account_notice(event_id: str, provider: Provider, message_type: str, now: da
 # Which links work
 
 
-def document_of_setup_email(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
+def find_document_of_setup_email(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
     """Return the document that a setup email is about, or None if the email must not be sent.
 
     This is the delivery's own document. After a recall of this document, it is the document that the link
@@ -358,7 +358,7 @@ def _was_emailed_to(document: Document, provider: Provider, email: str) -> bool:
 # The new password
 
 
-def with_password(link: ValidLink, form: PasswordForm, password_hash: str, now: datetime) -> Provider:
+def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: datetime) -> Provider:
     """Return the provider with the new password and with all sessions ended. A setup creates the account."""
     provider = link.provider
     changed = replace(
@@ -400,7 +400,7 @@ def _without_npi(rival: Provider) -> Provider:
 def _validate(link: ValidLink, form: PasswordForm) -> None:
     errors = [*(_person_errors(link, form) if link.is_setup else ())]
     personal = (*link.personal, form.npi)
-    problem = password_problem(form.password, personal, least=link.least)
+    problem = find_password_problem(form.password, personal, least=link.least)
     if problem:
         errors.append(FieldError("password", problem))
     if errors:

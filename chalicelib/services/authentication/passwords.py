@@ -65,7 +65,7 @@ def is_short(password: str) -> bool:
     return len(normalize(password)) < MIN_LENGTH
 
 
-def password_problem(password: str, personal: Iterable[str], *, least: int = MIN_LENGTH) -> str | None:
+def find_password_problem(password: str, personal: Iterable[str], *, least: int = MIN_LENGTH) -> str | None:
     """Return a sentence that says why the password is refused, or None if it is good.
 
     `personal` holds words about the owner: name, email address, NPI, the practices that send documents.

@@ -196,7 +196,7 @@ def _known_browsers(provider_id: str) -> str:
     return f"known {provider_id}"
 
 
-def matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
+def find_matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
     """Return the 30-second step of the app's code, or None if the code is wrong or was used.
 
     The code may be one step early or one step late.
@@ -213,7 +213,7 @@ def matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
 def _use_app_code(provider: Provider, code: str, now: datetime) -> Provider | None:
     """Return the provider with the app's code marked as used, or None if the code is wrong."""
     app = provider.authenticator
-    step = matching_step(app, code, now) if app else None
+    step = find_matching_step(app, code, now) if app else None
     if app is None or step is None:
         return None
     return replace(provider, version=provider.version + 1, authenticator=replace(app, last_step=step))

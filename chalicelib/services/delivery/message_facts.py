@@ -55,9 +55,9 @@ def cancellation_reason(facts: MessageFacts) -> str | None:
 def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:
     """Return the document of the message. A setup email may be about another document, or none."""
     if delivery.type == MessageType.SETUP and provider is not None:
-        from chalicelib.services.accounts.setup_links import document_of_setup_email
+        from chalicelib.services.accounts.setup_links import find_document_of_setup_email
 
-        return document_of_setup_email(store, delivery, provider)
+        return find_document_of_setup_email(store, delivery, provider)
     return store.document(delivery.document_id) if delivery.document_id else None
 
 

@@ -86,8 +86,8 @@ def remove_authenticator(context: RequestContext) -> Response:
     return _change(context, context.services.account_settings.remove_authenticator, "authenticator-removed")
 
 
-def new_recovery_codes(context: RequestContext) -> Response:
-    return _change(context, context.services.account_settings.new_recovery_codes, "")
+def create_recovery_codes(context: RequestContext) -> Response:
+    return _change(context, context.services.account_settings.create_recovery_codes, "")
 
 
 def change_password(context: RequestContext) -> Response:
