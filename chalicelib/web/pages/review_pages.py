@@ -8,14 +8,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.domain.documents import DeclineReason, Document, Sealing
-from chalicelib.domain.errors import (
-    Conflict,
-    Gone,
-    Invalid,
-    NotFound,
-    PortalError,
-    TooManyRequests,
-)
+from chalicelib.domain.errors import Conflict, Gone, Invalid, NotFound, PortalError, TooManyRequests
 from chalicelib.domain.signatures import MAX_POINTS, MAX_STROKES, MAX_TEXT
 from chalicelib.domain.status import is_decidable, is_readable
 from chalicelib.services.authentication.passkeys import METHOD as PASSKEY
@@ -313,37 +306,32 @@ def _restore_draft(context: RequestContext, draft: Mapping[str, str]) -> ReviewF
     Consent, signature and password are never restored.
     """
     of_decline = ("reason", "decline_note", "other_name", "other_address")
-    return ReviewForms(
-        typed_name=draft.get("typed_name") or context.require_provider().name,
-        note=draft.get("note", ""),
-        reason=draft.get("reason", ""),
-        decline_note=draft.get("decline_note", ""),
-        other_name=draft.get("other_name", ""),
-        other_address=draft.get("other_address", ""),
-        declining=any(draft.get(name) for name in of_decline),
-        is_draft=bool(draft),
-    )
+    declining = any(draft.get(name) for name in of_decline)
+    return replace(_read_fields(context, draft), declining=declining, is_draft=bool(draft))
 
 
 def _parse_forms(context: RequestContext, trouble: PortalError | None, *, declining: bool) -> ReviewForms:
-    form = context.form
+    forms = replace(_read_fields(context, context.form), declining=declining)
+    if trouble is None:
+        return forms
     rename = {"note": "decline_note"} if declining else {}
-    errors = trouble.errors if trouble else ()
+    errors = {rename.get(error.field, error.field): error.message for error in trouble.errors}
+    return replace(forms, errors=errors, trouble=trouble.detail)
+
+
+def _read_fields(context: RequestContext, fields: Mapping[str, str]) -> ReviewForms:
     return ReviewForms(
-        typed_name=form.get("typed_name", context.require_provider().name),
-        signature=form.get("signature", ""),
-        drawing=form.get("drawing", "")[:MAX_TEXT],
-        remember=form.get("remember") == "yes",
-        note=form.get("note", ""),
-        read_statement=form.get("read_statement") == "yes",
-        pages_shown=",".join(map(str, sorted(_parse_pages_shown(form.get("pages_shown", ""))))),
-        reason=form.get("reason", ""),
-        decline_note=form.get("decline_note", ""),
-        other_name=form.get("other_name", ""),
-        other_address=form.get("other_address", ""),
-        errors={rename.get(error.field, error.field): error.message for error in errors},
-        trouble=trouble.detail if trouble else "",
-        declining=declining,
+        typed_name=fields.get("typed_name", context.require_provider().name),
+        signature=fields.get("signature", ""),
+        drawing=fields.get("drawing", "")[:MAX_TEXT],
+        remember=fields.get("remember") == "yes",
+        note=fields.get("note", ""),
+        read_statement=fields.get("read_statement") == "yes",
+        pages_shown=",".join(map(str, sorted(_parse_pages_shown(fields.get("pages_shown", ""))))),
+        reason=fields.get("reason", ""),
+        decline_note=fields.get("decline_note", ""),
+        other_name=fields.get("other_name", ""),
+        other_address=fields.get("other_address", ""),
     )
 
 
