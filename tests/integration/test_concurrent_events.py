@@ -31,7 +31,7 @@ def services(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> bootstrap.Service
     return bootstrap.Services(from_environment(variables))
 
 
-def test_an_event_that_comes_50_times_at_once_is_one_document(
+def test_50_concurrent_copies_of_an_event_create_one_document(
     stack: Stack, services: bootstrap.Services
 ) -> None:
     practice = services.store.practice(stack.practice().id)

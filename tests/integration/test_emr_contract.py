@@ -115,7 +115,7 @@ def test_a_document_goes_in_and_its_original_comes_back_byte_for_byte(emr: Emr) 
     assert json.loads(trail["events"][0]["body"])["data"]["sha256"] == hashlib.sha256(pdf).hexdigest()
 
 
-def test_the_same_event_posted_many_times_at_once_does_its_work_once(emr: Emr) -> None:
+def test_concurrent_copies_of_an_event_do_their_work_once(emr: Emr) -> None:
     sent = data()
     body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": sent}).encode()
     # Two at a time through the functions, which start once more for it; test_at_once.py has the fifty.
@@ -128,7 +128,7 @@ def test_the_same_event_posted_many_times_at_once_does_its_work_once(emr: Emr) -
     assert len(emr.stack.mail(sent["provider"]["email"])) == 2
 
 
-def test_a_large_pdf_is_uploaded_and_the_size_is_enforced_by_the_store(emr: Emr) -> None:
+def test_a_large_pdf_is_uploaded_and_s3_enforces_the_size(emr: Emr) -> None:
     offer = emr.write("POST", "/v1/uploads").json()
     too_large = {"file": ("document.pdf", bytes(offer["max_bytes"] + 1), "application/pdf")}
     assert httpx.post(offer["url"], data=offer["fields"], files=too_large, timeout=60).status_code in (
@@ -174,7 +174,7 @@ def nothing_is_left(stack: Stack, emr: Emr) -> Iterator[None]:
 
 @pytest.mark.usefixtures("nothing_is_left")
 @pytest.mark.parametrize("code", REFUSED_PDFS)
-def test_a_pdf_that_cannot_be_signed_is_named_and_leaves_nothing(emr: Emr, code: str) -> None:
+def test_a_pdf_that_cannot_be_signed_gets_a_code_and_leaves_nothing(emr: Emr, code: str) -> None:
     pdf = REFUSED_PDFS[code]()
     body = problem(emr.event("document.sent", data(content={"base64": as_text(pdf)})), 422)
     assert body["code"] == code
@@ -182,7 +182,7 @@ def test_a_pdf_that_cannot_be_signed_is_named_and_leaves_nothing(emr: Emr, code:
 
 
 @pytest.mark.usefixtures("nothing_is_left")
-def test_every_kind_of_bad_request_is_a_problem_that_says_what_is_wrong(emr: Emr) -> None:
+def test_every_bad_request_gets_a_problem_with_the_reason(emr: Emr) -> None:
     body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": data()}).encode()
     wrong_npi = data()
     wrong_npi["provider"]["npi"] = "1234567890"
@@ -206,7 +206,7 @@ def test_every_kind_of_bad_request_is_a_problem_that_says_what_is_wrong(emr: Emr
     problem(emr.post(b'{"x": "' + b"x" * (6 * 1024 * 1024) + b'"}'), 413)
 
 
-def test_what_is_not_there_and_what_is_not_ours_look_the_same(emr: Emr, stack: Stack) -> None:
+def test_an_unknown_and_another_practices_document_get_the_same_response(emr: Emr, stack: Stack) -> None:
     document_id = emr.event("document.sent", data()).json()["document_id"]
     other = Emr(stack, stack.practice())
     assert problem(other.get(f"/v1/documents/{document_id}"), 404) == problem(

@@ -66,9 +66,7 @@ def test_a_relay_killed_between_the_queue_and_the_outbox_loses_nothing(
     assert len(receiver.received) == len(events)
 
 
-def test_what_the_stream_never_brought_is_found_by_the_sweep(
-    works: Works, clinic: Emr, receiver: Receiver
-) -> None:
+def test_the_sweep_finds_rows_that_the_stream_missed(works: Works, clinic: Emr, receiver: Receiver) -> None:
     events = some_events(clinic)
     works.catch_up()
     works.clock.pass_time(minutes=3)
@@ -79,7 +77,7 @@ def test_what_the_stream_never_brought_is_found_by_the_sweep(
 
 
 @pytest.mark.parametrize("refused", ["in the answer", "by an error"])
-def test_a_queue_that_refuses_keeps_the_outbox(
+def test_a_refusing_queue_leaves_the_outbox_unchanged(
     works: Works, clinic: Emr, receiver: Receiver, refused: str
 ) -> None:
     events = some_events(clinic)
@@ -129,7 +127,7 @@ def test_a_worker_killed_after_each_post_sends_the_same_again(
         assert [attempt["status"] for attempt in webhook["attempts"]] == ["interrupted", "succeeded"]
 
 
-def test_a_worker_killed_after_ses_took_the_mail_mails_again_and_every_link_works(
+def test_a_worker_killed_after_ses_accepted_the_email_sends_it_again_and_every_link_works(
     works: Works, clinic: Emr
 ) -> None:
     document_id = clinic.sends()
@@ -170,7 +168,7 @@ CONFLICTS: dict[str, Fault] = {"throttled": throttled, "in conflict": in_conflic
 
 @pytest.mark.parametrize("kind", CONFLICTS)
 @pytest.mark.parametrize("which", range(4))
-def test_a_write_that_the_database_refuses_is_made_later(
+def test_a_write_that_the_database_refuses_is_repeated_later(
     works: Works, clinic: Emr, receiver: Receiver, kind: str, which: int
 ) -> None:
     """The claim, the health of the endpoint, the record, or the outbox: each refused in its turn."""
@@ -191,7 +189,7 @@ def test_a_write_that_the_database_refuses_is_made_later(
     expect_all_arrived(clinic, receiver, {event})
 
 
-def test_a_transaction_in_conflict_is_decided_again_at_once(
+def test_a_transaction_in_conflict_is_retried_immediately(
     works: Works, clinic: Emr, receiver: Receiver
 ) -> None:
     event = clinic.tests_endpoint()
@@ -203,7 +201,7 @@ def test_a_transaction_in_conflict_is_decided_again_at_once(
     assert len(receiver.received) == 1
 
 
-def test_intake_meets_conflicts_and_lost_answers_and_takes_the_event_once(works: Works, clinic: Emr) -> None:
+def test_intake_handles_an_event_once_despite_conflicts_and_lost_responses(works: Works, clinic: Emr) -> None:
     fails: list[Callable[[], Any]] = [
         lambda: before(works.dynamodb, "dynamodb", the("TransactWriteItems", times=3, fault=in_conflict)),
         lambda: before(works.dynamodb, "dynamodb", the("TransactWriteItems", times=1, fault=throttled)),
@@ -244,7 +242,7 @@ def test_sqs_delivers_twice_and_out_of_order(works: Works, clinic: Emr, receiver
     assert len(receiver.received) == len(events)
 
 
-def test_two_workers_at_once_on_the_same_messages_post_once(
+def test_two_concurrent_workers_post_the_same_messages_once(
     works: Works, clinic: Emr, receiver: Receiver
 ) -> None:
     events = some_events(clinic)
@@ -258,7 +256,7 @@ def test_two_workers_at_once_on_the_same_messages_post_once(
     assert len(receiver.received) == len(events)
 
 
-def test_a_job_that_is_days_late_finds_its_work_done(works: Works, clinic: Emr, receiver: Receiver) -> None:
+def test_a_job_that_is_days_late_does_nothing(works: Works, clinic: Emr, receiver: Receiver) -> None:
     events = some_events(clinic)
     works.relay_now()
     late = works.take()

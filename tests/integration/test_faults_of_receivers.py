@@ -66,7 +66,7 @@ def expect_schedule(found: list[timedelta], schedule: Sequence[timedelta]) -> No
 # Down
 
 
-def test_down_for_hours_delays_and_loses_nothing(works: Works, clinic: Emr, receiver: Receiver) -> None:
+def test_a_receiver_down_for_hours_loses_nothing(works: Works, clinic: Emr, receiver: Receiver) -> None:
     events = some_events(clinic)
     receiver.down()
     works.work_off()
@@ -80,7 +80,7 @@ def test_down_for_hours_delays_and_loses_nothing(works: Works, clinic: Emr, rece
     expect_all_arrived(clinic, receiver, events)
 
 
-def test_down_for_longer_than_the_schedule_is_failed_and_replayed(
+def test_a_receiver_down_for_longer_than_the_schedule_fails_and_can_be_retried(
     works: Works, clinic: Emr, receiver: Receiver
 ) -> None:
     events = some_events(clinic)
@@ -126,7 +126,9 @@ UNWANTED: dict[str, tuple[Behaviour, str]] = {
 
 
 @pytest.mark.parametrize("kind", UNWANTED)
-def test_what_is_no_success_is_sent_again(works: Works, clinic: Emr, receiver: Receiver, kind: str) -> None:
+def test_an_unsuccessful_webhook_is_sent_again(
+    works: Works, clinic: Emr, receiver: Receiver, kind: str
+) -> None:
     behaviour, words = UNWANTED[kind]
     clinic.tests_endpoint()
     clinic.recalls(clinic.sends())
@@ -155,7 +157,7 @@ def test_a_success_with_an_endless_body_is_a_success(works: Works, clinic: Emr, 
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_the_wait_that_is_asked_for_is_kept(works: Works, clinic: Emr, receiver: Receiver, form: str) -> None:
+def test_the_requested_wait_is_respected(works: Works, clinic: Emr, receiver: Receiver, form: str) -> None:
     asked = timedelta(hours=3)
     event = clinic.tests_endpoint()
     until = datetime.now(UTC) + asked
@@ -169,7 +171,7 @@ def test_the_wait_that_is_asked_for_is_kept(works: Works, clinic: Emr, receiver:
     expect_all_arrived(clinic, receiver, {event})
 
 
-def test_gone_switches_off_and_all_is_held_until_the_endpoint_is_set_again(
+def test_a_410_switches_the_endpoint_off_and_webhooks_are_held(
     works: Works, clinic: Emr, receiver: Receiver
 ) -> None:
     events = some_events(clinic)
@@ -193,7 +195,7 @@ def test_gone_switches_off_and_all_is_held_until_the_endpoint_is_set_again(
     expect_all_arrived(clinic, receiver, events)
 
 
-def test_more_than_fits_one_release_is_released_whole(works: Works, clinic: Emr, receiver: Receiver) -> None:
+def test_more_webhooks_than_one_batch_are_all_released(works: Works, clinic: Emr, receiver: Receiver) -> None:
     receiver.script = [answers(410)]
     first = clinic.tests_endpoint()
     works.work_off()
@@ -208,7 +210,7 @@ def test_more_than_fits_one_release_is_released_whole(works: Works, clinic: Emr,
     assert {webhook.status for webhook in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
 
 
-def test_what_waits_for_a_later_attempt_goes_out_when_the_endpoint_is_set_elsewhere(
+def test_waiting_webhooks_are_sent_when_the_endpoint_gets_another_url(
     works: Works, clinic: Emr, receiver: Receiver
 ) -> None:
     receiver.down()

@@ -177,7 +177,7 @@ def start(tmp_path: Path, package_folder: Path) -> Iterator[Callable[[], Run]]:
     shutil.rmtree(paths.home)
 
 
-def test_nothing_is_lost_by_a_kill_and_a_killed_emulator_goes_back_to_its_last_save(
+def test_a_kill_loses_nothing_and_a_killed_emulator_restores_its_last_save(
     start: Callable[[], Run],
 ) -> None:
     run = start()

@@ -115,7 +115,7 @@ def decline(works: Works, document_id: str) -> None:
     works.services.review.decline(document, DeclineForm(reason="other", note="Twice a week is enough."), by)
 
 
-def test_staff_hear_of_their_own_practice_alone_and_nothing_of_a_patient(
+def test_staff_get_notices_of_their_own_practice_without_patient_data(
     works: Works, clinic: Emr, receiver: Receiver, staff: Staff
 ) -> None:
     other = Emr(works.stack, works.stack.practice())

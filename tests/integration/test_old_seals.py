@@ -96,7 +96,7 @@ def since_then(works: Works, stack: Stack, practice: SamplePractice, key: str) -
     assert s3.head_object(Bucket=bucket, Key=key)["StorageClass"] == "GLACIER_IR"
 
 
-def test_three_years_later_the_file_is_there_and_verifies_offline_and_at_verify(
+def test_a_file_sealed_three_years_ago_verifies_offline_and_at_verify(
     works: Works, stack: Stack, tmp_path: Path
 ) -> None:
     practice = stack.practice()

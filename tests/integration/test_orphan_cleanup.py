@@ -41,7 +41,7 @@ def kill(_: Change) -> None:
     raise Killed
 
 
-def test_killed_between_the_bucket_and_the_tables_it_leaves_nothing_for_long(
+def test_an_intake_killed_before_its_transaction_leaves_nothing_after_a_day(
     works: Works, clinic: Emr
 ) -> None:
     post = clinic.prepared()
@@ -58,7 +58,7 @@ def test_killed_between_the_bucket_and_the_tables_it_leaves_nothing_for_long(
     assert post().status_code == httpx.codes.ACCEPTED
 
 
-def test_a_slow_intake_is_not_robbed(works: Works, clinic: Emr) -> None:
+def test_a_slow_intake_keeps_its_files(works: Works, clinic: Emr) -> None:
     real: Any = works.services.store.commit
     post = clinic.prepared()
 

@@ -59,7 +59,7 @@ def test_curl_and_openssl_send_a_document_and_find_it_in_the_report(checkout: Pa
     assert [document["id"] for document in report["documents"]] == [accepted["document_id"]]
 
 
-def test_the_python_client_sends_once_however_often_it_asks(checkout: Path) -> None:
+def test_the_python_client_sends_a_document_once_despite_retries(checkout: Path) -> None:
     answer, due_on, same = run([sys.executable, "-"], CLIENT, checkout)
     assert "'status': 'pending'" in answer
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", due_on)

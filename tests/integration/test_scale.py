@@ -41,7 +41,7 @@ def test_the_first_page_and_the_50th_cost_the_same(large: SamplePractice) -> Non
     assert first.scanned == PAGE + 1
 
 
-def test_what_is_sent_while_one_reads_neither_repeats_nor_hides_a_document(
+def test_documents_sent_while_a_report_is_read_neither_repeat_nor_hide_rows(
     stack: Stack, large: SamplePractice
 ) -> None:
     seen: list[str] = []

@@ -159,7 +159,7 @@ def accepted(data: bytes, folder: Path) -> None:
     assert "Total document signed" in seen
 
 
-def test_a_signed_document_comes_back_sealed_by_the_key(
+def test_a_signed_document_is_sealed_with_the_kms_key(
     clinic: Clinic, physician: Callable[[Clinic], Physician], stack: Stack, tmp_path: Path
 ) -> None:
     document_id = clinic.send(samples.plan_of_care())

@@ -25,7 +25,7 @@ def secret(stack: Stack) -> Iterator[str]:
     client.delete_secret(SecretId=made, ForceDeleteWithoutRecovery=True)
 
 
-def test_a_rotation_keeps_the_key_before_and_drops_the_one_before_that(stack: Stack, secret: str) -> None:
+def test_a_rotation_keeps_one_old_key(stack: Stack, secret: str) -> None:
     clients: Any = SimpleNamespace(secrets=stack.client("secretsmanager"))
     clock = FakeClock(SystemClock().now() + timedelta(hours=1))
     keys, ring = SecretsManagerKeys(clients, secret, clock), SecretsManagerKeyRotation(clients, secret)
@@ -40,7 +40,7 @@ def test_a_rotation_keeps_the_key_before_and_drops_the_one_before_that(stack: St
     assert keys.session_key() == THIRD.encode()
 
 
-def test_the_admin_function_may_look_when_the_key_was_made_and_refuses_so_soon(stack: Stack) -> None:
+def test_the_admin_function_reads_the_keys_age_and_refuses_an_early_rotation(stack: Stack) -> None:
     answer = stack.invoke("Admin", {"action": "rotate_session_key"})
     assert answer["error"]["code"] == "conflict"
 
@@ -60,7 +60,7 @@ def value(stack: Stack, secret: str, stage: str) -> str:
     return str(answer["SecretString"])
 
 
-def test_the_admin_function_may_replace_a_key_in_wrong_hands(stack: Stack, sessions_secret: str) -> None:
+def test_the_admin_function_replaces_a_leaked_key(stack: Stack, sessions_secret: str) -> None:
     before = value(stack, sessions_secret, "AWSCURRENT")
     answer = stack.invoke("Admin", {"action": "rotate_session_key", "end_sessions": True})
     assert answer == {"rotated": True, "sessions_ended": True}

@@ -48,14 +48,14 @@ REFUSED = {
 }
 
 
-def test_what_may_be_forgotten_expires(stack: Stack) -> None:
+def test_rows_with_a_time_to_live_expire(stack: Stack) -> None:
     dynamodb = stack.client("dynamodb")
     for table in ("secrets", "requests"):
         answer = dynamodb.describe_time_to_live(TableName=stack.table_name(table))
         assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
 
 
-def test_inspect_reads_what_it_is_given_a_link_to_and_nothing_by_itself(stack: Stack) -> None:
+def test_inspect_reads_only_the_file_of_its_link(stack: Stack) -> None:
     s3, place = stack.client("s3"), {"Bucket": stack.outputs["Bucket"], "Key": "uploads/of-a-test"}
     s3.put_object(**place, Body=ONE_PAGE)
     link = s3.generate_presigned_url("get_object", Params=place, ExpiresIn=60)
@@ -64,7 +64,7 @@ def test_inspect_reads_what_it_is_given_a_link_to_and_nothing_by_itself(stack: S
     assert stack.invoke("Inspect", {"url": bare, "kind": "pdf"}) == {"unavailable": True}
 
 
-def test_a_harmful_file_costs_a_refusal_and_the_function_lives_on(stack: Stack) -> None:
+def test_a_harmful_file_is_refused_and_the_function_continues(stack: Stack) -> None:
     s3, bucket = stack.client("s3"), stack.outputs["Bucket"]
     for name, data, wanted in odd.harmful():
         place = {"Bucket": bucket, "Key": "uploads/of-a-harmful-test"}
@@ -73,7 +73,7 @@ def test_a_harmful_file_costs_a_refusal_and_the_function_lives_on(stack: Stack) 
         assert stack.invoke("Inspect", {"url": link, "kind": "pdf"})["refused"]["code"] == wanted, name
 
 
-def test_an_address_that_is_nowhere_is_a_problem_in_json(stack: Stack) -> None:
+def test_an_unknown_api_path_is_a_problem_in_json(stack: Stack) -> None:
     answer = stack.http.get("/v1/nothing/of/the/kind")
     assert answer.status_code == httpx.codes.NOT_FOUND
     assert answer.headers["content-type"].startswith("application/problem+json")
@@ -83,7 +83,7 @@ def test_an_address_that_is_nowhere_is_a_problem_in_json(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "path", ["/nothing", "/Login", "/account/nope", "/documents/a/b", "/documents/a/approve"]
 )
-def test_a_person_at_an_address_that_is_nowhere_gets_a_page(stack: Stack, path: str) -> None:
+def test_an_unknown_path_in_a_browser_is_a_page(stack: Stack, path: str) -> None:
     answer = stack.http.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert answer.status_code == httpx.codes.NOT_FOUND
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -91,7 +91,7 @@ def test_a_person_at_an_address_that_is_nowhere_gets_a_page(stack: Stack, path: 
     assert 'href="/"' in answer.text
 
 
-def test_what_is_posted_to_nowhere_is_still_a_problem(stack: Stack) -> None:
+def test_a_post_to_an_unknown_path_is_a_problem(stack: Stack) -> None:
     answer = stack.http.post("/v1/nothing", json={})
     assert answer.status_code == httpx.codes.NOT_FOUND
     assert answer.headers["content-type"].startswith("application/problem+json")
@@ -104,7 +104,7 @@ def test_practices_of_two_tests_share_nothing(stack: Stack) -> None:
     assert answer.json()["name"] == "Another Clinic"
 
 
-def test_the_relay_is_told_of_a_new_row_at_once(stack: Stack) -> None:
+def test_the_stream_wakes_the_relay_immediately(stack: Stack) -> None:
     """Long before the sweep would take it. The removal of the row comes through the same stream."""
     seconds = 30.0
     assert seconds < SWEEP_AFTER.total_seconds()
@@ -120,7 +120,7 @@ def test_the_relay_is_told_of_a_new_row_at_once(stack: Stack) -> None:
     )
 
 
-def test_event_sources_are_bounded_and_filtered_here_too(stack: Stack) -> None:
+def test_local_event_sources_have_the_same_limits_and_filters(stack: Stack) -> None:
     mappings = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     bounds = {
         mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings if "ScalingConfig" in mapping
@@ -138,7 +138,7 @@ def package_of(folder: Path, **resources: Any) -> Path:
     return folder
 
 
-def test_a_creation_that_failed_leaves_no_table_and_is_made_anew(stack: Stack, tmp_path: Path) -> None:
+def test_a_failed_creation_leaves_no_table_and_can_be_repeated(stack: Stack, tmp_path: Path) -> None:
     target = Target(stack.client, "of-a-test", seconds_between_looks=0.1)
     with pytest.raises(UserError, match="ROLLBACK_COMPLETE"):
         deploy.deploy(target, package_of(tmp_path, Kept=KEPT_TABLE, Broken=REFUSED), {}, Progress(0.0))
@@ -174,9 +174,7 @@ def empty_aws() -> Iterator[Mapping[str, str]]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def test_the_documented_example_is_deployed_as_on_aws(
-    package_folder: Path, empty_aws: Mapping[str, str]
-) -> None:
+def test_the_documented_example_deploys_as_on_aws(package_folder: Path, empty_aws: Mapping[str, str]) -> None:
     """By the command that `make deploy` runs, with everything that is switched off here otherwise."""
     command = [sys.executable, "-m", "infrastructure.deploy", "--stage", "prod"]
     command += ["--package", str(package_folder)]

@@ -42,7 +42,7 @@ def example() -> Parameters:
 
 
 @pytest.mark.parametrize("document", DOCS)
-def test_the_documented_line_is_one_that_a_shell_can_read(document: str) -> None:
+def test_the_documented_command_is_valid_shell(document: str) -> None:
     _, *arguments = documented_line(document)
     answer = subprocess.run(["sh", "-n"], input=recipe(*arguments), text=True, check=False)
     assert answer.returncode == 0
@@ -51,7 +51,7 @@ def test_the_documented_line_is_one_that_a_shell_can_read(document: str) -> None
     assert found[found.index("--stage") + 1] == "prod"
 
 
-def test_any_stage_is_packaged(package_folder: Path, tmp_path: Path) -> None:
+def test_any_stage_can_be_packaged(package_folder: Path, tmp_path: Path) -> None:
     """There is one stage of Chalice's; a package that its inputs still fit is not made twice."""
     folder = tmp_path / "prod"
     folder.mkdir()
@@ -64,7 +64,7 @@ def test_any_stage_is_packaged(package_folder: Path, tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
 
 
-def test_the_example_gives_what_has_to_be_given(example: Parameters, template: dict[str, Any]) -> None:
+def test_the_example_has_every_required_parameter(example: Parameters, template: dict[str, Any]) -> None:
     known = template["Parameters"]
     assert {name for name, row in known.items() if "Default" not in row} <= set(example) <= set(known)
     for name, value in example.items():
@@ -72,7 +72,7 @@ def test_the_example_gives_what_has_to_be_given(example: Parameters, template: d
         assert value in known[name].get("AllowedValues", [value])
 
 
-def test_the_example_is_not_refused(example: Parameters, template: dict[str, Any]) -> None:
+def test_the_example_passes_the_rules(example: Parameters, template: dict[str, Any]) -> None:
     deploy.refuse_local(example)
     deploy.refuse_other_address(example)
     given = {name: row.get("Default") for name, row in template["Parameters"].items()} | example
@@ -80,7 +80,7 @@ def test_the_example_is_not_refused(example: Parameters, template: dict[str, Any
         assert all(holds(assertion["Assert"], given) for assertion in rule["Assertions"])
 
 
-def test_the_rules_refuse_what_the_example_would_be_without(
+def test_the_rules_refuse_the_example_without_a_required_parameter(
     example: Parameters, template: dict[str, Any]
 ) -> None:
     defaults = {name: row.get("Default") for name, row in template["Parameters"].items()}

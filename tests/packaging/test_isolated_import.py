@@ -67,7 +67,7 @@ def test_these_are_all_the_handlers(production: dict[str, Any]) -> None:
     assert sorted(row["Properties"]["Handler"] for row in functions) == [f"app.{name}" for name in HANDLERS]
 
 
-def test_everything_that_handlers_import_later_is_there_too(unpacked: list[str]) -> None:
+def test_every_module_that_handlers_import_later_is_in_the_zips(unpacked: list[str]) -> None:
     answer = run_alone(IMPORT_ALL, unpacked)
     assert answer.returncode == 0, answer.stderr
 
@@ -82,7 +82,7 @@ def imported_within_functions() -> set[str]:
     return {name for name in names if not name.startswith("chalicelib")}
 
 
-def test_what_functions_import_when_they_need_it_is_there_too(unpacked: list[str]) -> None:
+def test_every_package_that_functions_import_later_is_in_the_zips(unpacked: list[str]) -> None:
     names = imported_within_functions()
     assert {"argon2", "jwt", "zxcvbn", "aws_lambda_powertools.metrics"} <= names
     answer = run_alone(IMPORT_NAMED, unpacked, *sorted(names))
@@ -94,6 +94,6 @@ def test_every_template_is_found_in_the_layer(unpacked: list[str]) -> None:
     assert answer.returncode == 0, answer.stderr
 
 
-def test_the_interpreter_has_nothing_but_the_zips(unpacked: list[str]) -> None:
+def test_the_interpreter_sees_only_the_zips(unpacked: list[str]) -> None:
     answer = run_alone("import ministack", unpacked)
     assert "ModuleNotFoundError" in answer.stderr

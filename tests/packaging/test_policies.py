@@ -61,7 +61,7 @@ def test_every_action_is_named_in_full(policies: dict[str, list[Statement]]) -> 
         assert not [action for action in actions(statements) if "*" in action]
 
 
-def test_everything_is_nobodys_resource(policies: dict[str, list[Statement]]) -> None:
+def test_no_statement_allows_all_resources(policies: dict[str, list[Statement]]) -> None:
     found = {
         (role, statement["Sid"])
         for role, statements in policies.items()
@@ -92,12 +92,12 @@ def test_every_function_writes_its_own_log_only(
         assert logs["Resource"] == [{"Fn::Sub": f"${{{group}.Arn}}"}]
 
 
-def test_inspect_may_do_nothing_but_log(policies: dict[str, list[Statement]]) -> None:
+def test_inspect_may_only_log(policies: dict[str, list[Statement]]) -> None:
     """It is given a link to the one file that it reads."""
     assert actions(policies["InspectRole"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
-def test_nobody_scans_but_the_sweep_of_the_outbox(policies: dict[str, list[Statement]]) -> None:
+def test_only_the_sweep_of_the_outbox_scans(policies: dict[str, list[Statement]]) -> None:
     scanners = {
         (role, *map(str, statement["Resource"]))
         for role, statements in policies.items()
@@ -125,7 +125,7 @@ def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents
     assert statement["Condition"] == {"ForAllValues:StringLike": accounts_only}
 
 
-def test_the_deliveries_function_lists_only_what_waits_for_a_person(
+def test_the_deliveries_function_lists_only_a_providers_pending_documents(
     policies: dict[str, list[Statement]],
 ) -> None:
     """For links to a first password; its other queries are of its own messages."""
@@ -139,7 +139,7 @@ def test_the_deliveries_function_lists_only_what_waits_for_a_person(
     assert listed == {str({"Fn::Sub": "${DocumentsTable.Arn}/index/provider_pending"})}
 
 
-def test_only_the_deliveries_function_sends_mail(policies: dict[str, list[Statement]]) -> None:
+def test_only_the_deliveries_function_sends_email(policies: dict[str, list[Statement]]) -> None:
     senders = {role for role, statements in policies.items() if "ses:SendRawEmail" in actions(statements)}
     assert senders == {"DeliveriesRole"}
     (statement,) = (row for row in policies["DeliveriesRole"] if row["Sid"] == "SendEmail")
@@ -160,7 +160,7 @@ def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_i
     assert granted == {"secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue"}
 
 
-def test_only_the_sweep_removes_originals_and_nobody_a_version_of_one(
+def test_only_the_sweep_removes_originals_and_nobody_removes_versions(
     policies: dict[str, list[Statement]],
 ) -> None:
     """What the sweep removes by mistake stays for a while: the bucket keeps versions."""
@@ -183,7 +183,7 @@ def test_only_the_sweep_removes_originals_and_nobody_a_version_of_one(
     assert erasing == [("ApiHandlerRole", [{"Fn::Sub": "${Bucket.Arn}/uploads/verify/*"}])]
 
 
-def test_only_what_is_soon_gone_is_listed(policies: dict[str, list[Statement]]) -> None:
+def test_only_prefixes_with_a_short_lifetime_are_listed(policies: dict[str, list[Statement]]) -> None:
     """By the sweep what is on its way in, by the web function what somebody has checked."""
     listers = {
         (role, tuple(statement["Action"]), statement["Condition"]["StringLike"]["s3:prefix"])

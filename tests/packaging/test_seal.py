@@ -28,7 +28,7 @@ def test_only_the_documents_function_seals_and_with_no_other_key(production: Res
     assert statement["Resource"] == [KEY]
 
 
-def test_nobody_writes_the_certificates_that_are_published(production: Resources) -> None:
+def test_no_function_writes_the_published_certificates(production: Resources) -> None:
     place = {"Fn::Sub": "${Bucket.Arn}/certificates/*"}
     for _, statement in statements(production):
         if place in statement["Resource"]:
@@ -42,7 +42,7 @@ def test_the_key_signs_only_and_outlives_the_stack(production: Resources) -> Non
     assert key["Properties"]["KeyUsage"] == "SIGN_VERIFY"
 
 
-def test_an_alarm_goes_off_sixty_days_before_the_certificate_expires(production: Resources) -> None:
+def test_an_alarm_is_raised_sixty_days_before_the_certificate_expires(production: Resources) -> None:
     alarm = production["SealCertificateAlarm"]["Properties"]
     (metric,) = production["SealCertificateDays"]["Properties"]["MetricTransformations"]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (60, "LessThanThreshold")
@@ -50,7 +50,7 @@ def test_an_alarm_goes_off_sixty_days_before_the_certificate_expires(production:
     assert YEARS >= 20
 
 
-def test_production_names_a_timestamp_authority_or_says_that_it_wants_none(template: dict[str, Any]) -> None:
+def test_production_requires_a_timestamp_authority_or_an_explicit_none(template: dict[str, Any]) -> None:
     assert template["Parameters"]["WithoutTimestamps"]["Default"] == "false"
     rule = template["Rules"]["TimestampsUnlessWaived"]
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Local"}, "false"]}

@@ -72,12 +72,12 @@ def test_cfn_lint_finds_nothing(package_folder: Path) -> None:
     assert answer.returncode == 0, answer.stdout
 
 
-def test_only_what_the_emulator_cannot_take_is_switched(template: dict[str, Any]) -> None:
+def test_only_properties_that_the_emulator_rejects_are_conditional(template: dict[str, Any]) -> None:
     places = conditional_paths({name: template[name] for name in template if name != "Conditions"})
     assert {".".join(place) for place in places} == SWITCHED
 
 
-def test_the_template_is_for_aws_unless_told_otherwise(template: dict[str, Any]) -> None:
+def test_the_template_is_for_aws_by_default(template: dict[str, Any]) -> None:
     assert template["Parameters"]["Local"]["Default"] == "false"
 
 
@@ -91,23 +91,23 @@ def test_every_function_has_a_role_of_its_own(production: Resources) -> None:
     assert {production[role]["Type"] for role in roles} == {"AWS::IAM::Role"}
 
 
-def test_every_function_says_how_long_and_how_large(production: Resources) -> None:
+def test_every_function_has_a_timeout_and_a_memory_size(production: Resources) -> None:
     for function in properties(production, "AWS::Serverless::Function").values():
         assert 1 <= function["Timeout"] <= 900
         assert function["MemorySize"] >= 512
 
 
-def test_the_api_answers_before_the_gateway_gives_up(production: Resources) -> None:
+def test_the_api_times_out_before_the_gateway(production: Resources) -> None:
     assert production["APIHandler"]["Properties"]["Timeout"] < 29
     assert production["APIHandler"]["Properties"]["MemorySize"] >= 1024
 
 
-def test_the_function_that_makes_pictures_and_seals_has_a_whole_processor(production: Resources) -> None:
+def test_the_documents_function_has_a_whole_processor(production: Resources) -> None:
     """Lambda gives one with 1,769 MB: with less, the largest file would come near the end of its time."""
     assert production["Documents"]["Properties"]["MemorySize"] >= 1769
 
 
-def test_every_function_logs_to_an_encrypted_group_that_is_kept(production: Resources) -> None:
+def test_every_function_logs_to_a_retained_encrypted_group(production: Resources) -> None:
     for function in properties(production, "AWS::Serverless::Function").values():
         group = production[function["LoggingConfig"]["LogGroup"]["Ref"]]
         assert group["Type"] == "AWS::Logs::LogGroup"
@@ -129,7 +129,7 @@ def event(resources: Resources, function: str, name: str) -> Resources:
     return found
 
 
-def test_a_poisoned_outbox_record_holds_nobody_up_for_ever(production: Resources) -> None:
+def test_a_poisoned_outbox_record_does_not_block_the_stream(production: Resources) -> None:
     assert event(production, "Relay", "RelayDynamodbEventSource") == {
         "Stream": {"Fn::GetAtt": ["OutboxTable", "StreamArn"]},
         "StartingPosition": "TRIM_HORIZON",
@@ -143,7 +143,9 @@ def test_a_poisoned_outbox_record_holds_nobody_up_for_ever(production: Resources
 
 
 @pytest.mark.parametrize(("queue", "function"), QUEUES_WITH_WORKERS.items())
-def test_only_the_failed_jobs_of_a_batch_come_again(production: Resources, queue: str, function: str) -> None:
+def test_only_the_failed_jobs_of_a_batch_are_repeated(
+    production: Resources, queue: str, function: str
+) -> None:
     source = event(production, function, f"{function}SqsEventSource")
     assert source["Queue"] == arn(queue)
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -159,7 +161,7 @@ def test_a_job_stays_hidden_for_as_long_as_lambda_asks(
     assert hidden == 6 * production[function]["Properties"]["Timeout"]
 
 
-def test_a_lost_seal_is_tried_again_before_it_is_late(production: Resources) -> None:
+def test_a_lost_seal_job_is_retried_before_the_seal_is_late(production: Resources) -> None:
     hidden = timedelta(seconds=production["DocumentJobs"]["Properties"]["VisibilityTimeout"])
     assert hidden < SEAL_WITHIN
 
@@ -202,7 +204,7 @@ def test_every_queue_of_failures_has_an_alarm(production: Resources) -> None:
     assert all((alarm["Threshold"], alarm["Statistic"]) == (0, "Maximum") for alarm in alarms)
 
 
-def test_every_alarm_tells_somebody(production: Resources) -> None:
+def test_every_alarm_notifies_a_topic(production: Resources) -> None:
     alarms = properties(production, "AWS::CloudWatch::Alarm")
     assert all(alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}] for alarm in alarms.values())
     silence = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] != "notBreaching"}
@@ -217,7 +219,7 @@ def test_every_alarm_is_explained_and_no_other(production: Resources) -> None:
     assert "| `…Errors` of a function |" in table
 
 
-def test_a_sweep_that_does_not_run_sounds_an_alarm(production: Resources) -> None:
+def test_a_sweep_that_does_not_run_raises_an_alarm(production: Resources) -> None:
     alarm = production["SweepMissingAlarm"]["Properties"]
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "FollowUp"}}]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Invocations")
@@ -225,7 +227,7 @@ def test_a_sweep_that_does_not_run_sounds_an_alarm(production: Resources) -> Non
     assert (alarm["Threshold"], alarm["Period"], alarm["TreatMissingData"]) == (1, 300, "breaching")
 
 
-def test_requests_that_fail_sound_an_alarm_of_this_stack_alone(production: Resources) -> None:
+def test_failed_requests_raise_an_alarm_of_this_stack_only(production: Resources) -> None:
     """The gateway counts by an API's name, and all stacks would have the same."""
     api, alarm = production["RestAPI"]["Properties"], production["UnansweredAlarm"]["Properties"]
     name = {"Ref": "AWS::StackName"}
@@ -236,14 +238,14 @@ def test_requests_that_fail_sound_an_alarm_of_this_stack_alone(production: Resou
     assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Sum", 300, 5)
 
 
-def test_functions_that_are_held_back_sound_an_alarm(production: Resources) -> None:
+def test_throttled_functions_raise_an_alarm(production: Resources) -> None:
     alarm = production["ThrottlesAlarm"]["Properties"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Throttles")
     assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
     assert "Dimensions" not in alarm
 
 
-def test_many_wrong_passwords_sound_an_alarm(production: Resources, template: dict[str, Any]) -> None:
+def test_many_wrong_passwords_raise_an_alarm(production: Resources, template: dict[str, Any]) -> None:
     alarm = production["RefusedCredentialsAlarm"]["Properties"]
     assert alarm["MetricName"] == METRIC
     assert alarm["Dimensions"] == [{"Name": "service", "Value": SERVICE}]
@@ -257,7 +259,7 @@ def test_queues_and_topics_are_encrypted(production: Resources) -> None:
         assert all(row["KmsMasterKeyId"] == arn("DataKey") for row in properties(production, type_).values())
 
 
-def test_jobs_are_kept_as_long_as_a_queue_can(production: Resources) -> None:
+def test_queues_retain_jobs_for_the_maximum_time(production: Resources) -> None:
     for queue in properties(production, "AWS::SQS::Queue").values():
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
 
@@ -265,7 +267,7 @@ def test_jobs_are_kept_as_long_as_a_queue_can(production: Resources) -> None:
 # Tables
 
 
-def test_every_table_is_encrypted_recoverable_and_kept(production: Resources) -> None:
+def test_every_table_is_encrypted_recoverable_and_retained(production: Resources) -> None:
     for table in of_type(production, "AWS::DynamoDB::Table").values():
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
         assert table["Properties"]["SSESpecification"] == {
@@ -277,7 +279,7 @@ def test_every_table_is_encrypted_recoverable_and_kept(production: Resources) ->
         assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_only_what_may_be_forgotten_expires(production: Resources) -> None:
+def test_only_tables_of_expiring_records_have_a_time_to_live(production: Resources) -> None:
     tables = properties(production, "AWS::DynamoDB::Table")
     expiring = {
         name: table["TimeToLiveSpecification"]
@@ -287,14 +289,14 @@ def test_only_what_may_be_forgotten_expires(production: Resources) -> None:
     assert expiring == {name: {"AttributeName": "ttl", "Enabled": True} for name in TABLES_WITH_TTL}
 
 
-def test_the_outbox_tells_of_new_rows(production: Resources) -> None:
+def test_the_outbox_has_a_stream_of_new_rows(production: Resources) -> None:
     assert production["OutboxTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
 
 
 # Bucket
 
 
-def test_the_bucket_is_private_encrypted_and_kept(production: Resources) -> None:
+def test_the_bucket_is_private_encrypted_and_retained(production: Resources) -> None:
     bucket = production["Bucket"]
     assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
     found = bucket["Properties"]
@@ -309,7 +311,7 @@ def test_the_bucket_is_private_encrypted_and_kept(production: Resources) -> None
     assert found["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
-def test_strangers_bytes_expire_after_a_day(production: Resources) -> None:
+def test_untrusted_files_expire_after_a_day(production: Resources) -> None:
     rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     (uploads,) = (rule for rule in rules if rule.get("Prefix") == "uploads/")
     assert (uploads["Status"], uploads["ExpirationInDays"]) == ("Enabled", 1)
@@ -318,19 +320,19 @@ def test_strangers_bytes_expire_after_a_day(production: Resources) -> None:
     assert [rule for rule in rules if "ExpirationInDays" in rule] == [uploads, staged]
 
 
-def test_a_sweep_comes_long_after_an_intake_and_long_before_its_mark_expires(production: Resources) -> None:
+def test_the_orphan_age_is_between_an_intake_and_the_expiry_of_staged_copies(production: Resources) -> None:
     longest_intake = timedelta(seconds=production["APIHandler"]["Properties"]["Timeout"])
     assert longest_intake * 100 < ORPHANED_AFTER < timedelta(days=30) / 10
 
 
-def test_what_the_sweep_removes_is_kept_for_a_month(production: Resources) -> None:
+def test_removed_originals_are_retained_for_a_month(production: Resources) -> None:
     rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     (originals,) = (rule for rule in rules if rule.get("Prefix") == "originals/")
     assert originals["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert "ExpirationInDays" not in originals
 
 
-def test_nothing_moves_to_a_tier_that_cannot_be_read_at_once(production: Resources) -> None:
+def test_no_file_moves_to_a_tier_without_immediate_access(production: Resources) -> None:
     """A signed PDF is fetched by a link, for years: an archive would answer it with an error, for hours."""
     rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     moves = [
@@ -353,20 +355,20 @@ def test_the_bucket_refuses_plain_http(production: Resources) -> None:
 # Keys, secrets, switches
 
 
-def test_the_data_key_is_rotated_and_kept(production: Resources) -> None:
+def test_the_data_key_is_rotated_and_retained(production: Resources) -> None:
     key = production["DataKey"]
     assert key["Properties"]["EnableKeyRotation"] is True
     assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
-def test_the_session_secret_is_made_by_aws(production: Resources) -> None:
+def test_aws_generates_the_session_secret(production: Resources) -> None:
     secret = production["SessionSecret"]["Properties"]
     assert secret["GenerateSecretString"]["PasswordLength"] >= 43
     assert "SecretString" not in secret
     assert secret["KmsKeyId"] == arn("DataKey")
 
 
-def test_switches_are_off_as_deployed_and_never_touched_again(production: Resources) -> None:
+def test_switches_are_deployed_as_off_and_never_changed_by_the_template(production: Resources) -> None:
     """Whatever changes here makes CloudFormation write `off` over what the operator has set since."""
     switches = of_type(production, "AWS::SSM::Parameter")
     assert switches == {
@@ -401,7 +403,7 @@ def test_switches_are_off_as_deployed_and_never_touched_again(production: Resour
 # Mail
 
 
-def test_an_identity_that_the_account_has_is_not_made_again(template: dict[str, Any]) -> None:
+def test_an_existing_email_identity_is_not_created_again(template: dict[str, Any]) -> None:
     assert template["Parameters"]["OwnMailIdentity"]["Default"] == "false"
     needed = {"Fn::Equals": [{"Ref": "OwnMailIdentity"}, "false"]}
     assert template["Conditions"]["NeedsMailIdentity"] == needed
@@ -411,7 +413,7 @@ def test_an_identity_that_the_account_has_is_not_made_again(template: dict[str, 
 # API Gateway
 
 
-def test_the_address_for_the_dns_is_told(template: dict[str, Any]) -> None:
+def test_the_target_for_dns_is_an_output(template: dict[str, Any]) -> None:
     told = {"Fn::GetAtt": ["PortalDomainName", "RegionalDomainName"]}
     assert template["Outputs"]["RegionalDomainName"] == {"Value": told}
 
@@ -423,11 +425,11 @@ def test_the_portal_is_regional_with_modern_tls(production: Resources) -> None:
     assert domain["SecurityPolicy"] == "TLS_1_2"
 
 
-def test_there_is_no_way_around_the_portals_host_name(production: Resources) -> None:
+def test_only_the_portals_host_name_reaches_the_api(production: Resources) -> None:
     assert production["RestAPI"]["Properties"]["DisableExecuteApiEndpoint"] is True
 
 
-def test_each_method_has_a_limit_of_its_own_and_says_when_to_come_again(production: Resources) -> None:
+def test_every_method_has_its_own_throttle_with_retry_after(production: Resources) -> None:
     api = production["RestAPI"]["Properties"]
     (limit,) = api["MethodSettings"]
     assert (limit["ResourcePath"], limit["HttpMethod"]) == ("/*", "*")
@@ -439,7 +441,7 @@ def test_each_method_has_a_limit_of_its_own_and_says_when_to_come_again(producti
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
 
 
-def test_what_no_route_is_reaches_the_function_by_get_alone(production: Resources) -> None:
+def test_an_unknown_path_reaches_the_function_by_get_only(production: Resources) -> None:
     paths = production["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
     greedy = paths["/{proxy+}"]
     assert set(greedy) == {"get"}
@@ -449,7 +451,7 @@ def test_what_no_route_is_reaches_the_function_by_get_alone(production: Resource
     assert greedy["get"]["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
 
 
-def test_an_endpoint_that_is_switched_off_makes_an_alarm(production: Resources) -> None:
+def test_an_endpoint_that_is_switched_off_raises_an_alarm(production: Resources) -> None:
     counted = production["EndpointsOff"]["Properties"]
     said = Path(webhooks.__file__).read_text()
     assert counted["FilterPattern"] == '{ $.message = "endpoint switched off" }'

@@ -47,7 +47,7 @@ def test_a_document_is_stored_with_its_event_messages_and_jobs_in_one_transactio
     }
 
 
-def test_the_trail_begins_with_an_event_that_says_nothing_of_the_patient() -> None:
+def test_the_first_audit_event_contains_nothing_about_the_patient() -> None:
     emr = Emr()
     emr.inspector.answer = {**emr.inspector.answer, "active_content": ["javascript"]}
     document = emr.send()
@@ -79,7 +79,7 @@ def test_the_first_treatment_sets_the_due_date() -> None:
 # Messages
 
 
-def test_the_first_email_comes_with_one_to_set_up_a_password() -> None:
+def test_the_first_email_comes_with_a_setup_email() -> None:
     emr = Emr()
     first = emr.send()
     second = emr.send(sent(external_id="POC-1002"))
@@ -93,7 +93,7 @@ def test_the_first_email_comes_with_one_to_set_up_a_password() -> None:
     assert [line.type for line in first.deliveries] == ["ready", "setup"]
 
 
-def test_no_setup_mail_while_electronic_signature_is_off() -> None:
+def test_no_setup_email_while_electronic_signature_is_off() -> None:
     emr = Emr()
     emr.switches.set_electronic_signature(PRACTICE.id, on=False)
     assert emr.messages(emr.send()) == [("email", "ready", "dr.rivera@example.com")]
@@ -103,7 +103,7 @@ def test_no_setup_mail_while_electronic_signature_is_off() -> None:
     assert ("email", "setup", "dr.rivera@example.com") in emr.messages(later)
 
 
-def test_no_setup_mail_for_a_provider_with_an_account() -> None:
+def test_no_setup_email_for_a_provider_with_an_account() -> None:
     emr = Emr()
     emr.switches.set_electronic_signature(PRACTICE.id, on=False)
     with_account(emr, emr.send(), "dr.rivera@example.com")
@@ -113,12 +113,12 @@ def test_no_setup_mail_for_a_provider_with_an_account() -> None:
     ]
 
 
-def test_a_fax_goes_to_the_number_and_no_mail_goes_out() -> None:
+def test_delivery_by_fax_sends_a_fax_and_no_email() -> None:
     emr = Emr()
     assert emr.messages(emr.send(sent(delivery=DeliveryChoice.FAX))) == [("fax", "fax", "+15125550100")]
 
 
-def test_both_goes_by_email_and_fax() -> None:
+def test_delivery_by_both_sends_an_email_and_a_fax() -> None:
     emr = Emr()
     channels = [channel for channel, _, _ in emr.messages(emr.send(sent(delivery=DeliveryChoice.BOTH)))]
     assert channels == ["email", "email", "fax"]
@@ -127,7 +127,7 @@ def test_both_goes_by_email_and_fax() -> None:
 # The same again
 
 
-def test_the_same_webhook_id_is_answered_the_same_and_does_nothing() -> None:
+def test_a_repeated_webhook_id_gets_the_same_response_and_changes_nothing() -> None:
     emr = Emr()
     first = emr.intake.receive(emr.inbound("msg_1"), sent())
     emr.lifecycle.recall(emr.inbound(), RecallCommand(document=DocumentRef(document_id=first["document_id"])))
@@ -161,7 +161,7 @@ def test_a_webhook_id_is_remembered_for_more_than_a_week() -> None:
     assert record.expires_at - emr.now >= timedelta(days=7)
 
 
-def test_the_same_external_id_with_the_same_data_answers_the_same_document() -> None:
+def test_a_repeated_external_id_with_the_same_data_returns_the_same_document() -> None:
     emr = Emr()
     first = emr.intake.receive(emr.inbound(), sent())
     again = emr.intake.receive(emr.inbound("msg_2"), sent())
@@ -183,7 +183,7 @@ def test_the_same_external_id_with_the_same_data_answers_the_same_document() -> 
         ({"message": "Hello"}, ["data.message"]),
     ],
 )
-def test_the_same_external_id_with_other_data_names_the_field(
+def test_a_repeated_external_id_with_other_data_is_refused_with_the_field(
     changes: Mapping[str, Any], fields: list[str]
 ) -> None:
     emr = Emr()
@@ -207,7 +207,7 @@ def test_after_a_recall_the_external_id_may_be_sent_again() -> None:
     assert emr.send(sent(title="Plan of Care, corrected")).id == second.id
 
 
-def test_of_two_at_once_the_loser_answers_what_the_winner_answered() -> None:
+def test_two_concurrent_events_get_the_same_response() -> None:
     emr = Emr()
     winner: list[Mapping[str, Any]] = []
     emr.store.before_commit = lambda: winner.append(emr.intake.receive(emr.inbound("msg_1"), sent()))
@@ -218,7 +218,7 @@ def test_of_two_at_once_the_loser_answers_what_the_winner_answered() -> None:
     assert emr.files.keys("uploads/") == []
 
 
-def test_two_documents_for_one_new_provider_at_once_make_one_provider() -> None:
+def test_two_concurrent_documents_for_one_new_provider_create_one_provider() -> None:
     emr = Emr()
     emr.store.before_commit = only_doing(lambda: emr.send(sent(external_id="POC-2")))
     emr.send()
@@ -229,7 +229,7 @@ def test_two_documents_for_one_new_provider_at_once_make_one_provider() -> None:
     assert [delivery.type for delivery in emr.deliveries()].count("setup") == 1
 
 
-def test_a_database_that_does_not_answer_leaves_what_the_sweep_finds() -> None:
+def test_a_failing_database_leaves_files_that_the_sweep_finds() -> None:
     emr = Emr()
     emr.store.failing = True
     with pytest.raises(Unavailable):
@@ -243,7 +243,7 @@ def test_a_database_that_does_not_answer_leaves_what_the_sweep_finds() -> None:
 # Refusals
 
 
-def test_a_pdf_that_cannot_be_signed_is_refused_by_name_and_leaves_nothing() -> None:
+def test_a_pdf_that_cannot_be_signed_is_refused_with_a_code_and_leaves_nothing() -> None:
     emr = Emr()
     emr.inspector.refuse("not_a_pdf", "The file is not a PDF.")
     with pytest.raises(Unprocessable) as refused:
@@ -261,9 +261,7 @@ def test_a_pdf_that_cannot_be_signed_is_refused_by_name_and_leaves_nothing() -> 
         (FieldBox(page=1, x=72, y=770, width=100, height=40), "y"),
     ],
 )
-def test_a_place_to_sign_that_is_off_the_page_is_refused_and_leaves_nothing(
-    box: FieldBox, field: str
-) -> None:
+def test_a_signature_field_off_the_page_is_refused_and_leaves_nothing(box: FieldBox, field: str) -> None:
     emr = Emr()
     with pytest.raises(Unprocessable) as refused:
         emr.send(sent(signature_field=box))
@@ -272,7 +270,7 @@ def test_a_place_to_sign_that_is_off_the_page_is_refused_and_leaves_nothing(
     assert nothing_was_kept(emr)
 
 
-def test_a_refused_event_may_be_sent_again_with_the_same_webhook_id_once_mended() -> None:
+def test_a_refused_event_may_be_corrected_and_sent_with_the_same_webhook_id() -> None:
     emr = Emr()
     fine = emr.inspector.answer
     emr.inspector.refuse("encrypted")
@@ -297,7 +295,7 @@ def test_an_upload_becomes_the_original() -> None:
     assert emr.files.get(document.original.key) == PDF
 
 
-def test_what_is_inspected_is_a_copy_that_its_sender_cannot_replace() -> None:
+def test_the_inspected_file_is_a_copy_that_the_sender_cannot_replace() -> None:
     emr = Emr()
     emr.send(sent(content=uploaded(emr)))
     ((key, kind),) = emr.inspector.asked
@@ -321,7 +319,7 @@ def test_a_refused_upload_is_deleted() -> None:
     assert emr.files.keys() == []
 
 
-def test_an_upload_that_is_not_what_was_hashed_is_refused_and_deleted() -> None:
+def test_an_upload_with_another_hash_is_refused_and_deleted() -> None:
     emr = Emr()
     content = replace(uploaded(emr), sha256="0" * 64)
     with pytest.raises(Unprocessable) as refused:
@@ -331,7 +329,7 @@ def test_an_upload_that_is_not_what_was_hashed_is_refused_and_deleted() -> None:
     assert emr.send(sent(content=replace(uploaded(emr), sha256=sha256(PDF)))).status is Status.PENDING
 
 
-def test_a_pdf_in_an_event_that_is_not_what_was_hashed_is_refused() -> None:
+def test_an_inline_pdf_with_another_hash_is_refused() -> None:
     emr = Emr()
     with pytest.raises(Unprocessable) as refused:
         emr.send(sent(content=PdfSource(data=PDF, sha256="0" * 64)))
@@ -341,7 +339,7 @@ def test_a_pdf_in_an_event_that_is_not_what_was_hashed_is_refused() -> None:
     assert emr.send(sent(content=PdfSource(data=PDF, sha256=sha256(PDF)))).status is Status.PENDING
 
 
-def test_bytes_that_are_compared_with_nothing_are_not_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """An upload has up to 25 MB."""
     hashed: list[bytes] = []
 
@@ -367,13 +365,13 @@ def other(**changes: Any) -> Any:
     return sent(external_id="POC-2", addressee=replace(RIVERA, **changes))
 
 
-def test_the_npi_finds_the_owner_of_an_account_at_another_address() -> None:
+def test_the_npi_matches_an_account_at_another_address() -> None:
     emr = Emr()
     provider = with_account(emr, emr.send(), "dr.rivera@example.com")
     assert emr.send(other(email="luis@clinic.example")).provider_id == provider.id
 
 
-def test_without_an_account_another_address_under_the_npi_opens_nothing_of_the_first() -> None:
+def test_without_an_account_another_address_with_the_npi_is_another_provider() -> None:
     emr = Emr()
     first, second = emr.send(), emr.send(other(email="mistyped@clinic.example"))
     assert second.provider_id != first.provider_id
@@ -381,7 +379,7 @@ def test_without_an_account_another_address_under_the_npi_opens_nothing_of_the_f
     assert again.provider_id == first.provider_id
 
 
-def test_what_was_faxed_is_found_by_the_npi_when_the_first_address_comes() -> None:
+def test_a_faxed_provider_is_matched_by_npi_when_the_first_address_arrives() -> None:
     emr = Emr()
     faxed = emr.send(sent(addressee=replace(RIVERA, email=None), delivery=DeliveryChoice.FAX))
     assert emr.send(other(fax=None)).provider_id == faxed.provider_id
@@ -399,12 +397,12 @@ def test_the_same_name_at_the_same_fax_is_the_same_person() -> None:
     assert emr.send(other(npi=None, email="new@clinic.example")).provider_id == first.provider_id
 
 
-def test_two_people_who_share_an_address_without_an_account_are_two() -> None:
+def test_two_people_who_share_an_address_without_an_account_are_two_providers() -> None:
     emr = Emr()
     assert emr.send(other(npi="1000000004", first_name="Jane")).provider_id != emr.send().provider_id
 
 
-def test_two_people_of_one_name_at_one_address_are_told_apart_by_npi() -> None:
+def test_the_npi_distinguishes_two_people_with_one_name_at_one_address() -> None:
     emr = Emr()
     assert emr.send(other(npi="1000000004")).provider_id != emr.send().provider_id
 
@@ -419,7 +417,7 @@ def test_an_npi_that_comes_later_completes_a_provider_without_an_account() -> No
     assert emr.store.claims(["npi#1234567893"]) == {"npi#1234567893": provider.id}
 
 
-def test_no_clinic_gives_an_account_an_npi() -> None:
+def test_no_clinic_can_give_an_account_an_npi() -> None:
     emr = Emr()
     provider = with_account(emr, emr.send(sent(addressee=replace(RIVERA, npi=None))), "dr.rivera@example.com")
     assert emr.send(other()).provider_id == provider.id
@@ -440,7 +438,7 @@ def test_another_person_at_an_accounts_address_is_a_provider_conflict(changes: M
     assert len(emr.documents()) == 1
 
 
-def test_the_newest_document_of_an_address_is_remembered_for_who_asks_for_a_link() -> None:
+def test_the_newest_document_of_an_address_is_claimed_for_link_requests() -> None:
     emr = Emr()
     emr.send()
     second = emr.send(sent(external_id="POC-2"))

@@ -129,7 +129,7 @@ def tried(emr: Emr, event: Event, inbound: InboundEvent, fate: Fate) -> None:
 
 
 @pytest.mark.parametrize("kind", EVENTS)
-def test_the_repeat_repairs_whatever_a_crash_left(kind: str) -> None:
+def test_a_repeated_event_repairs_any_crash(kind: str) -> None:
     event = EVENTS[kind]
     whole, never = an_emr(), Fate(at=-1, after=False)
     tried(whole, event, whole.inbound("msg_x"), never)
@@ -148,7 +148,7 @@ def test_the_repeat_repairs_whatever_a_crash_left(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sent", "uploaded", "superseding"])
-def test_what_a_crash_left_and_nobody_repeats_is_gone_a_day_later(kind: str) -> None:
+def test_files_of_a_crash_without_a_repeat_are_removed_a_day_later(kind: str) -> None:
     never = Fate(at=-1, after=False)
     tried(an_emr(), EVENTS[kind], an_emr().inbound("msg_x"), never)
     found = set()

@@ -34,7 +34,7 @@ def new_messages(emr: Emr, before: list[Any], document: Document) -> list[tuple[
 # Naming
 
 
-def test_a_document_is_named_by_either_name() -> None:
+def test_either_name_finds_a_document() -> None:
     emr = Emr()
     document = emr.send()
     for named in (
@@ -54,7 +54,7 @@ def test_a_document_is_named_by_either_name() -> None:
         DocumentRef(external_id="POC-1001", document_id="doc_9"),
     ],
 )
-def test_what_is_not_there_is_not_found(named: DocumentRef) -> None:
+def test_an_unknown_document_is_not_found(named: DocumentRef) -> None:
     emr = Emr()
     emr.send()
     with pytest.raises(NotFound):
@@ -73,7 +73,7 @@ def test_another_practices_document_is_not_found_by_either_name() -> None:
 # Recall and return
 
 
-def test_a_recall_ends_links_and_tells_the_emr() -> None:
+def test_a_recall_invalidates_links_and_sends_a_webhook() -> None:
     emr = Emr()
     before = emr.send()
     answer = emr.lifecycle.recall(emr.inbound(), RecallCommand(document=NAMED, reason="Wrong patient"))
@@ -111,7 +111,7 @@ def test_recalling_twice_does_nothing_the_second_time() -> None:
 
 
 @pytest.mark.parametrize("method", ReturnedMethod)
-def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: ReturnedMethod) -> None:
+def test_marking_a_pending_document_as_returned_means_signed_by_hand(method: ReturnedMethod) -> None:
     emr = Emr()
     emr.send()
     after = emr.stored(
@@ -121,7 +121,7 @@ def test_a_document_that_came_back_is_closed_as_signed_by_hand(method: ReturnedM
     assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"method": method}
 
 
-def test_what_is_closed_cannot_be_recalled() -> None:
+def test_a_returned_document_cannot_be_recalled() -> None:
     emr = Emr()
     emr.send()
     emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method=ReturnedMethod.PAPER))
@@ -130,7 +130,7 @@ def test_what_is_closed_cannot_be_recalled() -> None:
     assert refused.value.code == "document-returned"
 
 
-def test_the_same_webhook_id_is_answered_the_same() -> None:
+def test_a_repeated_webhook_id_gets_the_same_response() -> None:
     emr = Emr()
     emr.send()
     answers: list[EventResponse] = [
@@ -146,7 +146,7 @@ def test_the_same_webhook_id_is_answered_the_same() -> None:
         )
 
 
-def test_a_recall_that_meets_another_writer_decides_again() -> None:
+def test_a_recall_decides_again_after_a_conflict() -> None:
     emr = Emr()
     document = emr.send()
     viewed = replace(document, version=2, viewed_at=emr.now)
@@ -158,7 +158,7 @@ def test_a_recall_that_meets_another_writer_decides_again() -> None:
 # Sending again
 
 
-def test_sending_again_without_a_correction_mails_once_more_and_leaves_links_alone() -> None:
+def test_a_resend_without_a_correction_sends_another_email_and_keeps_links() -> None:
     emr = Emr()
     before = emr.send()
     known = emr.messages(before)
@@ -168,14 +168,14 @@ def test_sending_again_without_a_correction_mails_once_more_and_leaves_links_alo
     assert emr.store.events(after.id)[-1].type == "document.resent"
 
 
-def test_the_same_address_again_is_no_correction() -> None:
+def test_a_resend_with_the_same_address_is_not_a_correction() -> None:
     emr = Emr()
     before = emr.send()
     after = resend(emr, email="dr.rivera@example.com", delivery=DeliveryChoice.EMAIL)
     assert after.access == before.access
 
 
-def test_a_corrected_address_gets_both_mails_and_ends_old_links() -> None:
+def test_a_corrected_address_gets_both_emails_and_old_links_stop_working() -> None:
     emr = Emr()
     before = emr.send()
     known = emr.messages(before)
@@ -190,7 +190,7 @@ def test_a_corrected_address_gets_both_mails_and_ends_old_links() -> None:
     assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"corrected": ["email"]}
 
 
-def test_a_setup_link_mailed_to_the_old_address_is_dead_even_if_no_other_is_mailed() -> None:
+def test_a_setup_link_to_the_old_address_stops_working_even_without_a_new_one() -> None:
     emr = Emr()
     document = emr.send()
     provider = emr.store.provider(document.provider_id)
@@ -226,7 +226,7 @@ def test_a_correction_to_an_address_of_another_person_is_a_conflict() -> None:
     assert emr.store.document(before.id) == before
 
 
-def test_a_correction_to_the_providers_own_account_mails_no_setup() -> None:
+def test_a_correction_to_the_providers_own_account_sends_no_setup_email() -> None:
     emr = Emr()
     event = sent(external_id="POC-2", addressee=replace(RIVERA, email="luis@clinic.example"))
     provider = with_account(emr, emr.send(event), "luis@clinic.example")
@@ -236,7 +236,7 @@ def test_a_correction_to_the_providers_own_account_mails_no_setup() -> None:
     assert new_messages(emr, known, after) == [("email", "ready", "luis@clinic.example")]
 
 
-def test_changing_to_fax_sends_a_fax_and_ends_links_in_mails() -> None:
+def test_a_change_to_fax_sends_a_fax_and_invalidates_links_in_emails() -> None:
     emr = Emr()
     before = emr.send()
     known = emr.messages(before)
@@ -262,7 +262,7 @@ def test_only_a_pending_document_can_be_sent_again() -> None:
     assert refused.value.code == "document-recalled"
 
 
-def test_the_first_data_again_after_a_correction_is_still_the_same() -> None:
+def test_a_repeat_of_the_first_data_after_a_correction_is_accepted() -> None:
     emr = Emr()
     first = emr.send()
     resend(emr, email="luis@clinic.example")

@@ -32,7 +32,7 @@ def swept(emr: Emr, after: timedelta = ORPHANED_AFTER + timedelta(minutes=1)) ->
     return remove_orphans(emr.store, emr.files, emr.now)
 
 
-def test_an_original_left_by_a_crash_is_gone_after_a_day() -> None:
+def test_an_original_left_by_a_crash_is_removed_after_a_day() -> None:
     emr = Emr()
     killed_before_storing(emr)
     assert swept(emr, ORPHANED_AFTER - timedelta(minutes=1)) == 0
@@ -42,7 +42,7 @@ def test_an_original_left_by_a_crash_is_gone_after_a_day() -> None:
     assert swept(emr) == 0
 
 
-def test_a_slow_intake_is_never_robbed() -> None:
+def test_a_slow_intake_keeps_its_original() -> None:
     """It hangs between keeping the original and storing the document, while sweeps go by."""
     emr = Emr()
 
@@ -58,7 +58,7 @@ def test_a_slow_intake_is_never_robbed() -> None:
     assert emr.files.get(document.original.key) == PDF
 
 
-def test_one_that_died_after_storing_keeps_its_original() -> None:
+def test_an_intake_that_crashed_after_storing_keeps_its_original() -> None:
     emr = Emr()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(emr.files, "delete", killed)
@@ -70,7 +70,7 @@ def test_one_that_died_after_storing_keeps_its_original() -> None:
     assert emr.files.keys() == [document.original.key]
 
 
-def test_the_same_pdf_of_another_document_is_left_alone() -> None:
+def test_the_same_pdf_of_another_document_is_not_removed() -> None:
     emr = Emr()
     killed_before_storing(emr)
     document = emr.send(sent(external_id="POC-2"))
@@ -78,7 +78,7 @@ def test_the_same_pdf_of_another_document_is_left_alone() -> None:
     assert emr.files.keys() == [document.original.key]
 
 
-def test_a_sweep_that_dies_is_done_again() -> None:
+def test_a_sweep_that_crashes_is_repeated() -> None:
     emr = Emr()
     killed_before_storing(emr)
     remove, removed = emr.files.delete, list[str]()
@@ -97,7 +97,7 @@ def test_a_sweep_that_dies_is_done_again() -> None:
     assert emr.files.keys() == []
 
 
-def test_of_two_at_once_the_losers_original_goes() -> None:
+def test_the_original_of_the_slower_of_two_concurrent_attempts_is_removed() -> None:
     emr = Emr()
     emr.store.before_commit = only_doing(lambda: emr.intake.receive(emr.inbound("msg_1"), sent()))
     emr.intake.receive(emr.inbound("msg_1"), sent())
@@ -107,7 +107,7 @@ def test_of_two_at_once_the_losers_original_goes() -> None:
     assert emr.files.keys() == [document.original.key]
 
 
-def test_one_refused_at_the_last_moment_leaves_nothing_for_long() -> None:
+def test_an_intake_refused_at_its_end_leaves_nothing_after_a_day() -> None:
     emr = Emr()
     emr.store.before_commit = only_doing(lambda: emr.send(sent(title="Another")))
     with pytest.raises(Conflict):
@@ -117,7 +117,7 @@ def test_one_refused_at_the_last_moment_leaves_nothing_for_long() -> None:
     assert emr.files.keys() == [document.original.key]
 
 
-def test_what_does_not_look_like_ours_leads_to_no_original() -> None:
+def test_a_key_of_another_form_removes_no_original() -> None:
     emr = Emr()
     document = emr.send()
     emr.files.put(f"intake/prc_1/../prc_1/{document.id}", PDF, "application/pdf")

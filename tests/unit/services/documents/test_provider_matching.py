@@ -18,7 +18,7 @@ def with_typed_npi(emr: Emr) -> Provider:
 
 
 @pytest.mark.parametrize("last_name", ["Rivera", "Okafor"])
-def test_an_npi_that_the_owner_of_an_account_typed_captures_nobodys_documents(last_name: str) -> None:
+def test_a_self_stated_npi_does_not_match_documents(last_name: str) -> None:
     """Whatever they are called: an NPI is public, and so is who has the same name."""
     emr = Emr()
     provider = with_typed_npi(emr)
@@ -38,7 +38,7 @@ def test_a_clinic_that_gives_the_same_npi_at_the_accounts_address_confirms_it() 
     assert emr.send(sent(external_id="POC-3", addressee=elsewhere)).provider_id == provider.id
 
 
-def test_an_npi_under_another_last_name_finds_nobody() -> None:
+def test_an_npi_with_another_last_name_matches_nobody() -> None:
     emr = Emr()
     provider = with_account(emr, emr.send(), "dr.rivera@example.com")
     okafor = replace(RIVERA, email="luis@clinic.example", fax=None, last_name="Okafor")

@@ -29,7 +29,7 @@ def test_a_new_version_recalls_the_old_one_in_the_same_transaction() -> None:
     assert find_break(emr.store.events(old.id)) is None
 
 
-def test_a_new_version_of_a_recalled_one_is_noted_without_recalling_it_again() -> None:
+def test_a_new_version_of_a_recalled_document_is_recorded_without_a_second_recall() -> None:
     emr = Emr()
     old = emr.send()
     emr.lifecycle.recall(emr.inbound(), RecallCommand(document=DocumentRef(document_id=old.id)))
@@ -42,7 +42,7 @@ def test_a_new_version_of_a_recalled_one_is_noted_without_recalling_it_again() -
     assert [kind for kind, _ in emr.webhooks(old)] == ["document.recalled"]
 
 
-def test_a_version_that_is_closed_cannot_be_replaced() -> None:
+def test_a_returned_version_cannot_be_replaced() -> None:
     emr = Emr()
     old = emr.send()
     emr.lifecycle.mark_returned(
@@ -80,7 +80,7 @@ def test_a_document_of_another_patient_cannot_be_replaced() -> None:
     assert len(emr.documents()) == 1
 
 
-def test_of_two_that_replace_the_same_the_second_is_refused_and_told_of_the_first() -> None:
+def test_a_second_replacement_of_the_same_version_is_refused_with_the_first() -> None:
     """Both would wait for a signature: two plans for one patient."""
     emr = Emr()
     emr.send()
@@ -96,7 +96,7 @@ def test_of_two_that_replace_the_same_the_second_is_refused_and_told_of_the_firs
     assert emr.send(sent(external_id="POC-1003", supersedes="POC-1002")).supersedes == "POC-1002"
 
 
-def test_a_corrected_name_is_no_other_patient() -> None:
+def test_a_corrected_name_is_still_the_same_patient() -> None:
     emr = Emr()
     old = emr.send()
     married = replace(sent().patient, last_name="King")

@@ -38,7 +38,7 @@ def run(world: World, payload: Any) -> Any:
     return world.admin_actions.run(payload)
 
 
-def test_a_practice_is_made_with_uniform_settings_and_keys_that_work() -> None:
+def test_a_new_practice_has_normalized_settings_and_working_keys() -> None:
     world = World()
     made = run(world, WHOLE)
     practice = world.request_authentication.authenticate_key(made["api_key"], START)
@@ -89,7 +89,7 @@ def test_a_name_is_enough_and_the_switch_stays_off() -> None:
         ({"action": "set_switch", "practice_id": "prc_9"}, "electronic_signature"),
     ],
 )
-def test_what_is_refused_names_the_field_and_makes_nothing(payload: Any, wrong: str) -> None:
+def test_a_refused_action_names_the_field_and_changes_nothing(payload: Any, wrong: str) -> None:
     world = World()
     answer = run(world, payload)
     assert answer["error"]["code"] == "invalid-request"
@@ -98,7 +98,7 @@ def test_what_is_refused_names_the_field_and_makes_nothing(payload: Any, wrong: 
     assert world.switches.on == set()
 
 
-def test_rotating_keys_of_a_practice_that_is_not_there_is_not_found() -> None:
+def test_rotating_keys_of_an_unknown_practice_is_not_found() -> None:
     for action in ("rotate_api_key", "rotate_webhook_secret"):
         answer = run(World(), {"action": action, "practice_id": "prc_9"})
         assert answer["error"]["code"] == "not-found"
@@ -121,7 +121,7 @@ def test_the_switch_is_set() -> None:
     assert world.switches.on == set()
 
 
-def test_the_second_factor_is_required_and_no_longer() -> None:
+def test_the_second_factor_switch_is_set_and_unset() -> None:
     world = World()
     made = run(world, WHOLE)
     asked = {"action": "set_switch", "practice_id": made["id"]}
@@ -132,14 +132,14 @@ def test_the_second_factor_is_required_and_no_longer() -> None:
     assert (world.switches.requiring, world.switches.on) == (set(), set())
 
 
-def test_a_ping_is_answered() -> None:
+def test_a_ping_returns_ok() -> None:
     assert run(World(), {"action": "ping"}) == {"ok": True}
 
 
 # The key of the sessions
 
 
-def test_the_session_key_is_rotated_when_no_session_of_the_one_before_lives() -> None:
+def test_the_session_key_is_rotated_when_no_session_of_an_older_key_is_live() -> None:
     world = World()
     first = world.session_key_rotation.session_key()
     world.session_key_rotation.at = START - timedelta(hours=12, minutes=9)
@@ -154,7 +154,7 @@ def test_the_session_key_is_rotated_when_no_session_of_the_one_before_lives() ->
     assert newest != first
 
 
-def test_a_key_in_wrong_hands_is_replaced_twice_at_once_so_that_nothing_it_signed_counts() -> None:
+def test_a_leaked_session_key_is_rotated_twice_and_all_sessions_end() -> None:
     world = World()
     first = world.session_key_rotation.session_key()
     world.session_key_rotation.at = START
@@ -172,7 +172,7 @@ def test_a_key_in_wrong_hands_is_replaced_twice_at_once_so_that_nothing_it_signe
         ("rotate_webhook_secret", "end_others"),
     ],
 )
-def test_who_means_to_end_something_and_writes_it_otherwise_is_told(action: str, name: str) -> None:
+def test_a_flag_that_is_not_a_boolean_is_refused(action: str, name: str) -> None:
     world = World()
     practice_id = run(world, {"action": "create_practice", "name": "Cedar"})["id"]
     before = list(world.session_key_rotation.keys), world.store.practice(practice_id)
@@ -181,7 +181,7 @@ def test_who_means_to_end_something_and_writes_it_otherwise_is_told(action: str,
     assert (world.session_key_rotation.keys, world.store.practice(practice_id)) == before
 
 
-def test_a_webhook_secret_in_wrong_hands_is_replaced_with_none_left_beside_it() -> None:
+def test_a_leaked_webhook_secret_is_replaced_and_no_other_remains() -> None:
     world = World()
     made = run(world, {"action": "create_practice", "name": "Cedar"})
     asked = {"action": "rotate_webhook_secret", "practice_id": made["id"], "end_others": True}
@@ -191,7 +191,7 @@ def test_a_webhook_secret_in_wrong_hands_is_replaced_with_none_left_beside_it() 
     assert practice.live_secrets(START) == (secret,)
 
 
-def test_the_answer_of_a_rotation_says_nothing_of_the_key() -> None:
+def test_the_result_of_a_rotation_does_not_contain_the_key() -> None:
     world = World()
     answer = run(world, {"action": "rotate_session_key"})
     assert not [key for key in world.session_key_rotation.keys if key.decode() in repr(answer)]

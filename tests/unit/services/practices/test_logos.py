@@ -42,7 +42,7 @@ def set_logo(portal: Portal, image: bytes | None) -> Any:
     ("kind", "media_type", "how"),
     [("PNG", "image/png", {}), ("JPEG", "image/jpeg", {}), ("JPEG", "image/jpeg", {"progressive": True})],
 )
-def test_png_and_jpeg_are_taken_with_their_size(kind: str, media_type: str, how: dict[str, Any]) -> None:
+def test_png_and_jpeg_are_accepted_with_their_size(kind: str, media_type: str, how: dict[str, Any]) -> None:
     assert read_size(an_image(kind, **how)) == (media_type, 480, 120)
 
 
@@ -60,19 +60,19 @@ def test_png_and_jpeg_are_taken_with_their_size(kind: str, media_type: str, how:
         (an_image("PNG") + bytes(MAX_BYTES), f"must have at most {MAX_BYTES} bytes"),
     ],
 )
-def test_anything_else_is_refused_and_nothing_kept(portal: Portal, image: bytes, said: str) -> None:
+def test_any_other_image_is_refused_and_not_stored(portal: Portal, image: bytes, said: str) -> None:
     error = set_logo(portal, image)["error"]
     assert error["errors"] == [{"field": "image", "message": said}]
     assert stored(portal) == {}
 
 
-def test_what_is_no_base64_is_refused(portal: Portal) -> None:
+def test_invalid_base64_is_refused(portal: Portal) -> None:
     asked = {"action": "set_logo", "practice_id": PRACTICE.id, "image": "<svg/>"}
     answer = portal.admin_actions.run(asked)
     assert answer["error"]["errors"] == [{"field": "image", "message": "must be in base64"}]
 
 
-def test_the_door_of_a_document_shows_the_logo_of_when_it_was_sent(portal: Portal) -> None:
+def test_the_landing_page_shows_the_logo_from_the_day_of_sending(portal: Portal) -> None:
     assert set_logo(portal, an_image("PNG")) == {"id": PRACTICE.id, "width": 480, "height": 120}
     practice = portal.store.practice(PRACTICE.id)
     assert practice is not None
@@ -87,7 +87,7 @@ def test_the_door_of_a_document_shows_the_logo_of_when_it_was_sent(portal: Porta
     assert 'class="logo"' not in Browser().get("/documents/doc_unknown").body.decode()
 
 
-def test_a_logo_can_be_taken_away(portal: Portal) -> None:
+def test_a_logo_can_be_removed(portal: Portal) -> None:
     set_logo(portal, an_image("JPEG"))
     assert set_logo(portal, None) == {"id": PRACTICE.id}
     practice = portal.store.practice(PRACTICE.id)

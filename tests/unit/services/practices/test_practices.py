@@ -25,7 +25,7 @@ def test_two_keys_are_live_at_a_time() -> None:
         clinic.authenticate_key(clinic.key)
 
 
-def test_a_leaked_key_can_be_ended_at_once() -> None:
+def test_a_leaked_key_can_be_ended_immediately() -> None:
     clinic = Clinic()
     new = clinic.practices.rotate_key(clinic.practice.id, START, end_others=True)
     assert clinic.authenticate_key(new).id == clinic.practice.id
@@ -33,7 +33,7 @@ def test_a_leaked_key_can_be_ended_at_once() -> None:
         clinic.authenticate_key(clinic.key)
 
 
-def test_each_secret_lives_on_for_a_day_though_another_rotation_follows() -> None:
+def test_every_old_secret_works_for_a_day_even_after_another_rotation() -> None:
     """The answer to a rotation may have been lost: whoever repeats it must not be cut off."""
     clinic = Clinic()
     first = clinic.stored().live_secrets(START)
@@ -45,7 +45,7 @@ def test_each_secret_lives_on_for_a_day_though_another_rotation_follows() -> Non
     assert len(clinic.stored().live_secrets(START + timedelta(hours=24))) == 2
 
 
-def test_more_rotations_than_a_header_has_room_for_are_refused_and_cut_nobody_off() -> None:
+def test_a_rotation_with_too_many_old_secrets_is_refused_and_ends_no_secret() -> None:
     clinic = Clinic()
     for _ in range(MAX_OLD_SECRETS):
         clinic.practices.rotate_secret(clinic.practice.id, START)
@@ -81,7 +81,7 @@ def test_rotating_twice_does_not_prolong_the_oldest_secret() -> None:
 # Settings
 
 
-def test_only_what_is_named_changes() -> None:
+def test_only_the_given_settings_change() -> None:
     clinic = Clinic()
     answer = clinic.practices.update(clinic.practice, {"fax": "+15125550188"}, START)
     assert answer == {
@@ -104,7 +104,7 @@ def test_electronic_signature_goes_to_the_switch_and_not_into_the_row() -> None:
     assert clinic.stored() == clinic.practice
 
 
-def test_settings_written_at_once_do_not_undo_each_other() -> None:
+def test_concurrent_changes_of_settings_do_not_undo_each_other() -> None:
     clinic = Clinic()
 
     def other_writer() -> None:
@@ -124,7 +124,7 @@ def test_setting_the_endpoint_switches_it_on_again() -> None:
     assert answer == {"url": "https://new.example.com", "disabled_at": None, "disabled_reason": None}
 
 
-def test_the_release_of_what_was_held_is_written_with_the_endpoint() -> None:
+def test_the_release_of_held_webhooks_is_written_with_the_endpoint() -> None:
     clinic = Clinic()
     before = clinic.store.commits
     clinic.practices.set_endpoint(clinic.stored(), "https://new.example.com", START)
@@ -148,7 +148,9 @@ URL = "https://emr.example.com/hooks"
         (Endpoint(url=URL, disabled_at=START), True),
     ],
 )
-def test_only_what_changes_the_endpoint_hastens_what_waits(before: Endpoint | None, *, hastens: bool) -> None:
+def test_only_a_changed_endpoint_makes_waiting_webhooks_due(
+    before: Endpoint | None, *, hastens: bool
+) -> None:
     clinic = Clinic()
     clinic.practices.change(clinic.practice.id, START, lambda practice: replace(practice, endpoint=before))
     clinic.practices.set_endpoint(clinic.stored(), URL, START)
@@ -156,7 +158,7 @@ def test_only_what_changes_the_endpoint_hastens_what_waits(before: Endpoint | No
     assert clinic.stored().endpoint == (Endpoint(url=URL) if hastens else before)
 
 
-def test_an_endpoint_that_goes_off_while_it_is_put_again_hastens_too() -> None:
+def test_an_endpoint_that_goes_off_during_the_change_makes_webhooks_due() -> None:
     """What the caller read of the practice is older than what is written."""
     clinic = Clinic()
     clinic.practices.set_endpoint(clinic.practice, URL, START)

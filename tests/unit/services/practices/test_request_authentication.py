@@ -7,7 +7,7 @@ from tests.support.practice_world import Clinic, sign_bytes
 # API keys
 
 
-def test_a_key_is_recognised_and_kept_only_as_a_hash() -> None:
+def test_a_key_is_accepted_and_stored_only_as_a_hash() -> None:
     clinic = Clinic()
     assert clinic.key.startswith("pp_live_")
     assert clinic.authenticate_key(f"Bearer {clinic.key}") == clinic.practice
@@ -16,7 +16,7 @@ def test_a_key_is_recognised_and_kept_only_as_a_hash() -> None:
 
 
 @pytest.mark.parametrize("bearer", [None, "", "Bearer", "Bearer pp_live_wrong", "Basic pp_live_x", "\ud800"])
-def test_what_is_no_key_gets_one_and_the_same_answer(bearer: str | None) -> None:
+def test_every_invalid_key_gets_the_same_error(bearer: str | None) -> None:
     with pytest.raises(Unauthenticated) as refused:
         Clinic().authenticate_key(bearer)
     assert refused.value.detail == WRONG_KEY
@@ -25,7 +25,7 @@ def test_what_is_no_key_gets_one_and_the_same_answer(bearer: str | None) -> None
 # Signatures
 
 
-def test_a_signed_body_is_recognised() -> None:
+def test_a_signed_body_is_accepted() -> None:
     clinic = Clinic()
     assert clinic.check(clinic.headers()) == clinic.practice
 
@@ -37,7 +37,7 @@ def test_one_good_signature_among_several_is_enough() -> None:
     assert clinic.check(headers) == clinic.practice
 
 
-def test_an_unknown_practice_and_a_wrong_signature_get_the_same_answer() -> None:
+def test_an_unknown_practice_and_a_wrong_signature_get_the_same_error() -> None:
     clinic = Clinic()
     wrong = [
         clinic.headers() | {"Portal-Practice": "prc_unknown"},
@@ -70,7 +70,7 @@ def test_a_missing_header_is_named(missing: str) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(300, True), (301, False), (-300, True), (-301, False)])
-def test_a_timestamp_counts_for_five_minutes_either_way(seconds: int, *, good: bool) -> None:
+def test_a_timestamp_is_accepted_up_to_five_minutes_before_or_after(seconds: int, *, good: bool) -> None:
     clinic = Clinic()
     headers = clinic.headers()
     clinic.clock.pass_time(seconds=seconds)
@@ -83,7 +83,7 @@ def test_a_timestamp_counts_for_five_minutes_either_way(seconds: int, *, good: b
 
 
 @pytest.mark.parametrize("seconds", ["soon", "1e9", "-1", "12.5", "9" * 400, "\uff11\uff12"])
-def test_a_timestamp_that_is_none_is_refused(seconds: str) -> None:
+def test_an_invalid_timestamp_is_refused(seconds: str) -> None:
     clinic = Clinic()
     with pytest.raises(Unauthenticated):
         clinic.check(clinic.headers() | {"Webhook-Timestamp": seconds})
@@ -102,7 +102,7 @@ def test_a_body_over_6_mb_is_too_large_before_anything_else() -> None:
         clinic.check({}, b"x" * (6 * 1024 * 1024 + 1))
 
 
-def test_what_is_signed_are_bytes_whatever_they_say() -> None:
+def test_bytes_that_are_not_text_can_be_signed() -> None:
     clinic = Clinic()
     body = b'{"type": "caf\xe9"}'
     headers = clinic.headers() | {"Webhook-Signature": sign_bytes(clinic, body)}
@@ -111,7 +111,7 @@ def test_what_is_signed_are_bytes_whatever_they_say() -> None:
         clinic.check(headers, body.replace(b"\xe9", b"\xe8"))
 
 
-def test_a_body_that_was_no_text_before_the_gateway_is_not_taken_for_a_wrong_secret() -> None:
+def test_a_wrong_signature_of_a_body_repaired_by_the_gateway_is_invalid_json() -> None:
     clinic = Clinic()
     body = b'{"type": "caf\xe9"}'
     headers = clinic.headers() | {"Webhook-Signature": sign_bytes(clinic, body)}
@@ -121,7 +121,7 @@ def test_a_body_that_was_no_text_before_the_gateway_is_not_taken_for_a_wrong_sec
         assert refused.value.code == "invalid-json"
 
 
-def test_that_sign_in_a_signed_text_is_a_sign_like_any_other() -> None:
+def test_a_replacement_character_in_a_signed_body_is_accepted() -> None:
     clinic = Clinic()
     body = '{"type": "\ufffd"}'.encode()
     assert clinic.check(clinic.headers(body), body) == clinic.practice

@@ -40,7 +40,7 @@ def world() -> World:
 # Reading
 
 
-def test_reading_by_code_is_a_first_view_once(world: World) -> None:
+def test_reading_with_a_code_is_recorded_as_one_first_view(world: World) -> None:
     visit = world.visit()
     opened = world.by_hand.open(world.document(), visit, world.by())
     world.by_hand.open(opened, visit, world.by())
@@ -62,7 +62,7 @@ def test_a_visit_opens_no_other_document(world: World) -> None:
         world.by_hand.open(a_document(id="doc_other"), visit, world.by())
 
 
-def test_a_visit_dies_with_a_correction_and_with_a_recall(world: World) -> None:
+def test_a_correction_and_a_recall_end_a_visit(world: World) -> None:
     visit = world.visit()
     with pytest.raises(Gone):
         world.by_hand.open(replace(world.document(), access=2), visit, world.by())
@@ -80,7 +80,7 @@ def test_a_session_of_another_kind_opens_nothing(world: World) -> None:
 # The signed scan
 
 
-def test_the_upload_goes_below_the_document_and_comes_back_to_it(world: World) -> None:
+def test_the_upload_form_has_the_documents_prefix_and_redirect(world: World) -> None:
     url, fields = world.by_hand.upload_form(world.document())
     assert url == "https://files.test"
     assert fields["key"].startswith(f"uploads/scans/{DOCUMENT_ID}/scn_")
@@ -131,7 +131,7 @@ def test_the_named_signer_comes_with_credential_and_npi(world: World) -> None:
     assert signer.authentication == "code emailed to the address on file"
 
 
-def test_a_visit_by_a_faxed_code_says_so(world: World) -> None:
+def test_a_signature_after_a_fax_code_says_so(world: World) -> None:
     visit = world.enter(world.fax_code())
     signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
     assert signed.decision is not None
@@ -150,7 +150,7 @@ def test_a_visit_by_a_faxed_code_says_so(world: World) -> None:
         f"uploads/scans/{DOCUMENT_ID}/a/b",
     ],
 )
-def test_a_key_elsewhere_is_refused_before_anything_is_read(world: World, key: str) -> None:
+def test_a_key_outside_the_documents_prefix_is_refused_before_any_read(world: World, key: str) -> None:
     visit = world.visit()
     with pytest.raises(Invalid) as refused:
         world.by_hand.take_scan(world.document(), replace(SCAN, key=key), visit, world.by())
@@ -158,7 +158,7 @@ def test_a_key_elsewhere_is_refused_before_anything_is_read(world: World, key: s
     assert world.inspector.asked == []
 
 
-def test_a_file_that_is_no_scan_is_refused_with_its_reason(world: World) -> None:
+def test_an_unusable_file_is_refused_with_the_reason(world: World) -> None:
     world.inspector.refuse("not_a_scan", "A signed scan has to be a PDF, JPEG or PNG file.")
     with pytest.raises(Invalid) as refused:
         world.by_hand.take_scan(world.document(), SCAN, world.visit(), world.by())
@@ -189,7 +189,7 @@ def test_another_scan_of_a_signed_document_is_a_conflict(world: World) -> None:
         world.by_hand.take_scan(signed, SCAN, visit, world.by())
 
 
-def test_a_correction_while_the_scan_is_looked_at_stops_it(world: World) -> None:
+def test_a_correction_during_the_inspection_stops_the_scan(world: World) -> None:
     visit = world.visit()
     document = world.document()
     world.store.before_commit = lambda: world.change(lambda d: replace(d, access=d.access + 1))
@@ -198,7 +198,7 @@ def test_a_correction_while_the_scan_is_looked_at_stops_it(world: World) -> None
     assert world.document().decision is None
 
 
-def test_an_upload_that_is_replaced_meanwhile_is_not_the_scan_that_is_kept(world: World) -> None:
+def test_an_upload_replaced_during_the_inspection_is_not_stored(world: World) -> None:
     """The browser's form stays good for an hour: its key can be written to at any time."""
     visit = world.visit()
     world.inspector = ReplacingInspector(world.files)
@@ -210,7 +210,7 @@ def test_an_upload_that_is_replaced_meanwhile_is_not_the_scan_that_is_kept(world
     assert hashlib.sha256(kept).hexdigest() == signed.decision.scan_sha256
 
 
-def test_a_scan_after_the_decision_is_not_kept(world: World) -> None:
+def test_a_scan_after_the_decision_is_not_stored(world: World) -> None:
     visit = world.visit()
     signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
     before = dict(world.files.objects)
@@ -223,7 +223,7 @@ def test_a_scan_after_the_decision_is_not_kept(world: World) -> None:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_what_was_inspected_is_a_copy_that_is_gone_afterwards(world: World, *, refused: bool) -> None:
+def test_the_inspected_copy_is_deleted_afterwards(world: World, *, refused: bool) -> None:
     if refused:
         world.inspector.refuse("not_a_scan")
     with suppress(Invalid):
@@ -233,7 +233,7 @@ def test_what_was_inspected_is_a_copy_that_is_gone_afterwards(world: World, *, r
     assert world.files.keys("uploads/") == [KEY]
 
 
-def test_a_scan_that_was_never_uploaded_is_asked_for_again(world: World) -> None:
+def test_a_missing_upload_is_an_error_of_the_form(world: World) -> None:
     visit = world.visit()
     world.files.delete(KEY)
     with pytest.raises(Invalid) as refused:

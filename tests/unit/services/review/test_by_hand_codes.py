@@ -21,7 +21,7 @@ def world() -> World:
 # Asking for a code
 
 
-def test_a_code_is_mailed_to_the_address_on_file(world: World) -> None:
+def test_a_code_is_emailed_to_the_address_on_file(world: World) -> None:
     world.ask()
     (delivery,) = world.store.every(Delivery, "deliveries")
     assert (delivery.channel, delivery.type, delivery.recipient) == ("email", "code", "dr.rivera@example.com")
@@ -29,7 +29,7 @@ def test_a_code_is_mailed_to_the_address_on_file(world: World) -> None:
     assert world.event_types() == ["code.requested"]
 
 
-def test_one_code_a_minute_is_mailed(world: World) -> None:
+def test_one_code_a_minute_is_emailed(world: World) -> None:
     world.ask()
     world.later(seconds=59)
     world.ask()
@@ -39,7 +39,7 @@ def test_one_code_a_minute_is_mailed(world: World) -> None:
     assert world.mails() == 2
 
 
-def test_five_codes_an_hour_are_mailed(world: World) -> None:
+def test_five_codes_an_hour_are_emailed(world: World) -> None:
     for _ in range(8):
         world.ask()
         world.later(minutes=2)
@@ -49,7 +49,7 @@ def test_five_codes_an_hour_are_mailed(world: World) -> None:
     assert world.mails() == 6
 
 
-def test_twenty_codes_a_day_are_mailed(world: World) -> None:
+def test_twenty_codes_a_day_are_emailed(world: World) -> None:
     for _ in range(60):
         world.ask()
         world.later(minutes=20)
@@ -60,13 +60,13 @@ def test_twenty_codes_a_day_are_mailed(world: World) -> None:
     assert world.mails() == 21
 
 
-def test_the_mails_of_codes_do_not_make_the_document_any_longer(world: World) -> None:
+def test_emails_with_codes_add_no_lines_to_the_document(world: World) -> None:
     world.ask()
     assert world.mails() == 1
     assert world.document().deliveries == ()
 
 
-def test_two_requests_at_once_mail_one_code(world: World) -> None:
+def test_two_concurrent_requests_email_one_code(world: World) -> None:
     world.store.before_commit = world.ask
     world.ask()
     assert world.mails() == 1
@@ -78,14 +78,14 @@ def test_asking_for_an_unknown_document_writes_nothing(world: World) -> None:
     assert world.store.commits == before
 
 
-def test_a_document_without_an_address_gets_no_mail() -> None:
+def test_a_document_without_an_address_gets_no_email() -> None:
     document = a_document()
     world = World(replace(document, addressee=replace(document.addressee, email=None)))
     world.ask()
     assert world.mails() == 0
 
 
-def test_a_recalled_document_gets_no_mail(world: World) -> None:
+def test_a_recalled_document_gets_no_email(world: World) -> None:
     world.change(lambda document: document.recall(None, START))
     world.ask()
     assert world.mails() == 0
@@ -102,13 +102,13 @@ def test_the_code_opens_a_visit_of_an_hour(world: World) -> None:
     assert world.event_types() == ["code.accepted"]
 
 
-def test_the_code_works_with_blanks_and_once(world: World) -> None:
+def test_a_code_may_be_typed_with_blanks_and_works_once(world: World) -> None:
     code = world.code()
     assert not world.refuses(f" {code[:3]} {code[3:]} ")
     assert world.refuses(code)
 
 
-def test_the_code_is_good_for_ten_minutes_to_the_second(world: World) -> None:
+def test_a_code_is_valid_for_exactly_ten_minutes(world: World) -> None:
     code = world.code()
     world.later(minutes=10)
     assert world.refuses(code)
@@ -116,13 +116,13 @@ def test_the_code_is_good_for_ten_minutes_to_the_second(world: World) -> None:
     assert not world.refuses(code)
 
 
-def test_the_newest_code_wins(world: World) -> None:
+def test_only_the_newest_code_works(world: World) -> None:
     first, second = world.code(), world.code()
     assert world.refuses(first)
     assert not world.refuses(second)
 
 
-def test_a_code_dies_after_five_wrong_tries(world: World) -> None:
+def test_five_wrong_tries_invalidate_a_code(world: World) -> None:
     code = world.code()
     for _ in range(5):
         assert world.refuses("999999")
@@ -137,7 +137,7 @@ def test_a_code_still_works_after_four_wrong_tries(world: World) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["999999", "AAAA-AAAA"])
-def test_a_freshly_mailed_code_opens_whatever_was_tried_before(world: World, wrong: str) -> None:
+def test_a_new_code_works_after_any_wrong_tries(world: World, wrong: str) -> None:
     for _ in range(20):
         world.code()
         for _ in range(10):
@@ -145,14 +145,14 @@ def test_a_freshly_mailed_code_opens_whatever_was_tried_before(world: World, wro
     assert not world.refuses(world.code())
 
 
-def test_guesses_at_mailed_codes_do_not_hold_up_the_code_of_a_fax(world: World) -> None:
+def test_guesses_at_emailed_codes_do_not_delay_fax_codes(world: World) -> None:
     code = world.fax_code()
     for _ in range(50):
         assert world.refuses("999999")
     assert not world.refuses(code)
 
 
-def test_guesses_at_the_code_of_a_fax_have_to_wait_longer_and_longer_but_half_a_minute_at_most(
+def test_guesses_at_fax_codes_wait_longer_and_longer_up_to_half_a_minute(
     world: World,
 ) -> None:
     code = world.fax_code()
@@ -168,7 +168,7 @@ def test_guesses_at_the_code_of_a_fax_have_to_wait_longer_and_longer_but_half_a_
     assert not world.refuses(code)
 
 
-def test_what_is_tried_while_waiting_does_not_prolong_the_wait(world: World) -> None:
+def test_a_guess_during_the_wait_does_not_prolong_the_wait(world: World) -> None:
     code = world.fax_code()
     for _ in range(20):
         assert world.refuses("AAAA-AAAA")
@@ -180,7 +180,7 @@ def test_what_is_tried_while_waiting_does_not_prolong_the_wait(world: World) -> 
     assert not world.refuses(code)
 
 
-def test_the_right_code_of_a_fax_ends_the_row_of_wrong_tries(world: World) -> None:
+def test_the_right_fax_code_resets_the_count_of_wrong_tries(world: World) -> None:
     code = world.fax_code()
     for _ in range(10):
         for _ in range(9):
@@ -188,14 +188,14 @@ def test_the_right_code_of_a_fax_ends_the_row_of_wrong_tries(world: World) -> No
         assert not world.refuses(code)
 
 
-def test_one_code_entered_twice_at_once_opens_one_visit(world: World) -> None:
+def test_one_code_entered_twice_concurrently_opens_one_visit(world: World) -> None:
     code = world.code()
     world.store.before_commit = only_doing(lambda: world.enter(code))
     assert world.refuses(code)
     assert world.event_types() == ["code.accepted"]
 
 
-def test_a_guess_that_races_a_wrong_one_still_counts_it(world: World) -> None:
+def test_two_concurrent_wrong_guesses_are_both_counted(world: World) -> None:
     code = world.code()
     for _ in range(4):
         world.refuses("999999")
@@ -203,7 +203,7 @@ def test_a_guess_that_races_a_wrong_one_still_counts_it(world: World) -> None:
     assert world.refuses(code)
 
 
-def test_the_code_of_one_document_opens_no_other(world: World) -> None:
+def test_a_code_opens_no_other_document(world: World) -> None:
     other = a_document(id="doc_other")
     world.store.commit(Change(at=START, documents=(other,)))
     code = world.code()
@@ -212,7 +212,7 @@ def test_the_code_of_one_document_opens_no_other(world: World) -> None:
     assert not world.refuses(code)
 
 
-def test_an_unknown_document_refuses_in_the_same_words(world: World) -> None:
+def test_an_unknown_document_gives_the_same_error(world: World) -> None:
     with pytest.raises(Invalid) as unknown:
         world.by_hand.enter_code("doc_unknown", "123456", world.by())
     with pytest.raises(Invalid) as wrong:
@@ -220,14 +220,14 @@ def test_an_unknown_document_refuses_in_the_same_words(world: World) -> None:
     assert (unknown.value.detail, unknown.value.errors) == (wrong.value.detail, wrong.value.errors)
 
 
-def test_a_correction_of_the_address_kills_codes_that_were_out(world: World) -> None:
+def test_a_correction_of_the_address_invalidates_earlier_codes(world: World) -> None:
     code, fax_code = world.code(), world.fax_code()
     world.change(lambda document: replace(document, access=document.access + 1))
     assert world.refuses(code)
     assert world.refuses(fax_code)
 
 
-def test_a_recalled_document_opens_to_no_code(world: World) -> None:
+def test_no_code_opens_a_recalled_document(world: World) -> None:
     code = world.code()
     world.change(lambda document: document.recall(None, START))
     assert world.refuses(code)
@@ -244,7 +244,7 @@ def test_the_code_itself_is_stored_nowhere(world: World) -> None:
 # The code of a fax
 
 
-def test_the_code_of_a_fax_is_good_for_thirty_days_and_more_than_once(world: World) -> None:
+def test_a_fax_code_is_valid_for_thirty_days_and_repeatedly(world: World) -> None:
     code = world.fax_code()
     world.later(days=30, seconds=-1)
     assert not world.refuses(code.lower())
@@ -253,14 +253,14 @@ def test_the_code_of_a_fax_is_good_for_thirty_days_and_more_than_once(world: Wor
     assert world.refuses(code)
 
 
-def test_an_earlier_fax_keeps_its_code(world: World) -> None:
+def test_the_code_of_an_earlier_fax_stays_valid(world: World) -> None:
     first, second = world.fax_code(), world.fax_code()
     assert first != second
     assert not world.refuses(first)
     assert not world.refuses(second)
 
 
-def test_the_code_of_a_fax_has_no_letters_that_a_fax_confuses(world: World) -> None:
+def test_a_fax_code_has_no_characters_that_look_alike(world: World) -> None:
     for _ in range(50):
         code = normalize_code(world.fax_code())
         assert len(code) == 8

@@ -55,13 +55,13 @@ def ids(store: FakeStore, search: PastSearch | None, after: str | None = None) -
 
 
 @pytest.mark.parametrize("typed", ["garcia", "GARC", "josé", "jose garcia-lopez", "hill jose", "plan lopez"])
-def test_every_word_begins_one_of_patient_practice_kind_or_title(typed: str) -> None:
+def test_every_searched_word_must_begin_a_word_of_the_document(typed: str) -> None:
     store = a_past(named(1, "Ada", "Byron"), named(2, "José", "García-López"))
     assert ids(store, parse_search(typed, "", "")) == ["doc_0002"]
 
 
 @pytest.mark.parametrize("typed", ["arcia", "jose byron", "juniper"])
-def test_other_words_find_nothing(typed: str) -> None:
+def test_other_words_match_nothing(typed: str) -> None:
     store = a_past(named(1, "Ada", "Byron"), named(2, "José", "García-López"))
     assert ids(store, parse_search(typed, "", "")) == []
 
@@ -73,7 +73,7 @@ def test_practice_and_kind_are_found() -> None:
     assert ids(store, parse_search("order", "", "")) == ["doc_0003"]
 
 
-def test_days_are_those_of_the_practice_and_both_count() -> None:
+def test_days_are_in_the_practices_time_zone_and_inclusive() -> None:
     late = returned(0, returned_at=START + timedelta(hours=10, minutes=30))
     store = a_past(late, *(returned(number) for number in range(1, 6)))
     assert late.decided_at is not None
@@ -82,14 +82,14 @@ def test_days_are_those_of_the_practice_and_both_count() -> None:
     assert ids(store, parse_search("", "2026-11-18", "2026-11-18")) == ["doc_0004"]
 
 
-def test_nothing_newer_than_the_last_day_is_read_nor_older_than_the_first() -> None:
+def test_only_documents_near_the_searched_days_are_read() -> None:
     store = a_past(*(returned(number) for number in range(300)))
     found = ids(store, parse_search("", "2026-04-10", "2026-04-12"))
     assert len(found) == 3
     assert store.looked_at <= 2 * WINDOW
 
 
-def test_one_request_looks_at_a_bounded_number_and_says_where_to_go_on() -> None:
+def test_one_request_reads_a_limited_number_and_returns_where_to_continue() -> None:
     store = a_past(*(returned(number) for number in range(WINDOW * MAX_WINDOWS)), named(400, "Rare", "Name"))
     search = parse_search("rare", "", "")
     assert search is not None
@@ -98,7 +98,7 @@ def test_one_request_looks_at_a_bounded_number_and_says_where_to_go_on() -> None
     assert ids(store, search, first.next_after) == ["doc_0400"]
 
 
-def test_pages_hold_at_most_25_and_together_everything_once() -> None:
+def test_pages_have_at_most_25_documents_and_together_every_match_once() -> None:
     store = a_past(*(returned(number, kind=(Kind.ORDER, Kind.OTHER)[number % 2]) for number in range(150)))
     search, after, seen = PastSearch(words=("order",)), None, []
     while True:
@@ -112,12 +112,12 @@ def test_pages_hold_at_most_25_and_together_everything_once() -> None:
 
 
 @pytest.mark.parametrize("filled", [("", "", ""), (" . ", "yesterday", "2026-13-01")])
-def test_nothing_sensible_filled_in_is_no_search(filled: tuple[str, str, str]) -> None:
+def test_an_empty_form_is_no_search(filled: tuple[str, str, str]) -> None:
     assert parse_search(*filled) is None
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "1999-12-31", "soon"])
-def test_a_day_that_is_none_or_beyond_all_documents_is_left_out(day: str) -> None:
+def test_an_invalid_or_impossible_day_is_ignored(day: str) -> None:
     store = a_past(returned(1))
     assert parse_search("", day, "") is None
     assert parse_search("", "", day) is None

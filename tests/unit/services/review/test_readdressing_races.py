@@ -56,7 +56,7 @@ def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> 
     ],
     ids=["approve", "decline", "open", "download"],
 )
-def test_the_addressee_before_a_correction_does_nothing_after_it(
+def test_the_earlier_addressee_cannot_act_after_a_correction(
     act: Callable[[Review, Document], object],
 ) -> None:
     document = a_document()
@@ -71,7 +71,7 @@ def test_the_addressee_before_a_correction_does_nothing_after_it(
     assert store.events(document.id) == ()
 
 
-def test_a_visit_by_code_from_before_a_correction_views_nothing_after_it() -> None:
+def test_an_earlier_visit_views_nothing_after_a_correction() -> None:
     document = a_document()
     store = a_store(document)
     visit = Secret(

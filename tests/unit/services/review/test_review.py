@@ -77,7 +77,7 @@ def test_pending_has_the_oldest_due_first() -> None:
     assert (pending.count, pending.next_after) == (2, None)
 
 
-def test_pending_comes_in_pages_of_25_with_a_count_of_all() -> None:
+def test_pending_has_pages_of_25_and_a_count_of_all_documents() -> None:
     documents = [a_document(id=f"doc_{number:02}") for number in range(30)]
     review = a_review(a_store(*documents))
     first = review.pending(PROVIDER.id, None)
@@ -86,13 +86,13 @@ def test_pending_comes_in_pages_of_25_with_a_count_of_all() -> None:
     assert (len(second.documents), second.count, second.next_after) == (5, 30, None)
 
 
-def test_lists_hold_only_what_is_addressed_to_the_provider() -> None:
+def test_lists_have_only_the_providers_documents() -> None:
     review = a_review(a_store(a_document(), a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)))
     assert [document.id for document in review.pending(PROVIDER.id, None).documents] == ["doc_abcdef123456"]
     assert review.past(PROVIDER.id, None).items == ()
 
 
-def test_a_decided_document_is_past_at_once() -> None:
+def test_a_decided_document_is_past_immediately() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
     review.approve(document, ALL_SHOWN, BY)
@@ -100,7 +100,7 @@ def test_a_decided_document_is_past_at_once() -> None:
     assert review.past(PROVIDER.id, None).items == (stored(store, document),)
 
 
-def test_next_pending_is_the_one_due_first_besides_the_one_just_decided() -> None:
+def test_next_pending_is_the_first_due_other_document() -> None:
     first, second = a_document(id="doc_1", due_on=date(2026, 12, 1)), a_document(id="doc_2")
     review = a_review(a_store(first, second))
     assert review.next_pending(PROVIDER.id, besides="doc_1") == second
@@ -114,7 +114,7 @@ def test_there_is_no_next_pending_after_the_last() -> None:
 # Opening
 
 
-def test_first_view_is_recorded_once_and_told_to_the_emr() -> None:
+def test_the_first_view_is_recorded_once_with_a_webhook() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
     opened = review.open(document, BY)
@@ -126,14 +126,14 @@ def test_first_view_is_recorded_once_and_told_to_the_emr() -> None:
     assert json.loads(webhooks(store)[0].body or "")["data"]["viewed_at"] == "2026-11-22T19:00:00.000Z"
 
 
-def test_view_is_not_recorded_before_there_is_a_page_to_see() -> None:
+def test_no_view_is_recorded_before_the_pages_are_ready() -> None:
     document = a_document(pages_ready=None)
     opened = a_review(store := a_store(document)).open(document, BY)
     assert opened.document.viewed_at is None
     assert store.events(document.id) == ()
 
 
-def test_downloading_is_a_view_too() -> None:
+def test_a_download_is_a_view() -> None:
     document = a_document(pages_ready=None)
     review = a_review(store := a_store(document))
     assert review.record_download(document, BY).viewed_at == START
@@ -148,13 +148,13 @@ def test_a_view_does_not_move_the_time_of_a_faxed_transmission() -> None:
     assert (opened.document.viewed_at, opened.document.transmitted_at) == (START, faxed)
 
 
-def test_opening_what_is_decided_records_nothing() -> None:
+def test_opening_a_decided_document_records_nothing() -> None:
     document = a_document(status=Status.RETURNED, outcome=Outcome.BY_HAND, returned_at=START)
     a_review(store := a_store(document)).open(document, BY)
     assert store.events(document.id) == ()
 
 
-def test_two_first_views_at_once_are_one_event() -> None:
+def test_two_concurrent_first_views_are_one_event() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
     store.before_commit = only_doing(lambda: review.open(document, BY))
@@ -182,7 +182,7 @@ def test_approval_is_one_transaction_with_its_event_and_the_seal_job() -> None:
     assert webhooks(store) == []
 
 
-def test_approval_keeps_who_what_and_how() -> None:
+def test_an_approval_stores_the_signer_the_signature_and_the_authentication() -> None:
     document = a_document()
     signed = a_review(a_store(document)).approve(document, ALL_SHOWN, BY)
     decision = signed.decision
@@ -199,7 +199,7 @@ def test_approval_keeps_who_what_and_how() -> None:
     assert decision.consent_version
 
 
-def test_what_may_have_to_be_erased_stays_outside_the_hashed_bytes() -> None:
+def test_personal_data_stays_outside_the_hashed_bytes() -> None:
     document = a_document()
     a_review(store := a_store(document)).approve(document, ALL_SHOWN, BY)
     events = store.events(document.id)
@@ -223,16 +223,16 @@ def test_approval_needs_every_page_shown_or_the_statement() -> None:
 
 
 @pytest.mark.parametrize("typed", ["Luis Rivera", "L. Rivera, MD", "luis m. RIVERA", "Luís Rivera"])
-def test_signature_is_the_own_name_however_written(typed: str) -> None:
+def test_a_typed_signature_is_the_own_name_in_any_form(typed: str) -> None:
     assert is_own_name(PROVIDER, typed)
 
 
 @pytest.mark.parametrize("typed", ["", " ", "Jane Rivera", "Rivera", "Luis", "Luis Riverax", "Jane Okafor"])
-def test_signature_is_nobody_elses_name(typed: str) -> None:
+def test_a_typed_signature_is_not_another_persons_name(typed: str) -> None:
     assert not is_own_name(PROVIDER, typed)
 
 
-def test_signature_of_a_name_in_several_words() -> None:
+def test_a_typed_signature_of_a_name_with_several_words() -> None:
     provider = replace(PROVIDER, first_name="Ana Maria", last_name="de la Cruz-Ortiz")
     assert is_own_name(provider, provider.name)
     assert is_own_name(provider, "Ana de la Cruz Ortiz")
@@ -246,7 +246,7 @@ def test_approval_under_another_name_is_refused() -> None:
     assert fields_of(refused) == {"typed_name"}
 
 
-def test_too_long_a_note_is_refused_and_not_cut() -> None:
+def test_a_note_that_is_too_long_is_refused_and_not_cut() -> None:
     document = a_document()
     with pytest.raises(Invalid) as refused:
         a_review(a_store(document)).approve(document, replace(ALL_SHOWN, note="x" * 2001), BY)
@@ -271,7 +271,7 @@ def test_a_double_click_signs_once() -> None:
     assert len(store.jobs()) == 1
 
 
-def test_approval_survives_another_writer_of_the_chain() -> None:
+def test_an_approval_is_retried_after_a_conflict() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
     store.before_commit = only_doing(lambda: review.open(document, BY))
@@ -297,7 +297,7 @@ def test_approval_after_a_recall_in_between_is_a_conflict() -> None:
     assert stored(store, document).decision is None
 
 
-def test_nobody_signs_what_is_addressed_to_someone_else() -> None:
+def test_nobody_signs_a_document_addressed_to_someone_else() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
     other = replace(BY, provider=OTHER_PROVIDER)
@@ -312,7 +312,7 @@ def test_nobody_signs_what_is_addressed_to_someone_else() -> None:
     assert stored(store, document) == document
 
 
-def test_with_electronic_signature_off_nothing_is_signed_here() -> None:
+def test_nothing_is_signed_while_electronic_signature_is_off() -> None:
     document = a_document()
     review = a_review(store := a_store(document), on=False)
     assert not review.open(document, BY).can_sign
@@ -322,7 +322,7 @@ def test_with_electronic_signature_off_nothing_is_signed_here() -> None:
     assert stored(store, document).status is Status.PENDING
 
 
-def test_a_repeated_approval_stays_a_success_when_the_switch_went_off_since() -> None:
+def test_a_repeated_approval_succeeds_even_if_the_switch_is_off_now() -> None:
     document = a_document()
     store = a_store(document)
     signed = a_review(store).approve(document, ALL_SHOWN, BY)
@@ -342,7 +342,7 @@ def test_nothing_is_signed_when_the_database_fails() -> None:
 # Decline
 
 
-def test_decline_tells_the_emr_at_once_and_asks_for_the_certificate() -> None:
+def test_a_decline_queues_a_webhook_a_notice_and_the_seal_job() -> None:
     document = a_document()
     review = a_review(store := a_store(document), on=False)
     declined = review.decline(document, DeclineForm(reason="needs_a_visit", note="Not seen since May."), BY)
@@ -376,14 +376,14 @@ def test_decline_needs_a_reason_and_some_reasons_a_note(reason: str, note: str, 
 
 
 @pytest.mark.parametrize("reason", ["not_my_patient", "someone_else_signs", "needs_a_visit"])
-def test_the_other_reasons_stand_alone(reason: str) -> None:
+def test_the_other_reasons_need_no_note(reason: str) -> None:
     document = a_document()
     declined = a_review(a_store(document)).decline(document, DeclineForm(reason=reason), BY)
     assert declined.decision is not None
     assert (declined.decision.decline_reason, declined.decision.note) == (DeclineReason(reason), None)
 
 
-def test_declining_what_was_signed_is_a_conflict() -> None:
+def test_declining_a_signed_document_is_a_conflict() -> None:
     document = a_document()
     review = a_review(a_store(document))
     signed = review.approve(document, ALL_SHOWN, BY)
@@ -392,7 +392,7 @@ def test_declining_what_was_signed_is_a_conflict() -> None:
     assert conflict.value.code == "document-approved"
 
 
-def test_another_decline_of_the_same_document_is_a_conflict_and_the_same_is_not() -> None:
+def test_a_different_second_decline_is_a_conflict_and_the_same_is_not() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
     first = review.decline(document, DeclineForm(reason="not_my_patient"), BY)
@@ -411,11 +411,11 @@ def test_a_practice_without_an_endpoint_gets_no_webhook() -> None:
     assert store.every(Practice, "practices")[0].endpoint is None
 
 
-def test_typed_text_is_kept_without_control_characters_or_edges() -> None:
+def test_typed_text_is_stored_stripped_and_without_control_characters() -> None:
     assert clean_text(" a\r\nb\x00c\x1b \n") == "a\nbc"
 
 
-def test_decision_says_nothing_of_a_provider_but_what_the_account_says() -> None:
+def test_the_signer_of_a_decision_comes_from_the_account() -> None:
     document = a_document()
     provider: Provider = replace(PROVIDER, npi=None, credential=None)
     signed = a_review(a_store(document)).approve(document, ALL_SHOWN, replace(BY, provider=provider))

@@ -52,7 +52,7 @@ def minutes(world: World, number: int) -> None:
 # Due attempts
 
 
-def test_what_the_queue_still_has_is_left_to_it_for_a_minute(world: World) -> None:
+def test_an_attempt_due_for_less_than_a_minute_is_left_to_the_queue(world: World) -> None:
     world.webhook()
     world.relay()
     world.clock.pass_time(seconds=59)
@@ -60,7 +60,7 @@ def test_what_the_queue_still_has_is_left_to_it_for_a_minute(world: World) -> No
     assert world.queues.sent == []
 
 
-def test_a_message_whose_job_was_lost_goes_out(world: World) -> None:
+def test_a_message_with_a_lost_job_is_sent(world: World) -> None:
     row_id = world.webhook()
     world.relay()
     world.clock.pass_time(minutes=1)
@@ -77,7 +77,7 @@ def test_sweeps_enqueue_a_row_once_in_fifteen_minutes(world: World) -> None:
     assert jobs(world, "deliver") == [row_id, row_id]
 
 
-def test_two_sweeps_at_once_send_it_once(world: World) -> None:
+def test_two_concurrent_sweeps_send_a_message_once(world: World) -> None:
     row_id = world.webhook()
     world.relay()
     world.clock.pass_time(minutes=1)
@@ -93,7 +93,7 @@ def test_two_sweeps_at_once_send_it_once(world: World) -> None:
     assert len(world.webhook_sender.posted) == 1
 
 
-def test_a_queue_that_refuses_leaves_the_row_to_the_next_sweep(world: World) -> None:
+def test_a_refusing_queue_leaves_the_row_to_the_next_sweep(world: World) -> None:
     row_id = world.webhook()
     world.relay()
     world.clock.pass_time(minutes=1)
@@ -105,7 +105,7 @@ def test_a_queue_that_refuses_leaves_the_row_to_the_next_sweep(world: World) -> 
     assert jobs(world, "deliver") == [row_id]
 
 
-def test_an_index_that_lags_behind_calls_for_nothing(world: World) -> None:
+def test_an_outdated_index_queues_nothing(world: World) -> None:
     done, waiting = world.webhook(), world.webhook(DocumentEventType.DECLINED)
     world.deliver(done)
     world.relay()
@@ -116,7 +116,7 @@ def test_an_index_that_lags_behind_calls_for_nothing(world: World) -> None:
     assert jobs(world, "deliver") == []
 
 
-def test_a_called_row_is_attempted_though_its_next_look_is_later(world: World) -> None:
+def test_a_requeued_row_is_attempted_before_its_lease_ends(world: World) -> None:
     world.webhook_sender.answers = [HttpResult(500), HttpResult(200)]
     row_id = world.webhook()
     world.deliver(row_id)
@@ -125,7 +125,7 @@ def test_a_called_row_is_attempted_though_its_next_look_is_later(world: World) -
     assert world.deliver(row_id).status is DeliveryStatus.DELIVERED
 
 
-def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> None:
+def test_a_receiver_down_for_days_gets_every_webhook_with_its_one_id(world: World) -> None:
     """Only the sweep wakes: every delayed job of the queue is lost."""
     world.webhook_sender.answers = [HttpResult(503)]
     row_ids = [world.webhook(event) for event in (DocumentEventType.VIEWED, DocumentEventType.DECLINED)]
@@ -154,14 +154,14 @@ def test_a_receiver_down_for_days_gets_everything_with_one_id(world: World) -> N
 # Seals
 
 
-def test_a_seal_on_its_way_is_left_alone(world: World) -> None:
+def test_a_seal_in_progress_is_not_retried(world: World) -> None:
     decided(world)
     minutes(world, 15)
     assert world.document.sealing is Sealing.IN_PROGRESS
     assert jobs(world, "seal") == []
 
 
-def test_a_late_seal_is_said_once_and_tried_again(world: World) -> None:
+def test_a_delayed_seal_is_reported_once_and_retried(world: World) -> None:
     decided(world)
     minutes(world, 16)
     assert world.document.sealing is Sealing.DELAYED
@@ -175,7 +175,7 @@ def test_a_late_seal_is_said_once_and_tried_again(world: World) -> None:
     assert world.notices() == ["sealing_delayed"]
 
 
-def test_a_seal_that_stays_impossible_is_tried_less_and_less_often(world: World) -> None:
+def test_a_seal_that_keeps_failing_is_retried_less_and_less_often(world: World) -> None:
     decided(world)
     minutes(world, 24 * 60)
     first_day = len(jobs(world, "seal"))
@@ -184,7 +184,7 @@ def test_a_seal_that_stays_impossible_is_tried_less_and_less_often(world: World)
     assert len(jobs(world, "seal")) == first_day + 3
 
 
-def test_a_sweep_that_comes_late_takes_the_turns_of_its_minute(world: World) -> None:
+def test_a_late_sweep_runs_the_retries_of_its_scheduled_minute(world: World) -> None:
     decided(world)
     minutes(world, 2 * 24 * 60 - 1)
     before = len(jobs(world, "seal"))
@@ -194,7 +194,7 @@ def test_a_sweep_that_comes_late_takes_the_turns_of_its_minute(world: World) -> 
     assert len(jobs(world, "seal")) == before + 1
 
 
-def test_what_was_sealed_just_then_is_not_called_late(world: World) -> None:
+def test_a_document_sealed_during_the_sweep_is_not_marked_delayed(world: World) -> None:
     decided(world)
     world.clock.pass_time(minutes=16)
     world.store.before_commit = lambda: world.change_document(sealing=Sealing.SEALED)
@@ -203,7 +203,7 @@ def test_what_was_sealed_just_then_is_not_called_late(world: World) -> None:
     assert world.events() == []
 
 
-def test_what_is_undecided_or_sealed_is_never_tried(world: World) -> None:
+def test_an_undecided_or_sealed_document_is_never_retried(world: World) -> None:
     minutes(world, 3)
     decided(world)
     world.change_document(sealing=Sealing.SEALED)
@@ -214,7 +214,7 @@ def test_what_is_undecided_or_sealed_is_never_tried(world: World) -> None:
 # The outbox
 
 
-def test_what_the_stream_missed_is_relayed(world: World) -> None:
+def test_a_row_that_the_stream_missed_is_relayed(world: World) -> None:
     row_id = world.message(Channel.EMAIL, MessageType.READY)
     world.clock.pass_time(minutes=2, seconds=1)
     assert world.scheduled_sweep.run()["relayed"] == 1
@@ -222,7 +222,7 @@ def test_what_the_stream_missed_is_relayed(world: World) -> None:
     assert world.store.jobs() == ()
 
 
-def test_a_queue_that_refuses_raises_for_the_alarm_and_loses_nothing(world: World) -> None:
+def test_a_refusing_queue_raises_for_the_alarm_and_loses_nothing(world: World) -> None:
     world.message(Channel.EMAIL, MessageType.READY)
     world.clock.pass_time(minutes=2, seconds=1)
     world.queues.failing = True
@@ -238,7 +238,7 @@ def test_a_queue_that_refuses_raises_for_the_alarm_and_loses_nothing(world: Worl
 DUTIES = ("due", "seals_late", "seals_again", "untimed", "certificate", "relayed", "orphans")
 
 
-def test_a_queue_that_refuses_overdue_jobs_holds_up_no_other_duty(world: World) -> None:
+def test_a_queue_that_refuses_overdue_jobs_stops_no_other_task(world: World) -> None:
     world.webhook()
     world.clock.pass_time(minutes=2, seconds=1)
     decided(world)
@@ -260,7 +260,7 @@ def test_a_queue_that_refuses_overdue_jobs_holds_up_no_other_duty(world: World) 
 
 
 @pytest.mark.parametrize("failing", DUTIES)
-def test_every_duty_is_done_and_the_failure_raised_in_the_end(
+def test_every_task_runs_and_the_failure_is_raised_at_the_end(
     failing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done: list[str] = []
@@ -277,11 +277,11 @@ def test_every_duty_is_done_and_the_failure_raised_in_the_end(
     assert "Ada" not in capsys.readouterr().out
 
 
-def test_these_are_the_duties(world: World) -> None:
+def test_these_are_the_tasks(world: World) -> None:
     assert tuple(world.scheduled_sweep.run()) == DUTIES
 
 
-def test_the_days_of_the_certificate_are_said_once_an_hour(world: World) -> None:
+def test_the_days_left_of_the_certificate_are_logged_once_an_hour(world: World) -> None:
     pem = chain.write_pem([certificate()])
     world.files.put(CURRENT_KEY, pem, "application/x-pem-file")
     said = 0
@@ -291,7 +291,7 @@ def test_the_days_of_the_certificate_are_said_once_an_hour(world: World) -> None
     assert said == 1
 
 
-def test_jobs_of_the_sweep_name_rows_only(world: World) -> None:
+def test_jobs_of_the_sweep_contain_only_ids(world: World) -> None:
     decided(world)
     world.webhook()
     world.relay()
