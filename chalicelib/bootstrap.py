@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chalicelib.services.authentication.sessions import Sessions
     from chalicelib.services.authentication.source_throttle import SourceThrottle
     from chalicelib.services.delivery.delivery_worker import DeliveryWorker, Sender
+    from chalicelib.services.delivery.message_sender import MessageSender
     from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
     from chalicelib.services.delivery.ses_feedback import SesFeedback
     from chalicelib.services.delivery.settlement import Settlement
@@ -235,26 +236,22 @@ class Services:
     def _emails(self) -> Sender:
         from chalicelib.services.delivery.emails import Emails
 
-        return Emails(
-            store=self.store,
-            mailer=self.mailer,
-            switches=self.switches,
-            clock=self.clock,
-            ids=self.ids,
-            setup_links=self.setup_links,
-            settings=self.settings,
-        )
+        return self._message_sender(Emails)
 
     def _faxes(self) -> Sender:
         from chalicelib.services.delivery.faxes import Faxes
 
-        return Faxes(
+        return self._message_sender(Faxes)
+
+    def _message_sender(self, sender: type[MessageSender]) -> Sender:
+        return sender(
             store=self.store,
             files=self.files,
             mailer=self.mailer,
             switches=self.switches,
             clock=self.clock,
             ids=self.ids,
+            setup_links=self.setup_links,
             settings=self.settings,
         )
 

@@ -12,19 +12,15 @@ from typing import Any, TypeVar
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from chalicelib.domain.account_events import AccountEventType
-from chalicelib.domain.deliveries import Delivery, MessageType
-from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
+from chalicelib.domain.deliveries import MessageType
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
-from chalicelib.services.accounts.setup_links import SetupLinks
-from chalicelib.services.delivery.message_facts import MessageFacts, cancellation_reason, look_up
-from chalicelib.services.delivery.mime import Mail, mime
+from chalicelib.services.delivery.message_facts import MessageFacts
+from chalicelib.services.delivery.message_sender import PORTAL, MessageSender
+from chalicelib.services.delivery.mime import Mail
 from chalicelib.services.labels import duration
 from chalicelib.services.normalization import display_phone
-from chalicelib.services.ports import Clock, Ids, Mailer, Store, Switches
-from chalicelib.settings import Settings
 
 T = TypeVar("T")
-PORTAL = "Provider Portal"
 
 
 @dataclass(frozen=True)
@@ -71,45 +67,19 @@ class Composed:
     values: Mapping[str, Any]
 
 
-class Emails:
+class Emails(MessageSender):
     """Sender of the emails to providers."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        mailer: Mailer,
-        switches: Switches,
-        clock: Clock,
-        ids: Ids,
-        setup_links: SetupLinks,
-        settings: Settings,
-    ) -> None:
-        self._store = store
-        self._mailer = mailer
-        self._switches = switches
-        self._clock = clock
-        self._ids = ids
-        self._setup_links = setup_links
-        self._settings = settings
-
-    def send(self, delivery: Delivery) -> AttemptResult:
-        """Compose the email and send it by SES, or cancel an email that is no longer wanted."""
-        facts = look_up(delivery, self._store, self._clock.now())
-        reason = cancellation_reason(facts)
-        if reason:
-            return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
-        mail = self._render(facts, self._compose(facts))
-        message = mime(
-            mail,
-            sender=self._settings.mail_from,
-            message_id=f"{delivery.id}.{len(delivery.attempts)}",
-            now=facts.now,
-        )
-        carrier_id = self._mailer.send(to=delivery.recipient, message=message)
-        return AttemptResult(
-            verdict=Verdict.SENT, detail="Accepted by the email service.", carrier_id=carrier_id
-        )
+    def _compose(self, facts: MessageFacts) -> Mail:
+        composers: dict[str, Callable[[MessageFacts], Composed]] = {
+            MessageType.READY: self._ready,
+            MessageType.SETUP: self._setup,
+            MessageType.RESET: self._reset,
+            MessageType.CODE: self._by_hand_code,
+            AccountEventType.PASSWORD_CHANGED: self._password_changed,
+        }
+        compose = composers.get(facts.delivery.type, self._other_account_change)
+        return self._render(facts, compose(facts))
 
     def _render(self, facts: MessageFacts, composed: Composed) -> Mail:
         """Return the email as HTML and as plain text."""
@@ -137,16 +107,6 @@ class Emails:
             html=_environment().get_template(f"{composed.template}.html").render(values),
             reply_to=practice.reply_to if practice else None,
         )
-
-    def _compose(self, facts: MessageFacts) -> Composed:
-        composers: dict[str, Callable[[MessageFacts], Composed]] = {
-            MessageType.READY: self._ready,
-            MessageType.SETUP: self._setup,
-            MessageType.RESET: self._reset,
-            MessageType.CODE: self._by_hand_code,
-            AccountEventType.PASSWORD_CHANGED: self._password_changed,
-        }
-        return composers.get(facts.delivery.type, self._other_account_change)(facts)
 
     def _ready(self, facts: MessageFacts) -> Composed:
         document, practice = _required(facts.document), _required(facts.practice)
@@ -186,9 +146,6 @@ class Emails:
     def _setup_link(self, facts: MessageFacts) -> str:
         token = self._setup_links.create_token(facts.delivery, facts.now)
         return self._url(f"/setup/{token}")
-
-    def _url(self, path: str) -> str:
-        return self._settings.portal_url + path
 
 
 def _account_changed(facts: MessageFacts, change: str) -> Composed:

@@ -3,67 +3,23 @@
 The email around the PDF contains nothing about the document.
 """
 
-from chalicelib.domain.deliveries import Delivery
-from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
 from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
-from chalicelib.services.delivery.emails import PORTAL
-from chalicelib.services.delivery.message_facts import MessageFacts, cancellation_reason, look_up
-from chalicelib.services.delivery.mime import Mail, mime
+from chalicelib.services.delivery.message_facts import MessageFacts
+from chalicelib.services.delivery.message_sender import PORTAL, MessageSender
+from chalicelib.services.delivery.mime import Mail
 from chalicelib.services.normalization import display_phone
-from chalicelib.services.ports import Clock, Files, Ids, Mailer, Store, Switches
 from chalicelib.services.review.hand_codes import create_fax_code
-from chalicelib.settings import Settings
 
 MAX_PDF_MEGABYTES = 7
 MAX_PDF_BYTES = MAX_PDF_MEGABYTES * 1024 * 1024
 """SES accepts a raw message of 10 MB, and the email's encoding makes a PDF a third longer."""
 
 
-class Faxes:
+class Faxes(MessageSender):
     """Sender of the faxes to providers."""
-
-    def __init__(
-        self,
-        *,
-        store: Store,
-        files: Files,
-        mailer: Mailer,
-        switches: Switches,
-        clock: Clock,
-        ids: Ids,
-        settings: Settings,
-    ) -> None:
-        self._store = store
-        self._files = files
-        self._mailer = mailer
-        self._switches = switches
-        self._clock = clock
-        self._ids = ids
-        self._settings = settings
-
-    def send(self, delivery: Delivery) -> AttemptResult:
-        """Compose the fax and email it to the gateway, or cancel a fax that is no longer wanted."""
-        facts = look_up(delivery, self._store, self._clock.now())
-        reason = cancellation_reason(facts)
-        if reason:
-            return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
-        to = gateway_address(delivery.recipient, self._settings.fax_domain)
-        mail = Mail(
-            to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._compose(facts)
-        )
-        message = mime(
-            mail,
-            sender=self._settings.mail_from,
-            message_id=f"{delivery.id}.{len(delivery.attempts)}",
-            now=facts.now,
-        )
-        carrier_id = self._mailer.send(to=to, message=message)
-        return AttemptResult(
-            verdict=Verdict.SENT, detail="Accepted by the fax gateway.", carrier_id=carrier_id
-        )
 
     def cover(self, facts: MessageFacts, document: Document, practice: Practice) -> FaxCover:
         """Return the contents of the cover page, with a link and a code only if Electronic Signature is on.
@@ -87,7 +43,13 @@ class Faxes:
             online=self._online(facts, document),
         )
 
-    def _compose(self, facts: MessageFacts) -> bytes:
+    def _compose(self, facts: MessageFacts) -> Mail:
+        to = gateway_address(facts.delivery.recipient, self._settings.fax_domain)
+        return Mail(
+            to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts)
+        )
+
+    def _build_pdf(self, facts: MessageFacts) -> bytes:
         """Return the PDF to fax, in a few seconds. Raises `Unprocessable` if the PDF cannot be faxed."""
         from chalicelib.pdf.assembly.fax import compose_fax
 
@@ -103,7 +65,7 @@ class Faxes:
     def _online(self, facts: MessageFacts, document: Document) -> FaxOnline | None:
         if not self._switches.electronic_signature(document.practice_id):
             return None
-        link = f"{self._settings.portal_url}/by-hand/{document.id}"
+        link = self._url(f"/by-hand/{document.id}")
         code = create_fax_code(self._store, document, facts.delivery, facts.now, self._ids)
         return FaxOnline(portal_url=link, link=link, code=code)
 
