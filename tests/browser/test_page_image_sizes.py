@@ -25,7 +25,7 @@ Opened = Callable[..., tuple[Scene, list[str]]]
 
 @pytest.fixture
 def opened(memory: MemoryPortal, new_context: NewContext) -> Opened:
-    """Return the review page, and a growing list of the images requested, such as `1-750`."""
+    """Return a function that opens the review page and lists the images requested, such as `1-750`."""
 
     def open_review(**options: Any) -> tuple[Scene, list[str]]:
         scene, asked = Scene(memory, new_context(**options).new_page()), list[str]()
