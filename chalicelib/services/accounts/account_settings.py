@@ -40,7 +40,7 @@ _SHORT = (
 
 
 @dataclass(frozen=True)
-class Owner:
+class AccountOwner:
     """The owner of an account who makes a request: their recently authenticated session, and its origin."""
 
     session: Secret
@@ -50,7 +50,7 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Changed:
+class AccountChange:
     """The result of a change: the value of the new session cookie, and new recovery codes, if any."""
 
     cookie: str
@@ -66,7 +66,7 @@ class AccountSettings:
         self._sessions = sessions
         self._passkeys = passkeys
 
-    def add_passkey(self, owner: Owner, response: str, name: str) -> Changed:
+    def add_passkey(self, owner: AccountOwner, response: str, name: str) -> AccountChange:
         """Add a passkey from the browser's WebAuthn `response` (JSON).
 
         The first second factor of an account also creates recovery codes. Raise `Invalid` if the response is
@@ -83,7 +83,7 @@ class AccountSettings:
         changed = replace(provider, passkeys=(*provider.passkeys, passkey))
         return self._commit(owner, changed, AccountEventType.PASSKEY_ADDED, secrets=(challenge,))
 
-    def remove_passkey(self, owner: Owner, passkey_id: str) -> Changed:
+    def remove_passkey(self, owner: AccountOwner, passkey_id: str) -> AccountChange:
         """Remove a passkey. Raise `NotFound` if the account does not have the passkey."""
         passkeys = owner.provider.passkeys
         remaining = tuple(passkey for passkey in passkeys if passkey.id != passkey_id)
@@ -113,7 +113,7 @@ class AccountSettings:
         self._store.commit(Change(at=now, secrets=(fresh,)))
         return secret
 
-    def add_authenticator(self, owner: Owner, code: str) -> Changed:
+    def add_authenticator(self, owner: AccountOwner, code: str) -> AccountChange:
         """Add the app that was set up with `authenticator_secret`, if `code` is the code that the app shows.
 
         The first second factor of an account also creates recovery codes. Raise `Invalid` for a wrong code
@@ -129,14 +129,14 @@ class AccountSettings:
         changed = replace(owner.provider, authenticator=replace(app, last_step=step))
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_ADDED, dropped=(row,))
 
-    def remove_authenticator(self, owner: Owner) -> Changed:
+    def remove_authenticator(self, owner: AccountOwner) -> AccountChange:
         """Remove the authenticator app. Raise `NotFound` if there is none."""
         if owner.provider.authenticator is None:
             raise NotFound("There is no authenticator app.")
         changed = _after_removal(replace(owner.provider, authenticator=None))
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_REMOVED)
 
-    def create_recovery_codes(self, owner: Owner) -> Changed:
+    def create_recovery_codes(self, owner: AccountOwner) -> AccountChange:
         """Create recovery codes in place of the old ones. Only their hashes are stored.
 
         Raise `NotFound` if the account has no second factor.
@@ -145,7 +145,7 @@ class AccountSettings:
             raise NotFound("Recovery codes need a passkey or an authenticator app.")
         return self._commit(owner, owner.provider, AccountEventType.RECOVERY_CODES_MADE, new_codes=True)
 
-    def change_password(self, owner: Owner, password: str) -> Changed:
+    def change_password(self, owner: AccountOwner, password: str) -> AccountChange:
         """Set a new password. Raise `Invalid` with the problem if the password is too weak."""
         provider = owner.provider
         least = min_length(second_factor=provider.has_second_factor)
@@ -181,7 +181,7 @@ class AccountSettings:
 
         retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
-    def log_out_everywhere(self, owner: Owner) -> None:
+    def log_out_everywhere(self, owner: AccountOwner) -> None:
         """End every session of the account, including the session in use."""
         event_type, session = AccountEventType.LOGGED_OUT_EVERYWHERE, owner.session
         event = account_event(owner.provider.id, event_type, owner.now, owner.origin, unique=session.key)
@@ -191,14 +191,14 @@ class AccountSettings:
 
     def _commit(
         self,
-        owner: Owner,
+        owner: AccountOwner,
         changed: Provider,
         event_type: AccountEventType,
         *,
         new_codes: bool = False,
         secrets: tuple[Secret, ...] = (),
         dropped: tuple[Secret, ...] = (),
-    ) -> Changed:
+    ) -> AccountChange:
         """Commit the changed provider, end the other sessions, and renew the owner's session.
 
         The first second factor creates recovery codes, and so does `new_codes`. The event and the email to
@@ -227,7 +227,7 @@ class AccountSettings:
         except ConcurrentUpdate as conflict:
             message = "Your account was changed in another place at the same time. Please try again."
             raise _invalid("form", message) from conflict
-        return Changed(cookie, codes)
+        return AccountChange(cookie, codes)
 
     def _codes(self) -> tuple[str, ...]:
         """Return new recovery codes of 120 random bits, in groups of four characters."""

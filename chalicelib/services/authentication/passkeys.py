@@ -17,7 +17,7 @@ from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Passkey
 from chalicelib.services.authentication.passkey_challenges import LIFETIME, is_valid_challenge
-from chalicelib.services.authentication.sessions import Reauthenticated, Sessions, login_event
+from chalicelib.services.authentication.sessions import RenewedSession, Sessions, login_event
 from chalicelib.services.ports import Keys, Store
 from chalicelib.services.signed_tokens import from_base64url, to_base64url
 from chalicelib.services.transaction import Change
@@ -108,7 +108,7 @@ class Passkeys:
 
     def reauthenticate(
         self, session: Secret, provider: Provider, response: str, now: datetime
-    ) -> Reauthenticated:
+    ) -> RenewedSession:
         """Authenticate a logged-in provider again, and return the session under a new token.
 
         Raise `Unauthenticated` if the browser's response is not valid.
@@ -117,7 +117,7 @@ class Passkeys:
         used = self._verify(provider, parsed, now)
         renewed, cookie = self._sessions.renew(session, now, METHOD)
         self._commit(used, parsed, (renewed,), (session,), now)
-        return Reauthenticated(renewed, cookie, used)
+        return RenewedSession(renewed, cookie, used)
 
     def _commit(
         self,

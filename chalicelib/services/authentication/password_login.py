@@ -12,7 +12,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.services import throttling
 from chalicelib.services.authentication.known_devices import KnownDevice
 from chalicelib.services.authentication.passwords import hash_password, is_outdated, is_password
-from chalicelib.services.authentication.sessions import PASSWORD, Reauthenticated, Sessions, login_event
+from chalicelib.services.authentication.sessions import PASSWORD, RenewedSession, Sessions, login_event
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
@@ -110,7 +110,7 @@ class SecondFactorRequired(Exception):
 
 
 @dataclass(frozen=True)
-class _Counted:
+class _CountedAttempt:
     """The counters after one attempt has been added to them.
 
     `client` is the client's counter. `total` counts all known browsers or all unknown ones, whichever the
@@ -189,7 +189,7 @@ class Login:
                 raise
             self._store.commit(change)
 
-    def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> Reauthenticated:
+    def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> RenewedSession:
         """Check the password of a logged-in provider, and return the session under a new token.
 
         Count and raise as `log_in` does. The password of another account is wrong.
@@ -199,7 +199,7 @@ class Login:
             raise Unauthenticated(_WRONG)
         renewed, cookie = self._sessions.renew(session, attempt.now, PASSWORD)
         self._store.commit(Change(at=attempt.now, secrets=(renewed,), dropped=(*cleared, session)))
-        return Reauthenticated(renewed, cookie, provider)
+        return RenewedSession(renewed, cookie, provider)
 
     def verify_password(self, provider: Provider, attempt: LoginAttempt) -> None:
         """Raise `Unauthenticated` unless this is the provider's password.
@@ -223,7 +223,7 @@ class Login:
             raise Unauthenticated(_WRONG)
         return provider, (counted.client, *login_counters(attempt.email, provider.id, attempt.now))
 
-    def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _Counted]:
+    def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _CountedAttempt]:
         """Return the account's provider and the counters after this attempt.
 
         The attempt is counted before the password is looked at, so parallel attempts gain nothing.
@@ -337,15 +337,15 @@ def _require_allowed(
 
 def _add_attempt(
     attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]
-) -> _Counted:
+) -> _CountedAttempt:
     def add(backoff: Backoff, subject: str) -> Secret:
         return backoff.add_attempt(counters.get(backoff.key(subject)), subject, attempt.now)
 
     client = add(PER_CLIENT, _client(attempt, known))
     if known:
-        return _Counted(client, total=add(KNOWN_BROWSERS, known.provider_id))
+        return _CountedAttempt(client, total=add(KNOWN_BROWSERS, known.provider_id))
     total, attack = add(PER_ACCOUNT, attempt.email), add(UNDER_ATTACK, attempt.email)
-    return _Counted(client, total=total, attack=attack)
+    return _CountedAttempt(client, total=total, attack=attack)
 
 
 def _decoy(attempt: LoginAttempt, nonce: str) -> Secret:

@@ -58,7 +58,7 @@ class SecondFactorResponse:
 
 
 @dataclass(frozen=True)
-class _Verified:
+class _VerifiedResponse:
     """The provider after a right response, the rows to commit with it, and the name of the login's method."""
 
     provider: Provider
@@ -157,16 +157,16 @@ class SecondFactor:
         self._store.commit(Change(at=now, secrets=tuple(counted.values())))
         return counted[total]
 
-    def _verify(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> _Verified:
+    def _verify(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> _VerifiedResponse:
         if response.passkey:
             used, challenge = self._passkeys.verify_authentication(provider, response.passkey, now)
-            return _Verified(used, (challenge,), f"{PASSWORD} and passkey")
+            return _VerifiedResponse(used, (challenge,), f"{PASSWORD} and passkey")
         by_app = _use_app_code(provider, response.code, now)
         if by_app is not None:
-            return _Verified(by_app, (), f"{PASSWORD} and authenticator code")
+            return _VerifiedResponse(by_app, (), f"{PASSWORD} and authenticator code")
         by_recovery_code = _use_recovery_code(provider, response.code)
         if by_recovery_code is not None:
-            return _Verified(by_recovery_code, (), f"{PASSWORD} and recovery code")
+            return _VerifiedResponse(by_recovery_code, (), f"{PASSWORD} and recovery code")
         raise Unauthenticated(_WRONG)
 
 

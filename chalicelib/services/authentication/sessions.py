@@ -34,7 +34,7 @@ class SessionClaims:
 
 
 @dataclass(frozen=True)
-class Reauthenticated:
+class RenewedSession:
     """A session whose owner has just been authenticated again, its new cookie, and its provider."""
 
     session: Secret

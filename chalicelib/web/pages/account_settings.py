@@ -6,7 +6,7 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import FieldError, Invalid, PortalError, TooManyRequests, Unauthenticated
 from chalicelib.domain.expiring_records import Secret
-from chalicelib.services.accounts.account_settings import Changed, Owner, authenticator_uri
+from chalicelib.services.accounts.account_settings import AccountChange, AccountOwner, authenticator_uri
 from chalicelib.services.authentication.passwords import min_length
 from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import present_error
@@ -94,7 +94,7 @@ def change_password(context: RequestContext) -> Response:
     """Change the password. The form needs the current password even right after a login (ASVS 6.2.3)."""
     password = context.form.get("new_password", "")
 
-    def change(owner: Owner) -> Changed:
+    def change(owner: AccountOwner) -> AccountChange:
         _check_current_password(context, owner.session)
         return context.services.account_settings.change_password(owner, password)
 
@@ -103,14 +103,14 @@ def change_password(context: RequestContext) -> Response:
 
 def log_out_everywhere(context: RequestContext) -> Response:
     if context.session is not None:
-        owner = Owner(context.session, context.require_provider(), context.now, context.origin)
+        owner = AccountOwner(context.session, context.require_provider(), context.now, context.origin)
         context.services.account_settings.log_out_everywhere(owner)
     return redirect("/login?reason=logged-out", cookies=[format_cookie(SESSION_COOKIE, "", 0)])
 
 
 def _change(
     context: RequestContext,
-    change: Callable[[Owner], Changed],
+    change: Callable[[AccountOwner], AccountChange],
     done: str,
     *,
     render_error: Callable[..., Response] | None = None,
@@ -123,7 +123,7 @@ def _change(
     if session is None or not is_recently_authenticated(context):
         return redirect(ACCOUNT_PATH)
     try:
-        changed = change(Owner(session, provider, context.now, context.origin))
+        changed = change(AccountOwner(session, provider, context.now, context.origin))
     except (Invalid, Unauthenticated, TooManyRequests) as error:
         return render_error(context, session, error) if render_error else _render_error(context, error)
     device = known_device_cookie(context, provider.id, provider.session_generation + 1)

@@ -7,7 +7,7 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.authentication.known_devices import KnownDevice
 from chalicelib.services.authentication.password_login import LoginAttempt
-from chalicelib.services.authentication.sessions import Reauthenticated
+from chalicelib.services.authentication.sessions import RenewedSession
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie
@@ -52,7 +52,7 @@ def reauthenticate(context: RequestContext) -> tuple[RequestContext, list[str]]:
     return replace(context, session=renewed.session, provider=renewed.provider), cookies
 
 
-def _check_form(context: RequestContext, session: Secret) -> Reauthenticated:
+def _check_form(context: RequestContext, session: Secret) -> RenewedSession:
     passkey, password = context.form.get("passkey", ""), context.form.get("password", "")
     if passkey:
         return context.services.passkeys.reauthenticate(
