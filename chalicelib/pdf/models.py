@@ -33,10 +33,7 @@ CertificateType = Literal["signed", "declined", "by_hand"]
 
 
 class PdfRefused(ValueError):
-    """The error for a file that cannot be used.
-
-    `detail` is a sentence for a developer and quotes nothing of the file.
-    """
+    """The error for an unusable file. `detail` is a sentence for a developer, without text of the file."""
 
     def __init__(self, code: RefusalCode, detail: str) -> None:
         super().__init__(f"{code}: {detail}")

@@ -88,10 +88,7 @@ def deflate(data: bytes) -> StreamObject:
 
 
 def import_page_form(writer: PdfWriter, page: PageObject, display: Display) -> IndirectObject:
-    """Add the page's content as a form XObject in user space, clipped to the visible box.
-
-    Return the reference.
-    """
+    """Add the page's visible content as a form XObject in user space, and return the form's reference."""
     content = resolve(page.get("/Contents"))
     if isinstance(content, StreamObject):
         # Pages may share a content stream but differ in box and resources.

@@ -40,11 +40,8 @@ class Column:
 def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Column:
     """Return the label's column. `reach` is the largest distance in points from a label to its blank."""
     label = context.label.box
-    labels = [
-        span
-        for span in context.other_spans
-        if len(span.words) <= MAX_LABEL_WORDS and not span.text.endswith(".")
-    ]
+    short = [span for span in context.other_spans if len(span.words) <= MAX_LABEL_WORDS]
+    labels = [span for span in short if not span.text.endswith(".")]
     above, first, others_above = _follow_column(label, blanks, labels, reach, up=True)
     below, last, others_below = _follow_column(label, blanks, labels, reach, up=False)
     return Column(above, below, first, last, others_above, others_below)
@@ -53,11 +50,7 @@ def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Colum
 def _follow_column(
     start: Box, blanks: list[Box], labels: list[TextSpan], reach: float, *, up: bool
 ) -> tuple[Box | None, bool, bool]:
-    """Follow the column from a label.
-
-    Return the next blank, whether the column ends with a blank, and whether the next label is another
-    signer's.
-    """
+    """Return the next blank, if the column ends with a blank, and if the next label is another signer's."""
     boxes = [span.box for span in labels]
     nearest = _find_nearest(start, blanks, boxes, reach, up=up)
     if nearest is None:
@@ -92,20 +85,10 @@ def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: floa
 
 
 def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
-    """Return True if the line above our label may belong to the label above that line.
-
-    This is possible only if there is also a line below our label.
-    """
-    lines = [
-        line
-        for line in context.marks.rules
-        if line == rule
-        or (
-            line[2] - line[0] >= MIN_LINE
-            and _are_alike(line, rule)
-            and not belongs_to_other_label(context, line)
-        )
-    ]
+    """Return True if the line above our label may be the upper label's, as there is a line below ours too."""
+    long = [line for line in context.marks.rules if line == rule or line[2] - line[0] >= MIN_LINE]
+    alike = [line for line in long if line == rule or _are_alike(line, rule)]
+    lines = [line for line in alike if line == rule or not belongs_to_other_label(context, line)]
     column = find_column(context, lines, MAX_HEIGHT)
     if column.above != rule or column.below is None:
         return False
@@ -117,30 +100,22 @@ def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
     """Return True if a label directly to the left leads to the line."""
     for span in context.other_spans:
         _, bottom, right, _ = span.box
-        if (
-            -WRITING_HEIGHT <= rule[0] - right <= WRITING_HEIGHT
-            and abs(bottom - rule[1]) <= WRITING_HEIGHT / 2
-        ):
+        if abs(rule[0] - right) <= WRITING_HEIGHT and abs(bottom - rule[1]) <= WRITING_HEIGHT / 2:
             return span.text.lower() != "x"
     return False
 
 
 def is_above_own_line(context: LabelContext) -> bool:
     """Return True if the label may be above its line, so that the space above the label is someone else's."""
-    above = _find_nearest(context.label.box, context.marks.rules, [], MAX_HEIGHT, up=True)
-    return (
-        above is not None
-        and context.find_cell(context.label.box) is None
-        and belongs_to_label_above(context, above)
-    )
+    box = context.label.box
+    above = _find_nearest(box, context.marks.rules, [], MAX_HEIGHT, up=True)
+    return above is not None and context.find_cell(box) is None and belongs_to_label_above(context, above)
 
 
 def _are_alike(one: Box, other: Box) -> bool:
-    """Return True if two rules have similar ends.
-
-    Other rules separate sections or belong to another column.
-    """
-    shorter = min(one[2] - one[0], other[2] - other[0])
-    return (
-        abs(one[0] - other[0]) <= MAX_SHIFT and min(one[2], other[2]) - max(one[0], other[0]) >= shorter / 2
+    """Return True if two rules have similar ends, so that they may belong to one column."""
+    shorter, overlap = (
+        min(one[2] - one[0], other[2] - other[0]),
+        min(one[2], other[2]) - max(one[0], other[0]),
     )
+    return abs(one[0] - other[0]) <= MAX_SHIFT and overlap >= shorter / 2

@@ -127,10 +127,7 @@ def _names_a_therapist(text: str) -> bool:
 
 
 def field_is_for_provider(name: str, *, is_signature: bool) -> bool:
-    """Return True if a form field of that name is for the provider's signature.
-
-    `is_signature` says that the field has the type of a signature field.
-    """
+    """Return True if a form field, perhaps of the type `is_signature`, is for the provider's signature."""
     parts = _split_name(name)
     if not (_FIELD_WHO.search(parts) or _FIELD_ROLES.search(parts)) or field_is_for_other(name):
         return False

@@ -220,10 +220,7 @@ class _Budget:
 
 
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
-    """Add the drawings of the page.
-
-    A shape behind the label is the background, and no obstacle unless dark.
-    """
+    """Add the page's drawings. A shape behind the label is background, and no obstacle unless dark."""
     budget, backgrounds = _Budget(), list[Box]()
     top = (raw.FPDFPage_GetObject(page, index) for index in range(_count_objects(budget, page)))
     for item, matrix in _walk_objects(top, to_display, budget, 0):

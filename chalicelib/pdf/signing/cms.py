@@ -15,10 +15,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
 
 Timestamps = Callable[[bytes], bytes]
-"""Sends a DER-encoded RFC 3161 request to the authority and returns the reply.
-
-Raises `OSError` on failure.
-"""
+"""Sends a DER-encoded RFC 3161 request to the authority and returns the reply, or raises `OSError`."""
 
 TOKEN_BYTES = 12_000
 """Bytes reserved for a timestamp token. Tokens of public authorities take 3 to 8 kB."""

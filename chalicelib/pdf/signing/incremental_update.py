@@ -74,10 +74,7 @@ class UpdatablePage:
 
 
 def open_to_extend(data: bytes) -> IncrementalPdfFileWriter:
-    """Return a writer for an update of the file, which is read strictly.
-
-    Raise `NotExtensible` if that fails.
-    """
+    """Read the file strictly and return a writer for an update; raise `NotExtensible` if that fails."""
     with requires_extensible():
         writer = IncrementalPdfFileWriter(io.BytesIO(data), strict=True)
         _root_pages(writer)

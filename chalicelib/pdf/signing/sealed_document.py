@@ -261,10 +261,7 @@ def _make_new_field(
 def _use_empty_field(
     writer: IncrementalPdfFileWriter, block: SignatureBlock, sealer: Sealer
 ) -> SealFieldSpec:
-    """Return the file's empty signature field for the seal.
-
-    The seal is invisible if the file has no empty field, or if that field has no area.
-    """
+    """Return the file's empty signature field for the seal, which is invisible without a field or area."""
     empty = find_empty_field(writer)
     if empty is None:
         return SealFieldSpec()

@@ -79,10 +79,7 @@ def find_signature_gap(data: bytes) -> tuple[int, int]:
 
 
 def read_signatures(data: bytes, *, strict: bool = False) -> tuple[SignatureReport, ...]:
-    """Return a report on every signature, oldest first.
-
-    Raise `PdfRefused` (damaged) for an unreadable file.
-    """
+    """Return a report on every signature, oldest first; raise `PdfRefused` (damaged) if that fails."""
     try:
         reader = PdfFileReader(io.BytesIO(data), strict=strict)
         signatures = [s for s in reader.embedded_signatures if str(s.sig_object_type) != _TIMESTAMP_TYPE]
@@ -220,10 +217,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _published_fingerprints(certificates: Path | None, data: bytes) -> set[str]:
-    """Return the fingerprints in the PEM file.
-
-    Without a file, those of all signatures that name a document.
-    """
+    """Return the fingerprints in the PEM file, else those of all signatures that name a document."""
     if certificates is not None:
         return {fingerprint(certificate) for certificate in read_pem(certificates.read_bytes())}
     try:

@@ -6,10 +6,7 @@ import re
 import unicodedata
 
 _LONGEST = 32
-"""The longest cluster in characters.
-
-No language needs more, but hostile text may stack thousands of marks.
-"""
+"""The longest cluster in characters, more than any language needs. Hostile text may stack thousands."""
 
 _VIRAMA = 9
 """The Unicode combining class of the sign that joins two consonants in South Asian scripts."""

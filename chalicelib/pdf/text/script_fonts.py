@@ -45,10 +45,7 @@ _STARTS = [first for first, _, _ in _BLOCKS]
 
 
 def script_font(char: str) -> str | None:
-    """Return the name of the Noto font for the character's script.
-
-    None if no Noto font is installed for it.
-    """
+    """Return the name of the Noto font for the character's script; None for a script without a Noto font."""
     index = bisect_right(_STARTS, ord(char)) - 1
     if index < 0 or ord(char) > _BLOCKS[index][1]:
         return None

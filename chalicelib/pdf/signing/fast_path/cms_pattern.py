@@ -45,10 +45,7 @@ class _RecordingSigner(RemoteSigner):
 
 
 def make_pattern(chain: Chain) -> CmsPattern:
-    """Return the pattern for a chain.
-
-    Raise `ValueError` if a message does not hold each value exactly once.
-    """
+    """Return the pattern for a chain; raise `ValueError` if a value is not in the message exactly once."""
     # Random values mark the two places, so that no other bytes can be equal to them.
     digest, signature = secrets.token_bytes(32), secrets.token_bytes(chain.key_bytes)
     signer = _RecordingSigner(chain, signature)
