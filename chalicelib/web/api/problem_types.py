@@ -89,78 +89,69 @@ _REQUESTS = (
 )
 
 _CONFLICTS = (
-    ProblemType(
+    (
         "webhook-id-used",
-        (409,),
         "This `webhook-id` was used before with another body.",
         "Use a new `webhook-id` for a new event. A retry must repeat the body byte for byte.",
     ),
-    ProblemType(
+    (
         "external-id-used",
-        (409,),
         "Another document has this `external_id` already. `errors` lists the fields that differ.",
-        "For a new version, use a new `external_id` and name the old one in `supersedes`. Or recall the old "
-        "document first, which frees its `external_id`. To correct an address, use `document.resend`.",
+        (
+            "For a new version, use a new `external_id` and name the old one in `supersedes`. Or recall the "
+            "old document first, which frees its `external_id`. `document.resend` corrects an address."
+        ),
     ),
-    ProblemType(
+    (
         "provider-conflict",
-        (409,),
         "The email address is the username of another person's account.",
         "Ask for the provider's own email address, or send the document by fax.",
     ),
-    ProblemType(
+    (
         "document-approved",
-        (409,),
         "The document has been signed.",
         "Fetch the signed PDF, then send `document.returned`. A signed document can't be recalled or resent.",
     ),
-    ProblemType(
+    (
         "document-declined",
-        (409,),
         "The document has been declined.",
-        "Read `decline_reason` and `note`. Then send a new version that `supersedes` the document, recall "
-        "the document, or close the document with `document.returned`.",
+        (
+            "Read `decline_reason` and `note`. Then recall the document, close it with `document.returned`, "
+            "or send a new version that `supersedes` the document."
+        ),
     ),
-    ProblemType(
+    (
         "document-recalled",
-        (409,),
         "The document has been recalled.",
         "The document can't change any more. You may send its `external_id` again.",
     ),
-    ProblemType(
+    (
         "document-returned",
-        (409,),
         "The document has been marked as returned.",
         "The document is closed. Send a new document if you need another signature.",
     ),
-    ProblemType(
+    (
         "not-ready",
-        (409,),
-        "There is no signed PDF yet, or there will never be one (see `status`). Or the requested `version` "
-        "does not exist.",
+        "There is no signed PDF (yet), or not the requested `version`. See `status` and `sealing`.",
         "Wait for the webhook `document.approved`.",
     ),
-    ProblemType(
+    (
         "no-endpoint",
-        (409,),
         "No endpoint is set, or the endpoint was switched off after a 410 or after long failure.",
         "Set the endpoint with `PUT /v1/endpoint`. The portal then sends the held webhooks.",
     ),
+    (
+        "already-superseded",
+        "`supersedes` names a document that has already been replaced. Nothing was replaced now.",
+        "Send the `external_id` of the newest version. `detail` names the version that came next.",
+    ),
     *(
-        ProblemType(f"delivery-{status}", (409,), f"{meaning} It can't be sent again now.", remedy)
+        (f"delivery-{status}", f"{meaning} It can't be sent again now.", remedy)
         for status, meaning, remedy in (
             ("queued", "The message is already queued.", "Wait for the attempt at `next_attempt_at`."),
             ("sending", "The message is being sent right now.", "Look again in a minute."),
-            (
-                "sent",
-                "The carrier has taken the message.",
-                "Wait for the receipt or use `document.resend`.",
-            ),
-            (
-                "delivered",
-                "The message was delivered.",
-                "To send it once more, use `document.resend`.",
-            ),
+            ("sent", "The carrier has taken the message.", "Wait for the receipt or use `document.resend`."),
+            ("delivered", "The message was delivered.", "To send it once more, use `document.resend`."),
             (
                 "cancelled",
                 "The message is no longer needed.",
@@ -171,119 +162,108 @@ _CONFLICTS = (
 )
 
 _PDFS = (
-    ProblemType("empty", (422,), "The file is empty.", _NEW_PDF),
-    ProblemType("not-a-pdf", (422,), "The file is not a PDF.", _NEW_PDF),
-    ProblemType(
+    ("empty", "The file is empty.", _NEW_PDF),
+    ("not-a-pdf", "The file is not a PDF.", _NEW_PDF),
+    (
         "damaged",
-        (422,),
         "The PDF is cut off or damaged, or it makes PDF software fail.",
         f"Compare its SHA-256 with that of the file in the EMR. {_NEW_PDF}",
     ),
-    ProblemType("encrypted", (422,), "The PDF is encrypted.", "Send it without a password or restrictions."),
-    ProblemType("no-pages", (422,), "The PDF has no pages.", _NEW_PDF),
-    ProblemType(
+    ("encrypted", "The PDF is encrypted.", "Send it without a password or restrictions."),
+    ("no-pages", "The PDF has no pages.", _NEW_PDF),
+    (
         "too-many-pages",
-        (422,),
         f"The PDF has more than {MAX_PAGES} pages.",
         "Send only the pages that must be signed.",
     ),
-    ProblemType("xfa", (422,), "The PDF is an XFA form, which most viewers can't show.", _NEW_PDF),
-    ProblemType(
+    ("xfa", "The PDF is an XFA form, which most viewers can't show.", _NEW_PDF),
+    (
         "certified-no-changes",
-        (422,),
         "The PDF is certified against all changes, so it can't be signed.",
         "Send the PDF without that certification.",
     ),
-    ProblemType(
+    (
         "signature-field-off-page",
-        (422,),
         "The `signature_field` is not on a page of the PDF.",
         "Use points of the page as displayed, with the origin at the bottom left. Or omit the field.",
     ),
-    ProblemType(
+    (
         "upload-not-found",
-        (422,),
         "This practice has no such upload.",
         "Uploads expire after a day. Ask for a new upload, send the file, then name its `upload_id`.",
     ),
-    ProblemType(
+    (
         "hash-mismatch",
-        (422,),
         "The PDF that arrived does not have the given SHA-256. The portal deleted the upload, if any.",
         "Hash the exact bytes of the PDF before base64. Then send or upload the PDF again.",
     ),
-    ProblemType(
+    (
         "supersedes-not-found",
-        (422,),
         "`supersedes` does not name a document of this practice.",
         "Send the `external_id` of the document to replace, or omit `supersedes`.",
     ),
-    ProblemType(
-        "already-superseded",
-        (409,),
-        "`supersedes` names a document that has already been replaced. Nothing was replaced now.",
-        "Send the `external_id` of the newest version. `detail` names the version that came next.",
-    ),
-    ProblemType(
+    (
         "supersedes-other-patient",
-        (422,),
         "`supersedes` names a document of another patient. Nothing was replaced.",
-        "Send the `external_id` of a document with the same `patient.external_id`. If the patient's id has "
-        "changed, omit `supersedes` and send `document.recalled` for the old document.",
+        (
+            "Send the `external_id` of a document with the same `patient.external_id`. If the patient's id "
+            "has changed, omit `supersedes` and send `document.recalled` for the old document."
+        ),
     ),
-    ProblemType(
-        "unprocessable",
-        (422,),
-        "The request is well formed but can't be done. `detail` gives the reason.",
-        _FIX_BODY,
-    ),
+    ("unprocessable", "The request is well formed but can't be done. `detail` gives the reason.", _FIX_BODY),
 )
 
 _LOG_IN = "Go to the login page. If you can't log in, use Forgot password there."
 
-_PAGES = tuple(
-    ProblemType(code, (status,), meaning, remedy, for_emr=False)
-    for code, status, meaning, remedy in (
-        ("form-expired", 403, "The page was open for too long.", "Go back, reload the page and try again."),
-        ("foreign-form", 403, "The form came from another website.", "Open the portal's own page."),
-        ("gone", 410, "The link or code was used, has expired or was replaced.", "Request a new one."),
-        (
-            "link-dead",
-            410,
-            f"The link was used or replaced, or it is more than {duration(LINK_LIFETIME)} old.",
-            _LOG_IN,
-        ),
-        ("link-outdated", 422, "The clinic corrected the address after sending this link.", _LOG_IN),
-        (
-            "address-taken",
-            400,
-            "The email address belongs to another person's account.",
-            "Ask the clinic to send documents to your own email address.",
-        ),
-        (
-            "conflict",
-            409,
-            "The admin function doesn't rotate a key again so soon.",
-            "Wait until the time in the message.",
-        ),
-        ("npi-taken", 400, "The NPI belongs to another account.", "Check the NPI, or leave it empty."),
-        (
-            "electronic-signature-off",
-            409,
-            "This clinic doesn't accept electronic signatures.",
-            "Print the document, sign it, and upload or fax it.",
-        ),
-        ("login-over", 410, "The first step of the login was too long ago.", "Log in again."),
-        (
-            "not-addressee",
-            409,
-            "The document names another person by NPI or name.",
-            "Decline the document, so that the clinic can correct it.",
-        ),
-    )
+_PAGES = (
+    ("form-expired", 403, "The page was open for too long.", "Go back, reload the page and try again."),
+    ("foreign-form", 403, "The form came from another website.", "Open the portal's own page."),
+    ("gone", 410, "The link or code was used, has expired or was replaced.", "Request a new one."),
+    (
+        "link-dead",
+        410,
+        f"The link was used or replaced, or it is more than {duration(LINK_LIFETIME)} old.",
+        _LOG_IN,
+    ),
+    ("link-outdated", 422, "The clinic corrected the address after sending this link.", _LOG_IN),
+    (
+        "address-taken",
+        400,
+        "The email address belongs to another person's account.",
+        "Ask the clinic to send documents to your own email address.",
+    ),
+    (
+        "conflict",
+        409,
+        "The admin function doesn't rotate a key again so soon.",
+        "Wait until the time in the message.",
+    ),
+    ("npi-taken", 400, "The NPI belongs to another account.", "Check the NPI, or leave it empty."),
+    (
+        "electronic-signature-off",
+        409,
+        "This clinic doesn't accept electronic signatures.",
+        "Print the document, sign it, and upload or fax it.",
+    ),
+    ("login-over", 410, "The first step of the login was too long ago.", "Log in again."),
+    (
+        "not-addressee",
+        409,
+        "The document names another person by NPI or name.",
+        "Decline the document, so that the clinic can correct it.",
+    ),
 )
 
 TYPES: Mapping[str, ProblemType] = {
-    problem.code: problem for problem in (*_REQUESTS, *_CONFLICTS, *_PDFS, *_PAGES)
+    problem.code: problem
+    for problem in (
+        *_REQUESTS,
+        *(ProblemType(code, (409,), meaning, remedy) for code, meaning, remedy in _CONFLICTS),
+        *(ProblemType(code, (422,), meaning, remedy) for code, meaning, remedy in _PDFS),
+        *(
+            ProblemType(code, (status,), meaning, remedy, for_emr=False)
+            for code, status, meaning, remedy in _PAGES
+        ),
+    )
 }
 """Every problem type by its code, in the order of the guide."""
