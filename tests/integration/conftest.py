@@ -1,4 +1,4 @@
-"""A second stack whose own workers sleep, for the tests that take their place; a receiver; an EMR."""
+"""A second stack with its workers switched off, for tests that run the workers; a receiver and an EMR."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def clinic(works: Works, receiver: Receiver) -> Emr:
-    """An EMR whose endpoint is the receiver."""
+    """Return an EMR whose endpoint is the receiver."""
     emr = Emr(works.stack, works.stack.practice())
     emr.listens_at(receiver.url)
     works.work_off()

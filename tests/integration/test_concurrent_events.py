@@ -1,4 +1,4 @@
-"""The same event 50 times at the same moment, on real conditional writes: one document, one answer."""
+"""Fifty concurrent copies of one event with real conditional writes: one document and one response."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ TIMES = 50
 
 @pytest.fixture
 def services(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> bootstrap.Services:
-    """The deployed function's own tables and bucket, from this process."""
+    """Return services of this process on the deployed function's tables and bucket."""
     variables = calls.environment(stack)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

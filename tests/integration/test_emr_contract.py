@@ -1,4 +1,4 @@
-"""The EMR's side of the contract against the packaged functions, their own roles and real parts."""
+"""The contract with an EMR, tested against the packaged functions with their roles and adapters."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ TABLES = ("documents", "events", "deliveries", "providers", "claims", "requests"
 
 
 class Emr:
-    """An EMR that knows the contract and nothing else."""
+    """An EMR that uses only the contract."""
 
     def __init__(self, stack: Stack, practice: SamplePractice) -> None:
         self.stack = stack
@@ -58,7 +58,7 @@ def emr(stack: Stack) -> Emr:
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    """A plan of care for a provider whom no other test knows."""
+    """Return a plan of care for a provider of this test alone."""
     whose = uuid4().hex[:10]
     event: dict[str, Any] = {
         "external_id": f"POC-{whose}",
@@ -159,7 +159,7 @@ REFUSED_PDFS: Mapping[str, Callable[[], bytes]] = {
 
 @pytest.fixture
 def nothing_is_left(stack: Stack, emr: Emr) -> Iterator[None]:
-    """What the practice makes in this test must be gone, or never have been there."""
+    """Check that the practice has no file and no row after the block that it did not have before."""
     yield
     dynamo, s3 = stack.client("dynamodb"), stack.client("s3")
     for table in TABLES:

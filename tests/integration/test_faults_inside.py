@@ -1,4 +1,4 @@
-"""Whatever happens inside, between any two steps: every event goes out, under one id, and is shown so."""
+"""Faults inside the portal, between any two steps: every webhook is sent with its one id and listed."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -171,7 +171,7 @@ CONFLICTS: dict[str, Fault] = {"throttled": throttled, "in conflict": in_conflic
 def test_a_write_that_the_database_refuses_is_repeated_later(
     works: Works, clinic: Emr, receiver: Receiver, kind: str, which: int
 ) -> None:
-    """The claim, the health of the endpoint, the record, or the outbox: each refused in its turn."""
+    """The database refuses, one after the other: the claim, the endpoint's health, the result, the outbox."""
     event = clinic.tests_endpoint()
     receiver.script = [answers(500)]
     skipped = [which]

@@ -1,6 +1,6 @@
-"""Whatever an EMR's endpoint does, it ends with every event, each under one id with the same bytes.
+"""Faults of an EMR's endpoint: in the end it has every webhook, with one id and the same bytes each time.
 
-The receivers are real sockets, the rows and queues those of a local stack; only time is the test's.
+The receivers are real sockets. Rows and queues are those of a local stack, and the test sets the time.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ SAME_MOMENT = timedelta(seconds=90)
 
 
 def some_events(clinic: Emr) -> set[str]:
-    """Two that are about a document and one that is not; answers their ids."""
+    """Cause two webhooks about a document and one without a document. Return their ids."""
     for _ in range(2):
         clinic.recalls(clinic.sends())
     clinic.tests_endpoint()
@@ -38,7 +38,7 @@ def some_events(clinic: Emr) -> set[str]:
 
 
 def expect_all_arrived(clinic: Emr, receiver: Receiver, events: set[str]) -> None:
-    """On either side: nothing is missing, nothing else came, and no event came in two forms."""
+    """Check that both sides have the same webhooks, and that every webhook always had the same bytes."""
     assert set(receiver.accepted) == events
     for event in events:
         assert len(receiver.bodies(event)) == 1
@@ -50,14 +50,14 @@ def expect_all_arrived(clinic: Emr, receiver: Receiver, events: set[str]) -> Non
 
 
 def waits(works: Works, webhook_id: str) -> list[timedelta]:
-    """Between the attempts that were made of a webhook."""
+    """Return the waits between the attempts of a webhook."""
     (row,) = (delivery for delivery in works.deliveries() if delivery.message_id == webhook_id)
     moments = [attempt.at for attempt in row.attempts if attempt.status != "asked_again"]
     return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def expect_schedule(found: list[timedelta], schedule: Sequence[timedelta]) -> None:
-    """Each wait is the contract's with half its jitter, and what the sweep adds."""
+    """Check that the waits are those of the contract, with half of the jitter and the sweep's delay."""
     assert len(found) == len(schedule)
     for wait, promised in zip(found, schedule, strict=True):
         assert promised * 1.05 <= wait <= promised * 1.05 + SAME_MOMENT

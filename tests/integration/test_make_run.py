@@ -32,7 +32,7 @@ SECONDS_TO_STOP = 60.0
 
 
 class Run:
-    """One `make run` on a folder and ports of its own."""
+    """One `make run` with its own folder and ports."""
 
     def __init__(self, paths: LocalPaths, port: int) -> None:
         self.paths = paths
@@ -66,7 +66,7 @@ class Run:
         )
 
     def send(self, external_id: str) -> str:
-        """Send a document as the EMR would, and answer its id."""
+        """Send a document as the EMR does, and return its id."""
         body = json.dumps(event(external_id))
         now = datetime.now(UTC)
         message = f"msg_{external_id}"
@@ -94,7 +94,7 @@ class Run:
         return count
 
     def kill(self) -> None:
-        """As `kill -9` does, and wait until the supervisor has seen to the rest."""
+        """Kill the process with SIGKILL, and wait until the supervisor has stopped the rest."""
         self.process.kill()
         self.process.wait()
         self.wait_for_the_supervisor()
@@ -138,7 +138,7 @@ def event(external_id: str) -> dict[str, Any]:
 
 
 def process_with(variable: str) -> int:
-    """The oldest process that has this variable: the emulator, before the workers that it starts."""
+    """Return the oldest process with this variable: the emulator is older than its workers."""
     pids = sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return next(pid for pid in pids if variable in environment_of(pid))
 
@@ -151,7 +151,7 @@ def environment_of(pid: int) -> list[str]:
 
 
 def port_with_room() -> int:
-    """A port that is free together with those that the stand-ins take."""
+    """Return a free port whose neighbors for the stand-ins are free too."""
     while True:
         port = free_port()
         with contextlib.suppress(UserError):
@@ -161,7 +161,7 @@ def port_with_room() -> int:
 
 @pytest.fixture
 def start(tmp_path: Path, package_folder: Path) -> Iterator[Callable[[], Run]]:
-    """Starts `make run`, again and again, on one folder whose package is made already."""
+    """Return a function that starts `make run` on one folder with a finished package."""
     paths, port = LocalPaths(tmp_path / "local"), port_with_room()
     shutil.copytree(package_folder, paths.package, ignore=shutil.ignore_patterns("project", "wheels"))
     runs: list[Run] = []

@@ -1,4 +1,4 @@
-"""What staff hear by SNS: every kind, only of their own practice, and nothing of a patient."""
+"""Notices to staff by SNS: every kind, only for their practice, and without patient data."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Heard:
 
 
 class Staff:
-    """Subscribers of the topic, each a queue with a filter policy as the guide has it."""
+    """Subscribers of the topic: queues with the filter policies of the guide."""
 
     def __init__(self, works: Works) -> None:
         self._works = works
@@ -85,7 +85,7 @@ def staff(works: Works) -> Iterator[Staff]:
 
 
 def everything_goes_wrong(works: Works, clinic: Emr, receiver: Receiver) -> None:
-    """A bounce, a decline whose seal is never made, and an endpoint that is gone."""
+    """Cause a bounce, a decline whose seal never succeeds, and an endpoint that returns 410."""
 
     def refuse(**_: Any) -> str:
         raise Unprocessable("The mail service refused it: InvalidParameterValue.")

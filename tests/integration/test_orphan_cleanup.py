@@ -1,5 +1,8 @@
-"""An intake that is killed between its bucket and its tables leaves nothing for long; one that is slow loses
-nothing. On the local stack's own bucket and tables; only time is the test's."""
+"""Orphan cleanup on the bucket and tables of the local stack.
+
+An intake that is killed before its transaction leaves nothing after a day. A slow intake loses nothing. The
+test sets the time.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +29,7 @@ EACH_MINUTE = {
 
 
 def kept(works: Works, practice_id: str) -> list[str]:
-    """The keys of this practice's objects, whatever prefix they lie below."""
+    """Return the keys of this practice's objects with any prefix."""
     listed = works.services.clients.s3.list_objects_v2(Bucket=works.services.settings.bucket)
     return [item["Key"] for item in listed.get("Contents", ()) if practice_id in item["Key"]]
 

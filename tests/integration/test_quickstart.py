@@ -1,4 +1,4 @@
-"""The quickstart of the integration guide, run as it stands there, against the deployed stack."""
+"""The quickstart of the integration guide, run unchanged against the deployed stack."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def practice(stack: Stack) -> SamplePractice:
 
 @pytest.fixture
 def checkout(stack: Stack, practice: SamplePractice, tmp_path: Path) -> Path:
-    """A folder that looks like the checkout while `make run` is up."""
+    """Return a folder that looks like a checkout during `make run`."""
     for name in ("docs", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".local").mkdir()

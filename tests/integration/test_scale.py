@@ -1,4 +1,4 @@
-"""A report costs the same wherever one is in it, and inserts neither repeat nor hide a row."""
+"""Reports: every page costs the same, and new documents neither repeat nor hide a row."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ DOCUMENTS, PAGE, LATE = 520, 10, 50
 
 @pytest.fixture
 def large(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[SamplePractice]:
-    """A practice with many documents, and the web function in this process over the stack's tables."""
+    """Return a practice with many documents, and the web function in this process on the stack's tables."""
     for name, value in calls.environment(stack).items():
         monkeypatch.setenv(name, value)
     bootstrap.install(None)

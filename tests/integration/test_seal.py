@@ -1,4 +1,4 @@
-"""From a provider's signature to a sealed file that anyone can check, through the deployed functions."""
+"""The way from a provider's signature to a sealed file that anyone can verify, in the deployed functions."""
 
 import base64
 import html
@@ -25,7 +25,7 @@ PASSWORD = "a sentence that nobody else thought of"
 
 
 class Clinic:
-    """Sends documents and fetches what comes back."""
+    """A clinic that sends documents and fetches the signed PDFs."""
 
     def __init__(self, stack: Stack, practice: SamplePractice) -> None:
         self.stack = stack
@@ -85,7 +85,7 @@ class Clinic:
 
 
 class Physician:
-    """Sets up an account by the mailed link, and signs."""
+    """A physician who sets up an account with the emailed link, and signs."""
 
     def __init__(self, stack: Stack, address: str) -> None:
         self.http = stack.browser()
@@ -150,7 +150,7 @@ def published(stack: Stack) -> set[str]:
 
 
 def accepted(data: bytes, folder: Path) -> None:
-    """By readers that had no part in it."""
+    """Check the seal with independent readers."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     subprocess.run(["qpdf", "--check", file], check=True, capture_output=True)
@@ -189,7 +189,7 @@ def test_a_declined_document_is_sealed_too(
 
 
 def checked_at_verify(stack: Stack, pdf: bytes) -> str:
-    """What the page says, as a browser gets there: the form, the bucket, and where that redirects to."""
+    """Return the text of /verify after an upload as a browser does it: form, bucket, redirect."""
     with stack.browser() as http:
         return _checked(http, pdf)
 

@@ -1,4 +1,4 @@
-"""The keys of the sessions in a Secrets Manager: what the adapters make of it, and what the functions may."""
+"""The session keys in Secrets Manager: the adapters, and the permissions of the functions."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,7 +18,7 @@ FIRST, SECOND, THIRD = (letter * 40 for letter in "abc")
 
 @pytest.fixture
 def secret(stack: Stack) -> Iterator[str]:
-    """A secret of this test: the portal's own is everybody's."""
+    """Return a secret of this test, because all tests share the portal's secret."""
     client = stack.client("secretsmanager")
     made: str = client.create_secret(Name=f"session-{uuid4().hex}", SecretString=FIRST)["ARN"]
     yield made
@@ -47,7 +47,7 @@ def test_the_admin_function_reads_the_keys_age_and_refuses_an_early_rotation(sta
 
 @pytest.fixture
 def sessions_secret(stack: Stack) -> Iterator[str]:
-    """The portal's own, put back afterwards for whoever is logged in."""
+    """Return the portal's secret, and restore its value for the sessions of other tests."""
     client, name = stack.client("secretsmanager"), stack.outputs["SessionSecret"]
     before = value(stack, name, "AWSCURRENT")
     yield name

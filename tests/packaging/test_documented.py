@@ -1,4 +1,4 @@
-"""What the docs say about deploying is done, as far as no AWS is needed for it."""
+"""The documented deployment, as far as it needs no AWS."""
 
 import json
 import re
@@ -24,13 +24,13 @@ def documented_line(document: str) -> list[str]:
 
 
 def recipe(*arguments: str) -> str:
-    """What make would run."""
+    """Return the commands that make would run."""
     command = ["make", "--dry-run", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def commands(module: str, *arguments: str) -> list[str]:
-    """The arguments of the one command among them that runs a module of ours."""
+    """Return the arguments of the one command that runs this module."""
     joined = recipe(*arguments).replace("\\\n", " ")
     (found,) = (line for line in joined.splitlines() if f"-m {module} " in line)
     return shlex.split(found)
@@ -52,7 +52,7 @@ def test_the_documented_command_is_valid_shell(document: str) -> None:
 
 
 def test_any_stage_can_be_packaged(package_folder: Path, tmp_path: Path) -> None:
-    """There is one stage of Chalice's; a package that its inputs still fit is not made twice."""
+    """All stages share one Chalice stage, and an up-to-date package is not built again."""
     folder = tmp_path / "prod"
     folder.mkdir()
     for name in ("inputs", package.CODE, package.LAYER, package.TEMPLATE):
@@ -103,7 +103,7 @@ def test_the_rules_refuse_the_example_without_a_required_parameter(
 
 
 def holds(condition: Any, given: Any) -> bool:
-    """Whether a condition of a Rule is true."""
+    """Return True if a condition of a Rule is true."""
     ((function, operands),) = condition.items()
     if function == "Fn::Equals":
         left, right = (

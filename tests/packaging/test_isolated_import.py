@@ -1,4 +1,4 @@
-"""The local AWS lends Lambdas its own packages, so that a missing one shows only here."""
+"""Imports from the zips alone. The local AWS lends its packages to Lambdas, so only this test finds a gap."""
 
 import ast
 import subprocess
@@ -73,7 +73,7 @@ def test_every_module_that_handlers_import_later_is_in_the_zips(unpacked: list[s
 
 
 def imported_within_functions() -> set[str]:
-    """What of other packages the code imports only when it needs it, such as zxcvbn."""
+    """Return the packages that the code imports within functions, such as zxcvbn."""
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "chalicelib").rglob("*.py")]
     functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     inner = [node for function in functions for node in ast.walk(function)]

@@ -28,7 +28,7 @@ ROLES = {
 
 @pytest.fixture(scope="module")
 def policies(production: dict[str, Any]) -> dict[str, list[Statement]]:
-    """Statements by role, as AWS gets them."""
+    """Return the policy statements of the packaged template, by role."""
     roles = {name: row for name, row in production.items() if row["Type"] == "AWS::IAM::Role"}
     return {
         name: [
@@ -93,7 +93,7 @@ def test_every_function_writes_its_own_log_only(
 
 
 def test_inspect_may_only_log(policies: dict[str, list[Statement]]) -> None:
-    """It is given a link to the one file that it reads."""
+    """The function reads one file by a link that comes with the call."""
     assert actions(policies["InspectRole"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -117,7 +117,7 @@ def test_nobody_removes_or_rewrites_the_audit_trail(policies: dict[str, list[Sta
 def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents(
     policies: dict[str, list[Statement]],
 ) -> None:
-    """The local AWS does not enforce `LeadingKeys`, so it is asserted here. A put always has its key."""
+    """The local AWS does not enforce `LeadingKeys`. A put always has its key."""
     events = {"Fn::GetAtt": ["EventsTable", "Arn"]}
     (statement,) = (row for row in policies["AdminRole"] if events in row["Resource"])
     assert statement["Action"] == ["dynamodb:PutItem"]
@@ -128,7 +128,7 @@ def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents
 def test_the_deliveries_function_lists_only_a_providers_pending_documents(
     policies: dict[str, list[Statement]],
 ) -> None:
-    """For links to a first password; its other queries are of its own messages."""
+    """The function needs them for setup links. Its other queries are on its own messages."""
     listed = {
         str(place)
         for statement in policies["DeliveriesRole"]
@@ -163,7 +163,7 @@ def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_i
 def test_only_the_sweep_removes_originals_and_nobody_removes_versions(
     policies: dict[str, list[Statement]],
 ) -> None:
-    """What the sweep removes by mistake stays for a while: the bucket keeps versions."""
+    """A file that the sweep removes by mistake can be restored, because the bucket keeps versions."""
     removable = {
         (role, place["Fn::Sub"].removeprefix("${Bucket.Arn}/"))
         for role, statements in policies.items()
@@ -184,7 +184,7 @@ def test_only_the_sweep_removes_originals_and_nobody_removes_versions(
 
 
 def test_only_prefixes_with_a_short_lifetime_are_listed(policies: dict[str, list[Statement]]) -> None:
-    """By the sweep what is on its way in, by the web function what somebody has checked."""
+    """The sweep lists staged copies, and the web function lists files for verification."""
     listers = {
         (role, tuple(statement["Action"]), statement["Condition"]["StringLike"]["s3:prefix"])
         for role, statements in policies.items()

@@ -1,4 +1,4 @@
-"""The key that seals, its certificate's alarm, and who may use it: read from the packaged template."""
+"""The sealing key in the packaged template: its permissions, and the alarm of its certificate."""
 
 from typing import Any
 

@@ -340,7 +340,7 @@ def test_an_inline_pdf_with_another_hash_is_refused() -> None:
 
 
 def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upload has up to 25 MB."""
+    """A PDF may have 25 MB, so a second hash would cost time."""
     hashed: list[bytes] = []
 
     def noted(data: bytes) -> str:
@@ -361,7 +361,7 @@ def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def other(**changes: Any) -> Any:
-    """An event under another number, for this addressee."""
+    """Return an event with another `external_id` and these changes of the addressee."""
     return sent(external_id="POC-2", addressee=replace(RIVERA, **changes))
 
 
@@ -447,7 +447,7 @@ def test_the_newest_document_of_an_address_is_claimed_for_link_requests() -> Non
 
 
 def test_webhooks_are_queued_even_while_the_endpoint_is_off() -> None:
-    """The attempt holds them; held here, one could miss that the endpoint was just put again."""
+    """The attempt holds webhooks. A webhook stored as held could miss the release by a new endpoint."""
     emr = Emr()
     assert PRACTICE.endpoint is not None
     off = replace(PRACTICE, endpoint=replace(PRACTICE.endpoint, disabled_at=emr.now))

@@ -1,4 +1,4 @@
-"""A function that dies between any two steps of answering an event: the repeat repairs it."""
+"""Crashes of the API function between any two steps of an event. A repeated event repairs each crash."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ UPLOAD = upload_key(PRACTICE.id, "upl_large")
 
 
 class Death(BaseException):
-    """Nothing catches it, and nothing that the function still tries has an effect."""
+    """The end of the process. No code handles this error, and no later call has an effect."""
 
 
 @dataclass
 class Fate:
-    """Death at one call to the outside, counted from 0: before its effect, or after it."""
+    """A crash at the call number `at` (from 0) to an adapter, before or after the call takes effect."""
 
     at: int
     after: bool
@@ -48,7 +48,7 @@ class Fate:
 
 
 class Mortal:
-    """A part whose every call meets its fate."""
+    """A wrapper of an adapter that counts calls and crashes at one of them."""
 
     def __init__(self, part: Any, fate: Fate) -> None:
         self._part, self._fate = part, fate
@@ -81,7 +81,7 @@ EVENTS: dict[str, Event] = {
 
 
 def an_emr() -> Emr:
-    """With a document sent, and a file uploaded."""
+    """Return an EMR that has sent a document and uploaded a file."""
     emr = Emr()
     emr.send()
     emr.files.put(UPLOAD, PDF + b" of many pages", "application/pdf")
@@ -89,7 +89,7 @@ def an_emr() -> Emr:
 
 
 def outcome(emr: Emr) -> Any:
-    """All that anybody could see of it, without the ids, which differ from try to try."""
+    """Return all visible results, without the ids, which differ between attempts."""
     documents = emr.documents()
     for document in documents:
         assert find_break(emr.store.events(document.id)) is None
@@ -115,7 +115,7 @@ def outcome(emr: Emr) -> Any:
 
 
 def tried(emr: Emr, event: Event, inbound: InboundEvent, fate: Fate) -> None:
-    """One try in a function that may die; what it left behind stays."""
+    """Run one attempt that may crash. Its files and rows remain."""
     parts = {name: getattr(emr, name) for name in ("store", "files", "inspector", "switches")}
     for name, part in parts.items():
         setattr(emr, name, Mortal(part, fate))
@@ -167,6 +167,6 @@ def test_files_of_a_crash_without_a_repeat_are_removed_a_day_later(kind: str) ->
 
 
 def swept_later(emr: Emr) -> int:
-    """Two days on; what the sweep removed."""
+    """Return the number of originals that the sweep removes two days later."""
     emr.clock.pass_time(days=2)
     return remove_orphans(emr.store, emr.files, emr.now)

@@ -8,7 +8,7 @@ from tests.support.emr_fixtures import RIVERA, Emr, sent, with_account
 
 
 def with_typed_npi(emr: Emr) -> Provider:
-    """Someone whose clinic gave no NPI, and who typed one when they set up their account."""
+    """Return a provider who typed an NPI at setup, because the clinic gave none."""
     own = sent(addressee=replace(RIVERA, npi=None, fax=None))
     provider = with_account(emr, emr.send(own), "dr.rivera@example.com")
     typed = replace(provider, version=provider.version + 1, npi=RIVERA.npi, npi_self_stated=True)
@@ -19,7 +19,7 @@ def with_typed_npi(emr: Emr) -> Provider:
 
 @pytest.mark.parametrize("last_name", ["Rivera", "Okafor"])
 def test_a_self_stated_npi_does_not_match_documents(last_name: str) -> None:
-    """Whatever they are called: an NPI is public, and so is who has the same name."""
+    """An NPI is public, and so is the name that belongs to it."""
     emr = Emr()
     provider = with_typed_npi(emr)
     addressee = replace(RIVERA, email="dr@clinic.example", fax=None, last_name=last_name)

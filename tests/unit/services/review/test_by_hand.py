@@ -19,7 +19,7 @@ SCAN = ScanForm(key=KEY, signer_name="Luis Rivera")
 
 
 class ReplacingInspector(FakeInspector):
-    """Hashes what lies there, and then somebody posts another file with the browser's form."""
+    """An inspector during whose work the sender posts another file with the same form."""
 
     def __init__(self, files: FakeFiles) -> None:
         super().__init__()
@@ -199,7 +199,7 @@ def test_a_correction_during_the_inspection_stops_the_scan(world: World) -> None
 
 
 def test_an_upload_replaced_during_the_inspection_is_not_stored(world: World) -> None:
-    """The browser's form stays good for an hour: its key can be written to at any time."""
+    """The upload form is valid for an hour, so its key can be overwritten at any time."""
     visit = world.visit()
     world.inspector = ReplacingInspector(world.files)
     world.by_hand = ByHand(world.by_hand._writer, world.files, world.inspector)

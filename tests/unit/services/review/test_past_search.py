@@ -14,7 +14,7 @@ from tests.support.provider_fixtures import PROVIDER, a_document, a_store
 
 
 class CountingStore(FakeStore):
-    """Counts the documents that lists have handed out."""
+    """A store that counts the documents that its lists return."""
 
     looked_at = 0
 
@@ -25,7 +25,7 @@ class CountingStore(FakeStore):
 
 
 def returned(number: int, **changes: Any) -> Document:
-    """Closed `number` days before START, at 1 PM in Chicago."""
+    """Return a document marked as returned `number` days before START, at 1 PM in Chicago."""
     known = {
         "id": f"doc_{number:04}",
         "status": Status.RETURNED,

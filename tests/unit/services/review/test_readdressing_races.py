@@ -1,4 +1,4 @@
-"""A correction that names another provider while the first is acting: the first can no longer act."""
+"""Corrections that give a document to another provider while the first provider is acting on it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,7 +35,7 @@ def a_writer(store: FakeStore) -> DocumentWriter:
 
 
 def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> None:
-    """Everything else stays, the addressee's name and NPI too: only the provider is another."""
+    """Give the document to another provider before the next commit. The addressee stays the same."""
 
     def correct() -> None:
         corrected = replace(

@@ -42,7 +42,7 @@ def decided(world: World) -> None:
 
 
 def minutes(world: World, number: int) -> None:
-    """That many runs, a minute apart, the outbox relayed in between."""
+    """Run this number of sweeps, one minute apart, and relay the outbox in between."""
     for _ in range(number):
         world.clock.pass_time(minutes=1)
         world.scheduled_sweep.run()
@@ -126,7 +126,7 @@ def test_a_requeued_row_is_attempted_before_its_lease_ends(world: World) -> None
 
 
 def test_a_receiver_down_for_days_gets_every_webhook_with_its_one_id(world: World) -> None:
-    """Only the sweep wakes: every delayed job of the queue is lost."""
+    """Every delayed job of the queue is lost, so only the sweep starts attempts."""
     world.webhook_sender.answers = [HttpResult(503)]
     row_ids = [world.webhook(event) for event in (DocumentEventType.VIEWED, DocumentEventType.DECLINED)]
     frozen = {world.row(id_).message_id: world.row(id_).body for id_ in row_ids}
