@@ -14,11 +14,11 @@ def refusal(error: ClientError | BotoCoreError, service: str) -> Exception:
     The error text holds only the AWS error code, because the AWS text may quote an email address.
     """
     if isinstance(error, BotoCoreError):
-        logger.warning("no answer", cause=error_code(error))
-        return Unavailable(f"{service} did not answer.")
+        logger.warning("no response", cause=error_code(error))
+        return Unavailable(f"{service} did not respond.")
     code = error_code(error)
     kind = Unprocessable if code == "InvalidParameterValue" else Unavailable
-    return kind(f"{service} refused it: {code}.")
+    return kind(f"{service} refused the message: {code}.")
 
 
 def error_code(error: ClientError | BotoCoreError) -> str:

@@ -79,13 +79,13 @@ class DynamoStore:
         except TransactWriteError as error:
             raise _explain(error, parts) from error
         except PynamoDBException as error:
-            raise Unavailable("The database did not answer. Try again in a moment.") from error
+            raise Unavailable("The database did not respond. Please try again in a moment.") from error
 
     def drop_outbox(self, row_id: str) -> None:
         try:
             OutboxTableRow(id=row_id).delete()
         except PynamoDBException as error:
-            raise Unavailable("The outbox row could not be dropped.") from error
+            raise Unavailable("The outbox row could not be deleted.") from error
 
     # Reads of single rows
 
@@ -140,7 +140,7 @@ class DynamoStore:
         }
         response = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
         if response.get("UnprocessedKeys"):
-            raise Unavailable("The database is busy. Try again in a moment.")
+            raise Unavailable("The database is busy. Please try again in a moment.")
         items = response["Responses"]
         return {
             model: model.from_raw_data(item)
@@ -314,7 +314,7 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
     has_response = isinstance(error.cause, ClientError)
     if has_response and error.cause_response_code == "TransactionConflictException":
         return ConcurrentUpdate(("document",))
-    return Unavailable("The database did not answer. Try again in a moment.")
+    return Unavailable("The database did not respond. Please try again in a moment.")
 
 
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from chalicelib.adapters.aws_clients import Clients
 from chalicelib.adapters.aws_errors import error_code
 from chalicelib.domain.errors import Unavailable
 
-_NOT_CHECKED = "The file could not be checked just now. Nothing is lost: send the same again in a moment."
+_NOT_CHECKED = "The file could not be checked right now. Nothing was lost. Please send it again in a moment."
 
 logger = Logger(service="portal", child=True)
 

@@ -71,7 +71,7 @@ class S3Files:
         codes = sorted({error["Code"] for error in response.get("Errors", ())})
         if codes:
             logger.warning("versions of an object are left", cause=", ".join(codes))
-            raise Unavailable("The file could not be removed just now. Try again in a moment.")
+            raise Unavailable("The file could not be removed right now. Please try again in a moment.")
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
         objects = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix).get("Contents", ())

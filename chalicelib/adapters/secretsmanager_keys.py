@@ -83,7 +83,7 @@ class SecretsManagerKeys:
             )
             newest, previous = previous, None
         if newest is None:
-            raise Unavailable("The portal cannot log anybody in just now. Please try again later.")
+            raise Unavailable("Login is not available right now. Please try again later.")
         return SessionKeys(newest[0], newest[1], previous[0] if previous else None)
 
 

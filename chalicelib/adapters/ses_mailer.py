@@ -23,6 +23,6 @@ class SesMailer:
                 Source=self._sender, Destinations=[to], RawMessage={"Data": message}
             )
         except (ClientError, BotoCoreError) as error:
-            raise refusal(error, "The mail service") from None
+            raise refusal(error, "The email service") from None
         message_id: str = response["MessageId"]
         return message_id

@@ -21,5 +21,5 @@ class HttpTimestampAuthority:
             with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - checked above
                 reply: bytes = response.read(_MAX_BYTES)
         except HTTPException as error:
-            raise OSError("the timestamp authority does not speak HTTP") from error
+            raise OSError("the timestamp authority did not send an HTTP response") from error
         return reply

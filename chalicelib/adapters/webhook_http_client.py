@@ -73,7 +73,7 @@ class Deadline:
 
     @property
     def message(self) -> str:
-        return f"No answer came within {self._seconds:g} seconds."
+        return f"No response came within {self._seconds:g} seconds."
 
 
 class HttpsWebhookSender:
@@ -137,7 +137,7 @@ class HttpsWebhookSender:
         if target.scheme != "https":
             raise Refused("The endpoint must be an https address.")
         if not is_public(address):
-            raise Refused("The endpoint's name leads to an address that is not public.")
+            raise Refused("The endpoint's host name leads to an address that is not public.")
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -179,7 +179,7 @@ def _resolve_in_time(deadline: Deadline, resolver: Callable[[], Sequence[str]]) 
     thread.start()
     thread.join(deadline.left())
     if not addresses:
-        raise Refused("The endpoint's name could not be resolved.")
+        raise Refused("The endpoint's host name could not be resolved.")
     return tuple(addresses)
 
 
@@ -197,7 +197,7 @@ def _connect_to_first(addresses: Sequence[str], port: int, deadline: Deadline) -
                 raise
         else:
             return connection
-    raise Refused("The endpoint's name could not be resolved.")
+    raise Refused("The endpoint's host name could not be resolved.")
 
 
 def _request(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
@@ -248,11 +248,11 @@ def _retry_after(headers: Message) -> int | None:
 
 
 _MESSAGES: Sequence[tuple[type[Exception], str]] = (
-    (ssl.SSLCertVerificationError, "The endpoint's certificate is not valid for its name."),
+    (ssl.SSLCertVerificationError, "The endpoint's certificate is not valid for its host name."),
     (ssl.SSLError, "The TLS connection failed."),
     (ConnectionRefusedError, "The connection was refused."),
-    (ConnectionError, "The receiver hung up without an answer."),
-    (http.client.HTTPException, "The answer was not HTTP."),
+    (ConnectionError, "The receiver closed the connection without a response."),
+    (http.client.HTTPException, "The response was not HTTP."),
 )
 
 
@@ -274,7 +274,7 @@ class _Incoming(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if self._room <= 0:
-            raise Refused("The answer was too large.")
+            raise Refused("The response was too large.")
         self._connection.settimeout(self._deadline.left())
         read = self._connection.recv_into(memoryview(buffer)[: self._room])
         self._room -= read

@@ -33,4 +33,4 @@ def retry_on_latest(
         except ConcurrentUpdate as conflict:
             if not set(conflict.parts) <= retry_on:
                 raise
-    raise Unavailable("Too many changes at once. Try again in a moment.")
+    raise Unavailable("Too many people are changing this right now. Please try again in a moment.")

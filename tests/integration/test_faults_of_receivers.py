@@ -119,9 +119,9 @@ UNWANTED: dict[str, tuple[Behaviour, str]] = {
     "500": (answers(500), "answered 500"),
     "301": (answers(301, location="/elsewhere"), "answered 301. The portal follows no redirects."),
     "404": (answers(404), "answered 404"),
-    "slow headers": (drips_headers, "No answer came within"),
-    "endless headers": (sends_headers_without_end, "The answer was"),
-    "hang-up after the request": (hangs_up, "hung up without an answer"),
+    "slow headers": (drips_headers, "No response came within"),
+    "endless headers": (sends_headers_without_end, "The response was"),
+    "hang-up after the request": (hangs_up, "closed the connection without a response"),
 }
 
 

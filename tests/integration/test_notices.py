@@ -88,7 +88,7 @@ def everything_goes_wrong(works: Works, clinic: Emr, receiver: Receiver) -> None
     """Cause a bounce, a decline whose seal never succeeds, and an endpoint that returns 410."""
 
     def refuse(**_: Any) -> str:
-        raise Unprocessable("The mail service refused it: InvalidParameterValue.")
+        raise Unprocessable("The email service refused the message: InvalidParameterValue.")
 
     document_id = clinic.sends()
     with works.replaced("mailer", send=refuse):

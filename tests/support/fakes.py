@@ -163,7 +163,7 @@ class FakeStore:
         if concurrent_writer is not None:
             concurrent_writer()
         if self.failing:
-            raise Unavailable("The database did not answer. Try again in a moment.")
+            raise Unavailable("The database did not respond. Please try again in a moment.")
         writes = list(_writes(change))
         self._check_shape(writes)
         failed = [

@@ -111,7 +111,7 @@ def _outcome(answer: HttpResult) -> AttemptResult:
 
 def _describe_failure(answer: HttpResult) -> str:
     if answer.status is None:
-        return answer.error or "The receiver did not answer."
+        return answer.error or "The receiver did not respond."
     if answer.status // 100 == 3:  # noqa: PLR2004 - a class of HTTP statuses
         return f"The receiver answered {answer.status}. The portal follows no redirects. Set the final URL."
     return f"The receiver answered {answer.status}."

@@ -55,7 +55,7 @@ def test_a_failed_inspection_gives_a_plain_message(
     with pytest.raises(Unavailable) as raised:
         LambdaInspector(clients, "inspect", lambda key: key).inspect("uploads/x", "pdf")
     assert raised.value.detail == (
-        "The file could not be checked just now. Nothing is lost: send the same again in a moment."
+        "The file could not be checked right now. Nothing was lost. Please send it again in a moment."
     )
     causes = [record.__dict__["cause"] for record in caplog.records]
     assert causes in (["ReadTimeoutError"], ["TooManyRequestsException"])
@@ -69,9 +69,9 @@ def test_a_carrier_without_a_response_gives_a_message_without_internal_names() -
         ses=SimpleNamespace(send_raw_email=silent), sns=SimpleNamespace(publish=silent)
     )
     mailer, notifier = SesMailer(clients, "no-reply@portal.test"), SnsNotifier(clients, "topic")
-    with pytest.raises(Unavailable, match=r"^The mail service did not answer\.$"):
+    with pytest.raises(Unavailable, match=r"^The email service did not respond\.$"):
         mailer.send(to="dr.rivera@example.com", message=b"")
-    with pytest.raises(Unavailable, match=r"^The notice topic did not answer\.$"):
+    with pytest.raises(Unavailable, match=r"^The notice topic did not respond\.$"):
         notifier.publish(practice_id="prc_1", kind="declined", subject="", text="")
 
 

@@ -201,12 +201,12 @@ def test_a_slow_receiver_is_abandoned_at_the_deadline(serve: Serve, behaviour: B
     started = time.monotonic()
     result = post(server, seconds=0.5)
     assert time.monotonic() - started < 1
-    assert result in (HttpResult(None, error="No answer came within 0.5 seconds."), HttpResult(200))
+    assert result in (HttpResult(None, error="No response came within 0.5 seconds."), HttpResult(200))
 
 
 def test_slow_headers_are_no_response(serve: Serve) -> None:
     server = serve(drip(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99, 0.02))
-    assert post(server, seconds=0.3) == HttpResult(None, error="No answer came within 0.3 seconds.")
+    assert post(server, seconds=0.3) == HttpResult(None, error="No response came within 0.3 seconds.")
 
 
 def test_an_endless_body_is_abandoned_and_its_status_counts(serve: Serve) -> None:
@@ -231,15 +231,15 @@ def test_an_endless_head_is_no_response(serve: Serve, behaviour: Behaviour) -> N
     result = post(serve(behaviour))
     assert time.monotonic() - started < 2
     assert result.status is None
-    assert result.error in ("The answer was too large.", "The answer was not HTTP.")
+    assert result.error in ("The response was too large.", "The response was not HTTP.")
 
 
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
-        (hang_up, "The receiver hung up without an answer."),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "The answer was not HTTP."),
-        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", "The answer was not HTTP."),
+        (hang_up, "The receiver closed the connection without a response."),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "The response was not HTTP."),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", "The response was not HTTP."),
     ],
 )
 def test_a_broken_response_gives_a_message(serve: Serve, behaviour: Behaviour | bytes, words: str) -> None:
@@ -262,7 +262,7 @@ def test_a_slow_resolution_ends_at_the_deadline() -> None:
     started = time.monotonic()
     sender = HttpsWebhookSender(allow_loopback=True, resolver=slow, seconds=0.3)
     result = sender.post("http://slow.test/", headers={}, body=b"")
-    assert result == HttpResult(None, error="The endpoint's name could not be resolved.")
+    assert result == HttpResult(None, error="The endpoint's host name could not be resolved.")
     assert time.monotonic() - started < 1
 
 
@@ -332,7 +332,9 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     assert not is_public(address)
     sender = HttpsWebhookSender(allow_loopback=False, resolver=resolving(address))
     result = sender.post("https://emr.example.com/hooks", headers=HEADERS, body=BODY)
-    assert result == HttpResult(None, error="The endpoint's name leads to an address that is not public.")
+    assert result == HttpResult(
+        None, error="The endpoint's host name leads to an address that is not public."
+    )
 
 
 @pytest.mark.parametrize(
@@ -357,7 +359,7 @@ def test_public_addresses_are_allowed(address: str) -> None:
 def test_one_private_address_refuses_the_host() -> None:
     sender = HttpsWebhookSender(allow_loopback=False, resolver=resolving("8.8.8.8", "::1"))
     result = sender.post("https://emr.example.com/", headers={}, body=b"")
-    assert result.error == "The endpoint's name leads to an address that is not public."
+    assert result.error == "The endpoint's host name leads to an address that is not public."
 
 
 @pytest.mark.parametrize(
@@ -381,8 +383,8 @@ def test_no_spelling_of_a_loopback_address_is_reached(url: str) -> None:
     result = HttpsWebhookSender(allow_loopback=False).post(url, headers={}, body=b"")
     assert result.status is None
     assert result.error in (
-        "The endpoint's name leads to an address that is not public.",
-        "The endpoint's name could not be resolved.",
+        "The endpoint's host name leads to an address that is not public.",
+        "The endpoint's host name could not be resolved.",
     )
 
 
@@ -438,7 +440,7 @@ def test_without_the_local_setting_http_to_this_machine_is_refused(serve: Serve)
 def test_the_local_setting_permits_no_private_network() -> None:
     sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("10.0.0.1"))
     result = sender.post("https://emr.example.com/", headers={}, body=b"")
-    assert result.error == "The endpoint's name leads to an address that is not public."
+    assert result.error == "The endpoint's host name leads to an address that is not public."
 
 
 def test_names_below_localhost_are_this_machine(serve: Serve) -> None:
@@ -532,7 +534,7 @@ def test_a_certificate_for_another_name_or_unknown_authority_is_refused(
     tls = trusting(authority) if trusted else None
     sender = HttpsWebhookSender(allow_loopback=True, tls=tls, resolver=resolving("127.0.0.1"))
     result = sender.post(f"https://{HOST}:{server.port}/", headers={}, body=b"")
-    assert result == HttpResult(None, error="The endpoint's certificate is not valid for its name.")
+    assert result == HttpResult(None, error="The endpoint's certificate is not valid for its host name.")
     assert server.requests == []
 
 
@@ -548,5 +550,5 @@ def test_an_endless_handshake_is_abandoned_at_the_deadline() -> None:
         sender = HttpsWebhookSender(allow_loopback=True, resolver=resolving("127.0.0.1"), seconds=0.4)
         started = time.monotonic()
         result = sender.post(f"https://{HOST}:{silent.getsockname()[1]}/", headers={}, body=b"")
-    assert result == HttpResult(None, error="No answer came within 0.4 seconds.")
+    assert result == HttpResult(None, error="No response came within 0.4 seconds.")
     assert time.monotonic() - started < 1

@@ -271,7 +271,7 @@ def test_a_failed_setup_email_sends_no_webhook(world: World) -> None:
 def test_an_address_that_ses_refuses_is_tried_once(world: World) -> None:
     class Refuses(FakeMailer):
         def send(self, **_: object) -> str:
-            raise Unprocessable("The mail service refused it: InvalidParameterValue.")
+            raise Unprocessable("The email service refused the message: InvalidParameterValue.")
 
     world.mailer = Refuses()
     row = world.deliver(world.message(Channel.EMAIL, MessageType.READY))
