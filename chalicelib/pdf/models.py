@@ -91,7 +91,7 @@ class SignatureBox:
     parts: SignatureParts | None = None
 
     def is_on(self, pages: int) -> bool:
-        """Return True if the box has an area and is on one of that many pages."""
+        """Return True if the box has an area and its page is in a document of `pages` pages."""
         return 1 <= self.page <= pages and self.width > 0 and self.height > 0
 
 

@@ -69,7 +69,7 @@ def _is_for_signing(context: LabelContext) -> bool:
 
 
 def _is_for_other(context: LabelContext) -> bool:
-    """Return True if the therapist, the patient or a witness is named around the label."""
+    """Return True if a therapist, the patient or a witness is named near the label."""
     left, bottom, right, top = context.label.box
     around_it = (left - NEIGHBORHOOD, bottom - NEIGHBORHOOD, right + MAX_WIDTH, top + NEIGHBORHOOD)
     before = (left - MAX_NAME_TO_LABEL, bottom, left, top)

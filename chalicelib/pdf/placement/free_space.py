@@ -79,7 +79,7 @@ def _bottom_edges(signature: Box, near: list[Box], height: float) -> set[float]:
 
 
 def _distance(signature: Box, box: Box) -> float | None:
-    """Return the weighted distance from the signature to the words; None if they would not look related."""
+    """Return the weighted distance from the signature to a box for the words; None if it is too far away."""
     beside = max(box[0] - signature[2], signature[0] - box[2], 0.0)
     below = max(signature[1] - box[3], box[1] - signature[3], 0.0)
     if beside and below:

@@ -97,7 +97,7 @@ def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
 
 
 def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
-    """Return True if a label directly to the left leads to the line."""
+    """Return True if a label directly to the left of a line owns that line."""
     for span in context.other_spans:
         _, bottom, right, _ = span.box
         if abs(rule[0] - right) <= WRITING_HEIGHT and abs(bottom - rule[1]) <= WRITING_HEIGHT / 2:

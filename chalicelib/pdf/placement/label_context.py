@@ -150,7 +150,7 @@ def _parse_label(span: TextSpan) -> Label | None:
 
 
 def find_section_label(page_view: CandidatePage, label: Label) -> Label | None:
-    """Return the bare *Signature* label right below a section's heading; None if the label is no heading."""
+    """Return the bare *Signature* label below a label that is a section's heading; None without a heading."""
     if label.kind != "provider" or label.has_colon:
         return None
     left, bottom, _, _ = label.box
@@ -256,7 +256,7 @@ class LabelContext:
 
 
 def mentions_other_signer(text: str) -> bool:
-    """Return True if the text names another signer, or is a short text with the word *signature*."""
+    """Return True if the text names another signer, or is short and contains the word *signature*."""
     return names_other_signer(text) or ("signature" in text.lower() and len(text.split()) <= MAX_LABEL_WORDS)
 
 

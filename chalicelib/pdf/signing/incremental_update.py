@@ -64,12 +64,12 @@ class UpdatablePage:
     inherited: dict[str, Any]
 
     def get(self, name: str) -> Any:
-        """Return the page's own or inherited attribute with references resolved; None if it has none."""
+        """Return the page's own or inherited attribute with references resolved; None if there is none."""
         value = self.content.get(name) if name in self.content else self.inherited.get(name)
         return value.get_object() if isinstance(value, generic.IndirectObject) else value
 
     def raw(self, name: str) -> Any:
-        """Return the page's own or inherited attribute, which may be a reference; None if it has none."""
+        """Return the page's own or inherited attribute with references unresolved; None without one."""
         return self.content.raw_get(name) if name in self.content else self.inherited.get(name)
 
 

@@ -261,7 +261,7 @@ def _make_new_field(
 def _use_empty_field(
     writer: IncrementalPdfFileWriter, block: SignatureBlock, sealer: Sealer
 ) -> SealFieldSpec:
-    """Return the file's empty signature field for the seal, which is invisible without a field or area."""
+    """Return the seal's field: the file's empty signature field, or an invisible one if there is none."""
     empty = find_empty_field(writer)
     if empty is None:
         return SealFieldSpec()

@@ -72,7 +72,7 @@ class FileVerification:
 
 
 def find_signature_gap(data: bytes) -> tuple[int, int]:
-    """Return the start and end of the last signature's hexadecimal digits, which no signature covers."""
+    """Return the byte offsets of the start and end of the last signature's hexadecimal digits."""
     signature: Any = PdfFileReader(io.BytesIO(data), strict=False).embedded_signatures[-1]
     _, first, second, _ = map(int, signature.byte_range)
     return first + 1, second - 1

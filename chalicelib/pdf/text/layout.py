@@ -135,7 +135,7 @@ def _paragraph(text: str) -> TextLine:
 
 
 def split_runs(text: str, face: str) -> tuple[Run, ...]:
-    """Return the runs of a line, or of other text as one paragraph, in visual order from left to right."""
+    """Return the runs of a text (parts in one font and direction) in visual order from left to right."""
     line = text if isinstance(text, TextLine) else _paragraph(text)
     return _runs(str(line), face, line.levels)
 

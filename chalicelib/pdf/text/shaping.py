@@ -71,7 +71,7 @@ def shape(face: Face, text: str, *, from_right: bool) -> tuple[Glyph, ...]:
 
 
 def _characters(face: Face, text: str, glyphs: list[tuple[int, int]], *, from_right: bool) -> list[str]:
-    """Return one character for each (glyph, start of its cluster); readers extract them in text order."""
+    """Return a private character for each (glyph, start of its cluster), so that text can be extracted."""
     in_order = glyphs[::-1] if from_right else glyphs
     starts = [start for _, start in in_order]
     ends = dict(pairwise([*dict.fromkeys(starts), len(text)]))
