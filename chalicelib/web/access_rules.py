@@ -5,7 +5,6 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.web.http import request_parsing
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE, SESSION_COOKIE, draft_cookie
@@ -82,22 +81,18 @@ def _document(context: RequestContext, values: dict[str, str]) -> RequestContext
 
 
 def _by_hand(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
-    from chalicelib.services.review.by_hand import is_open_visit
-
     token = context.cookies.get(BY_HAND_COOKIE, "")
-    key = secret_key(SecretKind.BY_HAND, token)
-    rows = context.services.store.visit(key, None, values["document_id"])
-    visit, document = rows.session, rows.document
-    if visit is None or document is None or not is_open_visit(visit, document, context.now):
+    opened = context.services.by_hand.find_visit(token, values["document_id"], context.now)
+    if opened is None:
         return Denial.NO_CODE_ENTERED
+    visit, document = opened
     return replace(context, by_hand=visit, document=document)
 
 
 def _practice_key(context: RequestContext, _values: dict[str, str]) -> RequestContext:
     bearer = context.request.headers.get("authorization")
-    return replace(
-        context, practice=context.services.request_authentication.authenticate_key(bearer, context.now)
-    )
+    practice = context.services.request_authentication.authenticate_key(bearer, context.now)
+    return replace(context, practice=practice)
 
 
 def _practice_signature(context: RequestContext, _values: dict[str, str]) -> RequestContext:

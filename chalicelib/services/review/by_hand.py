@@ -115,6 +115,14 @@ class ByHand:
 
     # The visit
 
+    def find_visit(self, token: str, document_id: str, now: datetime) -> tuple[Secret, Document] | None:
+        """Return the open visit with this token and its document; None if no visit opens the document."""
+        rows = self._store.visit(secret_key(SecretKind.BY_HAND, token), None, document_id)
+        visit, document = rows.session, rows.document
+        if visit is None or document is None or not _is_open_visit(visit, document, now):
+            return None
+        return visit, document
+
     def open(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
         """Return the document, and record its first view if its page images are ready.
 
@@ -262,14 +270,14 @@ def scan_prefix(document_id: str) -> str:
     return f"uploads/scans/{document_id}/"
 
 
-def is_open_visit(visit: Secret, document: Document, now: datetime) -> bool:
+def _is_open_visit(visit: Secret, document: Document, now: datetime) -> bool:
     """Return True if the visit opens the document. A correction, a recall or the time limit ends a visit."""
     same = visit.kind is SecretKind.BY_HAND and visit.document_id == document.id
     return same and visit.is_live(now) and visit.access == document.access and is_readable(document.status)
 
 
 def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
-    if not is_open_visit(visit, document, now):
+    if not _is_open_visit(visit, document, now):
         raise Gone("This page has timed out. Request a new code to open the document again.")
 
 
