@@ -61,7 +61,7 @@ def _authority() -> tuple[LocalKey, x509.Certificate]:
 
 
 def timestamps(query: bytes) -> bytes:
-    """An authority that answers at once."""
+    """Return the response of a timestamp authority to `query`. Both are DER (RFC 3161)."""
     match_label = tsp.TimeStampReq.load(query)
     info = tsp.TSTInfo(
         {
