@@ -118,7 +118,7 @@ def test_a_document_goes_in_and_its_original_comes_back_byte_for_byte(emr: Emr) 
 def test_concurrent_copies_of_an_event_do_their_work_once(emr: Emr) -> None:
     sent = data()
     body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": sent}).encode()
-    # Two at a time through the functions, which start once more for it; test_at_once.py has the fifty.
+    # Two concurrent requests need a second instance of a function. test_concurrent_events.py sends fifty.
     with ThreadPoolExecutor(max_workers=2) as pool:
         answers = list(pool.map(lambda _: emr.post(body, webhook_id="msg_once"), range(6)))
     assert {answer.status_code for answer in answers} == {202}

@@ -43,9 +43,9 @@ def expect_all_arrived(clinic: Emr, receiver: Receiver, events: set[str]) -> Non
     for event in events:
         assert len(receiver.bodies(event)) == 1
     assert all(request.is_signed_with(clinic.practice.webhook_secret) for request in receiver.received)
-    told = clinic.webhooks()
-    assert set(told) == events
-    assert {value["status"] for value in told.values()} == {"delivered"}
+    webhooks = clinic.webhooks()
+    assert set(webhooks) == events
+    assert {value["status"] for value in webhooks.values()} == {"delivered"}
     assert clinic.webhooks("failed") == {}
 
 
@@ -90,15 +90,15 @@ def test_a_receiver_down_for_longer_than_the_schedule_fails_and_can_be_retried(
     works.until_over()
     assert works.clock.now() - began > LONG_FAILURE
 
-    # The first to use up its schedule finds five days of failures: the endpoint goes off, the rest is held
+    # The first webhook to use up its schedule switches the endpoint off, and the other webhooks are held.
     (failed,) = clinic.webhooks("failed")
-    told = clinic.webhooks()
-    assert {told[item]["status"] for item in events - {failed}} == {"held"}
+    webhooks = clinic.webhooks()
+    assert {webhooks[item]["status"] for item in events - {failed}} == {"held"}
     for event in events:
         expect_schedule(
             waits(works, event), WEBHOOK_RETRY_AFTER if event == failed else WEBHOOK_RETRY_AFTER[:-1]
         )
-        assert told[event]["attempts"][-1]["detail"] == "The connection was refused."
+        assert webhooks[event]["attempts"][-1]["detail"] == "The connection was refused."
     assert sorted(works.notices(clinic.practice)) == ["endpoint_off", "webhook_failed"]
     clinic.recalls(clinic.sends())
     (new,) = set(clinic.webhooks()) - events
@@ -135,9 +135,9 @@ def test_an_unsuccessful_webhook_is_sent_again(
     events = set(clinic.webhooks())
     receiver.script = [behaviour] * 3
     works.work_off()
-    told = clinic.webhooks()
-    assert {value["status"] for value in told.values()} == {"queued"}
-    assert all(words in value["attempts"][-1]["detail"] for value in told.values()), told
+    webhooks = clinic.webhooks()
+    assert {value["status"] for value in webhooks.values()} == {"queued"}
+    assert all(words in value["attempts"][-1]["detail"] for value in webhooks.values()), webhooks
 
     works.until_over()
     expect_all_arrived(clinic, receiver, events)
@@ -183,7 +183,7 @@ def test_a_410_switches_the_endpoint_off_and_webhooks_are_held(
     assert held[receiver.received[0].id]["attempts"][-1]["detail"] == "The receiver answered 410."
     assert works.notices(clinic.practice) == ["endpoint_off"]
 
-    # Days later it is still off, and what happened since is held with the rest
+    # Days later the endpoint is still off, and new webhooks are held too.
     clinic.recalls(clinic.sends())
     works.clock.pass_time(days=9)
     works.minute()

@@ -109,19 +109,19 @@ def test_a_file_sealed_three_years_ago_verifies_offline_and_at_verify(
     assert (offline["verdict"], offline["certificate_checked"]) == ("intact", True)
     assert (offline["seal"]["document_id"], offline["seal"]["level"]) == (document_id, "B-B")
     assert offline["seal"]["claimed_at"].startswith(f"{THEN:%Y-%m-%d}")
-    said = checked_at_verify(stack, data)
-    assert "Genuine and unchanged" in said
-    assert document_id in said
+    page = checked_at_verify(stack, data)
+    assert "Genuine and unchanged" in page
+    assert document_id in page
     changed = data.replace(b"/MediaBox", b"/MediaBux")
     assert at_the_command_line(stack, changed, tmp_path)["verdict"] == "broken"
 
 
 def fetched(stack: Stack, practice: SamplePractice, document_id: str) -> bytes:
     headers = {"authorization": f"Bearer {practice.api_key}"}
-    told = stack.http.get(f"/v1/documents/{document_id}", headers=headers).json()["signed_pdf"]
+    result = stack.http.get(f"/v1/documents/{document_id}", headers=headers).json()["signed_pdf"]
     place = stack.http.get(f"/v1/documents/{document_id}/signed.pdf", headers=headers).headers["location"]
     data = httpx.get(place).content
-    assert hashlib.sha256(data).hexdigest() == told["sha256"]
+    assert hashlib.sha256(data).hexdigest() == result["sha256"]
     return data
 
 
@@ -139,6 +139,6 @@ def at_the_command_line(stack: Stack, data: bytes, folder: Path) -> dict[str, An
         str(certificates),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    told: dict[str, Any] = json.loads(done.stdout)
-    assert (done.returncode == 0) == (told["verdict"] == "intact")
-    return told
+    result: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode == 0) == (result["verdict"] == "intact")
+    return result

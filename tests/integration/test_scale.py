@@ -29,7 +29,7 @@ def large(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[SamplePract
 
 
 def test_the_first_page_and_the_50th_cost_the_same(large: SamplePractice) -> None:
-    scale.page(large, DOCUMENTS, 1, size=PAGE)  # reads what is read once
+    scale.page(large, DOCUMENTS, 1, size=PAGE)  # the first call reads values that later calls reuse
     first_ids, first = scale.page(large, DOCUMENTS, 1, size=PAGE)
     late_ids, late = scale.page(large, DOCUMENTS, LATE, size=PAGE)
     assert len(first_ids) == len(late_ids) == PAGE
@@ -37,7 +37,7 @@ def test_the_first_page_and_the_50th_cost_the_same(large: SamplePractice) -> Non
     assert first == late
     assert first.calls.count("Query") == 1
     assert len(first.calls) <= 4
-    # One more than is shown, to know whether there is another page.
+    # One more row than the page shows tells whether there is another page.
     assert first.scanned == PAGE + 1
 
 

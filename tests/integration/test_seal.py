@@ -94,7 +94,7 @@ class Physician:
 
     def _set_up(self, stack: Stack, address: str) -> None:
         mails = stack.wait_for_mail(address, 2, 120)
-        texts = [str(mail.get_body(("plain",)).get_content()) for mail in mails]  # type: ignore[union-attr]  # - every mail of ours has text
+        texts = [str(mail.get_body(("plain",)).get_content()) for mail in mails]  # type: ignore[union-attr]  # - every email of the portal has a text part
         (path,) = {found for text in texts for found in re.findall(r"/setup/[\w~.-]+", text)}
         self.http.get(path)
         self.post("/setup", at="/setup", password=PASSWORD, credential="MD", npi="", confirmed="yes")
@@ -201,7 +201,7 @@ def _checked(http: httpx.Client, pdf: bytes) -> str:
         name: html.unescape(value)
         for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
     }
-    for _ in range(2):  # as an impatient finger does: all its versions are erased
+    for _ in range(2):  # a second click must also erase all versions
         file = {"file": ("x.pdf", pdf, "application/pdf")}
         answer = httpx.post(action, data=fields, files=file, timeout=60)
         assert answer.status_code == 303, answer.text
@@ -221,11 +221,11 @@ def test_anyone_can_verify_a_sealed_file(
     physician(clinic).decline(document_id)
     data = clinic.sealed(document_id)
 
-    said = checked_at_verify(stack, data)
-    assert "Genuine and unchanged" in said
-    assert document_id in said
-    assert "Ada" not in said
-    assert "Byron" not in said
+    page = checked_at_verify(stack, data)
+    assert "Genuine and unchanged" in page
+    assert document_id in page
+    assert "Ada" not in page
+    assert "Byron" not in page
     assert "Not what was sealed" in checked_at_verify(stack, data.replace(b"/MediaBox", b"/MediaBux"))
     assert "No seal in this file" in checked_at_verify(stack, samples.plan_of_care())
     left = stack.client("s3").list_object_versions(Bucket=stack.outputs["Bucket"], Prefix="uploads/verify/")

@@ -179,15 +179,15 @@ def test_the_documented_example_deploys_as_on_aws(package_folder: Path, empty_aw
     command = [sys.executable, "-m", "infrastructure.deploy", "--stage", "prod"]
     command += ["--package", str(package_folder)]
 
-    def said(*arguments: str) -> str:
+    def deploy_output(*arguments: str) -> str:
         run = [*command, *arguments]
         answer = subprocess.run(run, cwd=ROOT, env=empty_aws, capture_output=True, text=True, check=False)
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
 
-    first = said("--parameters", deploy.EXAMPLE)
+    first = deploy_output("--parameters", deploy.EXAMPLE)
     assert "Creating the stack" in first
     assert "Issued a certificate for the sealing key" in first
     assert "RegionalDomainName: portal.example.org" in first
-    assert "The stack is up to date" in said()
-    assert "Updating the stack" in said("OwnMailIdentity=true")
+    assert "The stack is up to date" in deploy_output()
+    assert "Updating the stack" in deploy_output("OwnMailIdentity=true")

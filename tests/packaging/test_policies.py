@@ -9,9 +9,9 @@ from tests.support.template_conditions import resolve_conditions
 
 Statement = dict[str, Any]
 
-# Role and statement that may say `*`, and why.
+# The roles and statements that may use `*`, with the reasons.
 EVERYTHING = {
-    # A mail may go to anybody; the condition binds whom it comes from.
+    # An email may go to any address. The condition limits the sender.
     ("DeliveriesRole", "SendEmail"),
 }
 ROLES = {

@@ -21,7 +21,7 @@ from tests.support.template_conditions import conditional_paths
 
 Resources = dict[str, Any]
 
-# All that differs between AWS and the local AWS, and why it must.
+# Every difference between AWS and the local AWS, with the reason.
 SWITCHED = {
     # A local EMR listens on this machine; on AWS the portal connects to public addresses only.
     "Globals.Function.Environment.Variables.ALLOW_LOOPBACK_ENDPOINTS",
@@ -33,10 +33,10 @@ SWITCHED = {
     "Resources.RefusedThrottled",
     "Resources.RefusedTooLarge",
     "Resources.RefusedUnknown",
-    # The emulator makes no metrics from what is logged.
+    # The emulator makes no metrics from logs.
     "Resources.EndpointsOff",
     "Resources.SealCertificateDays",
-    # The emulator takes SendMessageBatch for an action of its own.
+    # The emulator treats SendMessageBatch as a separate action.
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Action",
     "Resources.FollowUpRole.Properties.Policies.PolicyDocument.Statement.Action",
     "Resources.MailFeedbackRole.Properties.Policies.PolicyDocument.Statement.Action",
@@ -414,8 +414,8 @@ def test_an_existing_email_identity_is_not_created_again(template: dict[str, Any
 
 
 def test_the_target_for_dns_is_an_output(template: dict[str, Any]) -> None:
-    told = {"Fn::GetAtt": ["PortalDomainName", "RegionalDomainName"]}
-    assert template["Outputs"]["RegionalDomainName"] == {"Value": told}
+    domain_name = {"Fn::GetAtt": ["PortalDomainName", "RegionalDomainName"]}
+    assert template["Outputs"]["RegionalDomainName"] == {"Value": domain_name}
 
 
 def test_the_portal_is_regional_with_modern_tls(production: Resources) -> None:
@@ -433,7 +433,7 @@ def test_every_method_has_its_own_throttle_with_retry_after(production: Resource
     api = production["RestAPI"]["Properties"]
     (limit,) = api["MethodSettings"]
     assert (limit["ResourcePath"], limit["HttpMethod"]) == ("/*", "*")
-    # One source alone must not use it up at once, and turn everybody else away.
+    # One client must not use up the whole limit and turn all other clients away.
     assert (limit["ThrottlingRateLimit"], limit["ThrottlingBurstLimit"]) == (1000, 2000)
     assert f"{limit['ThrottlingRateLimit']:,} requests a second" in GUIDE.read_text()
     assert f"{limit['ThrottlingBurstLimit']:,} at once" in GUIDE.read_text()
@@ -453,9 +453,9 @@ def test_an_unknown_path_reaches_the_function_by_get_only(production: Resources)
 
 def test_an_endpoint_that_is_switched_off_raises_an_alarm(production: Resources) -> None:
     counted = production["EndpointsOff"]["Properties"]
-    said = Path(webhooks.__file__).read_text()
+    source = Path(webhooks.__file__).read_text()
     assert counted["FilterPattern"] == '{ $.message = "endpoint switched off" }'
-    assert 'logger.warning("endpoint switched off"' in said
+    assert 'logger.warning("endpoint switched off"' in source
     (made,) = counted["MetricTransformations"]
     alarm = production["EndpointOffAlarm"]["Properties"]
     assert (alarm["MetricName"], alarm["Namespace"]) == (made["MetricName"], made["MetricNamespace"])

@@ -47,7 +47,7 @@ def test_png_and_jpeg_are_accepted_with_their_size(kind: str, media_type: str, h
 
 
 @pytest.mark.parametrize(
-    ("image", "said"),
+    ("image", "message"),
     [
         (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "must be a PNG or JPEG image"),
         (an_image("GIF"), "must be a PNG or JPEG image"),
@@ -60,9 +60,9 @@ def test_png_and_jpeg_are_accepted_with_their_size(kind: str, media_type: str, h
         (an_image("PNG") + bytes(MAX_BYTES), f"must have at most {MAX_BYTES} bytes"),
     ],
 )
-def test_any_other_image_is_refused_and_not_stored(portal: Portal, image: bytes, said: str) -> None:
+def test_any_other_image_is_refused_and_not_stored(portal: Portal, image: bytes, message: str) -> None:
     error = set_logo(portal, image)["error"]
-    assert error["errors"] == [{"field": "image", "message": said}]
+    assert error["errors"] == [{"field": "image", "message": message}]
     assert stored(portal) == {}
 
 

@@ -256,7 +256,7 @@ def test_a_queue_that_refuses_overdue_jobs_stops_no_other_task(world: World) -> 
         world.scheduled_sweep.run()
     assert {job.name for job in refused} == {"deliver"}
     assert jobs(world, "deliver") != [], "the outbox was swept"
-    assert world.document.sealing is Sealing.DELAYED, "the late seal was said"
+    assert world.document.sealing is Sealing.DELAYED, "the late seal was reported"
 
 
 @pytest.mark.parametrize("failing", DUTIES)
@@ -284,11 +284,11 @@ def test_these_are_the_tasks(world: World) -> None:
 def test_the_days_left_of_the_certificate_are_logged_once_an_hour(world: World) -> None:
     pem = chain.write_pem([certificate()])
     world.files.put(CURRENT_KEY, pem, "application/x-pem-file")
-    said = 0
+    logged = 0
     for _ in range(60):
         world.clock.pass_time(minutes=1)
-        said += world.scheduled_sweep.run()["certificate"]
-    assert said == 1
+        logged += world.scheduled_sweep.run()["certificate"]
+    assert logged == 1
 
 
 def test_jobs_of_the_sweep_contain_only_ids(world: World) -> None:
