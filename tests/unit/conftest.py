@@ -1,6 +1,4 @@
-"""What makes thousands of tests quick and independent: cheap passwords, memory that is not searched again and
-again, no services left installed.
-"""
+"""Fixtures that make unit tests fast and independent: cheap passwords and no installed services."""
 
 import gc
 from collections.abc import Iterator
@@ -28,16 +26,17 @@ def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays_installed() -> Iterator[None]:
+def no_installed_services() -> Iterator[None]:
     """Uninstall the services that a test installed."""
     yield
     bootstrap.install(None)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def settled_memory() -> Iterator[None]:
-    """What a module leaves behind, such as fonts and templates kept for good, is no garbage to look through
-    during those after it: they would take up to ten times as long.
+def frozen_memory() -> Iterator[None]:
+    """Exclude the objects of finished test modules from garbage collection.
+
+    Cached fonts and templates are never freed, and searching them makes later modules up to ten times slower.
     """
     yield
     gc.collect()

@@ -18,7 +18,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def addresses(region: str) -> list[str]:
+def presigned_hosts(region: str) -> list[str]:
     """Return the hosts of a URL and of a form, and the origin in the Content-Security-Policy."""
     files = S3Files(Clients(region), BUCKET)
     link = urlsplit(files.url("originals/a", seconds=60))
@@ -30,10 +30,10 @@ def addresses(region: str) -> list[str]:
 def test_presigned_urls_contain_the_region(region: str) -> None:
     """The global host redirects to the region of the bucket, and a redirect breaks a signed request."""
     host = f"https://{BUCKET}.s3.{region}.amazonaws.com"
-    assert addresses(region) == [f"{host}/originals/a", host, host]
+    assert presigned_hosts(region) == [f"{host}/originals/a", host, host]
 
 
 def test_presigned_urls_of_the_local_aws_have_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     host = "http://127.0.0.1:4566"
-    assert addresses("us-east-1") == [f"{host}/{BUCKET}/originals/a", host, host]
+    assert presigned_hosts("us-east-1") == [f"{host}/{BUCKET}/originals/a", host, host]

@@ -16,8 +16,10 @@ KEY = "uploads/verify/chk_1"
 
 @dataclass
 class Bucket:
-    """A bucket. `objects` are (key, version), newest first. `hidden` keys have a delete marker, `locked`
-    versions stay; `refusal` tells what is not there.
+    """A bucket with versions. `objects` are (key, version), newest first.
+
+    `hidden` keys have a delete marker. `locked` versions cannot be deleted. `refusal` is the error code for a
+    missing object.
     """
 
     objects: list[tuple[str, str]] = field(default_factory=list)

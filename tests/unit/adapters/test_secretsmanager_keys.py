@@ -17,7 +17,7 @@ from tests.support.fakes import START, FakeClock
 FIRST, SECOND, THIRD = ("".join([letter] * 40) for letter in "abc")
 
 
-class NotThere(Exception):
+class ResourceNotFound(Exception):
     """The error class of the boto3 client."""
 
 
@@ -29,7 +29,9 @@ class Manager:
     versions: list[tuple[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     failing: bool = False
-    exceptions: Any = field(default_factory=lambda: SimpleNamespace(ResourceNotFoundException=NotThere))
+    exceptions: Any = field(
+        default_factory=lambda: SimpleNamespace(ResourceNotFoundException=ResourceNotFound)
+    )
 
     def put(self, key: str) -> None:
         self.versions.append((key, self.clock.now()))
@@ -40,7 +42,7 @@ class Manager:
             raise EndpointConnectionError(endpoint_url="https://secrets.test")
         place = {"AWSCURRENT": 1, "AWSPREVIOUS": 2}[VersionStage]
         if SecretId != "session" or len(self.versions) < place:
-            raise NotThere
+            raise ResourceNotFound
         key, made = self.versions[-place]
         return {"SecretString": key, "CreatedDate": made}
 

@@ -23,15 +23,15 @@ HEADERS = {"content-type": "application/json", "webhook-id": "evt_1"}
 BODY = b'{"type":"document.viewed"}'
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
-Behaviour = Callable[[socket.socket, bytes], None]
+Behavior = Callable[[socket.socket, bytes], None]
 
 
 class Server:
-    """A server on a loopback address that reads one request per connection and then calls `behaviour`."""
+    """A server on a loopback address that reads one request per connection and then calls `behavior`."""
 
-    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, behavior: Behavior, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []
-        self._behaviour = behaviour
+        self._behavior = behavior
         self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
@@ -52,7 +52,7 @@ class Server:
             with connection:
                 request = read_request(connection)
                 self.requests.append(request)
-                self._behaviour(connection, request)
+                self._behavior(connection, request)
         except OSError:
             plain.close()
 
@@ -79,8 +79,8 @@ Serve = Callable[..., Server]
 def serve() -> Iterator[Serve]:
     running: list[Server] = []
 
-    def start(behaviour: Behaviour | bytes, tls: ssl.SSLContext | None = None) -> Server:
-        does = behaviour if callable(behaviour) else says(behaviour)
+    def start(behavior: Behavior | bytes, tls: ssl.SSLContext | None = None) -> Server:
+        does = behavior if callable(behavior) else says(behavior)
         running.append(Server(does, tls))
         return running[-1]
 
@@ -89,7 +89,7 @@ def serve() -> Iterator[Serve]:
         server.close()
 
 
-def says(answer: bytes) -> Behaviour:
+def says(answer: bytes) -> Behavior:
     return lambda connection, _: connection.sendall(answer)
 
 
@@ -155,7 +155,7 @@ def test_both_forms_of_retry_after_are_read(serve: Serve, headers: bytes, second
 # Receivers that misbehave
 
 
-def drip(data: bytes, every: float) -> Behaviour:
+def drip(data: bytes, every: float) -> Behavior:
     def behave(connection: socket.socket, _: bytes) -> None:
         for position in range(len(data)):
             connection.sendall(data[position : position + 1])
@@ -194,10 +194,10 @@ def hang_up(connection: socket.socket, request: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "behaviour", [sleep, drip(OK * 99, 0.05), drip(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99, 0.02)]
+    "behavior", [sleep, drip(OK * 99, 0.05), drip(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 99, 0.02)]
 )
-def test_a_slow_receiver_is_abandoned_at_the_deadline(serve: Serve, behaviour: Behaviour) -> None:
-    server = serve(behaviour)
+def test_a_slow_receiver_is_abandoned_at_the_deadline(serve: Serve, behavior: Behavior) -> None:
+    server = serve(behavior)
     started = time.monotonic()
     result = post(server, seconds=0.5)
     assert time.monotonic() - started < 1
@@ -225,25 +225,25 @@ def test_a_body_that_drips_ends_at_the_deadline_and_its_status_counts(serve: Ser
     assert time.monotonic() - started < 1
 
 
-@pytest.mark.parametrize("behaviour", [endless_headers, many_continues])
-def test_an_endless_head_is_no_response(serve: Serve, behaviour: Behaviour) -> None:
+@pytest.mark.parametrize("behavior", [endless_headers, many_continues])
+def test_an_endless_head_is_no_response(serve: Serve, behavior: Behavior) -> None:
     started = time.monotonic()
-    result = post(serve(behaviour))
+    result = post(serve(behavior))
     assert time.monotonic() - started < 2
     assert result.status is None
     assert result.error in ("The response was too large.", "The response was not HTTP.")
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "words"),
+    ("behavior", "words"),
     [
         (hang_up, "The receiver closed the connection without a response."),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "The response was not HTTP."),
         (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", "The response was not HTTP."),
     ],
 )
-def test_a_broken_response_gives_a_message(serve: Serve, behaviour: Behaviour | bytes, words: str) -> None:
-    assert post(serve(behaviour)) == HttpResult(None, error=words)
+def test_a_broken_response_gives_a_message(serve: Serve, behavior: Behavior | bytes, words: str) -> None:
+    assert post(serve(behavior)) == HttpResult(None, error=words)
 
 
 def test_a_closed_port_gives_a_message() -> None:
