@@ -1,9 +1,18 @@
 import re
+from pathlib import Path
+
+import pytest
 
 from infrastructure.repository import ROOT
 
 APP = ROOT / "chalicelib"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SOURCES = ("bench", "chalicelib", "docs", "examples", "infrastructure", "templates", "tests")
+FILES = [
+    f"/{path.relative_to(ROOT)}"
+    for path in (*ROOT.iterdir(), *(file for folder in SOURCES for file in (ROOT / folder).rglob("*.*")))
+]
 LONGEST_DECISION = 300  # words: about half a page
 
 
@@ -29,3 +38,10 @@ def test_every_decision_has_the_same_short_format() -> None:
         assert headings == ["Context", "Decision", "Consequences"], decision.name
         assert text.startswith(f"# {int(decision.name[:3])}. "), decision.name
         assert len(text.split()) <= LONGEST_DECISION, decision.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    """A page may leave out the first folders of a path, such as `delivery/emails.py`."""
+    named = set(re.findall(r"`((?:\w+/)*\w+\.(?:py|sh|yaml|md))`", page.read_text("utf-8")))
+    assert {path for path in named if not any(file.endswith(f"/{path}") for file in FILES)} == set()
