@@ -9,13 +9,13 @@ class KmsSealKey:
         self._key_id = key_id
 
     def sign(self, digest: bytes) -> bytes:
-        answer = self._clients.kms.sign(
+        response = self._clients.kms.sign(
             KeyId=self._key_id,
             Message=digest,
             MessageType="DIGEST",
             SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
         )
-        signature: bytes = answer["Signature"]
+        signature: bytes = response["Signature"]
         return signature
 
     def public_key(self) -> bytes:

@@ -5,7 +5,7 @@ version is 1. If a part fails, nothing is written, and `ConcurrentUpdate` names 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ class RequestRecord:
     webhook_id: str
     body_sha256: str
     status_code: int
-    answer: Mapping[str, Any]
+    response: Mapping[str, Any] = field(metadata={"stored_as": "answer"})
     created_at: datetime
     expires_at: datetime
 

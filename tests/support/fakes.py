@@ -201,12 +201,12 @@ class FakeStore:
         return {key: table[key].owner for key in keys if key in table}
 
     def delivery_by_carrier(self, carrier_id: str) -> Delivery | None:
-        found = self._where("deliveries", "carrier_id", carrier_id)
-        return codec.load(Delivery, found[0].record) if found else None
+        matches = self._where("deliveries", "carrier_id", carrier_id)
+        return codec.load(Delivery, matches[0].record) if matches else None
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
-        found = {key: self.secret(key) for key in keys}
-        return {key: secret for key, secret in found.items() if secret is not None}
+        matches = {key: self.secret(key) for key in keys}
+        return {key: secret for key, secret in matches.items() if secret is not None}
 
     def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
         provider = self.provider(provider_id) if provider_id is not None else None
@@ -217,44 +217,44 @@ class FakeStore:
         self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
     ) -> Page[Document]:
         range_name, ascending = _RANGES[listing]
-        found = self._where("documents", listing.value, owner)
+        matches = self._where("documents", listing.value, owner)
         if before is not None:
-            found = [row for row in found if getattr(row, range_name) < to_text(before)]
-        return _page(Document, found, range_name, ascending=ascending, limit=limit, after=after)
+            matches = [row for row in matches if getattr(row, range_name) < to_text(before)]
+        return _page(Document, matches, range_name, ascending=ascending, limit=limit, after=after)
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         return min(len(self._where("documents", listing.value, owner)), most)
 
     def events(self, document_id: str) -> tuple[Event, ...]:
-        found = sorted(self._where("events", "document_id", document_id), key=lambda row: row.sequence)
-        return tuple(codec.load(Event, row.record) for row in found)
+        matches = sorted(self._where("events", "document_id", document_id), key=lambda row: row.sequence)
+        return tuple(codec.load(Event, row.record) for row in matches)
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        found = self._where("events", "document_id", rows.account_key(provider_id))
-        found = [row for row in found if before is None or row.sequence < before]
-        found.sort(key=lambda row: -row.sequence)
-        shown = _all(AccountEvent, found[:limit])
-        return Page(shown, str(shown[-1].sort_key) if len(found) > limit else None)
+        matches = self._where("events", "document_id", rows.account_key(provider_id))
+        matches = [row for row in matches if before is None or row.sequence < before]
+        matches.sort(key=lambda row: -row.sequence)
+        shown = _all(AccountEvent, matches[:limit])
+        return Page(shown, str(shown[-1].sort_key) if len(matches) > limit else None)
 
     def deliveries(
         self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
     ) -> Page[Delivery]:
-        found = self._where("deliveries", listing.value, practice_id)
-        return _page(Delivery, found, "created_key", ascending=False, limit=limit, after=after)
+        matches = self._where("deliveries", listing.value, practice_id)
+        return _page(Delivery, matches, "created_key", ascending=False, limit=limit, after=after)
 
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
-        found = self._where("deliveries", "practice_held", practice_id)
-        found.sort(key=lambda row: row.created_key)
-        return _all(Delivery, found[:limit])
+        matches = self._where("deliveries", "practice_held", practice_id)
+        matches.sort(key=lambda row: row.created_key)
+        return _all(Delivery, matches[:limit])
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
-        found = self._where("deliveries", "practice_held", rows.WAITING + practice_id)
-        return _page(Delivery, found, "created_key", ascending=True, limit=limit, after=after)
+        matches = self._where("deliveries", "practice_held", rows.WAITING + practice_id)
+        return _page(Delivery, matches, "created_key", ascending=True, limit=limit, after=after)
 
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
-        found = [row for row in self._rows("deliveries") if row.due_at and row.due_at <= to_text(before)]
-        found.sort(key=lambda row: (row.due_shard, row.due_at))
-        return _all(Delivery, found[:limit])
+        matches = [row for row in self._rows("deliveries") if row.due_at and row.due_at <= to_text(before)]
+        matches.sort(key=lambda row: (row.due_shard, row.due_at))
+        return _all(Delivery, matches[:limit])
 
     def unsealed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
         return self._owed(rows.SHARDS, decided_before, limit)
@@ -265,13 +265,13 @@ class FakeStore:
     def _owed(self, shards: Sequence[str], decided_before: datetime, limit: int) -> tuple[Document, ...]:
         limit_key = to_text(decided_before)
         every = self._rows("documents")
-        found = [row for row in every if row.unsealed in shards and row.decided_key < limit_key]
-        found.sort(key=lambda row: (row.unsealed, row.decided_key))
-        return _all(Document, found[:limit])
+        matches = [row for row in every if row.unsealed in shards and row.decided_key < limit_key]
+        matches.sort(key=lambda row: (row.unsealed, row.decided_key))
+        return _all(Document, matches[:limit])
 
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
-        found = [row for row in self._rows("outbox") if row.created_at < to_text(before)]
-        return _all(OutboxRow, found[:limit])
+        matches = [row for row in self._rows("outbox") if row.created_at < to_text(before)]
+        return _all(OutboxRow, matches[:limit])
 
     # For tests
 
@@ -308,22 +308,22 @@ class FakeStore:
         return None if row is None else codec.load(kind, row.record)
 
 
-def _all(kind: type[T], found: Iterable[Any]) -> tuple[T, ...]:
-    return tuple(codec.load(kind, row.record) for row in found)
+def _all(kind: type[T], matches: Iterable[Any]) -> tuple[T, ...]:
+    return tuple(codec.load(kind, row.record) for row in matches)
 
 
 def _page(
-    kind: type[T], found: list[Any], range_name: str, *, ascending: bool, limit: int, after: str | None
+    kind: type[T], matches: list[Any], range_name: str, *, ascending: bool, limit: int, after: str | None
 ) -> Page[T]:
     def key(row: Any) -> tuple[str, str]:
         return getattr(row, range_name), row.id
 
-    found.sort(key=key, reverse=not ascending)
+    matches.sort(key=key, reverse=not ascending)
     if after is not None:
         value, _, row_id = after.rpartition("|")
-        found = [row for row in found if (key(row) > (value, row_id)) is ascending and row.id != row_id]
-    shown = found[:limit]
-    more = "|".join(key(shown[-1])) if len(found) > limit else None
+        matches = [row for row in matches if (key(row) > (value, row_id)) is ascending and row.id != row_id]
+    shown = matches[:limit]
+    more = "|".join(key(shown[-1])) if len(matches) > limit else None
     return Page(_all(kind, shown), more)
 
 

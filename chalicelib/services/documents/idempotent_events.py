@@ -57,7 +57,7 @@ def handle_once(
         document, change = step()
         record = _new_record(inbound, document)
         store.commit(replace(change, requests=(record,)))
-        return record.answer
+        return record.response
 
     return retry_on_conflict(attempt, retry_on=_RETRY_ON)
 
@@ -69,7 +69,7 @@ def _repeat_response(earlier: RequestRecord, inbound: InboundEvent) -> EventResp
             "repeat the body byte for byte in a retry.",
             code=ConflictCode.WEBHOOK_ID_USED,
         )
-    return earlier.answer
+    return earlier.response
 
 
 def _new_record(inbound: InboundEvent, document: Document) -> RequestRecord:
@@ -78,7 +78,7 @@ def _new_record(inbound: InboundEvent, document: Document) -> RequestRecord:
         webhook_id=inbound.webhook_id,
         body_sha256=inbound.body_sha256,
         status_code=202,
-        answer={"document_id": document.id, "status": document.status.value},
+        response={"document_id": document.id, "status": document.status.value},
         created_at=inbound.now,
         expires_at=inbound.now + RESPONSE_LIFETIME,
     )

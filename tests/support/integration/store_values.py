@@ -91,7 +91,7 @@ class World:
             webhook_id="msg_1",
             body_sha256="00",
             status_code=202,
-            answer={"document_id": self.id("doc"), "status": "pending"},
+            response={"document_id": self.id("doc"), "status": "pending"},
             created_at=START,
             expires_at=START + timedelta(days=30),
         )
