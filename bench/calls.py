@@ -76,9 +76,7 @@ def forget() -> None:
 
 def environment(stack: Stack) -> dict[str, str]:
     """Return the environment of the deployed web function, with the emulator's root credentials."""
-    configuration = stack.client("lambda").get_function_configuration(
-        FunctionName=stack.outputs["ApiFunction"]
-    )
+    configuration = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["ApiFunction"])
     return {
         **configuration["Environment"]["Variables"],
         "AWS_ACCESS_KEY_ID": "test",

@@ -17,9 +17,7 @@ def post(path: str, form: Mapping[str, str], *, cookies: Mapping[str, str]) -> d
     return _event("POST", path, cookies, urlencode(form), "application/x-www-form-urlencoded")
 
 
-def _event(
-    method: str, path: str, cookies: Mapping[str, str], body: str | None, content_type: str
-) -> dict[str, Any]:
+def _event(method: str, path: str, cookies: Mapping[str, str], body: str | None, content_type: str) -> dict[str, Any]:
     resource, values = match(path)
     headers = {"host": "portal.localhost", "accept": "text/html", "user-agent": "bench"}
     if cookies:

@@ -25,11 +25,7 @@ from tests.support.browser.visitor import PHONE
 
 SLOWER_PROCESSOR = 4
 Network = tuple[int, int] | None
-NETWORKS: Mapping[str, Network] = {
-    "as it is": None,
-    "fast 4G": (60, 9_000_000),
-    "slow 4G": (150, 1_600_000),
-}
+NETWORKS: Mapping[str, Network] = {"as it is": None, "fast 4G": (60, 9_000_000), "slow 4G": (150, 1_600_000)}
 """The round trip in milliseconds, and bits per second."""
 
 TIMES = 7
@@ -157,9 +153,7 @@ def _server_time(known: BrowserContext, address: str) -> float:
     return median_low(times)
 
 
-def _tap(
-    browser: Browser, known: BrowserContext, pages: Mapping[str, str], network: Network, way: Way
-) -> Tap:
+def _tap(browser: Browser, known: BrowserContext, pages: Mapping[str, str], network: Network, way: Way) -> Tap:
     context = browser.new_context(**PHONE)
     page = open_fresh_page(known, context)
     log = NetworkLog(context.new_cdp_session(page))

@@ -15,13 +15,7 @@ from io import StringIO
 from argon2 import PasswordHasher
 
 from chalicelib import bootstrap
-from chalicelib.services.authentication.passwords import (
-    LANES,
-    MEMORY_KIB,
-    PASSES,
-    find_password_problem,
-    hash_password,
-)
+from chalicelib.services.authentication.passwords import LANES, MEMORY_KIB, PASSES, find_password_problem, hash_password
 from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal
@@ -37,9 +31,7 @@ OLDER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 def run() -> None:
     """Print a line for each case, with the median in ms of CPU."""
-    print(
-        f"Login, ms of CPU (at most {LIMIT}; argon2id {MEMORY_KIB // 1024} MiB, {PASSES} pass, {LANES} lane)"
-    )
+    print(f"Login, ms of CPU (at most {LIMIT}; argon2id {MEMORY_KIB // 1024} MiB, {PASSES} pass, {LANES} lane)")
     for name, stored_hash, email, password in (
         ("right password", hash_password(PASSWORD), EMAIL, PASSWORD),
         ("wrong password", hash_password(PASSWORD), EMAIL, "wrong"),

@@ -67,10 +67,7 @@ CERTIFICATE = CertificateFacts(
     time_zone="America/Chicago",
     verify_url="https://portal.example.com/verify",
     authentication="account password",
-    trail=(
-        TrailEntry(NOW, "Sent by the clinic"),
-        TrailEntry(NOW, "Signed electronically", ip="203.0.113.24"),
-    ),
+    trail=(TrailEntry(NOW, "Sent by the clinic"), TrailEntry(NOW, "Signed electronically", ip="203.0.113.24")),
 )
 FACTS = SealFacts("Signed electronically by Luis Rivera, MD, NPI 1234567893", "doc_bench", NOW)
 
@@ -162,9 +159,7 @@ def local_key() -> tuple[Sealer, rsa.RSAPrivateKey]:
     def sign(digest: bytes) -> bytes:
         return key.sign(digest, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
 
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     certificate = chain.issue_self_signed(public, sign, name="Bench", serial=1, at=NOW, years=30)
     return Sealer(chain.verify_chain([certificate], public, NOW), sign), key
 
@@ -221,18 +216,14 @@ def _work(folder: Path, files: list[Path]) -> dict[str, Any]:
 
 def _stamp_lines() -> list[dict[str, Any]]:
     texts = ["Electronically signed by Luis Rivera, MD, NPI 1234567893", "November 22, 2026, 1:05:33 PM CST"]
-    lines = [
-        {"text": text, "x": 76, "y": 110 - 9 * n, "size": 7, "face": 1 - n} for n, text in enumerate(texts)
-    ]
+    lines = [{"text": text, "x": 76, "y": 110 - 9 * n, "size": 7, "face": 1 - n} for n, text in enumerate(texts)]
     return [{"text": "Luis Rivera", "x": 76, "y": 122, "size": 22, "face": 2}, *lines]
 
 
 def _certificate_lines() -> list[dict[str, Any]]:
     """Return lines with as much text as our certificate page."""
     texts = certificate_text()
-    lines = [
-        {"text": text, "x": 54, "y": 730 - 14 * n, "size": 10, "face": n % 2} for n, text in enumerate(texts)
-    ]
+    lines = [{"text": text, "x": 54, "y": 730 - 14 * n, "size": 10, "face": n % 2} for n, text in enumerate(texts)]
     return [*lines, *({**line, "y": line["y"] - 560} for line in _stamp_lines())]
 
 
@@ -254,9 +245,7 @@ def _plain(file: Path, pages: int) -> Path:
     canvas = Canvas(target, invariant=1)
     for page in range(pages):
         for line in range(45):
-            canvas.drawString(
-                60, 740 - line * 15, f"Page {page}, line {line}: the patient will walk 200 feet."
-            )
+            canvas.drawString(60, 740 - line * 15, f"Page {page}, line {line}: the patient will walk 200 feet.")
         canvas.showPage()
     canvas.save()
     file.write_bytes(target.getvalue())

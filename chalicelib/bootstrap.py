@@ -214,11 +214,7 @@ class Services:
         from chalicelib.services.delivery.ses_feedback import SesFeedback
 
         return SesFeedback(
-            store=self.store,
-            queues=self.queues,
-            clock=self.clock,
-            ids=self.ids,
-            settlement=self._settlement,
+            store=self.store, queues=self.queues, clock=self.clock, ids=self.ids, settlement=self._settlement
         )
 
     @property
@@ -275,9 +271,7 @@ class Services:
     def intake(self) -> Intake:
         from chalicelib.services.documents.intake import Intake
 
-        return Intake(
-            self.document_writer, files=self.files, inspector=self.inspector, switches=self.switches
-        )
+        return Intake(self.document_writer, files=self.files, inspector=self.inspector, switches=self.switches)
 
     @cached_property
     def lifecycle_events(self) -> LifecycleEvents:

@@ -183,9 +183,7 @@ def _submit(target: Target, template_url: str, parameters: Mapping[str, str], *,
         send(
             StackName=target.stack,
             TemplateURL=template_url,
-            Parameters=[
-                {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
-            ],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             # Tables and keys are retained, but not those that this deployment creates before it fails.
             RetainExceptOnCreate=True,
@@ -224,9 +222,7 @@ def _wait_until_settled(target: Target) -> Stack | None:
         if stack is None or not stack.status.endswith("_IN_PROGRESS"):
             return stack
         time.sleep(target.seconds_between_looks)
-    raise UserError(
-        f"The stack {target.stack} is still in progress after an hour. Look at the CloudFormation console."
-    )
+    raise UserError(f"The stack {target.stack} is still in progress after an hour. Look at the CloudFormation console.")
 
 
 def _failures(target: Target, began: float) -> list[str]:
@@ -293,9 +289,7 @@ def refuse_other_address(parameters: Mapping[str, str]) -> None:
         )
 
 
-def merge_parameters(
-    stack: Stack | None, given: Mapping[str, str], template: Mapping[str, Any]
-) -> dict[str, str]:
+def merge_parameters(stack: Stack | None, given: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
     """Return the given parameters, and the stack's own for the rest that the template still declares."""
     current = stack.parameters if stack else {}
     declared = template["Parameters"]

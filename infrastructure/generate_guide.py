@@ -55,9 +55,7 @@ def regenerate(text: str) -> str:
 
 def vectors() -> Sequence[Mapping[str, Any]]:
     """Return the test vectors. The last one has the signatures of two live secrets."""
-    inbound_body = (
-        '{"type":"document.recalled","timestamp":"2026-11-22T19:00:00Z","data":{"external_id":"POC-1001"}}'
-    )
+    inbound_body = '{"type":"document.recalled","timestamp":"2026-11-22T19:00:00Z","data":{"external_id":"POC-1001"}}'
     beyond_ascii = '{"type":"endpoint.test","data":{"note":"Zoë Müller ✓"}}'
     return (
         _vector("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", 1_795_374_000, inbound_body, SECRET),
@@ -105,10 +103,7 @@ def events_out() -> Mapping[str, Mapping[str, Any]]:
         for name, changes in _CHANGES.items()
     }
     test = {"practice_id": "prc_c1d2e3f4"}
-    return {
-        **events,
-        "endpoint.test": {"type": "endpoint.test", "timestamp": "2026-11-22T19:00:00.000Z", "data": test},
-    }
+    return {**events, "endpoint.test": {"type": "endpoint.test", "timestamp": "2026-11-22T19:00:00.000Z", "data": test}}
 
 
 def _line(status: str) -> Mapping[str, Any]:
@@ -130,12 +125,7 @@ _SIGNED = {
     "decided_at": "2026-11-24T15:02:03.000Z",
     "note": "Please add balance training.",
     "sealing": "sealed",
-    "signer": {
-        "name": "Luis Rivera",
-        "credential": "MD",
-        "npi": "1234567893",
-        "method": "electronic",
-    },
+    "signer": {"name": "Luis Rivera", "credential": "MD", "npi": "1234567893", "method": "electronic"},
     "signed_pdf": {
         "url": f"{PORTAL}/v1/documents/doc_5f0c/signed.pdf",
         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -259,10 +249,7 @@ def _limits() -> str:
             ("number of pages of a PDF", str(MAX_PAGES)),
             ("lifetime of an upload form", spoken(emr.UPLOAD_LIFETIME)),
             ("lifetime of the `Location` of a PDF", spoken(emr.URL_LIFETIME)),
-            (
-                "rows in a response (`limit`)",
-                f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}",
-            ),
+            ("rows in a response (`limit`)", f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}"),
             (
                 "difference of `webhook-timestamp` from the portal's clock",
                 spoken(request_authentication.SIGNATURE_TOLERANCE),

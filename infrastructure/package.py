@@ -53,9 +53,7 @@ def host_architecture() -> str:
     """Return Lambda's name for this machine's processor. Raise UserError if Lambda does not support it."""
     machine = platform.machine().lower()
     if machine not in HOST_ARCHITECTURES:
-        raise UserError(
-            f"This machine's processor ({machine}) is neither x86-64 nor arm64, which Lambda needs."
-        )
+        raise UserError(f"This machine's processor ({machine}) is neither x86-64 nor arm64, which Lambda needs.")
     return HOST_ARCHITECTURES[machine]
 
 
@@ -144,9 +142,7 @@ def _run_chalice(project: Path, out: Path, wheels: Path | None) -> None:
     environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1"}
     if wheels:
         environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
-    answer = subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
+    answer = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise UserError(f"Chalice could not package the app:\n{(answer.stdout + answer.stderr)[-3000:]}")
 

@@ -9,9 +9,7 @@ from typing import TextIO
 class Progress:
     """A printer of lines such as ` 12 s  Deploying the stack`."""
 
-    def __init__(
-        self, started: float, *, clock: Callable[[], float] = time.time, stream: TextIO | None = None
-    ) -> None:
+    def __init__(self, started: float, *, clock: Callable[[], float] = time.time, stream: TextIO | None = None) -> None:
         """Count from `started`, in seconds since the epoch, as `clock` returns them."""
         self._started = started
         self._clock = clock

@@ -15,9 +15,7 @@ import zipfile
 from pathlib import Path
 
 # The services that the code has clients of. A test compares this set with the code.
-BOTOCORE_SERVICES = frozenset(
-    {"dynamodb", "kms", "lambda", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm"}
-)
+BOTOCORE_SERVICES = frozenset({"dynamodb", "kms", "lambda", "s3", "secretsmanager", "ses", "sns", "sqs", "ssm"})
 # Patterns of paths below site-packages that no function imports.
 UNUSED = (
     r"[^/]+/(.+/)?tests?/.*",

@@ -71,9 +71,7 @@ def summary(parts: Sequence[Part]) -> str:
     rows = [f"{part.seconds:7.0f} s  {part.name:<8} {len(part.tests) or '':>6}" for part in parts]
     slowest = sorted((test for part in parts for test in part.tests), key=lambda test: -test.seconds)
     tests = [f"{test.seconds:7.1f} s  {test.name}" for test in slowest[:TESTS_SHOWN]]
-    return "\n".join(
-        ["Where the time went (part, number of tests):", *rows, "The slowest tests:", *tests],
-    )
+    return "\n".join(["Where the time went (part, number of tests):", *rows, "The slowest tests:", *tests])
 
 
 def main() -> int:

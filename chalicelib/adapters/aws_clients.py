@@ -11,15 +11,11 @@ from botocore.config import Config
 class Clients:
     """The AWS clients of one session. Each has timeouts far below the 29 seconds of API Gateway."""
 
-    def __init__(
-        self, region: str | None = None, *, make: Callable[[str, Config], Any] | None = None
-    ) -> None:
+    def __init__(self, region: str | None = None, *, make: Callable[[str, Config], Any] | None = None) -> None:
         """Use `make(service, config)` in place of boto3's own factory of clients, if given."""
         session = boto3.session.Session(region_name=region)
         self._make = make or (lambda service, config: session.client(service, config=config))
-        self._config = Config(
-            connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
-        )
+        self._config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
     @cached_property
     def s3(self) -> Any:

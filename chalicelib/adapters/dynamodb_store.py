@@ -135,18 +135,13 @@ class DynamoStore:
     def _get_one_of_each(self, keys: Mapping[type[Model], str]) -> Mapping[type[Model], Any]:
         """Read one row of each table in one BatchGetItem, which PynamoDB's models do not offer."""
         request = {
-            model.Meta.table_name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True}
-            for model, key in keys.items()
+            model.Meta.table_name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True} for model, key in keys.items()
         }
         response = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
         if response.get("UnprocessedKeys"):
             raise Unavailable("The database is busy. Please try again in a moment.")
         items = response["Responses"]
-        return {
-            model: model.from_raw_data(item)
-            for model in keys
-            for item in items.get(model.Meta.table_name, ())
-        }
+        return {model: model.from_raw_data(item) for model in keys for item in items.get(model.Meta.table_name, ())}
 
     # Lists
 
@@ -241,9 +236,7 @@ class DynamoStore:
 
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
         """Return the rows older than `before` by a scan. The table is small: relayed rows are deleted."""
-        outbox = OutboxTableRow.scan(
-            OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True
-        )
+        outbox = OutboxTableRow.scan(OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True)
         return tuple(codec.load(OutboxRow, row.record) for row in outbox)
 
 
@@ -305,9 +298,7 @@ def _versioned(name: str, row: Any, version: int) -> _Part:
 
 def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
     reasons = error.cancellation_reasons
-    conflicts = [
-        part[0] for part, reason in zip(parts, reasons, strict=False) if reason and reason.code in _CONFLICTS
-    ]
+    conflicts = [part[0] for part, reason in zip(parts, reasons, strict=False) if reason and reason.code in _CONFLICTS]
     if conflicts:
         return ConcurrentUpdate(tuple(dict.fromkeys(conflicts)))
     # PynamoDB cannot return the code if no response came.
@@ -350,9 +341,7 @@ def _query(
     ascending: bool,
     condition: Condition | None = None,
 ) -> list[Any]:
-    matches = index.query(
-        owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending
-    )
+    matches = index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
     return list(matches)
 
 

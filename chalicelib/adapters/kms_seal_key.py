@@ -10,10 +10,7 @@ class KmsSealKey:
 
     def sign(self, digest: bytes) -> bytes:
         response = self._clients.kms.sign(
-            KeyId=self._key_id,
-            Message=digest,
-            MessageType="DIGEST",
-            SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
+            KeyId=self._key_id, Message=digest, MessageType="DIGEST", SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256"
         )
         signature: bytes = response["Signature"]
         return signature

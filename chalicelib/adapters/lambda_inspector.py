@@ -36,9 +36,7 @@ class LambdaInspector:
         """
         request = {"url": self._presign(key), "kind": kind, "certificates": list(certificates)}
         try:
-            response = self._clients.functions.invoke(
-                FunctionName=self._function, Payload=json.dumps(request).encode()
-            )
+            response = self._clients.functions.invoke(FunctionName=self._function, Payload=json.dumps(request).encode())
             body = json.loads(response["Payload"].read())
         except (ClientError, BotoCoreError) as error:
             logger.warning("inspection failed", cause=error_code(error))

@@ -47,9 +47,7 @@ class S3Files:
         return True
 
     def copy(self, source: str, target: str) -> None:
-        self._s3.copy_object(
-            Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source}
-        )
+        self._s3.copy_object(Bucket=self._bucket, Key=target, CopySource={"Bucket": self._bucket, "Key": source})
 
     def delete(self, key: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
@@ -86,13 +84,7 @@ class S3Files:
         return url
 
     def upload_form(
-        self,
-        key: str,
-        *,
-        max_bytes: int,
-        seconds: int,
-        redirect: str | None = None,
-        content_type_prefix: str = "",
+        self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None, content_type_prefix: str = ""
     ) -> tuple[str, Mapping[str, str]]:
         fields: dict[str, str] = {}
         conditions: list[Any] = [["content-length-range", 1, max_bytes]]

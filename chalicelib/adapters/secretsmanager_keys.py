@@ -78,9 +78,7 @@ class SecretsManagerKeys:
             before = pool.submit(_version, client, self._secret_id, _PREVIOUS)
             newest, previous = _version(client, self._secret_id, _CURRENT), before.result()
         if newest is None:
-            logger.error(
-                "the newest session key is missing or too short: the previous key signs", least=MIN_KEY_BYTES
-            )
+            logger.error("the newest session key is missing or too short: the previous key signs", least=MIN_KEY_BYTES)
             newest, previous = previous, None
         if newest is None:
             raise Unavailable("Login is not available right now. Please try again later.")

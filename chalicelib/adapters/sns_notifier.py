@@ -19,9 +19,7 @@ class SnsNotifier:
         """Publish one notice. Raises `Unavailable`, or `Unprocessable` if SNS never accepts the notice."""
         attributes = {"practice": _attribute(practice_id), "kind": _attribute(kind)}
         try:
-            self._clients.sns.publish(
-                TopicArn=self._topic, Subject=subject, Message=text, MessageAttributes=attributes
-            )
+            self._clients.sns.publish(TopicArn=self._topic, Subject=subject, Message=text, MessageAttributes=attributes)
         except (ClientError, BotoCoreError) as error:
             raise refusal(error, "The notice topic") from None
 

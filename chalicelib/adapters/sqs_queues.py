@@ -36,9 +36,7 @@ class SqsQueues:
         try:
             response = self._clients.sqs.send_message_batch(QueueUrl=url, Entries=entries)
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(
-                f"The queue accepted none of {len(jobs)} jobs: {type(error).__name__}."
-            ) from None
+            raise Unavailable(f"The queue accepted none of {len(jobs)} jobs: {type(error).__name__}.") from None
         if response.get("Failed"):
             codes = sorted({failure["Code"] for failure in response["Failed"]})
             raise Unavailable(f"The queue refused {len(response['Failed'])} jobs: {', '.join(codes)}.")

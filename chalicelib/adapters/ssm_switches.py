@@ -83,11 +83,7 @@ class SsmSwitches:
             self._clients.ssm.delete_parameters(Names=[name])
         else:
             self._clients.ssm.put_parameter(
-                Name=name,
-                Value=_ON if on else _OFF,
-                Type="String",
-                Overwrite=True,
-                Description=_DESCRIPTIONS[switch],
+                Name=name, Value=_ON if on else _OFF, Type="String", Overwrite=True, Description=_DESCRIPTIONS[switch]
             )
         self._seen.pop((switch, practice_id), None)
 

@@ -157,9 +157,7 @@ def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: s
     return "dlv_" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def next_wait(
-    failures: int, *, jitter: float, schedule: Sequence[timedelta] = WEBHOOK_RETRY_AFTER
-) -> timedelta | None:
+def next_wait(failures: int, *, jitter: float, schedule: Sequence[timedelta] = WEBHOOK_RETRY_AFTER) -> timedelta | None:
     """Return the wait after this many failures, or None after the last. `jitter` (0 to 1) adds up to 10%."""
     if failures > len(schedule):
         return None

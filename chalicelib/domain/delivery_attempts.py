@@ -10,14 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.domain.deliveries import (
-    CHANNELS,
-    AttemptStatus,
-    Delivery,
-    DeliveryAttempt,
-    DeliveryStatus,
-    next_wait,
-)
+from chalicelib.domain.deliveries import CHANNELS, AttemptStatus, Delivery, DeliveryAttempt, DeliveryStatus, next_wait
 
 LEASE = timedelta(seconds=60)
 """Longer than any attempt: the timeout of the deliveries function is shorter."""
@@ -95,10 +88,7 @@ def is_used_up(delivery: Delivery) -> bool:
 
 def start(delivery: Delivery, now: datetime) -> Delivery:
     """Return the delivery with a lease, claimed by a worker for one attempt."""
-    attempts = (
-        *_mark_interrupted(delivery.attempts),
-        DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""),
-    )
+    attempts = (*_mark_interrupted(delivery.attempts), DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""))
     claimed = replace(
         delivery,
         version=delivery.version + 1,

@@ -48,23 +48,13 @@ class Receipt:
 
 _D, _B, _R, _C = ReceiptKind.DELIVERED, ReceiptKind.BOUNCED, ReceiptKind.RETURNED, ReceiptKind.COMPLAINED
 _IGNORED = {_D: Effect.NOTHING, _B: Effect.NOTHING, _R: Effect.NOTHING, _C: Effect.NOTHING}
-_EARLIER_ATTEMPT = {
-    _D: Effect.DELIVERED,
-    _B: Effect.FAILED,
-    _R: Effect.NOTHING,
-    _C: Effect.NOTIFY_STAFF,
-}
+_EARLIER_ATTEMPT = {_D: Effect.DELIVERED, _B: Effect.FAILED, _R: Effect.NOTHING, _C: Effect.NOTIFY_STAFF}
 
 EFFECTS: Mapping[DeliveryStatus, Mapping[ReceiptKind, Effect]] = {
     DeliveryStatus.SENT: {_D: Effect.DELIVERED, _B: Effect.FAILED, _R: Effect.RETRY, _C: Effect.NOTIFY_STAFF},
     # A bounce can follow a delivery: a second server refused the email, so it never arrived. A transient
     # bounce after a delivery is an absence note.
-    DeliveryStatus.DELIVERED: {
-        _D: Effect.NOTHING,
-        _B: Effect.FAILED,
-        _R: Effect.NOTHING,
-        _C: Effect.NOTIFY_STAFF,
-    },
+    DeliveryStatus.DELIVERED: {_D: Effect.NOTHING, _B: Effect.FAILED, _R: Effect.NOTHING, _C: Effect.NOTIFY_STAFF},
     # Receipts come in any order, and a bounce is final.
     DeliveryStatus.FAILED: _IGNORED,
     # Another attempt waits or runs, so the receipt belongs to the attempt before.

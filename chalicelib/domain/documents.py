@@ -166,12 +166,12 @@ class Decision:
 
     def repeats(self, other: Self | None) -> bool:
         """Return True if both decisions have the same person, action, reason and note (a repeated submit)."""
-        return other is not None and (
-            self.action,
-            self.signer.provider_id,
-            self.decline_reason,
-            self.note,
-        ) == (other.action, other.signer.provider_id, other.decline_reason, other.note)
+        return other is not None and (self.action, self.signer.provider_id, self.decline_reason, self.note) == (
+            other.action,
+            other.signer.provider_id,
+            other.decline_reason,
+            other.note,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,9 +277,7 @@ class Document:
         to = move(self.status, self.outcome, decision.action, same=decision.repeats(self.decision))
         if to is None:
             return None
-        return replace(
-            self, status=to.status, outcome=to.outcome, decision=decision, sealing=Sealing.IN_PROGRESS
-        )
+        return replace(self, status=to.status, outcome=to.outcome, decision=decision, sealing=Sealing.IN_PROGRESS)
 
     def recall(self, reason: str | None, at: datetime) -> Self | None:
         """Return the recalled document, whose links no longer work, or None if it is already recalled.
@@ -290,12 +288,7 @@ class Document:
         if to is None:
             return None
         return replace(
-            self,
-            status=to.status,
-            outcome=to.outcome,
-            recalled_reason=reason,
-            recalled_at=at,
-            access=self.access + 1,
+            self, status=to.status, outcome=to.outcome, recalled_reason=reason, recalled_at=at, access=self.access + 1
         )
 
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:

@@ -65,9 +65,7 @@ class Practice:
         return self.endpoint if self.endpoint is not None and self.endpoint.disabled_at is None else None
 
     def card(self) -> PracticeCard:
-        return PracticeCard(
-            name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo
-        )
+        return PracticeCard(name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo)
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
         """Return the webhook secrets that are valid now, newest first."""

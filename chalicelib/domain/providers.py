@@ -72,9 +72,7 @@ def is_same_person(provider: Provider, addressee: Addressee) -> bool:
 
 
 def has_same_name(provider: Provider, addressee: Addressee) -> bool:
-    return name_key(provider.first_name, provider.last_name) == name_key(
-        addressee.first_name, addressee.last_name
-    )
+    return name_key(provider.first_name, provider.last_name) == name_key(addressee.first_name, addressee.last_name)
 
 
 def name_key(first_name: str, last_name: str) -> str:

@@ -13,15 +13,7 @@ import pypdfium2
 from PIL import ExifTags, Image, UnidentifiedImageError
 from pypdf import PageObject, PdfReader
 from pypdf.filters import ASCII85Decode, ASCIIHexDecode
-from pypdf.generic import (
-    ArrayObject,
-    DictionaryObject,
-    IndirectObject,
-    NameObject,
-    NullObject,
-    PdfObject,
-    StreamObject,
-)
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, NullObject, PdfObject, StreamObject
 from pypdfium2 import raw
 
 from chalicelib.pdf.models import (
@@ -69,17 +61,7 @@ _DETAILS: dict[RefusalCode, str] = {
 _DEFLATED = ("/FlateDecode", "/Fl")
 # The filters allowed for the content of a page. With any other filter, readers show an empty page.
 _FILTERS = frozenset(
-    {
-        *_DEFLATED,
-        "/ASCII85Decode",
-        "/A85",
-        "/ASCIIHexDecode",
-        "/AHx",
-        "/LZWDecode",
-        "/LZW",
-        "/RunLengthDecode",
-        "/RL",
-    }
+    {*_DEFLATED, "/ASCII85Decode", "/A85", "/ASCIIHexDecode", "/AHx", "/LZWDecode", "/LZW", "/RunLengthDecode", "/RL"}
 )
 _TEXT_FILTERS: dict[str, Callable[[bytes], bytes]] = {
     "/ASCII85Decode": ASCII85Decode.decode,
@@ -171,10 +153,7 @@ def _check_pages_agree(data: bytes, pages: list[PageObject]) -> None:
 def _has_size(page: PageObject, shown: tuple[float, float]) -> bool:
     """Return True if the page has the size that PDFium shows; PDFium does not know UserUnit."""
     display = read_display(page)
-    return all(
-        abs(edge / display.unit - other) <= _TOLERANCE
-        for edge, other in zip(display.size, shown, strict=True)
-    )
+    return all(abs(edge / display.unit - other) <= _TOLERANCE for edge, other in zip(display.size, shown, strict=True))
 
 
 def _check_sizes(pages: list[PageObject]) -> None:
@@ -192,9 +171,7 @@ def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
             if any(map(_may_multiply, _dictionaries([page.get("/Resources")]))):
                 displayed.render(scale=min(_TRIAL / edge for edge in displayed.get_size()))
             if page.get("/Contents") is None and raw.FPDFPage_CountObjects(displayed):
-                raise PdfRefused(
-                    "damaged", "The PDF is damaged: readers do not agree on the content of a page."
-                )
+                raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on the content of a page.")
             displayed.close()
 
 
@@ -209,9 +186,7 @@ def _may_multiply(item: DictionaryObject) -> bool:
 def _check_images(catalog: DictionaryObject) -> None:
     for item in _catalog_dictionaries(catalog):
         if item.get("/Subtype") == "/Image" and _unpacked_bytes(item) > MAX_IMAGE_PIXELS:
-            raise PdfRefused(
-                "damaged", "The PDF cannot be displayed: an image in it has more than 64 million pixels."
-            )
+            raise PdfRefused("damaged", "The PDF cannot be displayed: an image in it has more than 64 million pixels.")
 
 
 def _unpacked_bytes(image: DictionaryObject) -> float:
@@ -324,9 +299,7 @@ def inspect_pdf(data: bytes) -> Inspection:
     reader = _open_unencrypted(data)
     with refuse_malformed():
         catalog = _read_catalog(reader)
-        if not isinstance(
-            resolve(read_dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)
-        ):
+        if not isinstance(resolve(read_dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)):
             raise _refuse("xfa")
         pages = _read_pages(reader, catalog)
         signatures = _find_signatures(catalog)

@@ -83,9 +83,7 @@ def count_pages(data: bytes) -> int:
         return len(document)
 
 
-def render_pages(
-    data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1
-) -> Iterator[RenderedPage]:
+def render_pages(data: bytes, widths: Sequence[int] = (750, 1500), *, first: int = 1) -> Iterator[RenderedPage]:
     """Yield an image of every page from `first` on at every width in pixels, page by page.
 
     The images show the pages as displayed: rotated, cropped and on white. Raise `PdfRefused` (damaged).

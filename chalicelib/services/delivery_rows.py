@@ -50,13 +50,7 @@ def staff_notice(
 ) -> Delivery:
     """Return a notice to the practice's staff, by SNS. An event gives at most one notice of a kind."""
     return new_delivery(
-        Channel.NOTICE,
-        kind,
-        practice_id,
-        event_id=event_id,
-        practice_id=practice_id,
-        now=now,
-        document_id=document_id,
+        Channel.NOTICE, kind, practice_id, event_id=event_id, practice_id=practice_id, now=now, document_id=document_id
     )
 
 

@@ -19,9 +19,7 @@ def retry_on_conflict(step: Callable[[], T], *, retry_on: frozenset[str]) -> T:
     return retry_on_latest(lambda _: step(), initial=None, read=lambda: None, retry_on=retry_on)
 
 
-def retry_on_latest(
-    step: Callable[[S], T], *, initial: S, read: Callable[[], S], retry_on: frozenset[str]
-) -> T:
+def retry_on_latest(step: Callable[[S], T], *, initial: S, read: Callable[[], S], retry_on: frozenset[str]) -> T:
     """Run `step` on `initial`, and after each conflict again on the state that `read` returns.
 
     `initial` is the state that the caller has already read. Raises the same errors as `retry_on_conflict`.

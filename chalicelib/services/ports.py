@@ -166,13 +166,7 @@ class Files(Protocol):
         """Return a presigned URL for a GET request. This makes no call to AWS."""
 
     def upload_form(
-        self,
-        key: str,
-        *,
-        max_bytes: int,
-        seconds: int,
-        redirect: str | None = None,
-        content_type_prefix: str = "",
+        self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None, content_type_prefix: str = ""
     ) -> tuple[str, Mapping[str, str]]:
         """Return a presigned POST request: its URL, and the form fields that precede the file."""
 

@@ -91,18 +91,11 @@ ROUTES: tuple[Route, ...] = (
     _get("/documents/{document_id}/signed.pdf", DOCUMENT, "pages.review_pages:download_signed"),
     _get("/documents/{document_id}/certificate.pdf", DOCUMENT, "pages.review_pages:download_certificate"),
     _get("/documents/{document_id}/text", DOCUMENT, "pages.review_pages:show_text"),
-    _post(
-        "/documents/{document_id}/signature",
-        DOCUMENT,
-        "pages.signature_form:preview_signature",
-        read_only=True,
-    ),
+    _post("/documents/{document_id}/signature", DOCUMENT, "pages.signature_form:preview_signature", read_only=True),
     # Signing by hand
     _get("/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:show_code_form"),
     _post("/by-hand/{document_id}/code", ANYONE, "pages.by_hand_pages:send_code"),
-    _post(
-        "/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:enter_code", credential_failure_statuses=(422,)
-    ),
+    _post("/by-hand/{document_id}", ANYONE, "pages.by_hand_pages:enter_code", credential_failure_statuses=(422,)),
     _get("/by-hand/{document_id}/document", BY_HAND, "pages.by_hand_pages:show_document"),
     _get("/by-hand/{document_id}/original.pdf", BY_HAND, "pages.by_hand_pages:download_original"),
     _get("/by-hand/{document_id}/uploaded", BY_HAND, "pages.by_hand_pages:confirm_upload"),

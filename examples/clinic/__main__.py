@@ -38,9 +38,7 @@ def _office(portal_file: launch.PortalFile, store: Store) -> Office:
         api_key=portal_file.api_key,
         webhook_secret=portal_file.webhook_secret,
     )
-    addresses = Addresses(
-        clinic=portal_file.clinic_url, mailbox=portal_file.mailbox_url, portal=portal_file.portal_url
-    )
+    addresses = Addresses(clinic=portal_file.clinic_url, mailbox=portal_file.mailbox_url, portal=portal_file.portal_url)
     return Office(portal=portal, store=store, addresses=addresses, webhook_secret=portal_file.webhook_secret)
 
 

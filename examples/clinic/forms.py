@@ -196,9 +196,7 @@ def from_refusal(refused: Refused) -> FormError:
         else:
             others.append(f"{error.field}: {error.message}" if error.field else error.message)
     return FormError(
-        ". ".join(part.rstrip(".") for part in (refused.title, refused.detail) if part) + ".",
-        fields,
-        tuple(others),
+        ". ".join(part.rstrip(".") for part in (refused.title, refused.detail) if part) + ".", fields, tuple(others)
     )
 
 

@@ -87,9 +87,7 @@ def _zones() -> Sequence[str]:
 @PAGES.post("/admin/practice/emr/customize")
 def save() -> BaseResponse:
     """Save the settings and the Electronic Signature switch."""
-    settings: dict[str, str | bool | None] = {
-        name: request.form.get(name, "").strip() or None for name in SETTINGS
-    }
+    settings: dict[str, str | bool | None] = {name: request.form.get(name, "").strip() or None for name in SETTINGS}
     settings["electronic_signature"] = request.form.get("electronic_signature") == "on"
     return _try(lambda: office().portal.save_practice(settings), done="saved")
 

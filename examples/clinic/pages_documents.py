@@ -47,9 +47,7 @@ def document(document_id: str) -> str:
     return _document_page(document_id)
 
 
-def _document_page(
-    document_id: str, form_error: FormError | None = None, values: forms.Values | None = None
-) -> str:
+def _document_page(document_id: str, form_error: FormError | None = None, values: forms.Values | None = None) -> str:
     current = office().refresh(document_id)
     return render_template(
         "document.html",

@@ -110,9 +110,7 @@ def _show_error(chosen: str, values: Values, form_error: FormError, status: int)
 
 
 def _render(chosen: str, values: Values, form_error: FormError | None = None) -> str:
-    return render_template(
-        "send.html", samples=SAMPLES.values(), chosen=chosen, values=values, form_error=form_error
-    )
+    return render_template("send.html", samples=SAMPLES.values(), chosen=chosen, values=values, form_error=form_error)
 
 
 @PAGES.get("/samples/<key>.pdf")

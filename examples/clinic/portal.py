@@ -47,9 +47,7 @@ class Refused(Exception):
         self.title = str(problem.get("title", f"The portal answered {status}"))
         self.detail = str(problem.get("detail", ""))
         errors: Sequence[Json] = problem.get("errors") or ()
-        self.errors = tuple(
-            FieldError(str(error.get("field", "")), str(error.get("message", ""))) for error in errors
-        )
+        self.errors = tuple(FieldError(str(error.get("field", "")), str(error.get("message", ""))) for error in errors)
         super().__init__(f"{status} {self.title}")
 
 
@@ -126,9 +124,7 @@ class Portal:
         self._practice_id = practice_id
         self._api_key = api_key
         self._webhook = Webhook(webhook_secret)
-        self._http = httpx.Client(
-            base_url=url, transport=transport or LocalhostTransport(retries=1), timeout=TIMEOUT
-        )
+        self._http = httpx.Client(base_url=url, transport=transport or LocalhostTransport(retries=1), timeout=TIMEOUT)
         self._clock = clock
         self._sleep = sleep
 

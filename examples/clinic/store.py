@@ -98,12 +98,7 @@ class Store:
         with self._transaction() as rows:
             rows.execute(
                 "INSERT OR REPLACE INTO patients VALUES (?, ?, ?, ?)",
-                (
-                    patient.external_id,
-                    patient.first_name,
-                    patient.last_name,
-                    patient.date_of_birth.isoformat(),
-                ),
+                (patient.external_id, patient.first_name, patient.last_name, patient.date_of_birth.isoformat()),
             )
 
     def patients(self) -> Sequence[Patient]:
@@ -137,9 +132,7 @@ class Store:
             email, fax = values["provider.email"], values["provider.fax"]
             sent["provider"] = {**sent.get("provider", {}), "email": email, "fax": fax}
             sent["delivery"] = values["delivery"] or sent.get("delivery", "")
-            rows.execute(
-                "UPDATE documents SET sent = ? WHERE document_id = ?", (json.dumps(sent), document_id)
-            )
+            rows.execute("UPDATE documents SET sent = ? WHERE document_id = ?", (json.dumps(sent), document_id))
 
     def save_resource(self, resource: Json, *, at: str, now: datetime) -> None:
         """Store the portal's resource as of `at` (RFC 3339), unless a later state is already stored."""
@@ -237,9 +230,7 @@ class Store:
             rows.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
 
-def _insert(
-    rows: sqlite3.Connection, document_id: str, sent: Json, resource: Json, *, at: str, now: datetime
-) -> None:
+def _insert(rows: sqlite3.Connection, document_id: str, sent: Json, resource: Json, *, at: str, now: datetime) -> None:
     rows.execute(
         "INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)",
         (

@@ -18,11 +18,7 @@ def receive_webhook() -> Response:
         event = receive(request.get_data(), dict(request.headers), office().webhook_secret)
         _check(event)
     except NotFromPortal:
-        problem = {
-            "type": "about:blank",
-            "title": "This webhook was not accepted",
-            "status": HTTPStatus.BAD_REQUEST,
-        }
+        problem = {"type": "about:blank", "title": "This webhook was not accepted", "status": HTTPStatus.BAD_REQUEST}
         answer = make_response(jsonify(problem), HTTPStatus.BAD_REQUEST)
         answer.content_type = "application/problem+json"
         return answer

@@ -72,16 +72,8 @@ _STATES: Mapping[Step, tuple[str, str, str]] = {
         "bad",
         "The message did not reach the provider. Correct the address or number and resend.",
     ),
-    Step.PENDING: (
-        "Sent",
-        "wait",
-        "Waiting for the provider. Call the office, resend, or recall it.",
-    ),
-    Step.SEALING: (
-        "Signed, PDF on its way",
-        "good",
-        "The provider has signed. The signed PDF will arrive shortly.",
-    ),
+    Step.PENDING: ("Sent", "wait", "Waiting for the provider. Call the office, resend, or recall it."),
+    Step.SEALING: ("Signed, PDF on its way", "good", "The provider has signed. The signed PDF will arrive shortly."),
     Step.APPROVED: ("Returned, signed", "good", "Open the signed PDF, then mark it as returned."),
     Step.DECLINED: (
         "Returned, declined",
@@ -110,9 +102,7 @@ def _step(resource: Json) -> Step:
         return Step.NOT_DELIVERED if _undelivered(resource) else Step.PENDING
     if status == "approved":
         return Step.APPROVED if resource.get("signed_pdf") else Step.SEALING
-    return {"declined": Step.DECLINED, "recalled": Step.RECALLED, "returned": Step.FILED}.get(
-        str(status), Step.PENDING
-    )
+    return {"declined": Step.DECLINED, "recalled": Step.RECALLED, "returned": Step.FILED}.get(str(status), Step.PENDING)
 
 
 def _undelivered(resource: Json) -> bool:

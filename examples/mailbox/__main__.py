@@ -31,9 +31,7 @@ def _listen(box: Box, port: int) -> None:
     try:
         smtp.listen(box, port=port)
     except OSError as problem:
-        reason = (
-            f"Port {port} on 127.0.0.1 is in use ({problem.strerror}). Choose another port with --smtp-port."
-        )
+        reason = f"Port {port} on 127.0.0.1 is in use ({problem.strerror}). Choose another port with --smtp-port."
         raise SystemExit(reason) from problem
 
 

@@ -35,9 +35,7 @@ class Box:
             path.stem: _text(path.stem, path.read_text("utf-8")) for path in self._texts_at.glob("*.json")
         }
 
-    def add_mail(
-        self, name: str, raw: bytes, *, to: Sequence[str], received_at: datetime, source: str
-    ) -> None:
+    def add_mail(self, name: str, raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) -> None:
         """Store an email. A complete email (`source` is `smtp`) replaces one without attachments."""
         with self._lock:
             known = self._mails.get(name)
@@ -76,9 +74,7 @@ class Box:
         """Return all texts, or those to one number, newest last."""
         with self._lock:
             texts = list(self._texts.values())
-        return sorted(
-            (text for text in texts if to is None or text.to == to), key=lambda text: text.received_at
-        )
+        return sorted((text for text in texts if to is None or text.to == to), key=lambda text: text.received_at)
 
 
 def _write(path: Path, content: bytes) -> None:

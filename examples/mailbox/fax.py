@@ -48,9 +48,7 @@ def page(pdf: bytes, number: int) -> bytes:
         try:
             if not 1 <= number <= len(document):
                 raise NoPages("no such page")
-            image = (
-                document[number - 1].render(scale=DOTS_PER_INCH / POINTS_PER_INCH, grayscale=True).to_pil()
-            )
+            image = document[number - 1].render(scale=DOTS_PER_INCH / POINTS_PER_INCH, grayscale=True).to_pil()
         finally:
             document.close()
     output = io.BytesIO()

@@ -55,11 +55,7 @@ def stamp(raw: bytes, *, to: Sequence[str], received_at: datetime, source: str) 
     """Return the bytes of the email with three more headers: recipients, time and source."""
     # An address with a line break could forge the other headers.
     recipients = ", ".join(" ".join(address.split()) for address in to)
-    lines = (
-        f"{TO}: {recipients}",
-        f"{RECEIVED}: {received_at.astimezone(UTC).isoformat()}",
-        f"{SOURCE}: {source}",
-    )
+    lines = (f"{TO}: {recipients}", f"{RECEIVED}: {received_at.astimezone(UTC).isoformat()}", f"{SOURCE}: {source}")
     return "".join(f"{line}\r\n" for line in lines).encode() + raw
 
 

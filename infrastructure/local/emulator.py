@@ -153,9 +153,7 @@ def wait_for(url: str, processes: Processes, seconds: float) -> None:
     while not _responds(url):
         processes.check()
         if time.monotonic() > deadline:
-            raise UserError(
-                f"{url} did not respond within {seconds:.0f} s. The logs may show why. Try again."
-            )
+            raise UserError(f"{url} did not respond within {seconds:.0f} s. The logs may show why. Try again.")
         time.sleep(0.1)
 
 

@@ -85,8 +85,7 @@ class LocalPaths:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"{self.home} cannot be prepared ({error.strerror}: {error.filename}). "
-                f"{_owner_hint(self.home)}"
+                f"{self.home} cannot be prepared ({error.strerror}: {error.filename}). {_owner_hint(self.home)}"
             ) from error
         self._refuse_unwritable()
 

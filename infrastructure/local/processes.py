@@ -44,13 +44,7 @@ class Command:
         """Return the command as a line of JSON for the supervisor."""
         command = {
             "name": self.name,
-            "argv": [
-                sys.executable,
-                "-m",
-                "infrastructure.local.supervised_child",
-                self.module,
-                *self.arguments,
-            ],
+            "argv": [sys.executable, "-m", "infrastructure.local.supervised_child", self.module, *self.arguments],
             "environment": self.environment,
             "folder": str(ROOT),
             "log": str(paths.log_of(self.name)),

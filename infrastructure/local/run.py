@@ -88,11 +88,7 @@ def explain_timeouts(paths: LocalPaths, processes: Processes) -> Iterator[None]:
 
 
 def start_portal(
-    paths: LocalPaths,
-    addresses: sample.Addresses,
-    processes: Processes,
-    progress: Progress,
-    condition: Condition,
+    paths: LocalPaths, addresses: sample.Addresses, processes: Processes, progress: Progress, condition: Condition
 ) -> None:
     """Start the local AWS, deploy the portal, and start the clinic and the mailbox."""
     stack = LocalStack(addresses.port)
@@ -100,12 +96,7 @@ def start_portal(
     # The mailbox starts first, because it must not miss an email.
     processes.start(mailbox(paths, addresses))
     processes.start(emulator.command(paths, addresses.port, smtp_port=addresses.smtp_port, persistent=True))
-    package.package(
-        paths.package,
-        progress,
-        architecture=package.host_architecture(),
-        for_this_host=True,
-    )
+    package.package(paths.package, progress, architecture=package.host_architecture(), for_this_host=True)
     emulator.wait_until_up(processes, addresses.port)
     stack.deploy(paths.package, progress)
     if condition is Condition.KILLED:

@@ -79,9 +79,7 @@ class LocalStack:
             endpoint_url=self.aws_endpoint_url,
             region_name=emulator.REGION,
             # The shell may name a proxy, which cannot reach this machine's own ports.
-            config=Config(
-                retries={"total_max_attempts": 2}, signature_version=_signature(service), proxies={}
-            ),
+            config=Config(retries={"total_max_attempts": 2}, signature_version=_signature(service), proxies={}),
             **emulator.ROOT_CREDENTIALS,
         )
 

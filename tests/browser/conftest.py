@@ -50,9 +50,7 @@ def mailbox(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def new_clinic(
-    stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[NewClinic]:
+def new_clinic(stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewClinic]:
     """Return a function that starts a clinic with a new practice.
 
     Clinics run until the session ends. A webhook without a receiver would be retried for minutes, and the

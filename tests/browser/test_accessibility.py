@@ -75,9 +75,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 def find_violations(page: Page, axe: str) -> list[str]:
     """Return the violations that axe-core finds, one line for every rule and element."""
     violations: list[dict[str, Any]] = page.evaluate(f"async () => {{ {axe}\n return {RUN_AXE}; }}")
-    return [
-        f"{violation['id']}: {node['html'][:200]}" for violation in violations for node in violation["nodes"]
-    ]
+    return [f"{violation['id']}: {node['html'][:200]}" for violation in violations for node in violation["nodes"]]
 
 
 @pytest.mark.parametrize("name", STATES)

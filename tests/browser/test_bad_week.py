@@ -99,9 +99,7 @@ class Week:
         known = {document.document_id for document in self.clinic.office.store.documents()}
         answer = self.desk.send(path, provider_values(person) | changes, form="/send")
         assert answer.status_code == httpx.codes.OK, plain_text(answer.text)
-        (new,) = (
-            document for document in self.clinic.office.store.documents() if document.document_id not in known
-        )
+        (new,) = (document for document in self.clinic.office.store.documents() if document.document_id not in known)
         return new.document_id, new.external_id
 
     def resend(self, document_id: str, **changes: str) -> httpx.Response:
@@ -164,9 +162,7 @@ def test_a_mistyped_address_bounces_and_is_corrected(week: Week) -> None:
     setup = [link for link in week.links(person, document_id) if "/setup/" in link]
     # The two emails bounce one after the other. In between, the row still says that one is on its way.
     bounced = [f"Email to {BOUNCES}: {mail}, failed" for mail in ("Document ready", "Set up your password")]
-    week.desk.wait_for_row(
-        number, "Not delivered", CORRECT_AND_RESEND, *bounced, seconds=SECONDS_FOR_A_RECEIPT
-    )
+    week.desk.wait_for_row(number, "Not delivered", CORRECT_AND_RESEND, *bounced, seconds=SECONDS_FOR_A_RECEIPT)
 
     right = replace(person, email=someone().email)
     assert week.resend(document_id, **{"provider.email": right.email}).status_code == httpx.codes.OK
@@ -179,14 +175,10 @@ def test_a_mistyped_address_bounces_and_is_corrected(week: Week) -> None:
     week.expect_closed(number)
     resource = week.clinic.resource(document_id)
     assert (resource["status"], resource["outcome"]) == ("returned", "by_hand")
-    week.expect_nothing_opens(
-        [link for link in week.links(right, document_id) if "/setup/" not in link], number
-    )
+    week.expect_nothing_opens([link for link in week.links(right, document_id) if "/setup/" not in link], number)
 
 
-def test_after_a_correction_the_wrong_person_can_open_nothing(
-    week: Week, phone: Visitor, other_phone: Visitor
-) -> None:
+def test_after_a_correction_the_wrong_person_can_open_nothing(week: Week, phone: Visitor, other_phone: Visitor) -> None:
     person, stranger = someone(), someone()
     document_id, number = week.approve_and_send(replace(person, email=stranger.email))
     links = week.links(stranger, document_id)

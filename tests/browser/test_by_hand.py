@@ -58,9 +58,7 @@ def send_back(phone: Visitor, file: Path, signer: str) -> None:
     expect(phone.page.get_by_text(THANKS)).to_be_visible()
 
 
-def test_a_plan_is_signed_by_hand_without_scripts(
-    cedar: Clinic, plain_phone: Visitor, tmp_path: Path
-) -> None:
+def test_a_plan_is_signed_by_hand_without_scripts(cedar: Clinic, plain_phone: Visitor, tmp_path: Path) -> None:
     phone, person = plain_phone, someone()
     document_id = cedar.send(person)
     phone.open(phone.mailbox.link(person.email, f"/by-hand/{document_id}"))
@@ -95,9 +93,7 @@ def test_a_wrong_code_opens_nothing(cedar: Clinic, phone: Visitor) -> None:
     expect(phone.page.get_by_role("heading", name="Sign it on paper")).to_be_visible()
 
 
-def test_the_code_on_a_fax_opens_the_document(
-    cedar: Clinic, mailbox: Mailbox, phone: Visitor, tmp_path: Path
-) -> None:
+def test_the_code_on_a_fax_opens_the_document(cedar: Clinic, mailbox: Mailbox, phone: Visitor, tmp_path: Path) -> None:
     person = someone()
     document_id = cedar.send(person, delivery="fax")
     pages = fax_pages(phone.page, mailbox, person)

@@ -29,10 +29,7 @@ def draw(page: Page, begin: float, end: float) -> None:
     steps = 24
     for step in range(steps + 1):
         across = begin + (end - begin) * step / steps
-        place = (
-            box["x"] + box["width"] * across,
-            box["y"] + box["height"] * (0.5 + 0.3 * math.sin(9 * across)),
-        )
+        place = (box["x"] + box["width"] * across, box["y"] + box["height"] * (0.5 + 0.3 * math.sin(9 * across)))
         page.mouse.move(*place)
         if step == 0:
             page.mouse.down()
@@ -101,9 +98,9 @@ def test_turning_the_phone_keeps_the_drawing_in_place(scene: Scene) -> None:
     assert page.locator("[data-pad] path").get_attribute("d") == shown
     draw(page, 0.2, 0.8)
     first, second = drawing(page)["strokes"]
-    assert all(
-        math.dist(one, other) < 0.02 for one, other in ((first[0], second[0]), (first[-1], second[-1]))
-    ), "the same place of the pad is the same number, however the phone is held"
+    assert all(math.dist(one, other) < 0.02 for one, other in ((first[0], second[0]), (first[-1], second[-1]))), (
+        "the same place of the pad is the same number, however the phone is held"
+    )
 
 
 def test_the_pad_does_not_scroll_the_page(scene: Scene) -> None:
@@ -168,9 +165,7 @@ def draw_points(page: Page, strokes: int, points: int) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("strokes", "points", "kept"), [(MAX_STROKES + 5, 3, MAX_STROKES), (2, MAX_POINTS + 5, 1)]
-)
+@pytest.mark.parametrize(("strokes", "points", "kept"), [(MAX_STROKES + 5, 3, MAX_STROKES), (2, MAX_POINTS + 5, 1)])
 def test_a_full_pad_says_so_and_its_drawing_signs(scene: Scene, strokes: int, points: int, kept: int) -> None:
     """Check that the script enforces the limits of the server, in `domain/signatures.py`."""
     troubles: list[Exception] = []

@@ -51,9 +51,7 @@ def test_each_email_alone_leads_to_a_signature(evening: Evening, phone: Visitor,
     expect(phone.page).to_have_url(f"{phone.portal_url}/documents/{document_id}")
     phone.read_and_sign(person)
     other = evening.documents["second" if which == "first" else "first"]
-    expect(phone.page.get_by_role("link", name="Review next")).to_have_attribute(
-        "href", f"/documents/{other}"
-    )
+    expect(phone.page.get_by_role("link", name="Review next")).to_have_attribute("href", f"/documents/{other}")
 
 
 def test_the_expired_setup_link_offers_a_new_link(evening: Evening, phone: Visitor) -> None:

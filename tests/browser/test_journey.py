@@ -71,9 +71,7 @@ def test_a_returning_provider_signs_with_few_taps(scene: Scene) -> None:
         "document-landing-with-a-logo",
     ],
 )
-def test_pages_are_small_stable_and_load_from_the_portal_only(
-    name: str, scene: Scene, new_context: NewContext
-) -> None:
+def test_pages_are_small_stable_and_load_from_the_portal_only(name: str, scene: Scene, new_context: NewContext) -> None:
     STATES[name](scene)
     page = open_fresh_page(scene.page.context, new_context(**PHONE))
     check_load(page, scene.page.url, (scene.memory.url, scene.memory.files.origin()))

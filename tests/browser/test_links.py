@@ -80,9 +80,7 @@ def test_only_one_of_two_tabs_can_use_a_link(invited: Invited, phone: Visitor) -
         tab.locator("#password").fill(password)
     for tab in tabs.values():
         # A script sends both forms, so that the second one leaves before the first response arrives.
-        tab.evaluate(
-            "setTimeout(() => document.querySelector('form[action=\"/setup\"]').requestSubmit(), 50)"
-        )
+        tab.evaluate("setTimeout(() => document.querySelector('form[action=\"/setup\"]').requestSubmit(), 50)")
 
     won, lost = "Your password is set", DEAD
     for tab in tabs.values():
@@ -97,9 +95,7 @@ def test_only_one_of_two_tabs_can_use_a_link(invited: Invited, phone: Visitor) -
     expect_logged_in(phone.page)
 
 
-def test_a_reset_link_changes_the_password_once(
-    invited: Invited, phone: Visitor, other_phone: Visitor
-) -> None:
+def test_a_reset_link_changes_the_password_once(invited: Invited, phone: Visitor, other_phone: Visitor) -> None:
     phone.sign_up(invited.person)
     link = ask_for_reset(other_phone, invited.person)
     other_phone.open(link)

@@ -29,9 +29,7 @@ def opened(memory: MemoryPortal, new_context: NewContext) -> Opened:
 
     def open_review(**options: Any) -> tuple[Scene, list[str]]:
         scene, asked = Scene(memory, new_context(**options).new_page()), list[str]()
-        scene.page.on(
-            "request", lambda request: asked.extend(re.findall(r"/pages/\w+/(\d+-\d+)", request.url))
-        )
+        scene.page.on("request", lambda request: asked.extend(re.findall(r"/pages/\w+/(\d+-\d+)", request.url)))
         review(scene)
         return scene, asked
 
@@ -39,9 +37,7 @@ def opened(memory: MemoryPortal, new_context: NewContext) -> Opened:
 
 
 @pytest.mark.parametrize("phone", [PHONE, LARGE_PHONE], ids=["phone", "large phone"])
-def test_a_phone_loads_the_small_image_first_and_then_the_large_one(
-    opened: Opened, phone: dict[str, Any]
-) -> None:
+def test_a_phone_loads_the_small_image_first_and_then_the_large_one(opened: Opened, phone: dict[str, Any]) -> None:
     scene, asked = opened(**phone)
     scene.page.wait_for_function(SHARP)
     assert scene.page.evaluate(STAYS_SHOWN)
@@ -69,9 +65,7 @@ def read_to_the_end(page: Page) -> str:
     return page.locator("[data-pages-shown]").input_value()
 
 
-def test_the_small_image_stays_if_the_large_one_does_not_load(
-    memory: MemoryPortal, new_context: NewContext
-) -> None:
+def test_the_small_image_stays_if_the_large_one_does_not_load(memory: MemoryPortal, new_context: NewContext) -> None:
     scene = reading_without(memory, new_context, r"\d-1500")
     expect(scene.page.locator("[data-page] img[srcset]")).to_have_count(0)
     assert read_to_the_end(scene.page) == "1,2,3"

@@ -163,9 +163,7 @@ def test_login_fails_if_the_device_does_not_recognize_the_person(phone: Phone) -
     phone.log_out()
     phone.devtools.send("WebAuthn.disable")
     phone.devtools.send("WebAuthn.enable")
-    phone.devtools.send(
-        "WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, "isUserVerified": False}}
-    )
+    phone.devtools.send("WebAuthn.addVirtualAuthenticator", {"options": {**AUTHENTICATOR, "isUserVerified": False}})
     phone.press("Use a passkey")
     expect(phone.page.get_by_text("That didn't work or was canceled.")).to_be_visible()
 

@@ -31,24 +31,15 @@ def services(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> bootstrap.Service
     return bootstrap.Services(from_environment(variables))
 
 
-def test_50_concurrent_copies_of_an_event_create_one_document(
-    stack: Stack, services: bootstrap.Services
-) -> None:
+def test_50_concurrent_copies_of_an_event_create_one_document(stack: Stack, services: bootstrap.Services) -> None:
     practice = services.store.practice(stack.practice().id)
     assert practice is not None
     event = sent(external_id=f"POC-{uuid4().hex}", content=PdfSource(data=samples.plan_of_care()))
     inbound = InboundEvent(
-        practice=practice,
-        webhook_id="msg_once",
-        body=b"{}",
-        now=START,
-        actor=Actor(f"practice:{practice.id}"),
+        practice=practice, webhook_id="msg_once", body=b"{}", now=START, actor=Actor(f"practice:{practice.id}")
     )
     intake = Intake(
-        services.document_writer,
-        files=services.files,
-        inspector=FakeInspector(),
-        switches=services.switches,
+        services.document_writer, files=services.files, inspector=FakeInspector(), switches=services.switches
     )
     ready = threading.Barrier(TIMES)
 

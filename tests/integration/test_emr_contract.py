@@ -64,12 +64,7 @@ def data(**changes: Any) -> dict[str, Any]:
         "external_id": f"POC-{whose}",
         "kind": "plan_of_care",
         "title": "Plan of Care, initial evaluation",
-        "patient": {
-            "external_id": "PT-77",
-            "first_name": "Ada",
-            "last_name": "Byron",
-            "date_of_birth": "1950-12-10",
-        },
+        "patient": {"external_id": "PT-77", "first_name": "Ada", "last_name": "Byron", "date_of_birth": "1950-12-10"},
         "provider": {
             "first_name": "Luis",
             "last_name": f"Rivera {whose}",
@@ -131,10 +126,7 @@ def test_concurrent_copies_of_an_event_do_their_work_once(emr: Emr) -> None:
 def test_a_large_pdf_is_uploaded_and_s3_enforces_the_size(emr: Emr) -> None:
     offer = emr.write("POST", "/v1/uploads").json()
     too_large = {"file": ("document.pdf", bytes(offer["max_bytes"] + 1), "application/pdf")}
-    assert httpx.post(offer["url"], data=offer["fields"], files=too_large, timeout=60).status_code in (
-        400,
-        413,
-    )
+    assert httpx.post(offer["url"], data=offer["fields"], files=too_large, timeout=60).status_code in (400, 413)
 
     pdf = samples.plan_of_care()
     fits = {"file": ("document.pdf", pdf, "application/pdf")}
@@ -164,9 +156,7 @@ def nothing_is_left(stack: Stack, emr: Emr) -> Iterator[None]:
     dynamo, s3 = stack.client("dynamodb"), stack.client("s3")
     for table in TABLES:
         rows = dynamo.scan(TableName=stack.table_name(table))["Items"]
-        assert emr.practice.id not in json.dumps(
-            [row for row in rows if "apikey#" not in str(row)], default=str
-        )
+        assert emr.practice.id not in json.dumps([row for row in rows if "apikey#" not in str(row)], default=str)
     for bucket in s3.list_buckets()["Buckets"]:
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ())]
         assert not [key for key in keys if emr.practice.id in key]
@@ -209,9 +199,7 @@ def test_every_bad_request_gets_a_problem_with_the_reason(emr: Emr) -> None:
 def test_an_unknown_and_another_practices_document_get_the_same_response(emr: Emr, stack: Stack) -> None:
     document_id = emr.event("document.sent", data()).json()["document_id"]
     other = Emr(stack, stack.practice())
-    assert problem(other.get(f"/v1/documents/{document_id}"), 404) == problem(
-        other.get("/v1/documents/doc_none"), 404
-    )
+    assert problem(other.get(f"/v1/documents/{document_id}"), 404) == problem(other.get("/v1/documents/doc_none"), 404)
     problem(emr.http.get("/v1/documents", headers={"authorization": "Bearer pp_live_x"}), 401)
 
 
@@ -220,9 +208,7 @@ def test_an_unknown_and_another_practices_document_get_the_same_response(emr: Em
 
 def test_the_switch_is_written_to_the_parameter_that_the_console_shows(emr: Emr) -> None:
     assert emr.get("/v1/practice").json()["electronic_signature"] is True
-    answer = emr.write(
-        "PUT", "/v1/practice", {"electronic_signature": False, "reply_to": "desk@clinic.example"}
-    )
+    answer = emr.write("PUT", "/v1/practice", {"electronic_signature": False, "reply_to": "desk@clinic.example"})
     assert answer.status_code == 200, answer.text
     assert answer.json()["electronic_signature"] is False
     sent = data()

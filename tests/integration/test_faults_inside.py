@@ -104,9 +104,7 @@ def test_a_refusing_queue_leaves_the_outbox_unchanged(
 # The worker
 
 
-def test_a_worker_killed_after_each_post_sends_the_same_again(
-    works: Works, clinic: Emr, receiver: Receiver
-) -> None:
+def test_a_worker_killed_after_each_post_sends_the_same_again(works: Works, clinic: Emr, receiver: Receiver) -> None:
     events = some_events(clinic)
 
     def die(_posts: int) -> None:
@@ -148,9 +146,7 @@ def test_a_worker_killed_after_ses_accepted_the_email_sends_it_again_and_every_l
 
     works.until_over()
     mails = works.stack.wait_for_mail(address, 4)
-    assert sorted(str(mail["subject"]) for mail in mails[:2]) == sorted(
-        str(mail["subject"]) for mail in mails[2:]
-    )
+    assert sorted(str(mail["subject"]) for mail in mails[:2]) == sorted(str(mail["subject"]) for mail in mails[2:])
     links = [link for mail in mails for link in works.links(mail, "/setup/")]
     assert len(set(links)) == 2
     for link in links:
@@ -189,9 +185,7 @@ def test_a_write_that_the_database_refuses_is_repeated_later(
     expect_all_arrived(clinic, receiver, {event})
 
 
-def test_a_transaction_in_conflict_is_retried_immediately(
-    works: Works, clinic: Emr, receiver: Receiver
-) -> None:
+def test_a_transaction_in_conflict_is_retried_immediately(works: Works, clinic: Emr, receiver: Receiver) -> None:
     event = clinic.tests_endpoint()
     works.relay_now()
     with before(works.dynamodb, "dynamodb", the("TransactWriteItems", times=5, fault=in_conflict)) as hook:
@@ -242,9 +236,7 @@ def test_sqs_delivers_twice_and_out_of_order(works: Works, clinic: Emr, receiver
     assert len(receiver.received) == len(events)
 
 
-def test_two_concurrent_workers_post_the_same_messages_once(
-    works: Works, clinic: Emr, receiver: Receiver
-) -> None:
+def test_two_concurrent_workers_post_the_same_messages_once(works: Works, clinic: Emr, receiver: Receiver) -> None:
     events = some_events(clinic)
     works.relay_now()
     messages = works.take()

@@ -95,9 +95,7 @@ def test_a_receiver_down_for_longer_than_the_schedule_fails_and_can_be_retried(
     webhooks = clinic.webhooks()
     assert {webhooks[item]["status"] for item in events - {failed}} == {"held"}
     for event in events:
-        expect_schedule(
-            waits(works, event), WEBHOOK_RETRY_AFTER if event == failed else WEBHOOK_RETRY_AFTER[:-1]
-        )
+        expect_schedule(waits(works, event), WEBHOOK_RETRY_AFTER if event == failed else WEBHOOK_RETRY_AFTER[:-1])
         assert webhooks[event]["attempts"][-1]["detail"] == "The connection was refused."
     assert sorted(works.notices(clinic.practice)) == ["endpoint_off", "webhook_failed"]
     clinic.recalls(clinic.sends())
@@ -126,9 +124,7 @@ UNWANTED: dict[str, tuple[Behaviour, str]] = {
 
 
 @pytest.mark.parametrize("kind", UNWANTED)
-def test_an_unsuccessful_webhook_is_sent_again(
-    works: Works, clinic: Emr, receiver: Receiver, kind: str
-) -> None:
+def test_an_unsuccessful_webhook_is_sent_again(works: Works, clinic: Emr, receiver: Receiver, kind: str) -> None:
     behaviour, words = UNWANTED[kind]
     clinic.tests_endpoint()
     clinic.recalls(clinic.sends())
@@ -171,9 +167,7 @@ def test_the_requested_wait_is_respected(works: Works, clinic: Emr, receiver: Re
     expect_all_arrived(clinic, receiver, {event})
 
 
-def test_a_410_switches_the_endpoint_off_and_webhooks_are_held(
-    works: Works, clinic: Emr, receiver: Receiver
-) -> None:
+def test_a_410_switches_the_endpoint_off_and_webhooks_are_held(works: Works, clinic: Emr, receiver: Receiver) -> None:
     events = some_events(clinic)
     receiver.script = [answers(410)]
     works.work_off()
@@ -233,9 +227,7 @@ def test_waiting_webhooks_are_sent_when_the_endpoint_gets_another_url(
     assert {webhook.status for webhook in works.webhooks(clinic.practice)} == {DeliveryStatus.DELIVERED}
 
 
-def test_both_secrets_of_a_rotation_sign_while_a_retry_waits(
-    works: Works, clinic: Emr, receiver: Receiver
-) -> None:
+def test_both_secrets_of_a_rotation_sign_while_a_retry_waits(works: Works, clinic: Emr, receiver: Receiver) -> None:
     event = clinic.tests_endpoint()
     receiver.script = [answers(503)]
     works.work_off()

@@ -61,9 +61,7 @@ class Run:
 
     def http(self) -> httpx.Client:
         key = {"authorization": f"Bearer {self.practice['api_key']}"}
-        return httpx.Client(
-            base_url=self.stack.portal_url, transport=LocalhostTransport(), timeout=30.0, headers=key
-        )
+        return httpx.Client(base_url=self.stack.portal_url, transport=LocalhostTransport(), timeout=30.0, headers=key)
 
     def send(self, external_id: str) -> str:
         """Send a document as the EMR does, and return its id."""
@@ -177,9 +175,7 @@ def start(tmp_path: Path, package_folder: Path) -> Iterator[Callable[[], Run]]:
     shutil.rmtree(paths.home)
 
 
-def test_a_kill_loses_nothing_and_a_killed_emulator_restores_its_last_save(
-    start: Callable[[], Run],
-) -> None:
+def test_a_kill_loses_nothing_and_a_killed_emulator_restores_its_last_save(start: Callable[[], Run]) -> None:
     run = start()
     practice = run.practice
     kept = run.send("POC-1")

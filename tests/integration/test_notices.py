@@ -107,10 +107,7 @@ def decline(works: Works, document_id: str) -> None:
     provider = store.provider(document.provider_id)
     assert provider is not None
     by = ProviderAction(
-        provider=provider,
-        actor=Actor(f"provider:{provider.id}"),
-        now=works.clock.now(),
-        authentication="password",
+        provider=provider, actor=Actor(f"provider:{provider.id}"), now=works.clock.now(), authentication="password"
     )
     works.services.review.decline(document, DeclineForm(reason="other", note="Twice a week is enough."), by)
 

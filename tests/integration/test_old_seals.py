@@ -90,9 +90,7 @@ def since_then(works: Works, stack: Stack, practice: SamplePractice, key: str) -
         works.services.sealer_cache.sealer(NOW)
     works.services.switches.set_electronic_signature(practice.id, on=False)
     s3, bucket = stack.client("s3"), stack.outputs["Bucket"]
-    s3.copy_object(
-        Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, StorageClass="GLACIER_IR"
-    )
+    s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, StorageClass="GLACIER_IR")
     assert s3.head_object(Bucket=bucket, Key=key)["StorageClass"] == "GLACIER_IR"
 
 
@@ -130,14 +128,7 @@ def at_the_command_line(stack: Stack, data: bytes, folder: Path) -> dict[str, An
     file, certificates = folder / "signed.pdf", folder / "certificates.pem"
     file.write_bytes(data)
     certificates.write_bytes(stack.http.get("/verify/certificates").content)
-    command = [
-        sys.executable,
-        "-m",
-        "chalicelib.pdf.verify",
-        str(file),
-        "--certificates",
-        str(certificates),
-    ]
+    command = [sys.executable, "-m", "chalicelib.pdf.verify", str(file), "--certificates", str(certificates)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     result: dict[str, Any] = json.loads(done.stdout)
     assert (done.returncode == 0) == (result["verdict"] == "intact")

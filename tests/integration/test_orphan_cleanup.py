@@ -44,9 +44,7 @@ def kill(_: Change) -> None:
     raise Killed
 
 
-def test_an_intake_killed_before_its_transaction_leaves_nothing_after_a_day(
-    works: Works, clinic: Emr
-) -> None:
+def test_an_intake_killed_before_its_transaction_leaves_nothing_after_a_day(works: Works, clinic: Emr) -> None:
     post = clinic.prepared()
     with works.replaced("store", commit=kill), pytest.raises(Killed):
         post()

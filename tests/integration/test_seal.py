@@ -34,9 +34,7 @@ class Clinic:
         self.address = f"dr.{letters}@example.com"
 
     def send(self, pdf: bytes) -> str:
-        body = json.dumps(
-            {"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": self._data(pdf)}
-        )
+        body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": self._data(pdf)})
         now, message_id = datetime.now(UTC), f"msg_{uuid4().hex}"
         headers = {
             "content-type": "application/json",
@@ -121,9 +119,7 @@ class Physician:
 
     def decline(self, document_id: str) -> None:
         where = f"/documents/{document_id}"
-        self.post(
-            f"{where}/decline", at=where, reason="change_the_plan", decline_note="Twice a week, please."
-        )
+        self.post(f"{where}/decline", at=where, reason="change_the_plan", decline_note="Twice a week, please.")
 
 
 @pytest.fixture
@@ -198,8 +194,7 @@ def _checked(http: httpx.Client, pdf: bytes) -> str:
     page = http.get("/verify").text
     (action,) = re.findall(r'action="(http[^"]+)"', page)
     fields = {
-        name: html.unescape(value)
-        for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
+        name: html.unescape(value) for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
     }
     for _ in range(2):  # a second click must also erase all versions
         file = {"file": ("x.pdf", pdf, "application/pdf")}

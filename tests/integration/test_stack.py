@@ -80,9 +80,7 @@ def test_an_unknown_api_path_is_a_problem_in_json(stack: Stack) -> None:
     assert answer.json()["status"] == httpx.codes.NOT_FOUND
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing", "/Login", "/account/nope", "/documents/a/b", "/documents/a/approve"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/Login", "/account/nope", "/documents/a/b", "/documents/a/approve"])
 def test_an_unknown_path_in_a_browser_is_a_page(stack: Stack, path: str) -> None:
     answer = stack.http.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert answer.status_code == httpx.codes.NOT_FOUND
@@ -122,9 +120,7 @@ def test_the_stream_wakes_the_relay_immediately(stack: Stack) -> None:
 
 def test_local_event_sources_have_the_same_limits_and_filters(stack: Stack) -> None:
     mappings = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-    bounds = {
-        mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings if "ScalingConfig" in mapping
-    }
+    bounds = {mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings if "ScalingConfig" in mapping}
     assert bounds == {5, 10}
     (filtered,) = (mapping["FilterCriteria"] for mapping in mappings if mapping.get("FilterCriteria"))
     assert filtered == {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]}
@@ -164,10 +160,7 @@ def empty_aws() -> Iterator[Mapping[str, str]]:
         yield (
             emulator.inherited_variables()
             | credentials
-            | {
-                "AWS_ENDPOINT_URL": emulator.endpoint(port),
-                "AWS_DEFAULT_REGION": emulator.REGION,
-            }
+            | {"AWS_ENDPOINT_URL": emulator.endpoint(port), "AWS_DEFAULT_REGION": emulator.REGION}
         )
     finally:
         processes.stop()

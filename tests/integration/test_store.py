@@ -45,17 +45,7 @@ MODELS = (
     tables.ClaimRow,
     tables.RequestRow,
 )
-NAMES = (
-    "documents",
-    "events",
-    "outbox",
-    "deliveries",
-    "providers",
-    "practices",
-    "secrets",
-    "claims",
-    "requests",
-)
+NAMES = ("documents", "events", "outbox", "deliveries", "providers", "practices", "secrets", "claims", "requests")
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +194,7 @@ def test_when_one_part_fails_nothing_is_written(store: Store, world: World) -> N
 
 def test_every_failed_part_is_named_once(store: Store, world: World) -> None:
     document = world.document()
-    store.commit(
-        Change(at=START, documents=(document,), events=(world.event(document),), requests=(world.request(),))
-    )
+    store.commit(Change(at=START, documents=(document,), events=(world.event(document),), requests=(world.request(),)))
     change = Change(
         at=START,
         documents=(document,),

@@ -28,16 +28,7 @@ TARGETS = (
     "chalicelib/web/access_rules.py",
     "chalicelib/adapters/webhook_http_client.py",
 )
-COPIED = (
-    "app.py",
-    "chalicelib",
-    "templates",
-    "tests",
-    "infrastructure",
-    "examples",
-    "docs",
-    "pyproject.toml",
-)
+COPIED = ("app.py", "chalicelib", "templates", "tests", "infrastructure", "examples", "docs", "pyproject.toml")
 EQUIVALENT = Path(__file__).with_name("equivalent.json")
 WORKERS = 2
 LONGEST = 600
@@ -77,21 +68,9 @@ def is_killed(mutant: Mutant, folder: Path, coverage: CoverageMap) -> bool:
     chosen.write_text("\n".join(tests))
     target.write_text(mutant.source())
     try:
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-x",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--durations=0",
-            f"@{chosen}",
-        ]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--durations=0", f"@{chosen}"]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, check=False, timeout=LONGEST
-        )
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=LONGEST)
     except subprocess.TimeoutExpired:
         return True
     else:
@@ -128,9 +107,7 @@ def try_all(mutants: Sequence[Mutant], coverage: CoverageMap) -> list[Mutant]:
                 killed = is_killed(mutant, folder, coverage)
             finally:
                 free.put(folder)
-            print(
-                "killed  " if killed else "SURVIVED", f"{mutant.path}:{mutant.line}", mutant.name, flush=True
-            )
+            print("killed  " if killed else "SURVIVED", f"{mutant.path}:{mutant.line}", mutant.name, flush=True)
             return killed
 
         results = list(pool.map(try_one, mutants))

@@ -79,6 +79,4 @@ def measure() -> CoverageMap:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        pytest.main(["-q", "-p", "no:cacheprovider", "--durations=0", *sys.argv[1:]], plugins=[Plugin()])
-    )
+    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--durations=0", *sys.argv[1:]], plugins=[Plugin()]))

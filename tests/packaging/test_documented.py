@@ -85,11 +85,7 @@ def test_the_rules_refuse_the_example_without_a_required_parameter(
 ) -> None:
     defaults = {name: row.get("Default") for name, row in template["Parameters"].items()}
     refused = {
-        name: {
-            left
-            for left in example
-            if not holds(assertion["Assert"], defaults | example | {left: defaults[left]})
-        }
+        name: {left for left in example if not holds(assertion["Assert"], defaults | example | {left: defaults[left]})}
         for name, rule in template["Rules"].items()
         for assertion in rule["Assertions"]
     }
@@ -106,9 +102,7 @@ def holds(condition: Any, given: Any) -> bool:
     """Return True if a condition of a Rule is true."""
     ((function, operands),) = condition.items()
     if function == "Fn::Equals":
-        left, right = (
-            given[operand["Ref"]] if isinstance(operand, dict) else operand for operand in operands
-        )
+        left, right = (given[operand["Ref"]] if isinstance(operand, dict) else operand for operand in operands)
         return bool(left == right)
     found = [holds(operand, given) for operand in operands]
     return {"Fn::Not": not found[0], "Fn::Or": any(found), "Fn::And": all(found)}[function]

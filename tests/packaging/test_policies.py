@@ -12,7 +12,7 @@ Statement = dict[str, Any]
 # The roles and statements that may use `*`, with the reasons.
 EVERYTHING = {
     # An email may go to any address. The condition limits the sender.
-    ("DeliveriesRole", "SendEmail"),
+    ("DeliveriesRole", "SendEmail")
 }
 ROLES = {
     "AdminRole",
@@ -32,9 +32,7 @@ def policies(production: dict[str, Any]) -> dict[str, list[Statement]]:
     roles = {name: row for name, row in production.items() if row["Type"] == "AWS::IAM::Role"}
     return {
         name: [
-            statement
-            for policy in row["Properties"]["Policies"]
-            for statement in policy["PolicyDocument"]["Statement"]
+            statement for policy in row["Properties"]["Policies"] for statement in policy["PolicyDocument"]["Statement"]
         ]
         for name, row in roles.items()
     }
@@ -85,9 +83,7 @@ def test_every_function_writes_its_own_log_only(
         group = row["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
         statements = policies[row["Properties"]["Role"]["Fn::GetAtt"][0]]
         (logs,) = (
-            statement
-            for statement in statements
-            if any(name.startswith("logs:") for name in statement["Action"])
+            statement for statement in statements if any(name.startswith("logs:") for name in statement["Action"])
         )
         assert logs["Resource"] == [{"Fn::Sub": f"${{{group}.Arn}}"}]
 
@@ -125,9 +121,7 @@ def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents
     assert statement["Condition"] == {"ForAllValues:StringLike": accounts_only}
 
 
-def test_the_deliveries_function_lists_only_a_providers_pending_documents(
-    policies: dict[str, list[Statement]],
-) -> None:
+def test_the_deliveries_function_lists_only_a_providers_pending_documents(policies: dict[str, list[Statement]]) -> None:
     """The function needs them for setup links. Its other queries are on its own messages."""
     listed = {
         str(place)
@@ -160,9 +154,7 @@ def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_i
     assert granted == {"secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue"}
 
 
-def test_only_the_sweep_removes_originals_and_nobody_removes_versions(
-    policies: dict[str, list[Statement]],
-) -> None:
+def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: dict[str, list[Statement]]) -> None:
     """A file that the sweep removes by mistake can be restored, because the bucket keeps versions."""
     removable = {
         (role, place["Fn::Sub"].removeprefix("${Bucket.Arn}/"))

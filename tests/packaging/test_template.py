@@ -143,9 +143,7 @@ def test_a_poisoned_outbox_record_does_not_block_the_stream(production: Resource
 
 
 @pytest.mark.parametrize(("queue", "function"), QUEUES_WITH_WORKERS.items())
-def test_only_the_failed_jobs_of_a_batch_are_repeated(
-    production: Resources, queue: str, function: str
-) -> None:
+def test_only_the_failed_jobs_of_a_batch_are_repeated(production: Resources, queue: str, function: str) -> None:
     source = event(production, function, f"{function}SqsEventSource")
     assert source["Queue"] == arn(queue)
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -153,9 +151,7 @@ def test_only_the_failed_jobs_of_a_batch_are_repeated(
 
 
 @pytest.mark.parametrize(("queue", "function"), QUEUES_WITH_WORKERS.items())
-def test_a_job_stays_hidden_for_as_long_as_lambda_asks(
-    production: Resources, queue: str, function: str
-) -> None:
+def test_a_job_stays_hidden_for_as_long_as_lambda_asks(production: Resources, queue: str, function: str) -> None:
     """Lambda recommends six times the timeout, because a throttled poller holds messages for a while."""
     hidden = production[queue]["Properties"]["VisibilityTimeout"]
     assert hidden == 6 * production[function]["Properties"]["Timeout"]
@@ -282,9 +278,7 @@ def test_every_table_is_encrypted_recoverable_and_retained(production: Resources
 def test_only_tables_of_expiring_records_have_a_time_to_live(production: Resources) -> None:
     tables = properties(production, "AWS::DynamoDB::Table")
     expiring = {
-        name: table["TimeToLiveSpecification"]
-        for name, table in tables.items()
-        if "TimeToLiveSpecification" in table
+        name: table["TimeToLiveSpecification"] for name, table in tables.items() if "TimeToLiveSpecification" in table
     }
     assert expiring == {name: {"AttributeName": "ttl", "Enabled": True} for name in TABLES_WITH_TTL}
 
@@ -303,10 +297,7 @@ def test_the_bucket_is_private_encrypted_and_retained(production: Resources) -> 
     assert set(found["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(found["PublicAccessBlockConfiguration"]) == 4
     (rule,) = found["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"] == {
-        "SSEAlgorithm": "aws:kms",
-        "KMSMasterKeyID": arn("DataKey"),
-    }
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": arn("DataKey")}
     assert found["VersioningConfiguration"] == {"Status": "Enabled"}
     assert found["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
@@ -379,9 +370,7 @@ def test_switches_are_deployed_as_off_and_never_changed_by_the_template(producti
                 "Type": "String",
                 "Value": "off",
                 "AllowedPattern": "^(on|off)$",
-                "Description": (
-                    "Electronic Signature for practices without a parameter of their own: on or off"
-                ),
+                "Description": ("Electronic Signature for practices without a parameter of their own: on or off"),
             },
         },
         "SecondFactorDefault": {
@@ -392,8 +381,7 @@ def test_switches_are_deployed_as_off_and_never_changed_by_the_template(producti
                 "Value": "off",
                 "AllowedPattern": "^(on|off)$",
                 "Description": (
-                    "Second factor of providers, for practices without a parameter of their own: "
-                    "on (required) or off"
+                    "Second factor of providers, for practices without a parameter of their own: on (required) or off"
                 ),
             },
         },
@@ -445,9 +433,7 @@ def test_an_unknown_path_reaches_the_function_by_get_only(production: Resources)
     paths = production["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
     greedy = paths["/{proxy+}"]
     assert set(greedy) == {"get"}
-    assert greedy["get"]["parameters"] == [
-        {"name": "proxy", "in": "path", "required": True, "type": "string"}
-    ]
+    assert greedy["get"]["parameters"] == [{"name": "proxy", "in": "path", "required": True, "type": "string"}]
     assert greedy["get"]["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
 
 

@@ -91,6 +91,4 @@ class World:
     def change(self, change: Callable[[Document], Document | None]) -> None:
         changed = change(self.document())
         assert changed is not None
-        self.store.commit(
-            Change(at=self.now, documents=(replace(changed, version=self.document().version + 1),))
-        )
+        self.store.commit(Change(at=self.now, documents=(replace(changed, version=self.document().version + 1),)))

@@ -81,9 +81,7 @@ class World(bootstrap.Services):
         self.files.clock = self.clock
         self.switches.on.add(PRACTICE.id)
         new = replace(PROVIDER, password_hash=None, email=None)
-        self.store.commit(
-            Change(at=START, practices=(THE_PRACTICE,), providers=(new,), documents=(a_document(),))
-        )
+        self.store.commit(Change(at=START, practices=(THE_PRACTICE,), providers=(new,), documents=(a_document(),)))
 
     # The current state
 

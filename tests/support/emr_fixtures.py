@@ -47,9 +47,7 @@ def sent(**changes: Any) -> SendCommand:
         external_id="POC-1001",
         kind=Kind.PLAN_OF_CARE,
         title="Plan of Care, initial evaluation",
-        patient=Patient(
-            external_id="PT-77", first_name="Ada", last_name="Byron", date_of_birth=date(1950, 12, 10)
-        ),
+        patient=Patient(external_id="PT-77", first_name="Ada", last_name="Byron", date_of_birth=date(1950, 12, 10)),
         addressee=RIVERA,
         delivery=DeliveryChoice.EMAIL,
         content=PdfSource(data=PDF),

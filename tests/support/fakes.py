@@ -166,9 +166,7 @@ class FakeStore:
             raise Unavailable("The database did not respond. Please try again in a moment.")
         writes = list(_writes(change))
         self._check_shape(writes)
-        failed = [
-            write.part for write in writes if not write.allowed(self._table(write.table).get(write.key))
-        ]
+        failed = [write.part for write in writes if not write.allowed(self._table(write.table).get(write.key))]
         if failed:
             raise ConcurrentUpdate(tuple(dict.fromkeys(failed)))
         for write in writes:
@@ -369,13 +367,7 @@ class FakeFiles:
         return f"{self.origin()}/{key}?seconds={seconds}&file_name={file_name or ''}&as={shown}"
 
     def upload_form(
-        self,
-        key: str,
-        *,
-        max_bytes: int,
-        seconds: int,
-        redirect: str | None = None,
-        content_type_prefix: str = "",
+        self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None, content_type_prefix: str = ""
     ) -> tuple[str, Mapping[str, str]]:
         fields = {"key": key, "max_bytes": str(max_bytes), "seconds": str(seconds)}
         if content_type_prefix:
@@ -431,12 +423,7 @@ class FakeInspector:
     """An `Inspector` that always returns `answer`. `asked` has the (key, kind) of every call."""
 
     answer: Mapping[str, Any] = field(
-        default_factory=lambda: {
-            "pages": 3,
-            "page_sizes": [[612, 792]] * 3,
-            "active_content": [],
-            "signed": False,
-        }
+        default_factory=lambda: {"pages": 3, "page_sizes": [[612, 792]] * 3, "active_content": [], "signed": False}
     )
     asked: list[tuple[str, str]] = field(default_factory=list)
     certificates: tuple[str, ...] = ()

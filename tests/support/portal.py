@@ -15,15 +15,7 @@ from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.jobs import JobName
 from chalicelib.web.http.request_parsing import make_form_token
 from tests.support.delivery_world import some_settings
-from tests.support.fakes import (
-    FakeClock,
-    FakeFiles,
-    FakeIds,
-    FakeInspector,
-    FakeKeys,
-    FakeStore,
-    FakeSwitches,
-)
+from tests.support.fakes import FakeClock, FakeFiles, FakeIds, FakeInspector, FakeKeys, FakeStore, FakeSwitches
 
 
 class Portal(bootstrap.Services):
@@ -70,20 +62,14 @@ class Browser:
         return self._keep(Client(app).http.get(path, headers=self._headers(headers)))
 
     def post(
-        self,
-        path: str,
-        fields: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        **more: str,
+        self, path: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, **more: str
     ) -> HTTPResponse:
         if "__Host-csrf" not in self.cookies:
             self.get("/login")
         token = make_form_token(self.cookies["__Host-csrf"], "pad")
         return self.post_raw(path, {"csrf": token, **(fields or {}), **more}, headers)
 
-    def post_raw(
-        self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None
-    ) -> HTTPResponse:
+    def post_raw(self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> HTTPResponse:
         sent = {"content-type": "application/x-www-form-urlencoded", **(headers or {})}
         body = urlencode(fields).encode()
         return self._keep(Client(app).http.post(path, headers=self._headers(sent), body=body))

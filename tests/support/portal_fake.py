@@ -106,10 +106,7 @@ class FakePortal:
             outcome="approved",
             decided_at="2026-11-22T20:05:00.000Z",
             signer={"name": "Luis Rivera", "credential": "MD", "npi": "1234567893", "method": "electronic"},
-            signed_pdf={
-                "url": f"https://portal.example/v1/documents/{document_id}/signed.pdf",
-                "sha256": "0" * 64,
-            },
+            signed_pdf={"url": f"https://portal.example/v1/documents/{document_id}/signed.pdf", "sha256": "0" * 64},
         )
         return self.documents[document_id]
 
@@ -159,9 +156,7 @@ class FakePortal:
         return httpx.Response(200, json={"events": [event]})
 
     def _pdf(self, _request: httpx.Request, document_id: str, which: str) -> httpx.Response:
-        return httpx.Response(
-            303, headers={"location": f"{STORAGE}/{document_id}/{which}.pdf?X-Amz-Expires=60"}
-        )
+        return httpx.Response(303, headers={"location": f"{STORAGE}/{document_id}/{which}.pdf?X-Amz-Expires=60"})
 
     def _upload(self, _request: httpx.Request) -> httpx.Response:
         upload = {"upload_id": "up-1", "url": STORAGE, "fields": {"key": "uploads/up-1"}}
@@ -211,11 +206,6 @@ class FakePortal:
 def problem(status: int, code: str, title: str) -> httpx.Response:
     return httpx.Response(
         status,
-        json={
-            "type": f"https://portal.example/problems/{code}",
-            "title": title,
-            "status": status,
-            "errors": [],
-        },
+        json={"type": f"https://portal.example/problems/{code}", "title": title, "status": status, "errors": []},
         headers={"content-type": "application/problem+json"},
     )

@@ -57,9 +57,7 @@ def a_document(**changes: Any) -> Document:
         facts_sha256="fac75",
         kind=Kind.PLAN_OF_CARE,
         title="Plan of Care, initial evaluation",
-        patient=Patient(
-            external_id="PT-77", first_name="Ada", last_name="Byron", date_of_birth=date(1950, 12, 10)
-        ),
+        patient=Patient(external_id="PT-77", first_name="Ada", last_name="Byron", date_of_birth=date(1950, 12, 10)),
         addressee=Addressee(
             first_name="Luis",
             last_name="Rivera",
@@ -70,9 +68,7 @@ def a_document(**changes: Any) -> Document:
         ),
         provider_id=PROVIDER.id,
         delivery=DeliveryChoice.EMAIL,
-        original=StoredPdf(
-            key="originals/prc_1/0123.pdf", sha256="0123", pages=3, page_sizes=((612.0, 792.0),) * 3
-        ),
+        original=StoredPdf(key="originals/prc_1/0123.pdf", sha256="0123", pages=3, page_sizes=((612.0, 792.0),) * 3),
         sent_at=START - timedelta(days=2),
         due_on=date(2026, 12, 20),
         pages_ready=3,
@@ -87,9 +83,7 @@ def a_document(**changes: Any) -> Document:
 def a_store(*documents: Document) -> FakeStore:
     """Return a store with the practice, both providers and these documents."""
     store = FakeStore()
-    store.commit(
-        Change(at=START, practices=(PRACTICE,), providers=(PROVIDER, OTHER_PROVIDER), documents=documents)
-    )
+    store.commit(Change(at=START, practices=(PRACTICE,), providers=(PROVIDER, OTHER_PROVIDER), documents=documents))
     return store
 
 

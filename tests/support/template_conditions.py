@@ -11,9 +11,7 @@ def resolve_conditions(value: Any, *, local: bool) -> Any:
     """Return `value` with every `Fn::If` on these conditions replaced by its branch."""
     if isinstance(value, dict) and value.get("Fn::If", [None])[0] in LOCAL_CONDITIONS:
         condition, when_true, when_false = value["Fn::If"]
-        return resolve_conditions(
-            when_true if LOCAL_CONDITIONS[condition] is local else when_false, local=local
-        )
+        return resolve_conditions(when_true if LOCAL_CONDITIONS[condition] is local else when_false, local=local)
     if isinstance(value, dict):
         parts = {name: resolve_conditions(part, local=local) for name, part in value.items()}
         return {name: part for name, part in parts.items() if part != NOTHING}

@@ -57,14 +57,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"signing"},
         {"verify"},
     ),
-    "web": (
-        {"route"},
-        {"http", "routes"},
-        {"access_rules"},
-        {"api", "pages"},
-        {"denied_access"},
-        {"dispatch"},
-    ),
+    "web": ({"route"}, {"http", "routes"}, {"access_rules"}, {"api", "pages"}, {"denied_access"}, {"dispatch"}),
 }
 """The rooms of each layer, from the bottom to the top."""
 
@@ -128,9 +121,7 @@ def ids(value: object) -> str:
 def test_a_layer_imports_only_the_layers_below(name: str) -> None:
     layer = layer_of(name)
     if layer is not None:
-        wrong = {
-            module for module in imported(MODULES[name]) if layer_of(module) not in LAYERS[layer] | {None}
-        }
+        wrong = {module for module in imported(MODULES[name]) if layer_of(module) not in LAYERS[layer] | {None}}
         assert not wrong
 
 
@@ -139,9 +130,7 @@ def test_a_layer_imports_only_the_layers_below(name: str) -> None:
 )
 def test_a_room_imports_only_rooms_of_lower_levels(name: str) -> None:
     layer, room = str(layer_of(name)), str(room_of(name))
-    others = {
-        str(room_of(module)) for module in own_imports(name) if layer_of(module) == layer and room_of(module)
-    }
+    others = {str(room_of(module)) for module in own_imports(name) if layer_of(module) == layer and room_of(module)}
     upward = {other for other in others - {room} if level_of(layer, other) >= level_of(layer, room)}
     assert not upward, f"{name} imports {sorted(upward)}"
 

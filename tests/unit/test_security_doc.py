@@ -19,8 +19,6 @@ def test_every_requirement_is_met_with_a_proof_or_says_why_not() -> None:
     text = (ROOT / "docs" / "security.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d+\.\d+\.\d+) \| (.*?) \|(.*?)\|$", text, re.MULTILINE)
     excuses = ("Not met", "Does not apply", "Deviation", "there is no automatic")
-    unproved = [
-        row[0] for row in rows if not row[2].strip() and not any(excuse in row[1] for excuse in excuses)
-    ]
+    unproved = [row[0] for row in rows if not row[2].strip() and not any(excuse in row[1] for excuse in excuses)]
     assert len(rows) > 90
     assert unproved == []

@@ -31,11 +31,7 @@ def test_only_failed_jobs_go_back_to_the_queue() -> None:
             raise ValueError("Ada Byron")
         done.append(job.name)
 
-    records = [
-        message(1, job(JobName.PREPARE)),
-        message(2, job(JobName.SEAL)),
-        message(3, job(JobName.PREPARE)),
-    ]
+    records = [message(1, job(JobName.PREPARE)), message(2, job(JobName.SEAL)), message(3, job(JobName.PREPARE))]
     assert failed(workers._run_batch({"Records": records}, work)) == ["m2"]
     assert done == [JobName.PREPARE, JobName.PREPARE]
 

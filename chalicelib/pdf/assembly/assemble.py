@@ -40,9 +40,7 @@ _LETTER = (612.0, 792.0)
 
 def _make_seed(*parts: object) -> bytes:
     """Return the bytes for the file identifier, made from everything that the file is made from."""
-    digests = [
-        hashlib.sha256(part if isinstance(part, bytes) else repr(part).encode()).digest() for part in parts
-    ]
+    digests = [hashlib.sha256(part if isinstance(part, bytes) else repr(part).encode()).digest() for part in parts]
     return b"".join(digests)
 
 

@@ -229,9 +229,7 @@ def write_pdf(writer: PdfWriter, *, title: str, at: datetime, seed: bytes) -> by
         if item is not None:
             _scrub(item)
     stamp = at.astimezone(UTC).strftime("D:%Y%m%d%H%M%S+00'00'")
-    writer.add_metadata(
-        {"/Title": title, "/Producer": "Provider Portal", "/CreationDate": stamp, "/ModDate": stamp}
-    )
+    writer.add_metadata({"/Title": title, "/Producer": "Provider Portal", "/CreationDate": stamp, "/ModDate": stamp})
     identity = ByteStringObject(hashlib.sha256(seed).digest()[:16])
     writer._ID = ArrayObject([identity, identity])  # noqa: SLF001 - pypdf would draw a random one
     writer.pdf_header = "%PDF-1.7"

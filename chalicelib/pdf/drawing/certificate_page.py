@@ -9,12 +9,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.drawing.page_flow import HEIGHT, WIDTH, Flow
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
-from chalicelib.pdf.drawing.signature_block import (
-    draw_block,
-    format_local_time,
-    format_signer,
-    format_utc_time,
-)
+from chalicelib.pdf.drawing.signature_block import draw_block, format_local_time, format_signer, format_utc_time
 from chalicelib.pdf.models import CertificateFacts, CertificateType, SignatureBlock, TrailEntry
 from chalicelib.pdf.text.bidi import isolate
 from chalicelib.pdf.text.layout import BOLD, PLAIN, draw_text, draw_text_right, wrap, wrap_paragraphs
@@ -51,9 +46,7 @@ def _add_header(flow: Flow, facts: CertificateFacts) -> None:
     limit = flow.width - _QR - 24
     flow.lines(wrap(facts.practice_name, PLAIN, 11, limit), x=flow.left, size=11, leading=15)
     flow.space(4)
-    flow.lines(
-        wrap(_TITLES[facts.certificate_type], BOLD, 21, limit), x=flow.left, face=BOLD, size=21, leading=26
-    )
+    flow.lines(wrap(_TITLES[facts.certificate_type], BOLD, 21, limit), x=flow.left, face=BOLD, size=21, leading=26)
     flow.space(6)
     flow.lines(wrap(_statement(facts), PLAIN, 11.5, limit), x=flow.left, size=11.5, leading=15.5)
     top = flow.top - 2
@@ -158,9 +151,7 @@ def _add_trail_entry(flow: Flow, entry: TrailEntry) -> None:
     if flow.need(height + 6):
         _add_trail_header(flow)
     top = flow.y - 2
-    for x, size, column in zip(
-        (_TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN), (10, 10, 9.5), columns, strict=True
-    ):
+    for x, size, column in zip((_TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN), (10, 10, 9.5), columns, strict=True):
         for index, line in enumerate(column):
             flow.text(flow.left + x, top - 9.5 - index * 12.5, line, size=size)
     flow.y = top - height - 3

@@ -27,9 +27,7 @@ _CONFIDENTIAL = (
 )
 
 
-def _draw_fitted(
-    canvas: Canvas, x: float, y: float, text: str, *, face: str, size: float, limit: float
-) -> None:
+def _draw_fitted(canvas: Canvas, x: float, y: float, text: str, *, face: str, size: float, limit: float) -> None:
     draw_text(canvas, x, y, text, face=face, size=fit_size(text, face, limit, largest=size, smallest=1))
 
 
@@ -102,9 +100,7 @@ def _draw_by_hand(canvas: Canvas, y: float, cover: FaxCover, pages: int) -> floa
         f"Fax {what} back, with the QR code at the bottom fully visible, to",
     )
     below = _draw_steps(canvas, below, steps, inner)
-    _draw_fitted(
-        canvas, _MARGIN + _PADDING + 18, below - 30, cover.return_fax, face=BOLD, size=28, limit=inner - 18
-    )
+    _draw_fitted(canvas, _MARGIN + _PADDING + 18, below - 30, cover.return_fax, face=BOLD, size=28, limit=inner - 18)
     return y - 140 - 16
 
 
@@ -113,9 +109,7 @@ def _draw_online(canvas: Canvas, y: float, online: FaxOnline) -> None:
     x = _MARGIN + _PADDING
     below = _draw_frame(canvas, y, _SECURE_PAGE, "Or use the secure page")
     shown = online.portal_url.removeprefix("https://").removeprefix("http://").rstrip("/")
-    below = _draw_paragraph(
-        canvas, x, below, "Scan the QR code with your phone, or go to", size=12.5, limit=limit
-    )
+    below = _draw_paragraph(canvas, x, below, "Scan the QR code with your phone, or go to", size=12.5, limit=limit)
     _draw_fitted(canvas, x, below - 17, shown, face=BOLD, size=16, limit=limit)
     below = _draw_paragraph(canvas, x, below - 26, "and enter this one-time code:", size=12.5, limit=limit)
     _draw_fitted(canvas, x, below - 36, online.code, face=BOLD, size=36, limit=limit)

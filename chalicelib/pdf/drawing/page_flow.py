@@ -54,9 +54,7 @@ class Flow:
 
         self.add(operation)
 
-    def lines(
-        self, lines: Sequence[str], *, x: float, face: str = PLAIN, size: float = 10, leading: float
-    ) -> None:
+    def lines(self, lines: Sequence[str], *, x: float, face: str = PLAIN, size: float = 10, leading: float) -> None:
         """Add lines of text, on more pages if necessary."""
         for line in lines:
             self.need(leading)

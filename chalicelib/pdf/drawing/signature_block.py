@@ -114,9 +114,7 @@ _Arrange = Callable[..., _Layout | None]
 _ARRANGEMENTS: tuple[_Arrange, ...] = (_stack, _place_side_by_side)
 
 
-def _choose_layout(
-    block: SignatureBlock, width: float, height: float, arrangements: tuple[_Arrange, ...]
-) -> _Layout:
+def _choose_layout(block: SignatureBlock, width: float, height: float, arrangements: tuple[_Arrange, ...]) -> _Layout:
     """Return the layout with the largest text: all words if they are legible, else the brief form.
 
     In a box that is too small for any layout, the smallest text overflows.
@@ -167,16 +165,11 @@ def _draw_name(canvas: Canvas, name: str, box: Box) -> None:
 def _scale_strokes(block: SignatureBlock, box: Box) -> list[list[Point]]:
     """Return the strokes in points, scaled in proportion to fill the box."""
     width, height = box[2] - box[0], box[3] - box[1]
-    strokes = [
-        [(x * block.strokes_aspect, 1 - y) for x, y in stroke] for stroke in block.strokes or () if stroke
-    ]
+    strokes = [[(x * block.strokes_aspect, 1 - y) for x, y in stroke] for stroke in block.strokes or () if stroke]
     xs, ys = [p[0] for s in strokes for p in s], [p[1] for s in strokes for p in s]
     left, bottom = min(xs), min(ys)
     scale = min(width / max(max(xs) - left, 1e-3), height / max(max(ys) - bottom, 1e-3), width, height * 4)
-    return [
-        [(box[0] + (x - left) * scale, box[1] + (y - bottom) * scale) for x, y in stroke]
-        for stroke in strokes
-    ]
+    return [[(box[0] + (x - left) * scale, box[1] + (y - bottom) * scale) for x, y in stroke] for stroke in strokes]
 
 
 def _draw_stroke(canvas: Canvas, points: list[Point]) -> None:
@@ -223,9 +216,7 @@ def draw_block(
         _draw_signature(canvas, block, parts.signature)
 
 
-def _draw_beside_bar(
-    canvas: Canvas, block: SignatureBlock, box: Box, arrangements: tuple[_Arrange, ...]
-) -> None:
+def _draw_beside_bar(canvas: Canvas, block: SignatureBlock, box: Box, arrangements: tuple[_Arrange, ...]) -> None:
     left, bottom, right, top = box
     margin = _BAR + 2 * _INSET
     layout = _choose_layout(block, right - left - margin - _INSET, top - bottom - _INSET, arrangements)

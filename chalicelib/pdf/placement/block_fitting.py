@@ -60,12 +60,7 @@ def _fit_apart(context: LabelContext, surveys: list[_Survey], block: SignatureBl
 def _survey(context: LabelContext, blank: Blank) -> _Survey:
     """Find the free boxes near the start of the blank space."""
     left, floor, right, top = blank.area
-    area = (
-        max(left, context.printable[0]),
-        floor,
-        min(right, context.printable[2]),
-        min(top, context.printable[3]),
-    )
+    area = (max(left, context.printable[0]), floor, min(right, context.printable[2]), min(top, context.printable[3]))
     obstacles = context.obstacles(blank)
     free = [box for box in free_boxes_on_floor(area, obstacles) if box[0] <= left + MAX_SHIFT]
     return _Survey(blank, free, obstacles)
@@ -90,9 +85,7 @@ def _area_of(box: Box) -> float:
 def _fit_in_parts(context: LabelContext, survey: _Survey, block: SignatureBlock) -> BlockPlacement | None:
     """Return a place with the signature on the line and the words nearby; None if one of them has no room."""
     blank = survey.blank
-    lines = [
-        _cap((box[0], box[1], min(box[2], blank.line_end), box[3]), _MAX_SIGNATURE) for box in survey.free
-    ]
+    lines = [_cap((box[0], box[1], min(box[2], blank.line_end), box[3]), _MAX_SIGNATURE) for box in survey.free]
     lines = [b for b in lines if b[2] - b[0] >= MIN_LINE_TO_SIGN and b[3] - b[1] >= _MIN_SIGNATURE_HEIGHT]
     if not lines:
         return None

@@ -60,9 +60,7 @@ def _label_end(label: Label) -> float:
     """Return the right edge of the label, including a colon or credentials, but not a date."""
     boxes = [word.box for word in label.span.words if word.box[0] >= label.box[0]]
     dates = [word.box[0] for word in label.span.words if word.text.lower().startswith("date")]
-    right = (
-        min([*dates, label.span.box[2] + 1]) if dates and min(dates) > label.box[2] else label.span.box[2] + 1
-    )
+    right = min([*dates, label.span.box[2] + 1]) if dates and min(dates) > label.box[2] else label.span.box[2] + 1
     return max(box[2] for box in boxes if box[0] < right)
 
 
@@ -164,13 +162,9 @@ def _blank_on_line(context: LabelContext, rule: Box, left: float, right: float) 
     floor = rule[3] + _CLEARANCE
     edge = min(max(right, left + MAX_WIDTH), context.printable[2])
     double = [
-        other
-        for other in context.marks.rules
-        if abs(other[1] - rule[1]) <= GAP and overlaps(other, writing_area(rule))
+        other for other in context.marks.rules if abs(other[1] - rule[1]) <= GAP and overlaps(other, writing_area(rule))
     ]
-    return Blank(
-        (left, floor, edge, floor + MAX_HEIGHT), right, (rule, *double), context.find_cell(context.label.box)
-    )
+    return Blank((left, floor, edge, floor + MAX_HEIGHT), right, (rule, *double), context.find_cell(context.label.box))
 
 
 def _find_cells(context: LabelContext, cell: Box) -> Iterator[Blank]:

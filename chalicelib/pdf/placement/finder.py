@@ -59,9 +59,7 @@ def _is_for_signing(context: LabelContext) -> bool:
     text = context.label.span.text.lower()
     _, bottom, _, top = context.label.box
     row = [
-        p.text.lower()
-        for p in context.other_spans
-        if p.box[1] < top and bottom < p.box[3] and p.text.lower() != "x"
+        p.text.lower() for p in context.other_spans if p.box[1] < top and bottom < p.box[3] and p.text.lower() != "x"
     ]
     if any(not text.startswith("date") for text in row):
         return False
@@ -73,9 +71,7 @@ def _is_for_other(context: LabelContext) -> bool:
     left, bottom, right, top = context.label.box
     around_it = (left - NEIGHBORHOOD, bottom - NEIGHBORHOOD, right + MAX_WIDTH, top + NEIGHBORHOOD)
     before = (left - MAX_NAME_TO_LABEL, bottom, left, top)
-    near = [
-        span for span in context.other_spans if overlaps(span.box, around_it) or overlaps(span.box, before)
-    ]
+    near = [span for span in context.other_spans if overlaps(span.box, around_it) or overlaps(span.box, before)]
     return any(names_other_signer(span.text) for span in near)
 
 

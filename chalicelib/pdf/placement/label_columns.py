@@ -114,8 +114,5 @@ def is_above_own_line(context: LabelContext) -> bool:
 
 def _are_alike(one: Box, other: Box) -> bool:
     """Return True if two rules have similar ends, so that they may belong to one column."""
-    shorter, overlap = (
-        min(one[2] - one[0], other[2] - other[0]),
-        min(one[2], other[2]) - max(one[0], other[0]),
-    )
+    shorter, overlap = (min(one[2] - one[0], other[2] - other[0]), min(one[2], other[2]) - max(one[0], other[0]))
     return abs(one[0] - other[0]) <= MAX_SHIFT and overlap >= shorter / 2

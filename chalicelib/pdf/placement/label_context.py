@@ -185,9 +185,7 @@ class LabelContext:
         for span in self.other_spans:
             left, bottom, right, top = span.box
             is_signature = "signature" in span.text.lower() and len(span.words) <= MAX_LABEL_WORDS
-            if not is_signature and not (
-                span.text.endswith(":") and len(span.words) <= _MAX_WORDS_BEFORE_COLON
-            ):
+            if not is_signature and not (span.text.endswith(":") and len(span.words) <= _MAX_WORDS_BEFORE_COLON):
                 continue
             ruled = any(
                 abs(rule[1] - bottom) <= WRITING_HEIGHT / 2 and -GAP <= rule[0] - right <= MAX_LABEL_TO_LINE
@@ -209,9 +207,7 @@ class LabelContext:
 
     def next_left_edge(self, right: float) -> float:
         """Return the left edge of the next text span in the row, or the page's right edge."""
-        return min(
-            [self.page_size[0], *(box[0] for box in [*self.row_boxes, *self.label.rest] if box[0] >= right)]
-        )
+        return min([self.page_size[0], *(box[0] for box in [*self.row_boxes, *self.label.rest] if box[0] >= right)])
 
     def is_separated(self, signature: Box, words: Box, blank: Blank) -> bool:
         """Return True if another person's line or label is between the signature and its words."""
@@ -239,15 +235,10 @@ class LabelContext:
     def find_cell(self, box: Box) -> Box | None:
         """Return the drawn box around the center of `box`; None if there is none, or if it is too large."""
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        rules = [
-            rule for rule in self.marks.rules if rule[0] <= x <= rule[2] and rule not in self.marks.blanks
-        ]
+        rules = [rule for rule in self.marks.rules if rule[0] <= x <= rule[2] and rule not in self.marks.blanks]
         vertical_rules = [rule for rule in self.marks.vertical_rules if rule[1] <= y <= rule[3]]
         floors, roofs = [r[3] for r in rules if r[3] <= y], [r[1] for r in rules if r[1] >= y]
-        lefts, rights = (
-            [r[2] for r in vertical_rules if r[2] <= x],
-            [r[0] for r in vertical_rules if r[0] >= x],
-        )
+        lefts, rights = ([r[2] for r in vertical_rules if r[2] <= x], [r[0] for r in vertical_rules if r[0] >= x])
         if not (floors and roofs and lefts and rights):
             return None
         cell = (max(lefts), max(floors), min(rights), min(roofs))

@@ -51,9 +51,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _ANYBODY = re.compile(rf"{_BEFORE}(?P<words>{_SIGNATURE}){_AFTER}{_END}", re.IGNORECASE)
-_PROVIDERS_NAME = re.compile(
-    rf"{_WHO}(?:\s+(?:printed\s+|print\s+)?name)?(?:\s*\([^)]*\))?\s*:.*", re.IGNORECASE
-)
+_PROVIDERS_NAME = re.compile(rf"{_WHO}(?:\s+(?:printed\s+|print\s+)?name)?(?:\s*\([^)]*\))?\s*:.*", re.IGNORECASE)
 _KINDS: tuple[tuple[LabelKind, re.Pattern[str]], ...] = (
     ("provider", _PROVIDER),
     ("named", _NAMED),
@@ -71,9 +69,7 @@ _OTHERS_HEAD = re.compile(
     re.IGNORECASE,
 )
 # The dots between the letters (P.T., C.C.C.-S.L.P.) are removed before the match.
-_CREDENTIAL = (
-    r"(?:(?:ms|t?d|l|r|m|b)?pta?|otd|m?s?ot(?:r|d)?(?:/l)?|cota(?:/l)?|(?:ms)?slp(?:a|d)?|ccc(?:\W{0,2}slp)?)"
-)
+_CREDENTIAL = r"(?:(?:ms|t?d|l|r|m|b)?pta?|otd|m?s?ot(?:r|d)?(?:/l)?|cota(?:/l)?|(?:ms)?slp(?:a|d)?|ccc(?:\W{0,2}slp)?)"
 _THERAPIST = re.compile(rf",\s*(?:ms,?\s*)?{_CREDENTIAL}(?!\w)", re.IGNORECASE)
 _THERAPISTS_NAME = re.compile(
     r"(?:[^:]{1,40}:\s*)?[A-Z][\w'\u2019-]*(?:\s+[A-Z][\w'\u2019-]*){1,3}"

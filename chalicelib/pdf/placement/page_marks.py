@@ -149,9 +149,7 @@ def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[Fo
     return marks
 
 
-def _line_bottoms(
-    reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str
-) -> dict[tuple[int, int], float]:
+def _line_bottoms(reader: pypdfium2.PdfTextPage, to_display: Matrix, text: str) -> dict[tuple[int, int], float]:
     """Return the bottom edge of each line of text, by the start and end of the line in the text."""
     bottoms = {}
     for line in re.finditer(r"[^\r\n]*\S[^\r\n]*", text):
@@ -184,9 +182,7 @@ def _add_text_line(
             marks.spans.extend(_split_spans(words))
             words = []
         elif boxes:
-            words.append(
-                Word("".join(letter for letter, box in letters if box is not None), bounding_box(boxes))
-            )
+            words.append(Word("".join(letter for letter, box in letters if box is not None), bounding_box(boxes)))
     marks.spans.extend(_split_spans(words))
 
 
@@ -297,17 +293,13 @@ def _add_path(
     if stroke.value and _darkest_shade(item, fill=False) < _WHITE:
         width = ctypes.c_float()
         raw.FPDFPageObj_GetStrokeWidth(item, width)
-        pen = max(
-            0.25, width.value * abs(to_display[0] * to_display[3] - to_display[1] * to_display[2]) ** 0.5 / 2
-        )
+        pen = max(0.25, width.value * abs(to_display[0] * to_display[3] - to_display[1] * to_display[2]) ** 0.5 / 2)
         for points in outlines:
             for one, other in pairwise(points):
                 _add_line(marks, _grow(sort_corners([*one, *other]), pen))
 
 
-def _add_fill(
-    marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]
-) -> None:
+def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]) -> None:
     """Add a fill. A dark fill is an area to keep free, unless the label is white text on that fill."""
     boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
     behind = [box for box in boxes if contains(box, label)]

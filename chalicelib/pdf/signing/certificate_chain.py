@@ -100,9 +100,7 @@ def verify_chain(certificates: Sequence[x509.Certificate], public_key: bytes, at
 def _check_links(certificates: Sequence[x509.Certificate]) -> None:
     for certificate, issuer in pairwise(certificates):
         if certificate.issuer != issuer.subject:
-            raise ChainRefused(
-                "The chain is not in order: each certificate must be followed by its issuer's."
-            )
+            raise ChainRefused("The chain is not in order: each certificate must be followed by its issuer's.")
 
 
 def issue_self_signed(
@@ -148,11 +146,7 @@ def _extensions(public_key: bytes) -> list[dict[str, object]]:
         {"extn_id": "basic_constraints", "critical": True, "extn_value": {"ca": False}},
         {"extn_id": "key_usage", "critical": True, "extn_value": {"digital_signature", "non_repudiation"}},
         {"extn_id": "key_identifier", "critical": False, "extn_value": identifier},
-        {
-            "extn_id": "authority_key_identifier",
-            "critical": False,
-            "extn_value": {"key_identifier": identifier},
-        },
+        {"extn_id": "authority_key_identifier", "critical": False, "extn_value": {"key_identifier": identifier}},
     ]
 
 

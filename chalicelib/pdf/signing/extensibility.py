@@ -41,9 +41,7 @@ def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
     if not data.startswith(b"%PDF-1.") or not _ENDS.search(data[-_TAIL:]):
         return False
     try:
-        return not any(
-            _NOT_EXTENSIBLE.search(part) for part in (*_structure(data, reader), *_compressed(reader))
-        )
+        return not any(_NOT_EXTENSIBLE.search(part) for part in (*_structure(data, reader), *_compressed(reader)))
     except MALFORMED_PDF_ERRORS:
         return False
 
@@ -52,9 +50,7 @@ def _structure(data: bytes, reader: PdfFileReader) -> Iterator[bytes]:
     """Yield all bytes outside streams; raise `ValueError` if an object is not at its place in the table."""
     sections = [reader.xrefs.get_xref_data(number) for number in range(reader.xrefs.total_revisions)]
     places = {
-        at: (number, generation)
-        for section in sections
-        for number, (generation, at) in section.standard_xrefs.items()
+        at: (number, generation) for section in sections for number, (generation, at) in section.standard_xrefs.items()
     }
     for at, named in places.items():
         header = _OBJECT.match(data, at, at + _OBJECT_HEADER)

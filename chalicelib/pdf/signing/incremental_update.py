@@ -157,9 +157,7 @@ class _Verbatim(generic.PdfObject):
         stream.write(self._text)
 
 
-def import_pages(
-    writer: IncrementalPdfFileWriter, pdf: bytes, *, fast_path: bool
-) -> tuple[ImportedPage, ...]:
+def import_pages(writer: IncrementalPdfFileWriter, pdf: bytes, *, fast_path: bool) -> tuple[ImportedPage, ...]:
     """Copy the pages of a PDF that reportlab drew into the file.
 
     With `fast_path` the objects are copied verbatim. Without it, or if the PDF has another form than

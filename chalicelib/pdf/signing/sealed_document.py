@@ -23,13 +23,7 @@ from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, sort_corners, transform_box
-from chalicelib.pdf.models import (
-    CertificateFacts,
-    FieldFinder,
-    SignatureBlock,
-    SignatureBox,
-    SignatureParts,
-)
+from chalicelib.pdf.models import CertificateFacts, FieldFinder, SignatureBlock, SignatureBox, SignatureParts
 from chalicelib.pdf.placement.blank_area import find_blank_area
 from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.pdf.reader import open_pdf, read_display
@@ -258,9 +252,7 @@ def _make_new_field(
     return SealFieldSpec(page.reference, rectangle=transform_box(box, display.to_user), form=form)
 
 
-def _use_empty_field(
-    writer: IncrementalPdfFileWriter, block: SignatureBlock, sealer: Sealer
-) -> SealFieldSpec:
+def _use_empty_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, sealer: Sealer) -> SealFieldSpec:
     """Return the seal's field: the file's empty signature field, or an invisible one if there is none."""
     empty = find_empty_field(writer)
     if empty is None:

@@ -157,9 +157,7 @@ def _read_token_time(token: Any, signature: bytes) -> dt.datetime | None:
     certificate = _find_signer_certificate(token, signer)
     if certificate is None or imprint["hashed_message"].native != expected:
         return None
-    intact, valid = validate_sig_integrity(
-        signer, certificate, expected_content_type="tst_info", actual_digest=digest
-    )
+    intact, valid = validate_sig_integrity(signer, certificate, expected_content_type="tst_info", actual_digest=digest)
     at: dt.datetime = info["gen_time"].native
     return at if intact and valid else None
 

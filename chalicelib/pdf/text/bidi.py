@@ -16,17 +16,7 @@ from chalicelib.pdf.text.graphemes import ISOLATES, clean_text
 # L: left to right. R: right to left. A: Arabic letter. E: European number. N: Arabic number.
 # S: separator of European numbers. T: terminator of European numbers. C: separator of any numbers.
 # M: mark. O: any other character.
-_LETTERS = {
-    "L": "L",
-    "R": "R",
-    "AL": "A",
-    "EN": "E",
-    "AN": "N",
-    "ES": "S",
-    "ET": "T",
-    "CS": "C",
-    "NSM": "M",
-}
+_LETTERS = {"L": "L", "R": "R", "AL": "A", "EN": "E", "AN": "N", "ES": "S", "ET": "T", "CS": "C", "NSM": "M"}
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _FROM, _UNTIL = ISOLATES[0], ISOLATES[1]
 _ISOLATE = re.compile(f"({_FROM}[^{ISOLATES}]*{_UNTIL})")

@@ -41,12 +41,7 @@ def clean_text(text: str) -> str:
 
 
 def _is_visible(char: str) -> bool:
-    return (
-        char in JOINERS
-        or char in ISOLATES
-        or char.isspace()
-        or unicodedata.category(char) not in ("Cc", "Cf", "Cs")
-    )
+    return char in JOINERS or char in ISOLATES or char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs")
 
 
 def is_mark(char: str) -> bool:

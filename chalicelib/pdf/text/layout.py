@@ -195,9 +195,7 @@ def draw_text(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAI
     return x
 
 
-def draw_text_right(
-    canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10
-) -> None:
+def draw_text_right(canvas: Canvas, x: float, y: float, text: str, *, face: str = PLAIN, size: float = 10) -> None:
     """Draw one line that ends at x."""
     draw_text(canvas, x - text_width(text, face, size), y, text, face=face, size=size)
 

@@ -80,9 +80,7 @@ def _characters(face: Face, text: str, glyphs: list[tuple[int, int]], *, from_ri
         place, last = index - starts.index(start), starts[index + 1 : index + 2] != [start]
         cluster = text[start : ends[start]]
         reading = cluster[place:] if last else cluster[place : place + 1]
-        chars.append(
-            face.character(glyph, _compose_ligature(face, glyph, reading) if from_right else reading)
-        )
+        chars.append(face.character(glyph, _compose_ligature(face, glyph, reading) if from_right else reading))
     return chars[::-1] if from_right else chars
 
 

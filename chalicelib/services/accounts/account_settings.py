@@ -158,9 +158,7 @@ class AccountSettings:
 
     def _personal_words(self, provider: Provider) -> list[str]:
         """Return words that make a poor password: the provider's name, email, NPI, and some practices."""
-        practices = [
-            self._store.practice(practice_id) for practice_id in provider.practices[:_PRACTICES_READ]
-        ]
+        practices = [self._store.practice(practice_id) for practice_id in provider.practices[:_PRACTICES_READ]]
         names = [practice.name for practice in practices if practice is not None]
         return [provider.name, provider.email or "", provider.npi or "", *names]
 
@@ -254,11 +252,7 @@ def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
     notice = account_notice(ids.new("evt"), reset, event_type.value, now)
     event = account_event(provider.id, event_type, now, UNKNOWN, unique=notice.event_id)
     return Change(
-        at=now,
-        providers=(reset,),
-        deliveries=(notice,),
-        outbox=(outbox_row(notice),),
-        account_events=(event,),
+        at=now, providers=(reset,), deliveries=(notice,), outbox=(outbox_row(notice),), account_events=(event,)
     )
 
 

@@ -22,14 +22,10 @@ from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.throttling import Backoff, Quota, require_no_wait
 from chalicelib.services.transaction import Change, Job, OutboxRow
 
-LINK_EMAILS = Quota(
-    kind=SecretKind.FORGOTTEN, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1)
-)
+LINK_EMAILS = Quota(kind=SecretKind.FORGOTTEN, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
 """Emails with a link to one address, or about one document."""
 
-PER_SOURCE = Backoff(
-    name="forgotten", free_attempts=20, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1)
-)
+PER_SOURCE = Backoff(name="forgotten", free_attempts=20, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1))
 """Requests by one client address."""
 
 _RETRY_ON = frozenset({"secret"})

@@ -9,25 +9,12 @@ from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, 
 from chalicelib.domain.claim_keys import email_claim, npi_claim
 from chalicelib.domain.deliveries import Channel, Delivery, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document
-from chalicelib.domain.errors import (
-    ConcurrentUpdate,
-    FieldError,
-    Gone,
-    GoneCode,
-    Invalid,
-    InvalidCode,
-    MessageOutdated,
-)
+from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, GoneCode, Invalid, InvalidCode, MessageOutdated
 from chalicelib.domain.expiring_records import LINK_LIFETIME, Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.authentication.password_login import login_counters
-from chalicelib.services.authentication.passwords import (
-    find_password_problem,
-    hash_password,
-    is_short,
-    min_length,
-)
+from chalicelib.services.authentication.passwords import find_password_problem, hash_password, is_short, min_length
 from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.delivery_rows import new_delivery, outbox_row
@@ -47,9 +34,7 @@ _MAX_PENDING_READ = 50
 
 _LINK_KINDS = (SecretKind.SETUP, SecretKind.RESET)
 _EXPIRED = f"A link works once and for {duration(LINK_LIFETIME)}, and only the newest link works."
-_OUTDATED = (
-    "This link is no longer needed: the address was corrected, or the account belongs to someone else."
-)
+_OUTDATED = "This link is no longer needed: the address was corrected, or the account belongs to someone else."
 _TAKEN_ADDRESS = (
     "This email address already belongs to another person's account. An account is for one person. "
     "Ask the clinic to send the document to your own address."
@@ -160,9 +145,7 @@ class SetupLinks:
         if provider is None or not _is_newest(secret, provider):
             raise LinkExpired(secret.document_id)
         if secret.kind is SecretKind.SETUP:
-            document = _document_of_link(
-                provider, document, lambda: pending, access=secret.access, email=secret.email
-            )
+            document = _document_of_link(provider, document, lambda: pending, access=secret.access, email=secret.email)
             if document is None:
                 raise LinkExpired(secret.document_id)
         return ValidLink(secret=secret, provider=provider, document=document)
@@ -173,9 +156,7 @@ class SetupLinks:
             return ()
         return _read_pending(self._store, secret.provider_id)
 
-    def choose_password(
-        self, token: str, form: PasswordForm, now: datetime, origin: Origin = UNKNOWN
-    ) -> ValidLink:
+    def choose_password(self, token: str, form: PasswordForm, now: datetime, origin: Origin = UNKNOWN) -> ValidLink:
         """Set the password, use up the link and end all sessions of the account.
 
         Return the link with its provider as they are afterwards. Raise `LinkExpired`, or `Invalid` with the
@@ -192,29 +173,18 @@ class SetupLinks:
 
         try:
             return retry_on_latest(
-                step,
-                initial=link,
-                read=lambda: self.open(token, now),
-                retry_on=frozenset({"secret", "provider"}),
+                step, initial=link, read=lambda: self.open(token, now), retry_on=frozenset({"secret", "provider"})
             )
         except ConcurrentUpdate as conflict:
             raise self._explain_lost_claim(link) from conflict
 
     def _change(
-        self,
-        link: ValidLink,
-        form: PasswordForm,
-        password_hash: str,
-        now: datetime,
-        origin: Origin = UNKNOWN,
+        self, link: ValidLink, form: PasswordForm, password_hash: str, now: datetime, origin: Origin = UNKNOWN
     ) -> Change:
         provider = set_password(link, form, password_hash, now)
         rival = self._rival(link, provider)
         notice = account_notice(self._ids.new("evt"), provider, AccountEventType.PASSWORD_CHANGED.value, now)
-        counters = (
-            *login_counters(notice.recipient, provider.id, now),
-            *second_factor_counters(provider.id, now),
-        )
+        counters = (*login_counters(notice.recipient, provider.id, now), *second_factor_counters(provider.id, now))
         event_type = AccountEventType.PASSWORD_SET if link.is_setup else AccountEventType.PASSWORD_RESET
         event = account_event(provider.id, event_type, now, origin, unique=notice.event_id)
         return Change(
@@ -246,9 +216,7 @@ class SetupLinks:
         key = email_claim(link.secret.email or "")
         owner_id = self._store.claims([key]).get(key, link.provider.id)
         if link.is_setup and owner_id != link.provider.id:
-            return Invalid(
-                _TAKEN_ADDRESS, code=InvalidCode.ADDRESS_TAKEN, errors=[FieldError("form", _TAKEN_ADDRESS)]
-            )
+            return Invalid(_TAKEN_ADDRESS, code=InvalidCode.ADDRESS_TAKEN, errors=[FieldError("form", _TAKEN_ADDRESS)])
         return Invalid(_TAKEN_NPI, code=InvalidCode.NPI_TAKEN, errors=[FieldError("npi", _TAKEN_NPI)])
 
 
@@ -280,11 +248,7 @@ def find_document_of_setup_email(store: Store, delivery: Delivery, provider: Pro
     if _has_newer_setup_email(delivery, provider):
         return None
     return _document_of_link(
-        provider,
-        document,
-        lambda: _read_pending(store, provider.id),
-        access=delivery.access,
-        email=delivery.recipient,
+        provider, document, lambda: _read_pending(store, provider.id), access=delivery.access, email=delivery.recipient
     )
 
 

@@ -17,9 +17,7 @@ def make_challenge(key: bytes, subject: str, nonce: str, now: datetime) -> str:
 
     `subject` is the provider's id, or empty for a login by an unknown person. `nonce` is random.
     """
-    head = hashlib.sha256(nonce.encode()).digest()[:_NONCE_BYTES] + epoch_seconds(now).to_bytes(
-        _DATE_BYTES, "big"
-    )
+    head = hashlib.sha256(nonce.encode()).digest()[:_NONCE_BYTES] + epoch_seconds(now).to_bytes(_DATE_BYTES, "big")
     return to_base64url(head + sign(key, _message(subject, head)))
 
 

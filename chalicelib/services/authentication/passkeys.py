@@ -96,9 +96,7 @@ class Passkeys:
         self._commit(used, parsed, (session,), ended, now, events=(event,))
         return provider, cookie
 
-    def verify_authentication(
-        self, provider: Provider, response: str, now: datetime
-    ) -> tuple[Provider, Secret]:
+    def verify_authentication(self, provider: Provider, response: str, now: datetime) -> tuple[Provider, Secret]:
         """Return the provider with the updated passkey, and the row that marks the challenge as used.
 
         The caller commits both. Raise `Unauthenticated` if the browser's response is not valid.
@@ -106,9 +104,7 @@ class Passkeys:
         parsed = self._parse(response, provider.id, now)
         return self._verify(provider, parsed, now), _used_challenge(parsed.challenge, now)
 
-    def reauthenticate(
-        self, session: Secret, provider: Provider, response: str, now: datetime
-    ) -> RenewedSession:
+    def reauthenticate(self, session: Secret, provider: Provider, response: str, now: datetime) -> RenewedSession:
         """Authenticate a logged-in provider again, and return the session under a new token.
 
         Raise `Unauthenticated` if the browser's response is not valid.
@@ -131,9 +127,7 @@ class Passkeys:
     ) -> None:
         written = (*secrets, _used_challenge(parsed.challenge, now))
         try:
-            self._store.commit(
-                Change(at=now, secrets=written, dropped=ended, providers=(used,), account_events=events)
-            )
+            self._store.commit(Change(at=now, secrets=written, dropped=ended, providers=(used,), account_events=events))
         except ConcurrentUpdate as conflict:
             raise Unauthenticated(_FAILED) from conflict
 

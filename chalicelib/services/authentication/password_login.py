@@ -19,9 +19,7 @@ from chalicelib.services.ports import Ids, Store
 from chalicelib.services.throttling import Backoff
 from chalicelib.services.transaction import Change
 
-PER_CLIENT = Backoff(
-    name="place", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=24)
-)
+PER_CLIENT = Backoff(name="place", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=24))
 """Failed attempts on one account by one client: a browser that the account knows, or a client address.
 
 A login resets the counter. Other clients' attempts do not count, so nobody can make the owner wait.
@@ -62,9 +60,7 @@ A failure expires after 90 days, so a patient attacker gets four extra tries a y
 use up the allowance of known ones.
 """
 
-PER_SOURCE = Backoff(
-    name="source", free_attempts=30, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1)
-)
+PER_SOURCE = Backoff(name="source", free_attempts=30, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1))
 """Failed attempts by one client address on any account. A whole clinic may share one address."""
 
 LOCKOUT_RETRY_SECONDS = 3600
@@ -147,15 +143,11 @@ class Login:
         session, cookie = self._sessions.start(provider, attempt.now)
         ended = (attempt.previous_session,) if attempt.previous_session else ()
         event = login_event(provider, session, attempt.origin)
-        change = Change(
-            at=attempt.now, secrets=(session,), dropped=(*cleared, *ended), account_events=(event,)
-        )
+        change = Change(at=attempt.now, secrets=(session,), dropped=(*cleared, *ended), account_events=(event,))
         self._commit_and_rehash(change, provider, attempt)
         return provider, cookie
 
-    def _start_pending_login(
-        self, provider: Provider, cleared: tuple[Secret, ...], attempt: LoginAttempt
-    ) -> str:
+    def _start_pending_login(self, provider: Provider, cleared: tuple[Secret, ...], attempt: LoginAttempt) -> str:
         """Store a login that waits for its second factor, and return its token."""
         now = attempt.now
         token = self._ids.token()
@@ -179,9 +171,7 @@ class Login:
         if provider.password_hash is None or not is_outdated(provider.password_hash):
             self._store.commit(change)
             return
-        rehashed = replace(
-            provider, version=provider.version + 1, password_hash=hash_password(attempt.password)
-        )
+        rehashed = replace(provider, version=provider.version + 1, password_hash=hash_password(attempt.password))
         try:
             self._store.commit(replace(change, providers=(rehashed,)))
         except ConcurrentUpdate as conflict:
@@ -217,8 +207,7 @@ class Login:
         stored_hash = provider.password_hash if provider else None
         if not is_password(attempt.password, stored_hash) or provider is None:
             retry_on_conflict(
-                lambda: self._record_failure(attempt, provider, counted.total.tries),
-                retry_on=frozenset({"secret"}),
+                lambda: self._record_failure(attempt, provider, counted.total.tries), retry_on=frozenset({"secret"})
             )
             raise Unauthenticated(_WRONG)
         return provider, (counted.client, *login_counters(attempt.email, provider.id, attempt.now))
@@ -295,10 +284,7 @@ def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret,
 
 
 def _known_device(
-    attempt: LoginAttempt,
-    owner_id: str | None,
-    device_owner: Provider | None,
-    counters: Mapping[str, Secret],
+    attempt: LoginAttempt, owner_id: str | None, device_owner: Provider | None, counters: Mapping[str, Secret]
 ) -> KnownDevice | None:
     """Return the browser if the account knows it.
 
@@ -315,9 +301,7 @@ def _client(attempt: LoginAttempt, known: KnownDevice | None) -> str:
     return f"device {known.id}" if known else f"{attempt.email} from {attempt.source}"
 
 
-def _require_allowed(
-    attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]
-) -> None:
+def _require_allowed(attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]) -> None:
     """Raise `TooManyRequests` if the attempt comes too soon.
 
     A known browser waits only for its own failures.
@@ -335,9 +319,7 @@ def _require_allowed(
     throttling.require_no_wait(backoff.wait_left(client, now), PER_SOURCE.wait_left(source, now))
 
 
-def _add_attempt(
-    attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]
-) -> _CountedAttempt:
+def _add_attempt(attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]) -> _CountedAttempt:
     def add(backoff: Backoff, subject: str) -> Secret:
         return backoff.add_attempt(counters.get(backoff.key(subject)), subject, attempt.now)
 

@@ -26,9 +26,7 @@ from chalicelib.services.throttling import Backoff
 from chalicelib.services.transaction import Change
 
 STEP_SECONDS = 30
-CODE_ATTEMPTS = Backoff(
-    name="second", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(days=365)
-)
+CODE_ATTEMPTS = Backoff(name="second", free_attempts=5, max_wait=timedelta(minutes=1), lifetime=timedelta(days=365))
 """Failed codes of the app and failed recovery codes.
 
 All unknown browsers share the account's counter, and every known browser has its own. After
@@ -78,9 +76,7 @@ class SecondFactor:
         """Return the provider whose login waits for a second factor. Raise `Gone` if it has expired."""
         return self._pending_login(token, now)[1]
 
-    def finish(
-        self, token: str, response: SecondFactorResponse, now: datetime, origin: Origin
-    ) -> tuple[Provider, str]:
+    def finish(self, token: str, response: SecondFactorResponse, now: datetime, origin: Origin) -> tuple[Provider, str]:
         """Return the provider and the session cookie's value.
 
         Raise `Unauthenticated` for a wrong response, `TooManyRequests`, and `Gone` if the login has expired.
@@ -131,9 +127,7 @@ class SecondFactor:
         """Count one try of a code before the code is looked at. Return the total, or None for a passkey."""
         if response.passkey:
             return None
-        return retry_on_conflict(
-            lambda: self._add_attempt(provider, response, now), retry_on=frozenset({"secret"})
-        )
+        return retry_on_conflict(lambda: self._add_attempt(provider, response, now), retry_on=frozenset({"secret"}))
 
     def _add_attempt(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret:
         """Count one try of a code.
@@ -151,9 +145,7 @@ class SecondFactor:
         if is_used_up(counts[total], MAX_UNKNOWN_FAILURES, now):
             raise TooManyRequests(_LOCKED, retry_after=LOCKOUT_RETRY_SECONDS)
         throttling.require_no_wait(CODE_ATTEMPTS.wait_left(counts[client], now))
-        counted = {
-            subject: CODE_ATTEMPTS.add_attempt(counts[subject], subject, now) for subject in (client, total)
-        }
+        counted = {subject: CODE_ATTEMPTS.add_attempt(counts[subject], subject, now) for subject in (client, total)}
         self._store.commit(Change(at=now, secrets=tuple(counted.values())))
         return counted[total]
 
@@ -179,9 +171,7 @@ def second_factor_counters(provider_id: str, now: datetime) -> tuple[Secret, ...
     return tuple(CODE_ATTEMPTS.add_attempt(None, subject, now) for subject in subjects)
 
 
-def _counters_to_clear(
-    provider: Provider, response: SecondFactorResponse, now: datetime
-) -> tuple[Secret, ...]:
+def _counters_to_clear(provider: Provider, response: SecondFactorResponse, now: datetime) -> tuple[Secret, ...]:
     device = _known_browser(provider, response)
     own = (CODE_ATTEMPTS.add_attempt(None, device, now),) if device else ()
     return (*second_factor_counters(provider.id, now), *own)

@@ -72,12 +72,7 @@ class Sessions:
         return row, self._sign(token, provider.id, row)
 
     def renew(
-        self,
-        session: Secret,
-        now: datetime,
-        method: str | None = None,
-        *,
-        session_generation: int | None = None,
+        self, session: Secret, now: datetime, method: str | None = None, *, session_generation: int | None = None
     ) -> tuple[Secret, str]:
         """Return the session under a new token, and its cookie. The session's end does not move.
 
@@ -170,12 +165,7 @@ class Sessions:
 def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
     """Return the account event of a login, to be committed with the new session's row."""
     return account_event(
-        provider.id,
-        AccountEventType.LOGGED_IN,
-        session.created_at,
-        origin,
-        unique=session.key,
-        method=session.method,
+        provider.id, AccountEventType.LOGGED_IN, session.created_at, origin, unique=session.key, method=session.method
     )
 
 

@@ -81,9 +81,7 @@ class DeliveryWorker:
         if not attempts.is_due(delivery, now):
             return None
         if attempts.is_used_up(delivery):
-            refused = AttemptResult(
-                verdict=Verdict.REFUSED, detail="The worker stopped during every attempt."
-            )
+            refused = AttemptResult(verdict=Verdict.REFUSED, detail="The worker stopped during every attempt.")
             self._settlement.settle(attempts.finish(delivery, refused, now, jitter=0), now)
             return None
         claimed = attempts.start(delivery, now)

@@ -40,9 +40,7 @@ ENVELOPES: Mapping[str, Envelope] = {
     "document_ready_by_hand": Envelope(_ANNOUNCEMENT, "Print it, sign it and send it back."),
     "setup": Envelope("Set up your password for Provider Portal", "The link expires in {link_lifetime}."),
     "reset": Envelope("Choose a new password for Provider Portal", "The link expires in {link_lifetime}."),
-    "by_hand_code": Envelope(
-        "{practice}: your code to open a document", "The code expires in {code_lifetime}."
-    ),
+    "by_hand_code": Envelope("{practice}: your code to open a document", "The code expires in {code_lifetime}."),
     "account_ready": Envelope("Your account on Provider Portal is ready", "Your documents are in one place."),
     "account_changed": Envelope("{change} on Provider Portal", "If this wasn't you, act now."),
 }

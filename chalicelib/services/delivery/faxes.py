@@ -27,9 +27,7 @@ class Faxes(MessageSender):
         Raises `Unprocessable` if the practice has no number to return the fax to.
         """
         if not practice.fax:
-            raise Unprocessable(
-                "The practice has no fax number for the signed page. Set it with PUT /v1/practice."
-            )
+            raise Unprocessable("The practice has no fax number for the signed page. Set it with PUT /v1/practice.")
         return FaxCover(
             practice_name=practice.name,
             practice_phone=display_phone(practice.phone) if practice.phone else None,
@@ -45,9 +43,7 @@ class Faxes(MessageSender):
 
     def _compose(self, facts: MessageFacts) -> Mail:
         to = gateway_address(facts.delivery.recipient, self._settings.fax_domain)
-        return Mail(
-            to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts)
-        )
+        return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts))
 
     def _build_pdf(self, facts: MessageFacts) -> bytes:
         """Return the PDF to fax, in a few seconds. Raises `Unprocessable` if the PDF cannot be faxed."""

@@ -45,15 +45,10 @@ class MessageSender(ABC):
             return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
         mail = self._compose(facts)
         message = mime(
-            mail,
-            sender=self._settings.mail_from,
-            message_id=f"{delivery.id}.{len(delivery.attempts)}",
-            now=facts.now,
+            mail, sender=self._settings.mail_from, message_id=f"{delivery.id}.{len(delivery.attempts)}", now=facts.now
         )
         carrier_id = self._mailer.send(to=mail.to, message=message)
-        return AttemptResult(
-            verdict=Verdict.SENT, detail="Accepted by the email service.", carrier_id=carrier_id
-        )
+        return AttemptResult(verdict=Verdict.SENT, detail="Accepted by the email service.", carrier_id=carrier_id)
 
     @abstractmethod
     def _compose(self, facts: MessageFacts) -> Mail:

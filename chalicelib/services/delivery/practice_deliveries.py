@@ -76,9 +76,7 @@ class PracticeDeliveries:
         self._ids = ids
         self._portal_url = portal_url
 
-    def page(
-        self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None
-    ) -> Page[Delivery]:
+    def page(self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the practice's messages, newest first."""
         return self._store.deliveries(listing, practice.id, limit=limit, after=after)
 
@@ -89,8 +87,7 @@ class PracticeDeliveries:
         message that is not failed or held, or for a webhook without a live endpoint.
         """
         return retry_on_conflict(
-            lambda: self._retry(practice, delivery_id, actor, now),
-            retry_on=frozenset({"delivery", "document"}),
+            lambda: self._retry(practice, delivery_id, actor, now), retry_on=frozenset({"delivery", "document"})
         )
 
     def test_endpoint(self, practice: Practice, now: datetime) -> Delivery:

@@ -33,9 +33,7 @@ logger = Logger(service="portal", child=True)
 class SesFeedback:
     """Service behind the SES notifications. A receipt that comes twice, late or out of order does no harm."""
 
-    def __init__(
-        self, *, store: Store, queues: Queues, clock: Clock, ids: Ids, settlement: Settlement
-    ) -> None:
+    def __init__(self, *, store: Store, queues: Queues, clock: Clock, ids: Ids, settlement: Settlement) -> None:
         self._store = store
         self._queues = queues
         self._clock = clock
@@ -62,9 +60,7 @@ class SesFeedback:
             return
         later = replace(receipt, lookups=receipt.lookups + 1)
         delay = LOOKUP_DELAYS[receipt.lookups]
-        job = Job(
-            queue=QueueName.DELIVERIES, name=JobName.RECEIPT, event_id=receipt.carrier_id, receipt=later
-        )
+        job = Job(queue=QueueName.DELIVERIES, name=JobName.RECEIPT, event_id=receipt.carrier_id, receipt=later)
         self._queues.send([job], delay_seconds=int(delay.total_seconds()))
 
     def _apply(self, receipt: Receipt) -> bool:
@@ -89,9 +85,7 @@ class SesFeedback:
 
     def _record_gateway(self, delivery: Delivery, receipt: Receipt) -> None:
         """Store that the gateway accepted the fax, for troubleshooting. The EMR is not notified."""
-        accepted = DeliveryAttempt(
-            at=receipt.at, status=AttemptStatus.TAKEN, detail="The fax gateway accepted it."
-        )
+        accepted = DeliveryAttempt(at=receipt.at, status=AttemptStatus.TAKEN, detail="The fax gateway accepted it.")
         if accepted not in delivery.attempts:
             after = attempts.append_receipt(delivery, accepted)
             self._store.commit(Change(at=self._clock.now(), deliveries=(after,)))

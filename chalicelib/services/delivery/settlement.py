@@ -79,9 +79,7 @@ class Settlement:
 
 def _is_about_document(delivery: Delivery) -> bool:
     """Return True if the message announces or carries the document, so that the EMR needs its result."""
-    return delivery.channel is Channel.FAX or (
-        delivery.channel is Channel.EMAIL and delivery.type == MessageType.READY
-    )
+    return delivery.channel is Channel.FAX or (delivery.channel is Channel.EMAIL and delivery.type == MessageType.READY)
 
 
 def _record_event(recorder: Recorder, event: DocumentEventType, after: Delivery, *, current: bool) -> None:

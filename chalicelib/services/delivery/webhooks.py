@@ -74,9 +74,7 @@ class Webhooks:
         after = replace(practice, version=practice.version + 1, endpoint=endpoint)
         if endpoint.disabled_at is None:
             return Change(at=now, practices=(after,))
-        notice = staff_notice(
-            NoticeKind.ENDPOINT_OFF, event_id=self._ids.new("evt"), practice_id=practice.id, now=now
-        )
+        notice = staff_notice(NoticeKind.ENDPOINT_OFF, event_id=self._ids.new("evt"), practice_id=practice.id, now=now)
         return Change(at=now, practices=(after,), deliveries=(notice,), outbox=(outbox_row(notice),))
 
 

@@ -135,12 +135,7 @@ def _signer(document: Document) -> SignerResource | None:
     if document.decision is None:
         return None
     signer = document.decision.signer
-    return {
-        "name": signer.name,
-        "credential": signer.credential,
-        "npi": signer.npi,
-        "method": signer.method,
-    }
+    return {"name": signer.name, "credential": signer.credential, "npi": signer.npi, "method": signer.method}
 
 
 def _signed_pdf(document: Document, portal_url: str) -> SignedPdf | None:

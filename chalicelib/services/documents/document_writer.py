@@ -28,9 +28,7 @@ class DocumentWriter:
 
     def recorder(self, document: Document, practice: Practice, actor: Actor, now: datetime) -> Recorder:
         """Return a recorder of the document's next events, which `actor` causes at `now`."""
-        return Recorder(
-            document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor
-        )
+        return Recorder(document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor)
 
     def apply_to_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
         """Return the result of `step` for the document as the caller read it, or for its latest version.

@@ -41,9 +41,7 @@ class InboundEvent:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def handle_once(
-    store: Store, inbound: InboundEvent, step: Callable[[], tuple[Document, Change]]
-) -> EventResponse:
+def handle_once(store: Store, inbound: InboundEvent, step: Callable[[], tuple[Document, Change]]) -> EventResponse:
     """Return the stored response to this event, or else commit the change of `step` with a new response.
 
     `step` reads, decides, and returns the document with the change to commit. After a conflict with another

@@ -92,9 +92,7 @@ class IncomingPdf:
             if self._source.sha256 is not None and self._source.sha256 != sha256(data):
                 self._delete_upload()
                 raise _refuse(
-                    UnprocessableCode.HASH_MISMATCH,
-                    "The PDF that arrived does not have that SHA-256.",
-                    "sha256",
+                    UnprocessableCode.HASH_MISMATCH, "The PDF that arrived does not have that SHA-256.", "sha256"
                 )
             self._data = data
         return self._data

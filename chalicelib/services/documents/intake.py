@@ -78,9 +78,7 @@ class _Superseded:
 class Intake:
     """The handler of `document.sent`. A refused document leaves nothing behind."""
 
-    def __init__(
-        self, writer: DocumentWriter, *, files: Files, inspector: Inspector, switches: Switches
-    ) -> None:
+    def __init__(self, writer: DocumentWriter, *, files: Files, inspector: Inspector, switches: Switches) -> None:
         self._writer = writer
         self._store = writer.store
         self._files = files
@@ -104,9 +102,7 @@ class Intake:
         pdf.discard_staging(response["document_id"])
         return response
 
-    def _decide(
-        self, inbound: InboundEvent, command: SendCommand, pdf: IncomingPdf
-    ) -> tuple[Document, Change]:
+    def _decide(self, inbound: InboundEvent, command: SendCommand, pdf: IncomingPdf) -> tuple[Document, Change]:
         owners = self._store.claims(_claim_keys(inbound, command))
         earlier = self._claimed(inbound, owners, command.external_id)
         if earlier is not None and earlier.recalled_at is None:
@@ -156,9 +152,7 @@ class Intake:
         document = self._store.document(provider.setup_document)
         return document is None or document.recalled_at is not None or document.provider_id != provider.id
 
-    def _supersede(
-        self, inbound: InboundEvent, owners: Mapping[str, str], command: SendCommand
-    ) -> _Superseded | None:
+    def _supersede(self, inbound: InboundEvent, owners: Mapping[str, str], command: SendCommand) -> _Superseded | None:
         """Return the older version that the command supersedes, changed accordingly, or None."""
         if command.supersedes is None:
             return None
@@ -311,13 +305,9 @@ def _check_newest(older: Document, command: SendCommand) -> None:
     newer = older.superseded_by
     if newer is None or newer == command.external_id:
         return
-    problem = (
-        f"names a document that {newer} has already replaced. Send the external_id of the newest version"
-    )
+    problem = f"names a document that {newer} has already replaced. Send the external_id of the newest version"
     raise Conflict(
-        f"supersedes {problem}.",
-        code=ConflictCode.ALREADY_SUPERSEDED,
-        errors=(FieldError("data.supersedes", problem),),
+        f"supersedes {problem}.", code=ConflictCode.ALREADY_SUPERSEDED, errors=(FieldError("data.supersedes", problem),)
     )
 
 

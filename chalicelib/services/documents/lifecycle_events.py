@@ -120,9 +120,7 @@ class LifecycleEvents:
         document = replace(after, provider_id=match.provider.id)
         if _invalidates_setup_link(before, after, match.provider):
             match = match.without_setup_email()
-        recorder = self._recorder(document, inbound).event(
-            DocumentEventType.RESENT, _corrections(before, after)
-        )
+        recorder = self._recorder(document, inbound).event(DocumentEventType.RESENT, _corrections(before, after))
         setup = needs_setup_email(match.provider, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
         claims = (*mailbox_claim(document, owners), *match.claims)
@@ -160,9 +158,7 @@ def correct(document: Document, command: ResendCommand) -> Document:
     A correction raises `access` by one, which invalidates all links and visits of the old address.
     """
     addressee = replace(
-        document.addressee,
-        email=command.email or document.addressee.email,
-        fax=command.fax or document.addressee.fax,
+        document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
     )
     delivery = command.delivery or document.delivery
     check_reachable(addressee, delivery)
@@ -184,9 +180,7 @@ def _invalidates_setup_link(before: Document, after: Document, provider: Provide
 def _has_account_at_old_email(provider: Provider | None, before: Document, after: Document) -> bool:
     """Return True if the provider's account was created at the email address that was corrected."""
     moved = after.addressee.email != before.addressee.email
-    return (
-        moved and provider is not None and provider.email == before.addressee.email and provider.has_account
-    )
+    return moved and provider is not None and provider.email == before.addressee.email and provider.has_account
 
 
 def _corrections(before: Document, after: Document) -> dict[str, object]:

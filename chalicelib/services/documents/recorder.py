@@ -46,14 +46,7 @@ class Recorder:
     """A collector of everything that happens to one document at one time. Each recorder gives one change."""
 
     def __init__(
-        self,
-        document: Document,
-        *,
-        practice: Practice,
-        now: datetime,
-        ids: Ids,
-        portal_url: str,
-        actor: Actor,
+        self, document: Document, *, practice: Practice, now: datetime, ids: Ids, portal_url: str, actor: Actor
     ) -> None:
         self._document = document
         self._practice = practice
@@ -169,11 +162,7 @@ class Recorder:
         endpoint = self._practice.endpoint
         if endpoint is None:
             raise ValueError("a webhook for a practice without an endpoint")
-        body = {
-            "type": type,
-            "timestamp": to_text(self._now),
-            "data": document_resource(document, self._portal_url),
-        }
+        body = {"type": type, "timestamp": to_text(self._now), "data": document_resource(document, self._portal_url)}
         # The webhook is queued even while the endpoint is off, and the attempt then holds it. A webhook that
         # started as held could miss the release by an endpoint that was set again a moment ago.
         return new_delivery(

@@ -16,10 +16,7 @@ from chalicelib.services.json_schema import JsonObject, Timestamp
 from chalicelib.services.lookups import require_document
 from chalicelib.services.ports import Listing, Page, Store
 
-REPORTS: Mapping[str, Listing] = {
-    "unsigned": Listing.PRACTICE_UNSIGNED,
-    "all": Listing.PRACTICE_ALL,
-}
+REPORTS: Mapping[str, Listing] = {"unsigned": Listing.PRACTICE_UNSIGNED, "all": Listing.PRACTICE_ALL}
 
 COLUMNS = (
     "external_id",

@@ -49,10 +49,7 @@ class PagePreparation:
             if document is None or (document.pages_ready or 0) >= pages:
                 return
             ready = replace(
-                document,
-                version=document.version + 1,
-                pages_ready=pages,
-                broken_pages=tuple(sorted(set(broken))),
+                document, version=document.version + 1, pages_ready=pages, broken_pages=tuple(sorted(set(broken)))
             )
             self._store.commit(Change(at=self._clock.now(), documents=(ready,)))
 

@@ -8,13 +8,7 @@ from chalicelib.domain.documents import Decision, Document
 from chalicelib.domain.status import Action
 from chalicelib.domain.user_agents import describe_device
 from chalicelib.pdf.drawing.signature_block import format_signer
-from chalicelib.pdf.models import (
-    CertificateFacts,
-    CertificateType,
-    SignatureBlock,
-    SignatureBox,
-    TrailEntry,
-)
+from chalicelib.pdf.models import CertificateFacts, CertificateType, SignatureBlock, SignatureBox, TrailEntry
 from chalicelib.pdf.signing.seal import SealFacts
 from chalicelib.services.documents.audit_trail import TrailLine, trail_lines
 from chalicelib.services.labels import DECLINE_REASONS, KINDS

@@ -110,20 +110,10 @@ class SealJob:
         raise StoredFileCorrupt("; ".join(faults))
 
     def _seal_file(
-        self,
-        document: Document,
-        decision: Decision,
-        source: bytes,
-        sealer: Sealer,
-        find: FieldFinder,
-        *,
-        rebuild: bool,
+        self, document: Document, decision: Decision, source: bytes, sealer: Sealer, find: FieldFinder, *, rebuild: bool
     ) -> Release:
         certificate = seal_contents.certificate_facts(
-            document,
-            decision,
-            self._store.events(document.id),
-            verify_url=f"{self._portal_url}/verify",
+            document, decision, self._store.events(document.id), verify_url=f"{self._portal_url}/verify"
         )
         facts = seal_contents.seal_facts(document, decision, self._clock.now())
         if decision.action is Action.DECLINE:
@@ -174,9 +164,7 @@ class SealJob:
             document = self._store.document(document_id)
             if document is None or document.decision is None or document.sealing is Sealing.SEALED:
                 return
-            recorder = self._recorder(
-                replace(document, sealing=Sealing.SEALED, signed=signed, certificate=certificate)
-            )
+            recorder = self._recorder(replace(document, sealing=Sealing.SEALED, signed=signed, certificate=certificate))
             facts = {"sha256": signed.sha256, "pages": signed.pages, "level": signed.level}
             if certificate is not None:
                 facts["certificate_sha256"] = certificate.sha256
@@ -189,9 +177,7 @@ class SealJob:
 
         retry_on_conflict(step, retry_on=frozenset({"document"}))
 
-    def _record_timestamps(
-        self, document_id: str, signed: StoredPdf | None, certificate: StoredPdf | None
-    ) -> None:
+    def _record_timestamps(self, document_id: str, signed: StoredPdf | None, certificate: StoredPdf | None) -> None:
         """Record the files with timestamps once, in addition to the files that the EMR knows."""
         facts = {"level": "B-T"}
         if signed is not None:

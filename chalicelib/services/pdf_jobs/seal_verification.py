@@ -27,9 +27,7 @@ UPLOAD_LIFETIME = timedelta(minutes=15)
 
 _PREFIX = "uploads/verify/"
 _KEY = re.compile(r"uploads/verify/[A-Za-z0-9_-]{1,80}")
-_BACKOFF = Backoff(
-    name="verify", free_attempts=30, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=1)
-)
+_BACKOFF = Backoff(name="verify", free_attempts=30, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +47,7 @@ class VerificationResult:
 class SealVerification:
     """Service that verifies the seal of an uploaded PDF."""
 
-    def __init__(
-        self, *, store: Store, files: Files, inspector: Inspector, ids: Ids, portal_url: str
-    ) -> None:
+    def __init__(self, *, store: Store, files: Files, inspector: Inspector, ids: Ids, portal_url: str) -> None:
         self._store = store
         self._files = files
         self._inspector = inspector

@@ -91,10 +91,7 @@ class AdminActions:
         With `end_others`, all old keys end immediately.
         """
         practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
-        return {
-            "id": practice_id,
-            "api_key": self._practices.rotate_key(practice_id, now, end_others=end_others),
-        }
+        return {"id": practice_id, "api_key": self._practices.rotate_key(practice_id, now, end_others=end_others)}
 
     def rotate_webhook_secret(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Give the practice `practice_id` a new webhook secret. Return `{"id", "webhook_secret"}`.

@@ -132,9 +132,7 @@ class Practices:
             practice.id,
             now,
             lambda latest: replace(latest, endpoint=_live_endpoint_at(latest, url) or Endpoint(url=url)),
-            outbox=lambda latest: release_row(
-                practice.id, now, hastens=_live_endpoint_at(latest, url) is None
-            ),
+            outbox=lambda latest: release_row(practice.id, now, hastens=_live_endpoint_at(latest, url) is None),
         )
         return endpoint_resource(changed.endpoint or Endpoint(url=url))
 

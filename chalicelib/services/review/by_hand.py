@@ -42,8 +42,7 @@ _FAXED_CODE = "code on the fax's cover page"
 _NAME_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _RETRY_ON = frozenset({"document", "secret"})
 _WRONG_CODE = FieldError(
-    "code",
-    "That code did not open the document. Check it and try again in a minute, or request a new one.",
+    "code", "That code did not open the document. Check it and try again in a minute, or request a new one."
 )
 
 
@@ -106,8 +105,7 @@ class ByHand:
     def enter_code(self, document_id: str, typed: str, visitor: CodeVisitor) -> str:
         """Return the token of a new visit. Raises the same `Invalid` for every code that opens nothing."""
         token = retry_on_conflict(
-            lambda: self._try_code(read_code_entry(self._store, document_id, typed), visitor),
-            retry_on=_RETRY_ON,
+            lambda: self._try_code(read_code_entry(self._store, document_id, typed), visitor), retry_on=_RETRY_ON
         )
         if token is None:
             raise Invalid("The code is wrong or has expired.", errors=[_WRONG_CODE])
@@ -217,14 +215,10 @@ class ByHand:
         practice = self._writer.practice_of(document)
         return self._writer.record_first_view(document, practice, visitor.actor, visitor.now, check_access)
 
-    def _email_code(
-        self, document: Document, email: str, quotas: tuple[Secret, ...], visitor: CodeVisitor
-    ) -> None:
+    def _email_code(self, document: Document, email: str, quotas: tuple[Secret, ...], visitor: CodeVisitor) -> None:
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, visitor.actor, visitor.now)
-        recorder.event(DocumentEventType.CODE_REQUESTED).message(
-            Channel.EMAIL, MessageType.CODE, email, shown=False
-        )
+        recorder.event(DocumentEventType.CODE_REQUESTED).message(Channel.EMAIL, MessageType.CODE, email, shown=False)
         self._store.commit(replace(recorder.change(), secrets=quotas))
 
     def _try_code(self, entry: CodeEntry, visitor: CodeVisitor) -> str | None:
@@ -306,15 +300,11 @@ def _no_file() -> Invalid:
 def _read_signer_name(text: str) -> str:
     name = clean_text(text)
     if not 0 < len(name) <= MAX_NAME:
-        raise Invalid(
-            "Who signed it?", errors=[FieldError("signer_name", "Enter the name of the person who signed.")]
-        )
+        raise Invalid("Who signed it?", errors=[FieldError("signer_name", "Enter the name of the person who signed.")])
     return name
 
 
-def _decision(
-    document: Document, name: str, visit: Secret, visitor: CodeVisitor, scan: _StoredScan
-) -> Decision:
+def _decision(document: Document, name: str, visit: Secret, visitor: CodeVisitor, scan: _StoredScan) -> Decision:
     return Decision(
         action=Action.SIGN_BY_HAND,
         signer=_signer(document, name, visit),

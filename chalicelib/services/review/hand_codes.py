@@ -25,14 +25,10 @@ FAX_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 """Characters that stay readable on a bad fax. B and 8, I, L and 1, O and 0, S and 5, Z and 2 look alike."""
 
 TRIES_PER_CODE = 5
-FAX_GUESSES = Backoff(
-    name="fax-code", free_attempts=10, max_wait=timedelta(seconds=30), lifetime=timedelta(hours=1)
-)
+FAX_GUESSES = Backoff(name="fax-code", free_attempts=10, max_wait=timedelta(seconds=30), lifetime=timedelta(hours=1))
 """The limit on wrong fax codes of a document: about 90,000 guesses at 150,000,000,000 codes in 30 days."""
 
-CODES_PER_HOUR = Quota(
-    kind=SecretKind.CODE, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1)
-)
+CODES_PER_HOUR = Quota(kind=SecretKind.CODE, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
 CODES_PER_DAY = Quota(kind=SecretKind.CODE, limit=20, period=timedelta(hours=24))
 
 

@@ -280,9 +280,7 @@ class Review:
 
         return self._writer.record_first_view(document, practice, action.actor, action.now, check_access)
 
-    def _practice_and_switch(
-        self, document: Document, practice: Practice | None = None
-    ) -> tuple[Practice, bool]:
+    def _practice_and_switch(self, document: Document, practice: Practice | None = None) -> tuple[Practice, bool]:
         if practice is not None:
             return practice, self.can_sign(document)
         return run_concurrently(lambda: self._writer.practice_of(document), lambda: self.can_sign(document))
@@ -306,9 +304,7 @@ def _check_addressee(document: Document, provider: Provider) -> None:
     if not is_same_person(provider, document.addressee):
         addressee = document.addressee
         name = f"{addressee.name}, NPI {addressee.npi}" if addressee.npi else addressee.name
-        raise Conflict(
-            f"This document is addressed to {name}. Only they can sign it.", code=ConflictCode.NOT_ADDRESSEE
-        )
+        raise Conflict(f"This document is addressed to {name}. Only they can sign it.", code=ConflictCode.NOT_ADDRESSEE)
 
 
 def _with_consent(provider: Provider, decision: Decision, now: datetime) -> Provider:
@@ -317,9 +313,7 @@ def _with_consent(provider: Provider, decision: Decision, now: datetime) -> Prov
     return replace(provider, consent_version=decision.consent_version, consented_at=now)
 
 
-def _approval(
-    form: ApprovalForm, pages: int, action: ProviderAction, signature: Signature | None
-) -> Decision:
+def _approval(form: ApprovalForm, pages: int, action: ProviderAction, signature: Signature | None) -> Decision:
     drawing = signature.drawing if signature else None
     return Decision(
         action=Action.APPROVE,

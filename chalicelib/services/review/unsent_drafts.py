@@ -32,13 +32,7 @@ class UnsentDrafts:
         self._ids = ids
 
     def save(
-        self,
-        session: Secret,
-        document: Document,
-        fields: Mapping[str, str],
-        now: datetime,
-        *,
-        replaces: str = "",
+        self, session: Secret, document: Document, fields: Mapping[str, str], now: datetime, *, replaces: str = ""
     ) -> str | None:
         """Store the form's fields as a draft, and return its token. Return None if nothing was written.
 

@@ -28,11 +28,7 @@ UPLOAD_LIFETIME = timedelta(minutes=15)
 URL_LIFETIME = timedelta(seconds=60)
 CSV = "text/csv; charset=utf-8"
 
-_LISTINGS = {
-    "all": DeliveryListing.ALL,
-    "failed": DeliveryListing.FAILED,
-    "held": DeliveryListing.HELD,
-}
+_LISTINGS = {"all": DeliveryListing.ALL, "failed": DeliveryListing.FAILED, "held": DeliveryListing.HELD}
 _NO_SUCH_VERSION = {
     "timestamped": "No timestamp was added after the announcement of the signed PDF",
     "certificate": "The certificate is a page of the signed PDF",
@@ -99,12 +95,7 @@ def read_original(context: RequestContext, document_id: str) -> Response:
 def read_signed(context: RequestContext, document_id: str) -> Response:
     version = VERSION.read(context.query)
     document = _require_document(context, document_id)
-    files = (
-        document.signed,
-        document.timestamped,
-        document.certificate,
-        document.timestamped_certificate,
-    )
+    files = (document.signed, document.timestamped, document.certificate, document.timestamped_certificate)
     pdf = dict(zip(VERSION.values, files, strict=True))[version]
     if document.signed is None:
         raise Conflict(
@@ -114,8 +105,7 @@ def read_signed(context: RequestContext, document_id: str) -> Response:
         )
     if pdf is None:
         raise Conflict(
-            f"{_NO_SUCH_VERSION[version]}. Fetch the signed PDF without `version`.",
-            code=ConflictCode.NOT_READY,
+            f"{_NO_SUCH_VERSION[version]}. Fetch the signed PDF without `version`.", code=ConflictCode.NOT_READY
         )
     kind = "certificate" if version.endswith("certificate") else decision_prefix(document)
     return _redirect_to_file(context, pdf, f"{document.id}-{kind}.pdf")
@@ -206,9 +196,7 @@ def _redirect_to_file(context: RequestContext, pdf: StoredPdf, name: str) -> Res
 
 def _check_parameters(context: RequestContext, *known: str) -> None:
     """Raise `Invalid` for an unknown query parameter, which an EMR could mistake for a working filter."""
-    unknown = tuple(
-        FieldError(name, "is not a parameter of this list") for name in context.query if name not in known
-    )
+    unknown = tuple(FieldError(name, "is not a parameter of this list") for name in context.query if name not in known)
     if unknown:
         names = ", ".join(error.field for error in unknown)
         raise Invalid(f"Unknown query parameter: {names}. Allowed: {', '.join(known)}.", errors=unknown)

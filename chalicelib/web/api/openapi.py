@@ -154,22 +154,14 @@ _OPERATIONS: Mapping[str, _Operation] = {
     ),
     "read_trail": _Operation("Read the audit trail of a document", TrailResource, problems=(401, 404)),
     "list_deliveries": _Operation(
-        "List sent messages, newest first",
-        Deliveries,
-        200,
-        (400, 401),
-        (_query(DELIVERY_STATUS), *_PAGING),
+        "List sent messages, newest first", Deliveries, 200, (400, 401), (_query(DELIVERY_STATUS), *_PAGING)
     ),
-    "retry_delivery": _Operation(
-        "Send a failed or held message again", DeliveryResource, 202, (401, 404, 409, 413)
-    ),
+    "retry_delivery": _Operation("Send a failed or held message again", DeliveryResource, 202, (401, 404, 409, 413)),
     "read_practice": _Operation("Read the practice's settings", PracticeResource),
     "write_practice": _Operation(
         "Change some of the practice's settings", PracticeResource, 200, _WRITING, body=(PracticeSettings,)
     ),
-    "write_endpoint": _Operation(
-        "Set the URL for webhooks", EndpointResource, 200, _WRITING, body=(EndpointSettings,)
-    ),
+    "write_endpoint": _Operation("Set the URL for webhooks", EndpointResource, 200, _WRITING, body=(EndpointSettings,)),
     "test_endpoint": _Operation("Ask for an endpoint.test webhook", DeliveryResource, 202, (401, 409, 413)),
 }
 """The operations by the names of their handlers in `emr`."""
@@ -189,9 +181,7 @@ def openapi(portal_url: str) -> Json:
         "paths": _paths(),
         "webhooks": {
             **{name: {"post": _webhook(name, about, DocumentEvent)} for name, about in WEBHOOKS.items()},
-            "endpoint.test": {
-                "post": _webhook("endpoint.test", "Requested by POST /v1/endpoint/test.", TestEvent)
-            },
+            "endpoint.test": {"post": _webhook("endpoint.test", "Requested by POST /v1/endpoint/test.", TestEvent)},
         },
         "components": {
             "schemas": component_schemas(),

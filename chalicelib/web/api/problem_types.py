@@ -171,11 +171,7 @@ _PDFS = (
     ),
     ("encrypted", "The PDF is encrypted.", "Send it without a password or restrictions."),
     ("no-pages", "The PDF has no pages.", _NEW_PDF),
-    (
-        "too-many-pages",
-        f"The PDF has more than {MAX_PAGES} pages.",
-        "Send only the pages that must be signed.",
-    ),
+    ("too-many-pages", f"The PDF has more than {MAX_PAGES} pages.", "Send only the pages that must be signed."),
     ("xfa", "The PDF is an XFA form, which most viewers can't show.", _NEW_PDF),
     (
         "certified-no-changes",
@@ -219,12 +215,7 @@ _PAGES = (
     ("form-expired", 403, "The page was open for too long.", "Go back, reload the page and try again."),
     ("foreign-form", 403, "The form came from another website.", "Open the portal's own page."),
     ("gone", 410, "The link or code was used, has expired or was replaced.", "Request a new one."),
-    (
-        "link-dead",
-        410,
-        f"The link was used or replaced, or it is more than {duration(LINK_LIFETIME)} old.",
-        _LOG_IN,
-    ),
+    ("link-dead", 410, f"The link was used or replaced, or it is more than {duration(LINK_LIFETIME)} old.", _LOG_IN),
     ("link-outdated", 422, "The clinic corrected the address after sending this link.", _LOG_IN),
     (
         "address-taken",
@@ -232,12 +223,7 @@ _PAGES = (
         "The email address belongs to another person's account.",
         "Ask the clinic to send documents to your own email address.",
     ),
-    (
-        "conflict",
-        409,
-        "The admin function doesn't rotate a key again so soon.",
-        "Wait until the time in the message.",
-    ),
+    ("conflict", 409, "The admin function doesn't rotate a key again so soon.", "Wait until the time in the message."),
     ("npi-taken", 400, "The NPI belongs to another account.", "Check the NPI, or leave it empty."),
     (
         "electronic-signature-off",
@@ -260,10 +246,7 @@ TYPES: Mapping[str, ProblemType] = {
         *_REQUESTS,
         *(ProblemType(code, (409,), meaning, remedy) for code, meaning, remedy in _CONFLICTS),
         *(ProblemType(code, (422,), meaning, remedy) for code, meaning, remedy in _PDFS),
-        *(
-            ProblemType(code, (status,), meaning, remedy, for_emr=False)
-            for code, status, meaning, remedy in _PAGES
-        ),
+        *(ProblemType(code, (status,), meaning, remedy, for_emr=False) for code, status, meaning, remedy in _PAGES),
     )
 }
 """Every problem type by its code, in the order of the guide."""

@@ -34,12 +34,7 @@ from chalicelib.domain.errors import FieldError, Invalid, NotJson
 from chalicelib.services import normalization as formats
 from chalicelib.services.documents.incoming_pdf import PdfSource
 from chalicelib.services.documents.intake import SendCommand
-from chalicelib.services.documents.lifecycle_events import (
-    DocumentRef,
-    RecallCommand,
-    ResendCommand,
-    ReturnCommand,
-)
+from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand, ReturnCommand
 from chalicelib.services.documents.provider_matching import check_reachable
 
 MAX_INLINE_BYTES = 4 * 1024 * 1024
@@ -52,8 +47,7 @@ MIN_WIDTH, MIN_HEIGHT = 36, 12
 """The smallest box to sign in, in points: half an inch wide, and as high as a line of text."""
 
 _TOO_LARGE_INLINE = (
-    f"holds more than {MAX_INLINE_BYTES // 1024 // 1024} MB: send the PDF with POST /v1/uploads and name its "
-    "upload_id"
+    f"holds more than {MAX_INLINE_BYTES // 1024 // 1024} MB: send the PDF with POST /v1/uploads and name its upload_id"
 )
 
 Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand
@@ -115,9 +109,7 @@ def _or_blank(schema: Mapping[str, Any]) -> WithJsonSchema:
 Name = Annotated[str, Field(max_length=100), AfterValidator(formats.normalize_line)]
 Credential = Annotated[str, Field(max_length=40), AfterValidator(formats.normalize_line)]
 ExternalId = Annotated[str, Field(max_length=128), AfterValidator(formats.normalize_line)]
-Timestamp = Annotated[
-    str, AfterValidator(_check_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
-]
+Timestamp = Annotated[str, AfterValidator(_check_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
 RowId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 Day = Annotated[date, BeforeValidator(_parse_day), AfterValidator(_check_day_range), _DAY_SCHEMA]
@@ -225,9 +217,7 @@ class Content(_Model):
     def _check_size(cls, value: str | None) -> str | None:
         # Four characters are three bytes, and every `=` at the end is one byte less.
         if value is not None and len(value) // 4 * 3 - value[-2:].count("=") > MAX_INLINE_BYTES:
-            raise ValueError(
-                "holds more than 4 MB: send the PDF with POST /v1/uploads and name its upload_id"
-            )
+            raise ValueError("holds more than 4 MB: send the PDF with POST /v1/uploads and name its upload_id")
         return value
 
     def decode(self) -> PdfSource:
@@ -248,12 +238,10 @@ class DocumentSent(_Model):
     certification: Certification | None = None
     signature_field: SignatureField | None = None
     supersedes: Annotated[ExternalId | None, BlankToNone] = Field(
-        default=None,
-        description="The external_id of the pending or declined document of this patient to replace.",
+        default=None, description="The external_id of the pending or declined document of this patient to replace."
     )
     message: Annotated[
-        Annotated[str, Field(max_length=2000), AfterValidator(formats.normalize_paragraphs)] | None,
-        BlankToNone,
+        Annotated[str, Field(max_length=2000), AfterValidator(formats.normalize_paragraphs)] | None, BlankToNone
     ] = None
 
     @field_validator("supersedes")
@@ -290,8 +278,7 @@ class DocumentResend(_DocumentReference):
 
 class DocumentRecalled(_DocumentReference):
     reason: Annotated[
-        Annotated[str, Field(max_length=1000), AfterValidator(formats.normalize_paragraphs)] | None,
-        BlankToNone,
+        Annotated[str, Field(max_length=1000), AfterValidator(formats.normalize_paragraphs)] | None, BlankToNone
     ] = None
 
 
@@ -344,9 +331,7 @@ class EndpointSettings(_Model):
     @field_validator("url")
     @classmethod
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
-        return formats.validate_endpoint_url(
-            value, allow_loopback=_validation_context(info)["allow_loopback"]
-        )
+        return formats.validate_endpoint_url(value, allow_loopback=_validation_context(info)["allow_loopback"])
 
 
 # Reading
@@ -403,9 +388,7 @@ def _convert_certification(sent: Certification | None) -> documents.Certificatio
 def _read_resend(body: bytes, context: Mapping[str, Any]) -> ResendCommand:
     data = _read(ResendEvent, body, context).data
     address = data.provider or CorrectedProvider()
-    return ResendCommand(
-        document=data.document_ref(), email=address.email, fax=address.fax, delivery=data.delivery
-    )
+    return ResendCommand(document=data.document_ref(), email=address.email, fax=address.fax, delivery=data.delivery)
 
 
 def _read_recalled(body: bytes, context: Mapping[str, Any]) -> RecallCommand:

@@ -24,9 +24,7 @@ T = TypeVar("T")
 _SEARCH_PAGES = frozenset({"/documents/past"})
 """Paths of pages whose form shows the same page again."""
 
-_PAGES_WITH_POST = frozenset(
-    {*_SEARCH_PAGES, "/login/second", "/forgot-password", "/setup", "/account/authenticator"}
-)
+_PAGES_WITH_POST = frozenset({*_SEARCH_PAGES, "/login/second", "/forgot-password", "/setup", "/account/authenticator"})
 """Paths of pages that also receive a form."""
 
 

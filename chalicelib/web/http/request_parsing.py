@@ -21,8 +21,7 @@ DEVICE_LENGTH = 200
 
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.~-]{1,200}")
 _STALE_FORM = (
-    "This page was open for too long, or your browser blocks its cookies. "
-    "Go back, load the page again, and try again."
+    "This page was open for too long, or your browser blocks its cookies. Go back, load the page again, and try again."
 )
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 _PERMISSIONS = ", ".join(
-    f"{feature}=()"
-    for feature in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
+    f"{feature}=()" for feature in ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
 )
 
 _ALWAYS: Mapping[str, str] = {

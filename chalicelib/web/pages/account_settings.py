@@ -12,13 +12,7 @@ from chalicelib.services.qr_svg import qr_svg_path
 from chalicelib.web.http.error_mapping import present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
-from chalicelib.web.http.responses import (
-    format_cookie,
-    json_response,
-    redirect,
-    render_page,
-    session_seconds_left,
-)
+from chalicelib.web.http.responses import format_cookie, json_response, redirect, render_page, session_seconds_left
 from chalicelib.web.pages.login_form import known_device_cookie, local_path
 from chalicelib.web.pages.reauthentication import (
     is_recently_authenticated,
@@ -171,9 +165,7 @@ def _render_account(context: RequestContext, error: PortalError | None = None) -
     )
 
 
-def _render_authenticator_setup(
-    context: RequestContext, session: Secret, error: PortalError | None = None
-) -> Response:
+def _render_authenticator_setup(context: RequestContext, session: Secret, error: PortalError | None = None) -> Response:
     provider = context.require_provider()
     secret = context.services.account_settings.authenticator_secret(session, context.now)
     uri = authenticator_uri(secret, provider.email or "")

@@ -41,17 +41,11 @@ def send_code(context: RequestContext, document_id: str) -> Response:
 
 def enter_code(context: RequestContext, document_id: str) -> Response:
     try:
-        token = context.services.by_hand.enter_code(
-            document_id, context.form.get("code", ""), _visitor(context)
-        )
+        token = context.services.by_hand.enter_code(document_id, context.form.get("code", ""), _visitor(context))
     except Invalid as trouble:
-        return _show_code_form(
-            context, document_id, code_sent=True, errors=_messages_by_field(trouble), status=422
-        )
+        return _show_code_form(context, document_id, code_sent=True, errors=_messages_by_field(trouble), status=422)
     lifetime = int(BY_HAND_LIFETIME.total_seconds())
-    return redirect(
-        f"/by-hand/{document_id}/document", cookies=[format_cookie(BY_HAND_COOKIE, token, lifetime)]
-    )
+    return redirect(f"/by-hand/{document_id}/document", cookies=[format_cookie(BY_HAND_COOKIE, token, lifetime)])
 
 
 def show_document(context: RequestContext, document_id: str) -> Response:
@@ -59,9 +53,7 @@ def show_document(context: RequestContext, document_id: str) -> Response:
 
 
 def download_original(context: RequestContext, document_id: str) -> Response:
-    document = context.services.by_hand.record_download(
-        context.require_document(), _visit(context), _visitor(context)
-    )
+    document = context.services.by_hand.record_download(context.require_document(), _visit(context), _visitor(context))
     url = context.services.files.url(
         document.original.key,
         seconds=FILE_SECONDS,
@@ -86,9 +78,7 @@ def confirm_upload(context: RequestContext, document_id: str) -> Response:
 def submit_scan(context: RequestContext, document_id: str) -> Response:
     scan = ScanForm(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
     try:
-        context.services.by_hand.take_scan(
-            context.require_document(), scan, _visit(context), _visitor(context)
-        )
+        context.services.by_hand.take_scan(context.require_document(), scan, _visit(context), _visitor(context))
     except Invalid as trouble:
         errors = _messages_by_field(trouble)
         if "signer_name" in errors:
@@ -155,12 +145,7 @@ def _show_document(
 
 
 def _show_confirmation(
-    context: RequestContext,
-    key: str,
-    signer_name: str,
-    *,
-    errors: Mapping[str, str] | None = None,
-    status: int = 200,
+    context: RequestContext, key: str, signer_name: str, *, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> Response:
     return render_page(
         context,

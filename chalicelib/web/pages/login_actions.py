@@ -16,13 +16,7 @@ from chalicelib.web.http.error_mapping import error_headers, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, render_page
-from chalicelib.web.pages.login_form import (
-    HOME,
-    USERNAME_COOKIE,
-    known_device_cookie,
-    local_path,
-    render_login,
-)
+from chalicelib.web.pages.login_form import HOME, USERNAME_COOKIE, known_device_cookie, local_path, render_login
 
 SETUP_COOKIE = "__Host-setup"
 PENDING_LOGIN_COOKIE = "__Host-half"
@@ -115,10 +109,7 @@ def _finish(context: RequestContext, next_path: str, provider: Provider, session
 
 def _redirect_to_second_factor(pending: SecondFactorRequired, next_path: str) -> Response:
     seconds = int(PENDING_LOGIN_LIFETIME.total_seconds())
-    cookies = [
-        format_cookie(PENDING_LOGIN_COOKIE, pending.token, seconds),
-        format_cookie(USERNAME_COOKIE, "", 0),
-    ]
+    cookies = [format_cookie(PENDING_LOGIN_COOKIE, pending.token, seconds), format_cookie(USERNAME_COOKIE, "", 0)]
     return redirect(_second_factor_url(next_path), cookies=cookies)
 
 
@@ -126,9 +117,7 @@ def _second_factor_url(next_path: str) -> str:
     return f"/login/second?next={quote(next_path, safe='/')}"
 
 
-def _render_second_factor(
-    context: RequestContext, next_path: str, error: PortalError | None = None
-) -> Response:
+def _render_second_factor(context: RequestContext, next_path: str, error: PortalError | None = None) -> Response:
     """Render the page of the second step, or the login page if the login has expired."""
     try:
         owner = context.services.second_factor.find_pending_login(
@@ -166,9 +155,7 @@ def request_link(context: RequestContext) -> Response:
     try:
         email = normalize_email(typed)
     except ValueError:
-        return render_page(
-            context, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS
-        )
+        return render_page(context, "forgot_password.html", status=400, sent=False, email=typed, error=_NOT_AN_ADDRESS)
     context.services.link_requests.ask(email, context.address or "unknown", context.now)
     return redirect("/forgot-password?sent=1")
 

@@ -65,9 +65,7 @@ def _is_logged_in(context: RequestContext) -> bool:
     return bool(session) and context.services.sessions.visit(session or "", context.now) is not None
 
 
-def render_login(
-    context: RequestContext, next_path: str, email: str, error: PortalError | None = None
-) -> Response:
+def render_login(context: RequestContext, next_path: str, email: str, error: PortalError | None = None) -> Response:
     """Render the login page with the email address filled in, and with the error of a failed login."""
     return render_page(
         context,

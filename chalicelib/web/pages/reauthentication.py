@@ -55,9 +55,7 @@ def reauthenticate(context: RequestContext) -> tuple[RequestContext, list[str]]:
 def _check_form(context: RequestContext, session: Secret) -> RenewedSession:
     passkey, password = context.form.get("passkey", ""), context.form.get("password", "")
     if passkey:
-        return context.services.passkeys.reauthenticate(
-            session, context.require_provider(), passkey, context.now
-        )
+        return context.services.passkeys.reauthenticate(session, context.require_provider(), passkey, context.now)
     if not password:
         raise _invalid("Enter your password.")
     return context.services.login.reauthenticate(session, login_attempt(context, session, password))

@@ -18,24 +18,14 @@ from chalicelib.services.documents.document_writer import needs_view
 from chalicelib.services.pagination import decode_cursor, encode_cursor
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.past_search import PastSearch, parse_search
-from chalicelib.services.review.review import (
-    CONSENT_VERSION,
-    MAX_COUNT,
-    MAX_NOTE,
-    DeclineForm,
-    ProviderAction,
-)
+from chalicelib.services.review.review import CONSENT_VERSION, MAX_COUNT, MAX_NOTE, DeclineForm, ProviderAction
 from chalicelib.services.review.signature_input import MAX_NAME, block_size
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages import signature_form as signing
-from chalicelib.web.pages.reauthentication import (
-    is_recently_authenticated,
-    passkey_options,
-    reauthenticate_to_sign,
-)
+from chalicelib.web.pages.reauthentication import is_recently_authenticated, passkey_options, reauthenticate_to_sign
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
     FILE_SECONDS,
@@ -261,9 +251,7 @@ def _show_review(
     )
 
 
-def _show_decision(
-    context: RequestContext, document: Document, *, status: int = 200, **details: Any
-) -> Response:
+def _show_decision(context: RequestContext, document: Document, *, status: int = 200, **details: Any) -> Response:
     """Show the outcome of a document that is no longer pending, and the next pending document.
 
     `details` may give `cookies`, `conflict` (the reason why a second decision was refused) and

@@ -15,9 +15,7 @@ def save_draft(context: RequestContext, document_id: str) -> list[str]:
     Save nothing, and return no cookie, unless the expired session belongs to the document's provider.
     """
     services = context.services
-    visit = services.sessions.visit_even_if_idle(
-        context.cookies.get(SESSION_COOKIE, ""), context.now, document_id
-    )
+    visit = services.sessions.visit_even_if_idle(context.cookies.get(SESSION_COOKIE, ""), context.now, document_id)
     if visit is None or visit.session is None or visit.document is None:
         return []
     if visit.document.provider_id != visit.session.provider_id:

@@ -45,13 +45,9 @@ CELL = ParagraphStyle("cell", parent=BODY, fontSize=8.8, leading=11.4)
 STRONG = ParagraphStyle("strong", parent=CELL, fontName="Helvetica-Bold")
 HEAD = ParagraphStyle("head", parent=CELL, fontName="Helvetica-Bold", fontSize=8.2, textColor=GREEN)
 LABEL = ParagraphStyle("label", parent=BODY, fontSize=7.2, leading=9, textColor=HexColor("#3f5249"))
-TITLE = ParagraphStyle(
-    "title", parent=BODY, fontName="Helvetica-Bold", fontSize=17, leading=20, textColor=GREEN
-)
+TITLE = ParagraphStyle("title", parent=BODY, fontName="Helvetica-Bold", fontSize=17, leading=20, textColor=GREEN)
 SUBTITLE = ParagraphStyle("subtitle", parent=BODY, fontSize=10.5, leading=14)
-SECTION = ParagraphStyle(
-    "section", parent=BODY, fontName="Helvetica-Bold", fontSize=9.6, leading=12, textColor=GREEN
-)
+SECTION = ParagraphStyle("section", parent=BODY, fontName="Helvetica-Bold", fontSize=9.6, leading=12, textColor=GREEN)
 
 
 def us_date(day: date) -> str:
@@ -143,8 +139,7 @@ def intervention_table(interventions: Sequence[Intervention]) -> Flowable:
 def goals(items: Sequence[Goal], starts_on: date) -> Flowable:
     """Return numbered goals with their due dates."""
     rows = [
-        (str(at), goal.text, us_date(starts_on + timedelta(weeks=goal.weeks)))
-        for at, goal in enumerate(items, start=1)
+        (str(at), goal.text, us_date(starts_on + timedelta(weeks=goal.weeks))) for at, goal in enumerate(items, start=1)
     ]
     return _grid(("No.", "Goal", "By"), rows, (0.07, 0.77, 0.16))
 
@@ -191,9 +186,7 @@ class TherapistSignature(Flowable):  # type: ignore[misc]  # - reportlab is unty
         canvas.drawString(306, 27, us_date(self._signed_on))
         canvas.setFont("Helvetica", 7.6)
         canvas.drawString(0, 12, f"Therapist: {name}, Texas license {self._author.license}")
-        canvas.drawString(
-            0, 2, f"Electronically signed in the clinic's record. Phone {_phone(self._author.phone)}"
-        )
+        canvas.drawString(0, 2, f"Electronically signed in the clinic's record. Phone {_phone(self._author.phone)}")
         canvas.drawString(300, 12, "Date")
 
 
@@ -250,12 +243,7 @@ def certification_block(
 ) -> list[Flowable]:
     """Return the certification statement and both signatures, which stay on one page."""
     return section(
-        "Certification of medical necessity",
-        paragraph(statement),
-        Spacer(0, 8),
-        therapist,
-        Spacer(0, 10),
-        provider,
+        "Certification of medical necessity", paragraph(statement), Spacer(0, 8), therapist, Spacer(0, 10), provider
     )
 
 

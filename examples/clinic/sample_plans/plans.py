@@ -24,9 +24,7 @@ KNEE = Plan(
         Diagnosis("M25.661", "Stiffness of right knee, not elsewhere classified", "Treatment"),
         Diagnosis("R26.89", "Other abnormalities of gait and mobility", "Treatment"),
     ),
-    referral=(
-        "Evaluate and treat following elective right total knee arthroplasty; weight bearing as tolerated."
-    ),
+    referral=("Evaluate and treat following elective right total knee arthroplasty; weight bearing as tolerated."),
     history=(
         "{age}-year-old retired teacher seen two weeks after an uncomplicated right total knee "
         "arthroplasty for end-stage osteoarthritis. Discharged home on the second day with a front-wheeled "
@@ -90,9 +88,7 @@ KNEE = Plan(
     ),
     interventions=(
         Intervention("97110", "Therapeutic exercise", "strength and range of motion, progressive loading"),
-        Intervention(
-            "97112", "Neuromuscular re-education", "quadriceps activation, balance and proprioception"
-        ),
+        Intervention("97112", "Neuromuscular re-education", "quadriceps activation, balance and proprioception"),
         Intervention("97116", "Gait training", "walker to cane to no device; stairs"),
         Intervention("97140", "Manual therapy", "patellar and tibiofemoral mobilization, scar and edema"),
         Intervention("97530", "Therapeutic activities", "transfers, tub, floor and car"),
@@ -124,9 +120,7 @@ HAND = Plan(
         Diagnosis("M25.641", "Stiffness of right hand, not elsewhere classified", "Treatment"),
         Diagnosis("R60.0", "Localized edema", "Treatment"),
     ),
-    referral=(
-        "Evaluate and treat right wrist and hand after cast removal; begin active motion, orthosis as needed."
-    ),
+    referral=("Evaluate and treat right wrist and hand after cast removal; begin active motion, orthosis as needed."),
     history=(
         "Right-handed {age}-year-old who fell on an outstretched hand seven weeks ago; closed distal "
         "radius fracture reduced and held in a short arm cast for six weeks. Radiographs at cast removal "
@@ -188,9 +182,7 @@ HAND = Plan(
     interventions=(
         Intervention("97110", "Therapeutic exercise", "active and passive motion, later strengthening"),
         Intervention("97140", "Manual therapy", "joint mobilization, retrograde massage, scar"),
-        Intervention(
-            "97530", "Therapeutic activities", "graded grasp, dexterity, kitchen and workshop tasks"
-        ),
+        Intervention("97530", "Therapeutic activities", "graded grasp, dexterity, kitchen and workshop tasks"),
         Intervention("97535", "Self-care training", "one-handed and adapted techniques, joint protection"),
         Intervention("97760", "Orthotic management and training", "wrist-hand orthosis, static progressive"),
         Intervention("97018", "Paraffin bath", "before stretching, when the skin allows"),
@@ -217,9 +209,7 @@ SPEECH = Plan(
         Diagnosis("R13.12", "Dysphagia, oropharyngeal phase", "Treatment"),
         Diagnosis("R47.1", "Dysarthria and anarthria", "Treatment"),
     ),
-    referral=(
-        "Evaluate and treat speech, language and swallowing after left middle cerebral artery infarction."
-    ),
+    referral=("Evaluate and treat speech, language and swallowing after left middle cerebral artery infarction."),
     history=(
         "{age}-year-old bilingual (Spanish, English) retired bookkeeper, five weeks after a left middle "
         "cerebral artery infarction; three weeks of inpatient rehabilitation. Videofluoroscopy before "
@@ -275,17 +265,12 @@ SPEECH = Plan(
         Goal("Husband uses supported conversation in 4 of 5 exchanges.", 2),
     ),
     long_term=(
-        Goal(
-            "States needs and plans in sentences of six words, intelligible to strangers, 85 % of the time.",
-            6,
-        ),
+        Goal("States needs and plans in sentences of six words, intelligible to strangers, 85 % of the time.", 6),
         Goal("Returns to a regular diet and thin liquids without signs of aspiration.", 6),
         Goal("Reads and understands a one-paragraph message and answers by a written phrase.", 6),
     ),
     interventions=(
-        Intervention(
-            "92507", "Treatment of speech, language, voice", "naming, sentence building, intelligibility"
-        ),
+        Intervention("92507", "Treatment of speech, language, voice", "naming, sentence building, intelligibility"),
         Intervention("92526", "Treatment of swallowing dysfunction", "exercise, strategy, diet advancement"),
         Intervention("96125", "Standardized cognitive testing", "if attention limits progress"),
         Intervention("97129", "Cognitive function intervention", "attention and right-sided scanning"),
@@ -307,16 +292,12 @@ BALANCE = Plan(
     patient=Patient("PT-58", "Harold", "Lindqvist", date(1945, 2, 17)),
     author=SAM_LEE,
     diagnoses=(
-        Diagnosis(
-            "G20.A1", "Parkinson's disease without dyskinesia, without mention of fluctuations", "Medical"
-        ),
+        Diagnosis("G20.A1", "Parkinson's disease without dyskinesia, without mention of fluctuations", "Medical"),
         Diagnosis("R26.81", "Unsteadiness on feet", "Treatment"),
         Diagnosis("M62.81", "Muscle weakness (generalized)", "Treatment"),
         Diagnosis("Z91.81", "History of falling", "Treatment"),
     ),
-    referral=(
-        "Continue balance and gait training; patient has had no injurious fall since the last certification."
-    ),
+    referral=("Continue balance and gait training; patient has had no injurious fall since the last certification."),
     history=(
         "{age}-year-old with Parkinson's disease (Hoehn and Yahr stage 3), seen for 22 visits of the 24 "
         "planned. Two cancellations for illness. Falls have gone from five in the three months before "
@@ -375,9 +356,7 @@ BALANCE = Plan(
         Goal("Moves to a community exercise class for people with Parkinson's disease.", 12),
     ),
     interventions=(
-        Intervention(
-            "97112", "Neuromuscular re-education", "perturbation, turning, dual task, external cueing"
-        ),
+        Intervention("97112", "Neuromuscular re-education", "perturbation, turning, dual task, external cueing"),
         Intervention("97116", "Gait training", "amplitude and cadence, cane, outdoor surfaces"),
         Intervention("97110", "Therapeutic exercise", "power and trunk mobility"),
         Intervention("97530", "Therapeutic activities", "floor transfers, bed mobility, doorways"),

@@ -46,10 +46,7 @@ class Gateway:
     def serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         """Serve one request, as a WSGI application."""
         request = Request(environ)
-        sent = {
-            "cookie": request.headers.get("Cookie", ""),
-            "user-agent": request.headers.get("User-Agent", ""),
-        }
+        sent = {"cookie": request.headers.get("Cookie", ""), "user-agent": request.headers.get("User-Agent", "")}
         try:
             response = self.client.get(f"{self.portal_url}{request.full_path.rstrip('?')}", headers=sent)
         except httpx.HTTPError:
@@ -80,12 +77,7 @@ def serving(application: Any, port: int, scheme: str) -> Iterator[None]:
     """Serve a WSGI application on 127.0.0.1 from a thread. https uses a self-signed certificate."""
     certificate: Literal["adhoc"] | None = "adhoc" if scheme == "https" else None
     server = make_server(
-        "127.0.0.1",
-        port,
-        application,
-        threaded=True,
-        request_handler=SilentHandler,
-        ssl_context=certificate,
+        "127.0.0.1", port, application, threaded=True, request_handler=SilentHandler, ssl_context=certificate
     )
     server.daemon_threads = True  # type: ignore[attr-defined]  # - of the threaded kind
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -85,9 +85,7 @@ def shoot_stand_ins(browser: Browser, clinic: Clinic, mailbox: Mailbox, stack: S
         shoot_mailbox(page, mailbox, person)
 
 
-def decide(
-    browser: Browser, stack: Stack, mailbox: Mailbox, person: Person, *, signed: str, declined: str
-) -> None:
+def decide(browser: Browser, stack: Stack, mailbox: Mailbox, person: Person, *, signed: str, declined: str) -> None:
     """Set up the provider's account, sign one document and decline the other."""
     context = browser.new_context(**PHONE)
     provider = Visitor(context, stack.portal_url, mailbox)

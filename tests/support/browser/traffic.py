@@ -44,9 +44,7 @@ class Traffic:
     def bytes_by_url(self) -> dict[str, float]:
         """Return the bytes over the wire per URL, without page images."""
         return {
-            url: self.sizes.get(request, 0)
-            for request, url in self.urls.items()
-            if PICTURES not in urlsplit(url).path
+            url: self.sizes.get(request, 0) for request, url in self.urls.items() if PICTURES not in urlsplit(url).path
         }
 
 

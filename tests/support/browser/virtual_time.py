@@ -86,9 +86,7 @@ class Rows:
         )
 
     def _get(self, table: str, key: str) -> dict[str, Any]:
-        response = self._dynamodb.get_item(
-            TableName=self._table(table), Key={"id": {"S": key}}, ConsistentRead=True
-        )
+        response = self._dynamodb.get_item(TableName=self._table(table), Key={"id": {"S": key}}, ConsistentRead=True)
         item: dict[str, Any] = response["Item"]
         return item
 
@@ -115,8 +113,6 @@ def move_back(value: T, by: timedelta) -> T:
     elif isinstance(value, tuple):
         moved = tuple(move_back(item, by) for item in value)
     elif is_dataclass(value) and not isinstance(value, type):
-        moved = replace(
-            value, **{field.name: move_back(getattr(value, field.name), by) for field in fields(value)}
-        )
+        moved = replace(value, **{field.name: move_back(getattr(value, field.name), by) for field in fields(value)})
     result: T = moved
     return result

@@ -105,12 +105,7 @@ def a_plan() -> dict[str, Any]:
         "external_id": f"POC-{whose}",
         "kind": "plan_of_care",
         "title": "Plan of Care",
-        "patient": {
-            "external_id": "PT-77",
-            "first_name": "Ada",
-            "last_name": "Byron",
-            "date_of_birth": "1950-12-10",
-        },
+        "patient": {"external_id": "PT-77", "first_name": "Ada", "last_name": "Byron", "date_of_birth": "1950-12-10"},
         "provider": {
             "first_name": "Luis",
             "last_name": f"Rivera {whose}",

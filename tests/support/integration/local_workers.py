@@ -93,9 +93,7 @@ class Works:
 
     def take(self, most: int = BATCH) -> list[dict[str, Any]]:
         """Return messages of the delivery queue. SQS hides them until they are put back or deleted."""
-        answer = self.sqs.receive_message(
-            QueueUrl=self.queue, MaxNumberOfMessages=most, VisibilityTimeout=600
-        )
+        answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=most, VisibilityTimeout=600)
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
 

@@ -98,20 +98,13 @@ class World:
         return replace(record, **changes)
 
     def outbox(self, number: int = 1, **changes: Any) -> OutboxRow:
-        job = Job(
-            queue=QueueName.DOCUMENTS,
-            name=JobName.PREPARE,
-            event_id=self.id("evt"),
-            document_id=self.id("doc"),
-        )
+        job = Job(queue=QueueName.DOCUMENTS, name=JobName.PREPARE, event_id=self.id("evt"), document_id=self.id("doc"))
         return replace(OutboxRow(id=self.id("out", number), created_at=START, jobs=(job,)), **changes)
 
 
 def decided(document: Document, at: datetime) -> Document:
     """Return the document after its approval and before its seal."""
-    signer = Signer(
-        name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="x"
-    )
+    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="x")
     decision = Decision(action=Action.APPROVE, signer=signer, decided_at=at, strokes=(((0.0, 0.5), (1, 1)),))
     changed = document.decide(decision)
     assert changed is not None

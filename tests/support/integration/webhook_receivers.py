@@ -125,9 +125,7 @@ def answers(status: int, **headers: str) -> Behaviour:
 
 def asks_to_wait_until(moment: datetime) -> Behaviour:
     now = datetime.now(UTC)
-    return answers(
-        503, date=format_datetime(now, usegmt=True), retry_after=format_datetime(moment, usegmt=True)
-    )
+    return answers(503, date=format_datetime(now, usegmt=True), retry_after=format_datetime(moment, usegmt=True))
 
 
 def hangs_up(connection: socket.socket) -> None:

@@ -19,12 +19,7 @@ def saved(paths: LocalPaths, name: str = "saver") -> Path:
 
 
 def saver(
-    paths: LocalPaths,
-    *,
-    name: str = "saver",
-    seconds: float = 0.0,
-    manner: str = "obedient",
-    grace: float = 10.0,
+    paths: LocalPaths, *, name: str = "saver", seconds: float = 0.0, manner: str = "obedient", grace: float = 10.0
 ) -> Command:
     return Command(
         name=name,

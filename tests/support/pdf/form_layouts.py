@@ -76,14 +76,10 @@ def lines() -> Iterator[Layout]:
     data = page((54, 170, "X______________________________   ____________"), (54, 156, under))
     yield Layout("after the X", data, (60, 168, 234, 230), (60, 168, 234, 240), ((235, 168, 310, 182),))
     data = page(
-        (54, 156, under),
-        (55, 173, "X"),
-        drawn=lambda c: (c.line(54, 170, 220, 170), c.line(240, 170, 310, 170)),
+        (54, 156, under), (55, 173, "X"), drawn=lambda c: (c.line(54, 170, 220, 170), c.line(240, 170, 310, 170))
     )
     yield Layout("after the X on a drawn line", data, (60, 168, 238, 240), (60, 168, 238, 240))
-    data = page(
-        (54, 150, "Physician Signature:"), (390, 150, "Date:"), drawn=lambda c: c.line(150, 148, 380, 148)
-    )
+    data = page((54, 150, "Physician Signature:"), (390, 150, "Date:"), drawn=lambda c: c.line(150, 148, 380, 148))
     yield Layout("drawn line", data, (149, 148, 388, 209), (149, 148, 388, 209))
 
 
@@ -130,29 +126,18 @@ def boxes() -> Iterator[Layout]:
     yield Layout("boxes", data, inside, inside)
     data = page((58, 94, "Physician's signature"), (314, 94, "Date"), drawn=_boxes, font=8)
     yield Layout("label at the foot of its box", data, inside, inside)
-    texts = [
-        (58.0, 160.0, "Therapist signature"),
-        (58.0, 110.0, "Physician signature"),
-        (404.0, 110.0, "Date"),
-    ]
+    texts = [(58.0, 160.0, "Therapist signature"), (58.0, 110.0, "Physician signature"), (404.0, 110.0, "Date")]
     data = page(*texts, drawn=_table)
     yield Layout("cell beside", data, (160, 90, 400, 140), (160, 90, 400, 140))
     data = page(
-        (58, 160, "Therapist Signature:"),
-        (58, 130, "Physician Signature:"),
-        (354, 130, "Date:"),
-        drawn=_low_table,
+        (58, 160, "Therapist Signature:"), (58, 130, "Physician Signature:"), (354, 130, "Date:"), drawn=_low_table
     )
     yield Layout("low cell", data, (150, 120, 350, 150), (54, 80, 594, 150), ((354, 120, 560, 180),))
 
     def flat(canvas: Canvas) -> None:
         canvas.grid([54, 160, 400, 450, 560], [90, 122, 154])
 
-    texts = [
-        (58.0, 132.0, "Therapist signature"),
-        (58.0, 100.0, "Physician signature"),
-        (404.0, 100.0, "Date"),
-    ]
+    texts = [(58.0, 132.0, "Therapist signature"), (58.0, 100.0, "Physician signature"), (404.0, 100.0, "Date")]
     data = page(*texts, drawn=flat)
     yield Layout("low cell beside", data, (160, 90, 400, 122), (54, 50, 594, 122), ((54, 90, 160, 154),))
 
@@ -196,9 +181,7 @@ def obstacles() -> Iterator[Layout]:
     yield Layout("dark band", page(label, drawn=_band), (54, 100, 200, 220), anywhere, ((200, 90, 594, 210),))
 
 
-def form(
-    name: str, rect: Box, *, kind: str = "Tx", value: str = "", label: str = "Physician Signature:"
-) -> bytes:
+def form(name: str, rect: Box, *, kind: str = "Tx", value: str = "", label: str = "Physician Signature:") -> bytes:
     """Return a page with a label and a form field that has a frame."""
 
     def change(writer: PdfWriter) -> None:

@@ -45,16 +45,8 @@ def tables() -> Iterator[MalformedPdf]:
     for number in range(50):
         many = update_pdf(many, {4: stream(_INK + b" %% %d" % number)})
     yield "updated 50 times", many, "sealed"
-    yield (
-        "page removed by an update",
-        update_pdf(many, {2: b"<< /Type /Pages /Kids [] /Count 0 >>"}),
-        "no_pages",
-    )
-    yield (
-        "object written twice",
-        write_pdf(plain).replace(b"6 0 obj", b"6 0 obj null endobj 6 0 obj"),
-        "sealed",
-    )
+    yield ("page removed by an update", update_pdf(many, {2: b"<< /Type /Pages /Kids [] /Count 0 >>"}), "no_pages")
+    yield ("object written twice", write_pdf(plain).replace(b"6 0 obj", b"6 0 obj null endobj 6 0 obj"), "sealed")
     yield "carriage returns", write_pdf(plain).replace(b"endobj\n", b"endobj\r"), "sealed"
 
 
@@ -111,11 +103,7 @@ def trees() -> Iterator[MalformedPdf]:
     yield "page without a type", write_pdf(objects(o3=bare)), "sealed"
     yield "tree without a type", write_pdf(objects(o2=b"<< /Kids [3 0 R] /Count 1 >>")), "sealed"
     inherited = b"<< /Type /Pages /Kids [3 0 R] /Count 1 %s /Rotate 90 /Resources 5 0 R >>" % BOX
-    yield (
-        "all inherited",
-        write_pdf(objects(o2=inherited, o3=page(attributes=b"", resources=b""))),
-        "sealed",
-    )
+    yield ("all inherited", write_pdf(objects(o2=inherited, o3=page(attributes=b"", resources=b""))), "sealed")
     for count in (0, -1, 2, 150, 201, 10**9):
         certificate_type = "too_many_pages" if count > 200 else "damaged" if count > 1 else "sealed"
         yield (
@@ -134,16 +122,8 @@ def trees() -> Iterator[MalformedPdf]:
         write_pdf(objects(o2=b"<< /Type /Pages /Kids [9 0 R 3 0 R] /Count 2 >>")),
         "damaged",
     )
-    yield (
-        "child that is null",
-        write_pdf(objects(o2=b"<< /Type /Pages /Kids [null 3 0 R] /Count 1 >>")),
-        "damaged",
-    )
-    yield (
-        "same page twice",
-        write_pdf(objects(o2=b"<< /Type /Pages /Kids [3 0 R 3 0 R] /Count 2 >>")),
-        "sealed",
-    )
+    yield ("child that is null", write_pdf(objects(o2=b"<< /Type /Pages /Kids [null 3 0 R] /Count 1 >>")), "damaged")
+    yield ("same page twice", write_pdf(objects(o2=b"<< /Type /Pages /Kids [3 0 R 3 0 R] /Count 2 >>")), "sealed")
     yield (
         "page in the tree itself",
         write_pdf(objects(o2=b"<< /Type /Pages /Kids [%s] /Count 1 >>" % page())),
@@ -189,11 +169,7 @@ def contents() -> Iterator[MalformedPdf]:
         ("an array of itself", b"/Contents 7 0 R"),
     ):
         certificate_type = "sealed" if name == "an array with a lost part" else "damaged"
-        yield (
-            f"contents {name}",
-            write_pdf(objects(o3=page(contents=given), o7=b"[7 0 R 4 0 R]")),
-            certificate_type,
-        )
+        yield (f"contents {name}", write_pdf(objects(o3=page(contents=given), o7=b"[7 0 R 4 0 R]")), certificate_type)
     doubled = page(attributes=BOX + b" /MediaBox [0 0 100 100] /Rotate 0 /Rotate 90")
     yield "keys given twice", write_pdf(objects(o3=doubled)), "damaged"
     yield "no resources", write_pdf(objects(o3=page(resources=b""))), "sealed"
@@ -208,16 +184,8 @@ def contents() -> Iterator[MalformedPdf]:
         write_pdf(objects(o4=stream(b"0 1 -1 0 612 0 cm 5 0 0 5 0 0 cm " + _INK))),
         "sealed",
     )
-    yield (
-        "content that clips all after it",
-        write_pdf(objects(o4=stream(b"0 0 1 1 re W n " + _INK))),
-        "sealed",
-    )
-    yield (
-        "content left in a text object",
-        write_pdf(objects(o4=stream(b"BT /F1 9 Tf 3 Tr " + _INK))),
-        "sealed",
-    )
+    yield ("content that clips all after it", write_pdf(objects(o4=stream(b"0 0 1 1 re W n " + _INK))), "sealed")
+    yield ("content left in a text object", write_pdf(objects(o4=stream(b"BT /F1 9 Tf 3 Tr " + _INK))), "sealed")
     yield from _lengths_and_sizes()
 
 
@@ -226,23 +194,13 @@ def _lengths_and_sizes() -> Iterator[MalformedPdf]:
         yield f"length too {name}", _with_length(wrong), "sealed"
     yield "no length", _with_length(b""), "sealed"
     yield "length of itself", _with_length(b"/Length 4 0 R"), "damaged"
-    yield (
-        "huge name",
-        write_pdf(objects(o5=b"<< /Font << /%s 6 0 R /F1 6 0 R >> >>" % (b"x" * 500_000))),
-        "damaged",
-    )
-    yield (
-        "huge string",
-        write_pdf(objects(o7=b"(" + b"(" * 400 + b"x" * 500_000 + b")" * 400 + b")")),
-        "sealed",
-    )
+    yield ("huge name", write_pdf(objects(o5=b"<< /Font << /%s 6 0 R /F1 6 0 R >> >>" % (b"x" * 500_000))), "damaged")
+    yield ("huge string", write_pdf(objects(o7=b"(" + b"(" * 400 + b"x" * 500_000 + b")" * 400 + b")")), "sealed")
     yield "nested arrays", write_pdf(objects(o7=b"[" * 20_000 + b"]" * 20_000)), "sealed"
     yield (
         "nested arrays that are used",
         write_pdf(
-            objects(
-                o5=b"<< /Font << /F1 6 0 R >> /Properties 7 0 R >>", o7=b"<</A" * 3000 + b" 1" + b">>" * 3000
-            )
+            objects(o5=b"<< /Font << /F1 6 0 R >> /Properties 7 0 R >>", o7=b"<</A" * 3000 + b" 1" + b">>" * 3000)
         ),
         "sealed",
     )
@@ -257,9 +215,7 @@ def _with_length(entry: bytes) -> bytes:
 
 
 def _drawing_itself() -> bytes:
-    form = stream(
-        b"/X Do", b"/Type /XObject /Subtype /Form /BBox [0 0 99 99] /Resources << /XObject << /X 7 0 R >> >>"
-    )
+    form = stream(b"/X Do", b"/Type /XObject /Subtype /Form /BBox [0 0 99 99] /Resources << /XObject << /X 7 0 R >> >>")
     return write_pdf(objects(o4=stream(b"/X Do"), o5=b"<< /XObject << /X 7 0 R >> >>", o7=form))
 
 
@@ -325,8 +281,7 @@ def pictures() -> Iterator[MalformedPdf]:
     yield (
         "JPEG",
         _picture(
-            target.getvalue(),
-            b"/Filter /DCTDecode /Width 64 /Height 64 /BitsPerComponent 8 /ColorSpace /DeviceGray",
+            target.getvalue(), b"/Filter /DCTDecode /Width 64 /Height 64 /BitsPerComponent 8 /ColorSpace /DeviceGray"
         ),
         "sealed",
     )
@@ -347,17 +302,12 @@ def _picture(data: bytes, entries: bytes) -> bytes:
 
 
 def features() -> Iterator[MalformedPdf]:
-    layers = (
-        b"<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [7 0 R]"
-        b" /D << /OFF [7 0 R] /Order [7 0 R] >> >> >>"
-    )
+    layers = b"<< /Type /Catalog /Pages 2 0 R /OCProperties << /OCGs [7 0 R] /D << /OFF [7 0 R] /Order [7 0 R] >> >> >>"
     hidden = stream(b"/OC /L BDC " + _INK + b" EMC")
     yield (
         "hidden layer",
         write_pdf(
-            objects(
-                o1=layers, o4=hidden, o5=b"<< /Properties << /L 7 0 R >> >>", o7=b"<< /Type /OCG /Name (A) >>"
-            )
+            objects(o1=layers, o4=hidden, o5=b"<< /Properties << /L 7 0 R >> >>", o7=b"<< /Type /OCG /Name (A) >>")
         ),
         "sealed",
     )
@@ -367,18 +317,10 @@ def features() -> Iterator[MalformedPdf]:
         b"<< /Type /Catalog /Pages 2 0 R /Collection << /View /D >> /Names << /EmbeddedFiles << /Names"
         b" [(a) << /Type /Filespec /F (a.txt) /EF << /F 7 0 R >> >>] >> >> >>"
     )
-    yield (
-        "portfolio",
-        write_pdf(objects(o1=portfolio, o7=stream(b"inside", b"/Type /EmbeddedFile"))),
-        "sealed",
-    )
+    yield ("portfolio", write_pdf(objects(o1=portfolio, o7=stream(b"inside", b"/Type /EmbeddedFile"))), "sealed")
     form = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] /XFA [(template) 7 0 R] >> >>"
     yield "XFA", write_pdf(objects(o1=form, o7=stream(b"<xdp/>"))), "xfa"
-    yield (
-        "XFA and nothing in it",
-        write_pdf(objects(o1=form.replace(b"[(template) 7 0 R]", b"null"))),
-        "sealed",
-    )
+    yield ("XFA and nothing in it", write_pdf(objects(o1=form.replace(b"[(template) 7 0 R]", b"null"))), "sealed")
     own = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields 8 0 R >> >>"
     yield (
         "field of itself",
@@ -395,11 +337,7 @@ def features() -> Iterator[MalformedPdf]:
         write_pdf(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /NeedsRendering true >>")),
         "sealed",
     )
-    yield (
-        "another version",
-        write_pdf(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /Version /2.0 >>")),
-        "sealed",
-    )
+    yield ("another version", write_pdf(objects(o1=b"<< /Type /Catalog /Pages 2 0 R /Version /2.0 >>")), "sealed")
     yield "encrypted with nothing", write_pdf(objects(), trailer=b"/Encrypt 99 0 R"), "encrypted"
     yield (
         "encrypted with an unknown handler",
@@ -432,9 +370,7 @@ def ciphers() -> Iterator[MalformedPdf]:
         ways = ([], ["--use-aes=y"]) if bits == "128" else ([],)
         for way in ways:
             for user in ("", "secret"):
-                encrypted = _by_qpdf(
-                    samples.plan_of_care(1), *weak, "--encrypt", user, "owner", bits, *way, "--"
-                )
+                encrypted = _by_qpdf(samples.plan_of_care(1), *weak, "--encrypt", user, "owner", bits, *way, "--")
                 yield f"encrypted {bits} {way} {user!r}", encrypted, "encrypted"
     linear = _by_qpdf(samples.plan_of_care(3), "--linearize")
     yield "linearised, then updated", _touched(linear), "sealed"

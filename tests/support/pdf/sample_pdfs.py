@@ -90,9 +90,7 @@ def named(name: str) -> SignatureBlock:
 
 def certificate_of(events: int) -> CertificateFacts:
     entries = tuple(
-        TrailEntry(
-            NOW + dt.timedelta(minutes=index), f"Event {index} happened", ip="203.0.113.24", device="Firefox"
-        )
+        TrailEntry(NOW + dt.timedelta(minutes=index), f"Event {index} happened", ip="203.0.113.24", device="Firefox")
         for index in range(events)
     )
     return replace(CERTIFICATE, trail=entries)

@@ -30,9 +30,7 @@ class LocalKey:
         return self._key.public_key().public_bytes(der, serialization.PublicFormat.SubjectPublicKeyInfo)
 
     def certificate(self, *, at: dt.datetime = NOW, years: int = 30, serial: int = 7) -> x509.Certificate:
-        return issue_self_signed(
-            self.public_key(), self.sign, name="Test seal", serial=serial, at=at, years=years
-        )
+        return issue_self_signed(self.public_key(), self.sign, name="Test seal", serial=serial, at=at, years=years)
 
 
 @cache
@@ -91,8 +89,7 @@ def _token(content: bytes) -> cms.ContentInfo:
         {
             "version": "v1",
             "sid": cms.SignerIdentifier(
-                name="issuer_and_serial_number",
-                value={"issuer": issued.issuer, "serial_number": issued.serial_number},
+                name="issuer_and_serial_number", value={"issuer": issued.issuer, "serial_number": issued.serial_number}
             ),
             "digest_algorithm": sha256,
             "signed_attrs": signed,
@@ -107,10 +104,7 @@ def _token(content: bytes) -> cms.ContentInfo:
                 {
                     "version": "v3",
                     "digest_algorithms": [sha256],
-                    "encap_content_info": {
-                        "content_type": "tst_info",
-                        "content": core.ParsableOctetString(content),
-                    },
+                    "encap_content_info": {"content_type": "tst_info", "content": core.ParsableOctetString(content)},
                     "certificates": [cms.CertificateChoices(name="certificate", value=issued)],
                     "signer_infos": [signer],
                 }

@@ -49,17 +49,13 @@ def document() -> Document:
         due_on=date(2026, 12, 22),
         certification=Certification(starts_on=date(2026, 11, 20)),
         signature_field=FieldBox(page=1, x=1, y=2.5, width=3, height=4),
-        deliveries=(
-            DeliveryLine(id="d", channel="email", type="ready", recipient="r", status="sent", at=NOON),
-        ),
+        deliveries=(DeliveryLine(id="d", channel="email", type="ready", recipient="r", status="sent", at=NOON),),
         decision=Decision(
             action=Action.APPROVE,
             decided_at=NOON,
             strokes=(((0.0, 0.5), (1.0, 0.25)),),
             pages_shown=(1, 2),
-            signer=Signer(
-                name="L R", credential=None, npi=None, method=SigningMethod.ELECTRONIC, authentication="x"
-            ),
+            signer=Signer(name="L R", credential=None, npi=None, method=SigningMethod.ELECTRONIC, authentication="x"),
         ),
     )
 

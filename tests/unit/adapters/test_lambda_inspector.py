@@ -45,9 +45,7 @@ def test_an_error_of_aws_does_not_refuse_the_file(kind: str) -> None:
         ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke"),
     ],
 )
-def test_a_failed_inspection_gives_a_plain_message(
-    error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failed_inspection_gives_a_plain_message(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     def invoke(**_: Any) -> None:
         raise error
 
@@ -65,9 +63,7 @@ def test_a_carrier_without_a_response_gives_a_message_without_internal_names() -
     def silent(**_: Any) -> None:
         raise ReadTimeoutError(endpoint_url="https://carrier.test")
 
-    clients: Any = SimpleNamespace(
-        ses=SimpleNamespace(send_raw_email=silent), sns=SimpleNamespace(publish=silent)
-    )
+    clients: Any = SimpleNamespace(ses=SimpleNamespace(send_raw_email=silent), sns=SimpleNamespace(publish=silent))
     mailer, notifier = SesMailer(clients, "no-reply@portal.test"), SnsNotifier(clients, "topic")
     with pytest.raises(Unavailable, match=r"^The email service did not respond\.$"):
         mailer.send(to="dr.rivera@example.com", message=b"")

@@ -29,9 +29,7 @@ class Manager:
     versions: list[tuple[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     failing: bool = False
-    exceptions: Any = field(
-        default_factory=lambda: SimpleNamespace(ResourceNotFoundException=ResourceNotFound)
-    )
+    exceptions: Any = field(default_factory=lambda: SimpleNamespace(ResourceNotFoundException=ResourceNotFound))
 
     def put(self, key: str) -> None:
         self.versions.append((key, self.clock.now()))

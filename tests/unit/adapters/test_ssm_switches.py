@@ -54,15 +54,11 @@ class Desk:
         ({DEFAULT: "on", OWN: "off"}, False),
     ],
 )
-def test_the_parameter_of_a_practice_overrides_the_default(
-    values: dict[str, str], *, asked_for: bool
-) -> None:
+def test_the_parameter_of_a_practice_overrides_the_default(values: dict[str, str], *, asked_for: bool) -> None:
     assert Desk(**values).switches.second_factor(["prc_1"]) is asked_for
 
 
-def test_an_invalid_value_is_safe_and_logged_without_the_value(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_an_invalid_value_is_safe_and_logged_without_the_value(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk(**{OWN: "enabled", "/portal/electronic-signature": "true"})
     assert desk.switches.second_factor(["prc_1"])
     assert not desk.switches.electronic_signature("prc_1")

@@ -332,9 +332,7 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     assert not is_public(address)
     sender = HttpsWebhookSender(allow_loopback=False, resolver=resolving(address))
     result = sender.post("https://emr.example.com/hooks", headers=HEADERS, body=BODY)
-    assert result == HttpResult(
-        None, error="The endpoint's host name leads to an address that is not public."
-    )
+    assert result == HttpResult(None, error="The endpoint's host name leads to an address that is not public.")
 
 
 @pytest.mark.parametrize(
@@ -512,9 +510,7 @@ def trusting(authority: tuple[x509.Certificate, ec.EllipticCurvePrivateKey]) -> 
 Authority = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
-def test_tls_names_the_host_and_checks_its_certificate(
-    serve: Serve, tmp_path: Path, authority: Authority
-) -> None:
+def test_tls_names_the_host_and_checks_its_certificate(serve: Serve, tmp_path: Path, authority: Authority) -> None:
     tls = server_context(tmp_path, authority, HOST)
     asked: list[str | None] = []
     tls.sni_callback = lambda *seen: asked.append(seen[1])

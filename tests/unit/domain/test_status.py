@@ -4,17 +4,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Conflict
-from chalicelib.domain.status import (
-    TRANSITIONS,
-    Action,
-    Move,
-    Outcome,
-    Status,
-    is_decidable,
-    is_open,
-    is_past,
-    move,
-)
+from chalicelib.domain.status import TRANSITIONS, Action, Move, Outcome, Status, is_decidable, is_open, is_past, move
 
 P, A, D, C, R = Status.PENDING, Status.APPROVED, Status.DECLINED, Status.RECALLED, Status.RETURNED
 CONFLICT, NOOP, SAME = "conflict", "no-op", "same"

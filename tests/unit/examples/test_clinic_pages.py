@@ -15,9 +15,7 @@ from tests.support.portal_fake import STORAGE, FakePortal
 @pytest.fixture
 def form(office: Office) -> dict[str, Any]:
     """Return the values that a browser submits for an unchanged form."""
-    proposed = forms.propose_values(
-        SAMPLES["pt-knee"], number=office.store.next_number(), today=office.today()
-    )
+    proposed = forms.propose_values(SAMPLES["pt-knee"], number=office.store.next_number(), today=office.today())
     return {**proposed, "sample": "pt-knee"}
 
 
@@ -124,10 +122,7 @@ def sent(browser: FlaskClient, form: dict[str, Any]) -> str:
         ("pending", {"Resend", "Recall", "Received by fax or on paper"}),
         ("failed", {"Correct and resend", "Recall"}),
         ("approved", {"Open signed PDF", "Mark as returned"}),
-        (
-            "declined",
-            {"Send a new version", "Recall", "Mark as returned", "Change the plan", "twice a week"},
-        ),
+        ("declined", {"Send a new version", "Recall", "Mark as returned", "Change the plan", "twice a week"}),
     ],
 )
 def test_unsigned_report_offers_the_next_steps(
@@ -168,9 +163,7 @@ def test_mark_as_returned_takes_the_document_off_the_report(
     assert "Returned, filed" in browser.get("/patients/PT-77").text
 
 
-def test_resend_names_only_what_was_corrected(
-    browser: FlaskClient, fake_portal: FakePortal, sent: str
-) -> None:
+def test_resend_names_only_what_was_corrected(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
     values = {"provider.email": "rivera@right.example", "provider.fax": "+15125550100", "delivery": "email"}
     browser.post(f"/documents/{sent}/resend", data=values)
     corrected = {"document_id": sent, "provider": {"email": "rivera@right.example"}}
@@ -195,9 +188,7 @@ def test_refused_action_is_explained_on_the_documents_page(
     assert "It has been approved meanwhile." in answer.text
 
 
-def test_new_version_replaces_the_declined_one(
-    browser: FlaskClient, fake_portal: FakePortal, sent: str
-) -> None:
+def test_new_version_replaces_the_declined_one(browser: FlaskClient, fake_portal: FakePortal, sent: str) -> None:
     fake_portal.decline(sent, "Twice a week.")
     page = browser.get(f"/send?after={sent}").text
     assert 'name="supersedes" type="text" value="POC-1001"' in page
@@ -281,9 +272,7 @@ def test_every_page_loads_only_from_its_own_host_and_is_not_cached(browser: Flas
     assert "default-src 'none'" in headers["Content-Security-Policy"]
 
 
-def test_log_names_neither_patient_nor_document(
-    browser: FlaskClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_log_names_neither_patient_nor_document(browser: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         browser.get("/patients/PT-77?done=sent")
     lines = [record.getMessage() for record in caplog.records if record.name == "examples"]

@@ -23,14 +23,10 @@ NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 SENT = {"external_id": "POC-1001", "patient": {"external_id": "PT-77"}}
 
 
-def test_event_is_signed_so_that_the_official_library_accepts_it(
-    portal: Portal, fake_portal: FakePortal
-) -> None:
+def test_event_is_signed_so_that_the_official_library_accepts_it(portal: Portal, fake_portal: FakePortal) -> None:
     answer = portal.send(new_event("document.sent", SENT, now=NOW))
     assert answer == {"document_id": "doc-1", "status": "pending"}
-    assert fake_portal.events == [
-        {"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": SENT}
-    ]
+    assert fake_portal.events == [{"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": SENT}]
 
 
 def test_event_is_retried_with_the_same_webhook_id_until_the_portal_answers(
@@ -135,9 +131,7 @@ def test_malformed_signature_is_refused_and_never_an_error(signature: str) -> No
         receive(b"{}", headers, SECRET)
 
 
-def test_localhost_names_connect_to_loopback_and_keep_their_host_header(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_localhost_names_connect_to_loopback_and_keep_their_host_header(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[httpx.Request] = []
 
     def send(_self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:

@@ -37,9 +37,7 @@ def test_a_webhook_that_was_overtaken_does_not_undo_the_later_one(store: Store) 
 
 def test_the_signed_pdf_arrives_even_when_this_clock_runs_ahead(store: Store) -> None:
     store.save_resource(APPROVED, at=(NOW + timedelta(minutes=3)).isoformat(), now=NOW)
-    store.save_webhook(
-        "m1", {"type": "document.approved", "timestamp": NOW.isoformat(), "data": SEALED}, now=NOW
-    )
+    store.save_webhook("m1", {"type": "document.approved", "timestamp": NOW.isoformat(), "data": SEALED}, now=NOW)
     document = store.document("doc-1")
     assert document is not None
     assert document.resource == SEALED
@@ -61,9 +59,7 @@ def test_same_webhook_twice_counts_once(store: Store) -> None:
 
 
 def test_a_webhook_before_the_response_to_the_event_is_not_overwritten(store: Store) -> None:
-    store.save_webhook(
-        "m1", {"type": "document.approved", "timestamp": NOW.isoformat(), "data": APPROVED}, now=NOW
-    )
+    store.save_webhook("m1", {"type": "document.approved", "timestamp": NOW.isoformat(), "data": APPROVED}, now=NOW)
     store.save_sent("doc-1", {"patient": {"external_id": "PT-77"}, "title": "Plan"}, PENDING, now=NOW)
     document = store.document("doc-1")
     assert document is not None

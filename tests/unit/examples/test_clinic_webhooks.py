@@ -4,9 +4,7 @@ from examples.clinic.office import Office
 from tests.support.portal_fake import FakePortal
 
 
-def test_returned_document_shows_in_the_patients_account(
-    browser: FlaskClient, fake_portal: FakePortal
-) -> None:
+def test_returned_document_shows_in_the_patients_account(browser: FlaskClient, fake_portal: FakePortal) -> None:
     fake_portal.add("POC-1001", "PT-77")
     fake_portal.approve("doc-1")
     body, headers = fake_portal.webhook("document.approved", "doc-1", webhook_id="msg_1")

@@ -18,10 +18,7 @@ def line(status: str, channel: str = "email", at: str = "2026-11-22T19:00:00Z") 
         ({"status": "pending", "deliveries": [line("failed"), line("sent", "fax")]}, Step.PENDING),
         ({"status": "pending", "deliveries": [line("failed", "webhook")]}, Step.PENDING),
         ({"status": "pending", "deliveries": [line("failed"), line("cancelled")]}, Step.NOT_DELIVERED),
-        (
-            {"status": "pending", "viewed_at": "2026-11-22T19:00:00Z", "deliveries": [line("failed")]},
-            Step.PENDING,
-        ),
+        ({"status": "pending", "viewed_at": "2026-11-22T19:00:00Z", "deliveries": [line("failed")]}, Step.PENDING),
         ({"status": "approved", "signed_pdf": None}, Step.SEALING),
         ({"status": "approved", "signed_pdf": {"url": "u", "sha256": "s"}}, Step.APPROVED),
         ({"status": "declined"}, Step.DECLINED),

@@ -24,10 +24,5 @@ def test_stand_ins_use_nothing_of_the_portals_own_code() -> None:
 
 
 def test_the_module_to_copy_needs_only_two_packages() -> None:
-    third_party = imported(FOLDER / "clinic" / "portal.py") & {
-        "httpx",
-        "standardwebhooks",
-        "examples",
-        "flask",
-    }
+    third_party = imported(FOLDER / "clinic" / "portal.py") & {"httpx", "standardwebhooks", "examples", "flask"}
     assert third_party == {"httpx", "standardwebhooks"}

@@ -46,9 +46,7 @@ def test_portal_file_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "does not exist"), ("{}", "is not complete")])
-def test_the_wait_for_the_portal_file_ends_with_a_sentence(
-    tmp_path: Path, content: str | None, reason: str
-) -> None:
+def test_the_wait_for_the_portal_file_ends_with_a_sentence(tmp_path: Path, content: str | None, reason: str) -> None:
     path, time = tmp_path / "portal.json", Time()
     if content:
         path.write_text(content)
@@ -62,9 +60,7 @@ def test_clinic_registers_its_webhook_address(office: Office, fake_portal: FakeP
     assert office.store.fact("endpoint") == ""
 
 
-def test_clinic_gives_up_registering_after_a_while_and_shows_it(
-    office: Office, fake_portal: FakePortal
-) -> None:
+def test_clinic_gives_up_registering_after_a_while_and_shows_it(office: Office, fake_portal: FakePortal) -> None:
     fake_portal.away = True
     pauses: list[float] = []
     register(office, sleep=pauses.append)

@@ -196,9 +196,7 @@ def test_a_fax_that_is_not_a_pdf_shows_a_notice(mailbox: FlaskClient, smtp_port:
     assert "No pages. The fax contains" in mailbox.get("/fax?to=%2B15125550100").text
 
 
-def test_formatted_mail_is_framed_without_scripts_and_its_links_open_a_tab(
-    mailbox: FlaskClient, aws: LocalAws
-) -> None:
+def test_formatted_mail_is_framed_without_scripts_and_its_links_open_a_tab(mailbox: FlaskClient, aws: LocalAws) -> None:
     aws.send("mail-0001")
     page = mailbox.get("/messages/mail-0001").text
     assert 'sandbox="allow-popups allow-popups-to-escape-sandbox' in page

@@ -17,14 +17,8 @@ ADDRESS = {"PortalUrl": "https://portal.example", "PortalDomain": "portal.exampl
 TEMPLATE: dict[str, Any] = {
     "Parameters": {"PortalUrl": {}, "PortalDomain": {}, "Local": {}, "FaxDomain": {}},
     "Resources": {
-        "Api": {
-            "Type": "AWS::Serverless::Function",
-            "Properties": {"CodeUri": "./deployment.zip", "Timeout": 28},
-        },
-        "Layer": {
-            "Type": "AWS::Serverless::LayerVersion",
-            "Properties": {"ContentUri": "./layer-deployment.zip"},
-        },
+        "Api": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "./deployment.zip", "Timeout": 28}},
+        "Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": "./layer-deployment.zip"}},
         "Table": {"Type": "AWS::DynamoDB::Table", "Properties": {"BillingMode": "PAY_PER_REQUEST"}},
     },
     "Outputs": {"MailDomain": {"Value": "portal.example"}},
@@ -110,9 +104,7 @@ class FakeAws:
     def _submit(self, kind: str, request: dict[str, Any]) -> None:
         self.submissions.append(kind)
         self.requests.append(request)
-        body = json.loads(
-            self.objects[request["TemplateURL"].removeprefix("https://s3.example/").partition("/")[2]]
-        )
+        body = json.loads(self.objects[request["TemplateURL"].removeprefix("https://s3.example/").partition("/")[2]])
         outputs = {name: output["Value"] for name, output in body["Outputs"].items()}
         self.stack = {
             "StackStatus": self.status,

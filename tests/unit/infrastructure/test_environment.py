@@ -66,12 +66,7 @@ def test_without_venv_the_error_names_what_to_install(checkout: Path) -> None:
 
 @pytest.mark.parametrize(
     ("installed", "requested", "ready"),
-    [
-        ("run", "run", True),
-        ("dev", "run", True),
-        ("dev", "dev", True),
-        ("run", "dev", False),
-    ],
+    [("run", "run", True), ("dev", "run", True), ("dev", "dev", True), ("run", "dev", False)],
 )
 def test_installed_requirements_are_not_installed_again(
     checkout: Path,

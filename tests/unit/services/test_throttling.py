@@ -17,9 +17,7 @@ def after(attempts: int) -> Secret | None:
     return count
 
 
-@pytest.mark.parametrize(
-    ("attempts", "seconds"), [(0, 0), (2, 0), (3, 1), (4, 2), (5, 4), (6, 8), (7, 10), (5000, 10)]
-)
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (2, 0), (3, 1), (4, 2), (5, 4), (6, 8), (7, 10), (5000, 10)])
 def test_the_delay_doubles_up_to_the_longest(attempts: int, seconds: int) -> None:
     assert BACKOFF.wait_left(after(attempts), START) == timedelta(seconds=seconds)
 

@@ -108,16 +108,8 @@ def test_a_visit_opens_its_document(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"document_id": FOREIGN.id},
-        {"access": 2},
-        {"kind": SecretKind.CODE},
-        {"expires_at": START},
-    ],
+    "changes", [{"document_id": FOREIGN.id}, {"access": 2}, {"kind": SecretKind.CODE}, {"expires_at": START}]
 )
-def test_a_visit_of_another_kind_time_or_document_is_denied(
-    portal: Portal, changes: dict[str, object]
-) -> None:
+def test_a_visit_of_another_kind_time_or_document_is_denied(portal: Portal, changes: dict[str, object]) -> None:
     response = visitor(portal, **changes).get(f"/by-hand/{DOCUMENT.id}/document")
     assert (response.status_code, header(response, "location")) == (303, f"/by-hand/{DOCUMENT.id}")

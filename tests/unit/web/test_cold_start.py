@@ -34,9 +34,7 @@ NOT_NEEDED = {
 
 
 def test_the_login_page_loads_no_table_no_pdf_and_no_cryptography() -> None:
-    process = subprocess.run(
-        [sys.executable, "-c", LOADS], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    process = subprocess.run([sys.executable, "-c", LOADS], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(json.loads(process.stdout))
     assert "chalicelib.web.pages.login_form" in loaded
     assert loaded & NOT_NEEDED == set()

@@ -14,14 +14,7 @@ from chalice.test import Client, HTTPResponse
 from pynamodb.exceptions import GetError
 
 from app import app
-from chalicelib.domain.errors import (
-    Forbidden,
-    ForbiddenCode,
-    NotFound,
-    PortalError,
-    TooManyRequests,
-    Unavailable,
-)
+from chalicelib.domain.errors import Forbidden, ForbiddenCode, NotFound, PortalError, TooManyRequests, Unavailable
 from chalicelib.web import dispatch
 from chalicelib.web.dispatch import register
 from chalicelib.web.http.error_mapping import ERROR_TABLE
@@ -39,9 +32,7 @@ EVERY_PAGE = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": (
-        "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()"
-    ),
+    "Permissions-Policy": ("camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()"),
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
@@ -111,8 +102,7 @@ def test_static_files_are_cached_for_a_year() -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["portal.css", "nothing-000000000000.css", "__init__-000000000000.py", "..%2f..%2fapp-000000000000.css"],
+    "name", ["portal.css", "nothing-000000000000.css", "__init__-000000000000.py", "..%2f..%2fapp-000000000000.css"]
 )
 def test_the_static_route_serves_static_files_only(name: str) -> None:
     assert Browser().get(f"/static/{name}").status_code == 404
@@ -212,9 +202,7 @@ def test_the_table_has_a_row_for_every_error_of_the_domain() -> None:
     def subclasses(kind: type[PortalError]) -> set[type[PortalError]]:
         return {kind}.union(*(subclasses(subclass) for subclass in kind.__subclasses__()))
 
-    unmapped = [
-        kind for kind in subclasses(PortalError) - {PortalError} if not set(kind.__mro__) & set(ERROR_TABLE)
-    ]
+    unmapped = [kind for kind in subclasses(PortalError) - {PortalError} if not set(kind.__mro__) & set(ERROR_TABLE)]
     assert unmapped == []
 
 

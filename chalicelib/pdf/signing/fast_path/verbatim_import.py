@@ -13,8 +13,7 @@ from chalicelib.pdf.geometry import Box
 
 _PAGES = re.compile(rb"/Kids \[ ([\d R]*)\]")
 _PAGE = re.compile(
-    rb"<<\s*/Contents (\d+) 0 R /MediaBox \[ ([\d. -]+)\] /Parent \d+ 0 R /Resources (<<.*?>>) /Rotate 0",
-    re.DOTALL,
+    rb"<<\s*/Contents (\d+) 0 R /MediaBox \[ ([\d. -]+)\] /Parent \d+ 0 R /Resources (<<.*?>>) /Rotate 0", re.DOTALL
 )
 _CONTENT = re.compile(rb"<<\s*/Filter \[ /FlateDecode \] /Length (\d+)\s*>>\s*stream\r?\n")
 _REFERENCE = re.compile(rb"\b(\d+) 0 R\b")

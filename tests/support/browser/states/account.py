@@ -22,8 +22,7 @@ PHONE = Passkey(
 KEY = Passkey(id="a2V5cw", public_key="a2V5", count=0, name="Key on my key ring", created_at=START)
 APP = Authenticator(secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", since=START - timedelta(days=30))
 HOME = Origin(
-    "198.51.100.7",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Mobile/15E148 Safari/604.1",
+    "198.51.100.7", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Mobile/15E148 Safari/604.1"
 )
 ELSEWHERE = Origin("2001:db8:85a3:8d3:1319:8a2e:370:7348", "Mozilla/5.0 (Windows NT 10.0) Firefox/132.0")
 

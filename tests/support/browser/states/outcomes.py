@@ -79,12 +79,7 @@ def superseded(scene: Scene) -> None:
 
 @state
 def back_on_paper(scene: Scene) -> None:
-    scene.put(
-        status=Status.RETURNED,
-        outcome=Outcome.BY_HAND,
-        returned_at=START,
-        returned_method=ReturnedMethod.PAPER,
-    )
+    scene.put(status=Status.RETURNED, outcome=Outcome.BY_HAND, returned_at=START, returned_method=ReturnedMethod.PAPER)
     scene.log_in()
     scene.open(REVIEW)
 

@@ -52,9 +52,7 @@ class Stage:
     def put(self, **changes: Any) -> Document:
         """Store a document with real page images and texts. `changes` are fields of the document."""
         pages = _sample()
-        original = StoredPdf(
-            key="originals/prc_1/1.pdf", sha256="1", pages=pages.count, page_sizes=pages.sizes
-        )
+        original = StoredPdf(key="originals/prc_1/1.pdf", sha256="1", pages=pages.count, page_sizes=pages.sizes)
         known = {"original": original, "pages_ready": pages.count, **changes}
         document = a_document(**known)
         self.memory.portal.store.commit(Change(at=START, documents=(document,)))
@@ -187,18 +185,12 @@ SIGNER = Signer(
 
 
 def patient(first_name: str, last_name: str) -> Patient:
-    return Patient(
-        external_id="PT", first_name=first_name, last_name=last_name, date_of_birth=date(1950, 12, 10)
-    )
+    return Patient(external_id="PT", first_name=first_name, last_name=last_name, date_of_birth=date(1950, 12, 10))
 
 
 def decided_document(scene: Scene, **changes: Any) -> None:
     decision = Decision(
-        action=Action.APPROVE,
-        signer=SIGNER,
-        decided_at=START - timedelta(hours=1),
-        note=NOTE,
-        typed_name="Luis Rivera",
+        action=Action.APPROVE, signer=SIGNER, decided_at=START - timedelta(hours=1), note=NOTE, typed_name="Luis Rivera"
     )
     known = {"status": Status.APPROVED, "outcome": Outcome.APPROVED, "decision": decision, **changes}
     scene.put(**known)
@@ -206,11 +198,7 @@ def decided_document(scene: Scene, **changes: Any) -> None:
 
 def declined_decision() -> Decision:
     return Decision(
-        action=Action.DECLINE,
-        signer=SIGNER,
-        decided_at=START,
-        note=NOTE,
-        decline_reason=DeclineReason.CHANGE_THE_PLAN,
+        action=Action.DECLINE, signer=SIGNER, decided_at=START, note=NOTE, decline_reason=DeclineReason.CHANGE_THE_PLAN
     )
 
 

@@ -13,10 +13,7 @@ from infrastructure.progress import Progress
 from infrastructure.user_error import UserError
 
 SAVED = {"id": "prc_1", "api_key": "key_1", "webhook_secret": "whsec_1"}
-NEW_KEYS = {
-    "rotate_api_key": {"api_key": "key_3"},
-    "rotate_webhook_secret": {"webhook_secret": "whsec_3"},
-}
+NEW_KEYS = {"rotate_api_key": {"api_key": "key_3"}, "rotate_webhook_secret": {"webhook_secret": "whsec_3"}}
 CREATED = {"id": "prc_2", "api_key": "key_2", "webhook_secret": "whsec_2"}
 
 
@@ -72,9 +69,7 @@ def test_a_practice_that_the_stack_lost_is_replaced(paths: LocalPaths) -> None:
     assert json.loads(paths.practice.read_text()) == CREATED
 
 
-def test_a_practice_whose_keys_were_rotated_gets_new_keys_and_keeps_its_documents(
-    paths: LocalPaths,
-) -> None:
+def test_a_practice_whose_keys_were_rotated_gets_new_keys_and_keeps_its_documents(paths: LocalPaths) -> None:
     sample.write_private(paths.practice, SAVED)
     renewed = {"id": "prc_1", "api_key": "key_3", "webhook_secret": "whsec_3"}
     assert ensure_practice(paths, FakeStack(existing=frozenset({"prc_1"}))) == renewed

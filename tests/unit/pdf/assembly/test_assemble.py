@@ -56,9 +56,7 @@ def test_without_a_field_the_block_goes_where_the_text_asks() -> None:
 
 
 @pytest.mark.parametrize("field", [None, SignatureBox(9, 72, 96, 220, 48), SignatureBox(1, 72, 96, 0, 48)])
-def test_only_the_certificate_shows_the_block_without_a_place_on_the_pages(
-    field: SignatureBox | None,
-) -> None:
+def test_only_the_certificate_shows_the_block_without_a_place_on_the_pages(field: SignatureBox | None) -> None:
     original = samples.plan_of_care(1, signature_line="")
     result = signed(original, field)
     assert samples.changed_box(original, result) is None
@@ -67,11 +65,7 @@ def test_only_the_certificate_shows_the_block_without_a_place_on_the_pages(
 
 def test_scripts_launches_and_files_are_left_out() -> None:
     original = samples.active()
-    for result in (
-        signed(original),
-        assemble_declined(original, DECLINED),
-        assemble_by_hand(original, BY_HAND),
-    ):
+    for result in (signed(original), assemble_declined(original, DECLINED), assemble_by_hand(original, BY_HAND)):
         assert inspect_pdf(result).active_content == ()
         for word in (b"JavaScript", b"evil.exe", b"secret.txt", b"attached"):
             assert word not in result
@@ -105,11 +99,7 @@ def test_hidden_annotations_stay_hidden(flags: int) -> None:
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
 def test_the_display_stays_the_same_pixel_by_pixel(rotate: int) -> None:
-    for sample in (
-        samples.with_annotation(),
-        samples.plan_of_care(1),
-        samples.with_bare_field("walk 200 feet"),
-    ):
+    for sample in (samples.with_annotation(), samples.plan_of_care(1), samples.with_bare_field("walk 200 feet")):
         original = samples.shaped(sample, rotate=rotate, crop=(30, 40, 600, 760), unit=2)
         assert samples.changed_box(original, assemble_declined(original, DECLINED)) is None
 
@@ -127,9 +117,7 @@ def test_a_checkbox_keeps_its_checked_state() -> None:
         empty = DecodedStreamObject()
         empty.set_data(b"")
         empty.update(samples.pdf_dict(Subtype=samples.name("Form"), BBox=samples.floats(0, 0, 1, 1)))
-        annotation[samples.name("AP")] = samples.pdf_dict(
-            N=samples.pdf_dict(Yes=black, Off=writer._add_object(empty))
-        )
+        annotation[samples.name("AP")] = samples.pdf_dict(N=samples.pdf_dict(Yes=black, Off=writer._add_object(empty)))
         annotation[samples.name("AS")] = samples.name("Yes")
 
     result = signed(samples.edited(samples.with_annotation(), change))

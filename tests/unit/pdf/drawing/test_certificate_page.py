@@ -115,11 +115,7 @@ def test_the_qr_code_links_to_the_verification(url: str) -> None:
 
 
 def test_all_print_is_black_on_white_and_nine_points_or_more() -> None:
-    content = (
-        draw_and_open(lambda canvas: draw_certificate(canvas, samples.CERTIFICATE, None))
-        .pages[0]
-        .get_contents()
-    )
+    content = draw_and_open(lambda canvas: draw_certificate(canvas, samples.CERTIFICATE, None)).pages[0].get_contents()
     assert content is not None
     sizes = [float(size) for size in re.findall(rb"/F\d\+?\d* ([\d.]+) Tf", content.get_data())]
     assert sizes

@@ -18,12 +18,9 @@ def signed(original: bytes, field: SignatureBox | None, block: SignatureBlock = 
 
 
 @pytest.mark.parametrize(
-    ("rotate", "crop", "unit"),
-    list(itertools.product((0, 90, 180, 270, -90, 450), (None, (40, 60, 460, 640)), (1, 2))),
+    ("rotate", "crop", "unit"), list(itertools.product((0, 90, 180, 270, -90, 450), (None, (40, 60, 460, 640)), (1, 2)))
 )
-def test_the_block_is_in_its_field_as_displayed(
-    rotate: int, crop: tuple[float, ...] | None, unit: float
-) -> None:
+def test_the_block_is_in_its_field_as_displayed(rotate: int, crop: tuple[float, ...] | None, unit: float) -> None:
     original = samples.shaped(samples.blank_pdf(size=(500, 700)), rotate=rotate, crop=crop, unit=unit)
     field = SignatureBox(1, 60 * unit, 80 * unit, 220 * unit, 48 * unit)
     box = samples.changed_box(original, signed(original, field))
@@ -60,9 +57,7 @@ def test_a_right_to_left_name_changes_no_order_beside_it() -> None:
 
 def test_a_signer_without_npi_is_named_without_one() -> None:
     block = replace(samples.BLOCK, npi=None)
-    text = samples.one_line(
-        samples.texts(signed(samples.blank_pdf(), SignatureBox(1, 72, 96, 260, 60), block))[0]
-    )
+    text = samples.one_line(samples.texts(signed(samples.blank_pdf(), SignatureBox(1, 72, 96, 260, 60), block))[0])
     assert "Luis Rivera-Muñoz, MD November" in text
     assert "NPI" not in text
 
@@ -70,10 +65,7 @@ def test_a_signer_without_npi_is_named_without_one() -> None:
 def test_times_are_correct_at_midnight_and_noon() -> None:
     late = samples.NOW.replace(hour=5, minute=59)
     assert format_local_time(late, "America/Chicago") == "November 21, 2026, 11:59:33 PM CST"
-    assert (
-        format_local_time(samples.NOW.replace(hour=18), "America/Chicago")
-        == "November 22, 2026, 12:05:33 PM CST"
-    )
+    assert format_local_time(samples.NOW.replace(hour=18), "America/Chicago") == "November 22, 2026, 12:05:33 PM CST"
     assert format_utc_time(late) == "2026-11-22 05:59:33 UTC"
 
 
@@ -100,16 +92,7 @@ def test_any_name_stays_within_any_box(size: tuple[float, float], name: str) -> 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "José Núñez",
-        "Nguyễn Thị Ánh",
-        "Ольга Петрова",
-        "王小明",
-        "김민준",
-        "田中さくら",
-        *SHAPED.values(),
-        "Li 🦄",
-    ],
+    ["José Núñez", "Nguyễn Thị Ánh", "Ольга Петрова", "王小明", "김민준", "田中さくら", *SHAPED.values(), "Li 🦄"],
 )
 def test_names_of_many_scripts_can_be_extracted(name: str) -> None:
     original = samples.blank_pdf()
@@ -142,9 +125,7 @@ def test_drawn_strokes_are_vectors_in_proportion_and_upright() -> None:
     assert not PdfReader(io.BytesIO(after)).pages[0].images
 
 
-@pytest.mark.parametrize(
-    "strokes", [(((0.5, 0.5),),), ((), ((0.1, 0.1), (0.1, 0.1))), (((0.0, 0.5), (1.0, 0.5)),)]
-)
+@pytest.mark.parametrize("strokes", [(((0.5, 0.5),),), ((), ((0.1, 0.1), (0.1, 0.1))), (((0.0, 0.5), (1.0, 0.5)),)])
 def test_dots_and_flat_lines_can_be_drawn(strokes: tuple[tuple[tuple[float, float], ...], ...]) -> None:
     block = replace(samples.BLOCK, typed_name=None, strokes=strokes)
     original = samples.blank_pdf()

@@ -5,11 +5,7 @@ from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, NameObject, NumberObject, TextStringObject
 
 from chalicelib.pdf.placement.finder import find_signature_box
-from chalicelib.pdf.placement.label_patterns import (
-    field_is_for_provider,
-    is_providers_name,
-    names_other_signer,
-)
+from chalicelib.pdf.placement.label_patterns import field_is_for_provider, is_providers_name, names_other_signer
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.form_layouts import Draw, page
 
@@ -39,9 +35,7 @@ def test_a_line_beside_a_therapists_name_is_never_the_providers(name: str) -> No
     assert find_signature_box(page(*row), (1.0,), samples.BLOCK) is None
 
 
-@pytest.mark.parametrize(
-    "text", ["Physician: Luis Rivera, MD", "Provider: Dr. Otto Pratt", "PT Plan of Care"]
-)
+@pytest.mark.parametrize("text", ["Physician: Luis Rivera, MD", "Provider: Dr. Otto Pratt", "PT Plan of Care"])
 def test_other_names_are_not_therapists(text: str) -> None:
     assert not names_other_signer(text)
     assert is_providers_name(text) == (":" in text)
@@ -119,9 +113,7 @@ def test_a_line_below_another_label_belongs_to_that_label(above: list[str]) -> N
     assert find_signature_box(data, (1.0,), samples.BLOCK) is None
 
 
-@pytest.mark.parametrize(
-    "labels", [[PATIENT, PHYSICIAN, WITNESS], [PHYSICIAN, PATIENT], [PATIENT, PHYSICIAN]]
-)
+@pytest.mark.parametrize("labels", [[PATIENT, PHYSICIAN, WITNESS], [PHYSICIAN, PATIENT], [PATIENT, PHYSICIAN]])
 def test_a_line_above_its_label_belongs_to_that_label(labels: list[str]) -> None:
     texts = [(54.0, 200.0 - 42 * index, text) for index, text in enumerate(labels)]
     lines = [214.0 - 42 * index for index in range(len(labels))]
@@ -133,9 +125,7 @@ def test_a_line_above_its_label_belongs_to_that_label(labels: list[str]) -> None
 
 def _column_of_fields(labels: list[str], names: list[str], *, labels_over: bool) -> bytes:
     """Return fields of 22 points with a label directly above or below each field."""
-    texts = [
-        (54.0, 220.0 - 42 * index + (28 if labels_over else -10), text) for index, text in enumerate(labels)
-    ]
+    texts = [(54.0, 220.0 - 42 * index + (28 if labels_over else -10), text) for index, text in enumerate(labels)]
     rects = [(54.0, 220.0 - 42 * index, 260.0, 242.0 - 42 * index) for index in range(len(labels))]
 
     def change(writer: PdfWriter) -> None:
@@ -159,9 +149,7 @@ def _column_of_fields(labels: list[str], names: list[str], *, labels_over: bool)
 
 
 @pytest.mark.parametrize("labels_over", [True, False])
-@pytest.mark.parametrize(
-    "labels", [[PATIENT, PHYSICIAN], [PHYSICIAN, PATIENT], [PATIENT, PHYSICIAN, WITNESS]]
-)
+@pytest.mark.parametrize("labels", [[PATIENT, PHYSICIAN], [PHYSICIAN, PATIENT], [PATIENT, PHYSICIAN, WITNESS]])
 @pytest.mark.parametrize("named", [True, False])
 def test_the_field_of_the_label_is_signed_and_not_its_neighbor(
     labels: list[str], *, labels_over: bool, named: bool

@@ -68,9 +68,7 @@ def test_the_block_goes_above_a_label_under_a_line() -> None:
 
 def test_the_block_covers_no_text() -> None:
     def draw(canvas: Canvas, _page: int) -> None:
-        canvas.drawString(
-            72, 150, "I certify the need for these services, furnished under this plan of treatment."
-        )
+        canvas.drawString(72, 150, "I certify the need for these services, furnished under this plan of treatment.")
         canvas.drawString(72, 110, "Physician Signature: _______________________________")
 
     field = find_field(samples.drawn_pdf(draw))
@@ -103,9 +101,7 @@ def test_rotated_and_cropped_pages_are_read_as_displayed(rotate: int, unit: floa
         canvas.transform(*turn[rotate])
         canvas.drawString(20, 100, "Physician Signature: ___________________________________")
 
-    data = samples.shaped(
-        samples.drawn_pdf(draw, size=(700, 700)), rotate=rotate, crop=(50, 30, 550, 630), unit=unit
-    )
+    data = samples.shaped(samples.drawn_pdf(draw, size=(700, 700)), rotate=rotate, crop=(50, 30, 550, 630), unit=unit)
     field = find_field(data, unit=unit)
     assert field is not None
     assert (field.x / unit, field.y / unit) == pytest.approx((131, 100), abs=2)

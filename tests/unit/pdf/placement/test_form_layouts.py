@@ -53,9 +53,7 @@ def crop(picture: Image.Image, box: Box) -> Image.Image:
 
 @pytest.mark.parametrize("block", [samples.BLOCK, LONG, DRAWN], ids=["name", "long name", "drawn"])
 @pytest.mark.parametrize("layout", LAYOUTS, ids=NAMES)
-def test_the_block_is_where_the_provider_signs_and_covers_no_content(
-    layout: Layout, block: SignatureBlock
-) -> None:
+def test_the_block_is_where_the_provider_signs_and_covers_no_content(layout: Layout, block: SignatureBlock) -> None:
     field = find_field(layout.data, block)
     assert field is not None
     assert contains(layout.mark, signature_box(field)), signature_box(field)
@@ -142,11 +140,7 @@ def test_a_role_under_a_line_is_found() -> None:
         ["PT/OT/SLP Signature: ______________________"],
         ["Witness signature: ______________________", "Patient or guardian signature: ___________________"],
         ["Please obtain physician signature and return by fax."],
-        [
-            "Return this plan, signed and dated, with the",
-            "physician signature",
-            "within 30 days of the visit.",
-        ],
+        ["Return this plan, signed and dated, with the", "physician signature", "within 30 days of the visit."],
         ["Not valid without", "physician signature."],
         ["Physician Signature: Electronically signed by Luis Rivera, MD"],
         ["Referring Physician: Luis Rivera, MD"],
@@ -167,16 +161,12 @@ def test_a_doubtful_line_or_another_persons_line_is_not_signed(lines: list[str])
 
 
 def test_a_name_to_fill_in_at_the_top_of_a_page_is_not_signed() -> None:
-    data = samples.drawn_pdf(
-        lambda c, _page: c.drawString(54, 700, "Referring Physician: ____________________")
-    )
+    data = samples.drawn_pdf(lambda c, _page: c.drawString(54, 700, "Referring Physician: ____________________"))
     assert find_field(data) is None
 
 
 def test_the_providers_line_is_preferred_to_an_unnamed_line() -> None:
-    data = page(
-        (54, 180, "Physician Signature: ____________________"), (54, 110, "Signature: ____________________")
-    )
+    data = page((54, 180, "Physician Signature: ____________________"), (54, 110, "Signature: ____________________"))
     field = find_field(data)
     assert field is not None
     assert signature_box(field)[1] > 170

@@ -51,9 +51,7 @@ def _of_words(count: int, word: str) -> bytes:
     return samples.drawn_pdf(draw)
 
 
-def test_a_page_of_ten_thousand_labels_is_rejected_before_any_box_is_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_page_of_ten_thousand_labels_is_rejected_before_any_box_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     read_boxes: list[int] = []
     monkeypatch.setattr(marks, "_character_box", lambda _reader, spot, _move: read_boxes.append(spot))
     assert find_signature_box(_of_words(10_000, "Signature"), (1.0,), samples.BLOCK) is None
@@ -72,9 +70,7 @@ def test_a_page_with_too_many_labels_is_not_searched(count: int, *, signed: bool
 
 
 def _many_labels(count: int) -> bytes:
-    texts = [
-        (20.0 + 200 * (spot % 3), 20.0 + 14 * (spot // 3), "Provider Signature") for spot in range(count)
-    ]
+    texts = [(20.0 + 200 * (spot % 3), 20.0 + 14 * (spot // 3), "Provider Signature") for spot in range(count)]
     return samples.drawn_pdf(lambda c, _page: [c.drawString(*text) for text in texts])
 
 

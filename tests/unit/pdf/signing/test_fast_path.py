@@ -36,9 +36,7 @@ def seal(original: bytes, *, fast_path: bool, declined: bool = False) -> Release
         facts = replace(LONG_CERTIFICATE, certificate_type="declined")
         return seal_declined(original, certificate=facts, sealer=by, facts=FACTS)
     block = samples.named("Zoë Łukasiewicz 王小明")
-    return seal_signed(
-        original, block=block, field=FIELD, certificate=LONG_CERTIFICATE, sealer=by, facts=FACTS
-    )
+    return seal_signed(original, block=block, field=FIELD, certificate=LONG_CERTIFICATE, sealer=by, facts=FACTS)
 
 
 def signed_before() -> bytes:

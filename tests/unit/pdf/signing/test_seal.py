@@ -32,9 +32,7 @@ FIELD = SignatureBox(page=2, x=72, y=96, width=220, height=48)
 
 
 def sign_and_seal(pdf: bytes, field: SignatureBox | None = None, by: Sealer | None = None) -> Release:
-    return seal_signed(
-        pdf, block=BLOCK, field=field, certificate=CERTIFICATE, sealer=by or sealer(), facts=FACTS
-    )
+    return seal_signed(pdf, block=BLOCK, field=field, certificate=CERTIFICATE, sealer=by or sealer(), facts=FACTS)
 
 
 def is_extensible(data: bytes) -> bool:
@@ -94,9 +92,7 @@ def test_a_certificate_is_refused_outside_its_validity(years: int) -> None:
         chain.verify_chain([certificate()], key().public_key(), NOW + dt.timedelta(days=366 * years))
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
-)
+@pytest.mark.parametrize("text", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
 def test_a_file_without_a_certificate_is_refused(text: bytes) -> None:
     with pytest.raises(chain.ChainRefused):
         chain.verify_chain(chain.read_pem(text), key().public_key(), NOW)
@@ -270,9 +266,7 @@ def test_no_library_logs_the_content_of_a_file(caplog: pytest.LogCaptureFixture)
 
 def test_a_seal_by_an_unknown_certificate_is_not_ours() -> None:
     other = sealing_key.LocalKey()
-    data = sign_and_seal(
-        samples.plan_of_care(), by=Sealer(chain.Chain((other.certificate(),)), other.sign)
-    ).sealed.data
+    data = sign_and_seal(samples.plan_of_care(), by=Sealer(chain.Chain((other.certificate(),)), other.sign)).sealed.data
     assert verification.verify(data, OURS).verdict == "not_ours"
     assert verification.verify(samples.plan_of_care(), OURS).verdict == "not_signed"
     assert verification.verify(b"%PDF-1.7 rubbish", OURS).verdict == "unreadable"
@@ -307,13 +301,9 @@ def test_a_file_that_changed_after_sealing_is_not_released() -> None:
     tampered = Release(Sealed(data.replace(b"/Count 4", b"/Count 5"), "B-B"), 4)
     assert find_faults(tampered, source=original, certificate=certificate()) != []
     fewer = Release(release.sealed, 5)
-    assert find_faults(fewer, source=original, certificate=certificate()) == [
-        "the sealed file has 4 pages, not 5"
-    ]
+    assert find_faults(fewer, source=original, certificate=certificate()) == ["the sealed file has 4 pages, not 5"]
     unsealed = Release(Sealed(original, "B-B"), 3)
-    assert find_faults(unsealed, source=original, certificate=certificate()) == [
-        "the sealed file has no seal"
-    ]
+    assert find_faults(unsealed, source=original, certificate=certificate()) == ["the sealed file has no seal"]
     other = sealing_key.LocalKey().certificate()
     assert find_faults(release, source=original, certificate=other) == ["the seal is by another certificate"]
 
@@ -332,9 +322,7 @@ def test_a_timestamp_makes_it_b_t(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reply", [b"", b"<html>", b"0\x030\x01"])
 def test_a_seal_has_no_timestamp_if_the_authority_sends_rubbish(reply: bytes) -> None:
-    release = sign_and_seal(
-        samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, lambda _: reply)
-    )
+    release = sign_and_seal(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, lambda _: reply))
     assert release.sealed.level == "B-B"
     assert verification.verify(release.sealed.data, OURS).verdict == "intact"
 

@@ -216,9 +216,7 @@ def test_brackets_are_mirrored_in_right_to_left_text() -> None:
     assert split_runs("(MD)", PLAIN) == (Run(PLAIN, "(MD)"),)
 
 
-@pytest.mark.parametrize(
-    "text", ["🦄", "👩🏽\u200d⚕️", "\U0001f1fa\U0001f1f8", "\U00012000", "\U000f0001", "ก🦄ก"]
-)
+@pytest.mark.parametrize("text", ["🦄", "👩🏽\u200d⚕️", "\U0001f1fa\U0001f1f8", "\U00012000", "\U000f0001", "ก🦄ก"])
 def test_a_letter_without_a_font_is_visible_and_can_be_extracted(text: str) -> None:
     runs = split_runs(f"{text} Li", PLAIN)
     assert all(glyph for run in runs for glyph in glyphs_of(run))
@@ -290,9 +288,7 @@ def test_wrapped_lines_fit_the_width_and_lose_no_text() -> None:
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
-@pytest.mark.parametrize(
-    "word", [LONG, "क्षत्रियक्षि" * 20, "ശ്രീകൊച്ചി" * 20, "a\u0323\u0301" * 90, "ක්\u200dෂ" * 50]
-)
+@pytest.mark.parametrize("word", [LONG, "क्षत्रियक्षि" * 20, "ശ്രീകൊച്ചി" * 20, "a\u0323\u0301" * 90, "ක්\u200dෂ" * 50])
 def test_a_very_long_name_is_never_broken_inside_a_letter(word: str) -> None:
     lines = wrap(word, PLAIN, 10, 60)
     assert len(lines) > 3
@@ -329,9 +325,7 @@ def test_plain_text_loads_neither_harfbuzz_nor_script_fonts() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
-def test_a_failed_import_of_harfbuzz_raises_its_reason_and_is_retried(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_failed_import_of_harfbuzz_raises_its_reason_and_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     # The cache is bypassed, as in a process that has not needed HarfBuzz yet.
     load = shaping._harfbuzz.__wrapped__
     monkeypatch.setitem(sys.modules, "uharfbuzz", None)

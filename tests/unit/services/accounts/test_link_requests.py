@@ -28,20 +28,12 @@ class Desk:
         self.store = FakeStore()
         self.clock = FakeClock()
         self.switches = FakeSwitches({PRACTICE.id})
-        self.link_requests = LinkRequests(
-            self.store, FakeIds(), self.switches, SetupLinks(self.store, FakeIds())
-        )
+        self.link_requests = LinkRequests(self.store, FakeIds(), self.switches, SetupLinks(self.store, FakeIds()))
         claims = [Claim(key=addressee_claim(EMAIL), owner=document.id)]
         if provider.email:
             claims.append(Claim(key=f"email#{provider.email}", owner=provider.id))
         self.store.commit(
-            Change(
-                at=START,
-                practices=(PRACTICE,),
-                providers=(provider,),
-                documents=(document,),
-                claims=tuple(claims),
-            )
+            Change(at=START, practices=(PRACTICE,), providers=(provider,), documents=(document,), claims=tuple(claims))
         )
 
     def ask(self, email: str = EMAIL, source: str = SOURCE) -> None:

@@ -47,9 +47,7 @@ class Physician:
         return document.id if document else None
 
     def recall(self, **named: str) -> None:
-        self.emr.lifecycle.recall(
-            self.emr.inbound(), RecallCommand(document=DocumentRef(**named) if named else NAMED)
-        )
+        self.emr.lifecycle.recall(self.emr.inbound(), RecallCommand(document=DocumentRef(**named) if named else NAMED))
 
     def correct(self, **corrections: object) -> Document:
         event = ResendCommand(document=NAMED, **corrections)  # type: ignore[arg-type]  # - a test's shorthand
@@ -93,9 +91,7 @@ def test_a_setup_email_that_was_not_yet_sent_is_replaced_by_the_newer_one(physic
 
 
 @pytest.mark.parametrize("external_id", ["POC-1001", "POC-1002"])
-def test_a_document_sent_again_after_a_recall_sends_a_setup_link(
-    physician: Physician, external_id: str
-) -> None:
+def test_a_document_sent_again_after_a_recall_sends_a_setup_link(physician: Physician, external_id: str) -> None:
     token = physician.link(physician.emr.send())
     physician.recall()
     assert physician.leads_to(token) is None
@@ -182,9 +178,7 @@ def test_a_setup_email_of_a_recalled_document_is_sent_for_the_pending_document(p
     assert physician.leads_to(physician.link(first)) == second.id
 
 
-def test_a_setup_email_of_a_recalled_document_is_cancelled_without_a_pending_document(
-    physician: Physician,
-) -> None:
+def test_a_setup_email_of_a_recalled_document_is_cancelled_without_a_pending_document(physician: Physician) -> None:
     first = physician.emr.send()
     physician.emr.send(sent(external_id="POC-1002", delivery=DeliveryChoice.FAX))
     physician.recall()
@@ -193,9 +187,7 @@ def test_a_setup_email_of_a_recalled_document_is_cancelled_without_a_pending_doc
 
 
 @pytest.mark.parametrize("recalled_too", [True, False])
-def test_a_setup_email_to_a_corrected_address_is_not_sent(
-    physician: Physician, *, recalled_too: bool
-) -> None:
+def test_a_setup_email_to_a_corrected_address_is_not_sent(physician: Physician, *, recalled_too: bool) -> None:
     first = physician.emr.send()
     physician.emr.send(SECOND, practice=OTHER_PRACTICE)
     physician.correct(email=OTHER_ADDRESS)
@@ -218,9 +210,7 @@ def test_a_requested_setup_email_is_sent_although_its_document_is_recalled(physi
 # A corrected address
 
 
-def test_a_corrected_address_invalidates_the_link_although_another_document_is_pending(
-    physician: Physician,
-) -> None:
+def test_a_corrected_address_invalidates_the_link_although_another_document_is_pending(physician: Physician) -> None:
     token = physician.link(physician.emr.send())
     physician.emr.send(SECOND, practice=OTHER_PRACTICE)
     after = physician.correct(email=OTHER_ADDRESS)
@@ -228,9 +218,7 @@ def test_a_corrected_address_invalidates_the_link_although_another_document_is_p
     assert physician.leads_to(physician.link(after)) == after.id
 
 
-def test_an_invalidated_link_stays_invalid_when_the_corrected_document_is_recalled(
-    physician: Physician,
-) -> None:
+def test_an_invalidated_link_stays_invalid_when_the_corrected_document_is_recalled(physician: Physician) -> None:
     token = physician.link(physician.emr.send())
     physician.emr.send(SECOND, practice=OTHER_PRACTICE)
     physician.correct(email=OTHER_ADDRESS)

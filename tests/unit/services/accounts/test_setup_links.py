@@ -128,9 +128,7 @@ def test_a_link_sets_a_password_only_once(desk: Desk) -> None:
     assert is_password(PASSWORD, desk.provider.password_hash)
 
 
-@pytest.mark.parametrize(
-    "password", ["Hill Country Therapy 7", "1234567893-1234567893", "luis rivera rivera"]
-)
+@pytest.mark.parametrize("password", ["Hill Country Therapy 7", "1234567893-1234567893", "luis rivera rivera"])
 def test_a_first_password_about_its_owner_or_the_practice_is_refused_and_the_link_still_works(
     desk: Desk, password: str
 ) -> None:
@@ -266,9 +264,7 @@ def test_the_first_account_takes_over_an_npi_that_clinics_stated_for_another_add
 
 
 @pytest.mark.parametrize("by_clinic", [True, False])
-def test_an_npi_that_a_clinic_stated_takes_priority_over_one_that_an_account_typed(
-    *, by_clinic: bool
-) -> None:
+def test_an_npi_that_a_clinic_stated_takes_priority_over_one_that_an_account_typed(*, by_clinic: bool) -> None:
     desk = Desk(NEW if by_clinic else NAMELESS)
     holder = replace(OTHER_PROVIDER, version=2, npi="1234567893", npi_self_stated=True)
     claim = Claim(key="npi#1234567893", owner=holder.id)

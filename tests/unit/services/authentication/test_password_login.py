@@ -142,11 +142,7 @@ def test_an_attacker_with_many_sources_never_locks_the_owner_out(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, *, with_device: bool
 ) -> None:
     monkeypatch.setattr(module, "is_password", lambda password, _: password == PASSWORD)
-    device = (
-        desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
-        if with_device
-        else None
-    )
+    device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation)) if with_device else None
     for second in range(15 * 60):
         now = START + timedelta(seconds=second)
         desk.fails(replace(WRONG, now=now, source=RIGHT.source if with_device else f"10.0.0.{second % 250}"))
@@ -173,8 +169,7 @@ def test_a_known_browser_that_guesses_is_slowed_down_too(desk: Desk) -> None:
 
 def test_of_a_thousand_guesses_in_a_minute_from_one_source_at_most_twelve_are_checked(desk: Desk) -> None:
     answers = [
-        desk.fails(replace(WRONG, now=START + timedelta(milliseconds=60 * n), source="10.0.0.1"))
-        for n in range(1000)
+        desk.fails(replace(WRONG, now=START + timedelta(milliseconds=60 * n), source="10.0.0.1")) for n in range(1000)
     ]
     assert answers.count("unauthenticated") <= 12
 
@@ -190,11 +185,7 @@ def test_a_login_clears_the_failures_of_unknown_and_known_browsers(desk: Desk) -
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     for browser in (None, device):
         desk.fails(replace(WRONG, device=browser))
-    keys = [
-        module.KNOWN_BROWSERS.key(PROVIDER.id),
-        module.PER_ACCOUNT.key(EMAIL),
-        module.UNDER_ATTACK.key(EMAIL),
-    ]
+    keys = [module.KNOWN_BROWSERS.key(PROVIDER.id), module.PER_ACCOUNT.key(EMAIL), module.UNDER_ATTACK.key(EMAIL)]
     assert len(desk.store.secrets(keys)) == len(keys)
     desk.login.log_in(RIGHT)
     assert desk.store.secrets(keys) == {}
@@ -242,23 +233,17 @@ def test_at_most_a_hundred_guesses_in_a_row_are_checked_even_if_slow_and_from_ma
     assert desk.fails(replace(RIGHT, now=START + timedelta(days=400))) == "too-many-requests"
 
 
-def test_an_unknown_address_is_locked_exactly_as_an_account(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_address_is_locked_exactly_as_an_account(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     refusals = set()
     for email in (EMAIL, "nobody@example.com"):
-        assert (
-            len(checked_guesses(desk, monkeypatch, 101, replace(WRONG, email=email))) == MAX_UNKNOWN_FAILURES
-        )
+        assert len(checked_guesses(desk, monkeypatch, 101, replace(WRONG, email=email))) == MAX_UNKNOWN_FAILURES
         with pytest.raises(TooManyRequests) as refused:
             desk.login.log_in(replace(RIGHT, email=email, now=START + timedelta(days=303)))
         refusals.add((refused.value.detail, refused.value.retry_after))
     assert len(refusals) == 1
 
 
-def test_a_login_with_a_known_browser_unlocks_the_account(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_login_with_a_known_browser_unlocks_the_account(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     checked_guesses(desk, monkeypatch, 110)
     now = START + timedelta(days=330)
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
@@ -266,9 +251,7 @@ def test_a_login_with_a_known_browser_unlocks_the_account(
     assert desk.login.log_in(replace(RIGHT, now=now))
 
 
-def test_a_known_browser_with_too_many_failures_counts_as_unknown(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_known_browser_with_too_many_failures_counts_as_unknown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     checked_guesses(desk, monkeypatch, 100)
     assert len(checked_guesses(desk, monkeypatch, 130, replace(WRONG, device=device))) == MAX_KNOWN_FAILURES
@@ -280,17 +263,13 @@ def test_at_most_a_hundred_guesses_in_a_row_are_checked_with_ten_known_browsers(
 ) -> None:
     generation = PROVIDER.session_generation
     devices = [desk.devices.read(desk.devices.issue(PROVIDER.id, generation)) for _ in range(10)]
-    checked = [
-        len(checked_guesses(desk, monkeypatch, 25, replace(WRONG, device=device))) for device in devices
-    ]
+    checked = [len(checked_guesses(desk, monkeypatch, 25, replace(WRONG, device=device))) for device in devices]
     assert sum(checked) <= MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES
     expired_in_a_year = timedelta(days=365) // (module.PER_ACCOUNT.lifetime_per_attempt or timedelta())
     assert MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES + expired_in_a_year <= 100
 
 
-def test_a_known_browser_becomes_unknown_when_all_sessions_end(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_known_browser_becomes_unknown_when_all_sessions_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     device = desk.devices.read(desk.devices.issue(PROVIDER.id, PROVIDER.session_generation))
     checked_guesses(desk, monkeypatch, MAX_UNKNOWN_FAILURES)
     now = START + timedelta(days=200)

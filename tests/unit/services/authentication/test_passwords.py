@@ -114,9 +114,7 @@ def test_the_practice_the_npi_and_the_portals_name_are_refused(password: str) ->
     "password", ["Luis1978", "rivera77", "password1", "12345678", "qwertyui", "violet77", "Therapy2026!"]
 )
 def test_easy_passwords_are_refused_with_a_second_factor_too(password: str) -> None:
-    problem = find_password_problem(
-        password, (*LUIS, "Hill Country Therapy"), least=MIN_LENGTH_WITH_SECOND_FACTOR
-    )
+    problem = find_password_problem(password, (*LUIS, "Hill Country Therapy"), least=MIN_LENGTH_WITH_SECOND_FACTOR)
     assert problem is not None
     assert "at least" not in problem
 
@@ -166,11 +164,7 @@ def test_two_encodings_of_one_character_are_the_same_password() -> None:
 def test_an_unknown_address_has_no_right_password_and_its_check_takes_as_long() -> None:
     assert not is_password("violet tractor onion", None)
     parameters = extract_parameters(UNKNOWN_ADDRESS_HASH)
-    assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (
-        MEMORY_KIB,
-        PASSES,
-        LANES,
-    )
+    assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (MEMORY_KIB, PASSES, LANES)
     assert extract_parameters(hash_password("violet tractor onion")) == parameters
 
 

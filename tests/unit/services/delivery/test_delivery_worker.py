@@ -85,9 +85,7 @@ def test_the_official_library_verifies_the_webhook() -> None:
 
 
 def test_both_secrets_sign_during_a_rotation(world: World) -> None:
-    old = WebhookSecret(
-        value=OLD_SECRET, created_at=START - timedelta(days=1), expires_at=START + timedelta(1)
-    )
+    old = WebhookSecret(value=OLD_SECRET, created_at=START - timedelta(days=1), expires_at=START + timedelta(1))
     world.change_practice(webhook_secrets=(old, WebhookSecret(value=SECRET, created_at=START)))
     world.deliver(world.webhook())
     posted = world.webhook_sender.posted[0]
@@ -109,10 +107,7 @@ def test_a_retry_goes_to_the_current_endpoint(world: World) -> None:
     world.deliver(row_id)
     world.change_practice(endpoint=Endpoint(url="https://new.example.com/hooks"))
     world.when_due(row_id)
-    assert [url for url, _, _ in world.webhook_sender.posted] == [
-        ENDPOINT.url,
-        "https://new.example.com/hooks",
-    ]
+    assert [url for url, _, _ in world.webhook_sender.posted] == [ENDPOINT.url, "https://new.example.com/hooks"]
 
 
 # Jobs that come twice, late or out of order
@@ -154,9 +149,7 @@ def test_a_finished_delivery_is_not_sent(world: World, status: str) -> None:
 
 def test_a_job_without_a_row_is_an_error(world: World) -> None:
     with pytest.raises(LookupError):
-        run_delivery_job(
-            Job(queue=QueueName.DELIVERIES, name=JobName.DELIVER, event_id="e", delivery_id="none"), world
-        )
+        run_delivery_job(Job(queue=QueueName.DELIVERIES, name=JobName.DELIVER, event_id="e", delivery_id="none"), world)
 
 
 def test_a_worker_that_dies_after_sending_sends_the_same_bytes_and_id_again(world: World) -> None:
@@ -177,10 +170,7 @@ def test_a_worker_that_dies_after_sending_sends_the_same_bytes_and_id_again(worl
     done = world.deliver_later(row_id, seconds=1)
     first, second = world.webhook_sender.posted
     assert (first[2], first[1]["webhook-id"]) == (second[2], second[1]["webhook-id"])
-    assert [attempt.status for attempt in done.attempts] == [
-        AttemptStatus.INTERRUPTED,
-        AttemptStatus.SUCCEEDED,
-    ]
+    assert [attempt.status for attempt in done.attempts] == [AttemptStatus.INTERRUPTED, AttemptStatus.SUCCEEDED]
     assert done.status is DeliveryStatus.DELIVERED
 
 

@@ -93,12 +93,8 @@ def test_html_loads_nothing_from_anywhere(world: World, kind: str) -> None:
     assert not re.search(r"<img|<script|<link|url\(|src=", html)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [("ready", True), ("setup", True), ("code", True), ("reset", False)]
-)
-def test_the_sender_is_the_clinic_for_emails_about_its_document(
-    world: World, kind: str, *, name: bool
-) -> None:
+@pytest.mark.parametrize(("kind", "name"), [("ready", True), ("setup", True), ("code", True), ("reset", False)])
+def test_the_sender_is_the_clinic_for_emails_about_its_document(world: World, kind: str, *, name: bool) -> None:
     mail = sent(world, kind)
     expected = "Hill Country Therapy via Provider Portal" if name else "Provider Portal"
     assert mail["From"].addresses[0].display_name == expected

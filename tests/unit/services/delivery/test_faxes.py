@@ -98,9 +98,7 @@ def test_without_a_return_number_the_fax_fails_and_explains_why(world: World) ->
     assert world.notices() == ["delivery_failed"]
 
 
-def test_a_fax_too_large_for_the_gateway_fails_and_explains_why(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fax_too_large_for_the_gateway_fails_and_explains_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faxes, "MAX_PDF_BYTES", 1000)
     row = world.deliver(world.message(Channel.FAX, MessageType.FAX, NUMBER))
     assert (row.status, row.attempts[-1].detail) == (
@@ -113,9 +111,7 @@ def test_the_mark_is_the_opaque_id(world: World) -> None:
     assert short_code("doc_mfrggzdfmztwq2lk") == "MFRG-GZDF"
     sender = world.senders[Channel.FAX]()
     assert isinstance(sender, faxes.Faxes)
-    facts = look_up(
-        world.row(world.message(Channel.FAX, MessageType.FAX, NUMBER)), world.store, world.clock.at
-    )
+    facts = look_up(world.row(world.message(Channel.FAX, MessageType.FAX, NUMBER)), world.store, world.clock.at)
     cover = sender.cover(facts, world.document, world.practice)
     assert (cover.mark, cover.sent_at) == (world.document.id, START)
     assert cover.online is not None

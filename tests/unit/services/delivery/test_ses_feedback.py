@@ -17,14 +17,7 @@ from chalicelib.domain.deliveries import (
     DeliveryStatus,
     MessageType,
 )
-from chalicelib.domain.delivery_attempts import (
-    AttemptResult,
-    Verdict,
-    count_failures,
-    finish,
-    queue_again,
-    start,
-)
+from chalicelib.domain.delivery_attempts import AttemptResult, Verdict, count_failures, finish, queue_again, start
 from chalicelib.domain.delivery_receipts import EFFECTS, ReceiptKind
 from chalicelib.services.transaction import Change
 from chalicelib.workers import run_delivery_job
@@ -48,10 +41,7 @@ def notification(kind: str, carrier_id: str = "ses-0001", **detail: Any) -> Mapp
             "bounceType": "Permanent",
             "bounceSubType": "General",
             "bouncedRecipients": [
-                {
-                    "emailAddress": "dr.rivera@example.com",
-                    "diagnosticCode": "550 dr.rivera@example.com unknown",
-                }
+                {"emailAddress": "dr.rivera@example.com", "diagnosticCode": "550 dr.rivera@example.com unknown"}
             ],
         },
         "Complaint": {"complainedRecipients": [{"emailAddress": "dr.rivera@example.com"}]},
@@ -234,9 +224,7 @@ def test_other_emails_update_their_line_and_send_no_webhook(
 
 
 @pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED, COMPLAINED], ids=["delivery", "bounce", "complaint"])
-def test_an_email_about_an_account_has_no_document_and_no_practice(
-    world: World, receipt: Mapping[str, Any]
-) -> None:
+def test_an_email_about_an_account_has_no_document_and_no_practice(world: World, receipt: Mapping[str, Any]) -> None:
     row = world.row(world.own_message("reset"))
     taken = replace(row, version=2, status=Status.SENT, carrier_id="ses-0001", next_attempt_at=None)
     world.store.commit(Change(at=START, deliveries=(taken,)))

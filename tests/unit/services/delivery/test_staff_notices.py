@@ -24,12 +24,8 @@ def test_subjects_are_what_sns_takes(kind: NoticeKind) -> None:
 def test_staff_learn_of_a_decline_without_patient_reason_or_note() -> None:
     world = World()
     writer = DocumentWriter(store=world.store, ids=world.ids, portal_url="https://portal.test")
-    by = ProviderAction(
-        provider=PROVIDER, actor=Actor("provider:prv_1"), now=world.clock.at, authentication="password"
-    )
-    Review(writer, world.switches).decline(
-        world.document, DeclineForm(reason="other", note="A secret note"), by
-    )
+    by = ProviderAction(provider=PROVIDER, actor=Actor("provider:prv_1"), now=world.clock.at, authentication="password")
+    Review(writer, world.switches).decline(world.document, DeclineForm(reason="other", note="A secret note"), by)
     world.work_off()
     (published,) = world.notifier.published
     assert (published["practice"], published["kind"]) == (world.practice.id, "declined")

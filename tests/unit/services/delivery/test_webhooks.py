@@ -6,13 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.deliveries import (
-    WEBHOOK_RETRY_AFTER,
-    AttemptStatus,
-    Channel,
-    DeliveryStatus,
-    MessageType,
-)
+from chalicelib.domain.deliveries import WEBHOOK_RETRY_AFTER, AttemptStatus, Channel, DeliveryStatus, MessageType
 from chalicelib.domain.practices import Endpoint
 from chalicelib.services.delivery.webhook_release import BATCH
 from chalicelib.services.ports import HttpResult
@@ -33,12 +27,8 @@ def test_410_switches_the_endpoint_off_and_holds_the_webhook(world: World) -> No
     world.answers(GONE)
     row = world.deliver(world.webhook())
     assert row.status is DeliveryStatus.HELD
-    assert [(attempt.status, attempt.detail) for attempt in row.attempts] == [
-        ("failed", "The receiver answered 410.")
-    ]
-    assert world.endpoint == replace(
-        ENDPOINT, disabled_at=START, disabled_reason="The receiver answered 410."
-    )
+    assert [(attempt.status, attempt.detail) for attempt in row.attempts] == [("failed", "The receiver answered 410.")]
+    assert world.endpoint == replace(ENDPOINT, disabled_at=START, disabled_reason="The receiver answered 410.")
     world.work_off()
     assert [notice["kind"] for notice in world.notifier.published] == ["endpoint_off"]
 
@@ -75,9 +65,7 @@ def test_a_function_that_dies_after_the_endpoint_was_set_leaves_nothing_held(wor
     world.work_off()
     assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.HELD}
     world.practices.set_endpoint(world.practice, "https://new.example.com/hooks", world.clock.at)
-    assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.HELD}, (
-        "only its one write was made"
-    )
+    assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.HELD}, "only its one write was made"
     world.work_off()
     assert {world.row(row_id).status for row_id in held} == {DeliveryStatus.DELIVERED}
 
@@ -141,9 +129,7 @@ def test_a_hastened_webhook_that_fails_again_waits_as_usual(world: World) -> Non
     world.work_off()
     assert len(world.webhook_sender.posted) == sent + len(rows)
     for row_id in rows:
-        assert (
-            after(world.row(row_id).next_attempt_at, world.clock.at) == WEBHOOK_RETRY_AFTER[0] * HALF_JITTER
-        )
+        assert after(world.row(row_id).next_attempt_at, world.clock.at) == WEBHOOK_RETRY_AFTER[0] * HALF_JITTER
 
 
 def test_a_waiting_webhook_is_queued_until_it_is_due_and_then_held(world: World) -> None:
@@ -152,10 +138,7 @@ def test_a_waiting_webhook_is_queued_until_it_is_due_and_then_held(world: World)
     waiting, last = world.webhook(), world.webhook()
     world.deliver(waiting)
     world.deliver(last)
-    assert [world.row(row_id).status for row_id in (waiting, last)] == [
-        DeliveryStatus.QUEUED,
-        DeliveryStatus.HELD,
-    ]
+    assert [world.row(row_id).status for row_id in (waiting, last)] == [DeliveryStatus.QUEUED, DeliveryStatus.HELD]
     world.when_due(waiting)
     assert world.row(waiting).status is DeliveryStatus.HELD
 
@@ -194,9 +177,7 @@ def test_a_webhook_held_and_released_often_records_one_entry(world: World) -> No
         world.clock.pass_time(hours=1)
         world.webhook_release.release_held(world.practice.id)
     again = world.row(row_id).attempts
-    assert [(attempt.status, attempt.at) for attempt in again] == [
-        (AttemptStatus.ASKED_AGAIN, world.clock.at)
-    ]
+    assert [(attempt.status, attempt.at) for attempt in again] == [(AttemptStatus.ASKED_AGAIN, world.clock.at)]
 
 
 def test_only_webhooks_of_that_practice_are_hastened(world: World) -> None:

@@ -41,10 +41,7 @@ def test_a_document_is_stored_with_its_event_messages_and_jobs_in_one_transactio
     assert document.original.sha256 == sha256(PDF)
     assert document.original.pages == 3
     assert emr.files.objects == {document.original.key: (PDF, "application/pdf")}
-    assert {(job.queue, job.name) for job in emr.store.jobs()} == {
-        ("documents", "prepare"),
-        ("deliveries", "deliver"),
-    }
+    assert {(job.queue, job.name) for job in emr.store.jobs()} == {("documents", "prepare"), ("deliveries", "deliver")}
 
 
 def test_the_first_audit_event_contains_nothing_about_the_patient() -> None:
@@ -108,9 +105,7 @@ def test_no_setup_email_for_a_provider_with_an_account() -> None:
     emr.switches.set_electronic_signature(PRACTICE.id, on=False)
     with_account(emr, emr.send(), "dr.rivera@example.com")
     emr.switches.set_electronic_signature(PRACTICE.id, on=True)
-    assert emr.messages(emr.send(sent(external_id="POC-1002"))) == [
-        ("email", "ready", "dr.rivera@example.com")
-    ]
+    assert emr.messages(emr.send(sent(external_id="POC-1002"))) == [("email", "ready", "dr.rivera@example.com")]
 
 
 def test_delivery_by_fax_sends_a_fax_and_no_email() -> None:
@@ -222,9 +217,7 @@ def test_two_concurrent_documents_for_one_new_provider_create_one_provider() -> 
     emr = Emr()
     emr.store.before_commit = only_doing(lambda: emr.send(sent(external_id="POC-2")))
     emr.send()
-    assert {document.provider_id for document in emr.documents()} == {
-        emr.store.every(Provider, "providers")[0].id
-    }
+    assert {document.provider_id for document in emr.documents()} == {emr.store.every(Provider, "providers")[0].id}
     assert len(emr.store.every(Provider, "providers")) == 1
     assert [delivery.type for delivery in emr.deliveries()].count("setup") == 1
 
@@ -350,9 +343,7 @@ def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(originals, "sha256", noted)
     emr = Emr()
     for content in (PdfSource(data=PDF), PdfSource(data=PDF, sha256=sha256(PDF))):
-        pdf = originals.IncomingPdf(
-            "prc_1", "doc_1", content, lambda _: None, files=emr.files, inspector=emr.inspector
-        )
+        pdf = originals.IncomingPdf("prc_1", "doc_1", content, lambda _: None, files=emr.files, inspector=emr.inspector)
         assert pdf.read() == PDF
     assert hashed == [PDF]
 
@@ -452,8 +443,6 @@ def test_webhooks_are_queued_even_while_the_endpoint_is_off() -> None:
     assert PRACTICE.endpoint is not None
     off = replace(PRACTICE, endpoint=replace(PRACTICE.endpoint, disabled_at=emr.now))
     document = emr.send()
-    emr.lifecycle.recall(
-        emr.inbound(practice=off), RecallCommand(document=DocumentRef(document_id=document.id))
-    )
+    emr.lifecycle.recall(emr.inbound(practice=off), RecallCommand(document=DocumentRef(document_id=document.id)))
     webhook = next(delivery for delivery in emr.deliveries() if delivery.channel == "webhook")
     assert webhook.status is DeliveryStatus.QUEUED

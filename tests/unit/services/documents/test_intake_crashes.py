@@ -10,12 +10,7 @@ from chalicelib.domain.audit import find_break
 from chalicelib.domain.documents import ReturnedMethod
 from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent
 from chalicelib.services.documents.incoming_pdf import PdfSource, upload_key
-from chalicelib.services.documents.lifecycle_events import (
-    DocumentRef,
-    RecallCommand,
-    ResendCommand,
-    ReturnCommand,
-)
+from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand, ReturnCommand
 from chalicelib.services.documents.orphan_cleanup import remove_orphans
 from tests.support.emr_fixtures import PDF, PRACTICE, Emr, sent
 
@@ -65,9 +60,7 @@ EVENTS: dict[str, Event] = {
     "uploaded": lambda emr, inbound: emr.intake.receive(
         inbound, sent(external_id="POC-2", content=PdfSource(upload_id="upl_large"))
     ),
-    "superseding": lambda emr, inbound: emr.intake.receive(
-        inbound, sent(external_id="POC-2", supersedes="POC-1001")
-    ),
+    "superseding": lambda emr, inbound: emr.intake.receive(inbound, sent(external_id="POC-2", supersedes="POC-1001")),
     "resend": lambda emr, inbound: emr.lifecycle.resend(
         inbound, ResendCommand(document=DocumentRef(external_id="POC-1001"), email="luis@clinic.example")
     ),
@@ -96,13 +89,7 @@ def outcome(emr: Emr) -> Any:
     assert emr.files.keys("originals/") == sorted(document.original.key for document in documents)
     return (
         [
-            (
-                document.external_id,
-                document.status,
-                document.addressee,
-                document.superseded_by,
-                document.access,
-            )
+            (document.external_id, document.status, document.addressee, document.superseded_by, document.access)
             for document in documents
         ],
         [[event.type for event in emr.store.events(document.id)] for document in documents],

@@ -10,12 +10,7 @@ from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.idempotent_events import EventResponse
-from chalicelib.services.documents.lifecycle_events import (
-    DocumentRef,
-    RecallCommand,
-    ResendCommand,
-    ReturnCommand,
-)
+from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand, ReturnCommand
 from chalicelib.services.transaction import Change
 from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.provider_fixtures import only_doing
@@ -80,16 +75,12 @@ def test_a_recall_invalidates_links_and_sends_a_webhook() -> None:
     after = emr.stored(answer)
 
     assert (after.status, after.access, after.recalled_reason) == (Status.RECALLED, 2, "Wrong patient")
-    assert [(kind, data["status"]) for kind, data in emr.webhooks(before)] == [
-        ("document.recalled", "recalled")
-    ]
+    assert [(kind, data["status"]) for kind, data in emr.webhooks(before)] == [("document.recalled", "recalled")]
 
 
 def test_the_reason_of_a_recall_stays_outside_the_hashed_bytes() -> None:
     emr = Emr()
-    document = emr.stored(
-        emr.lifecycle.recall(emr.inbound(), RecallCommand(document=_sent(emr), reason="Ada moved"))
-    )
+    document = emr.stored(emr.lifecycle.recall(emr.inbound(), RecallCommand(document=_sent(emr), reason="Ada moved")))
     event = emr.store.events(document.id)[-1]
     assert event.private["reason"] == "Ada moved"
     assert "Ada" not in event.body
@@ -114,9 +105,7 @@ def test_recalling_twice_does_nothing_the_second_time() -> None:
 def test_marking_a_pending_document_as_returned_means_signed_by_hand(method: ReturnedMethod) -> None:
     emr = Emr()
     emr.send()
-    after = emr.stored(
-        emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method=method))
-    )
+    after = emr.stored(emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method=method)))
     assert (after.status, after.outcome, after.returned_method) == (Status.RETURNED, Outcome.BY_HAND, method)
     assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"method": method}
 
@@ -134,9 +123,7 @@ def test_a_repeated_webhook_id_gets_the_same_response() -> None:
     emr = Emr()
     emr.send()
     answers: list[EventResponse] = [
-        emr.lifecycle.mark_returned(
-            emr.inbound("msg_1"), ReturnCommand(document=NAMED, method=ReturnedMethod.FAX)
-        )
+        emr.lifecycle.mark_returned(emr.inbound("msg_1"), ReturnCommand(document=NAMED, method=ReturnedMethod.FAX))
         for _ in range(2)
     ]
     assert answers[0] == answers[1]

@@ -16,9 +16,7 @@ from tests.support.pdf import sample_pdfs as samples
 
 def test_every_page_is_rendered_at_every_width() -> None:
     images = list(render_images(samples.plan_of_care(3), (100, 200), 3))
-    assert [(image.number, image.width) for image in images] == [
-        (n, w) for n in (1, 2, 3) for w in (100, 200)
-    ]
+    assert [(image.number, image.width) for image in images] == [(n, w) for n in (1, 2, 3) for w in (100, 200)]
     assert all(image.data for image in images)
 
 

@@ -23,12 +23,7 @@ from chalicelib.services.documents.audit_trail import TrailLine
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pdf_jobs import sandboxed_placement as placing
 from chalicelib.services.pdf_jobs import seal_job
-from chalicelib.services.pdf_jobs.seal_certificates import (
-    CURRENT_KEY,
-    PUBLISHED_KEY,
-    compute_fingerprints,
-    days_left,
-)
+from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY, PUBLISHED_KEY, compute_fingerprints, days_left
 from chalicelib.services.pdf_jobs.seal_contents import trail_entry
 from chalicelib.services.pdf_jobs.seal_job import StoredFileCorrupt
 from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCache
@@ -78,9 +73,7 @@ def decided(action: Action, **changes: Any) -> Document:
         scan_key="scans/1",
         scan_sha256=hashlib.sha256(SCAN).hexdigest(),
     )
-    outcome = {Action.DECLINE: Outcome.DECLINED, Action.SIGN_BY_HAND: Outcome.BY_HAND}.get(
-        action, Outcome.APPROVED
-    )
+    outcome = {Action.DECLINE: Outcome.DECLINED, Action.SIGN_BY_HAND: Outcome.BY_HAND}.get(action, Outcome.APPROVED)
     original = StoredPdf(key="originals/1.pdf", sha256=digest, pages=3)
     document = a_document(
         status=status, outcome=outcome, decision=decision, sealing=Sealing.IN_PROGRESS, original=original
@@ -167,9 +160,7 @@ def test_a_file_that_breaks_the_search_is_still_sealed(
     assert "search for the signature's place lost" in caplog.messages
 
 
-def test_the_signature_line_is_searched_once_even_if_the_file_is_rebuilt(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_signature_line_is_searched_once_even_if_the_file_is_rebuilt(monkeypatch: pytest.MonkeyPatch) -> None:
     data = form("sig", (160.0, 145.0, 340.0, 165.0))
     original = StoredPdf(key="originals/form.pdf", sha256=hashlib.sha256(data).hexdigest(), pages=1)
     portal = Portal(replace(decided(Action.APPROVE), original=original))

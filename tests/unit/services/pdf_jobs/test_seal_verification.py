@@ -28,9 +28,7 @@ class World:
         self.files.put(PUBLISHED_KEY, b"", "application/x-pem-file")
 
     def check(self, key: str = KEY, *, each: float = 0.0) -> str:
-        slow: list[Any] = [
-            Slow(inner, self.calls, each=each) for inner in (self.store, self.files, self.inspector)
-        ]
+        slow: list[Any] = [Slow(inner, self.calls, each=each) for inner in (self.store, self.files, self.inspector)]
         verification = SealVerification(
             store=slow[0], files=slow[1], inspector=slow[2], ids=FakeIds(), portal_url="https://portal.test"
         )
@@ -45,9 +43,7 @@ def test_a_verified_upload_is_erased_and_not_verified_again() -> None:
         world.check()
 
 
-def test_an_upload_that_cannot_be_read_for_now_is_left_for_another_try(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_upload_that_cannot_be_read_for_now_is_left_for_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
 
     def unavailable(*_: Any, **__: Any) -> None:

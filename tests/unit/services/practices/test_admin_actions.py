@@ -45,11 +45,7 @@ def test_a_new_practice_has_normalized_settings_and_working_keys() -> None:
 
     assert made.keys() == {"id", "api_key", "webhook_secret"}
     assert practice.id == made["id"]
-    assert (practice.name, practice.phone, practice.fax) == (
-        "Hill Country Therapy",
-        "+15125550177",
-        "+15125550188",
-    )
+    assert (practice.name, practice.phone, practice.fax) == ("Hill Country Therapy", "+15125550177", "+15125550188")
     assert (practice.reply_to, practice.time_zone) == ("front.desk@clinic.example", "America/Chicago")
     assert practice.live_secrets(START) == (made["webhook_secret"],)
     assert world.switches.on == {made["id"]}
@@ -166,11 +162,7 @@ def test_a_leaked_session_key_is_rotated_twice_and_all_sessions_end() -> None:
 
 @pytest.mark.parametrize(
     ("action", "name"),
-    [
-        ("rotate_session_key", "end_sessions"),
-        ("rotate_api_key", "end_others"),
-        ("rotate_webhook_secret", "end_others"),
-    ],
+    [("rotate_session_key", "end_sessions"), ("rotate_api_key", "end_others"), ("rotate_webhook_secret", "end_others")],
 )
 def test_a_flag_that_is_not_a_boolean_is_refused(action: str, name: str) -> None:
     world = World()

@@ -148,9 +148,7 @@ URL = "https://emr.example.com/hooks"
         (Endpoint(url=URL, disabled_at=START), True),
     ],
 )
-def test_only_a_changed_endpoint_makes_waiting_webhooks_due(
-    before: Endpoint | None, *, hastens: bool
-) -> None:
+def test_only_a_changed_endpoint_makes_waiting_webhooks_due(before: Endpoint | None, *, hastens: bool) -> None:
     clinic = Clinic()
     clinic.practices.change(clinic.practice.id, START, lambda practice: replace(practice, endpoint=before))
     clinic.practices.set_endpoint(clinic.stored(), URL, START)

@@ -57,9 +57,7 @@ def test_an_unknown_practice_and_a_wrong_signature_get_the_same_error() -> None:
     assert len(answers) == 1
 
 
-@pytest.mark.parametrize(
-    "missing", ["Portal-Practice", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"]
-)
+@pytest.mark.parametrize("missing", ["Portal-Practice", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"])
 def test_a_missing_header_is_named(missing: str) -> None:
     clinic = Clinic()
     headers = clinic.headers()

@@ -91,11 +91,7 @@ def test_the_upload_form_has_the_documents_prefix_and_redirect(world: World) -> 
 def test_a_scan_signs_by_hand(world: World) -> None:
     visit = world.visit()
     signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
-    assert (signed.status, signed.outcome, signed.sealing) == (
-        Status.APPROVED,
-        Outcome.BY_HAND,
-        Sealing.IN_PROGRESS,
-    )
+    assert (signed.status, signed.outcome, signed.sealing) == (Status.APPROVED, Outcome.BY_HAND, Sealing.IN_PROGRESS)
     assert signed.decision is not None
     assert (signed.decision.scan_key, signed.decision.scan_sha256) == (f"scans/{DOCUMENT_ID}/5ca4", "5ca4")
     assert world.files.get(f"scans/{DOCUMENT_ID}/5ca4") == b"%PDF a scan"
@@ -110,24 +106,14 @@ def test_the_signer_has_the_npi_only_under_the_name_the_clinic_gave(world: World
     other = world.by_hand.take_scan(document, replace(SCAN, signer_name="Jane Okafor"), visit, world.by())
     assert other.decision is not None
     signer = other.decision.signer
-    assert (signer.name, signer.npi, signer.credential, signer.provider_id) == (
-        "Jane Okafor",
-        None,
-        None,
-        None,
-    )
+    assert (signer.name, signer.npi, signer.credential, signer.provider_id) == ("Jane Okafor", None, None, None)
 
 
 def test_the_named_signer_comes_with_credential_and_npi(world: World) -> None:
     signed = world.by_hand.take_scan(world.document(), SCAN, world.visit(), world.by())
     assert signed.decision is not None
     signer = signed.decision.signer
-    assert (signer.name, signer.npi, signer.credential, signer.method) == (
-        "Luis Rivera",
-        "1234567893",
-        "MD",
-        "by_hand",
-    )
+    assert (signer.name, signer.npi, signer.credential, signer.method) == ("Luis Rivera", "1234567893", "MD", "by_hand")
     assert signer.authentication == "code emailed to the address on file"
 
 

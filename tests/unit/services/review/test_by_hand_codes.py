@@ -152,9 +152,7 @@ def test_guesses_at_emailed_codes_do_not_delay_fax_codes(world: World) -> None:
     assert not world.refuses(code)
 
 
-def test_guesses_at_fax_codes_wait_longer_and_longer_up_to_half_a_minute(
-    world: World,
-) -> None:
+def test_guesses_at_fax_codes_wait_longer_and_longer_up_to_half_a_minute(world: World) -> None:
     code = world.fax_code()
     for _ in range(10):
         assert world.refuses("AAAA-AAAA")

@@ -11,23 +11,13 @@ from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretK
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.review.by_hand import ByHand, CodeVisitor
-from chalicelib.services.review.review import (
-    CONSENT_VERSION,
-    ApprovalForm,
-    DeclineForm,
-    ProviderAction,
-    Review,
-)
+from chalicelib.services.review.review import CONSENT_VERSION, ApprovalForm, DeclineForm, ProviderAction, Review
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore, FakeSwitches
 from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store
 
-BY = ProviderAction(
-    provider=PROVIDER, actor=Actor("provider:prv_1"), now=START, authentication="account password"
-)
-APPROVAL = ApprovalForm(
-    typed_name="Luis Rivera", pages_shown=frozenset({1, 2, 3}), consents_to=CONSENT_VERSION
-)
+BY = ProviderAction(provider=PROVIDER, actor=Actor("provider:prv_1"), now=START, authentication="account password")
+APPROVAL = ApprovalForm(typed_name="Luis Rivera", pages_shown=frozenset({1, 2, 3}), consents_to=CONSENT_VERSION)
 
 
 def a_writer(store: FakeStore) -> DocumentWriter:
@@ -56,9 +46,7 @@ def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> 
     ],
     ids=["approve", "decline", "open", "download"],
 )
-def test_the_earlier_addressee_cannot_act_after_a_correction(
-    act: Callable[[Review, Document], object],
-) -> None:
+def test_the_earlier_addressee_cannot_act_after_a_correction(act: Callable[[Review, Document], object]) -> None:
     document = a_document()
     store = a_store(document)
     review = Review(a_writer(store), FakeSwitches({PRACTICE.id}))

@@ -14,24 +14,11 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import Actor
-from chalicelib.services.review.review import (
-    CONSENT_VERSION,
-    ApprovalForm,
-    DeclineForm,
-    ProviderAction,
-    Review,
-)
+from chalicelib.services.review.review import CONSENT_VERSION, ApprovalForm, DeclineForm, ProviderAction, Review
 from chalicelib.services.review.signature_input import clean_text, is_own_name
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeIds, FakeStore, FakeSwitches
-from tests.support.provider_fixtures import (
-    OTHER_PROVIDER,
-    PRACTICE,
-    PROVIDER,
-    a_document,
-    a_store,
-    only_doing,
-)
+from tests.support.provider_fixtures import OTHER_PROVIDER, PRACTICE, PROVIDER, a_document, a_store, only_doing
 
 BY = ProviderAction(
     provider=PROVIDER,
@@ -40,10 +27,7 @@ BY = ProviderAction(
     authentication="account password",
 )
 ALL_SHOWN = ApprovalForm(
-    typed_name="Luis Rivera",
-    note="Looks right.",
-    pages_shown=frozenset({1, 2, 3}),
-    consents_to=CONSENT_VERSION,
+    typed_name="Luis Rivera", note="Looks right.", pages_shown=frozenset({1, 2, 3}), consents_to=CONSENT_VERSION
 )
 
 
@@ -172,11 +156,7 @@ def test_approval_is_one_transaction_with_its_event_and_the_seal_job() -> None:
     before = store.commits
     signed = a_review(store).approve(document, ALL_SHOWN, BY)
     assert store.commits == before + 1
-    assert (signed.status, signed.outcome, signed.sealing) == (
-        Status.APPROVED,
-        Outcome.APPROVED,
-        Sealing.IN_PROGRESS,
-    )
+    assert (signed.status, signed.outcome, signed.sealing) == (Status.APPROVED, Outcome.APPROVED, Sealing.IN_PROGRESS)
     assert [event.type for event in store.events(document.id)] == ["decision.approved"]
     assert [(job.queue, job.name) for job in store.jobs()] == [("documents", "seal")]
     assert webhooks(store) == []

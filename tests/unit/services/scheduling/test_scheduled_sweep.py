@@ -32,9 +32,7 @@ def jobs(world: World, name: str) -> list[str | None]:
 
 
 def decided(world: World) -> None:
-    signer = Signer(
-        name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="p"
-    )
+    signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="p")
     decision = Decision(action=Action.APPROVE, signer=signer, decided_at=START)
     world.change_document(
         status=Status.APPROVED, outcome=Outcome.APPROVED, decision=decision, sealing=Sealing.IN_PROGRESS
@@ -260,9 +258,7 @@ def test_a_queue_that_refuses_overdue_jobs_stops_no_other_task(world: World) -> 
 
 
 @pytest.mark.parametrize("failing", DUTIES)
-def test_every_task_runs_and_the_failure_is_raised_at_the_end(
-    failing: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_task_runs_and_the_failure_is_raised_at_the_end(failing: str, capsys: pytest.CaptureFixture[str]) -> None:
     done: list[str] = []
 
     def duty(name: str) -> int:

@@ -36,9 +36,7 @@ def meaning(value: Any, document: Any) -> Any:
     if "$ref" in value:
         return meaning(resolve(value["$ref"], document), document)
     return {
-        name: meaning(part, document)
-        for name, part in value.items()
-        if not (name in PROSE and isinstance(part, str))
+        name: meaning(part, document) for name, part in value.items() if not (name in PROSE and isinstance(part, str))
     }
 
 
@@ -52,12 +50,7 @@ def webhook_bytes() -> str:
     """Return the body of a webhook about a document that was just viewed, at a fixed time with fixed ids."""
     viewed = replace(a_document(), viewed_at=START, transmitted_at=START)
     recorder = Recorder(
-        viewed,
-        practice=THE_PRACTICE,
-        now=START,
-        ids=FakeIds(),
-        portal_url="https://portal.test",
-        actor=PORTAL,
+        viewed, practice=THE_PRACTICE, now=START, ids=FakeIds(), portal_url="https://portal.test", actor=PORTAL
     )
     change = recorder.event(DocumentEventType.VIEWED, webhook=True).change()
     return str(change.deliveries[0].body)
@@ -68,9 +61,7 @@ def contract() -> dict[str, Any]:
     described = {name: document[name] for name in ("paths", "webhooks")}
     security = document["components"]["securitySchemes"]
     return {
-        "routes": sorted(
-            f"{method} {route.path} {route.access.value}" for route in ROUTES for method in route.methods
-        ),
+        "routes": sorted(f"{method} {route.path} {route.access.value}" for route in ROUTES for method in route.methods),
         "openapi": meaning({**described, "security": security}, document),
         "problems": sorted(TYPES),
         "webhook": webhook_bytes(),

@@ -396,11 +396,7 @@ def test_settings_are_written_and_read(emr: Emr) -> None:
     settings = {"name": "New Name", "fax": "512-555-0188", "electronic_signature": True}
     body = read_body(emr.write("PUT", "/v1/practice", settings))
     assert body == read_body(emr.get("/v1/practice"))
-    assert (body["name"], body["fax"], body["electronic_signature"]) == (
-        "New Name",
-        "+15125550188",
-        True,
-    )
+    assert (body["name"], body["fax"], body["electronic_signature"]) == ("New Name", "+15125550188", True)
     read_problem(emr.write("PUT", "/v1/practice", b"nonsense"), 400, "invalid-json")
     read_problem(emr.write("PUT", "/v1/practice", {"time_zone": "Mars"}), 400, "invalid-request")
 

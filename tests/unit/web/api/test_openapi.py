@@ -20,12 +20,7 @@ METHODS = ("get", "put", "post", "delete")
 
 
 def list_described() -> set[tuple[str, str]]:
-    return {
-        (method.upper(), path)
-        for path, item in DOCUMENT["paths"].items()
-        for method in item
-        if method in METHODS
-    }
+    return {(method.upper(), path) for path, item in DOCUMENT["paths"].items() for method in item if method in METHODS}
 
 
 def find_references(value: Any) -> Iterator[str]:
@@ -34,9 +29,7 @@ def find_references(value: Any) -> Iterator[str]:
 
 def test_every_route_of_the_api_is_described_and_no_other() -> None:
     assert app.app.routes
-    served = {
-        (method, route.path) for route in ROUTES if route.path.startswith("/v1/") for method in route.methods
-    }
+    served = {(method, route.path) for route in ROUTES if route.path.startswith("/v1/") for method in route.methods}
     assert list_described() == served
 
 
@@ -64,11 +57,7 @@ def test_every_reference_has_a_target() -> None:
 def test_every_path_parameter_is_declared() -> None:
     for path, item in DOCUMENT["paths"].items():
         for operation in item.values():
-            declared = {
-                parameter["name"]
-                for parameter in operation.get("parameters", ())
-                if parameter["in"] == "path"
-            }
+            declared = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "path"}
             assert declared == set(re.findall(r"\{(\w+)\}", path)), path
 
 

@@ -51,11 +51,7 @@ CASES = [
 
 
 REPEATABLE = settings(
-    max_examples=30,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
+    max_examples=30, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -69,9 +65,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         headers = {
-            name[5:].replace("_", "-").lower(): value
-            for name, value in environ.items()
-            if name.startswith("HTTP_")
+            name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
         }
         headers["content-type"] = environ.get("CONTENT_TYPE", "")
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -80,9 +74,7 @@ class Application:
             self._sign(headers, body)
         path = environ["REQUEST_URI"].partition("?")[0] + "?" + environ["QUERY_STRING"]
         response = Client(app).http.request(environ["REQUEST_METHOD"], path, headers=headers, body=body)
-        start_response(
-            f"{response.status_code} X", [(name, str(value)) for name, value in response.headers.items()]
-        )
+        start_response(f"{response.status_code} X", [(name, str(value)) for name, value in response.headers.items()])
         return [response.body]
 
     def _sign(self, headers: dict[str, str], body: bytes) -> None:
@@ -105,10 +97,7 @@ class Application:
             document_id = self.emr.send(external_id=f"POC-{number}")
             if event is not None:
                 self.emr.event({"document_id": document_id, **event[1]}, event[0])
-            yield {
-                "document_id": document_id,
-                "delivery_id": self._message_of(document_id, failed=number == 1),
-            }
+            yield {"document_id": document_id, "delivery_id": self._message_of(document_id, failed=number == 1)}
         signed = StoredPdf(key="signed/doc/00.pdf", sha256="00", pages=4)
         document_id = self.emr.send(external_id="POC-signed")
         timed = replace(signed, key="signed/doc/11.pdf", sha256="11")
@@ -147,9 +136,7 @@ def operation_of(application: Application, method: str, path: str) -> Any:
 
 
 @pytest.mark.parametrize(("mode", "method", "path"), CASES)
-def test_every_response_is_described(
-    application: Application, mode: GenerationMode, method: str, path: str
-) -> None:
+def test_every_response_is_described(application: Application, mode: GenerationMode, method: str, path: str) -> None:
     @given(case=operation_of(application, method, path).as_strategy(generation_mode=mode))
     @REPEATABLE
     def check(case: Any) -> None:
@@ -159,9 +146,7 @@ def test_every_response_is_described(
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for _, method, path in CASES if "{" in path])
-def test_a_response_about_an_existing_row_is_described(
-    application: Application, method: str, path: str
-) -> None:
+def test_a_response_about_an_existing_row_is_described(application: Application, method: str, path: str) -> None:
     statuses = set()
     for ids in application.sample_ids():
         case = operation_of(application, method, path).Case(path_parameters=ids)

@@ -79,9 +79,7 @@ def send_event_about(kind: str, name: str, **more: Any) -> Attempt:
 
 def request_path(method: str, path: str) -> Attempt:
     """Return an attempt that makes a request with the practice's own key."""
-    return lambda emr, ids: (
-        emr.write(method, path.format(**ids)) if method != "GET" else emr.get(path.format(**ids))
-    )
+    return lambda emr, ids: emr.write(method, path.format(**ids)) if method != "GET" else emr.get(path.format(**ids))
 
 
 def supersede(emr: Emr, ids: Mapping[str, str]) -> HTTPResponse:
@@ -151,9 +149,7 @@ def test_a_thing_of_another_practice_looks_like_a_missing_thing(two: TwoPractice
         assert attempt(two.owner, two.owner_ids).status_code in (200, 202, 303, 422)
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/documents?report=unsigned", "/v1/documents?report=all", "/v1/deliveries"]
-)
+@pytest.mark.parametrize("path", ["/v1/documents?report=unsigned", "/v1/documents?report=all", "/v1/deliveries"])
 def test_a_cursor_shows_a_practice_only_its_own_rows(two: TwoPractices, path: str) -> None:
     mark = "&" if "?" in path else "?"
     cursor = two.owner.get(f"{path}{mark}limit=1").json_body["next_cursor"]

@@ -9,22 +9,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.documents import (
-    Addressee,
-    Certification,
-    DeliveryChoice,
-    FieldBox,
-    Kind,
-    ReturnedMethod,
-)
+from chalicelib.domain.documents import Addressee, Certification, DeliveryChoice, FieldBox, Kind, ReturnedMethod
 from chalicelib.domain.errors import Invalid
 from chalicelib.services.documents.intake import SendCommand
-from chalicelib.services.documents.lifecycle_events import (
-    DocumentRef,
-    RecallCommand,
-    ResendCommand,
-    ReturnCommand,
-)
+from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand, ResendCommand, ReturnCommand
 from chalicelib.web.api.schemas import MAX_INLINE_BYTES, read_endpoint, read_event, read_settings
 
 TODAY = date(2026, 11, 22)
@@ -35,12 +23,7 @@ EXAMPLE: dict[str, Any] = {
         "external_id": "POC-1001",
         "kind": "plan_of_care",
         "title": "Plan of Care, initial evaluation",
-        "patient": {
-            "external_id": "PT-77",
-            "first_name": "Ada",
-            "last_name": "Byron",
-            "date_of_birth": "1950-12-10",
-        },
+        "patient": {"external_id": "PT-77", "first_name": "Ada", "last_name": "Byron", "date_of_birth": "1950-12-10"},
         "provider": {
             "first_name": "Luis",
             "last_name": "Rivera",
@@ -102,11 +85,7 @@ def wrong_fields(body: bytes) -> list[str]:
 
 def test_the_example_event_is_read() -> None:
     sent = read_sent(event())
-    assert (sent.external_id, sent.kind, sent.delivery) == (
-        "POC-1001",
-        Kind.PLAN_OF_CARE,
-        DeliveryChoice.EMAIL,
-    )
+    assert (sent.external_id, sent.kind, sent.delivery) == ("POC-1001", Kind.PLAN_OF_CARE, DeliveryChoice.EMAIL)
     assert sent.patient.date_of_birth == date(1950, 12, 10)
     assert sent.addressee == Addressee(
         first_name="Luis",
@@ -157,10 +136,7 @@ def test_unknown_fields_are_ignored() -> None:
 
 
 def test_addresses_and_numbers_are_normalized() -> None:
-    assert (
-        read_sent(event("data.provider.email", " Dr.Rivera@Example.COM ")).addressee
-        == read_sent(event()).addressee
-    )
+    assert read_sent(event("data.provider.email", " Dr.Rivera@Example.COM ")).addressee == read_sent(event()).addressee
     assert read_sent(event("data.provider.fax", "(512) 555-0100")).addressee.fax == "+15125550100"
 
 
@@ -177,15 +153,15 @@ def test_the_other_events_are_read() -> None:
     assert read_event(
         other("document.resend", {"external_id": "POC-1", "provider": {"email": "New@x.example"}}), TODAY
     ) == ResendCommand(document=named, email="new@x.example")
-    assert read_event(
-        other("document.resend", {"external_id": "POC-1", "delivery": "fax"}), TODAY
-    ) == ResendCommand(document=named, delivery=DeliveryChoice.FAX)
-    assert read_event(
-        other("document.recalled", {"external_id": "POC-1", "reason": "Moved"}), TODAY
-    ) == RecallCommand(document=named, reason="Moved")
-    assert read_event(
-        other("document.returned", {"document_id": "doc_1", "method": "fax"}), TODAY
-    ) == ReturnCommand(document=DocumentRef(document_id="doc_1"), method=ReturnedMethod.FAX)
+    assert read_event(other("document.resend", {"external_id": "POC-1", "delivery": "fax"}), TODAY) == ResendCommand(
+        document=named, delivery=DeliveryChoice.FAX
+    )
+    assert read_event(other("document.recalled", {"external_id": "POC-1", "reason": "Moved"}), TODAY) == RecallCommand(
+        document=named, reason="Moved"
+    )
+    assert read_event(other("document.returned", {"document_id": "doc_1", "method": "fax"}), TODAY) == ReturnCommand(
+        document=DocumentRef(document_id="doc_1"), method=ReturnedMethod.FAX
+    )
     for kind, data, field in (
         ("document.recalled", {}, "data"),
         ("document.returned", {"external_id": "POC-1"}, "data.method"),
@@ -303,9 +279,7 @@ def test_a_wrong_field_is_named_and_its_value_is_not_quoted(path: str, value: An
 
 
 def test_an_upload_id_has_the_form_of_the_portals_ids() -> None:
-    assert wrong_fields(event("data.content", {"upload_id": "../../originals/x"})) == [
-        "data.content.upload_id"
-    ]
+    assert wrong_fields(event("data.content", {"upload_id": "../../originals/x"})) == ["data.content.upload_id"]
 
 
 @pytest.mark.parametrize("spelled", [SHA256, SHA256.upper(), SHA256.capitalize()])
@@ -333,8 +307,7 @@ def test_all_wrong_fields_are_named_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b"not json", b"\xff\xfe\x00", b"[" * 100_000, b'{"type": "\\ud800"}', b'{"type": "a",}'],
+    "body", [b"", b"{", b"not json", b"\xff\xfe\x00", b"[" * 100_000, b'{"type": "\\ud800"}', b'{"type": "a",}']
 )
 def test_a_body_that_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(Invalid) as refused:

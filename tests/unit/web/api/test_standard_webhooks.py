@@ -49,10 +49,7 @@ class JavaScript:
 
     def _run(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         process = subprocess.run(
-            ["node", JS / "webhooks.mjs"],
-            input=json.dumps(request).encode(),
-            capture_output=True,
-            check=False,
+            ["node", JS / "webhooks.mjs"], input=json.dumps(request).encode(), capture_output=True, check=False
         )
         assert process.returncode == 0, process.stderr.decode()
         result: Mapping[str, Any] = json.loads(process.stdout)
@@ -118,8 +115,7 @@ def test_during_a_rotation_a_webhook_verifies_with_both_secrets(emr: Emr, librar
 
 def test_the_portal_accepts_a_signature_of_the_library(emr: Emr, library: Library) -> None:
     body = json.dumps(
-        {"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": data(title="Zoë ✓")},
-        ensure_ascii=False,
+        {"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": data(title="Zoë ✓")}, ensure_ascii=False
     )
     seconds = int(emr.portal.clock.now().timestamp())
     signature = library.sign(emr.secret, "msg_library", seconds, body)
@@ -128,10 +124,7 @@ def test_the_portal_accepts_a_signature_of_the_library(emr: Emr, library: Librar
     assert taken.status_code == 202, taken.body
 
     other = library.sign(
-        emr.portal.practices.create("Other", {}, emr.portal.clock.now()).webhook_secret,
-        "msg_library",
-        seconds,
-        body,
+        emr.portal.practices.create("Other", {}, emr.portal.clock.now()).webhook_secret, "msg_library", seconds, body
     )
     headers["webhook-signature"] = other
     assert emr.post_signed(body.encode(), webhook_id="msg_library", headers=headers).status_code == 401

@@ -48,9 +48,7 @@ def email_texts(portal: Portal) -> str:
             run_delivery_job(job, portal)
     assert isinstance(portal.mailer, FakeMailer)
     sent = [message_from_bytes(data, policy=policy.default) for _, data in portal.mailer.sent]
-    return "\n".join(
-        str(part.get_content()) for message in sent for part in message.walk() if not part.is_multipart()
-    )
+    return "\n".join(str(part.get_content()) for message in sent for part in message.walk() if not part.is_multipart())
 
 
 # The host of links
@@ -62,9 +60,7 @@ def test_no_header_changes_where_an_emailed_link_leads(portal: Portal, name: str
     browser.get("/login")
     sent = {name: "host=evil.test" if name == "forwarded" else "evil.test"}
     if name == "origin":
-        assert (
-            browser.post("/forgot-password", {"email": KNOWN}, {name: "https://evil.test"}).status_code == 403
-        )
+        assert browser.post("/forgot-password", {"email": KNOWN}, {name: "https://evil.test"}).status_code == 403
         return
     assert browser.post("/forgot-password", {"email": KNOWN}, sent).status_code == 303
     written = email_texts(portal)
@@ -156,10 +152,7 @@ def test_a_token_opens_only_its_own_kind(portal: Portal) -> None:
             assert stranger.get(f"/by-hand/{document.id}/document").status_code == 303
             assert stranger.get("/setup").status_code == 410
             assert (
-                Client(app)
-                .http.get("/v1/documents", headers={"authorization": f"Bearer {value}"})
-                .status_code
-                == 401
+                Client(app).http.get("/v1/documents", headers={"authorization": f"Bearer {value}"}).status_code == 401
             )
 
 
@@ -198,12 +191,8 @@ def test_a_new_password_unlocks_an_account_that_guesses_have_locked(
 ) -> None:
     browser, number = Browser({"__Host-csrf": "token"}), [0]
     with monkeypatch.context() as patched:
-        patched.setattr(
-            "chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False
-        )
-        patched.setattr(
-            "chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}"
-        )
+        patched.setattr("chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False)
+        patched.setattr("chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}")
         for number[0] in range(MAX_UNKNOWN_FAILURES + 1):
             browser.post("/login/password", {"email": KNOWN, "password": f"guess {number[0]}"})
     refused = portal.browser().log_in(KNOWN, PASSWORD)
@@ -255,11 +244,7 @@ def stored(portal: Portal, document_id: str) -> Document:
 
 def setup_email(portal: Portal, document_id: str) -> Delivery:
     deliveries = portal.fake_store.every(Delivery, "deliveries")
-    return next(
-        delivery
-        for delivery in deliveries
-        if delivery.type == "setup" and delivery.document_id == document_id
-    )
+    return next(delivery for delivery in deliveries if delivery.type == "setup" and delivery.document_id == document_id)
 
 
 def set_up(portal: Portal, document_id: str) -> HTTPResponse:
@@ -282,10 +267,7 @@ def test_at_a_shared_address_a_person_can_sign_only_their_own_document(
     for document_id in documents.values():
         for typed in PEOPLE:
             browser.post(
-                f"/documents/{document_id}/approve",
-                typed_name=typed,
-                pages_shown="1,2,3",
-                consent=CONSENT_VERSION,
+                f"/documents/{document_id}/approve", typed_name=typed, pages_shown="1,2,3", consent=CONSENT_VERSION
             )
     for name, document_id in documents.items():
         decision = stored(portal, document_id).decision

@@ -58,9 +58,7 @@ def test_a_token_that_was_tampered_with_is_refused(change: str) -> None:
 
 
 @pytest.mark.parametrize(("site", "echoed"), [("cross-site", False), ("same-site", False), ("none", True)])
-def test_another_website_cannot_choose_text_of_a_page_with_patients(
-    portal: Portal, site: str, *, echoed: bool
-) -> None:
+def test_another_website_cannot_choose_text_of_a_page_with_patients(portal: Portal, site: str, *, echoed: bool) -> None:
     browser = logged_in(portal)
     page = browser.get("/documents?signed=chosen_by_attacker", **{"sec-fetch-site": site})
     assert "You're all caught up" in text(page)

@@ -71,8 +71,7 @@ def test_one_source_that_guesses_codes_of_accounts_is_slowed_down(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "chalicelib.services.authentication.password_login.is_password",
-        lambda password, _: password == PASSWORD,
+        "chalicelib.services.authentication.password_login.is_password", lambda password, _: password == PASSWORD
     )
     app = with_app(portal)
     for _ in range(FREE):
@@ -152,9 +151,7 @@ def guess_codes(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Send more than a hundred codes from different sources, after the waits. Return the statuses."""
     number, answers = [0], []
     for number[0] in range(MAX_UNKNOWN_FAILURES + 5):
-        monkeypatch.setattr(
-            "chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}"
-        )
+        monkeypatch.setattr("chalicelib.web.http.request_parsing.read_address", lambda _: f"2001:db8::{number[0]}")
         portal.time.pass_time(minutes=2)
         answers.append(with_pending_login(portal).post("/login/second", code="000000").status_code)
     return answers
@@ -164,8 +161,7 @@ def test_at_most_a_hundred_codes_in_a_row_are_checked_and_the_owner_still_gets_i
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "chalicelib.services.authentication.password_login.is_password",
-        lambda password, _: password == PASSWORD,
+        "chalicelib.services.authentication.password_login.is_password", lambda password, _: password == PASSWORD
     )
     app = with_app(portal)
     known = portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)
@@ -205,9 +201,7 @@ def test_a_known_browser_that_guesses_codes_counts_as_unknown_until_a_new_passwo
     answers = []
     for _ in range(MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES + 5):
         portal.time.pass_time(minutes=16)
-        known = Browser(
-            {"__Host-device": portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)}
-        )
+        known = Browser({"__Host-device": portal.known_devices.issue(PROVIDER.id, PROVIDER.session_generation)})
         known.log_in(EMAIL, PASSWORD)
         answers.append(known.post("/login/second", code="000000").status_code)
     assert answers.count(401) == MAX_KNOWN_FAILURES + MAX_UNKNOWN_FAILURES
@@ -251,14 +245,10 @@ def test_guesses_do_not_lock_out_a_provider_who_has_just_set_a_new_password(
     owner.get(f"/setup/{portal.token(portal.mails()[-1])}")
     owner.post("/setup", password="copper lantern river")
     with monkeypatch.context() as patched:
-        patched.setattr(
-            "chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False
-        )
+        patched.setattr("chalicelib.services.authentication.password_login.is_password", lambda _password, _kept: False)
         for number in range(MAX_UNKNOWN_FAILURES + 1):
             source = f"2001:db8::{number}"
-            patched.setattr(
-                "chalicelib.web.http.request_parsing.read_address", lambda _, source=source: source
-            )
+            patched.setattr("chalicelib.web.http.request_parsing.read_address", lambda _, source=source: source)
             portal.browser().log_in(EMAIL, "wrong")
     assert portal.browser().log_in(EMAIL, "copper lantern river").status_code == 429
     assert header(owner.log_in(EMAIL, "copper lantern river"), "Location").startswith("/login/second")
@@ -278,9 +268,7 @@ def counted(printed: str) -> int:
 
 
 @pytest.mark.usefixtures("portal")
-def test_password_spraying_is_counted_for_the_alarm_without_naming_accounts(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_password_spraying_is_counted_for_the_alarm_without_naming_accounts(capfd: pytest.CaptureFixture[str]) -> None:
     for number in range(FREE + 5):
         form = {"email": f"dr.{number}@example.com", "password": "Summer2026"}
         statuses("/login/password", form, 1)

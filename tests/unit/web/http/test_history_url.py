@@ -19,14 +19,7 @@ def a_context(path: str, method: str = "POST", provider: Provider | None = None)
     request: Any = SimpleNamespace(method=method)
     services: Any = None
     return RequestContext(
-        services=services,
-        request=request,
-        path=path,
-        now=START,
-        address=None,
-        device=None,
-        csrf="",
-        provider=provider,
+        services=services, request=request, path=path, now=START, address=None, device=None, csrf="", provider=provider
     )
 
 

@@ -7,13 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.account_events import (
-    RETENTION,
-    AccountEvent,
-    AccountEventType,
-    account_event,
-    is_logged,
-)
+from chalicelib.domain.account_events import RETENTION, AccountEvent, AccountEventType, account_event, is_logged
 from chalicelib.domain.timestamps import epoch_seconds
 from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, app_with, give_account, logged_in, portal_with_account
@@ -108,9 +102,7 @@ def test_the_second_step_of_a_login_is_recorded_and_so_is_a_wrong_code(portal: P
     assert "Correct password, but a wrong code" in shown
 
 
-def test_a_passkey_that_fails_verification_records_no_event_and_writes_no_row(
-    portal: Portal, phone: Phone
-) -> None:
+def test_a_passkey_that_fails_verification_records_no_event_and_writes_no_row(portal: Portal, phone: Phone) -> None:
     page = phone.get("/account/authenticator").body.decode()
     phone.post("/account/authenticator", code=app_with(page).at(portal.time.now()))
     stranger, before = portal.browser(), event_types(portal)
@@ -162,9 +154,7 @@ def test_an_unknown_address_records_no_event_and_needs_as_many_writes(portal: Po
     # The source is counted once for both.
     assert rows[0] == (rows[1][0] + 1, rows[1][1])
     assert event_types(portal) == ["wrong_password"]
-    assert {row.document_id for row in portal.fake_store.tables["events"].values()} == {
-        f"account#{PROVIDER.id}"
-    }
+    assert {row.document_id for row in portal.fake_store.tables["events"].values()} == {f"account#{PROVIDER.id}"}
 
 
 def test_endless_guesses_do_not_fill_the_trail() -> None:
@@ -173,9 +163,7 @@ def test_endless_guesses_do_not_fill_the_trail() -> None:
     assert written[20:] == [40, 80, 160, 320, 640, 1280, 2560, 5120]
 
 
-def test_an_account_event_expires_after_six_years_and_a_documents_event_never(
-    portal: Portal, phone: Phone
-) -> None:
+def test_an_account_event_expires_after_six_years_and_a_documents_event_never(portal: Portal, phone: Phone) -> None:
     phone.get(f"/documents/{a_document().id}")
     rows = list(portal.fake_store.tables["events"].values())
     lives = {row.document_id: row.ttl for row in rows}
@@ -219,9 +207,7 @@ def test_every_event_is_on_exactly_one_page_of_25(portal: Portal, phone: Phone) 
     assert (seen, pages) == (61, 3)
 
 
-@pytest.mark.parametrize(
-    "cursor", ["x", "MTIz", "bm9ucw", "MjAyNi0xMS0yMlQxOTowMDowMC4wMDBaI2RvY19hfGRvY19h"]
-)
+@pytest.mark.parametrize("cursor", ["x", "MTIz", "bm9ucw", "MjAyNi0xMS0yMlQxOTowMDowMC4wMDBaI2RvY19hfGRvY19h"])
 def test_an_invented_cursor_is_refused(phone: Phone, cursor: str) -> None:
     assert phone.get(f"/account/activity?after={cursor}").status_code == 400
 

@@ -77,9 +77,7 @@ def test_the_code_that_turned_the_app_on_is_used_up(portal: Portal, browser: Bro
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-30, 303), (30, 303), (-60, 401), (60, 401)])
-def test_a_code_may_be_one_step_early_or_late(
-    portal: Portal, browser: Browser, seconds: int, status: int
-) -> None:
+def test_a_code_may_be_one_step_early_or_late(portal: Portal, browser: Browser, seconds: int, status: int) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(minutes=5)
     code = app.at(portal.time.now().timestamp() + seconds)
@@ -94,9 +92,7 @@ def test_two_tabs_with_the_same_code_open_one_session(portal: Portal, browser: B
     assert answers == {303, 401}
 
 
-def test_guesses_of_codes_are_slowed_down_and_the_right_code_still_works(
-    portal: Portal, browser: Browser
-) -> None:
+def test_guesses_of_codes_are_slowed_down_and_the_right_code_still_works(portal: Portal, browser: Browser) -> None:
     app, _ = add_app(portal, browser)
     portal.time.pass_time(minutes=1)
     other = with_pending_login(portal)
@@ -170,9 +166,7 @@ def test_there_are_no_recovery_codes_without_a_second_factor(portal: Portal, bro
 # Effects of a change
 
 
-def test_a_change_ends_the_other_sessions_and_is_emailed_to_the_owner(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_change_ends_the_other_sessions_and_is_emailed_to_the_owner(portal: Portal, browser: Browser) -> None:
     other = portal.browser()
     other.log_in(EMAIL, PASSWORD)
     add_app(portal, browser)
@@ -238,9 +232,7 @@ def test_eight_characters_are_enough_only_with_a_second_factor(portal: Portal, b
     assert browser.post("/account/authenticator/remove").status_code == 303
 
 
-@pytest.mark.parametrize(
-    "password", ["Hill Country Therapy 7", "1234567893-1234567893", "luis rivera rivera"]
-)
+@pytest.mark.parametrize("password", ["Hill Country Therapy 7", "1234567893-1234567893", "luis rivera rivera"])
 def test_a_new_password_similar_to_the_owner_or_a_practice_is_refused_with_the_reason(
     portal: Portal, browser: Browser, password: str
 ) -> None:
@@ -271,9 +263,7 @@ def test_a_new_password_makes_all_other_browsers_unknown(portal: Portal, browser
 # A lost device
 
 
-def test_support_removes_a_lost_second_factor_and_the_owner_gets_an_email(
-    portal: Portal, browser: Browser
-) -> None:
+def test_support_removes_a_lost_second_factor_and_the_owner_gets_an_email(portal: Portal, browser: Browser) -> None:
     add_app(portal, browser)
     answer = portal.admin_actions.run({"action": "reset_second_factor", "email": "Dr.Rivera@example.com"})
     assert answer == {"id": PROVIDER.id}

@@ -148,9 +148,7 @@ def test_the_pdf_can_be_printed_and_downloaded(portal: Portal) -> None:
 
 def test_the_upload_form_posts_to_the_bucket_with_the_file_last(portal: Portal) -> None:
     page = inside(portal).get(f"{DOOR}/document").body.decode()
-    form = re.search(
-        r'<form[^>]*action="https://files.test"[^>]*multipart/form-data.*?</form>', page, re.DOTALL
-    )
+    form = re.search(r'<form[^>]*action="https://files.test"[^>]*multipart/form-data.*?</form>', page, re.DOTALL)
     assert form
     names = re.findall(r'name="([^"]+)"', form[0])
     assert names[-1] == "file"

@@ -59,8 +59,7 @@ def test_the_first_image_loads_immediately_and_the_others_on_scrolling(browser: 
     assert "loading=" not in first
     assert all('loading="lazy"' in image for image in others)
     assert all(
-        re.search(r' src="[^"]+" srcset="[^"]+" .*width="\d+" height="\d+"', image)
-        for image in (first, *others)
+        re.search(r' src="[^"]+" srcset="[^"]+" .*width="\d+" height="\d+"', image) for image in (first, *others)
     )
     assert all("defer" in tag for tag in re.findall(r"<script[^>]*>", body))
 

@@ -25,9 +25,7 @@ def portal() -> Portal:
         Claim(key=addressee_claim(EMAIL), owner=DOCUMENT.id),
         Claim(key="email#owner@example.com", owner=OWNER.id),
     )
-    store.commit(
-        Change(at=START, practices=(PRACTICE,), providers=(NEW, OWNER), documents=(DOCUMENT,), claims=claims)
-    )
+    store.commit(Change(at=START, practices=(PRACTICE,), providers=(NEW, OWNER), documents=(DOCUMENT,), claims=claims))
     made = Portal(store)
     bootstrap.install(made)
     return made
@@ -119,10 +117,7 @@ def test_with_the_switch_off_the_landing_page_offers_no_setup(portal: Portal) ->
 def test_a_link_request_on_the_landing_page_gets_the_same_response_for_every_document(portal: Portal) -> None:
     for document_id in (DOCUMENT.id, "doc_that_never_was"):
         response = portal.browser().post(f"/documents/{document_id}/setup-link")
-        assert (response.status_code, header(response, "location")) == (
-            303,
-            f"/documents/{document_id}?sent=1",
-        )
+        assert (response.status_code, header(response, "location")) == (303, f"/documents/{document_id}?sent=1")
     assert [delivery.recipient for delivery in portal.mails()] == [EMAIL]
 
 
@@ -135,9 +130,7 @@ def test_the_token_leaves_the_url_and_opening_does_not_use_the_link_up(portal: P
     for _ in range(3):
         opened = portal.browser().get(f"/setup/{token}")
         assert (opened.status_code, header(opened, "location"), opened.body) == (303, "/setup", b"")
-        assert set_cookies(opened)[0] == (
-            f"__Host-setup={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=1800"
-        )
+        assert set_cookies(opened)[0] == (f"__Host-setup={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=1800")
     assert portal.fake_store.commits == before
 
 
@@ -239,8 +232,7 @@ def test_a_logged_out_session_cookie_stays_invalid(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/documents", "/documents/past", "/documents/past?after=2026-11-22%7Cdoc_1", "/documents/doc_1#"[:-1]],
+    "path", ["/documents", "/documents/past", "/documents/past?after=2026-11-22%7Cdoc_1", "/documents/doc_1#"[:-1]]
 )
 def test_login_leads_to_paths_of_this_site(path: str) -> None:
     assert local_path(path) == path

@@ -33,11 +33,7 @@ def answer(path: str, accept: str) -> Mapping[str, Any]:
         "multiValueQueryStringParameters": None,
         "stageVariables": None,
         "pathParameters": {"proxy": path.removeprefix("/")},
-        "requestContext": {
-            "httpMethod": "GET",
-            "resourcePath": "/{proxy+}",
-            "identity": {"sourceIp": "192.0.2.1"},
-        },
+        "requestContext": {"httpMethod": "GET", "resourcePath": "/{proxy+}", "identity": {"sourceIp": "192.0.2.1"}},
     }
     context: Any = SimpleNamespace(aws_request_id="r1")
     response: Mapping[str, Any] = app(event, context)
@@ -55,12 +51,7 @@ def test_a_browser_gets_a_page_with_a_link_back(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "accept"),
-    [
-        ("/v1", AS_BROWSERS_ASK),
-        ("/v1/a/b", AS_BROWSERS_ASK),
-        ("/nothing", "*/*"),
-        ("/a/b", "application/json"),
-    ],
+    [("/v1", AS_BROWSERS_ASK), ("/v1/a/b", AS_BROWSERS_ASK), ("/nothing", "*/*"), ("/a/b", "application/json")],
 )
 def test_software_gets_a_problem(path: str, accept: str) -> None:
     response = answer(path, accept)

@@ -130,10 +130,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     },
     "/documents/{document_id}/decline": {"reason": "not_my_patient"},
     "/by-hand/{document_id}": {"code": "000000"},
-    "/by-hand/{document_id}/signed": {
-        "key": f"{scan_prefix(a_document().id)}scan",
-        "signer_name": "Luis Rivera",
-    },
+    "/by-hand/{document_id}/signed": {"key": f"{scan_prefix(a_document().id)}scan", "signer_name": "Luis Rivera"},
 }
 BODIES: Mapping[str, Mapping[str, object]] = {
     "/v1/events": {
@@ -145,9 +142,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
     "/v1/endpoint": {"url": "https://emr.example.com/hooks"},
 }
 SIGNED = a_document(
-    status=Status.APPROVED,
-    outcome=Outcome.APPROVED,
-    signed=StoredPdf(key="signed/doc/ab.pdf", sha256="ab", pages=4),
+    status=Status.APPROVED, outcome=Outcome.APPROVED, signed=StoredPdf(key="signed/doc/ab.pdf", sha256="ab", pages=4)
 )
 ICON = asset_url("icon.svg").rpartition("/")[2]
 FAILED = Delivery(
@@ -327,9 +322,7 @@ def test_the_table_has_exactly_the_routes_of_the_portal() -> None:
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize(("method", "path"), DECLARED)
-def test_every_caller_gets_the_response_of_the_table(
-    portal: Portal, method: str, path: str, who: str
-) -> None:
+def test_every_caller_gets_the_response_of_the_table(portal: Portal, method: str, path: str, who: str) -> None:
     expected = EXPECTED[method, path][who]
     if expected == "-":
         assert who == "no_token"

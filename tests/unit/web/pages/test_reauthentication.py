@@ -65,9 +65,7 @@ def event(portal: Portal) -> dict[str, object]:
 # Reauthentication
 
 
-def test_within_fifteen_minutes_of_login_no_password_is_needed_to_sign(
-    portal: Portal, browser: Browser
-) -> None:
+def test_within_fifteen_minutes_of_login_no_password_is_needed_to_sign(portal: Portal, browser: Browser) -> None:
     stay_active(portal, browser, 14)
     assert b'name="password"' not in browser.get(REVIEW).body
     assert sign(browser).status_code == 303
@@ -95,9 +93,7 @@ def test_a_wrong_password_signs_nothing(portal: Portal, browser: Browser) -> Non
     assert document(portal).status is Status.PENDING
 
 
-def test_the_right_password_signs_and_the_certificate_shows_the_method(
-    portal: Portal, browser: Browser
-) -> None:
+def test_the_right_password_signs_and_the_certificate_shows_the_method(portal: Portal, browser: Browser) -> None:
     stay_active(portal, browser, 15)
     assert sign(browser, password=PASSWORD).status_code == 303
     decision = document(portal).decision
@@ -142,9 +138,7 @@ def test_wrong_passwords_at_signing_and_at_login_of_one_browser_count_together(
     assert document(portal).status is Status.PENDING
 
 
-def test_wrong_passwords_from_unknown_browsers_stop_nobody_from_signing(
-    portal: Portal, browser: Browser
-) -> None:
+def test_wrong_passwords_from_unknown_browsers_stop_nobody_from_signing(portal: Portal, browser: Browser) -> None:
     stay_active(portal, browser, 15)
     stranger = portal.browser()
     while stranger.log_in(EMAIL, "wrong").status_code != 429:
@@ -153,9 +147,7 @@ def test_wrong_passwords_from_unknown_browsers_stop_nobody_from_signing(
     assert document(portal).status is Status.APPROVED
 
 
-def test_a_session_without_its_device_cookie_counts_as_a_known_browser(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_session_without_its_device_cookie_counts_as_a_known_browser(portal: Portal, browser: Browser) -> None:
     stay_active(portal, browser, 15)
     browser.cookies.pop("__Host-device")
     stranger = portal.browser()
@@ -215,9 +207,7 @@ def test_a_new_consent_text_needs_a_new_consent(portal: Portal, browser: Browser
     assert provider(portal).consent_version == CONSENT_VERSION
 
 
-def test_a_concurrent_change_of_the_account_does_not_stop_the_signature(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_concurrent_change_of_the_account_does_not_stop_the_signature(portal: Portal, browser: Browser) -> None:
     def link() -> None:
         now = provider(portal)
         portal.store.commit(Change(at=START, providers=(replace(now, version=now.version + 1),)))
@@ -231,9 +221,7 @@ def test_a_concurrent_change_of_the_account_does_not_stop_the_signature(
 # Who may sign
 
 
-def test_a_document_with_another_npi_than_the_accounts_cannot_be_signed(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_document_with_another_npi_than_the_accounts_cannot_be_signed(portal: Portal, browser: Browser) -> None:
     other = replace(a_document().addressee, npi="1000000004")
     portal.store.commit(Change(at=START, documents=(a_document(version=2, addressee=other),)))
     page = browser.get(REVIEW)
@@ -268,10 +256,7 @@ def test_another_signer_is_reported_to_the_clinic_by_name_if_known(portal: Porta
     ("fields", "note"),
     [
         ({"reason": "someone_else_signs"}, None),
-        (
-            {"reason": "someone_else_signs", "other_address": "+15125550177"},
-            "Who signs instead: +15125550177",
-        ),
+        ({"reason": "someone_else_signs", "other_address": "+15125550177"}, "Who signs instead: +15125550177"),
         ({"reason": "not_my_patient", "other_name": "Jane Okafor"}, None),
     ],
 )

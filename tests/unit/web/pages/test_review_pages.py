@@ -44,16 +44,10 @@ def title(response: HTTPResponse) -> str:
 
 
 def approve(
-    browser: Browser,
-    *,
-    typed_name: str = "Luis Rivera",
-    pages_shown: str = "1,2,3",
-    note: str = "Looks right.",
+    browser: Browser, *, typed_name: str = "Luis Rivera", pages_shown: str = "1,2,3", note: str = "Looks right."
 ) -> HTTPResponse:
     path = f"{REVIEW}/approve"
-    return browser.post(
-        path, typed_name=typed_name, pages_shown=pages_shown, note=note, consent=CONSENT_VERSION
-    )
+    return browser.post(path, typed_name=typed_name, pages_shown=pages_shown, note=note, consent=CONSENT_VERSION)
 
 
 # Lists
@@ -218,9 +212,7 @@ def test_after_the_last_document_the_provider_is_caught_up(portal: Portal) -> No
 def test_a_refused_approval_keeps_all_fields(portal: Portal) -> None:
     put(portal)
     browser = logged_in(portal)
-    answer = browser.post(
-        f"{REVIEW}/approve", typed_name="Jane Okafor", note="A <long> note", pages_shown="2,9"
-    )
+    answer = browser.post(f"{REVIEW}/approve", typed_name="Jane Okafor", note="A <long> note", pages_shown="2,9")
     body = answer.body.decode()
     assert answer.status_code == 422
     assert "Type your own name to sign: Luis Rivera." in text(answer)
@@ -266,11 +258,7 @@ def test_a_replaced_document_says_so(portal: Portal) -> None:
 
 def test_a_document_returned_on_paper_says_so(portal: Portal) -> None:
     put(
-        portal,
-        status=Status.RETURNED,
-        outcome=Outcome.BY_HAND,
-        returned_at=START,
-        returned_method=ReturnedMethod.PAPER,
+        portal, status=Status.RETURNED, outcome=Outcome.BY_HAND, returned_at=START, returned_method=ReturnedMethod.PAPER
     )
     assert "has this plan of care back on paper" in text(logged_in(portal).get(REVIEW))
 
@@ -398,9 +386,7 @@ def _of_the_pages(counts: dict[str, int]) -> dict[str, int]:
 
 @pytest.mark.parametrize("path", ["/documents", "/documents/past"])
 @pytest.mark.parametrize("after", ["x", "%7C", "2026-11-22%7Cdoc_1", "eA", "fHw"])
-def test_an_invalid_cursor_is_refused_before_the_database_is_read(
-    portal: Portal, path: str, after: str
-) -> None:
+def test_an_invalid_cursor_is_refused_before_the_database_is_read(portal: Portal, path: str, after: str) -> None:
     put(portal)
     answer = logged_in(portal).get(f"{path}?after={after}")
     assert answer.status_code == 400

@@ -154,9 +154,7 @@ def test_after_the_setup_the_document_opens(portal: Portal, browser: Browser) ->
     assert "Ada Byron" in text(browser.get(REVIEW))
 
 
-def test_a_document_of_a_practice_without_the_switch_needs_no_second_factor(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_document_of_a_practice_without_the_switch_needs_no_second_factor(portal: Portal, browser: Browser) -> None:
     require(portal, "prc_other")
     assert "Ada Byron" in text(browser.get(REVIEW))
 
@@ -222,9 +220,7 @@ def test_removing_the_last_second_factor_leads_back_to_the_setup(portal: Portal,
     assert header(browser.get("/documents"), "location").startswith(SETUP_PATH)
 
 
-@pytest.mark.parametrize(
-    "wanted", ["https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"]
-)
+@pytest.mark.parametrize("wanted", ["https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"])
 def test_the_setup_never_leads_to_another_site(portal: Portal, browser: Browser, wanted: str) -> None:
     codes = set_up_app(portal, browser, "/documents")
     assert 'href="/documents"' in codes
@@ -253,9 +249,7 @@ def test_with_the_switch_off_the_password_alone_is_enough(portal: Portal) -> Non
     assert header(answer, "location") == REVIEW
 
 
-def test_a_visitor_from_webmail_reaches_the_document_after_the_setup(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_visitor_from_webmail_reaches_the_document_after_the_setup(portal: Portal, browser: Browser) -> None:
     require(portal)
     webmail = {"sec-fetch-site": "cross-site"}  # browsers say so of every redirect that follows
     to = header(browser.get(REVIEW, **webmail), "Location")

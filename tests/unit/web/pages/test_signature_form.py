@@ -52,9 +52,7 @@ def provider(portal: Portal) -> Provider:
     return provider
 
 
-def test_a_drawn_signature_is_stored_as_strokes_with_the_aspect_of_the_pad(
-    portal: Portal, browser: Browser
-) -> None:
+def test_a_drawn_signature_is_stored_as_strokes_with_the_aspect_of_the_pad(portal: Portal, browser: Browser) -> None:
     approve(browser, signature="drawn", drawing=DRAWING)
     kept = decision(portal)
     assert kept.strokes == tuple(tuple(map(tuple, stroke)) for stroke in STROKES)
@@ -83,12 +81,8 @@ def test_a_signature_is_saved_only_on_request(portal: Portal, browser: Browser) 
     assert provider(portal).saved_signature is None
 
 
-@pytest.mark.parametrize(
-    ("how", "shown"), [("drawn", '<path d="M25 50l0 0Q100 20'), ("typed", ">L. Rivera</p>")]
-)
-def test_a_saved_signature_signs_the_next_document(
-    portal: Portal, browser: Browser, how: str, shown: str
-) -> None:
+@pytest.mark.parametrize(("how", "shown"), [("drawn", '<path d="M25 50l0 0Q100 20'), ("typed", ">L. Rivera</p>")])
+def test_a_saved_signature_signs_the_next_document(portal: Portal, browser: Browser, how: str, shown: str) -> None:
     approve(browser, signature=how, drawing=DRAWING, typed_name="L. Rivera", remember="yes")
     portal.store.commit(Change(at=START, documents=(a_document(id="doc_next"),)))
     page = browser.get("/documents/doc_next").body.decode()
