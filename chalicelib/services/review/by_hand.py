@@ -209,11 +209,10 @@ class ByHand:
         return change.documents[0]
 
     def _record_view(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
-        def check_access(current: Document) -> None:
-            _check_visit(current, visit, visitor.now)
-
-        practice = self._writer.practice_of(document)
-        return self._writer.record_first_view(document, practice, visitor.actor, visitor.now, check_access)
+        practice, now = self._writer.practice_of(document), visitor.now
+        return self._writer.record_first_view(
+            document, practice, visitor.actor, now, lambda latest: _check_visit(latest, visit, now)
+        )
 
     def _email_code(self, document: Document, email: str, quotas: tuple[Secret, ...], visitor: CodeVisitor) -> None:
         practice = self._writer.practice_of(document)

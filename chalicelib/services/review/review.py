@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from chalicelib.domain.audit import DocumentEventType
@@ -204,9 +205,7 @@ class Review:
 
         decision = _approval(form, document.original.pages, action, signature)
 
-        def record(recorder: Recorder, decision: Decision) -> Recorder:
-            return _record_approval(recorder, decision, action)
-
+        record = partial(_record_approval, reauthenticated=action.reauthenticated)
         saved = signature if form.remember else None
         return self._decide(document, practice, decision, action, check, record, saved)
 
@@ -275,10 +274,9 @@ class Review:
         return retry_on_conflict(step, retry_on=frozenset({"provider"}))
 
     def _record_view(self, document: Document, practice: Practice, action: ProviderAction) -> Document:
-        def check_access(current: Document) -> None:
-            _check_owner(current, action.provider)
-
-        return self._writer.record_first_view(document, practice, action.actor, action.now, check_access)
+        return self._writer.record_first_view(
+            document, practice, action.actor, action.now, lambda latest: _check_owner(latest, action.provider)
+        )
 
     def _practice_and_switch(self, document: Document, practice: Practice | None = None) -> tuple[Practice, bool]:
         if practice is not None:
@@ -351,10 +349,10 @@ def _signer(action: ProviderAction) -> Signer:
     )
 
 
-def _record_approval(recorder: Recorder, decision: Decision, action: ProviderAction) -> Recorder:
+def _record_approval(recorder: Recorder, decision: Decision, *, reauthenticated: bool) -> Recorder:
     data = {
         **_signer_data(decision.signer),
-        "asked_again": action.reauthenticated,
+        "asked_again": reauthenticated,
         "consent_version": decision.consent_version,
         "pages_shown": list(decision.pages_shown),
         "read_statement": decision.read_statement,
