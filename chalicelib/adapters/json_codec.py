@@ -5,6 +5,7 @@ A field whose metadata has `stored_as` is stored under that name, so that old ro
 
 import json
 import types
+from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -66,6 +67,8 @@ def _build(hint: Any, data: Any) -> Any:
         return _build(next(arg for arg in get_args(hint) if arg is not type(None)), data)
     if origin is tuple:
         return _build_tuple(get_args(hint), data)
+    if origin is Mapping:
+        return {key: _build(get_args(hint)[1], item) for key, item in data.items()}
     if isinstance(hint, type):
         return _build_plain(hint, data)
     return data

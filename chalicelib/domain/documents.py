@@ -203,6 +203,23 @@ class DeliveryLine:
     at: datetime
 
 
+class GrantKind(StrEnum):
+    FAX_CODE = "fax_code"
+    HANDED_OVER = "handed_over"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """The account to which one document was opened by an act on that very document (DESIGN 2a).
+
+    `fax_code`: the account's owner entered the code of the document's fax while logged in. `handed_over`: the
+    addressee handed the document over to the account's person.
+    """
+
+    kind: GrantKind
+    provider_id: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Document:
     """One PDF sent to one provider for signature, with its facts.
@@ -256,6 +273,7 @@ class Document:
     recalled_reason: str | None = None
     recalled_at: datetime | None = None
     deliveries: tuple[DeliveryLine, ...] = ()
+    granted: Grant | None = None
     access: int = 1
     sequence: int = 0
     head: str = ""

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +15,10 @@ class Provider:
     """A person who signs documents. The provider has an account if `password_hash` is set.
 
     - `npi_self_stated`: the provider typed the NPI, and no clinic has confirmed it.
+    - `npi_stated_by` are the ids of the practices that stated the NPI.
+    - `emails` are the proven addresses of the account, the username first. It is empty in a row from before
+      this field existed, so read `proven_emails`.
+    - `addressed_by` maps a practice's id to the email addresses at which this practice addressed the person.
     - `mailed_to` is the email address that a clinic gave first. `email` is the username of the account.
     - `link` is the delivery with the newest setup or reset link. Older links do not work.
     - `setup_document` is the document of the newest setup email, which was sent at `setup_mailed_at`.
@@ -46,6 +51,9 @@ class Provider:
     mailed_to: str | None = None
     practices: tuple[str, ...] = ()
     factor_declined_at: datetime | None = None
+    emails: tuple[str, ...] = ()
+    addressed_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    npi_stated_by: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -54,6 +62,13 @@ class Provider:
     @property
     def has_account(self) -> bool:
         return self.password_hash is not None
+
+    @property
+    def proven_emails(self) -> tuple[str, ...]:
+        """The addresses whose mailbox the account's owner has proved to read, the username first."""
+        if not self.has_account or self.email is None:
+            return ()
+        return self.emails or (self.email,)
 
     @property
     def has_second_factor(self) -> bool:
@@ -66,13 +81,61 @@ def is_same_person(provider: Provider, addressee: Addressee) -> bool:
     The NPI alone does not decide, because it is public and may be mistyped.
     """
     if provider.npi and addressee.npi:
-        same_name = name_key("", provider.last_name) == name_key("", addressee.last_name)
-        return same_name and provider.npi == addressee.npi
+        return provider.npi == addressee.npi and has_same_last_name(provider, addressee)
     return has_same_name(provider, addressee)
 
 
 def has_same_name(provider: Provider, addressee: Addressee) -> bool:
-    return name_key(provider.first_name, provider.last_name) == name_key(addressee.first_name, addressee.last_name)
+    """Return True if the two names differ only in case, accents, spaces, punctuation and suffixes."""
+    return _is_same_spelling((provider.first_name, provider.last_name), (addressee.first_name, addressee.last_name))
+
+
+def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
+    return _is_same_spelling(("", provider.last_name), ("", addressee.last_name))
+
+
+def _is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return True for the same letters, unless both names have a suffix and the suffixes differ.
+
+    Luis Rivera Jr. and Luis Rivera Sr. are two people.
+    """
+    suffix, other_suffix = _suffix(one[1]), _suffix(other[1])
+    is_same_suffix = suffix is None or other_suffix is None or suffix == other_suffix
+    return is_same_suffix and spelling_key(*one) == spelling_key(*other)
+
+
+def spelling_key(first_name: str, last_name: str) -> str:
+    """Return the letters of a name in the form of `name_key`, without spaces and without a suffix.
+
+    Apostrophes that Unicode counts as letters are left out, and letters with a stroke become plain letters.
+    """
+    words = name_key(first_name, last_name).split()
+    return "".join(words[:-1] if _suffix(last_name) else words).translate(_PLAIN_LETTERS)
+
+
+def _suffix(last_name: str) -> str | None:
+    """Return the suffix at the end of the name, such as `jr`, in one spelling. A last name is no suffix."""
+    words = name_key("", last_name).split()
+    return _SUFFIXES.get(words[-1]) if len(words) > 1 else None
+
+
+_PLAIN_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th"}
+    | dict.fromkeys(map(chr, range(0x2B9, 0x2D0)), "")
+)
+
+_SUFFIXES = {
+    "jr": "jr",
+    "junior": "jr",
+    "sr": "sr",
+    "senior": "sr",
+    "ii": "2",
+    "2nd": "2",
+    "iii": "3",
+    "3rd": "3",
+    "iv": "4",
+    "4th": "4",
+}
 
 
 def name_key(first_name: str, last_name: str) -> str:

@@ -23,6 +23,7 @@ from chalicelib.domain.documents import (
     StoredPdf,
 )
 from chalicelib.domain.expiring_records import Secret, SecretKind
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import Action
 from tests.support.provider_fixtures import PROVIDER
 
@@ -96,3 +97,14 @@ def test_a_renamed_field_keeps_its_name_in_stored_rows(value: object, stored_nam
 def test_a_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
         codec.dump(replace(document(), sent_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - the naive time is under test
+
+
+def test_a_mapping_is_read_back_as_it_was_written() -> None:
+    provider = replace(PROVIDER, addressed_by={"prc_1": ("a@example.com", "b@example.com")})
+    assert codec.load(Provider, codec.dump(provider)) == provider
+
+
+def test_a_providers_row_from_before_several_addresses_is_read() -> None:
+    row = {"id": "prv_1", "version": 1, "first_name": "Luis", "last_name": "Rivera"}
+    provider = codec.load(Provider, json.dumps(row))
+    assert (provider.emails, provider.addressed_by, provider.npi_stated_by) == ((), {}, ())

@@ -1,0 +1,56 @@
+"""The rule that decides which documents open to which account (DESIGN 2a, docs/decisions/003).
+
+What one clinic states never opens another clinic's document to its addressee.
+"""
+
+from chalicelib.domain.documents import Addressee, Document, GrantKind
+from chalicelib.domain.providers import Provider, has_same_last_name, has_same_name
+
+
+def opens_to(provider: Provider, document: Document) -> bool:
+    """Return True if the document is in this provider's lists and may open to their account.
+
+    Every read of a document by an account goes through this function.
+    """
+    return document.provider_id == provider.id and may_hold(provider, document)
+
+
+def may_hold(provider: Provider, document: Document) -> bool:
+    """Return True if the document may be in the lists of this account.
+
+    The document names the account's person, and one of three things is true: (a) it was addressed to a proven
+    address of the account, (b) its practice has itself addressed the person at a proven address, or (c) the
+    owner entered the code of its fax. A document that its addressee handed over (d) opens to the new person
+    and to nobody else.
+    """
+    granted = document.granted
+    if granted is not None and granted.kind is GrantKind.HANDED_OVER:
+        return provider.has_account and granted.provider_id == provider.id
+    proven = provider.proven_emails
+    if not proven or not names_person(provider, document.addressee, at_address=_is_at(proven, document)):
+        return False
+    is_granted = granted is not None and granted.provider_id == provider.id
+    return is_granted or _is_at(proven, document) or _has_addressed(document.practice_id, provider)
+
+
+def names_person(provider: Provider, addressee: Addressee, *, at_address: bool) -> bool:
+    """Return True if the addressee of a document is this person.
+
+    `at_address` is true if the document was addressed to the person's own mailbox. There, the same NPI is
+    enough, however the name is spelled. Elsewhere, the last name must be the same too. An NPI that the owner
+    of the account typed may be anybody's, so it never replaces the name. If one of the two has no NPI, the
+    name must be the same.
+    """
+    if not provider.npi or not addressee.npi:
+        return has_same_name(provider, addressee)
+    is_enough = at_address and not provider.npi_self_stated
+    return provider.npi == addressee.npi and (is_enough or has_same_last_name(provider, addressee))
+
+
+def _is_at(proven: tuple[str, ...], document: Document) -> bool:
+    return document.addressee.email in proven
+
+
+def _has_addressed(practice_id: str, provider: Provider) -> bool:
+    """Return True if this practice has itself addressed the person at a proven address of the account."""
+    return not set(provider.proven_emails).isdisjoint(provider.addressed_by.get(practice_id, ()))

@@ -1,0 +1,119 @@
+"""The rule of DESIGN 2a over the product of its cases."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from chalicelib.domain.documents import Document, Grant, GrantKind
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.visibility import may_hold, names_person, opens_to
+from tests.support.provider_fixtures import PROVIDER, a_document
+
+NPI, OTHER_NPI = "1234567893", "1245319599"
+FIRST, SECOND, FOREIGN = "dr.rivera@example.com", "luis@example.org", "stranger@example.net"
+
+NAMES = {
+    "the same name": ("Luis", "Rivera"),
+    "another spelling": ("LUÍS", "Ri-vera, Jr."),
+    "the same last name": ("Ann", "Rivera"),
+    "another name": ("Jane", "Okafor"),
+}
+GRANTS = {
+    "no grant": None,
+    "the fax's code": Grant(kind=GrantKind.FAX_CODE, provider_id=PROVIDER.id),
+    "the fax's code, by another account": Grant(kind=GrantKind.FAX_CODE, provider_id="prv_9"),
+    "handed over": Grant(kind=GrantKind.HANDED_OVER, provider_id=PROVIDER.id),
+    "handed over to another": Grant(kind=GrantKind.HANDED_OVER, provider_id="prv_9"),
+}
+ADDRESSED: dict[str, dict[str, tuple[str, ...]]] = {
+    "by nobody": {},
+    "by this practice": {"prc_1": (SECOND,)},
+    "by this practice, at an address that is not proven": {"prc_1": (FOREIGN,)},
+    "by another practice": {"prc_2": (FIRST, SECOND)},
+}
+
+
+def account(npi: str | None, addressed: str, *, self_stated: bool = False) -> Provider:
+    return replace(
+        PROVIDER, npi=npi, npi_self_stated=self_stated, emails=(FIRST, SECOND), addressed_by=ADDRESSED[addressed]
+    )
+
+
+def a_document_to(name: str, npi: str | None, email: str | None, grant: str) -> Document:
+    first_name, last_name = NAMES[name]
+    document = a_document(granted=GRANTS[grant])
+    addressee = replace(document.addressee, first_name=first_name, last_name=last_name, npi=npi, email=email)
+    return replace(document, addressee=addressee)
+
+
+def is_expected(own: str | None, name: str, npi: str | None, email: str | None, grant: str, addressed: str) -> bool:
+    """Return the answer of DESIGN 2a, written in its own words."""
+    if grant.startswith("handed over"):
+        return grant == "handed over"
+    at_address = email in (FIRST, SECOND)
+    if own and npi:
+        has_name = at_address or name != "another name"
+        names = own == npi and has_name
+    else:
+        names = name in ("the same name", "another spelling")
+    return names and (at_address or addressed == "by this practice" or grant == "the fax's code")
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+@pytest.mark.parametrize("addressed", ADDRESSED)
+def test_a_document_opens_to_an_account_only_by_the_rule(addressed: str, grant: str) -> None:
+    npis, emails = (None, NPI, OTHER_NPI), (None, FIRST, SECOND, FOREIGN)
+    for own, name, npi, email in product((None, NPI), NAMES, npis, emails):
+        document = a_document_to(name, npi, email, grant)
+        expected = is_expected(own, name, npi, email, grant, addressed)
+        assert opens_to(account(own, addressed), document) is expected, (own, name, npi, email)
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+def test_a_person_without_an_account_sees_nothing(grant: str) -> None:
+    nobody = replace(account(NPI, "by this practice"), password_hash=None)
+    assert not opens_to(nobody, a_document_to("the same name", NPI, FIRST, grant))
+
+
+def test_a_document_in_another_persons_lists_does_not_open() -> None:
+    document = replace(a_document(), provider_id="prv_9")
+    assert may_hold(account(NPI, "by nobody"), document)
+    assert not opens_to(account(NPI, "by nobody"), document)
+
+
+def test_an_account_from_before_has_its_username_as_its_only_proven_address() -> None:
+    old = replace(PROVIDER, emails=())
+    assert old.proven_emails == (FIRST,)
+    assert opens_to(old, a_document())
+    assert not opens_to(old, a_document_to("the same name", NPI, SECOND, "no grant"))
+
+
+def test_an_npi_that_the_owner_typed_never_replaces_the_name() -> None:
+    for name, opens in (("the same last name", True), ("another name", False)):
+        document = a_document_to(name, NPI, FIRST, "no grant")
+        assert opens_to(account(NPI, "by nobody", self_stated=True), document) is opens
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "same"),
+    [
+        ("O'Brien", "OBrien", True),
+        ("O'Brien", "O\u02bcBrien", True),
+        ("Smith-Jones", "Smith Jones", True),
+        ("Smith-Jones", "SmithJones", True),
+        ("Søndergård", "Sondergard", True),
+        ("Rivera", "Rivera Jr.", True),
+        ("Rivera, III", "Rivera", True),
+        ("Rivera Sr", "Rivera, Senior", True),
+        ("Rivera Jr.", "Rivera Sr.", False),
+        ("Rivera", "Riveras", False),
+        ("Rivera", "Rivera Lopez", False),
+        ("Jr", "", False),
+    ],
+)
+def test_names_may_differ_in_accents_spaces_hyphens_and_suffixes_only(own: str, other: str, *, same: bool) -> None:
+    person = replace(PROVIDER, last_name=own)
+    addressee = replace(a_document().addressee, last_name=other, npi=None)
+    assert names_person(person, addressee, at_address=True) is same
+    assert names_person(person, addressee, at_address=False) is same
