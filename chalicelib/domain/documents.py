@@ -1,11 +1,14 @@
 """A document and its facts, as immutable values."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from chalicelib.domain.status import Action, Outcome, Status, move
+
+SIGNATURE_WINDOW = timedelta(days=30)
+"""The days to sign a plan of care, as Medicare requires it (42 CFR 424.24(c))."""
 
 
 class Kind(StrEnum):
@@ -323,3 +326,19 @@ class Document:
         """Return the document with this delivery line, in place of an older line of the same delivery."""
         others = tuple(other for other in self.deliveries if other.id != line.id)
         return replace(self, deliveries=(*others, line))
+
+
+def due_date(kind: Kind, certification: Certification | None, sent_on: date) -> date:
+    """Return the day the signature is due.
+
+    For an initial plan of care, this is 30 days after the initial visit or the start of the period, whichever
+    is earlier. For a recertification, this is the start of the new period, but never before `sent_on`. For
+    any other document, this is 30 days after `sent_on`.
+    """
+    facts = certification or Certification()
+    if kind is Kind.PLAN_OF_CARE:
+        starts = [day for day in (facts.initial_visit_on, facts.starts_on) if day]
+        return min(starts, default=sent_on) + SIGNATURE_WINDOW
+    if kind is Kind.RECERTIFICATION and facts.starts_on:
+        return max(facts.starts_on, sent_on)
+    return sent_on + SIGNATURE_WINDOW

@@ -22,8 +22,8 @@ from chalicelib.domain.documents import (
     Kind,
     Patient,
     StoredPdf,
+    due_date,
 )
-from chalicelib.domain.due_dates import due_date
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider

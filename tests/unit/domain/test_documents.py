@@ -2,8 +2,7 @@ from datetime import date
 
 import pytest
 
-from chalicelib.domain.documents import Certification, Kind
-from chalicelib.domain.due_dates import due_date
+from chalicelib.domain.documents import Certification, Kind, due_date
 
 SENT = date(2026, 11, 22)
 
