@@ -159,6 +159,7 @@ _DOCUMENT: Mapping[str, Any] = {
     "returned_method": None,
     "recalled_reason": None,
     "deliveries": [_line("sent")],
+    "trail": {"sequence": 3, "head": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"},
 }
 _CHANGES: Mapping[str, Mapping[str, Any]] = {
     "document.delivered": {"deliveries": [_line("delivered")]},

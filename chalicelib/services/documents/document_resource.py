@@ -67,6 +67,17 @@ class DeliveryLineResource(TypedDict):
     at: Timestamp
 
 
+class TrailPosition(TypedDict):
+    """The state of the audit trail: the number of events, and the hash of the last event.
+
+    Store both with each webhook. If a later audit trail contains another hash at this number, the trail was
+    rewritten.
+    """
+
+    sequence: int
+    head: str
+
+
 class DocumentResource(TypedDict):
     """A document as the EMR sees the document."""
 
@@ -94,6 +105,7 @@ class DocumentResource(TypedDict):
     returned_method: str | None
     recalled_reason: str | None
     deliveries: list[DeliveryLineResource]
+    trail: TrailPosition
 
 
 def document_resource(document: Document, portal_url: str) -> DocumentResource:
@@ -124,6 +136,7 @@ def document_resource(document: Document, portal_url: str) -> DocumentResource:
         "returned_method": document.returned_method,
         "recalled_reason": document.recalled_reason,
         "deliveries": [_delivery_line(line) for line in document.deliveries],
+        "trail": {"sequence": document.sequence, "head": document.head},
     }
 
 

@@ -325,6 +325,21 @@ def test_the_audit_trail_shows_whether_it_is_intact(emr: Emr) -> None:
     assert read_body(emr.get(f"/v1/documents/{document_id}/events"))["intact"] is False
 
 
+def test_the_resource_and_every_webhook_name_the_last_event_of_the_trail(emr: Emr) -> None:
+    emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"})
+    document_id = emr.send()
+    emr.event({"external_id": "POC-1001"}, "document.recalled")
+    events = read_body(emr.get(f"/v1/documents/{document_id}/events"))["events"]
+    trail = read_body(emr.get(f"/v1/documents/{document_id}"))["trail"]
+    assert trail == {"sequence": len(events), "head": events[-1]["hash"]}
+    webhooks = [json.loads(delivery.body) for delivery in emr.portal.mails() if delivery.body]
+    by_type = {event["type"]: event for event in events}
+    assert webhooks
+    for webhook in webhooks:
+        caused = by_type[webhook["type"]]
+        assert webhook["data"]["trail"] == {"sequence": caused["sequence"], "head": caused["hash"]}
+
+
 def test_another_practice_reads_nothing(emr: Emr, stranger: Emr) -> None:
     document_id = emr.send()
     for tail in ("", "/original.pdf", "/signed.pdf", "/events"):
