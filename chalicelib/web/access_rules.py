@@ -25,8 +25,7 @@ class Denial(Enum):
 def authorize(route: Route, context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
     """Return the context with the session, provider, document or practice of the route's access rule.
 
-    Raises `NotFound` for a document of another provider, and `Unauthenticated` for a wrong API key or
-    signature.
+    Raises `NotFound` for another provider's document, and `Unauthenticated` for a wrong key or signature.
     """
     return _RULES[route.access](context, values)
 
@@ -37,10 +36,7 @@ def may_require_second_factor(route: Route, context: RequestContext) -> bool:
 
 
 def requires_second_factor(context: RequestContext) -> bool:
-    """Return True if the portal, or a practice that sends this provider documents, requires two-step login.
-
-    Reads the switches.
-    """
+    """Return True if the portal, or a practice that sends this provider documents, requires two-step login."""
     of_document = (context.document.practice_id,) if context.document else ()
     return context.services.switches.second_factor((*context.require_provider().practices, *of_document))
 

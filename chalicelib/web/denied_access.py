@@ -11,10 +11,7 @@ from chalicelib.web.http.responses import format_cookie, redirect
 
 
 def render_denial(denial: Denial, context: RequestContext, values: dict[str, str]) -> Response:
-    """Return the page, or the redirect to a page, on which the person can gain access.
-
-    `values` holds the parameters of the requested path.
-    """
+    """Return the page or redirect by which the person can gain access. `values` are the path's parameters."""
     if denial is Denial.NOT_LOGGED_IN:
         return _redirect_to_login(context)
     if denial is Denial.NO_SECOND_FACTOR:

@@ -1,8 +1,4 @@
-"""The steps that every request goes through.
-
-Each step is in one place here: read the request, check the form's origin, apply the access rule, call the
-handler, turn errors into responses, add the security headers and log one line.
-"""
+"""The steps that every request goes through, from reading the request to writing one line in the log."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -40,10 +36,7 @@ logger = Logger(service="portal")
 
 
 def register(app: Chalice, routes: Iterable[Route]) -> None:
-    """Serve the routes with `app`. A handler runs only if the access rule of its route allows the request.
-
-    Chalice must not refuse any content type, because its refusal would be neither a problem nor a page.
-    """
+    """Serve the routes with `app`. All content types pass, because a refusal by Chalice is no page or problem."""
     for route in routes:
         app.route(route.path, methods=list(route.methods), content_types=[])(_view(app, route))
 
@@ -121,10 +114,7 @@ def _has_foreign_query(route: Route, request: Request) -> bool:
 
 
 def _respond(route: Route, context: RequestContext, values: dict[str, str]) -> Response:
-    """Return the handler's response, or the page for a denied request.
-
-    Adds the ids of the document and the practice to the log once the access rule allows the request.
-    """
+    """Return the handler's response, or the page for a denied request."""
     request_parsing.check_path(values)
     if context.request.method == "POST" and not route.is_api:
         context = _with_form(route, context)

@@ -1,7 +1,4 @@
-"""Changes that the owner of an account makes to it: passkeys, authenticator app, recovery codes, password.
-
-Every change ends the account's other sessions and is reported to the owner by email.
-"""
+"""Changes that owners make to their accounts. Every change ends other sessions and is reported by email."""
 
 import base64
 import hashlib
@@ -67,11 +64,7 @@ class AccountSettings:
         self._passkeys = passkeys
 
     def add_passkey(self, owner: AccountOwner, response: str, name: str) -> AccountChange:
-        """Add a passkey from the browser's WebAuthn `response` (JSON).
-
-        The first second factor of an account also creates recovery codes. Raise `Invalid` if the response is
-        not valid or the account has `MAX_PASSKEYS` passkeys.
-        """
+        """Add a passkey from the browser's `response` (JSON). Raise `Invalid` if refused or above `MAX_PASSKEYS`."""
         provider = owner.provider
         if len(provider.passkeys) >= MAX_PASSKEYS:
             raise _invalid("name", f"You already have {MAX_PASSKEYS} passkeys. Remove one first.")
@@ -93,10 +86,7 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.PASSKEY_REMOVED)
 
     def authenticator_secret(self, session: Secret, now: datetime) -> str:
-        """Return the secret (base32) to enter in an authenticator app.
-
-        The secret stays the same until the owner confirms it, or until `ENROL_LIFETIME` has passed.
-        """
+        """Return the secret (base32) for an authenticator app. It changes once confirmed or after `ENROL_LIFETIME`."""
         row = self._store.secret(_enrolment_key(session))
         if row is not None and row.is_live(now) and row.link:
             return row.link
@@ -114,11 +104,7 @@ class AccountSettings:
         return secret
 
     def add_authenticator(self, owner: AccountOwner, code: str) -> AccountChange:
-        """Add the app that was set up with `authenticator_secret`, if `code` is the code that the app shows.
-
-        The first second factor of an account also creates recovery codes. Raise `Invalid` for a wrong code
-        and for an expired secret.
-        """
+        """Add the app if it shows this `code`. Raise `Invalid` for a wrong code and for an expired secret."""
         row = self._store.secret(_enrolment_key(owner.session))
         if row is None or not row.is_live(owner.now) or row.link is None:
             raise _invalid("code", "That took too long. Scan the new code and try again.")
@@ -137,10 +123,7 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_REMOVED)
 
     def create_recovery_codes(self, owner: AccountOwner) -> AccountChange:
-        """Create recovery codes in place of the old ones. Only their hashes are stored.
-
-        Raise `NotFound` if the account has no second factor.
-        """
+        """Replace the recovery codes. Only hashes are stored. Raise `NotFound` without a second factor."""
         if not owner.provider.has_second_factor:
             raise NotFound("Recovery codes need a passkey or an authenticator app.")
         return self._commit(owner, owner.provider, AccountEventType.RECOVERY_CODES_MADE, new_codes=True)
@@ -163,10 +146,7 @@ class AccountSettings:
         return [provider.name, provider.email or "", provider.npi or "", *names]
 
     def events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        """Return the events of an account, newest first.
-
-        `before` is the `sort_key` of the last event on the previous page, or None for the first page.
-        """
+        """Return an account's events, newest first. `before` is the `sort_key` of the last event already shown."""
         return self._store.account_events(provider_id, limit=limit, before=before)
 
     def decline_second_factor(self, provider: Provider, now: datetime) -> None:
@@ -276,10 +256,7 @@ def _without_sessions(provider: Provider) -> Provider:
 
 
 def _after_removal(provider: Provider) -> Provider:
-    """Return the provider without recovery codes if the last second factor is gone.
-
-    Raise `Invalid` if the password is too short without a second factor.
-    """
+    """Return the provider, without recovery codes if none is needed. Raise `Invalid` for a short password."""
     if provider.has_second_factor:
         return provider
     if provider.short_password:

@@ -16,11 +16,7 @@ _MAX_COOKIE_CHARS = 300
 
 @dataclass(frozen=True)
 class KnownDevice:
-    """A browser that has logged in to an account.
-
-    `session_generation` is the account's at that login. `id` names the browser in the key of its
-    counter of failed attempts.
-    """
+    """A browser that logged in to an account in a session generation. `id` is part of its counter's key."""
 
     provider_id: str
     session_generation: int

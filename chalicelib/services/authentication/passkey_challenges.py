@@ -13,19 +13,13 @@ _NONCE_BYTES, _DATE_BYTES = 16, 8
 
 
 def make_challenge(key: bytes, subject: str, nonce: str, now: datetime) -> str:
-    """Return a challenge (base64url).
-
-    `subject` is the provider's id, or empty for a login by an unknown person. `nonce` is random.
-    """
+    """Return a challenge (base64url). `subject` is the provider's id, or empty at a login. `nonce` is random."""
     head = hashlib.sha256(nonce.encode()).digest()[:_NONCE_BYTES] + epoch_seconds(now).to_bytes(_DATE_BYTES, "big")
     return to_base64url(head + sign(key, _message(subject, head)))
 
 
 def is_valid_challenge(keys: Iterable[bytes], challenge: bytes, subject: str, now: datetime) -> bool:
-    """Return True if the portal made this challenge for this subject within `LIFETIME`.
-
-    The caller writes a row for the challenge, so that nobody can use the challenge twice.
-    """
+    """Return True if the portal made the challenge for the subject within `LIFETIME`. The caller prevents reuse."""
     length = _NONCE_BYTES + _DATE_BYTES
     head, signature = challenge[:length], challenge[length:]
     age = epoch_seconds(now) - int.from_bytes(head[_NONCE_BYTES:], "big")

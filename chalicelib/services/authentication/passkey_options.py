@@ -1,8 +1,4 @@
-"""Options of WebAuthn level 2 that a browser needs to use or to create a passkey.
-
-This module is apart from the verification of the browser's response: the login page needs options for every
-visitor, and they need neither the store nor the WebAuthn library.
-"""
+"""WebAuthn options for the browser. The login page needs them without the store and the WebAuthn library."""
 
 import json
 from datetime import datetime
@@ -29,10 +25,7 @@ class PasskeyOptions:
         self._rp_id = urlsplit(portal_url).hostname or ""
 
     def for_login(self, now: datetime, provider: "Provider | None" = None) -> str:
-        """Return the JSON for `navigator.credentials.get`.
-
-        The browser offers the passkeys of this provider, or any passkey if there is no provider.
-        """
+        """Return the JSON for `navigator.credentials.get`, for this provider's passkeys or for any passkey."""
         subject = provider.id if provider else ""
         return json.dumps(
             {

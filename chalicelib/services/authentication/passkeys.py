@@ -1,8 +1,4 @@
-"""Verification of passkeys (WebAuthn level 2). `passkey_options` builds the requests to the browser.
-
-User verification is required, so a passkey is two factors in one. The WebAuthn library is imported only when
-there is a response to verify.
-"""
+"""Verification of passkeys (WebAuthn level 2). The WebAuthn library is imported only to verify a response."""
 
 import json
 from collections.abc import Mapping
@@ -50,10 +46,7 @@ class Passkeys:
     def verify_registration(
         self, provider: Provider, response: str, name: str, now: datetime
     ) -> tuple[Passkey, Secret]:
-        """Return the new passkey, and the row to commit with it, which marks the challenge as used.
-
-        Raise `Unauthenticated` if the browser's response is not valid.
-        """
+        """Return the passkey, and the row that marks its challenge as used. Raise `Unauthenticated` if refused."""
         from webauthn import verify_registration_response
         from webauthn.helpers.exceptions import WebAuthnException
 
@@ -80,10 +73,7 @@ class Passkeys:
     def log_in(
         self, response: str, now: datetime, origin: Origin, previous_session: Secret | None = None
     ) -> tuple[Provider, str]:
-        """Return the owner of the passkey, and the value of the session cookie.
-
-        The browser's `previous_session` ends. Raise `Unauthenticated` if the response is not valid.
-        """
+        """Return the passkey's owner and the session cookie. Raise `Unauthenticated` if the response is refused."""
         parsed = self._parse(response, "", now)
         handle = (parsed.credential.get("response") or {}).get("userHandle")
         provider = self._store.provider(_provider_id(handle))
@@ -97,18 +87,12 @@ class Passkeys:
         return provider, cookie
 
     def verify_authentication(self, provider: Provider, response: str, now: datetime) -> tuple[Provider, Secret]:
-        """Return the provider with the updated passkey, and the row that marks the challenge as used.
-
-        The caller commits both. Raise `Unauthenticated` if the browser's response is not valid.
-        """
+        """Return the provider and the row of the challenge, to be committed. Raise `Unauthenticated` if refused."""
         parsed = self._parse(response, provider.id, now)
         return self._verify(provider, parsed, now), _used_challenge(parsed.challenge, now)
 
     def reauthenticate(self, session: Secret, provider: Provider, response: str, now: datetime) -> RenewedSession:
-        """Authenticate a logged-in provider again, and return the session under a new token.
-
-        Raise `Unauthenticated` if the browser's response is not valid.
-        """
+        """Return the session under a new token. Raise `Unauthenticated` if the browser's response is refused."""
         parsed = self._parse(response, provider.id, now)
         used = self._verify(provider, parsed, now)
         renewed, cookie = self._sessions.renew(session, now, METHOD)
@@ -132,10 +116,7 @@ class Passkeys:
             raise Unauthenticated(_FAILED) from conflict
 
     def _parse(self, response: str, subject: str, now: datetime) -> _Response:
-        """Return the response if the portal made its challenge, and made it for this subject.
-
-        Raise `Unauthenticated` for any other response.
-        """
+        """Return the response if the portal made its challenge for this subject. Otherwise raise `Unauthenticated`."""
         try:
             credential = json.loads(response[:MAX_RESPONSE_CHARS])
             client = json.loads(from_base64url(credential["response"]["clientDataJSON"]))

@@ -35,22 +35,13 @@ PER_ACCOUNT = Backoff(
     lifetime=timedelta(days=365),
     lifetime_per_attempt=timedelta(days=90),
 )
-"""Failed attempts by all unknown browsers on one account.
-
-After `MAX_UNKNOWN_FAILURES`, only a known browser, a passkey or a new password opens the account.
-"""
+"""Failed attempts by unknown browsers on one account. `MAX_UNKNOWN_FAILURES` of them close it to such browsers."""
 
 UNDER_ATTACK = Backoff(name="attack", free_attempts=20, max_wait=timedelta(), lifetime=timedelta(days=1))
-"""The same attempts, counted until a day passes without any.
-
-After `free_attempts`, the account counts as under attack.
-"""
+"""The same attempts, until a day passes without any. After `free_attempts`, the account is under attack."""
 
 KNOWN_BROWSERS = Backoff(name="known", free_attempts=0, max_wait=timedelta(), lifetime=timedelta(days=365))
-"""Failed attempts by all known browsers of one account.
-
-After `MAX_KNOWN_FAILURES`, these browsers count as unknown.
-"""
+"""Failed attempts by all known browsers of one account. After `MAX_KNOWN_FAILURES`, they count as unknown."""
 
 MAX_UNKNOWN_FAILURES = 75
 MAX_KNOWN_FAILURES = 20
@@ -75,11 +66,7 @@ _NO_PROVIDER = "prv_nobody"
 
 @dataclass(frozen=True, kw_only=True)
 class LoginAttempt:
-    """One try of a password.
-
-    `email` is in lower case. `source` is the client's address and `agent` is its User-Agent header. `device`
-    is the browser if the portal knows it. `previous_session` is the browser's session, which the login ends.
-    """
+    """One try of a password. `source` is the client's address, `agent` its User-Agent. `email` is in lower case."""
 
     email: str
     password: str
@@ -95,10 +82,7 @@ class LoginAttempt:
 
 
 class SecondFactorRequired(Exception):
-    """The signal that the password was right and a second factor is needed.
-
-    `token` is for `SecondFactor.finish`.
-    """
+    """The signal that the password was right and a second factor is needed. `SecondFactor.finish` takes `token`."""
 
     def __init__(self, token: str) -> None:
         super().__init__("a second factor is needed")
@@ -107,11 +91,7 @@ class SecondFactorRequired(Exception):
 
 @dataclass(frozen=True)
 class _CountedAttempt:
-    """The counters after one attempt has been added to them.
-
-    `client` is the client's counter. `total` counts all known browsers or all unknown ones, whichever the
-    client belongs to. `attack` counts unknown browsers only.
-    """
+    """The counters after an attempt: the client's, the total of known or unknown browsers, and the attack's."""
 
     client: Secret
     total: Secret
@@ -164,10 +144,7 @@ class Login:
         return token
 
     def _commit_and_rehash(self, change: Change, provider: Provider, attempt: LoginAttempt) -> None:
-        """Commit the change, and replace a password hash that has outdated parameters.
-
-        If the account changes at the same time, the old hash stays until the next login.
-        """
+        """Commit the change. Also replace an outdated password hash, unless the account changes at the same time."""
         if provider.password_hash is None or not is_outdated(provider.password_hash):
             self._store.commit(change)
             return
@@ -180,10 +157,7 @@ class Login:
             self._store.commit(change)
 
     def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> RenewedSession:
-        """Check the password of a logged-in provider, and return the session under a new token.
-
-        Count and raise as `log_in` does. The password of another account is wrong.
-        """
+        """Check the password of a logged-in provider, and return the renewed session. Raise as `log_in` does."""
         provider, cleared = self._verify(attempt)
         if provider.id != session.provider_id:
             raise Unauthenticated(_WRONG)
@@ -192,10 +166,7 @@ class Login:
         return RenewedSession(renewed, cookie, provider)
 
     def verify_password(self, provider: Provider, attempt: LoginAttempt) -> None:
-        """Raise `Unauthenticated` unless this is the provider's password.
-
-        Count the attempt and raise as `log_in` does.
-        """
+        """Count the attempt, and raise as `log_in` does unless this is the provider's password."""
         owner, cleared = self._verify(attempt)
         if owner.id != provider.id:
             raise Unauthenticated(_WRONG)
@@ -213,10 +184,7 @@ class Login:
         return provider, (counted.client, *login_counters(attempt.email, provider.id, attempt.now))
 
     def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _CountedAttempt]:
-        """Return the account's provider and the counters after this attempt.
-
-        The attempt is counted before the password is looked at, so parallel attempts gain nothing.
-        """
+        """Return the provider and the new counters. Parallel attempts gain nothing, as counting comes first."""
         (owner_id, device_owner), counters = run_concurrently(
             lambda: run_concurrently(lambda: self._owner_id(attempt), lambda: self._device_owner(attempt)),
             lambda: self._read_counters(attempt),
@@ -275,10 +243,7 @@ def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
 
 
 def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """Return the login's counters of a whole account.
-
-    The caller drops the counters after a login or a new password.
-    """
+    """Return the login's counters of a whole account, to drop after a login or a new password."""
     counters = ((PER_ACCOUNT, email), (UNDER_ATTACK, email), (KNOWN_BROWSERS, provider_id))
     return tuple(backoff.add_attempt(None, subject, now) for backoff, subject in counters)
 
@@ -286,10 +251,7 @@ def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret,
 def _known_device(
     attempt: LoginAttempt, owner_id: str | None, device_owner: Provider | None, counters: Mapping[str, Secret]
 ) -> KnownDevice | None:
-    """Return the browser if the account knows it.
-
-    Return None if all known browsers together have failed too often.
-    """
+    """Return the browser if the account knows it and its known browsers together have not failed too often."""
     device = attempt.device
     if device is None or device.provider_id != owner_id or not device.is_known_to(device_owner):
         return None
@@ -302,10 +264,7 @@ def _client(attempt: LoginAttempt, known: KnownDevice | None) -> str:
 
 
 def _require_allowed(attempt: LoginAttempt, known: KnownDevice | None, counters: Mapping[str, Secret]) -> None:
-    """Raise `TooManyRequests` if the attempt comes too soon.
-
-    A known browser waits only for its own failures.
-    """
+    """Raise `TooManyRequests` if the attempt comes too soon. A known browser waits only for its own failures."""
     now, client = attempt.now, counters.get(PER_CLIENT.key(_client(attempt, known)))
     if known:
         throttling.require_no_wait(PER_CLIENT.wait_left(client, now))

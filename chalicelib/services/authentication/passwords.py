@@ -68,8 +68,7 @@ def is_short(password: str) -> bool:
 def find_password_problem(password: str, personal: Iterable[str], *, least: int = MIN_LENGTH) -> str | None:
     """Return a sentence that says why the password is refused, or None if it is good.
 
-    `personal` holds words about the owner: name, email address, NPI, the practices that send documents.
-    `least` is the least number of characters.
+    `personal` holds words about the owner, such as the name. `least` is the least number of characters.
     """
     text, own = normalize(password), (*personal, *_CONTEXT)
     if len(text) < least:

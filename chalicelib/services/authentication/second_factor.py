@@ -45,10 +45,7 @@ _EXPIRED = "This login took too long. Please start again."
 
 @dataclass(frozen=True, kw_only=True)
 class SecondFactorResponse:
-    """The person's response at the second step: a typed `code`, or a browser's `passkey` response (JSON).
-
-    The code is the app's or a recovery code. `device` is the browser if the portal knows it.
-    """
+    """The response at the second step: a `code` of the app or for recovery, or a `passkey` response (JSON)."""
 
     code: str = ""
     passkey: str = ""
@@ -77,10 +74,7 @@ class SecondFactor:
         return self._pending_login(token, now)[1]
 
     def finish(self, token: str, response: SecondFactorResponse, now: datetime, origin: Origin) -> tuple[Provider, str]:
-        """Return the provider and the session cookie's value.
-
-        Raise `Unauthenticated` for a wrong response, `TooManyRequests`, and `Gone` if the login has expired.
-        """
+        """Return the provider and the session cookie. Raise `Unauthenticated`, `TooManyRequests`, or `Gone` if late."""
         pending, provider = self._pending_login(token, now)
         total = self._count_code(provider, response, now)
         try:
@@ -130,10 +124,7 @@ class SecondFactor:
         return retry_on_conflict(lambda: self._add_attempt(provider, response, now), retry_on=frozenset({"secret"}))
 
     def _add_attempt(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret:
-        """Count one try of a code.
-
-        Return the counter that all known browsers share, or the one that all unknown browsers share.
-        """
+        """Count one try. Return the counter that all known browsers share, or else that of all unknown browsers."""
         known, device = _known_browsers(provider.id), _known_browser(provider, response)
         subjects = (device, known, provider.id) if device else (provider.id,)
         stored = self._store.secrets([CODE_ATTEMPTS.key(subject) for subject in subjects])
@@ -163,10 +154,7 @@ class SecondFactor:
 
 
 def second_factor_counters(provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """Return the counters of codes of a whole account.
-
-    The caller drops the counters after a finished login or a new password.
-    """
+    """Return the counters of codes of a whole account, to drop after a finished login or a new password."""
     subjects = (provider_id, _known_browsers(provider_id))
     return tuple(CODE_ATTEMPTS.add_attempt(None, subject, now) for subject in subjects)
 
@@ -187,10 +175,7 @@ def _known_browsers(provider_id: str) -> str:
 
 
 def find_matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
-    """Return the 30-second step of the app's code, or None if the code is wrong or was used.
-
-    The code may be one step early or one step late.
-    """
+    """Return the 30-second step of a code (one early or late at most), or None if it is wrong or was used."""
     import pyotp
 
     digits = "".join(code.split())

@@ -1,8 +1,4 @@
-"""Sessions of logged-in providers.
-
-A session is a signed cookie (a JWT) and a row. The cookie names the row. A request is logged in only if the
-signature, the row and the account all say so.
-"""
+"""Sessions of logged-in providers. A session is live only if its cookie (a JWT), row and account agree."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -52,10 +48,7 @@ class Sessions:
         self._issuer = issuer
 
     def start(self, provider: Provider, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
-        """Return the row of a new session, for the caller to commit, and the cookie's value.
-
-        `method` says in words how the provider logged in.
-        """
+        """Return the row to commit and the cookie of a new session. `method` says how the provider logged in."""
         token = self._ids.token()
         row = Secret(
             key=secret_key(SecretKind.SESSION, token),
@@ -93,10 +86,7 @@ class Sessions:
         return row, self._sign(token, session.provider_id or "", row)
 
     def read(self, cookie: str, now: datetime) -> SessionClaims | None:
-        """Return the cookie's claims, or None unless the portal signed them and they have not expired.
-
-        This reads no row, so the session may have ended all the same.
-        """
+        """Return the claims of a cookie that the portal signed and that has not expired. The row is not read."""
         import jwt
 
         if not cookie or len(cookie) > _MAX_COOKIE_CHARS:
@@ -170,10 +160,7 @@ def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountE
 
 
 def time_left(session: Secret, now: datetime) -> timedelta:
-    """Return the time until a session that is in use now ends, if no other request comes.
-
-    `touch` stores the time of use at most once a minute, so the answer counts from the stored time.
-    """
+    """Return the time until a session in use now ends without another request, by its stored time of use."""
     seen = session.last_seen_at or session.created_at
     stored = now if now - seen >= TOUCH_INTERVAL else seen
     return min(stored + SESSION_IDLE, session.expires_at) - now

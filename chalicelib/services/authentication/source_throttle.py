@@ -10,11 +10,7 @@ from chalicelib.services.transaction import Change
 
 
 class SourceThrottle:
-    """Counters of failures by source, in the same rows as the password login's.
-
-    A source is a client's address, or one known browser at that address. A known browser has its own counter,
-    so it never waits for other people at the same address.
-    """
+    """Counters of failures by source: a client's address, or one known browser at that address."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -1,7 +1,4 @@
-"""Handlers of the EMR's API: events, documents, deliveries and settings.
-
-`GET /v1/openapi.json` describes the requests and the responses.
-"""
+"""Handlers of the EMR's API, which `GET /v1/openapi.json` describes."""
 
 from collections.abc import Mapping
 from datetime import timedelta

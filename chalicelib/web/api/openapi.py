@@ -1,8 +1,4 @@
-"""The OpenAPI 3.1 document of the EMR's API.
-
-The paths and their access come from the table of routes, the schemas from the classes that the code uses, and
-the rest from the table of operations below.
-"""
+"""The OpenAPI 3.1 document of the EMR's API, made from the routes, the schemas and a table of operations."""
 
 import re
 from collections.abc import Mapping

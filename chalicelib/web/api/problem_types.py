@@ -1,7 +1,4 @@
-"""The meaning and the remedy of every problem code, for the page of the code and for the guide.
-
-`tests/unit/web/api/test_problem_types.py` compares this table with the codes that the portal can raise.
-"""
+"""The meaning and the remedy of every problem code, for the page of the code and for the guide."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +14,7 @@ _BODY, _PDF = f"{MAX_BODY_BYTES // _MB} MB", f"{MAX_UPLOAD_BYTES // _MB} MB"
 
 @dataclass(frozen=True)
 class ProblemType:
-    """One problem code. `statuses` are the HTTP statuses that the code comes with.
-
-    `for_emr` is False for a code that appears on pages only.
-    """
+    """One problem code with its HTTP statuses. `for_emr` is False for a code that appears on pages only."""
 
     code: str
     statuses: tuple[int, ...]

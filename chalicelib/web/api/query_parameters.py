@@ -1,7 +1,4 @@
-"""The query parameters of the API that take one of a few values.
-
-The handlers read the parameters with these objects, and the OpenAPI document describes the same objects.
-"""
+"""The query parameters of the API that take one of a few values, for the handlers and for OpenAPI."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
-"""Throttling of wrong passwords, codes, links and passkeys by source, and their count for the alarm.
+"""Throttling of wrong passwords and codes by source, and a count of all wrong credentials for the alarm.
 
-`Route.credential_failure_statuses` names the statuses by which a handler reports a wrong credential. Nobody
-can guess a link (256 random bits) or a passkey. So these failures count for the alarm only, and they never
-make other people at the same address wait.
+Nobody can guess a link (256 random bits) or a passkey, so a wrong one only counts for the alarm.
 """
 
 from __future__ import annotations
@@ -31,10 +29,7 @@ def check(route: Route, context: RequestContext) -> None:
 
 
 def record_failure(route: Route, context: RequestContext, status: int) -> None:
-    """Count a response that reports a wrong credential or a request that came too soon.
-
-    The log line has the client's address, for a block at the edge, and does not say whose account it was.
-    """
+    """Count and log a wrong credential or a request that came too soon, with its address but no account."""
     if context.request.method != "POST" or not route.credential_failure_statuses:
         return
     is_wrong = status in route.credential_failure_statuses
@@ -46,10 +41,7 @@ def record_failure(route: Route, context: RequestContext, status: int) -> None:
 
 
 def _is_throttled(route: Route, context: RequestContext) -> bool:
-    """Return True if somebody could guess the request's credential.
-
-    Status 410 means an expired link or an expired login, which nobody can guess.
-    """
+    """Return True if somebody could guess the credential. Status 410 is an expired link or login, not a guess."""
     if context.request.method != "POST" or route.throttles_itself:
         return False
     if route.accepts_passkey and read_form(context.request).get("passkey"):
@@ -58,10 +50,7 @@ def _is_throttled(route: Route, context: RequestContext) -> bool:
 
 
 def _source(context: RequestContext) -> str:
-    """Return the client's address, or the address with the account that knows this browser.
-
-    So a known browser never waits for other people at the same address.
-    """
+    """Return the client's address, together with the account that knows the browser, if there is one."""
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     address = context.address or "unknown"
     return f"{device.provider_id} at {address}" if device else address

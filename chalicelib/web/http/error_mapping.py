@@ -98,10 +98,7 @@ def error_headers(error: PortalError) -> dict[str, str]:
 
 
 def problem_body(error: PortalError, portal_url: str) -> Problem:
-    """Return the error as the body of a problem response.
-
-    The responses of the API gateway in `infrastructure/template.yaml` name their types in the same way.
-    """
+    """Return the body of a problem response. `infrastructure/template.yaml` builds `type` in the same way."""
     presentation = present_error(error)
     body: Problem = {
         "type": f"{portal_url}/problems/{error.code}",

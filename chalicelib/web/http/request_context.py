@@ -59,10 +59,7 @@ class RequestContext:
 
     @property
     def return_path(self) -> str:
-        """The path to return to after login: the current page, or the page that contains the posted form.
-
-        The query is left out, because the path becomes part of the login page's URL.
-        """
+        """The path to return to after login, without a query: the current page, or the page of the posted form."""
         if self.request.method == "GET" or self.path in _SEARCH_PAGES:
             return self.path
         if self.document is not None:
@@ -89,10 +86,7 @@ class RequestContext:
 
     @property
     def tab_owner(self) -> str:
-        """An opaque id of the provider, empty without one.
-
-        Scripts use the id to keep the tabs and drafts of two providers apart who share a browser.
-        """
+        """An opaque id of the provider, or empty. Scripts use the id to keep two providers' drafts apart."""
         if self.provider is None:
             return ""
         return hashlib.sha256(f"tabs of {self.provider.id}".encode()).hexdigest()[:16]

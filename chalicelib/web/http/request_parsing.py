@@ -63,10 +63,7 @@ def read_body(request: Request) -> bytes:
 
 
 def read_form(request: Request) -> Mapping[str, str]:
-    """Return the fields of a posted form.
-
-    Raises `Invalid` if the body is not a form, and `TooLarge` above `MAX_FORM_BYTES`.
-    """
+    """Return the fields of a posted form. Raises `Invalid` for another body, `TooLarge` above `MAX_FORM_BYTES`."""
     kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if kind != FORM_TYPE:
         raise Invalid(f"Send the form as {FORM_TYPE}.")

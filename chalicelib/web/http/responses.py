@@ -28,10 +28,9 @@ def render_page(
     cookies: Sequence[str] = (),
     **values: Any,
 ) -> Response:
-    """Return a page made from a template of `templates/pages` with `values`.
+    """Return a page made from a template of `templates/pages`, with `values` and the values that every page gets.
 
-    Every template also gets the values below. A page that answers a POST at another path than its own passes
-    its own `history_url`.
+    A page that answers a POST at another path than its own passes its own `history_url`.
     """
     all_values = {
         "csrf": make_form_token(context.csrf, context.services.ids.token()),
@@ -88,11 +87,7 @@ def render_error_page(context: RequestContext, error: PortalError) -> Response:
 
 
 def format_cookie(name: str, value: str, max_age: int | None = None) -> str:
-    """Return a `Set-Cookie` header for a host-only cookie.
-
-    The cookie expires after `max_age` seconds. 0 removes the cookie, and None keeps the cookie until the
-    browser closes.
-    """
+    """Return a `Set-Cookie` header. 0 seconds remove the cookie. None keeps it until the browser closes."""
     age = "" if max_age is None else f"; Max-Age={max_age}"
     return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}"
 

@@ -27,11 +27,7 @@ def security_headers(files_origin: str | None) -> dict[str, str]:
 
 
 def content_policy(files_origin: str | None) -> str:
-    """Return the Content-Security-Policy.
-
-    The policy allows scripts and styles of the portal alone, nothing inline, no framing by other sites, and
-    files of the bucket if `files_origin` is given.
-    """
+    """Return the Content-Security-Policy, which allows only the portal's own content and files of `files_origin`."""
     ours = "'self'"
     files = f"{ours} {files_origin}" if files_origin else ours
     framed = files_origin or "'none'"

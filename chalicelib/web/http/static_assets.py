@@ -40,10 +40,9 @@ def asset_url(name: str) -> str:
 
 
 def find_asset(hashed_name: str) -> tuple[Asset, bool] | None:
-    """Return the file for a name with a hash, and whether the hash is the one of the current content.
+    """Return the file for a name with a hash, and whether the hash is current. Return None for an unknown file.
 
-    During a deployment, pages of the previous version ask for names with an older hash. Returns None if there
-    is no such file.
+    During a deployment, pages of the previous version ask for names with an older hash.
     """
     matched = _HASHED.fullmatch(hashed_name)
     asset = _load(f"{matched['stem']}.{matched['ending']}") if matched else None

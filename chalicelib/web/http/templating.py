@@ -33,10 +33,7 @@ _MEGABYTE = 1024 * 1024
 
 @lru_cache(maxsize=1)
 def jinja_environment() -> Environment:
-    """Return the Jinja environment with the portal's filters.
-
-    `PackageLoader` finds the templates in the source tree, in a zip file and in a Lambda layer.
-    """
+    """Return the Jinja environment. `PackageLoader` reads templates from a folder, a zip file or a Lambda layer."""
     jinja = Environment(
         loader=PackageLoader("templates", "pages"),
         autoescape=True,

@@ -109,10 +109,7 @@ def _change(
     *,
     render_error: Callable[..., Response] | None = None,
 ) -> Response:
-    """Make the change if the session was authenticated recently, and show new recovery codes once.
-
-    The change ends all other sessions, and their browsers are no longer known. This browser stays known.
-    """
+    """Make the change if the session was authenticated recently, and show new recovery codes once."""
     session, provider = context.session, context.require_provider()
     if session is None or not is_recently_authenticated(context):
         return redirect(ACCOUNT_PATH)

@@ -14,10 +14,7 @@ LOGO_WIDTH, LOGO_HEIGHT = 224, 56
 
 
 def show_landing(context: RequestContext, document_id: str) -> Response:
-    """Offer to log in, to request a setup link, or to sign by hand.
-
-    The page is the same for a document that does not exist, except that it names no practice.
-    """
+    """Offer to log in, to request a setup link or to sign by hand. For an unknown document, name no practice."""
     document = context.services.review.find_document(document_id)
     return render_page(
         context,

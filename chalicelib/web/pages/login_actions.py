@@ -147,10 +147,7 @@ def show_forgot_password(context: RequestContext) -> Response:
 
 
 def request_link(context: RequestContext) -> Response:
-    """Request a link by email for the form's address.
-
-    The response does not reveal whether the address is known.
-    """
+    """Request a link by email. The response does not reveal whether the address is known."""
     typed = context.form.get("email", "")
     try:
         email = normalize_email(typed)
@@ -167,10 +164,7 @@ def request_document_link(context: RequestContext, document_id: str) -> Response
 
 
 def accept_link(_context: RequestContext, token: str) -> Response:
-    """Move the link's token from the URL to a cookie, and redirect to the page that sets a password.
-
-    Email scanners open links, so this reads nothing and uses nothing up.
-    """
+    """Move the link's token from the URL to a cookie. Email scanners open links, so nothing is used up here."""
     return redirect("/setup", cookies=[format_cookie(SETUP_COOKIE, token, SETUP_SECONDS)])
 
 
@@ -230,11 +224,7 @@ def _render_link_expired(context: RequestContext, expired: LinkExpired) -> Respo
 
 
 def _redirect_to_first_login(context: RequestContext, link: ValidLink) -> Response:
-    """Redirect to the login page, with the username filled in and the document as the next page.
-
-    A link logs nobody in. But this browser becomes known to the account, so other people's wrong passwords
-    cannot lock it out.
-    """
+    """Redirect to the login page. A link logs nobody in, but it makes this browser known to the account."""
     next_path = f"/documents/{link.document.id}" if link.document else HOME
     reason = "password-set" if link.is_setup else "password-changed"
     return redirect(

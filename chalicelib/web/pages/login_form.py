@@ -1,8 +1,4 @@
-"""The portal's root path and the login page.
-
-A cold start pays for every import of this module, so nothing here needs a table. `login_actions` handles the
-forms.
-"""
+"""The root path and the login page. Cold starts import this module, so nothing here needs a table."""
 
 import re
 from urllib.parse import quote, unquote
@@ -24,10 +20,7 @@ _MAX_PATH_CHARS = 300
 
 
 def redirect_home(context: RequestContext) -> Response:
-    """Redirect to the list of documents, or to the login page if the browser has no session cookie.
-
-    If the session has ended, the list of documents redirects to the login page.
-    """
+    """Redirect to the list of documents, or to the login page if the browser has no session cookie."""
     return redirect(HOME if SESSION_COOKIE in context.cookies else "/login")
 
 
@@ -44,11 +37,7 @@ def restart_login(_context: RequestContext) -> Response:
 
 
 def local_path(text: str | None) -> str:
-    """Return the path to go to after a login: `text` if it is a path of this site, or the list of documents.
-
-    Text that a browser could read as another site (`//`, backslashes, control characters, schemes) is not a
-    path of this site.
-    """
+    """Return `text` if every browser reads it as a path of this site, or else the path of the list of documents."""
     path = text or ""
     is_local = len(path) <= _MAX_PATH_CHARS and _LOCAL_PATH.fullmatch(path)
     return path if is_local and path != "/" else HOME

@@ -19,10 +19,7 @@ def is_recently_authenticated(context: RequestContext) -> bool:
 
 
 def passkey_options(context: RequestContext) -> str | None:
-    """Return the WebAuthn options (JSON) for reauthentication by passkey.
-
-    Return None if the provider has no passkey or needs no reauthentication.
-    """
+    """Return the WebAuthn options (JSON) to reauthenticate, or None if no passkey exists or none is needed."""
     if is_recently_authenticated(context) or not context.require_provider().passkeys:
         return None
     return context.services.passkey_options.for_login(context.now, context.require_provider())
@@ -62,10 +59,7 @@ def _check_form(context: RequestContext, session: Secret) -> RenewedSession:
 
 
 def login_attempt(context: RequestContext, session: Secret, password: str) -> LoginAttempt:
-    """Return the attempt of a logged-in provider to enter their password.
-
-    The session counts as a known browser, so other people's failed attempts never make the provider wait.
-    """
+    """Return the attempt to enter the password again. The session counts as a browser known to the account."""
     provider = context.require_provider()
     device = context.services.known_devices.read(context.cookies.get(DEVICE_COOKIE, ""))
     if device is None or not device.is_known_to(provider):

@@ -180,10 +180,7 @@ def download_certificate(context: RequestContext, document_id: str) -> Response:
 
 
 def show_text(context: RequestContext, document_id: str) -> Response:
-    """Show the text of every page of a long document.
-
-    A document that nobody has viewed redirects to its review page, which records the first view.
-    """
+    """Show the text of a long document. Before the first view, redirect to the page that records the view."""
     document = context.require_document()
     if not is_readable(document.status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
@@ -254,8 +251,7 @@ def _show_review(
 def _show_decision(context: RequestContext, document: Document, *, status: int = 200, **details: Any) -> Response:
     """Show the outcome of a document that is no longer pending, and the next pending document.
 
-    `details` may give `cookies`, `conflict` (the reason why a second decision was refused) and
-    `unsent_note` (the note of the refused decision).
+    `details` may give `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`.
     """
     upcoming = context.services.review.next_pending(context.require_provider().id, besides=document.id)
     at = document.decided_at or document.recalled_at
@@ -289,10 +285,7 @@ def _show_refusal(
 
 
 def _restore_draft(context: RequestContext, draft: Mapping[str, str]) -> ReviewForms:
-    """Return the forms with the fields saved when the session ended, if any.
-
-    Consent, signature and password are never restored.
-    """
+    """Return the forms with the fields saved when the session ended, but never consent, signature or password."""
     of_decline = ("reason", "decline_note", "other_name", "other_address")
     declining = any(draft.get(name) for name in of_decline)
     return replace(_read_fields(context, draft), declining=declining, is_draft=bool(draft))
@@ -361,10 +354,7 @@ def _next_url(context: RequestContext) -> str:
 
 
 def _parse_signed_id(context: RequestContext) -> str:
-    """Return the id of the document that was signed just before, for a link to that document.
-
-    The id is not checked: the page behind the link shows the document only to its provider.
-    """
+    """Return the id of the document signed just before, for a link. The page behind the link checks the id."""
     return _ID.sub("", context.query.get("signed", ""))[:64]
 
 

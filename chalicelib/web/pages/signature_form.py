@@ -46,10 +46,7 @@ def parse_approval(form: Mapping[str, str], pages_shown: frozenset[int]) -> Appr
 
 
 def preview_signature(context: RequestContext, document_id: str) -> Response:
-    """Draw the signature block as the signed PDF would show it now.
-
-    Return JSON: a PNG (base64) as `picture`, or an error text as `trouble`. The API returns no binary bodies.
-    """
+    """Return JSON with the signature block as the signed PDF would show it (base64 PNG), or with an error."""
     provider = context.require_provider()
     form = parse_approval(context.form, frozenset())
     signature, errors = signing.read_signature(form.signature, form.typed_name, form.drawing, provider)

@@ -10,10 +10,7 @@ from chalicelib.web.http.responses import format_cookie
 
 
 def save_draft(context: RequestContext, document_id: str) -> list[str]:
-    """Save the form of a decision that came after the session ended. Return the cookie that names the row.
-
-    Save nothing, and return no cookie, unless the expired session belongs to the document's provider.
-    """
+    """Save the form if the ended session is that of the document's provider. Return the cookies to set."""
     services = context.services
     visit = services.sessions.visit_even_if_idle(context.cookies.get(SESSION_COOKIE, ""), context.now, document_id)
     if visit is None or visit.session is None or visit.document is None:

@@ -104,10 +104,7 @@ def describe_due_date(document: Document, now: datetime) -> Due:
 
 
 def list_page_images(document: Document, files: Files, texts: Sequence[str] | None = None) -> list[PageImage]:
-    """Return all pages of the original. URLs of rendered pages expire after `IMAGE_SECONDS`.
-
-    Pages carry their text until the texts together exceed `MAX_TEXT_ON_PAGE` characters.
-    """
+    """Return all pages of the original. Pages have text until all texts exceed `MAX_TEXT_ON_PAGE` characters."""
     images = [_make_page_image(document, number, files) for number in range(1, document.original.pages + 1)]
     lengths = accumulate(len(text) for text in texts or ())
     shown = [text for text, length in zip(texts or (), lengths, strict=False) if length <= MAX_TEXT_ON_PAGE]
