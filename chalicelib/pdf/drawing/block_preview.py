@@ -1,7 +1,5 @@
 """An image of the signature block, drawn by the same code as the block in the signed PDF."""
 
-from __future__ import annotations
-
 import io
 
 import pypdfium2

@@ -1,7 +1,5 @@
 """The certificate page: the signer, the decision and the audit trail, legible after a fax transmission."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """The cover page of a fax: who asks for a signature, and how to sign. It has no patient data."""
 
-from __future__ import annotations
-
 from zoneinfo import ZoneInfo
 
 from reportlab.pdfgen.canvas import Canvas

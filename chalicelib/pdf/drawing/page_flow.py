@@ -1,7 +1,5 @@
 """Letter pages that fill from top to bottom. The content is recorded first and drawn when it is complete."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from reportlab.pdfgen.canvas import Canvas

@@ -1,7 +1,5 @@
 """QR codes drawn as vector rectangles."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from itertools import groupby
 

@@ -1,7 +1,5 @@
 """The signature block: the drawn or typed signature, and in words the signer, the time and the document."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A blank area on a page, for a signature in a file that names no place and allows no added page."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 import pypdfium2

@@ -1,7 +1,5 @@
 """Fit the signature block into a blank space: whole, or the signature on the line and the words nearby."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from chalicelib.pdf.drawing.signature_block import is_legible, measure_words_height

@@ -1,7 +1,5 @@
 """The blank spaces that a label may refer to: form field, line, box or empty space, the likeliest first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from chalicelib.pdf.geometry import Box, overlaps

@@ -6,8 +6,6 @@ goes into the blank space if it is legible there; else the signature goes there 
 (`block_fitting`). In case of doubt there is no place, and only the certificate page shows the signature.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from itertools import islice
 

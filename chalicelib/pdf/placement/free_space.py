@@ -1,7 +1,5 @@
 """Free boxes on a page, for a signature on its line and for the words of that signature."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import islice, product
 

@@ -1,7 +1,5 @@
 """Columns of labels and blanks: decide if a blank belongs to the label above it or below it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from chalicelib.pdf.geometry import Box

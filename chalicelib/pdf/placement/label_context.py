@@ -1,7 +1,5 @@
 """A label that asks for a signature, with the words, lines and fields around it on the page."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import cached_property
 

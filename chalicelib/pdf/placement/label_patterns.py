@@ -1,7 +1,5 @@
 """Regular expressions for the labels that ask the provider, or another person, for a signature."""
 
-from __future__ import annotations
-
 import re
 from typing import Literal
 

@@ -5,8 +5,6 @@ renders nothing and unpacks no images. A page with more than `_MAX_OBJECTS` obje
 are in displayed points.
 """
 
-from __future__ import annotations
-
 import ctypes
 import math
 import re

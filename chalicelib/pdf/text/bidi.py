@@ -5,8 +5,6 @@ isolates. The bidi classes of a paragraph are one string with a letter for each 
 algorithm is a substitution in that string.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ draws only characters. So a glyph without a character, such as a conjunct, gets 
 characters (planes 15 and 16), together with the text that readers should extract for the glyph.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from dataclasses import dataclass

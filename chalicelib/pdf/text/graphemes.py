@@ -1,7 +1,5 @@
 """Grapheme clusters: the characters of a text that are drawn, and which of them belong to one letter."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

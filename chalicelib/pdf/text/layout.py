@@ -6,8 +6,6 @@ need shaping go through HarfBuzz (`shaping`). A letter that no font has is drawn
 extract the letter itself.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache, lru_cache
 from itertools import groupby
@@ -47,7 +45,7 @@ class TextLine(str):
         line.levels = levels if any(levels) else ()
         return line
 
-    def slice(self, start: int, end: int) -> TextLine:
+    def slice(self, start: int, end: int) -> "TextLine":
         """Return a slice of the line, with the bidi levels it has in the whole line."""
         return TextLine(self[start:end], self.levels[start:end])
 

@@ -1,7 +1,5 @@
 """The Noto font for each script. A font file is opened only when a text needs the font."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 
 _BLOCKS = (

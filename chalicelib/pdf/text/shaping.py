@@ -1,7 +1,5 @@
 """Shape text with HarfBuzz: choose and position glyphs for conjuncts, marks and joined letters."""
 
-from __future__ import annotations
-
 import sys
 from functools import cache
 from importlib import import_module
