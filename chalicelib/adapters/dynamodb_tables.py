@@ -16,60 +16,30 @@ from chalicelib.settings import Settings
 _TIMEOUTS: dict[str, Any] = {"connect_timeout_seconds": 1, "read_timeout_seconds": 3, "max_retry_attempts": 2}
 
 
-class PracticeAllIndex(GlobalSecondaryIndex["DocumentRow"]):
-    class Meta:
-        index_name = "practice_all"
-        projection = KeysOnlyProjection()
-
-    practice_all = UnicodeAttribute(hash_key=True)
-    sent_key = UnicodeAttribute(range_key=True)
-
-
-class PracticeUnsignedIndex(GlobalSecondaryIndex["DocumentRow"]):
-    class Meta:
-        index_name = "practice_unsigned"
-        projection = KeysOnlyProjection()
-
-    practice_unsigned = UnicodeAttribute(hash_key=True)
-    sent_key = UnicodeAttribute(range_key=True)
+def _index(name: str, hash_key: str, range_key: str | None = None) -> Any:
+    """Return a global secondary index of keys only. A row is in the index while it has both keys."""
+    members: dict[str, Any] = {hash_key: UnicodeAttribute(hash_key=True)}
+    if range_key is not None:
+        members[range_key] = UnicodeAttribute(range_key=True)
+    members["Meta"] = type("Meta", (), {"index_name": name, "projection": KeysOnlyProjection()})
+    return type(name, (GlobalSecondaryIndex,), members)()
 
 
-class ProviderPendingIndex(GlobalSecondaryIndex["DocumentRow"]):
-    class Meta:
-        index_name = "provider_pending"
-        projection = KeysOnlyProjection()
-
-    provider_pending = UnicodeAttribute(hash_key=True)
-    due_key = UnicodeAttribute(range_key=True)
+class _RecordRow(Model):
+    id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute()
 
 
-class ProviderPastIndex(GlobalSecondaryIndex["DocumentRow"]):
-    class Meta:
-        index_name = "provider_past"
-        projection = KeysOnlyProjection()
-
-    provider_past = UnicodeAttribute(hash_key=True)
-    decided_key = UnicodeAttribute(range_key=True)
+class _VersionedRow(_RecordRow):
+    version = NumberAttribute()
 
 
-class UnsealedIndex(GlobalSecondaryIndex["DocumentRow"]):
-    """The sparse index of documents that are decided but not sealed. `unsealed` is a shard of the id."""
+class DocumentRow(_VersionedRow):
+    """A document. `unsealed` is the partition in the index of documents that are decided but not sealed."""
 
-    class Meta:
-        index_name = "unsealed"
-        projection = KeysOnlyProjection()
-
-    unsealed = UnicodeAttribute(hash_key=True)
-    decided_key = UnicodeAttribute(range_key=True)
-
-
-class DocumentRow(Model):
     class Meta:
         table_name = "documents"
 
-    id = UnicodeAttribute(hash_key=True)
-    version = NumberAttribute()
-    record = UnicodeAttribute()
     status = UnicodeAttribute()
     practice_all = UnicodeAttribute()
     practice_unsigned = UnicodeAttribute(null=True)
@@ -80,11 +50,11 @@ class DocumentRow(Model):
     due_key = UnicodeAttribute()
     decided_key = UnicodeAttribute(null=True)
 
-    by_practice = PracticeAllIndex()
-    unsigned = PracticeUnsignedIndex()
-    pending = ProviderPendingIndex()
-    past = ProviderPastIndex()
-    unsealed_index = UnsealedIndex()
+    by_practice = _index("practice_all", "practice_all", "sent_key")
+    unsigned = _index("practice_unsigned", "practice_unsigned", "sent_key")
+    pending = _index("provider_pending", "provider_pending", "due_key")
+    past = _index("provider_past", "provider_past", "decided_key")
+    unsealed_index = _index("unsealed", "unsealed", "decided_key")
 
 
 class EventRow(Model):
@@ -99,70 +69,22 @@ class EventRow(Model):
     ttl = NumberAttribute(null=True)
 
 
-class OutboxTableRow(Model):
+class OutboxTableRow(_RecordRow):
     class Meta:
         table_name = "outbox"
 
-    id = UnicodeAttribute(hash_key=True)
     created_at = UnicodeAttribute()
-    record = UnicodeAttribute()
 
 
-class DueIndex(GlobalSecondaryIndex["DeliveryRow"]):
-    """The sparse index of deliveries with another attempt to make. `due_shard` spreads the writes."""
+class DeliveryRow(_VersionedRow):
+    """A delivery. The two attributes with `due` are set while another attempt is to be made.
 
-    class Meta:
-        index_name = "due"
-        projection = KeysOnlyProjection()
+    `practice_held` is the partition of held deliveries, or a separate one of webhooks that wait for a retry.
+    """
 
-    due_shard = UnicodeAttribute(hash_key=True)
-    due_at = UnicodeAttribute(range_key=True)
-
-
-class PracticeDeliveriesIndex(GlobalSecondaryIndex["DeliveryRow"]):
-    class Meta:
-        index_name = "practice_deliveries"
-        projection = KeysOnlyProjection()
-
-    practice_id = UnicodeAttribute(hash_key=True)
-    created_key = UnicodeAttribute(range_key=True)
-
-
-class PracticeFailedIndex(GlobalSecondaryIndex["DeliveryRow"]):
-    class Meta:
-        index_name = "practice_failed"
-        projection = KeysOnlyProjection()
-
-    practice_failed = UnicodeAttribute(hash_key=True)
-    created_key = UnicodeAttribute(range_key=True)
-
-
-class PracticeHeldIndex(GlobalSecondaryIndex["DeliveryRow"]):
-    """The sparse index of held deliveries and, in a separate partition, of webhooks that wait for a retry."""
-
-    class Meta:
-        index_name = "practice_held"
-        projection = KeysOnlyProjection()
-
-    practice_held = UnicodeAttribute(hash_key=True)
-    created_key = UnicodeAttribute(range_key=True)
-
-
-class CarrierIndex(GlobalSecondaryIndex["DeliveryRow"]):
-    class Meta:
-        index_name = "carrier"
-        projection = KeysOnlyProjection()
-
-    carrier_id = UnicodeAttribute(hash_key=True)
-
-
-class DeliveryRow(Model):
     class Meta:
         table_name = "deliveries"
 
-    id = UnicodeAttribute(hash_key=True)
-    version = NumberAttribute()
-    record = UnicodeAttribute()
     status = UnicodeAttribute()
     practice_id = UnicodeAttribute()
     practice_failed = UnicodeAttribute(null=True)
@@ -172,32 +94,24 @@ class DeliveryRow(Model):
     due_at = UnicodeAttribute(null=True)
     carrier_id = UnicodeAttribute(null=True)
 
-    due = DueIndex()
-    by_practice = PracticeDeliveriesIndex()
-    failed = PracticeFailedIndex()
-    held = PracticeHeldIndex()
-    by_carrier = CarrierIndex()
+    due = _index("due", "due_shard", "due_at")
+    by_practice = _index("practice_deliveries", "practice_id", "created_key")
+    failed = _index("practice_failed", "practice_failed", "created_key")
+    held = _index("practice_held", "practice_held", "created_key")
+    by_carrier = _index("carrier", "carrier_id")
 
 
-class ProviderRow(Model):
+class ProviderRow(_VersionedRow):
     class Meta:
         table_name = "providers"
 
-    id = UnicodeAttribute(hash_key=True)
-    version = NumberAttribute()
-    record = UnicodeAttribute()
 
-
-class PracticeRow(Model):
+class PracticeRow(_VersionedRow):
     class Meta:
         table_name = "practices"
 
-    id = UnicodeAttribute(hash_key=True)
-    version = NumberAttribute()
-    record = UnicodeAttribute()
 
-
-class SecretRow(Model):
+class SecretRow(_VersionedRow):
     """A row with an expiry. DynamoDB deletes the row some time after `ttl` (epoch seconds).
 
     Conditions check `expires_at`.
@@ -206,9 +120,6 @@ class SecretRow(Model):
     class Meta:
         table_name = "secrets"
 
-    id = UnicodeAttribute(hash_key=True)
-    version = NumberAttribute()
-    record = UnicodeAttribute()
     kind = UnicodeAttribute()
     expires_at = UnicodeAttribute()
     ttl = NumberAttribute()
@@ -222,12 +133,10 @@ class ClaimRow(Model):
     owner = UnicodeAttribute()
 
 
-class RequestRow(Model):
+class RequestRow(_RecordRow):
     class Meta:
         table_name = "requests"
 
-    id = UnicodeAttribute(hash_key=True)
-    record = UnicodeAttribute()
     ttl = NumberAttribute()
 
 
