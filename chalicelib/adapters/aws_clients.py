@@ -8,6 +8,11 @@ import boto3
 from botocore.config import Config
 
 
+def _plain_client(service: str) -> Any:
+    """Return a cached property of `Clients`: the client of this service, without settings of its own."""
+    return cached_property(lambda clients: clients._make(service, clients._config))  # noqa: SLF001 - part of the class
+
+
 class Clients:
     """The AWS clients of one session. Each has timeouts far below the 29 seconds of API Gateway."""
 
@@ -25,37 +30,17 @@ class Clients:
         breaks a signed request. The URLs of the local AWS still have the bucket in the path.
         """
         regional = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
-        return self._client("s3", self._config.merge(Config(signature_version="s3v4", s3=regional)))
-
-    @cached_property
-    def sqs(self) -> Any:
-        return self._client("sqs", self._config)
-
-    @cached_property
-    def sns(self) -> Any:
-        return self._client("sns", self._config)
-
-    @cached_property
-    def ses(self) -> Any:
-        return self._client("ses", self._config)
-
-    @cached_property
-    def ssm(self) -> Any:
-        return self._client("ssm", self._config)
-
-    @cached_property
-    def secrets(self) -> Any:
-        return self._client("secretsmanager", self._config)
-
-    @cached_property
-    def kms(self) -> Any:
-        return self._client("kms", self._config)
+        return self._make("s3", self._config.merge(Config(signature_version="s3v4", s3=regional)))
 
     @cached_property
     def functions(self) -> Any:
         """The Lambda client, which invokes `inspect`. It never retries: `inspect` limits its own time."""
         once = Config(read_timeout=12, retries={"total_max_attempts": 1})
-        return self._client("lambda", self._config.merge(once))
+        return self._make("lambda", self._config.merge(once))
 
-    def _client(self, service: str, config: Config) -> Any:
-        return self._make(service, config)
+    sqs = _plain_client("sqs")
+    sns = _plain_client("sns")
+    ses = _plain_client("ses")
+    ssm = _plain_client("ssm")
+    secrets = _plain_client("secretsmanager")
+    kms = _plain_client("kms")

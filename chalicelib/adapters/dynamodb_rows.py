@@ -20,7 +20,6 @@ from chalicelib.services.transaction import Claim, OutboxRow, RequestRecord
 
 SHARDS: Sequence[str] = tuple(str(number) for number in range(4))
 
-
 UNTIMED = "untimed-"
 """The prefix of the shard of a document whose seal still lacks its timestamp."""
 
@@ -34,7 +33,6 @@ def shard(row_id: str) -> str:
 
 
 def document_row(document: Document) -> tables.DocumentRow:
-    past = is_past(document.status)
     return tables.DocumentRow(
         id=document.id,
         version=document.version,
@@ -43,7 +41,7 @@ def document_row(document: Document) -> tables.DocumentRow:
         practice_all=document.practice_id,
         practice_unsigned=document.practice_id if is_open(document.status) else None,
         provider_pending=document.provider_id if is_decidable(document.status) else None,
-        provider_past=document.provider_id if past else None,
+        provider_past=document.provider_id if is_past(document.status) else None,
         unsealed=_unsealed(document),
         sent_key=_sorted_by(document.sent_at, document.id),
         due_key=f"{document.due_on.isoformat()}#{_sorted_by(document.sent_at, document.id)}",

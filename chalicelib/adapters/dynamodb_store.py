@@ -116,8 +116,7 @@ class DynamoStore:
         return self.delivery(ids[0]) if ids else None
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
-        secrets = _batch(SecretRow, list(dict.fromkeys(keys)))
-        return {row.id: codec.load(Secret, row.record) for row in secrets}
+        return {row.id: codec.load(Secret, row.record) for row in _batch(SecretRow, list(dict.fromkeys(keys)))}
 
     def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
         keys: dict[type[Model], str] = {SecretRow: session_key}
@@ -166,19 +165,12 @@ class DynamoStore:
         return len(_query(index, owner, limit=most, start=None, ascending=ascending))
 
     def events(self, document_id: str) -> tuple[Event, ...]:
-        events = EventRow.query(document_id, consistent_read=True)
-        return tuple(codec.load(Event, row.record) for row in events)
+        return tuple(codec.load(Event, row.record) for row in EventRow.query(document_id, consistent_read=True))
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        events = list(
-            EventRow.query(
-                rows.account_key(provider_id),
-                None if before is None else EventRow.sequence < before,
-                consistent_read=True,
-                scan_index_forward=False,
-                limit=limit + 1,
-            )
-        )
+        older = None if before is None else EventRow.sequence < before
+        newest_first: dict[str, Any] = {"scan_index_forward": False, "consistent_read": True, "limit": limit + 1}
+        events = list(EventRow.query(rows.account_key(provider_id), older, **newest_first))
         shown = tuple(codec.load(AccountEvent, row.record) for row in events[:limit])
         return Page(shown, str(shown[-1].sort_key) if len(events) > limit else None)
 
@@ -189,9 +181,8 @@ class DynamoStore:
         return self._deliveries(index, listing.value, practice_id, limit=limit, after=after, ascending=False)
 
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
-        keys = _query(DeliveryRow.held, practice_id, limit=limit, start=None, ascending=True)
-        fresh = _batch(DeliveryRow, [row.id for row in keys])
-        return tuple(codec.load(Delivery, row.record) for row in fresh if row.practice_held == practice_id)
+        index = DeliveryRow.held
+        return self._deliveries(index, "practice_held", practice_id, limit=limit, after=None, ascending=True).items
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         index, waiting = DeliveryRow.held, rows.WAITING + practice_id
@@ -229,8 +220,7 @@ class DynamoStore:
 
     def _owed(self, shards: Sequence[str], decided_before: datetime, limit: int) -> tuple[Document, ...]:
         early = DocumentRow.decided_key < to_text(decided_before)
-        index = DocumentRow.unsealed_index
-        ids = _in_turn([index.query(shard, early, limit=limit) for shard in shards])
+        ids = _in_turn([DocumentRow.unsealed_index.query(shard, early, limit=limit) for shard in shards])
         fresh = _batch(DocumentRow, ids[:limit])
         return tuple(codec.load(Document, row.record) for row in fresh if row.unsealed in shards)
 
@@ -248,17 +238,13 @@ def _parts(change: Change) -> Iterable[_Part]:
 
     Deletes come first, because PynamoDB sends them first and reports failures in that order.
     """
-    yield from _deletes(change)
-    yield from _versions(change)
-    yield from _additions(change)
-
-
-def _deletes(change: Change) -> Iterable[_Part]:
     for secret in change.dropped:
         yield "secret", rows.secret_row(secret), None, True
     for secret in change.spent:
         is_live = SecretRow.expires_at > to_text(change.at)
         yield "secret", rows.secret_row(secret), (SecretRow.version == secret.version) & is_live, True
+    yield from _versions(change)
+    yield from _additions(change)
 
 
 def _versions(change: Change) -> Iterable[_Part]:
@@ -297,21 +283,19 @@ def _versioned(name: str, row: Any, version: int) -> _Part:
 
 
 def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
-    reasons = error.cancellation_reasons
-    conflicts = [part[0] for part, reason in zip(parts, reasons, strict=False) if reason and reason.code in _CONFLICTS]
+    results = zip(parts, error.cancellation_reasons, strict=False)
+    conflicts = [part[0] for part, reason in results if reason and reason.code in _CONFLICTS]
     if conflicts:
         return ConcurrentUpdate(tuple(dict.fromkeys(conflicts)))
     # PynamoDB cannot return the code if no response came.
-    has_response = isinstance(error.cause, ClientError)
-    if has_response and error.cause_response_code == "TransactionConflictException":
+    if isinstance(error.cause, ClientError) and error.cause_response_code == "TransactionConflictException":
         return ConcurrentUpdate(("document",))
     return Unavailable("The database did not respond. Please try again in a moment.")
 
 
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
     """Return ids from each shard in turn, so that a shard full of stuck rows does not hide the others."""
-    turns = zip_longest(*shards)
-    return [row.id for turn in turns for row in turn if row is not None]
+    return [row.id for turn in zip_longest(*shards) for row in turn if row is not None]
 
 
 def _get(model: type[R], key: str) -> R | None:
@@ -341,8 +325,7 @@ def _query(
     ascending: bool,
     condition: Condition | None = None,
 ) -> list[Any]:
-    matches = index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending)
-    return list(matches)
+    return list(index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending))
 
 
 def _start_key(hash_name: str, owner: str, range_name: str, after: str | None) -> Mapping[str, Any] | None:

@@ -6,8 +6,6 @@ Python's `ipaddress` changes between releases.
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-Address = IPv4Address | IPv6Address
-
 _CLOSED_4 = tuple(
     IPv4Network(network)
     for network in (
@@ -57,7 +55,7 @@ def is_loopback(address: str) -> bool:
     return _parse(address).is_loopback
 
 
-def _parse(address: str) -> Address:
+def _parse(address: str) -> IPv4Address | IPv6Address:
     """Return the address, or the IPv4 address inside a mapped or NAT64 IPv6 address."""
     parsed = ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address):

@@ -93,9 +93,8 @@ class S3Files:
             conditions.append({"success_action_redirect": redirect})
         if content_type_prefix:
             conditions.append(["starts-with", "$Content-Type", content_type_prefix])
-        form = self._s3.generate_presigned_post(
-            self._bucket, key, Fields=fields, Conditions=conditions, ExpiresIn=seconds
-        )
+        limits = {"Conditions": conditions, "ExpiresIn": seconds}
+        form = self._s3.generate_presigned_post(self._bucket, key, Fields=fields, **limits)
         return form["url"], form["fields"]
 
     def origin(self) -> str:

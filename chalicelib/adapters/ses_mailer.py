@@ -19,9 +19,8 @@ class SesMailer:
         Raises `Unprocessable` for an address that SES never accepts, and `Unavailable` for other failures.
         """
         try:
-            response = self._clients.ses.send_raw_email(
-                Source=self._sender, Destinations=[to], RawMessage={"Data": message}
-            )
+            raw = {"Data": message}
+            response = self._clients.ses.send_raw_email(Source=self._sender, Destinations=[to], RawMessage=raw)
         except (ClientError, BotoCoreError) as error:
             raise refusal(error, "The email service") from None
         message_id: str = response["MessageId"]

@@ -29,10 +29,8 @@ class SqsQueues:
                 self._send(url, batch[start : start + _BATCH], delay_seconds)
 
     def _send(self, url: str, jobs: Sequence[Job], delay_seconds: int) -> None:
-        entries = [
-            {"Id": str(number), "MessageBody": codec.dump(job), "DelaySeconds": delay_seconds}
-            for number, job in enumerate(jobs)
-        ]
+        bodies = [{"MessageBody": codec.dump(job), "DelaySeconds": delay_seconds} for job in jobs]
+        entries = [{"Id": str(number), **body} for number, body in enumerate(bodies)]
         try:
             response = self._clients.sqs.send_message_batch(QueueUrl=url, Entries=entries)
         except (ClientError, BotoCoreError) as error:

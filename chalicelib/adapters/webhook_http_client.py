@@ -219,19 +219,15 @@ def _write(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
 
 def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
     """Return the status and the wait that the receiver asks for. The body is read and discarded."""
-    source = _Source(_Incoming(connection, deadline))
+    source = _Incoming(connection, deadline)
     response = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]  # - it only calls makefile
     with response:
         response.begin()
         result = HttpResult(response.status, retry_after=_retry_after(response.headers))
         with suppress(OSError, http.client.HTTPException, Refused):
-            _drain(response)
+            while response.read(_CHUNK):
+                pass
     return result
-
-
-def _drain(response: http.client.HTTPResponse) -> None:
-    while response.read(_CHUNK):
-        pass
 
 
 def _retry_after(headers: Message) -> int | None:
@@ -280,13 +276,6 @@ class _Incoming(io.RawIOBase):
         self._room -= read
         return read
 
-
-class _Source:
-    """A socket with only the method that `HTTPResponse` calls."""
-
-    def __init__(self, incoming: _Incoming) -> None:
-        self._incoming = incoming
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        del mode
-        return io.BufferedReader(self._incoming)
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return a buffered reader of this stream. It is the only method of a socket that `HTTPResponse` calls."""
+        return io.BufferedReader(self)
