@@ -235,9 +235,8 @@ def _log_mistake(route: Route, context: RequestContext, error: Exception) -> Non
 
 def _aws_code(error: Exception) -> str | None:
     """Return the error code of AWS, such as `Throttling` or `AccessDenied`; None for another error."""
-    if isinstance(error, ClientError):
-        return str(error.response["Error"]["Code"])
-    return error.cause_response_code if isinstance(error, PynamoDBException) else None
+    cause = error.cause if isinstance(error, PynamoDBException) else error
+    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else None
 
 
 def _add_headers(route: Route, context: RequestContext, response: Response) -> None:

@@ -8,7 +8,7 @@ from logging import StreamHandler
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from chalice.app import Chalice, Response
 from chalice.test import Client, HTTPResponse
 from pynamodb.exceptions import GetError
@@ -240,6 +240,16 @@ def test_a_failed_dependency_is_a_logged_503_with_retry_after(log: StringIO) -> 
     assert '"aws_code":"Throttling"' in log.getvalue()
     assert '"request_id":' in log.getvalue()
     assert "Ada" not in log.getvalue() + text(page) + problem.body.decode()
+
+
+@pytest.mark.parametrize(
+    "cause", [ReadTimeoutError(endpoint_url="https://dynamodb"), EndpointConnectionError(endpoint_url="x"), None]
+)
+def test_a_database_that_does_not_respond_is_a_503_too(log: StringIO, cause: Exception | None) -> None:
+    page, problem = request_both(GetError("x", cause=cause))
+    assert (page.status_code, problem.status_code) == (503, 503)
+    assert json.loads(problem.body)["code"] == "unavailable"
+    assert '"kind":"GetError"' in log.getvalue()
 
 
 def test_one_line_is_logged_per_request_without_its_content(portal: Portal, log: StringIO) -> None:
