@@ -187,7 +187,7 @@ class Services:
     def practice_deliveries(self) -> PracticeDeliveries:
         from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries
 
-        return PracticeDeliveries(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
+        return PracticeDeliveries(self.document_writer)
 
     @property
     def delivery_worker(self) -> DeliveryWorker:
@@ -265,7 +265,7 @@ class Services:
     def _settlement(self) -> Settlement:
         from chalicelib.services.delivery.settlement import Settlement
 
-        return Settlement(store=self.store, ids=self.ids, portal_url=self.settings.portal_url)
+        return Settlement(self.document_writer)
 
     @cached_property
     def intake(self) -> Intake:

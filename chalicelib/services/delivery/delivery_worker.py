@@ -7,6 +7,7 @@ never sleeps: a wait is a time in the row, and the queue's delay or the sweep of
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -35,27 +36,17 @@ class Sender(Protocol):
         """Send the message once. Raises `Unavailable` to retry, `Unprocessable` to give up."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class DeliveryWorker:
     """Service behind the `deliver` jobs. A job that comes twice, late or out of order does no harm."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        queues: Queues,
-        clock: Clock,
-        ids: Ids,
-        senders: Mapping[Channel, Callable[[], Sender]],
-        settlement: Settlement,
-        webhook_release: WebhookRelease,
-    ) -> None:
-        self._store = store
-        self._queues = queues
-        self._clock = clock
-        self._ids = ids
-        self._senders = senders
-        self._settlement = settlement
-        self._webhook_release = webhook_release
+    store: Store
+    queues: Queues
+    clock: Clock
+    ids: Ids
+    senders: Mapping[Channel, Callable[[], Sender]]
+    settlement: Settlement
+    webhook_release: WebhookRelease
 
     def attempt(self, job: Job) -> None:
         """Make one attempt of the job's delivery, if the delivery is due.
@@ -74,23 +65,23 @@ class DeliveryWorker:
 
     def _claim(self, delivery_id: str) -> Delivery | None:
         """Return the row with a lease, or None if the row is done, not due, or leased by another worker."""
-        now = self._clock.now()
-        delivery = self._store.delivery(delivery_id)
+        now = self.clock.now()
+        delivery = self.store.delivery(delivery_id)
         if delivery is None:
             raise LookupError("a job for a delivery that does not exist")
         if not attempts.is_due(delivery, now):
             return None
         if attempts.is_used_up(delivery):
             refused = AttemptResult(verdict=Verdict.REFUSED, detail="The worker stopped during every attempt.")
-            self._settlement.settle(attempts.finish(delivery, refused, now, jitter=0), now)
+            self.settlement.settle(attempts.finish(delivery, refused, now, jitter=0), now)
             return None
         claimed = attempts.start(delivery, now)
-        self._store.commit(Change(at=now, deliveries=(claimed,)))
+        self.store.commit(Change(at=now, deliveries=(claimed,)))
         return claimed
 
     def _send(self, delivery: Delivery) -> AttemptResult:
         try:
-            return self._senders[delivery.channel]().send(delivery)
+            return self.senders[delivery.channel]().send(delivery)
         except Unavailable as error:
             return AttemptResult(verdict=Verdict.RETRY, detail=error.detail)
         except Unprocessable as error:
@@ -99,27 +90,27 @@ class DeliveryWorker:
 
     def _record(self, claimed: Delivery, outcome: AttemptResult) -> Delivery | None:
         """Return the row as written, or None if a receipt or another worker has settled the row meanwhile."""
-        now = self._clock.now()
-        row = self._store.delivery(claimed.id)
+        now = self.clock.now()
+        row = self.store.delivery(claimed.id)
         if row is None or not attempts.is_waiting(row):
             return None
         ours = row.status is DeliveryStatus.SENDING and len(row.attempts) == len(claimed.attempts)
         if not ours and outcome.verdict not in (Verdict.SENT, Verdict.DELIVERED):
             return None
-        after = attempts.finish(row, outcome, now, jitter=self._ids.jitter())
-        self._settlement.settle(after, now)
+        after = attempts.finish(row, outcome, now, jitter=self.ids.jitter())
+        self.settlement.settle(after, now)
         return after
 
     def _schedule_next(self, after: Delivery) -> None:
         """Queue the next attempt if its wait is short. The sweep of each minute finds the longer waits."""
         if after.status is DeliveryStatus.HELD:
             # The practice may have set its endpoint again while this attempt was writing `held`.
-            if self._webhook_release.is_endpoint_on(after.practice_id):
-                self._webhook_release.release_held(after.practice_id)
+            if self.webhook_release.is_endpoint_on(after.practice_id):
+                self.webhook_release.release_held(after.practice_id)
         elif after.status is DeliveryStatus.QUEUED and after.next_attempt_at is not None:
-            wait = max(after.next_attempt_at - self._clock.now(), timedelta())
+            wait = max(after.next_attempt_at - self.clock.now(), timedelta())
             if wait <= LONGEST_SQS_DELAY:
-                self._queues.send([delivery_job(after)], delay_seconds=math.ceil(wait.total_seconds()))
+                self.queues.send([delivery_job(after)], delay_seconds=math.ceil(wait.total_seconds()))
 
 
 def _log(claimed: Delivery, outcome: AttemptResult, after: Delivery | None) -> None:

@@ -7,8 +7,7 @@ from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
-from chalicelib.services.delivery.message_facts import MessageFacts
-from chalicelib.services.delivery.message_sender import PORTAL, MessageSender
+from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
 from chalicelib.services.normalization import display_phone
 from chalicelib.services.review.hand_codes import create_fax_code
@@ -42,27 +41,24 @@ class Faxes(MessageSender):
         )
 
     def _compose(self, facts: MessageFacts) -> Mail:
-        to = gateway_address(facts.delivery.recipient, self._settings.fax_domain)
+        to = gateway_address(facts.delivery.recipient, self.settings.fax_domain)
         return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts))
 
     def _build_pdf(self, facts: MessageFacts) -> bytes:
         """Return the PDF to fax, in a few seconds. Raises `Unprocessable` if the PDF cannot be faxed."""
         from chalicelib.pdf.assembly.fax import compose_fax
 
-        if facts.document is None or facts.practice is None:
-            raise LookupError("a fax of a document that does not exist")
-        cover = self.cover(facts, facts.document, facts.practice)
-        pdf = compose_fax(cover, self._files.get(facts.document.original.key))
+        document, practice = facts.require_document()
+        pdf = compose_fax(self.cover(facts, document, practice), self.files.get(document.original.key))
         if len(pdf) > MAX_PDF_BYTES:
-            limit = f"{MAX_PDF_MEGABYTES} MB"
-            raise Unprocessable(f"The PDF is too large to fax. The limit is {limit}. Send it by email.")
+            raise Unprocessable(f"The PDF is too large to fax. The limit is {MAX_PDF_MEGABYTES} MB. Send it by email.")
         return pdf
 
     def _online(self, facts: MessageFacts, document: Document) -> FaxOnline | None:
-        if not self._switches.electronic_signature(document.practice_id):
+        if not self.switches.electronic_signature(document.practice_id):
             return None
         link = self._url(f"/by-hand/{document.id}")
-        code = create_fax_code(self._store, document, facts.delivery, facts.now, self._ids)
+        code = create_fax_code(self.store, document, facts.delivery, facts.now, self.ids)
         return FaxOnline(portal_url=link, link=link, code=code)
 
 

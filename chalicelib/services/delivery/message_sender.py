@@ -1,53 +1,68 @@
 """The common part of the senders of emails and faxes, which both leave by SES."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime
 
-from chalicelib.domain.deliveries import Delivery
+from chalicelib.domain.deliveries import Delivery, MessageType
 from chalicelib.domain.delivery_attempts import AttemptResult, Verdict
+from chalicelib.domain.documents import Document
+from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.status import is_decidable
 from chalicelib.services.accounts.setup_links import SetupLinks
-from chalicelib.services.delivery.message_facts import MessageFacts, cancellation_reason, look_up
 from chalicelib.services.delivery.mime import Mail, mime
+from chalicelib.services.lookups import require_practice
 from chalicelib.services.ports import Clock, Files, Ids, Mailer, Store, Switches
 from chalicelib.settings import Settings
 
 PORTAL = "Provider Portal"
 
+_FROM_PRACTICE = {MessageType.READY, MessageType.SETUP, MessageType.CODE, MessageType.FAX}
+_ASKS_FOR_DECISION = {MessageType.READY, MessageType.FAX}
+_OUTDATED = "The document was recalled or corrected meanwhile."
 
+
+@dataclass(frozen=True, kw_only=True)
+class MessageFacts:
+    """The current facts behind a message. An email about an account has no document and no practice."""
+
+    delivery: Delivery
+    now: datetime
+    document: Document | None
+    practice: Practice | None
+    provider: Provider | None
+
+    def require_document(self) -> tuple[Document, Practice]:
+        """Return the document of the message and its practice. Raises `LookupError` if there is none."""
+        if self.document is None or self.practice is None:
+            raise LookupError("a message about a document that does not exist")
+        return self.document, self.practice
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessageSender(ABC):
     """Base class of the senders. Only faxes read `files`, and only emails use `setup_links`."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        files: Files,
-        mailer: Mailer,
-        switches: Switches,
-        clock: Clock,
-        ids: Ids,
-        setup_links: SetupLinks,
-        settings: Settings,
-    ) -> None:
-        self._store = store
-        self._files = files
-        self._mailer = mailer
-        self._switches = switches
-        self._clock = clock
-        self._ids = ids
-        self._setup_links = setup_links
-        self._settings = settings
+    store: Store
+    files: Files
+    mailer: Mailer
+    switches: Switches
+    clock: Clock
+    ids: Ids
+    setup_links: SetupLinks
+    settings: Settings
 
     def send(self, delivery: Delivery) -> AttemptResult:
         """Compose the message and send it by SES, or cancel a message that is no longer wanted."""
-        facts = look_up(delivery, self._store, self._clock.now())
+        facts = look_up(delivery, self.store, self.clock.now())
         reason = cancellation_reason(facts)
         if reason:
             return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
         mail = self._compose(facts)
-        message = mime(
-            mail, sender=self._settings.mail_from, message_id=f"{delivery.id}.{len(delivery.attempts)}", now=facts.now
-        )
-        carrier_id = self._mailer.send(to=mail.to, message=message)
+        message_id = f"{delivery.id}.{len(delivery.attempts)}"
+        message = mime(mail, sender=self.settings.mail_from, message_id=message_id, now=facts.now)
+        carrier_id = self.mailer.send(to=mail.to, message=message)
         return AttemptResult(verdict=Verdict.SENT, detail="Accepted by the email service.", carrier_id=carrier_id)
 
     @abstractmethod
@@ -55,4 +70,41 @@ class MessageSender(ABC):
         """Return the message. Raises `Unprocessable` if the message cannot be composed."""
 
     def _url(self, path: str) -> str:
-        return self._settings.portal_url + path
+        return self.settings.portal_url + path
+
+
+def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:
+    """Read the facts of a message. A practice is not named in emails about an account."""
+    provider = store.provider(delivery.provider_id) if delivery.provider_id else None
+    document = _document(delivery, provider, store)
+    from_practice = document is not None and delivery.type in _FROM_PRACTICE
+    return MessageFacts(
+        delivery=delivery,
+        now=now,
+        document=document,
+        practice=require_practice(store, document.practice_id) if document and from_practice else None,
+        provider=provider,
+    )
+
+
+def cancellation_reason(facts: MessageFacts) -> str | None:
+    """Return the reason to cancel the message, or None if the message should go out."""
+    document, delivery, provider = facts.document, facts.delivery, facts.provider
+    if delivery.type == MessageType.SETUP:
+        if document is None:
+            return _OUTDATED
+        return "The provider already has an account." if provider is not None and provider.has_account else None
+    if document is not None and document.access != delivery.access:
+        return _OUTDATED
+    if document is not None and delivery.type in _ASKS_FOR_DECISION and not is_decidable(document.status):
+        return "The document was decided meanwhile."
+    return None
+
+
+def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:
+    """Return the document of the message. A setup email may be about another document, or none."""
+    if delivery.type == MessageType.SETUP and provider is not None:
+        from chalicelib.services.accounts.setup_links import find_document_of_setup_email
+
+        return find_document_of_setup_email(store, delivery, provider)
+    return store.document(delivery.document_id) if delivery.document_id else None

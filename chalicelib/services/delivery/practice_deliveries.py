@@ -13,10 +13,11 @@ from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
 from chalicelib.domain.practices import Endpoint, Practice
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery
-from chalicelib.services.documents.recorder import Actor, Recorder
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.json_schema import Timestamp
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import DeliveryListing, Ids, Page, Store
+from chalicelib.services.ports import DeliveryListing, Page
 from chalicelib.services.transaction import Change, OutboxRow
 
 RETRYABLE = (DeliveryStatus.FAILED, DeliveryStatus.HELD)
@@ -71,10 +72,10 @@ def delivery_resource(delivery: Delivery) -> DeliveryResource:
 class PracticeDeliveries:
     """Service behind the delivery routes of `/v1`."""
 
-    def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
-        self._store = store
-        self._ids = ids
-        self._portal_url = portal_url
+    def __init__(self, writer: DocumentWriter) -> None:
+        self._writer = writer
+        self._store = writer.store
+        self._ids = writer.ids
 
     def page(self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the practice's messages, newest first."""
@@ -128,14 +129,8 @@ class PracticeDeliveries:
         document = self._store.document(queued.document_id) if queued.document_id else None
         if document is None or not CHANNELS[queued.channel].reaches_provider:
             return Change(at=now)
-        recorder = Recorder(
-            document.with_delivery(delivery_line(queued, now)),
-            practice=practice,
-            now=now,
-            ids=self._ids,
-            portal_url=self._portal_url,
-            actor=actor,
-        )
+        updated = document.with_delivery(delivery_line(queued, now))
+        recorder = self._writer.recorder(updated, practice, actor, now)
         return recorder.event(DocumentEventType.DELIVERY_RETRIED, {"delivery": queued.id}).change()
 
     def _job(self, delivery: Delivery, now: datetime) -> OutboxRow:

@@ -3,7 +3,7 @@
 The table in `domain/delivery_receipts.py` says how each receipt changes its delivery.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -70,18 +70,15 @@ class SesFeedback:
             return False
         effect = effect_of(receipt.kind, delivery.status, delivery.channel)
         if effect in _VERDICTS:
-            self._finish(delivery, AttemptResult(verdict=_VERDICTS[effect], detail=receipt.detail))
+            result = AttemptResult(verdict=_VERDICTS[effect], detail=receipt.detail)
+            now = self._clock.now()
+            self._settlement.settle(attempts.finish(delivery, result, now, jitter=self._ids.jitter()), now)
         elif effect is Effect.NOTIFY_STAFF:
             self._notify_staff(delivery, receipt)
         elif effect is Effect.TAKEN:
             self._record_gateway(delivery, receipt)
         logger.info("receipt", extra={"delivery": delivery.id, "kind": receipt.kind, "effect": effect})
         return True
-
-    def _finish(self, delivery: Delivery, outcome: AttemptResult) -> None:
-        now = self._clock.now()
-        after = attempts.finish(delivery, outcome, now, jitter=self._ids.jitter())
-        self._settlement.settle(after, now)
 
     def _record_gateway(self, delivery: Delivery, receipt: Receipt) -> None:
         """Store that the gateway accepted the fax, for troubleshooting. The EMR is not notified."""
@@ -117,38 +114,28 @@ _VERDICTS: Mapping[Effect, Verdict] = {
 }
 
 
+# The diagnostic text of a receipt quotes the address, so none of that text is stored.
+_RECEIPTS: Mapping[str, tuple[ReceiptKind, str]] = {
+    "Delivery": (ReceiptKind.DELIVERED, "The receiving server accepted it."),
+    "Complaint": (ReceiptKind.COMPLAINED, "The mailbox reported it as junk."),
+}
+
+
 def read(notification: Mapping[str, Any]) -> Receipt | None:
     """Return the receipt in a notification, or None if there is none (SES tests each new topic)."""
-    reader = _READERS.get(str(notification.get("notificationType")))
-    return reader(notification) if reader else None
-
-
-# The diagnostic text of a receipt quotes the address, so none of that text is stored.
-
-
-def _delivery_receipt(notification: Mapping[str, Any]) -> Receipt:
-    return _receipt(notification, "delivery", ReceiptKind.DELIVERED, "The receiving server accepted it.")
-
-
-def _bounce_receipt(notification: Mapping[str, Any]) -> Receipt:
-    bounce = notification["bounce"]
-    transient = bounce["bounceType"] == "Transient"
-    kind = ReceiptKind.RETURNED if transient else ReceiptKind.BOUNCED
-    text = "It bounced for now" if transient else "It bounced"
-    return _receipt(notification, "bounce", kind, f"{text} ({bounce.get('bounceSubType', 'Undetermined')}).")
-
-
-def _complaint_receipt(notification: Mapping[str, Any]) -> Receipt:
-    return _receipt(notification, "complaint", ReceiptKind.COMPLAINED, "The mailbox reported it as junk.")
-
-
-def _receipt(notification: Mapping[str, Any], part: str, kind: ReceiptKind, detail: str) -> Receipt:
-    at = from_text(notification[part]["timestamp"])
+    name = str(notification.get("notificationType"))
+    if name == "Bounce":
+        kind, detail = _describe_bounce(notification["bounce"])
+    elif name in _RECEIPTS:
+        kind, detail = _RECEIPTS[name]
+    else:
+        return None
+    at = from_text(notification[name.lower()]["timestamp"])
     return Receipt(carrier_id=str(notification["mail"]["messageId"]), kind=kind, at=at, detail=detail)
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Any]], Receipt]] = {
-    "Delivery": _delivery_receipt,
-    "Bounce": _bounce_receipt,
-    "Complaint": _complaint_receipt,
-}
+def _describe_bounce(bounce: Mapping[str, Any]) -> tuple[ReceiptKind, str]:
+    reason = bounce.get("bounceSubType", "Undetermined")
+    if bounce["bounceType"] == "Transient":
+        return ReceiptKind.RETURNED, f"It bounced for now ({reason})."
+    return ReceiptKind.BOUNCED, f"It bounced ({reason})."

@@ -12,12 +12,9 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
 from chalicelib.services.delivery_rows import delivery_line, outbox_row, staff_notice
-from chalicelib.services.documents.recorder import PORTAL, Recorder
-from chalicelib.services.lookups import require_practice
-from chalicelib.services.ports import Ids, Store
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change
-
-"""The email that announces a document. The other emails carry codes and links, or are about accounts."""
 
 RACES = frozenset({"delivery", "document"})
 """The parts of a settlement that another writer may change first. Read the row again and decide again."""
@@ -31,10 +28,8 @@ _EVENTS: Mapping[DeliveryStatus, DocumentEventType] = {
 class Settlement:
     """Writer of the results of deliveries."""
 
-    def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
-        self._store = store
-        self._ids = ids
-        self._portal_url = portal_url
+    def __init__(self, writer: DocumentWriter) -> None:
+        self._writer = writer
 
     def settle(self, after: Delivery, now: datetime) -> None:
         """Write the new state of a delivery and its consequences.
@@ -43,15 +38,15 @@ class Settlement:
         """
         document = None
         if after.document_id and CHANNELS[after.channel].reaches_provider:
-            document = self._store.document(after.document_id)
-        self._store.commit(self._on_document(document, after, now) if document else self._alone(after, now))
+            document = self._writer.store.document(after.document_id)
+        self._writer.store.commit(self._on_document(document, after, now) if document else self._alone(after, now))
 
     def _alone(self, after: Delivery, now: datetime) -> Change:
         if after.channel is not Channel.WEBHOOK or after.status is not DeliveryStatus.FAILED:
             return Change(at=now, deliveries=(after,))
         notice = staff_notice(
             NoticeKind.WEBHOOK_FAILED,
-            event_id=self._ids.new("evt"),
+            event_id=self._writer.ids.new("evt"),
             practice_id=after.practice_id,
             now=now,
             document_id=after.document_id,
@@ -63,16 +58,14 @@ class Settlement:
         updated = _update_line(document, after, now)
         if updated is document and event is None:
             return Change(at=now, deliveries=(after,))
-        recorder = Recorder(
-            updated,
-            practice=require_practice(self._store, after.practice_id),
-            now=now,
-            ids=self._ids,
-            portal_url=self._portal_url,
-            actor=PORTAL,
-        )
+        recorder = self._writer.recorder(updated, self._writer.practice_of(updated), PORTAL, now)
         if event:
-            _record_event(recorder, event, after, current=after.access == document.access)
+            # The EMR and staff are notified only if the address is still current.
+            current = after.access == document.access
+            facts = {"delivery": after.id, "channel": after.channel, "carrier_id": after.carrier_id}
+            recorder.event(event, facts, private={"recipient": after.recipient}, webhook=current)
+            if current and after.status is DeliveryStatus.FAILED:
+                recorder.notice(NoticeKind.DELIVERY_FAILED)
         change = recorder.change()
         return replace(change, deliveries=(after, *change.deliveries))
 
@@ -80,14 +73,6 @@ class Settlement:
 def _is_about_document(delivery: Delivery) -> bool:
     """Return True if the message announces or carries the document, so that the EMR needs its result."""
     return delivery.channel is Channel.FAX or (delivery.channel is Channel.EMAIL and delivery.type == MessageType.READY)
-
-
-def _record_event(recorder: Recorder, event: DocumentEventType, after: Delivery, *, current: bool) -> None:
-    """Record the result of a message. Notify the EMR and staff only if the address is current."""
-    facts = {"delivery": after.id, "channel": after.channel, "carrier_id": after.carrier_id}
-    recorder.event(event, facts, private={"recipient": after.recipient}, webhook=current)
-    if current and after.status is DeliveryStatus.FAILED:
-        recorder.notice(NoticeKind.DELIVERY_FAILED)
 
 
 def _update_line(document: Document, after: Delivery, now: datetime) -> Document:

@@ -1,9 +1,11 @@
 """The release of held and waiting webhooks after a practice has set its endpoint again."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain import delivery_attempts as attempts
+from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import to_text
 from chalicelib.services.delivery_rows import delivery_job
@@ -14,8 +16,6 @@ from chalicelib.services.transaction import Change, Job, OutboxRow
 
 BATCH = 50
 """The number of webhooks that one transaction releases."""
-
-_REASON = "The endpoint was set again."
 
 
 def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
@@ -65,25 +65,18 @@ class WebhookRelease:
     def _release(self, practice_id: str) -> int:
         now = self._clock.now()
         held = self._store.held_deliveries(practice_id, limit=BATCH)
-        released = tuple(attempts.queue_again(delivery, now, why=_REASON) for delivery in held)
-        first = released[0].id if released else "none"
-        row = OutboxRow(
-            id=f"release_{practice_id}_{to_text(now)}_{first}",
-            created_at=now,
-            jobs=(
-                *map(delivery_job, released),
-                Job(queue=QueueName.DELIVERIES, name=JobName.RELEASE, event_id=practice_id),
-            ),
-        )
-        self._store.commit(Change(at=now, deliveries=released, outbox=(row,)))
-        return len(released)
+        row_id = f"release_{practice_id}_{to_text(now)}_{held[0].id if held else 'none'}"
+        self._queue(held, row_id, now, Job(queue=QueueName.DELIVERIES, name=JobName.RELEASE, event_id=practice_id))
+        return len(held)
 
     def _hasten_page(self, job: Job) -> None:
-        now = self._clock.now()
         page = self._store.waiting_webhooks(job.event_id, limit=BATCH, after=job.after)
-        hastened = tuple(attempts.queue_again(delivery, now, why=_REASON) for delivery in page.items)
         next_page = [replace(job, after=page.next_after)] if page.next_after else []
-        jobs = (*map(delivery_job, hastened), *next_page)
+        self._queue(page.items, self._ids.new("out"), self._clock.now(), *next_page)
+
+    def _queue(self, webhooks: Iterable[Delivery], row_id: str, now: datetime, *further_jobs: Job) -> None:
+        due = tuple(attempts.queue_again(webhook, now, why="The endpoint was set again.") for webhook in webhooks)
+        jobs = (*map(delivery_job, due), *further_jobs)
         if jobs:
-            row = OutboxRow(id=self._ids.new("out"), created_at=now, jobs=jobs)
-            self._store.commit(Change(at=now, deliveries=hastened, outbox=(row,)))
+            row = OutboxRow(id=row_id, created_at=now, jobs=jobs)
+            self._store.commit(Change(at=now, deliveries=due, outbox=(row,)))

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.services.delivery import faxes
 from chalicelib.services.delivery.faxes import gateway_address, short_code
-from chalicelib.services.delivery.message_facts import look_up
+from chalicelib.services.delivery.message_sender import look_up
 from tests.support.delivery_world import World
 from tests.support.fakes import START
 

@@ -7,6 +7,7 @@ from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.services.delivery.practice_deliveries import PracticeDeliveries, delivery_resource
+from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.pagination import decode_cursor, encode_cursor, list_name, parse_limit
@@ -18,7 +19,7 @@ STAFF = Actor("practice:prc_1")
 
 
 def an_outgoing(emr: Emr) -> PracticeDeliveries:
-    return PracticeDeliveries(store=emr.store, ids=emr.ids, portal_url=PORTAL_URL)
+    return PracticeDeliveries(DocumentWriter(store=emr.store, ids=emr.ids, portal_url=PORTAL_URL))
 
 
 def failed(emr: Emr, kind: str) -> Delivery:
