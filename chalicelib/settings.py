@@ -38,10 +38,6 @@ class Settings:
     timestamp_authority: str | None
 
 
-_NAMES = {"region": "AWS_REGION"}
-"""The variables whose name is not that of the field in upper case."""
-
-
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Return the settings. Raises `LookupError` with the name of a missing variable.
 
@@ -53,7 +49,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     }
     values = {}
     for name in (field.name for field in fields(Settings) if field.name not in optional):
-        variable = _NAMES.get(name, name.upper())
+        variable = "AWS_REGION" if name == "region" else name.upper()
         if variable not in environment:
             raise LookupError(f"the environment variable {variable} is not set")
         values[name] = environment[variable]

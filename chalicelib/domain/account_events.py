@@ -78,9 +78,9 @@ def account_event(
     tries: int | None = None,
 ) -> AccountEvent:
     """Return an account event. `unique` is a random id that makes events of the same moment differ."""
-    sort_key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
+    key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
-        provider_id=provider_id, sort_key=sort_key, type=type, at=at, origin=origin, method=method, tries=tries
+        provider_id=provider_id, sort_key=key, type=type, at=at, origin=origin, method=method, tries=tries
     )
 
 

@@ -8,7 +8,7 @@ is erased, and is broken if `private` is altered.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -75,31 +75,22 @@ def make_event(
     salt: str,
 ) -> Event:
     """Return the next audit event after the one with `previous_sequence` and `previous_hash`."""
-    body = _canonical(
-        {
-            "id": event_id,
-            "document_id": document_id,
-            "sequence": previous_sequence + 1,
-            "type": type,
-            "at": to_text(at),
-            "actor": actor,
-            "data": dict(data),
-            "private": commitment(private, salt) if private else None,
-        }
-    )
-    return Event(
+    event = Event(
         id=event_id,
         document_id=document_id,
         sequence=previous_sequence + 1,
         type=type,
         at=at,
         actor=actor,
-        body=body,
+        body="",
         previous=previous_hash,
-        hash=chain_hash(previous_hash, body),
+        hash="",
         private=dict(private),
         salt=salt if private else "",
     )
+    committed = commitment(private, salt) if private else None
+    body = _canonical({**_visible_fields(event), "data": dict(data), "private": committed})
+    return replace(event, body=body, hash=chain_hash(previous_hash, body))
 
 
 def commitment(private: Mapping[str, Any], salt: str) -> str:
@@ -123,16 +114,14 @@ def find_break(events: Iterable[Event]) -> int | None:
 
 def _matches_body(event: Event) -> bool:
     hashed = json.loads(event.body)
-    fields = {
-        "id": event.id,
-        "document_id": event.document_id,
-        "sequence": event.sequence,
-        "type": event.type,
-        "at": to_text(event.at),
-        "actor": event.actor,
-    }
     private = commitment(event.private, event.salt) if event.private else hashed["private"]
-    return hashed["private"] == private and all(hashed[name] == value for name, value in fields.items())
+    return hashed["private"] == private and all(hashed[name] == value for name, value in _visible_fields(event).items())
+
+
+def _visible_fields(event: Event) -> dict[str, Any]:
+    """Return the fields that people read and that the hashed body repeats."""
+    names = ("id", "document_id", "sequence", "type", "actor")
+    return {**{name: getattr(event, name) for name in names}, "at": to_text(event.at)}
 
 
 def _canonical(value: Mapping[str, Any]) -> str:

@@ -37,15 +37,10 @@ def sealed_claim(sha256: str) -> str:
 def identity_claims(addressee: Addressee) -> tuple[str, ...]:
     """Return the keys of the claims that identify a provider without an account, the strongest first."""
     name = name_key(addressee.first_name, addressee.last_name)
-    return tuple(
-        key
-        for key, fact in (
-            (f"person#{addressee.email}|{name}", addressee.email),
-            (npi_claim(addressee.npi or ""), addressee.npi),
-            (f"fax#{addressee.fax}|{name}", addressee.fax),
-        )
-        if fact
-    )
+    by_email = (f"person#{addressee.email}|{name}",) if addressee.email else ()
+    by_npi = (npi_claim(addressee.npi),) if addressee.npi else ()
+    by_fax = (f"fax#{addressee.fax}|{name}",) if addressee.fax else ()
+    return (*by_email, *by_npi, *by_fax)
 
 
 def matching_claims(addressee: Addressee) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ def is_due(delivery: Delivery, now: datetime) -> bool:
     The next attempt of a claimed delivery never starts before the lease ends.
     """
     requeued = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
-    return requeued or (is_waiting(delivery) and _reached(delivery.next_attempt_at, now))
+    has_come = delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
+    return requeued or (is_waiting(delivery) and has_come)
 
 
 def is_waiting(delivery: Delivery) -> bool:
@@ -170,10 +171,6 @@ def count_failures(delivery: Delivery) -> int:
 
 def retry_schedule(delivery: Delivery) -> Sequence[timedelta]:
     return CHANNELS[delivery.channel].retry_after
-
-
-def _reached(moment: datetime | None, now: datetime) -> bool:
-    return moment is not None and moment <= now
 
 
 def _mark_interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAttempt, ...]:

@@ -9,8 +9,6 @@ from enum import StrEnum
 
 
 class InvalidCode(StrEnum):
-    """Codes of `Invalid`."""
-
     INVALID_REQUEST = "invalid-request"
     INVALID_JSON = "invalid-json"
     ADDRESS_TAKEN = "address-taken"
@@ -18,15 +16,11 @@ class InvalidCode(StrEnum):
 
 
 class ForbiddenCode(StrEnum):
-    """Codes of `Forbidden`."""
-
     FORM_EXPIRED = "form-expired"
     FOREIGN_FORM = "foreign-form"
 
 
 class ConflictCode(StrEnum):
-    """Codes of `Conflict`."""
-
     CONFLICT = "conflict"
     WEBHOOK_ID_USED = "webhook-id-used"
     EXTERNAL_ID_USED = "external-id-used"
@@ -48,16 +42,12 @@ class ConflictCode(StrEnum):
 
 
 class GoneCode(StrEnum):
-    """Codes of `Gone`."""
-
     GONE = "gone"
     LINK_DEAD = "link-dead"
     LOGIN_OVER = "login-over"
 
 
 class UnprocessableCode(StrEnum):
-    """Codes of `Unprocessable`. Most name a fault of a PDF."""
-
     UNPROCESSABLE = "unprocessable"
     LINK_OUTDATED = "link-outdated"
     SIGNATURE_FIELD_OFF_PAGE = "signature-field-off-page"

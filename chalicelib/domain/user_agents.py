@@ -28,8 +28,7 @@ def describe_device(agent: str | None) -> str:
 
     A client can send any text, so the result contains only words of this module.
     """
-    browser = _first(_BROWSERS, agent or "")
-    system = _first(_SYSTEMS, agent or "")
+    browser, system = _first(_BROWSERS, agent or ""), _first(_SYSTEMS, agent or "")
     if system is None:
         return browser or "Unknown device"
     return f"{browser or 'A browser'} on {system}"
