@@ -25,7 +25,6 @@ UPLOAD_LIFETIME = timedelta(minutes=15)
 URL_LIFETIME = timedelta(seconds=60)
 CSV = "text/csv; charset=utf-8"
 
-_LISTINGS = {"all": DeliveryListing.ALL, "failed": DeliveryListing.FAILED, "held": DeliveryListing.HELD}
 _NO_SUCH_VERSION = {
     "timestamped": "No timestamp was added after the announcement of the signed PDF",
     "certificate": "The certificate is a page of the signed PDF",
@@ -34,9 +33,29 @@ _NO_SUCH_VERSION = {
 
 
 def receive_event(context: RequestContext) -> Response:
-    from chalicelib.web.api.inbound_events import receive
+    """Pass an event to the service for its type. The access rule has verified the body's signature."""
+    from chalicelib.services.documents.idempotent_events import InboundEvent
+    from chalicelib.services.documents.intake import SendCommand
+    from chalicelib.services.documents.lifecycle_events import RecallCommand, ResendCommand
+    from chalicelib.web.api.schemas import read_event
 
-    return json_response(receive(context), 202)
+    body = request_parsing.read_body(context.request)
+    command = read_event(body, context.now.date())
+    inbound = InboundEvent(
+        practice=context.require_practice(),
+        webhook_id=context.request.headers["webhook-id"],
+        body=body,
+        now=context.now,
+        actor=context.actor,
+    )
+    if isinstance(command, SendCommand):
+        return json_response(context.services.intake.receive(inbound, command), 202)
+    events = context.services.lifecycle_events
+    if isinstance(command, ResendCommand):
+        return json_response(events.resend(inbound, command), 202)
+    if isinstance(command, RecallCommand):
+        return json_response(events.recall(inbound, command), 202)
+    return json_response(events.mark_returned(inbound, command), 202)
 
 
 def offer_upload(context: RequestContext) -> Response:
@@ -54,16 +73,14 @@ def offer_upload(context: RequestContext) -> Response:
     return json_response({**offer, "max_bytes": MAX_UPLOAD_BYTES}, 201)
 
 
-# Documents
-
-
 def list_documents(context: RequestContext) -> Response:
     from chalicelib.services.documents.reports import REPORTS, as_csv
 
     _check_parameters(context, "report", "format", "limit", "cursor")
     practice_id, portal_url = context.require_practice().id, context.services.settings.portal_url
     report = REPORT.read(context.query)
-    list_format = FORMAT.read(context.query, default=_accepted_format(context))
+    accepts_csv = "text/csv" in context.request.headers.get("accept", "")
+    list_format = FORMAT.read(context.query, default="csv" if accepts_csv else "json")
     name = list_name(REPORTS[report], practice_id)
     page = context.services.reports.page(
         report,
@@ -112,12 +129,9 @@ def read_trail(context: RequestContext, document_id: str) -> Response:
     return json_response(context.services.reports.audit_trail(context.require_practice().id, document_id))
 
 
-# Deliveries
-
-
 def list_deliveries(context: RequestContext) -> Response:
     _check_parameters(context, "status", "limit", "cursor")
-    listing = _LISTINGS[DELIVERY_STATUS.read(context.query)]
+    listing = DeliveryListing[DELIVERY_STATUS.read(context.query).upper()]
     name = list_name(listing, context.require_practice().id)
     page = context.services.practice_deliveries.page(
         context.require_practice(),
@@ -131,13 +145,9 @@ def list_deliveries(context: RequestContext) -> Response:
 
 def retry_delivery(context: RequestContext, delivery_id: str) -> Response:
     _read_body(context)
-    queued = context.services.practice_deliveries.retry(
-        context.require_practice(), delivery_id, context.actor, context.now
-    )
+    deliveries = context.services.practice_deliveries
+    queued = deliveries.retry(context.require_practice(), delivery_id, context.actor, context.now)
     return json_response(delivery_resource(queued), 202)
-
-
-# Settings
 
 
 def read_practice(context: RequestContext) -> Response:
@@ -172,9 +182,6 @@ def read_openapi(context: RequestContext) -> Response:
     return json_response(openapi(context.services.settings.portal_url))
 
 
-# Shared by several handlers
-
-
 def _read_body(context: RequestContext) -> bytes:
     body = request_parsing.read_body(context.request)
     if len(body) > MAX_BODY_BYTES:
@@ -197,10 +204,6 @@ def _check_parameters(context: RequestContext, *known: str) -> None:
     if unknown:
         names = ", ".join(error.field for error in unknown)
         raise Invalid(f"Unknown query parameter: {names}. Allowed: {', '.join(known)}.", errors=unknown)
-
-
-def _accepted_format(context: RequestContext) -> str:
-    return "csv" if "text/csv" in context.request.headers.get("accept", "") else "json"
 
 
 def _link(context: RequestContext, cursor: str | None) -> Mapping[str, str]:

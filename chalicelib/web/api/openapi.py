@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
 from chalicelib.services.delivery.practice_deliveries import DeliveryResource
 from chalicelib.services.documents.document_resource import DocumentResource
 from chalicelib.services.documents.reports import TrailResource
 from chalicelib.services.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
 from chalicelib.web.api.openapi_schemas import (
-    INBOUND_EVENTS,
     Accepted,
     Deliveries,
     DocumentEvent,
@@ -23,7 +24,7 @@ from chalicelib.web.api.openapi_schemas import (
     ref,
 )
 from chalicelib.web.api.query_parameters import DELIVERY_STATUS, FORMAT, REPORT, VERSION, Choice
-from chalicelib.web.api.schemas import EndpointSettings, PracticeSettings
+from chalicelib.web.api.schemas import EVENTS, EndpointSettings, PracticeSettings
 from chalicelib.web.http.error_mapping import Problem
 from chalicelib.web.route import Access, Route
 from chalicelib.web.routes import ROUTES
@@ -118,7 +119,7 @@ class _Operation:
     status: int = 200
     problems: tuple[int, ...] = (401,)
     parameters: tuple[Json, ...] = ()
-    body: tuple[type, ...] = ()
+    body: tuple[type[BaseModel], ...] = ()
     headers: Json = field(default_factory=dict)
     content: Json = field(default_factory=dict)
 
@@ -131,7 +132,7 @@ _OPERATIONS: Mapping[str, _Operation] = {
         202,
         (400, 401, 404, 409, 413, 422),
         (_EVENT_ID, _EVENT_TIME),
-        INBOUND_EVENTS,
+        tuple(EVENTS.values()),
     ),
     "offer_upload": _Operation("Ask where to upload a PDF", Upload, 201, _WRITING),
     "list_documents": _Operation(
@@ -165,6 +166,8 @@ _OPERATIONS: Mapping[str, _Operation] = {
 
 def openapi(portal_url: str) -> Json:
     """Return the OpenAPI document of an installation at this URL."""
+    bodies = [model for operation in _OPERATIONS.values() for model in operation.body]
+    responses = dict.fromkeys(operation.response for operation in _OPERATIONS.values() if operation.response)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -180,7 +183,7 @@ def openapi(portal_url: str) -> Json:
             "endpoint.test": {"post": _webhook("endpoint.test", "Requested by POST /v1/endpoint/test.", TestEvent)},
         },
         "components": {
-            "schemas": component_schemas(),
+            "schemas": component_schemas(bodies, (*responses, DocumentEvent, TestEvent, Problem)),
             "responses": {f"Problem{status}": _problem(status) for status in _PROBLEMS},
             "securitySchemes": _SECURITY_SCHEMES,
         },

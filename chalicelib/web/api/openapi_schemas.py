@@ -4,10 +4,10 @@ Pydantic models check incoming data (`schemas`). `TypedDict` classes are the bod
 declared beside the code that builds each body.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonRef, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 from typing_extensions import TypedDict
@@ -15,22 +15,10 @@ from typing_extensions import TypedDict
 from chalicelib.domain.status import Status
 from chalicelib.services.delivery.practice_deliveries import DeliveryResource
 from chalicelib.services.documents.document_resource import DocumentResource
-from chalicelib.services.documents.reports import TrailResource
 from chalicelib.services.json_schema import FixedSchema, Timestamp, Url
-from chalicelib.services.practices.practice_resource import EndpointResource, PracticeResource
-from chalicelib.web.api.schemas import (
-    EndpointSettings,
-    PracticeSettings,
-    RecalledEvent,
-    ResendEvent,
-    ReturnedEvent,
-    SentEvent,
-)
-from chalicelib.web.http.error_mapping import Problem
 
 Json = Mapping[str, Any]
 
-INBOUND_EVENTS = (SentEvent, ResendEvent, RecalledEvent, ReturnedEvent)
 _REF = "#/components/schemas/{model}"
 
 
@@ -87,22 +75,6 @@ class TestEvent(TypedDict):
     data: TestData
 
 
-_RESPONSES = (
-    Accepted,
-    Deliveries,
-    DeliveryResource,
-    DocumentEvent,
-    DocumentResource,
-    Documents,
-    EndpointResource,
-    PracticeResource,
-    Problem,
-    TestEvent,
-    TrailResource,
-    Upload,
-)
-
-
 class _ResponseSchemas(GenerateJsonSchema):
     """Write a nullable field as `type: [..., null]`, and leave the suffix `Resource` out of names."""
 
@@ -122,11 +94,11 @@ class _ResponseSchemas(GenerateJsonSchema):
         return super().normalize_name(name).removesuffix("Resource")
 
 
-def component_schemas() -> dict[str, Json]:
-    """Return every schema of the API by its name."""
-    incoming = [(model, "validation") for model in (*INBOUND_EVENTS, PracticeSettings, EndpointSettings)]
-    _, inbound = models_json_schema(incoming, ref_template=_REF)  # type: ignore[arg-type]  # - a list of pairs
-    outgoing: list[Any] = [(model.__name__, "validation", TypeAdapter(model)) for model in _RESPONSES]
+def component_schemas(bodies: Iterable[type[BaseModel]], responses: Iterable[Any]) -> dict[str, Json]:
+    """Return every schema of the API by its name: those of request bodies, and those of `TypedDict` responses."""
+    incoming: list[Any] = [(model, "validation") for model in bodies]
+    _, inbound = models_json_schema(incoming, ref_template=_REF)
+    outgoing: list[Any] = [(model.__name__, "validation", TypeAdapter(model)) for model in responses]
     _, outbound = TypeAdapter.json_schemas(outgoing, ref_template=_REF, schema_generator=_ResponseSchemas)
     named = {name: {**schema, "title": name} for name, schema in outbound["$defs"].items()}
     return {**inbound["$defs"], **named}

@@ -10,9 +10,10 @@ Pydantic is slow to import, so functions import this module where they need it.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -46,10 +47,6 @@ MAX_POINTS = 14_400
 MIN_WIDTH, MIN_HEIGHT = 36, 12
 """The smallest box to sign in, in points: half an inch wide, and as high as a line of text."""
 
-_TOO_LARGE_INLINE = (
-    f"holds more than {MAX_INLINE_BYTES // 1024 // 1024} MB: send the PDF with POST /v1/uploads and name its upload_id"
-)
-
 Event = SendCommand | ResendCommand | RecallCommand | ReturnCommand
 M = TypeVar("M", bound=BaseModel)
 
@@ -57,21 +54,15 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,18}(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
-# Types of fields
-
-
 def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
 def _parse_day(value: Any) -> date:
-    wrong = ValueError("must be a day such as 2026-11-20")
-    if not isinstance(value, str) or not _DAY.fullmatch(value):
-        raise wrong
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise wrong from None
+    with suppress(ValueError):
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    raise ValueError("must be a day such as 2026-11-20")
 
 
 def _check_day_range(value: date) -> date:
@@ -81,13 +72,10 @@ def _check_day_range(value: date) -> date:
 
 
 def _check_timestamp(value: str) -> str:
-    try:
-        good = _MOMENT.fullmatch(value) is not None and datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("must be a time with a zone such as 2026-11-22T19:00:00Z")
-    return value
+    with suppress(ValueError):
+        if _MOMENT.fullmatch(value) and datetime.fromisoformat(value).tzinfo is not None:
+            return value
+    raise ValueError("must be a time with a zone such as 2026-11-22T19:00:00Z")
 
 
 def _check_npi(value: str) -> str:
@@ -122,15 +110,8 @@ MaybeDay = Annotated[Day | None, BlankToNone, _or_blank(_DAY_FORMAT)]
 MaybeEmail = Annotated[Email | None, BlankToNone, _or_blank(_EMAIL_FORMAT)]
 
 
-def _validation_context(info: ValidationInfo) -> Mapping[str, Any]:
-    return cast(Mapping[str, Any], info.context)
-
-
 class _Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True, frozen=True)
-
-
-# Inbound events
 
 
 class Patient(_Model):
@@ -142,7 +123,7 @@ class Patient(_Model):
     @field_validator("date_of_birth")
     @classmethod
     def _check_birth(cls, value: date, info: ValidationInfo) -> date:
-        today: date = _validation_context(info)["today"]
+        today: date = (info.context or {})["today"]
         # `today` is in UTC, and in some time zones it is tomorrow already.
         if not EARLIEST_BIRTH <= value <= today + timedelta(days=1):
             raise ValueError(f"must be a day from {EARLIEST_BIRTH} to today")
@@ -181,6 +162,11 @@ class Certification(_Model):
         if value and starts_on and value < starts_on:
             raise ValueError("must not be earlier than `from`")
         return value
+
+    def convert(self) -> documents.Certification:
+        return documents.Certification(
+            **self.model_dump(exclude={"order"}), order_signed_on=self.order.signed_on if self.order else None
+        )
 
 
 class SignatureField(_Model):
@@ -295,23 +281,58 @@ class SentEvent(_Envelope):
     type: Literal["document.sent"]
     data: DocumentSent
 
+    def command(self) -> SendCommand:
+        data, author, box = self.data, self.data.author, self.data.signature_field
+        addressee = documents.Addressee(**data.provider.model_dump())
+        check_reachable(addressee, data.delivery)
+        return SendCommand(
+            external_id=data.external_id,
+            kind=data.kind,
+            title=data.title,
+            patient=documents.Patient(**data.patient.model_dump()),
+            addressee=addressee,
+            delivery=data.delivery,
+            content=data.content.decode(),
+            author=documents.Author(**author.model_dump()) if author else None,
+            certification=data.certification.convert() if data.certification else None,
+            signature_field=documents.FieldBox(**box.model_dump()) if box else None,
+            supersedes=data.supersedes,
+            message=data.message,
+        )
+
 
 class ResendEvent(_Envelope):
     type: Literal["document.resend"]
     data: DocumentResend
+
+    def command(self) -> ResendCommand:
+        address = self.data.provider or CorrectedProvider()
+        addresses = {"email": address.email, "fax": address.fax}
+        return ResendCommand(document=self.data.document_ref(), delivery=self.data.delivery, **addresses)
 
 
 class RecalledEvent(_Envelope):
     type: Literal["document.recalled"]
     data: DocumentRecalled
 
+    def command(self) -> RecallCommand:
+        return RecallCommand(document=self.data.document_ref(), reason=self.data.reason)
+
 
 class ReturnedEvent(_Envelope):
     type: Literal["document.returned"]
     data: DocumentReturned
 
+    def command(self) -> ReturnCommand:
+        return ReturnCommand(document=self.data.document_ref(), method=self.data.method)
 
-# Settings
+
+EVENTS: Mapping[str, type[SentEvent | ResendEvent | RecalledEvent | ReturnedEvent]] = {
+    "document.sent": SentEvent,
+    "document.resend": ResendEvent,
+    "document.recalled": RecalledEvent,
+    "document.returned": ReturnedEvent,
+}
 
 
 class PracticeSettings(_Model):
@@ -331,16 +352,13 @@ class EndpointSettings(_Model):
     @field_validator("url")
     @classmethod
     def _check_url(cls, value: str, info: ValidationInfo) -> str:
-        return formats.validate_endpoint_url(value, allow_loopback=_validation_context(info)["allow_loopback"])
-
-
-# Reading
+        return formats.validate_endpoint_url(value, allow_loopback=(info.context or {})["allow_loopback"])
 
 
 def read_event(body: bytes, today: date) -> Event:
     """Return the event in a body. Raises `Invalid` with every wrong field, or `NotJson`."""
     event_type = _read(_Envelope, body, {}).type
-    return _READERS[event_type](body, {"today": today})
+    return _read(EVENTS[event_type], body, {"today": today}).command()
 
 
 def read_settings(body: bytes) -> Mapping[str, Any]:
@@ -353,62 +371,6 @@ def read_endpoint(body: bytes, *, allow_loopback: bool) -> str:
     return _read(EndpointSettings, body, {"allow_loopback": allow_loopback}).url
 
 
-def _read_sent(body: bytes, context: Mapping[str, Any]) -> SendCommand:
-    data = _read(SentEvent, body, context).data
-    addressee = documents.Addressee(**data.provider.model_dump())
-    check_reachable(addressee, data.delivery)
-    author, box = data.author, data.signature_field
-    return SendCommand(
-        external_id=data.external_id,
-        kind=data.kind,
-        title=data.title,
-        patient=documents.Patient(**data.patient.model_dump()),
-        addressee=addressee,
-        delivery=data.delivery,
-        content=data.content.decode(),
-        author=documents.Author(**author.model_dump()) if author else None,
-        certification=_convert_certification(data.certification),
-        signature_field=documents.FieldBox(**box.model_dump()) if box else None,
-        supersedes=data.supersedes,
-        message=data.message,
-    )
-
-
-def _convert_certification(sent: Certification | None) -> documents.Certification | None:
-    if sent is None:
-        return None
-    return documents.Certification(
-        initial_visit_on=sent.initial_visit_on,
-        starts_on=sent.starts_on,
-        ends_on=sent.ends_on,
-        order_signed_on=sent.order.signed_on if sent.order else None,
-    )
-
-
-def _read_resend(body: bytes, context: Mapping[str, Any]) -> ResendCommand:
-    data = _read(ResendEvent, body, context).data
-    address = data.provider or CorrectedProvider()
-    return ResendCommand(document=data.document_ref(), email=address.email, fax=address.fax, delivery=data.delivery)
-
-
-def _read_recalled(body: bytes, context: Mapping[str, Any]) -> RecallCommand:
-    data = _read(RecalledEvent, body, context).data
-    return RecallCommand(document=data.document_ref(), reason=data.reason)
-
-
-def _read_returned(body: bytes, context: Mapping[str, Any]) -> ReturnCommand:
-    data = _read(ReturnedEvent, body, context).data
-    return ReturnCommand(document=data.document_ref(), method=data.method)
-
-
-_READERS: Mapping[str, Callable[[bytes, Mapping[str, Any]], Event]] = {
-    "document.sent": _read_sent,
-    "document.resend": _read_resend,
-    "document.recalled": _read_recalled,
-    "document.returned": _read_returned,
-}
-
-
 def _decode_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
@@ -417,8 +379,6 @@ def _decode_base64(text: str) -> bytes:
         wrong = FieldError("data.content.base64", message)
         raise Invalid(f"{wrong.field} {message}.", errors=(wrong,)) from None
 
-
-# Error messages
 
 _MESSAGES: Mapping[str, str] = {
     "missing": "is missing",
@@ -447,7 +407,7 @@ def _read(model: type[M], body: bytes, context: Mapping[str, Any]) -> M:
     if details[0]["type"] == "json_invalid":
         raise NotJson(f"The body is not JSON in UTF-8: {details[0]['ctx']['error']}.")
     errors = tuple(FieldError(_path(detail), _message(detail)) for detail in details)
-    raise Invalid(_summary(errors), errors=errors)
+    raise Invalid("; ".join(f"{error.field} {error.message}" for error in errors) + ".", errors=errors)
 
 
 def _path(detail: ErrorDetails) -> str:
@@ -457,7 +417,3 @@ def _path(detail: ErrorDetails) -> str:
 def _message(detail: ErrorDetails) -> str:
     template = _MESSAGES.get(detail["type"])
     return template.format(**detail.get("ctx", {})) if template else detail["msg"]
-
-
-def _summary(errors: tuple[FieldError, ...]) -> str:
-    return "; ".join(f"{error.field} {error.message}" for error in errors) + "."
