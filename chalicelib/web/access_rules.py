@@ -51,9 +51,6 @@ def is_read_only(route: Route, context: RequestContext) -> bool:
     return route.read_only or route.methods == ("GET",)
 
 
-# The rules
-
-
 def _anyone(context: RequestContext, _values: dict[str, str]) -> RequestContext:
     return context
 
@@ -92,10 +89,8 @@ def _practice_key(context: RequestContext, _values: dict[str, str]) -> RequestCo
 
 
 def _practice_signature(context: RequestContext, _values: dict[str, str]) -> RequestContext:
-    request = context.request
-    body = request_parsing.read_body(request)
-    authentication = context.services.request_authentication
-    practice = authentication.authenticate_signature(request.headers, body, context.now)
+    headers, body = context.request.headers, request_parsing.read_body(context.request)
+    practice = context.services.request_authentication.authenticate_signature(headers, body, context.now)
     return replace(context, practice=practice)
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from threading import Thread
+from traceback import walk_tb
 
 from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -62,12 +63,9 @@ def _serve(route: Route, request: Request, request_id: str, values: dict[str, st
         response = _respond(route, context, values)
     except PortalError as error:
         response = _refuse(route, context, error)
-    except _AWS_ERRORS as error:
-        _log_mistake(route, context, error)
-        response = _refuse(route, context, DEPENDENCY_FAILED)
     except Exception as error:  # noqa: BLE001 - the outermost boundary logs every error and returns 500
         _log_mistake(route, context, error)
-        response = _refuse(route, context, UNEXPECTED)
+        response = _refuse(route, context, DEPENDENCY_FAILED if isinstance(error, _AWS_ERRORS) else UNEXPECTED)
     _count_credential_failure(route, context, response)
     _add_headers(route, context, response)
     logger.info(
@@ -117,21 +115,19 @@ def _respond(route: Route, context: RequestContext, values: dict[str, str]) -> R
     """Return the handler's response, or the page for a denied request."""
     request_parsing.check_path(values)
     if context.request.method == "POST" and not route.is_api:
-        context = _with_form(route, context)
+        form = request_parsing.read_form(context.request)
+        request_parsing.check_same_site(context.request, form, context.services.settings.portal_url)
+        context = replace(context, form=form)
         credential_throttle.check(route, context)
     admitted = authorize(route, context, values)
     if isinstance(admitted, Denial):
         return render_denial(admitted, context, values)
     context.log_fields.update(_log_ids(admitted))
     with _session_touched(admitted):
-        return _handle(route, admitted, values)
-
-
-def _handle(route: Route, context: RequestContext, values: dict[str, str]) -> Response:
-    if not may_require_second_factor(route, context):
-        return route.load()(context, **values)
-    response = _enforce_second_factor(route, context, values)
-    return response or render_denial(Denial.NO_SECOND_FACTOR, context, values)
+        if not may_require_second_factor(route, admitted):
+            return route.load()(admitted, **values)
+        response = _enforce_second_factor(route, admitted, values)
+        return response or render_denial(Denial.NO_SECOND_FACTOR, admitted, values)
 
 
 def _enforce_second_factor(route: Route, context: RequestContext, values: dict[str, str]) -> Response | None:
@@ -162,12 +158,6 @@ def _call_handler(route: Route, context: RequestContext, values: dict[str, str])
         return route.load()(context, **values)
     except PortalError as error:
         return error
-
-
-def _with_form(route: Route, context: RequestContext) -> RequestContext:
-    form = request_parsing.read_form(context.request) if route.has_form else {}
-    request_parsing.check_same_site(context.request, form, context.services.settings.portal_url)
-    return replace(context, form=form)
 
 
 @contextmanager
@@ -218,11 +208,7 @@ def _count_credential_failure(route: Route, context: RequestContext, response: R
 
 def _log_mistake(route: Route, context: RequestContext, error: Exception) -> None:
     """Log the places of the traceback without the error's message, which may quote the request."""
-    places = []
-    trace = error.__traceback__
-    while trace is not None:
-        places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
-        trace = trace.tb_next
+    places = [f"{frame.f_code.co_filename}:{line}" for frame, line in walk_tb(error.__traceback__)]
     logger.error(
         "unexpected",
         route=route.path,

@@ -34,9 +34,8 @@ class Route:
 
     - `handler`: a function that takes `(context, **path parameters)`, or the name of one as
       `module:function`, where the module is relative to `chalicelib.web`.
-    - `has_form`: a POST carries one of the portal's own forms.
     - `uses_bucket`: the page exchanges files with the S3 bucket although anyone may open the page.
-    - `credential_failure_statuses`: the statuses with which a POST reports a wrong password, code, link or
+    - `failure_statuses`: the statuses with which a POST reports a wrong password, code, link or
       passkey. `credential_throttle` slows such a route down by source.
     - `throttles_itself`: the handler counts its own failures instead.
     - `accepts_passkey`: the form may carry a passkey, which nobody can guess and which is not throttled.
@@ -49,9 +48,8 @@ class Route:
     methods: tuple[str, ...]
     access: Access
     handler: str | Handler
-    has_form: bool = True
     uses_bucket: bool = False
-    credential_failure_statuses: tuple[int, ...] = ()
+    failure_statuses: tuple[int, ...] = ()
     throttles_itself: bool = False
     accepts_passkey: bool = False
     trusts_query: bool = False

@@ -30,9 +30,9 @@ def check(route: Route, context: RequestContext) -> None:
 
 def record_failure(route: Route, context: RequestContext, status: int) -> None:
     """Count and log a wrong credential or a request that came too soon, with its address but no account."""
-    if context.request.method != "POST" or not route.credential_failure_statuses:
+    if context.request.method != "POST" or not route.failure_statuses:
         return
-    is_wrong = status in route.credential_failure_statuses
+    is_wrong = status in route.failure_statuses
     if is_wrong and status != HTTPStatus.GONE and _is_throttled(route, context):
         context.services.source_throttle.count_failure(_source(context), context.now)
     if is_wrong or status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -46,7 +46,7 @@ def _is_throttled(route: Route, context: RequestContext) -> bool:
         return False
     if route.accepts_passkey and read_form(context.request).get("passkey"):
         return False
-    return any(status != HTTPStatus.GONE for status in route.credential_failure_statuses)
+    return any(status != HTTPStatus.GONE for status in route.failure_statuses)
 
 
 def _source(context: RequestContext) -> str:

@@ -86,6 +86,11 @@ def present_error(error: PortalError) -> ErrorPresentation:
     raise LookupError(f"{type(error).__name__} is not in the table of errors")
 
 
+def error_messages(error: PortalError | None) -> dict[str, str]:
+    """Return the message of every wrong field, by the field's name."""
+    return {item.field: item.message for item in error.errors} if error else {}
+
+
 def error_headers(error: PortalError) -> dict[str, str]:
     """Return the headers that HTTP requires beside some statuses, such as `Retry-After`."""
     if isinstance(error, TooManyRequests):

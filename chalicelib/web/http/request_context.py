@@ -79,8 +79,7 @@ class RequestContext:
         if self.path in _PAGES_WITH_POST:
             return self.path
         first, _, rest = self.path.removeprefix("/").partition("/")
-        below_a_document = first in {"documents", "by-hand"} and rest
-        if below_a_document:
+        if first in {"documents", "by-hand"} and rest:
             return f"/{first}/{rest.partition('/')[0]}"
         return "/" if first == "logout" else f"/{first}"
 
@@ -106,16 +105,16 @@ class RequestContext:
         return Origin(self.address, self.device)
 
     def require_provider(self) -> Provider:
-        """Return the logged-in provider. Raises `LookupError` if the access rule does not require one."""
         return _require(self.provider)
 
     def require_document(self) -> Document:
-        """Return the document. Raises `LookupError` if the access rule does not require one."""
         return _require(self.document)
 
     def require_practice(self) -> Practice:
-        """Return the practice. Raises `LookupError` if the access rule does not require one."""
         return _require(self.practice)
+
+    def require_visit(self) -> Secret:
+        return _require(self.by_hand)
 
     @property
     def _actor_name(self) -> str:
@@ -129,6 +128,7 @@ class RequestContext:
 
 
 def _require(value: T | None) -> T:
+    """Return the field of the context. Raises `LookupError` if the access rule does not fill the field."""
     if value is None:
         raise LookupError("the access rule of this route does not fill this field")
     return value

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-TYPES: Mapping[str, str] = {
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml; charset=utf-8",
-}
+TYPES: Mapping[str, str] = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 _HASHED = re.compile(r"(?P<stem>[a-z0-9_]+)-(?P<digest>[0-9a-f]{12})\.(?P<ending>css|js|svg)")
 
@@ -56,4 +52,4 @@ def _load(name: str) -> Asset | None:
         return None
     text = file.read_text("utf-8")
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return Asset(name, text, TYPES[name.rpartition(".")[2]], digest)
+    return Asset(name, text, f"{TYPES[name.rpartition('.')[2]]}; charset=utf-8", digest)

@@ -49,7 +49,7 @@ def statuses(path: str, fields: Mapping[str, str], times: int) -> list[int]:
 
 @pytest.mark.usefixtures("portal")
 def test_every_form_with_a_credential_declares_its_failure_statuses() -> None:
-    guarded = {route.path for route in ROUTES if route.credential_failure_statuses}
+    guarded = {route.path for route in ROUTES if route.failure_statuses}
     assert guarded == {
         "/login/password",
         "/login/passkey",
