@@ -154,6 +154,17 @@ def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_i
     assert granted == {"secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue"}
 
 
+def test_the_web_function_sets_only_electronic_signature(policies: dict[str, list[Statement]]) -> None:
+    """An EMR's key must not switch off the second factor of a practice."""
+    written = {
+        place["Fn::Sub"].partition("parameter/")[2]
+        for statement in policies["ApiHandlerRole"]
+        if {"ssm:PutParameter", "ssm:DeleteParameters"} & set(statement["Action"])
+        for place in statement["Resource"]
+    }
+    assert written == {"${AWS::StackName}/practices/*/electronic-signature"}
+
+
 def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: dict[str, list[Statement]]) -> None:
     """A file that the sweep removes by mistake can be restored, because the bucket keeps versions."""
     removable = {

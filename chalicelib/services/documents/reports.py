@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from typing_extensions import TypedDict
@@ -68,7 +69,7 @@ class TrailResource(TypedDict):
     head: str
 
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 class Reports:
@@ -119,8 +120,10 @@ def audit_trail(document: Document, events: tuple[Event, ...]) -> TrailResource:
 
 
 def _cell(value: object) -> str:
+    """Return the value as text. Spreadsheets also read a formula after spaces and in full-width characters."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    start = unicodedata.normalize("NFKC", text.lstrip()[:1])
+    return f"'{text}" if start in _FORMULA_STARTS or text[:1] in ("\t", "\r") else text
 
 
 def _event(event: Event) -> TrailEventResource:

@@ -15,7 +15,10 @@ HOME = "/documents"
 USERNAME_COOKIE = "__Host-username"
 DEVICE_SECONDS = 365 * 24 * 60 * 60
 
-_LOCAL_PATH = re.compile(r"/(?!/)[A-Za-z0-9_.~/-]*(\?[A-Za-z0-9_.~=&%+-]*)?")
+_LOCAL_PATH = re.compile(
+    r"/(documents|account|fax)(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*(\?[A-Za-z0-9_.~=&%+-]*)?", re.ASCII
+)
+"""Only pages for a logged-in provider. A link to `/setup/…` would replace the browser's setup link."""
 _MAX_PATH_CHARS = 300
 
 
@@ -37,10 +40,9 @@ def restart_login(_context: RequestContext) -> Response:
 
 
 def local_path(text: str | None) -> str:
-    """Return `text` if every browser reads it as a path of this site, or else the path of the list of documents."""
+    """Return `text` if it is the path of a page that login may lead to, or else the path of the list of documents."""
     path = text or ""
-    is_local = len(path) <= _MAX_PATH_CHARS and _LOCAL_PATH.fullmatch(path)
-    return path if is_local and path != "/" else HOME
+    return path if len(path) <= _MAX_PATH_CHARS and _LOCAL_PATH.fullmatch(path) else HOME
 
 
 def known_device_cookie(context: RequestContext, provider_id: str, session_generation: int) -> str:

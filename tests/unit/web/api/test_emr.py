@@ -18,9 +18,11 @@ from app import app
 from chalicelib import bootstrap
 from chalicelib.domain.deliveries import Delivery, DeliveryStatus
 from chalicelib.domain.documents import Document, Sealing, StoredPdf
+from chalicelib.services.documents import reports
 from chalicelib.services.transaction import Change
 from tests.support.fakes import START, FakeInspector
 from tests.support.portal import Portal, header
+from tests.support.provider_fixtures import a_document
 from tests.unit.web.api.test_schemas import EXAMPLE
 
 
@@ -252,6 +254,15 @@ def test_the_csv_report_contains_no_formula(emr: Emr) -> None:
         assert {row["status"] for row in rows} == {"pending"}
     first = emr.get("/v1/documents?format=csv&limit=1")
     assert 'rel="next"' in header(first, "link")
+
+
+@pytest.mark.parametrize(
+    "text", ["+1", "-1", "@x", "=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "\ufe66x", " =1", "\u3000=1", "\t1"]
+)
+def test_the_csv_report_neutralizes_every_way_to_start_a_formula(text: str) -> None:
+    lines = reports.as_csv([a_document(title=text)], "https://portal.test")
+    (row,) = csv.DictReader(io.StringIO(lines))
+    assert row["title"] == f"'{text}"
 
 
 def test_the_original_is_fetched_by_a_short_lived_url(emr: Emr) -> None:

@@ -232,7 +232,15 @@ def test_a_logged_out_session_cookie_stays_invalid(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/documents", "/documents/past", "/documents/past?after=2026-11-22%7Cdoc_1", "/documents/doc_1#"[:-1]]
+    "path",
+    [
+        "/documents",
+        "/documents/past",
+        "/documents/past?after=2026-11-22%7Cdoc_1",
+        "/documents/doc_1",
+        "/account/second-factor",
+        "/fax?x=1",
+    ],
 )
 def test_login_leads_to_paths_of_this_site(path: str) -> None:
     assert local_path(path) == path
@@ -259,9 +267,19 @@ def test_login_leads_to_paths_of_this_site(path: str) -> None:
         " /documents",
         "/documents/" + "x" * 400,
         "/d@evil.test",
+        "/setup/a-token",
+        "/setup?x=1",
+        "/documents/../setup/a-token",
+        "/documents/./../setup/a-token",
+        "/documents//evil.test",
+        "/./setup/a-token",
+        "/documentsx/../setup/a-token",
+        "/by-hand/doc_1",
+        "/v1/documents",
+        "/login/second",
     ],
 )
-def test_login_never_leads_to_another_site(path: str | None) -> None:
+def test_login_leads_to_no_other_site_and_to_no_setup_link(path: str | None) -> None:
     assert local_path(path) == "/documents"
 
 
