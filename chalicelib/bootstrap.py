@@ -306,11 +306,10 @@ class Services:
     @cached_property
     def admin_actions(self) -> AdminActions:
         from chalicelib.services.practices.admin_actions import AdminActions
-        from chalicelib.services.practices.logos import Logos
 
         return AdminActions(
             practices=self.practices,
-            logos=Logos(self.practices, self.files),
+            files=self.files,
             store=self.store,
             switches=self.switches,
             session_key_rotation=self.session_key_rotation,

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 
 class SecretKind(StrEnum):
@@ -75,6 +76,13 @@ class Secret:
     def is_recently_authenticated(self, now: datetime) -> bool:
         """Return True if the owner of the session was authenticated recently enough to sign."""
         return self.authenticated_at is not None and now - self.authenticated_at < REAUTH_AFTER
+
+
+def new_secret(kind: SecretKind, token: str, now: datetime, lifetime: timedelta, **fields: Any) -> Secret:
+    """Return the first version of the row for a token, with an expiry and the other `fields` of `Secret`."""
+    return Secret(
+        key=secret_key(kind, token), version=1, kind=kind, created_at=now, expires_at=now + lifetime, **fields
+    )
 
 
 def secret_key(kind: SecretKind, token: str) -> str:

@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +15,24 @@ from chalicelib.domain.timestamps import to_text
 from chalicelib.services import normalization
 from chalicelib.services.accounts.account_settings import end_sessions, reset_second_factor
 from chalicelib.services.optimistic_retry import retry_on_conflict
-from chalicelib.services.ports import Clock, Ids, SessionKeyRotation, Store, Switches
-from chalicelib.services.practices.logos import Logos
+from chalicelib.services.ports import Clock, Files, Ids, SessionKeyRotation, Store, Switches
+from chalicelib.services.practices.logos import set_logo
 from chalicelib.services.practices.practices import Practices
 from chalicelib.services.practices.request_authentication import is_practice_id
 from chalicelib.services.transaction import Change
+
+ACTIONS = (
+    "create_practice",
+    "rotate_api_key",
+    "rotate_webhook_secret",
+    "set_switch",
+    "set_logo",
+    "reset_second_factor",
+    "end_sessions",
+    "rotate_session_key",
+    "ping",
+)
+"""The methods of `AdminActions` that a payload may name."""
 
 _MAX_NAME = 120
 _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
@@ -29,27 +43,17 @@ _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
 class AdminActions:
     """The admin function. Each method below is one action, which takes the fields of the payload."""
 
-    def __init__(
-        self,
-        *,
-        practices: Practices,
-        logos: Logos,
-        store: Store,
-        switches: Switches,
-        session_key_rotation: SessionKeyRotation,
-        ids: Ids,
-        clock: Clock,
-    ) -> None:
-        self._practices = practices
-        self._logos = logos
-        self._store = store
-        self._switches = switches
-        self._session_key_rotation = session_key_rotation
-        self._ids = ids
-        self._clock = clock
+    practices: Practices
+    files: Files
+    store: Store
+    switches: Switches
+    session_key_rotation: SessionKeyRotation
+    ids: Ids
+    clock: Clock
 
     def run(self, payload: Any) -> Mapping[str, Any]:
         """Do the action and return its result.
@@ -60,12 +64,13 @@ class AdminActions:
             if not isinstance(payload, Mapping):
                 raise _invalid("payload", 'must be a JSON object such as {"action": "ping"}')
             action = payload.get("action")
-            if not isinstance(action, str) or action not in _ACTIONS:
-                raise _invalid("action", f"must be one of {', '.join(_ACTIONS)}")
-            return _ACTIONS[action](self, payload, self._clock.now())
+            if action not in ACTIONS:
+                raise _invalid("action", f"must be one of {', '.join(ACTIONS)}")
+            result: Mapping[str, Any] = getattr(self, action)(payload, self.clock.now())
         except PortalError as error:
             errors = [{"field": wrong.field, "message": wrong.message} for wrong in error.errors]
             return {"error": {"code": error.code, "detail": error.detail, "errors": errors}}
+        return result
 
     def create_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Create a practice. Return `{"id", "api_key", "webhook_secret"}`.
@@ -80,9 +85,9 @@ class AdminActions:
         settings = {field: value for field, value in values.items() if value is not None}
         has_switch = payload.get("electronic_signature") is not None
         is_on = _read_switch(payload, "electronic_signature") if has_switch else None
-        new = self._practices.create(name, settings, now)
+        new = self.practices.create(name, settings, now)
         if is_on is not None:
-            self._switches.set_electronic_signature(new.practice.id, on=is_on)
+            self.switches.set_electronic_signature(new.practice.id, on=is_on)
         return {"id": new.practice.id, "api_key": new.api_key, "webhook_secret": new.webhook_secret}
 
     def rotate_api_key(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
@@ -91,7 +96,7 @@ class AdminActions:
         With `end_others`, all old keys end immediately.
         """
         practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
-        return {"id": practice_id, "api_key": self._practices.rotate_key(practice_id, now, end_others=end_others)}
+        return {"id": practice_id, "api_key": self.practices.rotate_key(practice_id, now, end_others=end_others)}
 
     def rotate_webhook_secret(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Give the practice `practice_id` a new webhook secret. Return `{"id", "webhook_secret"}`.
@@ -101,20 +106,20 @@ class AdminActions:
         practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
         return {
             "id": practice_id,
-            "webhook_secret": self._practices.rotate_secret(practice_id, now, end_others=end_others),
+            "webhook_secret": self.practices.rotate_secret(practice_id, now, end_others=end_others),
         }
 
     def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Set `electronic_signature`, `second_factor` or both of a practice. Return what was set."""
         practice_id = _read_practice_id(payload)
         setters = {
-            "electronic_signature": self._switches.set_electronic_signature,
-            "second_factor": self._switches.set_second_factor,
+            "electronic_signature": self.switches.set_electronic_signature,
+            "second_factor": self.switches.set_second_factor,
         }
         values = {name: _read_switch(payload, name) for name in setters if name in payload}
         if not values:
             raise _invalid("electronic_signature", "or second_factor must be true or false")
-        if self._store.practice(practice_id) is None:
+        if self.store.practice(practice_id) is None:
             raise _invalid("practice_id", "names no practice")
         for name, is_on in values.items():
             setters[name](practice_id, on=is_on)
@@ -131,7 +136,7 @@ class AdminActions:
         except ValueError as error:
             raise _invalid("image", "must be in base64") from error
         try:
-            logo = self._logos.set_logo(practice_id, data, now)
+            logo = set_logo(self.practices, self.files, practice_id, data, now)
         except ValueError as error:
             raise _invalid("image", str(error)) from error
         return {"id": practice_id} | ({"width": logo.width, "height": logo.height} if logo else {})
@@ -144,7 +149,7 @@ class AdminActions:
         """
 
         def change(owner: Provider) -> Change | None:
-            return reset_second_factor(self._ids, owner, now) if owner.has_second_factor else None
+            return reset_second_factor(self.ids, owner, now) if owner.has_second_factor else None
 
         return self._change_account(payload, change, "names no account with a second factor")
 
@@ -152,7 +157,7 @@ class AdminActions:
         """Log the account with this `email` out everywhere. Return `{"id"}`."""
 
         def change(owner: Provider) -> Change | None:
-            return end_sessions(self._ids, owner, now) if owner.has_account else None
+            return end_sessions(self.ids, owner, now) if owner.has_account else None
 
         return self._change_account(payload, change, "names no account")
 
@@ -169,11 +174,11 @@ class AdminActions:
         key = email_claim(email)
 
         def step() -> str | None:
-            owner = self._store.provider(self._store.claims([key]).get(key, "prv_nobody"))
+            owner = self.store.provider(self.store.claims([key]).get(key, "prv_nobody"))
             row_change = change(owner) if owner else None
             if owner is None or row_change is None:
                 return None
-            self._store.commit(row_change)
+            self.store.commit(row_change)
             return owner.id
 
         owner_id = retry_on_conflict(step, retry_on=frozenset({"provider"}))
@@ -189,28 +194,15 @@ class AdminActions:
         """
         end_sessions = _read_flag(payload, "end_sessions")
         if end_sessions:
-            self._session_key_rotation.rotate(self._ids.token())
+            self.session_key_rotation.rotate(self.ids.token())
         else:
-            _check_age(self._session_key_rotation.rotated_at(), self._clock.now())
-        self._session_key_rotation.rotate(self._ids.token())
+            _check_age(self.session_key_rotation.rotated_at(), self.clock.now())
+        self.session_key_rotation.rotate(self.ids.token())
         return {"rotated": True, "sessions_ended": end_sessions}
 
     def ping(self, _payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Return `{"ok": true}`. A ping keeps the function warm."""
         return {"ok": True}
-
-
-_ACTIONS: Mapping[str, Callable[[AdminActions, Mapping[str, Any], datetime], Mapping[str, Any]]] = {
-    "create_practice": AdminActions.create_practice,
-    "rotate_api_key": AdminActions.rotate_api_key,
-    "rotate_webhook_secret": AdminActions.rotate_webhook_secret,
-    "set_switch": AdminActions.set_switch,
-    "set_logo": AdminActions.set_logo,
-    "reset_second_factor": AdminActions.reset_second_factor,
-    "end_sessions": AdminActions.end_sessions,
-    "rotate_session_key": AdminActions.rotate_session_key,
-    "ping": AdminActions.ping,
-}
 
 
 def _check_age(rotated_at: datetime | None, now: datetime) -> None:

@@ -16,27 +16,18 @@ MAX_SIDE = 1_000
 _NO_IMAGE = "must be a PNG or JPEG image"
 
 
-class Logos:
-    """The logos of practices, in the bucket."""
+def set_logo(practices: Practices, files: Files, practice_id: str, image: bytes | None, now: datetime) -> Logo | None:
+    """Store the logo for documents that the practice sends from now on, and return it. None removes the logo.
 
-    def __init__(self, practices: Practices, files: Files) -> None:
-        self._practices = practices
-        self._files = files
-
-    def set_logo(self, practice_id: str, image: bytes | None, now: datetime) -> Logo | None:
-        """Store the logo for documents sent from now on and return it. None removes the logo.
-
-        Raises `ValueError` with the reason if the image is refused.
-        """
-        logo = self._store_image(practice_id, image) if image is not None else None
-        self._practices.change(practice_id, now, lambda practice: replace(practice, logo=logo))
-        return logo
-
-    def _store_image(self, practice_id: str, image: bytes) -> Logo:
+    Raises `ValueError` with the reason if the image is refused.
+    """
+    logo = None
+    if image is not None:
         kind, width, height = read_size(image)
-        key = f"logos/{practice_id}/{hashlib.sha256(image).hexdigest()}"
-        self._files.put(key, image, kind)
-        return Logo(key=key, width=width, height=height)
+        logo = Logo(key=f"logos/{practice_id}/{hashlib.sha256(image).hexdigest()}", width=width, height=height)
+        files.put(logo.key, image, kind)
+    practices.change(practice_id, now, lambda practice: replace(practice, logo=logo))
+    return logo
 
 
 def read_size(image: bytes) -> tuple[str, int, int]:

@@ -1,8 +1,7 @@
 """Signing by hand without an account: a code opens the document, then a signed scan returns (DESIGN 5.5)."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +9,7 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.deliveries import Channel, MessageType
 from chalicelib.domain.documents import Decision, Document, Signer, SigningMethod
 from chalicelib.domain.errors import FieldError, Gone, Invalid
-from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret, SecretKind, new_secret, secret_key
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import name_key
@@ -21,16 +20,8 @@ from chalicelib.services.documents.document_writer import DocumentWriter, needs_
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Files, Inspector
-from chalicelib.services.review.hand_codes import (
-    CODES_PER_DAY,
-    CODES_PER_HOUR,
-    FAX_GUESSES,
-    CodeEntry,
-    day_quota_key,
-    hour_quota_key,
-    is_usable,
-    read_code_entry,
-)
+from chalicelib.services.review import hand_codes
+from chalicelib.services.review.hand_codes import CODES_PER_DAY, CODES_PER_HOUR, FAX_GUESSES, CodeEntry, is_fax_code
 from chalicelib.services.review.signature_input import MAX_NAME, clean_text
 from chalicelib.services.transaction import Change
 
@@ -62,14 +53,6 @@ class ScanForm:
     signer_name: str
 
 
-@dataclass(frozen=True)
-class _StoredScan:
-    """A stored scan: its S3 key and the SHA-256 (hex) of its bytes."""
-
-    key: str
-    sha256: str
-
-
 class ByHand:
     """The actions of a person who opens a document with a code."""
 
@@ -88,7 +71,7 @@ class ByHand:
         """
 
         def step() -> None:
-            hour_key, day_key = hour_quota_key(document_id), day_quota_key(document_id)
+            hour_key, day_key = hand_codes.hour_quota_key(document_id), hand_codes.day_quota_key(document_id)
             document, rows = run_concurrently(
                 lambda: self._store.document(document_id), lambda: self._store.secrets([hour_key, day_key])
             )
@@ -104,9 +87,11 @@ class ByHand:
 
     def enter_code(self, document_id: str, typed: str, visitor: CodeVisitor) -> str:
         """Return the token of a new visit. Raises the same `Invalid` for every code that opens nothing."""
-        token = retry_on_conflict(
-            lambda: self._try_code(read_code_entry(self._store, document_id, typed), visitor), retry_on=_RETRY_ON
-        )
+
+        def step() -> str | None:
+            return self._try_code(hand_codes.read_code_entry(self._store, document_id, typed), visitor)
+
+        token = retry_on_conflict(step, retry_on=_RETRY_ON)
         if token is None:
             raise Invalid("The code is wrong or has expired.", errors=[_WRONG_CODE])
         return token
@@ -147,7 +132,9 @@ class ByHand:
 
     def has_upload(self, document_id: str, key: str) -> bool:
         """Return True if the bucket has an upload for this document under that key."""
-        return _is_scan_key(document_id, key) and self._files.exists(key)
+        prefix = scan_prefix(document_id)
+        is_scan_key = key.startswith(prefix) and _NAME_PART.fullmatch(key.removeprefix(prefix)) is not None
+        return is_scan_key and self._files.exists(key)
 
     def take_scan(self, document: Document, form: ScanForm, visit: Secret, visitor: CodeVisitor) -> Document:
         """Record the document as signed by hand, with the uploaded scan. The same file changes nothing again.
@@ -157,41 +144,40 @@ class ByHand:
         """
         _check_visit(document, visit, visitor.now)
         name = _read_signer_name(form.signer_name)
-        if not _is_scan_key(document.id, form.key):
-            raise _no_file()
-        practice, scan = run_concurrently(
+        practice, (scan_key, sha256) = run_concurrently(
             lambda: self._writer.practice_of(document), lambda: self._inspect_and_store(document, form.key)
         )
-        decision = _decision(document, name, visit, visitor, scan)
+        decision = Decision(
+            action=Action.SIGN_BY_HAND,
+            signer=_signer(document, name, visit),
+            decided_at=visitor.now,
+            scan_key=scan_key,
+            scan_sha256=sha256,
+        )
         return self._writer.apply_to_latest(
             document, lambda current: self._decide(current, decision, practice, visit, visitor)
         )
 
-    def _inspect_and_store(self, document: Document, uploaded: str) -> _StoredScan:
-        """Inspect the scan, and store it under its hash unless the document is already decided.
+    def _inspect_and_store(self, document: Document, uploaded: str) -> tuple[str, str]:
+        """Inspect the scan, store it unless the document is already decided, and return its S3 key and SHA-256.
 
         The portal inspects and stores a copy of its own, because the sender could still replace the upload.
         """
-        with self._copy_for_inspection(uploaded) as key:
-            result = self._inspector.inspect(key, "scan")
+        if not self.has_upload(document.id, uploaded):
+            raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
+        copy = f"uploads/by-hand/{self._writer.ids.new('scn')}"
+        self._files.copy(uploaded, copy)
+        try:
+            result = self._inspector.inspect(copy, "scan")
             if "refused" in result:
                 error = FieldError("scan", str(result["refused"]["detail"]))
                 raise Invalid("We couldn't accept your scan.", errors=[error])
-            scan = _StoredScan(f"scans/{document.id}/{result['sha256']}", result["sha256"])
+            key, sha256 = f"scans/{document.id}/{result['sha256']}", str(result["sha256"])
             if is_decidable(document.status):
-                self._files.copy(key, scan.key)
-        return scan
-
-    @contextmanager
-    def _copy_for_inspection(self, uploaded: str) -> Iterator[str]:
-        if not self._files.exists(uploaded):
-            raise _no_file()
-        key = f"uploads/by-hand/{self._writer.ids.new('scn')}"
-        self._files.copy(uploaded, key)
-        try:
-            yield key
+                self._files.copy(copy, key)
         finally:
-            self._files.delete(key)
+            self._files.delete(copy)
+        return key, sha256
 
     def _decide(
         self, current: Document, decision: Decision, practice: Practice, visit: Secret, visitor: CodeVisitor
@@ -223,7 +209,7 @@ class ByHand:
     def _try_code(self, entry: CodeEntry, visitor: CodeVisitor) -> str | None:
         if entry.document is None or not is_readable(entry.document.status):
             return None
-        if entry.is_fax_code and FAX_GUESSES.wait_left(entry.wrong, visitor.now) > timedelta():
+        if is_fax_code(entry.typed) and FAX_GUESSES.wait_left(entry.wrong, visitor.now) > timedelta():
             return None
         if not entry.is_right(visitor.now):
             self._count_wrong(entry.document, entry, visitor.now)
@@ -231,9 +217,9 @@ class ByHand:
         return self._start_visit(entry.document, entry, visitor)
 
     def _count_wrong(self, document: Document, entry: CodeEntry, now: datetime) -> None:
-        if entry.is_fax_code:
+        if is_fax_code(entry.typed):
             row = FAX_GUESSES.add_attempt(entry.wrong, document.id, now)
-        elif entry.code is not None and is_usable(entry.code, document, now):
+        elif entry.code is not None and hand_codes.is_usable(entry.code, document, now):
             row = replace(entry.code, version=entry.code.version + 1, tries=entry.code.tries + 1)
         else:
             return
@@ -246,14 +232,14 @@ class ByHand:
         """
         token = self._writer.ids.token()
         code = entry.code
-        is_emailed = code is not None and code.kind is SecretKind.CODE
-        visit = _new_visit(document, token, visitor.now, email=code.email if code else None)
+        spent = (code,) if code is not None and code.kind is SecretKind.CODE else ()
+        facts = {"document_id": document.id, "email": code.email if code else None, "access": document.access}
+        visit = new_secret(SecretKind.BY_HAND, token, visitor.now, BY_HAND_LIFETIME, **facts)
         reset = [replace(entry.wrong, version=entry.wrong.version + 1, tries=0)] if entry.wrong else []
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, visitor.actor, visitor.now)
-        channel = Channel.EMAIL if is_emailed else Channel.FAX
+        channel = Channel.EMAIL if spent else Channel.FAX
         change = recorder.event(DocumentEventType.CODE_ACCEPTED, {"channel": channel.value}).change()
-        spent = (code,) if code is not None and is_emailed else ()
         self._store.commit(replace(change, secrets=(visit, *reset), spent=spent))
         return token
 
@@ -274,43 +260,11 @@ def _check_visit(document: Document, visit: Secret, now: datetime) -> None:
         raise Gone("This page has timed out. Request a new code to open the document again.")
 
 
-def _new_visit(document: Document, token: str, now: datetime, *, email: str | None) -> Secret:
-    return Secret(
-        key=secret_key(SecretKind.BY_HAND, token),
-        version=1,
-        kind=SecretKind.BY_HAND,
-        created_at=now,
-        expires_at=now + BY_HAND_LIFETIME,
-        document_id=document.id,
-        email=email,
-        access=document.access,
-    )
-
-
-def _is_scan_key(document_id: str, key: str) -> bool:
-    prefix = scan_prefix(document_id)
-    return key.startswith(prefix) and _NAME_PART.fullmatch(key.removeprefix(prefix)) is not None
-
-
-def _no_file() -> Invalid:
-    return Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
-
-
 def _read_signer_name(text: str) -> str:
     name = clean_text(text)
     if not 0 < len(name) <= MAX_NAME:
         raise Invalid("Who signed it?", errors=[FieldError("signer_name", "Enter the name of the person who signed.")])
     return name
-
-
-def _decision(document: Document, name: str, visit: Secret, visitor: CodeVisitor, scan: _StoredScan) -> Decision:
-    return Decision(
-        action=Action.SIGN_BY_HAND,
-        signer=_signer(document, name, visit),
-        decided_at=visitor.now,
-        scan_key=scan.key,
-        scan_sha256=scan.sha256,
-    )
 
 
 def _signer(document: Document, name: str, visit: Secret) -> Signer:

@@ -7,12 +7,12 @@ wait between wrong tries is enough.
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
-from chalicelib.domain.expiring_records import CODE_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.expiring_records import CODE_LIFETIME, Secret, SecretKind, new_secret, secret_key
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store
@@ -44,10 +44,6 @@ class CodeEntry:
     code: Secret | None
     wrong: Secret | None
 
-    @property
-    def is_fax_code(self) -> bool:
-        return is_fax_code(self.typed)
-
     def is_right(self, now: datetime) -> bool:
         """Return True if the code opens the document now."""
         code, document = self.code, self.document
@@ -63,7 +59,7 @@ def read_code_entry(store: Store, document_id: str, typed: str) -> CodeEntry:
     document, (code, wrong) = run_concurrently(
         lambda: store.document(document_id),
         lambda: run_concurrently(
-            lambda: store.secret(_code_key(document_id, typed)),
+            lambda: store.secret(secret_key(*_kind_and_token(document_id, typed))),
             lambda: store.secret(FAX_GUESSES.key(document_id)) if is_fax_code(typed) else None,
         ),
     )
@@ -81,22 +77,12 @@ def create_code(store: Store, document: Document, delivery: Delivery, now: datet
     The new code invalidates every code emailed earlier for the document.
     """
     code = ids.code()
-    key = _code_key(document.id, code)
+    row = replace(_code_row(document, code, delivery, now, CODE_LIFETIME), email=delivery.recipient)
 
     def step() -> None:
-        earlier = store.secret(key)
-        row = Secret(
-            key=key,
-            version=earlier.version + 1 if earlier else 1,
-            kind=SecretKind.CODE,
-            created_at=now,
-            expires_at=now + CODE_LIFETIME,
-            document_id=document.id,
-            email=delivery.recipient,
-            link=_digest(document.id, code),
-            access=delivery.access,
-        )
-        store.commit(Change(at=now, secrets=(row,)))
+        earlier = store.secret(row.key)
+        version = earlier.version + 1 if earlier else 1
+        store.commit(Change(at=now, secrets=(replace(row, version=version),)))
 
     retry_on_conflict(step, retry_on=frozenset({"secret"}))
     return code
@@ -113,17 +99,7 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
     for _ in range(FAX_CODE_LENGTH):
         number, index = divmod(number, len(FAX_ALPHABET))
         code += FAX_ALPHABET[index]
-    row = Secret(
-        key=_code_key(document.id, code),
-        version=1,
-        kind=SecretKind.FAX_CODE,
-        created_at=now,
-        expires_at=now + FAX_CODE_LIFETIME,
-        document_id=document.id,
-        link=_digest(document.id, code),
-        access=delivery.access,
-    )
-    store.commit(Change(at=now, secrets=(row,)))
+    store.commit(Change(at=now, secrets=(_code_row(document, code, delivery, now, FAX_CODE_LIFETIME),)))
     return f"{code[:4]}-{code[4:]}"
 
 
@@ -147,11 +123,17 @@ def day_quota_key(document_id: str) -> str:
     return secret_key(SecretKind.CODE, f"asked-today:{document_id}")
 
 
-def _code_key(document_id: str, code: str) -> str:
+def _code_row(document: Document, code: str, delivery: Delivery, now: datetime, lifetime: timedelta) -> Secret:
+    link = _digest(document.id, code)
+    kind, token = _kind_and_token(document.id, code)
+    return new_secret(kind, token, now, lifetime, document_id=document.id, link=link, access=delivery.access)
+
+
+def _kind_and_token(document_id: str, code: str) -> tuple[SecretKind, str]:
     # Emailed codes of a document share one row, so that only the newest works. Each fax code has its own row.
     if is_fax_code(code):
-        return secret_key(SecretKind.FAX_CODE, f"{document_id}:{code}")
-    return secret_key(SecretKind.CODE, f"newest:{document_id}")
+        return SecretKind.FAX_CODE, f"{document_id}:{code}"
+    return SecretKind.CODE, f"newest:{document_id}"
 
 
 def _digest(document_id: str, code: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from chalicelib.domain.audit import DocumentEventType
@@ -13,7 +12,7 @@ from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider, is_same_person
-from chalicelib.domain.signatures import Signature
+from chalicelib.domain.signatures import Signature, to_text
 from chalicelib.domain.status import Action, is_decidable
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
@@ -21,7 +20,7 @@ from chalicelib.services.documents.recorder import Actor, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Listing, Page, Switches
 from chalicelib.services.review.past_search import PastSearch, find_past
-from chalicelib.services.review.signature_input import clean_text, read_signature, save_signature
+from chalicelib.services.review.signature_input import clean_text, read_signature
 from chalicelib.services.transaction import Change
 
 PAGE_LENGTH = 25
@@ -204,10 +203,7 @@ class Review:
                 raise Invalid("Not signed yet. Please fix the following:", errors=form_errors)
 
         decision = _approval(form, document.original.pages, action, signature)
-
-        record = partial(_record_approval, reauthenticated=action.reauthenticated)
-        saved = signature if form.remember else None
-        return self._decide(document, practice, decision, action, check, record, saved)
+        return self._decide(document, practice, decision, action, check, signature if form.remember else None)
 
     def decline(self, document: Document, form: DeclineForm, action: ProviderAction) -> Document:
         """Decline the document with a reason. Declining it a second time changes nothing.
@@ -222,8 +218,7 @@ class Review:
             if form_errors := _find_decline_errors(form, reason):
                 raise Invalid("Not sent yet. Please fix the following:", errors=form_errors)
 
-        decision = _decline(form, reason, action)
-        return self._decide(document, practice, decision, action, check, _record_decline)
+        return self._decide(document, practice, _decline(form, reason, action), action, check)
 
     def _decide(
         self,
@@ -232,7 +227,6 @@ class Review:
         decision: Decision,
         action: ProviderAction,
         check: Callable[[Document], None],
-        record: Callable[[Recorder, Decision], Recorder],
         signature_to_save: Signature | None = None,
     ) -> Document:
         def step(current: Document) -> Document:
@@ -243,7 +237,7 @@ class Review:
             if decided is None:
                 return current
             recorder = self._writer.recorder(decided, practice, action.actor, action.now)
-            change = record(recorder, decision).change()
+            change = _record_decision(recorder, decision, reauthenticated=action.reauthenticated).change()
             providers = self._changed_provider(decision, action, signature_to_save)
             self._store.commit(replace(change, providers=providers))
             return change.documents[0]
@@ -257,7 +251,9 @@ class Review:
         if signature is None and decision.consent_version in (None, action.provider.consent_version):
             return ()
         latest = self._store.provider(action.provider.id) or action.provider
-        changed = save_signature(_with_consent(latest, decision, action.now), signature)
+        changed = latest if signature is None else replace(latest, saved_signature=to_text(signature))
+        if decision.consent_version not in (None, latest.consent_version):
+            changed = replace(changed, consent_version=decision.consent_version, consented_at=action.now)
         return () if changed == latest else (replace(changed, version=latest.version + 1),)
 
     def forget_signature(self, provider: Provider, now: datetime) -> Provider:
@@ -305,12 +301,6 @@ def _check_addressee(document: Document, provider: Provider) -> None:
         raise Conflict(f"This document is addressed to {name}. Only they can sign it.", code=ConflictCode.NOT_ADDRESSEE)
 
 
-def _with_consent(provider: Provider, decision: Decision, now: datetime) -> Provider:
-    if decision.consent_version in (None, provider.consent_version):
-        return provider
-    return replace(provider, consent_version=decision.consent_version, consented_at=now)
-
-
 def _approval(form: ApprovalForm, pages: int, action: ProviderAction, signature: Signature | None) -> Decision:
     drawing = signature.drawing if signature else None
     return Decision(
@@ -349,30 +339,25 @@ def _signer(action: ProviderAction) -> Signer:
     )
 
 
-def _record_approval(recorder: Recorder, decision: Decision, *, reauthenticated: bool) -> Recorder:
-    data = {
-        **_signer_data(decision.signer),
-        "asked_again": reauthenticated,
-        "consent_version": decision.consent_version,
-        "pages_shown": list(decision.pages_shown),
-        "read_statement": decision.read_statement,
-    }
-    private = {"note": decision.note} if decision.note else {}
-    return recorder.event(DocumentEventType.DECISION_APPROVED, data, private=private).job(JobName.SEAL)
-
-
-def _record_decline(recorder: Recorder, decision: Decision) -> Recorder:
-    data = {**_signer_data(decision.signer), "reason": decision.decline_reason}
-    private = {"note": decision.note} if decision.note else {}
-    recorder.event(DocumentEventType.DECLINED, data, private=private, webhook=True)
-    return recorder.notice(NoticeKind.DECLINED).job(JobName.SEAL)
-
-
-def _signer_data(signer: Signer) -> Mapping[str, Any]:
-    return {
+def _record_decision(recorder: Recorder, decision: Decision, *, reauthenticated: bool) -> Recorder:
+    signer = decision.signer
+    data: dict[str, Any] = {
         "signer": {"name": signer.name, "credential": signer.credential, "npi": signer.npi},
         "authentication": signer.authentication,
     }
+    private = {"note": decision.note} if decision.note else {}
+    if decision.action is Action.DECLINE:
+        data["reason"] = decision.decline_reason
+        recorder.event(DocumentEventType.DECLINED, data, private=private, webhook=True).notice(NoticeKind.DECLINED)
+    else:
+        data |= {
+            "asked_again": reauthenticated,
+            "consent_version": decision.consent_version,
+            "pages_shown": list(decision.pages_shown),
+            "read_statement": decision.read_statement,
+        }
+        recorder.event(DocumentEventType.DECISION_APPROVED, data, private=private)
+    return recorder.job(JobName.SEAL)
 
 
 def _find_approval_errors(form: ApprovalForm, document: Document, provider: Provider) -> list[FieldError]:

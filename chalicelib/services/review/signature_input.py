@@ -1,12 +1,11 @@
 """The signature that a provider gives to sign a document: typed, drawn or saved earlier."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.providers import Provider, name_key
-from chalicelib.domain.signatures import Signature, TooLittleInk, from_text, read_drawing, to_text
+from chalicelib.domain.signatures import Signature, TooLittleInk, from_text, read_drawing
 from chalicelib.pdf.models import SignatureBlock
 from chalicelib.services.normalization import is_printable
 
@@ -46,13 +45,6 @@ def _find_name_errors(signature: Signature, provider: Provider) -> list[FieldErr
     if typed is None or (len(typed) <= MAX_NAME and is_own_name(provider, typed)):
         return []
     return [FieldError("typed_name", f"Type your own name to sign: {provider.name}.")]
-
-
-def save_signature(provider: Provider, signature: Signature | None) -> Provider:
-    """Return the provider with this saved signature. None keeps the saved signature that there is."""
-    if signature is None:
-        return provider
-    return replace(provider, saved_signature=to_text(signature))
 
 
 def render_preview(document: Document, provider: Provider, signature: Signature, now: datetime) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.expiring_records import DRAFT_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.expiring_records import DRAFT_LIFETIME, Secret, SecretKind, new_secret, secret_key
 from chalicelib.domain.providers import Provider
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Change
@@ -42,16 +42,8 @@ class UnsentDrafts:
         if not any(name in draft for name in WRITTEN_FIELDS):
             return None
         token = self._ids.token()
-        row = Secret(
-            key=secret_key(SecretKind.DRAFT, token),
-            version=1,
-            kind=SecretKind.DRAFT,
-            created_at=now,
-            expires_at=now + DRAFT_LIFETIME,
-            provider_id=session.provider_id,
-            document_id=document.id,
-            draft=json.dumps(draft),
-        )
+        owner = {"provider_id": session.provider_id, "document_id": document.id}
+        row = new_secret(SecretKind.DRAFT, token, now, DRAFT_LIFETIME, draft=json.dumps(draft), **owner)
         old = self._row(replaces, session.provider_id, document)
         self._store.commit(Change(at=now, secrets=(row,), dropped=(old,) if old else ()))
         return token
