@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.aws_clients import Clients
     from chalicelib.domain.deliveries import Channel
+    from chalicelib.services import ports
     from chalicelib.services.accounts.account_settings import AccountSettings
     from chalicelib.services.accounts.link_requests import LinkRequests
     from chalicelib.services.accounts.setup_links import SetupLinks
@@ -36,22 +37,6 @@ if TYPE_CHECKING:
     from chalicelib.services.pdf_jobs.seal_job import SealJob
     from chalicelib.services.pdf_jobs.seal_verification import SealVerification
     from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
-    from chalicelib.services.ports import (
-        Clock,
-        Files,
-        Ids,
-        Inspector,
-        Keys,
-        Mailer,
-        Notifier,
-        Queues,
-        SealKey,
-        SessionKeyRotation,
-        Store,
-        Switches,
-        TimestampAuthority,
-        WebhookSender,
-    )
     from chalicelib.services.practices.admin_actions import AdminActions
     from chalicelib.services.practices.practices import Practices
     from chalicelib.services.practices.request_authentication import RequestAuthentication
@@ -64,12 +49,12 @@ if TYPE_CHECKING:
 class Services:
     """The services that routes and event handlers call, with their adapters. Tests may replace any one."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+    def __init__(self, settings: Settings, *, clock: ports.Clock | None = None, ids: ports.Ids | None = None) -> None:
         from chalicelib.adapters.clock import RandomIds, SystemClock
 
         self.settings = settings
-        self.clock: Clock = clock or SystemClock()
-        self.ids: Ids = ids or RandomIds()
+        self.clock: ports.Clock = clock or SystemClock()
+        self.ids: ports.Ids = ids or RandomIds()
 
     # Use cases
 
@@ -338,20 +323,20 @@ class Services:
         return Clients(self.settings.region)
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> ports.Store:
         from chalicelib.adapters.dynamodb_store import DynamoStore
         from chalicelib.adapters.dynamodb_tables import bind
 
         return DynamoStore(bind(self.settings))
 
     @cached_property
-    def files(self) -> Files:
+    def files(self) -> ports.Files:
         from chalicelib.adapters.s3_files import S3Files
 
         return S3Files(self.clients, self.settings.bucket)
 
     @cached_property
-    def queues(self) -> Queues:
+    def queues(self) -> ports.Queues:
         from chalicelib.adapters.sqs_queues import SqsQueues
         from chalicelib.domain.jobs import QueueName
 
@@ -362,13 +347,13 @@ class Services:
         return SqsQueues(self.clients, urls)
 
     @cached_property
-    def switches(self) -> Switches:
+    def switches(self) -> ports.Switches:
         from chalicelib.adapters.ssm_switches import SsmSwitches
 
         return SsmSwitches(self.clients, self.settings.switch_prefix, self.clock)
 
     @cached_property
-    def inspector(self) -> Inspector:
+    def inspector(self) -> ports.Inspector:
         from chalicelib.adapters.lambda_inspector import LambdaInspector
 
         return LambdaInspector(
@@ -376,44 +361,44 @@ class Services:
         )
 
     @cached_property
-    def keys(self) -> Keys:
+    def keys(self) -> ports.Keys:
         from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeys
 
         return SecretsManagerKeys(self.clients, self.settings.session_secret, self.clock)
 
     @cached_property
-    def session_key_rotation(self) -> SessionKeyRotation:
+    def session_key_rotation(self) -> ports.SessionKeyRotation:
         from chalicelib.adapters.secretsmanager_keys import SecretsManagerKeyRotation
 
         return SecretsManagerKeyRotation(self.clients, self.settings.session_secret)
 
     @cached_property
-    def seal_key(self) -> SealKey:
+    def seal_key(self) -> ports.SealKey:
         from chalicelib.adapters.kms_seal_key import KmsSealKey
 
         return KmsSealKey(self.clients, self.settings.sealing_key_arn)
 
     @cached_property
-    def timestamp_authority(self) -> TimestampAuthority | None:
+    def timestamp_authority(self) -> ports.TimestampAuthority | None:
         from chalicelib.adapters.timestamp_authority import HttpTimestampAuthority
 
         url = self.settings.timestamp_authority
         return HttpTimestampAuthority(url) if url else None
 
     @cached_property
-    def mailer(self) -> Mailer:
+    def mailer(self) -> ports.Mailer:
         from chalicelib.adapters.ses_mailer import SesMailer
 
         return SesMailer(self.clients, self.settings.mail_from)
 
     @cached_property
-    def notifier(self) -> Notifier:
+    def notifier(self) -> ports.Notifier:
         from chalicelib.adapters.sns_notifier import SnsNotifier
 
         return SnsNotifier(self.clients, self.settings.notices_topic)
 
     @cached_property
-    def webhook_sender(self) -> WebhookSender:
+    def webhook_sender(self) -> ports.WebhookSender:
         from chalicelib.adapters.webhook_http_client import HttpsWebhookSender
 
         return HttpsWebhookSender(allow_loopback=self.settings.allow_loopback)

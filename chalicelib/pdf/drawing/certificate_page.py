@@ -49,14 +49,11 @@ def _add_header(flow: Flow, facts: CertificateFacts) -> None:
     flow.lines(wrap(_statement(facts), PLAIN, 11.5, limit), x=flow.left, size=11.5, leading=15.5)
     top = flow.top - 2
     flow.add(lambda canvas: draw_qr(canvas, flow.right - _QR, top - _QR, _QR, facts.verify_url))
-    caption = ["Is this document genuine?", "Scan, or upload the file at:", *_link_lines(facts.verify_url)]
+    link = facts.verify_url.removeprefix("https://").removeprefix("http://")
+    caption = ["Is this document genuine?", "Scan, or upload the file at:", *wrap(link, PLAIN, 9, 150)]
     for index, line in enumerate(caption):
         flow.add(_draw_line_right(flow.right, top - _QR - 12 - index * 10.5, line))
     flow.y = min(flow.y, top - _QR - 12 - len(caption) * 10.5)
-
-
-def _link_lines(link: str) -> list[str]:
-    return wrap(link.removeprefix("https://").removeprefix("http://"), PLAIN, 9, 150)
 
 
 def _draw_line_right(x: float, y: float, line: str) -> Callable[[Canvas], None]:
@@ -113,18 +110,6 @@ def _document_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
     ]
 
 
-def _signer_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
-    return [
-        ("Name", _signer(facts)),
-        ("Authenticated by", facts.authentication),
-        ("Consent version", facts.consent_version),
-    ]
-
-
-def _decision_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
-    return [("Reason", facts.decline_reason), ("Note", facts.note)]
-
-
 def _entry_lines(entry: TrailEntry, flow: Flow) -> tuple[list[str], list[str], list[str]]:
     at = entry.at.astimezone(dt.UTC)
     source = ", ".join(isolate(part) for part in (entry.ip, entry.device) if part)
@@ -174,9 +159,10 @@ def _fill_flow(facts: CertificateFacts, block: SignatureBlock | None) -> Flow:
     _add_header(flow, facts)
     if block is not None:
         _add_signature(flow, block)
-    _add_section(flow, "Decision", _decision_rows(facts))
+    _add_section(flow, "Decision", [("Reason", facts.decline_reason), ("Note", facts.note)])
     _add_section(flow, "Document", _document_rows(facts))
-    _add_section(flow, "Provider", _signer_rows(facts))
+    authentication = [("Authenticated by", facts.authentication), ("Consent version", facts.consent_version)]
+    _add_section(flow, "Provider", [("Name", _signer(facts)), *authentication])
     _add_trail(flow, facts)
     return flow
 

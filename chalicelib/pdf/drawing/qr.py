@@ -10,11 +10,6 @@ from reportlab.pdfgen.pathobject import PDFPathObject
 MILLIMETRE = 72 / 25.4
 
 
-@lru_cache(maxsize=64)
-def _rows(payload: str) -> tuple[bytes, ...]:
-    return tuple(bytes(row) for row in segno.make(payload, error="m", micro=False).matrix)
-
-
 def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> None:
     """Draw a QR code with its lower left corner at (x, y), `size` points wide without the quiet zone."""
     canvas.setFillGray(0)
@@ -24,7 +19,7 @@ def draw_qr(canvas: Canvas, x: float, y: float, size: float, payload: str) -> No
 @lru_cache(maxsize=64)
 def _path(x: float, y: float, size: float, payload: str) -> PDFPathObject:
     """Return the dark modules as a path. It is cached: all certificates have the same link to `/verify`."""
-    rows = _rows(payload)
+    rows = segno.make(payload, error="m", micro=False).matrix
     module = size / len(rows)
     path = PDFPathObject()
     for index, row in enumerate(rows):

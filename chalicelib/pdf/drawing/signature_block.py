@@ -85,9 +85,7 @@ def _stack(block: SignatureBlock, size: float, width: float, height: float, *, b
     return _Layout(size, lines, (0, 0, width, words), (0, words, width, height))
 
 
-def _place_side_by_side(
-    block: SignatureBlock, size: float, width: float, height: float, *, brief: bool
-) -> _Layout | None:
+def _place_beside(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
     """Lay out the signature to the left of the words; return None if there is not enough room."""
     signature = 0.4 * width
     left = signature + 6
@@ -99,9 +97,7 @@ def _place_side_by_side(
     return _Layout(size, lines, (left, bottom, width, bottom + words), (0, 0, signature, height))
 
 
-def _place_words_alone(
-    block: SignatureBlock, size: float, width: float, height: float, *, brief: bool
-) -> _Layout | None:
+def _place_words(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
     """Lay out the words from the top, for a signature with a box of its own; return None without room."""
     lines = _wrap_words(block, size, width, brief=brief)
     words = len(lines) * size * _LEADING
@@ -109,7 +105,7 @@ def _place_words_alone(
 
 
 _Arrange = Callable[..., _Layout | None]
-_ARRANGEMENTS: tuple[_Arrange, ...] = (_stack, _place_side_by_side)
+_ARRANGEMENTS: tuple[_Arrange, ...] = (_stack, _place_beside)
 
 
 def _choose_layout(block: SignatureBlock, width: float, height: float, arrangements: tuple[_Arrange, ...]) -> _Layout:
@@ -210,7 +206,7 @@ def draw_block(
     if parts is None:
         _draw_beside_bar(canvas, block, (0, 0, width, height), _ARRANGEMENTS)
     else:
-        _draw_beside_bar(canvas, block, parts.words, (_place_words_alone,))
+        _draw_beside_bar(canvas, block, parts.words, (_place_words,))
         _draw_signature(canvas, block, parts.signature)
 
 

@@ -159,9 +159,8 @@ def _blank_on_line(context: LabelContext, rule: Box, left: float, right: float) 
     """Return the space above the part of a line from `left` to `right`."""
     floor = rule[3] + _CLEARANCE
     edge = min(max(right, left + MAX_WIDTH), context.printable[2])
-    double = [
-        other for other in context.marks.rules if abs(other[1] - rule[1]) <= GAP and overlaps(other, writing_area(rule))
-    ]
+    level = [other for other in context.marks.rules if abs(other[1] - rule[1]) <= GAP]
+    double = [other for other in level if overlaps(other, writing_area(rule))]
     return Blank((left, floor, edge, floor + MAX_HEIGHT), right, (rule, *double), context.find_cell(context.label.box))
 
 
@@ -170,11 +169,8 @@ def _find_cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
     label = context.label.box
     left, bottom, right, top = (cell[0] + GAP, cell[1] + _CLEARANCE, cell[2] - GAP, cell[3] - _CLEARANCE)
     end = _label_end(context.label)
-    areas = [
-        (left, bottom, right, label[1] - GAP),
-        (end + 2 * GAP, bottom, right, top),
-        (left, label[3] + GAP, right, top),
-    ]
+    below, above = (left, bottom, right, label[1] - GAP), (left, label[3] + GAP, right, top)
+    areas = [below, (end + 2 * GAP, bottom, right, top), above]
     own_rules = tuple(rule for rule in context.marks.rules if rule[3] <= bottom and rule[3] >= cell[1] - GAP)
     by_size = sorted(areas, key=lambda area: (area[2] - area[0]) * max(0.0, area[3] - area[1]), reverse=True)
     for area in by_size:

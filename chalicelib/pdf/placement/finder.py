@@ -24,7 +24,7 @@ from chalicelib.pdf.placement.label_context import (
     LabelContext,
     find_section_label,
 )
-from chalicelib.pdf.placement.label_patterns import LabelKind, names_other_signer
+from chalicelib.pdf.placement.label_patterns import names_other_signer
 from chalicelib.pdf.placement.page_marks import PageTooComplex, TextSpan
 from chalicelib.pdf.rendering import open_for_display
 
@@ -56,12 +56,11 @@ def _is_for_signing(context: LabelContext) -> bool:
     """
     text = context.label.span.text.lower()
     _, bottom, _, top = context.label.box
-    row = [
-        p.text.lower() for p in context.other_spans if p.box[1] < top and bottom < p.box[3] and p.text.lower() != "x"
-    ]
-    if any(not text.startswith("date") for text in row):
+    row = [span.text.lower() for span in context.other_spans if span.box[1] < top and bottom < span.box[3]]
+    beside = [other for other in row if other != "x"]
+    if not all(other.startswith("date") for other in beside):
         return False
-    return bool(row) or "date" in text or bottom < context.page_size[1] / 2
+    return bool(beside) or "date" in text or bottom < context.page_size[1] / 2
 
 
 def _is_for_other(context: LabelContext) -> bool:
@@ -98,8 +97,7 @@ def _place_without_provider_label(
     """
     if any(page_view.labels("provider") for _, page_view in pages):
         return None
-    kinds: tuple[LabelKind, ...] = ("named", "anybody")
-    for kind in kinds:
+    for kind in ("named", "anybody"):
         labels = [(index, page_view, label) for index, page_view in pages for label in page_view.labels(kind)]
         if kind == "anybody" and len(labels) != 1:
             return None

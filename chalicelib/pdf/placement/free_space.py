@@ -46,12 +46,8 @@ def find_box_beside(
 
     The box is inside `within`, overlaps none of the obstacles, and passes `allowed`. None if there is none.
     """
-    reach = (
-        signature[0] - _MAX_BESIDE,
-        signature[1] - 2 * _MAX_BELOW,
-        signature[2] + 2 * _MAX_BESIDE,
-        signature[3] + 2 * _MAX_BELOW,
-    )
+    left, bottom, right, top = signature
+    reach = (left - _MAX_BESIDE, bottom - 2 * _MAX_BELOW, right + 2 * _MAX_BESIDE, top + 2 * _MAX_BELOW)
     near = [box for box in map(_add_spacing, obstacles) if overlaps(box, reach)]
     candidates: list[tuple[float, Box]] = []
     for rank, (width, height) in enumerate(sizes):

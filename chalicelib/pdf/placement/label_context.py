@@ -117,9 +117,8 @@ class CandidatePage:
 
     def read_marks(self, background: Box) -> PageMarks:
         """Return everything on the page. A shape that contains `background` is the label's background."""
-        marks = replace(
-            self._text, rules=[], vertical_rules=[], areas=list(self._annotation_areas), fields=self._fields
-        )
+        areas = list(self._annotation_areas)
+        marks = replace(self._text, rules=[], vertical_rules=[], areas=areas, fields=self._fields)
         add_drawings(marks, self._page, self._move, background)
         return marks
 
@@ -130,8 +129,7 @@ def _is_providers(field: FormField) -> bool:
 
 def _parse_label(span: TextSpan) -> Label | None:
     """Return the span as a label; None if it asks for no signature or runs vertically."""
-    text = span.text
-    words = match_label(text)
+    text, words = span.text, match_label(span.text)
     if words is None:
         return None
     kind, end = words
@@ -217,11 +215,8 @@ class LabelContext:
         else:
             between = (signature[2], signature[1], words[0], signature[3])
         cell = blank.cell or self.printable
-        lines = [
-            rule
-            for rule in self.marks.rules
-            if rule[2] - rule[0] >= MIN_LINE and min(abs(rule[1] - cell[1]), abs(rule[1] - cell[3])) > GAP
-        ]
+        long = [rule for rule in self.marks.rules if rule[2] - rule[0] >= MIN_LINE]
+        lines = [rule for rule in long if min(abs(rule[1] - cell[1]), abs(rule[1] - cell[3])) > GAP]
         apart = between[1] >= signature[3] or between[3] <= signature[1]
         crossed = apart and any(overlaps(line, between) for line in lines if line not in blank.own_rules)
         return crossed or any(overlaps(box, between) for box in self._other_signers)

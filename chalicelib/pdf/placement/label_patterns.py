@@ -15,15 +15,9 @@ _ROLE = (
     r"(?:nurse\s+practitioner|physician(?:['\u2019]?s)?\s+assistant|physician|provider|practitioner|prescriber"
     r"|doctor)(?:['\u2019]?s?['\u2019]?)"
 )
-_TITLE = (
-    r"(?:m\.?d\.?|d\.?o\.?|n\.?p\.?p?\.?|p\.?a\.?(?:-c)?|a\.?p\.?r\.?n\.?|f\.?n\.?p\.?|c\.?n\.?s\.?"
-    r"|d\.?p\.?m\.?)"
-)
+_TITLE = r"(?:m\.?d\.?|d\.?o\.?|n\.?p\.?p?\.?|p\.?a\.?(?:-c)?|a\.?p\.?r\.?n\.?|f\.?n\.?p\.?|c\.?n\.?s\.?|d\.?p\.?m\.?)"
 # A "treating provider" is often the therapist.
-_KIND = (
-    r"(?:certifying|referring|attending|ordering|primary\s+care|non-physician"
-    r"|treating(?=\s+(?:physician|doctor)))"
-)
+_KIND = r"(?:certifying|referring|attending|ordering|primary\s+care|non-physician|treating(?=\s+(?:physician|doctor)))"
 _ONE = rf"(?:{_KIND}\s+)?(?:{_ROLE}|{_TITLE}(?:['\u2019]s)?)"
 _WHO = rf"{_ONE}(?:\s*(?:/|,|&|\bor\b|\band\b)\s*{_ONE}){{0,6}}"
 _SIGNATURE = r"(?:e-?|electronic\s+)?signature"
@@ -50,11 +44,7 @@ _NAMED = re.compile(
 )
 _ANYBODY = re.compile(rf"{_BEFORE}(?P<words>{_SIGNATURE}){_AFTER}{_END}", re.IGNORECASE)
 _PROVIDERS_NAME = re.compile(rf"{_WHO}(?:\s+(?:printed\s+|print\s+)?name)?(?:\s*\([^)]*\))?\s*:.*", re.IGNORECASE)
-_KINDS: tuple[tuple[LabelKind, re.Pattern[str]], ...] = (
-    ("provider", _PROVIDER),
-    ("named", _NAMED),
-    ("anybody", _ANYBODY),
-)
+_KINDS: dict[LabelKind, re.Pattern[str]] = {"provider": _PROVIDER, "named": _NAMED, "anybody": _ANYBODY}
 _HINT = re.compile(rf"signature|(?:certifying|referring|ordering)\s+{_ROLE}", re.IGNORECASE)
 _OTHERS = (
     r"(?:patient|client|resident|beneficiary|guardian|parent|caregiver|representative|responsible\s+party|witness"
@@ -98,7 +88,7 @@ def may_ask(text: str) -> bool:
 
 def match_label(text: str) -> tuple[LabelKind, int] | None:
     """Return the label's kind and the end of the words that match; None if the text is no label."""
-    for kind, pattern in _KINDS:
+    for kind, pattern in _KINDS.items():
         match = pattern.fullmatch(text)
         if match is not None:
             return kind, match.end("words")
@@ -113,11 +103,8 @@ def is_providers_name(text: str) -> bool:
 
 def names_other_signer(text: str) -> bool:
     """Return True if the text names a therapist, the patient, a witness, or another signer."""
-    return _OTHERS_HEAD.fullmatch(text) is not None or _names_a_therapist(_DOTS.sub("", text))
-
-
-def _names_a_therapist(text: str) -> bool:
-    return _THERAPIST.search(text) is not None or _THERAPISTS_NAME.fullmatch(text) is not None
+    plain = _DOTS.sub("", text)
+    return bool(_OTHERS_HEAD.fullmatch(text) or _THERAPIST.search(plain) or _THERAPISTS_NAME.fullmatch(plain))
 
 
 def field_is_for_provider(name: str, *, is_signature: bool) -> bool:

@@ -116,12 +116,9 @@ def _read_characters(reader: pypdfium2.PdfTextPage) -> str:
     count = reader.count_chars()
     if count > _MAX_CHARACTERS:
         raise PageTooComplex
-    return "".join(_to_character(raw.FPDFText_GetUnicode(reader, index)) for index in range(count))
-
-
-def _to_character(code: int) -> str:
+    codes = (raw.FPDFText_GetUnicode(reader, index) for index in range(count))
     # A font may map its codes to invalid numbers.
-    return chr(code) if code <= sys.maxunicode else "\ufffd"
+    return "".join(chr(code) if code <= sys.maxunicode else "\ufffd" for code in codes)
 
 
 def read_text(reader: pypdfium2.PdfTextPage, to_display: Matrix, fields: list[FormField]) -> PageMarks:
@@ -207,16 +204,19 @@ class _Budget:
     def __init__(self) -> None:
         self.left = _MAX_OBJECTS
 
-    def spend(self, count: int) -> None:
-        self.left -= count
+    def spend(self, count: int) -> int:
+        """Return the count, or 0 for a negative one. Raise `PageTooComplex` if not so many objects are left."""
+        self.left -= max(0, count)
         if self.left < 0:
             raise PageTooComplex
+        return max(0, count)
 
 
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
     """Add the page's drawings. A shape behind the label is background, and no obstacle unless dark."""
     budget, backgrounds = _Budget(), list[Box]()
-    top = (raw.FPDFPage_GetObject(page, index) for index in range(_count_objects(budget, page)))
+    count = budget.spend(raw.FPDFPage_CountObjects(page))
+    top = (raw.FPDFPage_GetObject(page, index) for index in range(count))
     for item, matrix in _walk_objects(top, to_display, budget, 0):
         if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_PATH:
             _add_path(marks, item, matrix, budget, label, backgrounds)
@@ -228,12 +228,6 @@ def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, 
         raise PageTooComplex
 
 
-def _count_objects(budget: _Budget, page: pypdfium2.PdfPage) -> int:
-    count = max(0, int(raw.FPDFPage_CountObjects(page)))
-    budget.spend(count)
-    return count
-
-
 def _walk_objects(
     items: Iterable[object], matrix: Matrix, budget: _Budget, depth: int
 ) -> Iterator[tuple[object, Matrix]]:
@@ -241,8 +235,7 @@ def _walk_objects(
     for item in items:
         kind = raw.FPDFPageObj_GetType(item)
         if kind == raw.FPDF_PAGEOBJ_FORM:
-            count = max(0, raw.FPDFFormObj_CountObjects(item))
-            budget.spend(count)
+            count = budget.spend(raw.FPDFFormObj_CountObjects(item))
             if depth >= _MAX_FORM_DEPTH:
                 raise PageTooComplex
             inner = (raw.FPDFFormObj_GetObject(item, index) for index in range(count))
@@ -284,7 +277,7 @@ def _add_path(
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     raw.FPDFPath_GetDrawMode(item, fill, stroke)
     to_display = multiply(_matrix(item), matrix)
-    budget.spend(max(0, raw.FPDFPath_CountSegments(item)))
+    budget.spend(raw.FPDFPath_CountSegments(item))
     outlines = list(_outlines(item, to_display)) if fill.value or stroke.value else []
     if fill.value:
         _add_fill(marks, outlines, _darkest_shade(item, fill=True), label, backgrounds)

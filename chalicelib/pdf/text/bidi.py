@@ -16,6 +16,7 @@ from chalicelib.pdf.text.graphemes import ISOLATES, clean_text
 # M: mark. O: any other character.
 _LETTERS = {"L": "L", "R": "R", "AL": "A", "EN": "E", "AN": "N", "ES": "S", "ET": "T", "CS": "C", "NSM": "M"}
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_LEVELS = {"L": {"L": 0, "R": 1, "E": 2, "N": 2}, "R": {"L": 2, "R": 1, "E": 2, "N": 2}}
 _FROM, _UNTIL = ISOLATES[0], ISOLATES[1]
 _ISOLATE = re.compile(f"({_FROM}[^{ISOLATES}]*{_UNTIL})")
 _OBJECT = "\ufffc"
@@ -75,9 +76,6 @@ def _classes(text: str) -> str:
     return "".join(_LETTERS.get(unicodedata.bidirectional(char), "O") for char in text)
 
 
-_LEVELS = {"L": {"L": 0, "R": 1, "E": 2, "N": 2}, "R": {"L": 2, "R": 1, "E": 2, "N": 2}}
-
-
 def visual_order(order: Sequence[int]) -> list[int]:
     """Return the indexes of the levels in visual order, from left to right (rule L2)."""
     indexes = list(range(len(order)))
@@ -103,8 +101,7 @@ def _resolve_weak(classes: str, base: str) -> str:
     """Apply rules W1 to W7: resolve marks, numbers, and the separators and terminators of numbers."""
     text = base + classes
     text = re.sub("(.)(M+)", lambda match: match[1] * len(match[0]), text)
-    text = re.sub("A[^LRA]*", lambda match: match[0].replace("E", "N"), text)
-    text = text.replace("A", "R")
+    text = re.sub("A[^LRA]*", lambda match: match[0].replace("E", "N"), text).replace("A", "R")
     text = re.sub("(?<=E)[SC](?=E)", "E", text)
     text = re.sub("(?<=N)C(?=N)", "N", text)
     text = re.sub("T*ET*(?:ET*)*", lambda match: "E" * len(match[0]), text)

@@ -42,8 +42,7 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         """Return a character that is drawn as the glyph and extracted from the PDF as the text."""
         if len(text) == 1 and self.face.charToGlyph.get(ord(text)) == glyph:
             return text
-        known = self._private.get((glyph, text))
-        return known or self._new_private(glyph, text)
+        return self._private.get((glyph, text)) or self._new_private(glyph, text)
 
     def _new_private(self, glyph: int, text: str) -> str:
         code = next(self._codes)
@@ -140,16 +139,10 @@ def _add_font(doc: PDFDocument, subset: _SubsetObjects, name: str) -> _Serialize
         return reference
 
     file, to_unicode = place(subset.file, "file"), place(subset.to_unicode, "unicode")
-    descriptor = b"<< %s /FontName /%s /FontFile2 %s >>" % (subset.descriptor, subset.name, file)
+    described = b"<< %s /FontName /%s /FontFile2 %s >>" % (subset.descriptor, subset.name, file)
+    descriptor = place(described, "descriptor")
     return _Serialized(
         b"<< /Type /Font /Subtype /TrueType /Name /%s /BaseFont /%s /FirstChar 0 /LastChar %d /Widths [%s]"
         b" /ToUnicode %s /FontDescriptor %s >>"
-        % (
-            name.encode(),
-            subset.name,
-            subset.widths.count(b" "),
-            subset.widths,
-            to_unicode,
-            place(descriptor, "descriptor"),
-        )
+        % (name.encode(), subset.name, subset.widths.count(b" "), subset.widths, to_unicode, descriptor)
     )

@@ -26,6 +26,7 @@ BOLD = "SourceSans3-SemiBold"
 SCRIPT = "DancingScript-Medium"
 _FALLBACKS = ("DejaVuSans", "DroidSansFallback")
 _FOLDER = Path(__file__).parent.parent / "fonts"
+_NOT_NEEDED = dict.fromkeys(map(ord, JOINERS))
 _UNKNOWN = 0xFFFD
 _LAST_OF_FIRST_PLANE = "\uffff"
 
@@ -87,9 +88,6 @@ def _font_for(cluster: str, face: str) -> str | None:
     """Return the first font that has all characters of the cluster; None if there is none."""
     needed = cluster.translate(_NOT_NEEDED)
     return next((name for name in _chain(cluster, face) if all(map(load_font(name).has, needed))), None)
-
-
-_NOT_NEEDED = dict.fromkeys(map(ord, JOINERS))
 
 
 def _letters(cluster: str, level: int, face: str) -> list[_Letter]:

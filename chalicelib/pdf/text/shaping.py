@@ -56,14 +56,9 @@ def shape(face: Face, text: str, *, from_right: bool) -> tuple[Glyph, ...]:
     _harfbuzz().shape(_font(face), buffer)
     infos, positions = buffer.glyph_infos, buffer.glyph_positions
     chars = _characters(face, text, [(info.codepoint, info.cluster) for info in infos], from_right=from_right)
+    scale = face.pdfScale
     return tuple(
-        Glyph(
-            char,
-            face.pdfScale(place.x_advance),
-            face.width(char),
-            face.pdfScale(place.x_offset),
-            face.pdfScale(place.y_offset),
-        )
+        Glyph(char, scale(place.x_advance), face.width(char), scale(place.x_offset), scale(place.y_offset))
         for char, place in zip(chars, positions, strict=True)
     )
 
