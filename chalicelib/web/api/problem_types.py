@@ -27,220 +27,196 @@ _FIX_BODY = "Correct the fields in `errors` and send a new event with a new `web
 _NEW_PDF = "Print the plan to a new, plain PDF in the EMR and send the PDF in a new event."
 _AGAIN = "Wait, then send the same request again, with the same `webhook-id` and body."
 
-_REQUESTS = (
-    ProblemType(
-        "invalid-request",
+_REQUESTS = {
+    "invalid-request": (
         (400,),
         "A field, header or query parameter breaks a rule. `errors` lists every wrong field.",
         _FIX_BODY,
     ),
-    ProblemType(
-        "invalid-json",
+    "invalid-json": (
         (400,),
-        "The body is not JSON in UTF-8. You also get this code when the body contains U+FFFD (a sign of "
-        "corrupted text) and the signature does not match.",
+        (
+            "The body is not JSON in UTF-8. You also get this code when the body contains U+FFFD (a sign of "
+            "corrupted text) and the signature does not match."
+        ),
         "Send one JSON object in UTF-8. Sign the exact bytes that you send.",
     ),
-    ProblemType(
-        "refused",
+    "refused": (
         (400, 403, 405, 415),
         "The request was refused before it reached the portal.",
         "Check the method, path and headers against `/v1/openapi.json`.",
     ),
-    ProblemType(
-        "unauthenticated",
+    "unauthenticated": (
         (401,),
-        "The API key or the signature is missing or does not match, or the timestamp is more than "
-        f"{duration(SIGNATURE_TOLERANCE)} off. You get the same response for an unknown practice.",
-        "Check your clock and your secret. Sign the exact bytes of the body. Sign every attempt again, with "
-        "a new timestamp and the same `webhook-id`.",
+        (
+            "The API key or the signature is missing or does not match, or the timestamp is more than "
+            f"{duration(SIGNATURE_TOLERANCE)} off. You get the same response for an unknown practice."
+        ),
+        (
+            "Check your clock and your secret. Sign the exact bytes of the body. Sign every attempt again, with "
+            "a new timestamp and the same `webhook-id`."
+        ),
     ),
-    ProblemType(
-        "not-found",
+    "not-found": (
         (404,),
         "There is no such thing, or it belongs to another practice. You get the same response in both cases.",
         "Check the id. Check that the API key belongs to the practice that sent the document.",
     ),
-    ProblemType(
-        "too-large",
+    "too-large": (
         (413, 422),
         f"The body is larger than {_BODY}, or the PDF is larger than {_PDF}.",
         f"Send a large PDF with `POST /v1/uploads` and name its `upload_id`. Reduce a PDF over {_PDF}.",
     ),
-    ProblemType(
-        "too-many-requests",
+    "too-many-requests": (
         (429,),
         "You sent too many requests in a short time.",
         "Wait for the number of seconds in `Retry-After`, then send the same request again.",
     ),
-    ProblemType(
-        "internal-error",
+    "internal-error": (
         (500,),
         "The portal made an error. The error is in the portal's log, without the content of the request.",
         f"{_AGAIN} If the error persists, tell support the time of the request.",
     ),
-    ProblemType("unavailable", (503,), "A service that the portal depends on did not respond.", _AGAIN),
-)
+    "unavailable": ((503,), "A service that the portal depends on did not respond.", _AGAIN),
+}
 
-_CONFLICTS = (
-    (
-        "webhook-id-used",
+_SENT_ALREADY = {
+    "queued": ("The message is already queued.", "Wait for the attempt at `next_attempt_at`."),
+    "sending": ("The message is being sent right now.", "Look again in a minute."),
+    "sent": ("The carrier has taken the message.", "Wait for the receipt or use `document.resend`."),
+    "delivered": ("The message was delivered.", "To send it once more, use `document.resend`."),
+    "cancelled": ("The message is no longer needed.", "Read the document. It was recalled, decided or corrected."),
+}
+
+_CONFLICTS = {
+    "webhook-id-used": (
         "This `webhook-id` was used before with another body.",
         "Use a new `webhook-id` for a new event. A retry must repeat the body byte for byte.",
     ),
-    (
-        "external-id-used",
+    "external-id-used": (
         "Another document has this `external_id` already. `errors` lists the fields that differ.",
         (
             "For a new version, use a new `external_id` and name the old one in `supersedes`. Or recall the "
             "old document first, which frees its `external_id`. `document.resend` corrects an address."
         ),
     ),
-    (
-        "provider-conflict",
+    "provider-conflict": (
         "The email address is the username of another person's account.",
         "Ask for the provider's own email address, or send the document by fax.",
     ),
-    (
-        "document-approved",
+    "document-approved": (
         "The document has been signed.",
         "Fetch the signed PDF, then send `document.returned`. A signed document can't be recalled or resent.",
     ),
-    (
-        "document-declined",
+    "document-declined": (
         "The document has been declined.",
         (
             "Read `decline_reason` and `note`. Then recall the document, close it with `document.returned`, "
             "or send a new version that `supersedes` the document."
         ),
     ),
-    (
-        "document-recalled",
+    "document-recalled": (
         "The document has been recalled.",
         "The document can't change any more. You may send its `external_id` again.",
     ),
-    (
-        "document-returned",
+    "document-returned": (
         "The document has been marked as returned.",
         "The document is closed. Send a new document if you need another signature.",
     ),
-    (
-        "not-ready",
+    "not-ready": (
         "There is no signed PDF (yet), or not the requested `version`. See `status` and `sealing`.",
         "Wait for the webhook `document.approved`.",
     ),
-    (
-        "no-endpoint",
+    "no-endpoint": (
         "No endpoint is set, or the endpoint was switched off after a 410 or after long failure.",
         "Set the endpoint with `PUT /v1/endpoint`. The portal then sends the held webhooks.",
     ),
-    (
-        "already-superseded",
+    "already-superseded": (
         "`supersedes` names a document that has already been replaced. Nothing was replaced now.",
         "Send the `external_id` of the newest version. `detail` names the version that came next.",
     ),
-    *(
-        (f"delivery-{status}", f"{meaning} It can't be sent again now.", remedy)
-        for status, meaning, remedy in (
-            ("queued", "The message is already queued.", "Wait for the attempt at `next_attempt_at`."),
-            ("sending", "The message is being sent right now.", "Look again in a minute."),
-            ("sent", "The carrier has taken the message.", "Wait for the receipt or use `document.resend`."),
-            ("delivered", "The message was delivered.", "To send it once more, use `document.resend`."),
-            (
-                "cancelled",
-                "The message is no longer needed.",
-                "Read the document. It was recalled, decided or corrected.",
-            ),
-        )
-    ),
-)
+    **{
+        f"delivery-{status}": (f"{meaning} It can't be sent again now.", remedy)
+        for status, (meaning, remedy) in _SENT_ALREADY.items()
+    },
+}
 
-_PDFS = (
-    ("empty", "The file is empty.", _NEW_PDF),
-    ("not-a-pdf", "The file is not a PDF.", _NEW_PDF),
-    (
-        "damaged",
+_PDFS = {
+    "empty": ("The file is empty.", _NEW_PDF),
+    "not-a-pdf": ("The file is not a PDF.", _NEW_PDF),
+    "damaged": (
         "The PDF is cut off or damaged, or it makes PDF software fail.",
         f"Compare its SHA-256 with that of the file in the EMR. {_NEW_PDF}",
     ),
-    ("encrypted", "The PDF is encrypted.", "Send it without a password or restrictions."),
-    ("no-pages", "The PDF has no pages.", _NEW_PDF),
-    ("too-many-pages", f"The PDF has more than {MAX_PAGES} pages.", "Send only the pages that must be signed."),
-    ("xfa", "The PDF is an XFA form, which most viewers can't show.", _NEW_PDF),
-    (
-        "certified-no-changes",
+    "encrypted": ("The PDF is encrypted.", "Send it without a password or restrictions."),
+    "no-pages": ("The PDF has no pages.", _NEW_PDF),
+    "too-many-pages": (f"The PDF has more than {MAX_PAGES} pages.", "Send only the pages that must be signed."),
+    "xfa": ("The PDF is an XFA form, which most viewers can't show.", _NEW_PDF),
+    "certified-no-changes": (
         "The PDF is certified against all changes, so it can't be signed.",
         "Send the PDF without that certification.",
     ),
-    (
-        "signature-field-off-page",
+    "signature-field-off-page": (
         "The `signature_field` is not on a page of the PDF.",
         "Use points of the page as displayed, with the origin at the bottom left. Or omit the field.",
     ),
-    (
-        "upload-not-found",
+    "upload-not-found": (
         "This practice has no such upload.",
         "Uploads expire after a day. Ask for a new upload, send the file, then name its `upload_id`.",
     ),
-    (
-        "hash-mismatch",
+    "hash-mismatch": (
         "The PDF that arrived does not have the given SHA-256. The portal deleted the upload, if any.",
         "Hash the exact bytes of the PDF before base64. Then send or upload the PDF again.",
     ),
-    (
-        "supersedes-not-found",
+    "supersedes-not-found": (
         "`supersedes` does not name a document of this practice.",
         "Send the `external_id` of the document to replace, or omit `supersedes`.",
     ),
-    (
-        "supersedes-other-patient",
+    "supersedes-other-patient": (
         "`supersedes` names a document of another patient. Nothing was replaced.",
         (
             "Send the `external_id` of a document with the same `patient.external_id`. If the patient's id "
             "has changed, omit `supersedes` and send `document.recalled` for the old document."
         ),
     ),
-    ("unprocessable", "The request is well formed but can't be done. `detail` gives the reason.", _FIX_BODY),
-)
+    "unprocessable": ("The request is well formed but can't be done. `detail` gives the reason.", _FIX_BODY),
+}
 
 _LOG_IN = "Go to the login page. If you can't log in, use Forgot password there."
 
-_PAGES = (
-    ("form-expired", 403, "The page was open for too long.", "Go back, reload the page and try again."),
-    ("foreign-form", 403, "The form came from another website.", "Open the portal's own page."),
-    ("gone", 410, "The link or code was used, has expired or was replaced.", "Request a new one."),
-    ("link-dead", 410, f"The link was used or replaced, or it is more than {duration(LINK_LIFETIME)} old.", _LOG_IN),
-    ("link-outdated", 422, "The clinic corrected the address after sending this link.", _LOG_IN),
-    (
-        "address-taken",
+_PAGES = {
+    "form-expired": (403, "The page was open for too long.", "Go back, reload the page and try again."),
+    "foreign-form": (403, "The form came from another website.", "Open the portal's own page."),
+    "gone": (410, "The link or code was used, has expired or was replaced.", "Request a new one."),
+    "link-dead": (410, f"The link was used or replaced, or it is more than {duration(LINK_LIFETIME)} old.", _LOG_IN),
+    "link-outdated": (422, "The clinic corrected the address after sending this link.", _LOG_IN),
+    "address-taken": (
         400,
         "The email address belongs to another person's account.",
         "Ask the clinic to send documents to your own email address.",
     ),
-    ("conflict", 409, "The admin function doesn't rotate a key again so soon.", "Wait until the time in the message."),
-    ("npi-taken", 400, "The NPI belongs to another account.", "Check the NPI, or leave it empty."),
-    (
-        "electronic-signature-off",
+    "conflict": (409, "The admin function doesn't rotate a key again so soon.", "Wait until the time in the message."),
+    "npi-taken": (400, "The NPI belongs to another account.", "Check the NPI, or leave it empty."),
+    "electronic-signature-off": (
         409,
         "This clinic doesn't accept electronic signatures.",
         "Print the document, sign it, and upload or fax it.",
     ),
-    ("login-over", 410, "The first step of the login was too long ago.", "Log in again."),
-    (
-        "not-addressee",
+    "login-over": (410, "The first step of the login was too long ago.", "Log in again."),
+    "not-addressee": (
         409,
         "The document names another person by NPI or name.",
         "Decline the document, so that the clinic can correct it.",
     ),
-)
+}
 
 TYPES: Mapping[str, ProblemType] = {
     problem.code: problem
     for problem in (
-        *_REQUESTS,
-        *(ProblemType(code, (409,), meaning, remedy) for code, meaning, remedy in _CONFLICTS),
-        *(ProblemType(code, (422,), meaning, remedy) for code, meaning, remedy in _PDFS),
-        *(ProblemType(code, (status,), meaning, remedy, for_emr=False) for code, status, meaning, remedy in _PAGES),
+        *(ProblemType(code, *row) for code, row in _REQUESTS.items()),
+        *(ProblemType(code, (409,), *texts) for code, texts in _CONFLICTS.items()),
+        *(ProblemType(code, (422,), *texts) for code, texts in _PDFS.items()),
+        *(ProblemType(code, (row[0],), *row[1:], for_emr=False) for code, row in _PAGES.items()),
     )
 }
 """Every problem type by its code, in the order of the guide."""
