@@ -17,6 +17,7 @@ from chalicelib.web.http.templating import jinja_environment
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+FILE_SECONDS = 300
 
 
 def render_page(
@@ -58,6 +59,12 @@ def session_seconds_left(context: RequestContext) -> int:
 def redirect(to: str, *, cookies: Sequence[str] = ()) -> Response:
     """Return a 303, after which the browser loads the path with GET, even after a POST."""
     return _response("", 303, {"Location": to, "Content-Type": HTML}, cookies)
+
+
+def redirect_to_file(context: RequestContext, key: str, name: str) -> Response:
+    """Redirect to a file of the bucket, which the browser shows unless the query has `download`."""
+    inline = "download" not in context.query
+    return redirect(context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline))
 
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> Response:

@@ -9,7 +9,7 @@ from chalicelib.domain.expiring_records import Secret
 from chalicelib.services.accounts.account_settings import AccountChange, AccountOwner, authenticator_uri
 from chalicelib.services.authentication.passwords import min_length
 from chalicelib.services.qr_svg import qr_svg_path
-from chalicelib.web.http.error_mapping import present_error
+from chalicelib.web.http.error_mapping import error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, json_response, redirect, render_page, session_seconds_left
@@ -20,7 +20,7 @@ from chalicelib.web.pages.reauthentication import (
     passkey_options,
     reauthenticate,
 )
-from chalicelib.web.pages.second_factor_setup import error_messages, path_after_setup, render_setup
+from chalicelib.web.pages.second_factor_setup import path_after_setup, render_setup
 
 ACCOUNT_PATH = "/account"
 _DONE: Mapping[str, str] = {
@@ -30,10 +30,6 @@ _DONE: Mapping[str, str] = {
     "passkey-added": "Passkey added. You can now log in with it.",
     "authenticator-added": "Authenticator app added. You'll be asked for its code after your password.",
 }
-
-
-def show_account(context: RequestContext) -> Response:
-    return _render_account(context)
 
 
 def extend_session(context: RequestContext) -> Response:
@@ -141,11 +137,11 @@ def _render_error(context: RequestContext, error: PortalError) -> Response:
     """Render the page that the form was on, with the error."""
     next_path = _next_path(context)
     if next_path is None or context.require_provider().has_second_factor:
-        return _render_account(context, error)
+        return show_account(context, error)
     return render_setup(context, path_after_setup(next_path), error)
 
 
-def _render_account(context: RequestContext, error: PortalError | None = None) -> Response:
+def show_account(context: RequestContext, error: PortalError | None = None) -> Response:
     fresh, owner = is_recently_authenticated(context), context.require_provider()
     return render_page(
         context,

@@ -7,19 +7,19 @@ from chalice.app import Response
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Conflict, Invalid
-from chalicelib.domain.expiring_records import BY_HAND_LIFETIME, Secret
+from chalicelib.domain.expiring_records import BY_HAND_LIFETIME
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.by_hand import MAX_SCAN_BYTES, CodeVisitor, ScanForm
 from chalicelib.services.review.hand_codes import CODES_PER_HOUR
+from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.file_names import make_file_name
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import BY_HAND_COOKIE
-from chalicelib.web.http.responses import format_cookie, redirect, render_page
+from chalicelib.web.http.responses import format_cookie, redirect, redirect_to_file, render_page
 from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages.view_models import (
-    FILE_SECONDS,
     are_pages_ready,
     describe_due_date,
     is_preparing,
@@ -29,9 +29,20 @@ from chalicelib.web.pages.view_models import (
 )
 
 
-def show_code_form(context: RequestContext, document_id: str) -> Response:
+def show_code_form(context: RequestContext, document_id: str, errors: Mapping[str, str] | None = None) -> Response:
     """Show the form for the code that opens a document. The form does not reveal which documents exist."""
-    return _show_code_form(context, document_id, code_sent=context.query.get("asked") == "yes")
+    review = context.services.review
+    return render_page(
+        context,
+        "by_hand_code.html",
+        status=422 if errors else 200,
+        document_id=document_id,
+        code_sent=bool(errors) or context.query.get("asked") == "yes",
+        seconds_between_codes=CODES_PER_HOUR.min_interval.seconds,
+        can_sign=review.can_sign(review.find_document(document_id)),
+        errors=errors or {},
+        history_url=context.history_url(f"/by-hand/{document_id}?asked=yes"),
+    )
 
 
 def send_code(context: RequestContext, document_id: str) -> Response:
@@ -43,24 +54,19 @@ def enter_code(context: RequestContext, document_id: str) -> Response:
     try:
         token = context.services.by_hand.enter_code(document_id, context.form.get("code", ""), _visitor(context))
     except Invalid as trouble:
-        return _show_code_form(context, document_id, code_sent=True, errors=_messages_by_field(trouble), status=422)
+        return show_code_form(context, document_id, error_messages(trouble))
     lifetime = int(BY_HAND_LIFETIME.total_seconds())
     return redirect(f"/by-hand/{document_id}/document", cookies=[format_cookie(BY_HAND_COOKIE, token, lifetime)])
 
 
 def show_document(context: RequestContext, document_id: str) -> Response:
-    return _show_document(context, context.require_document())
+    return _show_document(context, context.require_document(), {})
 
 
 def download_original(context: RequestContext, document_id: str) -> Response:
-    document = context.services.by_hand.record_download(context.require_document(), _visit(context), _visitor(context))
-    url = context.services.files.url(
-        document.original.key,
-        seconds=FILE_SECONDS,
-        file_name=make_file_name(document),
-        inline="download" not in context.query,
-    )
-    return redirect(url)
+    visit, visitor = context.require_visit(), _visitor(context)
+    document = context.services.by_hand.record_download(context.require_document(), visit, visitor)
+    return redirect_to_file(context, document.original.key, make_file_name(document))
 
 
 def confirm_upload(context: RequestContext, document_id: str) -> Response:
@@ -72,54 +78,30 @@ def confirm_upload(context: RequestContext, document_id: str) -> Response:
     document, key = context.require_document(), context.query.get("key", "")
     if not is_decidable(document.status) or not context.services.by_hand.has_upload(document_id, key):
         return redirect(f"/by-hand/{document_id}/document")
-    return _show_confirmation(context, key, document.addressee.name)
+    return _show_confirmation(context, key, document.addressee.name, {})
 
 
 def submit_scan(context: RequestContext, document_id: str) -> Response:
     scan = ScanForm(key=context.form.get("key", ""), signer_name=context.form.get("signer_name", ""))
     try:
-        context.services.by_hand.take_scan(context.require_document(), scan, _visit(context), _visitor(context))
+        context.services.by_hand.take_scan(context.require_document(), scan, context.require_visit(), _visitor(context))
     except Invalid as trouble:
-        errors = _messages_by_field(trouble)
+        errors = error_messages(trouble)
         if "signer_name" in errors:
-            return _show_confirmation(context, scan.key, scan.signer_name, errors=errors, status=422)
-        return _show_document(context, context.require_document(), errors=errors, status=422)
+            return _show_confirmation(context, scan.key, scan.signer_name, errors)
+        return _show_document(context, context.require_document(), errors, status=422)
     except Conflict as trouble:
         latest = context.services.review.reload(context.require_document())
-        return _show_document(context, latest, errors={"conflict": trouble.detail}, status=409)
+        return _show_document(context, latest, {"conflict": trouble.detail}, status=409)
     return redirect(f"/by-hand/{document_id}/document")
 
 
-def _show_code_form(
-    context: RequestContext,
-    document_id: str,
-    *,
-    code_sent: bool,
-    errors: Mapping[str, str] | None = None,
-    status: int = 200,
-) -> Response:
-    review = context.services.review
-    return render_page(
-        context,
-        "by_hand_code.html",
-        status=status,
-        document_id=document_id,
-        code_sent=code_sent,
-        seconds_between_codes=CODES_PER_HOUR.min_interval.seconds,
-        can_sign=review.can_sign(review.find_document(document_id)),
-        errors=errors or {},
-        history_url=context.history_url(f"/by-hand/{document_id}?asked=yes"),
-    )
-
-
-def _show_document(
-    context: RequestContext, latest: Document, *, errors: Mapping[str, str] | None = None, status: int = 200
-) -> Response:
+def _show_document(context: RequestContext, latest: Document, errors: Mapping[str, str], status: int = 200) -> Response:
     document, (texts, can_sign) = run_concurrently(
-        lambda: context.services.by_hand.open(latest, _visit(context), _visitor(context)),
+        lambda: context.services.by_hand.open(latest, context.require_visit(), _visitor(context)),
         lambda: (page_texts(latest, context.services.files), context.services.review.can_sign(latest)),
     )
-    undecided = is_decidable(document.status)
+    undecided, decided_at = is_decidable(document.status), document.decided_at
     upload_url, upload_fields = context.services.by_hand.upload_form(document) if undecided else ("", {})
     waiting = undecided and is_preparing(document, context.now)
     return render_page(
@@ -134,46 +116,28 @@ def _show_document(
         waiting=waiting,
         due=describe_due_date(document, context.now),
         sent_on=local_day(document.sent_at, document),
-        at=_decided_at(document),
+        at=format_time(decided_at, document.practice.time_zone) if decided_at else None,
         upload_url=upload_url,
         upload_fields=upload_fields,
         max_bytes=MAX_SCAN_BYTES,
-        errors=errors or {},
+        errors=errors,
         can_sign=can_sign,
         history_url=context.history_url(f"/by-hand/{document.id}/document"),
     )
 
 
-def _show_confirmation(
-    context: RequestContext, key: str, signer_name: str, *, errors: Mapping[str, str] | None = None, status: int = 200
-) -> Response:
+def _show_confirmation(context: RequestContext, key: str, signer_name: str, errors: Mapping[str, str]) -> Response:
+    document = context.require_document()
     return render_page(
         context,
         "by_hand_confirm.html",
-        status=status,
-        document=context.require_document(),
+        status=422 if errors else 200,
+        document=document,
         key=key,
         signer_name=signer_name,
-        errors=errors or {},
-        history_url=context.history_url(
-            f"/by-hand/{context.require_document().id}/uploaded?key={quote(key, safe='/')}"
-        ),
+        errors=errors,
+        history_url=context.history_url(f"/by-hand/{document.id}/uploaded?key={quote(key, safe='/')}"),
     )
-
-
-def _decided_at(document: Document) -> str | None:
-    at = document.decided_at
-    return format_time(at, document.practice.time_zone) if at else None
-
-
-def _messages_by_field(trouble: Invalid) -> dict[str, str]:
-    return {error.field: error.message for error in trouble.errors}
-
-
-def _visit(context: RequestContext) -> Secret:
-    if context.by_hand is None:
-        raise LookupError("this route's access rule does not establish a visit")
-    return context.by_hand
 
 
 def _visitor(context: RequestContext) -> CodeVisitor:

@@ -7,8 +7,7 @@ from chalice.app import Response
 from chalicelib.domain.documents import Document
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import SESSION_COOKIE, draft_cookie
-from chalicelib.web.http.responses import render_page
-from chalicelib.web.pages.view_models import FILE_SECONDS
+from chalicelib.web.http.responses import FILE_SECONDS, render_page
 
 LOGO_WIDTH, LOGO_HEIGHT = 224, 56
 

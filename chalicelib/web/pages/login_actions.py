@@ -12,7 +12,7 @@ from chalicelib.services.accounts.setup_links import LinkExpired, PasswordForm, 
 from chalicelib.services.authentication.password_login import LoginAttempt, SecondFactorRequired
 from chalicelib.services.authentication.second_factor import SecondFactorResponse
 from chalicelib.services.normalization import normalize_email
-from chalicelib.web.http.error_mapping import error_headers, present_error
+from chalicelib.web.http.error_mapping import error_headers, error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.request_parsing import DEVICE_COOKIE, SESSION_COOKIE
 from chalicelib.web.http.responses import format_cookie, redirect, render_page
@@ -24,9 +24,6 @@ SETUP_SECONDS = 30 * 60
 USERNAME_SECONDS = 10 * 60
 
 _NOT_AN_ADDRESS = "Enter an email address, such as dr.rivera@example.com."
-
-
-# Login and logout
 
 
 def log_in(context: RequestContext) -> Response:
@@ -119,10 +116,9 @@ def _second_factor_url(next_path: str) -> str:
 
 def _render_second_factor(context: RequestContext, next_path: str, error: PortalError | None = None) -> Response:
     """Render the page of the second step, or the login page if the login has expired."""
+    token = context.cookies.get(PENDING_LOGIN_COOKIE, "")
     try:
-        owner = context.services.second_factor.find_pending_login(
-            context.cookies.get(PENDING_LOGIN_COOKIE, ""), context.now
-        )
+        owner = context.services.second_factor.find_pending_login(token, context.now)
     except Gone as expired:
         return render_login(context, next_path, "", expired)
     options = context.services.passkey_options.for_login(context.now, owner) if owner.passkeys else None
@@ -137,9 +133,6 @@ def _render_second_factor(context: RequestContext, next_path: str, error: Portal
         passkey_options=options,
         history_url=context.history_url(_second_factor_url(next_path)),
     )
-
-
-# Setup and reset links
 
 
 def show_forgot_password(context: RequestContext) -> Response:
@@ -178,23 +171,19 @@ def show_setup(context: RequestContext) -> Response:
 
 def choose_password(context: RequestContext) -> Response:
     token, setup_links = context.cookies.get(SETUP_COOKIE, ""), context.services.setup_links
+    form = PasswordForm(
+        password=context.form.get("password", ""),
+        credential=context.form.get("credential", ""),
+        npi=context.form.get("npi", "").strip(),
+        confirmed=context.form.get("confirmed") == "yes",
+    )
     try:
-        link = setup_links.choose_password(token, _password_form(context.form), context.now, context.origin)
+        link = setup_links.choose_password(token, form, context.now, context.origin)
     except LinkExpired as expired:
         return _render_link_expired(context, expired)
     except Invalid as error:
-        messages = {item.field: item.message for item in error.errors}
-        return _render_setup(context, setup_links.open(token, context.now), context.form, messages)
+        return _render_setup(context, setup_links.open(token, context.now), context.form, error_messages(error))
     return _redirect_to_first_login(context, link)
-
-
-def _password_form(form: Mapping[str, str]) -> PasswordForm:
-    return PasswordForm(
-        password=form.get("password", ""),
-        credential=form.get("credential", ""),
-        npi=form.get("npi", "").strip(),
-        confirmed=form.get("confirmed") == "yes",
-    )
 
 
 def _render_setup(
@@ -227,12 +216,10 @@ def _redirect_to_first_login(context: RequestContext, link: ValidLink) -> Respon
     """Redirect to the login page. A link logs nobody in, but it makes this browser known to the account."""
     next_path = f"/documents/{link.document.id}" if link.document else HOME
     reason = "password-set" if link.is_setup else "password-changed"
-    return redirect(
-        f"/login?reason={reason}&next={next_path}",
-        cookies=[
-            format_cookie(SETUP_COOKIE, "", 0),
-            format_cookie(SESSION_COOKIE, "", 0),
-            format_cookie(USERNAME_COOKIE, quote(link.secret.email or ""), USERNAME_SECONDS),
-            known_device_cookie(context, link.provider.id, link.provider.session_generation),
-        ],
-    )
+    cookies = [
+        format_cookie(SETUP_COOKIE, "", 0),
+        format_cookie(SESSION_COOKIE, "", 0),
+        format_cookie(USERNAME_COOKIE, quote(link.secret.email or ""), USERNAME_SECONDS),
+        known_device_cookie(context, link.provider.id, link.provider.session_generation),
+    ]
+    return redirect(f"/login?reason={reason}&next={next_path}", cookies=cookies)

@@ -1,7 +1,7 @@
 """Pages of a provider's documents: the pending and past lists, the review, the decision and the files."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,15 +20,15 @@ from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.past_search import PastSearch, parse_search
 from chalicelib.services.review.review import CONSENT_VERSION, MAX_COUNT, MAX_NOTE, DeclineForm, ProviderAction
 from chalicelib.services.review.signature_input import MAX_NAME, block_size
+from chalicelib.web.http.error_mapping import error_messages
 from chalicelib.web.http.file_names import decision_prefix, make_file_name
 from chalicelib.web.http.request_context import RequestContext
-from chalicelib.web.http.responses import redirect, render_page
+from chalicelib.web.http.responses import redirect, redirect_to_file, render_page
 from chalicelib.web.http.templating import format_time
 from chalicelib.web.pages import signature_form as signing
 from chalicelib.web.pages.reauthentication import is_recently_authenticated, passkey_options, reauthenticate_to_sign
 from chalicelib.web.pages.unsent_drafts import discard_draft, read_draft
 from chalicelib.web.pages.view_models import (
-    FILE_SECONDS,
     are_pages_ready,
     describe_due_date,
     group_by_practice,
@@ -116,7 +116,7 @@ def approve(context: RequestContext, document_id: str) -> Response:
         context, cookies = reauthenticate_to_sign(context)
         context.services.review.approve(context.require_document(), given, _make_action(context))
     except (Invalid, Conflict, TooManyRequests) as trouble:
-        return _show_refusal(context, trouble, declining=False, cookies=[*cookies, *discard_draft(context)])
+        return _show_refusal(context, trouble, [*cookies, *discard_draft(context)], declining=False)
     cookies = [*cookies, *discard_draft(context)]
     wants_next = context.form.get("then") == "next"
     return redirect(_next_url(context) if wants_next else f"/documents/{document_id}", cookies=cookies)
@@ -127,8 +127,8 @@ def remove_signature(context: RequestContext, document_id: str) -> Response:
     provider = context.services.review.forget_signature(context.require_provider(), context.now)
     if not is_decidable(context.require_document().status):
         return redirect(f"/documents/{document_id}")
-    forms, cookies = _parse_forms(context, None, declining=False), discard_draft(context)
-    return _show_review(replace(context, provider=provider), forms, cookies=cookies)
+    forms = _read_fields(context, context.form)
+    return _show_review(replace(context, provider=provider), forms, cookies=discard_draft(context))
 
 
 def decline(context: RequestContext, document_id: str) -> Response:
@@ -142,7 +142,7 @@ def decline(context: RequestContext, document_id: str) -> Response:
     try:
         context.services.review.decline(context.require_document(), given, _make_action(context))
     except (Invalid, Conflict) as trouble:
-        return _show_refusal(context, trouble, declining=True, cookies=discard_draft(context))
+        return _show_refusal(context, trouble, discard_draft(context), declining=True)
     return redirect(f"/documents/{document_id}", cookies=discard_draft(context))
 
 
@@ -150,15 +150,14 @@ def download_original(context: RequestContext, document_id: str) -> Response:
     if not is_readable(context.require_document().status):
         raise Gone("The clinic has recalled this document, so it can no longer be opened.")
     document = context.services.review.record_download(context.require_document(), _make_action(context))
-    return redirect(_file_url(context, document.original.key, make_file_name(document)))
+    return redirect_to_file(context, document.original.key, make_file_name(document))
 
 
 def download_signed(context: RequestContext, document_id: str) -> Response:
     document = context.require_document()
     if document.signed is not None:
-        return redirect(
-            _file_url(context, document.signed.key, f"{decision_prefix(document)}-{make_file_name(document)}")
-        )
+        name = f"{decision_prefix(document)}-{make_file_name(document)}"
+        return redirect_to_file(context, document.signed.key, name)
     if document.sealing is Sealing.NONE:
         raise NotFound("There is no signed copy of this document.")
     return render_page(
@@ -176,7 +175,7 @@ def download_certificate(context: RequestContext, document_id: str) -> Response:
     document = context.require_document()
     if document.certificate is None:
         raise NotFound("There is no certificate apart from the signed copy.")
-    return redirect(_file_url(context, document.certificate.key, f"certificate-{make_file_name(document)}"))
+    return redirect_to_file(context, document.certificate.key, f"certificate-{make_file_name(document)}")
 
 
 def show_text(context: RequestContext, document_id: str) -> Response:
@@ -195,9 +194,8 @@ def show_text(context: RequestContext, document_id: str) -> Response:
 def _show_past(
     context: RequestContext, after: str | None, sought: Mapping[str, str], search: PastSearch | None
 ) -> Response:
-    documents = context.services.review.past(
-        context.require_provider().id, decode_cursor(after, "after", of="past"), search
-    )
+    provider_id, cursor = context.require_provider().id, decode_cursor(after, "after", of="past")
+    documents = context.services.review.past(provider_id, cursor, search)
     return render_page(
         context,
         "past.html",
@@ -210,9 +208,8 @@ def _show_past(
     )
 
 
-def _show_review(
-    context: RequestContext, forms: ReviewForms, *, status: int = 200, cookies: Sequence[str] = ()
-) -> Response:
+def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Response:
+    """Show the document with its forms. `page` may give the `status` and the `cookies` of the response."""
     files = context.services.files
     opened, texts = run_concurrently(
         lambda: context.services.review.open(context.require_document(), _make_action(context)),
@@ -223,14 +220,12 @@ def _show_review(
     return render_page(
         context,
         "review.html",
-        status=status,
         headers=refresh_header(waiting=waiting),
         document=document,
         can_sign=opened.can_sign,
         is_addressee=opened.is_addressee,
         ask_password=not is_recently_authenticated(context),
         passkey_options=passkey_options(context),
-        cookies=cookies,
         entered=forms,
         saved=signing.read_saved_signature(context.require_provider()),
         block_size=block_size(document),
@@ -245,20 +240,20 @@ def _show_review(
         max_note=MAX_NOTE,
         section="pending",
         signed=_parse_signed_id(context),
+        **page,
     )
 
 
-def _show_decision(context: RequestContext, document: Document, *, status: int = 200, **details: Any) -> Response:
+def _show_decision(context: RequestContext, document: Document, **details: Any) -> Response:
     """Show the outcome of a document that is no longer pending, and the next pending document.
 
-    `details` may give `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`.
+    `details` may give `status`, `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`.
     """
     upcoming = context.services.review.next_pending(context.require_provider().id, besides=document.id)
     at = document.decided_at or document.recalled_at
     return render_page(
         context,
         "decision.html",
-        status=status,
         document=document,
         section="past",
         at=format_time(at, document.practice.time_zone) if at else None,
@@ -268,18 +263,18 @@ def _show_decision(context: RequestContext, document: Document, *, status: int =
     )
 
 
-def _show_refusal(
-    context: RequestContext, trouble: PortalError, *, declining: bool, cookies: Sequence[str] = ()
-) -> Response:
+def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[str], *, declining: bool) -> Response:
     """Show the review with the refused form, or the outcome if the document has been decided meanwhile."""
-    forms = _parse_forms(context, trouble, declining=declining)
+    rename = {"note": "decline_note"} if declining else {}
+    errors = {rename.get(name, name): message for name, message in error_messages(trouble).items()}
+    entered = _read_fields(context, context.form)
+    forms = replace(entered, declining=declining, errors=errors, trouble=trouble.detail)
     if isinstance(trouble, Conflict):
         latest = context.services.review.reload(context.require_document())
         if not is_decidable(latest.status):
             note = forms.decline_note if declining else forms.note
-            return _show_decision(
-                context, latest, status=409, cookies=cookies, conflict=trouble.detail, unsent_note=note
-            )
+            details = {"conflict": trouble.detail, "unsent_note": note}
+            return _show_decision(context, latest, status=409, cookies=cookies, **details)
     status = {Conflict: 409, TooManyRequests: 429}.get(type(trouble), 422)
     return _show_review(context, forms, status=status, cookies=cookies)
 
@@ -289,15 +284,6 @@ def _restore_draft(context: RequestContext, draft: Mapping[str, str]) -> ReviewF
     of_decline = ("reason", "decline_note", "other_name", "other_address")
     declining = any(draft.get(name) for name in of_decline)
     return replace(_read_fields(context, draft), declining=declining, is_draft=bool(draft))
-
-
-def _parse_forms(context: RequestContext, trouble: PortalError | None, *, declining: bool) -> ReviewForms:
-    forms = replace(_read_fields(context, context.form), declining=declining)
-    if trouble is None:
-        return forms
-    rename = {"note": "decline_note"} if declining else {}
-    errors = {rename.get(error.field, error.field): error.message for error in trouble.errors}
-    return replace(forms, errors=errors, trouble=trouble.detail)
 
 
 def _read_fields(context: RequestContext, fields: Mapping[str, str]) -> ReviewForms:
@@ -339,18 +325,11 @@ def _describe_authentication(context: RequestContext, *, again: bool) -> str:
     return f"{method}, {'asked again to sign and ' if again else ''}{verb} {format_time(at)}"
 
 
-def _file_url(context: RequestContext, key: str, name: str) -> str:
-    inline = "download" not in context.query
-    return context.services.files.url(key, seconds=FILE_SECONDS, file_name=name, inline=inline)
-
-
 def _next_url(context: RequestContext) -> str:
     """Return the URL of the document that is due next, or of the pending list if there is none."""
-    upcoming = context.services.review.next_pending(
-        context.require_provider().id, besides=context.require_document().id
-    )
-    path = f"/documents/{upcoming.id}" if upcoming else "/documents"
-    return f"{path}?signed={context.require_document().id}"
+    document_id = context.require_document().id
+    upcoming = context.services.review.next_pending(context.require_provider().id, besides=document_id)
+    return f"/documents/{upcoming.id}?signed={document_id}" if upcoming else f"/documents?signed={document_id}"
 
 
 def _parse_signed_id(context: RequestContext) -> str:

@@ -6,7 +6,7 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import PortalError
 from chalicelib.web.access_rules import requires_second_factor
-from chalicelib.web.http.error_mapping import present_error
+from chalicelib.web.http.error_mapping import error_messages, present_error
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import redirect, render_page
 from chalicelib.web.pages.login_form import HOME, local_path
@@ -35,6 +35,7 @@ def show_setup(context: RequestContext) -> Response:
 def render_setup(context: RequestContext, next_path: str, error: PortalError | None = None) -> Response:
     """Render the page that offers a passkey first, and an authenticator app second."""
     fresh, provider = is_recently_authenticated(context), context.require_provider()
+    # A document's page redirects here only if a second factor is required.
     return render_page(
         context,
         "second_factor_setup.html",
@@ -43,23 +44,12 @@ def render_setup(context: RequestContext, next_path: str, error: PortalError | N
         fresh=fresh,
         next=next_path,
         place=setup_url(next_path),
-        required=_is_document(next_path) or requires_second_factor(context),
+        required=next_path.startswith(f"{HOME}/") or requires_second_factor(context),
         trouble=error.detail if error else "",
         errors=error_messages(error),
         enrolment=context.services.passkey_options.for_enrolment(provider, context.now) if fresh else None,
         history_url=context.history_url(setup_url(next_path)),
     )
-
-
-def error_messages(error: PortalError | None) -> dict[str, str]:
-    """Return the message of every wrong field, by the field's name."""
-    return {item.field: item.message for item in error.errors} if error else {}
-
-
-def _is_document(next_path: str) -> bool:
-    # A document's page redirects here only if a second factor is required. A provider who wants one comes
-    # from the list of documents or from the account page.
-    return next_path.startswith(f"{HOME}/")
 
 
 def decline_offer(context: RequestContext) -> Response:

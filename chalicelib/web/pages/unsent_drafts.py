@@ -18,35 +18,30 @@ def save_draft(context: RequestContext, document_id: str) -> list[str]:
     if visit.document.provider_id != visit.session.provider_id:
         return []
     name = draft_cookie(document_id)
-    token = services.unsent_drafts.save(
-        visit.session, visit.document, context.form, context.now, replaces=context.cookies.get(name, "")
-    )
+    former, drafts = context.cookies.get(name, ""), services.unsent_drafts
+    token = drafts.save(visit.session, visit.document, context.form, context.now, replaces=former)
     return [format_cookie(name, token, int(DRAFT_LIFETIME.total_seconds()))] if token else []
 
 
 def read_draft(context: RequestContext) -> Mapping[str, str]:
     """Return the saved fields of this provider's form for the open document, or nothing without a cookie."""
-    return context.services.unsent_drafts.load(
-        _token(context), context.require_provider(), context.require_document(), context.now
-    )
+    drafts, document = context.services.unsent_drafts, context.require_document()
+    return drafts.load(_token(context), context.require_provider(), document, context.now)
 
 
 def discard_draft(context: RequestContext) -> list[str]:
     """Delete the saved form for the open document, and return the cookie that removes the draft's cookie.
 
-    Call this function after a later form was handled, or when the document can no longer be decided. If
-    the row cannot be deleted, keep the cookie: the row expires on its own.
+    If the row cannot be deleted, keep the cookie: the row expires on its own.
     """
-    token = _token(context)
+    token, document = _token(context), context.require_document()
     if not token:
         return []
     try:
-        context.services.unsent_drafts.delete(
-            token, context.require_provider(), context.require_document(), context.now
-        )
+        context.services.unsent_drafts.delete(token, context.require_provider(), document, context.now)
     except PortalError:
         return []
-    return [format_cookie(draft_cookie(context.require_document().id), "", 0)]
+    return [format_cookie(draft_cookie(document.id), "", 0)]
 
 
 def _token(context: RequestContext) -> str:

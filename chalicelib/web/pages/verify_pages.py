@@ -8,18 +8,13 @@ from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import render_page
 
 
-def show_form(context: RequestContext) -> Response:
-    return _show_form(context)
-
-
 def show_result(context: RequestContext) -> Response:
     """Verify the uploaded PDF and show the result. The bucket redirects the browser here after the upload."""
     try:
-        result = context.services.seal_verification.check(
-            context.query.get("key", ""), address=context.address, now=context.now
-        )
+        key = context.query.get("key", "")
+        result = context.services.seal_verification.check(key, address=context.address, now=context.now)
     except Invalid as trouble:
-        return _show_form(context, trouble=trouble.detail, status=422)
+        return show_form(context, trouble=trouble.detail, status=422)
     return render_page(context, "verify_result.html", result=result)
 
 
@@ -35,7 +30,7 @@ def download_certificates(context: RequestContext) -> Response:
     return Response(body=text, headers=headers)
 
 
-def _show_form(context: RequestContext, *, trouble: str = "", status: int = 200) -> Response:
+def show_form(context: RequestContext, *, trouble: str = "", status: int = 200) -> Response:
     url, fields = context.services.seal_verification.upload_form()
     return render_page(
         context,

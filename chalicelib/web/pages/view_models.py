@@ -12,7 +12,6 @@ from chalicelib.services.pdf_jobs.page_images import WIDTHS, page_key
 from chalicelib.services.ports import Files
 
 IMAGE_SECONDS = 600
-FILE_SECONDS = 300
 PREPARED_WITHIN = timedelta(minutes=10)
 """Time after sending during which a page waits for page images. Later the page offers the PDF instead."""
 
@@ -122,20 +121,13 @@ def is_preparing(document: Document, now: datetime) -> bool:
 
 def _make_page_image(document: Document, number: int, files: Files) -> PageImage:
     sizes = document.original.page_sizes
-    width, height = sizes[number - 1] if number <= len(sizes) else LETTER
+    size = sizes[number - 1] if number <= len(sizes) else LETTER
+    width, height = (round(side * _POINTS_TO_PIXELS) for side in size)
     broken = number in document.broken_pages
     ready = number <= (document.pages_ready or 0) and not broken
     keys = [page_key(document.id, number, pixels) for pixels in WIDTHS]
     small, large = (files.url(key, seconds=IMAGE_SECONDS) if ready else "" for key in keys)
-    return PageImage(
-        number=number,
-        width=round(width * _POINTS_TO_PIXELS),
-        height=round(height * _POINTS_TO_PIXELS),
-        small=small,
-        large=large,
-        ready=ready,
-        broken=broken,
-    )
+    return PageImage(number, width, height, small, large, ready=ready, broken=broken)
 
 
 def refresh_header(*, waiting: bool) -> Mapping[str, str]:
