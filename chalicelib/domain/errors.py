@@ -26,7 +26,6 @@ class ConflictCode(StrEnum):
     EXTERNAL_ID_USED = "external-id-used"
     ALREADY_SUPERSEDED = "already-superseded"
     PROVIDER_CONFLICT = "provider-conflict"
-    NOT_ADDRESSEE = "not-addressee"
     ELECTRONIC_SIGNATURE_OFF = "electronic-signature-off"
     NOT_READY = "not-ready"
     NO_ENDPOINT = "no-endpoint"

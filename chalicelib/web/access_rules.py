@@ -63,12 +63,14 @@ def _provider(context: RequestContext, _values: dict[str, str]) -> RequestContex
 
 
 def _document(context: RequestContext, values: dict[str, str]) -> RequestContext | Denial:
+    from chalicelib.domain.visibility import opens_to
+
     token = context.cookies.get(SESSION_COOKIE, "")
     visit = context.services.sessions.visit(token, context.now, values["document_id"])
     if visit is None:
         return Denial.NOT_LOGGED_IN_FOR_DOCUMENT
     admitted = replace(context, session=visit.session, provider=visit.provider, document=visit.document)
-    if admitted.document is None or admitted.document.provider_id != admitted.require_provider().id:
+    if admitted.document is None or not opens_to(admitted.require_provider(), admitted.document):
         raise NotFound(_NOTHING_HERE)
     return admitted
 

@@ -42,7 +42,9 @@ PROVIDER = Provider(
     password_hash="(not checked here)",
 )
 
-OTHER_PROVIDER = replace(PROVIDER, id="prv_2", first_name="Jane", last_name="Okafor", npi="1000000004")
+OTHER_PROVIDER = replace(
+    PROVIDER, id="prv_2", first_name="Jane", last_name="Okafor", npi="1000000004", email="jane@example.com"
+)
 
 
 def a_document(**changes: Any) -> Document:
@@ -78,6 +80,18 @@ def a_document(**changes: Any) -> Document:
         ),
     )
     return replace(document, **changes)
+
+
+def addressed_to(provider: Provider, document: Document) -> Document:
+    """Return the document as if its practice had addressed it to this provider's account."""
+    addressee = replace(
+        document.addressee,
+        first_name=provider.first_name,
+        last_name=provider.last_name,
+        npi=provider.npi,
+        email=provider.email,
+    )
+    return replace(document, provider_id=provider.id, addressee=addressee)
 
 
 def a_store(*documents: Document) -> FakeStore:

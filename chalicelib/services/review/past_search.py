@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.documents import Document
-from chalicelib.domain.providers import name_key
+from chalicelib.domain.providers import Provider, name_key
+from chalicelib.domain.visibility import opens_to
 from chalicelib.services.labels import KINDS
 from chalicelib.services.ports import Listing, Page, Store
 
@@ -60,15 +61,15 @@ def parse_search(text: str, first: str, last: str) -> PastSearch | None:
     return None if search == PastSearch() else search
 
 
-def find_past(store: Store, provider_id: str, search: PastSearch, after: str | None) -> Page[Document]:
+def find_past(store: Store, provider: Provider, search: PastSearch, after: str | None) -> Page[Document]:
     """Return at most `WINDOW` matching documents, newest decision first, and the place to continue from."""
     before = None
     if search.last is not None:
         before = datetime.combine(search.last, time.max, UTC) + _MAX_UTC_OFFSET
     results: list[Document] = []
     for _ in range(MAX_WINDOWS):
-        page = store.documents(Listing.PROVIDER_PAST, provider_id, limit=WINDOW, after=after, before=before)
-        matching = [document for document in page.items if search.matches(document)]
+        page = store.documents(Listing.PROVIDER_PAST, provider.id, limit=WINDOW, after=after, before=before)
+        matching = [item for item in page.items if opens_to(provider, item) and search.matches(item)]
         if len(results) + len(matching) > WINDOW:
             return Page(tuple(results), after)
         results += matching

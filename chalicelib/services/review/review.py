@@ -11,9 +11,10 @@ from chalicelib.domain.documents import Decision, DeclineReason, Document, Signe
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid, NotFound
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.practices import Practice
-from chalicelib.domain.providers import Provider, is_same_person
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.signatures import Signature, to_text
 from chalicelib.domain.status import Action, is_decidable
+from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
 from chalicelib.services.documents.recorder import Actor, Recorder
@@ -21,6 +22,7 @@ from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Listing, Page, Switches
 from chalicelib.services.review.past_search import PastSearch, find_past
 from chalicelib.services.review.signature_input import clean_text, read_signature
+from chalicelib.services.review.visible_documents import count_pending, read_visible
 from chalicelib.services.transaction import Change
 
 PAGE_LENGTH = 25
@@ -51,13 +53,11 @@ class PendingDocuments:
 class OpenedDocument:
     """A document as a provider sees it.
 
-    `can_sign` is true if Electronic Signature is on for the practice. `is_addressee` is true if the document
-    is addressed to the provider in person.
+    `can_sign` is true if Electronic Signature is on for the practice.
     """
 
     document: Document
     can_sign: bool
-    is_addressee: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,26 +118,23 @@ class Review:
 
     # Lists
 
-    def pending(self, provider_id: str, after: str | None) -> PendingDocuments:
+    def pending(self, provider: Provider, after: str | None) -> PendingDocuments:
         """Return one page of the provider's pending documents, earliest due date first."""
-        page, count = run_concurrently(
-            lambda: self._page(Listing.PROVIDER_PENDING, provider_id, after),
-            lambda: self._store.count(Listing.PROVIDER_PENDING, provider_id, most=MAX_COUNT),
-        )
-        is_only_page = after is None and page.next_after is None
-        return PendingDocuments(
-            documents=page.items, next_after=page.next_after, count=len(page.items) if is_only_page else count
-        )
+        page = self._page(Listing.PROVIDER_PENDING, provider, after)
+        count = len(page.items)
+        if after is not None or page.next_after is not None:
+            count = count_pending(self._store, provider, most=MAX_COUNT)
+        return PendingDocuments(documents=page.items, next_after=page.next_after, count=count)
 
-    def past(self, provider_id: str, after: str | None, search: PastSearch | None = None) -> Page[Document]:
+    def past(self, provider: Provider, after: str | None, search: PastSearch | None = None) -> Page[Document]:
         """Return one page of the provider's past documents, or of the search's results, newest first."""
         if search is not None:
-            return find_past(self._store, provider_id, search, after)
-        return self._page(Listing.PROVIDER_PAST, provider_id, after)
+            return find_past(self._store, provider, search, after)
+        return self._page(Listing.PROVIDER_PAST, provider, after)
 
-    def next_pending(self, provider_id: str, *, besides: str) -> Document | None:
+    def next_pending(self, provider: Provider, *, besides: str) -> Document | None:
         """Return the pending document that is due first, except the document with the id `besides`."""
-        page = self._store.documents(Listing.PROVIDER_PENDING, provider_id, limit=2, after=None)
+        page = read_visible(self._store, Listing.PROVIDER_PENDING, provider, limit=2)
         return next((document for document in page.items if document.id != besides), None)
 
     # One document
@@ -146,9 +143,11 @@ class Review:
         """Return a document, or None. Use it only for pages that show nothing about the patient."""
         return self._store.document(document_id)
 
-    def reload(self, document: Document) -> Document:
+    def reload(self, document: Document, provider: Provider) -> Document:
         """Return the latest version of a document that another request may have changed."""
-        return self._store.document(document.id) or document
+        latest = self._store.document(document.id) or document
+        _check_owner(latest, provider)
+        return latest
 
     def can_sign(self, document: Document | None) -> bool:
         """Return True if a document can be signed in the portal: its practice has Electronic Signature on.
@@ -164,13 +163,12 @@ class Review:
     def open(self, document: Document, action: ProviderAction) -> OpenedDocument:
         """Open the document, and record its first view if its page images are ready."""
         _check_owner(document, action.provider)
-        is_addressee = is_same_person(action.provider, document.addressee)
         if not document.pages_ready or not needs_view(document):
             can_sign = self.can_sign(document)
         else:
             practice, can_sign = self._practice_and_switch(document, action.practice)
             document = self._record_view(document, practice, action)
-        return OpenedDocument(document=document, can_sign=can_sign, is_addressee=is_addressee)
+        return OpenedDocument(document=document, can_sign=can_sign)
 
     def record_download(self, document: Document, action: ProviderAction) -> Document:
         """Record the download of the original PDF as the first view, if there was none."""
@@ -197,7 +195,6 @@ class Review:
                     "Sign it by hand instead.",
                     code=ConflictCode.ELECTRONIC_SIGNATURE_OFF,
                 )
-            _check_addressee(current, action.provider)
             form_errors = [*errors, *_find_approval_errors(form, current, action.provider)]
             if form_errors:
                 raise Invalid("Not signed yet. Please fix the following:", errors=form_errors)
@@ -279,26 +276,18 @@ class Review:
             return practice, self.can_sign(document)
         return run_concurrently(lambda: self._writer.practice_of(document), lambda: self.can_sign(document))
 
-    def _page(self, listing: Listing, provider_id: str, after: str | None) -> Page[Document]:
-        return self._store.documents(listing, provider_id, limit=PAGE_LENGTH, after=after)
+    def _page(self, listing: Listing, provider: Provider, after: str | None) -> Page[Document]:
+        return read_visible(self._store, listing, provider, limit=PAGE_LENGTH, after=after)
 
 
 def _check_owner(document: Document, provider: Provider) -> None:
-    """Check that the document belongs to the provider. Raises `NotFound` otherwise.
+    """Check that the document opens to the provider's account. Raises `NotFound` otherwise.
 
     The access rule has checked this before. The check is repeated on every fresh read, because the clinic may
     have corrected the address in the meantime.
     """
-    if document.provider_id != provider.id:
+    if not opens_to(provider, document):
         raise NotFound("There is no such document.")
-
-
-def _check_addressee(document: Document, provider: Provider) -> None:
-    """Check that the document is addressed to this person: only the person whom the clinic named signs."""
-    if not is_same_person(provider, document.addressee):
-        addressee = document.addressee
-        name = f"{addressee.name}, NPI {addressee.npi}" if addressee.npi else addressee.name
-        raise Conflict(f"This document is addressed to {name}. Only they can sign it.", code=ConflictCode.NOT_ADDRESSEE)
 
 
 def _approval(form: ApprovalForm, pages: int, action: ProviderAction, signature: Signature | None) -> Decision:

@@ -203,11 +203,6 @@ _PAGES = {
         "Print the document, sign it, and upload or fax it.",
     ),
     "login-over": (410, "The first step of the login was too long ago.", "Log in again."),
-    "not-addressee": (
-        409,
-        "The document names another person by NPI or name.",
-        "Decline the document, so that the clinic can correct it.",
-    ),
 }
 
 TYPES: Mapping[str, ProblemType] = {

@@ -91,7 +91,8 @@ def submit_scan(context: RequestContext, document_id: str) -> Response:
             return _show_confirmation(context, scan.key, scan.signer_name, errors)
         return _show_document(context, context.require_document(), errors, status=422)
     except Conflict as trouble:
-        latest = context.services.review.reload(context.require_document())
+        document = context.require_document()
+        latest = context.services.review.find_document(document.id) or document
         return _show_document(context, latest, {"conflict": trouble.detail}, status=409)
     return redirect(f"/by-hand/{document_id}/document")
 

@@ -73,7 +73,7 @@ class ReviewForms:
 
 def list_pending(context: RequestContext) -> Response:
     after = decode_cursor(context.query.get("after"), "after", of="pending")
-    pending = context.services.review.pending(context.require_provider().id, after)
+    pending = context.services.review.pending(context.require_provider(), after)
     count = f"{MAX_COUNT - 1}+" if pending.count >= MAX_COUNT else str(pending.count)
     rows = [make_row(document, context.now) for document in pending.documents]
     return render_page(
@@ -194,8 +194,8 @@ def show_text(context: RequestContext, document_id: str) -> Response:
 def _show_past(
     context: RequestContext, after: str | None, sought: Mapping[str, str], search: PastSearch | None
 ) -> Response:
-    provider_id, cursor = context.require_provider().id, decode_cursor(after, "after", of="past")
-    documents = context.services.review.past(provider_id, cursor, search)
+    provider, cursor = context.require_provider(), decode_cursor(after, "after", of="past")
+    documents = context.services.review.past(provider, cursor, search)
     return render_page(
         context,
         "past.html",
@@ -223,7 +223,6 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         headers=refresh_header(waiting=waiting),
         document=document,
         can_sign=opened.can_sign,
-        is_addressee=opened.is_addressee,
         ask_password=not is_recently_authenticated(context),
         passkey_options=passkey_options(context),
         entered=forms,
@@ -249,7 +248,7 @@ def _show_decision(context: RequestContext, document: Document, **details: Any) 
 
     `details` may give `status`, `cookies`, `conflict` (why a second decision was refused) and its `unsent_note`.
     """
-    upcoming = context.services.review.next_pending(context.require_provider().id, besides=document.id)
+    upcoming = context.services.review.next_pending(context.require_provider(), besides=document.id)
     at = document.decided_at or document.recalled_at
     return render_page(
         context,
@@ -270,7 +269,7 @@ def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[s
     entered = _read_fields(context, context.form)
     forms = replace(entered, declining=declining, errors=errors, trouble=trouble.detail)
     if isinstance(trouble, Conflict):
-        latest = context.services.review.reload(context.require_document())
+        latest = context.services.review.reload(context.require_document(), context.require_provider())
         if not is_decidable(latest.status):
             note = forms.decline_note if declining else forms.note
             details = {"conflict": trouble.detail, "unsent_note": note}
@@ -328,7 +327,7 @@ def _describe_authentication(context: RequestContext, *, again: bool) -> str:
 def _next_url(context: RequestContext) -> str:
     """Return the URL of the document that is due next, or of the pending list if there is none."""
     document_id = context.require_document().id
-    upcoming = context.services.review.next_pending(context.require_provider().id, besides=document_id)
+    upcoming = context.services.review.next_pending(context.require_provider(), besides=document_id)
     return f"/documents/{upcoming.id}?signed={document_id}" if upcoming else f"/documents?signed={document_id}"
 
 

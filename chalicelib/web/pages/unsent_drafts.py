@@ -11,11 +11,13 @@ from chalicelib.web.http.responses import format_cookie
 
 def save_draft(context: RequestContext, document_id: str) -> list[str]:
     """Save the form if the ended session is that of the document's provider. Return the cookies to set."""
+    from chalicelib.domain.visibility import opens_to
+
     services = context.services
     visit = services.sessions.visit_even_if_idle(context.cookies.get(SESSION_COOKIE, ""), context.now, document_id)
     if visit is None or visit.session is None or visit.document is None:
         return []
-    if visit.document.provider_id != visit.session.provider_id:
+    if visit.provider is None or not opens_to(visit.provider, visit.document):
         return []
     name = draft_cookie(document_id)
     former, drafts = context.cookies.get(name, ""), services.unsent_drafts

@@ -51,7 +51,7 @@ def a_past(*documents: Document) -> CountingStore:
 
 def ids(store: FakeStore, search: PastSearch | None, after: str | None = None) -> list[str]:
     assert search is not None
-    return [item.id for item in find_past(store, PROVIDER.id, search, after).items]
+    return [item.id for item in find_past(store, PROVIDER, search, after).items]
 
 
 @pytest.mark.parametrize("typed", ["garcia", "GARC", "josé", "jose garcia-lopez", "hill jose", "plan lopez"])
@@ -93,7 +93,7 @@ def test_one_request_reads_a_limited_number_and_returns_where_to_continue() -> N
     store = a_past(*(returned(number) for number in range(WINDOW * MAX_WINDOWS)), named(400, "Rare", "Name"))
     search = parse_search("rare", "", "")
     assert search is not None
-    first = find_past(store, PROVIDER.id, search, None)
+    first = find_past(store, PROVIDER, search, None)
     assert (first.items, store.looked_at) == ((), WINDOW * MAX_WINDOWS)
     assert ids(store, search, first.next_after) == ["doc_0400"]
 
@@ -102,7 +102,7 @@ def test_pages_have_at_most_25_documents_and_together_every_match_once() -> None
     store = a_past(*(returned(number, kind=(Kind.ORDER, Kind.OTHER)[number % 2]) for number in range(150)))
     search, after, seen = PastSearch(words=("order",)), None, []
     while True:
-        page = find_past(store, PROVIDER.id, search, after)
+        page = find_past(store, PROVIDER, search, after)
         assert len(page.items) <= 25
         seen += [item.id for item in page.items]
         after = page.next_after

@@ -56,7 +56,7 @@ def fields_of(error: pytest.ExceptionInfo[Invalid]) -> set[str]:
 def test_pending_has_the_oldest_due_first() -> None:
     late = a_document(id="doc_late", due_on=date(2026, 11, 1))
     soon = a_document(id="doc_soon", due_on=date(2026, 12, 1))
-    pending = a_review(a_store(soon, late)).pending(PROVIDER.id, None)
+    pending = a_review(a_store(soon, late)).pending(PROVIDER, None)
     assert [document.id for document in pending.documents] == ["doc_late", "doc_soon"]
     assert (pending.count, pending.next_after) == (2, None)
 
@@ -64,35 +64,35 @@ def test_pending_has_the_oldest_due_first() -> None:
 def test_pending_has_pages_of_25_and_a_count_of_all_documents() -> None:
     documents = [a_document(id=f"doc_{number:02}") for number in range(30)]
     review = a_review(a_store(*documents))
-    first = review.pending(PROVIDER.id, None)
-    second = review.pending(PROVIDER.id, first.next_after)
+    first = review.pending(PROVIDER, None)
+    second = review.pending(PROVIDER, first.next_after)
     assert (len(first.documents), first.count) == (25, 30)
     assert (len(second.documents), second.count, second.next_after) == (5, 30, None)
 
 
 def test_lists_have_only_the_providers_documents() -> None:
     review = a_review(a_store(a_document(), a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)))
-    assert [document.id for document in review.pending(PROVIDER.id, None).documents] == ["doc_abcdef123456"]
-    assert review.past(PROVIDER.id, None).items == ()
+    assert [document.id for document in review.pending(PROVIDER, None).documents] == ["doc_abcdef123456"]
+    assert review.past(PROVIDER, None).items == ()
 
 
 def test_a_decided_document_is_past_immediately() -> None:
     document = a_document()
     review = a_review(store := a_store(document))
     review.approve(document, ALL_SHOWN, BY)
-    assert review.pending(PROVIDER.id, None).documents == ()
-    assert review.past(PROVIDER.id, None).items == (stored(store, document),)
+    assert review.pending(PROVIDER, None).documents == ()
+    assert review.past(PROVIDER, None).items == (stored(store, document),)
 
 
 def test_next_pending_is_the_first_due_other_document() -> None:
     first, second = a_document(id="doc_1", due_on=date(2026, 12, 1)), a_document(id="doc_2")
     review = a_review(a_store(first, second))
-    assert review.next_pending(PROVIDER.id, besides="doc_1") == second
-    assert review.next_pending(PROVIDER.id, besides="doc_2") == first
+    assert review.next_pending(PROVIDER, besides="doc_1") == second
+    assert review.next_pending(PROVIDER, besides="doc_2") == first
 
 
 def test_there_is_no_next_pending_after_the_last() -> None:
-    assert a_review(a_store(a_document())).next_pending(PROVIDER.id, besides="doc_abcdef123456") is None
+    assert a_review(a_store(a_document())).next_pending(PROVIDER, besides="doc_abcdef123456") is None
 
 
 # Opening

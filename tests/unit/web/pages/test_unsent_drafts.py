@@ -12,7 +12,7 @@ from chalicelib.services.transaction import Change
 from tests.support.accounts import EMAIL, PASSWORD, give_account, portal_with_account
 from tests.support.fakes import START
 from tests.support.portal import Browser, Portal, header, text
-from tests.support.provider_fixtures import OTHER_PROVIDER, a_document
+from tests.support.provider_fixtures import OTHER_PROVIDER, a_document, addressed_to
 
 DOCUMENT = a_document()
 REVIEW = f"/documents/{DOCUMENT.id}"
@@ -87,7 +87,7 @@ def test_no_url_and_no_cookie_contains_the_note(late: Browser) -> None:
 
 def test_another_provider_on_the_same_browser_does_not_get_the_draft(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
-    own = a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)
+    own = addressed_to(OTHER_PROVIDER, a_document(id="doc_other"))
     portal.store.commit(Change(at=START, documents=(own,)))
     late.log_in(OTHER_EMAIL, PASSWORD)
     assert late.get(REVIEW).status_code == 404
@@ -98,7 +98,7 @@ def test_a_new_addressee_does_not_get_the_draft(portal: Portal, late: Browser) -
     late.post(f"{REVIEW}/decline", DECLINED)
     current = portal.store.document(DOCUMENT.id)
     assert current is not None
-    other = replace(current, version=current.version + 1, provider_id=OTHER_PROVIDER.id)
+    other = addressed_to(OTHER_PROVIDER, replace(current, version=current.version + 1))
     portal.store.commit(Change(at=START, documents=(other,)))
     late.log_in(OTHER_EMAIL, PASSWORD)
     page = late.get(REVIEW)
@@ -241,7 +241,7 @@ def test_a_later_draft_replaces_the_earlier_one(portal: Portal, late: Browser) -
 
 def test_a_provider_cannot_remove_the_draft_of_another(portal: Portal, late: Browser) -> None:
     late.post(f"{REVIEW}/decline", DECLINED)
-    own = a_document(id="doc_other", provider_id=OTHER_PROVIDER.id)
+    own = addressed_to(OTHER_PROVIDER, a_document(id="doc_other"))
     portal.store.commit(Change(at=START, documents=(own,)))
     late.log_in(OTHER_EMAIL, PASSWORD)
     late.cookies["__Host-draft-doc_other"] = late.cookies[COOKIE]
