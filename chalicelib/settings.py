@@ -17,6 +17,7 @@ class Settings:
     bucket: str
     table_documents: str
     table_events: str
+    table_account_events: str
     table_outbox: str
     table_deliveries: str
     table_providers: str

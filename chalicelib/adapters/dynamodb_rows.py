@@ -60,14 +60,14 @@ def event_row(event: Event) -> tables.EventRow:
     return tables.EventRow(document_id=event.document_id, sequence=event.sequence, record=codec.dump(event))
 
 
-def account_key(provider_id: str) -> str:
-    """Return the partition of an account's events. No document's id contains a `#`."""
+def old_account_key(provider_id: str) -> str:
+    """Return the partition of an account's events in the events table, where earlier releases stored them."""
     return f"account#{provider_id}"
 
 
-def account_event_row(event: AccountEvent) -> tables.EventRow:
-    return tables.EventRow(
-        document_id=account_key(event.provider_id),
+def account_event_row(event: AccountEvent) -> tables.AccountEventRow:
+    return tables.AccountEventRow(
+        provider_id=event.provider_id,
         sequence=event.sort_key,
         record=codec.dump(event),
         ttl=epoch_seconds(event.at + RETENTION),

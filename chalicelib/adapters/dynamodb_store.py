@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.dynamodb_tables import (
+    AccountEventRow,
     ClaimRow,
     DeliveryRow,
     DocumentRow,
@@ -168,9 +170,9 @@ class DynamoStore:
         return tuple(codec.load(Event, row.record) for row in EventRow.query(document_id, consistent_read=True))
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        older = None if before is None else EventRow.sequence < before
-        newest_first: dict[str, Any] = {"scan_index_forward": False, "consistent_read": True, "limit": limit + 1}
-        events = list(EventRow.query(rows.account_key(provider_id), older, **newest_first))
+        newest = partial(_newest, before=before, limit=limit + 1)
+        old = newest(EventRow, rows.old_account_key(provider_id))
+        events = sorted([*newest(AccountEventRow, provider_id), *old], key=lambda row: -row.sequence)
         shown = tuple(codec.load(AccountEvent, row.record) for row in events[:limit])
         return Page(shown, str(shown[-1].sort_key) if len(events) > limit else None)
 
@@ -264,7 +266,7 @@ def _additions(change: Change) -> Iterable[_Part]:
     for event in change.events:
         yield "document", rows.event_row(event), EventRow.document_id.does_not_exist(), False
     for entry in change.account_events:
-        yield "account", rows.account_event_row(entry), EventRow.document_id.does_not_exist(), False
+        yield "account", rows.account_event_row(entry), AccountEventRow.provider_id.does_not_exist(), False
     for row in change.outbox:
         yield "outbox", rows.outbox_row(row), None, False
     for claim in change.claims:
@@ -326,6 +328,12 @@ def _query(
     condition: Condition | None = None,
 ) -> list[Any]:
     return list(index.query(owner, condition, limit=limit, last_evaluated_key=start, scan_index_forward=ascending))
+
+
+def _newest(model: Any, key: str, *, before: int | None, limit: int) -> list[Any]:
+    """Return the newest events with this hash key, if `before` is given only those with a lower range key."""
+    earlier = None if before is None else model.sequence < before
+    return list(model.query(key, earlier, consistent_read=True, scan_index_forward=False, limit=limit))
 
 
 def _start_key(hash_name: str, owner: str, range_name: str, after: str | None) -> Mapping[str, Any] | None:

@@ -58,7 +58,10 @@ class DocumentRow(_VersionedRow):
 
 
 class EventRow(Model):
-    """An audit event of a document, or an account event. Only account events have a `ttl` (epoch seconds)."""
+    """An audit event of a document. No row of this table expires.
+
+    Releases before the table of account events stored account events here, under the hash key `account#…`.
+    """
 
     class Meta:
         table_name = "events"
@@ -66,7 +69,18 @@ class EventRow(Model):
     document_id = UnicodeAttribute(hash_key=True)
     sequence = NumberAttribute(range_key=True)
     record = UnicodeAttribute()
-    ttl = NumberAttribute(null=True)
+
+
+class AccountEventRow(Model):
+    """An account event, which expires at `ttl` (epoch seconds)."""
+
+    class Meta:
+        table_name = "account_events"
+
+    provider_id = UnicodeAttribute(hash_key=True)
+    sequence = NumberAttribute(range_key=True)
+    record = UnicodeAttribute()
+    ttl = NumberAttribute()
 
 
 class OutboxTableRow(_RecordRow):
@@ -143,11 +157,12 @@ class RequestRow(_RecordRow):
 def bind(settings: Settings) -> Connection:
     """Bind the models to the tables of this deployment, and return their shared connection.
 
-    By default, PynamoDB has a client per model: nine TLS handshakes at every cold start.
+    By default, PynamoDB has a client per model: ten TLS handshakes at every cold start.
     """
     names: dict[type[Model], str] = {
         DocumentRow: settings.table_documents,
         EventRow: settings.table_events,
+        AccountEventRow: settings.table_account_events,
         OutboxTableRow: settings.table_outbox,
         DeliveryRow: settings.table_deliveries,
         ProviderRow: settings.table_providers,

@@ -106,7 +106,7 @@ class Store(Protocol):
         """Return the number of documents in a list, at most `most`."""
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        """Return a page of an account's events, newest first, in one call. `before` is a `sort_key`."""
+        """Return a page of an account's events, newest first, in two calls. `before` is a `sort_key`."""
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""

@@ -14,9 +14,11 @@ from uuid import uuid4
 
 import pytest
 
+from chalicelib.adapters import dynamodb_rows as rows
 from chalicelib.adapters import dynamodb_tables as tables
+from chalicelib.adapters import json_codec as codec
 from chalicelib.adapters.dynamodb_store import DynamoStore
-from chalicelib.domain.account_events import AccountEventType, Origin, account_event
+from chalicelib.domain.account_events import AccountEvent, AccountEventType, Origin, account_event
 from chalicelib.domain.deliveries import AttemptStatus, Channel, DeliveryAttempt, DeliveryStatus
 from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.documents import ReturnedMethod, Sealing
@@ -37,6 +39,7 @@ from tests.support.provider_fixtures import PRACTICE
 MODELS = (
     tables.DocumentRow,
     tables.EventRow,
+    tables.AccountEventRow,
     tables.OutboxTableRow,
     tables.DeliveryRow,
     tables.ProviderRow,
@@ -45,7 +48,18 @@ MODELS = (
     tables.ClaimRow,
     tables.RequestRow,
 )
-NAMES = ("documents", "events", "outbox", "deliveries", "providers", "practices", "secrets", "claims", "requests")
+NAMES = (
+    "documents",
+    "events",
+    "account_events",
+    "outbox",
+    "deliveries",
+    "providers",
+    "practices",
+    "secrets",
+    "claims",
+    "requests",
+)
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +249,32 @@ def test_account_events_are_paged_from_the_newest(store: Store, world: World) ->
     assert [*first.items, *second.items, *third.items] == whole
     assert third.next_after is None
     assert store.account_events(world.id("prv_none"), limit=3, before=None).items == ()
+
+
+def test_account_events_of_earlier_releases_are_read_among_the_others(store: Store, world: World) -> None:
+    def entry(number: int) -> AccountEvent:
+        at = START + timedelta(minutes=number)
+        return account_event(world.id("prv"), AccountEventType.LOGGED_IN, at, Origin(), unique=str(number))
+
+    entries = [entry(number) for number in range(4)]
+    for number in (0, 2):
+        store_as_before(store, entries[number])
+    for number in (1, 3):
+        store.commit(Change(at=START, account_events=(entries[number],)))
+    first = store.account_events(world.id("prv"), limit=3, before=None)
+    second = store.account_events(world.id("prv"), limit=3, before=int(first.next_after or "0"))
+    assert [*first.items, *second.items] == entries[::-1]
+    assert second.next_after is None
+
+
+def store_as_before(store: Store, entry: AccountEvent) -> None:
+    """Store an account event as earlier releases did, in the table of documents' events."""
+    key = rows.old_account_key(entry.provider_id)
+    row = tables.EventRow(document_id=key, sequence=entry.sort_key, record=codec.dump(entry))
+    if isinstance(store, FakeStore):
+        store.tables.setdefault("events", {})[f"{key}#{entry.sort_key}"] = row
+    else:
+        row.save()
 
 
 def test_an_account_event_is_never_overwritten(store: Store, world: World) -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters import dynamodb_rows as rows
+from chalicelib.adapters import dynamodb_tables as tables
 from tests.support.template_conditions import resolve_conditions
 
 Statement = dict[str, Any]
+EVENTS = {"Fn::GetAtt": ["EventsTable", "Arn"]}
 
 # The roles and statements that may use `*`, with the reasons.
 EVERYTHING = {
@@ -106,19 +107,41 @@ def test_only_the_sweep_of_the_outbox_scans(policies: dict[str, list[Statement]]
 def test_nobody_removes_or_rewrites_the_audit_trail(policies: dict[str, list[Statement]]) -> None:
     for statements in policies.values():
         for statement in statements:
-            if {"Fn::GetAtt": ["EventsTable", "Arn"]} in statement["Resource"]:
+            if EVENTS in statement["Resource"]:
                 assert set(statement["Action"]) <= {"dynamodb:PutItem", "dynamodb:Query"}
+
+
+def test_no_event_of_a_document_may_get_an_expiry(policies: dict[str, list[Statement]]) -> None:
+    """A put may write only the attributes of an event, so it cannot write a `ttl`. The local AWS ignores this."""
+    appended = {
+        role: statement
+        for role, statements in policies.items()
+        for statement in statements
+        if EVENTS in statement["Resource"] and "dynamodb:PutItem" in statement["Action"]
+    }
+    assert set(appended) == {"ApiHandlerRole", "DeliveriesRole", "DocumentsRole", "FollowUpRole", "MailFeedbackRole"}
+    names = ["document_id", "sequence", "record"]
+    assert set(names) == set(tables.EventRow.get_attributes())
+    for statement in appended.values():
+        assert statement["Action"] == ["dynamodb:PutItem"]
+        assert statement["Resource"] == [EVENTS]
+        assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:Attributes": names}}
+
+
+def test_nobody_may_change_the_expiry_or_the_backups_of_a_table(policies: dict[str, list[Statement]]) -> None:
+    granted = {action for rows in policies.values() for action in actions(rows) if action.startswith("dynamodb:")}
+    on_rows = {"GetItem", "BatchGetItem", "PutItem", "DeleteItem", "Query", "Scan"}
+    on_streams = {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
+    assert granted <= {f"dynamodb:{name}" for name in on_rows | on_streams}
 
 
 def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents(
     policies: dict[str, list[Statement]],
 ) -> None:
-    """The local AWS does not enforce `LeadingKeys`. A put always has its key."""
-    events = {"Fn::GetAtt": ["EventsTable", "Arn"]}
-    (statement,) = (row for row in policies["AdminRole"] if events in row["Resource"])
+    trails = [{"Fn::GetAtt": ["AccountEventsTable", "Arn"]}]
+    assert EVENTS not in [place for row in policies["AdminRole"] for place in row["Resource"]]
+    (statement,) = (row for row in policies["AdminRole"] if row["Resource"] == trails)
     assert statement["Action"] == ["dynamodb:PutItem"]
-    accounts_only = {"dynamodb:LeadingKeys": rows.account_key("*")}
-    assert statement["Condition"] == {"ForAllValues:StringLike": accounts_only}
 
 
 def test_the_deliveries_function_lists_only_a_providers_pending_documents(policies: dict[str, list[Statement]]) -> None:

@@ -46,7 +46,7 @@ SWITCHED = {
     "Resources.ApiHandlerRole.Properties.Policies.PolicyDocument.Statement.Resource",
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Resource",
 }
-TABLES_WITH_TTL = {"EventsTable", "RequestsTable", "SecretsTable"}
+TABLES_WITH_TTL = {"AccountEventsTable", "RequestsTable", "SecretsTable"}
 QUEUES_WITH_WORKERS = {"DocumentJobs": "Documents", "DeliveryJobs": "Deliveries"}
 OPERATIONS = ROOT / "docs" / "operations.md"
 PROBLEM_JSON = "'application/problem+json'"
@@ -424,7 +424,7 @@ def test_every_method_has_its_own_throttle_with_retry_after(production: Resource
     # One client must not use up the whole limit and turn all other clients away.
     assert (limit["ThrottlingRateLimit"], limit["ThrottlingBurstLimit"]) == (1000, 2000)
     assert f"{limit['ThrottlingRateLimit']:,} requests a second" in GUIDE.read_text()
-    assert f"{limit['ThrottlingBurstLimit']:,} at once" in GUIDE.read_text()
+    assert f"bursts of {limit['ThrottlingBurstLimit']:,}, from all practices together" in GUIDE.read_text()
     throttled = api["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]["THROTTLED"]
     assert throttled["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
 

@@ -133,8 +133,8 @@ def _writes(change: Change) -> Iterator[_Write]:
         key = f"{event.document_id}#{event.sequence:09d}"
         yield _Write("document", "events", key, rows.event_row(event), _nothing)
     for entry in change.account_events:
-        key = f"account#{entry.provider_id}#{entry.sort_key}"
-        yield _Write("account", "events", key, rows.account_event_row(entry), _nothing)
+        key = f"{entry.provider_id}#{entry.sort_key}"
+        yield _Write("account", "account_events", key, rows.account_event_row(entry), _nothing)
     for row in change.outbox:
         yield _Write("outbox", "outbox", row.id, rows.outbox_row(row), _anything)
     for claim in change.claims:
@@ -228,7 +228,8 @@ class FakeStore:
         return tuple(codec.load(Event, row.record) for row in matches)
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        matches = self._where("events", "document_id", rows.account_key(provider_id))
+        old = self._where("events", "document_id", rows.old_account_key(provider_id))
+        matches = [*self._where("account_events", "provider_id", provider_id), *old]
         matches = [row for row in matches if before is None or row.sequence < before]
         matches.sort(key=lambda row: -row.sequence)
         shown = _all(AccountEvent, matches[:limit])

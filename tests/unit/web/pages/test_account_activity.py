@@ -154,7 +154,7 @@ def test_an_unknown_address_records_no_event_and_needs_as_many_writes(portal: Po
     # The source is counted once for both.
     assert rows[0] == (rows[1][0] + 1, rows[1][1])
     assert event_types(portal) == ["wrong_password"]
-    assert {row.document_id for row in portal.fake_store.tables["events"].values()} == {f"account#{PROVIDER.id}"}
+    assert {row.provider_id for row in portal.fake_store.tables["account_events"].values()} == {PROVIDER.id}
 
 
 def test_endless_guesses_do_not_fill_the_trail() -> None:
@@ -165,10 +165,11 @@ def test_endless_guesses_do_not_fill_the_trail() -> None:
 
 def test_an_account_event_expires_after_six_years_and_a_documents_event_never(portal: Portal, phone: Phone) -> None:
     phone.get(f"/documents/{a_document().id}")
-    rows = list(portal.fake_store.tables["events"].values())
-    lives = {row.document_id: row.ttl for row in rows}
-    assert lives[f"account#{PROVIDER.id}"] == epoch_seconds(START + RETENTION)
-    assert lives[a_document().id] is None
+    tables = portal.fake_store.tables
+    (entry,) = tables["account_events"].values()
+    assert entry.ttl == epoch_seconds(START + RETENTION)
+    (event,) = tables["events"].values()
+    assert set(event.attribute_values) == {"document_id", "sequence", "record"}
     assert timedelta(days=6 * 365) < RETENTION < timedelta(days=6 * 367)
 
 
