@@ -50,9 +50,11 @@ REFUSED = {
 
 def test_rows_with_a_time_to_live_expire(stack: Stack) -> None:
     dynamodb = stack.client("dynamodb")
-    for table in ("secrets", "requests"):
+    for table in ("SecretsTable", "RequestsTable", "AccountEventsTable"):
         answer = dynamodb.describe_time_to_live(TableName=stack.table_name(table))
         assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
+    answer = dynamodb.describe_time_to_live(TableName=stack.table_name("events"))
+    assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "DISABLED"}
 
 
 def test_inspect_reads_only_the_file_of_its_link(stack: Stack) -> None:
