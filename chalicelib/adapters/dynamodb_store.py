@@ -103,6 +103,9 @@ class DynamoStore:
     def practice(self, practice_id: str) -> Practice | None:
         return _load(Practice, _get(PracticeRow, practice_id))
 
+    def practices(self) -> Iterable[Practice]:
+        return (codec.load(Practice, row.record) for row in PracticeRow.scan(consistent_read=True))
+
     def secret(self, key: str) -> Secret | None:
         return _load(Secret, _get(SecretRow, key))
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import httpx
@@ -89,8 +90,14 @@ def _rotate_keys(stack: LocalStack, practice: dict[str, str], progress: Progress
 
 
 def create_practice(stack: LocalStack, profile: Mapping[str, Any]) -> dict[str, str]:
-    """Create a practice with Electronic Signature on. Return its id and keys (`PRACTICE_FIELDS`)."""
-    answer = stack.invoke_admin({"action": "create_practice", "electronic_signature": True} | dict(profile))
+    """Create a practice with Electronic Signature on. Return its id and keys (`PRACTICE_FIELDS`).
+
+    If another practice has the name already, the new practice's name gets a suffix.
+    """
+    command = {"action": "create_practice", "electronic_signature": True} | dict(profile)
+    answer = stack.invoke_admin(command)
+    if answer.get("error", {}).get("code") == "conflict":
+        answer = stack.invoke_admin(command | {"name": f"{profile['name']} {token_hex(3)}"})
     missing = [name for name in PRACTICE_FIELDS if name not in answer]
     if missing:
         raise UserError(f"The admin function could not create the sample practice: {answer}")

@@ -94,14 +94,17 @@ def test_inspect_may_only_log(policies: dict[str, list[Statement]]) -> None:
     assert actions(policies["InspectRole"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
-def test_only_the_sweep_of_the_outbox_scans(policies: dict[str, list[Statement]]) -> None:
+def test_only_the_sweep_of_the_outbox_and_the_comparison_of_names_scan(policies: dict[str, list[Statement]]) -> None:
     scanners = {
         (role, *map(str, statement["Resource"]))
         for role, statements in policies.items()
         for statement in statements
         if "dynamodb:Scan" in statement["Action"]
     }
-    assert scanners == {("FollowUpRole", str({"Fn::GetAtt": ["OutboxTable", "Arn"]}))}
+    assert scanners == {
+        ("FollowUpRole", str({"Fn::GetAtt": ["OutboxTable", "Arn"]})),
+        ("AdminRole", str({"Fn::GetAtt": ["PracticesTable", "Arn"]})),
+    }
 
 
 def test_nobody_removes_or_rewrites_the_audit_trail(policies: dict[str, list[Statement]]) -> None:

@@ -188,6 +188,9 @@ class FakeStore:
     def practice(self, practice_id: str) -> Practice | None:
         return self._load(Practice, "practices", practice_id)
 
+    def practices(self) -> tuple[Practice, ...]:
+        return self.every(Practice, "practices")
+
     def secret(self, key: str) -> Secret | None:
         return self._load(Secret, "secrets", key)
 

@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,14 @@ from chalicelib.services.accounts.account_settings import end_sessions, reset_se
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Files, Ids, SessionKeyRotation, Store, Switches
 from chalicelib.services.practices.logos import set_logo
+from chalicelib.services.practices.practice_names import is_taken, normalize_name
 from chalicelib.services.practices.practices import Practices
 from chalicelib.services.practices.request_authentication import is_practice_id
 from chalicelib.services.transaction import Change
 
 ACTIONS = (
     "create_practice",
+    "rename_practice",
     "rotate_api_key",
     "rotate_webhook_secret",
     "set_switch",
@@ -34,7 +36,6 @@ ACTIONS = (
 )
 """The methods of `AdminActions` that a payload may name."""
 
-_MAX_NAME = 120
 _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "phone": normalization.normalize_phone,
     "fax": normalization.normalize_phone,
@@ -78,17 +79,28 @@ class AdminActions:
         Only `name` is required. Optional are `phone`, `fax`, `reply_to`, `time_zone` and
         `electronic_signature`.
         """
-        name = _read_text(payload, "name", _normalize_name)
-        if name is None:
-            raise _invalid("name", "is missing")
+        name = _read_name(payload)
         values = {field: _read_text(payload, field, read) for field, read in _NORMALIZERS.items()}
         settings = {field: value for field, value in values.items() if value is not None}
         has_switch = payload.get("electronic_signature") is not None
         is_on = _read_switch(payload, "electronic_signature") if has_switch else None
+        self._require_free_name(name)
         new = self.practices.create(name, settings, now)
         if is_on is not None:
             self.switches.set_electronic_signature(new.practice.id, on=is_on)
         return {"id": new.practice.id, "api_key": new.api_key, "webhook_secret": new.webhook_secret}
+
+    def rename_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+        """Give the practice `practice_id` another `name`, for documents sent from now on. Return `{"id", "name"}`."""
+        practice_id, name = _read_practice_id(payload), _read_name(payload)
+        self._require_free_name(name, but=practice_id)
+        self.practices.change(practice_id, now, lambda practice: replace(practice, name=name))
+        return {"id": practice_id, "name": name}
+
+    def _require_free_name(self, name: str, *, but: str | None = None) -> None:
+        """Raise `Conflict` if a practice other than `but` has this name."""
+        if is_taken(name, (practice.name for practice in self.store.practices() if practice.id != but)):
+            raise Conflict("Another practice has this name.", errors=(FieldError("name", "names another practice"),))
 
     def rotate_api_key(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Give the practice `practice_id` a new API key. Return `{"id", "api_key"}`.
@@ -250,10 +262,11 @@ def _read_text(payload: Mapping[str, Any], name: str, normalize: Callable[[str],
         raise _invalid(name, str(error)) from error
 
 
-def _normalize_name(text: str) -> str:
-    if len(text) > _MAX_NAME:
-        raise ValueError(f"must have at most {_MAX_NAME} characters")
-    return normalization.normalize_line(text)
+def _read_name(payload: Mapping[str, Any]) -> str:
+    name = _read_text(payload, "name", normalize_name)
+    if name is None:
+        raise _invalid("name", "is missing")
+    return name
 
 
 def _invalid(name: str, message: str) -> Invalid:

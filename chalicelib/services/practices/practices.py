@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.claim_keys import api_key_claim
-from chalicelib.domain.errors import Conflict
+from chalicelib.domain.errors import Conflict, FieldError, Invalid
 from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecret, is_live
 from chalicelib.services.lookups import require_practice
 from chalicelib.services.optimistic_retry import retry_on_conflict
@@ -106,9 +106,13 @@ class Practices:
     def update(self, practice: Practice, settings: Mapping[str, Any], now: datetime) -> PracticeResource:
         """Store the given settings, which are normalized, and return the practice's resource.
 
-        `electronic_signature` goes to the switch that administrators see in the AWS console.
+        `electronic_signature` goes to the switch that administrators see in the AWS console. `name` may only be
+        the present name.
         """
-        columns = {name: value for name, value in settings.items() if name != "electronic_signature"}
+        columns = {name: value for name, value in settings.items() if name not in ("electronic_signature", "name")}
+        if settings.get("name", practice.name) != practice.name:
+            problem = "belongs to the portal's administrators. Ask them to change it"
+            raise Invalid(f"name {problem}.", errors=(FieldError("name", problem),))
         if "electronic_signature" in settings:
             self._switches.set_electronic_signature(practice.id, on=settings["electronic_signature"])
         if columns:

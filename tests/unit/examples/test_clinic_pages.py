@@ -211,17 +211,18 @@ def test_audit_trail_is_shown(browser: FlaskClient, sent: str) -> None:
 def test_switch_is_saved_with_the_practice(browser: FlaskClient, fake_portal: FakePortal) -> None:
     page = browser.get("/admin/practice/emr/customize").text
     assert 'name="electronic_signature"' in page
-    settings = {"name": "Cedar", "phone": "", "fax": "+15125550171", "reply_to": "", "time_zone": "UTC"}
+    settings = {"phone": "", "fax": "+15125550171", "reply_to": "", "time_zone": "UTC"}
     browser.post("/admin/practice/emr/customize", data=settings)
     assert fake_portal.practice.get("electronic_signature") is False
     browser.post("/admin/practice/emr/customize", data={**settings, "electronic_signature": "on"})
     assert fake_portal.practice.get("electronic_signature") is True
-    assert fake_portal.practice["name"] == "Cedar"
+    assert fake_portal.practice["fax"] == "+15125550171"
+    assert "Name: Cedar Clinic" in page
 
 
 def test_refused_setting_is_marked(browser: FlaskClient, fake_portal: FakePortal) -> None:
     fake_portal.refuse = refusal("fax", "This is not a fax number.")
-    answer = browser.post("/admin/practice/emr/customize", data={"name": "Cedar", "fax": "x"})
+    answer = browser.post("/admin/practice/emr/customize", data={"fax": "x"})
     assert answer.status_code == 422
     assert 'id="fax-wrong">This is not a fax number.' in answer.text
 

@@ -77,6 +77,9 @@ def test_a_name_is_enough_and_the_switch_stays_off() -> None:
         (WHOLE | {"reply_to": "a@b.example\r\nBcc: c@d.example"}, "reply_to"),
         (WHOLE | {"time_zone": "Texas"}, "time_zone"),
         (WHOLE | {"electronic_signature": "on"}, "electronic_signature"),
+        ({"action": "rename_practice", "name": "Cedar"}, "practice_id"),
+        ({"action": "rename_practice", "practice_id": "prc_9"}, "name"),
+        ({"action": "rename_practice", "practice_id": "prc_9", "name": "cedar.example"}, "name"),
         ({"action": "rotate_api_key"}, "practice_id"),
         ({"action": "rotate_api_key", "practice_id": "No Practice"}, "practice_id"),
         ({"action": "set_switch", "practice_id": "prc_9", "electronic_signature": True}, "practice_id"),
@@ -92,6 +95,63 @@ def test_a_refused_action_names_the_field_and_changes_nothing(payload: Any, wron
     assert [error["field"] for error in answer["error"]["errors"]] == [wrong]
     assert not any(world.store.tables.values())
     assert world.switches.on == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "desk@cedar.example",
+        "desk\uff20cedar",
+        "Log in: cedar.example",
+        "cedar\uff0eexample",
+        "cedar\u3002example",
+        "https://cedar",
+        "WWW cedar",
+        "C\u0435dar Clinic",
+        "\u039fak Clinic",
+        "12345",
+        "x" * 121,
+        "a\u202eb",
+    ],
+)
+def test_a_name_that_could_mislead_a_provider_is_refused(name: str) -> None:
+    world = World()
+    practice_id = run(world, WHOLE)["id"]
+    for payload in (WHOLE | {"name": name}, {"action": "rename_practice", "practice_id": practice_id, "name": name}):
+        assert [error["field"] for error in run(world, payload)["error"]["errors"]] == ["name"]
+    assert [practice.name for practice in world.store.practices()] == ["Hill Country Therapy"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["St. Mary's P.T. & Rehab, Inc.", "Caf\u00e9 Physio 24/7", "\u6771\u4eac\u30ea\u30cf\u30d3\u30ea", "Ka\u02bbu PT"],
+)
+def test_a_practice_is_renamed(name: str) -> None:
+    world = World()
+    practice_id = run(world, WHOLE)["id"]
+    asked = {"action": "rename_practice", "practice_id": practice_id, "name": f" {name} "}
+    assert run(world, asked) == run(world, asked) == {"id": practice_id, "name": name}
+    assert [practice.name for practice in world.store.practices()] == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Hill Country Therapy",
+        "HILL COUNTRY-THERAPY.",
+        "H\u00edll Country Therapy",
+        "Hi11 C0untry Therapy",
+        "Hill\u200dCountry Therapy",
+    ],
+)
+def test_the_name_of_another_practice_is_taken(name: str) -> None:
+    world = World()
+    run(world, WHOLE)
+    other = run(world, {"action": "create_practice", "name": "Cedar"})["id"]
+    for payload in (WHOLE | {"name": name}, {"action": "rename_practice", "practice_id": other, "name": name}):
+        answer = run(world, payload)["error"]
+        assert (answer["code"], answer["errors"][0]["field"]) == ("conflict", "name")
+    assert [practice.name for practice in world.store.practices()] == ["Hill Country Therapy", "Cedar"]
 
 
 def test_rotating_keys_of_an_unknown_practice_is_not_found() -> None:

@@ -111,9 +111,9 @@ def test_concurrent_changes_of_settings_do_not_undo_each_other() -> None:
         clinic.practices.set_endpoint(clinic.practice, "https://emr.example.com/hooks", START)
 
     clinic.store.before_commit = other_writer
-    clinic.practices.update(clinic.practice, {"name": "New Name"}, START)
+    clinic.practices.update(clinic.practice, {"phone": "+15125550178"}, START)
     assert clinic.stored().endpoint == Endpoint(url="https://emr.example.com/hooks")
-    assert clinic.stored().name == "New Name"
+    assert clinic.stored().phone == "+15125550178"
 
 
 def test_setting_the_endpoint_switches_it_on_again() -> None:

@@ -419,12 +419,19 @@ def test_a_held_delivery_is_listed(emr: Emr, stranger: Emr) -> None:
 
 
 def test_settings_are_written_and_read(emr: Emr) -> None:
-    settings = {"name": "New Name", "fax": "512-555-0188", "electronic_signature": True}
+    settings = {"name": emr.practice.name, "fax": "512-555-0188", "electronic_signature": True}
     body = read_body(emr.write("PUT", "/v1/practice", settings))
     assert body == read_body(emr.get("/v1/practice"))
-    assert (body["name"], body["fax"], body["electronic_signature"]) == ("New Name", "+15125550188", True)
+    assert (body["fax"], body["electronic_signature"]) == ("+15125550188", True)
     read_problem(emr.write("PUT", "/v1/practice", b"nonsense"), 400, "invalid-json")
     read_problem(emr.write("PUT", "/v1/practice", {"time_zone": "Mars"}), 400, "invalid-request")
+
+
+@pytest.mark.parametrize("name", ["Social Security", "", None, " Hill Country Therapy 2"])
+def test_the_name_belongs_to_the_administrators(emr: Emr, name: str | None) -> None:
+    body = read_problem(emr.write("PUT", "/v1/practice", {"name": name, "phone": None}), 400, "invalid-request")
+    assert [error["field"] for error in body["errors"]] == ["name"]
+    assert emr.portal.store.practice(emr.practice.id) == emr.practice
 
 
 def test_an_endpoint_is_set_and_tested(emr: Emr) -> None:

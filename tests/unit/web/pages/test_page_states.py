@@ -138,7 +138,7 @@ BODIES: Mapping[str, Mapping[str, object]] = {
         "timestamp": "2026-11-22T19:00:00Z",
         "data": {"document_id": a_document().id, "method": "fax"},
     },
-    "/v1/practice": {"name": "Renamed Therapy"},
+    "/v1/practice": {"time_zone": "America/Chicago"},
     "/v1/endpoint": {"url": "https://emr.example.com/hooks"},
 }
 SIGNED = a_document(

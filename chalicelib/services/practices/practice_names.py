@@ -1,0 +1,42 @@
+"""The rules for a practice's name, which emails and pages show as the sender of a document."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from chalicelib.services.normalization import normalize_line
+
+_MAX_CHARS = 120
+_LINK = re.compile(r"@|://|\bwww\b|[^\W_][.\u3002][^\W\d_]{2}", re.IGNORECASE)
+_EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
+_LOOKALIKES = str.maketrans("01i", "oll")
+
+
+def normalize_name(text: str) -> str:
+    """Return the name without surrounding spaces. Raise `ValueError` for a name that could mislead a provider."""
+    if len(text) > _MAX_CHARS:
+        raise ValueError(f"must have at most {_MAX_CHARS} characters")
+    name = normalize_line(text)
+    shown = unicodedata.normalize("NFKC", name)
+    if _LINK.search(shown):
+        raise ValueError("must not look like an email address or a web address (put a space after a full stop)")
+    # Modifier letters, such as the okina of Hawaiian names, belong to no script.
+    scripts = {_script(letter) for letter in shown if unicodedata.category(letter) in ("Lu", "Ll", "Lt", "Lo")}
+    if len(scripts) != 1:
+        raise ValueError("must not mix alphabets, such as Latin and Cyrillic" if scripts else "must have letters")
+    return name
+
+
+def is_taken(name: str, names: Iterable[str]) -> bool:
+    """Return True if readers cannot tell the name from one of `names`."""
+    return _key(name) in map(_key, names)
+
+
+def _key(name: str) -> str:
+    folded = unicodedata.normalize("NFKD", name).casefold().translate(_LOOKALIKES)
+    return "".join(character for character in folded if character.isalnum())
+
+
+def _script(letter: str) -> str:
+    script = unicodedata.name(letter, "").partition(" ")[0]
+    return "CJK" if script in _EAST_ASIAN else script
