@@ -1,8 +1,4 @@
-"""The work of the event handlers in `app.py`: read the event, call one service, report failures to the queue.
-
-Every function has the same code, and the web function must start fast. So heavy imports (PDF libraries) are
-inside the functions that need them.
-"""
+"""The work of the event handlers in `app.py`. Functions import heavy libraries, so that the web starts fast."""
 
 from __future__ import annotations
 
@@ -124,10 +120,7 @@ def _redact_errors(work: str) -> Iterator[None]:
 
 
 def _run_batch(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:
-    """Do the jobs of a batch. Only failed jobs go back to the queue (ReportBatchItemFailures).
-
-    The log contains the job and the class of the error. The text of an error could contain patient data.
-    """
+    """Do the jobs of a batch. Only failed jobs go back to the queue (ReportBatchItemFailures)."""
     from chalicelib.adapters.sqs_queues import read_job
 
     failures = []
@@ -138,10 +131,8 @@ def _run_batch(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[st
             work(job)
         except Exception as error:  # noqa: BLE001 - reported to the queue, which retries and then alarms
             failures.append({"itemIdentifier": record["messageId"]})
-            facts = {**_job_facts(job), "message_id": record["messageId"]}
-            logger.error(  # noqa: TRY400 - a trace could quote a patient's data
-                "job failed", extra={**facts, "kind": type(error).__name__, "at": _location(error)}
-            )
+            cause = {"message_id": record["messageId"], "kind": type(error).__name__, "at": _location(error)}
+            logger.error("job failed", extra={**_job_facts(job), **cause})  # noqa: TRY400 - a trace could quote a patient's data
     return {"batchItemFailures": failures}
 
 

@@ -239,10 +239,7 @@ _Part = tuple[str, Model, Condition | None, bool]
 
 
 def _parts(change: Change) -> Iterable[_Part]:
-    """Yield the name, row and condition of each action, and whether the action deletes the row.
-
-    Deletes come first, because PynamoDB sends them first and reports failures in that order.
-    """
+    """Yield the name, row and condition of each action, and True for a delete. PynamoDB sends deletes first."""
     for secret in change.dropped:
         yield "secret", rows.secret_row(secret), None, True
     for secret in change.spent:

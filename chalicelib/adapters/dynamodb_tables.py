@@ -1,7 +1,4 @@
-"""The DynamoDB tables. `record` is the domain value as JSON.
-
-The other attributes are the key and copies of facts that indexes and conditions need.
-"""
+"""The DynamoDB tables. `record` is the domain value as JSON, and the other attributes are copies for the indexes."""
 
 from typing import Any
 

@@ -46,10 +46,10 @@ class SecretsManagerKeys:
         return self._keys().known
 
     def find_session_key(self, kid: str) -> bytes | None:
-        key = self._keys().find(kid)
-        if key is not None or not self._may_reread():
+        key, now = self._keys().find(kid), self._clock.now()
+        if key is not None or (self._reread_at is not None and now - self._reread_at < REREAD_INTERVAL):
             return key
-        self._reread_at = self._clock.now()
+        self._reread_at = now
         return self._read().find(kid)
 
     def _keys(self) -> SessionKeys:
@@ -57,10 +57,6 @@ class SecretsManagerKeys:
         if self._cached is not None and self._read_at is not None and now - self._read_at < CACHE_LIFETIME:
             return self._cached
         return self._read()
-
-    def _may_reread(self) -> bool:
-        last = self._reread_at
-        return last is None or self._clock.now() - last >= REREAD_INTERVAL
 
     def _read(self) -> SessionKeys:
         """Read the keys. If Secrets Manager does not respond, return the cached keys."""

@@ -1,7 +1,4 @@
-"""Events of an account, for its owner: logins, failed logins and changes, with their time and origin.
-
-These events are not chained by hash as a document's events are, because they prove nothing to others.
-"""
+"""Events of an account, for its owner: logins, failed logins and changes, with their time and origin."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -1,8 +1,7 @@
 """Types for the fields of the API's responses.
 
-A response is a `TypedDict`, and mypy checks the code that builds the response against the `TypedDict`. The
-OpenAPI document is generated from the same class with pydantic. Pydantic takes 60 ms to import, so only the
-OpenAPI document and the models of incoming data import pydantic, and this module does not.
+A response is a `TypedDict`, from which pydantic generates the OpenAPI document. This module does not import
+pydantic, which takes 60 ms.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""Validation and normalization of texts from outside.
-
-A function raises `ValueError` for an invalid text. The message says what to send instead.
-"""
+"""Validation and normalization of texts from outside. `ValueError` says what to send in place of an invalid text."""
 
 import re
 import unicodedata

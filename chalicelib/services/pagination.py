@@ -1,7 +1,4 @@
-"""Cursors and limits of lists.
-
-A cursor is a position in the order of a list, so inserts do not repeat or skip any row.
-"""
+"""Cursors and limits of lists. A cursor is a position in the list's order, so inserts repeat or skip no row."""
 
 import base64
 import re

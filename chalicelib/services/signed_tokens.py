@@ -1,7 +1,4 @@
-"""HMAC-SHA256 signatures of the portal's own tokens: device cookies, passkey challenges and form tokens.
-
-Session cookies are JWTs, which PyJWT signs.
-"""
+"""HMAC-SHA256 signatures of device cookies, passkey challenges and form tokens. PyJWT signs session cookies."""
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode

@@ -43,9 +43,9 @@ def _add_header(flow: Flow, facts: CertificateFacts) -> None:
     """Add the title, the statement and, at the right, the QR code with the link to verify the document."""
     limit = flow.width - _QR - 24
     flow.lines(wrap(facts.practice_name, PLAIN, 11, limit), x=flow.left, size=11, leading=15)
-    flow.space(4)
+    flow.y -= 4
     flow.lines(wrap(_TITLES[facts.certificate_type], BOLD, 21, limit), x=flow.left, face=BOLD, size=21, leading=26)
-    flow.space(6)
+    flow.y -= 6
     flow.lines(wrap(_statement(facts), PLAIN, 11.5, limit), x=flow.left, size=11.5, leading=15.5)
     top = flow.top - 2
     flow.add(lambda canvas: draw_qr(canvas, flow.right - _QR, top - _QR, _QR, facts.verify_url))
@@ -63,7 +63,7 @@ def _draw_line_right(x: float, y: float, line: str) -> Callable[[Canvas], None]:
 def _add_signature(flow: Flow, block: SignatureBlock) -> None:
     width, height = _BLOCK
     flow.need(height + 16)
-    flow.space(height + 12)
+    flow.y -= height + 12
     x, y = flow.left, flow.y
 
     def operation(canvas: Canvas) -> None:
@@ -121,10 +121,10 @@ def _entry_lines(entry: TrailEntry, flow: Flow) -> tuple[list[str], list[str], l
 
 
 def _add_trail_header(flow: Flow) -> None:
-    flow.space(13)
+    flow.y -= 13
     for x, text in ((_TIME_COLUMN, "Time (UTC)"), (_EVENT_COLUMN, "Event"), (_SOURCE_COLUMN, "From")):
         flow.text(flow.left + x, flow.y + 1, text, face=BOLD, size=10)
-    flow.space(4)
+    flow.y -= 4
     flow.rule(weight=0.5)
 
 
@@ -145,12 +145,12 @@ def _add_trail(flow: Flow, facts: CertificateFacts) -> None:
     if not facts.trail:
         return
     flow.heading("Audit trail", keep_with=60)
-    flow.space(-4)
+    flow.y += 4
     _add_trail_header(flow)
     for entry in facts.trail:
         _add_trail_entry(flow, entry)
     if facts.chain_head:
-        flow.space(6)
+        flow.y -= 6
         flow.row("Audit trail hash", _group(facts.chain_head), indent=_INDENT, size=10)
 
 

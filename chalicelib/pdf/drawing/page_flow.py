@@ -25,19 +25,13 @@ class Flow:
     def add(self, operation: Operation) -> None:
         self.pages[-1].append(operation)
 
-    def next_page(self) -> None:
-        self.pages.append([])
-        self.y = self.top
-
     def need(self, height: float) -> bool:
         """Start the next page if less than this height is left, and return True if a page was started."""
         if self.y - height >= self.bottom:
             return False
-        self.next_page()
+        self.pages.append([])
+        self.y = self.top
         return True
-
-    def space(self, height: float) -> None:
-        self.y -= height
 
     def text(self, x: float, y: float, line: str, *, face: str = PLAIN, size: float = 10) -> None:
         self.add(lambda canvas: draw_text(canvas, x, y, line, face=face, size=size))
@@ -62,11 +56,11 @@ class Flow:
     def heading(self, text: str, *, keep_with: float) -> None:
         """Add a section's heading on the same page as the next `keep_with` points of content."""
         self.need(28 + keep_with)
-        self.space(23)
+        self.y -= 23
         self.text(self.left, self.y, text, face=BOLD, size=12)
-        self.space(6)
+        self.y -= 6
         self.rule(weight=0.75)
-        self.space(4)
+        self.y -= 4
 
     def row(self, label: str, value: str, *, indent: float, size: float = 10.5) -> None:
         """Add a label with its value beside it, wrapped into lines."""
@@ -75,4 +69,4 @@ class Flow:
         self.text(self.left, self.y - 0.76 * leading, label, size=size)
         lines = wrap_paragraphs(value, PLAIN, size, self.width - indent)
         self.lines(lines, x=self.left + indent, size=size, leading=leading)
-        self.space(1.5)
+        self.y -= 1.5

@@ -55,10 +55,7 @@ def _wrap_words(block: SignatureBlock, size: float, limit: float, *, brief: bool
 
 
 def _time_lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> tuple[str, ...]:
-    """Return the local time and UTC in one line if they fit, else in two.
-
-    The brief form has no UTC time, since the certificate page shows it too.
-    """
+    """Return the local time and UTC in one line if they fit, else in two. The brief form has no UTC."""
     local, utc = format_local_time(block.signed_at, block.time_zone), f"({format_utc_time(block.signed_at)})"
     if brief:
         return (local,)

@@ -50,10 +50,7 @@ def _place_at_label(page_view: CandidatePage, label: Label, block: SignatureBloc
 
 
 def _is_for_signing(context: LabelContext) -> bool:
-    """Return True if a label with the provider's role asks for a signature, and not only for a name.
-
-    The label asks for a signature if a date is beside it, or if it is alone in the lower half of the page.
-    """
+    """Return True if a label with the provider's role has a date beside it, or is alone low on the page."""
     text = context.label.span.text.lower()
     _, bottom, _, top = context.label.box
     row = [span.text.lower() for span in context.other_spans if span.box[1] < top and bottom < span.box[3]]
@@ -91,10 +88,7 @@ def _place_on_page(page_view: CandidatePage, block: SignatureBlock, max_labels: 
 def _place_without_provider_label(
     pages: list[tuple[int, CandidatePage]], block: SignatureBlock
 ) -> tuple[int, BlockPlacement] | None:
-    """Return the page index and place for a document without a label that asks for the provider's signature.
-
-    The place is at the last label with the provider's role, else at the only bare *Signature* label.
-    """
+    """Return the page index and place at the last label with a role, else at the only bare *Signature* label."""
     if any(page_view.labels("provider") for _, page_view in pages):
         return None
     for kind in ("named", "anybody"):
@@ -138,11 +132,9 @@ def find_signature_box(data: bytes, units: tuple[float, ...], block: SignatureBl
 
 
 def _to_field(index: int, place: BlockPlacement) -> SignatureBox:
-    if place.words is None:
-        left, bottom, right, top = place.box
-        return SignatureBox(index + 1, left, bottom, right - left, top - bottom)
-    left, bottom, right, top = bounding_box([place.box, place.words])
-    parts = SignatureParts(_move_to((left, bottom), place.box), _move_to((left, bottom), place.words))
+    left, bottom, right, top = bounding_box([place.box, place.words or place.box])
+    corner, words = (left, bottom), place.words
+    parts = SignatureParts(_move_to(corner, place.box), _move_to(corner, words)) if words is not None else None
     return SignatureBox(index + 1, left, bottom, right - left, top - bottom, parts)
 
 

@@ -1,8 +1,6 @@
 """Read the marks on a page with PDFium: text spans, rules, images and form fields, with limits.
 
-PDFium parses a page when it loads the page, and inspection has already loaded the page once. So this module
-renders nothing and unpacks no images. A page with more than `_MAX_OBJECTS` objects is not searched. All boxes
-are in displayed points.
+This module renders nothing and unpacks no images. All boxes are in displayed points.
 """
 
 import ctypes

@@ -78,10 +78,7 @@ def _characters(face: Face, text: str, glyphs: list[tuple[int, int]], *, from_ri
 
 
 def _compose_ligature(face: Face, glyph: int, text: str) -> str:
-    """Return the letters of a ligature as one character, if Unicode has one; else the text.
-
-    PDF readers reverse right-to-left text, and so would reverse the letters of a ligature.
-    """
+    """Return a ligature's letters as one character, if Unicode has one, because PDF readers reverse letters."""
     char = "".join(map(chr, face.face.glyphToChar.get(glyph, ())[:1]))
     return char if len(text) > 1 and normalize("NFKC", char) == text else text
 
