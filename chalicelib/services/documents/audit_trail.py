@@ -1,9 +1,7 @@
 """The audit trail as sentences, for the certificate page and for people who read the trail on a screen."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 
 from chalicelib.domain.audit import DocumentEventType, Event
 
@@ -29,27 +27,8 @@ EVENT_LABELS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class TrailLine:
-    """One audit event as a sentence. `at` is aware. Without a browser, address and device are None."""
-
-    at: datetime
-    what: str
-    address: str | None
-    device: str | None
-
-
-def trail_lines(events: Iterable[Event]) -> tuple[TrailLine, ...]:
-    """Return one line for each event, in the same order."""
-    return tuple(_trail_line(event) for event in events)
-
-
-def _trail_line(event: Event) -> TrailLine:
+def describe_event(event: Event) -> str:
+    """Return an audit event as a sentence, such as `Delivered (by fax)`."""
     label = EVENT_LABELS.get(event.type, event.type)
     channel = json.loads(event.body)["data"].get("channel")
-    return TrailLine(
-        at=event.at,
-        what=f"{label} (by {channel})" if channel else label,
-        address=event.private.get("address"),
-        device=event.private.get("device"),
-    )
+    return f"{label} (by {channel})" if channel else label

@@ -4,9 +4,8 @@ The PDF is untrusted until the `inspect` function has accepted it.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.errors import FieldError, Unprocessable, UnprocessableCode
@@ -48,16 +47,12 @@ def upload_key(practice_id: str, upload_id: str) -> str:
     return f"uploads/{practice_id}/{upload_id}"
 
 
-def staging_key(practice_id: str, document_id: str) -> str:
-    """Return the S3 key of a PDF until its document is stored (see `orphan_cleanup`)."""
-    return f"{STAGING_PREFIX}{practice_id}/{document_id}"
-
-
 def original_key(practice_id: str, document_id: str) -> str:
     """Return the S3 key of a document's original. No two documents share a file."""
     return f"originals/{practice_id}/{document_id}.pdf"
 
 
+@dataclass
 class IncomingPdf:
     """The PDF of one event, which is read, inspected and stored at most once.
 
@@ -65,31 +60,25 @@ class IncomingPdf:
     that `inspect` accepted, by raising an error, before the original is stored.
     """
 
-    def __init__(
-        self,
-        practice_id: str,
-        document_id: str,
-        source: PdfSource,
-        validate: Callable[[StoredPdf], None],
-        *,
-        files: Files,
-        inspector: Inspector,
-    ) -> None:
-        self.document_id = document_id
-        self._practice_id = practice_id
-        self._source = source
-        self._validate = validate
-        self._files = files
-        self._inspector = inspector
-        self._staging_key = staging_key(practice_id, document_id)
-        self._data: bytes | None = None
-        self._inspected: InspectedPdf | None = None
+    practice_id: str
+    document_id: str
+    source: PdfSource
+    validate: Callable[[StoredPdf], None]
+    files: Files
+    inspector: Inspector
+    _data: bytes | None = field(default=None, init=False)
+    _inspected: InspectedPdf | None = field(default=None, init=False)
+
+    @property
+    def staging_key(self) -> str:
+        """Return the S3 key of the PDF until its document is stored (see `orphan_cleanup`)."""
+        return f"{STAGING_PREFIX}{self.practice_id}/{self.document_id}"
 
     def read(self) -> bytes:
         """Return the bytes. Raises `Unprocessable` if the upload is missing or the SHA-256 does not match."""
         if self._data is None:
-            data = self._fetch_upload() if self._source.data is None else self._source.data
-            if self._source.sha256 is not None and self._source.sha256 != sha256(data):
+            data = self._fetch_upload() if self.source.data is None else self.source.data
+            if self.source.sha256 is not None and self.source.sha256 != sha256(data):
                 self._delete_upload()
                 raise _refuse(
                     UnprocessableCode.HASH_MISMATCH, "The PDF that arrived does not have that SHA-256.", "sha256"
@@ -105,13 +94,13 @@ class IncomingPdf:
         original of an intake that crashed.
         """
         if self._inspected is None:
-            self._files.put(self._staging_key, self.read(), _PDF)
+            self.files.put(self.staging_key, self.read(), _PDF)
             try:
                 inspected = self._inspect()
             except BaseException:
-                self._files.delete(self._staging_key)
+                self.files.delete(self.staging_key)
                 raise
-            self._files.copy(self._staging_key, inspected.pdf.key)
+            self.files.copy(self.staging_key, inspected.pdf.key)
             self._inspected = inspected
         return self._inspected
 
@@ -122,41 +111,36 @@ class IncomingPdf:
         cannot delete originals.
         """
         if self._inspected is not None and stored_document_id == self.document_id:
-            self._files.delete(self._staging_key)
+            self.files.delete(self.staging_key)
 
     def _fetch_upload(self) -> bytes:
-        key = upload_key(self._practice_id, self._source.upload_id or "")
-        if not self._files.exists(key):
+        key = upload_key(self.practice_id, self.source.upload_id or "")
+        if not self.files.exists(key):
             raise _refuse(
                 UnprocessableCode.UPLOAD_NOT_FOUND,
                 "There is no such upload. An upload is available for a day. Call POST /v1/uploads, send the "
                 "file there, then send its upload_id.",
                 "upload_id",
             )
-        return self._files.get(key)
+        return self.files.get(key)
 
     def _delete_upload(self) -> None:
-        if self._source.upload_id is not None:
-            self._files.delete(upload_key(self._practice_id, self._source.upload_id))
+        if self.source.upload_id is not None:
+            self.files.delete(upload_key(self.practice_id, self.source.upload_id))
 
     def _inspect(self) -> InspectedPdf:
-        result = self._inspector.inspect(self._staging_key, "pdf")
+        result = self.inspector.inspect(self.staging_key, "pdf")
         refusal = result.get("refused")
         if refusal:
             self._delete_upload()
-            field = "base64" if self._source.data is not None else "upload_id"
-            raise _refuse(UnprocessableCode(refusal["code"].replace("_", "-")), refusal["detail"], field)
-        key = original_key(self._practice_id, self.document_id)
-        inspected = _read_result(key, self._source.sha256 or sha256(self.read()), result)
-        self._validate(inspected.pdf)
-        return inspected
+            name = "base64" if self.source.data is not None else "upload_id"
+            raise _refuse(UnprocessableCode(refusal["code"].replace("_", "-")), refusal["detail"], name)
+        key, digest = original_key(self.practice_id, self.document_id), self.source.sha256 or sha256(self.read())
+        sizes = tuple((float(width), float(height)) for width, height in result.get("page_sizes", ()))
+        pdf = StoredPdf(key=key, sha256=digest, pages=result["pages"], page_sizes=sizes)
+        self.validate(pdf)
+        return InspectedPdf(pdf=pdf, active_content=tuple(result.get("active_content", ())))
 
 
-def _read_result(key: str, digest: str, result: Mapping[str, Any]) -> InspectedPdf:
-    sizes = tuple((float(width), float(height)) for width, height in result.get("page_sizes", ()))
-    pdf = StoredPdf(key=key, sha256=digest, pages=result["pages"], page_sizes=sizes)
-    return InspectedPdf(pdf=pdf, active_content=tuple(result.get("active_content", ())))
-
-
-def _refuse(code: UnprocessableCode, detail: str, field: str) -> Unprocessable:
-    return Unprocessable(detail, code=code, errors=(FieldError(f"data.content.{field}", detail),))
+def _refuse(code: UnprocessableCode, detail: str, name: str) -> Unprocessable:
+    return Unprocessable(detail, code=code, errors=(FieldError(f"data.content.{name}", detail),))

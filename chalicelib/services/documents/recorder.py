@@ -16,7 +16,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery, staff_notice
+from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.ports import Ids
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -95,17 +95,8 @@ class Recorder:
         `shown` adds the delivery's line to the document. A message that anyone with a link can request must
         not be shown, because the document's row would grow without limit.
         """
-        delivery = new_delivery(
-            channel,
-            type,
-            recipient,
-            event_id=self._event_id,
-            practice_id=self._document.practice_id,
-            now=self._now,
-            document_id=self._document.id,
-            provider_id=self._document.provider_id,
-            access=self._document.access,
-        )
+        owner = {"provider_id": self._document.provider_id, "access": self._document.access}
+        delivery = self._delivery(channel, type, recipient, self._event_id, **owner)
         self._add(delivery)
         if shown:
             self._document = self._document.with_delivery(delivery_line(delivery, self._now))
@@ -113,15 +104,7 @@ class Recorder:
 
     def notice(self, kind: NoticeKind) -> Self:
         """Queue a notice to the practice's staff about the last event."""
-        self._add(
-            staff_notice(
-                kind,
-                event_id=self._event_id,
-                practice_id=self._practice.id,
-                now=self._now,
-                document_id=self._document.id,
-            )
-        )
+        self._add(self._delivery(Channel.NOTICE, kind, self._practice.id, self._event_id))
         return self
 
     def job(self, name: JobName) -> Self:
@@ -141,22 +124,21 @@ class Recorder:
             documents=(document,),
             events=tuple(self._events),
             deliveries=tuple(self._deliveries),
-            outbox=self._outbox(),
+            outbox=(OutboxRow(id=self._event_id, created_at=self._now, jobs=tuple(self._jobs)),) if self._jobs else (),
         )
 
     @property
     def _event_id(self) -> str:
         return self._events[-1].id
 
+    def _delivery(self, channel: Channel, type: str, recipient: str, event_id: str, **fields: Any) -> Delivery:
+        fields |= {"practice_id": self._document.practice_id, "document_id": self._document.id}
+        return new_delivery(channel, type, recipient, event_id=event_id, now=self._now, **fields)
+
     def _add(self, delivery: Delivery) -> None:
         self._deliveries.append(delivery)
         if delivery.status is DeliveryStatus.QUEUED:
             self._jobs.append(delivery_job(delivery))
-
-    def _outbox(self) -> tuple[OutboxRow, ...]:
-        if not self._jobs:
-            return ()
-        return (OutboxRow(id=self._event_id, created_at=self._now, jobs=tuple(self._jobs)),)
 
     def _webhook(self, document: Document, event_id: str, type: str) -> Delivery:
         endpoint = self._practice.endpoint
@@ -165,13 +147,5 @@ class Recorder:
         body = {"type": type, "timestamp": to_text(self._now), "data": document_resource(document, self._portal_url)}
         # The webhook is queued even while the endpoint is off, and the attempt then holds it. A webhook that
         # started as held could miss the release by an endpoint that was set again a moment ago.
-        return new_delivery(
-            Channel.WEBHOOK,
-            type,
-            endpoint.url,
-            event_id=event_id,
-            practice_id=document.practice_id,
-            now=self._now,
-            document_id=document.id,
-            body=json.dumps(body, separators=(",", ":"), ensure_ascii=False),
-        )
+        text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+        return self._delivery(Channel.WEBHOOK, type, endpoint.url, event_id, body=text)

@@ -1,19 +1,27 @@
-"""Work on untrusted files in a forked process that can be killed at any time.
+"""Work on untrusted files in a forked process that can be killed at any time, and limits on CPU time and memory.
 
 A kill also ends code in C libraries, in which Python cannot raise an error.
 """
 
 import faulthandler
+import json
 import multiprocessing
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 _WALL_TIME_FACTOR = 10.0
 """The wall time limit of a piece as a multiple of its CPU time limit, because the machine may be busy."""
+
+_PAGE_SIZE = resource.getpagesize()
 
 
 class SandboxKilled(Exception):
@@ -49,6 +57,20 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
         process.join()
         process.close()
         here.close()
+
+
+def run_sandboxed_json(work: Callable[[], Any], *, seconds: float, memory: int) -> Any:
+    """Run `work` in a forked process that may use `memory` bytes more, and return its JSON value.
+
+    Raises `SandboxKilled` like `run_sandboxed`, and also if `work` needs more memory.
+    """
+
+    def pieces() -> Iterator[bytes]:
+        with limit_memory(memory):
+            yield json.dumps(work()).encode()
+
+    (piece,) = run_sandboxed(pieces, seconds=seconds)
+    return json.loads(piece)
 
 
 def _receive(here: Connection, seconds: float) -> Iterator[bytes]:
@@ -88,3 +110,47 @@ def _limit_time(seconds: float) -> None:
     until = int(used.ru_utime + used.ru_stime + seconds) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
+
+
+class CpuTimeExceeded(BaseException):
+    """The CPU time limit is exceeded. The class is not an `Exception`, because parsers catch those."""
+
+
+@contextmanager
+def limit_cpu_time(seconds: float) -> Iterator[None]:
+    """Raise `CpuTimeExceeded` in the block after `seconds` of CPU time.
+
+    The limit is CPU time and not wall time, because a slow machine does not make a file hostile. Outside the
+    main thread there is no limit, because only the main thread receives the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise CpuTimeExceeded
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+@contextmanager
+def limit_memory(extra: int) -> Iterator[None]:
+    """Raise `MemoryError` in the block if it allocates more than `extra` bytes. Only Linux has this limit."""
+    if sys.platform != "linux":
+        yield
+        return
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE_SIZE
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + extra
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

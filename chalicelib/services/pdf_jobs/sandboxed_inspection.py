@@ -5,15 +5,13 @@ process, so a file that hangs or crashes a library is refused, and the function 
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from chalicelib.pdf import models
 from chalicelib.pdf.inspection import inspect_pdf, inspect_scan
 from chalicelib.pdf.models import PdfRefused
-from chalicelib.services.pdf_jobs.resource_limits import CpuTimeExceeded, limit_cpu_time, limit_memory
-from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
+from chalicelib.services.pdf_jobs.sandbox import CpuTimeExceeded, SandboxKilled, limit_cpu_time, run_sandboxed_json
 
 MAX_FETCHED_BYTES = models.MAX_BYTES + 1024 * 1024
 """The largest download. The limit is above that of a PDF, so that a PDF that is too large is recognized."""
@@ -37,21 +35,18 @@ def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> di
     `pdf/signing/verification.py`, and `certificates` holds the fingerprints of the portal's certificates.
     """
     read = _reader(kind, certificates)
-
-    def work() -> Iterator[bytes]:
-        yield json.dumps(_read_within_limits(read, data)).encode()
-
     try:
-        (piece,) = run_sandboxed(work, seconds=SECONDS)
+        result: dict[str, Any] = run_sandboxed_json(
+            lambda: _read_within_limits(read, data), seconds=SECONDS, memory=MEMORY
+        )
     except SandboxKilled as killed:
         return _refusal("damaged", _TOO_LONG if killed.by_time else _CRASHED)
-    result: dict[str, Any] = json.loads(piece)
     return result
 
 
 def _read_within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes) -> dict[str, Any]:
     try:
-        with limit_cpu_time(SECONDS), limit_memory(MEMORY):
+        with limit_cpu_time(SECONDS):
             return read(data)
     except PdfRefused as refusal:
         return _refusal(refusal.code, refusal.detail)
@@ -67,7 +62,7 @@ def _reader(kind: str, certificates: Collection[str]) -> Callable[[bytes], dict[
         from chalicelib.pdf.signing import verification
 
         return lambda data: verification.to_json(verification.verify(data, certificates))
-    describe = {"pdf": _describe_pdf, "scan": _describe_scan}[kind]
+    describe = _describe_pdf if kind == "pdf" else _describe_scan
     return lambda data: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **describe(data)}
 
 

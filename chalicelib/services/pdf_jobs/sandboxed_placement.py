@@ -3,8 +3,6 @@
 A file that breaks the search does not stop the seal. Its signature is then only on the certificate page.
 """
 
-import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -12,8 +10,7 @@ from aws_lambda_powertools import Logger
 
 from chalicelib.pdf.models import SignatureBlock, SignatureBox, SignatureParts
 from chalicelib.pdf.placement.finder import find_signature_box
-from chalicelib.services.pdf_jobs.resource_limits import limit_memory
-from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
+from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed_json
 
 logger = Logger(service="portal", child=True)
 
@@ -27,21 +24,16 @@ MEMORY = 512 * 1024 * 1024
 def find_field_sandboxed(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
     """Return the result of `find_signature_box`, or None if the search fails or exceeds a limit."""
 
-    def work() -> Iterator[bytes]:
-        with limit_memory(MEMORY):
-            field = find_signature_box(data, units, block)
-        yield json.dumps(field and asdict(field)).encode()
+    def work() -> dict[str, Any] | None:
+        field = find_signature_box(data, units, block)
+        return asdict(field) if field else None
 
     try:
-        (piece,) = run_sandboxed(work, seconds=SECONDS)
+        values: dict[str, Any] | None = run_sandboxed_json(work, seconds=SECONDS, memory=MEMORY)
     except SandboxKilled as killed:
         facts = {"document_id": block.document_id, "by_time": killed.by_time}
         logger.warning("search for the signature's place lost", extra=facts)
         return None
-    return _field(json.loads(piece))
-
-
-def _field(values: dict[str, Any] | None) -> SignatureBox | None:
     if values is None:
         return None
     parts = values.pop("parts")

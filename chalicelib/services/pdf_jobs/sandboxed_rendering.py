@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from chalicelib.pdf.models import RenderedPage
 from chalicelib.pdf.rendering import extract_page_texts, render_pages
-from chalicelib.services.pdf_jobs.resource_limits import limit_memory
-from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, run_sandboxed
+from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, limit_memory, run_sandboxed, run_sandboxed_json
 
 SECONDS = 8.0
 """The CPU time limit for one image, and for all texts. A scanned page takes 0.1 seconds."""
@@ -65,14 +64,8 @@ def _unpack(piece: bytes) -> RenderedPage:
 
 def extract_texts(data: bytes, pages: int) -> list[str]:
     """Return the text of each page, or empty texts if the file cannot be read within the limits."""
-
-    def work() -> Iterator[bytes]:
-        with limit_memory(MEMORY):
-            yield json.dumps(extract_page_texts(data)).encode()
-
     try:
-        (piece,) = run_sandboxed(work, seconds=SECONDS)
+        texts: list[str] = run_sandboxed_json(lambda: extract_page_texts(data), seconds=SECONDS, memory=MEMORY)
     except SandboxKilled:
         return [""] * pages
-    texts: list[str] = json.loads(piece)
     return texts

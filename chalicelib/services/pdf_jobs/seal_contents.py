@@ -10,7 +10,7 @@ from chalicelib.domain.user_agents import describe_device
 from chalicelib.pdf.drawing.signature_block import format_signer
 from chalicelib.pdf.models import CertificateFacts, CertificateType, SignatureBlock, SignatureBox, TrailEntry
 from chalicelib.pdf.signing.seal import SealFacts
-from chalicelib.services.documents.audit_trail import TrailLine, trail_lines
+from chalicelib.services.documents.audit_trail import describe_event
 from chalicelib.services.labels import DECLINE_REASONS, KINDS
 
 _CERTIFICATE_TYPES: Mapping[Action, CertificateType] = {
@@ -83,17 +83,18 @@ def certificate_facts(
         pages_shown=", ".join(str(page) for page in decision.pages_shown) or None,
         read_statement=_read_statement(document, decision),
         chain_head=trail[-1].hash if trail else None,
-        trail=tuple(trail_entry(line) for line in trail_lines(trail)),
+        trail=tuple(map(trail_entry, trail)),
         patient_name=document.patient.name,
         patient_born=document.patient.date_of_birth,
         external_id=document.external_id,
     )
 
 
-def trail_entry(line: TrailLine) -> TrailEntry:
-    """Return a line of the audit trail with its device in words, such as `Safari on iPhone`."""
-    device = describe_device(line.device) if line.device else None
-    return TrailEntry(at=line.at, event=line.what, ip=line.address, device=device)
+def trail_entry(event: Event) -> TrailEntry:
+    """Return an event as a line of the audit trail, with its device in words, such as `Safari on iPhone`."""
+    device = event.private.get("device")
+    device = describe_device(device) if device else None
+    return TrailEntry(at=event.at, event=describe_event(event), ip=event.private.get("address"), device=device)
 
 
 def _read_statement(document: Document, decision: Decision) -> str | None:

@@ -13,12 +13,7 @@ from chalicelib.domain.practices import ApiKey, Endpoint, Practice, WebhookSecre
 from chalicelib.services.lookups import require_practice
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store, Switches
-from chalicelib.services.practices.practice_resource import (
-    EndpointResource,
-    PracticeResource,
-    endpoint_resource,
-    practice_resource,
-)
+from chalicelib.services.practices import practice_resource as resources
 from chalicelib.services.practices.request_authentication import SECRET_PREFIX, key_digest
 from chalicelib.services.transaction import Change, Claim, OutboxRow
 
@@ -103,7 +98,7 @@ class Practices:
         self.change(practice_id, now, rotate)
         return new.value
 
-    def update(self, practice: Practice, settings: Mapping[str, Any], now: datetime) -> PracticeResource:
+    def update(self, practice: Practice, settings: Mapping[str, Any], now: datetime) -> resources.PracticeResource:
         """Store the given settings, which are normalized, and return the practice's resource.
 
         `electronic_signature` goes to the switch that administrators see in the AWS console. `name` may only be
@@ -120,9 +115,9 @@ class Practices:
         on = settings.get("electronic_signature")
         if on is None:
             on = self._switches.electronic_signature(practice.id)
-        return practice_resource(practice, electronic_signature=on)
+        return resources.practice_resource(practice, electronic_signature=on)
 
-    def set_endpoint(self, practice: Practice, url: str, now: datetime) -> EndpointResource:
+    def set_endpoint(self, practice: Practice, url: str, now: datetime) -> resources.EndpointResource:
         """Send the practice's webhooks to this URL, including the webhooks held while the endpoint was off.
 
         The jobs that release webhooks are written with the endpoint, so no webhook stays held after a crash.
@@ -138,7 +133,7 @@ class Practices:
             lambda latest: replace(latest, endpoint=_live_endpoint_at(latest, url) or Endpoint(url=url)),
             outbox=lambda latest: release_row(practice.id, now, hastens=_live_endpoint_at(latest, url) is None),
         )
-        return endpoint_resource(changed.endpoint or Endpoint(url=url))
+        return resources.endpoint_resource(changed.endpoint or Endpoint(url=url))
 
     def change(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from math import inf
 
 from aws_lambda_powertools import Logger
@@ -59,12 +59,13 @@ class ScheduledSweep:
         now = self._clock.now()
         minute = from_text(scheduled_for) if scheduled_for else now
         unsealed = cache(lambda: self._store.unsealed_documents(now - SEAL_WITHIN, limit=BATCH_SIZE))
+        untimed = partial(self._store.untimed_documents, minute, limit=BATCH_SIZE)
         return run_tasks(
             {
                 "due": lambda: self._queue_overdue(now),
-                "seals_late": lambda: self._mark_delayed(unsealed(), now),
+                "seals_late": lambda: sum(self._mark_delayed(document, now) for document in unsealed()),
                 "seals_again": lambda: self._retry_seals(unsealed(), minute),
-                "untimed": lambda: self._retry_timestamps(minute),
+                "untimed": lambda: self._queue_retries(JobName.TIMESTAMP, untimed(), minute),
                 "certificate": lambda: self._log_certificate_expiry(now, minute),
                 "relayed": lambda: outbox_relay.sweep(now, store=self._store, queues=self._queues),
                 "orphans": lambda: remove_orphans(self._store, self._files, now),
@@ -83,15 +84,13 @@ class ScheduledSweep:
                 self._store.commit(Change(at=now, deliveries=(leased,)))
         return len(overdue)
 
-    def _mark_delayed(self, unsealed: Sequence[Document], now: datetime) -> int:
-        in_progress = [document for document in unsealed if document.sealing is Sealing.IN_PROGRESS]
-        return sum(self._mark_document_delayed(document, now) for document in in_progress)
-
-    def _mark_document_delayed(self, document: Document, now: datetime) -> bool:
+    def _mark_delayed(self, document: Document, now: datetime) -> bool:
         """Mark the document delayed: record an audit event, notify staff and queue a new seal job.
 
-        Return False if another worker sealed the document first.
+        Return False if the document is delayed already, or if another worker sealed the document first.
         """
+        if document.sealing is not Sealing.IN_PROGRESS:
+            return False
         delayed = replace(document, sealing=Sealing.DELAYED)
         recorder = self._writer.recorder(delayed, self._writer.practice_of(document), PORTAL, now)
         recorder.event(DocumentEventType.SEALING_DELAYED).notice(NoticeKind.SEALING_DELAYED).job(JobName.SEAL)
@@ -105,15 +104,14 @@ class ScheduledSweep:
         delayed = [document for document in unsealed if document.sealing is Sealing.DELAYED]
         return self._queue_retries(JobName.SEAL, delayed, minute)
 
-    def _retry_timestamps(self, minute: datetime) -> int:
-        """Queue timestamps that the timestamp authority failed to give, until it gives them."""
-        documents = self._store.untimed_documents(minute, limit=BATCH_SIZE)
-        return self._queue_retries(JobName.TIMESTAMP, documents, minute)
-
     def _queue_retries(self, job: JobName, documents: Sequence[Document], minute: datetime) -> int:
-        retried = [document for document in documents if _is_retry_minute(document, minute)]
-        self._queues.send([_document_job(job, document) for document in retried])
-        return len(retried)
+        jobs = [
+            Job(queue=QueueName.DOCUMENTS, name=job, event_id=document.head, document_id=document.id)
+            for document in documents
+            if _is_retry_minute(document, minute)
+        ]
+        self._queues.send(jobs)
+        return len(jobs)
 
     def _log_certificate_expiry(self, now: datetime, minute: datetime) -> int:
         """Log once an hour how many days the sealing certificate has left. An alarm watches this log line."""
@@ -150,7 +148,3 @@ def _is_retry_minute(document: Document, minute: datetime) -> bool:
         return False
     age = (minute - document.decided_at) // timedelta(minutes=1)
     return age % next(interval for limit, interval in SEAL_RETRIES if age < limit) == 0
-
-
-def _document_job(name: JobName, document: Document) -> Job:
-    return Job(queue=QueueName.DOCUMENTS, name=name, event_id=document.head, document_id=document.id)

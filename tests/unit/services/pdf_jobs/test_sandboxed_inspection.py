@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
-from chalicelib.services.pdf_jobs.resource_limits import CpuTimeExceeded, limit_cpu_time, limit_memory
+from chalicelib.services.pdf_jobs.sandbox import CpuTimeExceeded, limit_cpu_time, limit_memory
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.pdf.sealing_key import FACTS, certificate, sealer
 

@@ -19,7 +19,6 @@ from chalicelib.pdf.models import SignatureBlock, SignatureBox
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import verification
 from chalicelib.pdf.signing.seal import Sealer
-from chalicelib.services.documents.audit_trail import TrailLine
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pdf_jobs import sandboxed_placement as placing
 from chalicelib.services.pdf_jobs import seal_job
@@ -409,6 +408,9 @@ def test_fingerprints_are_those_of_the_library_for_certificates() -> None:
 
 def test_the_certificate_names_a_device_in_words_that_fit_its_column() -> None:
     agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1"
-    line = TrailLine(at=START, what="Opened by the provider", address="203.0.113.24", device=agent)
-    assert trail_entry(line).device == "Safari on iPhone"
-    assert trail_entry(replace(line, device=None)).device is None
+    portal = Portal(decided(Action.APPROVE))
+    portal.seal()
+    event = portal.store.events(portal.document_id)[0]
+    seen = replace(event, private={"address": "203.0.113.24", "device": agent})
+    assert trail_entry(seen).device == "Safari on iPhone"
+    assert trail_entry(replace(event, private={})).device is None
