@@ -22,15 +22,18 @@ logger = Logger(service="portal")
 def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of one upload (`services/pdf_jobs/sandboxed_inspection.py`).
 
-    The event has a presigned URL of the upload. This function has no rights and can read nothing else.
+    The event has a presigned URL of the upload and, for a scan, of the document's original. This function has
+    no rights and can read nothing else.
     """
     from chalicelib.adapters.presigned_fetch import fetch
     from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
 
     data = fetch(event["url"], most=inspection.MAX_FETCHED_BYTES)
-    if data is None:
+    of_original = event.get("original_url")
+    original = fetch(of_original, most=inspection.MAX_FETCHED_BYTES) if of_original else None
+    if data is None or (of_original and original is None):
         return {"unavailable": True}
-    return inspection.inspect(data, event["kind"], certificates=event.get("certificates", ()))
+    return inspection.inspect(data, event["kind"], certificates=event.get("certificates", ()), original=original)
 
 
 def admin(event: Any) -> dict[str, Any]:

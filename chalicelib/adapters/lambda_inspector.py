@@ -20,7 +20,8 @@ logger = Logger(service="portal", child=True)
 class LambdaInspector:
     """Client of the sandboxed function that parses strangers' files.
 
-    `presign` returns the presigned URL of an upload. The function has no rights and reads only that upload.
+    `presign` returns the presigned URL of an upload. The function has no rights and reads only that upload and,
+    for a scan, the original of its document.
     """
 
     def __init__(self, clients: Clients, function: str, presign: Callable[[str], str]) -> None:
@@ -28,13 +29,19 @@ class LambdaInspector:
         self._function = function
         self._presign = presign
 
-    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
+    def inspect(
+        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+    ) -> Mapping[str, Any]:
         """Return the facts of the file at `key`. `kind` is `pdf`, `scan` or `seal`.
+
+        A scan is compared with the PDF at the key `original`.
 
         A crash or a timeout of the function means that the file harmed its reader, so the file is refused.
         Raises `Unavailable` for an error of AWS, which says nothing about the file.
         """
         request = {"url": self._presign(key), "kind": kind, "certificates": list(certificates)}
+        if original is not None:
+            request["original_url"] = self._presign(original)
         try:
             response = self._clients.functions.invoke(FunctionName=self._function, Payload=json.dumps(request).encode())
             body = json.loads(response["Payload"].read())

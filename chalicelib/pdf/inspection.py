@@ -56,6 +56,8 @@ _DETAILS: dict[RefusalCode, str] = {
     "xfa": "The PDF is an XFA form, which most viewers cannot show. Print it to a plain PDF, and send that.",
     "certified_no_changes": "The PDF is certified against all changes (DocMDP level 1): it cannot be signed.",
     "not_a_scan": "A signed scan must be a PDF, JPEG or PNG file.",
+    "unsigned_scan": "This is the document as it was sent, without a signature. Print it, sign and date it on paper, "
+    "and upload a scan or photo of the signed pages.",
     "too_many_pixels": "The image has more than 64 million pixels.",
 }
 _DEFLATED = ("/FlateDecode", "/Fl")
@@ -78,24 +80,24 @@ _TRIAL = 200.0
 _QUARTER_TURNS = (5, 6, 7, 8)
 
 
-def _refuse(code: RefusalCode) -> PdfRefused:
+def refuse(code: RefusalCode) -> PdfRefused:
     return PdfRefused(code, _DETAILS[code])
 
 
 def _check_size(data: bytes) -> None:
     if not data.strip(b"\0\t\n\f\r "):
-        raise _refuse("empty")
+        raise refuse("empty")
     if len(data) > MAX_BYTES:
-        raise _refuse("too_large")
+        raise refuse("too_large")
 
 
-def _is_pdf(data: bytes) -> bool:
+def is_pdf(data: bytes) -> bool:
     return b"%PDF-" in data[:_HEADER_WITHIN]
 
 
 def _check_envelope(data: bytes) -> None:
-    if not _is_pdf(data):
-        raise _refuse("not_a_pdf")
+    if not is_pdf(data):
+        raise refuse("not_a_pdf")
     if b"startxref" not in data[-_END_WITHIN:]:
         raise PdfRefused("damaged", "The PDF is cut off: its end is missing, perhaps lost in a transfer.")
 
@@ -106,10 +108,10 @@ def _open_unencrypted(data: bytes) -> PdfReader:
     except PdfRefused:
         # pypdf cannot open some encrypted files without another library.
         if b"/Encrypt" in data:
-            raise _refuse("encrypted") from None
+            raise refuse("encrypted") from None
         raise
     if reader.is_encrypted:
-        raise _refuse("encrypted")
+        raise refuse("encrypted")
     return reader
 
 
@@ -122,12 +124,12 @@ def _read_catalog(reader: PdfReader) -> DictionaryObject:
 
 def _read_pages(reader: PdfReader, catalog: DictionaryObject) -> list[PageObject]:
     if read_number(read_dictionary(catalog.get("/Pages")).get("/Count"), 0) > MAX_PAGES:
-        raise _refuse("too_many_pages")
+        raise refuse("too_many_pages")
     pages = list(reader.pages)
     if not pages:
-        raise _refuse("no_pages")
+        raise refuse("no_pages")
     if len(pages) > MAX_PAGES:
-        raise _refuse("too_many_pages")
+        raise refuse("too_many_pages")
     return pages
 
 
@@ -300,11 +302,11 @@ def inspect_pdf(data: bytes) -> Inspection:
     with refuse_malformed():
         catalog = _read_catalog(reader)
         if not isinstance(resolve(read_dictionary(catalog.get("/AcroForm")).get("/XFA")), (type(None), NullObject)):
-            raise _refuse("xfa")
+            raise refuse("xfa")
         pages = _read_pages(reader, catalog)
         signatures = _find_signatures(catalog)
         if any(_forbids_changes(signature) for signature in signatures):
-            raise _refuse("certified_no_changes")
+            raise refuse("certified_no_changes")
         _check_sizes(pages)
         _check_pages_agree(data, pages)
         _check_contents(pages)
@@ -336,10 +338,10 @@ def _inspect_image(data: bytes) -> ScanKind:
     try:
         image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
     except UnidentifiedImageError as error:
-        raise _refuse("not_a_scan") from error
+        raise refuse("not_a_scan") from error
     with image:
         if image.width * image.height > MAX_IMAGE_PIXELS:
-            raise _refuse("too_many_pixels")
+            raise refuse("too_many_pixels")
         is_png = image.format == "PNG"
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _QUARTER_TURNS
         size = (image.height, image.width) if turned else image.size
@@ -351,12 +353,12 @@ def _inspect_image(data: bytes) -> ScanKind:
 def inspect_scan(data: bytes) -> ScanKind:
     """Return the facts of a scan signed by hand (PDF, JPEG or PNG); raise `PdfRefused` for any other file."""
     _check_size(data)
-    if _is_pdf(data):
+    if is_pdf(data):
         return ScanKind(media_type="application/pdf", pages=inspect_pdf(data).pages, pixels=None)
     try:
         return _inspect_image(data)
     except Image.DecompressionBombError as error:
-        raise _refuse("too_many_pixels") from error
+        raise refuse("too_many_pixels") from error
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
         if isinstance(error, PdfRefused):
             raise

@@ -24,6 +24,7 @@ RefusalCode = Literal[
     "xfa",
     "certified_no_changes",
     "not_a_scan",
+    "unsigned_scan",
     "too_many_pixels",
 ]
 ActiveContent = Literal[

@@ -183,11 +183,14 @@ class Switches(Protocol):
 
 
 class Inspector(Protocol):
-    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
+    def inspect(
+        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+    ) -> Mapping[str, Any]:
         """Return the facts that the `inspect` function found in an upload.
 
         `kind` is `pdf`, `scan` or `seal`. For a seal, `certificates` are the fingerprints of the portal's own
-        certificates. The result is `{"pages": 3, …}` or `{"refused": {"code": "encrypted", "detail": "…"}}`.
+        certificates. For a scan, `original` is the key of the document's original: the same pages again are
+        refused. The result is `{"pages": 3, …}` or `{"refused": {"code": "encrypted", "detail": "…"}}`.
         """
 
 

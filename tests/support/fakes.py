@@ -431,9 +431,13 @@ class FakeInspector:
     )
     asked: list[tuple[str, str]] = field(default_factory=list)
     certificates: tuple[str, ...] = ()
+    originals: list[str | None] = field(default_factory=list)
 
-    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
+    def inspect(
+        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+    ) -> Mapping[str, Any]:
         self.asked.append((key, kind))
+        self.originals.append(original)
         self.certificates = tuple(certificates)
         return self.answer
 

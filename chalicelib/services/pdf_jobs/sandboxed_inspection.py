@@ -6,11 +6,13 @@ process, so a file that hangs or crashes a library is refused, and the function 
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 from chalicelib.pdf import models
 from chalicelib.pdf.inspection import inspect_pdf, inspect_scan
 from chalicelib.pdf.models import PdfRefused
+from chalicelib.pdf.scan_comparison import check_signed
 from chalicelib.services.pdf_jobs.sandbox import CpuTimeExceeded, SandboxKilled, limit_cpu_time, run_sandboxed_json
 
 MAX_FETCHED_BYTES = models.MAX_BYTES + 1024 * 1024
@@ -18,6 +20,12 @@ MAX_FETCHED_BYTES = models.MAX_BYTES + 1024 * 1024
 
 SECONDS = 2.0
 """The CPU time limit of one inspection."""
+
+COMPARISON_SECONDS = 5.0
+"""The CPU time limit of an inspection that also compares a scan with the original.
+
+A scan of paper differs on its first page, so a comparison with 200 pages takes 3 seconds at most.
+"""
 
 MEMORY = 640 * 1024 * 1024
 """The memory limit in bytes, beyond the memory that the function uses already. The function has 1 GB."""
@@ -27,26 +35,29 @@ _TOO_MUCH_MEMORY = "The PDF took too much memory to read. Print it to a new PDF,
 _CRASHED = "The PDF could not be read within the memory limit. Print it to a new PDF, and send the new PDF."
 
 
-def inspect(data: bytes, kind: str, *, certificates: Collection[str] = ()) -> dict[str, Any]:
+def inspect(
+    data: bytes, kind: str, *, certificates: Collection[str] = (), original: bytes | None = None
+) -> dict[str, Any]:
     """Return the facts of a file as JSON, or `{"refused": {"code", "detail"}}`.
 
     `kind` is `pdf` (a document to sign), `scan` (a page signed by hand) or `seal` (a file to verify). For
     the first two the result is `{"sha256", "bytes", "pages", …}`. For `seal` the result is the finding of
     `pdf/signing/verification.py`, and `certificates` holds the fingerprints of the portal's certificates.
+    A scan that is the document's `original` again is refused.
     """
-    read = _reader(kind, certificates)
+    read, seconds = _reader(kind, certificates, original), SECONDS if original is None else COMPARISON_SECONDS
     try:
         result: dict[str, Any] = run_sandboxed_json(
-            lambda: _read_within_limits(read, data), seconds=SECONDS, memory=MEMORY
+            lambda: _read_within_limits(read, data, seconds), seconds=seconds, memory=MEMORY
         )
     except SandboxKilled as killed:
         return _refusal("damaged", _TOO_LONG if killed.by_time else _CRASHED)
     return result
 
 
-def _read_within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes) -> dict[str, Any]:
+def _read_within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes, seconds: float) -> dict[str, Any]:
     try:
-        with limit_cpu_time(SECONDS):
+        with limit_cpu_time(seconds):
             return read(data)
     except PdfRefused as refusal:
         return _refusal(refusal.code, refusal.detail)
@@ -56,13 +67,13 @@ def _read_within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes) ->
         return _refusal("damaged", _TOO_MUCH_MEMORY)
 
 
-def _reader(kind: str, certificates: Collection[str]) -> Callable[[bytes], dict[str, Any]]:
+def _reader(kind: str, certificates: Collection[str], original: bytes | None) -> Callable[[bytes], dict[str, Any]]:
     """Return the reader for a kind of file. Its libraries are imported before the time limit starts."""
     if kind == "seal":
         from chalicelib.pdf.signing import verification
 
         return lambda data: verification.to_json(verification.verify(data, certificates))
-    describe = _describe_pdf if kind == "pdf" else _describe_scan
+    describe = _describe_pdf if kind == "pdf" else partial(_describe_scan, original=original)
     return lambda data: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **describe(data)}
 
 
@@ -81,6 +92,8 @@ def _describe_pdf(data: bytes) -> Mapping[str, Any]:
     }
 
 
-def _describe_scan(data: bytes) -> Mapping[str, Any]:
+def _describe_scan(data: bytes, *, original: bytes | None) -> Mapping[str, Any]:
     scan = inspect_scan(data)
+    if original is not None:
+        check_signed(data, original)
     return {"media_type": scan.media_type, "pages": scan.pages}

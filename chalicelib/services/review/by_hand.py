@@ -161,6 +161,8 @@ class ByHand:
     def _inspect_and_store(self, document: Document, uploaded: str) -> tuple[str, str]:
         """Inspect the scan, store it unless the document is already decided, and return its S3 key and SHA-256.
 
+        A scan that is the original again is refused.
+
         The portal inspects and stores a copy of its own, because the sender could still replace the upload.
         """
         if not self.has_upload(document.id, uploaded):
@@ -168,7 +170,7 @@ class ByHand:
         copy = f"uploads/by-hand/{self._writer.ids.new('scn')}"
         self._files.copy(uploaded, copy)
         try:
-            result = self._inspector.inspect(copy, "scan")
+            result = self._inspector.inspect(copy, "scan", original=document.original.key)
             if "refused" in result:
                 error = FieldError("scan", str(result["refused"]["detail"]))
                 raise Invalid("We couldn't accept your scan.", errors=[error])

@@ -84,5 +84,10 @@ def test_the_function_gets_a_presigned_url_and_no_key() -> None:
         return {"Payload": BytesIO(b"{}")}
 
     clients: Any = SimpleNamespace(functions=SimpleNamespace(invoke=invoke))
-    LambdaInspector(clients, "inspect", lambda key: f"signed {key}").inspect("uploads/x", "scan")
-    assert asked == [{"url": "signed uploads/x", "kind": "scan", "certificates": []}]
+    inspector = LambdaInspector(clients, "inspect", lambda key: f"signed {key}")
+    inspector.inspect("uploads/x", "pdf")
+    inspector.inspect("uploads/x", "scan", original="documents/o")
+    assert asked == [
+        {"url": "signed uploads/x", "kind": "pdf", "certificates": []},
+        {"url": "signed uploads/x", "kind": "scan", "certificates": [], "original_url": "signed documents/o"},
+    ]

@@ -21,6 +21,12 @@ def test_a_refusal_names_its_code() -> None:
     assert inspection.inspect(b"no PDF", "pdf")["refused"]["code"] == "not_a_pdf"
 
 
+def test_a_scan_that_is_the_original_again_is_refused() -> None:
+    plan, signed = samples.plan_of_care(), samples.drawn_pdf(lambda canvas, _: canvas.line(100, 100, 400, 300))
+    assert inspection.inspect(plan, "scan", original=plan)["refused"]["code"] == "unsigned_scan"
+    assert inspection.inspect(signed, "scan", original=plan)["pages"] == 1
+
+
 def test_a_seal_is_recognized_by_the_given_certificates() -> None:
     data = sealer().seal(samples.plan_of_care(), FACTS).data
     ours = [chain.fingerprint(certificate())]

@@ -25,8 +25,10 @@ class ReplacingInspector(FakeInspector):
         super().__init__()
         self._files = files
 
-    def inspect(self, key: str, kind: str, *, certificates: Sequence[str] = ()) -> Mapping[str, Any]:
-        super().inspect(key, kind, certificates=certificates)
+    def inspect(
+        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+    ) -> Mapping[str, Any]:
+        super().inspect(key, kind, certificates=certificates, original=original)
         digest = hashlib.sha256(self._files.get(key)).hexdigest()
         self._files.put(KEY, b"%PDF another", "application/pdf")
         return {"sha256": digest, "media_type": "application/pdf", "pages": 1}
@@ -96,6 +98,7 @@ def test_a_scan_signs_by_hand(world: World) -> None:
     assert (signed.decision.scan_key, signed.decision.scan_sha256) == (f"scans/{DOCUMENT_ID}/5ca4", "5ca4")
     assert world.files.get(f"scans/{DOCUMENT_ID}/5ca4") == b"%PDF a scan"
     assert [kind for _, kind in world.inspector.asked] == ["scan"]
+    assert world.inspector.originals == [signed.original.key]
     assert world.event_types() == ["code.accepted", "decision.by_hand"]
     assert [job.name for job in world.store.jobs()] == ["seal"]
 

@@ -29,7 +29,7 @@ CODES: Mapping[type[errors.PortalError], type[StrEnum]] = {
     errors.Gone: errors.GoneCode,
     errors.Unprocessable: UnprocessableCode,
 }
-ONLY_OF_SCANS = {"not_a_scan", "too_many_pixels"}
+ONLY_OF_SCANS = {"not_a_scan", "unsigned_scan", "too_many_pixels"}
 """Refusals of `inspect` that a page shows next to the field, without a code."""
 
 

@@ -1,0 +1,157 @@
+"""Recognition of a "signed" scan that is only the original again: the same pages, without any added ink.
+
+The comparison tolerates what printing to a file or another image format changes: margins, scale, rotation,
+brightness and compression. It does not judge whether added ink is a signature.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+
+from PIL import Image, ImageChops, ImageOps
+
+from chalicelib.pdf.inspection import is_pdf, refuse
+from chalicelib.pdf.models import PdfRefused
+from chalicelib.pdf.rendering import open_for_display
+
+_WIDTH = 450
+_MAX_HEIGHT = 8000
+_INK = 190
+_PAPER = 215
+_REACH = 5
+_HEIGHT_SLACK = 12
+_UNSIGNED = 12
+"""Ink of fewer pixels than this, at `_WIDTH` pixels for the width of a page, is a speck and no signature."""
+
+_CELL = 6
+_INKED = 255 * 2 // _CELL**2
+_STRANGE_CELLS = 5
+"""Pages with so many inked cells of 6 by 6 pixels, away from all ink of the original, differ for certain."""
+
+Picture = Image.Image
+
+
+@dataclass(frozen=True)
+class _View:
+    """A page as masks that are white where the page has ink, or anything darker than paper (`marks`).
+
+    The `cells` are the masks of ink and of marks, reduced by `_CELL`.
+    """
+
+    ink: Picture
+    marks: Picture
+    cells: tuple[Picture, Picture]
+
+
+def check_signed(scan: bytes, original: bytes) -> None:
+    """Raise `PdfRefused` (unsigned_scan) if no page of the scan shows anything that the original does not.
+
+    Raise `PdfRefused` (damaged) if the scan or one of its pages cannot be shown.
+    """
+    if scan == original or all(_repeats(page, original) for page in _scan_pages(scan)):
+        raise refuse("unsigned_scan")
+
+
+def _repeats(page: Picture, original: bytes) -> bool:
+    """Return True if the page is blank or is a page of the original, turned in any direction."""
+    turned = [page.rotate(turn, expand=True) for turn in (0, 90, 180, 270)]
+    whole, trimmed = [_view(picture) for picture in turned], [_view(_trim(picture)) for picture in turned]
+    if _count(whole[0].ink) < _UNSIGNED:
+        return True
+    pages = filter(None, _pdf_pages(original))
+    return any(_is_any(picture, whole) or _is_any(_trim(picture), trimmed) for picture in pages)
+
+
+def _is_any(picture: Picture, views: list[_View]) -> bool:
+    """Return True if one of the views of a scan shows nothing but this picture of the original."""
+    alike = [view for view in views if abs(view.ink.height - _height(picture)) <= _HEIGHT_SLACK]
+    original = _view(picture) if alike else None
+    return original is not None and any(_adds_nothing(view, original) for view in alike)
+
+
+def _trim(page: Picture) -> Picture:
+    """Return the page without its margins."""
+    box = _mask(page, _PAPER).getbbox()
+    return page.crop(box) if box else page
+
+
+def _view(page: Picture) -> _View:
+    size = (_WIDTH, _height(page))
+    scaled = page if page.size == size else page.resize(size, Image.Resampling.BILINEAR)
+    ink, marks = _mask(scaled, _INK), _mask(scaled, _PAPER)
+    return _View(ink, marks, (_cells(ink), _cells(marks)))
+
+
+def _height(page: Picture) -> int:
+    """Return the height of the page at the width at which pages are compared."""
+    return max(1, round(_WIDTH * page.height / page.width))
+
+
+def _mask(page: Picture, below: int) -> Picture:
+    return page.point([255 * (value < below) for value in range(256)])
+
+
+def _cells(mask: Picture) -> Picture:
+    return mask.reduce(_CELL).point([255 * (value >= _INKED) for value in range(256)])
+
+
+def _adds_nothing(page: _View, original: _View) -> bool:
+    """Return True if all ink of the page is at or beside marks of the original page.
+
+    The cells alone decide about most pages, and quickly.
+    """
+    if _count_added(page.cells[0], original.cells[1], reach=1) >= _STRANGE_CELLS:
+        return False
+    return _count_added(page.ink, original.marks, reach=_REACH) < _UNSIGNED
+
+
+def _count_added(ink: Picture, marks: Picture, *, reach: int) -> int:
+    """Count the pixels of ink that are more than `reach` pixels away from all marks."""
+    box = (0, 0, ink.width, min(ink.height, marks.height))
+    near = marks.crop(box)
+    for across in (1, 0):
+        moved = [ImageChops.offset(near, step * across, step * (1 - across)) for step in range(-reach, reach + 1)]
+        near = reduce(ImageChops.lighter, moved)
+    return _count(ImageChops.subtract(ink.crop(box), near))
+
+
+def _count(mask: Picture) -> int:
+    return sum(mask.histogram()[128:])
+
+
+def _scan_pages(data: bytes) -> Iterator[Picture]:
+    if not is_pdf(data):
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+            image.draft("L", (_WIDTH, _WIDTH))
+            yield _normalize(ImageOps.exif_transpose(image))
+        return
+    for page in _pdf_pages(data):
+        if page is None:
+            raise PdfRefused("damaged", "A page of the PDF cannot be shown.")
+        yield page
+
+
+def _pdf_pages(data: bytes) -> Iterator[Picture | None]:
+    """Yield the picture of every page, or None for a page that cannot be shown."""
+    with open_for_display(data) as document:
+        for number in range(len(document)):
+            try:
+                width, height = document[number].get_size()
+                scale = min(_WIDTH / width, _MAX_HEIGHT / height)
+                picture = _normalize(document[number].render(scale=scale, grayscale=True).to_pil())
+            except (RuntimeError, ArithmeticError, ValueError, OSError):
+                picture = None
+            yield picture
+
+
+def _normalize(picture: Picture) -> Picture:
+    """Return the picture on white, in grays from black to white."""
+    if picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA"))
+    picture = picture.convert("L")
+    picture.thumbnail((_WIDTH, _MAX_HEIGHT))
+    return ImageOps.autocontrast(picture, cutoff=(0.1, 2))
