@@ -51,7 +51,7 @@ LEVELS: Mapping[str, Sequence[set[str]]] = {
         {"models"},
         {"reader"},
         {"inspection", "rendering", "text"},
-        {"drawing"},
+        {"drawing", "scan_comparison"},
         {"placement"},
         {"assembly"},
         {"signing"},
