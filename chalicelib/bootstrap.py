@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from chalicelib.settings import Settings, settings
@@ -356,9 +356,7 @@ class Services:
     def inspector(self) -> ports.Inspector:
         from chalicelib.adapters.lambda_inspector import LambdaInspector
 
-        return LambdaInspector(
-            self.clients, self.settings.inspect_function, lambda key: self.files.url(key, seconds=60)
-        )
+        return LambdaInspector(self.clients, self.settings.inspect_function, partial(self.files.url, seconds=60))
 
     @cached_property
     def keys(self) -> ports.Keys:

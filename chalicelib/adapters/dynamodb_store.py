@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
-from pynamodb.indexes import GlobalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -43,19 +42,21 @@ from chalicelib.services.transaction import Change, OutboxRow, RequestRecord
 T = TypeVar("T")
 R = TypeVar("R", bound=Model)
 
-_LISTINGS: Mapping[Listing, tuple[GlobalSecondaryIndex[DocumentRow], str, str, bool]] = {
+_Index = tuple[Any, str, str, bool]
+"""An index with its hash and range attributes, and True for ascending order."""
+
+_LISTINGS: Mapping[Listing, _Index] = {
     Listing.PRACTICE_ALL: (DocumentRow.by_practice, "practice_all", "sent_key", False),
     Listing.PRACTICE_UNSIGNED: (DocumentRow.unsigned, "practice_unsigned", "sent_key", False),
     Listing.PROVIDER_PENDING: (DocumentRow.pending, "provider_pending", "due_key", True),
     Listing.PROVIDER_PAST: (DocumentRow.past, "provider_past", "decided_key", False),
 }
-"""The index of a list, its hash and range attributes, and True for ascending order."""
-
-_DELIVERIES: Mapping[DeliveryListing, GlobalSecondaryIndex[DeliveryRow]] = {
-    DeliveryListing.ALL: DeliveryRow.by_practice,
-    DeliveryListing.FAILED: DeliveryRow.failed,
-    DeliveryListing.HELD: DeliveryRow.held,
+_DELIVERIES: Mapping[DeliveryListing, _Index] = {
+    DeliveryListing.ALL: (DeliveryRow.by_practice, "practice_id", "created_key", False),
+    DeliveryListing.FAILED: (DeliveryRow.failed, "practice_failed", "created_key", False),
+    DeliveryListing.HELD: (DeliveryRow.held, "practice_held", "created_key", False),
 }
+_OLDEST_HELD: _Index = (DeliveryRow.held, "practice_held", "created_key", True)
 
 _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
@@ -152,18 +153,9 @@ class DynamoStore:
     def documents(
         self, listing: Listing, owner: str, *, limit: int, after: str | None, before: datetime | None = None
     ) -> Page[Document]:
-        index, hash_name, range_name, ascending = _LISTINGS[listing]
-        start = _start_key(hash_name, owner, range_name, after)
-        earlier = getattr(DocumentRow, range_name) < to_text(before) if before else None
-        keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending, condition=earlier)
-        shown = keys[:limit]
-        more = f"{getattr(shown[-1], range_name)}|{shown[-1].id}" if len(keys) > limit else None
-        return Page(self._reread(shown, hash_name, owner), more)
-
-    def _reread(self, keys: Sequence[DocumentRow], hash_name: str, owner: str) -> tuple[Document, ...]:
-        ids = [row.id for row in keys]
-        fresh = {row.id: row for row in _batch(DocumentRow, ids) if getattr(row, hash_name) == owner}
-        return tuple(codec.load(Document, fresh[row_id].record) for row_id in ids if row_id in fresh)
+        index = _LISTINGS[listing]
+        earlier = getattr(DocumentRow, index[2]) < to_text(before) if before else None
+        return _read_page(Document, DocumentRow, index, owner, limit=limit, after=after, condition=earlier)
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         index, _, _, ascending = _LISTINGS[listing]
@@ -182,35 +174,14 @@ class DynamoStore:
     def deliveries(
         self, listing: DeliveryListing, practice_id: str, *, limit: int, after: str | None
     ) -> Page[Delivery]:
-        index = _DELIVERIES[listing]
-        return self._deliveries(index, listing.value, practice_id, limit=limit, after=after, ascending=False)
+        return _read_page(Delivery, DeliveryRow, _DELIVERIES[listing], practice_id, limit=limit, after=after)
 
     def held_deliveries(self, practice_id: str, *, limit: int) -> tuple[Delivery, ...]:
-        index = DeliveryRow.held
-        return self._deliveries(index, "practice_held", practice_id, limit=limit, after=None, ascending=True).items
+        return _read_page(Delivery, DeliveryRow, _OLDEST_HELD, practice_id, limit=limit, after=None).items
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
-        index, waiting = DeliveryRow.held, rows.WAITING + practice_id
-        return self._deliveries(index, "practice_held", waiting, limit=limit, after=after, ascending=True)
-
-    def _deliveries(
-        self,
-        index: GlobalSecondaryIndex[DeliveryRow],
-        hash_name: str,
-        owner: str,
-        *,
-        limit: int,
-        after: str | None,
-        ascending: bool,
-    ) -> Page[Delivery]:
-        """Return a page of an index with the current rows, without the rows that have left the index."""
-        start = _start_key(hash_name, owner, "created_key", after)
-        keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending)
-        shown = keys[:limit]
-        more = f"{shown[-1].created_key}|{shown[-1].id}" if len(keys) > limit else None
-        fresh = _batch(DeliveryRow, [row.id for row in shown])
-        current = (row for row in fresh if getattr(row, hash_name) == owner)
-        return Page(tuple(codec.load(Delivery, row.record) for row in current), more)
+        waiting = rows.WAITING + practice_id
+        return _read_page(Delivery, DeliveryRow, _OLDEST_HELD, waiting, limit=limit, after=after)
 
     def due_deliveries(self, before: datetime, *, limit: int) -> tuple[Delivery, ...]:
         due = DeliveryRow.due_at <= to_text(before)
@@ -316,6 +287,27 @@ def _batch(model: type[R], ids: Sequence[str]) -> tuple[R, ...]:
         return ()
     by_id = {row.id: row for row in model.batch_get(list(ids), consistent_read=True)}  # type: ignore[attr-defined]  # - every model batch-read here is keyed by id
     return tuple(by_id[row_id] for row_id in ids if row_id in by_id)
+
+
+def _read_page(
+    kind: type[T],
+    model: type[Model],
+    place: _Index,
+    owner: str,
+    *,
+    limit: int,
+    after: str | None,
+    condition: Condition | None = None,
+) -> Page[T]:
+    """Return a page of an index with the current rows, without the rows that have left the index."""
+    index, hash_name, range_name, ascending = place
+    start = _start_key(hash_name, owner, range_name, after)
+    keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending, condition=condition)
+    shown = keys[:limit]
+    more = f"{getattr(shown[-1], range_name)}|{shown[-1].id}" if len(keys) > limit else None
+    fresh: Sequence[Any] = _batch(model, [row.id for row in shown])
+    current = (row for row in fresh if getattr(row, hash_name) == owner)
+    return Page(tuple(codec.load(kind, row.record) for row in current), more)
 
 
 def _query(

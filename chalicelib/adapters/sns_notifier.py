@@ -1,7 +1,5 @@
 """Notices to a practice's staff by SNS: the `Notifier` of `services/ports.py`."""
 
-from collections.abc import Mapping
-
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws_clients import Clients
@@ -17,12 +15,9 @@ class SnsNotifier:
 
     def publish(self, *, practice_id: str, kind: str, subject: str, text: str) -> None:
         """Publish one notice. Raises `Unavailable`, or `Unprocessable` if SNS never accepts the notice."""
-        attributes = {"practice": _attribute(practice_id), "kind": _attribute(kind)}
+        facts = {"practice": practice_id, "kind": kind}
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in facts.items()}
         try:
             self._clients.sns.publish(TopicArn=self._topic, Subject=subject, Message=text, MessageAttributes=attributes)
         except (ClientError, BotoCoreError) as error:
             raise refusal(error, "The notice topic") from None
-
-
-def _attribute(value: str) -> Mapping[str, str]:
-    return {"DataType": "String", "StringValue": value}

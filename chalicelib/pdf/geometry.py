@@ -1,7 +1,5 @@
 """Boxes and affine matrices on a page, in points with the origin at the bottom left."""
 
-from __future__ import annotations
-
 Point = tuple[float, float]
 Matrix = tuple[float, float, float, float, float, float]
 """An affine matrix (a, b, c, d, e, f), as PDF writes it."""

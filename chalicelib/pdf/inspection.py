@@ -3,8 +3,6 @@
 A hostile file may hang or crash the inspection, so the caller runs it in a sandbox and limits its time.
 """
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The values that the PDF engine takes and returns, as plain frozen dataclasses."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Open an untrusted PDF with pypdf, and read how viewers display a page."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Page images and page text, made by PDFium: the content that a provider reads on a screen."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,8 @@
 """The certificate page: the signer, the decision and the audit trail, legible after a fax transmission."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from reportlab.pdfgen.canvas import Canvas
 
@@ -52,12 +53,9 @@ def _add_header(flow: Flow, facts: CertificateFacts) -> None:
     link = facts.verify_url.removeprefix("https://").removeprefix("http://")
     caption = ["Is this document genuine?", "Scan, or upload the file at:", *wrap(link, PLAIN, 9, 150)]
     for index, line in enumerate(caption):
-        flow.add(_draw_line_right(flow.right, top - _QR - 12 - index * 10.5, line))
+        y = top - _QR - 12 - index * 10.5
+        flow.add(partial(draw_text_right, x=flow.right, y=y, text=line, size=9))
     flow.y = min(flow.y, top - _QR - 12 - len(caption) * 10.5)
-
-
-def _draw_line_right(x: float, y: float, line: str) -> Callable[[Canvas], None]:
-    return lambda canvas: draw_text_right(canvas, x, y, line, size=9)
 
 
 def _add_signature(flow: Flow, block: SignatureBlock) -> None:

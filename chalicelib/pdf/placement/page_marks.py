@@ -285,7 +285,8 @@ def _add_path(
         pen = max(0.25, width.value * abs(to_display[0] * to_display[3] - to_display[1] * to_display[2]) ** 0.5 / 2)
         for points in outlines:
             for one, other in pairwise(points):
-                _add_line(marks, _grow(sort_corners([*one, *other]), pen))
+                left, bottom, right, top = sort_corners([*one, *other])
+                _add_line(marks, (left - pen, bottom - pen, right + pen, top + pen))
 
 
 def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]) -> None:
@@ -305,10 +306,6 @@ def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: 
             _add_line(marks, box)
         else:
             _add_area(marks, box, label)
-
-
-def _grow(box: Box, by: float) -> Box:
-    return (box[0] - by, box[1] - by, box[2] + by, box[3] + by)
 
 
 def _add_line(marks: PageMarks, box: Box) -> None:

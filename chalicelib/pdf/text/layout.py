@@ -77,17 +77,14 @@ def load_font(name: str) -> Face:
     return loaded
 
 
-def _chain(cluster: str, face: str) -> list[str]:
-    # The handwriting font has no positions for marks.
-    preferred = (face,) if face != SCRIPT else (PLAIN,) if len(cluster) > 1 else (SCRIPT, PLAIN)
-    return [name for name in (*preferred, script_font(cluster[0]), *_FALLBACKS) if name]
-
-
 @lru_cache(maxsize=4096)
 def _font_for(cluster: str, face: str) -> str | None:
     """Return the first font that has all characters of the cluster; None if there is none."""
+    # The handwriting font has no positions for marks.
+    preferred = (face,) if face != SCRIPT else (PLAIN,) if len(cluster) > 1 else (SCRIPT, PLAIN)
+    names = filter(None, (*preferred, script_font(cluster[0]), *_FALLBACKS))
     needed = cluster.translate(_NOT_NEEDED)
-    return next((name for name in _chain(cluster, face) if all(map(load_font(name).has, needed))), None)
+    return next((name for name in names if all(map(load_font(name).has, needed))), None)
 
 
 def _letters(cluster: str, level: int, face: str) -> list[_Letter]:
@@ -196,11 +193,6 @@ def draw_text_right(canvas: Canvas, x: float, y: float, text: str, *, face: str 
     draw_text(canvas, x - text_width(text, face, size), y, text, face=face, size=size)
 
 
-def _word_spans(text: str) -> list[tuple[int, int]]:
-    """Return the start and end of each word; an empty text has one empty word."""
-    return [match.span() for match in re.finditer("[^ ]+", text)] or [(0, 0)]
-
-
 def _cut_word(word: TextLine, face: str, size: float, limit: float) -> list[tuple[int, int]]:
     """Return the start and end of the pieces of a word that is too wide for one line."""
     pieces, start, end = [], 0, 0
@@ -221,7 +213,8 @@ def wrap(text: str, face: str, size: float, limit: float) -> list[str]:
     whole = _paragraph(text)
     lines: list[tuple[int, int]] = []
     space, used = _plain_width(face, " ", size), 0.0
-    for start, end in _word_spans(whole):
+    # An empty text has one empty word.
+    for start, end in [match.span() for match in re.finditer("[^ ]+", whole)] or [(0, 0)]:
         word = whole.slice(start, end)
         width = text_width(word, face, size)
         if lines and used + space + width <= limit:
