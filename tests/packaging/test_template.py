@@ -5,11 +5,12 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from chalicelib.services.delivery import webhooks
+from chalicelib.services.delivery import recipient_rations, webhooks
 from chalicelib.services.documents.incoming_pdf import STAGING_PREFIX
 from chalicelib.services.documents.orphan_cleanup import ORPHANED_AFTER
 from chalicelib.services.scheduling.scheduled_sweep import SEAL_WITHIN
@@ -35,6 +36,7 @@ SWITCHED = {
     "Resources.RefusedUnknown",
     # The emulator makes no metrics from logs.
     "Resources.EndpointsOff",
+    "Resources.RationedMessages",
     "Resources.SealCertificateDays",
     # The emulator treats SendMessageBatch as a separate action.
     "Resources.DeliveriesRole.Properties.Policies.PolicyDocument.Statement.Action",
@@ -437,13 +439,21 @@ def test_an_unknown_path_reaches_the_function_by_get_only(production: Resources)
     assert greedy["get"]["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
 
 
-def test_an_endpoint_that_is_switched_off_raises_an_alarm(production: Resources) -> None:
-    counted = production["EndpointsOff"]["Properties"]
-    source = Path(webhooks.__file__).read_text()
-    assert counted["FilterPattern"] == '{ $.message = "endpoint switched off" }'
-    assert 'logger.warning("endpoint switched off"' in source
+@pytest.mark.parametrize(
+    ("metric", "alarm_name", "module", "message"),
+    [
+        ("EndpointsOff", "EndpointOffAlarm", webhooks, "endpoint switched off"),
+        ("RationedMessages", "RationedMessagesAlarm", recipient_rations, "recipient rationed"),
+    ],
+)
+def test_a_line_in_the_log_of_deliveries_raises_an_alarm(
+    production: Resources, metric: str, alarm_name: str, module: ModuleType, message: str
+) -> None:
+    counted = production[metric]["Properties"]
+    assert counted["FilterPattern"] == f'{{ $.message = "{message}" }}'
+    assert f'logger.warning("{message}"' in Path(str(module.__file__)).read_text()
     (made,) = counted["MetricTransformations"]
-    alarm = production["EndpointOffAlarm"]["Properties"]
+    alarm = production[alarm_name]["Properties"]
     assert (alarm["MetricName"], alarm["Namespace"]) == (made["MetricName"], made["MetricNamespace"])
 
 

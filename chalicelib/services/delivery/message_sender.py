@@ -12,6 +12,7 @@ from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.services.accounts.setup_links import SetupLinks
 from chalicelib.services.delivery.mime import Mail, mime
+from chalicelib.services.delivery.recipient_rations import count_message
 from chalicelib.services.lookups import require_practice
 from chalicelib.services.ports import Clock, Files, Ids, Mailer, Store, Switches
 from chalicelib.settings import Settings
@@ -59,6 +60,7 @@ class MessageSender(ABC):
         reason = cancellation_reason(facts)
         if reason:
             return AttemptResult(verdict=Verdict.CANCELLED, detail=reason)
+        count_message(self.store, delivery, facts.now)
         mail = self._compose(facts)
         message_id = f"{delivery.id}.{len(delivery.attempts)}"
         message = mime(mail, sender=self.settings.mail_from, message_id=message_id, now=facts.now)
