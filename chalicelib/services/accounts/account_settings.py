@@ -216,9 +216,6 @@ class AccountSettings:
         return tuple(codes)
 
 
-# For support
-
-
 def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
     """Return the change that removes all second factors, ends all sessions and sends the owner an email.
 

@@ -24,10 +24,8 @@ class KnownDevice:
 
     def is_known_to(self, provider: Provider | None) -> bool:
         """Return True if the browser logged in to this account after its sessions were last ended."""
-        return provider is not None and (provider.id, provider.session_generation) == (
-            self.provider_id,
-            self.session_generation,
-        )
+        known = (self.provider_id, self.session_generation)
+        return provider is not None and (provider.id, provider.session_generation) == known
 
 
 class KnownDevices:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.domain.account_events import AccountEvent, Origin
+from chalicelib.domain.account_events import Origin
 from chalicelib.domain.errors import ConcurrentUpdate, Unauthenticated
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
 from chalicelib.domain.providers import Provider
@@ -83,7 +83,9 @@ class Passkeys:
         session, cookie = self._sessions.start(provider, now, METHOD)
         ended = (previous_session,) if previous_session else ()
         event = login_event(provider, session, origin)
-        self._commit(used, parsed, (session,), ended, now, events=(event,))
+        secrets = (session, _used_challenge(parsed.challenge, now))
+        change = Change(at=now, secrets=secrets, dropped=ended, providers=(used,), account_events=(event,))
+        self._commit(change)
         return provider, cookie
 
     def verify_authentication(self, provider: Provider, response: str, now: datetime) -> tuple[Provider, Secret]:
@@ -96,22 +98,13 @@ class Passkeys:
         parsed = self._parse(response, provider.id, now)
         used = self._verify(provider, parsed, now)
         renewed, cookie = self._sessions.renew(session, now, METHOD)
-        self._commit(used, parsed, (renewed,), (session,), now)
+        secrets = (renewed, _used_challenge(parsed.challenge, now))
+        self._commit(Change(at=now, secrets=secrets, dropped=(session,), providers=(used,)))
         return RenewedSession(renewed, cookie, used)
 
-    def _commit(
-        self,
-        used: Provider,
-        parsed: _Response,
-        secrets: tuple[Secret, ...],
-        ended: tuple[Secret, ...],
-        now: datetime,
-        *,
-        events: tuple[AccountEvent, ...] = (),
-    ) -> None:
-        written = (*secrets, _used_challenge(parsed.challenge, now))
+    def _commit(self, change: Change) -> None:
         try:
-            self._store.commit(Change(at=now, secrets=written, dropped=ended, providers=(used,), account_events=events))
+            self._store.commit(change)
         except ConcurrentUpdate as conflict:
             raise Unauthenticated(_FAILED) from conflict
 

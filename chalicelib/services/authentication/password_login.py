@@ -177,17 +177,15 @@ class Login:
         provider, counted = retry_on_conflict(lambda: self._count(attempt), retry_on=frozenset({"secret"}))
         stored_hash = provider.password_hash if provider else None
         if not is_password(attempt.password, stored_hash) or provider is None:
-            retry_on_conflict(
-                lambda: self._record_failure(attempt, provider, counted.total.tries), retry_on=frozenset({"secret"})
-            )
+            tries = counted.total.tries
+            retry_on_conflict(lambda: self._record_failure(attempt, provider, tries), retry_on=frozenset({"secret"}))
             raise Unauthenticated(_WRONG)
         return provider, (counted.client, *login_counters(attempt.email, provider.id, attempt.now))
 
     def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _CountedAttempt]:
         """Return the provider and the new counters. Parallel attempts gain nothing, as counting comes first."""
         (owner_id, device_owner), counters = run_concurrently(
-            lambda: run_concurrently(lambda: self._owner_id(attempt), lambda: self._device_owner(attempt)),
-            lambda: self._read_counters(attempt),
+            lambda: self._read_owners(attempt), lambda: self._read_counters(attempt)
         )
         known = _known_device(attempt, owner_id, device_owner, counters)
         _require_allowed(attempt, known, counters)
@@ -198,13 +196,13 @@ class Login:
         )
         return provider, counted
 
-    def _owner_id(self, attempt: LoginAttempt) -> str | None:
-        key = email_claim(attempt.email)
-        return self._store.claims([key]).get(key)
-
-    def _device_owner(self, attempt: LoginAttempt) -> Provider | None:
-        """Return the provider whose account knows the browser. That may be another account's provider."""
-        return self._store.provider(attempt.device.provider_id) if attempt.device else None
+    def _read_owners(self, attempt: LoginAttempt) -> tuple[str | None, Provider | None]:
+        """Return the id of the email address's owner, and the provider whose account knows the browser, if any."""
+        key, device = email_claim(attempt.email), attempt.device
+        return run_concurrently(
+            lambda: self._store.claims([key]).get(key),
+            lambda: self._store.provider(device.provider_id) if device else None,
+        )
 
     def _read_counters(self, attempt: LoginAttempt) -> Mapping[str, Secret]:
         """Return all counters of the attempt by key, for a known browser and for an unknown one."""

@@ -19,6 +19,8 @@ TOUCH_INTERVAL = timedelta(minutes=1)
 PASSWORD = "account password"  # noqa: S105 - words for the certificate
 
 _MAX_COOKIE_CHARS = 2048
+# `_session_claims` compares the expiry with the portal's own clock, which tests can set.
+_OPTIONS: Any = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False}
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Sessions:
             key = self._keys.find_session_key(jwt.get_unverified_header(cookie).get("kid", ""))
             if key is None:
                 return None
-            claims = jwt.decode(cookie, key, [ALGORITHM], **self._decode_options())
+            claims = jwt.decode(cookie, key, [ALGORITHM], options=_OPTIONS, audience=AUDIENCE, issuer=self._issuer)
         except jwt.InvalidTokenError:
             return None
         return _session_claims(claims, now)
@@ -144,12 +146,6 @@ class Sessions:
         }
         key = self._keys.session_key()
         return jwt.encode(claims, key, ALGORITHM, headers={"kid": key_id(key)})
-
-    def _decode_options(self) -> dict[str, Any]:
-        # `_session_claims` compares the expiry with the portal's own clock, which tests can set.
-        required = ["iss", "aud", "sub", "sid", "iat", "exp"]
-        options = {"require": required, "verify_exp": False, "verify_iat": False}
-        return {"audience": AUDIENCE, "issuer": self._issuer, "options": options}
 
 
 def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
