@@ -139,9 +139,8 @@ class DynamoStore:
 
     def _get_one_of_each(self, keys: Mapping[type[Model], str]) -> Mapping[type[Model], Any]:
         """Read one row of each table in one BatchGetItem, which PynamoDB's models do not offer."""
-        request = {
-            model.Meta.table_name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True} for model, key in keys.items()
-        }
+        names = {model.Meta.table_name: key for model, key in keys.items()}
+        request = {name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True} for name, key in names.items()}
         response = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
         if response.get("UnprocessedKeys"):
             raise Unavailable("The database is busy. Please try again in a moment.")

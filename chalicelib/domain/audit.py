@@ -17,8 +17,6 @@ from chalicelib.domain.timestamps import to_text
 
 
 class DocumentEventType(StrEnum):
-    """The type of an event in a document's audit trail."""
-
     SENT = "document.sent"
     RESENT = "document.resent"
     DELIVERED = "document.delivered"

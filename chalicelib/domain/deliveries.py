@@ -41,8 +41,6 @@ class MessageType(StrEnum):
 
 
 class NoticeKind(StrEnum):
-    """A notice to a practice's staff."""
-
     DECLINED = "declined"
     DELIVERY_FAILED = "delivery_failed"
     COMPLAINT = "complaint"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 
 from chalicelib.domain.deliveries import CHANNELS, AttemptStatus, Delivery, DeliveryAttempt, DeliveryStatus, next_wait
 
@@ -84,7 +85,7 @@ def waits_to_retry(delivery: Delivery) -> bool:
 
 def is_used_up(delivery: Delivery) -> bool:
     """Return True if every attempt of the schedule was made. Interrupted attempts count."""
-    return count_failures(delivery) > len(retry_schedule(delivery))
+    return count_failures(delivery) > len(CHANNELS[delivery.channel].retry_after)
 
 
 def start(delivery: Delivery, now: datetime) -> Delivery:
@@ -97,7 +98,7 @@ def start(delivery: Delivery, now: datetime) -> Delivery:
         attempts=attempts,
         lease_until=now + LEASE,
     )
-    wait = next_wait(count_failures(claimed), jitter=0, schedule=retry_schedule(claimed)) or LEASE
+    wait = next_wait(count_failures(claimed), jitter=0, schedule=CHANNELS[claimed.channel].retry_after) or LEASE
     return replace(claimed, next_attempt_at=now + max(wait, LEASE))
 
 
@@ -113,7 +114,7 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
     )
     if outcome.verdict is not Verdict.RETRY:
         return replace(marked, status=_WAITS_NO_MORE[outcome.verdict])
-    wait = next_wait(count_failures(marked), jitter=jitter, schedule=retry_schedule(marked))
+    wait = next_wait(count_failures(marked), jitter=jitter, schedule=CHANNELS[marked.channel].retry_after)
     if wait is None:
         return replace(marked, status=DeliveryStatus.FAILED)
     asked = min(outcome.retry_after or timedelta(), LONGEST_RETRY_AFTER)
@@ -161,16 +162,8 @@ def append_receipt(delivery: Delivery, receipt: DeliveryAttempt) -> Delivery:
 
 def count_failures(delivery: Delivery) -> int:
     """Return the number of failures since the schedule started. A running attempt counts as a failure."""
-    count = 0
-    for attempt in reversed(delivery.attempts):
-        if attempt.status == AttemptStatus.ASKED_AGAIN:
-            break
-        count += attempt.status in _FAILURES
-    return count
-
-
-def retry_schedule(delivery: Delivery) -> Sequence[timedelta]:
-    return CHANNELS[delivery.channel].retry_after
+    latest = takewhile(lambda attempt: attempt.status != AttemptStatus.ASKED_AGAIN, reversed(delivery.attempts))
+    return sum(attempt.status in _FAILURES for attempt in latest)
 
 
 def _mark_interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAttempt, ...]:

@@ -167,8 +167,6 @@ class Gone(PortalError):
 
 
 class TooLarge(PortalError):
-    """Error for a request that is larger than a limit."""
-
     code = CommonCode.TOO_LARGE
 
 

@@ -70,7 +70,6 @@ class Secret:
     draft: str | None = None
 
     def is_live(self, now: datetime) -> bool:
-        """Return True if the record has not expired."""
         return now < self.expires_at
 
     def is_recently_authenticated(self, now: datetime) -> bool:

@@ -83,15 +83,10 @@ def svg_path(drawing: Drawing) -> str:
 
 
 def _stroke(data: Any) -> Stroke:
-    points = tuple(_point(point) for point in _list(data, MAX_POINTS))
-    if not points:
+    pairs = [_list(point, 2) for point in _list(data, MAX_POINTS)]
+    if not pairs:
         raise ValueError("an empty stroke")
-    return points
-
-
-def _point(data: Any) -> tuple[float, float]:
-    x, y = _list(data, 2)
-    return _number(x, 0, 1), _number(y, 0, 1)
+    return tuple((_number(x, 0, 1), _number(y, 0, 1)) for x, y in pairs)
 
 
 def _list(data: Any, most: int) -> list[Any]:

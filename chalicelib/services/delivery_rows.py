@@ -55,7 +55,6 @@ def staff_notice(
 
 
 def delivery_job(delivery: Delivery) -> Job:
-    """Return the job that attempts this delivery."""
     return Job(
         queue=QueueName.DELIVERIES,
         name=JobName.DELIVER,

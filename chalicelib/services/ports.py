@@ -195,8 +195,6 @@ class Inspector(Protocol):
 
 
 class Keys(Protocol):
-    """The keys of sessions."""
-
     def session_key(self) -> bytes:
         """Return the key that signs session tokens. The keys are cached, so most calls read nothing."""
 

@@ -11,7 +11,6 @@ def sign(key: bytes, message: bytes) -> bytes:
 
 
 def is_signed(keys: Iterable[bytes], message: bytes, signature: bytes) -> bool:
-    """Return True if one of the keys signed the message."""
     return any(hmac.compare_digest(sign(key, message), signature) for key in keys)
 
 

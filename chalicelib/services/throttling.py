@@ -70,8 +70,10 @@ class Quota:
 def require_no_wait(*waits: timedelta) -> None:
     """Raise `TooManyRequests` with the longest of the waits, if any wait is longer than zero."""
     longest = math.ceil(max(wait.total_seconds() for wait in waits))
+    minutes, unit = math.ceil(longest / 60), "second" if longest == 1 else "seconds"
+    wait = f"{minutes} minutes" if minutes > 1 else f"{longest} {unit}"
     if longest > 0:
-        raise TooManyRequests(f"Too many attempts. Please wait {_duration(longest)}.", retry_after=longest)
+        raise TooManyRequests(f"Too many attempts. Please wait {wait}.", retry_after=longest)
 
 
 def _first(expired: Secret | None, key: str, kind: SecretKind, now: datetime, lifetime: timedelta) -> Secret:
@@ -85,8 +87,3 @@ def _first(expired: Secret | None, key: str, kind: SecretKind, now: datetime, li
         tries=1,
         last_seen_at=now,
     )
-
-
-def _duration(seconds: int) -> str:
-    minutes, unit = math.ceil(seconds / 60), "second" if seconds == 1 else "seconds"
-    return f"{minutes} minutes" if minutes > 1 else f"{seconds} {unit}"

@@ -56,7 +56,6 @@ def _fit_apart(context: LabelContext, surveys: list[_Survey], block: SignatureBl
 
 
 def _survey(context: LabelContext, blank: Blank) -> _Survey:
-    """Find the free boxes near the start of the blank space."""
     left, floor, right, top = blank.area
     area = (max(left, context.printable[0]), floor, min(right, context.printable[2]), min(top, context.printable[3]))
     obstacles = context.obstacles(blank)

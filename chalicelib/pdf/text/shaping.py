@@ -97,14 +97,11 @@ def draw_glyphs(
         code.append(f"{face.getSubsetInternalName(subset, document)} {size:.4g} Tf")
         code.extend(_show_glyph(number, next(rest), size) for number in codes)
     drawn = " ".join([*code, "0 Ts ET"])
-    canvas.addLiteral(_add_actual_text(drawn, reads_as) if reads_as else drawn)
+    # ISO 32000-1, 14.9.4.
+    replaced = f"/Span <</ActualText <feff{reads_as.encode('utf-16-be').hex()}>>> BDC {drawn} EMC"
+    canvas.addLiteral(replaced if reads_as else drawn)
 
 
 def _show_glyph(number: int, glyph: Glyph, size: float) -> str:
     before, after = -glyph.right, glyph.width + glyph.right - glyph.advance
     return f"{glyph.up * size / 1000:.3f} Ts [{before:.1f} <{number:02x}> {after:.1f}] TJ"
-
-
-def _add_actual_text(drawn: str, text: str) -> str:
-    """Return the drawing with the text that readers extract for it (ISO 32000-1, 14.9.4)."""
-    return f"/Span <</ActualText <feff{text.encode('utf-16-be').hex()}>>> BDC {drawn} EMC"
