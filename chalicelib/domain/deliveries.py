@@ -31,13 +31,17 @@ class DeliveryStatus(StrEnum):
 
 
 class MessageType(StrEnum):
-    """A message about a document. `FAX` is the document itself, `RESET` a link for a forgotten password."""
+    """A message about a document. `FAX` is the document itself, `RESET` a link for a forgotten password.
+
+    `DECIDED_ELSEWHERE` reports to an account a decision on one of its documents that was not made there.
+    """
 
     READY = "ready"
     SETUP = "setup"
     RESET = "reset"
     CODE = "code"
     FAX = "fax"
+    DECIDED_ELSEWHERE = "decided_elsewhere"
 
 
 class NoticeKind(StrEnum):

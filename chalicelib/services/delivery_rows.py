@@ -7,6 +7,9 @@ from chalicelib.domain.documents import DeliveryLine
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.services.transaction import Job, OutboxRow
 
+PORTAL_PRACTICE = "portal"
+"""The practice id of a delivery that no practice may see, such as the notice of a changed password."""
+
 
 def new_delivery(
     channel: Channel,

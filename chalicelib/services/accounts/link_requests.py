@@ -15,8 +15,8 @@ from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
-from chalicelib.services.accounts.setup_links import PORTAL_PRACTICE, SetupLinks
-from chalicelib.services.delivery_rows import new_delivery, outbox_row
+from chalicelib.services.accounts.setup_links import SetupLinks
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Ids, Store, Switches
 from chalicelib.services.throttling import Backoff, Quota, require_no_wait

@@ -17,15 +17,12 @@ from chalicelib.services.authentication.password_login import login_counters
 from chalicelib.services.authentication.passwords import find_password_problem, hash_password, is_short, min_length
 from chalicelib.services.authentication.second_factor import second_factor_counters
 from chalicelib.services.concurrency import run_concurrently
-from chalicelib.services.delivery_rows import new_delivery, outbox_row
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery, outbox_row
 from chalicelib.services.labels import duration
 from chalicelib.services.normalization import normalize_line
 from chalicelib.services.optimistic_retry import retry_on_conflict, retry_on_latest
 from chalicelib.services.ports import Ids, Listing, Store
 from chalicelib.services.transaction import Change, Claim
-
-PORTAL_PRACTICE = "portal"
-"""The practice id of a delivery that no practice caused, such as the notice of a changed password."""
 
 MAX_CREDENTIAL_CHARS = 40
 

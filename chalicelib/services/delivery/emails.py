@@ -26,6 +26,7 @@ ENVELOPES: Mapping[str, tuple[str, str]] = {
     "reset": ("Choose a new password for Provider Portal", "The link expires in {link_lifetime}."),
     "by_hand_code": ("{practice}: your code to open a document", "The code expires in {code_lifetime}."),
     "account_ready": ("Your account on Provider Portal is ready", "Your documents are in one place."),
+    "decided_elsewhere": ("A document in your account was returned as signed", "If this wasn't you, act now."),
     "account_changed": ("{change} on Provider Portal", "If this wasn't you, act now."),
 }
 """The subject of every email and the preview that a mailbox shows beside it, by the name of the template.
@@ -54,6 +55,7 @@ class Emails(MessageSender):
             MessageType.SETUP: self._setup,
             MessageType.RESET: self._reset,
             MessageType.CODE: self._by_hand_code,
+            MessageType.DECIDED_ELSEWHERE: self._decided_elsewhere,
             AccountEventType.PASSWORD_CHANGED: self._password_changed,
         }
         return composers.get(facts.delivery.type, self._account_changed)(facts)
@@ -107,6 +109,13 @@ class Emails(MessageSender):
         document, _ = facts.require_document()
         code = create_code(self.store, document, facts.delivery, facts.now, self.ids)
         return self._render(facts, "by_hand_code", code=code, by_hand_link=self._url(f"/by-hand/{document.id}"))
+
+    def _decided_elsewhere(self, facts: MessageFacts) -> Mail:
+        """Compose the report of a decision that was not made in the account."""
+        document, _ = facts.require_document()
+        values = {"is_scan": document.decision is not None, "decided_at": _moment(facts.delivery.created_at)}
+        link = self._url(f"/documents/{document.id}")
+        return self._render(facts, "decided_elsewhere", document_link=link, **values)
 
     def _password_changed(self, facts: MessageFacts) -> Mail:
         """Compose the welcome after the first password, or the notice after a later one."""

@@ -8,6 +8,7 @@ from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.status import is_decidable
+from chalicelib.domain.visibility import opens_to
 from chalicelib.services.documents.recorder import Actor, Recorder
 from chalicelib.services.lookups import require_document, require_practice
 from chalicelib.services.optimistic_retry import retry_on_latest
@@ -29,6 +30,15 @@ class DocumentWriter:
     def recorder(self, document: Document, practice: Practice, actor: Actor, now: datetime) -> Recorder:
         """Return a recorder of the document's next events, which `actor` causes at `now`."""
         return Recorder(document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor)
+
+    def report_to_owner(self, recorder: Recorder, document: Document) -> Recorder:
+        """Report the decision of the last event by email if the document is in the lists of an account.
+
+        Call this for every decision that the account's session did not make.
+        """
+        owner = self.store.provider(document.provider_id)
+        is_listed = owner is not None and opens_to(owner, document)
+        return recorder.report_to_owner(owner.proven_emails[0]) if owner and is_listed else recorder
 
     def apply_to_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
         """Return the result of `step` for the document as the caller read it, or for its latest version.

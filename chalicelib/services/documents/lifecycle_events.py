@@ -104,8 +104,10 @@ class LifecycleEvents:
         returned = document.mark_returned(command.method, inbound.now)
         if returned is None:
             return document, Change(at=inbound.now)
-        recorder = self._recorder(returned, inbound)
-        return returned, recorder.event(DocumentEventType.RETURNED, {"method": command.method}).change()
+        recorder = self._recorder(returned, inbound).event(DocumentEventType.RETURNED, {"method": command.method})
+        if is_decidable(document.status):
+            self._writer.report_to_owner(recorder, returned)
+        return returned, recorder.change()
 
     def _resend(self, inbound: InboundEvent, command: ResendCommand) -> tuple[Document, Change]:
         before = self._find(inbound, command.document)

@@ -16,7 +16,7 @@ from chalicelib.domain.documents import Document
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
 from chalicelib.domain.timestamps import to_text
-from chalicelib.services.delivery_rows import delivery_job, delivery_line, new_delivery
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_job, delivery_line, new_delivery
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.ports import Ids
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -102,6 +102,13 @@ class Recorder:
             self._document = self._document.with_delivery(delivery_line(delivery, self._now))
         return self
 
+    def report_to_owner(self, email: str) -> Self:
+        """Queue an email that reports the decision of the last event to the account. No practice sees it."""
+        kind, event_id, access = MessageType.DECIDED_ELSEWHERE, self._event_id, self._document.access
+        owner = {"provider_id": self._document.provider_id, "practice_id": PORTAL_PRACTICE}
+        self._add(self._delivery(Channel.EMAIL, kind, email, event_id, access=access, **owner))
+        return self
+
     def notice(self, kind: NoticeKind) -> Self:
         """Queue a notice to the practice's staff about the last event."""
         self._add(self._delivery(Channel.NOTICE, kind, self._practice.id, self._event_id))
@@ -132,7 +139,7 @@ class Recorder:
         return self._events[-1].id
 
     def _delivery(self, channel: Channel, type: str, recipient: str, event_id: str, **fields: Any) -> Delivery:
-        fields |= {"practice_id": self._document.practice_id, "document_id": self._document.id}
+        fields = {"practice_id": self._document.practice_id, "document_id": self._document.id, **fields}
         return new_delivery(channel, type, recipient, event_id=event_id, now=self._now, **fields)
 
     def _add(self, delivery: Delivery) -> None:

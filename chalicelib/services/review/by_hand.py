@@ -192,7 +192,8 @@ class ByHand:
             return current
         data = {"signer": {"name": decision.signer.name}, "scan_sha256": decision.scan_sha256}
         recorder = self._writer.recorder(decided, practice, visitor.actor, visitor.now)
-        change = recorder.event(DocumentEventType.DECISION_BY_HAND, data).job(JobName.SEAL).change()
+        recorder.event(DocumentEventType.DECISION_BY_HAND, data).job(JobName.SEAL)
+        change = self._writer.report_to_owner(recorder, decided).change()
         self._store.commit(change)
         return change.documents[0]
 

@@ -19,7 +19,7 @@ from tests.support.delivery_world import World
 from tests.support.fakes import START, FakeMailer
 from tests.support.provider_fixtures import PROVIDER
 
-KINDS = ["ready", "setup", "reset", "code", "password_changed"]
+KINDS = ["ready", "setup", "reset", "code", "decided_elsewhere", "password_changed"]
 PATIENT = ["Ada", "Byron", "PT-77", "1950", "POC-1001", "Plan of Care", "plan_of_care", "initial evaluation"]
 LINK = re.compile(r"https://portal\.test[^\s\"<]*")
 

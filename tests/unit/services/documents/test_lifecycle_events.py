@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.audit import find_break
+from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, Invalid, NotFound
 from chalicelib.domain.status import Outcome, Status
@@ -108,6 +109,16 @@ def test_marking_a_pending_document_as_returned_means_signed_by_hand(method: Ret
     after = emr.stored(emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method=method)))
     assert (after.status, after.outcome, after.returned_method) == (Status.RETURNED, Outcome.BY_HAND, method)
     assert json.loads(emr.store.events(after.id)[-1].body)["data"] == {"method": method}
+
+
+def test_the_account_hears_of_a_document_returned_by_the_clinic() -> None:
+    emr = Emr()
+    document = emr.send()
+    with_account(emr, document, "dr.rivera@example.com")
+    for method in (ReturnedMethod.FAX, ReturnedMethod.PAPER):
+        emr.lifecycle.mark_returned(emr.inbound(), ReturnCommand(document=NAMED, method=method))
+    reports = [mail for mail in emr.store.every(Delivery, "deliveries") if mail.type == "decided_elsewhere"]
+    assert [(mail.recipient, mail.practice_id) for mail in reports] == [("dr.rivera@example.com", "portal")]
 
 
 def test_a_returned_document_cannot_be_recalled() -> None:

@@ -1,14 +1,15 @@
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Sealing
 from chalicelib.domain.errors import Conflict, Gone, Invalid
-from chalicelib.domain.expiring_records import SecretKind
+from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.services.review.by_hand import ByHand, ScanForm
 from tests.support.by_hand_world import DOCUMENT_ID, KEY, World
@@ -100,6 +101,23 @@ def test_a_scan_signs_by_hand(world: World) -> None:
     assert [kind for _, kind in world.inspector.asked] == ["scan"]
     assert world.inspector.originals == [signed.original.key]
     assert world.event_types() == ["code.accepted", "decision.by_hand"]
+    assert [job.name for job in world.store.jobs()] == ["seal", "deliver"]
+
+
+@pytest.mark.parametrize("enter", [World.visit, lambda world: world.enter(world.fax_code())], ids=["email", "fax"])
+def test_the_account_hears_of_a_scan_that_did_not_come_from_it(world: World, enter: Callable[[World], Secret]) -> None:
+    visit = enter(world)
+    signed = world.by_hand.take_scan(world.document(), SCAN, visit, world.by())
+    world.by_hand.take_scan(signed, SCAN, visit, world.by())
+    reports = [mail for mail in world.store.every(Delivery, "deliveries") if mail.type == "decided_elsewhere"]
+    assert [(mail.recipient, mail.practice_id) for mail in reports] == [("dr.rivera@example.com", "portal")]
+    assert world.document().deliveries == ()
+
+
+def test_a_document_outside_the_lists_of_an_account_is_reported_to_nobody(world: World) -> None:
+    addressee = replace(world.document().addressee, email="clinic@example.com")
+    world.change(lambda document: replace(document, addressee=addressee))
+    world.by_hand.take_scan(world.document(), SCAN, world.visit(), world.by())
     assert [job.name for job in world.store.jobs()] == ["seal"]
 
 
