@@ -300,6 +300,7 @@ class Services:
             session_key_rotation=self.session_key_rotation,
             ids=self.ids,
             clock=self.clock,
+            fax_countries=self.settings.fax_countries,
         )
 
     @cached_property

@@ -37,16 +37,18 @@ class Settings:
     allow_loopback: bool
     sealing_key_arn: str
     timestamp_authority: str | None
+    fax_countries: tuple[str, ...]
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Return the settings. Raises `LookupError` with the name of a missing variable.
 
-    Two variables are optional: `ALLOW_LOOPBACK_ENDPOINTS` and `TIMESTAMP_AUTHORITY_URL`.
+    `ALLOW_LOOPBACK_ENDPOINTS`, `TIMESTAMP_AUTHORITY_URL` and `FAX_COUNTRIES` are optional.
     """
     optional: dict[str, Any] = {
         "allow_loopback": environment.get("ALLOW_LOOPBACK_ENDPOINTS") == "true",
         "timestamp_authority": environment.get("TIMESTAMP_AUTHORITY_URL") or None,
+        "fax_countries": tuple(environment.get("FAX_COUNTRIES", "US,CA").split(",")),
     }
     values = {}
     for name in (field.name for field in fields(Settings) if field.name not in optional):

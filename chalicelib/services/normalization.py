@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +13,12 @@ MAX_EMAIL_CHARS = 254
 MAX_LOCAL_PART_CHARS = 64
 MAX_PHONE_CHARS = 40
 MAX_URL_CHARS = 2048
+FAX_COUNTRIES = ("US", "CA")
+"""The countries of fax numbers, unless the deployment names others."""
+
 _US_LENGTH = 12
+_USUAL_NUMBERS = ("FIXED_LINE", "MOBILE", "FIXED_LINE_OR_MOBILE", "TOLL_FREE", "VOIP")
+_PREMIUM_EXCHANGE = re.compile(r"\+1\d{3}976")
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -68,6 +74,19 @@ def normalize_phone(text: str) -> str:
     if number.extension or not phonenumbers.is_valid_number(number):
         raise invalid
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def normalize_fax(text: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
+    """Return an E.164 number of one of the countries (ISO codes) that costs no more than a usual call."""
+    import phonenumbers
+
+    number = normalize_phone(text)
+    parsed = phonenumbers.parse(number)
+    in_country = phonenumbers.region_code_for_number(parsed) in countries
+    kind = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(parsed))
+    if not in_country or kind not in _USUAL_NUMBERS or _PREMIUM_EXCHANGE.match(number):
+        raise ValueError(f"must be a fax number without extra charges in {', '.join(countries)}")
+    return number
 
 
 def display_phone(number: str) -> str:

@@ -51,6 +51,7 @@ def some_settings() -> Settings:
             "PORTAL_URL": "https://portal.test",
             "MAIL_FROM": "no-reply@portal.test",
             "FAX_DOMAIN": "fax.test",
+            "FAX_COUNTRIES": "US,CA",
             "SUPPORT_CONTACT": "help@portal.test",
         }
     )

@@ -3,13 +3,15 @@
 The email around the PDF contains nothing about the document.
 """
 
+from collections.abc import Collection
+
 from chalicelib.domain.documents import Addressee, Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
 from chalicelib.services.delivery.mime import Mail
-from chalicelib.services.normalization import display_phone
+from chalicelib.services.normalization import FAX_COUNTRIES, display_phone, normalize_fax
 from chalicelib.services.review.hand_codes import create_fax_code
 
 MAX_PDF_MEGABYTES = 7
@@ -41,7 +43,7 @@ class Faxes(MessageSender):
         )
 
     def _compose(self, facts: MessageFacts) -> Mail:
-        to = gateway_address(facts.delivery.recipient, self.settings.fax_domain)
+        to = gateway_address(facts.delivery.recipient, self.settings.fax_domain, self.settings.fax_countries)
         return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts))
 
     def _build_pdf(self, facts: MessageFacts) -> bytes:
@@ -68,15 +70,15 @@ def short_code(document_id: str) -> str:
     return f"{start[:4]}-{start[4:]}"
 
 
-def gateway_address(number: str, domain: str) -> str:
+def gateway_address(number: str, domain: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
     """Return the gateway's email address for a number: `15125550100@fax.example.com` for +15125550100.
 
-    Raises `Unprocessable` if the number contains no digits.
+    Raises `Unprocessable` for a number outside of the countries, or one with extra charges.
     """
-    digits = "".join(c for c in number if c.isdigit() and c.isascii())
-    if not digits:
-        raise Unprocessable("The fax number cannot be used.")
-    return f"{digits}@{domain}"
+    try:
+        return f"{normalize_fax(number, countries).removeprefix('+')}@{domain}"
+    except ValueError as error:
+        raise Unprocessable(f"The fax number cannot be used: it {error}.") from error
 
 
 def _name_with_credential(addressee: Addressee) -> str:

@@ -1,7 +1,7 @@
 """The actions of the admin function, which administrators invoke from the AWS console or by `make`."""
 
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,6 @@ ACTIONS = (
 
 _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "phone": normalization.normalize_phone,
-    "fax": normalization.normalize_phone,
     "reply_to": normalization.normalize_email,
     "time_zone": normalization.validate_time_zone,
 }
@@ -55,6 +54,7 @@ class AdminActions:
     session_key_rotation: SessionKeyRotation
     ids: Ids
     clock: Clock
+    fax_countries: Collection[str]
 
     def run(self, payload: Any) -> Mapping[str, Any]:
         """Do the action and return its result.
@@ -81,6 +81,7 @@ class AdminActions:
         """
         name = _read_name(payload)
         values = {field: _read_text(payload, field, read) for field, read in _NORMALIZERS.items()}
+        values["fax"] = _read_text(payload, "fax", lambda text: normalization.normalize_fax(text, self.fax_countries))
         settings = {field: value for field, value in values.items() if value is not None}
         has_switch = payload.get("electronic_signature") is not None
         is_on = _read_switch(payload, "electronic_signature") if has_switch else None

@@ -40,7 +40,7 @@ def receive_event(context: RequestContext) -> Response:
     from chalicelib.web.api.schemas import read_event
 
     body = request_parsing.read_body(context.request)
-    command = read_event(body, context.now.date())
+    command = read_event(body, context.now.date(), context.services.settings.fax_countries)
     inbound = InboundEvent(
         practice=context.require_practice(),
         webhook_id=context.request.headers["webhook-id"],
@@ -158,7 +158,8 @@ def read_practice(context: RequestContext) -> Response:
 def write_practice(context: RequestContext) -> Response:
     from chalicelib.web.api.schemas import read_settings
 
-    services, settings = context.services, read_settings(_read_body(context))
+    services = context.services
+    settings = read_settings(_read_body(context), services.settings.fax_countries)
     return json_response(services.practices.update(context.require_practice(), settings, context.now))
 
 

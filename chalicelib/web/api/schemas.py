@@ -10,7 +10,7 @@ Pydantic is slow to import, so functions import this module where they need it.
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -78,6 +78,10 @@ def _check_timestamp(value: str) -> str:
     raise ValueError("must be a time with a zone such as 2026-11-22T19:00:00Z")
 
 
+def _check_fax(value: str, info: ValidationInfo) -> str:
+    return formats.normalize_fax(value, (info.context or {})["fax_countries"])
+
+
 def _check_npi(value: str) -> str:
     if not npi.is_valid(value):
         raise ValueError("must be a valid NPI: ten digits with the right check digit")
@@ -104,6 +108,7 @@ Day = Annotated[date, BeforeValidator(_parse_day), AfterValidator(_check_day_ran
 BirthDay = Annotated[date, BeforeValidator(_parse_day), _DAY_SCHEMA]
 Email = Annotated[str, Field(json_schema_extra={**_EMAIL_FORMAT}), AfterValidator(formats.normalize_email)]
 Phone = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(formats.normalize_phone)]
+Fax = Annotated[str, Field(examples=["+15125550100"]), AfterValidator(_check_fax)]
 Npi = Annotated[str, Field(examples=["1234567893"]), AfterValidator(_check_npi)]
 BlankToNone = BeforeValidator(_blank_to_none)
 MaybeDay = Annotated[Day | None, BlankToNone, _or_blank(_DAY_FORMAT)]
@@ -136,7 +141,7 @@ class Provider(_Model):
     credential: Annotated[Credential | None, BlankToNone] = None
     npi: Annotated[Npi | None, BlankToNone] = None
     email: MaybeEmail = None
-    fax: Annotated[Phone | None, BlankToNone] = None
+    fax: Annotated[Fax | None, BlankToNone] = None
 
 
 class Author(_Model):
@@ -254,7 +259,7 @@ class _DocumentReference(_Model):
 
 class CorrectedProvider(_Model):
     email: MaybeEmail = None
-    fax: Annotated[Phone | None, BlankToNone] = None
+    fax: Annotated[Fax | None, BlankToNone] = None
 
 
 class DocumentResend(_DocumentReference):
@@ -340,7 +345,7 @@ class PracticeSettings(_Model):
 
     name: Annotated[str, Field(max_length=120), AfterValidator(formats.normalize_line)] = ""
     phone: Annotated[Phone | None, BlankToNone] = None
-    fax: Annotated[Phone | None, BlankToNone] = None
+    fax: Annotated[Fax | None, BlankToNone] = None
     reply_to: MaybeEmail = None
     time_zone: Annotated[str, AfterValidator(formats.validate_time_zone)] = ""
     electronic_signature: bool = False
@@ -355,15 +360,15 @@ class EndpointSettings(_Model):
         return formats.validate_endpoint_url(value, allow_loopback=(info.context or {})["allow_loopback"])
 
 
-def read_event(body: bytes, today: date) -> Event:
+def read_event(body: bytes, today: date, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Event:
     """Return the event in a body. Raises `Invalid` with every wrong field, or `NotJson`."""
     event_type = _read(_Envelope, body, {}).type
-    return _read(EVENTS[event_type], body, {"today": today}).command()
+    return _read(EVENTS[event_type], body, {"today": today, "fax_countries": fax_countries}).command()
 
 
-def read_settings(body: bytes) -> Mapping[str, Any]:
+def read_settings(body: bytes, fax_countries: Collection[str] = formats.FAX_COUNTRIES) -> Mapping[str, Any]:
     """Return the settings in a body in their normal form. Omitted settings are missing from the result."""
-    return _read(PracticeSettings, body, {}).model_dump(exclude_unset=True)
+    return _read(PracticeSettings, body, {"fax_countries": fax_countries}).model_dump(exclude_unset=True)
 
 
 def read_endpoint(body: bytes, *, allow_loopback: bool) -> str:

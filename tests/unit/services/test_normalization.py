@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.services.delivery.mime import header_text
-from chalicelib.services.normalization import display_phone, normalize_line, normalize_paragraphs
+from chalicelib.services.normalization import display_phone, normalize_fax, normalize_line, normalize_paragraphs
 from chalicelib.services.review.signature_input import clean_text
 from tests.support.pdf.shaped_words import FROM_RIGHT, SHAPED
 
@@ -20,6 +20,35 @@ def test_a_name_of_any_script_is_unchanged(name: str) -> None:
 def test_hidden_and_bidi_control_characters_are_refused(character: str) -> None:
     with pytest.raises(ValueError, match="control characters"):
         normalize_line(f"Li{character}Na")
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+19005550123",
+        "+15129761234",
+        "+15005550006",
+        "+18765550123",
+        "+442079460958",
+        "+97912345678",
+        "+881612345678",
+        "+88216123456",
+        "+870773111632",
+        "+883510012345",
+        "011881612345678",
+    ],
+)
+def test_a_fax_never_goes_abroad_or_to_a_number_with_extra_charges(number: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        normalize_fax(number)
+
+
+def test_a_fax_goes_to_the_countries_of_the_installation() -> None:
+    for number in ("+15125550100", "+14165550123", "+18005550199"):
+        assert normalize_fax(number) == number
+    assert normalize_fax("+442079460958", ("GB",)) == "+442079460958"
+    with pytest.raises(ValueError, match="in GB"):
+        normalize_fax("+15125550100", ("GB",))
 
 
 def test_a_phone_number_is_displayed_as_people_read_it() -> None:

@@ -118,14 +118,19 @@ def test_the_mark_is_the_opaque_id(world: World) -> None:
     assert cover.online.link == f"https://portal.test/by-hand/{world.document.id}"
 
 
-@pytest.mark.parametrize("number", ["", "+", "x@evil.test"])
+@pytest.mark.parametrize("number", ["", "+", "x@evil.test", "+1 512\r\n555 0100", "+19005550123", "+442079460958"])
 def test_an_invalid_fax_number_is_refused(number: str) -> None:
     with pytest.raises(Unprocessable):
         gateway_address(number, "fax.test")
 
 
+def test_a_number_stored_before_the_rule_is_not_dialed(world: World) -> None:
+    row = world.deliver(world.message(Channel.FAX, MessageType.FAX, "+881612345678"))
+    assert (row.status, world.mailer.sent) == (DeliveryStatus.FAILED, [])
+
+
 def test_only_the_digits_of_a_number_reach_the_address() -> None:
-    assert gateway_address("+1 512\r\n555 0100", "fax.test") == "15125550100@fax.test"
+    assert gateway_address("+1 (512) 555-0100", "fax.test") == "15125550100@fax.test"
 
 
 def test_a_document_without_its_file_is_retried(world: World) -> None:

@@ -74,6 +74,7 @@ def test_a_name_is_enough_and_the_switch_stays_off() -> None:
         (WHOLE | {"name": "a\nb"}, "name"),
         (WHOLE | {"name": 5}, "name"),
         (WHOLE | {"phone": "12"}, "phone"),
+        (WHOLE | {"fax": "+19005550123"}, "fax"),
         (WHOLE | {"reply_to": "a@b.example\r\nBcc: c@d.example"}, "reply_to"),
         (WHOLE | {"time_zone": "Texas"}, "time_zone"),
         (WHOLE | {"electronic_signature": "on"}, "electronic_signature"),

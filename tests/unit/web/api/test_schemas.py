@@ -300,6 +300,17 @@ def test_delivery_by_fax_needs_a_number() -> None:
     assert wrong_fields(json.dumps(body).encode()) == ["data.provider.email", "data.provider.fax"]
 
 
+def test_a_fax_number_outside_of_the_countries_is_named() -> None:
+    for number in ("+19005550123", "+442079460958"):
+        assert wrong_fields(event("data.provider.fax", number)) == ["data.provider.fax"]
+        resend = {"external_id": "POC-1", "provider": {"fax": number}}
+        assert wrong_fields(
+            json.dumps({"type": "document.resend", "timestamp": "2026-11-22T19:00:00Z", "data": resend}).encode()
+        ) == ["data.provider.fax"]
+    with pytest.raises(Invalid):
+        read_event(event("data.provider.fax", "+15125550100"), TODAY, ("GB",))
+
+
 def test_all_wrong_fields_are_named_together() -> None:
     body = json.loads(event("data.kind", "novel"))
     body["data"]["provider"]["npi"] = "1"
@@ -348,6 +359,7 @@ def test_only_the_settings_in_the_body_are_returned() -> None:
         ("name", ""),
         ("name", "a\nb"),
         ("phone", "12"),
+        ("fax", "+19005550123"),
         ("reply_to", "a@b.example\r\nBcc: c@d.example"),
         ("time_zone", "Texas"),
         ("time_zone", "../../etc/passwd"),
