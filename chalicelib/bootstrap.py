@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.services.delivery.ses_feedback import SesFeedback
     from chalicelib.services.delivery.settlement import Settlement
     from chalicelib.services.delivery.webhook_release import WebhookRelease
+    from chalicelib.services.documents.document_moves import DocumentMoves
     from chalicelib.services.documents.document_writer import DocumentWriter
     from chalicelib.services.documents.intake import Intake
     from chalicelib.services.documents.lifecycle_events import LifecycleEvents
@@ -263,6 +264,12 @@ class Services:
         from chalicelib.services.documents.lifecycle_events import LifecycleEvents
 
         return LifecycleEvents(self.document_writer, self.switches)
+
+    @property
+    def document_moves(self) -> DocumentMoves:
+        from chalicelib.services.documents.document_moves import DocumentMoves
+
+        return DocumentMoves(self.document_writer, self.clock)
 
     @cached_property
     def reports(self) -> Reports:

@@ -102,6 +102,7 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.HASTEN: lambda job, services: services.webhook_release.hasten(job),
     JobName.RECEIPT: _apply_receipt,
     JobName.FORGOTTEN: _send_requested_link,
+    JobName.MOVE: lambda job, services: services.document_moves.move(job),
 }
 
 

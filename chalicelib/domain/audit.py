@@ -19,6 +19,7 @@ from chalicelib.domain.timestamps import to_text
 class DocumentEventType(StrEnum):
     SENT = "document.sent"
     RESENT = "document.resent"
+    MOVED = "document.moved"
     DELIVERED = "document.delivered"
     DELIVERY_FAILED = "document.delivery_failed"
     DELIVERY_RETRIED = "delivery.retried"

@@ -1,7 +1,7 @@
-"""Keys of claims. A claim is a unique thing, such as an NPI or an email address, and its one owner."""
+"""Keys of claims. A claim is a unique thing, such as an email address, and its one owner."""
 
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.providers import name_key
+from chalicelib.domain.providers import name_key, spelling_key
 
 
 def email_claim(email: str) -> str:
@@ -12,11 +12,6 @@ def email_claim(email: str) -> str:
 def addressee_claim(email: str) -> str:
     """Return the key of the claim whose owner is the newest document addressed to this email address."""
     return f"addressee#{email}"
-
-
-def npi_claim(npi: str) -> str:
-    """Return the key of the claim whose owner is the provider with this NPI."""
-    return f"npi#{npi}"
 
 
 def external_claim(practice_id: str, external_id: str) -> str:
@@ -34,16 +29,39 @@ def sealed_claim(sha256: str) -> str:
     return f"sealed#{sha256}"
 
 
-def identity_claims(addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of the claims that identify a provider without an account, the strongest first."""
-    name = name_key(addressee.first_name, addressee.last_name)
-    by_email = (f"person#{addressee.email}|{name}",) if addressee.email else ()
-    by_npi = (npi_claim(addressee.npi),) if addressee.npi else ()
-    by_fax = (f"fax#{addressee.fax}|{name}",) if addressee.fax else ()
-    return (*by_email, *by_npi, *by_fax)
+def person_claims(addressee: Addressee) -> tuple[str, ...]:
+    """Return the keys of the claims whose owner is the person without an account at this email address.
+
+    The NPI comes first. The last key is the form in which rows from before named the person.
+    """
+    email, npi = addressee.email, addressee.npi
+    if email is None:
+        return ()
+    by_npi = (f"person#{email}|npi#{npi}",) if npi else ()
+    names = (
+        spelling_key(addressee.first_name, addressee.last_name),
+        name_key(addressee.first_name, addressee.last_name),
+    )
+    return (*by_npi, *dict.fromkeys(f"person#{email}|{name}" for name in names))
 
 
-def matching_claims(addressee: Addressee) -> tuple[str, ...]:
-    """Return the key of every claim that decides which provider this addressee is."""
-    by_email = (email_claim(addressee.email), addressee_claim(addressee.email)) if addressee.email else ()
-    return (*by_email, *identity_claims(addressee))
+def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
+    """Return the keys of the claims whose owner is the person that this practice addressed before.
+
+    The NPI comes first. No other practice reads these claims (DESIGN 2a).
+    """
+    npi, name = addressee.npi, spelling_key(addressee.first_name, addressee.last_name)
+    by_npi = (f"known#{practice_id}|npi#{npi}",) if npi else ()
+    return (*by_npi, f"known#{practice_id}|name#{name}")
+
+
+def first_addressee_claim(practice_id: str, email: str) -> str:
+    """Return the key of the claim that names the first person whom this practice addressed at this address."""
+    return f"known#{practice_id}|email#{email}"
+
+
+def matching_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
+    """Return the key of every claim that decides which provider this practice's addressee is."""
+    email = addressee.email
+    by_email = (email_claim(email), addressee_claim(email), first_addressee_claim(practice_id, email)) if email else ()
+    return (*by_email, *person_claims(addressee), *known_claims(practice_id, addressee))

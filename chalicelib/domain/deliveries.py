@@ -44,6 +44,10 @@ class MessageType(StrEnum):
     DECIDED_ELSEWHERE = "decided_elsewhere"
 
 
+ACCOUNT_MESSAGES: frozenset[str] = frozenset({MessageType.SETUP, MessageType.RESET})
+"""The emails with a link to an account. Their recipient may be an address that no practice gave."""
+
+
 class NoticeKind(StrEnum):
     DECLINED = "declined"
     DELIVERY_FAILED = "delivery_failed"

@@ -12,7 +12,6 @@ class InvalidCode(StrEnum):
     INVALID_REQUEST = "invalid-request"
     INVALID_JSON = "invalid-json"
     ADDRESS_TAKEN = "address-taken"
-    NPI_TAKEN = "npi-taken"
 
 
 class ForbiddenCode(StrEnum):
@@ -25,7 +24,6 @@ class ConflictCode(StrEnum):
     WEBHOOK_ID_USED = "webhook-id-used"
     EXTERNAL_ID_USED = "external-id-used"
     ALREADY_SUPERSEDED = "already-superseded"
-    PROVIDER_CONFLICT = "provider-conflict"
     ELECTRONIC_SIGNATURE_OFF = "electronic-signature-off"
     NOT_READY = "not-ready"
     NO_ENDPOINT = "no-endpoint"

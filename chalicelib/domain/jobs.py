@@ -15,7 +15,7 @@ class JobName(StrEnum):
 
     `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
     webhooks that wait for another attempt. `RECEIPT` applies a carrier's receipt, and `FORGOTTEN` answers a
-    request for a new password link.
+    request for a new password link. `MOVE` moves documents to the provider whom they belong to.
     """
 
     PREPARE = "prepare"
@@ -26,3 +26,4 @@ class JobName(StrEnum):
     HASTEN = "hasten"
     RECEIPT = "receipt"
     FORGOTTEN = "forgotten"
+    MOVE = "move"

@@ -75,16 +75,6 @@ class Provider:
         return bool(self.passkeys) or self.authenticator is not None
 
 
-def is_same_person(provider: Provider, addressee: Addressee) -> bool:
-    """Return True if both have the same NPI and last name, or the same name where one has no NPI.
-
-    The NPI alone does not decide, because it is public and may be mistyped.
-    """
-    if provider.npi and addressee.npi:
-        return provider.npi == addressee.npi and has_same_last_name(provider, addressee)
-    return has_same_name(provider, addressee)
-
-
 def has_same_name(provider: Provider, addressee: Addressee) -> bool:
     """Return True if the two names differ only in case, accents, spaces, punctuation and suffixes."""
     return _is_same_spelling((provider.first_name, provider.last_name), (addressee.first_name, addressee.last_name))

@@ -35,6 +35,8 @@ class Job:
     delivery_id: str | None = None
     receipt: Receipt | None = None
     after: str | None = None
+    provider_id: str | None = None
+    practice_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

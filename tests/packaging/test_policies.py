@@ -147,8 +147,8 @@ def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents
     assert statement["Action"] == ["dynamodb:PutItem"]
 
 
-def test_the_deliveries_function_lists_only_a_providers_pending_documents(policies: dict[str, list[Statement]]) -> None:
-    """The function needs them for setup links. Its other queries are on its own messages."""
+def test_the_deliveries_function_lists_documents_of_a_provider_only(policies: dict[str, list[Statement]]) -> None:
+    """The function needs them for setup links and for moves. Its other queries are on its own messages."""
     listed = {
         str(place)
         for statement in policies["DeliveriesRole"]
@@ -156,7 +156,8 @@ def test_the_deliveries_function_lists_only_a_providers_pending_documents(polici
         for place in statement["Resource"]
         if "DocumentsTable" in str(place)
     }
-    assert listed == {str({"Fn::Sub": "${DocumentsTable.Arn}/index/provider_pending"})}
+    indexes = ("provider_pending", "provider_past")
+    assert listed == {str({"Fn::Sub": f"${{DocumentsTable.Arn}}/index/{index}"}) for index in indexes}
 
 
 def test_only_the_deliveries_function_sends_email(policies: dict[str, list[Statement]]) -> None:

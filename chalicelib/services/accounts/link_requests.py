@@ -15,6 +15,7 @@ from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_readable
+from chalicelib.domain.visibility import opens_to
 from chalicelib.services.accounts.setup_links import SetupLinks
 from chalicelib.services.delivery_rows import PORTAL_PRACTICE, new_delivery, outbox_row
 from chalicelib.services.optimistic_retry import retry_on_conflict
@@ -33,7 +34,7 @@ _RETRY_ON = frozenset({"secret"})
 
 @dataclass(frozen=True)
 class _LinkEmail:
-    """An email with a link: its type, its recipient, and the document that it is about, if any."""
+    """An email with a link: its type, its recipient, and the document that a setup link leads to."""
 
     type: MessageType
     recipient: str
@@ -86,7 +87,7 @@ class LinkRequests:
         request = LINK_EMAILS.count_use(visit.session, key, now)
         if document is None or visit.provider is None or request is None:
             return
-        email = self._email_for_pending(document, visit.provider)
+        email = self._email_for_page(document, visit.provider)
         if email is not None:
             change = _change(email, self._ids.new("evt"), now)
             self._store.commit(replace(change, secrets=(request,)))
@@ -114,14 +115,26 @@ class LinkRequests:
         owners = self._store.claims([account, addressed])
         if account in owners:
             provider = self._store.provider(owners[account])
-            if provider is None or provider.email != address:
+            if provider is None or address not in provider.proven_emails:
                 return None
             return _LinkEmail(MessageType.RESET, address, provider, None)
         document = self._store.document(owners[addressed]) if addressed in owners else None
         provider = self._store.provider(document.provider_id) if document else None
-        if document is None or provider is None or document.addressee.email != address:
+        if document is None or provider is None or document.addressee.email != address or provider.has_account:
             return None
         return self._email_for_pending(document, provider)
+
+    def _email_for_page(self, document: Document, provider: Provider) -> _LinkEmail | None:
+        """Return the email to the document's own person, whose address this is on the document's page.
+
+        An account's link goes to the account's own address, whatever address a clinic typed. A person whose
+        address is another person's username gets no setup link, because it could not be used.
+        """
+        if provider.has_account:
+            is_own = opens_to(provider, document) and provider.email is not None
+            return _LinkEmail(MessageType.RESET, provider.email or "", provider, None) if is_own else None
+        key = email_claim(document.addressee.email or "")
+        return None if key in self._store.claims([key]) else self._email_for_pending(document, provider)
 
     def _email_for_pending(self, document: Document, provider: Provider) -> _LinkEmail | None:
         """Return the email about this document.
@@ -130,17 +143,12 @@ class LinkRequests:
         same address.
         """
         address = document.addressee.email
-        if document.recalled_at is None or address is None or provider.has_account:
+        if document.recalled_at is None or address is None:
             return self._email_for(document, provider)
         other = self._setup_links.find_first_pending_at(provider, address)
         return self._email_for(other, provider) if other else None
 
     def _email_for(self, document: Document, provider: Provider) -> _LinkEmail | None:
-        # An account's link goes only to the account's own address, whatever address a clinic typed.
-        if provider.has_account:
-            if provider.email is None:
-                return None
-            return _LinkEmail(MessageType.RESET, provider.email, provider, document)
         address, readable = document.addressee.email, is_readable(document.status)
         if not address or not readable or not self._switches.electronic_signature(document.practice_id):
             return None
@@ -154,7 +162,7 @@ def _change(email: _LinkEmail, event_id: str, now: datetime) -> Change:
         email.type,
         email.recipient,
         event_id=event_id,
-        practice_id=document.practice_id if document else PORTAL_PRACTICE,
+        practice_id=PORTAL_PRACTICE,
         now=now,
         document_id=document.id if document else None,
         provider_id=email.provider.id,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.domain import npi as npis
 from chalicelib.domain.account_events import UNKNOWN, AccountEventType, Origin, account_event
-from chalicelib.domain.claim_keys import email_claim, npi_claim
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import Channel, Delivery, MessageType
 from chalicelib.domain.documents import DeliveryChoice, Document
 from chalicelib.domain.errors import ConcurrentUpdate, FieldError, Gone, GoneCode, Invalid, InvalidCode, MessageOutdated
@@ -36,7 +36,6 @@ _TAKEN_ADDRESS = (
     "This email address already belongs to another person's account. An account is for one person. "
     "Ask the clinic to send the document to your own address."
 )
-_TAKEN_NPI = "This NPI already belongs to someone else here. Check it, or leave it empty and contact support."
 
 
 class LinkExpired(Gone):
@@ -119,7 +118,7 @@ class SetupLinks:
 
     def _may_send(self, delivery: Delivery, provider: Provider) -> bool:
         if provider.has_account:
-            return delivery.type == MessageType.RESET and delivery.recipient == provider.email
+            return delivery.type == MessageType.RESET and delivery.recipient in provider.proven_emails
         return find_document_of_setup_email(self._store, delivery, provider) is not None
 
     def find_first_pending_at(self, provider: Provider, email: str) -> Document | None:
@@ -173,13 +172,13 @@ class SetupLinks:
                 step, initial=link, read=lambda: self.open(token, now), retry_on=frozenset({"secret", "provider"})
             )
         except ConcurrentUpdate as conflict:
-            raise self._explain_lost_claim(link) from conflict
+            errors = [FieldError("form", _TAKEN_ADDRESS)]
+            raise Invalid(_TAKEN_ADDRESS, code=InvalidCode.ADDRESS_TAKEN, errors=errors) from conflict
 
     def _change(
         self, link: ValidLink, form: PasswordForm, password_hash: str, now: datetime, origin: Origin = UNKNOWN
     ) -> Change:
         provider = set_password(link, form, password_hash, now)
-        rival = self._rival(link, provider)
         notice = account_notice(self._ids.new("evt"), provider, AccountEventType.PASSWORD_CHANGED.value, now)
         counters = (*login_counters(notice.recipient, provider.id, now), *second_factor_counters(provider.id, now))
         event_type = AccountEventType.PASSWORD_SET if link.is_setup else AccountEventType.PASSWORD_RESET
@@ -189,32 +188,11 @@ class SetupLinks:
             spent=(link.secret,),
             dropped=counters,
             account_events=(event,),
-            providers=(provider, *((_without_npi(rival),) if rival else ())),
-            claims=_claims(link, provider, rival),
+            providers=(provider,),
+            claims=_claims(link, provider),
             deliveries=(notice,),
             outbox=(outbox_row(notice),),
         )
-
-    def _rival(self, link: ValidLink, provider: Provider) -> Provider | None:
-        """Return the other provider who must give up the NPI that a clinic has stated for this provider.
-
-        Only a provider without an account, or one who typed the NPI, has to give it up.
-        """
-        if not link.is_setup or provider.npi is None or provider.npi_self_stated:
-            return None
-        key = npi_claim(provider.npi)
-        owner_id = self._store.claims([key]).get(key, provider.id)
-        owner = self._store.provider(owner_id) if owner_id != provider.id else None
-        gives_way = owner is not None and (not owner.has_account or owner.npi_self_stated)
-        return owner if gives_way else None
-
-    def _explain_lost_claim(self, link: ValidLink) -> Invalid:
-        """Explain which unique claim (email or NPI) was lost to another person."""
-        key = email_claim(link.secret.email or "")
-        owner_id = self._store.claims([key]).get(key, link.provider.id)
-        if link.is_setup and owner_id != link.provider.id:
-            return Invalid(_TAKEN_ADDRESS, code=InvalidCode.ADDRESS_TAKEN, errors=[FieldError("form", _TAKEN_ADDRESS)])
-        return Invalid(_TAKEN_NPI, code=InvalidCode.NPI_TAKEN, errors=[FieldError("npi", _TAKEN_NPI)])
 
 
 def account_notice(event_id: str, provider: Provider, message_type: str, now: datetime) -> Delivery:
@@ -274,7 +252,7 @@ def _is_newest(secret: Secret, provider: Provider) -> bool:
     """Return True if this is the provider's newest link and still fits the state of the account."""
     is_newest = provider.link == secret.link
     if secret.kind is SecretKind.RESET:
-        return is_newest and provider.has_account and provider.email == secret.email
+        return is_newest and secret.email in provider.proven_emails
     return is_newest and not provider.has_account
 
 
@@ -335,6 +313,7 @@ def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: d
     return replace(
         changed,
         email=link.secret.email,
+        emails=(link.secret.email,) if link.secret.email else (),
         account_since=now,
         npi=provider.npi or form.npi or None,
         npi_self_stated=provider.npi is None and bool(form.npi),
@@ -342,20 +321,11 @@ def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: d
     )
 
 
-def _claims(link: ValidLink, provider: Provider, rival: Provider | None) -> tuple[Claim, ...]:
+def _claims(link: ValidLink, provider: Provider) -> tuple[Claim, ...]:
+    """Return the claim on the username of a new account."""
     if not link.is_setup or provider.email is None:
         return ()
-    claims = [Claim(key=email_claim(provider.email), owner=provider.id)]
-    if provider.npi:
-        replaces = rival.id if rival else None
-        claims.append(Claim(key=npi_claim(provider.npi), owner=provider.id, replaces=replaces))
-    return tuple(claims)
-
-
-def _without_npi(rival: Provider) -> Provider:
-    # The rival's row is written with the claim. So if the rival sets up an account at the same moment, one of
-    # the two transactions fails.
-    return replace(rival, version=rival.version + 1, npi=None, npi_self_stated=False)
+    return (Claim(key=email_claim(provider.email), owner=provider.id),)
 
 
 def _validate(link: ValidLink, form: PasswordForm) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing_extensions import TypedDict
 
 from chalicelib.domain.audit import DocumentEventType
-from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus
+from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, CHANNELS, Channel, Delivery, DeliveryStatus
 from chalicelib.domain.delivery_attempts import queue_again
 from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
 from chalicelib.domain.practices import Endpoint, Practice
@@ -78,8 +78,13 @@ class PracticeDeliveries:
         self._ids = writer.ids
 
     def page(self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None) -> Page[Delivery]:
-        """Return a page of the practice's messages, newest first."""
-        return self._store.deliveries(listing, practice.id, limit=limit, after=after)
+        """Return a page of the practice's messages, newest first.
+
+        Rows from before may be emails about an account. Their recipient is not the practice's to know.
+        """
+        page = self._store.deliveries(listing, practice.id, limit=limit, after=after)
+        own = tuple(delivery for delivery in page.items if delivery.type not in ACCOUNT_MESSAGES)
+        return Page(own, page.next_after)
 
     def retry(self, practice: Practice, delivery_id: str, actor: Actor, now: datetime) -> Delivery:
         """Queue a failed or held message again, with the same bytes and `webhook-id`.
@@ -110,7 +115,7 @@ class PracticeDeliveries:
 
     def _retry(self, practice: Practice, delivery_id: str, actor: Actor, now: datetime) -> Delivery:
         delivery = self._store.delivery(delivery_id)
-        if delivery is None or delivery.practice_id != practice.id:
+        if delivery is None or delivery.practice_id != practice.id or delivery.type in ACCOUNT_MESSAGES:
             raise NotFound("There is no such delivery.")
         if delivery.status not in RETRYABLE:
             raise Conflict(

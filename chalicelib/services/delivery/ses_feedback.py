@@ -17,7 +17,7 @@ from chalicelib.domain.delivery_receipts import Effect, Receipt, ReceiptKind, ef
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery.settlement import RACES, Settlement
-from chalicelib.services.delivery_rows import delivery_job, staff_notice
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_job, staff_notice
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Queues, Store
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -89,7 +89,7 @@ class SesFeedback:
 
     def _notify_staff(self, delivery: Delivery, receipt: Receipt) -> None:
         """Notify staff once that a provider marked a message about a document as junk."""
-        if delivery.document_id is None:
+        if delivery.document_id is None or delivery.practice_id == PORTAL_PRACTICE:
             return
         now = self._clock.now()
         notice = staff_notice(

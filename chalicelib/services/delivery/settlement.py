@@ -11,7 +11,7 @@ from datetime import datetime
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
-from chalicelib.services.delivery_rows import delivery_line, outbox_row, staff_notice
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_line, outbox_row, staff_notice
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change
@@ -37,7 +37,8 @@ class Settlement:
         Raises `ConcurrentUpdate` if another writer changed the delivery or the document first.
         """
         document = None
-        if after.document_id and CHANNELS[after.channel].reaches_provider:
+        is_practices = after.practice_id != PORTAL_PRACTICE
+        if after.document_id and is_practices and CHANNELS[after.channel].reaches_provider:
             document = self._writer.store.document(after.document_id)
         self._writer.store.commit(self._on_document(document, after, now) if document else self._alone(after, now))
 

@@ -5,7 +5,7 @@ from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
-from chalicelib.domain.deliveries import Channel, DeliveryStatus
+from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, DeliveryStatus
 from chalicelib.domain.documents import DeclineReason, DeliveryLine, Document, Kind, Sealing, StoredPdf
 from chalicelib.domain.status import Outcome, Status
 from chalicelib.domain.timestamps import to_text
@@ -135,7 +135,7 @@ def document_resource(document: Document, portal_url: str) -> DocumentResource:
         "returned_at": _timestamp(document.returned_at),
         "returned_method": document.returned_method,
         "recalled_reason": document.recalled_reason,
-        "deliveries": [_delivery_line(line) for line in document.deliveries],
+        "deliveries": [_delivery_line(line) for line in document.deliveries if line.type not in ACCOUNT_MESSAGES],
         "trail": {"sequence": document.sequence, "head": document.head},
     }
 

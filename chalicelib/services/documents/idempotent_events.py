@@ -23,7 +23,19 @@ RESPONSE_LIFETIME = timedelta(days=30)
 _RETRY_ON = frozenset({"request", "claim", "document", "provider", "delivery"})
 
 EventResponse = Mapping[str, Any]
-"""The body of the `202`: `document_id` and `status`."""
+"""The body of the `202`: `document_id`, `status`, and `warnings` if there are any."""
+
+OTHER_PERSON = "other-person-at-address"
+"""The warning that the same practice has addressed another person at this email address before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandledEvent:
+    """The document of an event, the change to commit, and the codes of the response's warnings."""
+
+    document: Document
+    change: Change
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +53,7 @@ class InboundEvent:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def handle_once(store: Store, inbound: InboundEvent, step: Callable[[], tuple[Document, Change]]) -> EventResponse:
+def handle_once(store: Store, inbound: InboundEvent, step: Callable[[], HandledEvent]) -> EventResponse:
     """Return the stored response to this event, or else commit the change of `step` with a new response.
 
     `step` reads, decides, and returns the document with the change to commit. After a conflict with another
@@ -52,9 +64,9 @@ def handle_once(store: Store, inbound: InboundEvent, step: Callable[[], tuple[Do
         earlier = store.request(inbound.practice.id, inbound.webhook_id)
         if earlier is not None:
             return _repeat_response(earlier, inbound)
-        document, change = step()
-        record = _new_record(inbound, document)
-        store.commit(replace(change, requests=(record,)))
+        handled = step()
+        record = _new_record(inbound, handled)
+        store.commit(replace(handled.change, requests=(record,)))
         return record.response
 
     return retry_on_conflict(attempt, retry_on=_RETRY_ON)
@@ -70,13 +82,15 @@ def _repeat_response(earlier: RequestRecord, inbound: InboundEvent) -> EventResp
     return earlier.response
 
 
-def _new_record(inbound: InboundEvent, document: Document) -> RequestRecord:
+def _new_record(inbound: InboundEvent, handled: HandledEvent) -> RequestRecord:
+    document = handled.document
+    warnings = {"warnings": [{"code": code} for code in handled.warnings]} if handled.warnings else {}
     return RequestRecord(
         practice_id=inbound.practice.id,
         webhook_id=inbound.webhook_id,
         body_sha256=inbound.body_sha256,
         status_code=202,
-        response={"document_id": document.id, "status": document.status.value},
+        response={"document_id": document.id, "status": document.status.value, **warnings},
         created_at=inbound.now,
         expires_at=inbound.now + RESPONSE_LIFETIME,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from functools import partial
@@ -27,19 +27,26 @@ from chalicelib.domain.documents import (
 from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Unprocessable, UnprocessableCode
 from chalicelib.domain.jobs import JobName
 from chalicelib.domain.providers import Provider
+from chalicelib.services.documents.document_moves import move_job
 from chalicelib.services.documents.document_writer import DocumentWriter
-from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent, handle_once
+from chalicelib.services.documents.idempotent_events import (
+    OTHER_PERSON,
+    EventResponse,
+    HandledEvent,
+    InboundEvent,
+    handle_once,
+)
 from chalicelib.services.documents.incoming_pdf import IncomingPdf, InspectedPdf, PdfSource, sha256
 from chalicelib.services.documents.provider_matching import (
     BY_EMAIL,
     BY_FAX,
     ProviderMatch,
+    ProviderMatcher,
     mailbox_claim,
-    match_provider,
 )
 from chalicelib.services.documents.recorder import Recorder
-from chalicelib.services.ports import Files, Inspector, Switches
-from chalicelib.services.transaction import Change, Claim
+from chalicelib.services.ports import Files, Ids, Inspector, Switches
+from chalicelib.services.transaction import Change, Claim, OutboxRow
 
 _CERTIFICATION_NAMES = {
     "initial_visit_on": "initial_visit_on",
@@ -102,26 +109,33 @@ class Intake:
         pdf.discard_staging(response["document_id"])
         return response
 
-    def _decide(self, inbound: InboundEvent, command: SendCommand, pdf: IncomingPdf) -> tuple[Document, Change]:
+    def _decide(self, inbound: InboundEvent, command: SendCommand, pdf: IncomingPdf) -> HandledEvent:
         owners = self._store.claims(_claim_keys(inbound, command))
         earlier = self._claimed(inbound, owners, command.external_id)
         if earlier is not None and earlier.recalled_at is None:
             check_same(earlier, command, sha256(pdf.read()))
-            return earlier, Change(at=inbound.now)
-        match = match_provider(self._store, self._writer.ids, command.addressee, owners)
-        match = match.with_practice(inbound.practice.id)
+            return HandledEvent(document=earlier, change=Change(at=inbound.now))
         superseded = self._supersede(inbound, owners, command)
+        # The PDF is inspected before the addressee is looked up. So no refusal says anything about accounts.
         inspected = pdf.inspect_and_store()
+        match = self._match(inbound, command, owners, superseded)
         document = _new_document(inbound, command, match, pdf.document_id, inspected.pdf)
         claims = (_external_id_claim(document, earlier), *mailbox_claim(document, owners), *match.claims)
-        # The check may read a document, so the cheap condition comes first.
-        if document.delivery in BY_EMAIL and self._has_dead_setup_link(match.provider, superseded):
-            match = match.without_setup_email()
         change = self._first_change(inbound, document, match, _audit_data(command, inspected))
         change = replace(change, claims=claims)
         if superseded is not None:
             change = _merge(change, self._supersede_change(inbound, superseded, document.id))
-        return document, change
+        return HandledEvent(document=document, change=change, warnings=warnings_of(match))
+
+    def _match(
+        self, inbound: InboundEvent, command: SendCommand, owners: Mapping[str, str], superseded: _Superseded | None
+    ) -> ProviderMatch:
+        matcher = ProviderMatcher(self._store, self._writer.ids, inbound.practice.id, command.addressee, owners)
+        match = matcher.match()
+        # The check may read a document, so the cheap condition comes first.
+        if command.delivery in BY_EMAIL and self._has_dead_setup_link(match.provider, superseded):
+            return match.without_setup_email()
+        return match
 
     def _claimed(self, inbound: InboundEvent, owners: Mapping[str, str], external_id: str) -> Document | None:
         owner = owners.get(external_claim(inbound.practice.id, external_id))
@@ -132,9 +146,11 @@ class Intake:
     ) -> Change:
         """Return the transaction with the document, its first event, its messages and the `prepare` job."""
         recorder = self._recorder(document, inbound).event(DocumentEventType.SENT, data)
-        setup = needs_setup_email(match.provider, document, self._switches)
+        setup = needs_setup_email(match, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
-        return replace(recorder.job(JobName.PREPARE).change(), providers=match.changed_rows())
+        change = recorder.job(JobName.PREPARE).change()
+        moves = move_rows(self._writer.ids, match.displaced, inbound)
+        return replace(change, providers=match.changed_rows(), outbox=(*change.outbox, *moves))
 
     def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
@@ -182,14 +198,29 @@ class Intake:
         return recorder.event(superseded.event, {"superseded_by": newer_id}, webhook=webhook).change()
 
 
-def needs_setup_email(provider: Provider, document: Document, switches: Switches) -> bool:
+def needs_setup_email(match: ProviderMatch, document: Document, switches: Switches) -> bool:
     """Return True if the provider must get a setup link for this document.
 
-    This is the case if the provider has no account and no earlier setup email, and Electronic Signature is on
-    for the practice.
+    This is the case if the provider has no account and no earlier setup email, the email address is nobody
+    else's username, and Electronic Signature is on for the practice.
     """
+    provider = match.provider
     is_new = not provider.has_account and provider.setup_mailed_at is None
-    return is_new and switches.electronic_signature(document.practice_id)
+    return is_new and match.may_set_up and switches.electronic_signature(document.practice_id)
+
+
+def warnings_of(match: ProviderMatch) -> tuple[str, ...]:
+    return (OTHER_PERSON,) if match.names_other_person else ()
+
+
+def move_rows(ids: Ids, provider_ids: Iterable[str], inbound: InboundEvent) -> tuple[OutboxRow, ...]:
+    """Return the outbox rows of the jobs that move this practice's documents away from these providers."""
+    return tuple(
+        OutboxRow(
+            id=ids.new("out"), created_at=inbound.now, jobs=(move_job(provider_id, practice_id=inbound.practice.id),)
+        )
+        for provider_id in provider_ids
+    )
 
 
 def queue_messages(
@@ -215,7 +246,7 @@ def _claim_keys(inbound: InboundEvent, command: SendCommand) -> list[str]:
     external_ids = [name for name in (command.external_id, command.supersedes) if name]
     return [
         *(external_claim(inbound.practice.id, external_id) for external_id in external_ids),
-        *matching_claims(command.addressee),
+        *matching_claims(inbound.practice.id, command.addressee),
     ]
 
 

@@ -12,14 +12,16 @@ from chalicelib.domain.documents import DeliveryChoice, Document, ReturnedMethod
 from chalicelib.domain.errors import Conflict, ConflictCode, NotFound
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
+from chalicelib.domain.visibility import may_hold
 from chalicelib.services.documents.document_writer import DocumentWriter
-from chalicelib.services.documents.idempotent_events import EventResponse, InboundEvent, handle_once
-from chalicelib.services.documents.intake import needs_setup_email, queue_messages
+from chalicelib.services.documents.idempotent_events import EventResponse, HandledEvent, InboundEvent, handle_once
+from chalicelib.services.documents.intake import move_rows, needs_setup_email, queue_messages, warnings_of
 from chalicelib.services.documents.provider_matching import (
     ProviderMatch,
+    ProviderMatcher,
     check_reachable,
     mailbox_claim,
-    match_provider,
+    unlink,
 )
 from chalicelib.services.documents.recorder import Recorder
 from chalicelib.services.lookups import require_document
@@ -89,27 +91,28 @@ class LifecycleEvents:
         """Mark the document as returned. A document that is already returned does not change."""
         return handle_once(self._store, inbound, lambda: self._mark_returned(inbound, command))
 
-    def _recall(self, inbound: InboundEvent, command: RecallCommand) -> tuple[Document, Change]:
+    def _recall(self, inbound: InboundEvent, command: RecallCommand) -> HandledEvent:
         document = self._find(inbound, command.document)
         recalled = document.recall(command.reason, inbound.now)
         if recalled is None:
-            return document, Change(at=inbound.now)
+            return HandledEvent(document=document, change=Change(at=inbound.now))
         # The reason may have to be erased one day, so it stays outside the hashed bytes.
         private = {"reason": command.reason} if command.reason else {}
         recorder = self._recorder(recalled, inbound)
-        return recalled, recorder.event(DocumentEventType.RECALLED, private=private, webhook=True).change()
+        change = recorder.event(DocumentEventType.RECALLED, private=private, webhook=True).change()
+        return HandledEvent(document=recalled, change=change)
 
-    def _mark_returned(self, inbound: InboundEvent, command: ReturnCommand) -> tuple[Document, Change]:
+    def _mark_returned(self, inbound: InboundEvent, command: ReturnCommand) -> HandledEvent:
         document = self._find(inbound, command.document)
         returned = document.mark_returned(command.method, inbound.now)
         if returned is None:
-            return document, Change(at=inbound.now)
+            return HandledEvent(document=document, change=Change(at=inbound.now))
         recorder = self._recorder(returned, inbound).event(DocumentEventType.RETURNED, {"method": command.method})
         if is_decidable(document.status):
             self._writer.report_to_owner(recorder, returned)
-        return returned, recorder.change()
+        return HandledEvent(document=returned, change=recorder.change())
 
-    def _resend(self, inbound: InboundEvent, command: ResendCommand) -> tuple[Document, Change]:
+    def _resend(self, inbound: InboundEvent, command: ResendCommand) -> HandledEvent:
         before = self._find(inbound, command.document)
         if not is_decidable(before.status):
             raise Conflict(
@@ -117,16 +120,24 @@ class LifecycleEvents:
                 code=ConflictCode(f"document-{before.status}"),
             )
         after = correct(before, command)
-        owners = self._store.claims(matching_claims(after.addressee))
-        match = self._match(before, after, owners).with_practice(inbound.practice.id)
+        provider = self._store.provider(before.provider_id)
+        unlinked = _without_old_address(provider, before, after)
+        owners = self._store.claims(matching_claims(inbound.practice.id, after.addressee))
+        match = self._match(before, after, provider, unlinked, owners)
         document = replace(after, provider_id=match.provider.id)
         if _invalidates_setup_link(before, after, match.provider):
             match = match.without_setup_email()
         recorder = self._recorder(document, inbound).event(DocumentEventType.RESENT, _corrections(before, after))
-        setup = needs_setup_email(match.provider, document, self._switches)
+        setup = needs_setup_email(match, document, self._switches)
         match = queue_messages(recorder, document, match, setup=setup, now=inbound.now)
+        change = recorder.change()
+        ends_link = provider is not None and unlinked != provider
+        emptied = dict.fromkeys((*match.displaced, *([before.provider_id] if ends_link else [])))
+        moves = move_rows(self._writer.ids, emptied, inbound)
+        rows = _changed_rows(match, provider, unlinked)
         claims = (*mailbox_claim(document, owners), *match.claims)
-        return document, replace(recorder.change(), providers=match.changed_rows(), claims=claims)
+        change = replace(change, providers=rows, claims=claims, outbox=(*change.outbox, *moves))
+        return HandledEvent(document=document, change=change, warnings=warnings_of(match))
 
     def _find(self, inbound: InboundEvent, ref: DocumentRef) -> Document:
         """Return the practice's document. Raises `NotFound`, also if the two names disagree."""
@@ -141,23 +152,28 @@ class LifecycleEvents:
     def _recorder(self, document: Document, inbound: InboundEvent) -> Recorder:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
 
-    def _match(self, before: Document, after: Document, owners: Mapping[str, str]) -> ProviderMatch:
+    def _match(
+        self,
+        before: Document,
+        after: Document,
+        provider: Provider | None,
+        unlinked: Provider | None,
+        owners: Mapping[str, str],
+    ) -> ProviderMatch:
         """Return the provider after the correction: the same provider if the addressee is the same."""
-        provider = self._store.provider(before.provider_id)
-        if provider is not None and after.addressee == before.addressee:
-            return ProviderMatch(provider=provider, stored=provider, claims=())
-        excluded = before.provider_id if _has_account_at_old_email(provider, before, after) else None
-        match = match_provider(self._store, self._writer.ids, after.addressee, owners, excluded=excluded)
-        # The setup link that went to the old address must stop working, even if no new link goes out.
-        if match.stored is not None and not match.provider.has_account:
-            return replace(match, provider=replace(match.provider, link=None))
-        return match
+        if provider is not None and _stays(before, after, provider):
+            return ProviderMatch(provider=provider, stored=provider)
+        matcher = ProviderMatcher(
+            self._store, self._writer.ids, before.practice_id, after.addressee, owners, unlinked=unlinked
+        )
+        return matcher.match()
 
 
 def correct(document: Document, command: ResendCommand) -> Document:
     """Return the document with the command's corrections. Raises `Invalid` if an address is missing.
 
-    A correction raises `access` by one, which invalidates all links and visits of the old address.
+    A correction raises `access` by one, which invalidates all links and visits of the old address. A new
+    address also ends what a code or a handover had opened.
     """
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
@@ -166,7 +182,8 @@ def correct(document: Document, command: ResendCommand) -> Document:
     check_reachable(addressee, delivery)
     if (addressee, delivery) == (document.addressee, document.delivery):
         return document
-    return replace(document, addressee=addressee, delivery=delivery, access=document.access + 1)
+    granted = document.granted if addressee == document.addressee else None
+    return replace(document, addressee=addressee, delivery=delivery, access=document.access + 1, granted=granted)
 
 
 def _invalidates_setup_link(before: Document, after: Document, provider: Provider) -> bool:
@@ -179,10 +196,26 @@ def _invalidates_setup_link(before: Document, after: Document, provider: Provide
     return not provider.has_account and (after.addressee != before.addressee or was_for_document)
 
 
-def _has_account_at_old_email(provider: Provider | None, before: Document, after: Document) -> bool:
-    """Return True if the provider's account was created at the email address that was corrected."""
-    moved = after.addressee.email != before.addressee.email
-    return moved and provider is not None and provider.email == before.addressee.email and provider.has_account
+def _stays(before: Document, after: Document, provider: Provider) -> bool:
+    """Return True if the corrected document stays in the lists of the same provider."""
+    is_same_mailbox = after.addressee.email == before.addressee.email and after.granted == before.granted
+    return is_same_mailbox and (not provider.has_account or may_hold(provider, after))
+
+
+def _without_old_address(provider: Provider | None, before: Document, after: Document) -> Provider | None:
+    """Return the provider's row without the link to the practice that a corrected address had made."""
+    email = before.addressee.email
+    if provider is None or email is None or email == after.addressee.email:
+        return provider
+    return unlink(provider, before.practice_id, email)
+
+
+def _changed_rows(match: ProviderMatch, provider: Provider | None, unlinked: Provider | None) -> tuple[Provider, ...]:
+    """Return the changed rows of the new provider and of the old one, each in its next version."""
+    rows = match.changed_rows()
+    if provider is None or unlinked is None or unlinked == provider or provider.id in {row.id for row in rows}:
+        return rows
+    return (*rows, replace(unlinked, version=unlinked.version + 1))
 
 
 def _corrections(before: Document, after: Document) -> dict[str, object]:

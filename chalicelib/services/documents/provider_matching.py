@@ -1,38 +1,48 @@
-"""The provider that a document is addressed to (docs/architecture.md, State).
+"""The provider that a document is addressed to (DESIGN 2a, docs/decisions/003).
 
-A person has one provider row, whatever addresses the clinics use for them.
+What one practice states never leads to a person of another practice: NPI, fax number and name find a person
+only among those that the same practice has addressed. An email address finds the person who reads it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.domain.claim_keys import addressee_claim, email_claim, identity_claims, npi_claim
+from chalicelib.domain.claim_keys import (
+    addressee_claim,
+    email_claim,
+    first_addressee_claim,
+    known_claims,
+    matching_claims,
+    person_claims,
+)
 from chalicelib.domain.documents import Addressee, DeliveryChoice, Document
-from chalicelib.domain.errors import Conflict, ConflictCode, FieldError, Invalid
-from chalicelib.domain.providers import Provider, has_same_name, is_same_person
+from chalicelib.domain.errors import FieldError, Invalid
+from chalicelib.domain.providers import Provider, has_same_name, spelling_key
+from chalicelib.domain.visibility import names_person
 from chalicelib.services.ports import Ids, Store
 from chalicelib.services.transaction import Claim
 
 BY_EMAIL = (DeliveryChoice.EMAIL, DeliveryChoice.BOTH)
 BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
 
-_PROVIDER_CONFLICT = (
-    "This email address is another provider's username, and an account belongs to one person. Send to the "
-    "provider's own address, or by fax."
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderMatch:
     """The provider of a document with what is still to be written: the changed row and new claims.
 
-    `stored` is the row as it was read, or None for a new provider.
+    `stored` is the row as it was read, or None for a new provider. `may_set_up` is false if the email address
+    is already another person's username. `names_other_person` is true if the same practice addressed another
+    person at this email address before. `displaced` are providers without an address whom the practice's
+    faxes led to until now: their documents move to this provider.
     """
 
     provider: Provider
     stored: Provider | None
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...] = ()
+    may_set_up: bool = True
+    names_other_person: bool = False
+    displaced: tuple[str, ...] = ()
 
     def changed_rows(self) -> tuple[Provider, ...]:
         """Return the provider's row in its next version, or nothing if the stored row is the same."""
@@ -40,11 +50,6 @@ class ProviderMatch:
             return ()
         version = self.stored.version + 1 if self.stored else 1
         return (replace(self.provider, version=version),)
-
-    def with_practice(self, practice_id: str) -> "ProviderMatch":
-        """Return the match with the practice among those that send documents to the provider."""
-        practices = tuple(sorted({*self.provider.practices, practice_id}))
-        return replace(self, provider=replace(self.provider, practices=practices))
 
     def with_setup_email(self, document_id: str, now: datetime) -> "ProviderMatch":
         """Return the match with a note that a setup email for this document is on its way."""
@@ -85,96 +90,204 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
     return (Claim(key=key, owner=document.id, replaces=owners.get(key)),)
 
 
-def match_provider(
-    store: Store, ids: Ids, addressee: Addressee, owners: Mapping[str, str], *, excluded: str | None = None
-) -> ProviderMatch:
-    """Return the existing provider that the addressee is, or a new one.
+class ProviderMatcher:
+    """The search for the provider that one practice's addressee is.
 
-    `owners` are the owners of `matching_claims(addressee)`. `excluded` is the id of a provider that the
-    addressee cannot be. Raises `Conflict` (`provider-conflict`) if the email address is another person's
-    username.
+    `owners` are the owners of `matching_claims`. `unlinked` is a provider's row with changes that are not
+    stored yet: it is used in place of the stored row. `is_newest` is true for the newest document of the
+    practice: the practice's faxes then lead to its provider.
     """
-    stored = _match_account(store, addressee, owners) or _match_identity(store, addressee, owners, excluded)
-    provider = stored or Provider(
-        id=ids.new("prv"), version=1, first_name=addressee.first_name, last_name=addressee.last_name
-    )
-    unclaimed = [key for key in identity_claims(addressee) if key not in owners]
+
+    def __init__(
+        self,
+        store: Store,
+        ids: Ids,
+        practice_id: str,
+        addressee: Addressee,
+        owners: Mapping[str, str],
+        *,
+        unlinked: Provider | None = None,
+        is_newest: bool = True,
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._practice_id = practice_id
+        self._addressee = addressee
+        self._owners = owners
+        self._is_newest = is_newest
+        self._rows = {unlinked.id: unlinked} if unlinked else {}
+
+    def match(self) -> ProviderMatch:
+        """Return the existing provider that the addressee is, or a new one, with the claims to write."""
+        addressee = self._addressee
+        stored = self._account_at_address() or self._person_at_address() or self._known_person()
+        provider = stored or Provider(
+            id=self._ids.new("prv"), version=1, first_name=addressee.first_name, last_name=addressee.last_name
+        )
+        provider = _complete(provider, addressee, self._practice_id)
+        known = self._known_claims(provider)
+        return ProviderMatch(
+            provider=provider,
+            stored=stored,
+            claims=(*self._person_claims(provider), *known, *self._first_addressee_claim()),
+            may_set_up=self._owner_of(email_claim(addressee.email or "")) in (None, provider.id),
+            names_other_person=self._names_other_person(),
+            displaced=self._displaced(known),
+        )
+
+    # Where the provider is looked for, in this order
+
+    def _account_at_address(self) -> Provider | None:
+        """Return the account that has proved to read the email address, if the document names its person."""
+        account = self._row(self._owner_of(email_claim(self._addressee.email or "")))
+        if account is not None and names_person(account, self._addressee, at_address=True):
+            return account
+        return None
+
+    def _person_at_address(self) -> Provider | None:
+        """Return the person without an account whom any practice addressed at the same email address."""
+        for key in person_claims(self._addressee):
+            person = self._row(self._owner_of(key))
+            is_here = person is not None and self._is_at_address(person)
+            if person is not None and is_here and names_person(person, self._addressee, at_address=True):
+                return person
+        return None
+
+    def _known_person(self) -> Provider | None:
+        """Return the person whom the same practice addressed before by another address or by fax."""
+        for key in known_claims(self._practice_id, self._addressee):
+            person = self._row(self._owner_of(key))
+            is_named = person is not None and names_person(person, self._addressee, at_address=False)
+            if person is not None and is_named and self._may_hold(person):
+                return person
+        return None
+
+    def _may_hold(self, person: Provider) -> bool:
+        """Return True if the person's account opens the document by rule (b), or if the mailbox is the same."""
+        addressed = self._person_addresses(person)
+        if person.has_account:
+            return not addressed.isdisjoint(person.proven_emails)
+        if person.mailed_to is None or person.mailed_to == self._addressee.email:
+            return True
+        return self._addressee.email is None and person.mailed_to in addressed
+
+    def _person_addresses(self, person: Provider) -> set[str]:
+        return set(person.addressed_by.get(self._practice_id, ()))
+
+    # Claims
+
+    def _person_claims(self, provider: Provider) -> tuple[Claim, ...]:
+        """Return the claims of a person without an account on their name and NPI at the email address.
+
+        A claim of another person at the same address stays. A claim of an account, or of a person who has
+        another address (from before), is replaced.
+        """
+        if not self._is_at_address(provider):
+            return ()
+        keys = person_claims(self._addressee)
+        keys = keys[: 2 if self._addressee.npi else 1]
+        claims = []
+        for key in keys:
+            owner = self._owner_of(key)
+            holder = self._row(owner) if owner != provider.id else None
+            if owner != provider.id and (holder is None or not self._is_at_address(holder)):
+                claims.append(Claim(key=key, owner=provider.id, replaces=owner))
+        return tuple(claims)
+
+    def _known_claims(self, provider: Provider) -> tuple[Claim, ...]:
+        keys = known_claims(self._practice_id, self._addressee)
+        return tuple(
+            Claim(key=key, owner=provider.id, replaces=self._owner_of(key))
+            for key in keys
+            if self._owner_of(key) is None or (self._is_newest and self._owner_of(key) != provider.id)
+        )
+
+    def _first_addressee_claim(self) -> tuple[Claim, ...]:
+        email = self._addressee.email
+        key = first_addressee_claim(self._practice_id, email or "")
+        if email is None or key in self._owners:
+            return ()
+        return (Claim(key=key, owner=_as_named(self._addressee)),)
+
+    def _names_other_person(self) -> bool:
+        """Return True if this practice has itself named another person at this address.
+
+        Only the practice's own statements count, so the answer says nothing about accounts.
+        """
+        first = self._owner_of(first_addressee_claim(self._practice_id, self._addressee.email or ""))
+        if first is None:
+            return False
+        (npi, _, name), (own_npi, _, own_name) = first.partition("|"), _as_named(self._addressee).partition("|")
+        return npi != own_npi if npi and own_npi else name != own_name
+
+    def _displaced(self, known: tuple[Claim, ...]) -> tuple[str, ...]:
+        """Return the owners of replaced claims who have neither an account nor an email address."""
+        rows = (self._row(claim.replaces) for claim in known)
+        ids = [row.id for row in rows if row is not None and not row.has_account and row.mailed_to is None]
+        return tuple(dict.fromkeys(ids))
+
+    def _is_at_address(self, person: Provider) -> bool:
+        email = self._addressee.email
+        return email is not None and not person.has_account and person.mailed_to == email
+
+    def _owner_of(self, key: str) -> str | None:
+        return self._owners.get(key)
+
+    def _row(self, provider_id: str | None) -> Provider | None:
+        """Return the row of a provider, which is read once."""
+        if provider_id is None:
+            return None
+        if provider_id not in self._rows:
+            row = self._store.provider(provider_id)
+            if row is None:
+                return None
+            self._rows[provider_id] = row
+        return self._rows[provider_id]
+
+
+def match_again(store: Store, ids: Ids, document: Document) -> ProviderMatch:
+    """Return the provider that the addressee of a stored document is."""
+    owners = store.claims(matching_claims(document.practice_id, document.addressee))
+    return ProviderMatcher(store, ids, document.practice_id, document.addressee, owners, is_newest=False).match()
+
+
+def unlink(provider: Provider, practice_id: str, email: str) -> Provider:
+    """Return the provider as if this practice had never addressed the person at this email address."""
+    remaining = tuple(other for other in provider.addressed_by.get(practice_id, ()) if other != email)
+    others = {key: value for key, value in provider.addressed_by.items() if key != practice_id}
+    return replace(provider, addressed_by={**others, practice_id: remaining} if remaining else others)
+
+
+def _as_named(addressee: Addressee) -> str:
+    return f"{addressee.npi or ''}|{spelling_key(addressee.first_name, addressee.last_name)}"
+
+
+def _complete(provider: Provider, addressee: Addressee, practice_id: str) -> Provider:
+    """Return the provider with the facts that this practice has stated.
+
+    An account keeps the facts that its owner confirmed: there, a practice can only confirm the NPI.
+    """
     if provider.has_account:
-        # The owner has confirmed the account's NPI, so no clinic can give the account another one.
-        unclaimed = [key for key in unclaimed if key != npi_claim(addressee.npi or "")]
         provider = _confirm_npi(provider, addressee)
     else:
-        is_free = _is_npi_free(store, provider, addressee, owners)
-        provider = _complete(provider, addressee, npi_is_free=is_free)
-    claims = tuple(Claim(key=key, owner=provider.id) for key in unclaimed)
-    return ProviderMatch(provider=provider, stored=stored, claims=claims)
-
-
-def _match_account(store: Store, addressee: Addressee, owners: Mapping[str, str]) -> Provider | None:
-    owner = owners.get(email_claim(addressee.email)) if addressee.email else None
-    provider = store.provider(owner) if owner else None
-    if provider is not None and not is_same_person(provider, addressee):
-        problem = FieldError("data.provider.email", "belongs to another provider; use their own, or a fax")
-        raise Conflict(_PROVIDER_CONFLICT, code=ConflictCode.PROVIDER_CONFLICT, errors=(problem,))
-    return provider
-
-
-def _match_identity(
-    store: Store, addressee: Addressee, owners: Mapping[str, str], excluded: str | None
-) -> Provider | None:
-    """Return the provider that owns one of the addressee's claims, the strongest claim first."""
-    candidates = dict.fromkeys(owners[key] for key in identity_claims(addressee) if key in owners)
-    for owner in candidates:
-        provider = store.provider(owner) if owner != excluded else None
-        if (
-            provider is not None
-            and is_same_person(provider, addressee)
-            and _may_reader_see(provider, addressee, owners)
-        ):
-            return provider
-    return None
-
-
-def _is_named_at(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
-    """Return True if the provider has the addressee's name at the same email address or fax number."""
-    return any(owners.get(key) == provider.id for key in identity_claims(replace(addressee, npi=None)))
-
-
-def _may_reader_see(provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
-    """Return True if the reader of the addressee's email may see what this provider was sent before.
-
-    An NPI is public. While the provider has no account, another email address with the same NPI may be a
-    typing error, and its reader must not see other clinics' documents (docs/decisions/003). An NPI that an
-    account's owner typed may be anybody's, so it does not match until a clinic has confirmed it.
-    """
-    if provider.npi_self_stated and not _is_named_at(provider, addressee, owners):
-        return False
-    if provider.has_account or provider.mailed_to in {None, addressee.email} or addressee.email is None:
-        return True
-    by_name_and_email = identity_claims(replace(addressee, npi=None, fax=None))
-    return any(owners.get(key) == provider.id for key in by_name_and_email)
-
-
-def _is_npi_free(store: Store, provider: Provider, addressee: Addressee, owners: Mapping[str, str]) -> bool:
-    """Return True unless the NPI belongs to another account and a clinic has confirmed it."""
-    owner = owners.get(npi_claim(addressee.npi or ""))
-    if owner in {None, provider.id}:
-        return True
-    holder = store.provider(owner or "")
-    return holder is None or not holder.has_account or holder.npi_self_stated
+        provider = replace(
+            provider,
+            npi=provider.npi or addressee.npi,
+            credential=provider.credential or addressee.credential,
+            mailed_to=provider.mailed_to or addressee.email,
+        )
+    own = provider.proven_emails if provider.has_account else (provider.mailed_to,)
+    addressed = set(provider.addressed_by.get(practice_id, ())) | ({addressee.email or ""} & set(own))
+    states_npi = addressee.npi is not None and addressee.npi == provider.npi and not provider.npi_self_stated
+    return replace(
+        provider,
+        practices=tuple(sorted({*provider.practices, practice_id})),
+        npi_stated_by=tuple(sorted({*provider.npi_stated_by, *([practice_id] if states_npi else ())})),
+        addressed_by={**provider.addressed_by, **({practice_id: tuple(sorted(addressed))} if addressed else {})},
+    )
 
 
 def _confirm_npi(account: Provider, addressee: Addressee) -> Provider:
     """Return the account with its self-stated NPI confirmed, if the clinic gives the same NPI and name."""
     same = addressee.npi is not None and addressee.npi == account.npi and has_same_name(account, addressee)
     return replace(account, npi_self_stated=account.npi_self_stated and not same)
-
-
-def _complete(provider: Provider, addressee: Addressee, *, npi_is_free: bool) -> Provider:
-    """Return the provider with the facts from the clinic that were missing. A taken NPI is left out."""
-    return replace(
-        provider,
-        npi=provider.npi or (addressee.npi if npi_is_free else None),
-        credential=provider.credential or addressee.credential,
-        mailed_to=provider.mailed_to or addressee.email,
-    )

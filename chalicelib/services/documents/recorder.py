@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from chalicelib.domain.audit import DocumentEventType, Event, make_event
-from chalicelib.domain.deliveries import Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
+from chalicelib.domain.deliveries import ACCOUNT_MESSAGES, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.practices import Practice
@@ -93,12 +93,16 @@ class Recorder:
         """Queue an email or fax to the provider, caused by the last event.
 
         `shown` adds the delivery's line to the document. A message that anyone with a link can request must
-        not be shown, because the document's row would grow without limit.
+        not be shown, because the document's row would grow without limit. An email about an account is
+        never shown, and belongs to no practice.
         """
         owner = {"provider_id": self._document.provider_id, "access": self._document.access}
+        is_private = type in ACCOUNT_MESSAGES
+        if is_private:
+            owner["practice_id"] = PORTAL_PRACTICE
         delivery = self._delivery(channel, type, recipient, self._event_id, **owner)
         self._add(delivery)
-        if shown:
+        if shown and not is_private:
             self._document = self._document.with_delivery(delivery_line(delivery, self._now))
         return self
 

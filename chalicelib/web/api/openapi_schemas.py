@@ -5,7 +5,7 @@ declared beside the code that builds each body.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonRef, JsonSchemaValue, models_json_schema
@@ -22,11 +22,24 @@ Json = Mapping[str, Any]
 _REF = "#/components/schemas/{model}"
 
 
+class EventWarning(TypedDict):
+    """A fact that a person at the clinic should check. The portal has accepted the event.
+
+    `other-person-at-address`: the same practice has addressed another person at this email address before.
+    """
+
+    code: str
+
+
 class Accepted(TypedDict):
-    """The document that an event created or changed, and its status after the event."""
+    """The document that an event created or changed, and its status after the event.
+
+    `warnings` is present only if there is something to check.
+    """
 
     document_id: str
     status: Status
+    warnings: NotRequired[list[EventWarning]]
 
 
 class Upload(TypedDict):

@@ -100,10 +100,6 @@ _CONFLICTS = {
             "old document first, which frees its `external_id`. `document.resend` corrects an address."
         ),
     ),
-    "provider-conflict": (
-        "The email address is the username of another person's account.",
-        "Ask for the provider's own email address, or send the document by fax.",
-    ),
     "document-approved": (
         "The document has been signed.",
         "Fetch the signed PDF, then send `document.returned`. A signed document can't be recalled or resent.",
@@ -196,7 +192,6 @@ _PAGES = {
         "Ask the clinic to send documents to your own email address.",
     ),
     "conflict": (409, "The admin function doesn't rotate a key again so soon.", "Wait until the time in the message."),
-    "npi-taken": (400, "The NPI belongs to another account.", "Check the NPI, or leave it empty."),
     "electronic-signature-off": (
         409,
         "This clinic doesn't accept electronic signatures.",

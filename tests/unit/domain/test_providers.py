@@ -1,7 +1,8 @@
 import pytest
 
 from chalicelib.domain.documents import Addressee
-from chalicelib.domain.providers import Provider, is_same_person, name_key
+from chalicelib.domain.providers import Provider, name_key
+from chalicelib.domain.visibility import names_person
 
 
 def provider(npi: str | None) -> Provider:
@@ -25,7 +26,8 @@ def provider(npi: str | None) -> Provider:
 def test_same_person_by_npi_and_last_name_or_by_name(
     npi: str | None, first: str, last: str, theirs: str | None, *, same: bool
 ) -> None:
-    assert is_same_person(provider(npi), Addressee(first_name=first, last_name=last, npi=theirs)) is same
+    addressee = Addressee(first_name=first, last_name=last, npi=theirs)
+    assert names_person(provider(npi), addressee, at_address=False) is same
 
 
 def test_names_are_compared_without_accents_case_and_punctuation() -> None:

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.claim_keys import addressee_claim
+from chalicelib.domain.claim_keys import addressee_claim, email_claim
 from chalicelib.domain.deliveries import Delivery
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import TooManyRequests
@@ -181,9 +181,25 @@ def test_the_landing_page_sends_a_link_to_the_address_on_file(desk: Desk) -> Non
 
 
 def test_an_accounts_link_goes_to_its_own_address_not_to_the_one_the_clinic_typed() -> None:
-    desk = Desk(replace(PROVIDER, email="luis@home.example"))
+    """The email belongs to no practice and no document, so no practice learns the account's address."""
+    home = "luis@home.example"
+    desk = Desk(replace(PROVIDER, email=home, addressed_by={DOCUMENT.practice_id: (home,)}))
     desk.link_requests.ask_for_document(DOCUMENT.id, START)
-    assert desk.emails() == [("reset", "luis@home.example", DOCUMENT.id)]
+    assert desk.emails() == [("reset", home, None)]
+    assert [delivery.practice_id for delivery in desk.store.every(Delivery, "deliveries")] == ["portal"]
+
+
+def test_the_page_of_a_document_that_does_not_open_to_the_account_sends_no_link() -> None:
+    desk = Desk(replace(PROVIDER, email="stranger@example.net"))
+    desk.link_requests.ask_for_document(DOCUMENT.id, START)
+    assert desk.emails() == []
+
+
+def test_an_addressee_at_another_persons_username_gets_no_setup_link(desk: Desk) -> None:
+    taken = Claim(key=email_claim(EMAIL), owner="prv_9")
+    desk.store.commit(Change(at=START, claims=(taken,)))
+    desk.link_requests.ask_for_document(DOCUMENT.id, START)
+    assert desk.emails() == []
 
 
 def test_a_second_request_within_a_minute_sends_no_second_email(desk: Desk) -> None:

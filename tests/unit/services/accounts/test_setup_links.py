@@ -230,7 +230,6 @@ def test_a_provider_may_enter_an_npi_that_the_clinic_left_out() -> None:
     desk.setup_links.choose_password(desk.link(), replace(FORM, npi="1234567893"), START)
     assert desk.provider.npi == "1234567893"
     assert desk.provider.npi_self_stated
-    assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": PROVIDER.id}
 
 
 def test_an_npi_may_be_left_out() -> None:
@@ -239,63 +238,18 @@ def test_an_npi_may_be_left_out() -> None:
     assert desk.provider.npi is None
 
 
-def test_another_persons_npi_is_refused_and_the_link_still_works() -> None:
-    desk = Desk(NAMELESS)
-    taken = Claim(key="npi#1000000004", owner=OTHER_PROVIDER.id)
-    desk.store.commit(Change(at=START, claims=(taken,)))
-    token = desk.link()
-    with pytest.raises(Invalid) as refused:
-        desk.setup_links.choose_password(token, replace(FORM, npi="1000000004"), START)
-    assert [error.field for error in refused.value.errors] == ["npi"]
-    assert not desk.provider.has_account
-    assert desk.setup_links.open(token, START)
-
-
-def test_the_first_account_takes_over_an_npi_that_clinics_stated_for_another_address(desk: Desk) -> None:
-    rival = replace(NEW, id="prv_rival", version=1)
-    claim = Claim(key="npi#1234567893", owner=rival.id)
-    desk.store.commit(Change(at=START, providers=(rival,), claims=(claim,)))
+def test_an_npi_is_not_exclusive(desk: Desk) -> None:
+    """A practice that states an NPI first must not keep its owner out (DESIGN 2a)."""
+    other = replace(NEW, id="prv_other", version=1)
+    desk.store.commit(Change(at=START, providers=(other,), claims=(Claim(key="npi#1234567893", owner=other.id),)))
     desk.setup_links.choose_password(desk.link(), FORM, START)
-    assert desk.provider.npi == "1234567893"
-    assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": PROVIDER.id}
-    after = desk.store.provider(rival.id)
-    assert after is not None
-    assert after.npi is None
+    assert (desk.provider.npi, desk.provider.npi_self_stated) == ("1234567893", False)
+    assert desk.store.provider(other.id) == other
 
 
-@pytest.mark.parametrize("by_clinic", [True, False])
-def test_an_npi_that_a_clinic_stated_takes_priority_over_one_that_an_account_typed(*, by_clinic: bool) -> None:
-    desk = Desk(NEW if by_clinic else NAMELESS)
-    holder = replace(OTHER_PROVIDER, version=2, npi="1234567893", npi_self_stated=True)
-    claim = Claim(key="npi#1234567893", owner=holder.id)
-    desk.store.commit(Change(at=START, providers=(holder,), claims=(claim,)))
-    token, chosen = desk.link(), replace(FORM, npi="1234567893")
-    if by_clinic:
-        desk.setup_links.choose_password(token, chosen, START)
-    else:
-        with pytest.raises(Invalid):
-            desk.setup_links.choose_password(token, chosen, START)
-    owner = PROVIDER.id if by_clinic else holder.id
-    assert desk.store.claims(["npi#1234567893"]) == {"npi#1234567893": owner}
-
-
-def test_a_typed_npi_is_not_taken_from_a_provider_whose_clinic_stated_it() -> None:
-    desk = Desk(NAMELESS)
-    holder = replace(OTHER_PROVIDER, version=2, password_hash=None, email=None)
-    claim = Claim(key=f"npi#{holder.npi}", owner=holder.id)
-    desk.store.commit(Change(at=START, providers=(holder,), claims=(claim,)))
-    with pytest.raises(Invalid) as refused:
-        desk.setup_links.choose_password(desk.link(), replace(FORM, npi=str(holder.npi)), START)
-    assert refused.value.code == "npi-taken"
-    assert desk.store.provider(holder.id) == holder
-
-
-def test_an_npi_that_is_an_accounts_own_is_not_taken_over(desk: Desk) -> None:
-    claim = Claim(key="npi#1234567893", owner=OTHER_PROVIDER.id)
-    desk.store.commit(Change(at=START, claims=(claim,)))
-    with pytest.raises(Invalid) as refused:
-        desk.setup_links.choose_password(desk.link(), FORM, START)
-    assert refused.value.code == "npi-taken"
+def test_the_username_is_the_first_proven_address(desk: Desk) -> None:
+    desk.setup_links.choose_password(desk.link(), FORM, START)
+    assert desk.provider.emails == desk.provider.proven_emails == (EMAIL,)
 
 
 def test_setup_is_refused_if_another_person_has_just_taken_the_address(desk: Desk) -> None:

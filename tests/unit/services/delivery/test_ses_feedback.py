@@ -212,12 +212,17 @@ def test_a_complaint_notifies_staff_and_is_not_a_failure(world: World) -> None:
     assert [notice["kind"] for notice in world.notifier.published] == ["complaint"]
 
 
-@pytest.mark.parametrize("kind", ["setup", "code"])
+@pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED, COMPLAINED], ids=["delivery", "bounce", "complaint"])
+def test_a_setup_email_sends_no_webhook_and_no_notice_and_has_no_line(world: World, receipt: Mapping[str, Any]) -> None:
+    sent(world, MessageType.SETUP)
+    world.ses_feedback.record(receipt)
+    assert world.document.deliveries == ()
+    assert (event_types(world), world.webhooks(), world.notices()) == ([], [], [])
+
+
 @pytest.mark.parametrize("receipt", [DELIVERED, BOUNCED], ids=["delivery", "bounce"])
-def test_other_emails_update_their_line_and_send_no_webhook(
-    world: World, kind: str, receipt: Mapping[str, Any]
-) -> None:
-    row_id = sent(world, MessageType(kind))
+def test_an_email_with_a_code_updates_its_line_and_sends_no_webhook(world: World, receipt: Mapping[str, Any]) -> None:
+    row_id = sent(world, MessageType.CODE)
     world.ses_feedback.record(receipt)
     assert line(world, row_id) == world.row(row_id).status != Status.SENT
     assert (event_types(world), world.webhooks(), world.notices()) == ([], [], [])

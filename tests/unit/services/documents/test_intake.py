@@ -15,7 +15,7 @@ from chalicelib.domain.status import Status
 from chalicelib.services.documents import incoming_pdf as originals
 from chalicelib.services.documents.incoming_pdf import PdfSource, sha256, upload_key
 from chalicelib.services.documents.lifecycle_events import DocumentRef, RecallCommand
-from chalicelib.services.transaction import RequestRecord
+from chalicelib.services.transaction import Change, RequestRecord
 from tests.support.emr_fixtures import OTHER_PRACTICE, PDF, PRACTICE, RIVERA, Emr, sent, with_account
 from tests.support.provider_fixtures import only_doing
 
@@ -87,7 +87,7 @@ def test_the_first_email_comes_with_a_setup_email() -> None:
     ]
     assert emr.messages(second) == [("email", "ready", "dr.rivera@example.com")]
     assert first.provider_id == second.provider_id
-    assert [line.type for line in first.deliveries] == ["ready", "setup"]
+    assert [line.type for line in first.deliveries] == ["ready"]
 
 
 def test_no_setup_email_while_electronic_signature_is_off() -> None:
@@ -405,28 +405,50 @@ def test_an_npi_that_comes_later_completes_a_provider_without_an_account() -> No
     provider = emr.store.provider(first.provider_id)
     assert provider is not None
     assert (provider.npi, provider.credential) == ("1234567893", "MD")
-    assert emr.store.claims(["npi#1234567893"]) == {"npi#1234567893": provider.id}
+    assert provider.npi_stated_by == (PRACTICE.id,)
 
 
 def test_no_clinic_can_give_an_account_an_npi() -> None:
     emr = Emr()
     provider = with_account(emr, emr.send(sent(addressee=replace(RIVERA, npi=None))), "dr.rivera@example.com")
     assert emr.send(other()).provider_id == provider.id
-    assert emr.store.claims(["npi#1234567893"]) == {}
     assert emr.store.provider(provider.id) == provider
 
 
 @pytest.mark.parametrize("changes", [{"npi": "1000000004"}, {"npi": None, "first_name": "Jane"}])
-def test_another_person_at_an_accounts_address_is_a_provider_conflict(changes: Mapping[str, Any]) -> None:
+def test_another_person_at_an_accounts_address_is_accepted_and_kept_apart(changes: Mapping[str, Any]) -> None:
     emr = Emr()
-    with_account(emr, emr.send(), "dr.rivera@example.com")
-    kept = emr.files.keys()
-    with pytest.raises(Conflict) as refused:
-        emr.send(other(**changes, fax=None))
-    assert refused.value.code == "provider-conflict"
-    assert [error.field for error in refused.value.errors] == ["data.provider.email"]
-    assert emr.files.keys() == kept
-    assert len(emr.documents()) == 1
+    account = with_account(emr, emr.send(), "dr.rivera@example.com")
+    document = emr.send(other(**changes, fax=None))
+    assert document.provider_id != account.id
+    assert emr.messages(document) == [("email", "ready", "dr.rivera@example.com")]
+    again = emr.send(sent(external_id="POC-3", addressee=replace(RIVERA, **changes)))
+    assert again.provider_id == document.provider_id
+
+
+def test_a_warning_says_that_the_same_practice_named_another_person_at_the_address() -> None:
+    emr = Emr()
+    jane = other(npi="1000000004", first_name="Jane")
+    first = emr.intake.receive(emr.inbound(), sent())
+    second = emr.intake.receive(emr.inbound(), jane)
+    elsewhere = emr.intake.receive(emr.inbound(practice=OTHER_PRACTICE), jane)
+    spelled = emr.intake.receive(
+        emr.inbound(), sent(external_id="POC-3", addressee=replace(RIVERA, last_name="Ribera"))
+    )
+    assert second["warnings"] == [{"code": "other-person-at-address"}]
+    assert [set(response) for response in (first, elsewhere, spelled)] == [{"document_id", "status"}] * 3
+
+
+def test_the_warning_says_nothing_about_accounts() -> None:
+    """An account with an NPI that its owner typed gets the same response as no account."""
+    emr = Emr()
+    named = sent(addressee=replace(RIVERA, npi=None))
+    account = with_account(emr, emr.send(named), "dr.rivera@example.com")
+    typed = replace(account, version=account.version + 1, npi="1000000004", npi_self_stated=True)
+    emr.store.commit(Change(at=emr.now, providers=(typed,)))
+    document = emr.intake.receive(emr.inbound(), other())
+    assert set(document) == {"document_id", "status"}
+    assert emr.stored(document).provider_id != account.id
 
 
 def test_the_newest_document_of_an_address_is_claimed_for_link_requests() -> None:

@@ -213,15 +213,15 @@ def test_an_account_made_at_the_wrong_address_loses_the_document() -> None:
     assert ("email", "setup", "luis@clinic.example") in emr.messages(after)
 
 
-def test_a_correction_to_an_address_of_another_person_is_a_conflict() -> None:
+def test_a_correction_to_an_address_of_another_person_is_accepted_with_a_warning() -> None:
     emr = Emr()
     other = replace(RIVERA, first_name="Jane", npi="1000000004", email="jane@clinic.example", fax=None)
-    with_account(emr, emr.send(sent(external_id="POC-2", addressee=other)), "jane@clinic.example")
-    before = emr.send()
-    with pytest.raises(Conflict) as refused:
-        resend(emr, email="jane@clinic.example")
-    assert refused.value.code == "provider-conflict"
-    assert emr.store.document(before.id) == before
+    jane = with_account(emr, emr.send(sent(external_id="POC-2", addressee=other)), "jane@clinic.example")
+    document = emr.send()
+    command = ResendCommand(document=DocumentRef(document_id=document.id), email="jane@clinic.example")
+    response = emr.lifecycle.resend(emr.inbound(), command)
+    assert response["warnings"] == [{"code": "other-person-at-address"}]
+    assert emr.stored(response).provider_id not in (jane.id, document.provider_id)
 
 
 def test_a_correction_to_the_providers_own_account_sends_no_setup_email() -> None:

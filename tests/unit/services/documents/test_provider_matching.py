@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.practices import Practice
 from chalicelib.domain.providers import Provider
-from chalicelib.services.transaction import Change, Claim
-from tests.support.emr_fixtures import RIVERA, Emr, sent, with_account
+from chalicelib.services.transaction import Change
+from tests.support.emr_fixtures import OTHER_PRACTICE, PRACTICE, RIVERA, Emr, sent, with_account
 
 
 def with_typed_npi(emr: Emr) -> Provider:
@@ -12,18 +13,17 @@ def with_typed_npi(emr: Emr) -> Provider:
     own = sent(addressee=replace(RIVERA, npi=None, fax=None))
     provider = with_account(emr, emr.send(own), "dr.rivera@example.com")
     typed = replace(provider, version=provider.version + 1, npi=RIVERA.npi, npi_self_stated=True)
-    claim = Claim(key=f"npi#{RIVERA.npi}", owner=provider.id)
-    emr.store.commit(Change(at=emr.now, providers=(typed,), claims=(claim,)))
+    emr.store.commit(Change(at=emr.now, providers=(typed,)))
     return typed
 
 
-@pytest.mark.parametrize("last_name", ["Rivera", "Okafor"])
-def test_a_self_stated_npi_does_not_match_documents(last_name: str) -> None:
+@pytest.mark.parametrize(("last_name", "practice"), [("Rivera", OTHER_PRACTICE), ("Okafor", PRACTICE)])
+def test_a_self_stated_npi_does_not_match_documents(last_name: str, practice: Practice) -> None:
     """An NPI is public, and so is the name that belongs to it."""
     emr = Emr()
     provider = with_typed_npi(emr)
     addressee = replace(RIVERA, email="dr@clinic.example", fax=None, last_name=last_name)
-    document = emr.send(sent(external_id="POC-2", addressee=addressee))
+    document = emr.send(sent(external_id="POC-2", addressee=addressee), practice=practice)
     theirs = emr.store.provider(document.provider_id)
     assert theirs is not None
     assert theirs.id != provider.id

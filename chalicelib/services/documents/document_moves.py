@@ -1,0 +1,103 @@
+"""The `move` job: move documents to the provider whom they belong to (DESIGN 2a).
+
+A provider's lists may hold documents that do not belong there any more: the practice has corrected an address
+(`document.resend`), a practice has learnt the address of a person whom it only faxed before, or an account
+has one more address. The job finds the provider of each such document as the intake does. Until the job has
+run, the rule in `domain/visibility.py` hides the documents.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.domain.audit import DocumentEventType
+from chalicelib.domain.documents import Document
+from chalicelib.domain.jobs import JobName, QueueName
+from chalicelib.domain.providers import Provider
+from chalicelib.domain.visibility import opens_to
+from chalicelib.services.documents.document_writer import DocumentWriter
+from chalicelib.services.documents.provider_matching import match_again
+from chalicelib.services.documents.recorder import PORTAL
+from chalicelib.services.lookups import require_document
+from chalicelib.services.optimistic_retry import retry_on_conflict
+from chalicelib.services.ports import Clock, Listing
+from chalicelib.services.transaction import Change, Job, OutboxRow
+
+PAGE = 25
+_RETRY_ON = frozenset({"document", "provider", "claim"})
+_NEXT_LIST = {Listing.PROVIDER_PENDING: Listing.PROVIDER_PAST}
+
+
+def move_job(provider_id: str, *, practice_id: str | None = None) -> Job:
+    """Return the job that moves the documents that do not belong to this provider.
+
+    With `practice_id`, the job moves the documents of this practice only.
+    """
+    return Job(
+        queue=QueueName.DELIVERIES,
+        name=JobName.MOVE,
+        event_id=provider_id,
+        provider_id=provider_id,
+        practice_id=practice_id,
+    )
+
+
+class DocumentMoves:
+    """Service behind the `move` jobs. A job that comes twice does no harm."""
+
+    def __init__(self, writer: DocumentWriter, clock: Clock) -> None:
+        self._writer = writer
+        self._store = writer.store
+        self._clock = clock
+
+    def move(self, job: Job) -> None:
+        """Move the documents on one page of the provider's lists, and queue the job for the next page."""
+        provider_id, now = job.provider_id or "", self._clock.now()
+        listing, after = _read_place(job.after)
+        page = self._store.documents(listing, provider_id, limit=PAGE, after=after)
+        for document in page.items:
+            if job.practice_id in (None, document.practice_id):
+                self._move(document.id, provider_id, now)
+        place = _next_place(listing, page.next_after)
+        if place is not None:
+            row = OutboxRow(id=self._writer.ids.new("out"), created_at=now, jobs=(replace(job, after=place),))
+            self._store.commit(Change(at=now, outbox=(row,)))
+
+    def _move(self, document_id: str, provider_id: str, now: datetime) -> None:
+        def step() -> None:
+            document = require_document(self._store, document_id)
+            provider = self._store.provider(provider_id)
+            if document.provider_id == provider_id and provider is not None and _may_move(document, provider):
+                self._commit_move(document, now)
+
+        retry_on_conflict(step, retry_on=_RETRY_ON)
+
+    def _commit_move(self, document: Document, now: datetime) -> None:
+        match = match_again(self._store, self._writer.ids, document)
+        if match.provider.id == document.provider_id:
+            return
+        moved = replace(document, provider_id=match.provider.id)
+        recorder = self._writer.recorder(moved, self._writer.practice_of(document), PORTAL, now)
+        data = {"from": document.provider_id, "to": match.provider.id}
+        change = recorder.event(DocumentEventType.MOVED, data).change()
+        self._store.commit(replace(change, providers=match.changed_rows(), claims=match.claims))
+
+
+def _may_move(document: Document, provider: Provider) -> bool:
+    """Return True unless the document opens to the provider's account, or was opened by an act of its own."""
+    return document.granted is None and not opens_to(provider, document)
+
+
+def _read_place(after: str | None) -> tuple[Listing, str | None]:
+    """Return the list and the position in it at which a job continues."""
+    if after is None:
+        return Listing.PROVIDER_PENDING, None
+    listing, _, position = after.partition(":")
+    return Listing(listing), position or None
+
+
+def _next_place(listing: Listing, next_after: str | None) -> str | None:
+    """Return the place of the next page: in the same list, or at the start of the next list."""
+    if next_after is not None:
+        return f"{listing}:{next_after}"
+    following = _NEXT_LIST.get(listing)
+    return f"{following}:" if following else None
