@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.domain.account_events import Origin
 from chalicelib.domain.errors import ConcurrentUpdate, Unauthenticated
-from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
+from chalicelib.domain.expiring_records import Secret, SecretKind, new_secret
 from chalicelib.domain.providers import Provider
 from chalicelib.domain.second_factors import Passkey
 from chalicelib.services.authentication.passkey_challenges import LIFETIME, is_valid_challenge
@@ -155,10 +155,4 @@ def _provider_id(handle: object) -> str:
 
 def _used_challenge(challenge: bytes, now: datetime) -> Secret:
     """Return a row that can be written only once, so that a repeated response fails."""
-    return Secret(
-        key=secret_key(SecretKind.PASSKEY, to_base64url(challenge)),
-        version=1,
-        kind=SecretKind.PASSKEY,
-        created_at=now,
-        expires_at=now + LIFETIME,
-    )
+    return new_secret(SecretKind.PASSKEY, to_base64url(challenge), now, LIFETIME)

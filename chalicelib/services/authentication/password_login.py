@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from chalicelib.domain.account_events import AccountEventType, Origin, account_event, is_logged
 from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.errors import ConcurrentUpdate, TooManyRequests, Unauthenticated
-from chalicelib.domain.expiring_records import PENDING_LOGIN_LIFETIME, Secret, SecretKind, secret_key
+from chalicelib.domain.expiring_records import PENDING_LOGIN_LIFETIME, Secret, SecretKind, new_secret
 from chalicelib.domain.providers import Provider
 from chalicelib.services import throttling
 from chalicelib.services.authentication.known_devices import KnownDevice
@@ -131,15 +131,8 @@ class Login:
         """Store a login that waits for its second factor, and return its token."""
         now = attempt.now
         token = self._ids.token()
-        row = Secret(
-            key=secret_key(SecretKind.PENDING_LOGIN, token),
-            version=1,
-            kind=SecretKind.PENDING_LOGIN,
-            created_at=now,
-            expires_at=now + PENDING_LOGIN_LIFETIME,
-            provider_id=provider.id,
-            session_generation=provider.session_generation,
-        )
+        owner = {"provider_id": provider.id, "session_generation": provider.session_generation}
+        row = new_secret(SecretKind.PENDING_LOGIN, token, now, PENDING_LOGIN_LIFETIME, **owner)
         self._commit_and_rehash(Change(at=now, secrets=(row,), dropped=cleared), provider, attempt)
         return token
 
@@ -289,11 +282,4 @@ def _add_attempt(attempt: LoginAttempt, known: KnownDevice | None, counters: Map
 
 def _decoy(attempt: LoginAttempt, nonce: str) -> Secret:
     """Return an expired row in place of the account event that an unknown address cannot have."""
-    return Secret(
-        key=secret_key(SecretKind.THROTTLE, f"nobody:{nonce}"),
-        version=1,
-        kind=SecretKind.THROTTLE,
-        created_at=attempt.now,
-        expires_at=attempt.now,
-        method=attempt.agent,
-    )
+    return new_secret(SecretKind.THROTTLE, f"nobody:{nonce}", attempt.now, timedelta(), method=attempt.agent)

@@ -52,8 +52,8 @@ class Emails(MessageSender):
     def _compose(self, facts: MessageFacts) -> Mail:
         composers: dict[str, Callable[[MessageFacts], Mail]] = {
             MessageType.READY: self._ready,
-            MessageType.SETUP: self._setup,
-            MessageType.RESET: self._reset,
+            MessageType.SETUP: self._password_link,
+            MessageType.RESET: self._password_link,
             MessageType.CODE: self._by_hand_code,
             MessageType.DECIDED_ELSEWHERE: self._decided_elsewhere,
             AccountEventType.PASSWORD_CHANGED: self._password_changed,
@@ -96,12 +96,11 @@ class Emails(MessageSender):
         document_link = self._url(f"/documents/{document.id}")
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
 
-    def _setup(self, facts: MessageFacts) -> Mail:
+    def _password_link(self, facts: MessageFacts) -> Mail:
+        """Compose the `setup` email with the link for a first password, or the `reset` email for a new one."""
         link = self._url(f"/documents/{facts.document.id}") if facts.document else None
-        return self._render(facts, "setup", setup_link=self._setup_link(facts), document_link=link)
-
-    def _reset(self, facts: MessageFacts) -> Mail:
-        return self._render(facts, "reset", setup_link=self._setup_link(facts))
+        setup_link = self._url(f"/setup/{self.setup_links.create_token(facts.delivery, facts.now)}")
+        return self._render(facts, facts.delivery.type, setup_link=setup_link, document_link=link)
 
     def _by_hand_code(self, facts: MessageFacts) -> Mail:
         from chalicelib.services.review.hand_codes import create_code
@@ -127,9 +126,6 @@ class Emails(MessageSender):
         delivery = facts.delivery
         change, changed_at = ACCOUNT_CHANGES[delivery.type], _moment(delivery.created_at)
         return self._render(facts, "account_changed", change=change, changed_at=changed_at)
-
-    def _setup_link(self, facts: MessageFacts) -> str:
-        return self._url(f"/setup/{self.setup_links.create_token(facts.delivery, facts.now)}")
 
 
 def _moment(at: datetime) -> str:

@@ -5,7 +5,7 @@ The email around the PDF contains nothing about the document.
 
 from collections.abc import Collection
 
-from chalicelib.domain.documents import Addressee, Document
+from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.practices import Practice
 from chalicelib.pdf.models import FaxCover, FaxOnline
@@ -29,11 +29,12 @@ class Faxes(MessageSender):
         """
         if not practice.fax:
             raise Unprocessable("The practice has no fax number for the signed page. Set it with PUT /v1/practice.")
+        addressee = document.addressee
         return FaxCover(
             practice_name=practice.name,
             practice_phone=display_phone(practice.phone) if practice.phone else None,
             return_fax=display_phone(practice.fax),
-            provider_name=_name_with_credential(document.addressee),
+            provider_name=f"{addressee.name}, {addressee.credential}" if addressee.credential else addressee.name,
             provider_fax=display_phone(facts.delivery.recipient),
             sent_at=facts.now,
             time_zone=practice.time_zone,
@@ -79,7 +80,3 @@ def gateway_address(number: str, domain: str, countries: Collection[str] = FAX_C
         return f"{normalize_fax(number, countries).removeprefix('+')}@{domain}"
     except ValueError as error:
         raise Unprocessable(f"The fax number cannot be used: it {error}.") from error
-
-
-def _name_with_credential(addressee: Addressee) -> str:
-    return f"{addressee.name}, {addressee.credential}" if addressee.credential else addressee.name

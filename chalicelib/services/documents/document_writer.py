@@ -7,6 +7,7 @@ from datetime import datetime
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.documents import Document
 from chalicelib.domain.practices import Practice
+from chalicelib.domain.providers import Provider
 from chalicelib.domain.status import is_decidable
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.documents.recorder import Actor, Recorder
@@ -39,6 +40,12 @@ class DocumentWriter:
         owner = self.store.provider(document.provider_id)
         is_listed = owner is not None and opens_to(owner, document)
         return recorder.report_to_owner(owner.proven_emails[0]) if owner and is_listed else recorder
+
+    def commit(self, recorder: Recorder, *, providers: tuple[Provider, ...] = ()) -> Document:
+        """Store the recorder's change, with further `providers` rows, and return the changed document."""
+        change = replace(recorder.change(), providers=providers)
+        self.store.commit(change)
+        return change.documents[0]
 
     def apply_to_latest(self, document: Document, step: Callable[[Document], Document]) -> Document:
         """Return the result of `step` for the document as the caller read it, or for its latest version.
@@ -73,9 +80,7 @@ class DocumentWriter:
                 return current
             viewed = replace(current, viewed_at=now, transmitted_at=current.transmitted_at or now)
             recorder = self.recorder(viewed, practice, actor, now)
-            change = recorder.event(DocumentEventType.VIEWED, webhook=True).change()
-            self.store.commit(change)
-            return change.documents[0]
+            return self.commit(recorder.event(DocumentEventType.VIEWED, webhook=True))
 
         return self.apply_to_latest(document, step)
 

@@ -50,9 +50,7 @@ def signature_block(document: Document, decision: Decision) -> SignatureBlock:
 def requested_field(document: Document) -> SignatureBox | None:
     """Return the box that the EMR asked to sign in, or None if the EMR named no box."""
     box = document.signature_field
-    if box is None:
-        return None
-    return SignatureBox(box.page, box.x, box.y, box.width, box.height)
+    return SignatureBox(box.page, box.x, box.y, box.width, box.height) if box else None
 
 
 def certificate_facts(

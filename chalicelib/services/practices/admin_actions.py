@@ -79,7 +79,7 @@ class AdminActions:
         Only `name` is required. Optional are `phone`, `fax`, `reply_to`, `time_zone` and
         `electronic_signature`.
         """
-        name = _read_name(payload)
+        name = _require_text(payload, "name", normalize_name)
         values = {field: _read_text(payload, field, read) for field, read in _NORMALIZERS.items()}
         values["fax"] = _read_text(payload, "fax", lambda text: normalization.normalize_fax(text, self.fax_countries))
         settings = {field: value for field, value in values.items() if value is not None}
@@ -93,7 +93,7 @@ class AdminActions:
 
     def rename_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
         """Give the practice `practice_id` another `name`, for documents sent from now on. Return `{"id", "name"}`."""
-        practice_id, name = _read_practice_id(payload), _read_name(payload)
+        practice_id, name = _read_practice_id(payload), _require_text(payload, "name", normalize_name)
         self._require_free_name(name, but=practice_id)
         self.practices.change(practice_id, now, lambda practice: replace(practice, name=name))
         return {"id": practice_id, "name": name}
@@ -181,10 +181,7 @@ class AdminActions:
 
         Raises `Invalid` with `problem` if there is no account or nothing to change.
         """
-        email = _read_text(payload, "email", normalization.normalize_email)
-        if email is None:
-            raise _invalid("email", "is missing")
-        key = email_claim(email)
+        key = email_claim(_require_text(payload, "email", normalization.normalize_email))
 
         def step() -> str | None:
             owner = self.store.provider(self.store.claims([key]).get(key, "prv_nobody"))
@@ -263,11 +260,11 @@ def _read_text(payload: Mapping[str, Any], name: str, normalize: Callable[[str],
         raise _invalid(name, str(error)) from error
 
 
-def _read_name(payload: Mapping[str, Any]) -> str:
-    name = _read_text(payload, "name", normalize_name)
-    if name is None:
-        raise _invalid("name", "is missing")
-    return name
+def _require_text(payload: Mapping[str, Any], name: str, normalize: Callable[[str], str]) -> str:
+    text = _read_text(payload, name, normalize)
+    if text is None:
+        raise _invalid(name, "is missing")
+    return text
 
 
 def _invalid(name: str, message: str) -> Invalid:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from chalicelib.domain.claim_keys import api_key_claim
-from chalicelib.domain.errors import Invalid, NotJson, PortalError, TooLarge, Unauthenticated
+from chalicelib.domain.errors import Invalid, NotJson, TooLarge, Unauthenticated
 from chalicelib.domain.practices import Practice
 from chalicelib.services.labels import duration
 from chalicelib.services.ports import Store
@@ -47,7 +47,9 @@ class RequestAuthentication:
         `bearer` is the value of the Authorization header, or only the key. Raises the same `Unauthenticated`
         for a missing, an unknown and an expired key.
         """
-        digest = key_digest(_read_key(bearer or ""))
+        text = (bearer or "").strip()
+        scheme, _, key = text.partition(" ")
+        digest = key_digest(key.strip() if scheme.lower() == "bearer" else text)
         claim = api_key_claim(digest)
         owner = self._store.claims([claim]).get(claim)
         practice = self._store.practice(owner) if owner else None
@@ -71,7 +73,8 @@ class RequestAuthentication:
         if practice is None or not any(
             _is_signed_with(secret, message_id, seconds, body, signatures) for secret in secrets
         ):
-            raise _signature_error(body)
+            # U+FFFD in the body shows that the gateway repaired the body.
+            raise NotJson(_NOT_UTF8) if _REPLACEMENT_CHARACTER in body else Unauthenticated(_WRONG_SIGNATURE)
         return practice
 
 
@@ -86,11 +89,6 @@ def key_digest(key: str) -> str:
     A key has 256 random bits, so the hash needs no salt.
     """
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
-
-
-def _read_key(bearer: str) -> str:
-    scheme, _, key = bearer.strip().partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else bearer.strip()
 
 
 def _read_signature_headers(headers: Mapping[str, str]) -> tuple[str, str, str, str]:
@@ -114,13 +112,6 @@ def _check_time(seconds: str, now: datetime) -> None:
             f"The webhook-timestamp is more than {duration(SIGNATURE_TOLERANCE)} away from the present "
             "time. Sign every attempt again, with the same webhook-id."
         )
-
-
-def _signature_error(body: bytes) -> PortalError:
-    """Return the error for a wrong signature. U+FFFD in the body shows that the gateway repaired the body."""
-    if _REPLACEMENT_CHARACTER in body:
-        return NotJson(_NOT_UTF8)
-    return Unauthenticated(_WRONG_SIGNATURE)
 
 
 def _is_signed_with(secret: str, message_id: str, seconds: str, body: bytes, signatures: str) -> bool:

@@ -71,7 +71,8 @@ class ByHand:
         """
 
         def step() -> None:
-            hour_key, day_key = hand_codes.hour_quota_key(document_id), hand_codes.day_quota_key(document_id)
+            hour_key = secret_key(SecretKind.CODE, f"asked:{document_id}")
+            day_key = secret_key(SecretKind.CODE, f"asked-today:{document_id}")
             document, rows = run_concurrently(
                 lambda: self._store.document(document_id), lambda: self._store.secrets([hour_key, day_key])
             )
@@ -193,9 +194,7 @@ class ByHand:
         data = {"signer": {"name": decision.signer.name}, "scan_sha256": decision.scan_sha256}
         recorder = self._writer.recorder(decided, practice, visitor.actor, visitor.now)
         recorder.event(DocumentEventType.DECISION_BY_HAND, data).job(JobName.SEAL)
-        change = self._writer.report_to_owner(recorder, decided).change()
-        self._store.commit(change)
-        return change.documents[0]
+        return self._writer.commit(self._writer.report_to_owner(recorder, decided))
 
     def _record_view(self, document: Document, visit: Secret, visitor: CodeVisitor) -> Document:
         practice, now = self._writer.practice_of(document), visitor.now

@@ -113,16 +113,6 @@ def is_fax_code(code: str) -> bool:
     return len(code) == FAX_CODE_LENGTH
 
 
-def hour_quota_key(document_id: str) -> str:
-    """Return the key of the row that counts the codes emailed for a document within an hour."""
-    return secret_key(SecretKind.CODE, f"asked:{document_id}")
-
-
-def day_quota_key(document_id: str) -> str:
-    """Return the key of the row that counts the codes emailed for a document within a day."""
-    return secret_key(SecretKind.CODE, f"asked-today:{document_id}")
-
-
 def _code_row(document: Document, code: str, delivery: Delivery, now: datetime, lifetime: timedelta) -> Secret:
     link = _digest(document.id, code)
     kind, token = _kind_and_token(document.id, code)

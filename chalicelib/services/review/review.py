@@ -164,11 +164,9 @@ class Review:
         """Open the document, and record its first view if its page images are ready."""
         _check_owner(document, action.provider)
         if not document.pages_ready or not needs_view(document):
-            can_sign = self.can_sign(document)
-        else:
-            practice, can_sign = self._practice_and_switch(document, action.practice)
-            document = self._record_view(document, practice, action)
-        return OpenedDocument(document=document, can_sign=can_sign)
+            return OpenedDocument(document=document, can_sign=self.can_sign(document))
+        practice, can_sign = self._practice_and_switch(document, action.practice)
+        return OpenedDocument(document=self._record_view(document, practice, action), can_sign=can_sign)
 
     def record_download(self, document: Document, action: ProviderAction) -> Document:
         """Record the download of the original PDF as the first view, if there was none."""
@@ -209,13 +207,20 @@ class Review:
         """
         _check_owner(document, action.provider)
         practice = action.practice or self._writer.practice_of(document)
-        reason = _parse_reason(form.reason)
+        reason = DeclineReason(form.reason) if form.reason in list(DeclineReason) else None
 
         def check(_: Document) -> None:
             if form_errors := _find_decline_errors(form, reason):
                 raise Invalid("Not sent yet. Please fix the following:", errors=form_errors)
 
-        return self._decide(document, practice, _decline(form, reason, action), action, check)
+        decision = Decision(
+            action=Action.DECLINE,
+            signer=_signer(action),
+            decided_at=action.now,
+            note=_decline_note(form, reason) or None,
+            decline_reason=reason,
+        )
+        return self._decide(document, practice, decision, action, check)
 
     def _decide(
         self,
@@ -234,10 +239,8 @@ class Review:
             if decided is None:
                 return current
             recorder = self._writer.recorder(decided, practice, action.actor, action.now)
-            change = _record_decision(recorder, decision, reauthenticated=action.reauthenticated).change()
-            providers = self._changed_provider(decision, action, signature_to_save)
-            self._store.commit(replace(change, providers=providers))
-            return change.documents[0]
+            _record_decision(recorder, decision, reauthenticated=action.reauthenticated)
+            return self._writer.commit(recorder, providers=self._changed_provider(decision, action, signature_to_save))
 
         return self._writer.apply_to_latest(document, step)
 
@@ -306,16 +309,6 @@ def _approval(form: ApprovalForm, pages: int, action: ProviderAction, signature:
     )
 
 
-def _decline(form: DeclineForm, reason: DeclineReason | None, action: ProviderAction) -> Decision:
-    return Decision(
-        action=Action.DECLINE,
-        signer=_signer(action),
-        decided_at=action.now,
-        note=_decline_note(form, reason) or None,
-        decline_reason=reason,
-    )
-
-
 def _signer(action: ProviderAction) -> Signer:
     provider = action.provider
     return Signer(
@@ -328,7 +321,7 @@ def _signer(action: ProviderAction) -> Signer:
     )
 
 
-def _record_decision(recorder: Recorder, decision: Decision, *, reauthenticated: bool) -> Recorder:
+def _record_decision(recorder: Recorder, decision: Decision, *, reauthenticated: bool) -> None:
     signer = decision.signer
     data: dict[str, Any] = {
         "signer": {"name": signer.name, "credential": signer.credential, "npi": signer.npi},
@@ -346,7 +339,7 @@ def _record_decision(recorder: Recorder, decision: Decision, *, reauthenticated:
             "read_statement": decision.read_statement,
         }
         recorder.event(DocumentEventType.DECISION_APPROVED, data, private=private)
-    return recorder.job(JobName.SEAL)
+    recorder.job(JobName.SEAL)
 
 
 def _find_approval_errors(form: ApprovalForm, document: Document, provider: Provider) -> list[FieldError]:
@@ -382,7 +375,3 @@ def _find_note_errors(note: str) -> list[FieldError]:
     if len(clean_text(note)) <= MAX_NOTE:
         return []
     return [FieldError("note", f"Please shorten the note to {MAX_NOTE:,} characters.")]
-
-
-def _parse_reason(text: str) -> DeclineReason | None:
-    return DeclineReason(text) if text in list(DeclineReason) else None
