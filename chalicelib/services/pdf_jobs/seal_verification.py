@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.errors import ConcurrentUpdate, Invalid
-from chalicelib.domain.expiring_records import Secret
+from chalicelib.domain.errors import ConcurrentUpdate, Invalid, TooManyRequests
+from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.timestamps import from_text
 from chalicelib.pdf.models import MAX_BYTES
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pdf_jobs import seal_certificates
 from chalicelib.services.ports import Files, Ids, Inspector, Store
-from chalicelib.services.throttling import Backoff, require_no_wait
+from chalicelib.services.throttling import Backoff, Quota, require_no_wait
 from chalicelib.services.transaction import Change
 
 MAX_UPLOAD_BYTES = MAX_BYTES
@@ -28,6 +28,9 @@ UPLOAD_LIFETIME = timedelta(minutes=15)
 _PREFIX = "uploads/verify/"
 _KEY = re.compile(r"uploads/verify/[A-Za-z0-9_-]{1,80}")
 _BACKOFF = Backoff(name="verify", free_attempts=30, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=1))
+_FORMS = Backoff(name="verify-form", free_attempts=60, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1))
+_ALL_FORMS = Quota(kind=SecretKind.THROTTLE, limit=1_000, period=timedelta(hours=1))
+"""Forms to upload a file. Each stores at most 25 MB for a day, at our cost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +57,12 @@ class SealVerification:
         self._ids = ids
         self._portal_url = portal_url
 
-    def upload_form(self) -> tuple[str, Mapping[str, str]]:
-        """Return the URL to which the browser posts the file, and the form fields to send before the file."""
+    def upload_form(self, *, address: str | None, now: datetime) -> tuple[str, Mapping[str, str]]:
+        """Return the URL to which the browser posts the file, and the form fields to send before the file.
+
+        Raises `TooManyRequests` if this address, or everybody together, has asked for too many forms.
+        """
+        self._count_form(address or "unknown", now)
         return self._files.upload_form(
             _PREFIX + self._ids.new("chk"),
             max_bytes=MAX_UPLOAD_BYTES,
@@ -95,6 +102,17 @@ class SealVerification:
             lambda: self._files.versions(key),
             lambda: seal_certificates.compute_fingerprints(seal_certificates.read_published(self._files)),
         )
+
+    def _count_form(self, source: str, now: datetime) -> None:
+        source_key, total_key = _FORMS.key(source), _FORMS.key("everybody")
+        rows = self._store.secrets([source_key, total_key])
+        require_no_wait(_FORMS.wait_left(rows.get(source_key), now))
+        total = _ALL_FORMS.count_use(rows.get(total_key), total_key, now)
+        if total is None:
+            raise TooManyRequests("Too many files are being verified. Please try again later.", retry_after=900)
+        with suppress(ConcurrentUpdate):
+            change = Change(at=now, secrets=(_FORMS.add_attempt(rows.get(source_key), source, now), total))
+            self._store.commit(change)
 
     def _count(self, count: Secret | None, source: str, now: datetime) -> None:
         # Two concurrent checks may count as one. The limit only slows an address down.

@@ -14,6 +14,7 @@ from chalicelib.domain.account_events import (
     AccountEventType,
 )
 from chalicelib.domain.user_agents import describe_device
+from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.pagination import decode_number_cursor, encode_cursor
 from chalicelib.web.http.request_context import RequestContext
 from chalicelib.web.http.responses import render_page
@@ -59,8 +60,11 @@ class ActivityLine:
 
 def show_activity(context: RequestContext) -> Response:
     before = decode_number_cursor(context.query.get("after"), "after")
-    provider_id = context.require_provider().id
-    events = context.services.account_settings.events(provider_id, limit=EVENTS_PER_PAGE, before=before)
+    provider, settings = context.require_provider(), context.services.account_settings
+    events, practices = run_concurrently(
+        lambda: settings.events(provider.id, limit=EVENTS_PER_PAGE, before=before),
+        lambda: settings.practice_names(provider),
+    )
     return render_page(
         context,
         "account_activity.html",
@@ -69,6 +73,7 @@ def show_activity(context: RequestContext) -> Response:
         next_after=encode_cursor(events.next_after),
         first=before is None,
         retention_years=RETENTION_YEARS,
+        practices=practices,
     )
 
 

@@ -31,7 +31,7 @@ def download_certificates(context: RequestContext) -> Response:
 
 
 def show_form(context: RequestContext, *, trouble: str = "", status: int = 200) -> Response:
-    url, fields = context.services.seal_verification.upload_form()
+    url, fields = context.services.seal_verification.upload_form(address=context.address, now=context.now)
     return render_page(
         context,
         "verify.html",

@@ -1,6 +1,7 @@
 """The service behind `/verify`: erased uploads, retries and the number of round trips."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,6 +78,33 @@ def test_only_uploads_for_verification_are_read(key: str) -> None:
         world.check(key)
     assert world.files.exists(key)
     assert world.inspector.asked == []
+
+
+def ask_for_form(world: World, address: str, now: datetime = START) -> None:
+    verification = SealVerification(
+        store=world.store, files=world.files, inspector=world.inspector, ids=FakeIds(), portal_url="https://portal.test"
+    )
+    verification.upload_form(address=address, now=now)
+
+
+def test_one_address_gets_a_limited_number_of_upload_forms() -> None:
+    world = World()
+    for _ in range(60):
+        ask_for_form(world, "198.51.100.7")
+    with pytest.raises(TooManyRequests):
+        ask_for_form(world, "198.51.100.7")
+    ask_for_form(world, "198.51.100.8")
+    ask_for_form(world, "198.51.100.7", START + timedelta(hours=1))
+
+
+def test_everybody_together_gets_a_limited_number_of_upload_forms() -> None:
+    world = World()
+    for number in range(1_000):
+        ask_for_form(world, f"198.51.{number // 250}.{number % 250}")
+    with pytest.raises(TooManyRequests) as refused:
+        ask_for_form(world, "203.0.113.9")
+    assert refused.value.retry_after == 900
+    ask_for_form(world, "203.0.113.9", START + timedelta(hours=1))
 
 
 def test_a_verification_takes_three_round_trips() -> None:

@@ -187,6 +187,18 @@ def test_the_owner_sees_the_events_newest_first_in_plain_words(portal: Portal, p
     assert "View activity" in text(phone.get("/account"))
 
 
+def test_the_owner_learns_which_practices_see_the_address_and_device(portal: Portal, phone: Phone) -> None:
+    assert "No practice has sent you a document yet" in text(phone.get("/account/activity"))
+    ids = [portal.practices.create(name, {}, START).practice.id for name in ("Juniper", "Cedar <b>", "Birch")]
+    owner = portal.store.provider(PROVIDER.id)
+    assert owner is not None
+    sent = replace(owner, version=owner.version + 1, practices=tuple(ids[:2]))
+    portal.store.commit(Change(at=START, providers=(sent,)))
+    shown = text(phone.get("/account/activity"))
+    assert "Practices that have sent you documents: Cedar <b>, Juniper." in shown
+    assert "Birch" not in shown
+
+
 def test_nobody_sees_another_accounts_events(portal: Portal, phone: Phone) -> None:
     give_account(portal, replace(OTHER_PROVIDER, email="jane@example.com"))
     stranger = portal.browser()
