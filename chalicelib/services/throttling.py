@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
 
 from chalicelib.domain.errors import TooManyRequests
 from chalicelib.domain.expiring_records import Secret, SecretKind, secret_key
@@ -65,6 +66,15 @@ class Quota:
         if too_soon or count.tries >= self.limit:
             return None
         return replace(count, version=count.version + 1, tries=count.tries + 1, last_seen_at=now)
+
+
+def network(address: str | None) -> str:
+    """Return the IPv4 address, or the /64 network of an IPv6 address, because one client has a whole /64."""
+    try:
+        ip = ip_address(address or "")
+    except ValueError:
+        return address or "unknown"
+    return str(ip) if ip.version == 4 else str(ip_network((ip, 64), strict=False))  # noqa: PLR2004 - IP versions
 
 
 def require_no_wait(*waits: timedelta) -> None:

@@ -29,11 +29,12 @@ class World:
         self.inspector = FakeInspector({"sha256": "5ca4", "media_type": "application/pdf", "pages": 1})
         self.ids = FakeIds()
         self.now = START
+        self.address = "203.0.113.9"
         writer = DocumentWriter(store=self.store, ids=self.ids, portal_url="https://portal.test")
         self.by_hand = ByHand(writer, self.files, self.inspector)
 
     def by(self) -> CodeVisitor:
-        return CodeVisitor(actor=Actor("by-hand", "203.0.113.9", "A desktop"), now=self.now)
+        return CodeVisitor(actor=Actor("by-hand", self.address, "A desktop"), now=self.now)
 
     def later(self, **parts: float) -> None:
         self.now += timedelta(**parts)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.deliveries import Channel, MessageType
@@ -21,8 +21,9 @@ from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Files, Inspector
 from chalicelib.services.review import hand_codes
-from chalicelib.services.review.hand_codes import CODES_PER_DAY, CODES_PER_HOUR, FAX_GUESSES, CodeEntry, is_fax_code
+from chalicelib.services.review.hand_codes import CODES_PER_DAY, CODES_PER_HOUR, CodeEntry
 from chalicelib.services.review.signature_input import MAX_NAME, clean_text
+from chalicelib.services.throttling import network
 from chalicelib.services.transaction import Change
 
 MAX_SCAN_BYTES = models.MAX_BYTES
@@ -90,7 +91,8 @@ class ByHand:
         """Return the token of a new visit. Raises the same `Invalid` for every code that opens nothing."""
 
         def step() -> str | None:
-            return self._try_code(hand_codes.read_code_entry(self._store, document_id, typed), visitor)
+            source = network(visitor.actor.address)
+            return self._try_code(hand_codes.read_code_entry(self._store, document_id, typed, source), visitor)
 
         token = retry_on_conflict(step, retry_on=_RETRY_ON)
         if token is None:
@@ -211,21 +213,13 @@ class ByHand:
     def _try_code(self, entry: CodeEntry, visitor: CodeVisitor) -> str | None:
         if entry.document is None or not is_readable(entry.document.status):
             return None
-        if is_fax_code(entry.typed) and FAX_GUESSES.wait_left(entry.wrong, visitor.now) > timedelta():
+        if entry.is_blocked(visitor.now):
             return None
         if not entry.is_right(visitor.now):
-            self._count_wrong(entry.document, entry, visitor.now)
+            if rows := entry.count_wrong(entry.document, visitor.now):
+                self._store.commit(Change(at=visitor.now, secrets=rows))
             return None
         return self._start_visit(entry.document, entry, visitor)
-
-    def _count_wrong(self, document: Document, entry: CodeEntry, now: datetime) -> None:
-        if is_fax_code(entry.typed):
-            row = FAX_GUESSES.add_attempt(entry.wrong, document.id, now)
-        elif entry.code is not None and hand_codes.is_usable(entry.code, document, now):
-            row = replace(entry.code, version=entry.code.version + 1, tries=entry.code.tries + 1)
-        else:
-            return
-        self._store.commit(Change(at=now, secrets=(row,)))
 
     def _start_visit(self, document: Document, entry: CodeEntry, visitor: CodeVisitor) -> str:
         """Store a visit and return its token.

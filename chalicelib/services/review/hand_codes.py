@@ -1,8 +1,9 @@
 """Codes that open one document without an account: six digits by email, or eight characters on a fax.
 
-A code's row belongs to its document. The limits on guesses never lock anyone out: a few wrong tries
-invalidate an emailed code, and the portal emails only so many codes. For the longer codes on faxes, a growing
-wait between wrong tries is enough.
+A code's row belongs to its document. Wrong tries are counted per source, so one reader's wrong codes do not
+stop another reader. After a few wrong tries, a source needs a new emailed code. After many wrong tries from
+several sources, the code is invalid for everybody. For the longer codes on faxes, a growing wait between the wrong
+tries of a source is enough.
 """
 
 import hashlib
@@ -24,9 +25,12 @@ FAX_CODE_LENGTH = 8
 FAX_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 """Characters that stay readable on a bad fax. B and 8, I, L and 1, O and 0, S and 5, Z and 2 look alike."""
 
-TRIES_PER_CODE = 5
+TRIES_PER_SOURCE = 5
+TRIES_PER_CODE = 50
+"""The limits on wrong tries of an emailed code. One source's wrong tries do not stop another source."""
+
 FAX_GUESSES = Backoff(name="fax-code", free_attempts=10, max_wait=timedelta(seconds=30), lifetime=timedelta(hours=1))
-"""The limit on wrong fax codes of a document: about 90,000 guesses at 150,000,000,000 codes in 30 days."""
+"""The limit on a source's wrong fax codes: about 90,000 guesses at 150,000,000,000 codes in 30 days."""
 
 CODES_PER_HOUR = Quota(kind=SecretKind.CODE, limit=5, period=timedelta(hours=1), min_interval=timedelta(minutes=1))
 CODES_PER_DAY = Quota(kind=SecretKind.CODE, limit=20, period=timedelta(hours=24))
@@ -36,13 +40,38 @@ CODES_PER_DAY = Quota(kind=SecretKind.CODE, limit=20, period=timedelta(hours=24)
 class CodeEntry:
     """A typed code with the rows that decide whether it opens the document. A missing row is None.
 
-    `wrong` counts the wrong fax codes of the document.
+    `wrong` counts the source's wrong codes of this document: its fax codes, or its tries of the emailed code
+    whose digest is in `wrong.link`. `source` is the client's network.
     """
 
     typed: str
+    source: str
     document: Document | None
     code: Secret | None
     wrong: Secret | None
+
+    def is_blocked(self, now: datetime) -> bool:
+        """Return True if this source has tried too many wrong codes."""
+        if is_fax_code(self.typed):
+            return FAX_GUESSES.wait_left(self.wrong, now) > timedelta()
+        return self._tries >= TRIES_PER_SOURCE
+
+    @property
+    def _tries(self) -> int:
+        is_same_code = self.wrong is not None and self.code is not None and self.wrong.link == self.code.link
+        return self.wrong.tries if self.wrong is not None and is_same_code else 0
+
+    def count_wrong(self, document: Document, now: datetime) -> tuple[Secret, ...]:
+        """Return the rows that count one more wrong try, or nothing if there is no code to guess."""
+        code, wrong = self.code, self.wrong
+        if is_fax_code(self.typed):
+            return (FAX_GUESSES.add_attempt(wrong, f"{document.id}:{self.source}", now),)
+        if code is None or not is_usable(code, document, now):
+            return ()
+        token, tries = _guesses_token(document.id, self.source), self._tries + 1
+        row = new_secret(SecretKind.THROTTLE, token, now, CODE_LIFETIME, tries=tries, link=code.link)
+        of_source = replace(row, version=wrong.version + 1 if wrong else 1)
+        return (replace(code, version=code.version + 1, tries=code.tries + 1), of_source)
 
     def is_right(self, now: datetime) -> bool:
         """Return True if the code opens the document now."""
@@ -53,17 +82,22 @@ class CodeEntry:
         return is_usable(code, document, now) and hmac.compare_digest(code.link, digest)
 
 
-def read_code_entry(store: Store, document_id: str, typed: str) -> CodeEntry:
+def read_code_entry(store: Store, document_id: str, typed: str, source: str) -> CodeEntry:
     """Return the typed code with its rows, which are read concurrently."""
     typed = normalize_code(typed)
+    guesses = secret_key(SecretKind.THROTTLE, _guesses_token(document_id, source))
+    counter = FAX_GUESSES.key(f"{document_id}:{source}") if is_fax_code(typed) else guesses
     document, (code, wrong) = run_concurrently(
         lambda: store.document(document_id),
         lambda: run_concurrently(
-            lambda: store.secret(secret_key(*_kind_and_token(document_id, typed))),
-            lambda: store.secret(FAX_GUESSES.key(document_id)) if is_fax_code(typed) else None,
+            lambda: store.secret(secret_key(*_kind_and_token(document_id, typed))), lambda: store.secret(counter)
         ),
     )
-    return CodeEntry(typed=typed, document=document, code=code, wrong=wrong)
+    return CodeEntry(typed=typed, source=source, document=document, code=code, wrong=wrong)
+
+
+def _guesses_token(document_id: str, source: str) -> str:
+    return f"code-guesses:{document_id}:{source}"
 
 
 def is_usable(code: Secret, document: Document, now: datetime) -> bool:

@@ -139,11 +139,13 @@ def decline(context: RequestContext, document_id: str) -> Response:
         other_name=form.get("other_name", "")[:MAX_NAME],
         other_address=form.get("other_address", "")[:254],
     )
+    cookies: list[str] = []
     try:
+        context, cookies = reauthenticate_to_sign(context)
         context.services.review.decline(context.require_document(), given, _make_action(context))
-    except (Invalid, Conflict) as trouble:
-        return _show_refusal(context, trouble, discard_draft(context), declining=True)
-    return redirect(f"/documents/{document_id}", cookies=discard_draft(context))
+    except (Invalid, Conflict, TooManyRequests) as trouble:
+        return _show_refusal(context, trouble, [*cookies, *discard_draft(context)], declining=True)
+    return redirect(f"/documents/{document_id}", cookies=[*cookies, *discard_draft(context)])
 
 
 def download_original(context: RequestContext, document_id: str) -> Response:
@@ -264,7 +266,7 @@ def _show_decision(context: RequestContext, document: Document, **details: Any) 
 
 def _show_refusal(context: RequestContext, trouble: PortalError, cookies: list[str], *, declining: bool) -> Response:
     """Show the review with the refused form, or the outcome if the document has been decided meanwhile."""
-    rename = {"note": "decline_note"} if declining else {}
+    rename = {"note": "decline_note", "password": "decline_password"} if declining else {}
     errors = {rename.get(name, name): message for name, message in error_messages(trouble).items()}
     entered = _read_fields(context, context.form)
     forms = replace(entered, declining=declining, errors=errors, trouble=trouble.detail)

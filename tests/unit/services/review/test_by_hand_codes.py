@@ -129,6 +129,52 @@ def test_five_wrong_tries_invalidate_a_code(world: World) -> None:
     assert world.refuses(code)
 
 
+@pytest.mark.parametrize("kind", ["code", "fax_code"])
+def test_wrong_codes_of_one_source_do_not_stop_another(world: World, kind: str) -> None:
+    code = getattr(world, kind)()
+    world.address = "198.51.100.66"
+    for _ in range(40):
+        assert world.refuses("999999" if kind == "code" else "AAAA-AAAA")
+    world.address = "203.0.113.9"
+    assert not world.refuses(code)
+
+
+def test_a_source_that_used_up_its_tries_needs_a_new_code(world: World) -> None:
+    code = world.code()
+    for _ in range(5):
+        assert world.refuses("999999")
+    assert world.refuses(code)
+    assert not world.refuses(world.code())
+
+
+def test_an_ipv6_network_is_one_source(world: World) -> None:
+    code = world.code()
+    for number in range(5):
+        world.address = f"2001:db8:1:2::{number:x}"
+        assert world.refuses("999999")
+    assert world.refuses(code)
+    world.address = "2001:db8:1:3::1"
+    assert not world.refuses(code)
+
+
+def test_fifty_wrong_tries_of_many_sources_invalidate_a_code(world: World) -> None:
+    code = world.code()
+    for number in range(10):
+        world.address = f"198.51.100.{number}"
+        for _ in range(5):
+            assert world.refuses("999999")
+    world.address = "203.0.113.9"
+    assert world.refuses(code)
+
+
+def test_a_code_works_after_forty_nine_wrong_tries_of_many_sources(world: World) -> None:
+    code = world.code()
+    for number in range(49):
+        world.address = f"198.51.100.{number}"
+        assert world.refuses("999999")
+    assert not world.refuses(code)
+
+
 def test_a_code_still_works_after_four_wrong_tries(world: World) -> None:
     code = world.code()
     for _ in range(4):

@@ -85,6 +85,29 @@ def test_after_fifteen_minutes_the_password_is_needed_to_sign(portal: Portal, br
     assert document(portal).status is Status.PENDING
 
 
+def decline(browser: Browser, **fields: str) -> HTTPResponse:
+    return browser.post(f"{REVIEW}/decline", {"reason": "other", "decline_note": "Not mine.", **fields})
+
+
+def test_after_fifteen_minutes_the_password_is_needed_to_decline(portal: Portal, browser: Browser) -> None:
+    stay_active(portal, browser, 15)
+    assert b'id="decline_password"' in browser.get(REVIEW).body
+    for fields in ({}, {"password": "violet tractor apple"}):
+        refused = decline(browser, **fields)
+        assert refused.status_code == 422
+        assert b'href="#decline_password"' in refused.body
+        assert "Not mine." in refused.body.decode()
+        assert document(portal).status is Status.PENDING
+    assert decline(browser, password=PASSWORD).status_code == 303
+    assert document(portal).status is Status.DECLINED
+
+
+def test_within_fifteen_minutes_of_login_no_password_is_needed_to_decline(portal: Portal, browser: Browser) -> None:
+    stay_active(portal, browser, 14)
+    assert b"decline_password" not in browser.get(REVIEW).body
+    assert decline(browser).status_code == 303
+
+
 def test_a_wrong_password_signs_nothing(portal: Portal, browser: Browser) -> None:
     stay_active(portal, browser, 15)
     refused = sign(browser, password="violet tractor apple")
