@@ -57,6 +57,12 @@ def staff_notice(
     )
 
 
+def notice_about(delivery: Delivery, kind: NoticeKind, event_id: str, now: datetime) -> Delivery:
+    """Return a notice to the practice's staff about a delivery and its document."""
+    practice_id, document_id = delivery.practice_id, delivery.document_id
+    return staff_notice(kind, event_id=event_id, practice_id=practice_id, now=now, document_id=document_id)
+
+
 def delivery_job(delivery: Delivery) -> Job:
     return Job(
         queue=QueueName.DELIVERIES,

@@ -17,7 +17,7 @@ from chalicelib.domain.delivery_receipts import Effect, Receipt, ReceiptKind, ef
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.timestamps import from_text
 from chalicelib.services.delivery.settlement import RACES, Settlement
-from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_job, staff_notice
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_job, notice_about
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Clock, Ids, Queues, Store
 from chalicelib.services.transaction import Change, Job, OutboxRow
@@ -92,13 +92,7 @@ class SesFeedback:
         if delivery.document_id is None or delivery.practice_id == PORTAL_PRACTICE:
             return
         now = self._clock.now()
-        notice = staff_notice(
-            NoticeKind.COMPLAINT,
-            event_id=delivery.id,
-            practice_id=delivery.practice_id,
-            now=now,
-            document_id=delivery.document_id,
-        )
+        notice = notice_about(delivery, NoticeKind.COMPLAINT, delivery.id, now)
         if self._store.delivery(notice.id) is not None:
             return
         complaint = DeliveryAttempt(at=receipt.at, status=AttemptStatus.COMPLAINED, detail=receipt.detail)

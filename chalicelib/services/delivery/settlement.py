@@ -11,7 +11,7 @@ from datetime import datetime
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.deliveries import CHANNELS, Channel, Delivery, DeliveryStatus, MessageType, NoticeKind
 from chalicelib.domain.documents import Document
-from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_line, outbox_row, staff_notice
+from chalicelib.services.delivery_rows import PORTAL_PRACTICE, delivery_line, notice_about, outbox_row
 from chalicelib.services.documents.document_writer import DocumentWriter
 from chalicelib.services.documents.recorder import PORTAL
 from chalicelib.services.transaction import Change
@@ -45,13 +45,7 @@ class Settlement:
     def _alone(self, after: Delivery, now: datetime) -> Change:
         if after.channel is not Channel.WEBHOOK or after.status is not DeliveryStatus.FAILED:
             return Change(at=now, deliveries=(after,))
-        notice = staff_notice(
-            NoticeKind.WEBHOOK_FAILED,
-            event_id=self._writer.ids.new("evt"),
-            practice_id=after.practice_id,
-            now=now,
-            document_id=after.document_id,
-        )
+        notice = notice_about(after, NoticeKind.WEBHOOK_FAILED, self._writer.ids.new("evt"), now)
         return Change(at=now, deliveries=(after, notice), outbox=(outbox_row(notice),))
 
     def _on_document(self, document: Document, after: Delivery, now: datetime) -> Change:

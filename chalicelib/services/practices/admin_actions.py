@@ -117,10 +117,8 @@ class AdminActions:
         With `end_others`, all old secrets end immediately.
         """
         practice_id, end_others = _read_practice_id(payload), _read_flag(payload, "end_others")
-        return {
-            "id": practice_id,
-            "webhook_secret": self.practices.rotate_secret(practice_id, now, end_others=end_others),
-        }
+        secret = self.practices.rotate_secret(practice_id, now, end_others=end_others)
+        return {"id": practice_id, "webhook_secret": secret}
 
     def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Set `electronic_signature`, `second_factor` or both of a practice. Return what was set."""

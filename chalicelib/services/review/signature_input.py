@@ -37,14 +37,10 @@ def read_signature(
             return None, [FieldError("drawing", message)]
         except ValueError:
             return None, [FieldError("drawing", "Draw your signature, or type it instead.")]
-    return signature, _find_name_errors(signature, provider)
-
-
-def _find_name_errors(signature: Signature, provider: Provider) -> list[FieldError]:
     typed = signature.typed
     if typed is None or (len(typed) <= MAX_NAME and is_own_name(provider, typed)):
-        return []
-    return [FieldError("typed_name", f"Type your own name to sign: {provider.name}.")]
+        return signature, []
+    return signature, [FieldError("typed_name", f"Type your own name to sign: {provider.name}.")]
 
 
 def render_preview(document: Document, provider: Provider, signature: Signature, now: datetime) -> bytes:
