@@ -1,0 +1,66 @@
+"""The ten attacks on who sees what, on the packaged stack (`tests/support/who_sees_what.py`)."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from chalicelib.web.http.request_parsing import make_form_token
+from tests.support.stack import Stack
+from tests.support.who_sees_what import CASES, Answer, Keys, Visitor, World
+
+
+class StackVisitor(Visitor):
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def get(self, path: str) -> Answer:
+        return as_answer(self._client.get(path))
+
+    def post(self, path: str, **fields: str) -> Answer:
+        if "__Host-csrf" not in self._client.cookies:
+            self.get("/login")
+        token = make_form_token(self._client.cookies["__Host-csrf"], "pad")
+        return as_answer(self._client.post(path, data={"csrf": token, **fields}))
+
+
+class StackWorld(World):
+    """The deployed portal, whose own workers do the jobs."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    def keys(self) -> Keys:
+        practice = self.stack.practice()
+        return Keys(practice.id, practice.api_key, practice.webhook_secret)
+
+    def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        return as_answer(self.stack.http.request(method, path, headers=headers, content=body))
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def browser(self) -> Visitor:
+        return StackVisitor(self.stack.browser())
+
+    def settle(self) -> None:
+        self.stack.outbox_drained()
+
+    def links(self, address: str) -> list[str]:
+        texts = [mail.get_body(("plain",)) for mail in self.stack.mail(address)]
+        matches = (re.search(r"/setup/[\w-]+", text.get_content()) for text in texts if text is not None)
+        return [match[0] for match in matches if match]
+
+    def newest_link(self, address: str) -> str:
+        return self.links(address)[-1]
+
+
+def as_answer(response: httpx.Response) -> Answer:
+    return Answer(response.status_code, response.text, response.headers.get("location", ""))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_clinics_statement_opens_nothing_of_another_clinic(stack: Stack, case: str) -> None:
+    CASES[case](StackWorld(stack))

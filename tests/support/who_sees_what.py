@@ -1,0 +1,324 @@
+"""The ten attacks on who sees what (issue 13), for the web function in memory and for the packaged stack.
+
+H is an honest clinic and M a malicious or careless one. The stranger reads the mailbox that M typed.
+"""
+
+import base64
+import itertools
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from standardwebhooks import Webhook
+
+from infrastructure.local.stack import ONE_PAGE
+
+PASSWORD = "violet tractor onion"
+PATIENT = {"external_id": "PT-1", "first_name": "Ada", "date_of_birth": "1950-12-10"}
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The status, body and `Location` of a response."""
+
+    status: int
+    body: str
+    location: str = ""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A document that a clinic sent: its id, and the last name of its patient, which no other document has."""
+
+    id: str
+    patient: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The id and the secrets of a clinic."""
+
+    id: str
+    api_key: str
+    webhook_secret: str
+
+
+class Visitor(ABC):
+    """A browser with its own cookies."""
+
+    @abstractmethod
+    def get(self, path: str) -> Answer: ...
+
+    @abstractmethod
+    def post(self, path: str, **fields: str) -> Answer: ...
+
+    def is_shown(self, document: Sent) -> bool:
+        """Return True if a list, a search or a page of the document shows it. All of them must agree."""
+        pages = [self.get(f"/documents/{document.id}{rest}").status for rest in ("", "/text", "/original.pdf")]
+        listed = [document.patient in self.get(path).body for path in ("/documents", "/documents/past")]
+        found = document.patient in self.post("/documents/past", q=document.patient).body.replace(
+            f'value="{document.patient}"', ""
+        )
+        opens = pages[0] == 200
+        assert opens == any(listed)
+        assert opens or (pages == [404, 404, 404] and not found)
+        return opens
+
+    def may_sign(self, document: Sent) -> bool:
+        """Return False if signing, declining and saving are refused as for an unknown document."""
+        fields = {"typed_name": "Luis Rivera", "pages_shown": "1", "read_statement": "yes"}
+        answers = [
+            self.post(f"/documents/{document.id}/approve", **fields),
+            self.post(f"/documents/{document.id}/decline", reason="not_my_patient"),
+        ]
+        return any(answer.status != 404 for answer in answers)
+
+
+class World(ABC):
+    """The portal as clinics and strangers reach it."""
+
+    @abstractmethod
+    def keys(self) -> Keys:
+        """Create a clinic with Electronic Signature on."""
+
+    @abstractmethod
+    def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer: ...
+
+    @abstractmethod
+    def now(self) -> datetime: ...
+
+    @abstractmethod
+    def browser(self) -> Visitor: ...
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Do all jobs."""
+
+    @abstractmethod
+    def links(self, address: str) -> list[str]:
+        """Return one text for each setup and reset link emailed to this address, oldest first."""
+
+    @abstractmethod
+    def newest_link(self, address: str) -> str:
+        """Return the path of the newest setup or reset link emailed to this address."""
+
+    def set_up(self, address: str) -> Visitor:
+        """Set up the account with the newest link in this mailbox, and log in."""
+        browser = self.browser()
+        browser.get(self.newest_link(address))
+        done = browser.post("/setup", credential="MD", confirmed="yes", password=PASSWORD)
+        assert done.location.startswith("/login?reason=password-set"), done.body[:2000]
+        login = browser.post("/login/password", email=address, password=PASSWORD, next="/documents")
+        assert login.status == 303, login.body[:2000]
+        self.settle()
+        return browser
+
+
+class Clinic:
+    """A clinic's EMR, with its own keys."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._keys = world, world.keys()
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> Answer:
+        text = json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": data})
+        webhook_id, now = f"msg_{uuid4().hex}", self._world.now()
+        headers = {
+            "content-type": "application/json",
+            "portal-practice": self._keys.id,
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(self._keys.webhook_secret).sign(webhook_id, now, text),
+        }
+        answer = self._world.call("POST", "/v1/events", headers, text.encode())
+        self._world.settle()
+        return answer
+
+    def try_to_send(self, provider: Mapping[str, Any], *, pdf: bytes = ONE_PAGE, patient: str = "Byron") -> Answer:
+        delivery = "email" if provider.get("email") else "fax"
+        data = {
+            "external_id": f"POC-{uuid4().hex[:12]}",
+            "kind": "plan_of_care",
+            "title": "Plan of Care",
+            "patient": {
+                "external_id": "PT-1",
+                "first_name": "Ada",
+                "last_name": patient,
+                "date_of_birth": "1950-12-10",
+            },
+            "provider": provider,
+            "delivery": "both" if provider.get("email") and provider.get("fax") else delivery,
+            "content": {"base64": base64.b64encode(pdf).decode()},
+        }
+        return self.event("document.sent", data)
+
+    def send(self, provider: Mapping[str, Any]) -> Sent:
+        patient = f"Byron{uuid4().hex[:10]}"
+        answer = self.try_to_send(provider, patient=patient)
+        assert answer.status == 202, answer.body
+        return Sent(json.loads(answer.body)["document_id"], patient)
+
+    def correct(self, document: Sent, email: str) -> None:
+        answer = self.event("document.resend", {"document_id": document.id, "provider": {"email": email}})
+        assert answer.status == 202, answer.body
+
+    def everything_it_reads(self, document: Sent) -> str:
+        """Return what the API tells this clinic about its deliveries and about the document."""
+        bearer = {"authorization": f"Bearer {self._keys.api_key}"}
+        paths = ("/v1/deliveries?status=all&limit=100", f"/v1/documents/{document.id}")
+        answers = [self._world.call("GET", path, bearer, b"") for path in (*paths, f"{paths[1]}/events")]
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        return "\n".join(answer.body for answer in answers)
+
+
+class Physician:
+    """A physician of one case. The NPI and the name are public. The addresses exist in this case only."""
+
+    def __init__(self) -> None:
+        whose = uuid4().hex[:10]
+        self.last_name = f"Rivera{whose}"
+        self.own, self.second = f"dr.{whose}@example.com", f"dr.{whose}@example.org"
+        self.strangers = f"stranger.{whose}@example.net"
+        self.fax = f"+1512555{next(_numbers) % 10000:04}"
+        self.npi = an_npi()
+
+    def at(self, email: str | None = None, *, npi: bool = True, fax: bool = False) -> dict[str, Any]:
+        facts = {"email": email, "npi": self.npi if npi else None, "fax": self.fax if fax else None}
+        named = {"first_name": "Luis", "last_name": self.last_name, "credential": "MD"}
+        return {**named, **{name: value for name, value in facts.items() if value}}
+
+
+def an_npi() -> str:
+    """Return a valid NPI that no other case uses."""
+    from chalicelib.domain.npi import is_valid
+
+    start = f"1{uuid4().int % 10**8:08}"
+    return next(start + digit for digit in "0123456789" if is_valid(start + digit))
+
+
+def case_1_an_npi_at_an_address_of_the_clinic(world: World) -> None:
+    person, honest, other = Physician(), Clinic(world), Clinic(world)
+    other.send(person.at(person.strangers))
+    stranger = world.set_up(person.strangers)
+    document = honest.send(person.at(person.own))
+    assert not stranger.is_shown(document)
+    assert not stranger.may_sign(document)
+    assert world.set_up(person.own).is_shown(document)
+
+
+def case_2_an_npi_after_a_fax(world: World) -> None:
+    person, honest, other = Physician(), Clinic(world), Clinic(world)
+    document = honest.send(person.at(fax=True))
+    other.send(person.at(person.strangers, fax=True))
+    stranger = world.set_up(person.strangers)
+    assert not stranger.is_shown(document)
+    assert not stranger.may_sign(document)
+
+
+def case_3_a_fax_number_and_name(world: World) -> None:
+    person, honest, other = Physician(), Clinic(world), Clinic(world)
+    document = honest.send(person.at(npi=False, fax=True))
+    other.send(person.at(person.strangers, npi=False, fax=True))
+    assert not world.set_up(person.strangers).is_shown(document)
+
+
+def case_4_a_fax_number_and_name_before_the_fax(world: World) -> None:
+    person, honest, other = Physician(), Clinic(world), Clinic(world)
+    other.send(person.at(person.strangers, npi=False, fax=True))
+    stranger = world.set_up(person.strangers)
+    assert not stranger.is_shown(honest.send(person.at(npi=False, fax=True)))
+
+
+def case_5_a_fax_after_the_npi_was_taken(world: World) -> None:
+    person, honest, other = Physician(), Clinic(world), Clinic(world)
+    emailed = honest.send(person.at(person.own))
+    other.send(person.at(person.strangers))
+    stranger = world.set_up(person.strangers)
+    faxed = honest.send(person.at(fax=True))
+    assert not stranger.is_shown(emailed)
+    assert not stranger.is_shown(faxed)
+    owner = world.set_up(person.own)
+    assert owner.is_shown(emailed)
+    assert owner.is_shown(faxed)
+
+
+def case_6_a_fax_number_of_a_physician_with_an_account(world: World) -> None:
+    person, honest, other = Physician(), Clinic(world), Clinic(world)
+    honest.send(person.at(person.own))
+    owner = world.set_up(person.own)
+    other.send(person.at(person.strangers, npi=False, fax=True))
+    stranger = world.set_up(person.strangers)
+    faxed = honest.send(person.at(npi=False, fax=True))
+    both = honest.send(person.at(person.second, npi=False, fax=True))
+    for document in (faxed, both):
+        assert not stranger.is_shown(document)
+        assert owner.is_shown(document)
+
+
+def case_7_a_corrected_address(world: World) -> None:
+    person, first, second = Physician(), Clinic(world), Clinic(world)
+    mistyped = first.send(person.at(person.strangers, fax=True))
+    stranger = world.set_up(person.strangers)
+    by_fax = first.send(person.at(fax=True))
+    assert stranger.is_shown(mistyped)
+    first.correct(mistyped, person.own)
+    others = [second.send(person.at(fax=True)), second.send(person.at(person.own))]
+    for document in (mistyped, by_fax, first.send(person.at(fax=True)), *others):
+        assert not stranger.is_shown(document)
+        assert not stranger.may_sign(document)
+    owner = world.set_up(person.own)
+    for document in (mistyped, by_fax, others[1]):
+        assert owner.is_shown(document)
+
+
+def case_8_a_link_for_the_real_physician(world: World) -> None:
+    person, honest, other = Physician(), Clinic(world), Clinic(world)
+    other.send(person.at(person.strangers))
+    world.set_up(person.strangers)
+    document = honest.send(person.at(person.own))
+    strangers, own = world.links(person.strangers), world.links(person.own)
+    world.browser().post(f"/documents/{document.id}/setup-link")
+    world.browser().post("/forgot-password", email=person.own)
+    world.settle()
+    assert world.links(person.strangers) == strangers
+    assert len(world.links(person.own)) > len(own)
+    assert world.set_up(person.own).is_shown(document)
+
+
+def case_9_a_private_username(world: World) -> None:
+    person, honest, other = Physician(), Clinic(world), Clinic(world)
+    honest.send(person.at(person.own))
+    world.set_up(person.own)
+    faxed = other.send(person.at(fax=True))
+    world.browser().post(f"/documents/{faxed.id}/setup-link")
+    world.settle()
+    assert person.own not in other.everything_it_reads(faxed)
+    emailed = other.send(person.at(person.second))
+    world.browser().post(f"/documents/{emailed.id}/setup-link")
+    world.settle()
+    assert person.own not in other.everything_it_reads(emailed)
+
+
+def case_10_a_probe_for_accounts(world: World) -> None:
+    person, another, honest, prober = Physician(), Physician(), Clinic(world), Clinic(world)
+    honest.send(person.at(person.own))
+    world.set_up(person.own)
+    answers = [
+        prober.try_to_send({**another.at(address), "email": address}, pdf=pdf)
+        for pdf in (b"not a PDF", ONE_PAGE)
+        for address in (person.own, another.strangers)
+    ]
+    assert [answer.status for answer in answers] == [422, 422, 202, 202]
+    refused = [json.loads(answer.body)["code"] for answer in answers[:2]]
+    assert refused == ["not-a-pdf", "not-a-pdf"]
+    assert [set(json.loads(answer.body)) for answer in answers[2:]] == [{"document_id", "status"}] * 2
+
+
+CASES: Mapping[str, Callable[[World], None]] = {
+    name: case for name, case in sorted(globals().items()) if name.startswith("case_")
+}

@@ -1,0 +1,98 @@
+"""The ten attacks on who sees what, on the web function in memory (`tests/support/who_sees_what.py`)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+from chalice.test import Client, HTTPResponse
+
+from app import app
+from chalicelib import bootstrap
+from chalicelib.domain.deliveries import Delivery
+from chalicelib.services.ports import Files
+from tests.support.fakes import START, FakeInspector
+from tests.support.portal import Browser, Portal, header
+from tests.support.who_sees_what import CASES, Answer, Keys, Visitor, World
+
+
+class ReadingInspector(FakeInspector):
+    """An inspector that refuses a file that does not begin like a PDF."""
+
+    def __init__(self, files: Files) -> None:
+        super().__init__()
+        self.files = files
+
+    def inspect(
+        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+    ) -> Mapping[str, Any]:
+        if not self.files.get(key).startswith(b"%PDF"):
+            return {"refused": {"code": "not_a_pdf", "detail": "The file is not a PDF."}}
+        return super().inspect(key, kind, certificates=certificates, original=original)
+
+
+class MemoryVisitor(Visitor):
+    def __init__(self) -> None:
+        self._browser = Browser()
+
+    def get(self, path: str) -> Answer:
+        return as_answer(self._browser.get(path))
+
+    def post(self, path: str, **fields: str) -> Answer:
+        return as_answer(self._browser.post(path, fields))
+
+
+class MemoryWorld(World):
+    """The portal over fakes. Jobs run in this process."""
+
+    def __init__(self) -> None:
+        self.portal = Portal()
+        self.portal.inspector = ReadingInspector(self.portal.files)
+        self._done: set[str] = set()
+        bootstrap.install(self.portal)
+
+    def keys(self) -> Keys:
+        new = self.portal.practices.create("Hill Country Therapy", {}, START)
+        self.portal.switches.set_electronic_signature(new.practice.id, on=True)
+        return Keys(new.practice.id, new.api_key, new.webhook_secret)
+
+    def call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        return as_answer(Client(app).http.request(method, path, headers=dict(headers), body=body))
+
+    def now(self) -> datetime:
+        return self.portal.clock.now()
+
+    def browser(self) -> Visitor:
+        return MemoryVisitor()
+
+    def settle(self) -> None:
+        while rows := [row for row in self.portal.fake_store.tables.get("outbox", {}) if row not in self._done]:
+            for row_id in rows:
+                self._done.add(row_id)
+                for job in self._jobs(row_id):
+                    if job.name == "move":
+                        self.portal.document_moves.move(job)
+                    elif job.name == "forgotten":
+                        self.portal.link_requests.send_requested_link(job.event_id, self.now())
+
+    def _jobs(self, row_id: str) -> Sequence[Any]:
+        rows = self.portal.fake_store.outbox(datetime.max.replace(tzinfo=START.tzinfo), limit=10_000)
+        return next(row.jobs for row in rows if row.id == row_id)
+
+    def links(self, address: str) -> list[str]:
+        return [mail.id for mail in self._link_mails(address)]
+
+    def newest_link(self, address: str) -> str:
+        return f"/setup/{self.portal.token(self._link_mails(address)[-1])}"
+
+    def _link_mails(self, address: str) -> list[Delivery]:
+        return [mail for mail in self.portal.mails() if mail.recipient == address and mail.type in ("setup", "reset")]
+
+
+def as_answer(response: HTTPResponse) -> Answer:
+    return Answer(response.status_code, response.body.decode(errors="replace"), header(response, "location"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_clinics_statement_opens_nothing_of_another_clinic(case: str) -> None:
+    CASES[case](MemoryWorld())
