@@ -141,13 +141,14 @@ class Services:
             inspector=self.inspector,
             ids=self.ids,
             portal_url=self.settings.portal_url,
+            authorities=self.settings.timestamp_pins,
         )
 
     @cached_property
     def sealer_cache(self) -> SealerCache:
         from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
 
-        return SealerCache(self.files, self.seal_key, self.timestamp_authority)
+        return SealerCache(self.files, self.seal_key, self.timestamp_authority, self.settings.timestamp_pins)
 
     @property
     def page_preparation(self) -> PagePreparation:
@@ -389,7 +390,7 @@ class Services:
         from chalicelib.adapters.timestamp_authority import HttpTimestampAuthority
 
         url = self.settings.timestamp_authority
-        return HttpTimestampAuthority(url) if url else None
+        return HttpTimestampAuthority(url, allow_loopback=self.settings.allow_loopback) if url else None
 
     @cached_property
     def mailer(self) -> ports.Mailer:

@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a deployment. URLs have no trailing slash."""
+    """The settings of a deployment. URLs have no trailing slash.
+
+    `timestamp_pins` are the SHA-256 fingerprints (hex) of the timestamp authority's certificates.
+    """
 
     stage: str
     region: str
@@ -37,17 +40,21 @@ class Settings:
     allow_loopback: bool
     sealing_key_arn: str
     timestamp_authority: str | None
+    timestamp_pins: tuple[str, ...]
     fax_countries: tuple[str, ...]
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Return the settings. Raises `LookupError` with the name of a missing variable.
 
-    `ALLOW_LOOPBACK_ENDPOINTS`, `TIMESTAMP_AUTHORITY_URL` and `FAX_COUNTRIES` are optional.
+    `ALLOW_LOOPBACK_ENDPOINTS`, `TIMESTAMP_AUTHORITY_URL`, `TIMESTAMP_AUTHORITY_PINS` and `FAX_COUNTRIES` are
+    optional.
     """
+    pins = environment.get("TIMESTAMP_AUTHORITY_PINS", "")
     optional: dict[str, Any] = {
         "allow_loopback": environment.get("ALLOW_LOOPBACK_ENDPOINTS") == "true",
         "timestamp_authority": environment.get("TIMESTAMP_AUTHORITY_URL") or None,
+        "timestamp_pins": tuple(filter(None, pins.lower().replace(":", "").split(","))),
         "fax_countries": tuple(environment.get("FAX_COUNTRIES", "US,CA").split(",")),
     }
     values = {}

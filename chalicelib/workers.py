@@ -33,7 +33,8 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
     original = fetch(of_original, most=inspection.MAX_FETCHED_BYTES) if of_original else None
     if data is None or (of_original and original is None):
         return {"unavailable": True}
-    return inspection.inspect(data, event["kind"], certificates=event.get("certificates", ()), original=original)
+    pins = {name: event.get(name, ()) for name in ("certificates", "authorities")}
+    return inspection.inspect(data, event["kind"], original=original, **pins)
 
 
 def admin(event: Any) -> dict[str, Any]:

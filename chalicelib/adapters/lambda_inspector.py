@@ -30,7 +30,13 @@ class LambdaInspector:
         self._presign = presign
 
     def inspect(
-        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+        self,
+        key: str,
+        kind: str,
+        *,
+        certificates: Sequence[str] = (),
+        authorities: Sequence[str] = (),
+        original: str | None = None,
     ) -> Mapping[str, Any]:
         """Return the facts of the file at `key`. `kind` is `pdf`, `scan` or `seal`.
 
@@ -39,7 +45,8 @@ class LambdaInspector:
         A crash or a timeout of the function means that the file harmed its reader, so the file is refused.
         Raises `Unavailable` for an error of AWS, which says nothing about the file.
         """
-        request = {"url": self._presign(key), "kind": kind, "certificates": list(certificates)}
+        pins = {"certificates": list(certificates), "authorities": list(authorities)}
+        request = {"url": self._presign(key), "kind": kind, **pins}
         if original is not None:
             request["original_url"] = self._presign(original)
         try:

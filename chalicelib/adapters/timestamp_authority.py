@@ -1,24 +1,40 @@
-"""A timestamp authority over HTTP (RFC 3161, 3.4): the `TimestampAuthority` of `services/ports.py`."""
+"""A timestamp authority over HTTPS (RFC 3161, 3.4): the `TimestampAuthority` of `services/ports.py`."""
 
 from http.client import HTTPException
-from urllib.request import Request, urlopen
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 _SECONDS = 8
 _MAX_BYTES = 64 * 1024
+_LOOPBACK = ("localhost", "127.0.0.1")
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirect could lead to an address without encryption."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
 
 
 class HttpTimestampAuthority:
-    """Client of a timestamp authority. `url` (http or https) is a parameter of the stack."""
+    """Client of a timestamp authority. `url` (https) is a parameter of the stack.
 
-    def __init__(self, url: str) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("the address of a timestamp authority begins with http:// or https://")
+    With `allow_loopback`, an authority on this machine may use http. Redirects are not followed.
+    """
+
+    def __init__(self, url: str, *, allow_loopback: bool = False) -> None:
+        parts = urlsplit(url)
+        is_local = allow_loopback and parts.scheme == "http" and parts.hostname in _LOOPBACK
+        if parts.scheme != "https" and not is_local:
+            raise ValueError("the address of a timestamp authority begins with https://")
         self._url = url
+        self._opener = build_opener(_NoRedirects)
 
     def request(self, query: bytes) -> bytes:
         request = Request(self._url, data=query, headers={"Content-Type": "application/timestamp-query"})  # noqa: S310 - checked above
         try:
-            with urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - checked above
+            with self._opener.open(request, timeout=_SECONDS) as response:
                 reply: bytes = response.read(_MAX_BYTES)
         except HTTPException as error:
             raise OSError("the timestamp authority did not send an HTTP response") from error

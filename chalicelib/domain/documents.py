@@ -290,6 +290,12 @@ class Document:
         """True if one of the document's seals still lacks its timestamp."""
         return any(pdf is not None and pdf.timestamp_due for pdf in (self.signed, self.certificate))
 
+    @property
+    def released_files(self) -> tuple[StoredPdf, ...]:
+        """The sealed files of this document that were released to anyone."""
+        files = (self.signed, self.timestamped, self.certificate, self.timestamped_certificate)
+        return tuple(pdf for pdf in files if pdf is not None)
+
     def decide(self, decision: Decision) -> Self | None:
         """Return the document with this decision, or None for the same decision again.
 

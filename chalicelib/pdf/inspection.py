@@ -32,6 +32,7 @@ from chalicelib.pdf.reader import (
     read_number,
     refuse_malformed,
     resolve,
+    walk_dictionaries,
 )
 
 _ACTIONS: dict[str, ActiveContent] = {
@@ -168,7 +169,7 @@ def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
     """
     with pypdfium2.PdfDocument(data) as document:
         for page, displayed in zip(pages, document, strict=True):
-            if any(map(_may_multiply, _dictionaries([page.get("/Resources")]))):
+            if any(map(_may_multiply, walk_dictionaries([page.get("/Resources")]))):
                 displayed.render(scale=min(_TRIAL / edge for edge in displayed.get_size()))
             if page.get("/Contents") is None and raw.FPDFPage_CountObjects(displayed):
                 raise PdfRefused("damaged", "The PDF is damaged: readers do not agree on the content of a page.")
@@ -249,34 +250,14 @@ def _find_signatures(catalog: DictionaryObject) -> list[DictionaryObject]:
 
 
 def _forbids_changes(signature: DictionaryObject) -> bool:
-    for item in read_array(signature.get("/Reference")):
-        reference = read_dictionary(item)
-        level = read_number(read_dictionary(reference.get("/TransformParams")).get("/P"), 2)
-        if reference.get("/TransformMethod") == "/DocMDP" and level == 1:
-            return True
-    return False
+    """Return True if a certification, or the lock of a signature, allows no change."""
+    references = [read_dictionary(item) for item in read_array(signature.get("/Reference"))]
+    return any(read_number(read_dictionary(item.get("/TransformParams")).get("/P"), 2) == 1 for item in references)
 
 
 def _catalog_dictionaries(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
     """Yield every dictionary that can be reached from the catalog once."""
-    return _dictionaries([catalog])
-
-
-def _dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObject]:
-    """Yield every dictionary that can be reached from the pending objects once."""
-    seen: set[tuple[int, int]] = set()
-    while pending:
-        item = pending.pop()
-        if isinstance(item, IndirectObject):
-            key = (item.idnum, item.generation)
-            if key not in seen:
-                seen.add(key)
-                pending.append(item.get_object())
-        elif isinstance(item, DictionaryObject):
-            yield item
-            pending.extend(item.values())
-        elif isinstance(item, ArrayObject):
-            pending.extend(item)
+    return walk_dictionaries([catalog])
 
 
 def _active_kinds(item: DictionaryObject) -> Iterator[ActiveContent]:

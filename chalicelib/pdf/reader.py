@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pypdf import PageObject, PdfReader
-from pypdf.generic import ArrayObject, DictionaryObject, PdfObject
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject
 
 from chalicelib.pdf.geometry import Box, Matrix, sort_corners
 from chalicelib.pdf.models import PdfRefused
@@ -63,6 +63,23 @@ def read_box(value: PdfObject | None) -> Box | None:
         return None
     box = sort_corners(corners)
     return box if box[2] > box[0] and box[3] > box[1] else None
+
+
+def walk_dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObject]:
+    """Yield every dictionary that can be reached from the pending objects once."""
+    seen: set[tuple[int, int]] = set()
+    while pending:
+        item = pending.pop()
+        if isinstance(item, IndirectObject):
+            key = (item.idnum, item.generation)
+            if key not in seen:
+                seen.add(key)
+                pending.append(item.get_object())
+        elif isinstance(item, DictionaryObject):
+            yield item
+            pending.extend(item.values())
+        elif isinstance(item, ArrayObject):
+            pending.extend(item)
 
 
 @dataclass(frozen=True)

@@ -184,13 +184,20 @@ class Switches(Protocol):
 
 class Inspector(Protocol):
     def inspect(
-        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+        self,
+        key: str,
+        kind: str,
+        *,
+        certificates: Sequence[str] = (),
+        authorities: Sequence[str] = (),
+        original: str | None = None,
     ) -> Mapping[str, Any]:
         """Return the facts that the `inspect` function found in an upload.
 
         `kind` is `pdf`, `scan` or `seal`. For a seal, `certificates` are the fingerprints of the portal's own
-        certificates. For a scan, `original` is the key of the document's original: the same pages again are
-        refused. The result is `{"pages": 3, …}` or `{"refused": {"code": "encrypted", "detail": "…"}}`.
+        certificates, and `authorities` those of the timestamp authorities. For a scan, `original` is the key of
+        the document's original: the same pages again are refused. The result is `{"pages": 3, …}` or
+        `{"refused": {"code": "encrypted", "detail": "…"}}`.
         """
 
 

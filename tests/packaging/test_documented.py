@@ -91,6 +91,7 @@ def test_the_rules_refuse_the_example_without_a_required_parameter(
     }
     assert refused == {
         "TimestampsUnlessWaived": {"TimestampAuthorityUrl"},
+        "PinsOfTheTimestampAuthority": {"TimestampAuthorityPins"},
         "CertificateOfThePortal": {"CertificateArn"},
     }
     assert {json.dumps(rule["RuleCondition"]) for rule in template["Rules"].values()} == {

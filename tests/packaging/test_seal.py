@@ -1,5 +1,6 @@
 """The sealing key in the packaged template: its permissions, and the alarm of its certificate."""
 
+import re
 from typing import Any
 
 from infrastructure.seal_certificate import YEARS
@@ -55,3 +56,14 @@ def test_production_requires_a_timestamp_authority_or_an_explicit_none(template:
     rule = template["Rules"]["TimestampsUnlessWaived"]
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Local"}, "false"]}
     assert "TimestampAuthorityUrl" in str(rule["Assertions"])
+
+
+def test_the_timestamp_authority_is_pinned_and_not_reached_in_the_clear(template: dict[str, Any]) -> None:
+    address = re.compile(template["Parameters"]["TimestampAuthorityUrl"]["AllowedPattern"])
+    assert address.fullmatch("https://timestamp.example.com/tsr")
+    assert address.fullmatch("http://127.0.0.1:9000/")
+    assert not address.fullmatch("http://timestamp.example.com/tsr")
+    assert not address.fullmatch("http://localhost.example.com/")
+    pins = re.compile(template["Parameters"]["TimestampAuthorityPins"]["AllowedPattern"])
+    assert pins.fullmatch(f"{'0a' * 32},{':'.join(['0A'] * 32)}")
+    assert not pins.fullmatch("sha256")

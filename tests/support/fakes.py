@@ -431,14 +431,21 @@ class FakeInspector:
     )
     asked: list[tuple[str, str]] = field(default_factory=list)
     certificates: tuple[str, ...] = ()
+    authorities: tuple[str, ...] = ()
     originals: list[str | None] = field(default_factory=list)
 
     def inspect(
-        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+        self,
+        key: str,
+        kind: str,
+        *,
+        certificates: Sequence[str] = (),
+        authorities: Sequence[str] = (),
+        original: str | None = None,
     ) -> Mapping[str, Any]:
         self.asked.append((key, kind))
         self.originals.append(original)
-        self.certificates = tuple(certificates)
+        self.certificates, self.authorities = tuple(certificates), tuple(authorities)
         return self.answer
 
     def refuse(self, code: str, detail: str = "It cannot be used.") -> None:

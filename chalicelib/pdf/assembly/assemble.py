@@ -13,26 +13,24 @@ import io
 
 from PIL import Image, ImageOps
 from pypdf import PdfReader, PdfWriter
-from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.assembly.field_appearances import open_with_appearances
 from chalicelib.pdf.assembly.flatten import (
     PlacedForm,
     append_layered_page,
     collect_layers,
-    copy_layer_visibility,
     letter_page,
     to_displayed_space,
     write_pdf,
 )
-from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open, page_to_form
+from chalicelib.pdf.assembly.pictures import open_as_shown
+from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open, draw_picture, page_to_form
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
 from chalicelib.pdf.geometry import Matrix, multiply
 from chalicelib.pdf.models import CertificateFacts, FieldFinder, SignatureBlock, SignatureBox
 from chalicelib.pdf.placement.finder import find_signature_box
-from chalicelib.pdf.reader import read_display
+from chalicelib.pdf.reader import open_pdf, read_display
 
 _SCAN_DPI = 200
 _LETTER = (612.0, 792.0)
@@ -53,16 +51,16 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
             form, matrix = stamp[1]
             layers.append((form, multiply(matrix, display.to_user)))
         append_layered_page(writer, display, layers)
-    copy_layer_visibility(writer, reader)
 
 
-def _find_place(
-    reader: PdfReader, original: bytes, field: SignatureBox | None, block: SignatureBlock, find: FieldFinder
+def find_place(
+    original: bytes, field: SignatureBox | None, block: SignatureBlock, find: FieldFinder
 ) -> SignatureBox | None:
     """Return the given field if it is on a page, else the place that the text asks for, else None."""
-    if field is not None and field.is_on(len(reader.pages)):
+    units = tuple(read_display(page).unit for page in open_pdf(original).pages)
+    if field is not None and field.is_on(len(units)):
         return field
-    return find(original, tuple(read_display(page).unit for page in reader.pages), block)
+    return find(original, units, block)
 
 
 def _draw_with_certificate(
@@ -89,8 +87,8 @@ def assemble_signed(
     find: FieldFinder = find_signature_box,
 ) -> bytes:
     """Return the original with the signature block and the certificate; equal input gives equal bytes."""
-    reader = open_with_appearances(original)
-    place = _find_place(reader, original, field, block, find)
+    reader = open_as_shown(original)
+    place = find_place(original, field, block, find)
     drawing = _draw_with_certificate(block, place, certificate)
     writer = PdfWriter()
     stamp = None
@@ -105,7 +103,7 @@ def assemble_signed(
 
 def assemble_declined(original: bytes, certificate: CertificateFacts) -> bytes:
     """Return the unsigned original with the certificate of its decline."""
-    reader, writer = open_with_appearances(original), PdfWriter()
+    reader, writer = open_as_shown(original), PdfWriter()
     _append_as_is(writer, reader, None)
     append_pages(writer, _draw_with_certificate(None, None, certificate))
     seed = _make_seed(original, certificate)
@@ -128,7 +126,6 @@ def _append_on_letter(writer: PdfWriter, reader: PdfReader) -> None:
         append_layered_page(
             writer, sheet, to_displayed_space(layers, display, center_on_sheet(display.size, sheet.size))
         )
-    copy_layer_visibility(writer, reader)
 
 
 def _pixels(sheet: tuple[float, float]) -> tuple[int, int]:
@@ -150,11 +147,9 @@ def _draw_on_letter(scan: bytes) -> PdfReader:
 
 def _draw_picture(canvas: Canvas, picture: Image.Image, sheet: tuple[float, float]) -> None:
     scale = min(sheet[0] / picture.width, sheet[1] / picture.height)
-    width, height = picture.width * scale, picture.height * scale
-    encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=82)
+    left, bottom = (sheet[0] - picture.width * scale) / 2, (sheet[1] - picture.height * scale) / 2
     canvas.setPageSize(sheet)
-    canvas.drawImage(ImageReader(encoded), (sheet[0] - width) / 2, (sheet[1] - height) / 2, width, height)
+    draw_picture(canvas, picture, (left, bottom, sheet[0] - left, sheet[1] - bottom))
     canvas.showPage()
 
 
@@ -162,7 +157,7 @@ def assemble_by_hand(scan: bytes, certificate: CertificateFacts) -> bytes:
     """Return the scan signed by hand (PDF, JPEG or PNG) on Letter pages, with the certificate."""
     is_pdf = b"%PDF-" in scan[:1024]
     writer = PdfWriter()
-    _append_on_letter(writer, open_with_appearances(scan) if is_pdf else _draw_on_letter(scan))
+    _append_on_letter(writer, open_as_shown(scan) if is_pdf else _draw_on_letter(scan))
     append_pages(writer, _draw_with_certificate(None, None, certificate))
     seed = _make_seed(scan, certificate)
     return write_pdf(writer, title=certificate.title, at=certificate.decided_at, seed=seed)

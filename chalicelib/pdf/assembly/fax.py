@@ -13,16 +13,15 @@ from PIL import Image
 from pypdf import PageObject, PdfReader, PdfWriter
 from reportlab.pdfgen.canvas import Canvas
 
-from chalicelib.pdf.assembly.field_appearances import open_with_appearances
 from chalicelib.pdf.assembly.flatten import (
     PlacedForm,
     append_layered_page,
     collect_layers,
-    copy_layer_visibility,
     letter_page,
     to_displayed_space,
     write_pdf,
 )
+from chalicelib.pdf.assembly.pictures import open_as_shown
 from chalicelib.pdf.assembly.reportlab_pages import append_pages, draw_and_open, page_to_form
 from chalicelib.pdf.drawing.fax_cover import draw_cover
 from chalicelib.pdf.drawing.qr import MILLIMETRE, draw_qr
@@ -113,13 +112,12 @@ def _place_page(writer: PdfWriter, page: PageObject, picture: pypdfium2.PdfPage)
 def compose_fax(cover: FaxCover, original: bytes) -> bytes:
     """Return the PDF to fax: the cover, then the marked pages; equal input gives equal bytes."""
     with open_for_display(original) as pictures:
-        reader, writer = open_with_appearances(original), PdfWriter()
+        reader, writer = open_as_shown(original), PdfWriter()
         pages = len(reader.pages)
         drawing = _draw_cover_and_marks(cover, pages)
         append_pages(writer, drawing, stop=1)
         for index, page in enumerate(reader.pages):
             mark = (page_to_form(writer, drawing, index + 1), IDENTITY)
             append_layered_page(writer, letter_page(), [*_place_page(writer, page, pictures[index]), mark])
-        copy_layer_visibility(writer, reader)
         seed = hashlib.sha256(original).digest() + repr(cover).encode()
         return write_pdf(writer, title="Fax", at=cover.sent_at, seed=seed)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import cast
 
-from pypdf import PageObject, PdfReader, PdfWriter
+from pypdf import PageObject, PdfWriter
 from pypdf.generic import (
     ArrayObject,
     ByteStringObject,
@@ -141,9 +141,6 @@ def _annotation_form(writer: PdfWriter, annotation: DictionaryObject) -> PlacedF
         return None
     form = cast("StreamObject", appearance.clone(writer, force_duplicate=True))
     form[NameObject("/Subtype")] = NameObject("/Form")
-    layer = annotation.get("/OC")
-    if layer is not None:
-        form[NameObject("/OC")] = layer.clone(writer)
     return _reference(writer, form), matrix
 
 
@@ -188,13 +185,6 @@ def to_displayed_space(layers: list[PlacedForm], display: Display, onto: Matrix)
     """Return the layers moved from the page's user space to displayed points, and then by `onto`."""
     move = multiply(invert(display.to_user), onto)
     return [(form, multiply(matrix, move)) for form, matrix in layers]
-
-
-def copy_layer_visibility(writer: PdfWriter, reader: PdfReader) -> None:
-    """Copy the optional-content settings. Without them, hidden layers would become visible."""
-    settings = read_dictionary(reader.trailer["/Root"]).get("/OCProperties")
-    if settings is not None:
-        writer.root_object[NameObject("/OCProperties")] = settings.clone(writer)
 
 
 def _strip(item: DictionaryObject) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
+from PIL import Image
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import IndirectObject
 from reportlab import rl_config
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from chalicelib.pdf.assembly.flatten import append_layered_page, import_page_form
-from chalicelib.pdf.geometry import IDENTITY
+from chalicelib.pdf.geometry import IDENTITY, Box
 from chalicelib.pdf.reader import read_display
 
 # ASCII-85 would make streams a quarter larger and slower to write.
@@ -25,6 +27,14 @@ def draw_pdf(draw: Callable[[Canvas], object]) -> bytes:
     draw(canvas)
     canvas.save()
     return target.getvalue()
+
+
+def draw_picture(canvas: Canvas, picture: Image.Image, box: Box) -> None:
+    """Draw an RGB picture as a JPEG image into the box (left, bottom, right, top)."""
+    left, bottom, right, top = box
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=82)
+    canvas.drawImage(ImageReader(encoded), left, bottom, right - left, top - bottom)
 
 
 def draw_and_open(draw: Callable[[Canvas], object]) -> PdfReader:

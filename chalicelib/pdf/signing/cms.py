@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import hashlib
-from collections.abc import Callable
 
 from asn1crypto import cms, tsp
 from asn1crypto.algos import SignedDigestAlgorithm
@@ -13,9 +13,7 @@ from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
-
-Timestamps = Callable[[bytes], bytes]
-"""Sends a DER-encoded RFC 3161 request to the authority and returns the reply, or raises `OSError`."""
+from chalicelib.pdf.signing.timestamp_tokens import CLOCK_TOLERANCE, Timestamps, TimestampSource, read_token_time
 
 TOKEN_BYTES = 12_000
 """Bytes reserved for a timestamp token. Tokens of public authorities take 3 to 8 kB."""
@@ -66,29 +64,25 @@ def strip_padding(reserved: bytes) -> bytes:
     return message
 
 
-def add_timestamp(message: bytes, send: Timestamps) -> bytes:
+def add_timestamp(message: bytes, source: TimestampSource, at: dt.datetime) -> bytes:
     """Return the message with a timestamp over its signature (PAdES level B-T).
 
     The signed part of the message does not change, so a timestamp can be added later. Raise `OSError` if the
-    authority returns no usable timestamp.
+    authority returns no usable timestamp of `at`, the present time.
     """
     content = cms.ContentInfo.load(message)
     signer_info = content["content"]["signer_infos"][0]
-    digest = hashlib.sha256(signer_info["signature"].native).digest()
+    signature = signer_info["signature"].native
     try:
-        token = asyncio.run(_Authority(send).async_timestamp(digest, _DIGEST))
-    except (TimestampRequestError, ValueError, TypeError, KeyError) as error:
+        token = asyncio.run(_Authority(source.send).async_timestamp(hashlib.sha256(signature).digest(), _DIGEST))
+        stamped_at = read_token_time(token["content"], signature, source.pins)
+    except (TimestampRequestError, ValueError, TypeError, KeyError, AttributeError) as error:
+        # pyHanko raises AttributeError for a wrong nonce.
         raise OSError("the timestamp authority gave no usable timestamp") from error
-    if _timestamped_digest(token) != digest:
-        raise OSError("the timestamp authority answered for another digest")
+    if stamped_at is None or abs(stamped_at - at) > CLOCK_TOLERANCE:
+        raise OSError("the timestamp is not by a pinned authority, not over this seal, or not of now")
     signer_info["unsigned_attrs"] = cms.CMSAttributes(
         [cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})]
     )
     timestamped: bytes = content.dump(force=True)
     return timestamped
-
-
-def _timestamped_digest(token: cms.ContentInfo) -> bytes:
-    info = token["content"]["encap_content_info"]["content"].parsed
-    digest: bytes = info["message_imprint"]["hashed_message"].native
-    return digest

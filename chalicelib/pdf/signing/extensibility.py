@@ -1,7 +1,7 @@
 """Whether an incremental update may extend a file, or whether the file must be rebuilt.
 
-An update is faster and keeps every byte of the original. But nothing active may stay in a sealed document,
-and readers disagree on what an extended file shows if they have to repair the original first.
+An update is faster and keeps every byte of the original. But nothing active or conditional may stay in a
+sealed document, and readers disagree on what an extended file shows if they have to repair the original first.
 """
 
 from __future__ import annotations
@@ -12,15 +12,25 @@ from itertools import pairwise
 
 from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pypdf.generic import DictionaryObject
 
-from chalicelib.pdf.signing.incremental_update import MALFORMED_PDF_ERRORS
+from chalicelib.pdf.assembly.pictures import has_conditional_content
+from chalicelib.pdf.reader import open_pdf, read_array, read_dictionary, refuse_malformed, walk_dictionaries
+from chalicelib.pdf.signing.incremental_update import MALFORMED_PDF_ERRORS, requires_extensible
 
-# Names of actions, files, fields and annotations, and any name that is spelled with escapes.
+# Names of actions, files, fields, annotations, layers and other conditions, and any name spelled with escapes.
 _NOT_EXTENSIBLE = re.compile(
     rb"/(?:AA|AF|AcroForm|Annots|Collection|EF|EmbeddedFiles?|Encrypt|GoTo3DView|GoToE|GoToR|Hide|ImportData|JS"
     rb"|JavaScript|Launch|Movie|OpenAction|Perms|Rendition|ResetForm|RichMedia|RichMediaExecute|SetOCGState|Sound"
-    rb"|SubmitForm|Thread|URI|XFA|XRefStm)(?![A-Za-z0-9_.+-])"
-    rb"|/[^\s()<>\[\]{}/%#]*#"
+    rb"|SubmitForm|Thread|URI|XFA|XRefStm"
+    rb"|Alternates|OC|OCG|OCGs|OCMD|OCProperties|OP|OPI|op|PS|PrintArea|PrintClip|TransferFunction|Usage|ViewArea"
+    rb"|ViewClip)(?![A-Za-z0-9_.+-])"
+    rb"|/TR2?\s*[\d<\[]|/[^\s()<>\[\]{}/%#]*#"
+)
+_ACTIVE_KEYS = frozenset({"/AA", "/AF", "/EF", "/JS", "/JavaScript", "/XFA"})
+_ACTION = re.compile(
+    "/(?:GoTo3DView|GoToE|GoToR|Hide|ImportData|JavaScript|Launch|Movie|Named|Rendition|ResetForm|RichMediaExecute"
+    "|SetOCGState|Sound|SubmitForm|Thread|Trans|URI)"
 )
 _OBJECT = re.compile(rb"\s*(\d+)\s+(\d+)\s+obj\b")
 _STREAM = re.compile(rb">>\s*stream\r?\n")
@@ -44,6 +54,33 @@ def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
         return not any(_NOT_EXTENSIBLE.search(part) for part in (*_structure(data, reader), *_compressed(reader)))
     except MALFORMED_PDF_ERRORS:
         return False
+
+
+def may_change_later(data: bytes) -> bool:
+    """Return True if a signed file has more than pages and signature fields.
+
+    Other fields, other annotations, actions, and content that depends on a condition may look different after
+    the seal, or elsewhere.
+    """
+    with requires_extensible(), refuse_malformed():
+        reader = open_pdf(data)
+        annotations = [read_dictionary(item) for page in reader.pages for item in read_array(page.get("/Annots"))]
+        return (
+            has_conditional_content(reader)
+            or any(map(_is_active, walk_dictionaries([reader.trailer["/Root"]])))
+            or not all(map(_is_signature_widget, annotations))
+        )
+
+
+def _is_active(item: DictionaryObject) -> bool:
+    """Return True for an action, the holder of an action or file, or a field that is not for a signature."""
+    other_field = item.get("/FT", "/Sig") != "/Sig"
+    return bool(_ACTIVE_KEYS & item.keys()) or bool(_ACTION.fullmatch(str(item.get("/S")))) or other_field
+
+
+def _is_signature_widget(annotation: DictionaryObject) -> bool:
+    parent = read_dictionary(annotation.get("/Parent"))
+    return annotation.get("/Subtype") == "/Widget" and "/Sig" in (annotation.get("/FT"), parent.get("/FT"))
 
 
 def _structure(data: bytes, reader: PdfFileReader) -> Iterator[bytes]:

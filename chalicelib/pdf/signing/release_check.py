@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from asn1crypto import x509
 
 from chalicelib.pdf.inspection import recheck_pages
@@ -12,19 +14,24 @@ from chalicelib.pdf.signing.sealed_document import Release
 from chalicelib.pdf.signing.verification import SignatureReport, find_signature_gap, read_signatures
 
 
-def find_faults(release: Release, *, source: bytes, certificate: x509.Certificate) -> list[str]:
+def find_faults(
+    release: Release, *, source: bytes, certificate: x509.Certificate, pins: Collection[str] = ()
+) -> list[str]:
     """Return the faults of a sealed file in words for an engineer; an empty list allows the release.
 
-    `source` is the original or the scan, and `certificate` is the one that the seal must be made with.
+    `source` is the original or the scan, and `certificate` is the one that the seal must be made with. `pins`
+    are the fingerprints of the timestamp authorities. The pictures are compared in `picture_check.py`.
     """
     data = release.sealed.data
     try:
-        pages, signatures = recheck_pages(data), read_signatures(data, strict=True)
+        pages, signatures = recheck_pages(data), read_signatures(data, strict=True, pins=pins)
     except PdfRefused as refusal:
         return [f"the sealed file cannot be read: {refusal.detail}"]
     faults = [*_find_page_faults(pages, release, source), *_find_seal_faults(signatures, source, certificate)]
+    if release.sealed.level == "B-T" and not (signatures and signatures[-1].timestamped_at):
+        faults.append("the timestamp is not by a pinned authority")
     if release.certificate is not None:
-        faults += find_faults(release.certificate, source=b"", certificate=certificate)
+        faults += find_faults(release.certificate, source=b"", certificate=certificate, pins=pins)
     return faults
 
 
@@ -45,6 +52,7 @@ def _find_seal_faults(
     checks = {
         "the seal does not fit the bytes": seal.sound,
         "the seal does not cover the whole file": seal.covers,
+        "the seal allows later changes": seal.locked,
         "the seal is by another certificate": seal.certificate_sha256 == fingerprint(certificate),
         "an earlier signature is no longer valid": _are_still_valid(earlier, source),
     }
@@ -62,7 +70,7 @@ def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
     )
 
 
-def find_timestamp_faults(data: bytes, before: bytes) -> list[str]:
+def find_timestamp_faults(data: bytes, before: bytes, pins: Collection[str]) -> list[str]:
     """Return the faults of a sealed file that got its timestamp later; an empty list allows the release.
 
     `before` is the sealed file without the timestamp. Only the bytes of the signature may differ.
@@ -71,7 +79,7 @@ def find_timestamp_faults(data: bytes, before: bytes) -> list[str]:
     if len(data) != len(before) or data[:start] != before[:start] or data[end:] != before[end:]:
         return ["the file changed under its seal"]
     try:
-        seal = read_signatures(data, strict=True)[-1]
+        seal = read_signatures(data, strict=True, pins=pins)[-1]
     except PdfRefused as refusal:
         return [f"the sealed file cannot be read: {refusal.detail}"]
     fits = seal.sound and seal.covers and seal.timestamped_at is not None

@@ -1,13 +1,15 @@
 """The seal: one PAdES signature over the whole file, made with a key that lives elsewhere (KMS).
 
-The seal is an approval signature, so other signatures may follow. In a file that already carries signatures,
-only the seal's field is added: any other change would invalidate the earlier signatures.
+The seal allows no later change: all fields are locked (P=1), and in a file without other signatures the seal
+also certifies the file. In a file that already carries signatures, only the seal's field is added: any other
+change would invalidate the earlier signatures.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -17,8 +19,15 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.form_tools import get_single_field_annot
 from pyhanko.pdf_utils.generic import pdf_name, pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields, prepare_sig_field
-from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
+from pyhanko.sign.fields import (
+    FieldMDPAction,
+    FieldMDPSpec,
+    MDPPerm,
+    SigSeedSubFilter,
+    enumerate_sig_fields,
+    prepare_sig_field,
+)
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import BuildProps, SignatureObject
 
 from chalicelib.pdf.geometry import Box
@@ -26,6 +35,7 @@ from chalicelib.pdf.signing import cms
 from chalicelib.pdf.signing.certificate_chain import Chain, SignDigest
 from chalicelib.pdf.signing.fast_path.cms_pattern import CmsPattern, make_pattern
 from chalicelib.pdf.signing.incremental_update import find_page, open_to_extend, requires_extensible
+from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 from chalicelib.pdf.signing.verification import DOCUMENT_KEY, find_signature_gap
 
 Level = Literal["B-B", "B-T"]
@@ -33,6 +43,7 @@ Level = Literal["B-B", "B-T"]
 
 _FIELD = "Seal"
 _DIGEST = "sha256"
+_LOCK = FieldMDPSpec(FieldMDPAction.ALL)
 
 
 @dataclass(frozen=True)
@@ -77,8 +88,13 @@ class Sealer:
 
     chain: Chain
     sign: SignDigest
-    timestamps: cms.Timestamps | None = None
+    timestamps: TimestampSource | None = None
     fast_path: bool = True
+
+    @property
+    def pins(self) -> Collection[str]:
+        """The fingerprints of the timestamp authority's certificates."""
+        return self.timestamps.pins if self.timestamps is not None else ()
 
     @cached_property
     def _pattern(self) -> CmsPattern | None:
@@ -108,7 +124,7 @@ class Sealer:
         If the timestamp authority fails, the seal has no timestamp and its level is B-B.
         """
         steps, prepared, output = self._start_embedding(writer, facts, field)
-        message, level = self._make_message(prepared.document_digest)
+        message, level = self._make_message(prepared.document_digest, facts.at)
         steps.send(message)
         sealed: bytes = output.getvalue()
         return Sealed(sealed, level)
@@ -118,14 +134,16 @@ class Sealer:
     ) -> tuple[Any, Any, io.BytesIO]:
         """Return pyHanko's embedding steps (the next one takes the message), the digest and the output."""
         with requires_extensible():
+            certify = next(enumerate_sig_fields(writer, filled_status=True), None) is None
+            lock = SigMDPSetup(_DIGEST, certify=certify, field_lock=_LOCK, docmdp_perms=MDPPerm.NO_CHANGES)
             name = _prepare_field(writer, field)
             steps = PdfCMSEmbedder().write_cms(name, writer, existing_fields_only=True)
             next(steps)
-            steps.send(SigObjSetup(sig_placeholder=_signature_dictionary(facts, self.reserved_bytes)))
+            steps.send(SigObjSetup(_signature_dictionary(facts, self.reserved_bytes), mdp_setup=lock))
             prepared, output = steps.send(SigIOSetup(md_algorithm=_DIGEST, output=io.BytesIO()))
         return steps, prepared, output
 
-    def _make_message(self, digest: bytes) -> tuple[bytes, Level]:
+    def _make_message(self, digest: bytes, at: dt.datetime) -> tuple[bytes, Level]:
         if self._pattern is not None:
             message = self._pattern.fill(digest, self.sign)
         else:
@@ -133,26 +151,26 @@ class Sealer:
         if self.timestamps is None:
             return message, "B-B"
         try:
-            return self._add_timestamp(message, self.reserved_bytes), "B-T"
+            return self._add_timestamp(message, self.reserved_bytes, at), "B-T"
         except OSError:
             return message, "B-B"
 
-    def _add_timestamp(self, message: bytes, reserved: int) -> bytes:
+    def _add_timestamp(self, message: bytes, reserved: int, at: dt.datetime) -> bytes:
         if self.timestamps is None:
             raise OSError("no timestamp authority is configured")
-        timestamped = cms.add_timestamp(message, self.timestamps)
+        timestamped = cms.add_timestamp(message, self.timestamps, at)
         if len(timestamped) > reserved:
             raise OSError("the timestamp is larger than the space reserved for it")
         return timestamped
 
-    def add_timestamp(self, data: bytes) -> bytes:
-        """Return a file sealed without a timestamp, with one added; no byte under the seal changes.
+    def add_timestamp(self, data: bytes, at: dt.datetime) -> bytes:
+        """Return a file sealed without a timestamp, with one added at `at`; no byte under the seal changes.
 
         Raise `OSError` if the authority fails or the file has no space for a timestamp.
         """
         start, end = find_signature_gap(data)
         reserved = bytes.fromhex(data[start:end].decode())
-        timestamped = self._add_timestamp(cms.strip_padding(reserved), len(reserved))
+        timestamped = self._add_timestamp(cms.strip_padding(reserved), len(reserved), at)
         return data[:start] + timestamped.hex().encode().ljust(end - start, b"0") + data[end:]
 
 
@@ -169,10 +187,13 @@ def _signature_dictionary(facts: SealFacts, reserved_bytes: int) -> SignatureObj
 
 
 def _prepare_field(writer: IncrementalPdfFileWriter, field: SealFieldSpec) -> str:
-    """Create or reuse the field for the seal, give it its appearance, and return its name."""
+    """Create or reuse the field for the seal, give it its lock and appearance, and return its name.
+
+    An existing field gets no lock, because a change of the field would invalidate the earlier signatures.
+    """
     name = field.field or _free_name(writer)
     page = field.page or find_page(writer, 0).reference
-    _, reference = prepare_sig_field(
+    is_new, reference = prepare_sig_field(
         name,
         writer.root,
         update_writer=writer,
@@ -180,6 +201,10 @@ def _prepare_field(writer: IncrementalPdfFileWriter, field: SealFieldSpec) -> st
         include_on_page=page,
         box=field.rectangle,
     )
+    if is_new:
+        lock = _LOCK.as_sig_field_lock()
+        lock[pdf_name("/P")] = generic.NumberObject(MDPPerm.NO_CHANGES.value)
+        reference.get_object()[pdf_name("/Lock")] = lock
     if field.form is not None:
         widget = get_single_field_annot(reference.get_object())
         widget[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): field.form})

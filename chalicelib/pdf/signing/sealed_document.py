@@ -2,9 +2,10 @@
 
 - An unsigned, well-formed original without active content gets the signature block, the certificate and the
   seal in one incremental update. Every byte of the original stays.
-- An original that already carries signatures gets only the seal, which shows the signature block. Added pages
-  would invalidate the other signatures, so the certificate is a file of its own.
-- Any other original (with forms, annotations, scripts, or damage) is rebuilt from the content of its pages.
+- An original that already carries signatures, and nothing that could change later, gets only the seal, which
+  shows the signature block. Added pages would invalidate the other signatures, so the certificate is a file of
+  its own.
+- Any other original (with forms, annotations, scripts, layers, or damage) is rebuilt from what its pages show.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.validation.pdf_embedded import read_certification_data
@@ -22,14 +24,15 @@ from chalicelib.pdf.assembly import assemble
 from chalicelib.pdf.assembly.reportlab_pages import draw_pdf
 from chalicelib.pdf.drawing.certificate_page import draw_certificate
 from chalicelib.pdf.drawing.signature_block import draw_block
-from chalicelib.pdf.geometry import Matrix, sort_corners, transform_box
+from chalicelib.pdf.geometry import Matrix, invert, sort_corners, transform_box
 from chalicelib.pdf.models import CertificateFacts, FieldFinder, SignatureBlock, SignatureBox, SignatureParts
 from chalicelib.pdf.placement.blank_area import find_blank_area
 from chalicelib.pdf.placement.finder import find_signature_box
 from chalicelib.pdf.reader import open_pdf, read_display
-from chalicelib.pdf.signing.extensibility import is_extensible
+from chalicelib.pdf.signing.extensibility import is_extensible, may_change_later
 from chalicelib.pdf.signing.incremental_update import (
     NotExtensible,
+    UpdatablePage,
     append,
     declared_page_count,
     find_page,
@@ -55,11 +58,13 @@ class Release:
     """A sealed file and the number of pages that it must have.
 
     `certificate` is the certificate as a separate file, if the sealed file can hold no certificate page.
+    `place` is the box of the signature block on a page of the original, the only part that looks different.
     """
 
     sealed: Sealed
     pages: int
     certificate: Release | None = None
+    place: SignatureBox | None = None
 
 
 def seal_signed(
@@ -82,8 +87,9 @@ def seal_signed(
         if not rebuild:
             opened = _Opened(original, open_to_extend(original), find)
             return _add_to_original(opened, block, field, certificate, sealer, facts)
-    pdf = assemble.assemble_signed(original, block=block, field=field, certificate=certificate, find=find)
-    return _seal_rebuilt(pdf, original, sealer, facts)
+    place = assemble.find_place(original, field, block, find)
+    pdf = assemble.assemble_signed(original, block=block, field=place, certificate=certificate, find=lambda *_: None)
+    return replace(_seal_rebuilt(pdf, original, sealer, facts), place=place)
 
 
 def _add_to_original(
@@ -168,11 +174,14 @@ class _Opened:
 
 
 def _is_signed(opened: _Opened) -> bool:
-    """Return True if the file carries signatures that the seal must leave valid."""
+    """Return True if the file carries signatures that the seal must leave valid; raise `NotExtensible`."""
     if b"ByteRange" not in opened.data:
         return False
     with requires_extensible():
-        return bool(opened.writer.prev.embedded_signatures)
+        signed = bool(opened.writer.prev.embedded_signatures)
+    if signed and may_change_later(opened.data):
+        raise NotExtensible("the file has content that could change after the seal")
+    return signed
 
 
 def _extend(opened: _Opened, addition: _Addition, sealer: Sealer, facts: SealFacts) -> Release:
@@ -189,7 +198,7 @@ def _extend(opened: _Opened, addition: _Addition, sealer: Sealer, facts: SealFac
             imported = imported[1:]
         field = SealFieldSpec(append(writer, imported))
         pages = declared_page_count(writer)
-    return Release(sealer.seal_opened(writer, facts, field), pages)
+    return Release(sealer.seal_opened(writer, facts, field), pages, place=addition.place)
 
 
 def _find_place(opened: _Opened, field: SignatureBox | None, block: SignatureBlock) -> SignatureBox | None:
@@ -216,10 +225,10 @@ def _countersign(
         place = find_blank_area(opened.data, opened.units)
     with requires_extensible():
         if place is None:
-            spec = _use_empty_field(opened.writer, block, sealer)
+            spec, place = _use_empty_field(opened, block, sealer)
         else:
             spec = _make_new_field(opened.writer, block, place, sealer)
-    return Release(sealer.seal_opened(opened.writer, facts, spec), opened.pages)
+    return Release(sealer.seal_opened(opened.writer, facts, spec), opened.pages, place=place)
 
 
 def _seal_separate_certificate(
@@ -252,20 +261,32 @@ def _make_new_field(
     return SealFieldSpec(page.reference, rectangle=transform_box(box, display.to_user), form=form)
 
 
-def _use_empty_field(writer: IncrementalPdfFileWriter, block: SignatureBlock, sealer: Sealer) -> SealFieldSpec:
-    """Return the seal's field: the file's empty signature field, or an invisible one if there is none."""
-    empty = find_empty_field(writer)
+def _use_empty_field(
+    opened: _Opened, block: SignatureBlock, sealer: Sealer
+) -> tuple[SealFieldSpec, SignatureBox | None]:
+    """Return the file's empty signature field and its place, or an invisible field if there is none."""
+    empty = find_empty_field(opened.writer)
     if empty is None:
-        return SealFieldSpec()
+        return SealFieldSpec(), None
     name, widget = empty
-    left, bottom, right, top = sort_corners([float(edge) for edge in widget["/Rect"]])
-    rotation = int(widget["/P"].get("/Rotate", 0)) % 360 if "/P" in widget else 0
-    width, height = right - left, top - bottom
-    if rotation in (90, 270):
-        width, height = height, width
-    if width <= 0 or height <= 0:
-        return SealFieldSpec(field=name)
-    return SealFieldSpec(field=name, form=_block_form(writer, block, (width, height), rotation, sealer))
+    number, page = _find_page_of(opened, widget)
+    display = page_display(page)
+    corners = sort_corners([float(edge) for edge in widget["/Rect"]])
+    left, bottom, right, top = transform_box(corners, invert(display.to_user))
+    place = SignatureBox(number, left, bottom, right - left, top - bottom)
+    if not place.is_on(opened.pages):
+        return SealFieldSpec(field=name), None
+    size = (place.width, place.height)
+    return SealFieldSpec(field=name, form=_block_form(opened.writer, block, size, display.rotation, sealer)), place
+
+
+def _find_page_of(opened: _Opened, widget: Any) -> tuple[int, UpdatablePage]:
+    """Return the number (from 1) and the page that shows the widget; raise `NotExtensible` if none does."""
+    for number in range(1, opened.pages + 1):
+        page = find_page(opened.writer, number - 1)
+        if any(item.container_ref == widget.container_ref for item in page.get("/Annots") or ()):
+            return number, page
+    raise NotExtensible("the signature field is on no page")
 
 
 def _block_form(

@@ -3,6 +3,9 @@
 A seal is trusted if it was made with one of the given certificates. They may have expired, and the key may
 have been replaced since: only the match of the seal and the bytes counts. No data is fetched from anywhere.
 
+Only `/verify` knows the hashes of the released files. A replaced timestamp, for example, changes the hash and
+not the seal.
+
 Usage: `python -m chalicelib.pdf.verify FILE --certificates PEM`. Without the certificates, the command
 reports whether the file is intact, but not whether the seal is from this installation.
 """
@@ -14,27 +17,34 @@ import datetime as dt
 import hashlib
 import io
 import json
+import re
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from asn1crypto import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import SuspiciousModification
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation.generic_cms import extract_tst_data_iter, validate_sig_integrity
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
 from chalicelib.pdf.models import PdfRefused
 from chalicelib.pdf.signing.certificate_chain import fingerprint, read_pem
+from chalicelib.pdf.signing.timestamp_tokens import CLOCK_TOLERANCE, read_token_time
 
-Verdict = Literal["intact", "signed_later", "changed", "broken", "not_ours", "not_signed", "unreadable"]
+Verdict = Literal["intact", "added", "changed", "broken", "not_ours", "not_signed", "unreadable"]
+"""The finding from the bytes of a file alone. `added`: more bytes follow the intact, sealed file."""
 
 DOCUMENT_KEY = "/PortalDocument"
 """The entry of the signature dictionary with the document's id. The seal covers the entry."""
 
 _TIMESTAMP_TYPE = "/DocTimeStamp"
+_END_OF_REVISION = re.compile(rb"%%EOF(?:\r\n|\r|\n)?")
+_MAX_REVISIONS = 64
 
 
 @dataclass(frozen=True)
@@ -42,8 +52,9 @@ class SignatureReport:
     """The facts of one signature in a file.
 
     `sound`: the signature fits the bytes that it covers. `covers`: it covers the file to the end.
+    `revision`: the length of the sealed file that the signature covers from the first byte on, or 0.
     `permitted`: the file has no later changes except those that a signed file may get, such as another
-    signature.
+    signature. `locked`: the signature allows no later change. `timestamped_at` is by a pinned authority.
     """
 
     by: str
@@ -55,6 +66,8 @@ class SignatureReport:
     sound: bool
     covers: bool
     permitted: bool
+    locked: bool
+    revision: int
 
     @property
     def level(self) -> str:
@@ -64,11 +77,27 @@ class SignatureReport:
 
 @dataclass(frozen=True)
 class FileVerification:
-    """The result for a file. `seal` is the last signature by one of the given certificates, or None."""
+    """The result for a file. `seal` is a signature by one of the given certificates, or None.
+
+    The last sound one is preferred, because anyone can append a copy of a seal that fits nothing.
+    """
 
     verdict: Verdict
     seal: SignatureReport | None
     signatures: tuple[SignatureReport, ...]
+
+
+def hash_revisions(data: bytes) -> list[str]:
+    """Return the SHA-256 (hex) of the file up to the end of each of its first revisions, the shortest first.
+
+    No parser is asked, so nothing in the file can hide a released file at its start.
+    """
+    digest, hashes, start = hashlib.sha256(), [], 0
+    for end in islice((match.end() for match in _END_OF_REVISION.finditer(data)), _MAX_REVISIONS):
+        digest.update(data[start:end])
+        hashes.append(digest.hexdigest())
+        start = end
+    return hashes
 
 
 def find_signature_gap(data: bytes) -> tuple[int, int]:
@@ -78,12 +107,15 @@ def find_signature_gap(data: bytes) -> tuple[int, int]:
     return first + 1, second - 1
 
 
-def read_signatures(data: bytes, *, strict: bool = False) -> tuple[SignatureReport, ...]:
-    """Return a report on every signature, oldest first; raise `PdfRefused` (damaged) if that fails."""
+def read_signatures(data: bytes, *, strict: bool = False, pins: Collection[str] = ()) -> tuple[SignatureReport, ...]:
+    """Return a report on every signature, oldest first; raise `PdfRefused` (damaged) if that fails.
+
+    `pins` are the fingerprints of the timestamp authorities whose times are reported.
+    """
     try:
         reader = PdfFileReader(io.BytesIO(data), strict=strict)
         signatures = [s for s in reader.embedded_signatures if str(s.sig_object_type) != _TIMESTAMP_TYPE]
-        return tuple(_examine(signature, data) for signature in signatures)
+        return tuple(_examine(signature, data, pins) for signature in signatures)
     except RecursionError as error:
         raise PdfRefused("damaged", "The PDF is damaged: its structure cannot be read.") from error
     except Exception as error:
@@ -91,12 +123,13 @@ def read_signatures(data: bytes, *, strict: bool = False) -> tuple[SignatureRepo
         raise PdfRefused("damaged", "The PDF is damaged: its signatures cannot be read.") from error
 
 
-def _examine(signature: Any, data: bytes) -> SignatureReport:
+def _examine(signature: Any, data: bytes, pins: Collection[str]) -> SignatureReport:
     signature.compute_integrity_info()
     intact, valid = validate_sig_integrity(
         signature.signer_info, signature.signer_cert, "data", actual_digest=signature.compute_digest()
     )
-    covers = signature.coverage == SignatureCoverageLevel.ENTIRE_FILE and _covers_all(signature, data)
+    revision = _covered_revision(signature, data)
+    covers = signature.coverage == SignatureCoverageLevel.ENTIRE_FILE and revision == len(data)
     entry = signature.sig_object
     return SignatureReport(
         by=_subject_name(signature.signer_cert),
@@ -104,24 +137,24 @@ def _examine(signature: Any, data: bytes) -> SignatureReport:
         reason=str(entry.get("/Reason", "")),
         document_id=str(entry.get(DOCUMENT_KEY, "")),
         claimed_at=signature.self_reported_timestamp,
-        timestamped_at=_read_timestamp(signature),
+        timestamped_at=_read_timestamp(signature, pins),
         sound=bool(intact and valid),
         covers=covers,
         permitted=covers or _allows_later_changes(signature),
+        locked=signature.docmdp_level == MDPPerm.NO_CHANGES,
+        revision=revision,
     )
 
 
-def _covers_all(signature: Any, data: bytes) -> bool:
-    """Return True if the only bytes not covered are the hexadecimal string of the signature itself."""
+def _covered_revision(signature: Any, data: bytes) -> int:
+    """Return the number of bytes from the start of the file on that are covered, or 0.
+
+    The only bytes among them that are not covered are the hexadecimal string of the signature itself.
+    """
     start, first, second, last = map(int, signature.byte_range)
     gap = data[first:second]
-    return (
-        start == 0
-        and second + last == len(data)
-        and gap[:1] == b"<"
-        and gap[-1:] == b">"
-        and not gap[1:-1].strip(b"0123456789abcdefABCDEF")
-    )
+    is_gap = gap[:1] == b"<" and gap[-1:] == b">" and not gap[1:-1].strip(b"0123456789abcdefABCDEF")
+    return second + last if start == 0 and is_gap else 0
 
 
 def _allows_later_changes(signature: Any) -> bool:
@@ -138,64 +171,41 @@ def _subject_name(certificate: x509.Certificate) -> str:
     return str(names.get("common_name") or names.get("organization_name") or "")
 
 
-def _read_timestamp(signature: Any) -> dt.datetime | None:
-    """Return the time of a sound timestamp over this very signature; None if there is none."""
+def _read_timestamp(signature: Any, pins: Collection[str]) -> dt.datetime | None:
+    """Return the time of a sound timestamp over this very signature by a pinned authority; None without one.
+
+    A timestamp before the seal's own time is refused: the portal's clock and the authority's agree.
+    """
+    claimed_at = signature.self_reported_timestamp
     for token in extract_tst_data_iter(signature.signer_info, signed=False):
-        at = _read_token_time(token, signature.signer_info["signature"].native)
-        if at is not None:
+        at = read_token_time(token, signature.signer_info["signature"].native, pins)
+        if at is not None and claimed_at is not None and at >= claimed_at.astimezone(dt.UTC) - CLOCK_TOLERANCE:
             return at
     return None
 
 
-def _read_token_time(token: Any, signature: bytes) -> dt.datetime | None:
-    content = token["encap_content_info"]["content"]
-    info, signer = content.parsed, token["signer_infos"][0]
-    imprint = info["message_imprint"]
-    algorithm = imprint["hash_algorithm"]["algorithm"].native
-    expected = hashlib.new(algorithm, signature).digest()
-    digest = hashlib.new(signer["digest_algorithm"]["algorithm"].native, bytes(content)).digest()
-    certificate = _find_signer_certificate(token, signer)
-    if certificate is None or imprint["hashed_message"].native != expected:
-        return None
-    intact, valid = validate_sig_integrity(signer, certificate, expected_content_type="tst_info", actual_digest=digest)
-    at: dt.datetime = info["gen_time"].native
-    return at if intact and valid else None
+def verify(data: bytes, published: Collection[str], pins: Collection[str] = ()) -> FileVerification:
+    """Verify the file's last seal. Both collections hold SHA-256 fingerprints (hex) of certificates.
 
-
-def _find_signer_certificate(token: Any, signer: Any) -> x509.Certificate | None:
-    identifier = signer["sid"].chosen
-    by_serial = signer["sid"].name == "issuer_and_serial_number"
-    for choice in token["certificates"]:
-        certificate: x509.Certificate = choice.chosen
-        if by_serial:
-            matches = certificate.serial_number == identifier["serial_number"].native
-            matches = matches and certificate.issuer == identifier["issuer"]
-        else:
-            matches = certificate.key_identifier == identifier.native
-        if matches:
-            return certificate
-    return None
-
-
-def verify(data: bytes, published: Collection[str]) -> FileVerification:
-    """Verify the file's last seal; `published` are the SHA-256 fingerprints (hex) of our certificates."""
+    `published` are the portal's own certificates. `pins` are those of the timestamp authorities.
+    """
     try:
-        signatures = read_signatures(data)
+        signatures = read_signatures(data, pins=pins)
     except PdfRefused:
         return FileVerification("unreadable", None, ())
     ours = [signature for signature in signatures if signature.certificate_sha256 in published]
     if not ours:
         return FileVerification("not_ours" if signatures else "not_signed", None, signatures)
-    return FileVerification(_decide_verdict(ours[-1], signatures[-1]), ours[-1], signatures)
+    seal = next((signature for signature in reversed(ours) if signature.sound), ours[-1])
+    return FileVerification(_decide_verdict(seal), seal, signatures)
 
 
-def _decide_verdict(seal: SignatureReport, last: SignatureReport) -> Verdict:
-    """Return the verdict. Changes after the seal are accepted only if a later signature covers them all."""
+def _decide_verdict(seal: SignatureReport) -> Verdict:
     if not seal.sound:
         return "broken"
     if seal.covers:
         return "intact"
-    return "signed_later" if seal.permitted and last.sound and last.covers else "changed"
+    return "added" if seal.revision else "changed"
 
 
 # The command line
@@ -206,12 +216,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m chalicelib.pdf.verify", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--certificates", type=Path, help="PEM, from /verify/certificates")
+    parser.add_argument("--authority", default=[], action="append", help="SHA-256 of an authority's certificate")
     options = parser.parse_args(arguments)
     data = options.file.read_bytes()
-    verification = verify(data, _published_fingerprints(options.certificates, data))
+    verification = verify(data, _published_fingerprints(options.certificates, data), options.authority)
     report = {"certificate_checked": options.certificates is not None, **to_json(verification)}
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
-    return 0 if verification.verdict in ("intact", "signed_later") else 1
+    return 0 if verification.verdict == "intact" else 1
 
 
 def _published_fingerprints(certificates: Path | None, data: bytes) -> set[str]:
@@ -249,4 +260,6 @@ def _signature_json(signature: SignatureReport) -> dict[str, Any]:
         "sound": signature.sound,
         "covers": signature.covers,
         "permitted": signature.permitted,
+        "locked": signature.locked,
+        "revision": signature.revision,
     }

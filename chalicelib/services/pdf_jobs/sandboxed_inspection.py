@@ -36,23 +36,37 @@ _CRASHED = "The PDF could not be read within the memory limit. Print it to a new
 
 
 def inspect(
-    data: bytes, kind: str, *, certificates: Collection[str] = (), original: bytes | None = None
+    data: bytes,
+    kind: str,
+    *,
+    certificates: Collection[str] = (),
+    authorities: Collection[str] = (),
+    original: bytes | None = None,
 ) -> dict[str, Any]:
     """Return the facts of a file as JSON, or `{"refused": {"code", "detail"}}`.
 
     `kind` is `pdf` (a document to sign), `scan` (a page signed by hand) or `seal` (a file to verify). For
     the first two the result is `{"sha256", "bytes", "pages", …}`. For `seal` the result is the finding of
-    `pdf/signing/verification.py`, and `certificates` holds the fingerprints of the portal's certificates.
-    A scan that is the document's `original` again is refused.
+    `pdf/signing/verification.py` with `sha256` and `revisions`, the hashes of the file's revisions. Here
+    `certificates` and `authorities` hold the fingerprints of the portal's certificates and of the timestamp
+    authorities' certificates. A scan that is the document's `original` again is refused.
     """
-    read, seconds = _reader(kind, certificates, original), SECONDS if original is None else COMPARISON_SECONDS
+    read = _reader(kind, certificates, authorities, original)
+    seconds = SECONDS if original is None else COMPARISON_SECONDS
     try:
         result: dict[str, Any] = run_sandboxed_json(
             lambda: _read_within_limits(read, data, seconds), seconds=seconds, memory=MEMORY
         )
     except SandboxKilled as killed:
-        return _refusal("damaged", _TOO_LONG if killed.by_time else _CRASHED)
-    return result
+        result = _refusal("damaged", _TOO_LONG if killed.by_time else _CRASHED)
+    return {**result, **_hash(data)} if kind == "seal" else result
+
+
+def _hash(data: bytes) -> dict[str, Any]:
+    """Return the hashes by which a released file is recognized, even if no parser can read the file."""
+    from chalicelib.pdf.signing.verification import hash_revisions
+
+    return {"sha256": hashlib.sha256(data).hexdigest(), "revisions": hash_revisions(data)}
 
 
 def _read_within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes, seconds: float) -> dict[str, Any]:
@@ -67,12 +81,14 @@ def _read_within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes, se
         return _refusal("damaged", _TOO_MUCH_MEMORY)
 
 
-def _reader(kind: str, certificates: Collection[str], original: bytes | None) -> Callable[[bytes], dict[str, Any]]:
+def _reader(
+    kind: str, certificates: Collection[str], authorities: Collection[str], original: bytes | None
+) -> Callable[[bytes], dict[str, Any]]:
     """Return the reader for a kind of file. Its libraries are imported before the time limit starts."""
     if kind == "seal":
         from chalicelib.pdf.signing import verification
 
-        return lambda data: verification.to_json(verification.verify(data, certificates))
+        return lambda data: verification.to_json(verification.verify(data, certificates, authorities))
     describe = _describe_pdf if kind == "pdf" else partial(_describe_scan, original=original)
     return lambda data: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **describe(data)}
 

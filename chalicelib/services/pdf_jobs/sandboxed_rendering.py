@@ -4,10 +4,11 @@ A page that hangs or crashes the renderer is reported as broken. The other pages
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from chalicelib.pdf.models import RenderedPage
+from chalicelib.pdf.models import RenderedPage, SignatureBox
 from chalicelib.pdf.rendering import extract_page_texts, render_pages
+from chalicelib.pdf.signing.picture_check import compare_pages
 from chalicelib.services.pdf_jobs.sandbox import SandboxKilled, limit_memory, run_sandboxed, run_sandboxed_json
 
 SECONDS = 8.0
@@ -49,6 +50,19 @@ def _render_sandboxed(data: bytes, widths: Sequence[int], first: int) -> Iterato
             yield from (_pack(image) for image in render_pages(data, widths, first=first))
 
     return map(_unpack, run_sandboxed(work, seconds=SECONDS))
+
+
+def find_picture_fault(source: bytes | None, sealed: bytes, block: SignatureBox | None, unseen: Collection[int]) -> str:
+    """Return the first fault of `compare_pages` in words, or an empty text."""
+
+    def work() -> Iterator[bytes]:
+        with limit_memory(MEMORY):
+            yield from (fault.encode() for fault in compare_pages(source, sealed, block, unseen))
+
+    try:
+        return next((fault.decode() for fault in run_sandboxed(work, seconds=3 * SECONDS) if fault), "")
+    except SandboxKilled:
+        return "the pictures of the pages cannot be compared"
 
 
 def _pack(image: RenderedPage) -> bytes:

@@ -6,14 +6,17 @@ the sealed bytes, stores them, and only then releases them (DESIGN section 3).
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
+
+from aws_lambda_powertools import Logger
 
 from chalicelib.domain.audit import DocumentEventType
 from chalicelib.domain.claim_keys import sealed_claim
 from chalicelib.domain.documents import Decision, Document, Sealing, StoredPdf
 from chalicelib.domain.status import Action
-from chalicelib.pdf.models import FieldFinder
+from chalicelib.pdf.assembly.pictures import draw_as_pictures
+from chalicelib.pdf.models import FieldFinder, SignatureBlock, SignatureBox
 from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
 from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.pdf.signing.sealed_document import Release, seal_by_hand, seal_declined, seal_signed
@@ -22,9 +25,12 @@ from chalicelib.services.lookups import require_practice
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.pdf_jobs import seal_contents
 from chalicelib.services.pdf_jobs.sandboxed_placement import find_field_sandboxed
+from chalicelib.services.pdf_jobs.sandboxed_rendering import find_picture_fault
 from chalicelib.services.pdf_jobs.sealer_cache import SealerCache
 from chalicelib.services.ports import Clock, Files, Ids, Store
 from chalicelib.services.transaction import Claim, Job
+
+logger = Logger(service="portal", child=True)
 
 
 class StoredFileCorrupt(Exception):
@@ -88,25 +94,29 @@ class SealJob:
         if pdf is None or not pdf.timestamp_due:
             return None
         before = self._read_verified(pdf.key, pdf.sha256)
-        data = self._sealer().add_timestamp(before)
-        faults = find_timestamp_faults(data, before)
+        sealer = self._sealer()
+        data = sealer.add_timestamp(before, self._clock.now())
+        faults = find_timestamp_faults(data, before, sealer.pins)
         if faults:
             raise StoredFileCorrupt("; ".join(faults))
         key, sha256 = self._put(document_id, data)
         return replace(pdf, key=key, sha256=sha256, level="B-T", timestamp_due=False)
 
     def _make_release(self, document: Document, decision: Decision) -> Release:
-        """Return the verified sealed file. Rebuild the file if it cannot extend the original."""
+        """Return the verified sealed file: an extended, a rebuilt, or at last a pictured original."""
         sealer = self._sealer()
         source = self._read_source(document, decision)
-        # The search may take seconds, so a rebuild uses its first result.
-        find = lru_cache(maxsize=1)(find_field_sandboxed)
-        faults: list[str] = []
-        for rebuild in (False, True):
-            release = self._seal_file(document, decision, source, sealer, find, rebuild=rebuild)
-            faults = find_faults(release, source=source, certificate=sealer.chain.leaf)
-            if not faults:
+        # A scan is shown to nobody before it is sealed.
+        shown = None if decision.action is Action.SIGN_BY_HAND else source
+        find, faults = _search_once(), [""]
+        for data, rebuild in _attempts(source):
+            release = self._seal_file(document, decision, data, sealer, find, rebuild=rebuild)
+            faults = find_faults(release, source=source, certificate=sealer.chain.leaf, pins=sealer.pins) or [
+                find_picture_fault(shown, release.sealed.data, release.place, document.broken_pages)
+            ]
+            if not any(faults):
                 return release
+            logger.warning("sealed file refused", document_id=document.id, faults=faults, rebuild=rebuild)
         raise StoredFileCorrupt("; ".join(faults))
 
     def _seal_file(
@@ -172,8 +182,7 @@ class SealJob:
                 recorder.event(DocumentEventType.SEALED, facts)
             else:
                 recorder.event(DocumentEventType.APPROVED, facts, webhook=True)
-            claim = Claim(key=sealed_claim(signed.sha256), owner=document.id)
-            self._store.commit(replace(recorder.change(), claims=(claim,)))
+            self._store.commit(replace(recorder.change(), claims=_claims(document_id, signed, certificate)))
 
         retry_on_conflict(step, retry_on=frozenset({"document"}))
 
@@ -198,7 +207,7 @@ class SealJob:
             )
             recorder = self._recorder(timestamped)
             recorder.event(DocumentEventType.TIMESTAMPED, facts)
-            self._store.commit(recorder.change())
+            self._store.commit(replace(recorder.change(), claims=_claims(document_id, signed, certificate)))
 
         retry_on_conflict(step, retry_on=frozenset({"document"}))
 
@@ -214,6 +223,31 @@ class SealJob:
 
     def _sealer(self) -> Sealer:
         return self._sealer_cache.sealer(self._clock.now())
+
+
+def _attempts(source: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield what to seal, and whether to rebuild it: from the original itself to pictures of its pages."""
+    yield source, False
+    if b"%PDF-" in source[:1024]:
+        yield source, True
+        yield draw_as_pictures(source), False
+
+
+def _search_once() -> FieldFinder:
+    """Return a search for the signature's place that repeats its first result, since it may take seconds."""
+    places: list[SignatureBox | None] = []
+
+    def find(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
+        if not places:
+            places.append(find_field_sandboxed(data, units, block))
+        return places[0]
+
+    return find
+
+
+def _claims(document_id: str, *files: StoredPdf | None) -> tuple[Claim, ...]:
+    """Return the claims by which `/verify` finds the document of a released file."""
+    return tuple(Claim(key=sealed_claim(pdf.sha256), owner=document_id) for pdf in files if pdf is not None)
 
 
 def _without_timestamp_due(pdf: StoredPdf | None) -> StoredPdf | None:

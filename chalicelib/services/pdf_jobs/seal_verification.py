@@ -1,17 +1,20 @@
 """The service behind `/verify`: anyone uploads a PDF and learns whether its seal is ours and intact.
 
 Only the `inspect` function opens the upload. The service gives that function the fingerprints of the
-published certificates. The result comes from the file alone, and no document is looked up. All versions of
-the upload are erased after the check. If the check fails, the bucket's lifecycle deletes the upload.
+published certificates. A file is genuine only if its hash is the hash of a file that was released. All
+versions of the upload are erased after the check. If the check fails, the bucket's lifecycle deletes the
+upload.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.claim_keys import sealed_claim
+from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.errors import ConcurrentUpdate, Invalid, TooManyRequests
 from chalicelib.domain.expiring_records import Secret, SecretKind
 from chalicelib.domain.timestamps import from_text
@@ -26,6 +29,7 @@ MAX_UPLOAD_BYTES = MAX_BYTES
 UPLOAD_LIFETIME = timedelta(minutes=15)
 
 _PREFIX = "uploads/verify/"
+_UNRELEASED = {"intact": "changed", "added": "changed"}
 _KEY = re.compile(r"uploads/verify/[A-Za-z0-9_-]{1,80}")
 _BACKOFF = Backoff(name="verify", free_attempts=30, max_wait=timedelta(minutes=1), lifetime=timedelta(hours=1))
 _FORMS = Backoff(name="verify-form", free_attempts=60, max_wait=timedelta(minutes=15), lifetime=timedelta(hours=1))
@@ -37,10 +41,13 @@ _ALL_FORMS = Quota(kind=SecretKind.THROTTLE, limit=1_000, period=timedelta(hours
 class VerificationResult:
     """The result of a check. `verdict` is a `Verdict` of `pdf/signing/verification.py`, or `unreadable`.
 
-    The other fields come from the seal: who signed (`reason`), which document, and when.
+    `intact` means that the file was released, and `added` that the file begins with a released file, which
+    `revision_url` offers for some minutes. The other fields come from the seal: who signed (`reason`), which
+    document, and when.
     """
 
     verdict: str
+    revision_url: str = ""
     reason: str = ""
     document_id: str = ""
     sealed_at: datetime | None = None
@@ -50,8 +57,18 @@ class VerificationResult:
 class SealVerification:
     """Service that verifies the seal of an uploaded PDF."""
 
-    def __init__(self, *, store: Store, files: Files, inspector: Inspector, ids: Ids, portal_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        files: Files,
+        inspector: Inspector,
+        ids: Ids,
+        portal_url: str,
+        authorities: Sequence[str] = (),
+    ) -> None:
         self._store = store
+        self._authorities = authorities
         self._files = files
         self._inspector = inspector
         self._ids = ids
@@ -88,11 +105,37 @@ class SealVerification:
             self._count(count, source, now)
             raise Invalid("There is no file to verify, or it was verified already. Choose the file again.")
         finding, _ = run_concurrently(
-            lambda: self._inspector.inspect(key, "seal", certificates=fingerprints),
+            lambda: self._inspector.inspect(key, "seal", certificates=fingerprints, authorities=self._authorities),
             lambda: self._count(count, source, now),
         )
+        result = self._compare(finding, self._find_released(finding))
         self._files.erase(key, versions)
-        return _result(finding)
+        return result
+
+    def _find_released(self, finding: Mapping[str, Any]) -> StoredPdf | None:
+        """Return the released file that the upload is, or else the longest one that the upload begins with.
+
+        The claims name the document. Files from before the claims are found by the document of the seal.
+        """
+        hashes = [finding["sha256"], *reversed(finding["revisions"])] if "sha256" in finding else []
+        sealed_id = (finding.get("seal") or {}).get("document_id", "")
+        owners, document = run_concurrently(
+            lambda: self._store.claims([sealed_claim(sha256) for sha256 in dict.fromkeys(hashes)]),
+            lambda: self._store.document(sealed_id) if sealed_id else None,
+        )
+        owner = next((owner for sha256 in hashes if (owner := owners.get(sealed_claim(sha256)))), sealed_id)
+        if owner != sealed_id:
+            document = self._store.document(owner)
+        released = {pdf.sha256: pdf for pdf in document.released_files} if document is not None else {}
+        return next((released[sha256] for sha256 in hashes if sha256 in released), None)
+
+    def _compare(self, finding: Mapping[str, Any], released: StoredPdf | None) -> VerificationResult:
+        if released is None:
+            return _result(finding, _UNRELEASED.get(finding.get("verdict", ""), ""))
+        if released.sha256 == finding["sha256"]:
+            return _result(finding, "intact")
+        url = self._files.url(released.key, seconds=int(UPLOAD_LIFETIME.total_seconds()), file_name="signed.pdf")
+        return replace(_result(finding, "added"), revision_url=url)
 
     def _look_up(self, key: str) -> tuple[Sequence[str], Sequence[str]]:
         """Return the upload's versions (none if there is no upload) and our certificates' fingerprints."""
@@ -120,12 +163,10 @@ class SealVerification:
             self._store.commit(Change(at=now, secrets=(_BACKOFF.add_attempt(count, source, now),)))
 
 
-def _result(finding: Mapping[str, Any]) -> VerificationResult:
-    if "refused" in finding:
-        return VerificationResult(verdict="unreadable")
-    seal = finding["seal"] or {}
+def _result(finding: Mapping[str, Any], verdict: str) -> VerificationResult:
+    seal = finding.get("seal") or {}
     return VerificationResult(
-        verdict=finding["verdict"],
+        verdict=verdict or finding.get("verdict", "unreadable"),
         reason=seal.get("reason", ""),
         document_id=seal.get("document_id", ""),
         sealed_at=_optional_time(seal.get("claimed_at")),

@@ -1,9 +1,11 @@
 """The sealer of the documents function: the key and its certificate, read again every few minutes."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from chalicelib.pdf.signing.certificate_chain import read_pem, verify_chain
 from chalicelib.pdf.signing.seal import Sealer
+from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
 from chalicelib.services.pdf_jobs.seal_certificates import CURRENT_KEY
 from chalicelib.services.ports import Files, SealKey, TimestampAuthority
 
@@ -14,10 +16,12 @@ CACHE_LIFETIME = timedelta(minutes=5)
 class SealerCache:
     """Cache of the sealer. A new certificate is used only if it fits the key."""
 
-    def __init__(self, files: Files, key: SealKey, authority: TimestampAuthority | None) -> None:
+    def __init__(
+        self, files: Files, key: SealKey, authority: TimestampAuthority | None, pins: Collection[str] = ()
+    ) -> None:
         self._files = files
         self._key = key
-        self._authority = authority
+        self._timestamps = TimestampSource(authority.request, pins) if authority is not None else None
         self._pem = b""
         self._sealer: Sealer | None = None
         self._read_at: datetime | None = None
@@ -35,5 +39,4 @@ class SealerCache:
         if self._sealer is not None and text == self._pem:
             return self._sealer
         self._pem = text
-        send = self._authority.request if self._authority is not None else None
-        return Sealer(chain=chain, sign=self._key.sign, timestamps=send)
+        return Sealer(chain=chain, sign=self._key.sign, timestamps=self._timestamps)

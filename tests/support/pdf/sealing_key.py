@@ -2,15 +2,19 @@
 
 import datetime as dt
 import hashlib
+import io
 from functools import cache
 
 from asn1crypto import algos, cms, core, tsp, x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.signers import PdfSignatureMetadata, sign_pdf
 
-from chalicelib.pdf.signing.certificate_chain import Chain, issue_self_signed, verify_chain
-from chalicelib.pdf.signing.cms import Timestamps
+from chalicelib.pdf.signing.certificate_chain import Chain, fingerprint, issue_self_signed, verify_chain
+from chalicelib.pdf.signing.cms import RemoteSigner
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
+from chalicelib.pdf.signing.timestamp_tokens import Timestamps, TimestampSource
 from tests.support.pdf.sample_pdfs import DOCUMENT_ID, NOW
 
 FACTS = SealFacts("Signed electronically by Luis Rivera-Muñoz, MD, NPI 1234567893", DOCUMENT_ID, NOW)
@@ -47,18 +51,53 @@ def chain() -> Chain:
     return verify_chain([certificate()], key().public_key(), NOW)
 
 
+def sign_as_another(pdf: bytes, signer: RemoteSigner | None = None) -> bytes:
+    """Return the file with an approval signature by someone else, which allows further signatures."""
+    other = LocalKey()
+    signer = signer or RemoteSigner(Chain((other.certificate(),)), other.sign)
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    output: io.BytesIO = sign_pdf(writer, PdfSignatureMetadata(field_name="Other"), signer=signer)
+    return output.getvalue()
+
+
 @cache
 def sealer(timestamps: Timestamps | None = None) -> Sealer:
-    return Sealer(chain=chain(), sign=key().sign, timestamps=timestamps)
+    source = TimestampSource(timestamps, pins()) if timestamps is not None else None
+    return Sealer(chain=chain(), sign=key().sign, timestamps=source)
+
+
+Authority = tuple[LocalKey, x509.Certificate]
+STAMPED_AT = NOW + dt.timedelta(seconds=2)
+
+
+def authority(usage: str = "time_stamping", at: dt.datetime = NOW) -> Authority:
+    """Return a new timestamp authority with a self-issued certificate that is only for `usage`."""
+    own = LocalKey()
+    issued = own.certificate(at=at, serial=8)
+    body = issued["tbs_certificate"]
+    body["extensions"].append({"extn_id": "extended_key_usage", "critical": True, "extn_value": [usage]})
+    issued["signature_value"] = own.sign(hashlib.sha256(body.dump(force=True)).digest())
+    return own, x509.Certificate.load(issued.dump(force=True))
 
 
 @cache
-def _authority() -> tuple[LocalKey, x509.Certificate]:
-    own = LocalKey()
-    return own, own.certificate(serial=8)
+def _authority() -> Authority:
+    return authority()
 
 
-def timestamps(query: bytes) -> bytes:
+def pins_of(by: Authority) -> frozenset[str]:
+    """Return the fingerprint of the timestamp authority's certificate."""
+    return frozenset({fingerprint(by[1])})
+
+
+def pins() -> frozenset[str]:
+    """Return the fingerprint of the usual timestamp authority's certificate."""
+    return pins_of(_authority())
+
+
+def timestamps(
+    query: bytes, *, at: dt.datetime = STAMPED_AT, nonce: int | None = None, by: Authority | None = None
+) -> bytes:
     """Return the response of a timestamp authority to `query`. Both are DER (RFC 3161)."""
     match_label = tsp.TimeStampReq.load(query)
     info = tsp.TSTInfo(
@@ -67,17 +106,17 @@ def timestamps(query: bytes) -> bytes:
             "policy": "1.2.3.4",
             "message_imprint": match_label["message_imprint"],
             "serial_number": 1,
-            "gen_time": NOW + dt.timedelta(seconds=2),
-            "nonce": match_label["nonce"].native,
+            "gen_time": at,
+            "nonce": match_label["nonce"].native if nonce is None else nonce,
         }
     )
-    token = _token(info.dump())
+    token = _token(info.dump(), by or _authority())
     reply: bytes = tsp.TimeStampResp({"status": {"status": "granted"}, "time_stamp_token": token}).dump()
     return reply
 
 
-def _token(content: bytes) -> cms.ContentInfo:
-    own, issued = _authority()
+def _token(content: bytes, by: Authority) -> cms.ContentInfo:
+    own, issued = by
     sha256 = algos.DigestAlgorithm({"algorithm": "sha256"})
     signed = cms.CMSAttributes(
         [

@@ -1,6 +1,7 @@
 """States of the page that verifies whether the portal sealed a file."""
 
-from tests.support.browser.states.scene import Scene, state
+from chalicelib.domain.documents import StoredPdf
+from tests.support.browser.states.scene import ID, Scene, state
 from tests.support.fakes import START, FakeInspector
 
 KEY = "uploads/verify/chk_1"
@@ -32,8 +33,8 @@ def verified(scene: Scene) -> None:
 
 
 @state
-def verified_signed_later(scene: Scene) -> None:
-    _found(scene, "signed_later")
+def verified_added(scene: Scene) -> None:
+    _found(scene, "added")
 
 
 @state
@@ -53,13 +54,16 @@ def verified_not_ours(scene: Scene) -> None:
 
 def _found(scene: Scene, verdict: str) -> None:
     scene.memory.files.put(KEY, b"%PDF", "application/pdf")
+    scene.put(signed=StoredPdf(key="signed/1.pdf", sha256="released", pages=4))
     inspector = scene.memory.portal.inspector
     assert isinstance(inspector, FakeInspector)
     inspector.answer = {
         "verdict": verdict,
+        "sha256": "released" if verdict == "intact" else "other",
+        "revisions": ["released"] if verdict == "added" else [],
         "seal": {
             "reason": "Approved by Luis Rivera, MD",
-            "document_id": "doc_abcdef123456",
+            "document_id": ID,
             "claimed_at": START.isoformat(),
             "timestamped_at": START.isoformat(),
         },

@@ -8,7 +8,6 @@ import pytest
 from PIL import ImageChops
 
 from chalicelib.pdf.models import SignatureBox
-from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import incremental_update
 from chalicelib.pdf.signing.fast_path import cms_pattern
 from chalicelib.pdf.signing.release_check import find_faults
@@ -40,8 +39,7 @@ def seal(original: bytes, *, fast_path: bool, declined: bool = False) -> Release
 
 
 def signed_before() -> bytes:
-    other = sealing_key.LocalKey()
-    return Sealer(chain.Chain((other.certificate(),)), other.sign).seal(samples.plan_of_care(), FACTS).data
+    return sealing_key.sign_as_another(samples.plan_of_care())
 
 
 @pytest.mark.parametrize(

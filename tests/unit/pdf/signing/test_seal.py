@@ -22,8 +22,9 @@ from chalicelib.pdf.signing.incremental_update import open_to_extend
 from chalicelib.pdf.signing.release_check import find_faults, find_timestamp_faults
 from chalicelib.pdf.signing.seal import Sealed, Sealer
 from chalicelib.pdf.signing.sealed_document import Release, seal_by_hand, seal_declined, seal_signed
+from chalicelib.pdf.signing.timestamp_tokens import Timestamps, TimestampSource
+from tests.support.pdf import attacks, sealing_key
 from tests.support.pdf import sample_pdfs as samples
-from tests.support.pdf import sealing_key
 from tests.support.pdf.sample_pdfs import BLOCK, CERTIFICATE, NOW
 from tests.support.pdf.sealing_key import FACTS, certificate, key, sealer
 
@@ -155,9 +156,8 @@ def test_a_file_with_a_form_is_rebuilt_without_the_form(tmp_path: Path) -> None:
 def test_a_sealed_file_has_no_scripts() -> None:
     original = samples.active()
     assert not is_extensible(original)
-    data = sign_and_seal(original).sealed.data
-    assert inspect_pdf(original).active_content != ()
-    assert inspect_pdf(data).active_content == ()
+    assert extensibility.may_change_later(original)
+    assert not extensibility.may_change_later(sign_and_seal(original).sealed.data)
 
 
 def test_a_file_with_an_escaped_name_is_not_extensible() -> None:
@@ -190,9 +190,7 @@ def test_a_decline_and_a_scan_are_sealed(tmp_path: Path) -> None:
 
 
 def test_a_further_signature_leaves_the_earlier_one_valid(tmp_path: Path) -> None:
-    other = sealing_key.LocalKey()
-    other_sealer = Sealer(chain.Chain((other.certificate(),)), other.sign)
-    original = other_sealer.seal(samples.plan_of_care(), FACTS).data
+    original = sealing_key.sign_as_another(samples.plan_of_care())
     release = sign_and_seal(original)
     data = release.sealed.data
     assert data.startswith(original)
@@ -205,9 +203,7 @@ def test_a_further_signature_leaves_the_earlier_one_valid(tmp_path: Path) -> Non
 
 
 def test_a_file_signed_by_others_gets_a_separate_certificate(tmp_path: Path) -> None:
-    other = sealing_key.LocalKey()
-    other_sealer = Sealer(chain.Chain((other.certificate(),)), other.sign)
-    original = other_sealer.seal(samples.plan_of_care(), FACTS).data
+    original = sealing_key.sign_as_another(samples.plan_of_care())
     release = sign_and_seal(original)
     apart = release.certificate
     assert apart is not None
@@ -233,17 +229,17 @@ def test_any_changed_byte_under_the_seal_is_found() -> None:
     assert len(places) > 50
     for place in places:
         changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-        assert verification.verify(changed, OURS).verdict not in ("intact", "signed_later"), place
+        assert verification.verify(changed, OURS).verdict not in ("intact", "added"), place
 
 
 def test_any_bytes_after_the_seal_are_found() -> None:
     data = sign_and_seal(samples.plan_of_care()).sealed.data
-    assert verification.verify(data + b"\n", OURS).verdict == "changed"
+    assert verification.verify(data + b"\n", OURS).verdict == "added"
     writer = PdfWriter(io.BytesIO(data), incremental=True)
     writer.add_blank_page(100, 100)
     target = io.BytesIO()
     writer.write(target)
-    assert verification.verify(target.getvalue(), OURS).verdict == "changed"
+    assert verification.verify(target.getvalue(), OURS).verdict == "added"
 
 
 def test_bytes_hidden_beside_the_signature_are_found() -> None:
@@ -314,7 +310,7 @@ def test_a_file_that_changed_after_sealing_is_not_released() -> None:
 def test_a_timestamp_makes_it_b_t(tmp_path: Path) -> None:
     release = sign_and_seal(samples.plan_of_care(), by=sealer(sealing_key.timestamps))
     assert release.sealed.level == "B-T"
-    seal = verification.verify(release.sealed.data, OURS).seal
+    seal = verification.verify(release.sealed.data, OURS, sealing_key.pins()).seal
     assert seal is not None
     assert seal.timestamped_at == NOW + dt.timedelta(seconds=2)
     assert_accepted(release.sealed.data, tmp_path)
@@ -322,7 +318,7 @@ def test_a_timestamp_makes_it_b_t(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reply", [b"", b"<html>", b"0\x030\x01"])
 def test_a_seal_has_no_timestamp_if_the_authority_sends_rubbish(reply: bytes) -> None:
-    release = sign_and_seal(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, lambda _: reply))
+    release = sign_and_seal(samples.plan_of_care(), by=sealer(lambda _: reply))
     assert release.sealed.level == "B-B"
     assert verification.verify(release.sealed.data, OURS).verdict == "intact"
 
@@ -331,9 +327,67 @@ def test_a_later_timestamp_changes_no_byte_under_the_seal(tmp_path: Path) -> Non
     def failing(_query: bytes) -> bytes:
         raise ConnectionRefusedError
 
-    before = sign_and_seal(samples.plan_of_care(), by=Sealer(sealing_key.chain(), key().sign, failing)).sealed
+    before = sign_and_seal(samples.plan_of_care(), by=sealer(failing)).sealed
     assert before.level == "B-B"
-    after = sealer(sealing_key.timestamps).add_timestamp(before.data)
-    assert find_timestamp_faults(after, before.data) == []
-    assert find_timestamp_faults(after.replace(b"MediaBox", b"MediaBux"), before.data) != []
+    after = sealer(sealing_key.timestamps).add_timestamp(before.data, NOW)
+    pins = sealing_key.pins()
+    assert find_timestamp_faults(after, before.data, pins) == []
+    assert find_timestamp_faults(after, before.data, ()) != []
+    assert find_timestamp_faults(after.replace(b"MediaBox", b"MediaBux"), before.data, pins) != []
     assert_accepted(after, tmp_path)
+
+
+def refuse_all(_query: bytes) -> bytes:
+    raise ConnectionRefusedError
+
+
+OTHER = sealing_key.authority()
+WEB = sealing_key.authority("server_auth")
+
+
+@pytest.mark.parametrize(
+    ("reply", "pins"),
+    [
+        (lambda query: sealing_key.timestamps(query, by=OTHER), sealing_key.pins()),
+        (lambda query: sealing_key.timestamps(query, by=WEB), sealing_key.pins_of(WEB)),
+        (lambda query: sealing_key.timestamps(query, nonce=5), sealing_key.pins()),
+        (lambda query: sealing_key.timestamps(query, at=NOW - dt.timedelta(minutes=6)), sealing_key.pins()),
+        (lambda query: sealing_key.timestamps(query, at=NOW + dt.timedelta(minutes=6)), sealing_key.pins()),
+        (sealing_key.timestamps, frozenset()),
+    ],
+    ids=["another authority", "not for timestamps", "another nonce", "too early", "too late", "no pins"],
+)
+def test_a_timestamp_that_is_not_by_the_pinned_authority_is_not_used(reply: Timestamps, pins: frozenset[str]) -> None:
+    by = replace(sealer(), timestamps=TimestampSource(reply, pins))
+    assert sign_and_seal(samples.plan_of_care(), by=by).sealed.level == "B-B"
+    with pytest.raises(OSError, match="timestamp"):
+        by.add_timestamp(sign_and_seal(samples.plan_of_care(), by=sealer(refuse_all)).sealed.data, NOW)
+
+
+def test_a_time_is_shown_only_from_a_pinned_authority_and_not_before_the_seal() -> None:
+    data = sign_and_seal(samples.plan_of_care(), by=sealer(sealing_key.timestamps)).sealed.data
+    old = attacks.replaced_timestamp(data)
+    pins = (sealing_key.pins(), sealing_key.pins() | sealing_key.pins_of(attacks.FALSE_AUTHORITY), ())
+    assert [verification.read_signatures(data, pins=known)[0].level for known in pins] == ["B-T", "B-T", "B-B"]
+    assert [verification.read_signatures(old, pins=known)[0].level for known in pins] == ["B-B", "B-B", "B-B"]
+
+
+def test_a_file_with_an_unpinned_timestamp_is_not_released() -> None:
+    original = samples.plan_of_care()
+    release = sign_and_seal(original, by=sealer(sealing_key.timestamps))
+    assert find_faults(release, source=original, certificate=certificate(), pins=sealing_key.pins()) == []
+    faults = find_faults(release, source=original, certificate=certificate())
+    assert faults == ["the timestamp is not by a pinned authority"]
+
+
+def test_a_seal_that_allows_changes_is_not_released() -> None:
+    signer = cms.RemoteSigner(sealing_key.chain(), key().sign)
+    data = sealing_key.sign_as_another(samples.plan_of_care(), signer)
+    faults = find_faults(Release(Sealed(data, "B-B"), 3), source=b"", certificate=certificate())
+    assert faults == ["the seal allows later changes"]
+
+
+def test_a_locked_file_is_refused_as_an_original() -> None:
+    for original in (samples.plan_of_care(), sealing_key.sign_as_another(samples.plan_of_care())):
+        with pytest.raises(PdfRefused, match="certified_no_changes"):
+            inspect_pdf(sign_and_seal(original).sealed.data)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,14 +11,15 @@ import pytest
 
 from chalicelib import bootstrap
 from chalicelib.domain.audit import find_break
+from chalicelib.domain.claim_keys import sealed_claim
 from chalicelib.domain.documents import Decision, Document, Sealing, Signer, SigningMethod, StoredPdf
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobName, QueueName
 from chalicelib.domain.status import Action, Outcome, Status
 from chalicelib.pdf.models import SignatureBlock, SignatureBox
+from chalicelib.pdf.reader import open_pdf
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import verification
-from chalicelib.pdf.signing.seal import Sealer
 from chalicelib.services.documents.document_resource import document_resource
 from chalicelib.services.pdf_jobs import sandboxed_placement as placing
 from chalicelib.services.pdf_jobs import seal_job
@@ -29,8 +30,8 @@ from chalicelib.services.pdf_jobs.sealer_cache import CACHE_LIFETIME, SealerCach
 from chalicelib.services.transaction import Job
 from tests.support.delivery_world import some_settings
 from tests.support.fakes import START, FakeClock, FakeFiles, FakeIds, FakeQueues, FakeStore
+from tests.support.pdf import attacks, sealing_key
 from tests.support.pdf import sample_pdfs as samples
-from tests.support.pdf import sealing_key
 from tests.support.pdf.form_layouts import form
 from tests.support.pdf.sealing_key import certificate, key
 from tests.support.provider_fixtures import a_document, a_store
@@ -45,13 +46,14 @@ class Authority:
 
     up = False
     asked = 0
+    at = START
     failing: Collection[int] = ()
 
     def request(self, query: bytes) -> bytes:
         self.asked += 1
         if not self.up or self.asked in self.failing:
             raise ConnectionRefusedError
-        return sealing_key.timestamps(query)
+        return sealing_key.timestamps(query, at=self.at)
 
 
 def decided(action: Action, **changes: Any) -> Document:
@@ -90,7 +92,7 @@ class Portal(bootstrap.Services):
 
     def __init__(self, document: Document, authority: Authority | None = None) -> None:
         url = "https://tsa.example" if authority is not None else None
-        settings = replace(some_settings(), timestamp_authority=url)
+        settings = replace(some_settings(), timestamp_authority=url, timestamp_pins=tuple(sealing_key.pins()))
         super().__init__(settings, clock=FakeClock(), ids=FakeIds())
         self.document_id = document.id
         self.store = a_store(document)
@@ -101,7 +103,7 @@ class Portal(bootstrap.Services):
         pem = chain.write_pem([certificate()])
         for place in (CURRENT_KEY, PUBLISHED_KEY):
             self.files.put(place, pem, "application/x-pem-file")
-        self.sealer_cache = SealerCache(self.files, key(), authority)
+        self.sealer_cache = SealerCache(self.files, key(), authority, settings.timestamp_pins)
 
     @property
     def document(self) -> Document:
@@ -144,6 +146,49 @@ def test_the_seal_of_every_decision_names_the_signer_and_the_document(action: Ac
     assert (finding.seal.reason, finding.seal.document_id) == (reason, portal.document.id)
     assert (portal.document.sealing, portal.signed.level) == (Sealing.SEALED, "B-B")
     assert find_break(portal.store.events(portal.document.id)) is None
+
+
+@pytest.mark.parametrize("sign", [bytes, sealing_key.sign_as_another], ids=["unsigned", "signed by others"])
+def test_layers_by_usage_are_sealed_as_they_were_shown(sign: Callable[[bytes], bytes]) -> None:
+    data = sign(attacks.layers_by_usage())
+    original = StoredPdf(key="originals/layers.pdf", sha256=hashlib.sha256(data).hexdigest(), pages=1)
+    portal = Portal(decided(Action.APPROVE, original=original))
+    portal.files.put(original.key, data, "application/pdf")
+    portal.seal()
+    sealed = portal.files.get(portal.signed.key)
+    assert verification.verify(sealed, OURS).verdict == "intact"
+    assert b"/OCG" not in sealed
+
+
+def test_a_file_whose_pages_look_different_is_made_from_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal, checked = Portal(decided(Action.APPROVE)), []
+
+    def compare(_source: bytes, sealed: bytes, *_: object) -> str:
+        checked.append(len(open_pdf(sealed).pages[0].images))
+        return "" if checked[-1] else "page 1 does not show what the signer saw"
+
+    monkeypatch.setattr(seal_job, "find_picture_fault", compare)
+    portal.seal()
+    assert checked == [0, 0, 1]
+
+
+def test_a_file_that_never_looks_the_same_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = Portal(decided(Action.APPROVE))
+    monkeypatch.setattr(seal_job, "find_picture_fault", lambda *_: "page 1 is printed otherwise than it is shown")
+    with pytest.raises(StoredFileCorrupt, match="printed otherwise"):
+        portal.seal()
+    assert portal.document.signed is None
+
+
+def test_every_released_file_is_found_by_its_hash() -> None:
+    authority = Authority()
+    portal, _ = signed_by_others(authority)
+    portal.seal()
+    authority.up, authority.at = True, START + timedelta(minutes=15)
+    asked_again(portal)
+    released = [sealed_claim(pdf.sha256) for pdf in portal.document.released_files]
+    assert len(released) == 4
+    assert portal.store.claims(released) == dict.fromkeys(released, portal.document.id)
 
 
 def test_a_file_that_breaks_the_search_is_still_sealed(
@@ -264,7 +309,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_retried() -> None:
         portal.seal_job.add_timestamp(job)
     assert portal.signed == before
 
-    authority.up = True
+    authority.up, authority.at = True, portal.clock.now()
     portal.seal_job.add_timestamp(job)
     portal.seal_job.add_timestamp(job)
     timed = portal.document.timestamped
@@ -272,7 +317,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_retried() -> None:
     assert (timed.level, timed.timestamp_due) == ("B-T", False)
     data = portal.files.get(timed.key)
     assert hashlib.sha256(data).hexdigest() == timed.sha256
-    finding = verification.verify(data, OURS)
+    finding = verification.verify(data, OURS, sealing_key.pins())
     assert finding.verdict == "intact"
     assert finding.seal is not None
     assert finding.seal.timestamped_at is not None
@@ -315,8 +360,7 @@ def test_a_late_timestamp_does_not_change_the_announced_file() -> None:
 
 def signed_by_others(authority: Authority | None = None) -> tuple[Portal, bytes]:
     """Return a portal with a document that was already signed by others, and the original."""
-    other = sealing_key.LocalKey()
-    original = Sealer(chain.Chain((other.certificate(),)), other.sign).seal(ORIGINAL, sealing_key.FACTS).data
+    original = sealing_key.sign_as_another(ORIGINAL)
     stored = StoredPdf(key="originals/1.pdf", sha256=hashlib.sha256(original).hexdigest(), pages=3)
     portal = Portal(decided(Action.APPROVE, original=stored), authority)
     portal.files.put(stored.key, original, "application/pdf")
@@ -356,13 +400,13 @@ def test_a_separate_certificate_gets_its_late_timestamp_and_stays_as_announced()
     portal, _ = signed_by_others(authority)
     portal.seal()
     announced = signed_pdf_resource(portal)["certificate"]
-    authority.up = True
+    authority.up, authority.at = True, START + timedelta(minutes=15)
     asked_again(portal)
     timed = portal.document.timestamped_certificate
     assert timed is not None
     assert portal.document.timestamped is not None
     assert (timed.level, timed.timestamp_due) == ("B-T", False)
-    finding = verification.verify(portal.files.get(timed.key), OURS)
+    finding = verification.verify(portal.files.get(timed.key), OURS, sealing_key.pins())
     assert finding.seal is not None
     assert (finding.verdict, finding.seal.level) == ("intact", "B-T")
     resource = signed_pdf_resource(portal)["certificate"]
@@ -382,6 +426,7 @@ def test_only_the_certificate_gets_a_timestamp_if_only_the_certificate_lacks_one
     authority.failing = {2}
     authority.up = True
     portal.seal()
+    authority.at = START + timedelta(minutes=15)
     lacking = [portal.document.signed, portal.document.certificate]
     assert [pdf and pdf.timestamp_due for pdf in lacking] == [False, True]
     asked_again(portal)

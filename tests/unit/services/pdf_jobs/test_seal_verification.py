@@ -6,20 +6,26 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.claim_keys import sealed_claim
+from chalicelib.domain.documents import StoredPdf
 from chalicelib.domain.errors import Invalid, TooManyRequests, Unavailable
 from chalicelib.services.pdf_jobs.seal_certificates import PUBLISHED_KEY
-from chalicelib.services.pdf_jobs.seal_verification import SealVerification
+from chalicelib.services.pdf_jobs.seal_verification import SealVerification, VerificationResult
+from chalicelib.services.transaction import Change, Claim
 from tests.support.fakes import START, FakeFiles, FakeIds, FakeInspector, FakeStore
+from tests.support.provider_fixtures import a_document, a_store
 from tests.support.slow_calls import SECONDS_PER_CALL, Calls, Slow, in_sequence
 
 KEY = "uploads/verify/chk_1"
 FREE = 30
-INTACT = {"verdict": "intact", "seal": None}
+SEAL = {"document_id": a_document().id, "reason": "Signed electronically by Luis Rivera, MD"}
+INTACT = {"verdict": "intact", "seal": SEAL, "sha256": "aa", "revisions": ["00", "aa"]}
+RELEASED = StoredPdf(key="signed/1.pdf", sha256="aa", pages=4)
 
 
 @dataclass
 class World:
-    store: FakeStore = field(default_factory=FakeStore)
+    store: FakeStore = field(default_factory=lambda: a_store(a_document(signed=RELEASED)))
     files: FakeFiles = field(default_factory=FakeFiles)
     inspector: FakeInspector = field(default_factory=lambda: FakeInspector(INTACT))
     calls: Calls = field(default_factory=list)
@@ -29,11 +35,14 @@ class World:
         self.files.put(PUBLISHED_KEY, b"", "application/x-pem-file")
 
     def check(self, key: str = KEY, *, each: float = 0.0) -> str:
+        return self.result(key, each=each).verdict
+
+    def result(self, key: str = KEY, *, each: float = 0.0) -> VerificationResult:
         slow: list[Any] = [Slow(inner, self.calls, each=each) for inner in (self.store, self.files, self.inspector)]
         verification = SealVerification(
             store=slow[0], files=slow[1], inspector=slow[2], ids=FakeIds(), portal_url="https://portal.test"
         )
-        return verification.check(key, address="198.51.100.7", now=START).verdict
+        return verification.check(key, address="198.51.100.7", now=START)
 
 
 def test_a_verified_upload_is_erased_and_not_verified_again() -> None:
@@ -107,9 +116,45 @@ def test_everybody_together_gets_a_limited_number_of_upload_forms() -> None:
     ask_for_form(world, "203.0.113.9", START + timedelta(hours=1))
 
 
-def test_a_verification_takes_three_round_trips() -> None:
+def test_a_verification_takes_four_round_trips() -> None:
     """Every round trip is one AWS call (`adapters/s3_files.py`). The last call erases the upload."""
     world = World()
     world.check(each=SECONDS_PER_CALL)
     assert in_sequence(world.calls)[-1] == "erase"
-    assert len(in_sequence(world.calls)) == 3
+    assert len(in_sequence(world.calls)) == 4
+
+
+@pytest.mark.parametrize(
+    ("finding", "verdict"),
+    [
+        ({}, "intact"),
+        ({"sha256": "bb"}, "added"),
+        ({"sha256": "bb", "verdict": "added"}, "added"),
+        ({"sha256": "bb", "verdict": "not_signed", "seal": None}, "not_signed"),
+        ({"sha256": "bb", "revisions": ["00"]}, "changed"),
+        ({"sha256": "bb", "revisions": ["00"], "verdict": "added"}, "changed"),
+        ({"sha256": "bb", "revisions": ["00"], "verdict": "broken"}, "broken"),
+    ],
+)
+def test_only_the_released_bytes_are_genuine(finding: dict[str, Any], verdict: str) -> None:
+    """A file from before the claims is found by the document id in its seal."""
+    world = World()
+    world.inspector.answer = INTACT | finding
+    result = world.result()
+    assert result.verdict == verdict
+    assert (RELEASED.key in result.revision_url) is (verdict == "added")
+
+
+@pytest.mark.parametrize("found", [{"refused": {}}, {"verdict": "not_signed", "seal": None}])
+def test_a_released_file_is_recognized_without_a_parser(found: dict[str, Any]) -> None:
+    world = World()
+    claim = Claim(key=sealed_claim("aa"), owner=a_document().id)
+    world.store.commit(Change(at=START, claims=(claim,)))
+    world.inspector.answer = {**found, "sha256": "bb", "revisions": ["00", "aa", "bb"]}
+    assert world.result().verdict == "added"
+
+
+def test_an_unreadable_file_is_called_unreadable() -> None:
+    world = World()
+    world.inspector.answer = {"refused": {"code": "damaged", "detail": ""}}
+    assert world.check() == "unreadable"

@@ -27,9 +27,15 @@ class ReplacingInspector(FakeInspector):
         self._files = files
 
     def inspect(
-        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+        self,
+        key: str,
+        kind: str,
+        *,
+        certificates: Sequence[str] = (),
+        authorities: Sequence[str] = (),
+        original: str | None = None,
     ) -> Mapping[str, Any]:
-        super().inspect(key, kind, certificates=certificates, original=original)
+        super().inspect(key, kind, certificates=certificates, authorities=authorities, original=original)
         digest = hashlib.sha256(self._files.get(key)).hexdigest()
         self._files.put(KEY, b"%PDF another", "application/pdf")
         return {"sha256": digest, "media_type": "application/pdf", "pages": 1}

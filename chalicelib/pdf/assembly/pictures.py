@@ -1,0 +1,60 @@
+"""A file whose pages look different by condition, as pictures of what a viewer shows on a screen.
+
+The conditions are layers, alternate images, overprinting, transfer functions, PostScript, and other areas to
+print than to view.
+"""
+
+from __future__ import annotations
+
+import pypdfium2
+from PIL import Image
+from pypdf import PdfReader
+from pypdf.generic import BooleanObject, DictionaryObject
+from reportlab.pdfgen.canvas import Canvas
+
+from chalicelib.pdf.assembly.field_appearances import open_with_appearances
+from chalicelib.pdf.assembly.reportlab_pages import draw_pdf, draw_picture
+from chalicelib.pdf.reader import open_pdf, read_display, resolve, walk_dictionaries
+from chalicelib.pdf.rendering import open_for_display
+
+_DPI, _MAX_SIDE = 200, 3000
+_KEYS = frozenset(
+    {"/Alternates", "/OC", "/OCGs", "/OCProperties", "/OPI", "/PS", "/PrintArea", "/PrintClip", "/TransferFunction"}
+    | {"/Usage", "/ViewArea", "/ViewClip"}
+)
+
+
+def has_conditional_content(reader: PdfReader) -> bool:
+    """Return True if what a page shows may depend on the reader, or on printing."""
+    return any(map(_is_conditional, walk_dictionaries([reader.trailer["/Root"]])))
+
+
+def _is_conditional(item: DictionaryObject) -> bool:
+    overprints = any(resolve(item.get(key)) == BooleanObject(value=True) for key in ("/OP", "/op"))
+    transfers = any(str(item.get(key, "/Default")) not in ("/Default", "/Identity") for key in ("/TR", "/TR2"))
+    return bool(_KEYS & item.keys()) or overprints or transfers or item.get("/Subtype") == "/PS"
+
+
+def open_as_shown(data: bytes) -> PdfReader:
+    """Open the PDF with unconditional content: with an appearance for every field, or else as pictures."""
+    reader = open_with_appearances(data)
+    return open_pdf(draw_as_pictures(data)) if has_conditional_content(reader) else reader
+
+
+def draw_as_pictures(data: bytes) -> bytes:
+    """Return a PDF with a picture of each page in its displayed size, at up to 200 dots per inch."""
+    sizes = [read_display(page).size for page in open_pdf(data).pages]
+
+    def draw(canvas: Canvas) -> None:
+        with open_for_display(data) as document:
+            for index, size in enumerate(sizes):
+                canvas.setPageSize(size)
+                draw_picture(canvas, _render(document[index]), (0.0, 0.0, *size))
+                canvas.showPage()
+
+    return draw_pdf(draw)
+
+
+def _render(page: pypdfium2.PdfPage) -> Image.Image:
+    picture: Image.Image = page.render(scale=min(_DPI / 72, _MAX_SIDE / max(page.get_size()))).to_pil()
+    return picture.convert("RGB")

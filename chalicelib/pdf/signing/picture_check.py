@@ -1,0 +1,70 @@
+"""Compare the pages that a sealed file shows, on a screen and in print, with the pages that its source showed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import pypdfium2
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
+
+from chalicelib.pdf.models import SignatureBox
+from chalicelib.pdf.reader import open_pdf, read_display
+from chalicelib.pdf.rendering import open_for_display
+
+_MAX_SIDE = 1500
+_TOLERANCE = 96
+"""The largest difference of a color, from 0 to 255, that another way to draw the same page makes."""
+
+
+def compare_pages(
+    source: bytes | None, sealed: bytes, block: SignatureBox | None, unseen: Collection[int] = ()
+) -> Iterator[str]:
+    """Yield, for each page of the sealed file, the fault of the page in words, or an empty text.
+
+    A page must look the same in print and on a screen, and as it looked in the source except for the block.
+    `unseen` are the pages that could not be shown. Without a source, only print and screen are compared.
+    """
+    hole = _relative_box(source, block) if source is not None and block is not None else None
+    with open_for_display(source or sealed) as before, open_for_display(sealed) as after:
+        for index in range(len(after)):
+            view = _render(after[index])
+            if not _look_alike(view, _render(after[index], "print")):
+                yield f"page {index + 1} is printed otherwise than it is shown"
+            elif source is None or index >= len(before) or index + 1 in unseen:
+                yield ""
+            else:
+                area = hole if block is not None and block.page == index + 1 else None
+                same = _look_alike(_render(before[index]), view, area)
+                yield "" if same else f"page {index + 1} does not show what the signer saw"
+
+
+def _relative_box(source: bytes, block: SignatureBox) -> tuple[float, float, float, float]:
+    """Return the block's (left, top, right, bottom) as shares of the displayed page."""
+    width, height = read_display(open_pdf(source).pages[block.page - 1]).size
+    top, bottom = height - block.y - block.height, height - block.y
+    return block.x / width, top / height, (block.x + block.width) / width, bottom / height
+
+
+def _render(page: pypdfium2.PdfPage, mode: str | None = None) -> Image.Image:
+    picture: Image.Image = page.render(scale=min(1, _MAX_SIDE / max(page.get_size())), optimize_mode=mode).to_pil()
+    return picture.convert("RGB")
+
+
+def _look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, float, float] | None = None) -> bool:
+    """Return True if the pictures are alike outside the hole, apart from the edges of what is drawn."""
+    if one.size != other.size or one.tobytes() == other.tobytes():
+        return one.size == other.size
+    if hole is not None:
+        left, top, right, bottom = hole
+        width, height = one.size
+        box = (left * width - 2, top * height - 2, right * width + 2, bottom * height + 2)
+        for picture in (one, other):
+            ImageDraw.Draw(picture).rectangle(box, fill="white")
+    return not _has_more(one, other) and not _has_more(other, one)
+
+
+def _has_more(one: Image.Image, other: Image.Image) -> bool:
+    """Return True if a spot is darker, or lighter, than every spot nearby in the other picture."""
+    darker = ImageChops.subtract(other.filter(ImageFilter.MinFilter(3)), one)
+    lighter = ImageChops.subtract(one, other.filter(ImageFilter.MaxFilter(3)))
+    return any(high > _TOLERANCE for picture in (darker, lighter) for _, high in ImageStat.Stat(picture).extrema)

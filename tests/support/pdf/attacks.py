@@ -1,0 +1,146 @@
+"""Attacks on a sealed file, made in code: each returns the bytes that an attacker would pass on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Callable
+
+from asn1crypto import cms as asn1_cms
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pypdf import PdfWriter
+from pypdf.generic import ArrayObject, DecodedStreamObject, NameObject, NumberObject, PdfObject
+
+from chalicelib.pdf.signing import cms
+from chalicelib.pdf.signing.certificate_chain import Chain
+from chalicelib.pdf.signing.seal import Sealer, SealFieldSpec
+from chalicelib.pdf.signing.timestamp_tokens import TimestampSource
+from chalicelib.pdf.signing.verification import find_signature_gap
+from tests.support.pdf import sealing_key
+from tests.support.pdf.sample_pdfs import NOW, edited, floats, name, pdf_dict, plan_of_care
+
+FALSE_AUTHORITY = sealing_key.authority(at=NOW - dt.timedelta(days=1000))
+WHITE = b"1 g 0 0 612 792 re f"
+
+
+def appended(data: bytes, change: Callable[[PdfWriter], object]) -> bytes:
+    """Return the file with a change as an incremental update."""
+    writer = PdfWriter(io.BytesIO(data), incremental=True)
+    change(writer)
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+def later_signature(sealed: bytes) -> bytes:
+    """Return the file with a later signature by someone else, whose white picture covers the first page."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(sealed))
+    stream = generic.StreamObject(stream_data=WHITE)
+    stream[pdf_name("/Subtype")] = pdf_name("/Form")
+    stream[pdf_name("/BBox")] = generic.ArrayObject(map(generic.NumberObject, (0, 0, 612, 792)))
+    field = SealFieldSpec(rectangle=(0, 0, 612, 792), form=writer.add_object(stream))
+    other = sealing_key.LocalKey()
+    return Sealer(Chain((other.certificate(),)), other.sign).seal_opened(writer, sealing_key.FACTS, field).data
+
+
+def filled_field(sealed: bytes) -> bytes:
+    """Return the file with a text field whose value covers a part of the first page."""
+
+    def change(writer: PdfWriter) -> None:
+        stream = DecodedStreamObject()
+        stream.set_data(WHITE)
+        stream.update(pdf_dict(Type=name("XObject"), Subtype=name("Form"), BBox=floats(0, 0, 300, 40)))
+        look = writer._add_object(stream)
+        field = pdf_dict(Type=name("Annot"), Subtype=name("Widget"), FT=name("Tx"), AP=pdf_dict(N=look))
+        field.update(pdf_dict(Rect=floats(72, 600, 372, 640), F=NumberObject(4)))
+        writer.pages[0][name("Annots")] = ArrayObject([writer._add_object(field)])
+
+    return appended(sealed, change)
+
+
+def shadow(sealed: bytes) -> bytes:
+    """Return the file with other content in place of the first page's, as the shadow attacks do."""
+
+    def change(writer: PdfWriter) -> None:
+        stream = DecodedStreamObject()
+        stream.set_data(WHITE)
+        writer.pages[0][NameObject("/Contents")] = writer._add_object(stream)
+
+    return appended(sealed, change)
+
+
+def overwritten(sealed: bytes) -> bytes:
+    """Return the file without its signature fields, so that no reader finds the seal."""
+
+    def change(writer: PdfWriter) -> None:
+        del writer.root_object[NameObject("/AcroForm")]
+
+    return appended(sealed, change)
+
+
+def wrapped(sealed: bytes) -> bytes:
+    """Return the file with an entry inside the gap of the seal, where no byte is covered."""
+    _, end = find_signature_gap(sealed)
+    inside = b"> /Inserted <"
+    return sealed[: end - len(inside)] + inside + sealed[end:]
+
+
+def _with_message(sealed: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    start, end = find_signature_gap(sealed)
+    message = change(cms.strip_padding(bytes.fromhex(sealed[start:end].decode())))
+    return sealed[:start] + message.hex().encode().ljust(end - start, b"0") + sealed[end:]
+
+
+def replaced_timestamp(sealed: bytes) -> bytes:
+    """Return the file with a timestamp by an authority of the attacker, two years before the seal."""
+    at, by = NOW.replace(year=NOW.year - 2), FALSE_AUTHORITY
+    own = TimestampSource(lambda query: sealing_key.timestamps(query, at=at, by=by), sealing_key.pins_of(by))
+    return _with_message(sealed, lambda message: cms.add_timestamp(message, own, at))
+
+
+def removed_timestamp(sealed: bytes) -> bytes:
+    """Return the file without its timestamp."""
+
+    def change(message: bytes) -> bytes:
+        content = asn1_cms.ContentInfo.load(message)
+        content["content"]["signer_infos"][0]["unsigned_attrs"] = asn1_cms.CMSAttributes([])
+        stripped: bytes = content.dump(force=True)
+        return stripped
+
+    return _with_message(sealed, change)
+
+
+ATTACKS: list[tuple[Callable[[bytes], bytes], str]] = [
+    *((attack, "added") for attack in (later_signature, filled_field, shadow, overwritten)),
+    *((attack, "changed") for attack in (replaced_timestamp, removed_timestamp)),
+    (wrapped, "changed"),
+]
+"""Every attack with the verdict of `/verify`."""
+
+
+def layers_by_usage() -> bytes:
+    """Return a plan whose frequency differs between the screen and print, by two layers."""
+
+    def layer(view: str, printed: str) -> PdfObject:
+        usage = pdf_dict(View=pdf_dict(ViewState=name(view)), Print=pdf_dict(PrintState=name(printed)))
+        return pdf_dict(Type=name("OCG"), Name=name("Frequency"), Usage=usage)
+
+    def change(writer: PdfWriter) -> None:
+        pair = [writer._add_object(layer("ON", "OFF")), writer._add_object(layer("OFF", "ON"))]
+        page, stream = writer.pages[0], DecodedStreamObject()
+        font = pdf_dict(Type=name("Font"), Subtype=name("Type1"), BaseFont=name("Helvetica"))
+        stream.set_data(
+            b"/OC /Shown BDC BT /F1 20 Tf 72 400 Td (2 times a week) Tj ET EMC"
+            b" /OC /Printed BDC BT /F1 20 Tf 72 400 Td (5 times a week) Tj ET EMC"
+        )
+        page[name("Contents")] = writer._add_object(stream)
+        page[name("Resources")] = pdf_dict(Font=pdf_dict(F1=font), Properties=pdf_dict(Shown=pair[0], Printed=pair[1]))
+        how = ArrayObject(
+            pdf_dict(Event=name(event), Category=ArrayObject([name(event)]), OCGs=ArrayObject(pair))
+            for event in ("View", "Print")
+        )
+        writer.root_object[name("OCProperties")] = pdf_dict(OCGs=ArrayObject(pair), D=pdf_dict(AS=how))
+
+    return edited(plan_of_care(1), change)
