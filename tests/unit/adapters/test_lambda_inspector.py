@@ -88,6 +88,12 @@ def test_the_function_gets_a_presigned_url_and_no_key() -> None:
     inspector.inspect("uploads/x", "pdf")
     inspector.inspect("uploads/x", "scan", original="documents/o")
     assert asked == [
-        {"url": "signed uploads/x", "kind": "pdf", "certificates": []},
-        {"url": "signed uploads/x", "kind": "scan", "certificates": [], "original_url": "signed documents/o"},
+        {"url": "signed uploads/x", "kind": "pdf", "certificates": [], "authorities": []},
+        {
+            "url": "signed uploads/x",
+            "kind": "scan",
+            "certificates": [],
+            "authorities": [],
+            "original_url": "signed documents/o",
+        },
     ]
