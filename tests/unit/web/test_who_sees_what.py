@@ -24,11 +24,17 @@ class ReadingInspector(FakeInspector):
         self.files = files
 
     def inspect(
-        self, key: str, kind: str, *, certificates: Sequence[str] = (), original: str | None = None
+        self,
+        key: str,
+        kind: str,
+        *,
+        certificates: Sequence[str] = (),
+        authorities: Sequence[str] = (),
+        original: str | None = None,
     ) -> Mapping[str, Any]:
         if not self.files.get(key).startswith(b"%PDF"):
             return {"refused": {"code": "not_a_pdf", "detail": "The file is not a PDF."}}
-        return super().inspect(key, kind, certificates=certificates, original=original)
+        return super().inspect(key, kind, certificates=certificates, authorities=authorities, original=original)
 
 
 class MemoryVisitor(Visitor):
