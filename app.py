@@ -1,6 +1,6 @@
 """The Chalice app: the routes of `web/routes.py`, and every event handler.
 
-The handlers are declared here because handlers of a blueprint bypass `app.py` (chalice issues 1566 and 1615).
+Handlers of a blueprint would bypass `app.py` (chalice issues 1566 and 1615), so every handler is declared here.
 The ARNs are placeholders. The merge template connects each event source to its real resource.
 """
 
@@ -17,7 +17,7 @@ register(app, ROUTES)
 
 
 class Notification(SNSEvent):
-    """An SNS event with its message only. The local AWS omits empty attributes, which Chalice requires."""
+    """An SNS event with the message alone. The local AWS omits empty attributes that Chalice's own class requires."""
 
     def _extract_attributes(self, event_dict: dict[str, Any]) -> None:
         self.message = event_dict["Records"][0]["Sns"]["Message"]

@@ -1,4 +1,4 @@
-"""The wiring of services and adapters. Each is imported and created at first use, for a fast cold start."""
+"""The wiring of services and adapters. Each of them is imported and created at first use, for a fast cold start."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ if TYPE_CHECKING:
 
 
 class Services:
-    """The services that routes and event handlers call, with their adapters. Tests may replace any one."""
+    """The services that routes and event handlers call, with their adapters.
+
+    Tests may replace any service or adapter.
+    """
 
     def __init__(self, settings: Settings, *, clock: ports.Clock | None = None, ids: ports.Ids | None = None) -> None:
         from chalicelib.adapters.clock import RandomIds, SystemClock
@@ -206,7 +209,7 @@ class Services:
 
     @property
     def senders(self) -> Mapping[Channel, Callable[[], Sender]]:
-        """The sender of each channel (`domain/deliveries.py`). A sender is imported only when it is used."""
+        """A function per delivery channel (`domain/deliveries.py`), which imports and returns the sender."""
         from chalicelib.domain.deliveries import Channel
 
         return {
@@ -422,5 +425,5 @@ def services() -> Services:
 
 
 def install(replacement: Services | None) -> None:
-    """Set the services that `services()` returns, for tests. None restores the default."""
+    """Set the services that `services()` returns, for tests. None restores the normal services."""
     _installed[:] = [replacement] if replacement else []

@@ -1,4 +1,4 @@
-"""The settings in the environment variables. No other module reads `os.environ`."""
+"""The deployment's settings, read from environment variables. No other module reads `os.environ`."""
 
 import os
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Return the settings. Raises `LookupError` with the name of a missing variable.
+    """Return the settings in the environment variables. Raises `LookupError` with the name of a missing variable.
 
     `ALLOW_LOOPBACK_ENDPOINTS`, `TIMESTAMP_AUTHORITY_URL`, `TIMESTAMP_AUTHORITY_PINS` and `FAX_COUNTRIES` are
     optional.
@@ -68,7 +68,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """Return the settings of the running function, read at the first call.
+    """Return the settings of the running function. Only the first call reads the environment variables.
 
     The variables are not set when `chalice package` imports the app.
     """

@@ -1,4 +1,4 @@
-"""The work of the event handlers in `app.py`. Functions import heavy libraries, so that the web starts fast."""
+"""The work of the event handlers in `app.py`. Heavy libraries are imported inside functions, for a fast cold start."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ logger = Logger(service="portal")
 def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of one upload (`services/pdf_jobs/sandboxed_inspection.py`).
 
-    The event has a presigned URL of the upload and, for a scan, of the document's original. This function has
-    no rights and can read nothing else.
+    The event has a presigned URL of the upload and, for a scan, of the document's original. The Lambda function
+    has no rights, so it can read no other file.
     """
     from chalicelib.adapters.presigned_fetch import fetch
     from chalicelib.services.pdf_jobs import sandboxed_inspection as inspection
@@ -38,7 +38,7 @@ def inspect(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def admin(event: Any) -> dict[str, Any]:
-    """Run one action of an administrator. `event` is any JSON value from the AWS console."""
+    """Run one action of an administrator and return its result. `event` is the JSON value from the AWS console."""
     with _redact_errors("admin"):
         result = dict(services().admin_actions.run(event))
     facts = {name: value for name, value in result.items() if name in ("id", "error", "sessions_ended")}
@@ -50,7 +50,7 @@ def admin(event: Any) -> dict[str, Any]:
 def relay(event: Mapping[str, Any]) -> None:
     """Put the jobs of new outbox rows on their queues.
 
-    Raises every error, and the stream then sends the batch again. A job that is queued twice does no harm.
+    Raises every error, and the table's stream then sends the batch again. A job that is queued twice does no harm.
     """
     from chalicelib.adapters.outbox_stream import outbox_rows
     from chalicelib.services.delivery.outbox_relay import relay_rows
@@ -78,7 +78,7 @@ def follow_up(event: Mapping[str, Any]) -> None:
 
 
 def run_delivery_job(job: Job, services: Services) -> None:
-    """Do one job of the deliveries queue. Raises every error, and the job then goes back to the queue."""
+    """Do one job of the deliveries queue. Raises every error, and the job then returns to the queue."""
     _DELIVERY_JOBS[job.name](job, services)
 
 
@@ -108,7 +108,7 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
 
 
 class JobFailed(Exception):
-    """The error of a function, with its name and the class of the original error.
+    """Error for a job that failed. Its text has the function's name and the class of the original error.
 
     AWS logs the text of an error, and the original text could contain patient data.
     """
@@ -125,7 +125,7 @@ def _redact_errors(work: str) -> Iterator[None]:
 
 
 def _run_batch(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[str, Any]:
-    """Do the jobs of a batch. Only failed jobs go back to the queue (ReportBatchItemFailures)."""
+    """Do the jobs of a batch, and return the ids of the failed messages. Only they return to the queue."""
     from chalicelib.adapters.sqs_queues import read_job
 
     failures = []
@@ -142,14 +142,14 @@ def _run_batch(event: Mapping[str, Any], work: Callable[[Job], None]) -> dict[st
 
 
 def _job_facts(job: Job | None) -> dict[str, str | None]:
-    """Return the ids in a job, for the log. A message that is not a job is logged as `unreadable`."""
+    """Return the ids in a job, for the log. A queue message that is not a job gives `unreadable`."""
     if job is None:
         return {"job": "unreadable"}
     return {"job": job.name, "document": job.document_id, "delivery": job.delivery_id}
 
 
 def _location(error: BaseException) -> str:
-    """Return the file and line of the deepest frame of an error."""
+    """Return the source file and line at which an error was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

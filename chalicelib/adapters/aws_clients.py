@@ -9,22 +9,22 @@ from botocore.config import Config
 
 
 def _plain_client(service: str) -> Any:
-    """Return a cached property of `Clients`: the client of this service, without settings of its own."""
+    """Return a cached property of `Clients` that creates the client of an AWS service with the common settings."""
     return cached_property(lambda clients: clients._make(service, clients._config))  # noqa: SLF001 - part of the class
 
 
 class Clients:
-    """The AWS clients of one session. Each has timeouts far below the 29 seconds of API Gateway."""
+    """The AWS clients of one session. Every client has timeouts far below the 29 seconds of API Gateway."""
 
     def __init__(self, region: str | None = None, *, make: Callable[[str, Config], Any] | None = None) -> None:
-        """Use `make(service, config)` in place of boto3's own factory of clients, if given."""
+        """Create every client with `make(service, config)`, or with boto3's session if `make` is None."""
         session = boto3.session.Session(region_name=region)
         self._make = make or (lambda service, config: session.client(service, config=config))
         self._config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
     @cached_property
     def s3(self) -> Any:
-        """The S3 client, with Signature Version 4, which SSE-KMS requires of presigned URLs.
+        """The S3 client. It uses Signature Version 4, which presigned URLs need for files encrypted with SSE-KMS.
 
         The host of presigned URLs contains the region, because the global host redirects and a redirect
         breaks a signed request. The URLs of the local AWS still have the bucket in the path.
@@ -34,7 +34,10 @@ class Clients:
 
     @cached_property
     def functions(self) -> Any:
-        """The Lambda client, which invokes `inspect`. It never retries: `inspect` limits its own time."""
+        """The Lambda client, which invokes the `inspect` function. The client never retries a call.
+
+        `inspect` limits its own time.
+        """
         once = Config(read_timeout=12, retries={"total_max_attempts": 1})
         return self._make("lambda", self._config.merge(once))
 

@@ -1,4 +1,4 @@
-"""Errors of the AWS clients as errors of the domain."""
+"""Conversion of errors of the AWS clients to errors of the domain."""
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
@@ -9,7 +9,7 @@ logger = Logger(service="portal", child=True)
 
 
 def refusal(error: ClientError | BotoCoreError, service: str) -> Exception:
-    """Return the domain error for a message that `service` refused.
+    """Return the domain error to raise after the AWS service `service` refused a message.
 
     The error text holds only the AWS error code, because the AWS text may quote an email address.
     """
@@ -22,5 +22,5 @@ def refusal(error: ClientError | BotoCoreError, service: str) -> Exception:
 
 
 def error_code(error: ClientError | BotoCoreError) -> str:
-    """Return the AWS error code, or the class name of an error that happened before AWS responded."""
+    """Return the AWS error code, or the error's class name if the error happened before AWS responded."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__

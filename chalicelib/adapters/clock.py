@@ -1,4 +1,4 @@
-"""The system clock and random ids: the `Clock` and `Ids` of `services/ports.py`."""
+"""The system clock and the generator of random ids. They implement `Clock` and `Ids` of `services/ports.py`."""
 
 import base64
 import secrets

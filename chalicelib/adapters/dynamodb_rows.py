@@ -28,7 +28,7 @@ WAITING = "waiting-"
 
 
 def shard(row_id: str) -> str:
-    """Return the partition of a row in an index with few partitions, which spread the writes."""
+    """Return the partition key of a row in an index. The id's hash spreads the rows over a few partitions."""
     return SHARDS[crc32(row_id.encode()) % len(SHARDS)]
 
 
@@ -50,7 +50,7 @@ def document_row(document: Document) -> tables.DocumentRow:
 
 
 def _unsealed(document: Document) -> str | None:
-    """Return the partition in the index of documents that still need a seal or the seal's timestamp."""
+    """Return the document's partition key in the index of documents that need a seal or a timestamp, or None."""
     if document.sealing in (Sealing.IN_PROGRESS, Sealing.DELAYED):
         return shard(document.id)
     return UNTIMED + shard(document.id) if document.timestamp_due else None
@@ -61,7 +61,7 @@ def event_row(event: Event) -> tables.EventRow:
 
 
 def old_account_key(provider_id: str) -> str:
-    """Return the partition of an account's events in the events table, where earlier releases stored them."""
+    """Return the key under which earlier releases stored an account's events in the table of document events."""
     return f"account#{provider_id}"
 
 
@@ -96,7 +96,7 @@ def delivery_row(delivery: Delivery) -> tables.DeliveryRow:
 
 
 def _held(delivery: Delivery) -> str | None:
-    """Return the partition in the index of deliveries that wait for the practice's endpoint."""
+    """Return the delivery's partition key in the index of webhooks that are held or wait for a retry, or None."""
     if delivery.status is DeliveryStatus.HELD:
         return delivery.practice_id
     is_waiting = delivery.channel is Channel.WEBHOOK and waits_to_retry(delivery)

@@ -1,4 +1,4 @@
-"""The state in DynamoDB: the `Store` of `services/ports.py`."""
+"""The store of the portal's state in DynamoDB. It implements the `Store` of `services/ports.py`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -62,7 +62,10 @@ _CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 class DynamoStore:
-    """The DynamoDB store. Single reads are strongly consistent. Lists read their rows again: indexes lag."""
+    """The DynamoDB store. Reads of single rows are strongly consistent.
+
+    Lists read an index and then the rows themselves, because an index may lag behind its table.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -138,7 +141,7 @@ class DynamoStore:
         )
 
     def _get_one_of_each(self, keys: Mapping[type[Model], str]) -> Mapping[type[Model], Any]:
-        """Read one row of each table in one BatchGetItem, which PynamoDB's models do not offer."""
+        """Return one row of each table, read in one BatchGetItem call. PynamoDB's models have no such call."""
         names = {model.Meta.table_name: key for model, key in keys.items()}
         request = {name: {"Keys": [{"id": {"S": key}}], "ConsistentRead": True} for name, key in names.items()}
         response = self._connection.dispatch("BatchGetItem", {"RequestItems": request})
@@ -200,7 +203,10 @@ class DynamoStore:
         return tuple(codec.load(Document, row.record) for row in fresh if row.unsealed in shards)
 
     def outbox(self, before: datetime, *, limit: int) -> tuple[OutboxRow, ...]:
-        """Return the rows older than `before` by a scan. The table is small: relayed rows are deleted."""
+        """Return the outbox rows older than `before`.
+
+        A scan finds them: the table is small, as relayed rows are deleted.
+        """
         outbox = OutboxTableRow.scan(OutboxTableRow.created_at < to_text(before), limit=limit, consistent_read=True)
         return tuple(codec.load(OutboxRow, row.record) for row in outbox)
 
@@ -209,7 +215,10 @@ _Part = tuple[str, Model, Condition | None, bool]
 
 
 def _parts(change: Change) -> Iterable[_Part]:
-    """Yield the name, row and condition of each action, and True for a delete. PynamoDB sends deletes first."""
+    """Yield the actions of a transaction: the row's name, the row, its condition, and whether the row is deleted.
+
+    Deletes come first, because PynamoDB sends them first.
+    """
     for secret in change.dropped:
         yield "secret", rows.secret_row(secret), None, True
     for secret in change.spent:
@@ -266,7 +275,10 @@ def _explain(error: TransactWriteError, parts: Sequence[_Part]) -> Exception:
 
 
 def _in_turn(shards: Sequence[Iterable[Any]]) -> list[str]:
-    """Return ids from each shard in turn, so that a shard full of stuck rows does not hide the others."""
+    """Return the ids of the shards' rows, alternating between shards.
+
+    A shard full of stuck rows hides no other shard.
+    """
     return [row.id for turn in zip_longest(*shards) for row in turn if row is not None]
 
 
@@ -298,7 +310,7 @@ def _read_page(
     after: str | None,
     condition: Condition | None = None,
 ) -> Page[T]:
-    """Return a page of an index with the current rows, without the rows that have left the index."""
+    """Return one page of an index, read from the table. Rows that no longer belong to the index are left out."""
     index, hash_name, range_name, ascending = place
     start = _start_key(hash_name, owner, range_name, after)
     keys = _query(index, owner, limit=limit + 1, start=start, ascending=ascending, condition=condition)
@@ -322,15 +334,15 @@ def _query(
 
 
 def _newest(model: Any, key: str, *, before: int | None, limit: int) -> list[Any]:
-    """Return the newest events with this hash key, if `before` is given only those with a lower range key."""
+    """Return the newest events with the hash key `key`, at most `limit`. With `before`, return only earlier events."""
     earlier = None if before is None else model.sequence < before
     return list(model.query(key, earlier, consistent_read=True, scan_index_forward=False, limit=limit))
 
 
 def _start_key(hash_name: str, owner: str, range_name: str, after: str | None) -> Mapping[str, Any] | None:
-    """Return the key after which the next page starts.
+    """Return the DynamoDB key after which the next page starts, from the cursor `after`.
 
-    `owner` is always the caller, so the cursor of another owner reads nothing of that owner.
+    `owner` is always the caller. So a cursor that belongs to another owner cannot read that owner's rows.
     """
     if after is None:
         return None

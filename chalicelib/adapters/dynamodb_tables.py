@@ -1,4 +1,7 @@
-"""The DynamoDB tables. `record` is the domain value as JSON, and the other attributes are copies for the indexes."""
+"""The DynamoDB tables. The attribute `record` holds the domain value as JSON.
+
+The other attributes are copies of its fields for the indexes.
+"""
 
 from typing import Any
 
@@ -32,7 +35,7 @@ class _VersionedRow(_RecordRow):
 
 
 class DocumentRow(_VersionedRow):
-    """A document. `unsealed` is the partition in the index of documents that are decided but not sealed."""
+    """A document's row. `unsealed` is the partition key in the index of documents that need a seal or a timestamp."""
 
     class Meta:
         table_name = "documents"
@@ -55,9 +58,9 @@ class DocumentRow(_VersionedRow):
 
 
 class EventRow(Model):
-    """An audit event of a document. No row of this table expires.
+    """An audit event's row. No row of this table expires.
 
-    Releases before the table of account events stored account events here, under the hash key `account#…`.
+    Earlier releases also stored account events in this table, under the hash key `account#…`.
     """
 
     class Meta:
@@ -69,7 +72,7 @@ class EventRow(Model):
 
 
 class AccountEventRow(Model):
-    """An account event, which expires at `ttl` (epoch seconds)."""
+    """An account event's row, which expires at `ttl` (epoch seconds)."""
 
     class Meta:
         table_name = "account_events"
@@ -88,9 +91,9 @@ class OutboxTableRow(_RecordRow):
 
 
 class DeliveryRow(_VersionedRow):
-    """A delivery. The two attributes with `due` are set while another attempt is to be made.
+    """A delivery's row. `due_shard` and `due_at` are set while the delivery still needs an attempt.
 
-    `practice_held` is the partition of held deliveries, or a separate one of webhooks that wait for a retry.
+    `practice_held` is set for a webhook that is held or waits for a retry. The two groups have separate partitions.
     """
 
     class Meta:
@@ -125,7 +128,7 @@ class PracticeRow(_VersionedRow):
 class SecretRow(_VersionedRow):
     """A row with an expiry. DynamoDB deletes the row some time after `ttl` (epoch seconds).
 
-    Conditions check `expires_at`.
+    Conditions on writes check `expires_at`, because DynamoDB deletes late.
     """
 
     class Meta:
@@ -152,9 +155,9 @@ class RequestRow(_RecordRow):
 
 
 def bind(settings: Settings) -> Connection:
-    """Bind the models to the tables of this deployment, and return their shared connection.
+    """Bind the PynamoDB models to the tables of this deployment, and return the connection that the models share.
 
-    By default, PynamoDB has a client per model: ten TLS handshakes at every cold start.
+    By default, PynamoDB has one client per model. This costs ten TLS handshakes at every cold start.
     """
     names: dict[type[Model], str] = {
         DocumentRow: settings.table_documents,

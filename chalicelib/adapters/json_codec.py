@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 def dump(value: object) -> str:
-    """Return the JSON text of a dataclass, without the fields that are None both now and by default."""
+    """Return the JSON text of a dataclass. A field is left out if both its value and its default are None."""
     return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
 
 
 def load(kind: type[T], text: str) -> T:
-    """Return the dataclass in a JSON text. Unknown fields are ignored, missing fields take their default."""
+    """Return the dataclass that a JSON text describes. Unknown fields are ignored, missing fields get their default."""
     return cast(T, _build(kind, json.loads(text)))
 
 

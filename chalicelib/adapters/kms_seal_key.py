@@ -1,4 +1,4 @@
-"""The key for seals in KMS: the `SealKey` of `services/ports.py`."""
+"""The private key of the seals, which KMS holds. It implements the `SealKey` of `services/ports.py`."""
 
 from chalicelib.adapters.aws_clients import Clients
 

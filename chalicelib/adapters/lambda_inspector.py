@@ -1,4 +1,4 @@
-"""Calls of the `inspect` function: the `Inspector` of `services/ports.py`."""
+"""Calls of the `inspect` function in Lambda. They implement the `Inspector` of `services/ports.py`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +18,10 @@ logger = Logger(service="portal", child=True)
 
 
 class LambdaInspector:
-    """Client of the sandboxed function that parses strangers' files.
+    """Client of the sandboxed Lambda function `inspect`, which parses strangers' files.
 
-    `presign` returns the presigned URL of an upload. The function has no rights and reads only that upload and,
-    for a scan, the original of its document.
+    `presign` returns the presigned URL of an upload. The Lambda function has no rights. It can read only that
+    upload and, for a scan, the original of its document.
     """
 
     def __init__(self, clients: Clients, function: str, presign: Callable[[str], str]) -> None:
@@ -38,11 +38,11 @@ class LambdaInspector:
         authorities: Sequence[str] = (),
         original: str | None = None,
     ) -> Mapping[str, Any]:
-        """Return the facts of the file at `key`. `kind` is `pdf`, `scan` or `seal`.
+        """Return the facts of the file at the S3 key `key`. `kind` is `pdf`, `scan` or `seal`.
 
-        A scan is compared with the PDF at the key `original`.
+        A scan is compared with the PDF at the S3 key `original`.
 
-        A crash or a timeout of the function means that the file harmed its reader, so the file is refused.
+        A crash or a timeout of the `inspect` function counts as the fault of the file, so the file is refused.
         Raises `Unavailable` for an error of AWS, which says nothing about the file.
         """
         pins = {"certificates": list(certificates), "authorities": list(authorities)}
@@ -65,6 +65,6 @@ class LambdaInspector:
 
 
 def _is_aws_error(body: Any) -> bool:
-    """Return True if the error that ended the function is an error class of the AWS client."""
+    """Return True if the Lambda function ended with an error of the AWS client, not with an error about the file."""
     kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""
     return kind.rpartition(".")[2] in vars(botocore.exceptions)

@@ -8,6 +8,6 @@ from chalicelib.services.transaction import OutboxRow
 
 
 def outbox_rows(event: Mapping[str, Any]) -> tuple[OutboxRow, ...]:
-    """Return the outbox rows that were inserted. The relay causes the removals, so they are ignored."""
+    """Return the outbox rows that the stream reports as inserted. Deleted rows are ignored: the relay deletes them."""
     images = (record["dynamodb"]["NewImage"] for record in event["Records"] if record["eventName"] == "INSERT")
     return tuple(codec.load(OutboxRow, image["record"]["S"]) for image in images)

@@ -1,4 +1,4 @@
-"""Download of a presigned URL with limits of size and time, for the function without rights."""
+"""Download of a presigned URL, with limits on size and time, for the `inspect` function, which has no rights."""
 
 import time
 from http import HTTPStatus
@@ -15,10 +15,11 @@ _PIECE = 1024 * 1024
 
 
 def fetch(url: str, *, most: int, seconds: float = SECONDS) -> bytes | None:
-    """Return the first `most` bytes at the URL, or None if the URL is refused or redirects, or on a timeout.
+    """Return the first `most` bytes of the file at the URL, or None if the download fails.
 
-    Part of a file is never returned, because it would look like a damaged file. `url` comes from another
-    function of the portal, never from a stranger. Proxies are not used.
+    The download fails on an HTTP error, a redirect or a timeout. An incomplete download is never returned, because
+    it would look like a damaged file. `url` comes from another function of the portal, never from a stranger.
+    Proxies are not used.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or parts.hostname is None:
@@ -54,7 +55,7 @@ def _read_body(response: HTTPResponse, wire: socket, most: int, until: float) ->
 
 
 def _wait_until(wire: socket, until: float) -> None:
-    """Set the timeout of the next read to the rest of the time. Raises `TimeoutError` if none is left."""
+    """Set the timeout of the socket's next read to the time that is left. Raises `TimeoutError` if none is left."""
     left = until - time.monotonic()
     if left <= 0:
         raise TimeoutError

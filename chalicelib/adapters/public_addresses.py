@@ -1,7 +1,7 @@
 """The IP addresses to which the portal may send webhooks: public unicast addresses only.
 
-The networks come from the IANA special-purpose registries. They are written out here because `is_global` of
-Python's `ipaddress` changes between releases.
+The blocked networks come from the IANA special-purpose registries. They are written out in this module because
+`is_global` of Python's `ipaddress` changes between releases.
 """
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -44,7 +44,10 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def is_public(address: str) -> bool:
-    """Return True if `address` is public. An IPv6 address that contains an IPv4 address counts as that."""
+    """Return True if the IP address is public.
+
+    An IPv6 address that contains an IPv4 address is judged by the latter.
+    """
     parsed = _parse(address)
     if isinstance(parsed, IPv4Address):
         return not any(parsed in network for network in _CLOSED_4)
@@ -56,7 +59,7 @@ def is_loopback(address: str) -> bool:
 
 
 def _parse(address: str) -> IPv4Address | IPv6Address:
-    """Return the address, or the IPv4 address inside a mapped or NAT64 IPv6 address."""
+    """Return the parsed IP address. For a mapped or NAT64 IPv6 address, return the IPv4 address inside."""
     parsed = ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address):
         if parsed.ipv4_mapped is not None:

@@ -1,4 +1,4 @@
-"""The private bucket: the `Files` of `services/ports.py`."""
+"""The private S3 bucket. It implements the `Files` of `services/ports.py`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -53,7 +53,7 @@ class S3Files:
         self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def versions(self, key: str) -> Sequence[str]:
-        """Return the ids of an object's versions, `null` in a bucket without versioning.
+        """Return the ids of an object's versions. In a bucket without versioning, the one id is `null`.
 
         Returns nothing for an object behind a delete marker, which cannot be read.
         """
@@ -63,7 +63,7 @@ class S3Files:
         return tuple(version["VersionId"] for version in versions) if is_readable else ()
 
     def erase(self, key: str, versions: Sequence[str]) -> None:
-        """Delete these versions in one call. S3 returns 200 even if it could not delete some of them."""
+        """Delete these versions of an object in one call. Raises `Unavailable` if S3 could not delete some of them."""
         objects = [{"Key": key, "VersionId": version} for version in versions]
         response = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
         codes = sorted({error["Code"] for error in response.get("Errors", ())})

@@ -1,7 +1,7 @@
 """The keys that sign sessions: the newest and the previous version of a secret in Secrets Manager.
 
-A new value of the secret, from the admin function or the console, is a rotation: Secrets Manager labels the
-old value `AWSPREVIOUS`.
+To rotate the key, the admin function or an administrator in the console stores a new value of the secret.
+Secrets Manager then labels the old value `AWSPREVIOUS`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ logger = Logger(service="portal", child=True)
 
 
 class SecretsManagerKeys:
-    """The `Keys` of `services/ports.py`. The keys are read again every five minutes."""
+    """Reader of the session keys, which implements the `Keys` of `services/ports.py`. It rereads every five minutes."""
 
     def __init__(self, clients: Clients, secret_id: str, clock: Clock) -> None:
         self._clients = clients
@@ -59,7 +59,7 @@ class SecretsManagerKeys:
         return self._read()
 
     def _read(self) -> SessionKeys:
-        """Read the keys. If Secrets Manager does not respond, return the cached keys."""
+        """Return the session keys, read now. If Secrets Manager does not respond, return the cached keys."""
         self._read_at = self._clock.now()
         try:
             self._cached = self._read_both()
@@ -82,7 +82,10 @@ class SecretsManagerKeys:
 
 
 class SecretsManagerKeyRotation:
-    """The `SessionKeyRotation` of `services/ports.py`. It may write the secret, but not read it."""
+    """Rotation of the session key: the `SessionKeyRotation` of `services/ports.py`.
+
+    It may write but not read the key.
+    """
 
     def __init__(self, clients: Clients, secret_id: str) -> None:
         self._clients = clients
@@ -98,7 +101,10 @@ class SecretsManagerKeyRotation:
 
 
 def _version(client: Any, secret_id: str, stage: str) -> tuple[bytes, datetime] | None:
-    """Return the key of a version and its time of creation, or None if it is missing or too short to sign."""
+    """Return the key in one version of the secret and its creation time, or None.
+
+    None means that the version is missing or that its key is too short to sign with.
+    """
     try:
         response = client.get_secret_value(SecretId=secret_id, VersionStage=stage)
     except client.exceptions.ResourceNotFoundException:

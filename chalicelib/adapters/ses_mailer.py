@@ -1,4 +1,4 @@
-"""Sending of email by SES: the `Mailer` of `services/ports.py`."""
+"""Delivery of emails by SES: the `Mailer` of `services/ports.py`."""
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -7,14 +7,14 @@ from chalicelib.adapters.aws_errors import refusal
 
 
 class SesMailer:
-    """Sender of emails. `sender` is the address in the envelope."""
+    """Sender of emails by SES. `sender` is the sender's address in the SMTP envelope."""
 
     def __init__(self, clients: Clients, sender: str) -> None:
         self._clients = clients
         self._sender = sender
 
     def send(self, *, to: str, message: bytes) -> str:
-        """Send the RFC 5322 message and return the id that SES gave it.
+        """Send the RFC 5322 message, and return the message id from SES.
 
         Raises `Unprocessable` for an address that SES never accepts, and `Unavailable` for other failures.
         """

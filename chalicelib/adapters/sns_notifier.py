@@ -7,7 +7,7 @@ from chalicelib.adapters.aws_errors import refusal
 
 
 class SnsNotifier:
-    """Publisher to one topic. Subscribers filter by the attributes `practice` and `kind`."""
+    """Publisher of notices to one SNS topic. Subscribers filter by the attributes `practice` and `kind`."""
 
     def __init__(self, clients: Clients, topic: str) -> None:
         self._clients = clients

@@ -15,14 +15,14 @@ _BATCH = 10
 
 
 class SqsQueues:
-    """Sender of jobs. `urls` holds the URL of each queue."""
+    """Sender of jobs to SQS. `urls` maps each queue's name to its URL."""
 
     def __init__(self, clients: Clients, urls: Mapping[QueueName, str]) -> None:
         self._clients = clients
         self._urls = urls
 
     def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
-        """Put every job on its queue. Raises `Unavailable` if SQS refuses one."""
+        """Put every job on its queue. Raises `Unavailable` if SQS refuses a job."""
         for queue, url in self._urls.items():
             batch = [job for job in jobs if job.queue == queue]
             for start in range(0, len(batch), _BATCH):

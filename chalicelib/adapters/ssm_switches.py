@@ -1,8 +1,8 @@
-"""The switches, as SSM parameters that administrators change in the AWS console.
+"""The practices' switches, stored as SSM parameters that administrators change in the AWS console.
 
 `{prefix}/electronic-signature` and `{prefix}/second-factor` are the defaults of the installation. A parameter
 such as `{prefix}/practices/{id}/electronic-signature` exists only if the practice differs from the default.
-A value other than `on` and `off` is read as the safe one: nobody signs, and a second factor is required.
+A value other than `on` and `off` counts as the safe state: nobody signs, and a second factor is required.
 """
 
 from collections.abc import Collection, Sequence
@@ -53,7 +53,7 @@ class SsmSwitches:
         self._set(_FACTOR, practice_id, on=on)
 
     def _is_on(self, switch: str, practice_ids: Sequence[str]) -> bool:
-        """Return True if the switch is on for one of the practices. Values that are not cached are read."""
+        """Return True if the switch is on for at least one of the practices. Reads only values that are not cached."""
         now = self._clock.now()
         stale = [name for name in practice_ids if not self._is_fresh(switch, name, now)]
         groups = [stale[at : at + BATCH_SIZE] for at in range(0, len(stale), BATCH_SIZE)]
@@ -77,7 +77,7 @@ class SsmSwitches:
             self._seen[switch, practice_id] = (now, states.get(name, states.get(default, False)))
 
     def _set(self, switch: str, practice_id: str, *, on: bool) -> None:
-        """Write the parameter of the practice, or delete it if it equals the default."""
+        """Write the practice's parameter, or delete the parameter if the new value equals the default."""
         name, default = self._name(switch, practice_id), self._name(switch, _NO_PRACTICE)
         if self._values(default).get(default, _OFF) == (_ON if on else _OFF):
             self._clients.ssm.delete_parameters(Names=[name])
@@ -88,7 +88,7 @@ class SsmSwitches:
         self._seen.pop((switch, practice_id), None)
 
     def _name(self, switch: str, practice_id: str) -> str:
-        """Return the name of the practice's parameter, or of the default if `practice_id` is empty."""
+        """Return the SSM name of the practice's parameter. An empty `practice_id` means the installation's default."""
         path = f"{self._prefix}/practices/{practice_id}" if practice_id else self._prefix
         return f"{path}/{switch}"
 
@@ -98,7 +98,10 @@ class SsmSwitches:
 
 
 def _state(switch: str, name: str, value: str) -> bool:
-    """Return True for `on`. For an invalid value, log the name of the parameter and return the safe state."""
+    """Return True if a switch's text is `on`.
+
+    For an invalid text, log the parameter's name and return the safe state.
+    """
     if value in (_ON, _OFF):
         return value == _ON
     logger.warning("switch neither on nor off", parameter=name)

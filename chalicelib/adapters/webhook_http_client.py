@@ -1,8 +1,8 @@
 """HTTP client for webhooks: public HTTPS addresses only, no redirects, 15 seconds in total.
 
-The host name is resolved once, every address is checked, and the connection goes to one of the checked
-addresses. So a name that resolves differently a moment later cannot reach a private address. One deadline
-covers the resolution, the connection, TLS, and every byte in both directions.
+The host name is resolved once, every resolved address is checked, and the client connects to one of them. So a
+name that resolves differently a moment later cannot reach a private address. One deadline covers the
+resolution, the connection, TLS, and every byte in both directions.
 """
 
 import http.client
@@ -38,12 +38,12 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class Refused(Exception):
-    """Error for a request that was not sent or got no complete response. Its text is for the EMR's owner."""
+    """Error for a webhook that was not sent or got no complete response. The error text is for the EMR's owner."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """The parts of an endpoint's URL. `host` is ASCII. `path` starts with a slash and includes the query."""
+    """The parts of a webhook URL. `host` is ASCII. `path` starts with a slash and includes the query."""
 
     scheme: str
     host: str
@@ -52,20 +52,23 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """The Host header: brackets around an IPv6 address, and the port unless it is the default."""
+        """The value of the Host header.
+
+        An IPv6 address is in brackets, and the port is left out if it is the default.
+        """
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 class Deadline:
-    """A deadline that starts now, by the monotonic clock."""
+    """The end of a webhook's time limit. The time starts when the object is created, by the monotonic clock."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left. Raises `Refused` after the deadline."""
+        """Return the seconds until the deadline. Raises `Refused` after the deadline."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise Refused(self.message)
@@ -77,7 +80,7 @@ class Deadline:
 
 
 class HttpsWebhookSender:
-    """The `WebhookSender` of `services/ports.py`.
+    """Sender of webhooks over HTTPS: the `WebhookSender` of `services/ports.py`.
 
     `allow_loopback` permits plain HTTP and loopback addresses, for the local run only. `tls`, `resolver` and
     `seconds` are for tests.
@@ -98,11 +101,14 @@ class HttpsWebhookSender:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """The TLS context. It is created at first use, because reading the CA certificates takes 0.1 s."""
+        """The TLS context, created at first use because reading the CA certificates takes 0.1 s."""
         return self._given_tls or ssl.create_default_context()
 
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
-        """Send one POST request. Failures of the receiver never raise: they are in `status` or `error`."""
+        """Send one POST request.
+
+        A failure of the receiver raises nothing: the result's `status` or `error` reports it.
+        """
         deadline = Deadline(self._seconds)
         try:
             target = parse(url)
@@ -141,7 +147,7 @@ class HttpsWebhookSender:
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the IP addresses of a host. `localhost` and names below it are this machine (RFC 6761)."""
+    """Return the IP addresses of a host. `localhost` and its subdomains always mean this machine (RFC 6761)."""
     if host == "localhost" or host.endswith(".localhost"):
         return ("127.0.0.1", "::1")
     infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -149,7 +155,7 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 
 def parse(url: str) -> Target:
-    """Return the parts of a URL. Raises `Refused` unless it is a plain http or https URL."""
+    """Return the parts of a webhook URL. Raises `Refused` unless the URL is a plain http or https URL."""
     refusal = Refused("The endpoint's address is not a URL that can be posted to.")
     try:
         parts = urlsplit(url)
@@ -165,9 +171,9 @@ def parse(url: str) -> Target:
 
 
 def _resolve_in_time(deadline: Deadline, resolver: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """Return the result of `resolver`, which runs in a thread since it cannot be interrupted.
+    """Return the result of `resolver`, which runs in a thread because name resolution cannot be interrupted.
 
-    Raises `Refused` after the deadline, and the thread is abandoned.
+    Raises `Refused` after the deadline. The thread is then left behind.
     """
     addresses: list[str] = []
 
@@ -184,7 +190,7 @@ def _resolve_in_time(deadline: Deadline, resolver: Callable[[], Sequence[str]]) 
 
 
 def _connect_to_first(addresses: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
-    """Connect to the first address that accepts. Each gets an equal share of the time that is left."""
+    """Return a connection to the first address that accepts. Each try gets an equal share of the time that is left."""
     for position, address in enumerate(addresses):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         connection = socket.socket(family, socket.SOCK_STREAM)
@@ -218,7 +224,7 @@ def _write(connection: socket.socket, data: bytes, deadline: Deadline) -> None:
 
 
 def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
-    """Return the status and the wait that the receiver asks for. The body is read and discarded."""
+    """Return the response's HTTP status and its `Retry-After`. The response's body is read and discarded."""
     source = _Incoming(connection, deadline)
     response = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]  # - it only calls makefile
     with response:
@@ -231,7 +237,10 @@ def _read_result(connection: socket.socket, deadline: Deadline) -> HttpResult:
 
 
 def _retry_after(headers: Message) -> int | None:
-    """Return the wait in whole seconds. A date counts from the receiver's `Date` header, if there is one."""
+    """Return the `Retry-After` header in whole seconds, or None if the header is missing or invalid.
+
+    A date in the header counts from the response's `Date` header.
+    """
     text = (headers.get("retry-after") or "").strip()
     if _WHOLE.fullmatch(text):
         return int(text)
@@ -258,7 +267,7 @@ def _describe(error: Exception) -> str:
 
 
 class _Incoming(io.RawIOBase):
-    """The read side of the socket. It enforces the deadline and `MAX_RESPONSE_BYTES`."""
+    """The readable side of a webhook's connection. It enforces the deadline and `MAX_RESPONSE_BYTES`."""
 
     def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
         self._connection = connection
@@ -277,5 +286,5 @@ class _Incoming(io.RawIOBase):
         return read
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a buffered reader of this stream. It is the only method of a socket that `HTTPResponse` calls."""
+        """Return a buffered reader of the connection. `HTTPResponse` calls no other method of a socket."""
         return io.BufferedReader(self)

@@ -1,4 +1,4 @@
-"""Events of an account, for its owner: logins, failed logins and changes, with their time and origin."""
+"""The events of an account, which its owner can read: logins, failed logins and changes, with time and origin."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -51,8 +51,8 @@ UNKNOWN = Origin()
 class AccountEvent:
     """One event of an account.
 
-    `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` says
-    in words how the owner logged in. `tries` is the number of wrong passwords in a row.
+    `sort_key` is unique within the account: microseconds since 1970, followed by six digits. `method` describes
+    how the owner logged in. `tries` is the number of wrong passwords in a row.
     """
 
     provider_id: str
@@ -74,7 +74,7 @@ def account_event(
     method: str | None = None,
     tries: int | None = None,
 ) -> AccountEvent:
-    """Return an account event. `unique` is a random id that makes events of the same moment differ."""
+    """Return an account event. `unique` is a random id that distinguishes events of the same moment."""
     key = round(at.timestamp() * 1e6) * 10**6 + crc32(f"{type}.{unique}".encode()) % 10**6
     return AccountEvent(
         provider_id=provider_id, sort_key=key, type=type, at=at, origin=origin, method=method, tries=tries
@@ -82,6 +82,9 @@ def account_event(
 
 
 def is_logged(tries: int) -> bool:
-    """Return True if this wrong password is logged. A long attack must not fill the account's events."""
+    """Return True if the wrong password number `tries` in a row is logged.
+
+    A long attack must not fill the list of events.
+    """
     doublings, rest = divmod(tries, LOGGED_INDIVIDUALLY)
     return tries <= LOGGED_INDIVIDUALLY or (rest == 0 and doublings & (doublings - 1) == 0)

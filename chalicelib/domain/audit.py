@@ -1,8 +1,8 @@
-"""The audit trail of a document: events chained by hash over the bytes that are stored.
+"""The audit trail of a document: a hash chain over the stored bytes of its events.
 
 Facts that may have to be erased later (IP address, device, the text of a note) are in `private`, outside the
-hashed bytes. The hashed bytes contain a salted commitment to `private`. So the chain stays valid if `private`
-is erased, and is broken if `private` is altered.
+hashed bytes. The hashed bytes contain a salted commitment to `private`. So the hash chain stays valid if
+`private` is erased, and breaks if `private` is altered.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class DocumentEventType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One audit event of a document. `hash` covers the `previous` hash and the JSON text in `body`."""
+    """One audit event of a document. `hash` covers the `previous` event's hash and the JSON text in `body`."""
 
     id: str
     document_id: str
@@ -56,7 +56,7 @@ class Event:
 
 
 def chain_hash(previous: str, body: str) -> str:
-    """Return the hash of an audit event: the SHA-256 (hex) of the previous event's hash and this body."""
+    """Return the hash (hex) of an audit event: the SHA-256 of the previous event's hash and of `body`."""
     return hashlib.sha256(f"{previous}\n{body}".encode()).hexdigest()
 
 
@@ -73,7 +73,7 @@ def make_event(
     private: Mapping[str, Any],
     salt: str,
 ) -> Event:
-    """Return the next audit event after the one with `previous_sequence` and `previous_hash`."""
+    """Return the audit event that follows the one with `previous_sequence` and `previous_hash`."""
     event = Event(
         id=event_id,
         document_id=document_id,
@@ -93,12 +93,12 @@ def make_event(
 
 
 def commitment(private: Mapping[str, Any], salt: str) -> str:
-    """Return the salted hash of `private` that the hashed body contains."""
+    """Return the salted hash of an event's private data, which the event's hashed body contains."""
     return hashlib.sha256(f"{salt}\n{_canonical(private)}".encode()).hexdigest()
 
 
 def find_break(events: Iterable[Event]) -> int | None:
-    """Return the sequence number of the first event that breaks the chain, or None if the chain is valid.
+    """Return the sequence number of the first event that breaks the hash chain, or None if the chain is valid.
 
     People read the fields of an event, so each field must equal its value in the hashed body.
     """
@@ -118,7 +118,7 @@ def _matches_body(event: Event) -> bool:
 
 
 def _visible_fields(event: Event) -> dict[str, Any]:
-    """Return the fields that people read and that the hashed body repeats."""
+    """Return the fields of an event that people read. The event's hashed body repeats them."""
     names = ("id", "document_id", "sequence", "type", "actor")
     return {**{name: getattr(event, name) for name in names}, "at": to_text(event.at)}
 

@@ -1,38 +1,38 @@
-"""Keys of claims. A claim is a unique thing, such as an email address, and its one owner."""
+"""The keys of claims. A claim reserves a unique value, such as an email address, for one owner."""
 
 from chalicelib.domain.documents import Addressee
 from chalicelib.domain.providers import name_key, spelling_key
 
 
 def email_claim(email: str) -> str:
-    """Return the key of the claim whose owner is the account with this username."""
+    """Return the key of the claim on an account's username. The claim's owner is the account."""
     return f"email#{email}"
 
 
 def addressee_claim(email: str) -> str:
-    """Return the key of the claim whose owner is the newest document addressed to this email address."""
+    """Return the key of the claim whose owner is the newest document that was addressed to the email address."""
     return f"addressee#{email}"
 
 
 def external_claim(practice_id: str, external_id: str) -> str:
-    """Return the key of the claim whose owner is the document with this `external_id` in this practice."""
+    """Return the key of the claim whose owner is the document with this `external_id` at the practice."""
     return f"external#{practice_id}|{external_id}"
 
 
 def api_key_claim(digest: str) -> str:
-    """Return the key of the claim whose owner is the practice with this API key. `digest` is its SHA-256."""
+    """Return the key of the claim on an API key. The claim's owner is the practice. `digest` is the key's SHA-256."""
     return f"apikey#{digest}"
 
 
 def sealed_claim(sha256: str) -> str:
-    """Return the key of the claim whose owner is the document with this sealed PDF."""
+    """Return the key of the claim on a sealed PDF's SHA-256. The claim's owner is the document."""
     return f"sealed#{sha256}"
 
 
 def person_claims(addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of the claims whose owner is the person without an account at this email address.
+    """Return the keys of the claims that lead from an addressee's email address to a person without an account.
 
-    The NPI comes first. The last key is the form in which rows from before named the person.
+    The key with the NPI comes first. The last key has the form in which old rows named the person.
     """
     email, npi = addressee.email, addressee.npi
     if email is None:
@@ -46,9 +46,9 @@ def person_claims(addressee: Addressee) -> tuple[str, ...]:
 
 
 def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the keys of the claims whose owner is the person that this practice addressed before.
+    """Return the keys of the claims that lead from an addressee to a person whom the practice addressed before.
 
-    The NPI comes first. No other practice reads these claims (DESIGN 2a).
+    The key with the NPI comes first. No other practice reads these claims (DESIGN 2a).
     """
     npi, name = addressee.npi, spelling_key(addressee.first_name, addressee.last_name)
     by_npi = (f"known#{practice_id}|npi#{npi}",) if npi else ()
@@ -56,12 +56,12 @@ def known_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
 
 
 def first_addressee_claim(practice_id: str, email: str) -> str:
-    """Return the key of the claim that names the first person whom this practice addressed at this address."""
+    """Return the key of the claim whose owner is the first person that the practice addressed at the email address."""
     return f"known#{practice_id}|email#{email}"
 
 
 def matching_claims(practice_id: str, addressee: Addressee) -> tuple[str, ...]:
-    """Return the key of every claim that decides which provider this practice's addressee is."""
+    """Return the keys of all claims that decide which provider a practice's addressee is."""
     email = addressee.email
     by_email = (email_claim(email), addressee_claim(email), first_addressee_claim(practice_id, email)) if email else ()
     return (*by_email, *person_claims(addressee), *known_claims(practice_id, addressee))

@@ -1,4 +1,4 @@
-"""Deliveries: outgoing messages with their attempts and receipts."""
+"""The deliveries: outgoing messages with their attempts and receipts."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ class DeliveryStatus(StrEnum):
     """The status of a delivery.
 
     `SENT`: the carrier accepted the message. `DELIVERED`: the carrier's receipt came. `HELD`: the practice's
-    endpoint is off.
+    webhook endpoint is off.
     """
 
     QUEUED = "queued"
@@ -31,9 +31,10 @@ class DeliveryStatus(StrEnum):
 
 
 class MessageType(StrEnum):
-    """A message about a document. `FAX` is the document itself, `RESET` a link for a forgotten password.
+    """The type of an email or fax about a document. `FAX` is the fax of the document itself.
 
-    `DECIDED_ELSEWHERE` reports to an account a decision on one of its documents that was not made there.
+    `RESET` has a link for a forgotten password. `DECIDED_ELSEWHERE` informs an account's owner about a decision
+    on one of the account's documents that was made outside the account.
     """
 
     READY = "ready"
@@ -58,11 +59,11 @@ class NoticeKind(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """The status of an entry in the list of a delivery's attempts.
+    """The status of an entry in a delivery's list of attempts.
 
     `INTERRUPTED`: the worker ended before it recorded a result. `CANCELLED` and `ASKED_AGAIN` are not
-    attempts; the retry schedule starts again after `ASKED_AGAIN`. `TAKEN` (by a fax gateway) and `COMPLAINED`
-    (marked as junk mail) come from receipts.
+    attempts; the retry schedule starts again after `ASKED_AGAIN`. `TAKEN` (a fax gateway accepted the fax) and
+    `COMPLAINED` (the email was marked as junk) come from receipts.
     """
 
     SENDING = "sending"
@@ -88,8 +89,8 @@ class Delivery:
 
     `type` is a `MessageType` or an `AccountEventType` for an email or fax, a `NoticeKind` for a notice, and
     the type of the event for a webhook. `body` and `message_id` (the `webhook-id`) of a webhook never change.
-    `lease_until` guards a running attempt. `next_attempt_at` is set if another attempt is to be made.
-    `access` is the document's `access` when the delivery was created.
+    `lease_until` is the time until which a running attempt reserves the delivery. `next_attempt_at` is set if
+    another attempt is due. `access` is the document's `access` at the time when the delivery was created.
     """
 
     id: str
@@ -140,7 +141,7 @@ MESSAGE_RETRY_AFTER: tuple[timedelta, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelRules:
-    """The retry schedule of a channel, and whether its messages go to the provider of the document."""
+    """The retry schedule of a delivery channel, and whether its messages go to the document's provider."""
 
     retry_after: tuple[timedelta, ...]
     reaches_provider: bool
@@ -158,13 +159,13 @@ table, a class with a `send` method in `services/delivery`, and that class in `b
 
 
 def delivery_id(event_id: str, channel: Channel, message_type: str, recipient: str) -> str:
-    """Return the id of a delivery. The same arguments give the same id, so a repeated job writes one row."""
+    """Return the id of a delivery. Equal arguments give equal ids, so a repeated job writes one row."""
     text = f"{event_id}\n{channel}\n{message_type}\n{recipient}"
     return "dlv_" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def next_wait(failures: int, *, jitter: float, schedule: Sequence[timedelta] = WEBHOOK_RETRY_AFTER) -> timedelta | None:
-    """Return the wait after this many failures, or None after the last. `jitter` (0 to 1) adds up to 10%."""
+    """Return the wait before the next attempt, or None after the last failure. `jitter` (0 to 1) adds up to 10%."""
     if failures > len(schedule):
         return None
     return schedule[failures - 1] * (1 + jitter / 10)

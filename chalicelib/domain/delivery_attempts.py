@@ -1,8 +1,8 @@
-"""The states of a delivery: claim, finish, retry and requeue.
+"""The changes of a delivery's state: start, finish, retry and requeue.
 
-A delivery that waits has `next_attempt_at`, and the sweep of each minute looks for such deliveries. A claim
-sets a lease, and also the time of the next attempt, as if this attempt had already failed. So if a worker
-dies after it sent the message and before it stored the result, the message is sent again.
+A delivery that waits has `next_attempt_at`, and the sweep of each minute looks for such deliveries. To start
+an attempt, a worker sets a lease and also the time of the next attempt, as if this attempt had already failed.
+So if a worker dies after it sent the message and before it stored the result, the message is sent again.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 
 
 class Verdict(StrEnum):
-    """The kind of result of an attempt. `RETRY` becomes a failure after the last try, `REFUSED` is final."""
+    """The kind of result of an attempt. `RETRY` becomes a failure after the last attempt. `REFUSED` is final."""
 
     SENT = "sent"
     DELIVERED = "delivered"
@@ -64,9 +64,9 @@ _MARKS = {
 
 
 def is_due(delivery: Delivery, now: datetime) -> bool:
-    """Return True if an attempt may start: its time has come, or a sweep has queued it.
+    """Return True if an attempt of the delivery may start: its time has come, or a sweep has queued it.
 
-    The next attempt of a claimed delivery never starts before the lease ends.
+    While an attempt runs, the next attempt never starts before the lease ends.
     """
     requeued = delivery.status is DeliveryStatus.QUEUED and delivery.lease_until is not None
     has_come = delivery.next_attempt_at is not None and delivery.next_attempt_at <= now
@@ -74,7 +74,7 @@ def is_due(delivery: Delivery, now: datetime) -> bool:
 
 
 def is_waiting(delivery: Delivery) -> bool:
-    """Return True if an attempt runs or is still to be made."""
+    """Return True if an attempt of the delivery is running or still to come."""
     return delivery.status in (DeliveryStatus.QUEUED, DeliveryStatus.SENDING)
 
 
@@ -84,12 +84,12 @@ def waits_to_retry(delivery: Delivery) -> bool:
 
 
 def is_used_up(delivery: Delivery) -> bool:
-    """Return True if every attempt of the schedule was made. Interrupted attempts count."""
+    """Return True if the delivery has made every attempt of its retry schedule. Interrupted attempts count."""
     return count_failures(delivery) > len(CHANNELS[delivery.channel].retry_after)
 
 
 def start(delivery: Delivery, now: datetime) -> Delivery:
-    """Return the delivery with a lease, claimed by a worker for one attempt."""
+    """Return the delivery with a new attempt and a lease, by which a worker reserves the delivery."""
     attempts = (*_mark_interrupted(delivery.attempts), DeliveryAttempt(at=now, status=AttemptStatus.SENDING, detail=""))
     claimed = replace(
         delivery,
@@ -103,7 +103,7 @@ def start(delivery: Delivery, now: datetime) -> Delivery:
 
 
 def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter: float) -> Delivery:
-    """Return the delivery with the result of its running attempt, or of a receipt if its status is `SENT`."""
+    """Return the delivery with the result of its running attempt. For a sent delivery, the result is a receipt."""
     marked = replace(
         delivery,
         version=delivery.version + 1,
@@ -122,7 +122,10 @@ def finish(delivery: Delivery, outcome: AttemptResult, now: datetime, *, jitter:
 
 
 def requeue(delivery: Delivery, now: datetime) -> Delivery:
-    """Return the delivery marked as queued by a sweep, so that the next sweeps skip it."""
+    """Return the delivery with a lease after a sweep has queued it.
+
+    Later sweeps skip the delivery until the lease ends.
+    """
     until = now + REQUEUE_LEASE
     return replace(
         delivery,
@@ -137,8 +140,8 @@ def requeue(delivery: Delivery, now: datetime) -> Delivery:
 def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
     """Return a failed, held or waiting delivery that is due now, at the start of its retry schedule.
 
-    The body and `message_id` stay the same. The carrier's id is removed, because a late receipt of the failed
-    attempt says nothing about the next one. Repeated requests add one entry only, so rows stay small.
+    `body` and `message_id` do not change. The carrier's id is removed, because a late receipt of the failed
+    attempt says nothing about the next attempt. Repeated requests add only one entry, so rows stay small.
     """
     is_repeated = bool(delivery.attempts) and delivery.attempts[-1].status == AttemptStatus.ASKED_AGAIN
     earlier = delivery.attempts[:-1] if is_repeated else delivery.attempts
@@ -154,14 +157,14 @@ def queue_again(delivery: Delivery, now: datetime, *, why: str) -> Delivery:
 
 
 def append_receipt(delivery: Delivery, receipt: DeliveryAttempt) -> Delivery:
-    """Return the delivery with one more receipt. A running attempt stays the last entry."""
+    """Return the delivery with a receipt added to its attempts. A running attempt stays the last entry."""
     running = [attempt for attempt in delivery.attempts[-1:] if attempt.status == AttemptStatus.SENDING]
     before = delivery.attempts[: len(delivery.attempts) - len(running)]
     return replace(delivery, version=delivery.version + 1, attempts=(*before, receipt, *running))
 
 
 def count_failures(delivery: Delivery) -> int:
-    """Return the number of failures since the schedule started. A running attempt counts as a failure."""
+    """Return the number of failed attempts since the retry schedule started. A running attempt counts as failed."""
     latest = takewhile(lambda attempt: attempt.status != AttemptStatus.ASKED_AGAIN, reversed(delivery.attempts))
     return sum(attempt.status in _FAILURES for attempt in latest)
 
@@ -176,7 +179,10 @@ def _mark_interrupted(attempts: Sequence[DeliveryAttempt]) -> tuple[DeliveryAtte
 def _replace_running(
     attempts: Sequence[DeliveryAttempt], outcome: AttemptResult, now: datetime
 ) -> tuple[DeliveryAttempt, ...]:
-    """Return the attempts with the result of the running attempt, which is removed if nothing was sent."""
+    """Return a delivery's attempts with the running attempt's result.
+
+    If nothing was sent, remove the running attempt.
+    """
     under_way = bool(attempts) and attempts[-1].status == AttemptStatus.SENDING
     before = tuple(attempts[:-1]) if under_way else tuple(attempts)
     if not outcome.tried:

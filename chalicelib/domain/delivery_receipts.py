@@ -9,7 +9,7 @@ from chalicelib.domain.deliveries import Channel, DeliveryStatus
 
 
 class ReceiptKind(StrEnum):
-    """The kind of a receipt. `RETURNED`: a transient bounce. `COMPLAINED`: the email was marked as junk."""
+    """The kind of an email receipt. `RETURNED`: a transient bounce. `COMPLAINED`: the email was marked as junk."""
 
     DELIVERED = "delivered"
     BOUNCED = "bounced"
@@ -34,9 +34,9 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """One receipt for the message with this `carrier_id`. `detail` contains no email address.
+    """A receipt for the message with the id `carrier_id`. `detail` contains no email address.
 
-    `lookups` counts the searches that found no delivery with this `carrier_id`.
+    `lookups` is the number of searches that found no delivery with this `carrier_id`.
     """
 
     carrier_id: str
@@ -67,6 +67,6 @@ EFFECTS: Mapping[DeliveryStatus, Mapping[ReceiptKind, Effect]] = {
 
 
 def effect_of(kind: ReceiptKind, status: DeliveryStatus, channel: Channel) -> Effect:
-    """Return the effect of this receipt on a delivery of that channel in that status."""
+    """Return the effect of a receipt on a delivery with the given channel and status."""
     effect = EFFECTS[status][kind]
     return Effect.TAKEN if effect is Effect.DELIVERED and channel is Channel.FAX else effect

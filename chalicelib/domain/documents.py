@@ -1,4 +1,4 @@
-"""A document and its facts, as immutable values."""
+"""A document with all its facts, as immutable values."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -40,7 +40,7 @@ class SigningMethod(StrEnum):
 
 
 class ReturnedMethod(StrEnum):
-    """The way by which a document came back to the clinic, as staff state it."""
+    """The way in which a document came back to the clinic, according to the clinic's staff."""
 
     PORTAL = "portal"
     FAX = "fax"
@@ -70,7 +70,7 @@ class Patient:
 
 @dataclass(frozen=True, kw_only=True)
 class Addressee:
-    """The provider as the clinic named them on this document. `fax` is E.164, `email` is in lower case."""
+    """The provider of a document as the clinic named them. `fax` is E.164, and `email` is in lower case."""
 
     first_name: str
     last_name: str
@@ -103,7 +103,7 @@ class Certification:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldBox:
-    """The box to sign in, in PDF points of the displayed page, from its bottom left. `page` counts from 1."""
+    """The signature box in PDF points of the displayed page, measured from the bottom left. `page` counts from 1."""
 
     page: int
     x: float
@@ -123,7 +123,7 @@ class Logo:
 
 @dataclass(frozen=True, kw_only=True)
 class PracticeCard:
-    """The practice when the document was sent. A list of documents needs no other read."""
+    """The practice's details when the document was sent. A copy in each document saves lists another read."""
 
     name: str
     phone: str | None = None
@@ -134,7 +134,7 @@ class PracticeCard:
 
 @dataclass(frozen=True, kw_only=True)
 class Signer:
-    """The person who decided. `authentication` says in words how the person was authenticated."""
+    """The person who decided on a document. `authentication` describes how the portal authenticated the person."""
 
     name: str
     credential: str | None
@@ -146,11 +146,11 @@ class Signer:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """The decision as recorded when the signer submitted it.
+    """The decision on a document, as recorded when the signer submitted it.
 
     `strokes` are polylines in 0 to 1 of the signature pad, y down. `strokes_aspect` is the width of the pad
-    divided by its height. `read_statement`: the signer stated that they read every page, although the browser
-    did not show all of them.
+    divided by its height. `read_statement` is true if the signer stated that they read every page, although the
+    browser did not show all of them.
     """
 
     action: Action
@@ -168,7 +168,7 @@ class Decision:
     scan_sha256: str | None = None
 
     def repeats(self, other: Self | None) -> bool:
-        """Return True if both decisions have the same person, action, reason and note (a repeated submit)."""
+        """Return True if both decisions have the same person, action, reason and note: the form was submitted twice."""
         return other is not None and (self.action, self.signer.provider_id, self.decline_reason, self.note) == (
             other.action,
             other.signer.provider_id,
@@ -182,8 +182,8 @@ class StoredPdf:
     """A PDF in the bucket: its key, the SHA-256 (hex) of its bytes, and its number of pages.
 
     `page_sizes` are the (width, height) of the displayed pages in points. `level` is the PAdES level of the
-    seal: `B-B`, or `B-T` with a timestamp. `timestamp_due`: the timestamp authority failed and will be asked
-    again.
+    seal: `B-B`, or `B-T` with a timestamp. `timestamp_due` is true if the timestamp authority failed and the
+    portal will ask again.
     """
 
     key: str
@@ -196,7 +196,7 @@ class StoredPdf:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryLine:
-    """One line of `deliveries` in the document resource: a message to the provider and its status."""
+    """A message about a document and its status: one entry of `deliveries` in the document's JSON."""
 
     id: str
     channel: str
@@ -213,7 +213,7 @@ class GrantKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """The account to which one document was opened by an act on that very document (DESIGN 2a).
+    """The account to which one document was opened by a person's act on that document (DESIGN 2a).
 
     `fax_code`: the account's owner entered the code of the document's fax while logged in. `handed_over`: the
     addressee handed the document over to the account's person.
@@ -228,9 +228,9 @@ class Document:
     """One PDF sent to one provider for signature, with its facts.
 
     `signed` is the sealed PDF that the webhook announced, and never changes. If the timestamp came later,
-    `timestamped` is the same PDF with the timestamp. `certificate` is set if the document already had other
-    signatures, because then no certificate page can be added to the PDF. `timestamped_certificate` is the
-    certificate with a later timestamp.
+    `timestamped` is the same PDF with the timestamp. `certificate` is set if the original already had signatures,
+    because then no certificate page can be added to the PDF. `timestamped_certificate` is the certificate with a
+    later timestamp.
 
     `version` is the optimistic lock: version n can be written only if the table has n-1. `sequence` and
     `head` are the number and hash of the last audit event. `access` counts the corrections and the recall.
@@ -287,7 +287,7 @@ class Document:
 
     @property
     def timestamp_due(self) -> bool:
-        """True if one of the document's seals still lacks its timestamp."""
+        """Whether a seal of the document still lacks its timestamp."""
         return any(pdf is not None and pdf.timestamp_due for pdf in (self.signed, self.certificate))
 
     @property
@@ -297,7 +297,7 @@ class Document:
         return tuple(pdf for pdf in files if pdf is not None)
 
     def decide(self, decision: Decision) -> Self | None:
-        """Return the document with this decision, or None for the same decision again.
+        """Return the document with this decision, or None if the same decision is already recorded.
 
         Raises `Conflict` if the status does not allow the decision.
         """
@@ -307,7 +307,7 @@ class Document:
         return replace(self, status=to.status, outcome=to.outcome, decision=decision, sealing=Sealing.IN_PROGRESS)
 
     def recall(self, reason: str | None, at: datetime) -> Self | None:
-        """Return the recalled document, whose links no longer work, or None if it is already recalled.
+        """Return the recalled document, whose links no longer work, or None if the document is already recalled.
 
         Raises `Conflict` if the status does not allow a recall.
         """
@@ -319,7 +319,7 @@ class Document:
         )
 
     def mark_returned(self, method: ReturnedMethod, at: datetime) -> Self | None:
-        """Return the document, marked as returned by staff, or None if it is already marked.
+        """Return the document marked as returned by staff, or None if the document is already marked.
 
         Raises `Conflict` if the status does not allow a return.
         """
@@ -329,13 +329,13 @@ class Document:
         return replace(self, status=to.status, outcome=to.outcome, returned_method=method, returned_at=at)
 
     def with_delivery(self, line: DeliveryLine) -> Self:
-        """Return the document with this delivery line, in place of an older line of the same delivery."""
+        """Return the document with this delivery line. An older line of the same delivery is replaced."""
         others = tuple(other for other in self.deliveries if other.id != line.id)
         return replace(self, deliveries=(*others, line))
 
 
 def due_date(kind: Kind, certification: Certification | None, sent_on: date) -> date:
-    """Return the day the signature is due.
+    """Return the day on which the signature is due.
 
     For an initial plan of care, this is 30 days after the initial visit or the start of the period, whichever
     is earlier. For a recertification, this is the start of the new period, but never before `sent_on`. For

@@ -1,4 +1,4 @@
-"""Errors of the domain, with their public codes. `web/http/error_mapping.py` has their HTTP statuses.
+"""The errors of the domain and their public codes. `web/http/error_mapping.py` maps the errors to HTTP statuses.
 
 `detail` is a sentence for the person who must act. It never contains patient data or a secret.
 """
@@ -64,7 +64,7 @@ class UnprocessableCode(StrEnum):
 
 
 class CommonCode(StrEnum):
-    """Codes of the error classes that have only one code each."""
+    """The codes of the error classes that have exactly one code."""
 
     UNAUTHENTICATED = "unauthenticated"
     NOT_FOUND = "not-found"
@@ -76,7 +76,7 @@ class CommonCode(StrEnum):
 
 @dataclass(frozen=True)
 class FieldError:
-    """A mistake in one field. `field` is a dotted path such as `data.provider.npi`."""
+    """An error in one field of a request. `field` is a dotted path such as `data.provider.npi`."""
 
     field: str
     message: str
@@ -86,7 +86,7 @@ Errors = Sequence[FieldError]
 
 
 class PortalError(Exception):
-    """Base class of refusals. `code` is public and stable: the last part of the problem's `type`."""
+    """Base class of all refusals. `code` is public and stable: the last part of `type` in a problem+json response."""
 
     code: StrEnum
 
@@ -98,7 +98,7 @@ class PortalError(Exception):
 
 
 class Invalid(PortalError):
-    """Error for a request that breaks a rule of its form."""
+    """Error for a request with missing or malformed fields."""
 
     code: InvalidCode = InvalidCode.INVALID_REQUEST
 
@@ -107,7 +107,7 @@ class Invalid(PortalError):
 
 
 class NotJson(Invalid):
-    """Error for a request body that is not JSON, or not text."""
+    """Error for a request body that is not text or not JSON."""
 
     code = InvalidCode.INVALID_JSON
 
@@ -122,7 +122,7 @@ class Unprocessable(PortalError):
 
 
 class MessageOutdated(Unprocessable):
-    """Error for a queued message that is no longer needed. The message is cancelled, not failed."""
+    """Error for a queued message that is no longer needed. The message counts as cancelled and not as failed."""
 
     code = UnprocessableCode.LINK_OUTDATED
 
@@ -134,14 +134,14 @@ class Unauthenticated(PortalError):
 
 
 class Forbidden(PortalError):
-    """Error for a known caller who lacks the right to do this."""
+    """Error for an authenticated caller who lacks the right to make the request."""
 
     def __init__(self, detail: str, *, code: ForbiddenCode) -> None:
         super().__init__(detail, code=code)
 
 
 class NotFound(PortalError):
-    """Error for a thing that does not exist or that this caller may not see. Both give the same response."""
+    """Error for an object that does not exist or that the caller may not see. Both cases give the same response."""
 
     code = CommonCode.NOT_FOUND
 
@@ -179,7 +179,7 @@ class TooManyRequests(PortalError):
 
 
 class Unavailable(PortalError):
-    """Error for a dependency that did not respond. The same request may succeed shortly."""
+    """Error for a service, such as the database, that did not respond. The same request may succeed shortly."""
 
     code = CommonCode.UNAVAILABLE
 
@@ -187,7 +187,7 @@ class Unavailable(PortalError):
 class ConcurrentUpdate(Exception):
     """Error for a conditional write that lost to another writer.
 
-    `parts` names what failed, such as `document`, `request`, `claim` or `secret`. No user sees this error:
+    `parts` names the rows that failed, such as `document`, `request`, `claim` or `secret`. No user sees this error:
     the service reads the latest state and decides again.
     """
 

@@ -1,6 +1,6 @@
 """Records with an expiry: links, codes, sessions, counts of failures, drafts, unconfirmed authenticators.
 
-Only a hash of a link, code or session token is stored. Every reader checks the expiry, because DynamoDB
+Of a link, code or session token, only a hash is stored. Every reader checks the expiry, because DynamoDB
 deletes late.
 """
 
@@ -47,8 +47,8 @@ class Secret:
       not yet confirmed.
     - `access` is the document's `access` when the row was created.
     - `tries` counts wrong guesses of a code.
-    - `session_generation` is the provider's generation at login, and `method` says in words how the owner of
-      the session was last authenticated.
+    - `session_generation` is the provider's generation at login, and `method` describes how the owner of the
+      session was last authenticated.
     - `draft` is JSON: the fields of a form that the provider had not submitted.
     """
 
@@ -78,7 +78,7 @@ class Secret:
 
 
 def new_secret(kind: SecretKind, token: str, now: datetime, lifetime: timedelta, **fields: Any) -> Secret:
-    """Return the first version of the row for a token, with an expiry and the other `fields` of `Secret`."""
+    """Return the first version of a token's row, with an expiry and the other `fields` of `Secret`."""
     return Secret(
         key=secret_key(kind, token), version=1, kind=kind, created_at=now, expires_at=now + lifetime, **fields
     )

@@ -11,11 +11,11 @@ class QueueName(StrEnum):
 
 
 class JobName(StrEnum):
-    """A kind of job. The first three are work on a document's PDF, the others on deliveries.
+    """The kind of a background job. The first three kinds are work on a document's PDF, the others on deliveries.
 
     `RELEASE` sends the webhooks that were held while a practice's endpoint was off. `HASTEN` retries the
     webhooks that wait for another attempt. `RECEIPT` applies a carrier's receipt, and `FORGOTTEN` answers a
-    request for a new password link. `MOVE` moves documents to the provider whom they belong to.
+    request for a new password link. `MOVE` moves documents to the provider to whom they belong.
     """
 
     PREPARE = "prepare"

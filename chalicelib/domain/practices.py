@@ -1,4 +1,4 @@
-"""A practice, which is the tenant. Its Electronic Signature switch is a parameter in SSM, not a field."""
+"""A practice, which is the tenant. The Electronic Signature switch is an SSM parameter and not a field."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,8 @@ class Endpoint:
     """The URL at which the practice's EMR receives webhooks.
 
     `disabled_at` is set by a response 410 or by a long series of failures. `failing_since` is the time of the
-    first failure after the last success. `failing` are the ids of the first few deliveries that failed since.
+    first failure after the last success. `failing` are the ids of the first few deliveries that failed after
+    `failing_since`.
     """
 
     url: str
@@ -23,7 +24,7 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
-    """An API key as stored: its SHA-256 (hex), its first characters as a hint, and its expiry."""
+    """A stored API key: its SHA-256 (hex), its first characters as a hint, and its expiry."""
 
     sha256: str
     hint: str
@@ -33,7 +34,7 @@ class ApiKey:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSecret:
-    """A `whsec_…` secret. The previous secret stays valid for a day after a rotation."""
+    """A webhook secret, which starts with `whsec_`. After a rotation, the previous secret stays valid for a day."""
 
     value: str
     created_at: datetime
@@ -61,14 +62,14 @@ class Practice:
 
     @property
     def live_endpoint(self) -> Endpoint | None:
-        """The practice's endpoint, or None if there is none or the endpoint is switched off."""
+        """The practice's webhook endpoint, or None if the practice has none or the endpoint is switched off."""
         return self.endpoint if self.endpoint is not None and self.endpoint.disabled_at is None else None
 
     def card(self) -> PracticeCard:
         return PracticeCard(name=self.name, phone=self.phone, fax=self.fax, time_zone=self.time_zone, logo=self.logo)
 
     def live_secrets(self, now: datetime) -> tuple[str, ...]:
-        """Return the webhook secrets that are valid now, newest first."""
+        """Return the practice's webhook secrets that are valid now, newest first."""
         live = [s for s in self.webhook_secrets if is_live(s, now)]
         return tuple(s.value for s in sorted(live, key=lambda s: s.created_at, reverse=True))
 

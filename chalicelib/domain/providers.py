@@ -1,4 +1,4 @@
-"""Providers, and the rules by which two names are of the same person."""
+"""The providers, and the rules that decide whether two names belong to the same person."""
 
 import re
 import unicodedata
@@ -16,8 +16,8 @@ class Provider:
 
     - `npi_self_stated`: the provider typed the NPI, and no clinic has confirmed it.
     - `npi_stated_by` are the ids of the practices that stated the NPI.
-    - `emails` are the proven addresses of the account, the username first. It is empty in a row from before
-      this field existed, so read `proven_emails`.
+    - `emails` are the proven addresses of the account, the username first. The field is empty in rows older than
+      the field, so read `proven_emails` instead.
     - `addressed_by` maps a practice's id to the email addresses at which this practice addressed the person.
     - `mailed_to` is the email address that a clinic gave first. `email` is the username of the account.
     - `link` is the delivery with the newest setup or reset link. Older links do not work.
@@ -65,7 +65,7 @@ class Provider:
 
     @property
     def proven_emails(self) -> tuple[str, ...]:
-        """The addresses whose mailbox the account's owner has proved to read, the username first."""
+        """The email addresses at which the account's owner has proved to receive email, the username first."""
         if not self.has_account or self.email is None:
             return ()
         return self.emails or (self.email,)
@@ -85,9 +85,9 @@ def has_same_last_name(provider: Provider, addressee: Addressee) -> bool:
 
 
 def _is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Return True for the same letters, unless both names have a suffix and the suffixes differ.
+    """Return True if two names have the same letters. Different suffixes make two names different.
 
-    Luis Rivera Jr. and Luis Rivera Sr. are two people.
+    Luis Rivera Jr. and Luis Rivera Sr. are two people. A name without a suffix matches either of them.
     """
     suffix, other_suffix = _suffix(one[1]), _suffix(other[1])
     is_same_suffix = suffix is None or other_suffix is None or suffix == other_suffix
@@ -95,7 +95,7 @@ def _is_same_spelling(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 
 def spelling_key(first_name: str, last_name: str) -> str:
-    """Return the letters of a name in the form of `name_key`, without spaces and without a suffix.
+    """Return a name in the form of `name_key`, without spaces and without a suffix such as `jr`.
 
     Apostrophes that Unicode counts as letters are left out, and letters with a stroke become plain letters.
     """
@@ -104,7 +104,10 @@ def spelling_key(first_name: str, last_name: str) -> str:
 
 
 def _suffix(last_name: str) -> str | None:
-    """Return the suffix at the end of the name, such as `jr`, in one spelling. A last name is no suffix."""
+    """Return the suffix of a last name in its standard spelling, such as `jr`, or None.
+
+    A suffix alone does not count.
+    """
     words = name_key("", last_name).split()
     return _SUFFIXES.get(words[-1]) if len(words) > 1 else None
 
@@ -131,7 +134,7 @@ _SUFFIXES = {
 def name_key(first_name: str, last_name: str) -> str:
     """Return the form in which names are compared: without case, accents, punctuation and doubled spaces.
 
-    The marks of Thai and of the scripts of India are vowels, not accents, so they stay.
+    Marks of Thai and of the scripts of India are vowels, not accents, so they are not removed.
     """
     folded = unicodedata.normalize("NFKD", f"{first_name} {last_name}").casefold()
     spelt = "".join(c for c in folded if not _UNSPELT.match(c) and not _is_accent(c))
@@ -149,7 +152,7 @@ _ACCENTS = frozenset((1, 7, *range(10, 37), *range(200, 256)))
 
 
 def _is_accent(character: str) -> bool:
-    """Return True for an accent, by its Unicode combining class.
+    """Return True if a character is an accent, by its Unicode combining class.
 
     Accents are overlays, the points of Hebrew, Arabic and Syriac, and marks above or below a letter. The
     nukta of the scripts of India (class 7) counts as an accent, because it is often left out.

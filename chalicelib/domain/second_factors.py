@@ -7,7 +7,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Passkey:
-    """A WebAuthn credential. `id` and `public_key` are base64url. The authenticator increments `count`."""
+    """A WebAuthn credential. `id` and `public_key` are base64url.
+
+    `count` is the authenticator's counter of signatures.
+    """
 
     id: str
     public_key: str
@@ -19,7 +22,7 @@ class Passkey:
 
 @dataclass(frozen=True, kw_only=True)
 class Authenticator:
-    """An app that shows six digits (RFC 6238). `last_step` is the time step of the last accepted code."""
+    """An authenticator app that shows six digits (RFC 6238). `last_step` is the time step of the last accepted code."""
 
     secret: str
     since: datetime

@@ -16,7 +16,7 @@ SIGNING_DELAY = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class SessionKeys:
-    """The newest session key, the time of its creation, and the previous key, if there is one."""
+    """The newest session key, the time of its creation, and the previous session key, if there is one."""
 
     current: bytes
     made_at: datetime
@@ -24,19 +24,19 @@ class SessionKeys:
 
     @property
     def known(self) -> tuple[bytes, ...]:
-        """The keys whose signatures are valid, newest first."""
+        """The session keys whose signatures are valid, newest first."""
         return (self.current, self.previous) if self.previous else (self.current,)
 
     def signing_key(self, now: datetime) -> bytes:
-        """Return the key to sign with now. A new key signs only after `SIGNING_DELAY`."""
+        """Return the key that signs session tokens now. A new key signs only after `SIGNING_DELAY`."""
         young = now - self.made_at < SIGNING_DELAY
         return self.previous if self.previous and young else self.current
 
     def find(self, kid: str) -> bytes | None:
-        """Return the key with this `kid`, or None if neither key has it."""
+        """Return the session key with this `kid`, or None if neither key has this `kid`."""
         return next((key for key in self.known if key_id(key) == kid), None)
 
 
 def key_id(key: bytes) -> str:
-    """Return the `kid` of a signing key. It reveals nothing about the key."""
+    """Return the `kid` (public id) of a signing key. The `kid` reveals nothing about the key."""
     return hashlib.sha256(b"kid:" + key).hexdigest()[:8]

@@ -22,7 +22,10 @@ _DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """Polylines in 0 to 1 of the signature pad, y down. `aspect` is the pad's width divided by its height."""
+    """A drawn signature: polylines in 0 to 1 of the signature pad, y down.
+
+    `aspect` is the pad's width by its height.
+    """
 
     strokes: tuple[Stroke, ...]
     aspect: float
@@ -30,7 +33,7 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """A typed or a drawn signature: exactly one of the fields is set."""
+    """A typed or a drawn signature. Exactly one of the two fields is set."""
 
     typed: str | None = None
     drawing: Drawing | None = None
@@ -43,8 +46,7 @@ class TooLittleInk(ValueError):
 def read_drawing(text: str) -> Drawing:
     """Return the drawing in the JSON that a browser sends: `{"aspect": 2.5, "strokes": [[[x, y], …], …]}`.
 
-    Raises `TooLittleInk` for a drawing that is too short, and `ValueError` for any other text that is no
-    drawing.
+    Raises `TooLittleInk` for a drawing that is too short, and `ValueError` for text that is not a drawing.
     """
     if len(text) > MAX_TEXT:
         raise ValueError("too long")
@@ -62,7 +64,7 @@ def read_drawing(text: str) -> Drawing:
 
 
 def to_text(signature: Signature) -> str:
-    """Return the JSON text under which the provider's signature is saved for next time."""
+    """Return a signature as JSON text, for storage as the provider's saved signature."""
     drawing = signature.drawing
     if drawing is None:
         return json.dumps({"typed": signature.typed})
@@ -70,7 +72,7 @@ def to_text(signature: Signature) -> str:
 
 
 def from_text(text: str | None) -> Signature | None:
-    """Return the signature in a text from `to_text`, or None for an empty text."""
+    """Return the signature in a text that `to_text` wrote, or None for an empty text."""
     if not text:
         return None
     typed = json.loads(text).get("typed")
@@ -78,7 +80,10 @@ def from_text(text: str | None) -> Signature | None:
 
 
 def svg_path(drawing: Drawing) -> str:
-    """Return the strokes as an SVG path in a box 100 high and 100 x `aspect` wide, smoothed as in the PDF."""
+    """Return a signature's strokes as an SVG path, smoothed as in the PDF.
+
+    The box is 100 high and 100 x `aspect` wide.
+    """
     return " ".join(_curve(stroke, drawing.aspect) for stroke in drawing.strokes)
 
 

@@ -1,4 +1,4 @@
-"""The statuses of a document and the only moves between them (DESIGN section 2, contract).
+"""The statuses of a document and the allowed changes between them (DESIGN section 2, contract).
 
 Only `TRANSITIONS` compares statuses. All other code calls the functions of this module.
 """
@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The provider's decision. It stays after the status has become `returned`."""
+    """The provider's decision on a document. The outcome does not change when the status becomes `returned`."""
 
     APPROVED = "approved"
     DECLINED = "declined"
@@ -36,9 +36,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """The effect of an action in a status: move `to` a status, change nothing, or conflict.
+    """The effect of an action on a document in one status: a new status `to`, no change (`noop`), or a conflict.
 
-    `same_only`: the same decision again changes nothing, and any other decision is a conflict.
+    `same_only` means that the same decision again changes nothing, and that another decision is a conflict.
     """
 
     to: Status | None = None
@@ -49,7 +49,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Move:
-    """The new status and outcome of a document after an action."""
+    """The status and outcome of a document after an action."""
 
     status: Status
     outcome: Outcome | None
@@ -97,10 +97,10 @@ _DONE = {
 
 
 def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool = False) -> Move | None:
-    """Return the new status and outcome of a document, or None if the action changes nothing.
+    """Return the document's new status and outcome, or None if the action changes nothing.
 
-    `same`: this decision is already recorded (same person, same decision). Raises `Conflict` if `TRANSITIONS`
-    does not allow the action.
+    `same` is true if the same person has already made the same decision. Raises `Conflict` if `TRANSITIONS` does
+    not allow the action.
     """
     rule = TRANSITIONS[status, action]
     if rule.to is not None:
@@ -111,7 +111,7 @@ def move(status: Status, outcome: Outcome | None, action: Action, *, same: bool 
 
 
 def is_open(status: Status) -> bool:
-    """Return True if the document is in the Unsigned report: neither marked as returned nor recalled."""
+    """Return True if the document appears in the Unsigned report: neither marked as returned nor recalled."""
     return TRANSITIONS[status, Action.RETURN].to is not None
 
 
@@ -126,5 +126,5 @@ def is_readable(status: Status) -> bool:
 
 
 def is_past(status: Status) -> bool:
-    """Return True if the document is in the provider's past list: decided or returned, but not recalled."""
+    """Return True if the document appears in the provider's past list: decided or returned, but not recalled."""
     return not is_decidable(status) and TRANSITIONS[status, Action.RECALL] is not _NOOP

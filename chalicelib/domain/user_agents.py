@@ -1,4 +1,4 @@
-"""User-Agent headers in a few words, for account activity and audit trails."""
+"""Short descriptions of User-Agent headers, for account activity and audit trails."""
 
 import re
 
@@ -24,9 +24,9 @@ _SYSTEMS = (
 
 
 def describe_device(agent: str | None) -> str:
-    """Return a phrase such as `Safari on iPhone`.
+    """Return a phrase such as `Safari on iPhone` for a User-Agent header.
 
-    A client can send any text, so the result contains only words of this module.
+    A client can send any text, so the phrase contains only words of this module.
     """
     browser, system = _first(_BROWSERS, agent or ""), _first(_SYSTEMS, agent or "")
     if system is None:

@@ -1,6 +1,6 @@
-"""The rule that decides which documents open to which account (DESIGN 2a, docs/decisions/003).
+"""The rule that decides which accounts may open a document (DESIGN 2a, docs/decisions/003).
 
-What one clinic states never opens another clinic's document to its addressee.
+A clinic's statements about a provider never open the documents of another clinic.
 """
 
 from chalicelib.domain.documents import Addressee, Document, GrantKind
@@ -8,7 +8,7 @@ from chalicelib.domain.providers import Provider, has_same_last_name, has_same_n
 
 
 def opens_to(provider: Provider, document: Document) -> bool:
-    """Return True if the document is in this provider's lists and may open to their account.
+    """Return True if the document is in this provider's lists and the provider's account may open the document.
 
     Every read of a document by an account goes through this function.
     """
@@ -16,12 +16,12 @@ def opens_to(provider: Provider, document: Document) -> bool:
 
 
 def may_hold(provider: Provider, document: Document) -> bool:
-    """Return True if the document may be in the lists of this account.
+    """Return True if the document may be in the lists of this provider's account.
 
-    The document names the account's person, and one of three things is true: (a) it was addressed to a proven
-    address of the account, (b) its practice has itself addressed the person at a proven address, or (c) the
-    owner entered the code of its fax. A document that its addressee handed over (d) opens to the new person
-    and to nobody else.
+    The document must name the account's person, and one of three conditions must be true: (a) the document was
+    addressed to a proven address of the account, (b) the document's practice has itself addressed the person at
+    a proven address, or (c) the owner entered the code of the document's fax. A document that its addressee
+    handed over (d) opens to the new person and to nobody else.
     """
     granted = document.granted
     if granted is not None and granted.kind is GrantKind.HANDED_OVER:
@@ -34,10 +34,10 @@ def may_hold(provider: Provider, document: Document) -> bool:
 
 
 def names_person(provider: Provider, addressee: Addressee, *, at_address: bool) -> bool:
-    """Return True if the addressee of a document is this person.
+    """Return True if the addressee of a document is this provider.
 
-    `at_address` is true if the document was addressed to the person's own mailbox. There, the same NPI is
-    enough, however the name is spelled. Elsewhere, the last name must be the same too. An NPI that the owner
+    `at_address` is true if the document was addressed to the person's own mailbox. Then the same NPI is
+    enough, however the name is spelled. Otherwise, the last name must be the same too. An NPI that the owner
     of the account typed may be anybody's, so it never replaces the name. If one of the two has no NPI, the
     name must be the same.
     """
@@ -52,5 +52,5 @@ def _is_at(proven: tuple[str, ...], document: Document) -> bool:
 
 
 def _has_addressed(practice_id: str, provider: Provider) -> bool:
-    """Return True if this practice has itself addressed the person at a proven address of the account."""
+    """Return True if this practice has itself addressed the provider at a proven address of the account."""
     return not set(provider.proven_emails).isdisjoint(provider.addressed_by.get(practice_id, ()))
