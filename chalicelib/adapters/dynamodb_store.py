@@ -107,8 +107,9 @@ class DynamoStore:
     def practice(self, practice_id: str) -> Practice | None:
         return _load(Practice, _get(PracticeRow, practice_id))
 
-    def practices(self) -> Iterable[Practice]:
-        return (codec.load(Practice, row.record) for row in PracticeRow.scan(consistent_read=True))
+    def practices(self, ids: Sequence[str] | None = None) -> Iterable[Practice]:
+        rows_read = PracticeRow.scan(consistent_read=True) if ids is None else PracticeRow.batch_get(list(ids))
+        return (codec.load(Practice, row.record) for row in rows_read)
 
     def secret(self, key: str) -> Secret | None:
         return _load(Secret, _get(SecretRow, key))

@@ -217,6 +217,24 @@ def test_the_switch_is_written_to_the_parameter_that_the_console_shows(emr: Emr)
     assert len(emr.stack.mail(sent["provider"]["email"])) == 1
 
 
+def test_a_practice_cannot_take_another_name(emr: Emr, stack: Stack) -> None:
+    name = emr.get("/v1/practice").json()["name"]
+    assert problem(emr.write("PUT", "/v1/practice", {"name": "Social Security"}), 400)["errors"][0]["field"] == "name"
+    other = stack.practice(name=f"Juniper {uuid4().hex[:6]}").id
+    rename = {"action": "rename_practice", "practice_id": other}
+    assert stack.invoke_admin(rename | {"name": name.upper()})["error"]["code"] == "conflict"
+    assert stack.invoke_admin(rename | {"name": "cedar.example"})["error"]["errors"][0]["field"] == "name"
+    assert stack.invoke_admin(rename | {"name": f"{name} West"}) == {"id": other, "name": f"{name} West"}
+    assert emr.get("/v1/practice").json()["name"] == name
+
+
+def test_a_fax_number_with_extra_charges_is_refused(emr: Emr) -> None:
+    sent = data(delivery="fax")
+    sent["provider"]["fax"] = "+19005550123"
+    answer = problem(emr.event("document.sent", sent), 400)
+    assert [error["field"] for error in answer["errors"]] == ["data.provider.fax"]
+
+
 def test_the_api_describes_itself(emr: Emr) -> None:
     described = emr.http.get("/v1/openapi.json").json()
     assert described["openapi"] == "3.1.0"

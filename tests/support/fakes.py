@@ -188,8 +188,8 @@ class FakeStore:
     def practice(self, practice_id: str) -> Practice | None:
         return self._load(Practice, "practices", practice_id)
 
-    def practices(self) -> tuple[Practice, ...]:
-        return self.every(Practice, "practices")
+    def practices(self, ids: Sequence[str] | None = None) -> list[Practice]:
+        return [row for row in self.every(Practice, "practices") if ids is None or row.id in ids]
 
     def secret(self, key: str) -> Secret | None:
         return self._load(Secret, "secrets", key)

@@ -147,8 +147,8 @@ class AccountSettings:
 
     def practice_names(self, provider: Provider) -> list[str]:
         """Return the names of the practices that ever sent the provider a document, in alphabetical order."""
-        practices = (self._store.practice(practice_id) for practice_id in provider.practices)
-        return sorted((practice.name for practice in practices if practice is not None), key=str.casefold)
+        practices = self._store.practices(provider.practices) if provider.practices else ()
+        return sorted((practice.name for practice in practices), key=str.casefold)
 
     def events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
         """Return an account's events, newest first. `before` is the `sort_key` of the last event already shown."""
