@@ -1,4 +1,4 @@
-"""Fixtures for all tests: the package, and the one stack that a run shares."""
+"""Fixtures for all tests: the packaged app, and the one local stack that a test run shares."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Fixtures: browsers of providers and of the front desk, the clinic and the mailbox."""
+"""Fixtures of the browser tests: the browsers of providers and of the front desk, the clinic and the mailbox."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_context(chromium: Browser) -> Iterator[NewContext]:
-    """Return a function that makes browser contexts with separate cookies. They close after the test."""
+    """Return a function that makes browser contexts with separate cookies. The contexts close after the test."""
     contexts: list[BrowserContext] = []
 
     def make(**options: Any) -> BrowserContext:
@@ -51,10 +51,10 @@ def mailbox(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def new_clinic(stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewClinic]:
-    """Return a function that starts a clinic with a new practice.
+    """Return a function that starts the sample clinic with a new practice.
 
-    Clinics run until the session ends. A webhook without a receiver would be retried for minutes, and the
-    queues that all tests share would never be empty.
+    Each clinic runs until the test session ends. Without a receiver, the portal would retry a webhook for
+    minutes, and the queues that all tests share would never become empty.
     """
     with ExitStack() as open_clinics:
         yield lambda name: open_clinics.enter_context(
@@ -64,13 +64,13 @@ def new_clinic(stack: Stack, mailbox: Mailbox, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def cedar(new_clinic: NewClinic) -> Clinic:
-    """Return the clinic that most tests share. Tests must not change its settings."""
+    """Return the running sample clinic that most tests share. Tests must not change the clinic's settings."""
     return new_clinic("Cedar Clinic")
 
 
 @pytest.fixture
 def own_clinic(new_clinic: NewClinic) -> Clinic:
-    """Return a clinic for one test, which may change its settings."""
+    """Return a running sample clinic for one test, which may change the clinic's settings."""
     return new_clinic("Juniper Rehab")
 
 
@@ -81,25 +81,25 @@ def rows(stack: Stack) -> Rows:
 
 @pytest.fixture
 def phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
-    """Return a provider's phone."""
+    """Return a visitor of the portal whose browser has the size of a phone, for the provider."""
     return Visitor(new_context(**PHONE), stack.portal_url, mailbox)
 
 
 @pytest.fixture
 def other_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
-    """Return a second phone."""
+    """Return a second visitor whose browser has the size of a phone and its own cookies."""
     return Visitor(new_context(**PHONE), stack.portal_url, mailbox)
 
 
 @pytest.fixture
 def plain_phone(new_context: NewContext, stack: Stack, mailbox: Mailbox) -> Visitor:
-    """Return a phone whose browser runs no scripts."""
+    """Return a visitor whose phone browser runs no JavaScript."""
     return Visitor(new_context(java_script_enabled=False, **PHONE), stack.portal_url, mailbox)
 
 
 @pytest.fixture
 def desk(new_context: NewContext) -> BrowserContext:
-    """Return a browser at the clinic's front desk."""
+    """Return a browser for the staff at the clinic's front desk."""
     return new_context(**DESK)
 
 
@@ -111,7 +111,7 @@ def memory_portal() -> Iterator[MemoryPortal]:
 
 @pytest.fixture
 def memory(memory_portal: MemoryPortal) -> Iterator[MemoryPortal]:
-    """Return a portal with its data in memory that holds only a practice and a provider."""
+    """Return the portal in memory, reset to one practice and one provider."""
     memory_portal.reset()
     yield memory_portal
     bootstrap.install(None)

@@ -1,4 +1,4 @@
-"""WCAG 2.2 AA on every page in every state. `docs/accessibility.md` maps criteria to tests."""
+"""Test every page in every state against WCAG 2.2 AA. `docs/accessibility.md` maps the criteria to tests."""
 
 import re
 from pathlib import Path
@@ -62,13 +62,13 @@ SMALL_TARGETS = """
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """Return the source of axe-core, pinned by `tests/js/package-lock.json` and installed by `make tools`."""
+    """Return the source of axe-core, which `make tools` installs in the version of `tests/js/package-lock.json`."""
     return AXE.read_text("utf-8")
 
 
 @pytest.fixture
 def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
-    """Return a phone that may inject axe-core, which the content security policy would block."""
+    """Return a phone-sized page whose content security policy is off, because the policy would block axe-core."""
     return Scene(memory, new_context(**PHONE, reduced_motion="reduce", bypass_csp=True).new_page())
 
 
@@ -80,7 +80,7 @@ def find_violations(page: Page, axe: str) -> list[str]:
 
 @pytest.mark.parametrize("name", STATES)
 def test_page_meets_the_guidelines(name: str, scene: Scene, axe: str) -> None:
-    """Check every state once. A width of 320 pixels equals 1280 pixels at a zoom of 400%."""
+    """The page must also fit a width of 320 pixels, which equals 1280 pixels at a zoom of 400%."""
     STATES[name](scene)
     page = scene.page
     faults = {
@@ -97,7 +97,7 @@ def test_page_meets_the_guidelines(name: str, scene: Scene, axe: str) -> None:
 
 
 def find_missing_names(page: Page) -> list[str]:
-    """Return which of these a page lacks: a unique title, one main heading, a language."""
+    """Return the things that a page lacks among three: a unique title, one main heading, a language."""
     right = {
         "title": bool(re.fullmatch(r".+ · Provider Portal", page.title())),
         "h1": page.locator("h1").count() == 1,
@@ -113,7 +113,7 @@ def find_overflow(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("name", MAIN_PAGES)
 def test_pages_work_with_text_of_twice_the_size(name: str, scene: Scene) -> None:
-    """Check 1.4.4 Resize Text on a desktop, where a zoom of 200% leaves 640 pixels."""
+    """WCAG 1.4.4 requires pages to work at a zoom of 200%, where a desktop window is only 640 pixels wide."""
     scene.page.set_viewport_size({"width": 640, "height": 800})
     STATES[name](scene)
     scene.page.add_style_tag(content="html { font-size: 200%; }")
@@ -122,7 +122,7 @@ def test_pages_work_with_text_of_twice_the_size(name: str, scene: Scene) -> None
 
 @pytest.mark.parametrize("name", MAIN_PAGES)
 def test_pages_work_with_wider_text_spacing(name: str, scene: Scene) -> None:
-    """Check 1.4.12 Text Spacing."""
+    """WCAG 1.4.12 requires that wider text spacing hides no content."""
     STATES[name](scene)
     spaced = "line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important;"
     scene.page.add_style_tag(content=f"* {{ {spaced} }} p {{ margin-bottom: 2em !important; }}")
@@ -130,7 +130,10 @@ def test_pages_work_with_wider_text_spacing(name: str, scene: Scene) -> None:
 
 
 def walk(page: Page, most: int = 80) -> list[str]:
-    """Return the accessible names of the elements that Tab reaches. Assert that the focus is visible."""
+    """Press Tab through the page, and return the accessible names of the focused elements.
+
+    Assert that each focused element shows its focus.
+    """
     names: list[str] = []
     for _ in range(most):
         page.keyboard.press("Tab")
@@ -159,7 +162,7 @@ def walk(page: Page, most: int = 80) -> list[str]:
 @pytest.mark.parametrize("size", [PHONE["viewport"], DESK["viewport"]], ids=["phone", "desk"])
 @pytest.mark.parametrize("name", MAIN_PAGES)
 def test_the_focus_is_visible_and_never_trapped(name: str, size: Any, scene: Scene) -> None:
-    """Check 2.1.2, 2.4.3, 2.4.7 and 2.4.11."""
+    """WCAG 2.1.2, 2.4.3, 2.4.7 and 2.4.11 require a visible focus that moves in order and is never trapped."""
     scene.page.set_viewport_size(size)
     STATES[name](scene)
     names = walk(scene.page)
@@ -168,7 +171,7 @@ def test_the_focus_is_visible_and_never_trapped(name: str, size: Any, scene: Sce
 
 
 def test_a_plan_can_be_signed_with_the_keyboard_only(scene: Scene) -> None:
-    """Check 2.1.1: sign from the list of documents with the keyboard only."""
+    """WCAG 2.1.1 requires that a keyboard is enough, from the list of documents to the signature."""
     scene.put()
     scene.log_in()
     scene.open("/documents")
@@ -188,7 +191,7 @@ def test_a_plan_can_be_signed_with_the_keyboard_only(scene: Scene) -> None:
 
 
 def read_every_page(page: Page) -> None:
-    """Scroll with the keyboard, one screen at a time, until every page counts as seen."""
+    """Press PageDown until the review page reports that every page of the document was seen."""
     seen = page.get_by_text("You've seen every page.")
     for _ in range(60):
         if seen.is_visible():
@@ -208,7 +211,7 @@ def tab_to(page: Page, name: str) -> None:
 
 
 def test_errors_are_announced_and_shown_at_their_fields(scene: Scene) -> None:
-    """Check 3.3.1, 3.3.3 and 4.1.3."""
+    """WCAG 3.3.1, 3.3.3 and 4.1.3 require error messages that name the field and reach screen readers."""
     STATES["review-with-something-missing"](scene)
     field = scene.page.locator("#typed_name")
     expect(field).to_have_attribute("aria-invalid", "true")
@@ -238,7 +241,7 @@ def test_page_images_can_be_pinch_zoomed(scene: Scene) -> None:
 
 
 def test_zoom_buttons_enlarge_only_the_page_images(scene: Scene) -> None:
-    """Check 1.4.4 for page images: they scroll in their own box, and a larger file loads."""
+    """WCAG 1.4.4 requires larger page images on demand. They scroll in their own box, and a larger file loads."""
     review(scene)
     page = scene.page
     picture = page.locator("[data-page] img").first
@@ -258,7 +261,7 @@ def test_zoom_buttons_enlarge_only_the_page_images(scene: Scene) -> None:
 
 
 def test_both_orientations_work(scene: Scene) -> None:
-    """Check 1.3.4 Orientation."""
+    """WCAG 1.3.4 forbids pages that work in only one orientation of the phone."""
     scene.page.set_viewport_size({"width": 844, "height": 390})
     review(scene)
     assert not scene.page.evaluate(SCROLLS_SIDEWAYS)

@@ -1,4 +1,7 @@
-"""Back, forward and reload after a refused form show a page. The browser never asks to send a form again."""
+"""Test that going back, forward or reloading after a refused form shows a page.
+
+The browser must never ask whether to send a form again.
+"""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,7 +20,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 @pytest.fixture
 def review(scene: Scene) -> Scene:
-    """Open the list of documents and then a document."""
+    """Open the list of documents, and then the review page of a document."""
     scene.put()
     scene.log_in()
     scene.open("/documents")

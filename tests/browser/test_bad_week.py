@@ -1,6 +1,7 @@
-"""Everything that can go wrong for a front desk, through the stand-in EMR's pages.
+"""Test everything that can go wrong for a front desk, through the pages of the stand-in EMR.
 
-The front desk is a browser without scripts (`httpx` sends its forms and links). Providers use a phone.
+The front desk uses a client without scripts (`httpx`), which sends forms and follows links. Providers use a
+phone.
 """
 
 import html
@@ -32,7 +33,7 @@ OPEN_SIGNED = "Open the signed PDF, then mark it as returned."
 
 @dataclass(frozen=True)
 class Desk:
-    """A browser at the front desk that sends the forms of its pages."""
+    """A client without scripts for the front desk, which sends the forms of the stand-in EMR's pages."""
 
     http: httpx.Client
 
@@ -46,7 +47,7 @@ class Desk:
         return next((row for row in rows if re.search(rf"\b{number}\b", row)), None)
 
     def wait_for_row(self, number: str, *shown: str, seconds: float = SECONDS_FOR_NEWS) -> str:
-        """Wait until the row contains a text, and return the whole row at that moment."""
+        """Wait until the document's row in the Unsigned report contains a text, and return the row's text."""
         seen = ""
 
         def is_shown() -> bool:
@@ -58,7 +59,7 @@ class Desk:
         return seen
 
     def send(self, path: str, changes: Mapping[str, str], *, form: str) -> httpx.Response:
-        """Fill in and send the form of this page whose action is `form`."""
+        """Load the page at `path`, and submit the page's form whose action is `form` with the given changes."""
         text = self.http.get(path).raise_for_status().text
         forms = re.findall(r"<form[^>]*>.*?</form>", text, re.DOTALL)
         (match, *_) = (text for text in forms if f'action="{form}"' in text or f'action="{form}' in text)
@@ -66,7 +67,7 @@ class Desk:
 
 
 def fields(form: str) -> dict[str, str]:
-    """Return the values that an unchanged form would send."""
+    """Return the field values that a browser would submit for an unchanged HTML form."""
     values: dict[str, str] = {}
     for tag in re.findall(r"<input[^>]*>", form):
         given = dict(re.findall(r'([\w.-]+)="([^"]*)"', tag))
@@ -87,7 +88,7 @@ def plain_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class Week:
-    """The front desk, its clinic, and the steps that several tests share."""
+    """The front desk and its clinic, with the steps that several tests share."""
 
     desk: Desk
     clinic: Clinic
@@ -95,7 +96,7 @@ class Week:
     stack: Stack
 
     def approve_and_send(self, person: Person, path: str = "/send", **changes: str) -> tuple[str, str]:
-        """Approve and send a document. Return its id and its number."""
+        """Approve and send a document. Return the document's id and number."""
         known = {document.document_id for document in self.clinic.office.store.documents()}
         answer = self.desk.send(path, provider_values(person) | changes, form="/send")
         assert answer.status_code == httpx.codes.OK, plain_text(answer.text)
@@ -115,13 +116,13 @@ class Week:
         return self.desk.send(page, {"method": method}, form=f"{page}/returned")
 
     def links(self, person: Person, document_id: str) -> list[str]:
-        """Return every link that was emailed to this person."""
+        """Wait for the setup link and the document link, and return every link emailed to this person."""
         self.mailbox.link(person.email, "/setup/")
         self.mailbox.link(person.email, f"/documents/{document_id}")
         return [link for mail in self.mailbox.mails(person.email) for link in mail["links"]]
 
     def opened(self, link: str) -> str:
-        """Return the page behind a link, opened in a new browser."""
+        """Follow a link in a new browser, and return the HTML of the page that the link leads to."""
         with self.stack.browser() as browser:
             answer = browser.get(urlsplit(link).path)
             while answer.is_redirect:
@@ -129,7 +130,7 @@ class Week:
             return answer.text
 
     def expect_nothing_opens(self, links: list[str], number: str) -> None:
-        """Assert that no link sets a password or shows anything about the document or the patient."""
+        """Assert that no emailed link sets a password or shows anything about the document or the patient."""
         patient = self.clinic.office.store.documents()[0].sent["patient"]
         assert links
         for link in links:
@@ -138,7 +139,7 @@ class Week:
                 assert secret not in text, link
 
     def let_in(self, phone: Visitor, person: Person, document_id: str) -> str:
-        """Open a document with the code emailed to this person. Return its URL."""
+        """Open a document on the phone with the code emailed to this person. Return the document's URL."""
         phone.open(self.mailbox.link(person.email, f"/by-hand/{document_id}"))
         phone.page.get_by_role("button", name="Email me a code").click()
         phone.page.get_by_label("Code", exact=True).fill(code_mailed(self.mailbox, person))

@@ -1,4 +1,4 @@
-"""Signing by hand without an account: after an email, after a fax, and where electronic signature is off."""
+"""Test signing by hand without an account: after an email, after a fax, and with Electronic Signature off."""
 
 import io
 import re
@@ -18,7 +18,7 @@ THANKS = "Thank you. The signed copy has arrived."
 
 
 def scan(folder: Path, kind: str) -> Path:
-    """Return a scanned page as a file of the kind `png` or `pdf`."""
+    """Save an image of a page with a drawn signature as a `png` or `pdf` file, and return the file's path."""
     page = Image.new("RGB", (850, 1100), "white")
     drawing = ImageDraw.Draw(page)
     drawing.text((80, 80), "Plan of care", fill="black")
@@ -29,7 +29,7 @@ def scan(folder: Path, kind: str) -> Path:
 
 
 def enter_mailed_code(phone: Visitor, person: Person) -> None:
-    """Open the document from the code form."""
+    """Request a code by email, and enter the code to open the document."""
     phone.page.get_by_role("button", name="Email me a code", exact=True).click()
     expect(phone.page.get_by_text("Check your email")).to_be_visible()
     enter_code(phone, code_for(phone.mailbox, person))
@@ -42,14 +42,14 @@ def enter_code(phone: Visitor, code: str) -> None:
 
 
 def code_for(mailbox: Mailbox, person: Person) -> str:
-    """Return the code from the newest email that contains one."""
+    """Return the code from the newest email to this person that contains a code."""
     match = re.search(r"Your code: (\d{6})\b", mailbox.wait_for_text(person.email, "Your code:"))
     assert match
     return match.group(1)
 
 
 def send_back(phone: Visitor, file: Path, signer: str) -> None:
-    """Upload the scan to the bucket and confirm it."""
+    """Upload the signed scan on the phone, name the signer and confirm the upload."""
     phone.page.get_by_label("The signed document").set_input_files(file)
     phone.page.get_by_role("button", name="Upload", exact=True).click()
     expect(phone.page.get_by_role("heading", name="We received your file")).to_be_visible()
@@ -111,7 +111,7 @@ def test_the_code_on_a_fax_opens_the_document(cedar: Clinic, mailbox: Mailbox, p
 
 
 def fax_pages(page: Page, mailbox: Mailbox, person: Person) -> list[str]:
-    """Return the text of every sheet from the provider's fax machine."""
+    """Return the text of every sheet that the provider's fax machine received."""
     page.goto(f"{mailbox.url}/fax?to={person.fax.replace('+', '%2B')}")
     sheets = page.get_by_role("img", name=re.compile("Page 1 of"))
 
@@ -132,7 +132,7 @@ def original_of(clinic: Clinic, document_id: str) -> io.BytesIO:
 
 
 def switch_off(page: Page, clinic: Clinic) -> None:
-    """Switch electronic signature off on the clinic's Customize page."""
+    """Switch Electronic Signature off on the Customize page of the clinic's EMR."""
     page.goto(clinic.url)
     page.get_by_role("link", name="Customize").click()
     page.get_by_role("switch", name=re.compile("Electronic Signature")).uncheck(force=True)

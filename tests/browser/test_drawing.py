@@ -1,4 +1,4 @@
-"""Drawing a signature with a finger, also on a phone that is turned, and signing without scripts."""
+"""Test drawing a signature with a finger, also on a phone that is turned, and signing without scripts."""
 
 import json
 import math
@@ -21,7 +21,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 def draw(page: Page, begin: float, end: float) -> None:
-    """Draw one stroke across this part of the pad's width."""
+    """Draw a wavy stroke on the signature pad. `begin` and `end` are fractions of the pad's width."""
     pad = page.locator("[data-pad]")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
@@ -145,7 +145,7 @@ def test_without_scripts_a_saved_signature_can_be_used_and_removed(
 
 
 def draw_points(page: Page, strokes: int, points: int) -> None:
-    """Draw strokes with pointer events, since a mouse would take minutes."""
+    """Draw strokes on the signature pad by pointer events, because mouse movements would take minutes."""
     page.locator("[data-pad]").evaluate(
         """(pad, [strokes, points]) => {
           const box = pad.getBoundingClientRect();
@@ -167,7 +167,7 @@ def draw_points(page: Page, strokes: int, points: int) -> None:
 
 @pytest.mark.parametrize(("strokes", "points", "kept"), [(MAX_STROKES + 5, 3, MAX_STROKES), (2, MAX_POINTS + 5, 1)])
 def test_a_full_pad_says_so_and_its_drawing_signs(scene: Scene, strokes: int, points: int, kept: int) -> None:
-    """Check that the script enforces the limits of the server, in `domain/signatures.py`."""
+    """The pad must enforce the limits of `domain/signatures.py`, or the server would refuse the drawing."""
     troubles: list[Exception] = []
 
     def note(error: Exception) -> None:

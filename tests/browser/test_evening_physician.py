@@ -1,4 +1,4 @@
-"""A physician who reads the emails in the evening, after the setup link has expired."""
+"""Test the portal for a physician who reads the emails in the evening, after the setup link has expired."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ DEAD = "This link no longer works"
 
 
 class Evening:
-    """A provider with plans from two clinics, the first one sent six hours ago."""
+    """A provider with plans of care from two clinics. The first plan was sent six hours ago."""
 
     def __init__(self, person: Person, first: str, second: str, dead_link: str) -> None:
         self.person = person

@@ -1,4 +1,4 @@
-"""A hurried physician with a phone needs few taps, loads small pages and loses no input."""
+"""Test that a hurried physician with a phone needs few taps, loads small pages and loses no input."""
 
 import json
 
@@ -25,7 +25,7 @@ def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
 
 
 def read(page: Page) -> None:
-    """Scroll through every page, without a tap."""
+    """Scroll through every page of the document without a tap."""
     page.evaluate(SHOW_ALL_OF_EACH_PAGE)
     expect(page.get_by_text("You've seen every page.")).to_be_visible()
 

@@ -1,4 +1,4 @@
-"""Setup and reset links, which expire after 90 minutes and work once."""
+"""Test the setup and reset links, which expire after 90 minutes and work once."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ DEAD = "This link no longer works"
 
 
 class Invited:
-    """A provider with a setup link and the row of the link."""
+    """An invited provider: the person, the emailed setup link and the id of the provider's row."""
 
     def __init__(self, person: Person, link: str, provider_id: str) -> None:
         self.person = person
@@ -40,7 +40,7 @@ def expect_logged_in(page: Page) -> None:
 
 
 def ask_for_reset(phone: Visitor, person: Person) -> str:
-    """Request a link with *Forgot password* on the login page. Return the new link."""
+    """Request a reset link with *Forgot password* on the login page, and return the emailed link."""
     known = [link for mail in phone.mailbox.mails(person.email) for link in mail["links"]]
     phone.open("/login")
     phone.page.get_by_role("link", name="Forgot password?").click()

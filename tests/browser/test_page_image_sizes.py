@@ -1,6 +1,7 @@
-"""Page images on a phone: the small images load first, so that reading can start, and then the large ones.
+"""Test that a phone loads small page images first, so that reading can start, and then the large images.
 
-The browser connects to the origin of the images early, without naming the document.
+The list of documents lets the browser connect to the images' origin early. This connection does not reveal the
+document.
 """
 
 import re
@@ -25,7 +26,10 @@ Opened = Callable[..., tuple[Scene, list[str]]]
 
 @pytest.fixture
 def opened(memory: MemoryPortal, new_context: NewContext) -> Opened:
-    """Return a function that opens the review page and lists the images requested, such as `1-750`."""
+    """Return a function that opens the review page and lists the requested images.
+
+    An image is named by its page number and its width in pixels, such as `1-750`.
+    """
 
     def open_review(**options: Any) -> tuple[Scene, list[str]]:
         scene, asked = Scene(memory, new_context(**options).new_page()), list[str]()
@@ -48,7 +52,10 @@ def test_a_phone_loads_the_small_image_first_and_then_the_large_one(opened: Open
 
 
 def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str) -> Scene:
-    """Open the review on a phone that cannot load images whose name, such as `1-750`, matches."""
+    """Open the review page on a phone that fails to load some page images.
+
+    `refused` is a pattern for the page number and the width of these images, such as `1-750`.
+    """
     scene = Scene(memory, new_context(**PHONE).new_page())
     scene.page.route(re.compile(rf"/pages/\w+/({refused})"), lambda route: route.abort())
     review(scene)
@@ -56,7 +63,7 @@ def reading_without(memory: MemoryPortal, new_context: NewContext, refused: str)
 
 
 def read_to_the_end(page: Page) -> str:
-    """Scroll through all pages, and return the pages that count as shown."""
+    """Scroll through all pages, and return the form field that records the pages shown to the provider."""
     for sheet in page.locator("[data-page]").all():
         sheet.evaluate("(sheet) => sheet.scrollIntoView({ block: 'start' })")
         page.wait_for_timeout(100)

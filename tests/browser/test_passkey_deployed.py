@@ -1,4 +1,4 @@
-"""A passkey in a real browser, against the packaged and deployed portal."""
+"""Test a passkey in a real browser, against the packaged and deployed portal."""
 
 from playwright.sync_api import expect
 

@@ -1,4 +1,4 @@
-"""Passkeys in a real browser with a virtual authenticator: adding one, logging in, signing, wrong origins."""
+"""Test passkeys in a real browser with a virtual authenticator: adding one, logging in, signing, wrong origins."""
 
 import json
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ AUTHENTICATOR = {
 
 @dataclass
 class Phone:
-    """A provider's phone with a virtual authenticator."""
+    """A provider's phone browser with a virtual authenticator, which stores passkeys."""
 
     memory: MemoryPortal
     page: Page
@@ -147,7 +147,7 @@ def test_a_replayed_passkey_response_is_refused(phone: Phone) -> None:
 
 
 def test_a_passkey_response_from_another_origin_is_refused(phone: Phone) -> None:
-    """Simulate a phishing page: the browser signs the true origin of the page."""
+    """A phishing page cannot use a passkey, because the browser signs the true origin of the page."""
     phone.log_in()
     phone.add_passkey()
     phone.log_out()

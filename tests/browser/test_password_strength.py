@@ -1,4 +1,4 @@
-"""The estimate of a password as it is typed. The portal decides when the form is sent."""
+"""Test the estimate of a password's strength during typing. The portal decides when the form is sent."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Searching past documents: no URL contains the search text, and the back button works."""
+"""Test the search in past documents: no URL contains the search text, and the back button works."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""A second factor that a switch requires, on the deployed portal, where every function has its own role."""
+"""Test a required second factor on the deployed portal, where every function has its own AWS role."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,11 @@ PATIENT = "Ada Byron"
 
 @pytest.fixture
 def portal_asks(stack: Stack) -> Iterator[None]:
-    """Turn on the portal's switch. Practices whose switch was read before stay cached for 30 s."""
+    """Turn on the portal's switch that requires a second factor, until the test ends.
+
+    Functions cache the switches of a practice for 30 seconds, so the test needs a practice that was not read
+    before.
+    """
     ssm, name = stack.client("ssm"), f"{stack.outputs['SwitchPrefix']}/second-factor"
     before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
     ssm.put_parameter(Name=name, Value="on", Overwrite=True)
@@ -27,13 +31,16 @@ def portal_asks(stack: Stack) -> Iterator[None]:
 
 
 def require(stack: Stack, clinic: Clinic, *, on: bool) -> None:
-    """Set the switch with the admin function before a document is sent: functions cache switches for 30 s."""
+    """Set a practice's switch that requires a second factor, with the admin function.
+
+    Call this function before a document is sent, because functions cache switches for 30 seconds.
+    """
     asked = {"action": "set_switch", "practice_id": clinic.practice.id, "second_factor": on}
     assert stack.invoke_admin(asked) == {"id": clinic.practice.id, "second_factor": on}
 
 
 def signed_up(visitor: Visitor, clinic: Clinic) -> str:
-    """Log in as a new provider of that clinic. Return the path of the document."""
+    """Send a document to a new provider, set up the account and log in. Return the document's path."""
     person = someone()
     document_id = clinic.send(person)
     visitor.sign_up(person)
@@ -53,7 +60,7 @@ def opens(visitor: Visitor, path: str) -> None:
 
 
 def set_app_up(visitor: Visitor) -> None:
-    """Set up an authenticator app on the page that requires it, and continue to the document."""
+    """Set up an authenticator app on the page that requires a second factor, and continue to the document."""
     page = visitor.page
     page.get_by_role("link", name="Set up an app").click()
     app = pyotp.TOTP(page.locator(".key").inner_text().replace(" ", ""))

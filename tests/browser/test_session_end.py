@@ -1,4 +1,4 @@
-"""The end of a session: a warning comes in time, a key extends the session, and no text is lost."""
+"""Test the end of a session: a warning comes in time, a key press extends the session, and no text is lost."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from tests.support.provider_fixtures import OTHER_PROVIDER
 
 @pytest.fixture
 def scene(memory: MemoryPortal, new_context: NewContext) -> Scene:
-    """Return a new review page in a browser whose clock the test controls."""
+    """Return a review page in a browser whose clock the test controls."""
     scene = Scene(memory, new_context(**PHONE).new_page())
     scene.page.clock.install()
     with_password(scene)
@@ -182,7 +182,7 @@ def test_a_restored_note_that_was_cleared_does_not_return_after_a_reload(scene: 
 
 
 def log_in_as_another(scene: Scene) -> None:
-    """Log in as another provider in this browser."""
+    """Replace the browser's session with a session of another provider."""
     portal = scene.memory.portal
     row, cookie = portal.sessions.start(OTHER_PROVIDER, portal.time.now())
     portal.store.commit(Change(at=START, secrets=(row,)))

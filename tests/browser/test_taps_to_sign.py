@@ -1,4 +1,7 @@
-"""The taps from the emailed link to the next document on the deployed portal, and the size of its pages."""
+"""Test the number of taps from the emailed link to the next document, and the size of the pages.
+
+The test uses the deployed portal.
+"""
 
 import base64
 import re

@@ -1,4 +1,7 @@
-"""The journey of a phone in WebKit, over https, since WebKit drops `Secure` cookies of http localhost."""
+"""Test signing on a phone in WebKit.
+
+The portal is served over https, because WebKit drops `Secure` cookies of http://localhost.
+"""
 
 import json
 import math
@@ -51,14 +54,14 @@ return [box.left, box.top, box.width, box.height];
 
 
 class Phone:
-    """A phone in portrait orientation on one page of the portal."""
+    """A WebKit browser of a phone's size that shows one page of the portal."""
 
     def __init__(self, driver: Remote, memory: MemoryPortal) -> None:
         self.driver = driver
         self.memory = memory
 
     def hold(self, width: int, height: int) -> None:
-        """Resize the window until its content has the size of the phone, since the window has a frame."""
+        """Resize the window until the page area, without the window's frame, has this width and height."""
         self.until(lambda: self._fits(width, height))
 
     def _fits(self, width: int, height: int) -> bool:
@@ -81,7 +84,7 @@ class Phone:
         field.send_keys(text)
 
     def tap(self, element: WebElement) -> None:
-        """Tap with a pointer, since WebDriver's click refuses transparent elements."""
+        """Tap an element with a pointer, because WebDriver's click refuses transparent elements."""
         left, top, width, height = self.driver.execute_script(PLACE_ON_THE_SCREEN, element)
         self.stroke([(left + width / 2, top + height / 2)])
 
@@ -102,13 +105,13 @@ class Phone:
         return self.driver.execute_script(script)
 
     def draw(self, begin: float, end: float) -> None:
-        """Draw one stroke across this part of the pad's width."""
+        """Draw a wavy stroke on the signature pad. `begin` and `end` are fractions of the pad's width."""
         left, top, width, height = self.driver.execute_script(PLACE_ON_THE_SCREEN, self.find("[data-pad]"))
         across = [begin + (end - begin) * step / 12 for step in range(13)]
         self.stroke([(left + width * x, top + height * (0.5 + 0.3 * math.sin(9 * x))) for x in across])
 
     def stroke(self, places: Sequence[tuple[float, float]]) -> None:
-        """Press at the first point, move over the others and release. One point is a tap."""
+        """Press at the first point, move over the other points and release. A single point is a tap."""
         gesture = ActionBuilder(self.driver, mouse=PointerInput("mouse", "finger"), duration=10)
         for number, (x, y) in enumerate(places):
             gesture.pointer_action.move_to_location(round(x), round(y))
@@ -157,7 +160,6 @@ def near(one: Any, other: Any) -> bool:
 
 
 def test_a_plan_is_read_and_signed_with_a_drawn_signature(phone: Phone) -> None:
-    """Check login, pages, drawing, turning the phone, the preview and the next document."""
     scene = Stage(phone.memory)
     with_password(scene)
     scene.put()

@@ -1,4 +1,4 @@
-"""The whole loop as people see it: clinic, mailbox, phone, clinic."""
+"""Test the whole loop as people see it: from the clinic to the mailbox, the provider's phone and the clinic again."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ DECLINED = "Twice a week is enough."
 
 
 def approve_and_send(page: Page, clinic: Clinic, person: Person) -> str:
-    """Approve and send on the clinic's pages. Return the document's number."""
+    """Approve and send a document on the clinic's pages. Return the document's number."""
     page.goto(clinic.url)
     page.get_by_role("navigation").get_by_role("link", name="Approve and send").click()
     for name, value in provider_values(person).items():
@@ -29,7 +29,7 @@ def approve_and_send(page: Page, clinic: Clinic, person: Person) -> str:
 
 
 def on_account(page: Page, number: str, shown: str) -> Locator:
-    """Reload the patient's account until the document's row shows a text."""
+    """Reload the patient's account in the EMR until the document's row shows this text, and return the row."""
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name=number, exact=True))
 
     def is_shown() -> bool:
@@ -48,7 +48,7 @@ def on_report(page: Page, clinic: Clinic, number: str) -> Locator:
 
 
 def open_mailed_link(phone: Visitor, mailbox: Mailbox, person: Person, subject: str, link: str) -> None:
-    """Read the email on the phone, and return the tab that its link opens."""
+    """Open the email on the phone, and return the browser tab that the email's link opens."""
     phone.page.goto(f"{mailbox.url}/inbox?to={person.email}")
     phone.page.get_by_role("link", name=re.compile(subject)).first.click()
     frame = phone.page.frame_locator("iframe")
@@ -58,12 +58,12 @@ def open_mailed_link(phone: Visitor, mailbox: Mailbox, person: Person, subject: 
 
 
 def text_of(pdf: bytes) -> list[str]:
-    """Return the text of every page, in one line."""
+    """Return the text of each page of a PDF, without line breaks."""
     return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(pdf)).pages]
 
 
 def is_signed(pdf: bytes, person: Person, document_id: str) -> None:
-    """Assert that a page of the plan has the signature and that the certificate follows."""
+    """Assert that a page of the plan shows the signature and that the certificate follows the plan."""
     *plan, certificate = text_of(pdf)
     signature = f"Electronically signed by {person.name}, {person.credential}"
     assert any(signature in text for text in plan)

@@ -1,4 +1,4 @@
-"""Signing with JavaScript switched off."""
+"""Test signing with JavaScript switched off."""
 
 import re
 

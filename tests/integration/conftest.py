@@ -1,4 +1,7 @@
-"""A second stack with its workers switched off, for tests that run the workers; a receiver and an EMR."""
+"""Fixtures of the integration tests: a stack whose workers are switched off, a webhook receiver and an EMR.
+
+The tests run the workers themselves.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +35,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def clinic(works: Works, receiver: Receiver) -> Emr:
-    """Return an EMR whose endpoint is the receiver."""
+    """Return an EMR whose webhook endpoint is the receiver of the test."""
     emr = Emr(works.stack, works.stack.practice())
     emr.listens_at(receiver.url)
     works.work_off()

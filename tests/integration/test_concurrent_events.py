@@ -1,4 +1,7 @@
-"""Fifty concurrent copies of one event with real conditional writes: one document and one response."""
+"""Test that fifty concurrent copies of one event cause one document and one response.
+
+The conditional writes of the database are real.
+"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +27,7 @@ TIMES = 50
 
 @pytest.fixture
 def services(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> bootstrap.Services:
-    """Return services of this process on the deployed function's tables and bucket."""
+    """Return the portal's services in this process, on the tables and bucket of the deployed function."""
     variables = calls.environment(stack)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

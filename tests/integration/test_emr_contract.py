@@ -1,4 +1,4 @@
-"""The contract with an EMR, tested against the packaged functions with their roles and adapters."""
+"""Test the contract with an EMR against the packaged functions with their roles and adapters."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ TABLES = ("documents", "events", "deliveries", "providers", "claims", "requests"
 
 
 class Emr:
-    """An EMR that uses only the contract."""
+    """A client of the portal that uses only the documented contract, as an EMR does."""
 
     def __init__(self, stack: Stack, practice: SamplePractice) -> None:
         self.stack = stack
@@ -58,7 +58,7 @@ def emr(stack: Stack) -> Emr:
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    """Return a plan of care for a provider of this test alone."""
+    """Return the event data of a plan of care for a new provider, whom no other test uses."""
     whose = uuid4().hex[:10]
     event: dict[str, Any] = {
         "external_id": f"POC-{whose}",
@@ -151,7 +151,7 @@ REFUSED_PDFS: Mapping[str, Callable[[], bytes]] = {
 
 @pytest.fixture
 def nothing_is_left(stack: Stack, emr: Emr) -> Iterator[None]:
-    """Check that the practice has no file and no row after the block that it did not have before."""
+    """Assert after the block that the practice has no file and no row in `TABLES`, except its API keys."""
     yield
     dynamo, s3 = stack.client("dynamodb"), stack.client("s3")
     for table in TABLES:

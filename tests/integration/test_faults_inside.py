@@ -1,4 +1,7 @@
-"""Faults inside the portal, between any two steps: every webhook is sent with its one id and listed."""
+"""Test faults inside the portal between any two steps.
+
+The portal must still send every webhook with its one id, and list every webhook.
+"""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -167,7 +170,7 @@ CONFLICTS: dict[str, Fault] = {"throttled": throttled, "in conflict": in_conflic
 def test_a_write_that_the_database_refuses_is_repeated_later(
     works: Works, clinic: Emr, receiver: Receiver, kind: str, which: int
 ) -> None:
-    """The database refuses, one after the other: the claim, the endpoint's health, the result, the outbox."""
+    """The database may refuse any of four writes: the claim, the endpoint's health, the result, the outbox."""
     event = clinic.tests_endpoint()
     receiver.script = [answers(500)]
     skipped = [which]

@@ -1,6 +1,6 @@
-"""Faults of an EMR's endpoint: in the end it has every webhook, with one id and the same bytes each time.
+"""Test faults of an EMR's endpoint: in the end the EMR has every webhook, with one id and unchanged bytes.
 
-The receivers are real sockets. Rows and queues are those of a local stack, and the test sets the time.
+The receivers are real sockets. Rows and queues are in a local stack, and the test sets the time.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ SAME_MOMENT = timedelta(seconds=90)
 
 
 def some_events(clinic: Emr) -> set[str]:
-    """Cause two webhooks about a document and one without a document. Return their ids."""
+    """Cause two webhooks about a document and one test webhook without a document. Return the webhooks' ids."""
     for _ in range(2):
         clinic.recalls(clinic.sends())
     clinic.tests_endpoint()
@@ -38,7 +38,7 @@ def some_events(clinic: Emr) -> set[str]:
 
 
 def expect_all_arrived(clinic: Emr, receiver: Receiver, events: set[str]) -> None:
-    """Check that both sides have the same webhooks, and that every webhook always had the same bytes."""
+    """Assert that the EMR and the portal have the same webhooks, and that no webhook's bytes ever changed."""
     assert set(receiver.accepted) == events
     for event in events:
         assert len(receiver.bodies(event)) == 1
@@ -50,14 +50,14 @@ def expect_all_arrived(clinic: Emr, receiver: Receiver, events: set[str]) -> Non
 
 
 def waits(works: Works, webhook_id: str) -> list[timedelta]:
-    """Return the waits between the attempts of a webhook."""
+    """Return the times between the consecutive attempts to send a webhook."""
     (row,) = (delivery for delivery in works.deliveries() if delivery.message_id == webhook_id)
     moments = [attempt.at for attempt in row.attempts if attempt.status != "asked_again"]
     return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def expect_schedule(found: list[timedelta], schedule: Sequence[timedelta]) -> None:
-    """Check that the waits are those of the contract, with half of the jitter and the sweep's delay."""
+    """Assert that the waits between attempts follow the contract, with half of the jitter and the sweep's delay."""
     assert len(found) == len(schedule)
     for wait, promised in zip(found, schedule, strict=True):
         assert promised * 1.05 <= wait <= promised * 1.05 + SAME_MOMENT

@@ -1,4 +1,7 @@
-"""Test that `make run` keeps its data whatever ends the command. The supervisor has unit tests of its own."""
+"""Test that `make run` keeps its data however the command ends.
+
+The supervisor of the command has separate unit tests.
+"""
 
 import base64
 import contextlib
@@ -32,7 +35,7 @@ SECONDS_TO_STOP = 60.0
 
 
 class Run:
-    """One `make run` with its own folder and ports."""
+    """One run of the command `make run`, with its own data folder and ports."""
 
     def __init__(self, paths: LocalPaths, port: int) -> None:
         self.paths = paths
@@ -64,7 +67,7 @@ class Run:
         return httpx.Client(base_url=self.stack.portal_url, transport=LocalhostTransport(), timeout=30.0, headers=key)
 
     def send(self, external_id: str) -> str:
-        """Send a document as the EMR does, and return its id."""
+        """Send a document as the EMR does, and return the document's id."""
         body = json.dumps(event(external_id))
         now = datetime.now(UTC)
         message = f"msg_{external_id}"
@@ -92,7 +95,7 @@ class Run:
         return count
 
     def kill(self) -> None:
-        """Kill the process with SIGKILL, and wait until the supervisor has stopped the rest."""
+        """Kill `make run` with SIGKILL, and wait until the supervisor has stopped the other processes."""
         self.process.kill()
         self.process.wait()
         self.wait_for_the_supervisor()
@@ -136,7 +139,10 @@ def event(external_id: str) -> dict[str, Any]:
 
 
 def process_with(variable: str) -> int:
-    """Return the oldest process with this variable: the emulator is older than its workers."""
+    """Return the id of the oldest process with this environment variable.
+
+    The emulator of AWS is older than its workers, which have the same variable.
+    """
     pids = sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return next(pid for pid in pids if variable in environment_of(pid))
 
@@ -149,7 +155,7 @@ def environment_of(pid: int) -> list[str]:
 
 
 def port_with_room() -> int:
-    """Return a free port whose neighbors for the stand-ins are free too."""
+    """Return a free port whose neighboring ports, for the stand-in programs, are free too."""
     while True:
         port = free_port()
         with contextlib.suppress(UserError):
@@ -159,7 +165,7 @@ def port_with_room() -> int:
 
 @pytest.fixture
 def start(tmp_path: Path, package_folder: Path) -> Iterator[Callable[[], Run]]:
-    """Return a function that starts `make run` on one folder with a finished package."""
+    """Yield a function that starts `make run` in one folder, with the app already packaged."""
     paths, port = LocalPaths(tmp_path / "local"), port_with_room()
     shutil.copytree(package_folder, paths.package, ignore=shutil.ignore_patterns("project", "wheels"))
     runs: list[Run] = []

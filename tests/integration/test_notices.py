@@ -1,4 +1,4 @@
-"""Notices to staff by SNS: every kind, only for their practice, and without patient data."""
+"""Test the notices to staff by SNS: every kind reaches only its own practice, without patient data."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Heard:
 
 
 class Staff:
-    """Subscribers of the topic: queues with the filter policies of the guide."""
+    """Subscribers of the notices topic: SQS queues with the filter policies of the integration guide."""
 
     def __init__(self, works: Works) -> None:
         self._works = works
@@ -85,7 +85,7 @@ def staff(works: Works) -> Iterator[Staff]:
 
 
 def everything_goes_wrong(works: Works, clinic: Emr, receiver: Receiver) -> None:
-    """Cause a bounce, a decline whose seal never succeeds, and an endpoint that returns 410."""
+    """Cause three notices: a bounced email, a decline that is never sealed, and an endpoint that returns 410."""
 
     def refuse(**_: Any) -> str:
         raise Unprocessable("The email service refused the message: InvalidParameterValue.")

@@ -1,6 +1,6 @@
-"""Orphan cleanup on the bucket and tables of the local stack.
+"""Test the cleanup of files without a document, on the bucket and tables of the local stack.
 
-An intake that is killed before its transaction leaves nothing after a day. A slow intake loses nothing. The
+An intake that is killed before its transaction leaves no file after a day. A slow intake loses no file. The
 test sets the time.
 """
 
@@ -29,7 +29,7 @@ EACH_MINUTE = {
 
 
 def kept(works: Works, practice_id: str) -> list[str]:
-    """Return the keys of this practice's objects with any prefix."""
+    """Return the keys of all S3 objects that belong to this practice."""
     listed = works.services.clients.s3.list_objects_v2(Bucket=works.services.settings.bucket)
     return [item["Key"] for item in listed.get("Contents", ()) if practice_id in item["Key"]]
 

@@ -1,4 +1,4 @@
-"""The quickstart of the integration guide, run unchanged against the deployed stack."""
+"""Test the quickstart of the integration guide, run unchanged against the deployed stack."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def practice(stack: Stack) -> SamplePractice:
 
 @pytest.fixture
 def checkout(stack: Stack, practice: SamplePractice, tmp_path: Path) -> Path:
-    """Return a folder that looks like a checkout during `make run`."""
+    """Return a folder with the files that the quickstart finds in a checkout while `make run` is running."""
     for name in ("docs", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".local").mkdir()

@@ -1,4 +1,4 @@
-"""Reports: every page costs the same, and new documents neither repeat nor hide a row."""
+"""Test that every page of a report costs the same, and that new documents neither repeat nor hide a row."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ DOCUMENTS, PAGE, LATE = 520, 10, 50
 
 @pytest.fixture
 def large(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[SamplePractice]:
-    """Return a practice with many documents, and the web function in this process on the stack's tables."""
+    """Yield a practice with many documents, while this process runs the web function on the stack's tables."""
     for name, value in calls.environment(stack).items():
         monkeypatch.setenv(name, value)
     bootstrap.install(None)

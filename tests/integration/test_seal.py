@@ -1,4 +1,4 @@
-"""The way from a provider's signature to a sealed file that anyone can verify, in the deployed functions."""
+"""Test the deployed functions from a provider's signature to a sealed file that anyone can verify."""
 
 import base64
 import html
@@ -25,7 +25,7 @@ PASSWORD = "a sentence that nobody else thought of"
 
 
 class Clinic:
-    """A clinic that sends documents and fetches the signed PDFs."""
+    """The EMR of a clinic, which sends documents and fetches the signed PDFs."""
 
     def __init__(self, stack: Stack, practice: SamplePractice) -> None:
         self.stack = stack
@@ -146,7 +146,7 @@ def published(stack: Stack) -> set[str]:
 
 
 def accepted(data: bytes, folder: Path) -> None:
-    """Check the seal with independent readers."""
+    """Assert that two independent readers, qpdf and pdfsig, accept the sealed file."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     subprocess.run(["qpdf", "--check", file], check=True, capture_output=True)
@@ -185,7 +185,10 @@ def test_a_declined_document_is_sealed_too(
 
 
 def checked_at_verify(stack: Stack, pdf: bytes) -> str:
-    """Return the text of /verify after an upload as a browser does it: form, bucket, redirect."""
+    """Upload a PDF at `/verify` as a browser does, and return the text of the page with the result.
+
+    The browser sends the form to the bucket and follows the redirect.
+    """
     with stack.browser() as http:
         return _checked(http, pdf)
 

@@ -1,4 +1,4 @@
-"""Properties of the deployed stack before any document is sent."""
+"""Test properties of the deployed stack before any document is sent."""
 
 import json
 import shutil
@@ -105,7 +105,7 @@ def test_practices_of_two_tests_share_nothing(stack: Stack) -> None:
 
 
 def test_the_stream_wakes_the_relay_immediately(stack: Stack) -> None:
-    """The relay takes the row long before the sweep would. The same stream reports the row's deletion."""
+    """The DynamoDB stream must wake the relay, because the sweep would take the outbox row much later."""
     seconds = 30.0
     assert seconds < SWEEP_AFTER.total_seconds()
     row = OutboxRow(id="of-a-test", created_at=datetime.now(UTC), jobs=())
@@ -150,7 +150,7 @@ def test_a_failed_creation_leaves_no_table_and_can_be_repeated(stack: Stack, tmp
 
 @pytest.fixture
 def empty_aws() -> Iterator[Mapping[str, str]]:
-    """Return a shell's environment for an empty local AWS."""
+    """Yield the environment variables with which a shell command uses a new, empty local AWS."""
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
     paths = LocalPaths(home)
     paths.prepare()
@@ -170,7 +170,7 @@ def empty_aws() -> Iterator[Mapping[str, str]]:
 
 
 def test_the_documented_example_deploys_as_on_aws(package_folder: Path, empty_aws: Mapping[str, str]) -> None:
-    """The command of `make deploy` also deploys the properties that the local run switches off."""
+    """The command of `make deploy` must also deploy the properties that the local run switches off."""
     command = [sys.executable, "-m", "infrastructure.deploy", "--stage", "prod"]
     command += ["--package", str(package_folder)]
 

@@ -38,7 +38,7 @@ GOAL = 0.95
 
 
 def target_files() -> list[Path]:
-    """Return the files to change, relative to the repository."""
+    """Return the source files to mutate, relative to the repository."""
     files = [
         file
         for target in TARGETS
@@ -48,7 +48,7 @@ def target_files() -> list[Path]:
 
 
 def draw_mutants(count: int, seed: int) -> list[Mutant]:
-    """Draw mutants at random, without those that are known to change nothing."""
+    """Choose mutants at random, without the mutants that are known to change nothing."""
     equivalent = json.loads(EQUIVALENT.read_text())
     mutants = [mutant for file in target_files() for mutant in find_mutants(file)]
     candidates = [mutant for mutant in mutants if mutant.name not in equivalent]
@@ -93,7 +93,7 @@ def copy_repository(folder: Path) -> Path:
 
 
 def try_all(mutants: Sequence[Mutant], coverage: CoverageMap) -> list[Mutant]:
-    """Try each mutant, and return the survivors."""
+    """Run the quick tests on each mutant, and return the mutants that survive."""
     with tempfile.TemporaryDirectory() as base, ThreadPoolExecutor(WORKERS) as pool:
         free: Queue[Path] = Queue()
         for number in range(WORKERS):

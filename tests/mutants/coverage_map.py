@@ -1,4 +1,4 @@
-"""Which quick tests run which line of the app, measured once and stored in `build/`."""
+"""A map from each line of the app to the quick tests that run the line. It is stored in `build/`."""
 
 import json
 import os
@@ -20,7 +20,10 @@ _DATA = "MUTANTS_COVERAGE"
 
 @dataclass(frozen=True)
 class CoverageMap:
-    """`lines` has the tests of each `path:line`; `seconds` has the duration of each test."""
+    """The tests that run each line of the app.
+
+    `lines` maps each `path:line` to its tests. `seconds` maps each test to its duration.
+    """
 
     lines: dict[str, list[str]]
     seconds: dict[str, float]
@@ -39,7 +42,7 @@ class CoverageMap:
 
 
 class Plugin:
-    """A pytest plugin that tells coverage which test runs."""
+    """A pytest plugin that reports to coverage which test is running."""
 
     def __init__(self) -> None:
         import coverage

@@ -1,6 +1,7 @@
-"""Mutation operators: each changes one place of a source file as a careless edit would.
+"""Mutation operators: each operator changes one place of a source file as a careless edit would.
 
-Texts are left alone, since no test should pin every word. Annotations are left alone, since mypy checks them.
+No operator changes texts, since no test should pin every word. No operator changes annotations, since mypy
+checks annotations.
 """
 
 import ast
@@ -44,7 +45,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """Name the mutant without its line number, which moves with every edit."""
+        """Return a name of the mutant without its line number, because every edit moves line numbers."""
         return f"{self.path}::{self.scope}::{self.before} -> {self.after}"
 
     def source(self) -> str:

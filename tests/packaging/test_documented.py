@@ -1,4 +1,4 @@
-"""The documented deployment, as far as it needs no AWS."""
+"""Test the documented deployment, as far as the deployment needs no AWS."""
 
 import json
 import re
@@ -24,13 +24,13 @@ def documented_line(document: str) -> list[str]:
 
 
 def recipe(*arguments: str) -> str:
-    """Return the commands that make would run."""
+    """Return the shell commands that `make` with these arguments would run."""
     command = ["make", "--dry-run", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def commands(module: str, *arguments: str) -> list[str]:
-    """Return the arguments of the one command that runs this module."""
+    """Return the words of the only shell command of `make` that runs this Python module."""
     joined = recipe(*arguments).replace("\\\n", " ")
     (found,) = (line for line in joined.splitlines() if f"-m {module} " in line)
     return shlex.split(found)
@@ -52,7 +52,7 @@ def test_the_documented_command_is_valid_shell(document: str) -> None:
 
 
 def test_any_stage_can_be_packaged(package_folder: Path, tmp_path: Path) -> None:
-    """All stages share one Chalice stage, and an up-to-date package is not built again."""
+    """All stages of the portal share one Chalice stage, and `make` does not rebuild an up-to-date package."""
     folder = tmp_path / "prod"
     folder.mkdir()
     for name in ("inputs", package.CODE, package.LAYER, package.TEMPLATE):
@@ -100,7 +100,7 @@ def test_the_rules_refuse_the_example_without_a_required_parameter(
 
 
 def holds(condition: Any, given: Any) -> bool:
-    """Return True if a condition of a Rule is true."""
+    """Return True if a condition in a rule of the CloudFormation template is true for the given parameters."""
     ((function, operands),) = condition.items()
     if function == "Fn::Equals":
         left, right = (given[operand["Ref"]] if isinstance(operand, dict) else operand for operand in operands)

@@ -1,4 +1,7 @@
-"""Imports from the zips alone. The local AWS lends its packages to Lambdas, so only this test finds a gap."""
+"""Test that each zip can be imported with its own packages alone.
+
+The local AWS lends its packages to Lambda functions, so only this test finds a missing package.
+"""
 
 import ast
 import subprocess
@@ -73,7 +76,7 @@ def test_every_module_that_handlers_import_later_is_in_the_zips(unpacked: list[s
 
 
 def imported_within_functions() -> set[str]:
-    """Return the packages that the code imports within functions, such as zxcvbn."""
+    """Return the packages that the code imports inside functions, such as zxcvbn."""
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "chalicelib").rglob("*.py")]
     functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     inner = [node for function in functions for node in ast.walk(function)]

@@ -1,4 +1,4 @@
-"""Least privilege, read from the packaged template: the emulator enforces only part of it."""
+"""Test least privilege in the packaged template, because the local AWS enforces only part of the policies."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ ROLES = {
 
 @pytest.fixture(scope="module")
 def policies(production: dict[str, Any]) -> dict[str, list[Statement]]:
-    """Return the policy statements of the packaged template, by role."""
+    """Return the policy statements of the packaged template by the name of their role."""
     roles = {name: row for name, row in production.items() if row["Type"] == "AWS::IAM::Role"}
     return {
         name: [
@@ -90,7 +90,7 @@ def test_every_function_writes_its_own_log_only(
 
 
 def test_inspect_may_only_log(policies: dict[str, list[Statement]]) -> None:
-    """The function reads one file by a link that comes with the call."""
+    """The inspect function needs only logs, because every call brings a link to the one file to read."""
     assert actions(policies["InspectRole"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -115,7 +115,7 @@ def test_nobody_removes_or_rewrites_the_audit_trail(policies: dict[str, list[Sta
 
 
 def test_no_event_of_a_document_may_get_an_expiry(policies: dict[str, list[Statement]]) -> None:
-    """A put may write only the attributes of an event, so it cannot write a `ttl`. The local AWS ignores this."""
+    """A `ttl` would delete an event. The policy limits a write to an event's attributes; the local AWS ignores it."""
     appended = {
         role: statement
         for role, statements in policies.items()
@@ -148,7 +148,7 @@ def test_the_admin_function_writes_to_the_trails_of_accounts_and_to_no_documents
 
 
 def test_the_deliveries_function_lists_documents_of_a_provider_only(policies: dict[str, list[Statement]]) -> None:
-    """The function needs them for setup links and for moves. Its other queries are on its own messages."""
+    """The deliveries function reads a provider's lists only for setup links and document moves."""
     listed = {
         str(place)
         for statement in policies["DeliveriesRole"]
@@ -182,7 +182,7 @@ def test_only_the_admin_function_rotates_the_session_secret_and_it_cannot_read_i
 
 
 def test_the_web_function_sets_only_electronic_signature(policies: dict[str, list[Statement]]) -> None:
-    """An EMR's key must not switch off the second factor of a practice."""
+    """The web function serves EMRs, and an EMR's key must not switch off the second factor of a practice."""
     written = {
         place["Fn::Sub"].partition("parameter/")[2]
         for statement in policies["ApiHandlerRole"]
@@ -193,7 +193,7 @@ def test_the_web_function_sets_only_electronic_signature(policies: dict[str, lis
 
 
 def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: dict[str, list[Statement]]) -> None:
-    """A file that the sweep removes by mistake can be restored, because the bucket keeps versions."""
+    """The bucket keeps versions, so a file that the sweep removes by mistake can be restored."""
     removable = {
         (role, place["Fn::Sub"].removeprefix("${Bucket.Arn}/"))
         for role, statements in policies.items()
@@ -214,7 +214,7 @@ def test_only_the_sweep_removes_originals_and_nobody_removes_versions(policies: 
 
 
 def test_only_prefixes_with_a_short_lifetime_are_listed(policies: dict[str, list[Statement]]) -> None:
-    """The sweep lists staged copies, and the web function lists files for verification."""
+    """The sweep must list staged copies, and the web function must list files uploaded for verification."""
     listers = {
         (role, tuple(statement["Action"]), statement["Condition"]["StringLike"]["s3:prefix"])
         for role, statements in policies.items()

@@ -1,4 +1,4 @@
-"""The sealing key in the packaged template: its permissions, and the alarm of its certificate."""
+"""Test the sealing key in the packaged template: the key's permissions, and the alarm of the certificate."""
 
 import re
 from typing import Any

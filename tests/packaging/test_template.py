@@ -1,4 +1,4 @@
-"""Checks of the packaged template for properties that the local AWS ignores or cannot check."""
+"""Test the packaged template for properties that the local AWS ignores or cannot check."""
 
 import re
 import subprocess
@@ -105,7 +105,7 @@ def test_the_api_times_out_before_the_gateway(production: Resources) -> None:
 
 
 def test_the_documents_function_has_a_whole_processor(production: Resources) -> None:
-    """Lambda gives a whole processor with 1,769 MB. With less, the largest file would nearly time out."""
+    """Lambda gives a whole processor with 1,769 MB. With less memory, the largest file would nearly time out."""
     assert production["Documents"]["Properties"]["MemorySize"] >= 1769
 
 
@@ -154,7 +154,7 @@ def test_only_the_failed_jobs_of_a_batch_are_repeated(production: Resources, que
 
 @pytest.mark.parametrize(("queue", "function"), QUEUES_WITH_WORKERS.items())
 def test_a_job_stays_hidden_for_as_long_as_lambda_asks(production: Resources, queue: str, function: str) -> None:
-    """Lambda recommends six times the timeout, because a throttled poller holds messages for a while."""
+    """AWS recommends six times the function's timeout, because a throttled poller holds messages for a while."""
     hidden = production[queue]["Properties"]["VisibilityTimeout"]
     assert hidden == 6 * production[function]["Properties"]["Timeout"]
 
@@ -226,7 +226,7 @@ def test_a_sweep_that_does_not_run_raises_an_alarm(production: Resources) -> Non
 
 
 def test_failed_requests_raise_an_alarm_of_this_stack_only(production: Resources) -> None:
-    """The gateway counts by the API's name, so two stacks must not share a name."""
+    """API Gateway counts failed requests by the API's name, so two stacks must not share a name."""
     api, alarm = production["RestAPI"]["Properties"], production["UnansweredAlarm"]["Properties"]
     name = {"Ref": "AWS::StackName"}
     assert api["Name"] == api["DefinitionBody"]["info"]["title"] == name
@@ -326,7 +326,7 @@ def test_removed_originals_are_retained_for_a_month(production: Resources) -> No
 
 
 def test_no_file_moves_to_a_tier_without_immediate_access(production: Resources) -> None:
-    """A signed PDF may be fetched after years. An archive tier would return errors for hours."""
+    """A signed PDF may be fetched after years, and an archive tier of S3 would return errors for hours."""
     rules = production["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     moves = [
         move
@@ -362,7 +362,7 @@ def test_aws_generates_the_session_secret(production: Resources) -> None:
 
 
 def test_switches_are_deployed_as_off_and_never_changed_by_the_template(production: Resources) -> None:
-    """A change of the template's parameter would make CloudFormation overwrite an operator's setting."""
+    """If the template changed a switch, CloudFormation would overwrite an operator's setting."""
     switches = of_type(production, "AWS::SSM::Parameter")
     assert switches == {
         "ElectronicSignatureDefault": {

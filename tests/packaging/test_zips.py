@@ -22,7 +22,7 @@ def code(package_folder: Path) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def layer(package_folder: Path) -> dict[str, int]:
-    """Return the size of every file by its path below site-packages."""
+    """Return the size in bytes of every file in the Lambda layer, by the file's path below `site-packages`."""
     found = files(package_folder / LAYER)
     assert all("/site-packages/" in name for name in found)
     return {name.partition("/site-packages/")[2]: size for name, size in found.items()}
