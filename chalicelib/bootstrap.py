@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from chalicelib.services.practices.admin_actions import AdminActions
     from chalicelib.services.practices.practices import Practices
     from chalicelib.services.practices.request_authentication import RequestAuthentication
+    from chalicelib.services.practices.visibility_report import VisibilityReport
     from chalicelib.services.review.by_hand import ByHand
     from chalicelib.services.review.review import Review
     from chalicelib.services.review.unsent_drafts import UnsentDrafts
@@ -270,6 +271,12 @@ class Services:
         return LifecycleEvents(self.document_writer, self.switches)
 
     @property
+    def visibility_report(self) -> VisibilityReport:
+        from chalicelib.services.practices.visibility_report import VisibilityReport
+
+        return VisibilityReport(self.store, self.ids, self.clock)
+
+    @property
     def document_moves(self) -> DocumentMoves:
         from chalicelib.services.documents.document_moves import DocumentMoves
 
@@ -311,6 +318,7 @@ class Services:
             session_key_rotation=self.session_key_rotation,
             ids=self.ids,
             clock=self.clock,
+            visibility_report=self.visibility_report,
             fax_countries=self.settings.fax_countries,
         )
 

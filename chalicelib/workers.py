@@ -104,6 +104,7 @@ _DELIVERY_JOBS: Mapping[JobName, Callable[[Job, Services], None]] = {
     JobName.RECEIPT: _apply_receipt,
     JobName.FORGOTTEN: _send_requested_link,
     JobName.MOVE: lambda job, services: services.document_moves.move(job),
+    JobName.CHECK: lambda job, services: services.visibility_report.check(job),
 }
 
 

@@ -104,6 +104,12 @@ class DynamoStore:
     def provider(self, provider_id: str) -> Provider | None:
         return _load(Provider, _get(ProviderRow, provider_id))
 
+    def providers(self, *, limit: int, after: str | None) -> Page[Provider]:
+        start = {"id": {"S": after}} if after else None
+        providers = tuple(ProviderRow.scan(limit=limit, last_evaluated_key=start, consistent_read=True))
+        more = providers[-1].id if len(providers) == limit else None
+        return Page(tuple(codec.load(Provider, row.record) for row in providers), more)
+
     def practice(self, practice_id: str) -> Practice | None:
         return _load(Practice, _get(PracticeRow, practice_id))
 

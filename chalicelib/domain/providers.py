@@ -19,6 +19,8 @@ class Provider:
     - `emails` are the proven addresses of the account, the username first. The field is empty in rows older than
       the field, so read `proven_emails` instead.
     - `addressed_by` maps a practice's id to the email addresses at which this practice addressed the person.
+    - `unaddressed` are ids of documents that were never sent to an address of the person, found by the last
+      check for the report `report_visibility`.
     - `mailed_to` is the email address that a clinic gave first. `email` is the username of the account.
     - `link` is the delivery with the newest setup or reset link. Older links do not work.
     - `setup_document` is the document of the newest setup email, which was sent at `setup_mailed_at`.
@@ -54,6 +56,7 @@ class Provider:
     emails: tuple[str, ...] = ()
     addressed_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     npi_stated_by: tuple[str, ...] = ()
+    unaddressed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -94,7 +94,7 @@ def test_inspect_may_only_log(policies: dict[str, list[Statement]]) -> None:
     assert actions(policies["InspectRole"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
-def test_only_the_sweep_of_the_outbox_and_the_comparison_of_names_scan(policies: dict[str, list[Statement]]) -> None:
+def test_only_the_sweep_of_the_outbox_and_the_admin_function_scan(policies: dict[str, list[Statement]]) -> None:
     scanners = {
         (role, *map(str, statement["Resource"]))
         for role, statements in policies.items()
@@ -104,6 +104,7 @@ def test_only_the_sweep_of_the_outbox_and_the_comparison_of_names_scan(policies:
     assert scanners == {
         ("FollowUpRole", str({"Fn::GetAtt": ["OutboxTable", "Arn"]})),
         ("AdminRole", str({"Fn::GetAtt": ["PracticesTable", "Arn"]})),
+        ("AdminRole", str({"Fn::GetAtt": ["ProvidersTable", "Arn"]})),
     }
 
 

@@ -185,6 +185,11 @@ class FakeStore:
     def provider(self, provider_id: str) -> Provider | None:
         return self._load(Provider, "providers", provider_id)
 
+    def providers(self, *, limit: int, after: str | None) -> Page[Provider]:
+        matches = sorted((row for row in self._rows("providers") if row.id > (after or "")), key=lambda row: row.id)
+        shown = _all(Provider, matches[:limit])
+        return Page(shown, shown[-1].id if len(shown) == limit else None)
+
     def practice(self, practice_id: str) -> Practice | None:
         return self._load(Practice, "practices", practice_id)
 

@@ -20,6 +20,7 @@ from chalicelib.services.practices.logos import set_logo
 from chalicelib.services.practices.practice_names import is_taken, normalize_name
 from chalicelib.services.practices.practices import Practices
 from chalicelib.services.practices.request_authentication import is_practice_id
+from chalicelib.services.practices.visibility_report import VisibilityReport
 from chalicelib.services.transaction import Change
 
 ACTIONS = (
@@ -32,6 +33,7 @@ ACTIONS = (
     "reset_second_factor",
     "end_sessions",
     "rotate_session_key",
+    "report_visibility",
     "ping",
 )
 """The methods of `AdminActions` that a payload may name."""
@@ -55,6 +57,7 @@ class AdminActions:
     ids: Ids
     clock: Clock
     fax_countries: Collection[str]
+    visibility_report: VisibilityReport
 
     def run(self, payload: Any) -> Mapping[str, Any]:
         """Do the action and return its result.
@@ -207,6 +210,15 @@ class AdminActions:
             _check_age(self.session_key_rotation.rotated_at(), self.clock.now())
         self.session_key_rotation.rotate(self.ids.token())
         return {"rotated": True, "sessions_ended": end_sessions}
+
+    def report_visibility(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
+        """List accounts that hold documents which were never sent to one of their addresses, page by page.
+
+        Return `{"accounts", "checked", "next"}`. Each call also checks the providers of its page again, in the
+        background. So the first run through all pages checks, and a later run lists what was found. `after` is
+        `next` of the page before.
+        """
+        return self.visibility_report.page(_read_text(payload, "after", normalization.normalize_line))
 
     def ping(self, _payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Return `{"ok": true}`. A ping keeps the function warm."""
