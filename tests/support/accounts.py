@@ -1,4 +1,4 @@
-"""Installed portals and logged-in providers, for the tests of pages."""
+"""Helpers that install a portal in memory and log providers in, for the tests of pages."""
 
 import re
 from dataclasses import replace
@@ -28,7 +28,10 @@ def give_account(portal: Portal, provider: Provider, password: str = PASSWORD) -
 
 
 def portal_with_account(**changes: Any) -> Portal:
-    """Install a portal with one document, whose provider has an account. `changes` are of the provider."""
+    """Install a portal with one document, whose provider has an account.
+
+    `changes` replace fields of the provider.
+    """
     portal = Portal(a_store(a_document()))
     give_account(portal, replace(PROVIDER, **changes))
     bootstrap.install(portal)
@@ -36,21 +39,21 @@ def portal_with_account(**changes: Any) -> Portal:
 
 
 def portal_with(*documents: Document) -> Portal:
-    """Install a portal with these documents."""
+    """Install a portal in memory that holds these documents."""
     portal = Portal(a_store(*documents))
     bootstrap.install(portal)
     return portal
 
 
 def logged_in(portal: Portal) -> Browser:
-    """Return a browser whose session started now."""
+    """Return the provider's browser with a session that starts at the portal's current time."""
     row, cookie = portal.sessions.start(PROVIDER, portal.time.now())
     portal.store.commit(Change(at=portal.time.now(), secrets=(row,)))
     return Browser({SESSION_COOKIE: cookie})
 
 
 def app_with(page: str) -> pyotp.TOTP:
-    """Return an authenticator app with the key that a page shows."""
+    """Return an authenticator app with the key that the page for setting up an app shows."""
     match = re.search(r'class="key">((?:[A-Z2-7]{4} ?)+)<', page)
     assert match
     return pyotp.TOTP(match[1].replace(" ", ""))

@@ -21,7 +21,7 @@ KEY = f"uploads/scans/{DOCUMENT_ID}/scn_1"
 
 
 class World:
-    """The services of one test. Time passes only by `later`."""
+    """The services of one test for signing by hand. Only `later` moves the clock."""
 
     def __init__(self, document: Document | None = None) -> None:
         self.store = a_store(document or a_document())

@@ -58,7 +58,7 @@ def some_settings() -> Settings:
 
 
 class World(bootstrap.Services):
-    """`bootstrap.Services` with fake adapters, and helpers that read and change their state."""
+    """`bootstrap.Services` with fake adapters, and helpers that read and change the state of the fakes."""
 
     store: FakeStore
     queues: FakeQueues
@@ -130,13 +130,13 @@ class World(bootstrap.Services):
     # Events
 
     def message(self, channel: Channel, type: MessageType, recipient: str = "dr.rivera@example.com") -> str:
-        """Queue a message to the provider, and return the id of its row."""
+        """Queue a message to the provider, and return the id of the delivery's row."""
         change = self._recorder().event(DocumentEventType.SENT).message(channel, type, recipient).change()
         self.store.commit(change)
         return change.deliveries[0].id
 
     def webhook(self, event: DocumentEventType = DocumentEventType.VIEWED) -> str:
-        """Queue a webhook to the practice, and return the id of its row."""
+        """Queue a webhook to the practice, and return the id of the delivery's row."""
         change = self._recorder().event(event, webhook=True).change()
         self.store.commit(change)
         return change.deliveries[0].id
@@ -152,7 +152,7 @@ class World(bootstrap.Services):
         )
 
     def own_message(self, type: str) -> str:
-        """Queue an email about the account, without a document, and return the id of its row."""
+        """Queue an email about the provider's account, without a document. Return the id of the delivery's row."""
         row = Delivery(
             id=delivery_id(self.ids.new("evt"), Channel.EMAIL, type, "dr.rivera@example.com"),
             version=1,
@@ -170,7 +170,7 @@ class World(bootstrap.Services):
         return row.id
 
     def deliver(self, row_id: str) -> Delivery:
-        """Do the job of the row, and return the row afterwards."""
+        """Run the job that sends the delivery of this row, and return the row afterwards."""
         run_delivery_job(delivery_job(self.row(row_id)), self)
         return self.row(row_id)
 
@@ -179,7 +179,7 @@ class World(bootstrap.Services):
         return self.deliver(row_id)
 
     def when_due(self, row_id: str) -> Delivery:
-        """Do the job of the row at the time it is due, and return the row afterwards."""
+        """Run the job of the delivery's row at the time of its next attempt, and return the row afterwards."""
         due = self.row(row_id).next_attempt_at
         assert due is not None
         self.clock.at = max(self.clock.at, due)
@@ -199,14 +199,14 @@ class World(bootstrap.Services):
         self.store.commit(Change(at=self.clock.now(), documents=(changed,)))
 
     def relay(self) -> list[Job]:
-        """Empty the outbox and return its jobs."""
+        """Empty the outbox, and return the jobs that the outbox held."""
         jobs = list(self.store.jobs())
         for row in self.store.every(OutboxRow, "outbox"):
             self.store.drop_outbox(row.id)
         return jobs
 
     def work_off(self) -> None:
-        """Relay and do the delivery jobs that are due now, until none is left."""
+        """Relay the outbox and run the delivery jobs that are due now, until no such job is left."""
         while jobs := self.relay():
             for job in jobs:
                 if job.queue is QueueName.DELIVERIES:

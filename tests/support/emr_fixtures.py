@@ -42,7 +42,7 @@ RIVERA = Addressee(
 
 
 def sent(**changes: Any) -> SendCommand:
-    """Return the command to send a plan of care by email, with `changes`."""
+    """Return the command that sends a plan of care by email. `changes` replace fields of the command."""
     event = SendCommand(
         external_id="POC-1001",
         kind=Kind.PLAN_OF_CARE,
@@ -57,7 +57,7 @@ def sent(**changes: Any) -> SendCommand:
 
 @dataclass
 class Emr:
-    """An EMR with the portal's services over fakes. Electronic Signature is on."""
+    """An EMR and the portal's services over fakes. Electronic Signature is on."""
 
     store: FakeStore = field(default_factory=FakeStore)
     files: FakeFiles = field(default_factory=FakeFiles)
@@ -85,7 +85,7 @@ class Emr:
     def inbound(
         self, webhook_id: str | None = None, *, body: bytes = b"{}", practice: Practice = PRACTICE
     ) -> InboundEvent:
-        """Return an event that is signed now. By default, its `webhook-id` is new."""
+        """Return an event that the EMR signs at the current time. By default, the `webhook-id` is new."""
         return InboundEvent(
             practice=practice,
             webhook_id=webhook_id or self.ids.new("msg"),
@@ -99,7 +99,7 @@ class Emr:
         return self.clock.now()
 
     def send(self, event: SendCommand | None = None, *, practice: Practice = PRACTICE) -> Document:
-        """Send a document, and return the document as stored."""
+        """Send a document to the portal, and return the stored document."""
         return self.stored(self.intake.receive(self.inbound(practice=practice), event or sent()))
 
     def stored(self, answer: EventResponse) -> Document:

@@ -55,7 +55,7 @@ class FakeClock:
 
 @dataclass
 class FakeIds:
-    """Ids that count: `doc_0001`, `token-0002`, `000003`."""
+    """A source of ids that count up, such as `doc_0001`, `token-0002` and `000003`."""
 
     count: int = 0
 
@@ -78,7 +78,10 @@ class FakeIds:
 
 @dataclass(frozen=True)
 class _Write:
-    """One action of a transaction. `allowed` is its condition on the stored row (None if there is none)."""
+    """One write of a transaction.
+
+    `allowed` decides on the stored row, or on None if no row is stored.
+    """
 
     part: str
     table: str
@@ -123,7 +126,7 @@ def _versioned_writes(change: Change) -> Iterator[_Write]:
 
 
 def _writes(change: Change) -> Iterator[_Write]:
-    """Yield the actions of a change, in the order in which the store names parts that failed."""
+    """Yield the writes of a change, in the order in which the store reports the parts that failed."""
     for secret in change.dropped:
         yield _Write("secret", "secrets", secret.key, None)
     for secret in change.spent:
@@ -336,7 +339,10 @@ def _page(
 
 @dataclass
 class FakeFiles:
-    """`Files` in memory. `objects` maps a key to (bytes, content type), `written` to the time by `clock`."""
+    """`Files` in memory.
+
+    `objects` maps a key to (bytes, content type). `written` maps a key to the time of writing by `clock`.
+    """
 
     objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     clock: FakeClock = field(default_factory=FakeClock)
@@ -395,7 +401,10 @@ class FakeFiles:
 
 @dataclass
 class FakeQueues:
-    """`Queues` in memory. `sent` has (job, delay in seconds). With `failing`, sending raises an error."""
+    """`Queues` in memory.
+
+    `sent` lists (job, delay in seconds). With `failing`, sending raises an error.
+    """
 
     sent: list[tuple[Job, int]] = field(default_factory=list)
     failing: bool = False
@@ -408,7 +417,11 @@ class FakeQueues:
 
 @dataclass
 class FakeSwitches:
-    """`Switches` in memory. `on`: practices with Electronic Signature. `requiring`: with a second factor."""
+    """`Switches` in memory.
+
+    `on` holds the practices with Electronic Signature. `requiring` holds the practices that require a second
+    factor.
+    """
 
     on: set[str] = field(default_factory=set)
     requiring: set[str] = field(default_factory=set)
@@ -429,7 +442,7 @@ class FakeSwitches:
 
 @dataclass
 class FakeInspector:
-    """An `Inspector` that always returns `answer`. `asked` has the (key, kind) of every call."""
+    """An `Inspector` that always returns `answer`. `asked` lists the (key, kind) of every call."""
 
     answer: Mapping[str, Any] = field(
         default_factory=lambda: {"pages": 3, "page_sizes": [[612, 792]] * 3, "active_content": [], "signed": False}
@@ -459,7 +472,7 @@ class FakeInspector:
 
 @dataclass
 class FakeKeys:
-    """`Keys` and `SessionKeyRotation` in memory: the last key signs, and the last two are accepted."""
+    """`Keys` and `SessionKeyRotation` in memory. The last key signs sessions, and the last two keys are accepted."""
 
     keys: list[bytes] = field(default_factory=lambda: [b"a key for tests, long enough to sign with HS256"])
     at: datetime | None = None
@@ -482,7 +495,7 @@ class FakeKeys:
 
 @dataclass
 class FakeMailer:
-    """A `Mailer` in memory. `sent` has (to, message). With `failing`, sending raises an error."""
+    """A `Mailer` in memory. `sent` lists (to, message). With `failing`, sending raises an error."""
 
     sent: list[tuple[str, bytes]] = field(default_factory=list)
     failing: bool = False
@@ -504,7 +517,10 @@ class FakeNotifier:
 
 @dataclass
 class FakeWebhookSender:
-    """A `WebhookSender` that returns `answers` in turn and repeats the last. `posted` has every request."""
+    """A `WebhookSender` that returns `answers` in turn, and then repeats the last answer.
+
+    `posted` lists every request.
+    """
 
     answers: list[HttpResult] = field(default_factory=lambda: [HttpResult(204)])
     posted: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)

@@ -19,7 +19,7 @@ from tests.support.fakes import FakeClock, FakeFiles, FakeIds, FakeInspector, Fa
 
 
 class Portal(bootstrap.Services):
-    """`bootstrap.Services` with fake adapters. Tests control the clock and the ids."""
+    """The web function's `bootstrap.Services` with fake adapters. Tests control the clock and the ids."""
 
     def __init__(self, store: FakeStore | None = None) -> None:
         super().__init__(some_settings(), clock=FakeClock(), ids=FakeIds())
@@ -38,11 +38,11 @@ class Portal(bootstrap.Services):
         return Browser()
 
     def mails(self) -> list[Delivery]:
-        """Return the deliveries, oldest first."""
+        """Return all deliveries, such as emails, oldest first."""
         return list(self.fake_store.every(Delivery, "deliveries"))
 
     def work(self) -> None:
-        """Do the jobs of the deliveries function about forgotten passwords."""
+        """Run the queued jobs about forgotten passwords, as the deliveries function does."""
         for job in self.fake_store.jobs():
             if job.name is JobName.FORGOTTEN:
                 self.link_requests.send_requested_link(job.event_id, self.clock.now())
@@ -54,7 +54,7 @@ class Portal(bootstrap.Services):
 
 @dataclass
 class Browser:
-    """A browser. It sends its cookies, and the CSRF token of a form."""
+    """A simulated browser, which sends its stored cookies and the CSRF token of a form."""
 
     cookies: dict[str, str] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ def set_cookies(response: HTTPResponse) -> list[str]:
 
 
 def header(response: HTTPResponse, name: str) -> str:
-    """Return one header of a response, or an empty text. Case does not matter."""
+    """Return one header of a response, or an empty string. Upper and lower case do not matter."""
     headers: dict[str, Any] = dict(response.headers)
     for key, value in headers.items():
         if key.lower() == name.lower():

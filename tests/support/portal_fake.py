@@ -16,7 +16,10 @@ STORAGE = "https://storage.example/bucket"
 
 
 class FakePortal:
-    """The API for EMRs. `refuse`, `down_for` and `away` make requests fail."""
+    """A fake of the API for EMRs.
+
+    `refuse`, `down_for` and `away` make requests fail.
+    """
 
     def __init__(self) -> None:
         self.documents: dict[str, dict[str, Any]] = {}

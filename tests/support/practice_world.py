@@ -15,7 +15,7 @@ BODY = b'{"type": "document.sent"}'
 
 
 class Clinic:
-    """A stored practice, its keys, and the two services over fakes."""
+    """A stored practice with its keys, and the services for practices and their authentication over fakes."""
 
     def __init__(self) -> None:
         self.store, self.clock, self.switches = FakeStore(), FakeClock(), FakeSwitches()
@@ -33,7 +33,7 @@ class Clinic:
         return self.authentication.authenticate_key(bearer, START)
 
     def headers(self, body: bytes = BODY, *, secret: str | None = None) -> dict[str, str]:
-        """Return the headers of an event that is signed now."""
+        """Return the headers of an event that the practice signs at the clock's time."""
         now = self.clock.now()
         return {
             "Portal-Practice": self.practice.id,
@@ -43,12 +43,12 @@ class Clinic:
         }
 
     def check(self, headers: Mapping[str, str], body: bytes = BODY) -> Practice:
-        """Return the practice that signed the body, at the clock's time."""
+        """Authenticate a request at the clock's time, and return the practice that signed the body."""
         return self.authentication.authenticate_signature(headers, body, self.clock.now())
 
 
 def sign_bytes(clinic: Clinic, body: bytes) -> str:
-    """Return a signature over raw bytes, which the official library does not accept."""
+    """Return a webhook signature over raw bytes, because the official library signs only text."""
     signed = f"msg_1.{int(clinic.clock.now().timestamp())}.".encode() + body
     key = base64.b64decode(clinic.secret.removeprefix("whsec_"))
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()

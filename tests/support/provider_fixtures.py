@@ -48,7 +48,7 @@ OTHER_PROVIDER = replace(
 
 
 def a_document(**changes: Any) -> Document:
-    """Return a pending document of three pages that was sent two days ago, with `changes`."""
+    """Return a pending document of three pages that was sent two days ago. `changes` replace its fields."""
     document = Document(
         id="doc_abcdef123456",
         version=1,
@@ -83,7 +83,7 @@ def a_document(**changes: Any) -> Document:
 
 
 def addressed_to(provider: Provider, document: Document) -> Document:
-    """Return the document as if its practice had addressed it to this provider's account."""
+    """Return the document with the name, NPI and email address of this provider's account as the addressee."""
     addressee = replace(
         document.addressee,
         first_name=provider.first_name,
@@ -95,7 +95,7 @@ def addressed_to(provider: Provider, document: Document) -> Document:
 
 
 def a_store(*documents: Document) -> FakeStore:
-    """Return a store with the practice, both providers and these documents."""
+    """Return a store with the sample practice, both sample providers and these documents."""
     store = FakeStore()
     store.commit(Change(at=START, practices=(PRACTICE,), providers=(PROVIDER, OTHER_PROVIDER), documents=documents))
     return store

@@ -1,4 +1,4 @@
-"""Calls as slow as calls to AWS, to find which of them run one after another."""
+"""Simulate calls as slow as calls to AWS, to find the calls that run one after another."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _NO_CALLS = frozenset({"url", "upload_form", "origin"})
 
 
 class Slow:
-    """A proxy of `inner`. Each call takes `each` seconds and is appended to `calls`."""
+    """A proxy of `inner` that makes each call take `each` seconds and adds the call to `calls`."""
 
     def __init__(self, inner: Any, calls: Calls, *, each: float = SECONDS_PER_CALL) -> None:
         self._inner, self._calls, self._each = inner, calls, each
@@ -36,7 +36,7 @@ class Slow:
 
 
 def in_sequence(calls: Sequence[tuple[str, float, float]]) -> list[str]:
-    """Return the names of a longest chain of calls that each start after the previous call ended."""
+    """Return the names of the calls in a longest sequence in which no two calls overlap in time."""
     chain, free_at = [], 0.0
     for name, start, end in sorted(calls, key=lambda call: call[2]):
         if start >= free_at:

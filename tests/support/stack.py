@@ -1,6 +1,7 @@
-"""The stack that integration, web and browser tests share. Each run deploys one and deletes it at the end.
+"""The local stack that integration, web and browser tests share.
 
-A test uses the fixture `stack` and creates new practices, so that tests do not share data.
+Each test run deploys one stack and deletes the stack at the end. A test uses the fixture `stack` and creates
+new practices, so that tests do not share data.
 """
 
 import asyncio
@@ -45,7 +46,7 @@ QUEUE_COUNTS = (
 
 @dataclass(frozen=True)
 class SamplePractice:
-    """A practice of one test, with its API key and webhook secret."""
+    """A practice that one test created, with the practice's API key and webhook secret."""
 
     id: str
     api_key: str
@@ -61,7 +62,10 @@ class Mail:
 
 
 class Mailbox:
-    """The SMTP server for all email of the local AWS. It forwards each email to the ports in `forward_to`."""
+    """The SMTP server for all email of the local AWS.
+
+    The server forwards each email to the ports in `forward_to`.
+    """
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
@@ -78,7 +82,7 @@ class Mailbox:
 
 
 class Stack:
-    """A running stack, with the helpers of tests."""
+    """A running local stack, with helpers for the tests."""
 
     def __init__(self, local: LocalStack, mailbox: Mailbox) -> None:
         self._local = local
@@ -103,12 +107,12 @@ class Stack:
         return sorted(self.functions.values())
 
     def table_name(self, logical: str) -> str:
-        """Return the physical name of a table, such as `DocumentsTable` or, for short, `documents`."""
+        """Return the physical name of a table. `logical` is a name such as `DocumentsTable` or just `documents`."""
         name = logical if logical.endswith("Table") else f"{logical.title()}Table"
         return self.outputs[name]
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with all rights."""
+        """Return a boto3 client of the local AWS that may call every operation."""
         return self._local.client(service)
 
     def browser(self) -> httpx.Client:
@@ -116,11 +120,11 @@ class Stack:
         return self._http_client()
 
     def invoke(self, function: str, payload: Mapping[str, Any]) -> Any:
-        """Invoke the function with this logical name, such as `FollowUp`."""
+        """Invoke the Lambda function with this logical name, such as `FollowUp`."""
         return self._local.invoke(self.functions[function], payload)
 
     def invoke_admin(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """Invoke the admin function."""
+        """Invoke the admin function with this payload, and return the function's result."""
         result: dict[str, Any] = self._local.invoke(self.outputs["AdminFunction"], payload)
         return result
 
@@ -129,17 +133,17 @@ class Stack:
         return SamplePractice(**sample.create_practice(self._local, sample.PROFILE | settings))
 
     def mail(self, to: str) -> list[EmailMessage]:
-        """Return the emails to this address so far, oldest first."""
+        """Return the emails sent to this address so far, oldest first."""
         return [mail.message for mail in self._mailbox.mails if to in mail.recipients]
 
     def wait_for_mail(self, to: str, count: int = 1, timeout: float = 30.0) -> list[EmailMessage]:
-        """Wait for at least `count` emails to this address."""
+        """Wait for at least `count` emails to this address, and return all emails to this address."""
         wait_until(lambda: len(self.mail(to)) >= count, timeout, f"{count} email(s) to {to}")
         return self.mail(to)
 
     @contextlib.contextmanager
     def forwarding_mail(self, port: int) -> Iterator[None]:
-        """Also forward every email to the SMTP server at `port` on this machine."""
+        """Forward every email also to the SMTP server at `port` on this machine, until the end of the block."""
         self._mailbox.forward_to.append(port)
         yield
         self._mailbox.forward_to.remove(port)
@@ -180,7 +184,7 @@ def wait_until(condition: Any, timeout: float, what: str) -> None:
 def package_once(progress: Progress) -> Path:
     """Package the app as for a deployment, and return the folder. Unchanged inputs reuse the last package.
 
-    Two parts of the suite may call this at the same time. The second waits for the first.
+    Two test processes may call this function at the same time. The second call waits for the first.
     """
     folder = ROOT / "build" / "tests"
     folder.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The two conditions of the template that distinguish AWS from the local AWS."""
+"""The two conditions of the packaged template that distinguish AWS from the local AWS."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ LOCAL_CONDITIONS = {"IsLocal": True, "IsAws": False}
 
 
 def resolve_conditions(value: Any, *, local: bool) -> Any:
-    """Return `value` with every `Fn::If` on these conditions replaced by its branch."""
+    """Return a part of the template with every `Fn::If` on the two conditions replaced by the branch that applies."""
     if isinstance(value, dict) and value.get("Fn::If", [None])[0] in LOCAL_CONDITIONS:
         condition, when_true, when_false = value["Fn::If"]
         return resolve_conditions(when_true if LOCAL_CONDITIONS[condition] is local else when_false, local=local)
@@ -21,7 +21,7 @@ def resolve_conditions(value: Any, *, local: bool) -> Any:
 
 
 def conditional_paths(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the paths of all parts that differ between AWS and the local AWS."""
+    """Yield the path of every part of the template that differs between AWS and the local AWS."""
     if isinstance(value, list):
         for part in value:
             yield from conditional_paths(part, path)

@@ -15,7 +15,7 @@ ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking",
 
 @contextlib.contextmanager
 def running_chromium() -> Iterator[Browser]:
-    """Start an installed Chromium, or else the Chromium that Playwright has downloaded."""
+    """Start the Chromium installed on this machine, or else the Chromium that Playwright has downloaded."""
     installed = next((path for path in map(shutil.which, INSTALLED) if path), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=installed, args=list(ARGUMENTS))

@@ -1,7 +1,7 @@
 """A proxy in front of the local stack's portal that compresses responses as API Gateway does.
 
-The local AWS does not compress responses. The proxy compresses responses from the size that the template
-names. The proxy serves GET requests only, because forms post to the portal's own address.
+The local AWS does not compress responses. The proxy compresses responses of at least the size that the template
+states. The proxy serves GET requests only, because forms post to the portal's own address.
 """
 
 import contextlib
@@ -32,19 +32,19 @@ class SilentHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_: object, **__: object) -> None:
-        """Log nothing: the tests report what matters."""
+        """Log nothing, because the tests report every failure."""
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """The proxy: browsers open `url`, and the proxy fetches from `portal_url`."""
+    """A proxy that compresses responses. Browsers open `url`, and the proxy fetches pages from `portal_url`."""
 
     url: str
     portal_url: str
     client: httpx.Client
 
     def serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """Serve one request, as a WSGI application."""
+        """Serve one request as a WSGI application."""
         request = Request(environ)
         sent = {"cookie": request.headers.get("Cookie", ""), "user-agent": request.headers.get("User-Agent", "")}
         try:
@@ -57,7 +57,7 @@ class Gateway:
 
 
 def compress(body: bytes, accepted: str) -> tuple[bytes, list[tuple[str, str]]]:
-    """Return the body as the gateway sends the body, and the headers that the gateway adds."""
+    """Return the body as API Gateway would send the body, and the headers that API Gateway would add."""
     if len(body) < COMPRESSED_FROM or "gzip" not in accepted:
         return body, []
     return gzip.compress(body, 6), [("Content-Encoding", "gzip")]

@@ -1,6 +1,7 @@
-"""The web function in memory behind a real address, so that a browser can show every page in every state.
+"""The web function in memory at a real address, so that a browser can show every page in every state.
 
-The store is in memory and no AWS is involved. Files have an origin of their own, as files of a bucket have.
+The store is in memory and no AWS is involved. Files have an origin separate from the pages, as files in a
+bucket have.
 """
 
 import contextlib
@@ -43,7 +44,7 @@ class ServedFiles(FakeFiles):
 
 
 class MemoryPortal:
-    """A portal at `url`, with `scheme` http or https. `reset` empties the portal's store."""
+    """A portal in memory at `url`, with `scheme` http or https. `reset` empties the portal's store."""
 
     def __init__(self, scheme: str = "http") -> None:
         self.port = free_port()
@@ -67,7 +68,7 @@ class MemoryPortal:
         return cookie
 
     def serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """Serve one page, as a WSGI application.
+        """Serve one page as a WSGI application.
 
         Requests are served one after another, because Chalice stores the current request on the app.
         """
@@ -80,7 +81,7 @@ class MemoryPortal:
         return Response(compressed, sent.status_code, [*_pairs(sent.headers), *more])(environ, start)
 
     def serve_file(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        """Serve one file, as a WSGI application that stands for the bucket."""
+        """Serve one file as a WSGI application that replaces the bucket."""
         stored = self.files.objects.get(Request(environ).path.lstrip("/"))
         if stored is None:
             return Response("gone", 403)(environ, start)

@@ -37,7 +37,7 @@ LOAD_ALL_PICTURES = """
 
 
 def shoot(page: Page, name: str) -> None:
-    """Take a picture of the page at each window size, and of the whole page where the page is higher."""
+    """Take a picture of the page at each window size. If the page is higher, take the whole page too."""
     for size, viewport in SIZES.items():
         page.set_viewport_size(viewport)
         page.evaluate(LOAD_ALL_PICTURES)

@@ -1,4 +1,4 @@
-"""The clinic and the mailbox of `examples/`, served for the stack that the tests share."""
+"""The sample clinic and the mailbox of `examples/`, running beside the stack that the tests share."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ class Clinic:
     def send(self, person: Person, **changes: str) -> str:
         """Approve and send a sample plan of care, and return the document's id.
 
-        `changes` are values of the send form that replace the proposed ones.
+        `changes` replace the proposed values of the send form.
         """
         number = self.office.store.next_number()
         values = dict(forms.propose_values(PLAN, number=number, today=self.office.today()))
@@ -102,7 +102,7 @@ class Mailbox:
     def link(self, to: str, path: str, *, besides: Sequence[str] = ()) -> str:
         """Wait for an email with a link whose path starts with `path`, and return the newest such link.
 
-        Links in `besides` do not count.
+        The search ignores the links in `besides`.
         """
         wait_until(lambda: self._links(to, path, besides), SECONDS_FOR_A_MAIL, f"a link to {path} for {to}")
         return self._links(to, path, besides)[-1]
@@ -125,7 +125,7 @@ def provider_values(person: Person) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
-    """Run the mailbox, which receives every email of the stack from now on."""
+    """Run the mailbox, which receives every email of the stack until the end of the block."""
     box, smtp_port, port = Box(data), free_port(), free_port()
     intake = smtp.listen(box, port=smtp_port)
     with LocalhostTransport() as transport, stack.forwarding_mail(smtp_port):
@@ -140,7 +140,7 @@ def running_mailbox(stack: Stack, data: Path) -> Iterator[Mailbox]:
 def running_clinic(stack: Stack, mailbox: Mailbox, data: Path, **settings: Any) -> Iterator[Clinic]:
     """Run a clinic with a new practice, and register the clinic's webhook address.
 
-    `settings` are those of `Stack.practice`.
+    `settings` are the settings of the practice, as for `Stack.practice`.
     """
     port, practice = free_port(), stack.practice(**settings)
     url = f"http://localhost:{port}"

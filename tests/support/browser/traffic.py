@@ -65,7 +65,7 @@ def check_load(page: Page, url: str, origins: Sequence[str]) -> None:
 
 
 def shifts(page: Page) -> list[Any]:
-    """Return the layout shifts of the page if their sum exceeds `MOST_SHIFT`, or else nothing."""
+    """Return the layout shifts of the page if their sum reaches `MOST_SHIFT`, or else an empty list."""
     entries: list[Any] = page.evaluate(SHIFTS)
     return entries if sum(entry["value"] for entry in entries) >= MOST_SHIFT else []
 

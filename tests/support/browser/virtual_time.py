@@ -1,4 +1,4 @@
-"""Let time pass for one provider: move the stored rows about the provider into the past."""
+"""Simulate the passage of time for one provider: move the stored rows about the provider into the past."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass, replace
@@ -21,7 +21,7 @@ LOST = "ConditionalCheckFailedException"
 
 
 class Rows:
-    """The rows of the stack's tables, read as domain values."""
+    """Access to the rows of the stack's tables as domain values."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -47,7 +47,10 @@ class Rows:
         return len(links)
 
     def end_links_of(self, provider_id: str, *, age: timedelta) -> None:
-        """Make the provider's links this old, and leave their rows in the table, because TTL deletes late."""
+        """Move the creation and expiry of the provider's links back by `age`.
+
+        The rows stay in the table, because DynamoDB deletes expired rows late.
+        """
         for link in self.links_of(provider_id):
             expires = link.expires_at - age
             ttl = rows.secret_row(link).serialize()["ttl"]
@@ -66,7 +69,7 @@ class Rows:
         self._move("providers", Provider, provider_id, rows.provider_row, by)
 
     def _move(self, table: str, kind: type[T], key: str, as_row: Callable[[T], Any], by: timedelta) -> None:
-        """Move one row into the past. Try again if another writer changed the row in between."""
+        """Move the times in one row into the past. Try again if another writer changed the row in between."""
         while True:
             value = codec.load(kind, self._get(table, key)["record"]["S"])
             try:

@@ -69,7 +69,7 @@ class Visitor:
         self.page.get_by_role("button", name=re.compile("Set password|Change password")).click()
 
     def set_up(self, link: str, password: str = PASSWORD) -> None:
-        """Open the setup link from the email and set a password, up to the login page."""
+        """Open the emailed setup link and set a password. The login page follows."""
         self.open(link)
         self.choose_password(password)
         expect(self.page.get_by_text("Your password is set")).to_be_visible()
@@ -102,7 +102,7 @@ class Visitor:
         expect(self.page.get_by_text("You've seen every page.")).to_be_visible()
 
     def approve(self, name: str, note: str = "") -> None:
-        """Type the name under the document, and approve."""
+        """Type the name into the signature field under the document, and approve the document."""
         self.page.get_by_label("Your signature", exact=True).fill(name)
         self.page.locator("#note").fill(note)
         self.page.get_by_role("button", name="Approve and sign", exact=True).click()

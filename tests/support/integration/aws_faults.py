@@ -21,12 +21,12 @@ def refusal(code: str, *, status: int = 400, **more: Any) -> Called:
 
 
 def throttled(_operation: str, _parameters: Mapping[str, Any]) -> Called:
-    """Return a throttling error, also for all retries of the client."""
+    """Return a throttling error for an AWS call. The retries of the client get the error too."""
     return refusal("ProvisionedThroughputExceededException")
 
 
 def in_conflict(operation: str, parameters: Mapping[str, Any]) -> Called:
-    """Return the error for a first row that another transaction is writing."""
+    """Return DynamoDB's error for a write whose first row another transaction is writing."""
     if operation != "TransactWriteItems":
         return refusal("TransactionConflictException")
     count = len(parameters["TransactItems"])
@@ -36,7 +36,7 @@ def in_conflict(operation: str, parameters: Mapping[str, Any]) -> Called:
 
 @dataclass
 class Hook:
-    """The number of calls seen, and the operations of the calls that met a fault."""
+    """The record of injected faults: the number of calls, and the operations of the calls that met a fault."""
 
     asked: int = 0
     spoilt: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Hook:
 
 @contextlib.contextmanager
 def before(hooks: HierarchicalEmitter, service: str, fault: Fault) -> Iterator[Hook]:
-    """Let calls meet `fault` before they leave, until the end of the block."""
+    """Make calls to the service meet `fault` before they are sent, until the end of the block."""
     hook = Hook()
 
     def handle(model: Any, params: Mapping[str, Any], **_: Any) -> Called | None:
@@ -60,7 +60,7 @@ def before(hooks: HierarchicalEmitter, service: str, fault: Fault) -> Iterator[H
 
 @contextlib.contextmanager
 def after(hooks: HierarchicalEmitter, service: str, is_lost: Callable[[str], bool]) -> Iterator[Hook]:
-    """Let calls take effect until the end of the block, but lose the responses that `is_lost` selects."""
+    """Let calls succeed at AWS but lose the responses that `is_lost` selects, until the end of the block."""
     hook = Hook()
 
     def handle(model: Any, **_: Any) -> None:
@@ -74,7 +74,7 @@ def after(hooks: HierarchicalEmitter, service: str, is_lost: Callable[[str], boo
 
 
 def the(operations: str | set[str], *, times: int, fault: Fault) -> Fault:
-    """Return a fault that only the first calls of these operations meet."""
+    """Return a fault that only the first `times` calls of these operations meet."""
     named = {operations} if isinstance(operations, str) else operations
     left = [times]
 

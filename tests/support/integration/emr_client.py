@@ -19,7 +19,7 @@ from tests.support.stack import SamplePractice, Stack
 
 @dataclass
 class Emr:
-    """An EMR with a practice of its own, at the deployed API."""
+    """An EMR with its own practice, which calls the deployed API."""
 
     stack: Stack
     practice: SamplePractice
@@ -28,7 +28,7 @@ class Emr:
         self._call("PUT", "/v1/endpoint", {"url": url})
 
     def tests_endpoint(self) -> str:
-        """Ask for a test webhook, which belongs to no document, and return its `webhook-id`."""
+        """Request a test webhook, which belongs to no document, and return its `webhook-id`."""
         webhook_id: str = self._call("POST", "/v1/endpoint/test")["webhook_id"]
         return webhook_id
 
@@ -48,7 +48,7 @@ class Emr:
         return response
 
     def signed(self, kind: str, data: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
-        """Return the body and headers of an event with a fresh `webhook-id`."""
+        """Return the body and the signed headers of an event with a new `webhook-id`."""
         text = json.dumps({"type": kind, "timestamp": "2026-11-22T19:00:00Z", "data": data})
         webhook_id, now = f"msg_{uuid4().hex}", datetime.now(UTC)
         return text.encode(), {
@@ -60,7 +60,7 @@ class Emr:
         }
 
     def prepared(self) -> Callable[[], HTTPResponse]:
-        """Return a function that sends the same `document.sent` to the web function in this process."""
+        """Return a function that sends one event to the web function in this process, the same event at every call."""
         body, headers = self.signed("document.sent", a_plan())
         return lambda: Client(app).http.post("/v1/events", headers=headers, body=body)
 
@@ -73,18 +73,18 @@ class Emr:
         return found
 
     def original(self, document_id: str) -> bytes:
-        """Return the original PDF, which the API returns by a redirect."""
+        """Fetch the original PDF through the API, which redirects to the file."""
         bearer = {"authorization": f"Bearer {self.practice.api_key}"}
         found = self.stack.http.get(f"/v1/documents/{document_id}/original.pdf", headers=bearer)
         return httpx.get(found.headers["location"]).raise_for_status().content
 
     def webhooks(self, status: str = "all") -> dict[str, dict[str, Any]]:
-        """Return the practice's webhooks, as the API lists them, by `webhook-id`."""
+        """Return the practice's webhooks by `webhook-id`, read from the list of the API."""
         listed = self._call("GET", f"/v1/deliveries?status={status}&limit=100")["deliveries"]
         return {delivery["webhook_id"]: delivery for delivery in listed if delivery["channel"] == "webhook"}
 
     def notices(self) -> list[str]:
-        """Return the kinds of the notices to staff, newest first."""
+        """Return the kinds of the notices to the practice's staff, newest first."""
         listed = self._call("GET", "/v1/deliveries?limit=100")["deliveries"]
         return [delivery["type"] for delivery in listed if delivery["channel"] == "notice"]
 
@@ -99,7 +99,7 @@ class Emr:
 
 
 def a_plan() -> dict[str, Any]:
-    """Return the data of a plan of care for a provider of this test alone."""
+    """Return the event data of a plan of care for a new provider, whom no other test uses."""
     whose = uuid4().hex[:10]
     return {
         "external_id": f"POC-{whose}",

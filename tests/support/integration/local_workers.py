@@ -38,11 +38,11 @@ LARGEST_CHANGE = 100
 
 
 class Killed(BaseException):
-    """The end of the process. No code handles this error."""
+    """The simulated end of a worker process. No code handles this error."""
 
 
 class SteadyIds(RandomIds):
-    """Real ids with a constant jitter of half the maximum, so that a test can predict a schedule."""
+    """A source of real ids with a constant jitter of half the maximum, so that a test can predict a schedule."""
 
     def jitter(self) -> float:
         return 0.5
@@ -50,7 +50,7 @@ class SteadyIds(RandomIds):
 
 @dataclass
 class CountingSender:
-    """The real sender, which calls `after` with the number of posts after each post."""
+    """A real webhook sender that calls `after` with the number of posts after each post."""
 
     real: HttpsWebhookSender
     after: Callable[[int], None] = lambda _: None
@@ -64,7 +64,7 @@ class CountingSender:
 
 
 class Works:
-    """The relay, the queue workers and the sweep of each minute, one step at a time."""
+    """The portal's workers, which a test runs step by step: the relay, the queue workers and the sweep."""
 
     def __init__(self, stack: Stack, services: Services, clock: FakeClock) -> None:
         self.stack = stack
@@ -77,7 +77,7 @@ class Works:
     # Steps
 
     def catch_up(self) -> None:
-        """Set the clock to at least the time of the API."""
+        """Move the test's clock forward to the real time, which the deployed API uses."""
         self.clock.at = max(self.clock.at, datetime.now(UTC))
 
     def outbox(self) -> tuple[OutboxRow, ...]:
@@ -92,13 +92,13 @@ class Works:
         self.relay()
 
     def take(self, most: int = BATCH) -> list[dict[str, Any]]:
-        """Return messages of the delivery queue. SQS hides them until they are put back or deleted."""
+        """Receive messages of the delivery queue. SQS hides them until a test puts them back or deletes them."""
         answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=most, VisibilityTimeout=600)
         found: list[dict[str, Any]] = answer.get("Messages", [])
         return found
 
     def run(self, messages: list[dict[str, Any]]) -> set[str]:
-        """Run the deliveries function on this batch, and return the ids of the messages that go back."""
+        """Run the deliveries function on a batch of messages, and return the ids of the messages to retry."""
         records = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
         answer = workers.deliveries({"Records": records})
         return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
@@ -112,7 +112,7 @@ class Works:
         )
 
     def work(self) -> int:
-        """Work through one batch as Lambda's poller does, and return its length."""
+        """Process one batch of the queue as Lambda's poller does, and return the number of messages in the batch."""
         messages = self.take()
         failed = self.run(messages)
         for message in messages:
@@ -120,14 +120,14 @@ class Works:
         return len(messages)
 
     def work_off(self) -> None:
-        """Relay and work until no job is left for the present time."""
+        """Relay the outbox and process the queue until no job is due at the clock's time."""
         self.catch_up()
         self.relay()
         while self.work() or self.outbox():
             self.relay()
 
     def work_until_killed(self) -> None:
-        """Run messages one by one until a worker dies. Put the message of the dead worker back."""
+        """Process messages one by one until a worker is killed, and put that worker's message back."""
         while True:
             (message,) = self.take(1)
             try:
@@ -138,7 +138,7 @@ class Works:
             self.done(message)
 
     def persevere(self) -> None:
-        """Repeat `work_off` until the relay no longer fails."""
+        """Repeat `work_off` until the relay no longer raises an error."""
         while True:
             try:
                 self.work_off()
@@ -147,18 +147,18 @@ class Works:
             return
 
     def minute(self) -> None:
-        """Run the sweep of each minute, and the jobs that it queues."""
+        """Run the sweep of one minute, and then the jobs that the sweep queues."""
         self.services.scheduled_sweep.run()
         self.work_off()
 
     def next_due(self) -> None:
-        """Let time pass until the next attempt of a message is overdue, and run this attempt by the sweep."""
+        """Move the clock past the next attempt of a message, and let the sweep start that attempt."""
         due = [delivery.next_attempt_at for delivery in self.deliveries() if delivery.next_attempt_at]
         self.clock.at = max(self.clock.at, min(due)) + OVERDUE_AFTER
         self.minute()
 
     def until_over(self) -> None:
-        """Let days pass until no attempt is left."""
+        """Move the clock from attempt to attempt, over days, until no attempt is left."""
         for _ in range(ROUNDS):
             if not any(delivery.next_attempt_at for delivery in self.deliveries()):
                 return
@@ -172,7 +172,7 @@ class Works:
         return self.services.settings.delivery_jobs_url
 
     def deliveries(self) -> list[Delivery]:
-        """Return all deliveries, oldest first."""
+        """Return all deliveries (emails, faxes and webhooks), oldest first."""
         pages = (
             self.stack.client("dynamodb")
             .get_paginator("scan")
@@ -197,14 +197,14 @@ class Works:
         ]
 
     def links(self, mail: EmailMessage, path: str) -> list[str]:
-        """Return the paths of the email's links that start with `path`."""
+        """Return the paths of the portal's links in the email that start with `path`."""
         text = mail.get_body(("plain",))
         assert text is not None
         found = re.findall(rf"{re.escape(self.stack.portal_url)}(\S+)", text.get_content())
         return [item for item in found if item.startswith(path)]
 
     def more_like(self, row: Delivery, count: int) -> list[str]:
-        """Store copies of the webhook with ids of their own, and return these ids."""
+        """Store copies of the webhook with new ids, and return these ids."""
         ids = [self.services.ids.new("evt") for _ in range(count)]
         made = [replace(row, version=1, id=f"dlv_{id_}", event_id=id_, message_id=id_) for id_ in ids]
         for start in range(0, count, LARGEST_CHANGE):
@@ -225,7 +225,7 @@ class Works:
 
     @contextlib.contextmanager
     def replaced(self, part: str, **methods: Callable[..., Any]) -> Iterator[None]:
-        """Replace methods of a service's part, such as `send` of `queues`, until the end of the block."""
+        """Replace methods of one service, such as `send` of `queues`, until the end of the block."""
         with pytest.MonkeyPatch.context() as patch:
             for name, method in methods.items():
                 patch.setattr(getattr(self.services, part), name, method)
@@ -257,7 +257,7 @@ def _is_quiet(stack: Stack) -> bool:
 
 @contextlib.contextmanager
 def works_of(stack: Stack) -> Iterator[Works]:
-    """Yield the workers of one test. `bootstrap.services()` returns their services until the end."""
+    """Yield the workers of one test. Until the test ends, `bootstrap.services()` returns their services."""
     name = stack.outputs["ApiFunction"]
     environment = stack.client("lambda").get_function_configuration(FunctionName=name)["Environment"]
     with pytest.MonkeyPatch.context() as patch:

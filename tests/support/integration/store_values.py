@@ -18,7 +18,7 @@ from tests.support.provider_fixtures import PROVIDER, a_document
 
 @dataclass(frozen=True)
 class World:
-    """Values whose ids no other test uses, because the tests share the tables."""
+    """Sample values for the store. Their ids are unique to a test, because the tests share the tables."""
 
     tag: str
 
@@ -103,7 +103,7 @@ class World:
 
 
 def decided(document: Document, at: datetime) -> Document:
-    """Return the document after its approval and before its seal."""
+    """Return the document as stored after its approval and before its seal."""
     signer = Signer(name="Luis Rivera", credential="MD", npi=None, method=SigningMethod.ELECTRONIC, authentication="x")
     decision = Decision(action=Action.APPROVE, signer=signer, decided_at=at, strokes=(((0.0, 0.5), (1, 1)),))
     changed = document.decide(decision)

@@ -1,4 +1,4 @@
-"""A webhook receiver on this machine that responds to every webhook as a test wants."""
+"""A webhook receiver on this machine that responds to every webhook as a test prescribes."""
 
 import contextlib
 import re
@@ -20,7 +20,7 @@ Behaviour = Callable[[socket.socket], None]
 
 @dataclass(frozen=True)
 class Received:
-    """One request that arrived completely."""
+    """One webhook request that arrived completely."""
 
     path: str
     headers: dict[str, str]
@@ -31,7 +31,7 @@ class Received:
         return self.headers["webhook-id"]
 
     def is_signed_with(self, secret: str) -> bool:
-        """Return True if the official library makes the same signature for the time in the headers."""
+        """Return True if the official library computes the same signature from the secret and the headers."""
         at = datetime.fromtimestamp(int(self.headers["webhook-timestamp"]), UTC)
         expected = Webhook(secret).sign(self.id, at, self.body.decode())
         return expected in self.headers["webhook-signature"].split()
@@ -39,7 +39,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A server on 127.0.0.1. Each behaviour of `script` handles one request, and `204` handles the rest."""
+    """A server on 127.0.0.1. Each behavior in `script` handles one request, and later requests get status 204."""
 
     script: list[Behaviour] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
@@ -117,7 +117,10 @@ def _more(connection: socket.socket, data: bytes) -> bytes:
 
 
 def answers(status: int, **headers: str) -> Behaviour:
-    """Respond with this status. `retry_after="120"` becomes the header `retry-after: 120`."""
+    """Return a behavior that responds with this status.
+
+    The keyword `retry_after="120"` becomes the header `retry-after: 120`.
+    """
     named = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     text = f"HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n{named}\r\n".encode()
     return lambda connection: connection.sendall(text)

@@ -1,4 +1,4 @@
-"""Commands for the tests of the supervisor, and helpers to look at processes."""
+"""Commands for the tests of the supervisor, and helpers that inspect processes."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""A stand-in for `make run`: starts one slow saver in the given folder and waits to be killed."""
+"""A stand-in for `make run`, which starts `slow_saver.py` in the given folder and waits to be killed."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Pages with the signature labels of clinics' forms, and the place where the signature belongs."""
+"""Sample pages with the signature labels of clinics' forms, and the box where each signature belongs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _BODY = "The patient presents with low back pain. Goals: walk 400 m, climb stair
 
 @dataclass(frozen=True)
 class Layout:
-    """A page with three kinds of boxes.
+    """A sample page with the boxes where signing may change the page.
 
-    The signature must be in `mark`, all changes must be in `block`, and `free` must not change.
+    The signature must be in the box `mark`, all changes must be in the box `block`, and the boxes in `free`
+    must not change.
     """
 
     name: str
@@ -182,7 +183,7 @@ def obstacles() -> Iterator[Layout]:
 
 
 def form(name: str, rect: Box, *, kind: str = "Tx", value: str = "", label: str = "Physician Signature:") -> bytes:
-    """Return a page with a label and a form field that has a frame."""
+    """Return a PDF page with a label and a form field that has a frame."""
 
     def change(writer: PdfWriter) -> None:
         entries: dict[str, Any] = {

@@ -20,7 +20,10 @@ _SCAN_ENTRIES = (
 
 
 def largest_pdf() -> bytes:
-    """Return the file. Each page has its own image object, padded with zero bytes after the JPEG's end."""
+    """Return the largest accepted PDF.
+
+    Each page has its own image object, padded with zero bytes after the JPEG's end.
+    """
     scan = _scan()
     unpadded = len(write_pdf(_objects(scan, 0)))
     padding, rest = divmod(MAX_BYTES - 1 - unpadded, MAX_PAGES)
@@ -30,7 +33,7 @@ def largest_pdf() -> bytes:
 
 
 def _objects(scan: bytes, padding: int, rest: int = 0) -> Objects:
-    """Return the catalog (1), the page tree (2), the content (3), and a page and an image for each page."""
+    """Return the PDF's objects by number: catalog (1), page tree (2), content (3), then each page and its image."""
     pages = range(4, 4 + 2 * MAX_PAGES, 2)
     kids = b" ".join(b"%d 0 R" % number for number in pages)
     objects = {

@@ -23,7 +23,7 @@ def page(
 
 
 def objects(**changed: bytes) -> Objects:
-    """Return the catalog (1), page tree (2), page (3), content (4), resources (5) and font (6).
+    """Return the objects of a one-page PDF: catalog (1), page tree (2), page (3), content (4), resources (5), font (6).
 
     A keyword such as `o3=` replaces the object with that number.
     """
@@ -46,7 +46,7 @@ def write_pdf(
     trailer: bytes = b"",
     end: bytes = b"",
 ) -> bytes:
-    """Return the file with a classic cross-reference table; each offset is wrong by `shift` bytes."""
+    """Return a PDF of these objects with a classic cross-reference table. Each offset is wrong by `shift` bytes."""
     out, places = bytearray(header), {}
     for number, body in parts.items():
         places[number] = len(out)
@@ -71,7 +71,7 @@ def _table(places: Mapping[int, int], at: int, shift: int, trailer: bytes) -> by
 
 
 def update_pdf(data: bytes, changed: Mapping[int, bytes], *, size: int = 7) -> bytes:
-    """Return the file with an incremental update of those objects."""
+    """Return the PDF with an incremental update that replaces these objects."""
     out, places = bytearray(data), {}
     for number, body in changed.items():
         places[number] = len(out)
@@ -85,7 +85,7 @@ def update_pdf(data: bytes, changed: Mapping[int, bytes], *, size: int = 7) -> b
 
 
 def pack_pdf(parts: Mapping[int, bytes], *, hybrid: bool = False) -> bytes:
-    """Return a file with an object stream and a cross-reference stream; a hybrid file also has a table."""
+    """Return a PDF with an object stream and a cross-reference stream. A hybrid PDF also has a classic table."""
     loose = {number: body for number, body in parts.items() if b"stream" in body}
     inside = {number: body for number, body in parts.items() if number not in loose}
     size = max(parts) + 3

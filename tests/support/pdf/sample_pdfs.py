@@ -158,7 +158,7 @@ def name(text: str) -> NameObject:
 
 
 def with_catalog(**entries: PdfObject) -> bytes:
-    """Return a one-page PDF with these entries in the catalog."""
+    """Return a one-page PDF whose catalog has these additional entries."""
     return edited(plan_of_care(1), lambda writer: writer.root_object.update(pdf_dict(**entries)))
 
 
@@ -168,7 +168,7 @@ def xfa() -> bytes:
 
 
 def certified(level: int) -> bytes:
-    """Return a PDF whose certification allows the changes of that DocMDP level."""
+    """Return a PDF whose certification allows later changes up to this DocMDP level."""
     reference = pdf_dict(
         Type=name("SigRef"),
         TransformMethod=name("DocMDP"),
@@ -256,7 +256,7 @@ def without_pages() -> bytes:
 
 
 def miscounted(pages: int, count: int) -> bytes:
-    """Return a PDF of `pages` pages that declares `count` pages."""
+    """Return a PDF of `pages` pages whose page tree declares `count` pages."""
 
     def change(writer: PdfWriter) -> None:
         read_dictionary(writer._pages)[name("Count")] = NumberObject(count)
@@ -278,7 +278,10 @@ def picture(kind: str, size: tuple[int, int] = (300, 400), **options: Any) -> by
 
 
 def raster(data: bytes, page: int = 1, *, scale: float = 1) -> Image.Image:
-    """Return the page as a gray image with `scale` pixels for each point before UserUnit."""
+    """Return the page as a gray image.
+
+    The image has `scale` pixels for each point, before the page's UserUnit enlarges the points.
+    """
     with pypdfium2.PdfDocument(data) as document:
         document.init_forms()
         shown: Image.Image = document[page - 1].render(scale=scale).to_pil().convert("L")
@@ -286,7 +289,10 @@ def raster(data: bytes, page: int = 1, *, scale: float = 1) -> Image.Image:
 
 
 def changed_box(before: bytes, after: bytes, page: int = 1, *, scale: float = 2) -> tuple[float, ...] | None:
-    """Return the box around all differences in displayed points before UserUnit; None if there are none."""
+    """Return the box around all visible differences of a page in two PDFs; None without differences.
+
+    The box is in displayed points, before the page's UserUnit enlarges the points.
+    """
     old, new = raster(before, page, scale=scale), raster(after, page, scale=scale)
     assert old.size == new.size
     box = ImageChops.difference(old, new).point([255 if value > 40 else 0 for value in range(256)]).getbbox()
@@ -331,7 +337,10 @@ def extremes(picture: Image.Image) -> tuple[int, int]:
 
 
 def shows_code(sheet: Image.Image, corner: tuple[float, float], side: float, payload: str) -> bool:
-    """Return True if the image shows the QR code of the payload; `corner` is the upper left one in pixels."""
+    """Return True if the image shows the QR code of the payload.
+
+    `corner` is the upper left corner of the code, and `side` its width, both in pixels.
+    """
     matrix = segno.make(payload, error="m", micro=False).matrix
     step = side / len(matrix)
     spots = [int((index + 0.5) * step) for index in range(len(matrix))]

@@ -156,7 +156,7 @@ def review_with_a_restored_draft(scene: Scene) -> None:
 
 
 def with_factors(scene: Scene) -> Provider:
-    """Give the provider two passkeys, an authenticator app, and ten recovery codes of which one is used."""
+    """Give the provider two passkeys, an authenticator app and ten recovery codes, one of them used."""
     with_password(scene)
     return scene.provider(passkeys=(PHONE, KEY), authenticator=APP, recovery=("hash",) * 9)
 

@@ -73,7 +73,7 @@ def by_hand_done(scene: Scene) -> None:
 
 
 def _scan(scene: Scene, answer: Mapping[str, Any]) -> str:
-    """Upload a scan for which the inspection returns `answer`, and return the scan's key."""
+    """Upload a scan for which the fake inspector returns `answer`, and return the scan's key."""
     scene.put()
     scene.enter_code()
     key = f"{scan_prefix(ID)}scn_1"

@@ -80,7 +80,7 @@ def past_searched_in_vain(scene: Scene) -> None:
 
 @state
 def past_searched(scene: Scene) -> None:
-    """Search the past documents, with results and with more documents left to search."""
+    """Show a search in the past documents that has results before all documents were searched."""
     for number in range(201):
         decided_document(
             scene,

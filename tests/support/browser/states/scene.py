@@ -50,7 +50,7 @@ class Stage:
     memory: MemoryPortal
 
     def put(self, **changes: Any) -> Document:
-        """Store a document with real page images and texts. `changes` are fields of the document."""
+        """Store a document with real page images and texts. `changes` replace fields of the document."""
         pages = _sample()
         original = StoredPdf(key="originals/prc_1/1.pdf", sha256="1", pages=pages.count, page_sizes=pages.sizes)
         known = {"original": original, "pages_ready": pages.count, **changes}
@@ -67,14 +67,14 @@ class Stage:
         return document
 
     def change(self, **changes: Any) -> Document:
-        """Change the stored document, as a concurrent writer would."""
+        """Change fields of the stored document, as a concurrent writer would, and return the document."""
         current = self.stored()
         changed = replace(current, version=current.version + 1, **changes)
         self.memory.portal.store.commit(Change(at=START, documents=(changed,)))
         return changed
 
     def provider(self, **changes: Any) -> Provider:
-        """Change the stored provider."""
+        """Change fields of the stored provider, and return the provider."""
         store = self.memory.portal.store
         current = store.provider(PROVIDER.id)
         assert current is not None
@@ -97,7 +97,7 @@ class Scene(Stage):
         self.cookie("__Host-session", self.memory.session())
 
     def cookie(self, name: str, value: str) -> None:
-        """Give the browser a cookie of the portal."""
+        """Set a cookie of the portal in the browser."""
         self.page.context.add_cookies([self._cookie(name, value)])
 
     def enter_code(self) -> None:
@@ -125,10 +125,10 @@ class Scene(Stage):
         self.page.wait_for_load_state()
 
     def _cookie(self, name: str, value: str) -> Any:
-        """Return the cookie for https://localhost.
+        """Return a cookie for https://localhost in Playwright's form.
 
-        A `__Host-` cookie is accepted for https only, but the browser also sends the cookie to http://localhost.
-        Cookies are valid for every port.
+        A `__Host-` cookie is accepted for https only, but the browser also sends the cookie to
+        http://localhost. Cookies are valid for every port.
         """
         return {"name": name, "value": value, "url": "https://localhost", "secure": True, "httpOnly": True}
 
@@ -166,7 +166,7 @@ STATES: dict[str, Callable[[Scene], None]] = {}
 
 
 def state(reach: Callable[[Scene], None]) -> Callable[[Scene], None]:
-    """Register a function that brings a browser to a state, under the function's name."""
+    """Register a function that brings a browser to a state of a page. The function's name names the state."""
     STATES[reach.__name__.replace("_", "-").strip("-")] = reach
     return reach
 
