@@ -1,4 +1,4 @@
-"""Fixtures that make unit tests fast and independent: cheap passwords and no installed services."""
+"""Fixtures that make unit tests fast and independent: cheap password hashes and no installed services."""
 
 import gc
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def cheap_passwords(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_installed_services() -> Iterator[None]:
-    """Uninstall the services that a test installed."""
+    """Uninstall the services that a test installed, after the test."""
     yield
     bootstrap.install(None)
 

@@ -1,4 +1,4 @@
-"""Every test that docs/security.md names exists."""
+"""Test that every test that docs/security.md names exists."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The hosts of presigned URLs and forms, from the client of the functions, without a network."""
+"""Test the hosts of presigned URLs and forms without a network, with the AWS client of the functions."""
 
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def presigned_hosts(region: str) -> list[str]:
-    """Return the hosts of a URL and of a form, and the origin in the Content-Security-Policy."""
+    """Return the hosts of a presigned URL and of an upload form, and the origin of files for the CSP header."""
     files = S3Files(Clients(region), BUCKET)
     link = urlsplit(files.url("originals/a", seconds=60))
     form = urlsplit(files.upload_form("uploads/a", max_bytes=10, seconds=60)[0])
@@ -28,7 +28,7 @@ def presigned_hosts(region: str) -> list[str]:
 
 @pytest.mark.parametrize("region", ["us-east-1", "us-east-2", "us-west-2"])
 def test_presigned_urls_contain_the_region(region: str) -> None:
-    """The global host redirects to the region of the bucket, and a redirect breaks a signed request."""
+    """The global S3 host redirects to the region of the bucket, and a redirect breaks a signed request."""
     host = f"https://{BUCKET}.s3.{region}.amazonaws.com"
     assert presigned_hosts(region) == [f"{host}/originals/a", host, host]
 

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Unavailable
 
 
 def inspector(body: Any, **answer: Any) -> LambdaInspector:
-    """Return an inspector whose function returns `body`."""
+    """Return an inspector whose Lambda function responds with `body`."""
     payload = BytesIO(json.dumps(body).encode())
     functions = SimpleNamespace(invoke=lambda **_: {"Payload": payload, **answer})
     clients: Any = SimpleNamespace(functions=functions)

@@ -1,4 +1,4 @@
-"""A presigned URL returns the whole file in time, or nothing."""
+"""Test that fetching a presigned URL returns the whole file in time, or nothing."""
 
 import socket
 import threading
@@ -16,7 +16,7 @@ SECONDS = 0.3
 
 @contextmanager
 def server(*pieces: bytes, pause: float = 0.0) -> Iterator[str]:
-    """Yield the URL of a server that sends these pieces, with a pause before each, and hangs up."""
+    """Yield the URL of a server that sends these pieces, pauses before each piece, and closes the connection."""
 
     def answer() -> None:
         wire, _ = listening.accept()
@@ -70,7 +70,7 @@ def test_a_chunked_file_that_breaks_off_is_not_returned() -> None:
 
 
 def test_a_slow_file_is_not_returned_after_the_time_limit() -> None:
-    """Each piece comes in time, but not all of them together."""
+    """Each piece arrives within the time limit, but the whole file takes longer than the limit."""
     with server(head(10), *[b"x"] * 10, pause=SECONDS / 5) as link:
         began = time.monotonic()
         assert fetched(link) is None

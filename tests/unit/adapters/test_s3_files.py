@@ -1,4 +1,4 @@
-"""Erasure in a bucket with versions, and missing objects."""
+"""Test erasure in a bucket with versions, and reads of missing objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ KEY = "uploads/verify/chk_1"
 
 @dataclass
 class Bucket:
-    """A bucket with versions. `objects` are (key, version), newest first.
+    """A fake bucket with versions. `objects` are (key, version), newest first.
 
     `hidden` keys have a delete marker. `locked` versions cannot be deleted. `refusal` is the error code for a
     missing object.

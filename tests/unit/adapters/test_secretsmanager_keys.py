@@ -1,4 +1,4 @@
-"""The two session keys: how they are read, cached and read again."""
+"""Test how the two session keys are read, cached and read again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ FIRST, SECOND, THIRD = ("".join([letter] * 40) for letter in "abc")
 
 
 class ResourceNotFound(Exception):
-    """The error class of the boto3 client."""
+    """The error that the boto3 client raises for a missing secret."""
 
 
 @dataclass
 class Manager:
-    """Secrets Manager with one secret: its versions, oldest first, and the calls."""
+    """A fake of Secrets Manager with one secret. It has the secret's versions, oldest first, and the calls."""
 
     clock: FakeClock
     versions: list[tuple[str, Any]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Manager:
 
 
 class Function:
-    """A function that has read the keys. Others may rotate the keys meanwhile."""
+    """A Lambda function that has read the session keys. Other functions may rotate the keys meanwhile."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -118,7 +118,7 @@ def test_made_up_key_ids_cause_at_most_one_read_a_minute(function: Function) -> 
 
 
 def test_made_up_key_ids_log_nobody_out(function: Function) -> None:
-    """Made-up ids may use the one read before the rotation, but the new key signs only later."""
+    """A made-up key id may cause a read of the keys just before a rotation. The new key must still be found."""
     assert function.keys.find_session_key("00000000") is None
     function.manager.put(SECOND)
     assert function.another().session_key() == FIRST.encode()

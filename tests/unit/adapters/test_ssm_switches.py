@@ -1,4 +1,4 @@
-"""The switches in SSM: names of parameters, defaults and reads."""
+"""Test the feature switches in SSM: the names of the parameters, the defaults and the reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,10 @@ DEFAULT, OWN = "/portal/second-factor", "/portal/practices/prc_1/second-factor"
 
 @dataclass
 class FakeSsm:
-    """SSM with these parameters. It accepts as many names in a call as AWS, and records them."""
+    """A fake of SSM with these parameters.
+
+    A call accepts as many names as AWS does, and the fake records the names.
+    """
 
     values: dict[str, str] = field(default_factory=dict)
     asked: list[Sequence[str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The webhook client against good and bad servers on this machine, and against address tricks."""
+"""Test the webhook client against good and bad servers on this machine, and against tricks with addresses."""
 
 import datetime as dt
 import socket

@@ -50,7 +50,7 @@ def test_a_rewritten_body_breaks_the_chain() -> None:
     ],
 )
 def test_a_rewritten_field_breaks_the_chain(rewritten: dict[str, Any]) -> None:
-    """The hashed bytes are unchanged, but people read the fields."""
+    """The hashed bytes are unchanged, but people read the fields, so a changed field must count as a break."""
     events = chain(5)
     events[2] = replace(events[2], **rewritten)
     assert find_break(events) == 3

@@ -1,4 +1,4 @@
-"""The rule of DESIGN 2a over the product of its cases."""
+"""Test the rule of DESIGN 2a, which documents an account may see, for every combination of the rule's cases."""
 
 from dataclasses import replace
 from itertools import product
@@ -48,7 +48,7 @@ def a_document_to(name: str, npi: str | None, email: str | None, grant: str) -> 
 
 
 def is_expected(own: str | None, name: str, npi: str | None, email: str | None, grant: str, addressed: str) -> bool:
-    """Return the answer of DESIGN 2a, written in its own words."""
+    """Return True if DESIGN 2a lets the account see the document, written independently of the code."""
     if grant.startswith("handed over"):
         return grant == "handed over"
     at_address = email in (FIRST, SECOND)

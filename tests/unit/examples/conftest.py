@@ -1,4 +1,4 @@
-"""The sample clinic with a portal in memory."""
+"""Fixtures of the tests of the sample programs: the sample clinic with a portal in memory."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -28,7 +28,7 @@ HTML = (
 
 
 class LocalAws:
-    """The local AWS with its lists of sent emails and sent texts."""
+    """A fake of the local AWS with its lists of sent emails and sent text messages."""
 
     def __init__(self) -> None:
         self.mails: list[dict[str, Any]] = []

@@ -114,7 +114,7 @@ class FakeAws:
         }
 
     def parameters(self) -> dict[str, str]:
-        """Return the parameters of the last submission."""
+        """Return the template parameters of the last deployment."""
         return {row["ParameterKey"]: row["ParameterValue"] for row in self.requests[-1]["Parameters"]}
 
 
@@ -128,7 +128,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def certified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Replace the certificate step, because the fake AWS has no keys. Return the list of its calls."""
+    """Replace the step that issues the certificate, because the fake AWS has no keys. Return the list of its calls."""
     calls: list[str] = []
 
     def ensure(_client: Any, outputs: Mapping[str, str], _now: datetime) -> bool:
@@ -187,7 +187,7 @@ def test_a_stack_after_a_rollback_is_updated(folder: Path) -> None:
 
 
 def test_a_rollback_to_the_same_template_counts_as_deployed(folder: Path, certified: list[str]) -> None:
-    """CloudFormation has nothing to update then, but the steps after the update still run."""
+    """After the rollback, CloudFormation has nothing to update, but the later steps still run."""
     aws = FakeAws()
     deploy_to_aws(aws, folder)
     assert aws.stack is not None
@@ -216,7 +216,7 @@ def test_a_deployment_in_progress_is_awaited(folder: Path) -> None:
 
 
 def test_a_stack_whose_creation_failed_is_created_again(folder: Path) -> None:
-    """CloudFormation refuses to update it."""
+    """CloudFormation refuses to update a stack whose creation failed."""
     aws = FakeAws("ROLLBACK_COMPLETE")
     with pytest.raises(UserError, match="ROLLBACK_COMPLETE"):
         deploy_to(aws, folder)
@@ -240,7 +240,7 @@ def test_a_stack_that_cannot_be_removed_is_an_error(folder: Path, monkeypatch: p
 
 
 def test_a_failed_deployment_leaves_no_new_resource(folder: Path) -> None:
-    """Otherwise the next deployment would create tables and keys beside the retained ones."""
+    """If new tables and keys were retained, the next deployment would create the same tables and keys again."""
     aws = FakeAws()
     deploy_to(aws, folder, PortalUrl="http://one")
     deploy_to(aws, folder, PortalUrl="http://two")

@@ -1,4 +1,4 @@
-"""The shell script that makes the Python environment on a new machine."""
+"""Test the shell script that makes the Python environment on a new machine."""
 
 import hashlib
 import os

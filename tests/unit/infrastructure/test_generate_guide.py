@@ -1,4 +1,7 @@
-"""The integration guide says what the code does: made parts are current, examples fit the schemas."""
+"""Test that the integration guide matches the code.
+
+The generated parts must be current, and the examples must fit the schemas.
+"""
 
 import base64
 import json

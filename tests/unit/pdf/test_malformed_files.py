@@ -1,4 +1,4 @@
-"""Malformed and hostile files: each is sealed, or refused with the expected code."""
+"""Test that malformed and hostile files are either sealed, or refused with the expected code."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_every_malformed_file_has_its_expected_result(
 
 
 def certificate_type(name: str, data: bytes, folder: Path) -> str:
-    """Return `sealed`, the code of the refusal, or the faults of the sealed file."""
+    """Inspect and seal the file. Return `sealed`, the code of the refusal, or the faults of the sealed file."""
     seen = inspect(data, "pdf")
     if "refused" in seen:
         assert seen["refused"]["detail"].endswith(".")
@@ -67,7 +67,7 @@ def certificate_type(name: str, data: bytes, folder: Path) -> str:
 
 
 def misplaced(before: bytes, after: bytes, size: tuple[float, float]) -> str:
-    """Return a fault if the first page changed outside the field; an empty text without a fault."""
+    """Return a fault if the first page changed outside the signature field; an empty string without a fault."""
     shown = samples.raster(before).size
     unit = max(size) / max(shown)
     scale = min(1.0, 3000 / max(shown))

@@ -1,4 +1,4 @@
-"""The recognition of a scan that is only the original again, without a signature."""
+"""Test how a returned scan is recognized as only the original again, without a signature."""
 
 import io
 import time

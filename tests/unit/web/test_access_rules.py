@@ -74,7 +74,7 @@ def test_one_read_loads_the_session_and_the_document(portal: Portal) -> None:
 
 
 def count_visits(store: FakeStore) -> list[str | None]:
-    """Return a list to which every later call of `visit` adds its document id."""
+    """Record the document ids of all later calls of `visit`, and return the list that will receive them."""
     requested: list[str | None] = []
     real = store.visit
 

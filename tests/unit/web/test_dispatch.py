@@ -160,7 +160,7 @@ def test_a_body_that_is_not_a_form_is_refused() -> None:
 
 
 def failing_app(error: Exception) -> Client:
-    """Return a client of an app whose page and API response raise `error`."""
+    """Return a client of an app in which one page route and one API route raise `error`."""
 
     def fail(_context: RequestContext) -> Response:
         raise error
@@ -213,7 +213,7 @@ def test_retry_after_is_sent() -> None:
 
 @pytest.fixture
 def log() -> Iterator[StringIO]:
-    """Return the text that the test writes to the log."""
+    """Yield the text stream that receives the portal's log during the test."""
     handler, caught = dispatch.logger.registered_handler, StringIO()
     assert isinstance(handler, StreamHandler)
     before = handler.setStream(caught)

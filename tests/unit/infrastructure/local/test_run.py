@@ -20,7 +20,10 @@ from infrastructure.user_error import UserError
 
 
 def free_addresses() -> Addresses:
-    """Return ports below the ephemeral range, in which another program may take a port at any moment."""
+    """Return addresses with free ports below the ephemeral range.
+
+    Another program may take a port of the ephemeral range at any moment.
+    """
     candidates = (Addresses(port) for port in range(20_000, 30_000, 20))
     return next(addresses for addresses in candidates if all(map(local_run._is_free, addresses.all_ports)))
 
@@ -92,7 +95,7 @@ def test_after_a_clean_stop_nothing_is_printed(tmp_path: Path, capsys: pytest.Ca
 
 
 class FakeProcesses:
-    """The processes of a stack; if there is an `error`, one of them has ended."""
+    """A fake of the processes of a stack. With an `error`, one of the processes has ended."""
 
     def __init__(self, error: str = "") -> None:
         self.error = error

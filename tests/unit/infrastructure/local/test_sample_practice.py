@@ -18,9 +18,9 @@ CREATED = {"id": "prc_2", "api_key": "key_2", "webhook_secret": "whsec_2"}
 
 
 class FakeStack:
-    """A stack that has the practices with the keys in `known`.
+    """A fake stack that has the practices with the API keys in `known`.
 
-    The stack rotates the keys of the practices in `existing`, and creates the practice `CREATED`.
+    The fake rotates the keys of the practices in `existing`, and creates the practice `CREATED`.
     """
 
     portal_url = "http://portal.localhost:4566"

@@ -1,4 +1,4 @@
-"""However `make run` ends, it loses no data and leaves no process behind."""
+"""Test that `make run` loses no data and leaves no process behind, however the command ends."""
 
 import json
 import os

@@ -19,7 +19,7 @@ NOT_READY: tuple[Exception, ...] = (
 
 @dataclass
 class Function:
-    """A function that fails with each of the `errors` before it succeeds."""
+    """A fake Lambda function that fails with each of the `errors` before it succeeds."""
 
     errors: list[Exception] = field(default_factory=list)
     calls: int = 0
@@ -32,7 +32,7 @@ class Function:
 
 @dataclass(frozen=True)
 class StackOf(LocalStack):
-    """A stack with the given functions."""
+    """A local stack that warms up the given fake functions."""
 
     cold: tuple[Function, ...] = ()
 

@@ -1,4 +1,4 @@
-"""On clinics' forms, the block is where the provider signs and covers no content of the page."""
+"""Test on clinics' forms that the signature block is where the provider signs and covers no other content."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The marks that are read from a page, and the limits of the search."""
+"""Test reading the marks on a page (texts, lines, images and fields), and the limits of the search."""
 
 import math
 from io import BytesIO

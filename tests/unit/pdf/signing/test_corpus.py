@@ -1,4 +1,4 @@
-"""Many files of every shape: each is refused with a reason, or gets a sound seal."""
+"""Test many files of every shape: each file is refused with a reason, or gets a valid seal."""
 
 import io
 import itertools
@@ -75,7 +75,7 @@ def signed() -> Iterator[Sample]:
 
 
 def _with_proof(data: bytes) -> bytes:
-    """Return the file with a document security store, as signatures at level B-LT have."""
+    """Return the PDF with a document security store, as signatures at PAdES level B-LT have."""
     output = io.BytesIO(data)
     contents = PdfFileReader(io.BytesIO(data)).embedded_signatures[-1].pkcs7_content.hex().encode()
     DocumentSecurityStore.add_dss(output, contents, certs=[certificate()])
@@ -110,7 +110,7 @@ def _compressed(data: bytes) -> bytes:
 
 
 def rewritten() -> Iterator[Sample]:
-    """Yield files rewritten by qpdf: with and without object streams, linearized, and expanded."""
+    """Yield PDFs rewritten by qpdf: with and without object streams, linearized, and expanded."""
     ways = (["--object-streams=generate"], ["--object-streams=disable"], ["--linearize"], ["--qdf"])
     for way, (name, data) in itertools.product(ways, _few()):
         with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
@@ -129,7 +129,7 @@ def _few() -> list[Sample]:
 
 
 def damaged() -> Iterator[Sample]:
-    """Yield files with changed, truncated, doubled or prepended bytes, from a fixed random seed."""
+    """Yield PDFs with changed, truncated, doubled or prepended bytes, from a fixed random seed."""
     chance = random.Random(11)  # noqa: S311 - to make files, not secrets
     for name, data in _few():
         for number in range(60):
@@ -152,7 +152,7 @@ SOURCES: tuple[Callable[[], Iterator[Sample]], ...] = (shapes, contents, signed,
 
 
 def accepted(data: bytes, folder: Path) -> str:
-    """Return the output of pdfsig and qpdf if one of them rejects the file, else an empty text."""
+    """Return the output of pdfsig and qpdf if one of them rejects the sealed file, else an empty string."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     qpdf = subprocess.run(["qpdf", "--check", file], capture_output=True, text=True, check=False)

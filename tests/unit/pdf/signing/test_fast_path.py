@@ -1,4 +1,4 @@
-"""The shortcuts of sealing give the same document as pyHanko's own implementation."""
+"""Test that the shortcuts of sealing give the same document as pyHanko's own implementation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,7 +73,7 @@ def test_a_decline_sealed_both_ways_is_valid_and_looks_the_same(tmp_path: Path) 
 
 
 def compare(fast: Release, slow: Release, original: bytes, signatures: int, folder: Path) -> None:
-    """Assert that both files are valid, and that they have the same text and the same page images."""
+    """Assert that two sealed files are valid, and that they have the same text and the same page images."""
     for release in (fast, slow):
         data = release.sealed.data
         assert verify(data, OURS).verdict == "intact"

@@ -37,12 +37,12 @@ def sign_and_seal(pdf: bytes, field: SignatureBox | None = None, by: Sealer | No
 
 
 def is_extensible(data: bytes) -> bool:
-    """Return True if the file, which a strict reader can open, can be extended."""
+    """Open the file with a strict reader, and return True if an incremental update may extend the file."""
     return extensibility.is_extensible(data, open_to_extend(data).prev)
 
 
 def assert_accepted(data: bytes, folder: Path, signatures: int = 1) -> None:
-    """Assert that pdfsig and qpdf accept the file with that many signatures."""
+    """Assert that pdfsig and qpdf accept the file and find that many signatures."""
     file = folder / "sealed.pdf"
     file.write_bytes(data)
     checked = subprocess.run(["qpdf", "--check", file], capture_output=True, text=True, check=False)
@@ -250,7 +250,7 @@ def test_bytes_hidden_beside_the_signature_are_found() -> None:
 
 
 def test_no_library_logs_the_content_of_a_file(caplog: pytest.LogCaptureFixture) -> None:
-    """The libraries' own warnings quote names of fields and keys of dictionaries."""
+    """The libraries' own warnings would quote the names of fields and the keys of dictionaries."""
     data = sign_and_seal(samples.plan_of_care()).sealed.data
     for spot in range(0, len(data), 1500):
         verification.verify(data[:spot] + b"/Ada Byron" + data[spot:], OURS)

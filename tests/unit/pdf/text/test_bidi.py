@@ -4,7 +4,7 @@ from chalicelib.pdf.text.bidi import has_right_to_left, isolate, resolve_levels,
 
 
 def drawn(text: str) -> str:
-    """Return the characters in visual order, without mirrored brackets."""
+    """Return the characters of a text in visual order, without mirroring its brackets."""
     return "".join(text[index] for index in visual_order(resolve_levels(text)))
 
 

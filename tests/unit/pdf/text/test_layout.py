@@ -44,7 +44,7 @@ def glyphs_of(run: Run) -> list[int]:
 
 
 def missing(runs: tuple[Run, ...]) -> list[int]:
-    """Return the glyphs drawn for letters that no font has: empty boxes and U+FFFD."""
+    """Return the glyph ids in the runs that replace letters without a font: empty boxes and U+FFFD."""
     return [
         glyph
         for run in runs
@@ -54,7 +54,7 @@ def missing(runs: tuple[Run, ...]) -> list[int]:
 
 
 def read_back(text: str, *, face: str = PLAIN) -> str:
-    """Return the text that PDFium extracts, which may place raised marks on separate lines."""
+    """Return the text that PDFium extracts. PDFium may put raised marks on separate lines."""
     data = draw_pdf(lambda canvas: draw_text(canvas, 40, 700, text, face=face, size=12))
     with pypdfium2.PdfDocument(data) as document:
         extracted: str = document[0].get_textpage().get_text_bounded()
@@ -130,7 +130,7 @@ def test_thai_marks_are_stacked() -> None:
 
 
 def ink(text: str) -> tuple[int, int, int, int]:
-    """Return the left, top, right and bottom of the text drawn from (40, 600) at 100 points."""
+    """Draw the text at (40, 600) with 100 points. Return the left, top, right and bottom of its ink in pixels."""
     return inked(lambda canvas: draw_text(canvas, 40, 600, text, size=100))
 
 

@@ -22,7 +22,7 @@ DOCUMENT = a_document()
 
 
 class Desk:
-    """A provider with one document, and the emails to them."""
+    """A provider with one document, and the portal's emails to the provider."""
 
     def __init__(self, provider: Provider = NEW, document: Document = DOCUMENT) -> None:
         self.store = FakeStore()

@@ -1,4 +1,4 @@
-"""Setup links whose document is replaced, recalled or corrected."""
+"""Test setup links whose document is replaced, recalled or corrected."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -35,7 +35,7 @@ class Physician:
         return [delivery for delivery in setups if delivery.document_id == document.id]
 
     def link(self, document: Document) -> str:
-        """Return the token of the document's newest setup email, created as when the email is sent."""
+        """Create the token of the link in the document's newest setup email, as the delivery of the email does."""
         return self.setup_links.create_token(self.setups(document)[-1], self.emr.now)
 
     def leads_to(self, token: str) -> str | None:
@@ -123,7 +123,7 @@ def test_while_the_first_document_is_pending_a_second_sends_no_setup_link(physic
 
 
 def test_a_link_reads_the_recalled_document_and_the_pending_list_concurrently(physician: Physician) -> None:
-    """In the store, the list is two calls: the longest chain is then of three."""
+    """The real store reads the list with two calls, so this sequence of two calls becomes three in the real store."""
     token = physician.link(physician.emr.send())
     other = physician.emr.send(SECOND)
     physician.recall()
@@ -269,7 +269,7 @@ def link_requests(emr: Emr) -> LinkRequests:
 
 
 def request_from_page(physician: Physician, document: Document) -> list[tuple[str, str | None]]:
-    """Press the button on the page of an expired link. Return the type and document id of the emails."""
+    """Request a new link on the page of an expired link. Return the type and document id of each new email."""
     emr = physician.emr
     before = len(emr.deliveries())
     link_requests(emr).ask_for_document(document.id, emr.now)
@@ -289,7 +289,7 @@ def test_the_page_of_an_expired_link_sends_nothing_without_a_pending_document(ph
 
 
 def request_by_address(physician: Physician) -> list[tuple[str, str | None]]:
-    """Use *Forgot password* with the documents' address. Return the type and document id of the emails."""
+    """Use *Forgot password* with the provider's address. Return the type and document id of each new email."""
     emr = physician.emr
     before = len(emr.deliveries())
     link_requests(emr).ask(ADDRESS, "198.51.100.7", emr.now)

@@ -25,7 +25,7 @@ FORM = PasswordForm(password=PASSWORD, credential="MD", confirmed=True)
 
 
 class Desk:
-    """A provider, and the links that were emailed to them."""
+    """A provider, and the links that the portal emailed to the provider."""
 
     def __init__(self, provider: Provider = NEW) -> None:
         self.store = FakeStore()
@@ -75,7 +75,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def owner() -> Desk:
-    """Return the desk of a provider who has an account."""
+    """Return the links and the store of a provider who already has an account."""
     return Desk(PROVIDER)
 
 
@@ -239,7 +239,7 @@ def test_an_npi_may_be_left_out() -> None:
 
 
 def test_an_npi_is_not_exclusive(desk: Desk) -> None:
-    """A practice that states an NPI first must not keep its owner out (DESIGN 2a)."""
+    """A practice that is first to state an NPI must not keep the owner of the NPI out (DESIGN 2a)."""
     other = replace(NEW, id="prv_other", version=1)
     desk.store.commit(Change(at=START, providers=(other,), claims=(Claim(key="npi#1234567893", owner=other.id),)))
     desk.setup_links.choose_password(desk.link(), FORM, START)

@@ -57,7 +57,7 @@ class Desk:
 
 @pytest.fixture(autouse=True)
 def without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run concurrent calls in sequence: the threads of thousands of logins would slow a busy machine down."""
+    """Run concurrent calls one after another, because the threads of thousands of logins would be slow."""
 
     def in_sequence(first: Callable[[], object], second: Callable[[], object]) -> tuple[object, object]:
         return first(), second()
@@ -102,7 +102,10 @@ def test_an_unknown_address_makes_the_same_calls_and_also_checks_a_password(
 
 
 def calls_of(desk: Desk, attempt: LoginAttempt) -> list[str]:
-    """Return the names of the store's methods that an attempt calls, sorted, since some run concurrently."""
+    """Return the names of the store's methods that a login attempt calls.
+
+    The names are sorted, because some calls run concurrently.
+    """
     seen: list[str] = []
 
     class Watched:
@@ -210,7 +213,10 @@ def test_attempts_at_the_same_moment_are_all_counted(desk: Desk) -> None:
 def checked_guesses(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, attempts: int, like: LoginAttempt = WRONG
 ) -> list[str]:
-    """Guess from a new source every 3 days. Return the guesses whose password was checked."""
+    """Guess a password every 3 days, each time from a new source.
+
+    Return the guesses that the portal compared with the password.
+    """
     checked: list[str] = []
 
     def guess(password: str, _kept: str | None) -> bool:

@@ -179,7 +179,7 @@ def test_a_key_id_that_is_not_text_opens_nothing(login: Login, kid: object) -> N
 
 
 def test_a_key_in_the_header_is_ignored(login: Login) -> None:
-    """Ignore `jwk`, `jku` and `x5u`, with which an attacker would name their own key."""
+    """An attacker could name their own key in the headers `jwk`, `jku` and `x5u` of a token."""
     made_up = base64.urlsafe_b64encode(OTHER_KEY).decode()
     named = {"kid": key_id(KEY), "jwk": {"kty": "oct", "k": made_up}, "jku": "https://elsewhere.test/keys"}
     assert not login.is_live(cookie=login.forge(key=OTHER_KEY, headers=named))  # type: ignore[arg-type]  # - not text

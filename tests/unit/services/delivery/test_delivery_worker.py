@@ -1,4 +1,4 @@
-"""The delivery worker, tested with webhooks: requests, retries and crashes."""
+"""Test the delivery worker with webhooks: requests, retries and crashes."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ HALF_JITTER = 1.05
 
 
 class Killed(BaseException):
-    """The end of the worker process, after which no code runs."""
+    """The simulated end of the worker process, after which no code runs."""
 
 
 @pytest.fixture

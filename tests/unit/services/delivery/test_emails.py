@@ -1,4 +1,4 @@
-"""The emails: their recipients, contents and headers."""
+"""Test the recipients, contents and headers of emails."""
 
 import re
 from dataclasses import replace
@@ -38,7 +38,7 @@ def with_account(world: World, since: datetime = START) -> World:
 
 
 def sent(world: World, kind: str) -> EmailMessage:
-    """Deliver an email of this kind and return it."""
+    """Deliver an email of this kind, and return the email."""
     if kind in ("reset", "password_changed"):
         row_id = with_account(world).own_message(kind)
         world.clock.pass_time(seconds=1)
@@ -161,7 +161,7 @@ def test_the_setup_link_expires_ninety_minutes_after_it_is_sent(world: World) ->
 
 
 def test_the_setup_email_of_a_recalled_document_names_the_pending_document(world: World) -> None:
-    """The email names the clinic of the pending document, and not the clinic that recalled its document."""
+    """The email must name the clinic whose document is pending, not the clinic that recalled its document."""
     row_id = world.message(Channel.EMAIL, MessageType.SETUP)
     clinic = replace(world.practice, id="prc_other", version=1, name="Lakeside Rehab")
     waits = replace(world.document, id="doc_waits", version=1, practice_id=clinic.id, access=2)
@@ -275,7 +275,7 @@ def test_an_address_that_ses_refuses_is_tried_once(world: World) -> None:
 
 
 def test_a_concurrent_view_of_the_document_is_not_lost(world: World) -> None:
-    """The document changes between the worker's read and its write."""
+    """The provider views the document between the worker's read and the worker's write of the document."""
     row_id = world.message(Channel.EMAIL, MessageType.READY)
 
     def at_claim() -> None:

@@ -25,7 +25,7 @@ def an_outgoing(emr: Emr) -> PracticeDeliveries:
 
 
 def failed(emr: Emr, kind: str) -> Delivery:
-    """Return the practice's delivery of this type after its last attempt has failed."""
+    """Mark the practice's delivery of this type as failed after its last attempt, and return the delivery."""
     delivery = next(row for row in emr.deliveries() if row.type == kind)
     ended = replace(delivery, version=2, status=DeliveryStatus.FAILED, next_attempt_at=None)
     emr.store.commit(Change(at=emr.now, deliveries=(ended,)))
@@ -105,7 +105,7 @@ def test_the_list_of_failed_messages_contains_only_those_of_this_practice() -> N
 
 @pytest.mark.parametrize("kind", ["setup", "reset"])
 def test_an_old_email_about_an_account_is_neither_listed_nor_sent_again(kind: str) -> None:
-    """Its recipient may be a username that no practice gave."""
+    """The email's recipient may be a username that no practice has given, so practices must not see it."""
     emr = Emr()
     document, mail = a_failed_mail(emr)
     private = replace(mail, id="dlv_old", version=1, type=kind, recipient="luis@home.example")

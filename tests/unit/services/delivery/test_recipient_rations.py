@@ -1,4 +1,4 @@
-"""A practice that types addresses must not flood a mailbox or a fax machine."""
+"""Test the limits that keep a practice from flooding a mailbox or a fax machine."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def count(
     recipient: str = ADDRESS,
     type: str = MessageType.READY,
 ) -> None:
-    """Count attempts to send messages of a practice to the recipient."""
+    """Count `times` attempts to send a message of the practice to the recipient."""
     delivery = new_delivery(Channel.EMAIL, type, recipient, event_id="evt_1", practice_id=practice, now=START)
     for _ in range(times):
         count_message(world.store, delivery, world.clock.now())

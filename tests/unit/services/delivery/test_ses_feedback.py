@@ -33,7 +33,7 @@ def world() -> World:
 
 
 def notification(kind: str, carrier_id: str = "ses-0001", **detail: Any) -> Mapping[str, Any]:
-    """Return a notification as SES publishes it (version 1), with the address in every place of SES."""
+    """Return a notification as SES publishes it (version 1), with the address in every field for addresses."""
     at = "2026-11-22T19:00:05.000Z"
     parts: Mapping[str, Mapping[str, Any]] = {
         "Delivery": {"recipients": ["dr.rivera@example.com"], "smtpResponse": "250 ok"},

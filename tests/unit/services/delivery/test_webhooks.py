@@ -1,4 +1,4 @@
-"""The endpoint for webhooks: switched off, set again or moved, and the webhooks that are held meanwhile."""
+"""Test a webhook endpoint that is switched off, set again or moved, and the webhooks held meanwhile."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -71,7 +71,7 @@ def test_a_function_that_dies_after_the_endpoint_was_set_leaves_nothing_held(wor
 
 
 def test_a_webhook_recorded_while_the_endpoint_is_set_again_is_sent(world: World) -> None:
-    """The recorder had read the practice while its endpoint was off."""
+    """The code that records the webhook has read the practice while the practice's endpoint was off."""
     world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
     row_id = world.webhook()
     world.change_practice(endpoint=ENDPOINT)
@@ -116,7 +116,7 @@ def test_setting_the_endpoint_again_makes_waiting_webhooks_due(world: World) -> 
 
 
 def test_a_hastened_webhook_that_fails_again_waits_as_usual(world: World) -> None:
-    """Otherwise a broken receiver would be called without end."""
+    """If a hastened webhook did not wait, a broken receiver would be called without end."""
     rows = [world.webhook() for _ in range(3)]
     world.answers(ERROR)
     for row_id in rows:
@@ -133,7 +133,7 @@ def test_a_hastened_webhook_that_fails_again_waits_as_usual(world: World) -> Non
 
 
 def test_a_waiting_webhook_is_queued_until_it_is_due_and_then_held(world: World) -> None:
-    """docs/emr-integration.md describes both statuses of webhooks that are still to come."""
+    """docs/emr-integration.md promises the statuses `queued` and `held` for webhooks that are still to come."""
     world.answers(ERROR, GONE)
     waiting, last = world.webhook(), world.webhook()
     world.deliver(waiting)
@@ -167,7 +167,7 @@ def test_setting_the_same_endpoint_often_does_not_restart_the_retry_schedule(wor
 
 
 def test_a_webhook_held_and_released_often_records_one_entry(world: World) -> None:
-    """There is no attempt in between, so an entry for every release would let the row grow without end."""
+    """No attempt happens in between, and an entry for every release would let the row grow without end."""
     row_id = world.webhook()
     for _ in range(3):
         world.change_practice(endpoint=replace(ENDPOINT, disabled_at=START))
@@ -251,7 +251,7 @@ def test_an_old_answer_does_not_switch_off_a_new_endpoint(world: World) -> None:
 
 
 class AnswersAfter(FakeWebhookSender):
-    """A receiver that answers 410 once, after another change, and then 200."""
+    """A receiver that returns 410 once, right after another change happens, and then returns 200."""
 
     def __init__(self, happens: Callable[[], None]) -> None:
         super().__init__([GONE, OK])

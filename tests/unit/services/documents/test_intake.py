@@ -352,7 +352,7 @@ def test_a_pdf_is_hashed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def other(**changes: Any) -> Any:
-    """Return an event with another `external_id` and these changes of the addressee."""
+    """Return the command that sends another document, with these changes of the addressee."""
     return sent(external_id="POC-2", addressee=replace(RIVERA, **changes))
 
 
@@ -440,7 +440,7 @@ def test_a_warning_says_that_the_same_practice_named_another_person_at_the_addre
 
 
 def test_the_warning_says_nothing_about_accounts() -> None:
-    """An account with an NPI that its owner typed gets the same response as no account."""
+    """A practice must not learn that an account's owner has typed an NPI."""
     emr = Emr()
     named = sent(addressee=replace(RIVERA, npi=None))
     account = with_account(emr, emr.send(named), "dr.rivera@example.com")
@@ -460,7 +460,7 @@ def test_the_newest_document_of_an_address_is_claimed_for_link_requests() -> Non
 
 
 def test_webhooks_are_queued_even_while_the_endpoint_is_off() -> None:
-    """The attempt holds webhooks. A webhook stored as held could miss the release by a new endpoint."""
+    """Only an attempt may hold a webhook. A webhook stored as held could miss the release by a new endpoint."""
     emr = Emr()
     assert PRACTICE.endpoint is not None
     off = replace(PRACTICE, endpoint=replace(PRACTICE.endpoint, disabled_at=emr.now))

@@ -1,4 +1,4 @@
-"""Crashes of the API function between any two steps of an event. A repeated event repairs each crash."""
+"""Test crashes of the API function between any two steps of an event. A repeated event repairs each crash."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ UPLOAD = upload_key(PRACTICE.id, "upl_large")
 
 
 class Death(BaseException):
-    """The end of the process. No code handles this error, and no later call has an effect."""
+    """The simulated end of the process. No code handles this error, and no later call has an effect."""
 
 
 @dataclass
 class Fate:
-    """A crash at the call number `at` (from 0) to an adapter, before or after the call takes effect."""
+    """A planned crash at call number `at` (from 0) to an adapter, before or after the call takes effect."""
 
     at: int
     after: bool
@@ -43,7 +43,7 @@ class Fate:
 
 
 class Mortal:
-    """A wrapper of an adapter that counts calls and crashes at one of them."""
+    """A wrapper of an adapter that counts calls and crashes at the planned call."""
 
     def __init__(self, part: Any, fate: Fate) -> None:
         self._part, self._fate = part, fate
@@ -82,7 +82,7 @@ def an_emr() -> Emr:
 
 
 def outcome(emr: Emr) -> Any:
-    """Return all visible results, without the ids, which differ between attempts."""
+    """Return all visible results of an event, without the ids, which differ between attempts."""
     documents = emr.documents()
     for document in documents:
         assert find_break(emr.store.events(document.id)) is None
@@ -102,7 +102,7 @@ def outcome(emr: Emr) -> Any:
 
 
 def tried(emr: Emr, event: Event, inbound: InboundEvent, fate: Fate) -> None:
-    """Run one attempt that may crash. Its files and rows remain."""
+    """Process the event once, with a planned crash. The files and rows that were written remain."""
     parts = {name: getattr(emr, name) for name in ("store", "files", "inspector", "switches")}
     for name, part in parts.items():
         setattr(emr, name, Mortal(part, fate))

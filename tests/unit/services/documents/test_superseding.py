@@ -1,4 +1,4 @@
-"""A document that supersedes an older version."""
+"""Test documents that supersede an older version."""
 
 from dataclasses import replace
 
@@ -81,7 +81,7 @@ def test_a_document_of_another_patient_cannot_be_replaced() -> None:
 
 
 def test_a_second_replacement_of_the_same_version_is_refused_with_the_first() -> None:
-    """Otherwise two versions of a plan would be pending for one patient."""
+    """Without the refusal, two versions of a plan would be pending for one patient."""
     emr = Emr()
     emr.send()
     emr.send(sent(external_id="POC-1002", supersedes="POC-1001"))

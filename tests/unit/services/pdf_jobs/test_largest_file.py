@@ -1,4 +1,4 @@
-"""The time and memory for the largest file, with 200 pages and just under 25 MB."""
+"""Test the time and memory that the largest file takes, with 200 pages and just under 25 MB."""
 
 from itertools import islice
 from pathlib import Path

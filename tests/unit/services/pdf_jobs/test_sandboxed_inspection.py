@@ -1,4 +1,4 @@
-"""The results and the limits of the `inspect` function."""
+"""Test the results and the limits of the `inspect` function."""
 
 import time
 

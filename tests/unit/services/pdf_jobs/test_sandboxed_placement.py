@@ -1,4 +1,4 @@
-"""The sandboxed search for the signature line, which cannot stop a seal."""
+"""Test the sandboxed search for the signature line, whose failure must not stop a seal."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The rendering of untrusted files: a page that hangs or crashes the renderer costs only that page."""
+"""Test rendering untrusted files: a page that hangs or crashes the renderer loses only its own image."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The seal job, which releases one verified file after any failure."""
+"""Test the seal job, which releases one verified file after any failure."""
 
 import hashlib
 import json
@@ -42,7 +42,10 @@ OURS = {chain.fingerprint(certificate())}
 
 
 class Authority:
-    """A timestamp authority. If `up`, it answers every request but those in `failing`, counted from 1."""
+    """A fake timestamp authority.
+
+    While `up` is True, it answers every request except the requests in `failing`, counted from 1.
+    """
 
     up = False
     asked = 0
@@ -327,7 +330,7 @@ def test_an_authority_that_fails_delays_nothing_and_is_retried() -> None:
 
 
 def signed_pdf_resource(portal: Portal) -> dict[str, Any]:
-    """Return `signed_pdf` as the EMR reads it."""
+    """Return the field `signed_pdf` of the document's resource, as an EMR reads the field."""
     signed = document_resource(portal.document, "https://portal.test")["signed_pdf"]
     assert signed is not None
     return {**signed}
@@ -359,7 +362,7 @@ def test_a_late_timestamp_does_not_change_the_announced_file() -> None:
 
 
 def signed_by_others(authority: Authority | None = None) -> tuple[Portal, bytes]:
-    """Return a portal with a document that was already signed by others, and the original."""
+    """Return a portal whose document other people had already signed, and the bytes of the original."""
     original = sealing_key.sign_as_another(ORIGINAL)
     stored = StoredPdf(key="originals/1.pdf", sha256=hashlib.sha256(original).hexdigest(), pages=3)
     portal = Portal(decided(Action.APPROVE, original=stored), authority)

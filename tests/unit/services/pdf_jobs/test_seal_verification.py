@@ -1,4 +1,4 @@
-"""The service behind `/verify`: erased uploads, retries and the number of round trips."""
+"""Test the service behind `/verify`: erased uploads, retries and the number of round trips."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

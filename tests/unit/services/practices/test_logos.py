@@ -1,4 +1,4 @@
-"""A practice's logo: the accepted images, their storage, and the page that shows the logo."""
+"""Test a practice's logo: the accepted images, their storage, and the page that shows the logo."""
 
 import base64
 import io

@@ -34,7 +34,7 @@ def test_a_leaked_key_can_be_ended_immediately() -> None:
 
 
 def test_every_old_secret_works_for_a_day_even_after_another_rotation() -> None:
-    """The response to a rotation may be lost, and the EMR that repeats it must keep a working secret."""
+    """The response to a rotation may be lost, and an EMR that repeats the rotation must keep a working secret."""
     clinic = Clinic()
     first = clinic.stored().live_secrets(START)
     for hours in (0, 1):
@@ -157,7 +157,7 @@ def test_only_a_changed_endpoint_makes_waiting_webhooks_due(before: Endpoint | N
 
 
 def test_an_endpoint_that_goes_off_during_the_change_makes_webhooks_due() -> None:
-    """The caller read the practice before the endpoint went off."""
+    """The caller has read the practice before the endpoint goes off."""
     clinic = Clinic()
     clinic.practices.set_endpoint(clinic.practice, URL, START)
     on = clinic.stored()

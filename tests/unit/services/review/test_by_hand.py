@@ -20,7 +20,7 @@ SCAN = ScanForm(key=KEY, signer_name="Luis Rivera")
 
 
 class ReplacingInspector(FakeInspector):
-    """An inspector during whose work the sender posts another file with the same form."""
+    """An inspector during whose work the uploader replaces the file, with the same upload form."""
 
     def __init__(self, files: FakeFiles) -> None:
         super().__init__()

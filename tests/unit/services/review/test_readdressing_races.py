@@ -1,4 +1,4 @@
-"""Corrections that give a document to another provider while the first provider is acting on it."""
+"""Test corrections that give a document to another provider while the first provider acts on the document."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +25,10 @@ def a_writer(store: FakeStore) -> DocumentWriter:
 
 
 def readdressed_before_the_next_commit(store: FakeStore, document: Document) -> None:
-    """Give the document to another provider before the next commit. The addressee stays the same."""
+    """Give the document to another provider before the next commit.
+
+    The name and address in the document stay unchanged.
+    """
 
     def correct() -> None:
         corrected = replace(

@@ -1,4 +1,4 @@
-"""Documents that do not open to an account appear in none of its lists (DESIGN 2a)."""
+"""Test that an account's lists show no document that the account may not open (DESIGN 2a)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +21,7 @@ ACTION = ProviderAction(provider=PROVIDER, actor=Actor("provider:prv_1"), now=ST
 
 
 def a_row(place: int, *, hidden: bool = False, past: bool = False) -> Document:
-    """Return a document in the provider's index. A hidden one was emailed to another address."""
+    """Return a document in the provider's index. A hidden document was emailed to another address."""
     document = a_document(id=f"doc_{place:03d}", due_on=START.date() + timedelta(days=place))
     if past:
         at = START - timedelta(minutes=place)

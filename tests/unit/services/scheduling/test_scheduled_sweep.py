@@ -40,7 +40,7 @@ def decided(world: World) -> None:
 
 
 def minutes(world: World, number: int) -> None:
-    """Run this number of sweeps, one minute apart, and relay the outbox in between."""
+    """Run this number of sweeps, one minute apart, and relay the outbox after each sweep."""
     for _ in range(number):
         world.clock.pass_time(minutes=1)
         world.scheduled_sweep.run()
@@ -124,7 +124,7 @@ def test_a_requeued_row_is_attempted_before_its_lease_ends(world: World) -> None
 
 
 def test_a_receiver_down_for_days_gets_every_webhook_with_its_one_id(world: World) -> None:
-    """Every delayed job of the queue is lost, so only the sweep starts attempts."""
+    """The queue loses every delayed job, so only the sweep can start the later attempts."""
     world.webhook_sender.answers = [HttpResult(503)]
     row_ids = [world.webhook(event) for event in (DocumentEventType.VIEWED, DocumentEventType.DECLINED)]
     frozen = {world.row(id_).message_id: world.row(id_).body for id_ in row_ids}

@@ -1,4 +1,4 @@
-"""Compare the EMR's contract with the contract of the last release, kept in `contract.json`.
+"""Compare the API for EMRs with the contract of the last release, which is stored in `contract.json`.
 
 The file holds the routes, the OpenAPI document without its prose, and the bytes of a webhook. Regenerate the
 file only for an intended change of the contract: `python -m tests.unit.web.api.test_contract`.
@@ -24,7 +24,7 @@ PROSE = frozenset({"description", "summary", "title"})
 
 
 def meaning(value: Any, document: Any) -> Any:
-    """Return the parts that software relies on.
+    """Return the parts of the OpenAPI document that software relies on.
 
     References are resolved, prose is left out, and lists are in a fixed order.
     """

@@ -57,7 +57,7 @@ class Emr:
         return Client(app).http.post("/v1/events", headers=signed, body=body)
 
     def post_bytes(self, body: bytes, *, is_binary: bool) -> HTTPResponse:
-        """Send signed bytes in the way in which the API gateway passes on a text or a binary body."""
+        """Send signed bytes as API Gateway passes on a text or a binary body."""
         now = self.portal.clock.now()
         signed = f"msg_raw.{int(now.timestamp())}.".encode() + body
         key = base64.b64decode(self.secret.removeprefix("whsec_"))
@@ -73,7 +73,7 @@ class Emr:
         return Client(app).http.post("/v1/events", headers=headers, body=passed_on)
 
     def send(self, **changes: Any) -> str:
-        """Send a document and return its id."""
+        """Send a document, and return the document's id."""
         response = self.event(data(**changes))
         assert response.status_code == 202, response.body
         return str(response.json_body["document_id"])
@@ -95,7 +95,7 @@ class Emr:
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    """Return the data of the example event without `supersedes`."""
+    """Return the data of the example event that sends a document, without `supersedes`."""
     return {**copy.deepcopy(EXAMPLE["data"]), "supersedes": None, **changes}
 
 

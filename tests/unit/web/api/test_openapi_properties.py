@@ -1,6 +1,6 @@
 """Test the API with requests that schemathesis generates from the OpenAPI document.
 
-No request may cause a 500 or a response that the document does not describe.
+No request may cause a status 500 or a response that the OpenAPI document does not describe.
 """
 
 import base64
@@ -56,7 +56,7 @@ REPEATABLE = settings(
 
 
 class Application:
-    """The web function with fakes as a WSGI application, for one practice with a key and a secret."""
+    """The web function with fakes as a WSGI application, for one practice with an API key and a secret."""
 
     def __init__(self) -> None:
         self.portal = Portal()
@@ -114,7 +114,7 @@ class Application:
         return delivery.id
 
     def credentials(self) -> dict[str, str]:
-        """Return the headers with the API key, the practice id and the placeholder of a signature."""
+        """Return headers with the API key, the practice id and a placeholder for the signature."""
         return {
             "authorization": f"Bearer {self.emr.key}",
             "portal-practice": self.emr.practice.id,

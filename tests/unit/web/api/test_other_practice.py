@@ -1,6 +1,6 @@
 """Test that one practice gets nothing with another practice's key, secret, cursor, upload or id.
 
-The response is the same as for a thing that does not exist.
+The response is the same as for a resource that does not exist.
 """
 
 import base64
@@ -73,12 +73,12 @@ Attempt = Callable[[Emr, Mapping[str, str]], HTTPResponse]
 
 
 def send_event_about(kind: str, name: str, **more: Any) -> Attempt:
-    """Return an attempt that sends an event about the document with this id."""
+    """Return a function with which a practice sends an event with the id of another practice's document."""
     return lambda emr, ids: emr.event({name: ids[name], **more}, kind)
 
 
 def request_path(method: str, path: str) -> Attempt:
-    """Return an attempt that makes a request with the practice's own key."""
+    """Return a function with which a practice requests a path that contains ids of another practice."""
     return lambda emr, ids: emr.write(method, path.format(**ids)) if method != "GET" else emr.get(path.format(**ids))
 
 
@@ -96,7 +96,7 @@ def send_upload_with_hash(emr: Emr, ids: Mapping[str, str]) -> HTTPResponse:
 
 
 def impersonate(emr: Emr, ids: Mapping[str, str]) -> HTTPResponse:
-    """Send an event in the name of another practice, signed with the own secret."""
+    """Send an event in the name of another practice, signed with the sender's secret."""
     body = json.dumps({"type": "document.sent", "timestamp": "2026-11-22T19:00:00Z", "data": data()}).encode()
     return emr.post_signed(body, headers={"portal-practice": ids["practice_id"]})
 
@@ -164,7 +164,7 @@ def test_a_cursor_shows_a_practice_only_its_own_rows(two: TwoPractices, path: st
 
 
 def forge_cursor(cursor: str) -> str:
-    """Return a cursor of the same form for a row that does not exist."""
+    """Return a paging cursor in the correct form for a row that does not exist."""
     place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     when = place.partition("#")[0]
     return base64.urlsafe_b64encode(f"{when}#row_none|row_none".encode()).decode().rstrip("=")

@@ -21,7 +21,7 @@ JS = Path(__file__).parents[4] / "tests" / "js"
 
 
 class Library(Protocol):
-    """An official library."""
+    """An official Standard Webhooks library, in Python or in another language."""
 
     def sign(self, secret: str, message_id: str, seconds: int, body: str) -> str: ...
     def verify(self, secret: str, body: str, headers: Mapping[str, str]) -> Any:
@@ -79,7 +79,7 @@ def emr() -> Emr:
 
 
 def a_webhook(emr: Emr) -> tuple[Practice, Delivery]:
-    """Return the practice and the webhook of a recall whose text is not ASCII."""
+    """Return a practice and a webhook about a recall whose text is not ASCII."""
     assert emr.write("PUT", "/v1/endpoint", {"url": "https://emr.example.com/hooks"}).status_code == 200
     document_id = emr.send(title="Plan de soins, Zoë Müller ✓")
     emr.event({"document_id": document_id, "reason": "Fehler: ß"}, "document.recalled")

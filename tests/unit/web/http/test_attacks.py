@@ -1,5 +1,7 @@
-"""What an attacker would try, on the whole web function. Others stand beside what they attack: links and
-tabs in `test_accounts.py`, forged tokens in `test_sessions.py`, redirects in `test_account_pages.py`.
+"""Test attacks on the whole web function.
+
+The tests of other attacks are beside the tests of the attacked feature: links and tabs in `test_accounts.py`,
+forged tokens in `test_sessions.py`, redirects in `test_account_pages.py`.
 """
 
 import re
@@ -41,7 +43,7 @@ def portal() -> Portal:
 
 
 def email_texts(portal: Portal) -> str:
-    """Send all due emails and return their texts."""
+    """Send all due emails, and return the texts of all sent emails."""
     portal.work()
     for job in portal.fake_store.jobs():
         if job.name == "deliver":
@@ -80,7 +82,10 @@ def test_no_header_changes_where_a_page_leads() -> None:
 
 
 def visible_parts(response: HTTPResponse, email: str) -> tuple[object, ...]:
-    """Return all parts of a response that can reveal something, without the typed email and random values."""
+    """Return all parts of a response that can reveal something.
+
+    The typed email address and random values are left out.
+    """
     body = response.body.decode().replace(email, "(typed)")
     body = re.sub(r"challenge&#34;: &#34;[A-Za-z0-9_-]+", "challenge", body)
     body = re.sub(r'name="csrf" value="[^"]+"', "token", body)
@@ -117,7 +122,7 @@ def seconds(browser: Browser, email: str) -> float:
 
 @pytest.mark.real_passwords
 def test_a_known_and_an_unknown_address_take_the_same_time(portal: Portal) -> None:
-    """Compare medians of CPU time, measured in turn. argon2 runs for both addresses."""
+    """The times must be similar, because the password hash (argon2) is computed for both addresses."""
     browser, taken = Browser({"__Host-csrf": "token"}), {KNOWN: list[float](), UNKNOWN: list[float]()}
     for _ in range(15):
         portal.time.pass_time(hours=25)
@@ -221,7 +226,7 @@ PEOPLE: Mapping[str, Mapping[str, str]] = {
 
 @pytest.fixture
 def documents(portal: Portal) -> dict[str, str]:
-    """Return one document per person, all sent to the same address."""
+    """Send one document for each person, all to the same email address. Return the document ids by name."""
     emr = Emr(portal)
     portal.switches.set_electronic_signature(emr.practice.id, on=True)
     sent = {}
@@ -281,7 +286,7 @@ def test_at_a_shared_address_a_person_can_sign_only_their_own_document(
 def test_by_hand_no_visitor_gets_the_npi_of_the_addressee(
     portal: Portal, documents: dict[str, str], way: str, who: str
 ) -> None:
-    """Visitors are the assistant with the emailed code and the recipient of a misdialed fax."""
+    """The visitors are an assistant with the emailed code and the recipient of a misdialed fax."""
     document_id = documents["Jane Okafor"]
     portal.inspector = FakeInspector({"sha256": "5ca4", "media_type": "image/png", "pages": 1})
     key = f"{scan_prefix(document_id)}scan"

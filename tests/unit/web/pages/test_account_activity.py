@@ -1,4 +1,4 @@
-"""Account events: which are recorded, who sees them, and how many calls they need."""
+"""Test account events: which events are recorded, who sees them, and how many calls they need."""
 
 import re
 from dataclasses import replace
@@ -23,7 +23,7 @@ IPHONE = (
 
 
 class Phone(Browser):
-    """A browser that sends a User-Agent header."""
+    """A phone's browser, which sends a User-Agent header."""
 
     def _headers(self, others: dict[str, str]) -> dict[str, str]:
         return {**super()._headers(others), "user-agent": IPHONE}

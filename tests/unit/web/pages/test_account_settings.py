@@ -1,4 +1,4 @@
-"""The account page: authenticator app, recovery codes, password, and logout everywhere."""
+"""Test the account page: authenticator app, recovery codes, password, and logout everywhere."""
 
 import re
 from dataclasses import replace
@@ -157,7 +157,7 @@ def test_new_recovery_codes_invalidate_the_old_ones(portal: Portal, browser: Bro
 
 
 def test_there_are_no_recovery_codes_without_a_second_factor(portal: Portal, browser: Browser) -> None:
-    """Codes that are made too early would become valid later, and nobody would remember them."""
+    """Recovery codes made too early would become valid later, when nobody remembers them."""
     answer = browser.post("/account/recovery-codes")
     assert answer.status_code == 404
     assert provider(portal).recovery == ()

@@ -1,4 +1,4 @@
-"""The text of page images, for people who use screen readers."""
+"""Test the text of page images, for people who use screen readers."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def test_a_long_document_has_a_separate_text_page(portal: Portal, browser: Brows
 
 
 def test_the_first_image_loads_immediately_and_the_others_on_scrolling(browser: Browser) -> None:
-    """Check that no image waits for a script, and that the page reserves space for every image."""
+    """No image may wait for a script, and the page must reserve space for every image."""
     body = browser.get(REVIEW).body.decode()
     first, *others = re.findall(r"<img [^>]*>", body)
     assert 'fetchpriority="high"' in first

@@ -1,4 +1,4 @@
-"""The idle warning of a page, and requests that extend the session."""
+"""Test the idle warning of a page, and the requests that extend the session."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def browser(portal: Portal) -> Browser:
 
 
 def idle_data(browser: Browser, path: str) -> tuple[int, str]:
-    """Return the seconds until the session ends and the path to return to, as the page has them."""
+    """Return the page's data for the idle warning: seconds until the session ends, and the path to return to."""
     match = re.search(r'data-idle="(\d+)" data-return-path="([^"]*)"', browser.get(path).body.decode())
     assert match
     return int(match[1]), match[2]

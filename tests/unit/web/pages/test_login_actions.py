@@ -38,7 +38,7 @@ def emailed_token(portal: Portal) -> str:
 
 
 def set_up(browser: Browser, token: str, **changes: str) -> str:
-    """Submit the setup form and return the path of the redirect."""
+    """Submit the form that sets a password, and return the path of the redirect."""
     browser.get(f"/setup/{token}")
     fields = {"credential": "MD", "confirmed": "yes", "password": PASSWORD, **changes}
     return header(browser.post("/setup", fields), "location")

@@ -1,4 +1,4 @@
-"""Responses to unknown paths."""
+"""Test the responses to unknown paths."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,10 @@ def portal() -> Portal:
 
 
 def answer(path: str, accept: str) -> Mapping[str, Any]:
-    """Send a request as API Gateway does. Chalice's test client matches no path with several parts."""
+    """Send a GET request in the form of API Gateway, and return the response.
+
+    Chalice's test client cannot match a path with several parts.
+    """
     event = {
         "resource": "/{proxy+}",
         "path": path,

@@ -1,8 +1,8 @@
-"""The response of every route to every kind of caller, as a table. A route without a row fails the test.
+"""Test the response of every route to every kind of caller, as a table. A route without a row fails the test.
 
-A cell is a status or the target of a redirect: `login`, `land` (the landing page of the document), `code`
-(the code form), `on` (the requested page), `out` (logged out) or `done` (the decided or closed document).
-`-` means that the cell does not exist, because only the portal's own forms carry a token.
+A cell is a status or the target of a redirect: `login`, `land` (the landing page of the document), `code` (the
+code form), `on` (the requested page), `out` (logged out) or `done` (the decided or closed document). `-` means
+that the cell does not exist, because only the portal's own forms carry a token.
 """
 
 import json
@@ -162,7 +162,7 @@ FAILED = Delivery(
 
 @dataclass
 class Asked:
-    """A cell of the table: a route and a kind of caller."""
+    """A request for one cell of the table: a route and a kind of caller."""
 
     portal: Portal
     method: str
@@ -252,7 +252,7 @@ class Asked:
         self._cookie(BY_HAND_COOKIE, "visit")
 
     def _software(self, practice_id: str) -> None:
-        """Set headers with the API key of the practice and its signature of the body."""
+        """Set headers with the practice's API key and the practice's signature of the body."""
         key = self.portal.practices.rotate_key(practice_id, START)
         secret = self.portal.practices.rotate_secret(practice_id, START)
         body = self.body.decode()
@@ -270,7 +270,7 @@ class Asked:
 
 
 def document_for(path: str) -> Document:
-    """Return a signed document for the signed PDF, a viewed one for the text page, or a pending one."""
+    """Return the document for a route: signed for the signed PDF, viewed for the text page, else pending."""
     return SIGNED if path.endswith(("signed.pdf", "/text")) else a_document()
 
 
@@ -288,7 +288,7 @@ def portal() -> Portal:
 
 
 def table() -> dict[tuple[str, str], dict[str, str]]:
-    """Return the cells of every route, by kind of caller."""
+    """Return the table's cells by kind of caller, for each method and path."""
     lines = [line.split() for line in CELLS.strip().splitlines()]
     return {(line[0], line[1]): dict(zip(WHO, line[2:], strict=True)) for line in lines}
 
@@ -299,7 +299,7 @@ OPEN = {route.path for route in ROUTES if route.access is Access.ANYONE}
 
 
 def place(response: HTTPResponse) -> str:
-    """Return the target of a redirect as a cell shows it."""
+    """Return the word in the table for the target of a redirect, such as `login` or `land`."""
     path, _, query = header(response, "location").partition("?")
     if query == "reason=logged-out":
         return "out"
@@ -308,7 +308,7 @@ def place(response: HTTPResponse) -> str:
 
 
 def shown(response: HTTPResponse, document: Document | None) -> str:
-    """Return the response as a cell shows it."""
+    """Return the word in the table for a response: a status, `done` or the target of a redirect."""
     if document != document_for("") and document is not None and document.decided_at and not document.signed:
         return "done"
     if "You have a document to review" in text(response):

@@ -1,4 +1,4 @@
-"""Working through the pending list, and searching the past list."""
+"""Test working through the list of pending documents, and searching the list of past documents."""
 
 import re
 from dataclasses import replace

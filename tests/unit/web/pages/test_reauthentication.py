@@ -1,4 +1,4 @@
-"""Signing: reauthentication, consent, and only by the addressee."""
+"""Test signing: reauthentication, consent, and that only the addressee can sign."""
 
 import json
 from dataclasses import replace
@@ -299,7 +299,7 @@ def test_logging_in_again_ends_the_previous_session(portal: Portal, browser: Bro
 
 
 def test_a_planted_session_cookie_is_replaced_at_login(portal: Portal) -> None:
-    """Session fixation: a login always sets a new cookie."""
+    """An attacker may plant a cookie before a login (session fixation), so every login sets a new cookie."""
     attacker = portal.browser()
     attacker.log_in(EMAIL, PASSWORD)
     victim = Browser({SESSION: attacker.cookies[SESSION]})

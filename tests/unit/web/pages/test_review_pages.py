@@ -377,7 +377,7 @@ def test_no_page_waits_for_more_than_three_calls(
 
 
 def _of_the_pages(counts: dict[str, int]) -> dict[str, int]:
-    """Leave out the calls that the fake's `visit` makes."""
+    """Return the counts of the calls to the store, without the calls inside the fake's method `visit`."""
     return {name: count for name, count in counts.items() if name not in ("document", "provider", "secret")}
 
 

@@ -1,4 +1,4 @@
-"""The setup of a second factor: offered once, and required first if a switch is on."""
+"""Test the setup of a second factor: offered once, or required first if a switch is on."""
 
 import re
 from dataclasses import replace
@@ -88,7 +88,7 @@ def test_an_account_with_a_second_factor_gets_no_offer(portal: Portal, browser: 
 
 
 def in_state(document: Document, state: str) -> Document:
-    """Return the next version of the document, in this state."""
+    """Return the next version of the document, in the state `seen`, `recalled` or unchanged."""
     changed: Document | None = document
     if state == "seen":
         changed = replace(document, viewed_at=START)
@@ -103,7 +103,7 @@ def in_state(document: Document, state: str) -> Document:
 def test_no_patient_is_shown_and_nothing_is_signed_before_the_setup(
     portal: Portal, browser: Browser, method: str, path: str, state: str
 ) -> None:
-    """The response does not reveal the document's state either."""
+    """Before the setup, the response must not reveal the document's state either."""
     require(portal)
     document = in_state(DOCUMENT, state)
     portal.store.commit(Change(at=START, documents=(document,)))
@@ -119,7 +119,7 @@ def test_no_patient_is_shown_and_nothing_is_signed_before_the_setup(
 
 
 def test_a_saved_draft_stays_until_a_second_factor_is_set_up(portal: Portal, browser: Browser) -> None:
-    """A decided document deletes the draft, but only for a reader who may see the decision."""
+    """The page of a decided document deletes the draft, but only for a reader who may see the decision."""
     require(portal)
     recalled = in_state(DOCUMENT, "recalled")
     secret = Secret(

@@ -1,4 +1,4 @@
-"""The signature fields of the review page: typed, drawn and saved signatures, and the preview."""
+"""Test the signature fields of the review page: typed, drawn and saved signatures, and the preview."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""A decision sent after the session ended is not recorded, and its note is saved."""
+"""Test that a decision sent after the end of the session is not recorded, but its note is saved."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def portal() -> Portal:
 
 @pytest.fixture
 def late(portal: Portal) -> Browser:
-    """Return a browser without scripts on a review page whose session has ended."""
+    """Return a browser without scripts on a review page whose session has already ended."""
     browser = portal.browser()
     browser.log_in(EMAIL, PASSWORD)
     browser.get(REVIEW)
