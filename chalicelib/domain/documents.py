@@ -133,6 +133,22 @@ class PracticeCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What is known about the person who decided.
+
+    `method` is `account`, `emailed_code` or `fax_code`. `sent_to` is the masked address or fax number of the
+    account or code, and `supplied_by` is `practice` if the document's practice gave it. `npi_source` is
+    `practice`, `practices`, `other_practice` or `owner`. `statement` says the same in words.
+    """
+
+    method: str
+    sent_to: str | None
+    supplied_by: str | None
+    statement: str
+    npi_source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Signer:
     """The person who decided on a document. `authentication` describes how the portal authenticated the person."""
 
@@ -142,6 +158,7 @@ class Signer:
     method: SigningMethod
     authentication: str
     provider_id: str | None = None
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

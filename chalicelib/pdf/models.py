@@ -133,7 +133,9 @@ class CertificateFacts:
     """The contents of a certificate, as text and aware times. Values that are None or empty are not printed.
 
     `patient_name`, `patient_born` and `external_id` identify a certificate page that got separated from the
-    document. `signed_sha256` (hex) names the signed file if the certificate is a separate file.
+    document. `identity` says how the signer's identity was established. On a certificate of a signature by hand,
+    the signer is whom the uploader named, and `addressed_to` is the person to whom the clinic sent the document.
+    `signed_sha256` (hex) names the signed file if the certificate is a separate file.
     """
 
     certificate_type: CertificateType
@@ -150,6 +152,9 @@ class CertificateFacts:
     verify_url: str
     authentication: str | None = None
     consent_version: str | None = None
+    consent_text: str | None = None
+    identity: str | None = None
+    addressed_to: str | None = None
     note: str | None = None
     decline_reason: str | None = None
     pages_shown: str | None = None

@@ -26,3 +26,11 @@ DECLINE_REASONS: Mapping[DeclineReason, str] = {
 def duration(time: timedelta) -> str:
     """Return a time in whole minutes as a text reads it, such as `90 minutes`."""
     return f"{time // timedelta(minutes=1)} minutes"
+
+
+CONSENT_TEXTS: Mapping[str, str] = {
+    "2026-11": "By choosing Approve and sign I sign this document electronically. I agree that this counts as my "
+    "handwritten signature, and that the signed copy is kept and sent electronically. I can ask the clinic for a paper "
+    "copy, or sign on paper instead."
+}
+"""The texts of the consent to sign electronically, by version. A changed text needs a new version."""

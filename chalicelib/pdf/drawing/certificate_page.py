@@ -25,7 +25,7 @@ _TITLES: dict[CertificateType, str] = {
 _STATEMENTS: dict[CertificateType, str] = {
     "signed": "{who} signed this document electronically on {when}.",
     "declined": "{who} declined to sign this document on {when}.",
-    "by_hand": "This document was sent to {who} and returned signed by hand on {when}.",
+    "by_hand": "This document was received as signed by hand on {when}. The uploader named {who} as the signer.",
 }
 _TIME_COLUMN, _EVENT_COLUMN, _SOURCE_COLUMN = 0.0, 118.0, 330.0
 
@@ -152,6 +152,18 @@ def _add_trail(flow: Flow, facts: CertificateFacts) -> None:
         flow.row("Audit trail hash", _group(facts.chain_head), indent=_INDENT, size=10)
 
 
+def _signer_rows(facts: CertificateFacts) -> list[tuple[str, str | None]]:
+    is_named_by_uploader = facts.certificate_type == "by_hand"
+    return [
+        ("Named by uploader" if is_named_by_uploader else "Name", _signer(facts)),
+        ("Addressed to", facts.addressed_to),
+        ("Identity", facts.identity),
+        ("Authenticated by", facts.authentication),
+        ("Consent version", facts.consent_version),
+        ("Consent", facts.consent_text),
+    ]
+
+
 def _fill_flow(facts: CertificateFacts, block: SignatureBlock | None) -> Flow:
     flow = Flow(left=_MARGIN, right=WIDTH - _MARGIN, top=HEIGHT - 48, bottom=58)
     _add_header(flow, facts)
@@ -159,8 +171,7 @@ def _fill_flow(facts: CertificateFacts, block: SignatureBlock | None) -> Flow:
         _add_signature(flow, block)
     _add_section(flow, "Decision", [("Reason", facts.decline_reason), ("Note", facts.note)])
     _add_section(flow, "Document", _document_rows(facts))
-    authentication = [("Authenticated by", facts.authentication), ("Consent version", facts.consent_version)]
-    _add_section(flow, "Provider", [("Name", _signer(facts)), *authentication])
+    _add_section(flow, "Signer", _signer_rows(facts))
     _add_trail(flow, facts)
     return flow
 

@@ -29,6 +29,7 @@ EVENT_LABELS: Mapping[str, str] = {
 
 def describe_event(event: Event) -> str:
     """Return an audit event as a sentence, such as `Delivered (by fax)`."""
-    label = EVENT_LABELS.get(event.type, event.type)
-    channel = json.loads(event.body)["data"].get("channel")
-    return f"{label} (by {channel})" if channel else label
+    label, data = EVENT_LABELS.get(event.type, event.type), json.loads(event.body)["data"]
+    channel, sent_to = data.get("channel"), data.get("sent_to")
+    by = f" (by {channel})" if channel else ""
+    return f"{label}{by}, sent to {sent_to}, given by the clinic" if sent_to else f"{label}{by}"

@@ -31,6 +31,21 @@ class SignerResource(TypedDict):
     method: str
 
 
+class IdentityResource(TypedDict):
+    """How the identity of the person who decided was established, as codes and as a `statement`.
+
+    `method` is `account`, `emailed_code` or `fax_code`. `sent_to` is the masked address or fax number, and
+    `supplied_by` says who gave it. `npi_source` is `practice` (yours), `practices` (several), `other_practice`
+    or `owner` (of the account).
+    """
+
+    method: str
+    sent_to: str | None
+    supplied_by: str | None
+    npi_source: str | None
+    statement: str
+
+
 class SealedFile(TypedDict):
     """A sealed PDF. `sha256` is the SHA-256 of the file as hex."""
 
@@ -97,6 +112,7 @@ class DocumentResource(TypedDict):
     decided_at: Timestamp | None
     due_on: Day
     signer: SignerResource | None
+    identity: IdentityResource | None
     sealing: Sealing
     signed_pdf: SignedPdf | None
     supersedes: str | None
@@ -128,6 +144,7 @@ def document_resource(document: Document, portal_url: str) -> DocumentResource:
         "decided_at": _timestamp(document.decided_at),
         "due_on": document.due_on.isoformat(),
         "signer": _signer(document),
+        "identity": _identity(document),
         "sealing": document.sealing,
         "signed_pdf": _signed_pdf(document, portal_url),
         "supersedes": document.supersedes,
@@ -149,6 +166,19 @@ def _signer(document: Document) -> SignerResource | None:
         return None
     signer = document.decision.signer
     return {"name": signer.name, "credential": signer.credential, "npi": signer.npi, "method": signer.method}
+
+
+def _identity(document: Document) -> IdentityResource | None:
+    identity = document.decision.signer.identity if document.decision else None
+    if identity is None:
+        return None
+    return {
+        "method": identity.method,
+        "sent_to": identity.sent_to,
+        "supplied_by": identity.supplied_by,
+        "npi_source": identity.npi_source,
+        "statement": identity.statement,
+    }
 
 
 def _signed_pdf(document: Document, portal_url: str) -> SignedPdf | None:

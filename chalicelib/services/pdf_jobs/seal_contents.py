@@ -11,7 +11,7 @@ from chalicelib.pdf.drawing.signature_block import format_signer
 from chalicelib.pdf.models import CertificateFacts, CertificateType, SignatureBlock, SignatureBox, TrailEntry
 from chalicelib.pdf.signing.seal import SealFacts
 from chalicelib.services.documents.audit_trail import describe_event
-from chalicelib.services.labels import DECLINE_REASONS, KINDS
+from chalicelib.services.labels import CONSENT_TEXTS, DECLINE_REASONS, KINDS
 
 _CERTIFICATE_TYPES: Mapping[Action, CertificateType] = {
     Action.APPROVE: "signed",
@@ -21,15 +21,29 @@ _CERTIFICATE_TYPES: Mapping[Action, CertificateType] = {
 _SEAL_REASONS: Mapping[Action, str] = {
     Action.APPROVE: "Signed electronically by {signer}",
     Action.DECLINE: "Declined by {signer}",
-    Action.SIGN_BY_HAND: "Signed by hand by {signer}; received and sealed",
+    Action.SIGN_BY_HAND: "Received as signed by hand; the uploader named {signer}",
 }
 
 
 def seal_facts(document: Document, decision: Decision, now: datetime) -> SealFacts:
     """Return the reason, document id and time that the seal states."""
-    signer = decision.signer
-    name = format_signer(signer.name, signer.credential or "", signer.npi)
+    name = _signer_name(decision)
     return SealFacts(_SEAL_REASONS[decision.action].format(signer=name), document.id, now)
+
+
+def _signer_name(decision: Decision) -> str:
+    """Return the name of the signer. The credential and NPI of an uploader's word are not known."""
+    signer = decision.signer
+    if decision.action is Action.SIGN_BY_HAND:
+        return signer.name
+    return format_signer(signer.name, signer.credential or "", signer.npi)
+
+
+def _addressee(document: Document) -> str:
+    """Return the person to whom the practice addressed the document, and who says so."""
+    addressee = document.addressee
+    name = format_signer(addressee.name, addressee.credential or "", addressee.npi)
+    return f"{name}, as stated by {document.practice.name}"
 
 
 def signature_block(document: Document, decision: Decision) -> SignatureBlock:
@@ -61,6 +75,7 @@ def certificate_facts(
     Its audit trail ends with the decision, so that another try of the seal job makes the same page.
     """
     trail = [event for event in events if event.at <= decision.decided_at]
+    signer, is_by_hand = decision.signer, decision.action is Action.SIGN_BY_HAND
     return CertificateFacts(
         certificate_type=_CERTIFICATE_TYPES[decision.action],
         document_id=document.id,
@@ -68,14 +83,17 @@ def certificate_facts(
         kind=KINDS[document.kind],
         original_sha256=document.original.sha256,
         practice_name=document.practice.name,
-        signer_name=decision.signer.name,
-        credential=decision.signer.credential or "",
-        npi=decision.signer.npi,
+        signer_name=signer.name,
+        credential="" if is_by_hand else signer.credential or "",
+        npi=None if is_by_hand else signer.npi,
         decided_at=decision.decided_at,
         time_zone=document.practice.time_zone,
         verify_url=verify_url,
         authentication=decision.signer.authentication,
         consent_version=decision.consent_version,
+        consent_text=CONSENT_TEXTS.get(decision.consent_version or ""),
+        identity=signer.identity.statement if signer.identity else None,
+        addressed_to=_addressee(document) if is_by_hand else None,
         note=decision.note,
         decline_reason=DECLINE_REASONS[decision.decline_reason] if decision.decline_reason else None,
         pages_shown=", ".join(str(page) for page in decision.pages_shown) or None,

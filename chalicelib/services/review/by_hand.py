@@ -17,6 +17,7 @@ from chalicelib.domain.status import Action, is_decidable, is_readable
 from chalicelib.pdf import models
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
+from chalicelib.services.documents.identity import code_recipient, identify_visitor, identity_data
 from chalicelib.services.documents.recorder import Actor
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Files, Inspector
@@ -193,7 +194,8 @@ class ByHand:
         decided = current.decide(decision)
         if decided is None:
             return current
-        data = {"signer": {"name": decision.signer.name}, "scan_sha256": decision.scan_sha256}
+        signer = {"name": decision.signer.name}
+        data = {"signer": signer, "scan_sha256": decision.scan_sha256, **identity_data(decision.signer.identity)}
         recorder = self._writer.recorder(decided, practice, visitor.actor, visitor.now)
         recorder.event(DocumentEventType.DECISION_BY_HAND, data).job(JobName.SEAL)
         return self._writer.commit(self._writer.report_to_owner(recorder, decided))
@@ -207,7 +209,10 @@ class ByHand:
     def _email_code(self, document: Document, email: str, quotas: tuple[Secret, ...], visitor: CodeVisitor) -> None:
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, visitor.actor, visitor.now)
-        recorder.event(DocumentEventType.CODE_REQUESTED).message(Channel.EMAIL, MessageType.CODE, email, shown=False)
+        facts = {"sent_to": code_recipient(document, email), "supplied_by": "practice"}
+        recorder.event(DocumentEventType.CODE_REQUESTED, facts).message(
+            Channel.EMAIL, MessageType.CODE, email, shown=False
+        )
         self._store.commit(replace(recorder.change(), secrets=quotas))
 
     def _try_code(self, entry: CodeEntry, visitor: CodeVisitor) -> str | None:
@@ -235,7 +240,9 @@ class ByHand:
         practice = self._writer.practice_of(document)
         recorder = self._writer.recorder(document, practice, visitor.actor, visitor.now)
         channel = Channel.EMAIL if spent else Channel.FAX
-        change = recorder.event(DocumentEventType.CODE_ACCEPTED, {"channel": channel.value}).change()
+        sent_to = code_recipient(document, visit.email)
+        event = {"channel": channel.value, "sent_to": sent_to, "supplied_by": "practice"}
+        change = recorder.event(DocumentEventType.CODE_ACCEPTED, event).change()
         self._store.commit(replace(change, secrets=(visit, *reset), spent=spent))
         return token
 
@@ -274,4 +281,5 @@ def _signer(document: Document, name: str, visit: Secret) -> Signer:
         method=SigningMethod.BY_HAND,
         authentication=_EMAILED_CODE if visit.email else _FAXED_CODE,
         provider_id=document.provider_id if is_addressee else None,
+        identity=identify_visitor(document, visit.email),
     )

@@ -17,6 +17,7 @@ from chalicelib.domain.status import Action, is_decidable
 from chalicelib.domain.visibility import opens_to
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import DocumentWriter, needs_view
+from chalicelib.services.documents.identity import identify_account, identity_data
 from chalicelib.services.documents.recorder import Actor, Recorder
 from chalicelib.services.optimistic_retry import retry_on_conflict
 from chalicelib.services.ports import Listing, Page, Switches
@@ -30,7 +31,7 @@ MAX_COUNT = 100
 """Pending documents are counted up to this number. The title of the list then says `99+`."""
 
 CONSENT_VERSION = "2026-11"
-"""The version of the text in `templates/pages/_consent.html`. A changed text needs a new version."""
+"""The version of the text in `labels.CONSENT_TEXTS` to which signers agree now."""
 
 MAX_NOTE = 2000
 NOTE_REQUIRED: Mapping[DeclineReason, str] = {
@@ -197,7 +198,7 @@ class Review:
             if form_errors:
                 raise Invalid("Not signed yet. Please fix the following:", errors=form_errors)
 
-        decision = _approval(form, document.original.pages, action, signature)
+        decision = _approval(form, document, action, signature)
         return self._decide(document, practice, decision, action, check, signature if form.remember else None)
 
     def decline(self, document: Document, form: DeclineForm, action: ProviderAction) -> Document:
@@ -215,7 +216,7 @@ class Review:
 
         decision = Decision(
             action=Action.DECLINE,
-            signer=_signer(action),
+            signer=_signer(action, document),
             decided_at=action.now,
             note=_decline_note(form, reason) or None,
             decline_reason=reason,
@@ -293,23 +294,23 @@ def _check_owner(document: Document, provider: Provider) -> None:
         raise NotFound("There is no such document.")
 
 
-def _approval(form: ApprovalForm, pages: int, action: ProviderAction, signature: Signature | None) -> Decision:
+def _approval(form: ApprovalForm, document: Document, action: ProviderAction, signature: Signature | None) -> Decision:
     drawing = signature.drawing if signature else None
     return Decision(
         action=Action.APPROVE,
-        signer=_signer(action),
+        signer=_signer(action, document),
         decided_at=action.now,
         note=clean_text(form.note) or None,
         typed_name=signature.typed if signature else None,
         strokes=drawing.strokes if drawing else (),
         strokes_aspect=drawing.aspect if drawing else 1.0,
         consent_version=CONSENT_VERSION,
-        pages_shown=tuple(page for page in range(1, pages + 1) if page in form.pages_shown),
+        pages_shown=tuple(page for page in range(1, document.original.pages + 1) if page in form.pages_shown),
         read_statement=form.read_statement,
     )
 
 
-def _signer(action: ProviderAction) -> Signer:
+def _signer(action: ProviderAction, document: Document) -> Signer:
     provider = action.provider
     return Signer(
         name=provider.name,
@@ -318,6 +319,7 @@ def _signer(action: ProviderAction) -> Signer:
         method=SigningMethod.ELECTRONIC,
         authentication=action.authentication,
         provider_id=provider.id,
+        identity=identify_account(provider, document),
     )
 
 
@@ -326,6 +328,7 @@ def _record_decision(recorder: Recorder, decision: Decision, *, reauthenticated:
     data: dict[str, Any] = {
         "signer": {"name": signer.name, "credential": signer.credential, "npi": signer.npi},
         "authentication": signer.authentication,
+        **identity_data(signer.identity),
     }
     private = {"note": decision.note} if decision.note else {}
     if decision.action is Action.DECLINE:

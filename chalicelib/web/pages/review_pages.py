@@ -15,6 +15,7 @@ from chalicelib.services.authentication.passkeys import METHOD as PASSKEY
 from chalicelib.services.authentication.sessions import PASSWORD
 from chalicelib.services.concurrency import run_concurrently
 from chalicelib.services.documents.document_writer import needs_view
+from chalicelib.services.labels import CONSENT_TEXTS
 from chalicelib.services.pagination import decode_cursor, encode_cursor
 from chalicelib.services.pdf_jobs.page_images import page_texts
 from chalicelib.services.review.past_search import PastSearch, parse_search
@@ -238,6 +239,7 @@ def _show_review(context: RequestContext, forms: ReviewForms, **page: Any) -> Re
         reasons=REASONS,
         sent_on=local_day(document.sent_at, document),
         consent_version=CONSENT_VERSION,
+        consent_text=CONSENT_TEXTS[CONSENT_VERSION],
         max_note=MAX_NOTE,
         section="pending",
         signed=_parse_signed_id(context),

@@ -72,7 +72,9 @@ def test_a_certificate_of_decline_shows_the_reason() -> None:
 def test_a_signature_by_hand_is_not_called_electronic() -> None:
     text = text_of(replace(samples.CERTIFICATE, certificate_type="by_hand", note=None))
     assert "Certificate of signature by hand" in text
-    assert "returned signed by hand" in text
+    assert "was received as signed by hand on" in text
+    assert "The uploader named Luis Rivera" in text
+    assert "Named by uploader" in text
     assert "lectronic" not in text
 
 

@@ -135,7 +135,7 @@ class Portal(bootstrap.Services):
     [
         (Action.APPROVE, "Signed electronically by Luis Rivera, MD, NPI 1234567893"),
         (Action.DECLINE, "Declined by Luis Rivera, MD, NPI 1234567893"),
-        (Action.SIGN_BY_HAND, "Signed by hand by Luis Rivera, MD, NPI 1234567893; received and sealed"),
+        (Action.SIGN_BY_HAND, "Received as signed by hand; the uploader named Luis Rivera"),
     ],
 )
 def test_the_seal_of_every_decision_names_the_signer_and_the_document(action: Action, reason: str) -> None:

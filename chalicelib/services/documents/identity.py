@@ -1,0 +1,72 @@
+"""How the identity of a signer was established, as it is known at the decision (DESIGN 2a, 5.5).
+
+An address is masked, and only an address that the document's practice gave is shown, because a practice must
+not learn other addresses of an account.
+"""
+
+from dataclasses import asdict
+
+from chalicelib.domain.documents import Document, Identity
+from chalicelib.domain.providers import Provider
+
+
+def identify_account(provider: Provider, document: Document) -> Identity:
+    """Return the identity of the owner of an account who decides about the document."""
+    email, practice = document.addressee.email, document.practice.name
+    is_known = email is not None and email in provider.proven_emails
+    sent_to = mask(email or "") if is_known else None
+    source, of_npi = _npi_source(provider, document)
+    address = f"at {sent_to}, an address given by {practice}" if is_known else "at another address than this document's"
+    return Identity(
+        method="account",
+        sent_to=sent_to,
+        supplied_by="practice" if is_known else None,
+        npi_source=source,
+        statement=f"Account of a person who proved to read email {address}.{of_npi}",
+    )
+
+
+def identify_visitor(document: Document, email: str | None) -> Identity:
+    """Return the identity of a person who entered an emailed code, or without `email` the code on a fax."""
+    sent_to, practice = code_recipient(document, email), document.practice.name
+    route = f"a code sent to {sent_to}, an address" if email else f"the code on a fax to {sent_to}, a number"
+    return Identity(
+        method="emailed_code" if email else "fax_code",
+        sent_to=sent_to,
+        supplied_by="practice",
+        statement=f"Without an account, by someone who entered {route} given by {practice}.",
+    )
+
+
+def code_recipient(document: Document, email: str | None) -> str:
+    """Return the masked address or fax number to which the document's code was sent."""
+    return mask(email) if email else mask(document.addressee.fax or "")
+
+
+def mask(address: str) -> str:
+    """Return an email address such as `dr.r…@example.com`, or a fax number such as `…0100`."""
+    local, at, domain = address.partition("@")
+    return f"{local[: min(4, len(local) // 2)]}…@{domain}" if at else f"…{address[-4:]}"
+
+
+def _npi_source(provider: Provider, document: Document) -> tuple[str | None, str]:
+    """Return who stated the NPI of the account, as a code and as a sentence. Other practices stay unnamed."""
+    if provider.npi is None:
+        return None, ""
+    states_npi = document.addressee.npi == provider.npi
+    practices = {*provider.npi_stated_by, *([document.practice_id] if states_npi else [])}
+    if len(practices) > 1:
+        return "practices", f" NPI confirmed by {len(practices)} clinics."
+    if document.practice_id in practices:
+        return "practice", f" NPI stated by {document.practice.name}."
+    if provider.npi_self_stated:
+        return "owner", " NPI typed by the owner of the account."
+    return "other_practice", " NPI stated by another clinic."
+
+
+def identity_data(identity: Identity | None) -> dict[str, object]:
+    """Return the facts about the signer's identity for the audit event of a decision."""
+    if identity is None:
+        return {}
+    facts = {name: value for name, value in asdict(identity).items() if name != "statement"}
+    return {"identity": facts}

@@ -1,0 +1,73 @@
+"""What certificates, the trail and the EMR say about how a signer's identity was established."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.services.documents.identity import identify_account, identify_visitor, mask
+from tests.support.provider_fixtures import PROVIDER, a_document
+
+DOCUMENT = a_document()
+ADDRESS = "Account of a person who proved to read email at dr.r…@example.com, an address given by Hill Country Therapy."
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("dr.rivera@example.com", "dr.r…@example.com"),
+        ("luis@example.com", "lu…@example.com"),
+        ("a@example.com", "…@example.com"),
+        ("+15125550100", "…0100"),
+    ],
+)
+def test_an_address_is_masked(address: str, masked: str) -> None:
+    assert mask(address) == masked
+
+
+@pytest.mark.parametrize(
+    ("stated_by", "self_stated", "in_document", "source", "words"),
+    [
+        ((), False, True, "practice", "NPI stated by Hill Country Therapy."),
+        (("prc_1", "prc_2"), False, True, "practices", "NPI confirmed by 2 clinics."),
+        (("prc_2",), False, False, "other_practice", "NPI stated by another clinic."),
+        ((), True, False, "owner", "NPI typed by the owner of the account."),
+        ((), True, True, "practice", "NPI stated by Hill Country Therapy."),
+    ],
+)
+def test_the_source_of_an_npi_is_named(
+    stated_by: tuple[str, ...],
+    self_stated: bool,  # noqa: FBT001 - a case of the table
+    in_document: bool,  # noqa: FBT001 - a case of the table
+    source: str,
+    words: str,
+) -> None:
+    provider = replace(PROVIDER, npi_stated_by=stated_by, npi_self_stated=self_stated)
+    addressee = DOCUMENT.addressee if in_document else replace(DOCUMENT.addressee, npi=None)
+    identity = identify_account(provider, replace(DOCUMENT, addressee=addressee))
+    assert (identity.method, identity.npi_source, identity.supplied_by) == ("account", source, "practice")
+    assert identity.statement == f"{ADDRESS} {words}"
+
+
+def test_an_account_without_an_npi_says_nothing_about_one() -> None:
+    identity = identify_account(replace(PROVIDER, npi=None), DOCUMENT)
+    assert (identity.npi_source, identity.statement) == (None, ADDRESS)
+
+
+def test_an_address_that_the_practice_did_not_give_is_not_shown() -> None:
+    elsewhere = replace(DOCUMENT, addressee=replace(DOCUMENT.addressee, email=None))
+    identity = identify_account(PROVIDER, elsewhere)
+    assert (identity.sent_to, identity.supplied_by) == (None, None)
+    assert "example.com" not in identity.statement
+
+
+@pytest.mark.parametrize(
+    ("email", "method", "sent_to", "words"),
+    [
+        ("dr.rivera@example.com", "emailed_code", "dr.r…@example.com", "a code sent to dr.r…@example.com, an address"),
+        (None, "fax_code", "…0100", "the code on a fax to …0100, a number"),
+    ],
+)
+def test_a_visitor_is_somebody_with_a_code(email: str | None, method: str, sent_to: str, words: str) -> None:
+    identity = identify_visitor(DOCUMENT, email)
+    assert (identity.method, identity.sent_to, identity.supplied_by) == (method, sent_to, "practice")
+    assert identity.statement == f"Without an account, by someone who entered {words} given by Hill Country Therapy."
