@@ -7,6 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MESSAGE_RETRY_AFTER, Channel, DeliveryStatus, MessageType
 from chalicelib.domain.delivery_receipts import Receipt, ReceiptKind
 from chalicelib.domain.documents import ReturnedMethod
@@ -14,7 +15,7 @@ from chalicelib.domain.errors import Unprocessable
 from chalicelib.domain.expiring_records import SecretKind, secret_key
 from chalicelib.domain.status import Status
 from chalicelib.services.delivery.mime import Mail, mime
-from chalicelib.services.transaction import Change
+from chalicelib.services.transaction import Change, Claim
 from tests.support.delivery_world import World
 from tests.support.fakes import START, FakeMailer
 from tests.support.provider_fixtures import PROVIDER
@@ -120,6 +121,14 @@ def test_the_announcement_explains_the_portal_only_without_an_account(world: Wor
     assert "New here?" in part(sent(world, "ready"), "plain")
     with_account(world)
     assert "New here?" not in part(sent(world, "ready"), "plain")
+
+
+def test_at_another_persons_username_the_announcement_links_only_to_signing_by_hand(world: World) -> None:
+    """The addressee cannot set up an account at a mailbox that they share with the owner of an account."""
+    world.store.commit(Change(at=START, claims=(Claim(key=email_claim("dr.rivera@example.com"), owner="prv_9"),)))
+    for text in both(sent(world, "ready")):
+        assert f"https://portal.test/by-hand/{world.document.id}" in text
+        assert "/documents/" not in text
 
 
 def test_with_electronic_signature_off_the_announcement_links_only_to_signing_by_hand(world: World) -> None:
