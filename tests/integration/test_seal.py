@@ -17,7 +17,9 @@ from standardwebhooks import Webhook
 
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import verification
+from chalicelib.services.pdf_jobs.sandboxed_rendering import find_picture_fault
 from chalicelib.services.review.review import CONSENT_VERSION
+from tests.support.pdf import attacks, sealing_key
 from tests.support.pdf import sample_pdfs as samples
 from tests.support.stack import SamplePractice, Stack, wait_until
 
@@ -184,13 +186,17 @@ def test_a_declined_document_is_sealed_too(
     assert (finding.verdict, finding.seal and finding.seal.reason.split()[0]) == ("intact", "Declined")
 
 
-def checked_at_verify(stack: Stack, pdf: bytes) -> str:
-    """Upload a PDF at `/verify` as a browser does, and return the text of the page with the result.
+def read_text(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def checked_at_verify(stack: Stack, pdf: bytes, *, read: Callable[[str], str] = read_text) -> str:
+    """Upload a PDF at `/verify` as a browser does, and return what `read` makes of the page with the result.
 
     The browser sends the form to the bucket and follows the redirect.
     """
     with stack.browser() as http:
-        return _checked(http, pdf)
+        return read(_checked(http, pdf))
 
 
 def _checked(http: httpx.Client, pdf: bytes) -> str:
@@ -209,7 +215,7 @@ def _checked(http: httpx.Client, pdf: bytes) -> str:
     again = http.get(place[place.index("/verify/checked") :])
     assert again.status_code == 422
     assert "it was verified already" in again.text
-    return " ".join(re.sub(r"<[^>]+>", " ", shown.text).split())
+    return shown.text
 
 
 def test_anyone_can_verify_a_sealed_file(
@@ -230,3 +236,28 @@ def test_anyone_can_verify_a_sealed_file(
     assert (left.get("Versions", []), left.get("DeleteMarkers", [])) == ([], [])
     pem = stack.http.get("/verify/certificates").content
     assert {chain.fingerprint(item) for item in chain.read_pem(pem)} == published(stack)
+
+
+@pytest.mark.parametrize("attack", [attacks.later_signature, attacks.filled_field, attacks.shadow, attacks.overwritten])
+def test_something_added_to_a_sealed_file_is_not_genuine(
+    attack: Callable[[bytes], bytes], clinic: Clinic, physician: Callable[[Clinic], Physician], stack: Stack
+) -> None:
+    document_id = clinic.send(samples.plan_of_care())
+    physician(clinic).decline(document_id)
+    sealed = clinic.sealed(document_id)
+
+    page = checked_at_verify(stack, attack(sealed), read=str)
+    assert "Signed by us, and something was added" in page
+    (place,) = re.findall(r'href="(http[^"]+signed[^"]+)"', page)
+    assert httpx.get(html.unescape(place)).content == sealed
+
+
+def test_layers_by_usage_are_sealed_as_the_signer_saw_them(
+    clinic: Clinic, physician: Callable[[Clinic], Physician], stack: Stack
+) -> None:
+    document_id = clinic.send(sealing_key.sign_as_another(attacks.layers_by_usage()))
+    physician(clinic).decline(document_id)
+    sealed = clinic.sealed(document_id)
+    assert b"/OCG" not in sealed
+    assert find_picture_fault(attacks.layers_by_usage(), sealed, None, ()) == ""
+    assert "Genuine and unchanged" in checked_at_verify(stack, sealed)
