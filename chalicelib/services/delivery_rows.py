@@ -1,4 +1,4 @@
-"""Builders of a delivery and of the rows that belong to it: its job, its outbox row, its document's line."""
+"""Builders of a delivery and of the rows that belong to a delivery: job, outbox row, and line on the document."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ def new_delivery(
     """Return a queued delivery that is due now.
 
     The same event, channel, type and recipient always give the same id, so a job that runs twice writes one
-    row. In a webhook's id the practice takes the place of the recipient, because the URL may change.
+    row. The id of a webhook contains the practice and not the recipient, because the URL may change.
     """
     is_webhook = channel is Channel.WEBHOOK
     return Delivery(
@@ -51,7 +51,7 @@ def new_delivery(
 def staff_notice(
     kind: NoticeKind, *, event_id: str, practice_id: str, now: datetime, document_id: str | None = None
 ) -> Delivery:
-    """Return a notice to the practice's staff, by SNS. An event gives at most one notice of a kind."""
+    """Return a notice to the practice's staff, sent by SNS. An event gives at most one notice of each kind."""
     return new_delivery(
         Channel.NOTICE, kind, practice_id, event_id=event_id, practice_id=practice_id, now=now, document_id=document_id
     )
@@ -74,12 +74,12 @@ def delivery_job(delivery: Delivery) -> Job:
 
 
 def outbox_row(delivery: Delivery) -> OutboxRow:
-    """Return the outbox row that queues the delivery's job. The row's id is that of the delivery's event."""
+    """Return the outbox row that queues the delivery's job. The row has the id of the delivery's event."""
     return OutboxRow(id=delivery.event_id, created_at=delivery.created_at, jobs=(delivery_job(delivery),))
 
 
 def delivery_line(delivery: Delivery, at: datetime) -> DeliveryLine:
-    """Return the line that shows this delivery on its document, with the time of its last change."""
+    """Return the line that shows a delivery on its document, with the time of the delivery's last change."""
     return DeliveryLine(
         id=delivery.id,
         channel=delivery.channel,

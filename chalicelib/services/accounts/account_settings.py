@@ -1,4 +1,4 @@
-"""Changes that owners make to their accounts. Every change ends other sessions and is reported by email."""
+"""Changes that owners make to their accounts. Every change ends the account's other sessions and emails the owner."""
 
 import base64
 import hashlib
@@ -38,7 +38,10 @@ _SHORT = (
 
 @dataclass(frozen=True)
 class AccountOwner:
-    """The owner of an account who makes a request: their recently authenticated session, and its origin."""
+    """The owner of an account who makes a request: the session, the provider, the time and the request's origin.
+
+    The session must be recently authenticated.
+    """
 
     session: Secret
     provider: Provider
@@ -48,14 +51,14 @@ class AccountOwner:
 
 @dataclass(frozen=True)
 class AccountChange:
-    """The result of a change: the value of the new session cookie, and new recovery codes, if any."""
+    """The result of a change of an account: the value of the new session cookie, and new recovery codes, if any."""
 
     cookie: str
     codes: tuple[str, ...] = ()
 
 
 class AccountSettings:
-    """The changes that an owner can make. The caller ensures that the session is recently authenticated."""
+    """The changes that an owner can make to an account. The caller ensures a recently authenticated session."""
 
     def __init__(self, store: Store, ids: Ids, sessions: Sessions, passkeys: Passkeys) -> None:
         self._store = store
@@ -64,7 +67,10 @@ class AccountSettings:
         self._passkeys = passkeys
 
     def add_passkey(self, owner: AccountOwner, response: str, name: str) -> AccountChange:
-        """Add a passkey from the browser's `response` (JSON). Raise `Invalid` if refused or above `MAX_PASSKEYS`."""
+        """Add a passkey from the browser's `response` (JSON).
+
+        Raise `Invalid` if the response is refused or the account would have more than `MAX_PASSKEYS` passkeys.
+        """
         provider = owner.provider
         if len(provider.passkeys) >= MAX_PASSKEYS:
             raise _invalid("name", f"You already have {MAX_PASSKEYS} passkeys. Remove one first.")
@@ -86,7 +92,10 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.PASSKEY_REMOVED)
 
     def authenticator_secret(self, session: Secret, now: datetime) -> str:
-        """Return the secret (base32) for an authenticator app. It changes once confirmed or after `ENROL_LIFETIME`."""
+        """Return the secret (base32) that a new authenticator app needs.
+
+        The same secret is returned until the app is confirmed or `ENROL_LIFETIME` has passed.
+        """
         row = self._store.secret(_enrolment_key(session))
         if row is not None and row.is_live(now) and row.link:
             return row.link
@@ -104,7 +113,7 @@ class AccountSettings:
         return secret
 
     def add_authenticator(self, owner: AccountOwner, code: str) -> AccountChange:
-        """Add the app if it shows this `code`. Raise `Invalid` for a wrong code and for an expired secret."""
+        """Add the authenticator app if it shows this `code`. Raise `Invalid` for a wrong code or an expired secret."""
         row = self._store.secret(_enrolment_key(owner.session))
         if row is None or not row.is_live(owner.now) or row.link is None:
             raise _invalid("code", "That took too long. Scan the new code and try again.")
@@ -116,20 +125,20 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_ADDED, dropped=(row,))
 
     def remove_authenticator(self, owner: AccountOwner) -> AccountChange:
-        """Remove the authenticator app. Raise `NotFound` if there is none."""
+        """Remove the authenticator app. Raise `NotFound` if the account has no authenticator app."""
         if owner.provider.authenticator is None:
             raise NotFound("There is no authenticator app.")
         changed = _after_removal(replace(owner.provider, authenticator=None))
         return self._commit(owner, changed, AccountEventType.AUTHENTICATOR_REMOVED)
 
     def create_recovery_codes(self, owner: AccountOwner) -> AccountChange:
-        """Replace the recovery codes. Only hashes are stored. Raise `NotFound` without a second factor."""
+        """Replace the account's recovery codes. Only hashes are stored. Raise `NotFound` without a second factor."""
         if not owner.provider.has_second_factor:
             raise NotFound("Recovery codes need a passkey or an authenticator app.")
         return self._commit(owner, owner.provider, AccountEventType.RECOVERY_CODES_MADE, new_codes=True)
 
     def change_password(self, owner: AccountOwner, password: str) -> AccountChange:
-        """Set a new password. Raise `Invalid` with the problem if the password is too weak."""
+        """Set a new password. Raise `Invalid` with the reason if the password is too weak."""
         provider = owner.provider
         least = min_length(second_factor=provider.has_second_factor)
         problem = find_password_problem(password, self._personal_words(provider), least=least)
@@ -140,7 +149,7 @@ class AccountSettings:
         return self._commit(owner, changed, AccountEventType.PASSWORD_CHANGED, dropped=counters)
 
     def _personal_words(self, provider: Provider) -> list[str]:
-        """Return words that make a poor password: the provider's name, email, NPI, and some practices."""
+        """Return words that make a poor password: the provider's name, email address, NPI, and practice names."""
         practices = [self._store.practice(practice_id) for practice_id in provider.practices[:_PRACTICES_READ]]
         names = [practice.name for practice in practices if practice is not None]
         return [provider.name, provider.email or "", provider.npi or "", *names]
@@ -155,7 +164,7 @@ class AccountSettings:
         return self._store.account_events(provider_id, limit=limit, before=before)
 
     def decline_second_factor(self, provider: Provider, now: datetime) -> None:
-        """Store that the owner does not want the offer of a second factor again."""
+        """Store that the owner declined the offer of a second factor, so that the portal does not repeat the offer."""
 
         def step() -> None:
             latest = self._store.provider(provider.id) or provider
@@ -184,8 +193,9 @@ class AccountSettings:
     ) -> AccountChange:
         """Commit the changed provider, end the other sessions, and renew the owner's session.
 
-        The first second factor creates recovery codes, and so does `new_codes`. The event and the email to
-        the owner have the same type. Raise `Invalid` if the account has changed in the meantime.
+        New recovery codes are created if this change adds the first second factor, or if `new_codes` is true.
+        `event_type` is also the type of the email to the owner. Raise `Invalid` if the account has changed in the
+        meantime.
         """
         is_first_factor = changed.has_second_factor and not owner.provider.has_second_factor
         codes = self._codes() if new_codes or is_first_factor else ()
@@ -222,7 +232,7 @@ class AccountSettings:
 
 
 def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
-    """Return the change that removes all second factors, ends all sessions and sends the owner an email.
+    """Return the database change that removes all second factors, ends all sessions and emails the account's owner.
 
     A password under `MIN_LENGTH` characters is invalidated, since it was allowed only with a second factor.
     The owner sets a new password with *Forgot password*.
@@ -239,7 +249,7 @@ def reset_second_factor(ids: Ids, provider: Provider, now: datetime) -> Change:
 
 
 def end_sessions(ids: Ids, provider: Provider, now: datetime) -> Change:
-    """Return the change that ends all sessions of an account."""
+    """Return the database change that ends all sessions of an account."""
     event = account_event(provider.id, AccountEventType.SESSIONS_ENDED, now, UNKNOWN, unique=ids.token())
     return Change(at=now, providers=(_without_sessions(provider),), account_events=(event,))
 
@@ -252,13 +262,16 @@ def authenticator_uri(secret: str, email: str) -> str:
 
 
 def _without_sessions(provider: Provider) -> Provider:
-    """Return the provider's next version, with all sessions ended."""
+    """Return the next version of the provider's row, in which all sessions are ended."""
     generation = provider.session_generation + 1
     return replace(provider, version=provider.version + 1, session_generation=generation)
 
 
 def _after_removal(provider: Provider) -> Provider:
-    """Return the provider, without recovery codes if none is needed. Raise `Invalid` for a short password."""
+    """Return the provider after the removal of a second factor. If it was the last, remove the recovery codes too.
+
+    Raise `Invalid` if the password is too short for an account without a second factor.
+    """
     if provider.has_second_factor:
         return provider
     if provider.short_password:

@@ -34,7 +34,7 @@ _RETRY_ON = frozenset({"secret"})
 
 @dataclass(frozen=True)
 class _LinkEmail:
-    """An email with a link: its type, its recipient, and the document that a setup link leads to."""
+    """An email with a link: its type, recipient and provider, and the document that a setup link leads to."""
 
     type: MessageType
     recipient: str
@@ -43,7 +43,7 @@ class _LinkEmail:
 
 
 class LinkRequests:
-    """Requests for a setup or reset link, and the emails that follow from them."""
+    """Requests for a setup or reset link, and the emails that answer them."""
 
     def __init__(self, store: Store, ids: Ids, switches: Switches, setup_links: SetupLinks) -> None:
         self._store = store
@@ -52,7 +52,7 @@ class LinkRequests:
         self._setup_links = setup_links
 
     def ask(self, email: str, source: str, now: datetime) -> None:
-        """Store a request for a link to this address (in lower case), and queue its job.
+        """Store a request for a link to this email address (in lower case), and queue the job for the request.
 
         The reads and writes are the same for known and unknown addresses, so the time reveals nothing. Raise
         `TooManyRequests` if one client address asks too often.
@@ -60,9 +60,9 @@ class LinkRequests:
         retry_on_conflict(lambda: self._ask(email, source, now), retry_on=_RETRY_ON)
 
     def ask_for_document(self, document_id: str, now: datetime) -> None:
-        """Queue an email with a link to the document's address on file, if there is one.
+        """Queue an email with a link to the email address on file for the document.
 
-        The caller does not learn whether there was one.
+        Without such an address, do nothing. The caller does not learn whether the document has an address.
         """
         retry_on_conflict(lambda: self._ask_for_document(document_id, now), retry_on=_RETRY_ON)
 
@@ -93,7 +93,7 @@ class LinkRequests:
             self._store.commit(replace(change, secrets=(request,)))
 
     def send_requested_link(self, key: str, now: datetime) -> None:
-        """Queue the email for the stored request with this key, if the address is known.
+        """Queue the email for the stored request with this key, if the request's address is known.
 
         An account gets a reset link. Without an account, the addressee of a document that can still be read
         gets a setup link. A second call for the same request queues nothing.
@@ -125,10 +125,10 @@ class LinkRequests:
         return self._email_for_pending(document, provider)
 
     def _email_for_page(self, document: Document, provider: Provider) -> _LinkEmail | None:
-        """Return the email to the document's own person, whose address this is on the document's page.
+        """Return the email for a link request from a document's page, to the document's provider, or None.
 
-        An account's link goes to the account's own address, whatever address a clinic typed. A person whose
-        address is another person's username gets no setup link, because it could not be used.
+        A link for an account goes to the account's own address, whatever address a clinic typed. A person whose
+        address is another person's username gets no setup link, because the link could not be used.
         """
         if provider.has_account:
             is_own = opens_to(provider, document) and provider.email is not None
@@ -137,10 +137,9 @@ class LinkRequests:
         return None if key in self._store.claims([key]) else self._email_for_pending(document, provider)
 
     def _email_for_pending(self, document: Document, provider: Provider) -> _LinkEmail | None:
-        """Return the email about this document.
+        """Return the email with a setup link that leads to this document, or None.
 
-        After the document's recall, return the email about another pending document that was emailed to the
-        same address.
+        If the document is recalled, the link leads to another pending document that was emailed to the same address.
         """
         address = document.addressee.email
         if document.recalled_at is None or address is None:

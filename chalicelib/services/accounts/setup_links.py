@@ -1,4 +1,4 @@
-"""Setup links and reset links: emailed links to choose a first password or a new one (DESIGN 5.2)."""
+"""Setup links and reset links: links by email with which a person chooses a first or a new password (DESIGN 5.2)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -39,9 +39,9 @@ _TAKEN_ADDRESS = (
 
 
 class LinkExpired(Gone):
-    """The error for a setup or reset link that was used, has expired or was replaced.
+    """Error for a setup or reset link that was used, has expired or was replaced.
 
-    `document_id` names the document that the link came with, if its row still exists.
+    `document_id` names the document of the link's email, if the link's row still exists.
     """
 
     def __init__(self, document_id: str | None = None) -> None:
@@ -51,7 +51,7 @@ class LinkExpired(Gone):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidLink:
-    """A setup or reset link that works: its row, its owner, and the document that its email was about."""
+    """A setup or reset link that works: its row, its owner, and the document of the email that brought the link."""
 
     secret: Secret
     provider: Provider
@@ -59,12 +59,12 @@ class ValidLink:
 
     @property
     def is_setup(self) -> bool:
-        """True if the link sets a first password, False if it replaces a forgotten one."""
+        """Whether the link sets a first password. Otherwise, the link replaces a forgotten password."""
         return self.secret.kind is SecretKind.SETUP
 
     @property
     def least(self) -> int:
-        """The least number of characters of the new password."""
+        """The minimum length of the new password, in characters."""
         return min_length(second_factor=self.provider.has_second_factor)
 
     @property
@@ -86,7 +86,7 @@ class PasswordForm:
 
 
 class SetupLinks:
-    """Setup and reset links: their creation, and the password that their owner chooses."""
+    """The creation of setup and reset links, and the choice of a password with such a link."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
@@ -95,7 +95,7 @@ class SetupLinks:
     # For the worker that sends the email
 
     def create_token(self, delivery: Delivery, now: datetime) -> str:
-        """Store a link for the email being sent, and return the link's token.
+        """Store a link for the email that is about to be sent, and return the link's token.
 
         The link expires after `LINK_LIFETIME`. All links of the provider's earlier emails stop working.
         Another attempt of the same delivery creates another token, and both tokens work. Raise
@@ -122,13 +122,13 @@ class SetupLinks:
         return find_document_of_setup_email(self._store, delivery, provider) is not None
 
     def find_first_pending_at(self, provider: Provider, email: str) -> Document | None:
-        """Return the provider's first due pending document that was emailed to this address, if any."""
+        """Return the pending document of the provider that is due first and was emailed to this address, or None."""
         return _first_emailed_to(email, provider, _read_pending(self._store, provider.id))
 
     # For the page behind the link
 
     def open(self, token: str, now: datetime) -> ValidLink:
-        """Return the link of this token without using it up. Raise `LinkExpired`."""
+        """Return the link of a token without using it up. Raise `LinkExpired` if the link does not work."""
         keys = [secret_key(kind, token) for kind in _LINK_KINDS]
         secret = next(iter(self._store.secrets(keys).values()), None) if token else None
         if secret is None or not secret.is_live(now):
@@ -155,8 +155,8 @@ class SetupLinks:
     def choose_password(self, token: str, form: PasswordForm, now: datetime, origin: Origin = UNKNOWN) -> ValidLink:
         """Set the password, use up the link and end all sessions of the account.
 
-        Return the link with its provider as they are afterwards. Raise `LinkExpired`, or `Invalid` with the
-        wrong fields; after `Invalid` the link still works.
+        Return the link with the changed provider. Raise `LinkExpired` if the link does not work, or `Invalid` with the
+        wrong fields of the form. After `Invalid`, the link still works.
         """
         link = self.open(token, now)
         _validate(link, form)
@@ -196,7 +196,7 @@ class SetupLinks:
 
 
 def account_notice(event_id: str, provider: Provider, message_type: str, now: datetime) -> Delivery:
-    """Return the email that reports a change of an account to its owner, in case it was someone else."""
+    """Return the email that reports a change of an account to its owner, who may not have made the change."""
     return new_delivery(
         Channel.EMAIL,
         message_type,
@@ -214,8 +214,8 @@ def account_notice(event_id: str, provider: Provider, message_type: str, now: da
 def find_document_of_setup_email(store: Store, delivery: Delivery, provider: Provider) -> Document | None:
     """Return the document that a setup email is about, or None if the email must not be sent.
 
-    This is the delivery's own document. After a recall of this document, it is the document that the link
-    leads to then, unless a newer setup email is on its way.
+    Usually this is the delivery's own document. If that document was recalled, it is another document to which the
+    link leads now, unless a newer setup email is on its way.
     """
     document = store.document(delivery.document_id) if delivery.document_id else None
     if document is None or document.access == delivery.access:
@@ -249,7 +249,7 @@ def _link_row(token: str, delivery: Delivery, provider: Provider, now: datetime)
 
 
 def _is_newest(secret: Secret, provider: Provider) -> bool:
-    """Return True if this is the provider's newest link and still fits the state of the account."""
+    """Return True if a link is the provider's newest link and still fits the state of the account."""
     is_newest = provider.link == secret.link
     if secret.kind is SecretKind.RESET:
         return is_newest and secret.email in provider.proven_emails
@@ -257,7 +257,7 @@ def _is_newest(secret: Secret, provider: Provider) -> bool:
 
 
 def _has_newer_setup_email(delivery: Delivery, provider: Provider) -> bool:
-    """Return True if a later document has its own setup email (`Intake._has_lost_setup`)."""
+    """Return True if a later document of the provider has a setup email of its own."""
     mailed_at = provider.setup_mailed_at
     is_newer = mailed_at is not None and mailed_at >= delivery.created_at
     return is_newer and provider.setup_document != delivery.document_id
@@ -273,9 +273,9 @@ def _document_of_link(
 ) -> Document | None:
     """Return the document that a setup link leads to, or None if the link no longer works.
 
-    `document` came with the link's email, when it had this `access`. After its recall, the link leads to
-    another pending document of the same person that was emailed to the same address. After a correction of
-    the address, the link leads nowhere, because the old address may be a stranger's.
+    `document` is the document of the link's email, and `access` is the value it had then. If the document was
+    recalled, the link leads to another pending document of the same person that was emailed to the same address.
+    If the address was corrected, the link leads nowhere, because the old address may be a stranger's.
     """
     if document is None or document.access == access:
         return document
@@ -298,7 +298,7 @@ def _was_emailed_to(document: Document, provider: Provider, email: str) -> bool:
 
 
 def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: datetime) -> Provider:
-    """Return the provider with the new password and with all sessions ended. A setup creates the account."""
+    """Return the provider with the new password and without open sessions. A setup link creates the account."""
     provider = link.provider
     changed = replace(
         provider,
@@ -322,7 +322,7 @@ def set_password(link: ValidLink, form: PasswordForm, password_hash: str, now: d
 
 
 def _claims(link: ValidLink, provider: Provider) -> tuple[Claim, ...]:
-    """Return the claim on the username of a new account."""
+    """Return the claim on the username of a new account, or nothing if the link only resets a password."""
     if not link.is_setup or provider.email is None:
         return ()
     return (Claim(key=email_claim(provider.email), owner=provider.id),)

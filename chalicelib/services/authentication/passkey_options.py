@@ -1,4 +1,7 @@
-"""WebAuthn options for the browser. The login page needs them without the store and the WebAuthn library."""
+"""WebAuthn options for the browser. This module imports neither the store nor the WebAuthn library.
+
+The login page needs only this module, so the page loads fast.
+"""
 
 import json
 from datetime import datetime
@@ -17,7 +20,7 @@ _MILLISECONDS = int(LIFETIME.total_seconds()) * 1000
 
 
 class PasskeyOptions:
-    """The WebAuthn options as JSON. They require user verification, so a passkey is two factors in one."""
+    """The WebAuthn options as JSON. They require user verification, so a passkey counts as two factors."""
 
     def __init__(self, keys: "Keys", ids: "Ids", *, portal_url: str) -> None:
         self._keys = keys
@@ -25,7 +28,7 @@ class PasskeyOptions:
         self._rp_id = urlsplit(portal_url).hostname or ""
 
     def for_login(self, now: datetime, provider: "Provider | None" = None) -> str:
-        """Return the JSON for `navigator.credentials.get`, for this provider's passkeys or for any passkey."""
+        """Return the JSON for `navigator.credentials.get`. Without a provider, any passkey is accepted."""
         subject = provider.id if provider else ""
         return json.dumps(
             {

@@ -46,7 +46,7 @@ class Passkeys:
     def verify_registration(
         self, provider: Provider, response: str, name: str, now: datetime
     ) -> tuple[Passkey, Secret]:
-        """Return the passkey, and the row that marks its challenge as used. Raise `Unauthenticated` if refused."""
+        """Return the new passkey, and the row that marks the challenge as used. Raise `Unauthenticated` if refused."""
         from webauthn import verify_registration_response
         from webauthn.helpers.exceptions import WebAuthnException
 
@@ -89,12 +89,18 @@ class Passkeys:
         return provider, cookie
 
     def verify_authentication(self, provider: Provider, response: str, now: datetime) -> tuple[Provider, Secret]:
-        """Return the provider and the row of the challenge, to be committed. Raise `Unauthenticated` if refused."""
+        """Return the provider and the row that marks the challenge as used, for the caller to commit.
+
+        Raise `Unauthenticated` if the browser's response is refused.
+        """
         parsed = self._parse(response, provider.id, now)
         return self._verify(provider, parsed, now), _used_challenge(parsed.challenge, now)
 
     def reauthenticate(self, session: Secret, provider: Provider, response: str, now: datetime) -> RenewedSession:
-        """Return the session under a new token. Raise `Unauthenticated` if the browser's response is refused."""
+        """Return the renewed session after a check of the browser's passkey response.
+
+        Raise `Unauthenticated` if the response is refused.
+        """
         parsed = self._parse(response, provider.id, now)
         used = self._verify(provider, parsed, now)
         renewed, cookie = self._sessions.renew(session, now, METHOD)
@@ -109,7 +115,7 @@ class Passkeys:
             raise Unauthenticated(_FAILED) from conflict
 
     def _parse(self, response: str, subject: str, now: datetime) -> _Response:
-        """Return the response if the portal made its challenge for this subject. Otherwise raise `Unauthenticated`."""
+        """Return the browser's response if its challenge was made for this subject, or else raise `Unauthenticated`."""
         try:
             credential = json.loads(response[:MAX_RESPONSE_CHARS])
             client = json.loads(from_base64url(credential["response"]["clientDataJSON"]))
@@ -121,7 +127,7 @@ class Passkeys:
         return _Response(credential, challenge)
 
     def _verify(self, provider: Provider, parsed: _Response, now: datetime) -> Provider:
-        """Return the provider with the passkey's new sign count and time of use."""
+        """Verify a passkey's signature, and return the provider with the passkey's new sign count and time of use."""
         from webauthn import verify_authentication_response
         from webauthn.helpers.exceptions import WebAuthnException
 
@@ -154,5 +160,5 @@ def _provider_id(handle: object) -> str:
 
 
 def _used_challenge(challenge: bytes, now: datetime) -> Secret:
-    """Return a row that can be written only once, so that a repeated response fails."""
+    """Return the row that marks a challenge as used. The row can be written only once, so a repeated response fails."""
     return new_secret(SecretKind.PASSKEY, to_base64url(challenge), now, LIFETIME)

@@ -66,7 +66,7 @@ _NO_PROVIDER = "prv_nobody"
 
 @dataclass(frozen=True, kw_only=True)
 class LoginAttempt:
-    """One try of a password. `source` is the client's address, `agent` its User-Agent. `email` is in lower case."""
+    """One try to log in. `source` is the client's IP address, `agent` the User-Agent. `email` is in lower case."""
 
     email: str
     password: str
@@ -82,7 +82,10 @@ class LoginAttempt:
 
 
 class SecondFactorRequired(Exception):
-    """The signal that the password was right and a second factor is needed. `SecondFactor.finish` takes `token`."""
+    """Signal that the password was right and a second factor is needed.
+
+    `token` is the input of `SecondFactor.finish`.
+    """
 
     def __init__(self, token: str) -> None:
         super().__init__("a second factor is needed")
@@ -91,7 +94,10 @@ class SecondFactorRequired(Exception):
 
 @dataclass(frozen=True)
 class _CountedAttempt:
-    """The counters after an attempt: the client's, the total of known or unknown browsers, and the attack's."""
+    """The failure counters after an attempt to log in.
+
+    `client` counts for one browser or source, `total` for all known or all unknown browsers, `attack` for an attack.
+    """
 
     client: Secret
     total: Secret
@@ -128,7 +134,7 @@ class Login:
         return provider, cookie
 
     def _start_pending_login(self, provider: Provider, cleared: tuple[Secret, ...], attempt: LoginAttempt) -> str:
-        """Store a login that waits for its second factor, and return its token."""
+        """Store a row for a login that waits for the second factor, and return the row's token."""
         now = attempt.now
         token = self._ids.token()
         owner = {"provider_id": provider.id, "session_generation": provider.session_generation}
@@ -137,7 +143,10 @@ class Login:
         return token
 
     def _commit_and_rehash(self, change: Change, provider: Provider, attempt: LoginAttempt) -> None:
-        """Commit the change. Also replace an outdated password hash, unless the account changes at the same time."""
+        """Commit the change, and replace an outdated password hash too.
+
+        If another request changes the account at the same time, the hash is not replaced.
+        """
         if provider.password_hash is None or not is_outdated(provider.password_hash):
             self._store.commit(change)
             return
@@ -150,7 +159,7 @@ class Login:
             self._store.commit(change)
 
     def reauthenticate(self, session: Secret, attempt: LoginAttempt) -> RenewedSession:
-        """Check the password of a logged-in provider, and return the renewed session. Raise as `log_in` does."""
+        """Check the password of a logged-in provider, and return the renewed session. Raises the errors of `log_in`."""
         provider, cleared = self._verify(attempt)
         if provider.id != session.provider_id:
             raise Unauthenticated(_WRONG)
@@ -159,14 +168,14 @@ class Login:
         return RenewedSession(renewed, cookie, provider)
 
     def verify_password(self, provider: Provider, attempt: LoginAttempt) -> None:
-        """Count the attempt, and raise as `log_in` does unless this is the provider's password."""
+        """Check that the password is this provider's password, and count the attempt. Raises the errors of `log_in`."""
         owner, cleared = self._verify(attempt)
         if owner.id != provider.id:
             raise Unauthenticated(_WRONG)
         self._store.commit(Change(at=attempt.now, dropped=cleared))
 
     def _verify(self, attempt: LoginAttempt) -> tuple[Provider, tuple[Secret, ...]]:
-        """Check the password. Return its owner, and the counters to clear."""
+        """Check the password. Return the account's provider, and the failure counters to delete."""
         provider, counted = retry_on_conflict(lambda: self._count(attempt), retry_on=frozenset({"secret"}))
         stored_hash = provider.password_hash if provider else None
         if not is_password(attempt.password, stored_hash) or provider is None:
@@ -176,7 +185,10 @@ class Login:
         return provider, (counted.client, *login_counters(attempt.email, provider.id, attempt.now))
 
     def _count(self, attempt: LoginAttempt) -> tuple[Provider | None, _CountedAttempt]:
-        """Return the provider and the new counters. Parallel attempts gain nothing, as counting comes first."""
+        """Count an attempt to log in before its password is checked, so that parallel attempts gain nothing.
+
+        Return the provider, if the email address has an account, and the new counters.
+        """
         (owner_id, device_owner), counters = run_concurrently(
             lambda: self._read_owners(attempt), lambda: self._read_counters(attempt)
         )
@@ -190,7 +202,10 @@ class Login:
         return provider, counted
 
     def _read_owners(self, attempt: LoginAttempt) -> tuple[str | None, Provider | None]:
-        """Return the id of the email address's owner, and the provider whose account knows the browser, if any."""
+        """Return the id of the account with the email address, and the provider in the cookie of a known browser.
+
+        Either value is None if there is none.
+        """
         key, device = email_claim(attempt.email), attempt.device
         return run_concurrently(
             lambda: self._store.claims([key]).get(key),
@@ -198,7 +213,7 @@ class Login:
         )
 
     def _read_counters(self, attempt: LoginAttempt) -> Mapping[str, Secret]:
-        """Return all counters of the attempt by key, for a known browser and for an unknown one."""
+        """Return the stored failure counters by key: those for a known browser and those for an unknown browser."""
         keys = {
             PER_CLIENT.key(_client(attempt, None)),
             PER_CLIENT.key(_client(attempt, attempt.device)),
@@ -229,12 +244,12 @@ class Login:
 
 
 def is_used_up(count: Secret | None, limit: int, now: datetime) -> bool:
-    """Return True if the counter has reached the limit."""
+    """Return True if the counter of failures has reached the limit."""
     return count is not None and count.is_live(now) and count.tries >= limit
 
 
 def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """Return the login's counters of a whole account, to drop after a login or a new password."""
+    """Return an account's counters of failed logins, which a successful login or a new password deletes."""
     counters = ((PER_ACCOUNT, email), (UNDER_ATTACK, email), (KNOWN_BROWSERS, provider_id))
     return tuple(backoff.add_attempt(None, subject, now) for backoff, subject in counters)
 
@@ -242,7 +257,10 @@ def login_counters(email: str, provider_id: str, now: datetime) -> tuple[Secret,
 def _known_device(
     attempt: LoginAttempt, owner_id: str | None, device_owner: Provider | None, counters: Mapping[str, Secret]
 ) -> KnownDevice | None:
-    """Return the browser if the account knows it and its known browsers together have not failed too often."""
+    """Return the browser of the attempt if it is known to the account, or None.
+
+    Also return None if all known browsers of the account together have failed too often.
+    """
     device = attempt.device
     if device is None or device.provider_id != owner_id or not device.is_known_to(device_owner):
         return None
@@ -281,5 +299,5 @@ def _add_attempt(attempt: LoginAttempt, known: KnownDevice | None, counters: Map
 
 
 def _decoy(attempt: LoginAttempt, nonce: str) -> Secret:
-    """Return an expired row in place of the account event that an unknown address cannot have."""
+    """Return an expired row that takes the place of an account event if the email address is unknown."""
     return new_secret(SecretKind.THROTTLE, f"nobody:{nonce}", attempt.now, timedelta(), method=attempt.agent)

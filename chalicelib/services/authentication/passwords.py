@@ -1,4 +1,4 @@
-"""Password rules and password hashes (NIST SP 800-63B-4, OWASP password storage)."""
+"""Rules for passwords, and hashes of passwords (NIST SP 800-63B-4, OWASP password storage)."""
 
 import re
 import unicodedata
@@ -61,12 +61,12 @@ def min_length(*, second_factor: bool) -> int:
 
 
 def is_short(password: str) -> bool:
-    """Return True if the password is long enough only with a second factor."""
+    """Return True if the password is allowed only in accounts with a second factor, because of its length."""
     return len(normalize(password)) < MIN_LENGTH
 
 
 def find_password_problem(password: str, personal: Iterable[str], *, least: int = MIN_LENGTH) -> str | None:
-    """Return a sentence that says why the password is refused, or None if it is good.
+    """Return a sentence that says why the password is refused, or None if the password is good.
 
     `personal` holds words about the owner, such as the name. `least` is the least number of characters.
     """
@@ -83,12 +83,12 @@ def find_password_problem(password: str, personal: Iterable[str], *, least: int 
 
 
 def hash_password(password: str) -> str:
-    """Return the argon2id hash to store, with its salt and parameters."""
+    """Return the argon2id hash of a password, which includes its salt and parameters."""
     return _hasher().hash(normalize(password))
 
 
 def is_password(password: str, stored_hash: str | None) -> bool:
-    """Return True if the hash is this password's. For None, return False after the same time."""
+    """Return True if the hash is the hash of this password. If the hash is None, return False after the same time."""
     from argon2.exceptions import VerificationError
 
     if len(password) > MAX_LENGTH * 2:
@@ -101,12 +101,15 @@ def is_password(password: str, stored_hash: str | None) -> bool:
 
 
 def is_outdated(stored_hash: str) -> bool:
-    """Return True if the hash has other parameters than new hashes."""
+    """Return True if the hash was made with other parameters than new hashes."""
     return _hasher().check_needs_rehash(stored_hash)
 
 
 def normalize(password: str) -> str:
-    """Return the password in the form that is hashed: NFKC, for characters that have several encodings."""
+    """Return the password in the Unicode form NFKC, which is the form that is hashed.
+
+    Some characters have several encodings, and keyboards differ in which they send.
+    """
     return unicodedata.normalize("NFKC", password)
 
 
@@ -118,7 +121,7 @@ def _hasher() -> "PasswordHasher":
 
 
 def _is_personal(text: str, own: Iterable[str], least: int) -> bool:
-    """Return True if little is left of the password without the owner's own words."""
+    """Return True if the password consists mostly of words about its owner, such as the name."""
     words = {_letters(word) for word in _words(own)}
     rest = _letters(text)
     for word in sorted(words, key=len, reverse=True):
@@ -127,16 +130,17 @@ def _is_personal(text: str, own: Iterable[str], least: int) -> bool:
 
 
 def _words(own: Iterable[str]) -> list[str]:
-    """Return the owner's texts, whole and split into words, without very short ones."""
+    """Return texts about the owner, both whole and split into words. Very short words are left out."""
     words = {word for text in own for word in (text, *re.split(r"\W+", text.casefold()))}
     return sorted(word for word in words if len(_letters(word)) >= _MIN_WORD_CHARS)
 
 
 def _easily_guessed(text: str, own: Iterable[str], least: int) -> str | None:
-    """Return why the password is easy to guess, or None if zxcvbn estimates enough guesses.
+    """Return the reason why the password is easy to guess, or None if zxcvbn estimates enough guesses.
 
     zxcvbn knows lists of passwords, names and words, and how people vary them. It sees only the first
-    characters, because its time grows with the length. It is imported here, because its lists take memory.
+    characters, because its time grows with the length. It is imported in this function, because its lists take
+    memory.
     """
     from zxcvbn import zxcvbn
 
@@ -150,7 +154,7 @@ def _easily_guessed(text: str, own: Iterable[str], least: int) -> str | None:
 
 
 def _is_common(text: str) -> bool:
-    """Return True if the password consists of very common words, with digits around them."""
+    """Return True if the password consists only of very common words, with or without digits around them."""
     folded = text.casefold()
     forms = (folded, folded.rstrip("0123456789!.?$").translate(_LOOKALIKES))
     letters = ("".join(re.findall(r"[a-z]+", form)) for form in forms)
@@ -158,7 +162,7 @@ def _is_common(text: str) -> bool:
 
 
 def _is_only_common_words(letters: str) -> bool:
-    """Return True if the letters can be split into common words without a rest."""
+    """Return True if the letters can be split completely into common words."""
     reached = {0}
     for end in range(1, len(letters) + 1):
         if any(letters[start:end] in _COMMON for start in reached):

@@ -45,7 +45,10 @@ _EXPIRED = "This login took too long. Please start again."
 
 @dataclass(frozen=True, kw_only=True)
 class SecondFactorResponse:
-    """The response at the second step: a `code` of the app or for recovery, or a `passkey` response (JSON)."""
+    """The provider's response at the second step of a login: a `code`, or the browser's `passkey` response (JSON).
+
+    `code` is a code of the authenticator app or a recovery code.
+    """
 
     code: str = ""
     passkey: str = ""
@@ -54,7 +57,7 @@ class SecondFactorResponse:
 
 @dataclass(frozen=True)
 class _VerifiedResponse:
-    """The provider after a right response, the rows to commit with it, and the name of the login's method."""
+    """The provider after a correct second factor, the rows to commit, and the name of the login's method."""
 
     provider: Provider
     secrets: tuple[Secret, ...]
@@ -62,7 +65,7 @@ class _VerifiedResponse:
 
 
 class SecondFactor:
-    """The second step of logins that wait for a second factor."""
+    """The second step of logins: the check of a second factor."""
 
     def __init__(self, store: Store, sessions: Sessions, passkeys: Passkeys) -> None:
         self._store = store
@@ -70,11 +73,14 @@ class SecondFactor:
         self._passkeys = passkeys
 
     def find_pending_login(self, token: str, now: datetime) -> Provider:
-        """Return the provider whose login waits for a second factor. Raise `Gone` if it has expired."""
+        """Return the provider whose login waits for a second factor. Raise `Gone` if the login has expired."""
         return self._pending_login(token, now)[1]
 
     def finish(self, token: str, response: SecondFactorResponse, now: datetime, origin: Origin) -> tuple[Provider, str]:
-        """Return the provider and the session cookie. Raise `Unauthenticated`, `TooManyRequests`, or `Gone` if late."""
+        """Return the provider and the session cookie after a correct second factor.
+
+        Raise `Unauthenticated` for a wrong one, `TooManyRequests`, or `Gone` if the login has expired.
+        """
         pending, provider = self._pending_login(token, now)
         total = self._count_code(provider, response, now)
         try:
@@ -118,13 +124,16 @@ class SecondFactor:
         return row, provider
 
     def _count_code(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret | None:
-        """Count one try of a code before the code is looked at. Return the total, or None for a passkey."""
+        """Count one try of a code before the code is checked. Return the total counter, or None for a passkey."""
         if response.passkey:
             return None
         return retry_on_conflict(lambda: self._add_attempt(provider, response, now), retry_on=frozenset({"secret"}))
 
     def _add_attempt(self, provider: Provider, response: SecondFactorResponse, now: datetime) -> Secret:
-        """Count one try. Return the counter that all known browsers share, or else that of all unknown browsers."""
+        """Count one try of a code, and return the total counter for all known or for all unknown browsers.
+
+        Raise `TooManyRequests` if another try is not allowed yet.
+        """
         known, device = _known_browsers(provider.id), _known_browser(provider, response)
         subjects = (device, known, provider.id) if device else (provider.id,)
         stored = self._store.secrets([CODE_ATTEMPTS.key(subject) for subject in subjects])
@@ -154,7 +163,7 @@ class SecondFactor:
 
 
 def second_factor_counters(provider_id: str, now: datetime) -> tuple[Secret, ...]:
-    """Return the counters of codes of a whole account, to drop after a finished login or a new password."""
+    """Return an account's counters of wrong codes, which a finished login or a new password deletes."""
     subjects = (provider_id, _known_browsers(provider_id))
     return tuple(CODE_ATTEMPTS.add_attempt(None, subject, now) for subject in subjects)
 
@@ -175,7 +184,10 @@ def _known_browsers(provider_id: str) -> str:
 
 
 def find_matching_step(app: Authenticator, code: str, now: datetime) -> int | None:
-    """Return the 30-second step of a code (one early or late at most), or None if it is wrong or was used."""
+    """Return the 30-second time step of a code, or None if the code is wrong or was already used.
+
+    The code may be one step early or late.
+    """
     import pyotp
 
     digits = "".join(code.split())
@@ -186,7 +198,7 @@ def find_matching_step(app: Authenticator, code: str, now: datetime) -> int | No
 
 
 def _use_app_code(provider: Provider, code: str, now: datetime) -> Provider | None:
-    """Return the provider with the app's code marked as used, or None if the code is wrong."""
+    """Return the provider with the authenticator app's code marked as used, or None if the code is wrong."""
     app = provider.authenticator
     step = find_matching_step(app, code, now) if app else None
     if app is None or step is None:
@@ -195,7 +207,7 @@ def _use_app_code(provider: Provider, code: str, now: datetime) -> Provider | No
 
 
 def _use_recovery_code(provider: Provider, code: str) -> Provider | None:
-    """Return the provider without this recovery code, or None if the code is wrong."""
+    """Return the provider without the used recovery code, or None if the code is wrong."""
     key = hash_recovery_code(code)
     if key not in provider.recovery:
         return None

@@ -1,4 +1,4 @@
-"""Sessions of logged-in providers. A session is live only if its cookie (a JWT), row and account agree."""
+"""Sessions of logged-in providers. A session is live only if its cookie (a JWT), its row and its account agree."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ _OPTIONS: Any = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_
 
 @dataclass(frozen=True)
 class SessionClaims:
-    """The claims of a valid session cookie: the key of the session's row, and the provider's id."""
+    """The contents of a valid session cookie: the key of the session's row, and the provider's id."""
 
     key: str
     provider_id: str
@@ -33,7 +33,7 @@ class SessionClaims:
 
 @dataclass(frozen=True)
 class RenewedSession:
-    """A session whose owner has just been authenticated again, its new cookie, and its provider."""
+    """A session whose owner has just been authenticated again, with its new cookie and its provider."""
 
     session: Secret
     cookie: str
@@ -50,7 +50,10 @@ class Sessions:
         self._issuer = issuer
 
     def start(self, provider: Provider, now: datetime, method: str = PASSWORD) -> tuple[Secret, str]:
-        """Return the row to commit and the cookie of a new session. `method` says how the provider logged in."""
+        """Return the row and the cookie of a new session. `method` describes how the provider logged in.
+
+        The caller commits the row.
+        """
         token = self._ids.token()
         row = Secret(
             key=secret_key(SecretKind.SESSION, token),
@@ -69,10 +72,10 @@ class Sessions:
     def renew(
         self, session: Secret, now: datetime, method: str | None = None, *, session_generation: int | None = None
     ) -> tuple[Secret, str]:
-        """Return the session under a new token, and its cookie. The session's end does not move.
+        """Return the row and the cookie of the session under a new token. The session's end does not move.
 
         Pass `method` if the provider has just been authenticated by this method. Pass the account's new
-        `session_generation` if all other sessions end. The caller commits the returned row and drops the old
+        `session_generation` if all other sessions end. The caller commits the returned row and deletes the old
         one.
         """
         token = self._ids.token()
@@ -88,7 +91,10 @@ class Sessions:
         return row, self._sign(token, session.provider_id or "", row)
 
     def read(self, cookie: str, now: datetime) -> SessionClaims | None:
-        """Return the claims of a cookie that the portal signed and that has not expired. The row is not read."""
+        """Return the contents of a session cookie that the portal signed and that has not expired, or None.
+
+        The session's row is not read.
+        """
         import jwt
 
         if not cookie or len(cookie) > _MAX_COOKIE_CHARS:
@@ -103,12 +109,15 @@ class Sessions:
         return _session_claims(claims, now)
 
     def visit(self, cookie: str, now: datetime, document_id: str | None = None) -> Visit | None:
-        """Return session, provider and document in one read, or None unless the session is live."""
+        """Return the session, its provider and a document in one read, or None if the session is not live."""
         visit = self._read_visit(cookie, now, document_id)
         return visit if visit and is_live(visit, now) else None
 
     def visit_even_if_idle(self, cookie: str, now: datetime, document_id: str) -> Visit | None:
-        """Return session, provider and document, also if the session has ended only by idleness."""
+        """Return the session, its provider and a document, or None.
+
+        A session that ended only by idleness also counts.
+        """
         visit = self._read_visit(cookie, now, document_id)
         return visit if visit and _is_live_or_idle(visit, now) else None
 
@@ -117,7 +126,7 @@ class Sessions:
         return self._store.visit(claims.key, claims.provider_id, document_id) if claims else None
 
     def touch(self, session: Secret, now: datetime) -> None:
-        """Store the time of use, at most once a minute and not if another request has just stored it."""
+        """Store the session's time of use, at most once a minute and not if another request has just stored it."""
         seen = session.last_seen_at or session.created_at
         if now - seen < TOUCH_INTERVAL:
             return
@@ -128,7 +137,7 @@ class Sessions:
             return
 
     def end(self, session: Secret, now: datetime, origin: Origin) -> None:
-        """Delete the session's row and record the logout."""
+        """Delete the session's row and record the logout as an account event."""
         owner = session.provider_id or ""
         event = account_event(owner, AccountEventType.LOGGED_OUT, now, origin, unique=session.key)
         self._store.commit(Change(at=now, dropped=(session,), account_events=(event,)))
@@ -149,21 +158,21 @@ class Sessions:
 
 
 def login_event(provider: Provider, session: Secret, origin: Origin) -> AccountEvent:
-    """Return the account event of a login, to be committed with the new session's row."""
+    """Return the account event of a login. The caller commits the event together with the new session's row."""
     return account_event(
         provider.id, AccountEventType.LOGGED_IN, session.created_at, origin, unique=session.key, method=session.method
     )
 
 
 def time_left(session: Secret, now: datetime) -> timedelta:
-    """Return the time until a session in use now ends without another request, by its stored time of use."""
+    """Return the time until a session that is in use now would end without another request."""
     seen = session.last_seen_at or session.created_at
     stored = now if now - seen >= TOUCH_INTERVAL else seen
     return min(stored + SESSION_IDLE, session.expires_at) - now
 
 
 def is_live(visit: Visit, now: datetime) -> bool:
-    """Return True if the session is the account's and is neither expired, idle, logged out nor revoked."""
+    """Return True if the session belongs to the account and is neither expired, idle, logged out nor revoked."""
     session = visit.session
     if session is None or not _is_live_or_idle(visit, now):
         return False

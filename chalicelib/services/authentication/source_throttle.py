@@ -1,4 +1,7 @@
-"""Throttling by source: failed passwords, codes and links of one client address, for any account."""
+"""Throttling of guesses by source: a client address with too many wrong passwords, codes and links must wait.
+
+The source counts for all accounts together.
+"""
 
 from datetime import datetime
 
@@ -10,13 +13,13 @@ from chalicelib.services.transaction import Change
 
 
 class SourceThrottle:
-    """Counters of failures by source: a client's address, or one known browser at that address."""
+    """Counters of failures by source: one client address, or one known browser at that address."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def check(self, source: str, now: datetime) -> None:
-        """Raise `TooManyRequests` while the source has to wait."""
+        """Raise `TooManyRequests` if the source must still wait after its failures."""
         throttling.require_no_wait(PER_SOURCE.wait_left(self._store.secret(PER_SOURCE.key(source)), now))
 
     def count_failure(self, source: str, now: datetime) -> None:

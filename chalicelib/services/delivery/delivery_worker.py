@@ -1,8 +1,9 @@
-"""One attempt of one delivery: claim the row, send the message, record the result.
+"""One attempt of one delivery: claim the delivery's row, send the message, record the result.
 
-Claiming takes a lease and already sets the time of the next attempt. So a worker that dies after sending and
+The claim sets a lease and also the time of the next attempt. So a worker that dies after sending and
 before recording leaves a row whose next attempt sends the same bytes with the same `webhook-id`. The worker
-never sleeps: a wait is a time in the row, and the queue's delay or the sweep of each minute ends the wait.
+never sleeps. To wait, it stores the time of the next attempt, and the queue's delay or the sweep of each minute
+starts that attempt.
 """
 
 import math
@@ -30,15 +31,15 @@ logger = Logger(service="portal", child=True)
 
 
 class Sender(Protocol):
-    """Composer and sender of the messages of one channel."""
+    """Sender of the messages of one channel, such as email or fax."""
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Send the message once. Raises `Unavailable` to retry, `Unprocessable` to give up."""
+        """Send the message once. Raises `Unavailable` if a retry may help, and `Unprocessable` if none can."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryWorker:
-    """Service behind the `deliver` jobs. A job that comes twice, late or out of order does no harm."""
+    """Worker for the `deliver` jobs. A job that comes twice, late or out of order does no harm."""
 
     store: Store
     queues: Queues
@@ -51,7 +52,7 @@ class DeliveryWorker:
     def attempt(self, job: Job) -> None:
         """Make one attempt of the job's delivery, if the delivery is due.
 
-        Raises every unexpected error. The job then goes back to the queue, and the row keeps the time of its
+        Raises every unexpected error. The job then returns to the queue, and the row keeps the time of its
         next attempt.
         """
         claimed = retry_on_conflict(lambda: self._claim(job.delivery_id or ""), retry_on=RACES)
@@ -64,7 +65,7 @@ class DeliveryWorker:
             self._schedule_next(after)
 
     def _claim(self, delivery_id: str) -> Delivery | None:
-        """Return the row with a lease, or None if the row is done, not due, or leased by another worker."""
+        """Return the delivery with a lease, or None if it is done, not due, or leased by another worker."""
         now = self.clock.now()
         delivery = self.store.delivery(delivery_id)
         if delivery is None:
@@ -89,7 +90,7 @@ class DeliveryWorker:
             return AttemptResult(verdict=verdict, detail=error.detail)
 
     def _record(self, claimed: Delivery, outcome: AttemptResult) -> Delivery | None:
-        """Return the row as written, or None if a receipt or another worker has settled the row meanwhile."""
+        """Store the attempt's result and return the delivery, or None if a receipt or another worker was faster."""
         now = self.clock.now()
         row = self.store.delivery(claimed.id)
         if row is None or not attempts.is_waiting(row):
@@ -102,7 +103,7 @@ class DeliveryWorker:
         return after
 
     def _schedule_next(self, after: Delivery) -> None:
-        """Queue the next attempt if its wait is short. The sweep of each minute finds the longer waits."""
+        """Queue the next attempt if its wait is short. The sweep of each minute queues attempts after longer waits."""
         if after.status is DeliveryStatus.HELD:
             # The practice may have set its endpoint again while this attempt was writing `held`.
             if self.webhook_release.is_endpoint_on(after.practice_id):
@@ -114,7 +115,7 @@ class DeliveryWorker:
 
 
 def _log(claimed: Delivery, outcome: AttemptResult, after: Delivery | None) -> None:
-    """Log ids and verdicts only. A recipient is a person's address and never goes into a log."""
+    """Log the attempt's ids and verdict only. A recipient is a person's address and never appears in a log."""
     facts = {
         "delivery": claimed.id,
         "channel": claimed.channel,

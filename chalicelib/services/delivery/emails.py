@@ -1,6 +1,6 @@
-"""Emails to providers. Each is composed when it is sent, so that its link or code is fresh.
+"""Emails to providers. Each email is composed only when it is sent, so that its link or code is fresh.
 
-No subject, sender, link or text of an email contains anything about a patient (FACTS, privacy law).
+No subject, sender, link or text of an email contains anything about a patient (privacy law).
 """
 
 from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ class Emails(MessageSender):
         return composers.get(facts.delivery.type, self._account_changed)(facts)
 
     def _render(self, facts: MessageFacts, template: str, **template_values: Any) -> Mail:
-        """Return the email as HTML and as plain text."""
+        """Return the text of an email as HTML and as plain text."""
         practice = facts.practice
         sender = f"{practice.name} via {PORTAL}" if practice else PORTAL
         values: dict[str, Any] = {
@@ -110,7 +110,7 @@ class Emails(MessageSender):
         return self._render(facts, "by_hand_code", code=code, by_hand_link=self._url(f"/by-hand/{document.id}"))
 
     def _decided_elsewhere(self, facts: MessageFacts) -> Mail:
-        """Compose the report of a decision that was not made in the account."""
+        """Compose the email that reports to an account's owner a decision that was made outside the account."""
         document, _ = facts.require_document()
         values = {"is_scan": document.decision is not None, "decided_at": _moment(facts.delivery.created_at)}
         link = self._url(f"/documents/{document.id}")
@@ -129,7 +129,7 @@ class Emails(MessageSender):
 
 
 def _moment(at: datetime) -> str:
-    """Return a time such as `November 23, 2026, at 7:00 PM UTC`. The owner's time zone is not known."""
+    """Return a time in UTC such as `November 23, 2026, at 7:00 PM UTC`. The reader's time zone is not known."""
     utc = at.astimezone(UTC)
     return f"{utc:%B} {utc.day}, {utc.year}, at {utc.hour % 12 or 12}:{utc:%M %p} UTC"
 

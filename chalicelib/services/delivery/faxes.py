@@ -1,6 +1,6 @@
-"""Faxes to providers: a cover and the document as one PDF, emailed to the email-to-fax gateway.
+"""Faxes to providers: a cover page and the document as one PDF, emailed to the email-to-fax gateway.
 
-The email around the PDF contains nothing about the document.
+The email that carries the PDF contains nothing about the document.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,7 @@ class Faxes(MessageSender):
     """Sender of the faxes to providers."""
 
     def cover(self, facts: MessageFacts, document: Document, practice: Practice) -> FaxCover:
-        """Return the contents of the cover page, with a link and a code only if Electronic Signature is on.
+        """Return the contents of the cover page. A link and a code are on it only if Electronic Signature is on.
 
         Raises `Unprocessable` if the practice has no number to return the fax to.
         """
@@ -48,7 +48,7 @@ class Faxes(MessageSender):
         return Mail(to=to, name=PORTAL, subject="Fax", text="The fax is attached.\n", pdf=self._build_pdf(facts))
 
     def _build_pdf(self, facts: MessageFacts) -> bytes:
-        """Return the PDF to fax, in a few seconds. Raises `Unprocessable` if the PDF cannot be faxed."""
+        """Return the PDF to fax. The work takes a few seconds. Raises `Unprocessable` if the PDF cannot be faxed."""
         from chalicelib.pdf.assembly.fax import compose_fax
 
         document, practice = facts.require_document()
@@ -66,15 +66,15 @@ class Faxes(MessageSender):
 
 
 def short_code(document_id: str) -> str:
-    """Return the first eight characters of a document's id as people read them out: `MFRG-GZDF`."""
+    """Return the first eight characters of a document's id in the form in which people read them out: `MFRG-GZDF`."""
     start = document_id.rpartition("_")[2][:8].upper()
     return f"{start[:4]}-{start[4:]}"
 
 
 def gateway_address(number: str, domain: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
-    """Return the gateway's email address for a number: `15125550100@fax.example.com` for +15125550100.
+    """Return the gateway's email address for a fax number: `15125550100@fax.example.com` for +15125550100.
 
-    Raises `Unprocessable` for a number outside of the countries, or one with extra charges.
+    Raises `Unprocessable` for a number outside of the allowed countries, or a number with extra charges.
     """
     try:
         return f"{normalize_fax(number, countries).removeprefix('+')}@{domain}"

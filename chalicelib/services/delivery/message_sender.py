@@ -1,4 +1,4 @@
-"""The common part of the senders of emails and faxes, which both leave by SES."""
+"""The common part of the senders of emails and faxes. Both kinds of messages leave by SES."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _OUTDATED = "The document was recalled or corrected meanwhile."
 
 @dataclass(frozen=True, kw_only=True)
 class MessageFacts:
-    """The current facts behind a message. An email about an account has no document and no practice."""
+    """The current facts behind an email or fax. An email about an account has no document and no practice."""
 
     delivery: Delivery
     now: datetime
@@ -35,7 +35,10 @@ class MessageFacts:
     provider: Provider | None
 
     def require_document(self) -> tuple[Document, Practice]:
-        """Return the document of the message and its practice. Raises `LookupError` if there is none."""
+        """Return the message's document and practice.
+
+        Raises `LookupError` if the message has no document or practice.
+        """
         if self.document is None or self.practice is None:
             raise LookupError("a message about a document that does not exist")
         return self.document, self.practice
@@ -43,7 +46,7 @@ class MessageFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class MessageSender(ABC):
-    """Base class of the senders. Only faxes read `files`, and only emails use `setup_links`."""
+    """Base class of the senders of emails and faxes. Only faxes read `files`, and only emails use `setup_links`."""
 
     store: Store
     files: Files
@@ -76,7 +79,7 @@ class MessageSender(ABC):
 
 
 def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:
-    """Read the facts of a message. A practice is not named in emails about an account."""
+    """Return the current facts behind a message. The practice is missing for messages that do not name it."""
     provider = store.provider(delivery.provider_id) if delivery.provider_id else None
     document = _document(delivery, provider, store)
     from_practice = document is not None and delivery.type in _FROM_PRACTICE
@@ -90,7 +93,7 @@ def look_up(delivery: Delivery, store: Store, now: datetime) -> MessageFacts:
 
 
 def cancellation_reason(facts: MessageFacts) -> str | None:
-    """Return the reason to cancel the message, or None if the message should go out."""
+    """Return the reason to cancel the message, or None if the message must be sent."""
     document, delivery, provider = facts.document, facts.delivery, facts.provider
     if delivery.type == MessageType.SETUP:
         if document is None:
@@ -104,7 +107,7 @@ def cancellation_reason(facts: MessageFacts) -> str | None:
 
 
 def _document(delivery: Delivery, provider: Provider | None, store: Store) -> Document | None:
-    """Return the document of the message. A setup email may be about another document, or none."""
+    """Return the document of the message, or None. A setup email may be about another document than its delivery."""
     if delivery.type == MessageType.SETUP and provider is not None:
         from chalicelib.services.accounts.setup_links import find_document_of_setup_email
 

@@ -14,7 +14,7 @@ from chalicelib.services.normalization import is_printable
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """An email. `name` is shown as the sender. The optional `pdf` is attached as `document.pdf`."""
+    """An email. `name` is shown as the sender. `pdf` is optional and is attached as `document.pdf`."""
 
     to: str
     name: str
@@ -26,9 +26,9 @@ class Mail:
 
 
 def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
-    """Return the message as bytes. Raises `Unprocessable` for an address that cannot receive email.
+    """Return the email as RFC 5322 bytes. Raises `Unprocessable` for an address that cannot receive email.
 
-    `message_id` is the part before the @. SES shows the receiver an id of SES instead.
+    `message_id` is the part before the @ of the Message-ID header, which SES replaces by an id of its own.
     """
     message = EmailMessage(policy=SMTP)
     origin = _address(sender, name=header_text(mail.name))
@@ -49,7 +49,7 @@ def mime(mail: Mail, *, sender: str, message_id: str, now: datetime) -> bytes:
 
 
 def header_text(text: str) -> str:
-    """Return the text as one line of printable characters and joiners, which cannot end a header."""
+    """Return the text in a form that is safe in a header: one line of printable characters and joiners."""
     return " ".join("".join(c if is_printable(c) else " " for c in text).split())
 
 

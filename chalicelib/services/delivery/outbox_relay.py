@@ -1,6 +1,6 @@
-"""The relay of outbox rows to the queues.
+"""The relay, which puts the jobs of outbox rows on the queues.
 
-The stream of the outbox table only reduces the latency. The sweep of each minute relays the rows that the
+The stream of the outbox table starts the relay immediately. The sweep of each minute relays the rows that the
 stream has missed.
 """
 
@@ -19,9 +19,9 @@ SWEEP_LIMIT = 200
 
 
 def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> None:
-    """Enqueue the jobs of the rows, and delete the rows only after every job was accepted.
+    """Put the jobs of the rows on their queues. Delete the rows only after the queues have accepted every job.
 
-    Raises on any failure. The stream then sends the whole batch again. A job that runs twice does no harm.
+    Raises every failure. The stream then sends the whole batch again. A job that runs twice does no harm.
     """
     batch = tuple(rows)
     queues.send([job for row in batch for job in row.jobs])
@@ -30,7 +30,7 @@ def relay_rows(rows: Iterable[OutboxRow], *, store: Store, queues: Queues) -> No
 
 
 def sweep(now: datetime, *, store: Store, queues: Queues) -> int:
-    """Relay the rows older than `SWEEP_AFTER`, at most `SWEEP_LIMIT`, and return their number.
+    """Relay the outbox rows older than `SWEEP_AFTER`, at most `SWEEP_LIMIT`, and return the number of rows.
 
     A row that cannot be relayed delays no other row. Raises `Unavailable` at the end, for the alarm.
     """

@@ -35,7 +35,7 @@ class AttemptResource(TypedDict):
 
 
 class DeliveryResource(TypedDict):
-    """One message to one recipient. `webhook_id` is the header that the receiver of a webhook got."""
+    """One message to one recipient. `webhook_id` is the `webhook-id` header of a webhook."""
 
     id: str
     channel: Channel
@@ -70,7 +70,7 @@ def delivery_resource(delivery: Delivery) -> DeliveryResource:
 
 
 class PracticeDeliveries:
-    """Service behind the delivery routes of `/v1`."""
+    """Service behind the delivery routes of the API under `/v1`."""
 
     def __init__(self, writer: DocumentWriter) -> None:
         self._writer = writer
@@ -80,7 +80,7 @@ class PracticeDeliveries:
     def page(self, practice: Practice, listing: DeliveryListing, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the practice's messages, newest first.
 
-        Rows from before may be emails about an account. Their recipient is not the practice's to know.
+        Old rows may be emails about an account. They are left out, because a practice must not learn their recipient.
         """
         page = self._store.deliveries(listing, practice.id, limit=limit, after=after)
         own = tuple(delivery for delivery in page.items if delivery.type not in ACCOUNT_MESSAGES)
@@ -97,7 +97,7 @@ class PracticeDeliveries:
         )
 
     def test_endpoint(self, practice: Practice, now: datetime) -> Delivery:
-        """Queue an `endpoint.test` webhook. Raises `Conflict` if there is no live endpoint."""
+        """Queue an `endpoint.test` webhook. Raises `Conflict` if the practice has no live endpoint."""
         event_id = self._ids.new("evt")
         body = {"type": _TEST, "timestamp": to_text(now), "data": {"practice_id": practice.id}}
         url = _live_endpoint(practice).url
@@ -130,7 +130,7 @@ class PracticeDeliveries:
         return queued
 
     def _document_change(self, practice: Practice, queued: Delivery, actor: Actor, now: datetime) -> Change:
-        """Return the change of the delivery's document: its line for this delivery, and an audit event."""
+        """Return the database change of the document: the retried delivery's line, and an audit event."""
         document = self._store.document(queued.document_id) if queued.document_id else None
         if document is None or not CHANNELS[queued.channel].reaches_provider:
             return Change(at=now)

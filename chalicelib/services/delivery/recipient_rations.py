@@ -1,6 +1,6 @@
-"""The number of emails and faxes that one recipient may get in a day, from one practice and from all together.
+"""Limits on the emails and faxes that a recipient may get in a day, from one practice and from all practices.
 
-Every attempt counts. A reader's requests for codes do not use up the ration of announcements, and emails that
+Every attempt counts. The codes that a reader asks for do not use up the limit for announcements. Emails that
 report a change of an account are not limited.
 """
 
@@ -27,10 +27,10 @@ logger = Logger(service="portal", child=True)
 
 
 def count_message(store: Store, delivery: Delivery, now: datetime) -> None:
-    """Count one attempt to send the message.
+    """Count one attempt to send the message against the recipient's limits.
 
-    Raise `Unprocessable` if the practice, or the requests for links, have used up the ration of the recipient,
-    and `Unavailable` (the message waits) if all practices together have.
+    Raise `Unprocessable` if one practice, or the requests for links, have used up the recipient's limit. Raise
+    `Unavailable` (the message waits) if all practices together have used up the limit.
     """
     quotas = _quotas(delivery)
     if quotas:
@@ -38,7 +38,7 @@ def count_message(store: Store, delivery: Delivery, now: datetime) -> None:
 
 
 def _quotas(delivery: Delivery) -> Mapping[str, int]:
-    """Return the limits by the name of their scope."""
+    """Return the recipient's limits that apply to a message, by the name of the scope, such as `links` or `all`."""
     if delivery.type in _LINKS:
         return {"links": LINKS}
     if delivery.type not in (MessageType.READY, MessageType.FAX, MessageType.CODE):
@@ -62,6 +62,6 @@ def _count(store: Store, delivery: Delivery, quotas: Mapping[str, int], now: dat
 
 
 def _mailbox(recipient: str) -> str:
-    """Return the recipient without the part after `+` of an email address, which leads to the same mailbox."""
+    """Return the recipient without a `+` suffix in the email address, because the suffix leads to the same mailbox."""
     local, at, domain = recipient.partition("@")
     return local.partition("+")[0] + at + domain if at else recipient

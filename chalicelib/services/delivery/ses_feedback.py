@@ -1,6 +1,6 @@
 """Receipts from SES, which come as SNS notifications: an email was delivered, bounced, or marked as junk.
 
-The table in `domain/delivery_receipts.py` says how each receipt changes its delivery.
+The table in `domain/delivery_receipts.py` defines the effect of each receipt on its delivery.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class SesFeedback:
             self.apply(receipt)
 
     def apply(self, receipt: Receipt) -> None:
-        """Apply a receipt to its delivery. Queue another lookup if the delivery is not known yet."""
+        """Apply a receipt to its delivery. Queue another lookup if no delivery has the receipt's id yet."""
         if not retry_on_conflict(lambda: self._apply(receipt), retry_on=RACES):
             self._look_up_later(receipt)
 
@@ -64,7 +64,7 @@ class SesFeedback:
         self._queues.send([job], delay_seconds=int(delay.total_seconds()))
 
     def _apply(self, receipt: Receipt) -> bool:
-        """Return True if the delivery of the receipt is known."""
+        """Apply a receipt, and return True if a delivery with the receipt's id exists."""
         delivery = self._store.delivery_by_carrier(receipt.carrier_id)
         if delivery is None or delivery.carrier_id != receipt.carrier_id:
             return False
@@ -81,14 +81,14 @@ class SesFeedback:
         return True
 
     def _record_gateway(self, delivery: Delivery, receipt: Receipt) -> None:
-        """Store that the gateway accepted the fax, for troubleshooting. The EMR is not notified."""
+        """Store that the fax gateway accepted the fax, for troubleshooting. The EMR gets no webhook."""
         accepted = DeliveryAttempt(at=receipt.at, status=AttemptStatus.TAKEN, detail="The fax gateway accepted it.")
         if accepted not in delivery.attempts:
             after = attempts.append_receipt(delivery, accepted)
             self._store.commit(Change(at=self._clock.now(), deliveries=(after,)))
 
     def _notify_staff(self, delivery: Delivery, receipt: Receipt) -> None:
-        """Notify staff once that a provider marked a message about a document as junk."""
+        """Notify staff, once, that a provider marked a message about a document as junk."""
         if delivery.document_id is None or delivery.practice_id == PORTAL_PRACTICE:
             return
         now = self._clock.now()
@@ -116,7 +116,7 @@ _RECEIPTS: Mapping[str, tuple[ReceiptKind, str]] = {
 
 
 def read(notification: Mapping[str, Any]) -> Receipt | None:
-    """Return the receipt in a notification, or None if there is none (SES tests each new topic)."""
+    """Return the receipt in an SNS notification, or None if there is no receipt, as in SES's test of a new topic."""
     name = str(notification.get("notificationType"))
     if name == "Bounce":
         kind, detail = _describe_bounce(notification["bounce"])

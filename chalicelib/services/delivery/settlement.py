@@ -1,4 +1,4 @@
-"""The result of a delivery, written in one transaction with its consequences.
+"""The result of a delivery, written with its consequences in one transaction.
 
 The consequences are the delivery's line on its document, the audit event, the webhook to the EMR and the
 notice to staff.
@@ -66,12 +66,15 @@ class Settlement:
 
 
 def _is_about_document(delivery: Delivery) -> bool:
-    """Return True if the message announces or carries the document, so that the EMR needs its result."""
+    """Return True if the message announces or carries a document. The EMR needs the result of such a message."""
     return delivery.channel is Channel.FAX or (delivery.channel is Channel.EMAIL and delivery.type == MessageType.READY)
 
 
 def _update_line(document: Document, after: Delivery, now: datetime) -> Document:
-    """Return the document with this delivery's line updated, if there is a line with another status."""
+    """Return the document with the delivery's new status in the line of the delivery.
+
+    Return the document unchanged if it has no such line or the line already has this status.
+    """
     shown = next((line for line in document.deliveries if line.id == after.id), None)
     if shown is None or shown.status == after.status:
         return document

@@ -55,7 +55,7 @@ NOTICE_TEXTS: Mapping[str, NoticeText] = {
 
 
 class StaffNotices:
-    """Sender of the notices to staff."""
+    """Sender of the notices to a practice's staff."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier

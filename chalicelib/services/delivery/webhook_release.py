@@ -1,4 +1,4 @@
-"""The release of held and waiting webhooks after a practice has set its endpoint again."""
+"""The release of held and waiting webhooks after a practice has set its endpoint to a new or working URL."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,10 +19,10 @@ BATCH = 50
 
 
 def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
-    """Return the outbox row with the job that releases held webhooks.
+    """Return the outbox row with the job that releases a practice's held webhooks.
 
-    With `hastens`, a second job also sends the webhooks that wait for a later attempt. Write the row in the
-    transaction that sets the endpoint.
+    With `hastens`, a second job also sends the webhooks that wait for a later attempt. The caller writes the row
+    in the transaction that sets the endpoint.
     """
     names = (JobName.RELEASE, JobName.HASTEN) if hastens else (JobName.RELEASE,)
     jobs = tuple(Job(queue=QueueName.DELIVERIES, name=name, event_id=practice_id) for name in names)
@@ -30,7 +30,7 @@ def release_row(practice_id: str, now: datetime, *, hastens: bool) -> OutboxRow:
 
 
 class WebhookRelease:
-    """Service that queues the webhooks of a practice again, a batch at a time."""
+    """Service that queues a practice's held or waiting webhooks again, a batch at a time."""
 
     def __init__(self, *, store: Store, ids: Ids, clock: Clock) -> None:
         self._store = store
@@ -38,9 +38,9 @@ class WebhookRelease:
         self._clock = clock
 
     def release_held(self, practice_id: str) -> int:
-        """Queue held webhooks and return their number, at most `BATCH`.
+        """Queue held webhooks again and return their number, at most `BATCH`.
 
-        A further job releases the rest, and webhooks that are held in the meantime.
+        A further job releases the rest, and also webhooks that became held in the meantime.
         """
         return retry_on_conflict(lambda: self._release(practice_id), retry_on=frozenset({"delivery"}))
 
@@ -53,7 +53,7 @@ class WebhookRelease:
     def hasten(self, job: Job) -> None:
         """Do a `hasten` job: make one page of waiting webhooks due now, and queue the job for the next page.
 
-        The job goes through the list once. Webhooks that fail again behind its position wait as usual.
+        The job goes through the list once. A webhook that fails again during the job waits as usual.
         """
         if self.is_endpoint_on(job.event_id):
             retry_on_conflict(lambda: self._hasten_page(job), retry_on=frozenset({"delivery"}))

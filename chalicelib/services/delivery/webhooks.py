@@ -36,7 +36,10 @@ class Webhooks:
         self._http = http
 
     def send(self, delivery: Delivery) -> AttemptResult:
-        """Post the stored bytes to the current endpoint, or hold the webhook if the endpoint is off."""
+        """Post the webhook's stored bytes to the practice's present endpoint.
+
+        Hold the webhook if the endpoint is off.
+        """
         practice = require_practice(self._store, delivery.practice_id)
         endpoint = practice.live_endpoint
         if endpoint is None:
@@ -48,7 +51,7 @@ class Webhooks:
         return _outcome(answer)
 
     def _record_health(self, practice: Practice, delivery_id: str, url: str, answer: HttpResult) -> None:
-        """Store since when the endpoint fails. A 410 or a long failure switches off the endpoint."""
+        """Store the health of the endpoint after a response. A 410 or a long failure switches off the endpoint."""
         now = self._clock.now()
 
         def step(current: Practice) -> None:
@@ -79,7 +82,7 @@ class Webhooks:
 
 
 def sign_headers(delivery: Delivery, practice: Practice, body: bytes, now: datetime) -> Mapping[str, str]:
-    """Return the headers of one attempt, with a signature for each live secret, the newest first.
+    """Return the HTTP headers of one attempt, with a signature for each live webhook secret, the newest first.
 
     Raises `Unavailable` if the practice has no live secret.
     """
@@ -120,7 +123,7 @@ def _is_success(answer: HttpResult) -> bool:
 
 
 def _update_health(endpoint: Endpoint, answer: HttpResult, delivery_id: str, now: datetime) -> Endpoint:
-    """Return the endpoint with this answer taken into account: healthy, failing, or switched off."""
+    """Return the endpoint after a response: healthy, failing, or switched off."""
     if _is_success(answer):
         return replace(endpoint, failing_since=None, failing=())
     if answer.status == GONE:
