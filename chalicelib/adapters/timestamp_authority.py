@@ -11,7 +11,7 @@ _LOOPBACK = ("localhost", "127.0.0.1")
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """A redirect could lead to an address without encryption."""
+    """Handler that refuses redirects, because a redirect could lead to an address without encryption."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None

@@ -309,7 +309,7 @@ class Document:
 
     @property
     def released_files(self) -> tuple[StoredPdf, ...]:
-        """The sealed files of this document that were released to anyone."""
+        """The sealed files of the document that the portal has released."""
         files = (self.signed, self.timestamped, self.certificate, self.timestamped_certificate)
         return tuple(pdf for pdf in files if pdf is not None)
 

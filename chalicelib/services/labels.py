@@ -24,7 +24,7 @@ DECLINE_REASONS: Mapping[DeclineReason, str] = {
 
 
 def duration(time: timedelta) -> str:
-    """Return a time in whole minutes as a text reads it, such as `90 minutes`."""
+    """Return a duration in whole minutes as text, such as `90 minutes`."""
     return f"{time // timedelta(minutes=1)} minutes"
 
 

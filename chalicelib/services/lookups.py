@@ -1,4 +1,4 @@
-"""Reads of rows that must exist."""
+"""Reads of rows that must exist. A missing row raises `NotFound`."""
 
 from chalicelib.domain.documents import Document
 from chalicelib.domain.errors import NotFound

@@ -1,4 +1,4 @@
-"""Validation and normalization of texts from outside. `ValueError` says what to send in place of an invalid text."""
+"""Validation and normalization of texts from outside. A `ValueError` says which text to send instead."""
 
 import re
 import unicodedata
@@ -77,7 +77,10 @@ def normalize_phone(text: str) -> str:
 
 
 def normalize_fax(text: str, countries: Collection[str] = FAX_COUNTRIES) -> str:
-    """Return an E.164 number of one of the countries (ISO codes) that costs no more than a usual call."""
+    """Return a fax number in E.164.
+
+    The number must be in one of the countries (ISO codes) and without extra charges.
+    """
     import phonenumbers
 
     number = normalize_phone(text)
@@ -105,7 +108,7 @@ def validate_time_zone(text: str) -> str:
 
 
 def validate_endpoint_url(text: str, *, allow_loopback: bool) -> str:
-    """Return the text if it is an `https` URL of a public host. Each delivery checks the host again.
+    """Return the text if it is an `https` URL of a public host. The host is checked again before every delivery.
 
     `allow_loopback` also permits `http` URLs of this machine, for the local run only.
     """

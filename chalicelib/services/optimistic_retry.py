@@ -1,4 +1,4 @@
-"""Retries of a read-decide-commit step that loses to a concurrent writer."""
+"""Retries of a database change after a conflict with a concurrent writer."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,8 +13,8 @@ MAX_TRIES = 12
 def retry_on_conflict(step: Callable[[], T], *, retry_on: frozenset[str]) -> T:
     """Run `step` (read, decide, commit) until its commit succeeds, at most `MAX_TRIES` times.
 
-    `step` runs again only if its commit lost on parts named in `retry_on` and on no others. Raises
-    `ConcurrentUpdate` if the commit lost on another part, and `Unavailable` after the last try.
+    `step` runs again only if all parts that failed in the commit are named in `retry_on`. Raises
+    `ConcurrentUpdate` if another part failed, and `Unavailable` after the last try.
     """
     return retry_on_latest(lambda _: step(), initial=None, read=lambda: None, retry_on=retry_on)
 

@@ -1,4 +1,4 @@
-"""Cursors and limits of lists. A cursor is a position in the list's order, so inserts repeat or skip no row."""
+"""Cursors and limits of lists. A cursor is a position in the list's order, so new rows repeat or skip no row."""
 
 import base64
 import re
@@ -13,21 +13,21 @@ _INVALID_CURSOR = "must be the cursor of an earlier response of the same list"
 
 
 def list_name(listing: str, owner: str) -> str:
-    """Return the name of an owner's list. A cursor is valid for this list only."""
+    """Return the name of one owner's list, which a cursor contains. The cursor is valid for this list only."""
     return f"{listing}:{owner}"
 
 
 def encode_cursor(place: str | None, *, of: str = "") -> str | None:
-    """Return the opaque cursor for a store's `next_after`. `of` is the name of the list."""
+    """Return the opaque cursor for the store's position `next_after`. `of` is the name of the list."""
     if place is None:
         return None
     return base64.urlsafe_b64encode(f"{of}~{place}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, name: str = "cursor", *, of: str = "") -> str | None:
-    """Return the store's `after` in a cursor.
+    """Return the store's position `after` from a cursor.
 
-    Raises `Invalid` for the query parameter `name` if the cursor is not of this list.
+    Raises `Invalid` for the query parameter `name` if the cursor belongs to another list.
     """
     if not cursor:
         return None
@@ -38,7 +38,10 @@ def decode_cursor(cursor: str | None, name: str = "cursor", *, of: str = "") -> 
 
 
 def decode_number_cursor(cursor: str | None, name: str = "cursor") -> int | None:
-    """Return the position in a list that is ordered by a number. Raises `Invalid` for any other cursor."""
+    """Return the position from a cursor of a list that is ordered by a number.
+
+    Raises `Invalid` for any other cursor.
+    """
     if not cursor:
         return None
     place = _decode_position(cursor, of="")
@@ -48,7 +51,7 @@ def decode_number_cursor(cursor: str | None, name: str = "cursor") -> int | None
 
 
 def parse_limit(text: str | None) -> int:
-    """Return the number of rows per page in a query parameter. Raises `Invalid` for a bad number."""
+    """Return the number of rows per page from a query parameter. Raises `Invalid` for a bad number."""
     if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
@@ -57,7 +60,7 @@ def parse_limit(text: str | None) -> int:
 
 
 def _decode_position(cursor: str, of: str) -> str:
-    """Return the position in a cursor of this list, or an empty text for any other cursor."""
+    """Return the position from a cursor of the list named `of`, or an empty text for any other cursor."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except ValueError:

@@ -1,4 +1,7 @@
-"""Protocols of the outside world. `adapters` implement them, and `bootstrap` passes them to services."""
+"""Protocols of everything outside the services, such as the database and AWS.
+
+`adapters` implement the protocols, and `bootstrap` passes the implementations to services.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +31,10 @@ class Ids(Protocol):
         """Return a new id such as `doc_4k…`: 128 random bits in lower case, safe in a URL path."""
 
     def token(self) -> str:
-        """Return 256 random bits as URL-safe text, for links and sessions."""
+        """Return 256 random bits as text that is safe in a URL, for links and sessions."""
 
     def code(self) -> str:
-        """Return six random digits."""
+        """Return a code of six random digits."""
 
     def jitter(self) -> float:
         """Return a random number from 0 to 1."""
@@ -56,7 +59,7 @@ class DeliveryListing(StrEnum):
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """A page of a list. `next_after` is `after` for the next page, or None at the end of the list."""
+    """One page of a list. `next_after` is the `after` of the next page, or None at the end of the list."""
 
     items: tuple[T, ...]
     next_after: str | None
@@ -64,7 +67,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Visit:
-    """The rows that one BatchGetItem reads for a request with a session cookie. None means no such row."""
+    """The rows that one BatchGetItem reads for a request with a session cookie. None means that a row is missing."""
 
     session: Secret | None
     provider: Provider | None
@@ -72,10 +75,13 @@ class Visit:
 
 
 class Store(Protocol):
-    """The state. Reads of single rows are strongly consistent. Lists use an index and read the rows again."""
+    """The database with the portal's state. Reads of single rows are strongly consistent.
+
+    Lists read an index first, and then the rows themselves.
+    """
 
     def commit(self, change: Change) -> None:
-        """Write the whole change in one transaction. Raises `ConcurrentUpdate` or `Unavailable`."""
+        """Write all rows of a change in one transaction. Raises `ConcurrentUpdate` or `Unavailable`."""
 
     def document(self, document_id: str) -> Document | None: ...
     def events(self, document_id: str) -> tuple[Event, ...]: ...
@@ -94,7 +100,10 @@ class Store(Protocol):
     def practice(self, practice_id: str) -> Practice | None: ...
 
     def practices(self, ids: Sequence[str] | None = None) -> Iterable[Practice]:
-        """Return the practices with these ids, in any order. Without ids (admin function only), return all."""
+        """Return the practices with these ids, in any order.
+
+        Without ids, return all practices (admin function only).
+        """
 
     def secret(self, key: str) -> Secret | None: ...
     def request(self, practice_id: str, webhook_id: str) -> RequestRecord | None: ...
@@ -106,33 +115,36 @@ class Store(Protocol):
     ) -> Page[Document]:
         """Return a page of the documents of a practice or provider, in two calls.
 
-        `before` is for lists that are sorted by a time: rows of that time or later are not read.
+        `before` is for lists that are sorted by a time. Rows at or after `before` are left out.
         """
 
     def count(self, listing: Listing, owner: str, *, most: int) -> int:
         """Return the number of documents in a list, at most `most`."""
 
     def account_events(self, provider_id: str, *, limit: int, before: int | None) -> Page[AccountEvent]:
-        """Return a page of an account's events, newest first, in two calls. `before` is a `sort_key`."""
+        """Return a page of an account's events, newest first, in two calls.
+
+        `before` is the `sort_key` to continue from.
+        """
 
     def waiting_webhooks(self, practice_id: str, *, limit: int, after: str | None) -> Page[Delivery]:
         """Return a page of the webhooks that have failed and wait for another attempt, oldest first."""
 
     def untimed_documents(self, decided_before: datetime, *, limit: int) -> tuple[Document, ...]:
-        """Return sealed documents that still lack a timestamp, because the authority had failed."""
+        """Return sealed documents whose seals still lack a timestamp, because the timestamp authority had failed."""
 
     def claims(self, keys: Sequence[str]) -> Mapping[str, str]:
-        """Return the owner of every claimed key, in one call. Keys without an owner are missing."""
+        """Return the owner of each claimed key, in one call. Keys without an owner are missing from the result."""
 
     def secrets(self, keys: Sequence[str]) -> Mapping[str, Secret]:
-        """Return the rows of these keys, in one call. They include expired rows, since TTL deletes late."""
+        """Return the rows with these keys, in one call. Expired rows are included, because DynamoDB deletes late."""
 
     def visit(self, session_key: str, provider_id: str | None, document_id: str | None) -> Visit:
-        """Return a session (or another secret) with its provider and document, in one call."""
+        """Return the row of a session (or of another secret) with its provider and document, in one call."""
 
 
 class Files(Protocol):
-    """The private bucket. Keys never contain text of a stranger."""
+    """The private bucket. Object keys never contain text from a stranger."""
 
     def put(self, key: str, data: bytes, content_type: str) -> None: ...
     def get(self, key: str) -> bytes: ...
@@ -141,19 +153,19 @@ class Files(Protocol):
     def delete(self, key: str) -> None: ...
 
     def find(self, key: str) -> bytes | None:
-        """Return the bytes of an object, or None if it does not exist."""
+        """Return the bytes of an object, or None if there is no such object."""
 
     def versions(self, key: str) -> Sequence[str]:
         """Return the ids of an object's versions, at most 1,000. Return nothing for a missing object."""
 
     def erase(self, key: str, versions: Sequence[str]) -> None:
-        """Delete these versions of an object for good. Raises `Unavailable` if one is left."""
+        """Delete these versions of an object for good. Raises `Unavailable` if a version could not be deleted."""
 
     def older(self, prefix: str, before: datetime) -> Sequence[str]:
-        """Return the keys with this prefix that were written before this time, of the first 1,000 keys."""
+        """Return the keys of objects with this prefix that are older than this time, among the first 1,000 keys."""
 
     def url(self, key: str, *, seconds: int, file_name: str | None = None, inline: bool = True) -> str:
-        """Return a presigned URL for a GET request. This makes no call to AWS."""
+        """Return a presigned URL for a GET request, without a call to AWS."""
 
     def upload_form(
         self, key: str, *, max_bytes: int, seconds: int, redirect: str | None = None, content_type_prefix: str = ""
@@ -161,25 +173,25 @@ class Files(Protocol):
         """Return a presigned POST request: its URL, and the form fields that precede the file."""
 
     def origin(self) -> str:
-        """Return the scheme and host of presigned URLs, for the Content-Security-Policy."""
+        """Return the scheme and host of presigned URLs, for the Content-Security-Policy header."""
 
 
 class Queues(Protocol):
     def send(self, jobs: Sequence[Job], *, delay_seconds: int = 0) -> None:
-        """Put every job on its queue. Raises `Unavailable` if a queue refuses one."""
+        """Put every job on its queue. Raises `Unavailable` if a queue refuses a job."""
 
 
 class Switches(Protocol):
     def electronic_signature(self, practice_id: str) -> bool:
-        """Return True if Electronic Signature is on. A change takes effect within 60 seconds."""
+        """Return True if Electronic Signature is on for the practice. A change takes effect within 60 seconds."""
 
     def set_electronic_signature(self, practice_id: str, *, on: bool) -> None: ...
 
     def second_factor(self, practice_ids: Collection[str]) -> bool:
-        """Return True if one of these practices requires a second factor.
+        """Return True if at least one of these practices requires a second factor.
 
-        The default of the installation counts for a practice without its own value. A change takes effect
-        within 60 seconds.
+        A practice without a value of its own has the default of the installation. A change takes effect within 60
+        seconds.
         """
 
     def set_second_factor(self, practice_id: str, *, on: bool) -> None: ...
@@ -206,23 +218,26 @@ class Inspector(Protocol):
 
 class Keys(Protocol):
     def session_key(self) -> bytes:
-        """Return the key that signs session tokens. The keys are cached, so most calls read nothing."""
+        """Return the key that signs session tokens. The keys are cached, so most calls make no call to AWS."""
 
     def known_session_keys(self) -> Sequence[bytes]:
-        """Return the keys whose signatures are valid, newest first: one, or two after a rotation."""
+        """Return the session keys whose signatures are valid, newest first: one key, or two keys after a rotation."""
 
     def find_session_key(self, kid: str) -> bytes | None:
-        """Return the key with this `kid`, or None. An unknown `kid` may cause a new read, once a minute."""
+        """Return the session key with this `kid`, or None.
+
+        An unknown `kid` causes a new read of the keys once a minute.
+        """
 
 
 class SessionKeyRotation(Protocol):
-    """Rotation of the session key. It can write the key, but not read it."""
+    """Rotation of the key that signs sessions. The implementation may write the key, but not read it."""
 
     def rotated_at(self) -> datetime | None:
-        """Return the time at which the newest key was created."""
+        """Return the creation time of the newest session key."""
 
     def rotate(self, key: str) -> None:
-        """Store this key as the newest. The previous key stays valid, and the one before it does not."""
+        """Store this key as the newest session key. The previous key stays valid, and all older keys become invalid."""
 
 
 class SealKey(Protocol):
@@ -232,17 +247,17 @@ class SealKey(Protocol):
         """Return the RSASSA-PKCS1-v1_5 signature of a SHA-256 digest (32 bytes)."""
 
     def public_key(self) -> bytes:
-        """Return the public key as SubjectPublicKeyInfo (DER)."""
+        """Return the public key of the seals as SubjectPublicKeyInfo (DER)."""
 
 
 class TimestampAuthority(Protocol):
     def request(self, query: bytes) -> bytes:
-        """Return the reply to a DER-encoded RFC 3161 query. Raises `OSError` if there is none."""
+        """Return the authority's reply to a DER-encoded RFC 3161 query. Raises `OSError` if no reply comes."""
 
 
 class Mailer(Protocol):
     def send(self, *, to: str, message: bytes) -> str:
-        """Send a MIME message by SES, and return the message id of SES."""
+        """Send a MIME message by SES, and return the message id from SES."""
 
 
 class Notifier(Protocol):
@@ -252,7 +267,7 @@ class Notifier(Protocol):
 
 @dataclass(frozen=True)
 class HttpResult:
-    """The HTTP status of a receiver and its `Retry-After` in seconds, or `error` if no response came."""
+    """The response to a webhook: its HTTP status and its `Retry-After` in seconds, or `error` if no response came."""
 
     status: int | None
     retry_after: int | None = None
@@ -261,4 +276,4 @@ class HttpResult:
 
 class WebhookSender(Protocol):
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> HttpResult:
-        """Send one POST request to a public HTTPS address: no redirects, 15 seconds in total."""
+        """Send one POST request to a public HTTPS address, without redirects and within 15 seconds in total."""

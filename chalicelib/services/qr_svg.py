@@ -2,7 +2,7 @@
 
 
 def qr_svg_path(text: str) -> tuple[int, str]:
-    """Return the number of modules per side and the SVG path of the dark modules, one unit per module."""
+    """Return a QR code's number of modules per side and the SVG path of its dark modules, one unit per module."""
     import segno
 
     rows = [bytes(row) for row in segno.make(text, error="m", micro=False).matrix]

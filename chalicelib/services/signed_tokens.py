@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 
 def sign(key: bytes, message: bytes) -> bytes:
-    """Return the 32 bytes of the signature. A message starts with its purpose, so that no token has two."""
+    """Return the signature of a message (32 bytes).
+
+    A message starts with its purpose, so no token fits two purposes.
+    """
     return hmac.digest(key, message, "sha256")
 
 

@@ -1,4 +1,4 @@
-"""Growing delays and quotas, counted in rows that expire. No counter locks anyone out for good."""
+"""Growing delays and quotas. The counts are in rows that expire, so no counter locks anyone out for good."""
 
 import math
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ class Backoff:
     lifetime_per_attempt: timedelta | None = None
 
     def key(self, subject: str) -> str:
-        """Return the key of the counter of this account, address or document."""
+        """Return the key of the counter for a subject, such as an account, an address or a document."""
         return secret_key(SecretKind.THROTTLE, f"{self.name}:{subject}")
 
     def wait_left(self, count: Secret | None, now: datetime) -> timedelta:
@@ -51,7 +51,7 @@ class Backoff:
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """At most `limit` uses within `period` of the first use, and `min_interval` between two uses."""
+    """A limit of `limit` uses within `period` after the first use, with `min_interval` between two uses."""
 
     kind: SecretKind
     limit: int
@@ -69,7 +69,7 @@ class Quota:
 
 
 def network(address: str | None) -> str:
-    """Return the IPv4 address, or the /64 network of an IPv6 address, because one client has a whole /64."""
+    """Return an IPv4 address, or the /64 network of an IPv6 address, because one client has a whole /64 network."""
     try:
         ip = ip_address(address or "")
     except ValueError:
@@ -87,7 +87,7 @@ def require_no_wait(*waits: timedelta) -> None:
 
 
 def _first(expired: Secret | None, key: str, kind: SecretKind, now: datetime, lifetime: timedelta) -> Secret:
-    """Return a counter that starts at one, in place of an expired row or of none."""
+    """Return a counter that starts at one. If there is an expired row with the same key, the counter replaces it."""
     return Secret(
         key=key,
         version=expired.version + 1 if expired else 1,

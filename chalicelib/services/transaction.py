@@ -1,4 +1,4 @@
-"""One transaction as a value: the rows that the store writes together or not at all.
+"""A database transaction as a value: the rows that the store writes together or not at all.
 
 Each versioned row has the version to write. The store requires the version before it, or no row if the
 version is 1. If a part fails, nothing is written, and `ConcurrentUpdate` names the parts that failed.
@@ -22,7 +22,7 @@ from chalicelib.domain.providers import Provider
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Work for a queue. A job contains ids of rows and no patient data.
+    """A piece of background work for a queue. A job contains ids of rows and no patient data.
 
     `after` is the cursor of a job that works through a list. `receipt` is a receipt that came before its
     delivery had the carrier's id.
@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class OutboxRow:
-    """Jobs that a change makes due. The relay puts them on their queues and then deletes the row."""
+    """The jobs that a transaction makes due. The relay puts the jobs on their queues and then deletes the row."""
 
     id: str
     created_at: datetime
@@ -50,7 +50,10 @@ class OutboxRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A unique thing, such as `npi#1234567893`, and its owner. `replaces` is an owner that may lose it."""
+    """The reservation of a unique value, such as `npi#1234567893`, for one owner.
+
+    `replaces` is the id of an owner from whom the claim may be taken.
+    """
 
     key: str
     owner: str
@@ -59,7 +62,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestRecord:
-    """An inbound event with its response. A repeat of the same `webhook-id` gets the same response."""
+    """A handled event of an EMR with its response. A repeat of the same `webhook-id` gets the same response."""
 
     practice_id: str
     webhook_id: str

@@ -1,4 +1,4 @@
-"""The audit trail as sentences, for the certificate page and for people who read the trail on a screen."""
+"""The audit trail as sentences, for the certificate page and for the audit trail on a screen."""
 
 import json
 from collections.abc import Mapping

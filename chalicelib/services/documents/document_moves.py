@@ -1,9 +1,9 @@
-"""The `move` job: move documents to the provider whom they belong to (DESIGN 2a).
+"""The `move` job, which moves documents to the provider to whom they belong (DESIGN 2a).
 
-A provider's lists may hold documents that do not belong there any more: the practice has corrected an address
-(`document.resend`), a practice has learnt the address of a person whom it only faxed before, or an account
-has one more address. The job finds the provider of each such document as the intake does. Until the job has
-run, the rule in `domain/visibility.py` hides the documents.
+A document can be in the wrong provider's list after the practice corrected an address (`document.resend`),
+after a practice learned the email address of a person whom it only faxed before, or after an account got one
+more address. The job finds the provider of each such document by the same rules as the intake. Until the job
+has run, the rule in `domain/visibility.py` hides the documents.
 """
 
 from dataclasses import replace
@@ -28,7 +28,7 @@ _NEXT_LIST = {Listing.PROVIDER_PENDING: Listing.PROVIDER_PAST}
 
 
 def move_job(provider_id: str, *, practice_id: str | None = None) -> Job:
-    """Return the job that moves the documents that do not belong to this provider.
+    """Return the job that moves documents out of this provider's lists if they belong to another provider.
 
     With `practice_id`, the job moves the documents of this practice only.
     """
@@ -83,12 +83,12 @@ class DocumentMoves:
 
 
 def _may_move(document: Document, provider: Provider) -> bool:
-    """Return True unless the document opens to the provider's account, or was opened by an act of its own."""
+    """Return True if the provider's account cannot open the document, and no act opened it to one account alone."""
     return document.granted is None and not opens_to(provider, document)
 
 
 def _read_place(after: str | None) -> tuple[Listing, str | None]:
-    """Return the list and the position in it at which a job continues."""
+    """Return the list and the position in the list at which a job continues. `after` is the job's cursor."""
     if after is None:
         return Listing.PROVIDER_PENDING, None
     listing, _, position = after.partition(":")
@@ -96,7 +96,7 @@ def _read_place(after: str | None) -> tuple[Listing, str | None]:
 
 
 def _next_place(listing: Listing, next_after: str | None) -> str | None:
-    """Return the place of the next page: in the same list, or at the start of the next list."""
+    """Return the job's cursor for the next page, in the same list or at the start of the next list, or None."""
     if next_after is not None:
         return f"{listing}:{next_after}"
     following = _NEXT_LIST.get(listing)

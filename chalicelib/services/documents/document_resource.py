@@ -1,4 +1,4 @@
-"""The JSON of a document: the EMR gets the same JSON in webhooks and from `GET /v1/documents/{id}`."""
+"""The JSON of a document. An EMR gets the same JSON in webhooks and from `GET /v1/documents/{id}`."""
 
 from datetime import datetime
 from typing import Annotated, NotRequired
@@ -23,7 +23,7 @@ _Level = Annotated[
 
 
 class SignerResource(TypedDict):
-    """The person who decided. `method` is `electronic` or `by_hand`."""
+    """The person who decided on the document. `method` is `electronic` or `by_hand`."""
 
     name: str
     credential: str | None
@@ -47,7 +47,7 @@ class IdentityResource(TypedDict):
 
 
 class SealedFile(TypedDict):
-    """A sealed PDF. `sha256` is the SHA-256 of the file as hex."""
+    """A sealed PDF. `sha256` is the SHA-256 (hex) of the file."""
 
     url: Url
     sha256: str
@@ -55,13 +55,13 @@ class SealedFile(TypedDict):
 
 
 class SealedCertificate(SealedFile):
-    """A certificate page in a file of its own, with a later version if a timestamp came late."""
+    """A certificate page in a separate file. A later version exists if the timestamp came late."""
 
     timestamped: NotRequired[SealedFile]
 
 
 class SignedPdf(SealedFile):
-    """The signed PDF as announced by `document.approved`. This file never changes.
+    """The signed PDF that `document.approved` announced. This file never changes.
 
     `timestamped` is a later version with the same seal and a timestamp that came late. `certificate` exists
     only if no page could be added to the PDF.
@@ -94,7 +94,7 @@ class TrailPosition(TypedDict):
 
 
 class DocumentResource(TypedDict):
-    """A document as the EMR sees the document."""
+    """A document's JSON for the EMR."""
 
     id: str
     practice_id: str
@@ -125,7 +125,7 @@ class DocumentResource(TypedDict):
 
 
 def document_resource(document: Document, portal_url: str) -> DocumentResource:
-    """Return all fields of the document, so that a webhook makes sense whatever arrived before."""
+    """Return the document's JSON with all fields, so that each webhook is complete without the earlier webhooks."""
     decision = document.decision
     return {
         "id": document.id,

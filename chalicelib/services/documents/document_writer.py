@@ -1,4 +1,4 @@
-"""Changes to one document: they apply to its latest version, and again if another writer was faster."""
+"""Changes to one document. A change applies to the latest version, and is retried if another writer was faster."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +17,7 @@ from chalicelib.services.ports import Ids, Store
 
 
 class DocumentWriter:
-    """The store, the ids and the portal's URL, for every service that changes documents."""
+    """Writer of changes to documents, which every service that changes documents uses."""
 
     def __init__(self, *, store: Store, ids: Ids, portal_url: str) -> None:
         self.store = store
@@ -29,13 +29,16 @@ class DocumentWriter:
         return require_practice(self.store, document.practice_id)
 
     def recorder(self, document: Document, practice: Practice, actor: Actor, now: datetime) -> Recorder:
-        """Return a recorder of the document's next events, which `actor` causes at `now`."""
+        """Return a recorder for the document's next events.
+
+        `actor` is the cause of the events, and `now` their time.
+        """
         return Recorder(document, practice=practice, now=now, ids=self.ids, portal_url=self.portal_url, actor=actor)
 
     def report_to_owner(self, recorder: Recorder, document: Document) -> Recorder:
-        """Report the decision of the last event by email if the document is in the lists of an account.
+        """Email the decision of the last event to the account's owner if the document is in the lists of an account.
 
-        Call this for every decision that the account's session did not make.
+        Call this method for every decision that was made outside the account's session.
         """
         owner = self.store.provider(document.provider_id)
         is_listed = owner is not None and opens_to(owner, document)
@@ -68,9 +71,9 @@ class DocumentWriter:
         now: datetime,
         check_access: Callable[[Document], None],
     ) -> Document:
-        """Record that `actor` opened the document, if this is its first view, and return the document.
+        """Record that `actor` opened the document, if nobody has opened it before, and return the document.
 
-        `check_access` raises an error if the latest version of the document is no longer the viewer's.
+        `check_access` raises an error if the viewer may no longer see the latest version of the document.
         The first view also counts as the transmission to the provider, unless a fax came first (CY2025).
         """
 

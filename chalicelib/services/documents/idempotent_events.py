@@ -31,7 +31,7 @@ OTHER_PERSON = "other-person-at-address"
 
 @dataclass(frozen=True, kw_only=True)
 class HandledEvent:
-    """The document of an event, the change to commit, and the codes of the response's warnings."""
+    """The result of an EMR's event: the document, the change to commit, and the codes of the response's warnings."""
 
     document: Document
     change: Change
@@ -40,7 +40,7 @@ class HandledEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class InboundEvent:
-    """One signed event: its practice, its `webhook-id`, the body as signed, and the time of arrival."""
+    """A signed event from an EMR: its practice, its `webhook-id`, the signed body, and the time of arrival."""
 
     practice: Practice
     webhook_id: str
@@ -54,7 +54,7 @@ class InboundEvent:
 
 
 def handle_once(store: Store, inbound: InboundEvent, step: Callable[[], HandledEvent]) -> EventResponse:
-    """Return the stored response to this event, or else commit the change of `step` with a new response.
+    """Return the stored response to an event. If there is none, commit the change of `step` with a new response.
 
     `step` reads, decides, and returns the document with the change to commit. After a conflict with another
     writer it runs again. Raises `Conflict` if the `webhook-id` was used for another body.

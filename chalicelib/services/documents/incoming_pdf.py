@@ -1,4 +1,4 @@
-"""The PDF of a `document.sent` event: fetch it, have it inspected, store it as the document's original.
+"""The PDF of a `document.sent` event: fetch the PDF, have it inspected, and store it as the document's original.
 
 The PDF is untrusted until the `inspect` function has accepted it.
 """
@@ -20,9 +20,9 @@ _PDF = "application/pdf"
 
 @dataclass(frozen=True, kw_only=True)
 class PdfSource:
-    """The origin of an event's PDF: either the bytes themselves or the id of an upload.
+    """The origin of an event's PDF: either the bytes of the PDF or the id of an upload.
 
-    `sha256` (lower-case hex), if given, must be the hash of these bytes.
+    `sha256` (lower-case hex), if given, must be the hash of the PDF's bytes.
     """
 
     data: bytes | None = None
@@ -32,7 +32,7 @@ class PdfSource:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectedPdf:
-    """A stored PDF that can be signed, and the names of the active content in it."""
+    """A stored PDF that can be signed, with the names of its active content, such as JavaScript."""
 
     pdf: StoredPdf
     active_content: tuple[str, ...]
@@ -43,21 +43,21 @@ def sha256(data: bytes) -> str:
 
 
 def upload_key(practice_id: str, upload_id: str) -> str:
-    """Return the S3 key of a practice's upload. The caller's practice is in it, so no other can read it."""
+    """Return the S3 key of a practice's upload. The key contains the practice, so no other practice can read it."""
     return f"uploads/{practice_id}/{upload_id}"
 
 
 def original_key(practice_id: str, document_id: str) -> str:
-    """Return the S3 key of a document's original. No two documents share a file."""
+    """Return the S3 key of a document's original PDF. No two documents share a file."""
     return f"originals/{practice_id}/{document_id}.pdf"
 
 
 @dataclass
 class IncomingPdf:
-    """The PDF of one event, which is read, inspected and stored at most once.
+    """The PDF of one event. The PDF is read, inspected and stored at most once.
 
-    The intake may decide several times, after conflicts; the PDF stays the same. `validate` may refuse a PDF
-    that `inspect` accepted, by raising an error, before the original is stored.
+    After a conflict, the intake decides again, with the same PDF. `validate` may raise an error to refuse a PDF that
+    `inspect` accepted. It runs before the original is stored.
     """
 
     practice_id: str
@@ -71,11 +71,14 @@ class IncomingPdf:
 
     @property
     def staging_key(self) -> str:
-        """Return the S3 key of the PDF until its document is stored (see `orphan_cleanup`)."""
+        """Return the S3 key of the staged copy, which exists until the document is stored (see `orphan_cleanup`)."""
         return f"{STAGING_PREFIX}{self.practice_id}/{self.document_id}"
 
     def read(self) -> bytes:
-        """Return the bytes. Raises `Unprocessable` if the upload is missing or the SHA-256 does not match."""
+        """Return the bytes of the PDF.
+
+        Raises `Unprocessable` if the upload is missing or the SHA-256 does not match.
+        """
         if self._data is None:
             data = self._fetch_upload() if self.source.data is None else self.source.data
             if self.source.sha256 is not None and self.source.sha256 != sha256(data):
@@ -87,7 +90,7 @@ class IncomingPdf:
         return self._data
 
     def inspect_and_store(self) -> InspectedPdf:
-        """Inspect the PDF, store it as an original and return its facts. Raises `Unprocessable` if refused.
+        """Inspect the PDF, store it as an original and return its facts. Raises `Unprocessable` for a refused PDF.
 
         The portal inspects and stores its own staged copy, because the sender could still replace the upload.
         A refused upload is deleted. The staged copy remains until the document is stored, and marks the
@@ -105,9 +108,9 @@ class IncomingPdf:
         return self._inspected
 
     def discard_staging(self, stored_document_id: str) -> None:
-        """Delete the staged copy if this PDF's document was stored.
+        """Delete the staged copy of the PDF if the PDF's document was stored.
 
-        If a concurrent attempt at the event won, leave both files for the orphan cleanup: the web function
+        If a concurrent attempt at the event won, both files remain for the orphan cleanup, because the web function
         cannot delete originals.
         """
         if self._inspected is not None and stored_document_id == self.document_id:

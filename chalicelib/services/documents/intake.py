@@ -1,4 +1,7 @@
-"""The event `document.sent`: check the document, inspect its PDF, store both (DESIGN section 4, contract)."""
+"""The event `document.sent`: check the document, inspect and store its PDF, and store the document.
+
+Sources: DESIGN section 4, and the contract with EMRs.
+"""
 
 import hashlib
 import json
@@ -76,14 +79,14 @@ class SendCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class _Superseded:
-    """The older version after the change, and the audit event that the change records on it."""
+    """The older version that a new version of a document replaces, and the audit event for the older version."""
 
     document: Document
     event: DocumentEventType
 
 
 class Intake:
-    """The handler of `document.sent`. A refused document leaves nothing behind."""
+    """The handler of `document.sent`. A refused document leaves no rows or files behind."""
 
     def __init__(self, writer: DocumentWriter, *, files: Files, inspector: Inspector, switches: Switches) -> None:
         self._writer = writer
@@ -93,7 +96,7 @@ class Intake:
         self._switches = switches
 
     def receive(self, inbound: InboundEvent, command: SendCommand) -> EventResponse:
-        """Store the document, queue its messages and return the event's response.
+        """Store the document, queue its messages and return the response to the event.
 
         Raises `Conflict` or `Unprocessable` with the fields that are wrong.
         """
@@ -156,9 +159,9 @@ class Intake:
         return self._writer.recorder(document, inbound.practice, inbound.actor, inbound.now)
 
     def _has_dead_setup_link(self, provider: Provider, superseded: _Superseded | None) -> bool:
-        """Return True if the provider has no account and the setup link already emailed does not work.
+        """Return True if the provider has no account and the last setup link that was emailed no longer works.
 
-        The link stops working when its document is recalled (also by this very event) or moves to another
+        The link stops working when its document is recalled, also by the present event, or moves to another
         provider.
         """
         if provider.has_account or provider.setup_document is None:
@@ -169,7 +172,10 @@ class Intake:
         return document is None or document.recalled_at is not None or document.provider_id != provider.id
 
     def _supersede(self, inbound: InboundEvent, owners: Mapping[str, str], command: SendCommand) -> _Superseded | None:
-        """Return the older version that the command supersedes, changed accordingly, or None."""
+        """Return the older version that the command replaces, recalled and marked as superseded.
+
+        Return None if the command replaces no document.
+        """
         if command.supersedes is None:
             return None
         older = self._claimed(inbound, owners, command.supersedes)
@@ -199,7 +205,7 @@ class Intake:
 
 
 def needs_setup_email(match: ProviderMatch, document: Document, switches: Switches) -> bool:
-    """Return True if the provider must get a setup link for this document.
+    """Return True if the provider must get a setup link with this document.
 
     This is the case if the provider has no account and no earlier setup email, the email address is nobody
     else's username, and Electronic Signature is on for the practice.
@@ -214,7 +220,7 @@ def warnings_of(match: ProviderMatch) -> tuple[str, ...]:
 
 
 def move_rows(ids: Ids, provider_ids: Iterable[str], inbound: InboundEvent) -> tuple[OutboxRow, ...]:
-    """Return the outbox rows of the jobs that move this practice's documents away from these providers."""
+    """Return the outbox rows of the jobs that move this practice's documents out of these providers' lists."""
     return tuple(
         OutboxRow(
             id=ids.new("out"), created_at=inbound.now, jobs=(move_job(provider_id, practice_id=inbound.practice.id),)
@@ -226,10 +232,10 @@ def move_rows(ids: Ids, provider_ids: Iterable[str], inbound: InboundEvent) -> t
 def queue_messages(
     recorder: Recorder, document: Document, match: ProviderMatch, *, setup: bool, now: datetime
 ) -> ProviderMatch:
-    """Queue the emails and the fax that tell the provider about the document, for the recorder's last event.
+    """Queue the emails and the fax that inform the provider of the document. The recorder's last event is their cause.
 
-    If `setup` is true and the document goes out by email, queue the setup email too. Return the match, which
-    then notes that email.
+    If `setup` is true and the document is sent by email, queue the setup email too. Return the match of the
+    provider, with the setup email recorded.
     """
     addressee = document.addressee
     if document.delivery in BY_EMAIL and addressee.email:
@@ -251,7 +257,7 @@ def _claim_keys(inbound: InboundEvent, command: SendCommand) -> list[str]:
 
 
 def _external_id_claim(document: Document, recalled: Document | None) -> Claim:
-    """Return the document's claim on its `external_id`, which replaces the claim of a recalled document."""
+    """Return the claim of the document on its `external_id`. The claim replaces that of a recalled document."""
     return Claim(
         key=external_claim(document.practice_id, document.external_id),
         owner=document.id,
@@ -262,7 +268,7 @@ def _external_id_claim(document: Document, recalled: Document | None) -> Claim:
 def _new_document(
     inbound: InboundEvent, command: SendCommand, match: ProviderMatch, document_id: str, pdf: StoredPdf
 ) -> Document:
-    """Return the document in version 0. Its first event makes it version 1."""
+    """Return the new document with version 0. Its first event makes the version 1."""
     sent_on = inbound.now.astimezone(ZoneInfo(inbound.practice.time_zone)).date()
     return Document(
         id=document_id,
@@ -290,13 +296,13 @@ def _new_document(
 
 
 def _merge(first: Change, second: Change) -> Change:
-    """Return one transaction of two changes to different documents at the same time."""
+    """Return one transaction from two changes to different documents, made at the same time."""
     names = [field.name for field in fields(Change) if field.name != "at"]
     return replace(first, **{name: getattr(first, name) + getattr(second, name) for name in names})
 
 
 def check_box(box: FieldBox | None, pdf: StoredPdf) -> None:
-    """Check that the box to sign in is on a page of the PDF. Raises `Unprocessable` with the wrong field."""
+    """Check that the signature box is on a page of the PDF. Raises `Unprocessable` with the wrong field."""
     if box is None:
         return
     if box.page > pdf.pages:
@@ -317,7 +323,7 @@ def _off_page(name: str, message: str) -> Unprocessable:
 
 
 def check_patient(older: Document, command: SendCommand) -> None:
-    """Check that both versions are about the same patient. Raises `Unprocessable` otherwise.
+    """Check that the old and the new version are about the same patient. Raises `Unprocessable` otherwise.
 
     One wrong digit in `supersedes` must not recall the plan of another patient.
     """
@@ -332,7 +338,7 @@ def check_patient(older: Document, command: SendCommand) -> None:
 
 
 def _check_newest(older: Document, command: SendCommand) -> None:
-    """Check that no other document supersedes `older`: only one version of a plan may be pending."""
+    """Check that no other document has replaced `older`: only one version of a plan may be pending."""
     newer = older.superseded_by
     if newer is None or newer == command.external_id:
         return
@@ -343,7 +349,7 @@ def _check_newest(older: Document, command: SendCommand) -> None:
 
 
 def _audit_data(command: SendCommand, original: InspectedPdf) -> Mapping[str, Any]:
-    """Return the data of the audit event. The audit trail is permanent, so no patient data is in it."""
+    """Return the data of the audit event. The data has no patient data, because the audit trail is permanent."""
     return {
         "sha256": original.pdf.sha256,
         "pages": original.pdf.pages,
@@ -356,9 +362,9 @@ def _audit_data(command: SendCommand, original: InspectedPdf) -> Mapping[str, An
 
 
 def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> None:
-    """Check that a second event with the same `external_id` repeats the first.
+    """Check that a second `document.sent` with the same `external_id` has the same content as the first.
 
-    Raises `Conflict` with the fields that differ. A field that a correction has changed since does not count.
+    Raises `Conflict` with the fields that differ. A field that a later correction changed is not compared.
     """
     differences = [] if earlier.facts_sha256 == facts_sha256(command) else _differences(earlier, command)
     if earlier.content_sha256 != content_sha256:
@@ -374,7 +380,7 @@ def check_same(earlier: Document, command: SendCommand, content_sha256: str) -> 
 
 
 def facts_sha256(command: SendCommand) -> str:
-    """Return the SHA-256 (hex) of all the event's data except the PDF, which has a hash of its own."""
+    """Return the SHA-256 (hex) of an event's data. The PDF is left out, because it has a separate hash."""
     return hashlib.sha256(json.dumps(facts(command), sort_keys=True).encode()).hexdigest()
 
 
@@ -384,7 +390,7 @@ def _differences(earlier: Document, command: SendCommand) -> list[str]:
 
 
 def facts(source: SendCommand | Document) -> dict[str, str]:
-    """Return the facts of an event or a document by the contract's dotted names, without missing facts."""
+    """Return the facts of an event or a document, without missing facts. The keys are the contract's dotted names."""
     flat: dict[str, Any] = {
         "data.kind": source.kind,
         "data.title": source.title,

@@ -1,4 +1,4 @@
-"""The events that an EMR sends about a document it has already sent: resend, recall and return.
+"""The events of an EMR about a document that the EMR has already sent: resend, recall and return.
 
 `LifecycleEvents` handles `document.resend`, `document.recalled` and `document.returned`.
 """
@@ -31,7 +31,7 @@ from chalicelib.services.transaction import Change
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentRef:
-    """The names by which an EMR refers to a document: at least one of the two is set."""
+    """The ids by which an EMR names a document. At least one of the two ids is set."""
 
     external_id: str | None = None
     document_id: str | None = None
@@ -39,7 +39,7 @@ class DocumentRef:
 
 @dataclass(frozen=True, kw_only=True)
 class ResendCommand:
-    """The data of `document.resend`. A field that is None keeps the document's present value."""
+    """The data of `document.resend`. A field that is None leaves the document's present value unchanged."""
 
     document: DocumentRef
     email: str | None = None
@@ -57,7 +57,7 @@ class RecallCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class ReturnCommand:
-    """The data of `document.returned`. `method` is the way back to the clinic: `portal`, `fax` or `paper`."""
+    """The data of `document.returned`. `method` says how the document came back to the clinic: portal, fax or paper."""
 
     document: DocumentRef
     method: ReturnedMethod
@@ -66,7 +66,7 @@ class ReturnCommand:
 class LifecycleEvents:
     """The handler of an EMR's events about its documents.
 
-    Each method returns the event's response. It returns the same response for a repeated `webhook-id`, and
+    Each method returns the response to the event. For a repeated `webhook-id`, the response is the same. Each method
     raises `NotFound` if the practice has no such document.
     """
 
@@ -76,9 +76,9 @@ class LifecycleEvents:
         self._switches = switches
 
     def resend(self, inbound: InboundEvent, command: ResendCommand) -> EventResponse:
-        """Send the document's messages again, after any correction of the address or the delivery.
+        """Send the document's messages again, after a correction of the address or the delivery method, if any.
 
-        A correction invalidates old links and the old address's access. Raises `Conflict` unless the
+        A correction invalidates old links and the access of the old address. Raises `Conflict` unless the
         document is pending.
         """
         return handle_once(self._store, inbound, lambda: self._resend(inbound, command))
@@ -140,7 +140,10 @@ class LifecycleEvents:
         return HandledEvent(document=document, change=change, warnings=warnings_of(match))
 
     def _find(self, inbound: InboundEvent, ref: DocumentRef) -> Document:
-        """Return the practice's document. Raises `NotFound`, also if the two names disagree."""
+        """Return the practice's document.
+
+        Raises `NotFound` if there is none, or if the two ids name different documents.
+        """
         document_id = ref.document_id
         if ref.external_id is not None:
             key = external_claim(inbound.practice.id, ref.external_id)
@@ -160,7 +163,7 @@ class LifecycleEvents:
         unlinked: Provider | None,
         owners: Mapping[str, str],
     ) -> ProviderMatch:
-        """Return the provider after the correction: the same provider if the addressee is the same."""
+        """Return the provider after a correction. If the addressee is the same person, the provider does not change."""
         if provider is not None and _stays(before, after, provider):
             return ProviderMatch(provider=provider, stored=provider)
         matcher = ProviderMatcher(
@@ -173,7 +176,7 @@ def correct(document: Document, command: ResendCommand) -> Document:
     """Return the document with the command's corrections. Raises `Invalid` if an address is missing.
 
     A correction raises `access` by one, which invalidates all links and visits of the old address. A new
-    address also ends what a code or a handover had opened.
+    address also revokes the access that a code or a handover gave to an account.
     """
     addressee = replace(
         document.addressee, email=command.email or document.addressee.email, fax=command.fax or document.addressee.fax
@@ -187,23 +190,23 @@ def correct(document: Document, command: ResendCommand) -> Document:
 
 
 def _invalidates_setup_link(before: Document, after: Document, provider: Provider) -> bool:
-    """Return True if this correction invalidates the setup link already emailed.
+    """Return True if a correction invalidates the setup link that was already emailed.
 
-    A new address always invalidates the link. A new delivery method does only if the link was emailed for
-    this document.
+    A new address always invalidates the link. A new delivery method invalidates the link only if the link was
+    emailed for this document.
     """
     was_for_document = after.access != before.access and provider.setup_document == before.id
     return not provider.has_account and (after.addressee != before.addressee or was_for_document)
 
 
 def _stays(before: Document, after: Document, provider: Provider) -> bool:
-    """Return True if the corrected document stays in the lists of the same provider."""
+    """Return True if the document stays in the lists of the same provider after a correction."""
     is_same_mailbox = after.addressee.email == before.addressee.email and after.granted == before.granted
     return is_same_mailbox and (not provider.has_account or may_hold(provider, after))
 
 
 def _without_old_address(provider: Provider | None, before: Document, after: Document) -> Provider | None:
-    """Return the provider's row without the link to the practice that a corrected address had made."""
+    """Return the provider's row after a correction: the practice's record of the old email address is removed."""
     email = before.addressee.email
     if provider is None or email is None or email == after.addressee.email:
         return provider
@@ -211,7 +214,7 @@ def _without_old_address(provider: Provider | None, before: Document, after: Doc
 
 
 def _changed_rows(match: ProviderMatch, provider: Provider | None, unlinked: Provider | None) -> tuple[Provider, ...]:
-    """Return the changed rows of the new provider and of the old one, each in its next version."""
+    """Return the changed rows of the new provider and of the old provider, each in its next version."""
     rows = match.changed_rows()
     if provider is None or unlinked is None or unlinked == provider or provider.id in {row.id for row in rows}:
         return rows
@@ -219,7 +222,7 @@ def _changed_rows(match: ProviderMatch, provider: Provider | None, unlinked: Pro
 
 
 def _corrections(before: Document, after: Document) -> dict[str, object]:
-    """Return the data of the audit event: the sorted names of the corrected fields."""
+    """Return the data of the audit event about a correction: the sorted names of the corrected fields."""
     names = {
         "email": before.addressee.email != after.addressee.email,
         "fax": before.addressee.fax != after.addressee.fax,

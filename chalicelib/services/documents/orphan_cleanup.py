@@ -1,8 +1,8 @@
-"""Removal of original PDFs that no document names, because the intake crashed (docs/decisions/013).
+"""Removal of original PDFs that belong to no document, because the intake crashed (docs/decisions/013).
 
 An original is stored before its document, so that no stored document lacks its PDF. A staged copy below
 `intake/` marks an unfinished intake, and is deleted once the document is stored. The cleanup looks only at
-originals with such a copy, so a stored document's original is safe even if the tables are wrong.
+originals with a staged copy, so a stored document's original is safe even if the tables are wrong.
 """
 
 import re

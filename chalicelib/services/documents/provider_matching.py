@@ -1,6 +1,6 @@
-"""The provider that a document is addressed to (DESIGN 2a, docs/decisions/003).
+"""The search for the provider to whom a document is addressed (DESIGN 2a, docs/decisions/003).
 
-What one practice states never leads to a person of another practice: NPI, fax number and name find a person
+The statements of one practice never lead to a person of another practice. NPI, fax number and name find a person
 only among those that the same practice has addressed. An email address finds the person who reads it.
 """
 
@@ -29,12 +29,12 @@ BY_FAX = (DeliveryChoice.FAX, DeliveryChoice.BOTH)
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderMatch:
-    """The provider of a document with what is still to be written: the changed row and new claims.
+    """The provider of a document, with the rows that are still to be written: the changed provider and new claims.
 
     `stored` is the row as it was read, or None for a new provider. `may_set_up` is false if the email address
     is already another person's username. `names_other_person` is true if the same practice addressed another
-    person at this email address before. `displaced` are providers without an address whom the practice's
-    faxes led to until now: their documents move to this provider.
+    person at this email address before. `displaced` are the ids of providers without an email address to whom the
+    practice's faxes led before. Their documents move to this provider.
     """
 
     provider: Provider
@@ -45,19 +45,19 @@ class ProviderMatch:
     displaced: tuple[str, ...] = ()
 
     def changed_rows(self) -> tuple[Provider, ...]:
-        """Return the provider's row in its next version, or nothing if the stored row is the same."""
+        """Return the provider's row in its next version, or nothing if the row has not changed."""
         if self.provider == self.stored:
             return ()
         version = self.stored.version + 1 if self.stored else 1
         return (replace(self.provider, version=version),)
 
     def with_setup_email(self, document_id: str, now: datetime) -> "ProviderMatch":
-        """Return the match with a note that a setup email for this document is on its way."""
+        """Return the match with a setup email recorded on the provider: its document and its time."""
         provider = replace(self.provider, setup_mailed_at=now, setup_document=document_id)
         return replace(self, provider=provider)
 
     def without_setup_email(self) -> "ProviderMatch":
-        """Return the match without the note of an earlier setup email, whose link no longer works."""
+        """Return the match without the provider's record of an earlier setup email, whose link no longer works."""
         provider = replace(self.provider, setup_mailed_at=None, setup_document=None)
         return replace(self, provider=provider)
 
@@ -78,10 +78,10 @@ def check_reachable(addressee: Addressee, delivery: DeliveryChoice) -> None:
 
 
 def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim, ...]:
-    """Return the claim that the document is the newest one emailed to its address.
+    """Return the claim that marks the document as the newest one emailed to its address.
 
     A person without an account who asks for a setup link gets the link for that document. A document that
-    does not go out by email has no such claim.
+    is not sent by email gives no such claim.
     """
     email = document.addressee.email
     if document.delivery not in BY_EMAIL or email is None:
@@ -91,11 +91,11 @@ def mailbox_claim(document: Document, owners: Mapping[str, str]) -> tuple[Claim,
 
 
 class ProviderMatcher:
-    """The search for the provider that one practice's addressee is.
+    """The search for the provider who is a practice's addressee.
 
     `owners` are the owners of `matching_claims`. `unlinked` is a provider's row with changes that are not
-    stored yet: it is used in place of the stored row. `is_newest` is true for the newest document of the
-    practice: the practice's faxes then lead to its provider.
+    stored yet, and is used in place of the stored row. `is_newest` is true for the newest document of the
+    practice: the practice's faxes then lead to the provider of this document.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class ProviderMatcher:
         self._rows = {unlinked.id: unlinked} if unlinked else {}
 
     def match(self) -> ProviderMatch:
-        """Return the existing provider that the addressee is, or a new one, with the claims to write."""
+        """Return the existing provider who is the addressee, or a new provider, with the claims to write."""
         addressee = self._addressee
         stored = self._account_at_address() or self._person_at_address() or self._known_person()
         provider = stored or Provider(
@@ -138,7 +138,10 @@ class ProviderMatcher:
     # Where the provider is looked for, in this order
 
     def _account_at_address(self) -> Provider | None:
-        """Return the account that has proved to read the email address, if the document names its person."""
+        """Return the account whose owner proved to read the email address, or None.
+
+        The document must name the account's person.
+        """
         account = self._row(self._owner_of(email_claim(self._addressee.email or "")))
         if account is not None and names_person(account, self._addressee, at_address=True):
             return account
@@ -163,7 +166,10 @@ class ProviderMatcher:
         return None
 
     def _may_hold(self, person: Provider) -> bool:
-        """Return True if the person's account opens the document by rule (b), or if the mailbox is the same."""
+        """Return True if a document for the addressee may be in this person's lists.
+
+        The person's account can open the document by rule (b) of `domain/visibility.py`, or the mailbox is the same.
+        """
         addressed = self._person_addresses(person)
         if person.has_account:
             return not addressed.isdisjoint(person.proven_emails)
@@ -177,10 +183,10 @@ class ProviderMatcher:
     # Claims
 
     def _person_claims(self, provider: Provider) -> tuple[Claim, ...]:
-        """Return the claims of a person without an account on their name and NPI at the email address.
+        """Return the claims that reserve a name and an NPI at the email address for a person without an account.
 
-        A claim of another person at the same address stays. A claim of an account, or of a person who has
-        another address (from before), is replaced.
+        A claim of another person at the same address is not replaced. A claim of an account, or an old claim of a
+        person who has another address, is replaced.
         """
         if not self._is_at_address(provider):
             return ()
@@ -210,9 +216,9 @@ class ProviderMatcher:
         return (Claim(key=key, owner=_as_named(self._addressee)),)
 
     def _names_other_person(self) -> bool:
-        """Return True if this practice has itself named another person at this address.
+        """Return True if this practice has already named another person at the addressee's email address.
 
-        Only the practice's own statements count, so the answer says nothing about accounts.
+        Only this practice's own statements count, so the result reveals nothing about accounts.
         """
         first = self._owner_of(first_addressee_claim(self._practice_id, self._addressee.email or ""))
         if first is None:
@@ -221,7 +227,7 @@ class ProviderMatcher:
         return npi != own_npi if npi and own_npi else name != own_name
 
     def _displaced(self, known: tuple[Claim, ...]) -> tuple[str, ...]:
-        """Return the owners of replaced claims who have neither an account nor an email address."""
+        """Return the ids of the replaced claims' owners who have neither an account nor an email address."""
         rows = (self._row(claim.replaces) for claim in known)
         ids = [row.id for row in rows if row is not None and not row.has_account and row.mailed_to is None]
         return tuple(dict.fromkeys(ids))
@@ -234,7 +240,7 @@ class ProviderMatcher:
         return self._owners.get(key)
 
     def _row(self, provider_id: str | None) -> Provider | None:
-        """Return the row of a provider, which is read once."""
+        """Return the row of a provider, or None. Each row is read from the store only once."""
         if provider_id is None:
             return None
         if provider_id not in self._rows:
@@ -246,13 +252,13 @@ class ProviderMatcher:
 
 
 def match_again(store: Store, ids: Ids, document: Document) -> ProviderMatch:
-    """Return the provider that the addressee of a stored document is."""
+    """Return the provider who is the addressee of a stored document, found by a new search."""
     owners = store.claims(matching_claims(document.practice_id, document.addressee))
     return ProviderMatcher(store, ids, document.practice_id, document.addressee, owners, is_newest=False).match()
 
 
 def unlink(provider: Provider, practice_id: str, email: str) -> Provider:
-    """Return the provider as if this practice had never addressed the person at this email address."""
+    """Return the provider without the record that this practice addressed the person at this email address."""
     remaining = tuple(other for other in provider.addressed_by.get(practice_id, ()) if other != email)
     others = {key: value for key, value in provider.addressed_by.items() if key != practice_id}
     return replace(provider, addressed_by={**others, practice_id: remaining} if remaining else others)
@@ -263,9 +269,9 @@ def _as_named(addressee: Addressee) -> str:
 
 
 def _complete(provider: Provider, addressee: Addressee, practice_id: str) -> Provider:
-    """Return the provider with the facts that this practice has stated.
+    """Return the provider with the addressee's facts added, as this practice has stated them.
 
-    An account keeps the facts that its owner confirmed: there, a practice can only confirm the NPI.
+    The owner of an account has confirmed the account's facts, so a practice can only confirm the account's NPI.
     """
     if provider.has_account:
         provider = _confirm_npi(provider, addressee)
@@ -288,6 +294,6 @@ def _complete(provider: Provider, addressee: Addressee, practice_id: str) -> Pro
 
 
 def _confirm_npi(account: Provider, addressee: Addressee) -> Provider:
-    """Return the account with its self-stated NPI confirmed, if the clinic gives the same NPI and name."""
+    """Return the account with its NPI confirmed, if the clinic states the same NPI and name as the owner did."""
     same = addressee.npi is not None and addressee.npi == account.npi and has_same_name(account, addressee)
     return replace(account, npi_self_stated=account.npi_self_stated and not same)

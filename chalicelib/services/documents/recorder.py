@@ -34,7 +34,7 @@ class Actor:
     device: str | None = None
 
     def private(self) -> dict[str, Any]:
-        """Return the personal data, which stays outside the hashed bytes of an event."""
+        """Return the actor's personal data, which stays outside the hashed bytes of an audit event."""
         facts = {"address": self.address, "device": self.device}
         return {name: value for name, value in facts.items() if value}
 
@@ -43,7 +43,7 @@ PORTAL = Actor("portal")
 
 
 class Recorder:
-    """A collector of everything that happens to one document at one time. Each recorder gives one change."""
+    """A collector of the events, messages and jobs of one document at one time. A recorder gives one transaction."""
 
     def __init__(
         self, document: Document, *, practice: Practice, now: datetime, ids: Ids, portal_url: str, actor: Actor
@@ -67,7 +67,7 @@ class Recorder:
         private: Mapping[str, Any] | None = None,
         webhook: bool = False,
     ) -> Self:
-        """Add the next audit event of the document. `webhook` also sends the EMR a webhook of this type.
+        """Add an audit event to the document. With `webhook`, also queue a webhook of this type to the EMR.
 
         The webhook's body has the state of the document after all changes of this recorder.
         """
@@ -90,7 +90,7 @@ class Recorder:
         return self
 
     def message(self, channel: Channel, type: MessageType, recipient: str, *, shown: bool = True) -> Self:
-        """Queue an email or fax to the provider, caused by the last event.
+        """Queue an email or fax to the provider. The recorder's last event is the cause of the message.
 
         `shown` adds the delivery's line to the document. A message that anyone with a link can request must
         not be shown, because the document's row would grow without limit. An email about an account is
@@ -107,26 +107,29 @@ class Recorder:
         return self
 
     def report_to_owner(self, email: str) -> Self:
-        """Queue an email that reports the decision of the last event to the account. No practice sees it."""
+        """Queue an email to the account's owner that reports the decision of the last event.
+
+        No practice sees the email.
+        """
         kind, event_id, access = MessageType.DECIDED_ELSEWHERE, self._event_id, self._document.access
         owner = {"provider_id": self._document.provider_id, "practice_id": PORTAL_PRACTICE}
         self._add(self._delivery(Channel.EMAIL, kind, email, event_id, access=access, **owner))
         return self
 
     def notice(self, kind: NoticeKind) -> Self:
-        """Queue a notice to the practice's staff about the last event."""
+        """Queue a notice about the last event to the practice's staff."""
         self._add(self._delivery(Channel.NOTICE, kind, self._practice.id, self._event_id))
         return self
 
     def job(self, name: JobName) -> Self:
-        """Queue a job of the documents function on this document, caused by the last event."""
+        """Queue a job about this document for the documents function. The last event is the cause of the job."""
         self._jobs.append(
             Job(queue=QueueName.DOCUMENTS, name=name, event_id=self._event_id, document_id=self._document.id)
         )
         return self
 
     def change(self) -> Change:
-        """Return the transaction. It raises the document's version by one."""
+        """Return the transaction with everything recorded. The document's version rises by one."""
         document = replace(self._document, version=self._document.version + 1)
         for event_id, type in self._webhooks:
             self._add(self._webhook(document, event_id, type))

@@ -1,4 +1,4 @@
-"""A practice's documents as lists (the Unsigned report and all documents), and a document's audit trail."""
+"""Lists of a practice's documents (the Unsigned report and all documents), and the audit trail of a document."""
 
 import csv
 import io
@@ -73,13 +73,13 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 class Reports:
-    """A practice's read access to its own documents."""
+    """Read access of a practice to the practice's own documents."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def page(self, report: str, practice_id: str, *, limit: int, after: str | None) -> Page[Document]:
-        """Return one page of a report, which is a key of `REPORTS`. `after` is the cursor of a page."""
+        """Return one page of a report, which is a key of `REPORTS`. `after` is the cursor of the page."""
         return self._store.documents(REPORTS[report], practice_id, limit=limit, after=after)
 
     def document(self, practice_id: str, document_id: str) -> Document:
@@ -87,7 +87,10 @@ class Reports:
         return require_document(self._store, document_id, practice_id=practice_id)
 
     def audit_trail(self, practice_id: str, document_id: str) -> TrailResource:
-        """Return the document's audit trail as JSON values. Raises `NotFound` like `document`."""
+        """Return the document's audit trail as JSON values.
+
+        Raises `NotFound` for a missing or another practice's document.
+        """
         document = self.document(practice_id, document_id)
         return audit_trail(document, self._store.events(document.id))
 
@@ -95,7 +98,7 @@ class Reports:
 def as_csv(documents: Iterable[Document], portal_url: str) -> str:
     """Return the documents as CSV (RFC 4180) with a header line.
 
-    A text that a spreadsheet would treat as a formula gets a leading `'`.
+    A text that a spreadsheet would read as a formula gets a leading `'`.
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -107,7 +110,7 @@ def as_csv(documents: Iterable[Document], portal_url: str) -> str:
 
 
 def audit_trail(document: Document, events: tuple[Event, ...]) -> TrailResource:
-    """Return the events as JSON values, oldest first.
+    """Return a document's audit events as JSON values, oldest first.
 
     `intact` is true if the hash chain is complete and its last hash is the document's `head`.
     """
@@ -120,14 +123,17 @@ def audit_trail(document: Document, events: tuple[Event, ...]) -> TrailResource:
 
 
 def _cell(value: object) -> str:
-    """Return the value as text. Spreadsheets also read a formula after spaces and in full-width characters."""
+    """Return a value as the text of a CSV cell. Text that a spreadsheet would read as a formula gets a leading `'`.
+
+    Spreadsheets also read a formula after spaces and in full-width characters.
+    """
     text = "" if value is None else str(value)
     start = unicodedata.normalize("NFKC", text.lstrip()[:1])
     return f"'{text}" if start in _FORMULA_STARTS or text[:1] in ("\t", "\r") else text
 
 
 def _event(event: Event) -> TrailEventResource:
-    """Return one event. `hash` is the SHA-256 of `{previous}`, a line feed and the exact text of `body`."""
+    """Return one audit event as JSON. `hash` is the SHA-256 of `{previous}`, a line feed and the text of `body`."""
     return {
         "id": event.id,
         "sequence": event.sequence,

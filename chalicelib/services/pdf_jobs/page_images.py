@@ -1,4 +1,4 @@
-"""The objects in the bucket with the images and the text of a document's pages."""
+"""Keys in the bucket for the images and the text of a document's pages."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def text_key(document_id: str) -> str:
 
 
 def page_texts(document: Document, files: Files) -> Sequence[str] | None:
-    """Return the text of each page (empty for a scanned page), or None until `prepare` is done."""
+    """Return the text of each page (empty for a scanned page), or None until the `prepare` job is done."""
     if (document.pages_ready or 0) < document.original.pages:
         return None
     data = files.find(text_key(document.id))

@@ -1,6 +1,6 @@
 """Work on untrusted files in a forked process that can be killed at any time, and limits on CPU time and memory.
 
-A kill also ends code in C libraries, in which Python cannot raise an error.
+A kill also ends code in C libraries, which a Python exception cannot interrupt.
 """
 
 import faulthandler
@@ -25,7 +25,7 @@ _PAGE_SIZE = resource.getpagesize()
 
 
 class SandboxKilled(Exception):
-    """The forked process ended before its work was done. `by_time`: the time limit was exceeded."""
+    """Error for a forked process that ended before its work was done. `by_time`: the time limit was exceeded."""
 
     def __init__(self, *, by_time: bool) -> None:
         super().__init__("the work took too long" if by_time else "the work crashed")
@@ -33,9 +33,9 @@ class SandboxKilled(Exception):
 
 
 def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Iterator[bytes]:
-    """Run `work` in a forked process and yield the pieces that `work` yields there.
+    """Run `work` in a forked process, and yield the items that `work` yields there.
 
-    Raises `SandboxKilled` if a piece takes more than `seconds` of CPU time, or if the process dies. An error
+    Raises `SandboxKilled` if an item takes more than `seconds` of CPU time, or if the process dies. An error
     that `work` raises counts as a death, so `work` must yield its expected failures as results.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -60,7 +60,7 @@ def run_sandboxed(work: Callable[[], Iterator[bytes]], *, seconds: float) -> Ite
 
 
 def run_sandboxed_json(work: Callable[[], Any], *, seconds: float, memory: int) -> Any:
-    """Run `work` in a forked process that may use `memory` bytes more, and return its JSON value.
+    """Return the JSON value that `work` computes in a forked process, which may use `memory` more bytes.
 
     Raises `SandboxKilled` like `run_sandboxed`, and also if `work` needs more memory.
     """
@@ -74,7 +74,7 @@ def run_sandboxed_json(work: Callable[[], Any], *, seconds: float, memory: int) 
 
 
 def _receive(here: Connection, seconds: float) -> Iterator[bytes]:
-    """Yield the pieces from the forked process. An empty message marks the end."""
+    """Yield the items that the forked process sends. An empty message marks the end."""
     while True:
         if not here.poll(seconds):
             raise SandboxKilled(by_time=True)
@@ -85,7 +85,7 @@ def _receive(here: Connection, seconds: float) -> Iterator[bytes]:
 
 
 def _run(work: Callable[[], Iterator[bytes]], there: Connection, here: Connection, seconds: float) -> None:
-    """Run `work` in the forked process and send its pieces to the parent.
+    """Run `work` in the forked process and send its items to the parent.
 
     The process exits without any cleanup, so that it prints nothing and closes nothing of the parent. The
     parent notices the end of the process by the end of the pipe.
@@ -113,12 +113,12 @@ def _limit_time(seconds: float) -> None:
 
 
 class CpuTimeExceeded(BaseException):
-    """The CPU time limit is exceeded. The class is not an `Exception`, because parsers catch those."""
+    """Error for an exceeded limit of CPU time. The class is not an `Exception`, because parsers catch those."""
 
 
 @contextmanager
 def limit_cpu_time(seconds: float) -> Iterator[None]:
-    """Raise `CpuTimeExceeded` in the block after `seconds` of CPU time.
+    """Raise `CpuTimeExceeded` if the `with` block uses more than `seconds` of CPU time.
 
     The limit is CPU time and not wall time, because a slow machine does not make a file hostile. Outside the
     main thread there is no limit, because only the main thread receives the signal.
@@ -141,7 +141,7 @@ def limit_cpu_time(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def limit_memory(extra: int) -> Iterator[None]:
-    """Raise `MemoryError` in the block if it allocates more than `extra` bytes. Only Linux has this limit."""
+    """Raise `MemoryError` if the `with` block allocates more than `extra` bytes. Only Linux has this limit."""
     if sys.platform != "linux":
         yield
         return

@@ -1,7 +1,7 @@
-"""The inspection of one untrusted upload by the `inspect` function, with a result in plain JSON.
+"""The inspection of one untrusted upload by the `inspect` function. The result is plain JSON.
 
-The function has a link to this upload and no right to read anything else. The inspection runs in a forked
-process, so a file that hangs or crashes a library is refused, and the function is ready for the next file.
+The function has a URL of this upload and no right to read anything else. The inspection runs in a forked
+process. So a file that hangs or crashes a library is refused, and the function is ready for the next file.
 """
 
 import hashlib
@@ -63,7 +63,10 @@ def inspect(
 
 
 def _hash(data: bytes) -> dict[str, Any]:
-    """Return the hashes by which a released file is recognized, even if no parser can read the file."""
+    """Return the hashes of a file.
+
+    `/verify` recognizes a released file by them, even if no parser can read the file.
+    """
     from chalicelib.pdf.signing.verification import hash_revisions
 
     return {"sha256": hashlib.sha256(data).hexdigest(), "revisions": hash_revisions(data)}
@@ -84,7 +87,7 @@ def _read_within_limits(read: Callable[[bytes], dict[str, Any]], data: bytes, se
 def _reader(
     kind: str, certificates: Collection[str], authorities: Collection[str], original: bytes | None
 ) -> Callable[[bytes], dict[str, Any]]:
-    """Return the reader for a kind of file. Its libraries are imported before the time limit starts."""
+    """Return the function that inspects this kind of file. Its libraries are imported before the time limit starts."""
     if kind == "seal":
         from chalicelib.pdf.signing import verification
 

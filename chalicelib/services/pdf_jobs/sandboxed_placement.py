@@ -1,6 +1,6 @@
 """The search for a document's signature line, in a forked process.
 
-A file that breaks the search does not stop the seal. Its signature is then only on the certificate page.
+A file that breaks the search is sealed all the same. The signature is then only on the certificate page.
 """
 
 from dataclasses import asdict
@@ -22,7 +22,7 @@ MEMORY = 512 * 1024 * 1024
 
 
 def find_field_sandboxed(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
-    """Return the result of `find_signature_box`, or None if the search fails or exceeds a limit."""
+    """Return the signature box that `find_signature_box` finds, or None if the search fails or exceeds a limit."""
 
     def work() -> dict[str, Any] | None:
         field = find_signature_box(data, units, block)

@@ -22,7 +22,7 @@ MAX_BROKEN = 4
 
 
 def render_images(data: bytes, widths: Sequence[int], pages: int) -> Iterator[RenderedPage]:
-    """Yield every page at every width, page by page. A page that cannot be rendered has no data."""
+    """Yield the images of every page at every width, page by page. A page that cannot be rendered has no image data."""
     first, killed = 1, 0
     while first <= pages and killed < MAX_BROKEN:
         done = 0
@@ -53,7 +53,7 @@ def _render_sandboxed(data: bytes, widths: Sequence[int], first: int) -> Iterato
 
 
 def find_picture_fault(source: bytes | None, sealed: bytes, block: SignatureBox | None, unseen: Collection[int]) -> str:
-    """Return the first fault of `compare_pages` in words, or an empty text."""
+    """Return a sentence about the first difference that `compare_pages` reports, or an empty text."""
 
     def work() -> Iterator[bytes]:
         with limit_memory(MEMORY):
@@ -77,7 +77,7 @@ def _unpack(piece: bytes) -> RenderedPage:
 
 
 def extract_texts(data: bytes, pages: int) -> list[str]:
-    """Return the text of each page, or empty texts if the file cannot be read within the limits."""
+    """Return the text of each page. If the file cannot be read within the limits, the texts are empty."""
     try:
         texts: list[str] = run_sandboxed_json(lambda: extract_page_texts(data), seconds=SECONDS, memory=MEMORY)
     except SandboxKilled:

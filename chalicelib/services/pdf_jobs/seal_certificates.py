@@ -1,4 +1,4 @@
-"""The sealing certificates in the bucket: the one in use, and all that were ever published.
+"""The sealing certificates in the bucket: the present certificate, and all certificates ever published.
 
 Both objects are PEM files. Deployment writes them (`infrastructure/seal_certificate.py`), and the functions
 only read them.
@@ -21,7 +21,7 @@ _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-
 
 
 def days_left(files: Files, now: datetime) -> int | None:
-    """Return the whole days until the certificate in use expires, or None if there is no certificate yet."""
+    """Return the whole days until the present sealing certificate expires, or None before the first certificate."""
     from chalicelib.pdf.signing.certificate_chain import read_pem
 
     if not files.exists(CURRENT_KEY):
@@ -31,7 +31,7 @@ def days_left(files: Files, now: datetime) -> int | None:
 
 
 def read_published(files: Files) -> bytes:
-    """Return the PEM of every published certificate. The PEM is empty before the first certificate."""
+    """Return the PEM text of every published certificate. The text is empty before the first certificate."""
     return files.find(PUBLISHED_KEY) or b""
 
 

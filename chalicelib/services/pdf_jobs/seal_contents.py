@@ -1,4 +1,4 @@
-"""The contents of a sealed PDF: signature block, certificate page, and the facts in the seal."""
+"""The contents of a sealed PDF: the signature block, the certificate page, and the facts in the seal."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -26,13 +26,13 @@ _SEAL_REASONS: Mapping[Action, str] = {
 
 
 def seal_facts(document: Document, decision: Decision, now: datetime) -> SealFacts:
-    """Return the reason, document id and time that the seal states."""
+    """Return the facts in the seal: the reason, the document's id and the time."""
     name = _signer_name(decision)
     return SealFacts(_SEAL_REASONS[decision.action].format(signer=name), document.id, now)
 
 
 def _signer_name(decision: Decision) -> str:
-    """Return the name of the signer. The credential and NPI of an uploader's word are not known."""
+    """Return the signer's name. For a scan, leave out credential and NPI, which the uploader cannot vouch for."""
     signer = decision.signer
     if decision.action is Action.SIGN_BY_HAND:
         return signer.name
@@ -40,14 +40,14 @@ def _signer_name(decision: Decision) -> str:
 
 
 def _addressee(document: Document) -> str:
-    """Return the person to whom the practice addressed the document, and who says so."""
+    """Return the addressee's name, and the practice that stated the name."""
     addressee = document.addressee
     name = format_signer(addressee.name, addressee.credential or "", addressee.npi)
     return f"{name}, as stated by {document.practice.name}"
 
 
 def signature_block(document: Document, decision: Decision) -> SignatureBlock:
-    """Return the signature block of an approval, with the time in the practice's time zone."""
+    """Return the contents of an approval's signature block. The time is in the practice's time zone."""
     return SignatureBlock(
         signer_name=decision.signer.name,
         credential=decision.signer.credential or "",
@@ -62,7 +62,7 @@ def signature_block(document: Document, decision: Decision) -> SignatureBlock:
 
 
 def requested_field(document: Document) -> SignatureBox | None:
-    """Return the box that the EMR asked to sign in, or None if the EMR named no box."""
+    """Return the signature box that the EMR requested, or None if the EMR requested none."""
     box = document.signature_field
     return SignatureBox(box.page, box.x, box.y, box.width, box.height) if box else None
 
@@ -72,7 +72,7 @@ def certificate_facts(
 ) -> CertificateFacts:
     """Return the contents of the certificate page.
 
-    Its audit trail ends with the decision, so that another try of the seal job makes the same page.
+    The audit trail on the page ends with the decision, so that another try of the seal job makes the same page.
     """
     trail = [event for event in events if event.at <= decision.decided_at]
     signer, is_by_hand = decision.signer, decision.action is Action.SIGN_BY_HAND
@@ -107,14 +107,14 @@ def certificate_facts(
 
 
 def trail_entry(event: Event) -> TrailEntry:
-    """Return an event as a line of the audit trail, with its device in words, such as `Safari on iPhone`."""
+    """Return an audit event as a line of the certificate page, with its device in words, such as `Safari on iPhone`."""
     device = event.private.get("device")
     device = describe_device(device) if device else None
     return TrailEntry(at=event.at, event=describe_event(event), ip=event.private.get("address"), device=device)
 
 
 def _read_statement(document: Document, decision: Decision) -> str | None:
-    """Return the statement that the signer ticked because not every page had been shown."""
+    """Return the statement that the signer ticked because the browser had not shown every page, or None."""
     if not decision.read_statement:
         return None
     pages = document.original.pages

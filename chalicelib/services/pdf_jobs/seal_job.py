@@ -1,6 +1,6 @@
 """The `seal` job, which makes the sealed PDF of a decided document, and the `timestamp` job.
 
-The decision is durable before the job runs, so the job may fail and run again without limit. The job reads
+The decision is stored before the job runs, so the job may fail and run again without limit. The job reads
 and verifies the source file, adds the signature block and the certificate page, seals the result, verifies
 the sealed bytes, stores them, and only then releases them (DESIGN section 3).
 """
@@ -34,7 +34,7 @@ logger = Logger(service="portal", child=True)
 
 
 class StoredFileCorrupt(Exception):
-    """A file whose bytes are not what was recorded, or a sealed file with a fault.
+    """Error for a stored file whose bytes have changed, or for a sealed file with a fault.
 
     Such a file is never released. An engineer must look at the cause.
     """
@@ -63,7 +63,7 @@ class SealJob:
         self._wants_timestamp = wants_timestamp
 
     def seal(self, job: Job) -> None:
-        """Make and release the sealed PDF of a decided document. Do nothing if it is sealed already.
+        """Make and release the sealed PDF of a decided document. Do nothing if the document is already sealed.
 
         Raises `StoredFileCorrupt`, and any error of the storage or of the key service.
         """
@@ -103,7 +103,11 @@ class SealJob:
         return replace(pdf, key=key, sha256=sha256, level="B-T", timestamp_due=False)
 
     def _make_release(self, document: Document, decision: Decision) -> Release:
-        """Return the verified sealed file: an extended, a rebuilt, or at last a pictured original."""
+        """Return the verified sealed file.
+
+        If a seal added to the original fails the checks, the file is rebuilt. The last resort is a file made from
+        pictures of the pages.
+        """
         sealer = self._sealer()
         source = self._read_source(document, decision)
         # A scan is shown to nobody before it is sealed.
@@ -142,7 +146,7 @@ class SealJob:
         )
 
     def _read_source(self, document: Document, decision: Decision) -> bytes:
-        """Return the scan of a document signed by hand, or else the original."""
+        """Return the bytes to seal: the scan of a document signed by hand, or else the original."""
         if decision.action is Action.SIGN_BY_HAND:
             return self._read_verified(decision.scan_key or "", decision.scan_sha256 or "")
         return self._read_verified(document.original.key, document.original.sha256)
@@ -154,21 +158,21 @@ class SealJob:
         return data
 
     def _store_pdf(self, document: Document, release: Release) -> StoredPdf:
-        """Store the verified bytes under their own hash."""
+        """Store the verified sealed PDF in the bucket, under the hash of its bytes."""
         key, sha256 = self._put(document.id, release.sealed.data)
         level = release.sealed.level
         due = self._wants_timestamp and level == "B-B"
         return StoredPdf(key=key, sha256=sha256, pages=release.pages, level=level, timestamp_due=due)
 
     def _put(self, document_id: str, data: bytes) -> tuple[str, str]:
-        """Store the bytes and return their key and SHA-256."""
+        """Store the bytes of a PDF, and return their S3 key and SHA-256 (hex)."""
         sha256 = hashlib.sha256(data).hexdigest()
         key = f"signed/{document_id}/{sha256}.pdf"
         self._files.put(key, data, "application/pdf")
         return key, sha256
 
     def _release(self, document_id: str, signed: StoredPdf, certificate: StoredPdf | None) -> None:
-        """Mark the document sealed, in one transaction with its event and the webhook `document.approved`."""
+        """Mark the document as sealed, in one transaction with its audit event and the webhook `document.approved`."""
 
         def step() -> None:
             document = self._store.document(document_id)
@@ -187,7 +191,7 @@ class SealJob:
         retry_on_conflict(step, retry_on=frozenset({"document"}))
 
     def _record_timestamps(self, document_id: str, signed: StoredPdf | None, certificate: StoredPdf | None) -> None:
-        """Record the files with timestamps once, in addition to the files that the EMR knows."""
+        """Record the files with timestamps on the document, beside the files that the EMR already knows."""
         facts = {"level": "B-T"}
         if signed is not None:
             facts["sha256"] = signed.sha256
@@ -226,7 +230,10 @@ class SealJob:
 
 
 def _attempts(source: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Yield what to seal, and whether to rebuild it: from the original itself to pictures of its pages."""
+    """Yield the PDFs to seal in order of preference, each with whether to rebuild it.
+
+    The first is the source file as it is, and the last is made from pictures of the source file's pages.
+    """
     yield source, False
     if b"%PDF-" in source[:1024]:
         yield source, True
@@ -234,7 +241,10 @@ def _attempts(source: bytes) -> Iterator[tuple[bytes, bool]]:
 
 
 def _search_once() -> FieldFinder:
-    """Return a search for the signature's place that repeats its first result, since it may take seconds."""
+    """Return a function that searches for the signature box and repeats its first result.
+
+    The search may take seconds.
+    """
     places: list[SignatureBox | None] = []
 
     def find(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
@@ -246,7 +256,7 @@ def _search_once() -> FieldFinder:
 
 
 def _claims(document_id: str, *files: StoredPdf | None) -> tuple[Claim, ...]:
-    """Return the claims by which `/verify` finds the document of a released file."""
+    """Return the claims on the hashes of a released file. `/verify` finds the file's document by them."""
     return tuple(Claim(key=sealed_claim(pdf.sha256), owner=document_id) for pdf in files if pdf is not None)
 
 

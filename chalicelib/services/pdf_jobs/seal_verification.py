@@ -1,4 +1,4 @@
-"""The service behind `/verify`: anyone uploads a PDF and learns whether its seal is ours and intact.
+"""The check behind `/verify`: anyone uploads a PDF and learns whether the portal sealed it and it is unchanged.
 
 Only the `inspect` function opens the upload. The service gives that function the fingerprints of the
 published certificates. A file is genuine only if its hash is the hash of a file that was released. All
@@ -39,11 +39,11 @@ _ALL_FORMS = Quota(kind=SecretKind.THROTTLE, limit=1_000, period=timedelta(hours
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationResult:
-    """The result of a check. `verdict` is a `Verdict` of `pdf/signing/verification.py`, or `unreadable`.
+    """The result of a seal's check. `verdict` is a `Verdict` of `pdf/signing/verification.py`, or `unreadable`.
 
-    `intact` means that the file was released, and `added` that the file begins with a released file, which
-    `revision_url` offers for some minutes. The other fields come from the seal: who signed (`reason`), which
-    document, and when.
+    `intact` means that the portal released the file. `added` means that the file begins with a released file, which
+    `revision_url` offers for some minutes. The other fields come from the seal: the signer (`reason`), the
+    document's id, and the time.
     """
 
     verdict: str
@@ -77,7 +77,7 @@ class SealVerification:
     def upload_form(self, *, address: str | None, now: datetime) -> tuple[str, Mapping[str, str]]:
         """Return the URL to which the browser posts the file, and the form fields to send before the file.
 
-        Raises `TooManyRequests` if this address, or everybody together, has asked for too many forms.
+        Raises `TooManyRequests` if this client address, or all together, have asked for too many forms.
         """
         self._count_form(address or "unknown", now)
         return self._files.upload_form(
@@ -92,9 +92,9 @@ class SealVerification:
         return seal_certificates.read_published(self._files).decode()
 
     def check(self, key: str, *, address: str | None, now: datetime) -> VerificationResult:
-        """Verify the upload, then delete it. If the check fails for now, leave the upload for another try.
+        """Verify the seal of the upload, then delete the upload. If the check fails for now, the upload remains.
 
-        Raises `Invalid` if there is no such upload, and `TooManyRequests` if this address checks too often.
+        Raises `Invalid` if there is no such upload, and `TooManyRequests` if this client address checks too often.
         """
         source = address or "unknown"
         count, (versions, fingerprints) = run_concurrently(
@@ -113,9 +113,9 @@ class SealVerification:
         return result
 
     def _find_released(self, finding: Mapping[str, Any]) -> StoredPdf | None:
-        """Return the released file that the upload is, or else the longest one that the upload begins with.
+        """Return the released file that equals the upload, or else the longest one with which the upload begins.
 
-        The claims name the document. Files from before the claims are found by the document of the seal.
+        The claims name the document of the file. For a file that is older than the claims, the seal names the document.
         """
         hashes = [finding["sha256"], *reversed(finding["revisions"])] if "sha256" in finding else []
         sealed_id = (finding.get("seal") or {}).get("document_id", "")
@@ -138,7 +138,7 @@ class SealVerification:
         return replace(_result(finding, "added"), revision_url=url)
 
     def _look_up(self, key: str) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the upload's versions (none if there is no upload) and our certificates' fingerprints."""
+        """Return the upload's versions (none if there is no upload), and the portal's certificates' fingerprints."""
         if not _KEY.fullmatch(key):
             return (), ()
         return run_concurrently(

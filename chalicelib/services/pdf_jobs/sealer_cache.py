@@ -14,7 +14,7 @@ CACHE_LIFETIME = timedelta(minutes=5)
 
 
 class SealerCache:
-    """Cache of the sealer. A new certificate is used only if it fits the key."""
+    """Cache of the sealer. A new certificate is used only if it belongs to the sealing key."""
 
     def __init__(
         self, files: Files, key: SealKey, authority: TimestampAuthority | None, pins: Collection[str] = ()
@@ -27,7 +27,7 @@ class SealerCache:
         self._read_at: datetime | None = None
 
     def sealer(self, now: datetime) -> Sealer:
-        """Return the current sealer. Raises `ChainRefused` if no valid certificate fits the key."""
+        """Return the current sealer. Raises `ChainRefused` if no valid certificate belongs to the sealing key."""
         if self._sealer is None or self._read_at is None or now - self._read_at >= CACHE_LIFETIME:
             self._sealer = self._read(now)
             self._read_at = now

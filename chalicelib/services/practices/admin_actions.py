@@ -47,7 +47,7 @@ _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AdminActions:
-    """The admin function. Each method below is one action, which takes the fields of the payload."""
+    """The admin function. Each public method is an action, and its argument is the payload of the action."""
 
     practices: Practices
     files: Files
@@ -95,14 +95,17 @@ class AdminActions:
         return {"id": new.practice.id, "api_key": new.api_key, "webhook_secret": new.webhook_secret}
 
     def rename_practice(self, payload: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-        """Give the practice `practice_id` another `name`, for documents sent from now on. Return `{"id", "name"}`."""
+        """Give the practice `practice_id` another `name` for documents that it sends from now on.
+
+        Return `{"id", "name"}`.
+        """
         practice_id, name = _read_practice_id(payload), _require_text(payload, "name", normalize_name)
         self._require_free_name(name, but=practice_id)
         self.practices.change(practice_id, now, lambda practice: replace(practice, name=name))
         return {"id": practice_id, "name": name}
 
     def _require_free_name(self, name: str, *, but: str | None = None) -> None:
-        """Raise `Conflict` if a practice other than `but` has this name."""
+        """Raise `Conflict` if a practice has this name already. The practice with the id `but` does not count."""
         if is_taken(name, (practice.name for practice in self.store.practices() if practice.id != but)):
             raise Conflict("Another practice has this name.", errors=(FieldError("name", "names another practice"),))
 
@@ -124,7 +127,10 @@ class AdminActions:
         return {"id": practice_id, "webhook_secret": secret}
 
     def set_switch(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
-        """Set `electronic_signature`, `second_factor` or both of a practice. Return what was set."""
+        """Set the switches `electronic_signature` and `second_factor` of a practice, or one of them.
+
+        Return the new values.
+        """
         practice_id = _read_practice_id(payload)
         setters = {
             "electronic_signature": self.switches.set_electronic_signature,
@@ -178,7 +184,7 @@ class AdminActions:
     def _change_account(
         self, payload: Mapping[str, Any], change: Callable[[Provider], Change | None], problem: str
     ) -> Mapping[str, Any]:
-        """Commit the change to the account of the payload's `email` and return the account's id.
+        """Commit a change to the account with the payload's `email`, and return the account's id.
 
         Raises `Invalid` with `problem` if there is no account or nothing to change.
         """
@@ -200,8 +206,8 @@ class AdminActions:
     def rotate_session_key(self, payload: Mapping[str, Any], _now: datetime) -> Mapping[str, Any]:
         """Rotate the key that signs sessions. Return `{"rotated": true, "sessions_ended"}`.
 
-        The newest two keys verify sessions, so sessions survive one rotation. With `end_sessions`, for a key
-        that may have leaked, two rotations end all sessions.
+        The newest two keys verify sessions, so sessions survive one rotation. With `end_sessions`, two rotations end
+        all sessions. This option is for a key that may have leaked.
         """
         end_sessions = _read_flag(payload, "end_sessions")
         if end_sessions:
@@ -226,7 +232,7 @@ class AdminActions:
 
 
 def _check_age(rotated_at: datetime | None, now: datetime) -> None:
-    """Check that no live session was signed by an older key than the newest one. Raises `Conflict` otherwise.
+    """Raise `Conflict` if a rotation now would end sessions that the key before the newest one signed.
 
     An older key signs sessions until every function knows the newest key.
     """
@@ -246,7 +252,10 @@ def _read_practice_id(payload: Mapping[str, Any]) -> str:
 
 
 def _read_flag(payload: Mapping[str, Any], name: str) -> bool:
-    """Return an optional switch. A value such as "yes" is an error, because it must not count as false."""
+    """Return an optional boolean of the payload.
+
+    A text such as "yes" is an error, because it must not count as false.
+    """
     return name in payload and _read_switch(payload, name)
 
 
@@ -258,7 +267,7 @@ def _read_switch(payload: Mapping[str, Any], name: str) -> bool:
 
 
 def _read_text(payload: Mapping[str, Any], name: str, normalize: Callable[[str], str]) -> str | None:
-    """Return the normalized text, or None if the field is missing or empty."""
+    """Return a text of the payload in its normal form, or None if the field is missing or empty."""
     value = payload.get(name)
     if value in (None, ""):
         return None

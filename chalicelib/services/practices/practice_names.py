@@ -28,7 +28,7 @@ def normalize_name(text: str) -> str:
 
 
 def is_taken(name: str, names: Iterable[str]) -> bool:
-    """Return True if readers cannot tell the name from one of `names`."""
+    """Return True if a reader could not distinguish the name from one of `names`."""
     return _key(name) in map(_key, names)
 
 

@@ -8,7 +8,7 @@ from chalicelib.services.json_schema import Timestamp
 
 
 class EndpointResource(TypedDict):
-    """The URL for a practice's webhooks. Both `disabled_…` fields are null while the endpoint is on."""
+    """The practice's webhook endpoint as JSON. Both `disabled_…` fields are null while the endpoint is on."""
 
     url: str
     disabled_at: Timestamp | None
@@ -16,7 +16,7 @@ class EndpointResource(TypedDict):
 
 
 class PracticeResource(TypedDict):
-    """A practice's settings."""
+    """The practice's settings as JSON."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class PracticeResource(TypedDict):
 
 
 def practice_resource(practice: Practice, *, electronic_signature: bool) -> PracticeResource:
-    """Return the practice's settings as the EMR sees them."""
+    """Return the practice's settings as JSON for the EMR."""
     return {
         "id": practice.id,
         "name": practice.name,
@@ -43,7 +43,7 @@ def practice_resource(practice: Practice, *, electronic_signature: bool) -> Prac
 
 
 def endpoint_resource(endpoint: Endpoint) -> EndpointResource:
-    """Return the endpoint as the EMR sees the endpoint."""
+    """Return the practice's webhook endpoint as JSON for the EMR."""
     return {
         "url": endpoint.url,
         "disabled_at": to_text(endpoint.disabled_at) if endpoint.disabled_at else None,

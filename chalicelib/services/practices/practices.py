@@ -26,7 +26,7 @@ MAX_OLD_SECRETS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class NewPractice:
-    """A practice just created. Its API key and webhook secret are readable only here."""
+    """A new practice. Only this object has the practice's API key and webhook secret in readable form."""
 
     practice: Practice
     api_key: str
@@ -64,7 +64,7 @@ class Practices:
     def rotate_key(self, practice_id: str, now: datetime, *, end_others: bool = False) -> str:
         """Store and return a new API key.
 
-        The newest old key works until the next rotation. `end_others` ends all old keys immediately.
+        The newest old key works until the next rotation. With `end_others`, all old keys stop working immediately.
         """
         key, api_key = _new_key(self._ids, now)
         claim = Claim(key=api_key_claim(api_key.sha256), owner=practice_id)
@@ -99,10 +99,10 @@ class Practices:
         return new.value
 
     def update(self, practice: Practice, settings: Mapping[str, Any], now: datetime) -> resources.PracticeResource:
-        """Store the given settings, which are normalized, and return the practice's resource.
+        """Store the given settings, which are normalized, and return the practice's settings as JSON.
 
-        `electronic_signature` goes to the switch that administrators see in the AWS console. `name` may only be
-        the present name.
+        `electronic_signature` sets the switch that administrators see in the AWS console. `name` is accepted only if
+        it is the practice's present name.
         """
         columns = {name: value for name, value in settings.items() if name not in ("electronic_signature", "name")}
         if settings.get("name", practice.name) != practice.name:
@@ -146,7 +146,7 @@ class Practices:
     ) -> Practice:
         """Store the result of `step` for the latest version of the practice, and return the practice.
 
-        `outbox` returns an outbox row for the same transaction, from the practice before the change. Raises
+        `outbox` computes an outbox row for the same transaction from the practice before the change. Raises
         `NotFound` if there is no such practice.
         """
 
@@ -172,13 +172,13 @@ def _new_secret(ids: Ids, now: datetime) -> WebhookSecret:
 
 
 def _newest_keys(keys: tuple[ApiKey, ...], now: datetime) -> tuple[ApiKey, ...]:
-    """Return the live keys that remain beside a new key."""
+    """Return the valid API keys that stay valid after a new key is added."""
     live = [key for key in keys if is_live(key, now)]
     return tuple(sorted(live, key=lambda key: key.created_at))[-(LIVE_KEYS - 1) :]
 
 
 def _retire(secrets: tuple[WebhookSecret, ...], now: datetime) -> tuple[WebhookSecret, ...]:
-    """Return the live secrets, each with an expiry."""
+    """Return the valid webhook secrets. A secret without an expiry gets one, because a new secret replaces it."""
     live = (secret for secret in secrets if is_live(secret, now))
     expires_at = now + OLD_SECRET_LIFETIME
     return tuple(secret if secret.expires_at else replace(secret, expires_at=expires_at) for secret in live)

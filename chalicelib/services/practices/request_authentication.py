@@ -36,13 +36,13 @@ _NOT_UTF8 = (
 
 
 class RequestAuthentication:
-    """The check of which practice sent a request."""
+    """Authentication of EMRs: the check that finds the practice of a request."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def authenticate_key(self, bearer: str | None, now: datetime) -> Practice:
-        """Return the practice of an API key.
+        """Return the practice that has this API key.
 
         `bearer` is the value of the Authorization header, or only the key. Raises the same `Unauthenticated`
         for a missing, an unknown and an expired key.
@@ -61,8 +61,8 @@ class RequestAuthentication:
         """Return the practice in the header `portal-practice` if one of its live secrets signed the body.
 
         Raises the same `Unauthenticated` for an unknown practice and a wrong signature. Raises `NotJson` if
-        the gateway also had to repair the body, because the secret may then be right. Raises `TooLarge` for a
-        body above `MAX_BODY_BYTES`, before any hash is computed.
+        the gateway also had to repair the body, because the signature may be wrong only for this reason. Raises
+        `TooLarge` for a body above `MAX_BODY_BYTES`, before any hash is computed.
         """
         if len(body) > MAX_BODY_BYTES:
             raise TooLarge("The body is larger than 6 MB. Upload a large PDF by POST /v1/uploads first.")
@@ -79,7 +79,7 @@ class RequestAuthentication:
 
 
 def is_practice_id(text: str) -> bool:
-    """Return True if the text has the form of a practice's id. No row is read for any other text."""
+    """Return True if the text has the form of a practice's id. For any other text, the store is not asked."""
     return _PRACTICE_ID.fullmatch(text) is not None
 
 
@@ -92,7 +92,7 @@ def key_digest(key: str) -> str:
 
 
 def _read_signature_headers(headers: Mapping[str, str]) -> tuple[str, str, str, str]:
-    """Return the practice's id, the message's id, the time (epoch seconds) and the signatures."""
+    """Return the practice's id, the message's id, the time (epoch seconds) and the signatures from the headers."""
     lower = {name.lower(): value for name, value in headers.items()}
     missing = [name for name in _SIGNATURE_HEADERS if not lower.get(name)]
     if missing:
@@ -123,7 +123,7 @@ def _is_signed_with(secret: str, message_id: str, seconds: str, body: bytes, sig
 
 
 def _read_signature(text: str) -> bytes:
-    """Return the bytes of one `v1,<base64>`, or nothing for another version or invalid base64."""
+    """Return the bytes of a signature such as `v1,<base64>`, or nothing for another version or invalid base64."""
     version, _, value = text.partition(",")
     try:
         return base64.b64decode(value, validate=True) if version == "v1" else b""

@@ -26,7 +26,7 @@ _LISTS = (Listing.PROVIDER_PENDING, Listing.PROVIDER_PAST)
 
 
 class VisibilityReport:
-    """The report, and the check of one provider that the report needs."""
+    """The report on accounts with documents that were never sent to them, and its check of one provider."""
 
     def __init__(self, store: Store, ids: Ids, clock: Clock) -> None:
         self._store = store
@@ -34,7 +34,7 @@ class VisibilityReport:
         self._clock = clock
 
     def page(self, after: str | None) -> dict[str, object]:
-        """Return the findings of the last checks for one page of providers, and queue new checks of them.
+        """Return the results of the last checks for one page of providers, and queue new checks of these providers.
 
         `next` is `after` for the next page, or None at the end.
         """
@@ -52,9 +52,10 @@ class VisibilityReport:
         return {"accounts": accounts, "checked": len(jobs), "next": providers.next_after}
 
     def check(self, job: Job) -> None:
-        """Fill in what the provider's documents prove, and store which documents were never sent to them.
+        """Derive from the provider's documents which practices addressed the provider, and find unaddressed documents.
 
-        A document proves that its practice addressed the person at the document's email address.
+        A document proves that its practice addressed the person at the document's email address. The provider's row
+        gets the list of documents that were never sent to one of the provider's addresses.
         """
         retry_on_conflict(lambda: self._check(job.provider_id or ""), retry_on=frozenset({"provider"}))
 
@@ -88,7 +89,10 @@ class VisibilityReport:
                     break
 
     def _claim(self, provider: Provider, proofs: list[Document]) -> None:
-        """Let later faxes of the same practices lead to the provider, unless they lead to somebody already."""
+        """Add claims by which later faxes of the same practices lead to this provider.
+
+        Existing claims do not change.
+        """
         keys = sorted({key for proof in proofs for key in known_claims(proof.practice_id, proof.addressee)})
         for start in range(0, len(keys), _CLAIMS_PER_CHANGE):
             batch = keys[start : start + _CLAIMS_PER_CHANGE]

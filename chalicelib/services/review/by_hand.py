@@ -1,4 +1,4 @@
-"""Signing by hand without an account: a code opens the document, then a signed scan returns (DESIGN 5.5)."""
+"""Signing by hand without an account: a code opens the document, and the reader uploads a signed scan (DESIGN 5.5)."""
 
 import re
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ _WRONG_CODE = FieldError(
 
 @dataclass(frozen=True, kw_only=True)
 class CodeVisitor:
-    """A person without an account, known only by an entered code, and the time of the request."""
+    """A person without an account who enters a code, with the time of the request."""
 
     actor: Actor
     now: datetime
@@ -67,7 +67,7 @@ class ByHand:
     # The code
 
     def ask_for_code(self, document_id: str, visitor: CodeVisitor) -> None:
-        """Email a code to the address on file, within the quotas.
+        """Email a code to the document's address on file, within the quotas.
 
         The caller does not learn whether the document exists or has an address.
         """
@@ -89,7 +89,7 @@ class ByHand:
         retry_on_conflict(step, retry_on=_RETRY_ON)
 
     def enter_code(self, document_id: str, typed: str, visitor: CodeVisitor) -> str:
-        """Return the token of a new visit. Raises the same `Invalid` for every code that opens nothing."""
+        """Return the token of a new visit. Raises the same `Invalid` for every code that does not open the document."""
 
         def step() -> str | None:
             source = network(visitor.actor.address)
@@ -103,7 +103,10 @@ class ByHand:
     # The visit
 
     def find_visit(self, token: str, document_id: str, now: datetime) -> tuple[Secret, Document] | None:
-        """Return the open visit with this token and its document; None if no visit opens the document."""
+        """Return the open visit with this token, and its document.
+
+        Return None if the visit no longer opens the document.
+        """
         rows = self._store.visit(secret_key(SecretKind.BY_HAND, token), None, document_id)
         visit, document = rows.session, rows.document
         if visit is None or document is None or not _is_open_visit(visit, document, now):
@@ -141,7 +144,9 @@ class ByHand:
         return is_scan_key and self._files.exists(key)
 
     def take_scan(self, document: Document, form: ScanForm, visit: Secret, visitor: CodeVisitor) -> Document:
-        """Record the document as signed by hand, with the uploaded scan. The same file changes nothing again.
+        """Record the document as signed by hand, with the uploaded scan.
+
+        A second upload of the same file changes nothing.
 
         Raises `Invalid` with the wrong field, `Conflict` after another decision, and `Gone` if the visit no
         longer opens the document.
@@ -165,9 +170,8 @@ class ByHand:
     def _inspect_and_store(self, document: Document, uploaded: str) -> tuple[str, str]:
         """Inspect the scan, store it unless the document is already decided, and return its S3 key and SHA-256.
 
-        A scan that is the original again is refused.
-
-        The portal inspects and stores a copy of its own, because the sender could still replace the upload.
+        A scan that shows the unsigned original again is refused. The portal inspects and stores a copy of the upload,
+        because the sender could still replace the upload.
         """
         if not self.has_upload(document.id, uploaded):
             raise Invalid("We did not receive a file.", errors=[FieldError("scan", "Choose the file again.")])
@@ -229,7 +233,7 @@ class ByHand:
     def _start_visit(self, document: Document, entry: CodeEntry, visitor: CodeVisitor) -> str:
         """Store a visit and return its token.
 
-        The visit spends an emailed code. A fax code stays valid, because its reader has only the paper.
+        An emailed code is used up by the visit. A fax code stays valid, because its reader has only the paper.
         """
         token = self._writer.ids.token()
         code = entry.code
@@ -271,7 +275,7 @@ def _read_signer_name(text: str) -> str:
 
 
 def _signer(document: Document, name: str, visit: Secret) -> Signer:
-    """Return the person who signed on paper. Only the addressee gets the addressee's credential and NPI."""
+    """Return the person who signed on paper. Credential and NPI are set only if this person is the addressee."""
     addressee = document.addressee
     is_addressee = name_key(name, "") == name_key(addressee.first_name, addressee.last_name)
     return Signer(

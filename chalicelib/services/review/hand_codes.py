@@ -51,7 +51,7 @@ class CodeEntry:
     wrong: Secret | None
 
     def is_blocked(self, now: datetime) -> bool:
-        """Return True if this source has tried too many wrong codes."""
+        """Return True if too many wrong codes came from this source (the client's network)."""
         if is_fax_code(self.typed):
             return FAX_GUESSES.wait_left(self.wrong, now) > timedelta()
         return self._tries >= TRIES_PER_SOURCE
@@ -62,7 +62,7 @@ class CodeEntry:
         return self.wrong.tries if self.wrong is not None and is_same_code else 0
 
     def count_wrong(self, document: Document, now: datetime) -> tuple[Secret, ...]:
-        """Return the rows that count one more wrong try, or nothing if there is no code to guess."""
+        """Return the rows that count one more wrong code, or nothing if the document has no valid emailed code."""
         code, wrong = self.code, self.wrong
         if is_fax_code(self.typed):
             return (FAX_GUESSES.add_attempt(wrong, f"{document.id}:{self.source}", now),)
@@ -74,7 +74,7 @@ class CodeEntry:
         return (replace(code, version=code.version + 1, tries=code.tries + 1), of_source)
 
     def is_right(self, now: datetime) -> bool:
-        """Return True if the code opens the document now."""
+        """Return True if the typed code opens the document now."""
         code, document = self.code, self.document
         if code is None or document is None or code.link is None:
             return False
@@ -83,7 +83,7 @@ class CodeEntry:
 
 
 def read_code_entry(store: Store, document_id: str, typed: str, source: str) -> CodeEntry:
-    """Return the typed code with its rows, which are read concurrently."""
+    """Return the typed code with its rows. The rows are read concurrently."""
     typed = normalize_code(typed)
     guesses = secret_key(SecretKind.THROTTLE, _guesses_token(document_id, source))
     counter = FAX_GUESSES.key(f"{document_id}:{source}") if is_fax_code(typed) else guesses
@@ -101,12 +101,12 @@ def _guesses_token(document_id: str, source: str) -> str:
 
 
 def is_usable(code: Secret, document: Document, now: datetime) -> bool:
-    """Return True unless the code is expired, has had too many wrong tries, or precedes a correction."""
+    """Return True if the code is not expired, has had few wrong tries, and is newer than the address's correction."""
     return code.is_live(now) and code.tries < TRIES_PER_CODE and code.access == document.access
 
 
 def create_code(store: Store, document: Document, delivery: Delivery, now: datetime, ids: Ids) -> str:
-    """Store and return six digits for the email of this delivery, valid for `CODE_LIFETIME`.
+    """Store and return a code of six digits for the email of this delivery, valid for `CODE_LIFETIME`.
 
     The new code invalidates every code emailed earlier for the document.
     """
@@ -138,7 +138,7 @@ def create_fax_code(store: Store, document: Document, delivery: Delivery, now: d
 
 
 def normalize_code(typed: str) -> str:
-    """Return the capitals and digits of a typed code, at most 20. Blanks and dashes do not count."""
+    """Return the capital letters and digits of a typed code, at most 20. Blanks and dashes are removed."""
     return "".join(c for c in typed.upper() if c.isascii() and c.isalnum())[:20]
 
 

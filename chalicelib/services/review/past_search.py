@@ -27,7 +27,7 @@ _EARLIEST, _LATEST = date(2000, 1, 1), date(2999, 12, 31)
 
 @dataclass(frozen=True, kw_only=True)
 class PastSearch:
-    """The conditions of a search. All of them must be true of a document.
+    """The conditions of a search. A document must meet all of them.
 
     Each of `words` must begin a word of the patient, practice, kind or title. `first` and `last` limit the
     day of the decision, in the practice's time zone.
@@ -44,7 +44,7 @@ class PastSearch:
         return has_words and self._includes_day(_decided_on(document))
 
     def is_past_end(self, document: Document) -> bool:
-        """Return True if this document and every older one is before the first day of the search."""
+        """Return True if this document and all older documents were decided before the first day of the search."""
         decided = _decided_on(document)
         return self.first is not None and decided is not None and decided < self.first - timedelta(days=1)
 
@@ -55,14 +55,14 @@ class PastSearch:
 
 
 def parse_search(text: str, first: str, last: str) -> PastSearch | None:
-    """Return the search that a form asks for, or None for an empty form. An invalid day counts as empty."""
+    """Return the search in a submitted form, or None for an empty form. An invalid day counts as empty."""
     words = tuple(_split_words(text)[:MAX_WORDS])
     search = PastSearch(words=words, first=_parse_day(first), last=_parse_day(last))
     return None if search == PastSearch() else search
 
 
 def find_past(store: Store, provider: Provider, search: PastSearch, after: str | None) -> Page[Document]:
-    """Return at most `WINDOW` matching documents, newest decision first, and the place to continue from."""
+    """Return at most `WINDOW` matching documents, newest decision first, and the position to continue from."""
     before = None
     if search.last is not None:
         before = datetime.combine(search.last, time.max, UTC) + _MAX_UTC_OFFSET
@@ -84,7 +84,7 @@ def _split_words(text: str) -> list[str]:
 
 
 def _parse_day(text: str) -> date | None:
-    """Return the day, or None for an invalid day and for a day outside the range of all documents."""
+    """Return a day of the form, or None for an invalid day and for a day on which no document can exist."""
     try:
         day = date.fromisoformat(text)
     except ValueError:

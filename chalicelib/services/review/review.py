@@ -1,4 +1,4 @@
-"""The provider's side of a document: the lists, opening, approving and declining it (DESIGN 5.3, 5.4)."""
+"""The actions of a provider on documents: list, open, approve and decline (DESIGN 5.3, 5.4)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -63,7 +63,7 @@ class OpenedDocument:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderAction:
-    """The provider who acts, the time, and a plain phrase that says how the provider was authenticated.
+    """An action of a provider: the provider, the time, and a phrase that says how the provider was authenticated.
 
     `reauthenticated` is true if the provider had to authenticate again in order to sign. `practice` is the
     document's practice if the caller has already read it.
@@ -128,20 +128,20 @@ class Review:
         return PendingDocuments(documents=page.items, next_after=page.next_after, count=count)
 
     def past(self, provider: Provider, after: str | None, search: PastSearch | None = None) -> Page[Document]:
-        """Return one page of the provider's past documents, or of the search's results, newest first."""
+        """Return one page of the provider's past documents, or of a search's results, newest first."""
         if search is not None:
             return find_past(self._store, provider, search, after)
         return self._page(Listing.PROVIDER_PAST, provider, after)
 
     def next_pending(self, provider: Provider, *, besides: str) -> Document | None:
-        """Return the pending document that is due first, except the document with the id `besides`."""
+        """Return the provider's pending document that is due first, except the document with the id `besides`."""
         page = read_visible(self._store, Listing.PROVIDER_PENDING, provider, limit=2)
         return next((document for document in page.items if document.id != besides), None)
 
     # One document
 
     def find_document(self, document_id: str) -> Document | None:
-        """Return a document, or None. Use it only for pages that show nothing about the patient."""
+        """Return a document, or None, without a check of access. Use it only for pages without patient data."""
         return self._store.document(document_id)
 
     def reload(self, document: Document, provider: Provider) -> Document:
@@ -151,14 +151,14 @@ class Review:
         return latest
 
     def can_sign(self, document: Document | None) -> bool:
-        """Return True if a document can be signed in the portal: its practice has Electronic Signature on.
+        """Return True if a document can be signed in the portal, because its practice has Electronic Signature on.
 
         Also return True if there is no document, so that pages do not reveal which ids exist.
         """
         return document is None or self._switches.electronic_signature(document.practice_id)
 
     def prefetch_practice(self, document: Document) -> Practice | None:
-        """Return the practice of a document that may be viewed or decided, and cache its switch."""
+        """Return the practice of a document that may be viewed or decided, and cache the practice's switch."""
         return self._practice_and_switch(document)[0] if is_decidable(document.status) else None
 
     def open(self, document: Document, action: ProviderAction) -> OpenedDocument:
@@ -202,7 +202,7 @@ class Review:
         return self._decide(document, practice, decision, action, check, signature if form.remember else None)
 
     def decline(self, document: Document, form: DeclineForm, action: ProviderAction) -> Document:
-        """Decline the document with a reason. Declining it a second time changes nothing.
+        """Decline the document with a reason. A second identical submit changes nothing.
 
         Raises `Invalid` with the wrong fields of the form, and `Conflict` after another decision.
         """
@@ -285,10 +285,10 @@ class Review:
 
 
 def _check_owner(document: Document, provider: Provider) -> None:
-    """Check that the document opens to the provider's account. Raises `NotFound` otherwise.
+    """Raise `NotFound` unless the provider's account may open the document.
 
-    The access rule has checked this before. The check is repeated on every fresh read, because the clinic may
-    have corrected the address in the meantime.
+    The access rule of the route has already checked this. The check is repeated on every fresh read, because the
+    clinic may have corrected the address in the meantime.
     """
     if not opens_to(provider, document):
         raise NotFound("There is no such document.")
@@ -365,7 +365,10 @@ def _find_decline_errors(form: DeclineForm, reason: DeclineReason | None) -> lis
 
 
 def _decline_note(form: DeclineForm, reason: DeclineReason | None) -> str:
-    """Return the note to the clinic. The contract has no other place for the provider who signs instead."""
+    """Return the note to the clinic.
+
+    It includes the provider who signs instead, since the contract has no such field.
+    """
     note = clean_text(form.note)
     if reason is not DeclineReason.SOMEONE_ELSE_SIGNS:
         return note

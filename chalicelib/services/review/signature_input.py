@@ -1,4 +1,4 @@
-"""The signature that a provider gives to sign a document: typed, drawn or saved earlier."""
+"""The signature that a provider uses to sign a document: typed, drawn, or saved earlier."""
 
 from datetime import datetime
 
@@ -19,7 +19,7 @@ TYPED, DRAWN, SAVED = "typed", "drawn", "saved"
 def read_signature(
     method: str, typed_name: str, drawing: str, provider: Provider
 ) -> tuple[Signature | None, list[FieldError]]:
-    """Return the signature and its errors, which name form fields. Without a signature there is an error.
+    """Return the signature, or None, and the errors by form field. If the signature is missing, there is an error.
 
     `method` is `TYPED`, `DRAWN` or `SAVED`. `drawing` is the browser's JSON.
     """
@@ -44,7 +44,7 @@ def read_signature(
 
 
 def render_preview(document: Document, provider: Provider, signature: Signature, now: datetime) -> bytes:
-    """Return a PNG of the signature block that the signed PDF would get now."""
+    """Return a PNG of the signature block that would be in the signed PDF if the provider signed now."""
     from chalicelib.pdf.drawing.block_preview import render_block
 
     drawing = signature.drawing
@@ -81,6 +81,6 @@ def is_own_name(provider: Provider, typed: str) -> bool:
 
 
 def clean_text(text: str) -> str:
-    """Return typed text with plain line ends, without control characters, and stripped."""
+    """Return typed text with plain line ends, without control characters and surrounding spaces."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in lines if c == "\n" or is_printable(c)).strip()

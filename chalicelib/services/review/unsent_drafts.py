@@ -1,7 +1,8 @@
 """Drafts: the text that a provider sent with a decision after the session had expired.
 
-Such a decision changes nothing, but its note may be ten minutes' work. The note is stored in a row that only
-its author sees, and only on the page of that document. The browser gets a random token that names the row.
+Such a decision changes nothing, but the provider may have worked on its note for ten minutes. The note is stored
+in a row that only its author sees, and only on the page of that document. The browser gets a random token that
+names the row.
 """
 
 import json
@@ -25,7 +26,7 @@ DRAFT_FIELDS = (*WRITTEN_FIELDS, "reason", "typed_name")
 
 
 class UnsentDrafts:
-    """The drafts of all providers, which expire after `DRAFT_LIFETIME`."""
+    """The stored drafts of all providers. A draft expires after `DRAFT_LIFETIME`."""
 
     def __init__(self, store: Store, ids: Ids) -> None:
         self._store = store
@@ -34,7 +35,7 @@ class UnsentDrafts:
     def save(
         self, session: Secret, document: Document, fields: Mapping[str, str], now: datetime, *, replaces: str = ""
     ) -> str | None:
-        """Store the form's fields as a draft, and return its token. Return None if nothing was written.
+        """Store the form's fields as a draft, and return its token. Return None if the form had no text.
 
         The session may be expired. The new draft replaces the draft of the token `replaces`.
         """
@@ -49,7 +50,7 @@ class UnsentDrafts:
         return token
 
     def load(self, token: str, provider: Provider, document: Document, now: datetime) -> Mapping[str, str]:
-        """Return the fields of this provider's draft about this document, or nothing."""
+        """Return the fields of this provider's draft about this document, or no fields if there is no draft."""
         row = self._row(token, provider.id, document)
         if row is None or not row.is_live(now) or row.draft is None:
             return {}

@@ -1,4 +1,4 @@
-"""The lists of an account: the documents of a provider that open to the account (DESIGN 2a)."""
+"""The lists of an account: the provider's documents that the account may open (DESIGN 2a)."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ def read_visible(
     after: str | None = None,
     before: datetime | None = None,
 ) -> Page[Document]:
-    """Return a page of a provider's list, without the documents that do not open to the account.
+    """Return a page of a provider's list, without the documents that the account may not open.
 
     More rows of the list are read in place of hidden documents, so that a page has `limit` documents unless
     the list ends.
@@ -36,5 +36,5 @@ def read_visible(
 
 
 def count_pending(store: Store, provider: Provider, *, most: int) -> int:
-    """Return the number of pending documents that open to the account, at most `most`."""
+    """Return the number of pending documents that the account may open, at most `most`."""
     return len(read_visible(store, Listing.PROVIDER_PENDING, provider, limit=most).items)

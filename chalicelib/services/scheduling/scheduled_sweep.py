@@ -1,4 +1,4 @@
-"""The tasks of each minute: relay old outbox rows, queue overdue attempts and late seals, remove orphans."""
+"""The tasks that run every minute: relay old outbox rows, queue overdue attempts and late seals, remove orphans."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -40,7 +40,7 @@ logger = Logger(service="portal", child=True)
 
 
 class ScheduledSweep:
-    """The schedule's handler, which runs every minute."""
+    """The handler of the schedule, which fires every minute."""
 
     def __init__(self, writer: DocumentWriter, *, queues: Queues, files: Files, clock: Clock) -> None:
         self._writer = writer
@@ -52,7 +52,7 @@ class ScheduledSweep:
     def run(self, scheduled_for: str | None = None) -> Mapping[str, int]:
         """Run every task once, and return the number of rows or files that each task handled.
 
-        `scheduled_for` is the minute of the schedule (RFC 3339). Hourly and daily tasks follow it, so a late
+        `scheduled_for` is the minute of the schedule (RFC 3339). It decides when hourly and daily tasks run, so a late
         call skips none of them. A failed task does not stop the others, and the next run repeats it. The
         first failure is raised at the end, for the alarm. Tasks that may hang are last.
         """
@@ -73,7 +73,7 @@ class ScheduledSweep:
         )
 
     def _queue_overdue(self, now: datetime) -> int:
-        """Queue the attempts that are overdue, then lease their rows, so that the next sweep skips them."""
+        """Queue the overdue attempts, and set a lease on their deliveries, so that the next sweep skips them."""
         due = self._store.due_deliveries(now - OVERDUE_AFTER, limit=BATCH_SIZE)
         overdue = [delivery for delivery in due if _is_overdue(delivery, now)]
         self._queues.send([delivery_job(delivery) for delivery in overdue])
@@ -85,9 +85,9 @@ class ScheduledSweep:
         return len(overdue)
 
     def _mark_delayed(self, document: Document, now: datetime) -> bool:
-        """Mark the document delayed: record an audit event, notify staff and queue a new seal job.
+        """Mark the document's seal as delayed: record an audit event, notify staff and queue a new seal job.
 
-        Return False if the document is delayed already, or if another worker sealed the document first.
+        Return False if the seal is already marked, or if another worker sealed the document first.
         """
         if document.sealing is not Sealing.IN_PROGRESS:
             return False
@@ -123,7 +123,7 @@ class ScheduledSweep:
 
 
 def run_tasks(tasks: Mapping[str, Callable[[], int]]) -> Mapping[str, int]:
-    """Run all tasks, then raise the first failure. The log has only names of tasks and of error classes."""
+    """Run all tasks, then raise the first failure. The log contains only names of tasks and of error classes."""
     counts: dict[str, int] = {}
     failures: list[Exception] = []
     for name, task in tasks.items():
@@ -138,7 +138,7 @@ def run_tasks(tasks: Mapping[str, Callable[[], int]]) -> Mapping[str, int]:
 
 
 def _is_overdue(delivery: Delivery, now: datetime) -> bool:
-    """Return True if the row itself says that an attempt is overdue. The index may be older than the row."""
+    """Return True if the delivery's row has an overdue attempt. The index that found the row may be out of date."""
     due = delivery.next_attempt_at
     return delivery_attempts.is_waiting(delivery) and due is not None and due <= now - OVERDUE_AFTER
 
