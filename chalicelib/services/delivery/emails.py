@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from chalicelib.domain.account_events import AccountEventType
+from chalicelib.domain.claim_keys import email_claim
 from chalicelib.domain.deliveries import MessageType
 from chalicelib.domain.expiring_records import CODE_LIFETIME, LINK_LIFETIME
 from chalicelib.services.delivery.message_sender import PORTAL, MessageFacts, MessageSender
@@ -90,11 +91,17 @@ class Emails(MessageSender):
         document, practice = facts.require_document()
         fax = display_phone(practice.fax) if practice.fax else None
         values = {"by_hand_link": self._url(f"/by-hand/{document.id}"), "fax": fax}
-        if not self.switches.electronic_signature(practice.id):
-            return self._render(facts, "document_ready_by_hand", **values)
         has_account = facts.provider is not None and facts.provider.has_account
+        is_by_hand = not self.switches.electronic_signature(practice.id)
+        if is_by_hand or (not has_account and self._is_anothers_username(facts.delivery.recipient)):
+            return self._render(facts, "document_ready_by_hand", **values)
         document_link = self._url(f"/documents/{document.id}")
         return self._render(facts, "document_ready", document_link=document_link, has_account=has_account, **values)
+
+    def _is_anothers_username(self, address: str) -> bool:
+        """Return True if nobody else can set up an account at this address, such as a shared mailbox."""
+        key = email_claim(address)
+        return key in self.store.claims([key])
 
     def _password_link(self, facts: MessageFacts) -> Mail:
         """Compose the `setup` email with the link for a first password, or the `reset` email for a new one."""
