@@ -1,6 +1,7 @@
-"""Inspect an untrusted file: is it a PDF that can be signed, or a scan of a signed page?
+"""Inspect an untrusted file: decide whether it is a PDF to sign, or a scan of a signed page.
 
-A hostile file may hang or crash the inspection, so the caller runs it in a sandbox and limits its time.
+A hostile file may hang or crash the inspection, so the caller runs the inspection in a sandbox with a time
+limit.
 """
 
 import io
@@ -163,7 +164,7 @@ def _check_sizes(pages: list[PageObject]) -> None:
 
 
 def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
-    """Load each page, as every later job does, so that a page that takes too much fails here.
+    """Load each page for drawing, so that a page that costs too much time or memory fails in the inspection.
 
     A page with nested patterns or nested masks is rendered too, since their cost may multiply.
     """
@@ -177,7 +178,7 @@ def _check_drawing(data: bytes, pages: list[PageObject]) -> None:
 
 
 def _may_multiply(item: DictionaryObject) -> bool:
-    """Return True for a pattern or a mask that uses patterns or masks in turn."""
+    """Return True if the dictionary is a pattern or a mask that uses more patterns or masks."""
     resources = read_dictionary(item.get("/Resources"))
     inner = "/Pattern" in resources or "/ExtGState" in resources
     is_mask = read_dictionary(item.get("/Group")).get("/S") == "/Transparency"
@@ -191,7 +192,7 @@ def _check_images(catalog: DictionaryObject) -> None:
 
 
 def _unpacked_bytes(image: DictionaryObject) -> float:
-    """Return the size of one color channel of the image in bytes."""
+    """Return the size in bytes of one color channel of the image when unpacked."""
     sides = read_number(image.get("/Width"), 0) * read_number(image.get("/Height"), 0)
     return sides * read_number(image.get("/BitsPerComponent"), 8) / 8
 
@@ -256,7 +257,7 @@ def _forbids_changes(signature: DictionaryObject) -> bool:
 
 
 def _catalog_dictionaries(catalog: DictionaryObject) -> Iterator[DictionaryObject]:
-    """Yield every dictionary that can be reached from the catalog once."""
+    """Yield once every dictionary that can be reached from the PDF's catalog."""
     return walk_dictionaries([catalog])
 
 

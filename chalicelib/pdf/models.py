@@ -72,7 +72,10 @@ class RenderedPage:
 
 @dataclass(frozen=True)
 class SignatureParts:
-    """Two boxes in a field whose line has room for the signature alone, relative to the field's corner."""
+    """The separate boxes of the signature and of the words, if only the signature has room on its line.
+
+    The coordinates are in points from the lower left corner of the `SignatureBox`.
+    """
 
     signature: Box
     words: Box
@@ -120,7 +123,7 @@ FieldFinder = Callable[[bytes, tuple[float, ...], SignatureBlock], SignatureBox 
 
 @dataclass(frozen=True)
 class TrailEntry:
-    """One event of the audit trail: an aware time, the event in words, and the address and device."""
+    """One event of the audit trail: an aware time, the event in words, the IP address and the device."""
 
     at: dt.datetime
     event: str
@@ -169,7 +172,7 @@ class CertificateFacts:
 
 @dataclass(frozen=True)
 class FaxOnline:
-    """The ways to sign online from a fax: the portal's address, the link in the QR code, and a code."""
+    """The ways to sign online from a fax: the portal's address, the link in the QR code, and a code to type."""
 
     portal_url: str
     link: str

@@ -66,7 +66,7 @@ def read_box(value: PdfObject | None) -> Box | None:
 
 
 def walk_dictionaries(pending: list[PdfObject | None]) -> Iterator[DictionaryObject]:
-    """Yield every dictionary that can be reached from the pending objects once."""
+    """Yield once every PDF dictionary that can be reached from the pending objects."""
     seen: set[tuple[int, int]] = set()
     while pending:
         item = pending.pop()

@@ -1,7 +1,7 @@
-"""Recognition of a "signed" scan that is only the original again: the same pages, without any added ink.
+"""Recognize a "signed" scan that is only the original again: the same pages, without any added ink.
 
 The comparison tolerates what printing to a file or another image format changes: margins, scale, rotation,
-brightness and compression. It does not judge whether added ink is a signature.
+brightness and compression. The comparison does not judge whether added ink is a signature.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ Picture = Image.Image
 
 @dataclass(frozen=True)
 class _View:
-    """A page as masks that are white where the page has ink, or anything darker than paper (`marks`).
+    """A page image as two masks.
 
-    The `cells` are the masks of ink and of marks, reduced by `_CELL`.
+    The mask `ink` is white where the page has ink. The mask `marks` is white where the page is darker than
+    paper. `cells` are both masks, reduced by `_CELL`.
     """
 
     ink: Picture
@@ -66,7 +67,7 @@ def _repeats(page: Picture, original: bytes) -> bool:
 
 
 def _is_any(picture: Picture, views: list[_View]) -> bool:
-    """Return True if one of the views of a scan shows nothing but this picture of the original."""
+    """Return True if all ink of at least one view of a scan is also in this picture of the original."""
     alike = [view for view in views if abs(view.ink.height - _height(picture)) <= _HEIGHT_SLACK]
     original = _view(picture) if alike else None
     return original is not None and any(_adds_nothing(view, original) for view in alike)
@@ -86,7 +87,7 @@ def _view(page: Picture) -> _View:
 
 
 def _height(page: Picture) -> int:
-    """Return the height of the page at the width at which pages are compared."""
+    """Return the height in pixels that the page has when it is scaled to the width for the comparison."""
     return max(1, round(_WIDTH * page.height / page.width))
 
 
@@ -101,7 +102,7 @@ def _cells(mask: Picture) -> Picture:
 def _adds_nothing(page: _View, original: _View) -> bool:
     """Return True if all ink of the page is at or beside marks of the original page.
 
-    The cells alone decide about most pages, and quickly.
+    For most pages, the reduced masks (`cells`) are enough to decide, which is faster.
     """
     if _count_added(page.cells[0], original.cells[1], reach=1) >= _STRANGE_CELLS:
         return False

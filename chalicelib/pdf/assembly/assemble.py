@@ -37,13 +37,16 @@ _LETTER = (612.0, 792.0)
 
 
 def _make_seed(*parts: object) -> bytes:
-    """Return the bytes for the file identifier, made from everything that the file is made from."""
+    """Return the digests of everything that goes into the file, from which the file identifier is computed."""
     digests = [hashlib.sha256(part if isinstance(part, bytes) else repr(part).encode()).digest() for part in parts]
     return b"".join(digests)
 
 
 def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, PlacedForm] | None) -> None:
-    """Append every page in its own size and rotation, with the stamp over the page with the stamp's index."""
+    """Append every page in its own size and rotation.
+
+    `stamp` is the index of the page to draw on, and the form to draw over that page.
+    """
     for index, page in enumerate(reader.pages):
         display = read_display(page)
         layers = collect_layers(writer, page, display)
@@ -56,7 +59,7 @@ def _append_as_is(writer: PdfWriter, reader: PdfReader, stamp: tuple[int, Placed
 def find_place(
     original: bytes, field: SignatureBox | None, block: SignatureBlock, find: FieldFinder
 ) -> SignatureBox | None:
-    """Return the given field if it is on a page, else the place that the text asks for, else None."""
+    """Return the given box to sign if it is on a page, else the box that the search finds, else None."""
     units = tuple(read_display(page).unit for page in open_pdf(original).pages)
     if field is not None and field.is_on(len(units)):
         return field
@@ -66,7 +69,7 @@ def find_place(
 def _draw_with_certificate(
     block: SignatureBlock | None, field: SignatureBox | None, facts: CertificateFacts
 ) -> PdfReader:
-    """Return a page with the signature block, if it has a field, followed by the certificate pages."""
+    """Return a page with the signature block, if there is a box for it, then the certificate pages."""
 
     def draw(canvas: Canvas) -> None:
         if block is not None and field is not None:

@@ -62,7 +62,7 @@ def _ink_box(page: pypdfium2.PdfPage, size: tuple[float, float]) -> Box:
 
 
 def _move_above_strip(ink: Box, size: tuple[float, float]) -> Matrix:
-    """Return the matrix that moves the ink above the strip for the mark, and shrinks it only if necessary."""
+    """Return the matrix that moves a page's ink above the strip for the mark, and shrinks it only if necessary."""
     space = (_WIDTH - 2 * _EDGE, _HEIGHT - _STRIP - _EDGE)
     width, height = max(ink[2] - ink[0], 1.0), max(ink[3] - ink[1], 1.0)
     scale = min(1.0, space[0] / width, space[1] / height)

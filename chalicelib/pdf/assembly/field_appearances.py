@@ -36,7 +36,7 @@ def _save_with_appearances(data: bytes) -> bytes:
 
 
 def _render_all(document: pypdfium2.PdfDocument) -> Iterator[pypdfium2.PdfPage]:
-    """Render each page once, and yield the pages that can be rendered. The others get no appearances."""
+    """Render each page once, and yield the pages that can be rendered. Other pages get no appearances."""
     for index in range(len(document)):
         with suppress(pypdfium2.PdfiumError):
             page = document[index]

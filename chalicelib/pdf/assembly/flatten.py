@@ -56,7 +56,7 @@ def float_array(values: Iterable[float]) -> ArrayObject:
 
 
 def _reference(writer: PdfWriter, item: PdfObject) -> IndirectObject:
-    """Return the item's reference in the writer, and add the item first if necessary."""
+    """Return the reference to a PDF object in the writer. Add the object to the writer first if necessary."""
     reference = getattr(item, "indirect_reference", None)
     return reference or writer._add_object(item)  # noqa: SLF001 - pypdf's way, if unofficial
 
@@ -164,7 +164,7 @@ def _draw_layers(layers: list[PlacedForm]) -> tuple[bytes, DictionaryObject]:
 
 
 def append_layered_page(writer: PdfWriter, display: Display, layers: list[PlacedForm]) -> None:
-    """Append a page of these layers with the given visible box, rotation and unit."""
+    """Append a page of these layers with the given visible box, rotation and UserUnit."""
     page = writer.add_blank_page(1, 1)
     content, resources = _draw_layers(layers)
     page[NameObject("/MediaBox")] = float_array(display.box)
@@ -177,18 +177,18 @@ def append_layered_page(writer: PdfWriter, display: Display, layers: list[Placed
 
 
 def letter_page(*, landscape: bool = False) -> Display:
-    """Return the display of a blank US Letter page."""
+    """Return the visible box, rotation and UserUnit of a blank US Letter page."""
     return Display((0.0, 0.0, 792.0, 612.0) if landscape else (0.0, 0.0, 612.0, 792.0), 0, 1.0)
 
 
 def to_displayed_space(layers: list[PlacedForm], display: Display, onto: Matrix) -> list[PlacedForm]:
-    """Return the layers moved from the page's user space to displayed points, and then by `onto`."""
+    """Move the layers from the page's user space to displayed points, and then by the matrix `onto`."""
     move = multiply(invert(display.to_user), onto)
     return [(form, multiply(matrix, move)) for form, matrix in layers]
 
 
 def _strip(item: DictionaryObject) -> None:
-    """Empty an action, and remove the entries of other items that may hold actions or files."""
+    """Empty a dictionary that is an action. Remove the entries of other dictionaries that may hold actions or files."""
     kind = item.get("/S")
     if isinstance(kind, NameObject) and kind in _ACTIONS:
         item.clear()
@@ -202,7 +202,7 @@ def _strip(item: DictionaryObject) -> None:
 
 
 def _scrub(value: PdfObject) -> None:
-    """Strip the value and everything inside it, without following references."""
+    """Remove actions and files from the value and from everything inside it, without following references."""
     pending = [value]
     while pending:
         item = pending.pop()

@@ -1,6 +1,6 @@
-"""A file whose pages look different by condition, as pictures of what a viewer shows on a screen.
+"""Replace pages that look different under some condition by pictures of the pages on a screen.
 
-The conditions are layers, alternate images, overprinting, transfer functions, PostScript, and other areas to
+Such conditions are layers, alternate images, overprinting, transfer functions, PostScript, and other areas to
 print than to view.
 """
 
@@ -25,7 +25,7 @@ _KEYS = frozenset(
 
 
 def has_conditional_content(reader: PdfReader) -> bool:
-    """Return True if what a page shows may depend on the reader, or on printing."""
+    """Return True if the look of a page may depend on the PDF reader, or on printing."""
     return any(map(_is_conditional, walk_dictionaries([reader.trailer["/Root"]])))
 
 
@@ -36,7 +36,11 @@ def _is_conditional(item: DictionaryObject) -> bool:
 
 
 def open_as_shown(data: bytes) -> PdfReader:
-    """Open the PDF with unconditional content: with an appearance for every field, or else as pictures."""
+    """Open the PDF so that its look depends on no condition.
+
+    Every field gets an appearance. If a page may still look different under some condition, pictures replace
+    all pages.
+    """
     reader = open_with_appearances(data)
     return open_pdf(draw_as_pictures(data)) if has_conditional_content(reader) else reader
 

@@ -44,7 +44,7 @@ def format_utc_time(at: dt.datetime) -> str:
 
 
 def _wrap_words(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> list[tuple[str, str]]:
-    """Return the block's words as (face, line) in lines no wider than `limit` points."""
+    """Return the words of the signature block as (font, line), in lines no wider than `limit` points."""
     who = format_signer(isolate(block.signer_name), isolate(block.credential), block.npi)
     statements = (
         (BOLD, f"Electronically signed by {who}"),
@@ -55,7 +55,7 @@ def _wrap_words(block: SignatureBlock, size: float, limit: float, *, brief: bool
 
 
 def _time_lines(block: SignatureBlock, size: float, limit: float, *, brief: bool) -> tuple[str, ...]:
-    """Return the local time and UTC in one line if they fit, else in two. The brief form has no UTC."""
+    """Return the local time and UTC in one line if they fit, else in two lines. The brief form has no UTC."""
     local, utc = format_local_time(block.signed_at, block.time_zone), f"({format_utc_time(block.signed_at)})"
     if brief:
         return (local,)
@@ -65,7 +65,7 @@ def _time_lines(block: SignatureBlock, size: float, limit: float, *, brief: bool
 
 @dataclass(frozen=True)
 class _Layout:
-    """A text size, the lines as (face, text), the box of the text, and the box of the signature, if any."""
+    """A layout of the block: text size, lines as (font, text), box of the text, and box of the signature, if any."""
 
     size: float
     lines: list[tuple[str, str]]
@@ -74,7 +74,7 @@ class _Layout:
 
 
 def _stack(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Lay out the signature above the words; return None if there is not enough room."""
+    """Lay out the block with the signature above the words; return None if there is not enough room."""
     lines = _wrap_words(block, size, width, brief=brief)
     words = len(lines) * size * _LEADING
     if height - words < max(_MIN_SIGNATURE_SHARE * height, 1.6 * size):
@@ -83,7 +83,7 @@ def _stack(block: SignatureBlock, size: float, width: float, height: float, *, b
 
 
 def _place_beside(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Lay out the signature to the left of the words; return None if there is not enough room."""
+    """Lay out the block with the signature to the left of the words; return None if there is not enough room."""
     signature = 0.4 * width
     left = signature + 6
     lines = _wrap_words(block, size, width - left, brief=brief)
@@ -95,7 +95,10 @@ def _place_beside(block: SignatureBlock, size: float, width: float, height: floa
 
 
 def _place_words(block: SignatureBlock, size: float, width: float, height: float, *, brief: bool) -> _Layout | None:
-    """Lay out the words from the top, for a signature with a box of its own; return None without room."""
+    """Lay out only the words, from the top of their box; return None if there is not enough room.
+
+    The signature has a separate box.
+    """
     lines = _wrap_words(block, size, width, brief=brief)
     words = len(lines) * size * _LEADING
     return _Layout(size, lines, (0, height - words, width, height)) if words <= height else None
@@ -106,7 +109,7 @@ _ARRANGEMENTS: tuple[_Arrange, ...] = (_stack, _place_beside)
 
 
 def _choose_layout(block: SignatureBlock, width: float, height: float, arrangements: tuple[_Arrange, ...]) -> _Layout:
-    """Return the layout with the largest text: all words if they are legible, else the brief form.
+    """Return the block's layout with the largest text: all words if they are legible, else the brief form.
 
     In a box that is too small for any layout, the smallest text overflows.
     """
@@ -121,20 +124,20 @@ def _choose_layout(block: SignatureBlock, width: float, height: float, arrangeme
 
 
 def is_legible(block: SignatureBlock, width: float, height: float, *, brief: bool) -> bool:
-    """Return True if a space of that size in points shows all words large enough for a fax."""
+    """Return True if a space of that size in points shows all words of the block large enough for a fax."""
     inner = (width - _BAR - 3 * _INSET, height - _INSET)
     return any(arrange(block, LEGIBLE, *inner, brief=brief) for arrange in _ARRANGEMENTS)
 
 
 @lru_cache(maxsize=16)
 def measure_words_height(block: SignatureBlock, width: float) -> float:
-    """Return the height in points of all words, as small as is legible, in a space of that width."""
+    """Return the height in points of the block's words at the smallest legible size, in a space of that width."""
     lines = _wrap_words(block, LEGIBLE, width - _BAR - 3 * _INSET, brief=False)
     return len(lines) * LEGIBLE * _LEADING + _INSET + _SLACK
 
 
 def _fit_name(name: str, width: float, height: float) -> tuple[float, list[str]]:
-    """Return the largest size, and the one to three lines that allow it, for a typed name."""
+    """Return the largest text size for a typed name in a box, and the one to three lines of the name at that size."""
     best: tuple[float, list[str]] = (0.0, [name])
     for count in (1, 2, 3):
         size = min(height / (1.15 * count), 40.0)
@@ -196,7 +199,7 @@ def draw_block(
 ) -> None:
     """Draw the block (a bar, the signature and the words) into (0, 0, width, height) without a background.
 
-    With `parts`, the signature and the words with the bar go into two separate boxes.
+    With `parts`, the signature goes into one box, and the words with the bar go into another box.
     """
     canvas.setFillGray(0)
     canvas.setStrokeGray(0)

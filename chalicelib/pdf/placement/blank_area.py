@@ -1,4 +1,4 @@
-"""A blank area on a page, for a signature in a file that names no place and allows no added page."""
+"""Find a blank area for the signature in a file that does not ask for a signature and allows no added page."""
 
 from contextlib import suppress
 

@@ -28,7 +28,7 @@ class BlockPlacement:
 
 @dataclass(frozen=True)
 class _Survey:
-    """A blank space, the free boxes at the bottom of it, and the obstacles around them."""
+    """A blank space, the free boxes at its bottom edge, and the obstacles around these boxes."""
 
     blank: Blank
     free: list[Box]
@@ -71,7 +71,7 @@ def _fit_whole(free: list[Box], block: SignatureBlock, *, brief: bool) -> BlockP
 
 
 def _cap(box: Box, size: tuple[float, float]) -> Box:
-    """Return the lower left part of the box, at most as large as `size`."""
+    """Return the lower left part of the box, no larger than `size`."""
     return (box[0], box[1], min(box[2], box[0] + size[0]), min(box[3], box[1] + size[1]))
 
 

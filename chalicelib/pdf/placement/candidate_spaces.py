@@ -80,7 +80,7 @@ def _find_fields(context: LabelContext) -> Iterator[Blank]:
 
 
 def _find_stacked_field(context: LabelContext) -> FormField | None:
-    """Return the field directly above or below the label; None if it is unclear which one is the label's."""
+    """Return the field directly above or below the label; None if it is unclear which field is the label's."""
     boxes = [field.box for field in context.marks.fields]
     column = find_column(context, boxes, WRITING_HEIGHT)
     if column.above is not None and column.below is not None:
@@ -165,7 +165,7 @@ def _blank_on_line(context: LabelContext, rule: Box, left: float, right: float) 
 
 
 def _find_cells(context: LabelContext, cell: Box) -> Iterator[Blank]:
-    """Yield the spaces in the label's drawn box, the largest first, and then the empty box to its right."""
+    """Yield the spaces in the drawn box around the label, the largest first, and then the empty box to the right."""
     label = context.label.box
     left, bottom, right, top = (cell[0] + GAP, cell[1] + _CLEARANCE, cell[2] - GAP, cell[3] - _CLEARANCE)
     end = _label_end(context.label)

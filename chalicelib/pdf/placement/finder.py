@@ -1,9 +1,10 @@
 """Find the place where a document asks for the provider's signature.
 
-A label is a text span that only asks for the signature (`label_patterns`). The label's blank space is the
-form field, line, box or empty area that belongs to the label (`candidate_spaces`). The whole signature block
-goes into the blank space if it is legible there; else the signature goes there and the words go nearby
-(`block_fitting`). In case of doubt there is no place, and only the certificate page shows the signature.
+A label is a text span that only asks for the signature (`label_patterns`). The label's blank space is the form
+field, line, box or empty area that belongs to the label (`candidate_spaces`). The whole signature block goes
+into the blank space if the block is legible there. Otherwise the signature goes there, and the words go nearby
+(`block_fitting`). In case of doubt the search finds no place, and only the certificate page shows the
+signature.
 """
 
 from contextlib import suppress
@@ -35,7 +36,7 @@ _MAX_BLANKS = 16
 
 
 def _place_at_label(page_view: CandidatePage, label: Label, block: SignatureBlock) -> BlockPlacement | None:
-    """Return the block's place at a label, or at the label of the section that this label heads."""
+    """Return the block's place at a label, or at the signature label in the section that this label heads."""
     context = LabelContext(page_view, label)
     if label.kind == "named" and not _is_for_signing(context):
         return None
@@ -50,7 +51,10 @@ def _place_at_label(page_view: CandidatePage, label: Label, block: SignatureBloc
 
 
 def _is_for_signing(context: LabelContext) -> bool:
-    """Return True if a label with the provider's role has a date beside it, or is alone low on the page."""
+    """Return True if a label with the provider's role is a place to sign, and not only a mention of the role.
+
+    A place to sign has only a date beside the label, or has nothing beside it and is low on the page.
+    """
     text = context.label.span.text.lower()
     _, bottom, _, top = context.label.box
     row = [span.text.lower() for span in context.other_spans if span.box[1] < top and bottom < span.box[3]]
@@ -61,7 +65,7 @@ def _is_for_signing(context: LabelContext) -> bool:
 
 
 def _is_for_other(context: LabelContext) -> bool:
-    """Return True if a therapist, the patient or a witness is named near the label."""
+    """Return True if a text near the label names another signer, such as a therapist, the patient or a witness."""
     left, bottom, right, top = context.label.box
     around_it = (left - NEIGHBORHOOD, bottom - NEIGHBORHOOD, right + MAX_WIDTH, top + NEIGHBORHOOD)
     before = (left - MAX_NAME_TO_LABEL, bottom, left, top)
@@ -79,7 +83,7 @@ def _place_in_field(page_view: CandidatePage, block: SignatureBlock) -> BlockPla
 
 
 def _place_on_page(page_view: CandidatePage, block: SignatureBlock, max_labels: int) -> BlockPlacement | None:
-    """Return the block's place in a named field, or at one of the first `max_labels` labels of the page."""
+    """Return the block's place in a field named for the provider, or at one of the first `max_labels` labels."""
     place = _place_in_field(page_view, block)
     labels = page_view.labels("provider")[:max_labels] if place is None else []
     return place or next(filter(None, (_place_at_label(page_view, label, block) for label in labels)), None)
@@ -88,7 +92,7 @@ def _place_on_page(page_view: CandidatePage, block: SignatureBlock, max_labels: 
 def _place_without_provider_label(
     pages: list[tuple[int, CandidatePage]], block: SignatureBlock
 ) -> tuple[int, BlockPlacement] | None:
-    """Return the page index and place at the last label with a role, else at the only bare *Signature* label."""
+    """Return the page index and the place at the last label with a role, or at the only bare *Signature* label."""
     if any(page_view.labels("provider") for _, page_view in pages):
         return None
     for kind in ("named", "anybody"):
@@ -103,7 +107,7 @@ def _place_without_provider_label(
 
 
 def find_signature_box(data: bytes, units: tuple[float, ...], block: SignatureBlock) -> SignatureBox | None:
-    """Return the last box in the document where its text asks for the provider's signature; None without one.
+    """Return the last box in the document where the text asks for the provider's signature; None without one.
 
     `units` is the UserUnit of each page, which PDFium does not know. `block` must be legible in the box.
     """
@@ -139,5 +143,5 @@ def _to_field(index: int, place: BlockPlacement) -> SignatureBox:
 
 
 def _move_to(corner: Point, box: Box) -> Box:
-    """Return the box with its coordinates relative to the corner."""
+    """Return the box with coordinates relative to `corner` instead of the page's corner."""
     return (box[0] - corner[0], box[1] - corner[1], box[2] - corner[0], box[3] - corner[1])

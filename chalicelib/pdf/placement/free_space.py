@@ -1,4 +1,4 @@
-"""Free boxes on a page, for a signature on its line and for the words of that signature."""
+"""Find free boxes on a page, for a signature on its line and for the words that belong to the signature."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice, product
@@ -22,7 +22,7 @@ def _add_spacing(box: Box) -> Box:
 
 
 def free_boxes_on_floor(area: Box, obstacles: list[Box]) -> Iterator[Box]:
-    """Yield the free boxes at the bottom of the area, from the left, each as high as possible."""
+    """Yield the free boxes along the bottom of the area, from the left, each as high as possible."""
     near = [box for box in map(_add_spacing, obstacles) if overlaps(box, area)]
     if len(near) > _MAX_OBSTACLES or area[2] <= area[0] or area[3] <= area[1]:
         return
@@ -44,7 +44,8 @@ def find_box_beside(
 ) -> Box | None:
     """Return the free box nearest to the signature, in one of the sizes; the first sizes are preferred.
 
-    The box is inside `within`, overlaps none of the obstacles, and passes `allowed`. None if there is none.
+    The box is inside `within`, overlaps none of the obstacles, and passes the test `allowed`. The result is
+    None if there is no such box.
     """
     left, bottom, right, top = signature
     reach = (left - _MAX_BESIDE, bottom - 2 * _MAX_BELOW, right + 2 * _MAX_BESIDE, top + 2 * _MAX_BELOW)

@@ -1,4 +1,4 @@
-"""Columns of labels and blanks: decide if a blank belongs to the label above it or below it."""
+"""Columns of labels and blank spaces: decide if a blank belongs to the label above it or below it."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Column:
 
 
 def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Column:
-    """Return the label's column. `reach` is the largest distance in points from a label to its blank."""
+    """Return the column of a label. `reach` is the largest distance in points from a label to its blank."""
     label = context.label.box
     short = [span for span in context.other_spans if len(span.words) <= MAX_LABEL_WORDS]
     labels = [span for span in short if not span.text.endswith(".")]
@@ -48,7 +48,11 @@ def find_column(context: LabelContext, blanks: list[Box], reach: float) -> Colum
 def _follow_column(
     start: Box, blanks: list[Box], labels: list[TextSpan], reach: float, *, up: bool
 ) -> tuple[Box | None, bool, bool]:
-    """Return the next blank, if the column ends with a blank, and if the next label is another signer's."""
+    """Follow a label's column up or down.
+
+    Return three values: the next blank, whether the column ends with a blank, and whether the next label is
+    another signer's.
+    """
     boxes = [span.box for span in labels]
     nearest = _find_nearest(start, blanks, boxes, reach, up=up)
     if nearest is None:
@@ -65,7 +69,7 @@ def _follow_column(
 
 
 def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: float, *, up: bool) -> Box | None:
-    """Return the nearest wanted box above or below `start` in its column; None if another box is between."""
+    """Return the nearest of the wanted boxes above or below `start`; None if another box is in between."""
 
     def distance(box: Box) -> float:
         return box[1] - start[3] if up else start[1] - box[3]
@@ -83,7 +87,10 @@ def _find_nearest(start: Box, wanted: list[Box], between: list[Box], reach: floa
 
 
 def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
-    """Return True if the line above our label may be the upper label's, as there is a line below ours too."""
+    """Return True if the line above a label may belong to the label above that line.
+
+    The doubt arises if there is a line below the label too.
+    """
     long = [line for line in context.marks.rules if line == rule or line[2] - line[0] >= MIN_LINE]
     alike = [line for line in long if line == rule or _are_alike(line, rule)]
     lines = [line for line in alike if line == rule or not belongs_to_other_label(context, line)]
@@ -95,7 +102,7 @@ def belongs_to_label_above(context: LabelContext, rule: Box) -> bool:
 
 
 def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
-    """Return True if a label directly to the left of a line owns that line."""
+    """Return True if another label directly to the left of a line owns that line."""
     for span in context.other_spans:
         _, bottom, right, _ = span.box
         if abs(rule[0] - right) <= WRITING_HEIGHT and abs(bottom - rule[1]) <= WRITING_HEIGHT / 2:
@@ -104,13 +111,13 @@ def belongs_to_other_label(context: LabelContext, rule: Box) -> bool:
 
 
 def is_above_own_line(context: LabelContext) -> bool:
-    """Return True if the label may be above its line, so that the space above the label is someone else's."""
+    """Return True if the label's line may be below the label, and the space above the label another person's."""
     box = context.label.box
     above = _find_nearest(box, context.marks.rules, [], MAX_HEIGHT, up=True)
     return above is not None and context.find_cell(box) is None and belongs_to_label_above(context, above)
 
 
 def _are_alike(one: Box, other: Box) -> bool:
-    """Return True if two rules have similar ends, so that they may belong to one column."""
+    """Return True if two lines have similar ends, so that both may belong to one column."""
     shorter, overlap = (min(one[2] - one[0], other[2] - other[0]), min(one[2], other[2]) - max(one[0], other[0]))
     return abs(one[0] - other[0]) <= MAX_SHIFT and overlap >= shorter / 2

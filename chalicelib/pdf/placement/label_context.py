@@ -55,8 +55,8 @@ _MAX_LABELS = 40
 class Blank:
     """A blank space to sign in. The bottom of `area` is on the line to sign on.
 
-    `line_end` is the right end of that line, `own_rules` are the rules that belong to the space, and `cell`
-    is the drawn box around the space.
+    `line_end` is the right end of that line, `own_rules` are the drawn lines that belong to the space, and
+    `cell` is the drawn box around the space.
     """
 
     area: Box
@@ -67,7 +67,11 @@ class Blank:
 
 @dataclass(frozen=True)
 class Label:
-    """A label that asks for a signature: the text span, the box of the matching words, and the rest."""
+    """A label that asks for a signature.
+
+    `span` is its text, `box` surrounds the words that ask for the signature, and `rest` has the boxes of the
+    other words.
+    """
 
     kind: LabelKind
     span: TextSpan
@@ -99,7 +103,7 @@ class CandidatePage:
         return [self._resolve_owner(label) for label in labels]
 
     def _resolve_owner(self, label: Label) -> Label:
-        """Return a bare *Signature* label as the provider's if the row has the provider's name before it."""
+        """Mark a bare *Signature* label as the provider's if the provider's name is before it in the row."""
         if label.kind != "anybody":
             return label
         left, bottom, _, top = label.box
@@ -116,7 +120,7 @@ class CandidatePage:
         return [label for label in self.all_labels if label.kind == kind]
 
     def read_marks(self, background: Box) -> PageMarks:
-        """Return everything on the page. A shape that contains `background` is the label's background."""
+        """Return all marks on the page. A shape that contains `background`, the label's box, is no obstacle."""
         areas = list(self._annotation_areas)
         marks = replace(self._text, rules=[], vertical_rules=[], areas=areas, fields=self._fields)
         add_drawings(marks, self._page, self._move, background)
@@ -155,7 +159,7 @@ def find_section_label(page_view: CandidatePage, label: Label) -> Label | None:
 
 
 class LabelContext:
-    """A label with the marks around it, and the questions that the search asks about them."""
+    """A label with the marks around it, and the conditions that the search checks about them."""
 
     def __init__(self, page_view: CandidatePage, label: Label) -> None:
         self.page_view, self.page_size, self.label = page_view, page_view.size, label
@@ -206,7 +210,7 @@ class LabelContext:
         return min([self.page_size[0], *(box[0] for box in [*self.row_boxes, *self.label.rest] if box[0] >= right)])
 
     def is_separated(self, signature: Box, words: Box, blank: Blank) -> bool:
-        """Return True if another person's line or label is between the signature and its words."""
+        """Return True if another person's line or label is between the signature and the signature's words."""
         left, right = min(signature[0], words[0]), max(signature[2], words[2])
         if words[1] >= signature[3]:
             between = (left, signature[3], right, words[1])
@@ -251,5 +255,5 @@ def _field_belongs_to_label(field: Box, label: Box) -> bool:
 
 
 def writing_area(rule: Box) -> Box:
-    """Return the rule's box with the space above the rule where people write."""
+    """Return the box of a drawn line together with the space above the line where people write."""
     return (rule[0], rule[1], rule[2], rule[3] + WRITING_HEIGHT)

@@ -82,12 +82,15 @@ _NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def may_ask(text: str) -> bool:
-    """Return True if the text may contain a label, so that the page is worth a search."""
+    """Return True if the text may contain a label for a signature, so that the page is worth a search."""
     return _HINT.search(text) is not None
 
 
 def match_label(text: str) -> tuple[LabelKind, int] | None:
-    """Return the label's kind and the end of the words that match; None if the text is no label."""
+    """Return the label's kind and the end index of the words that ask for the signature.
+
+    Return None if the text is no label.
+    """
     for kind, pattern in _KINDS.items():
         match = pattern.fullmatch(text)
         if match is not None:
@@ -108,7 +111,10 @@ def names_other_signer(text: str) -> bool:
 
 
 def field_is_for_provider(name: str, *, is_signature: bool) -> bool:
-    """Return True if a form field, perhaps of the type `is_signature`, is for the provider's signature."""
+    """Return True if the name of a form field shows that the field is for the provider's signature.
+
+    `is_signature` is True for a field of the type signature, whose name need not contain a word for signing.
+    """
     parts = _split_name(name)
     if not (_FIELD_WHO.search(parts) or _FIELD_ROLES.search(parts)) or field_is_for_other(name):
         return False

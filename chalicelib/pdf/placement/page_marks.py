@@ -1,4 +1,4 @@
-"""Read the marks on a page with PDFium: text spans, rules, images and form fields, with limits.
+"""Read the marks on a page with PDFium: text spans, drawn lines, images and form fields, with limits.
 
 This module renders nothing and unpacks no images. All boxes are in displayed points.
 """
@@ -197,13 +197,16 @@ def _is_gap(one: Box, following: Box) -> bool:
 
 
 class _Budget:
-    """The number of objects of a page that may still be read."""
+    """The number of objects of a page that the search may still read."""
 
     def __init__(self) -> None:
         self.left = _MAX_OBJECTS
 
     def spend(self, count: int) -> int:
-        """Return the count, or 0 for a negative one. Raise `PageTooComplex` if not so many objects are left."""
+        """Take this number of objects from the budget, and return the number, but at least 0.
+
+        Raise `PageTooComplex` if the budget has fewer objects left.
+        """
         self.left -= max(0, count)
         if self.left < 0:
             raise PageTooComplex
@@ -211,7 +214,10 @@ class _Budget:
 
 
 def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, label: Box) -> None:
-    """Add the page's drawings. A shape behind the label is background, and no obstacle unless dark."""
+    """Add the page's drawings to the marks.
+
+    A shape behind the label is background. Only a dark background is an obstacle.
+    """
     budget, backgrounds = _Budget(), list[Box]()
     count = budget.spend(raw.FPDFPage_CountObjects(page))
     top = (raw.FPDFPage_GetObject(page, index) for index in range(count))
@@ -229,7 +235,7 @@ def add_drawings(marks: PageMarks, page: pypdfium2.PdfPage, to_display: Matrix, 
 def _walk_objects(
     items: Iterable[object], matrix: Matrix, budget: _Budget, depth: int
 ) -> Iterator[tuple[object, Matrix]]:
-    """Yield every object except text, also inside forms, with its matrix to displayed points."""
+    """Yield every page object except text, also inside forms, with the object's matrix to displayed points."""
     for item in items:
         kind = raw.FPDFPageObj_GetType(item)
         if kind == raw.FPDF_PAGEOBJ_FORM:
@@ -271,7 +277,7 @@ def _darkest_shade(item: object, *, fill: bool) -> int:
 def _add_path(
     marks: PageMarks, item: object, matrix: Matrix, budget: _Budget, label: Box, backgrounds: list[Box]
 ) -> None:
-    """Add the rules and areas of a path. `backgrounds` collects the dark fills behind the label."""
+    """Add the lines and areas of a path to the marks. `backgrounds` collects the dark fills behind the label."""
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     raw.FPDFPath_GetDrawMode(item, fill, stroke)
     to_display = multiply(_matrix(item), matrix)
@@ -290,7 +296,10 @@ def _add_path(
 
 
 def _add_fill(marks: PageMarks, outlines: list[list[Point]], shade: int, label: Box, backgrounds: list[Box]) -> None:
-    """Add a fill. A dark fill is an area to keep free, unless the label is white text on that fill."""
+    """Add a filled shape to the marks.
+
+    A dark fill is an area to keep free, unless the label is white text on that fill.
+    """
     boxes = [bounding_box([(*point, *point) for point in points]) for points in outlines]
     behind = [box for box in boxes if contains(box, label)]
     if shade >= _LIGHT:
@@ -340,7 +349,7 @@ def _outlines(item: object, matrix: Matrix) -> Iterator[list[Point]]:
 
 
 def _merge_rules(rules: list[Box]) -> list[Box]:
-    """Merge rules of the same height that continue each other, and drop those that stay short."""
+    """Merge lines of the same height that continue each other, and drop lines that are still short after that."""
     rows: list[list[Box]] = []
     for rule in sorted(rules, key=lambda box: box[1]):
         if rows and rule[1] - rows[-1][0][1] <= 1:

@@ -1,4 +1,4 @@
-"""The certificates that seals are made with: read a chain, verify it against the key, issue a certificate."""
+"""The certificates of seals: read a certificate chain, verify the chain against the key, issue a certificate."""
 
 from __future__ import annotations
 

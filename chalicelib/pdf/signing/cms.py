@@ -53,7 +53,7 @@ class _Authority(TimeStamper):
 
 
 def make_message(signer: Signer, digest: bytes) -> bytes:
-    """Return the DER message that pyHanko makes over a document with that SHA-256 digest."""
+    """Return the CMS message (DER) that pyHanko makes for a document with that SHA-256 digest."""
     message: bytes = asyncio.run(signer.async_sign(digest, _DIGEST, use_pades=True)).dump()
     return message
 

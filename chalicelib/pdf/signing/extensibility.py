@@ -1,7 +1,7 @@
-"""Whether an incremental update may extend a file, or whether the file must be rebuilt.
+"""Decide whether an incremental update may extend a file, or whether the file must be rebuilt.
 
-An update is faster and keeps every byte of the original. But nothing active or conditional may stay in a
-sealed document, and readers disagree on what an extended file shows if they have to repair the original first.
+An update is faster and keeps every byte of the original. But nothing active or conditional may stay in a sealed
+document, and readers disagree on the look of an extended file if they have to repair the original first.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def is_extensible(data: bytes, reader: PdfFileReader) -> bool:
 
 
 def may_change_later(data: bytes) -> bool:
-    """Return True if a signed file has more than pages and signature fields.
+    """Return True if a signed file has content that may look different after the seal or elsewhere.
 
-    Other fields, other annotations, actions, and content that depends on a condition may look different after
-    the seal, or elsewhere.
+    Pages and signature fields are safe. Other fields, other annotations, actions, and content that depends on a
+    condition are not.
     """
     with requires_extensible(), refuse_malformed():
         reader = open_pdf(data)
@@ -84,7 +84,10 @@ def _is_signature_widget(annotation: DictionaryObject) -> bool:
 
 
 def _structure(data: bytes, reader: PdfFileReader) -> Iterator[bytes]:
-    """Yield all bytes outside streams; raise `ValueError` if an object is not at its place in the table."""
+    """Yield all bytes of a file outside streams.
+
+    Raise `ValueError` if an object is not where the cross-reference table says.
+    """
     sections = [reader.xrefs.get_xref_data(number) for number in range(reader.xrefs.total_revisions)]
     places = {
         at: (number, generation) for section in sections for number, (generation, at) in section.standard_xrefs.items()

@@ -43,7 +43,7 @@ MALFORMED_PDF_ERRORS = (
 
 
 class NotExtensible(ValueError):
-    """The layout of the file allows no incremental update."""
+    """The error for a file whose layout allows no incremental update."""
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def find_page(writer: IncrementalPdfFileWriter, index: int) -> UpdatablePage:
 
 
 def _find_child(node: Any, index: int) -> tuple[Any, int]:
-    """Return the node's child that holds the page, and the page's index within that child."""
+    """Return the child of a page tree node that contains the page, and the page's index within that child."""
     kids = node["/Kids"]
     if node["/Count"] == len(kids) > index:
         return kids.raw_get(index), 0
@@ -251,7 +251,7 @@ def _content_form(page: UpdatablePage, display: Display) -> Any:
 
 
 def stamp(writer: IncrementalPdfFileWriter, index: int, form: Any, place: Matrix) -> None:
-    """Draw a form over the page with that index. `place` maps the form to displayed points."""
+    """Draw a form over the page with that index. The matrix `place` maps the form to displayed points."""
     page = find_page(writer, index)
     display = page_display(page)
     under = writer.add_object(_content_form(page, display))

@@ -1,4 +1,4 @@
-"""Compare the pages that a sealed file shows, on a screen and in print, with the pages that its source showed."""
+"""Compare the pages of a sealed file, on a screen and in print, with the pages of its source."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TOLERANCE = 96
 def compare_pages(
     source: bytes | None, sealed: bytes, block: SignatureBox | None, unseen: Collection[int] = ()
 ) -> Iterator[str]:
-    """Yield, for each page of the sealed file, the fault of the page in words, or an empty text.
+    """Yield, for each page of the sealed file, the page's fault in words, or an empty string without a fault.
 
-    A page must look the same in print and on a screen, and as it looked in the source except for the block.
-    `unseen` are the pages that could not be shown. Without a source, only print and screen are compared.
+    A page must look the same in print, on a screen and in the source, except for the signature block. `unseen`
+    are the pages of the source that could not be shown. Without a source, only print and screen are compared.
     """
     hole = _relative_box(source, block) if source is not None and block is not None else None
     with open_for_display(source or sealed) as before, open_for_display(sealed) as after:
@@ -39,7 +39,7 @@ def compare_pages(
 
 
 def _relative_box(source: bytes, block: SignatureBox) -> tuple[float, float, float, float]:
-    """Return the block's (left, top, right, bottom) as shares of the displayed page."""
+    """Return the box of the signature block (left, top, right, bottom) as fractions of the displayed page."""
     width, height = read_display(open_pdf(source).pages[block.page - 1]).size
     top, bottom = height - block.y - block.height, height - block.y
     return block.x / width, top / height, (block.x + block.width) / width, bottom / height
@@ -51,7 +51,7 @@ def _render(page: pypdfium2.PdfPage, mode: str | None = None) -> Image.Image:
 
 
 def _look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, float, float] | None = None) -> bool:
-    """Return True if the pictures are alike outside the hole, apart from the edges of what is drawn."""
+    """Return True if two page images look alike outside the box `hole`. Small differences at edges are ignored."""
     if one.size != other.size:
         return False
     if hole is not None:
@@ -65,7 +65,7 @@ def _look_alike(one: Image.Image, other: Image.Image, hole: tuple[float, float, 
 
 
 def _has_more(one: Image.Image, other: Image.Image) -> bool:
-    """Return True if a spot is darker, or lighter, than every spot nearby in the other picture."""
+    """Return True if a pixel is darker, or lighter, than all pixels nearby in the other picture."""
     darker = ImageChops.subtract(other.filter(ImageFilter.MinFilter(3)), one)
     lighter = ImageChops.subtract(one, other.filter(ImageFilter.MaxFilter(3)))
     return any(high > _TOLERANCE for picture in (darker, lighter) for _, high in ImageStat.Stat(picture).extrema)

@@ -60,7 +60,7 @@ def _find_seal_faults(
 
 
 def _are_still_valid(earlier: list[SignatureReport], source: bytes) -> bool:
-    """Return True if each signature that was valid in the source still is. A rebuilt file has none."""
+    """Return True if each signature that was valid in the source is still valid. A rebuilt file has none."""
     if not earlier:
         return True
     before = read_signatures(source)

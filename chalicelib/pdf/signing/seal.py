@@ -67,9 +67,9 @@ class Sealed:
 class SealFieldSpec:
     """The signature field for the seal: an existing empty `field` by name, or a new field on a page.
 
-    `page` is a reference; without one the new field is on the first page. With a `form` (a reference to an
-    XObject) the seal is visible: a new field needs its `rectangle` in user space, an existing one keeps its
-    own.
+    `page` is a reference. Without a page, the new field is on the first page. With a `form` (a reference to an
+    XObject) the seal is visible: a new field needs its `rectangle` in user space, and an existing field keeps
+    its rectangle.
     """
 
     page: Any = None
@@ -80,10 +80,9 @@ class SealFieldSpec:
 
 @dataclass(frozen=True)
 class Sealer:
-    """Seals files with one certificate. Reuse a sealer: its first seal is the slow one.
+    """A sealer of files with one certificate. Reuse a sealer, because the first seal is slow.
 
-    `fast_path` is the switch for the shortcuts in `signing/fast_path`. Without them, pyHanko does all the
-    work.
+    `fast_path` is the switch for the shortcuts in `signing/fast_path`. Without them, pyHanko does all the work.
     """
 
     chain: Chain
@@ -93,12 +92,12 @@ class Sealer:
 
     @property
     def pins(self) -> Collection[str]:
-        """The fingerprints of the timestamp authority's certificates."""
+        """The fingerprints of the certificates that the timestamp authority uses."""
         return self.timestamps.pins if self.timestamps is not None else ()
 
     @cached_property
     def _pattern(self) -> CmsPattern | None:
-        """The pattern of the messages; None if pyHanko must make each message itself."""
+        """The pattern of the CMS messages; None if pyHanko must make each message."""
         try:
             return make_pattern(self.chain) if self.fast_path else None
         except ValueError:
@@ -106,7 +105,7 @@ class Sealer:
 
     @cached_property
     def reserved_bytes(self) -> int:
-        """Bytes reserved for the message, including a timestamp that comes now or later."""
+        """The bytes reserved for the CMS message, including a timestamp that comes now or later."""
         if self._pattern is not None:
             size = len(self._pattern.message)
         else:
@@ -132,7 +131,10 @@ class Sealer:
     def _start_embedding(
         self, writer: IncrementalPdfFileWriter, facts: SealFacts, field: SealFieldSpec
     ) -> tuple[Any, Any, io.BytesIO]:
-        """Return pyHanko's embedding steps (the next one takes the message), the digest and the output."""
+        """Prepare the file for the CMS message.
+
+        Return pyHanko's generator, which takes the message next, the prepared digest and the output.
+        """
         with requires_extensible():
             certify = next(enumerate_sig_fields(writer, filled_status=True), None) is None
             lock = SigMDPSetup(_DIGEST, certify=certify, field_lock=_LOCK, docmdp_perms=MDPPerm.NO_CHANGES)
@@ -164,7 +166,7 @@ class Sealer:
         return timestamped
 
     def add_timestamp(self, data: bytes, at: dt.datetime) -> bytes:
-        """Return a file sealed without a timestamp, with one added at `at`; no byte under the seal changes.
+        """Return a sealed file with a timestamp of `at` added to the seal; no byte under the seal changes.
 
         Raise `OSError` if the authority fails or the file has no space for a timestamp.
         """
@@ -187,7 +189,7 @@ def _signature_dictionary(facts: SealFacts, reserved_bytes: int) -> SignatureObj
 
 
 def _prepare_field(writer: IncrementalPdfFileWriter, field: SealFieldSpec) -> str:
-    """Create or reuse the field for the seal, give it its lock and appearance, and return its name.
+    """Create or reuse the field for the seal, add the lock and the appearance, and return the field's name.
 
     An existing field gets no lock, because a change of the field would invalidate the earlier signatures.
     """

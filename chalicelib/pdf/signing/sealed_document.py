@@ -1,10 +1,10 @@
-"""A decided document as one sealed file, made in one of three ways that suit the original.
+"""Make one sealed file of a decided document, in one of three ways that suit the original.
 
 - An unsigned, well-formed original without active content gets the signature block, the certificate and the
   seal in one incremental update. Every byte of the original stays.
 - An original that already carries signatures, and nothing that could change later, gets only the seal, which
-  shows the signature block. Added pages would invalidate the other signatures, so the certificate is a file of
-  its own.
+  shows the signature block. Added pages would invalidate the other signatures, so the certificate is a
+  separate file.
 - Any other original (with forms, annotations, scripts, layers, or damage) is rebuilt from what its pages show.
 """
 
@@ -141,7 +141,7 @@ def _count_pages(pdf: bytes) -> int:
 
 @dataclass(frozen=True)
 class _Addition:
-    """The drawing to add to an original: the signature block, if it has a place, and the certificate."""
+    """The drawing to add to an original: the signature block, if there is a place for it, and the certificate."""
 
     block: SignatureBlock | None
     place: SignatureBox | None
@@ -174,7 +174,10 @@ class _Opened:
 
 
 def _is_signed(opened: _Opened) -> bool:
-    """Return True if the file carries signatures that the seal must leave valid; raise `NotExtensible`."""
+    """Return True if the file carries signatures that the seal must leave valid.
+
+    Raise `NotExtensible` if the signed file has content that could change after the seal.
+    """
     if b"ByteRange" not in opened.data:
         return False
     with requires_extensible():
@@ -281,7 +284,7 @@ def _use_empty_field(
 
 
 def _find_page_of(opened: _Opened, widget: Any) -> tuple[int, UpdatablePage]:
-    """Return the number (from 1) and the page that shows the widget; raise `NotExtensible` if none does."""
+    """Return the number (from 1) and the page that shows the widget; raise `NotExtensible` if no page does."""
     for number in range(1, opened.pages + 1):
         page = find_page(opened.writer, number - 1)
         if any(item.container_ref == widget.container_ref for item in page.get("/Annots") or ()):

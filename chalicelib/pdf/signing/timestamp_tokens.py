@@ -1,4 +1,4 @@
-"""RFC 3161 timestamp tokens: a token counts only if its signer's chain ends at a pinned certificate."""
+"""Read RFC 3161 timestamp tokens. A token counts only if its certificate chain ends at a pinned certificate."""
 
 from __future__ import annotations
 
@@ -27,14 +27,20 @@ _DIGESTS = ("sha256", "sha384", "sha512")
 
 @dataclass(frozen=True)
 class TimestampSource:
-    """A timestamp authority. `pins` are SHA-256 fingerprints (hex) of its certificate or of its issuers'."""
+    """A timestamp authority.
+
+    `pins` are the SHA-256 fingerprints (hex) of the authority's certificate or of its issuers' certificates.
+    """
 
     send: Timestamps
     pins: Collection[str]
 
 
 def read_token_time(token: Any, signature: bytes, pins: Collection[str]) -> dt.datetime | None:
-    """Return the time of a token (SignedData) over a signature; None if the token is not sound or not pinned."""
+    """Return the time of a timestamp token (SignedData) for a signature.
+
+    Return None if the token is not sound, or if its certificate chain ends at no pinned certificate.
+    """
     content = token["encap_content_info"]["content"]
     info, signer = content.parsed, token["signer_infos"][0]
     imprint = info["message_imprint"]
@@ -71,7 +77,7 @@ def _find_signer_certificate(token: Any, signer: Any) -> x509.Certificate | None
 def _is_pinned(
     certificate: x509.Certificate, given: list[x509.Certificate], at: dt.datetime, pins: Collection[str]
 ) -> bool:
-    """Return True if the certificate is only for timestamps, and its chain at `at` ends at a pinned one."""
+    """Return True if the certificate is only for timestamps, and its chain at `at` ends at a pinned certificate."""
     usage, anchors = certificate.extended_key_usage_value, [item for item in given if fingerprint(item) in pins]
     only_timestamps = usage is not None and usage.native == ["time_stamping"]
     if not anchors or not only_timestamps or "extended_key_usage" not in certificate.critical_extensions:

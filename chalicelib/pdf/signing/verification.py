@@ -51,7 +51,7 @@ _MAX_REVISIONS = 64
 class SignatureReport:
     """The facts of one signature in a file.
 
-    `sound`: the signature fits the bytes that it covers. `covers`: it covers the file to the end.
+    `sound`: the signature fits the bytes that it covers. `covers`: the signature covers the file to the end.
     `revision`: the length of the sealed file that the signature covers from the first byte on, or 0.
     `permitted`: the file has no later changes except those that a signed file may get, such as another
     signature. `locked`: the signature allows no later change. `timestamped_at` is by a pinned authority.
@@ -79,7 +79,8 @@ class SignatureReport:
 class FileVerification:
     """The result for a file. `seal` is a signature by one of the given certificates, or None.
 
-    The last sound one is preferred, because anyone can append a copy of a seal that fits nothing.
+    The last sound signature is preferred, because anyone can append a copy of a seal that fits no bytes of the
+    file.
     """
 
     verdict: Verdict
@@ -90,7 +91,7 @@ class FileVerification:
 def hash_revisions(data: bytes) -> list[str]:
     """Return the SHA-256 (hex) of the file up to the end of each of its first revisions, the shortest first.
 
-    No parser is asked, so nothing in the file can hide a released file at its start.
+    The search reads raw bytes without a parser, so nothing in the file can hide a released file at its start.
     """
     digest, hashes, start = hashlib.sha256(), [], 0
     for end in islice((match.end() for match in _END_OF_REVISION.finditer(data)), _MAX_REVISIONS):
@@ -147,9 +148,9 @@ def _examine(signature: Any, data: bytes, pins: Collection[str]) -> SignatureRep
 
 
 def _covered_revision(signature: Any, data: bytes) -> int:
-    """Return the number of bytes from the start of the file on that are covered, or 0.
+    """Return the number of bytes that the signature covers from the start of the file on, or 0.
 
-    The only bytes among them that are not covered are the hexadecimal string of the signature itself.
+    The only uncovered bytes among them are the hexadecimal string of the signature.
     """
     start, first, second, last = map(int, signature.byte_range)
     gap = data[first:second]
@@ -226,7 +227,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _published_fingerprints(certificates: Path | None, data: bytes) -> set[str]:
-    """Return the fingerprints in the PEM file, else those of all signatures that name a document."""
+    """Return the fingerprints of the certificates in the PEM file.
+
+    Without a PEM file, return those of all signatures in the PDF that name a document of the portal.
+    """
     if certificates is not None:
         return {fingerprint(certificate) for certificate in read_pem(certificates.read_bytes())}
     try:

@@ -60,7 +60,7 @@ def resolve_levels(paragraph: str) -> list[int]:
 
 
 def _levels_at(text: str, level: int) -> list[int]:
-    """Return the levels of the characters of text without isolates, in a paragraph with that base level."""
+    """Return the bidi levels of a text's characters in a paragraph with that base level. The text has no isolates."""
     classes, base = _classes(text), "LR"[level % 2]
     strong = _resolve_neutral(_resolve_brackets(_resolve_weak(classes, base), text, base), base)
     lift = level - _LEVELS[base][base]
@@ -91,7 +91,7 @@ def visual_order(order: Sequence[int]) -> list[int]:
 
 
 def _base_level(text: str, *, above: int) -> int:
-    """Return the next level above that fits the direction of the first strong character (P2, P3, X5c)."""
+    """Return the lowest level over `above` with the direction of the first strong character (P2, P3, X5c)."""
     first = re.search("[LRA]", _classes(text))
     from_right = bool(first and first[0] in "RA")
     return above + 1 if (above + 1) % 2 == from_right else above + 2

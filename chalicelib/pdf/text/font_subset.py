@@ -57,7 +57,7 @@ class Face(TTFont):  # type: ignore[misc]  # - reportlab is untyped
         return chr(code)
 
     def addObjects(self, doc: PDFDocument) -> None:  # noqa: N802 - reportlab's name
-        """Add the objects of each subset to the document, and each subset to its dictionary of fonts."""
+        """Add the objects of each font subset to the PDF document, and each subset to the document's list of fonts."""
         subsets = self.state[doc].subsets
         for number, subset in enumerate(subsets):
             name = self.getSubsetInternalName(number, doc)[1:]

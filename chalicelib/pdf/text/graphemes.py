@@ -1,4 +1,4 @@
-"""Grapheme clusters: the characters of a text that are drawn, and which of them belong to one letter."""
+"""Split a text into grapheme clusters: letters with the characters that belong to each letter."""
 
 import re
 import unicodedata
@@ -43,7 +43,7 @@ def _is_visible(char: str) -> bool:
 
 
 def is_mark(char: str) -> bool:
-    """Return True if the character is drawn onto the character before, or changes the shape of that one."""
+    """Return True if the character is drawn onto the character before, or changes the shape of that character."""
     return unicodedata.category(char)[0] == "M" or char in JOINERS
 
 

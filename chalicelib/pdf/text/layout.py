@@ -47,12 +47,15 @@ class TextLine(str):
         return line
 
     def slice(self, start: int, end: int) -> "TextLine":
-        """Return a slice of the line, with the bidi levels it has in the whole line."""
+        """Return a slice of the line, with the bidi levels that its characters have in the whole line."""
         return TextLine(self[start:end], self.levels[start:end])
 
 
 class Run(NamedTuple):
-    """Text in one font, as characters or as glyphs. `reads_as` is the text to extract, if it needs saying."""
+    """Text in one font, as characters or as glyphs.
+
+    `reads_as` is the text that readers extract, if it differs from the drawn characters.
+    """
 
     font: str
     text: str
@@ -61,7 +64,10 @@ class Run(NamedTuple):
 
 
 class _Letter(NamedTuple):
-    """A cluster with its font and bidi level; `shaped` sends it to HarfBuzz. `text` may be a replacement."""
+    """A grapheme cluster with its font and bidi level.
+
+    `shaped` is True if HarfBuzz must shape the cluster. `text` may be a replacement character.
+    """
 
     text: str
     font: str
@@ -194,7 +200,7 @@ def draw_text_right(canvas: Canvas, x: float, y: float, text: str, *, face: str 
 
 
 def _cut_word(word: TextLine, face: str, size: float, limit: float) -> list[tuple[int, int]]:
-    """Return the start and end of the pieces of a word that is too wide for one line."""
+    """Return the start and end index of the pieces of a word that is too wide for one line."""
     pieces, start, end = [], 0, 0
     for cluster in split_clusters(word):
         if end > start and text_width(word.slice(start, end + len(cluster)), face, size) > limit:

@@ -1,4 +1,4 @@
-"""The Noto font for each script. A font file is opened only when a text needs the font."""
+"""Choose the Noto font of each script. A font file is opened only when a text needs the font."""
 
 from bisect import bisect_right
 

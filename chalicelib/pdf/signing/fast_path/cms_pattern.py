@@ -25,7 +25,7 @@ class CmsPattern:
     signature_in_message: int
 
     def fill(self, digest: bytes, sign: SignDigest) -> bytes:
-        """Return the DER message over a document with that SHA-256 digest."""
+        """Return the CMS message (DER) for a document with that SHA-256 digest."""
         attributes = _replace_at(self.attributes, self.digest_in_attributes, digest)
         signature = sign(hashlib.sha256(attributes).digest())
         message = _replace_at(self.message, self.digest_in_message, digest)
@@ -45,7 +45,10 @@ class _RecordingSigner(RemoteSigner):
 
 
 def make_pattern(chain: Chain) -> CmsPattern:
-    """Return the pattern for a chain; raise `ValueError` if a value is not in the message exactly once."""
+    """Return the pattern for a certificate chain.
+
+    Raise `ValueError` if the digest or the signature is not in the message exactly once.
+    """
     # Random values mark the two places, so that no other bytes can be equal to them.
     digest, signature = secrets.token_bytes(32), secrets.token_bytes(chain.key_bytes)
     signer = _RecordingSigner(chain, signature)
