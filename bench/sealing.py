@@ -32,6 +32,7 @@ from reportlab.pdfgen.canvas import Canvas
 from chalicelib.pdf.models import CertificateFacts, SignatureBlock, SignatureBox, TrailEntry
 from chalicelib.pdf.signing import certificate_chain as chain
 from chalicelib.pdf.signing import release_check as released
+from chalicelib.pdf.signing.picture_check import compare_pages
 from chalicelib.pdf.signing.seal import Sealer, SealFacts
 from chalicelib.pdf.signing.sealed_document import Release, seal_signed
 from chalicelib.pdf.text import layout
@@ -125,12 +126,19 @@ def _print_row(
     data = file.read_bytes()
     own = _median(lambda: seal(data))
     release = seal(data)
-    check = _median(lambda: released.find_faults(release, source=data, certificate=sealer.chain.leaf))
+    check = _median(lambda: _check(release, data, sealer))
     print(
         f"  {pages:5} {own:6.1f} ms {peers['libpdf']:11.1f} ms {peers['pdflib']:16.1f} ms"
         f" {own / peers['libpdf']:14.2f} {check:18.1f} ms"
     )
     print(f"  {'no fonts':>16} {peers['libpdf_bare']:11.1f} ms {own / peers['libpdf_bare']:34.2f}")
+
+
+def _check(release: Release, data: bytes, sealer: Sealer) -> None:
+    """Verify the seal and compare the pages, as the documents function does before a release."""
+    faults = released.find_faults(release, source=data, certificate=sealer.chain.leaf)
+    if any((*faults, *compare_pages(data, release.sealed.data, release.place))):
+        raise ValueError("a sealed file is not as it should be")
 
 
 def ours(sealer: Sealer) -> Callable[[bytes], Release]:
